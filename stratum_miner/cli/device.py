@@ -12,11 +12,11 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Driver
+from stratum_miner.backends.asic.device_location import DeviceLocation, DevicePorts, locate_path
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.discovery import discover
 from stratum_miner.backends.asic.drivers import driver_of
 from stratum_miner.backends.asic.errors import DeviceRefused, PortBusy
-from stratum_miner.backends.asic.place import DevicePorts, Place, named_place
 from stratum_miner.backends.asic.port_list import ports_now
 from stratum_miner.backends.asic.probing import candidates, choose_board
 from stratum_miner.backends.asic.serial_port import open_serial_port
@@ -100,7 +100,7 @@ def _ask(spec: DeviceSpec, asked: DeviceAction) -> int:
     async def ask(stop: signals.Stop) -> None:
         nonlocal answer
         del stop
-        place = named_place(spec.path or "", "", discover(await ports_now()))
+        place = locate_path(spec.path or "", "", discover(await ports_now()))
         boards = () if place is None else candidates(place, spec.kind)
         if place is None or not boards:
             raise CommandFailed(f"{spec.path}: expected a device there, there is none")
@@ -114,7 +114,7 @@ def _ask(spec: DeviceSpec, asked: DeviceAction) -> int:
     return ExitCode.OK
 
 
-def _require_free(place: Place, board: Board) -> None:
+def _require_free(place: DeviceLocation, board: Board) -> None:
     for path in place.port_paths(board).values():
         held = access.holders(path)
         if held:

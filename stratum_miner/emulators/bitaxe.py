@@ -24,7 +24,7 @@ from stratum_miner.emulators.i2c_chips import (
 from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
-from stratum_miner.emulators.thermal import Heat
+from stratum_miner.emulators.thermal import ThermalModel
 
 CONTROL: Final = "control"
 DATA: Final = "data"
@@ -40,7 +40,7 @@ ENOUGH_VOLTS: Final = 0.7
 """Below, a chip forgets everything."""
 BROWN_OUT_VOLTS: Final = 3.9
 IDLE_WATTS: Final = 1.5
-DIODE_SETTLES_S: Final = 0.5
+DIODE_VALID_AFTER_S: Final = 0.5
 HEAT_STEP_S: Final = 0.25
 
 
@@ -67,7 +67,7 @@ class BitaxeDevice(ChainDevice):
     def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
         super().__init__(settings, faults, searcher, now)
         self.uarts[CONTROL].baud = None
-        self.heat = Heat(now)
+        self.heat = ThermalModel(now)
         self._plug_in()
 
     def _plug_in(self) -> None:
@@ -128,7 +128,7 @@ class BitaxeDevice(ChainDevice):
         supply.watts = IDLE_WATTS + self.usual_watts * load
         blocked = self.faults.state("overheating", self.age(now)) is not None
         supply.chip_celsius = self.heat.follow(now, supply.watts, supply.fan, blocked=blocked)
-        supply.diode_valid = self.running and now >= self._released_at + DIODE_SETTLES_S
+        supply.diode_valid = self.running and now >= self._released_at + DIODE_VALID_AFTER_S
 
     def _changed(self, before: bool, now: float) -> None:
         """Power or reset was touched: a chip that lost either has forgotten everything."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from stratum_miner.emulators.antminer import AntminerU1Device
 from stratum_miner.emulators.crc import crc5
-from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.emulators.icarus import NONCES, load_midstate, nonce_range
 from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
 from stratum_miner.emulators.sweep import EmulatedEngine, SweepHit, nonce_target
@@ -39,7 +39,7 @@ def clock_mhz(word: int) -> float:
     return 50.0 * (m + 1) / ((n + 1) * (1 << od))
 
 
-def sealed(body: bytes) -> bytes:
+def register_reply(body: bytes) -> bytes:
     """A register's answer: four bytes and a CRC5 of 35 bits, the three before the CRC being zero."""
     return body + bytes([crc5(body + b"\0", 35)])
 
@@ -107,10 +107,10 @@ class Bm1384Device(AntminerU1Device):
     def _tell(self, register: int, now: float) -> None:
         if register == ID_REGISTER:
             wrong = self.faults.state("wrong-chip-id", self.age(now))
-            self.send(sealed(bytes.fromhex("14850000") if wrong else CHIP_ID), now)
+            self.send(register_reply(bytes.fromhex("14850000") if wrong else CHIP_ID), now)
         elif register == CLOCK_REGISTER:
             word = self.clock_word
-            self.send(sealed(bytes([0x80, word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3])), now)
+            self.send(register_reply(bytes([0x80, word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3])), now)
 
     def take_work(self, frame: bytes, now: float) -> None:
         """Each chip sweeps its own part, as far as the frame says."""
@@ -129,7 +129,7 @@ class Bm1384Device(AntminerU1Device):
         engines = []
         for chip in self._searching:
             first = chip.number * NONCES // len(self.chain) if chip.addressed else 0
-            part = part_of(load, first, min(first + min(size, self._reach), NONCES), known)
+            part = nonce_range(load, first, min(first + min(size, self._reach), NONCES), known)
             engines.append(EmulatedEngine(self.searcher, iter([part]), share, now))
         self.search(engines, now)
 

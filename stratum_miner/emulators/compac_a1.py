@@ -12,7 +12,7 @@ from stratum_miner.emulators.full_header_chips import Bm1362Device
 from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
-from stratum_miner.emulators.thermal import Heat
+from stratum_miner.emulators.thermal import ThermalModel
 
 TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31
@@ -39,7 +39,7 @@ class CompacA1Device(Bm1362Device):
 
     def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
         super().__init__(settings, faults, searcher, now)
-        self.heat = Heat(now, resistance=2.0)
+        self.heat = ThermalModel(now, resistance=2.0)
         self._plug_in()
 
     def _plug_in(self) -> None:

@@ -104,7 +104,7 @@ def full_job_size(length: int) -> int | None:
     return 86
 
 
-def sealed(body: bytes, kind: int) -> bytes:
+def reply_with_crc(body: bytes, kind: int) -> bytes:
     """A reply from its body: the last byte is three bits of kind and a CRC5 over the body and those."""
     last = kind << 5
     return body + bytes([last | crc5(body + bytes([last]), 8 * len(body) + 3)])

@@ -11,9 +11,9 @@ from typing import ClassVar, Final
 from stratum_miner.backends.cpu import kernels
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
-from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, full_job_size, sealed
+from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, full_job_size, reply_with_crc
 from stratum_miner.emulators.known_work import known_rolled
-from stratum_miner.emulators.sweep import CANDIDATE_TARGET, EmulatedEngine, Stretch, SweepHit, nonce_target
+from stratum_miner.emulators.sweep import CANDIDATE_TARGET, EmulatedEngine, NonceRange, SweepHit, nonce_target
 
 PLL0, HASH_COUNT, MISC_CONTROL, FAST_UART, CORE_CONTROL, VERSION_ROLLING = 0x08, 0x10, 0x18, 0x28, 0x3C, 0xA4
 NONCE_OFFSET: Final = 0x0C
@@ -86,7 +86,7 @@ class FullHeaderDevice(ChainDevice):
         """Value, address, register, and two zero bytes once versions are rolled."""
         rolling = chip.registers[VERSION_ROLLING] & 0x80000000
         body = value.to_bytes(4, "big") + bytes([chip.address, register]) + (b"\0\0" if rolling else b"")
-        return b"\xaa\x55" + sealed(body, REGISTER_REPLY)
+        return b"\xaa\x55" + reply_with_crc(body, REGISTER_REPLY)
 
     def may_report(self, chip: Chip) -> bool:
         """Reporting enabled in register 18, a length of sweep in 10, cores enabled
@@ -141,7 +141,7 @@ class FullHeaderDevice(ChainDevice):
         mask = value & 0xFFFF if value & 0x80000000 else 0
         return rolled_numbers(mask)
 
-    def _stretches(self, chip: Chip) -> Iterator[Stretch]:
+    def _stretches(self, chip: Chip) -> Iterator[NonceRange]:
         bits = ticket_bits(chip.registers.get(TICKET_MASK, 0))
         target = nonce_target(self.settings.nonce_difficulty) >> bits
         size, offset, header = self.slice(chip), self.first_of_slice(chip), self._header
@@ -150,7 +150,7 @@ class FullHeaderDevice(ChainDevice):
                 load = partial(_load, header=with_version(header, rolled), target=target)
                 for core in range(self.cores):
                     first = core << CORE_BITS | offset
-                    yield Stretch(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
+                    yield NonceRange(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
 
     def report(self, engine: int, hit: SweepHit) -> None:
         """Nonce, excess difficulty, job and sub-core, version bits."""
@@ -281,4 +281,4 @@ def _load(search: kernels.Search, header: bytes, target: int) -> None:
 
 
 def _seal_nonce(nonce: bytes, tail: bytes) -> bytes:
-    return b"\xaa\x55" + sealed(nonce + tail, NONCE_REPLY)
+    return b"\xaa\x55" + reply_with_crc(nonce + tail, NONCE_REPLY)

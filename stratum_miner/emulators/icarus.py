@@ -15,7 +15,7 @@ from stratum_miner.backends.cpu import kernels
 from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
 from stratum_miner.emulators.model import EmulatedDevice
-from stratum_miner.emulators.sweep import EmulatedEngine, Stretch, SweepHit, nonce_target
+from stratum_miner.emulators.sweep import EmulatedEngine, NonceRange, SweepHit, nonce_target
 
 WORK_SIZE: Final = 64
 IDLE_GAP_S: Final = 0.05
@@ -91,7 +91,7 @@ class IcarusDevice(EmulatedDevice):
         bounds = [engine * NONCES // engines for engine in range(engines + 1)]
         target = nonce_target(self.settings.nonce_difficulty)
         load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
-        parts = [part_of(load, first, end, known) for first, end in pairwise(bounds)]
+        parts = [nonce_range(load, first, end, known) for first, end in pairwise(bounds)]
         dead = self.faults.state("dead-chip", self.age(now))
         if dead is not None:
             parts.pop(self.faults.struck_chip(dead, engines))
@@ -120,10 +120,12 @@ class IcarusDevice(EmulatedDevice):
         return bytes
 
 
-def part_of(load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None) -> Stretch:
+def nonce_range(
+    load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None
+) -> NonceRange:
     """Nonces from ``first`` to before ``end``, of them the known ones if all are."""
     hits = None if known is None else tuple(nonce for nonce in known if first <= nonce < end)
-    return Stretch(load, first, end - first, known=hits)
+    return NonceRange(load, first, end - first, known=hits)
 
 
 class ErupterDevice(IcarusDevice):

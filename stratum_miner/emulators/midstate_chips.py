@@ -6,11 +6,11 @@ from itertools import chain as joined
 from typing import ClassVar
 
 from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
-from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate_job_size, sealed
-from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate_job_size, reply_with_crc
+from stratum_miner.emulators.icarus import NONCES, load_midstate, nonce_range
 from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
-from stratum_miner.emulators.sweep import EmulatedEngine, Stretch, SweepHit, nonce_target
+from stratum_miner.emulators.sweep import EmulatedEngine, NonceRange, SweepHit, nonce_target
 
 
 class MidstateDevice(ChainDevice):
@@ -54,12 +54,12 @@ class MidstateDevice(ChainDevice):
 
     def _parts(
         self, chip: Chip, load: Callable[..., None], start: int, known: tuple[int, ...] | None
-    ) -> Iterator[Stretch]:
+    ) -> Iterator[NonceRange]:
         """From the start nonce on, round the chip's range once."""
         ranges = self.ranges(chip)
         after = ((max(first, start), end) for first, end in ranges if end > start)
         before = ((first, min(end, start)) for first, end in ranges if first < start)
-        return (part_of(load, first, end, known) for first, end in joined(after, before))
+        return (nonce_range(load, first, end, known) for first, end in joined(after, before))
 
     def report(self, engine: int, hit: SweepHit) -> None:
         """Job id and midstate come back."""
@@ -102,11 +102,11 @@ class Bm1387Device(MidstateDevice):
         """Four bytes of value; two that nobody explains."""
         if register == self.clock_register:
             value |= 0x80000000  # locked
-        return sealed(value.to_bytes(4, "big") + bytes(2), REGISTER_REPLY)
+        return reply_with_crc(value.to_bytes(4, "big") + bytes(2), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
         """The midstate's number is added to the job's."""
-        return lambda nonce: sealed(nonce + bytes([0, (job_id + index) & 0xFF]), NONCE_REPLY)
+        return lambda nonce: reply_with_crc(nonce + bytes([0, (job_id + index) & 0xFF]), NONCE_REPLY)
 
 
 class R606Device(Bm1387Device):
@@ -175,11 +175,11 @@ class Bm1397Device(MidstateDevice):
 
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
         """Value, address, register."""
-        return b"\xaa\x55" + sealed(value.to_bytes(4, "big") + bytes([chip.address, register]), REGISTER_REPLY)
+        return b"\xaa\x55" + reply_with_crc(value.to_bytes(4, "big") + bytes([chip.address, register]), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
         """The low two bits of the id are the midstate's number."""
-        return lambda nonce: b"\xaa\x55" + sealed(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
+        return lambda nonce: b"\xaa\x55" + reply_with_crc(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
 
 
 NEWPAC = DeviceKind(

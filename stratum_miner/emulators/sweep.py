@@ -34,7 +34,7 @@ def nonce_target(difficulty: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class NonceRange:
     """Consecutive counter values of one work. ``known`` has all its hits when nobody needs to search for them."""
 
     load: Callable[[kernels.Search], object]
@@ -74,7 +74,7 @@ def _choice() -> Choice:
 class EmulatedEngine:
     """One engine at ``rate`` hashes a second since ``started``, through ``stretches``."""
 
-    def __init__(self, searcher: Searcher, stretches: Iterator[Stretch], rate: float, started: float) -> None:
+    def __init__(self, searcher: Searcher, stretches: Iterator[NonceRange], rate: float, started: float) -> None:
         self._searcher = searcher
         self._stretches = stretches
         self._rate = rate
@@ -139,7 +139,7 @@ class EmulatedEngine:
     def _hit(self, nonce: int, offset: int, tag: int) -> SweepHit:
         return SweepHit(self._origin + (self._before + offset + 1) / self._rate, nonce, tag)
 
-    def _finish(self, stretch: Stretch) -> None:
+    def _finish(self, stretch: NonceRange) -> None:
         self._before += stretch.count
         self._done = 0
         self._current = next(self._stretches, None)

@@ -18,7 +18,7 @@ BLOCKED_C: Final = 90.0
 """Warmer than it would be, and sooner, when the fault "overheating" keeps the heat in."""
 
 
-class Heat:
+class ThermalModel:
     """A temperature that follows power and fan."""
 
     def __init__(self, now: float, resistance: float = 1.0) -> None:

@@ -10,8 +10,8 @@ pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[r
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceState
+from stratum_miner.backends.asic.device_record import DeviceRecordSnapshot, DeviceRecordState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
-from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.client import PoolSettings, PoolUrl
@@ -62,14 +62,14 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
         settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=ADDRESS)
         miner = Miner(settings, [sticks, CpuBackend(threads=1)], on_event=events.append)
 
-        def slot(name: str) -> SlotSnapshot:
+        def slot(name: str) -> DeviceRecordSnapshot:
             return next(slot for slot in sticks.slots() if slot.name == name)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(miner.run)
             await until(lambda: all(shares(name) >= 2 for name in (STICK, OTHER, CPU)))
             erupter.unplug()
-            await until(lambda: slot(STICK).state is SlotState.WAITING)
+            await until(lambda: slot(STICK).state is DeviceRecordState.WAITING)
             before = {name: shares(name) for name in (STICK, OTHER, CPU)}
             await until(lambda: all(shares(name) >= before[name] + 2 for name in (OTHER, CPU)))
             erupter.replug()

@@ -18,15 +18,21 @@ import trio
 from stratum_miner.backends import options as option
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
+from stratum_miner.backends.asic.device_location import DeviceLocation, DevicePorts, OpenPort, find_device, locate_path
+from stratum_miner.backends.asic.device_record import (
+    LOSSES,
+    LOSSES_WITHIN_S,
+    DeviceRecord,
+    DeviceRecordSnapshot,
+    DeviceRecordState,
+)
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.drivers import driver_of
 from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, PortBusy, PortForbidden
 from stratum_miner.backends.asic.hotplug import Hotplug
-from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place, named_place, the_same
 from stratum_miner.backends.asic.port_list import Listing, ports_now
 from stratum_miner.backends.asic.probing import candidates, choose_board
 from stratum_miner.backends.asic.serial_port import open_serial_port
-from stratum_miner.backends.asic.slot import LOSSES, LOSSES_WITHIN_S, Slot, SlotSnapshot, SlotState
 from stratum_miner.backends.base import Backend, BackendError, BackendOptionError, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.spelling import did_you_mean
@@ -34,7 +40,7 @@ from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
-MAX_SLOTS = 256
+MAX_DEVICE_RECORDS = 256
 """A hostile device could come back under ever new serial numbers."""
 
 
@@ -58,7 +64,7 @@ class AsicBackend(Backend):
         self._hotplug = Hotplug(listing)
         self._open_port, self._driver, self._clock = open_port, driver, clock
         self._auto = tuple(spec for spec in specs if spec.path is None)
-        self._slots: list[Slot] = []
+        self._slots: list[DeviceRecord] = []
         self._changed = trio.Event()
         for spec in specs:
             if spec.path is not None:
@@ -78,7 +84,7 @@ class AsicBackend(Backend):
         devices = tuple(listed for slot in slots if (listed := slot.listed()) is not None)
         return BackendStatistics(self.name, f"asic, {running} of {kept} devices", devices, problem=self._problem(slots))
 
-    def _problem(self, slots: Sequence[Slot]) -> str:
+    def _problem(self, slots: Sequence[DeviceRecord]) -> str:
         """Which of the specifications that name no port found no device."""
         if not self._hotplug.has_looked:
             return ""
@@ -91,7 +97,7 @@ class AsicBackend(Backend):
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Run every device, those that come later included, until cancelled."""
-        started: set[Slot] = set()
+        started: set[DeviceRecord] = set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hotplug.run)
             if self._auto:
@@ -105,7 +111,7 @@ class AsicBackend(Backend):
 
     # ---- to see and change devices while mining; from the trio thread ------------------------------------------
 
-    def slots(self) -> tuple[SlotSnapshot, ...]:
+    def slots(self) -> tuple[DeviceRecordSnapshot, ...]:
         """All of them, removed ones included, in the order in which they came."""
         return tuple(slot.snapshot() for slot in self._slots)
 
@@ -113,10 +119,12 @@ class AsicBackend(Backend):
         """Mine with another device. BackendOptionError when it is there already."""
         if spec.path is None:
             raise BackendOptionError(f"device: expected the path of one device, got {spec.text!r}")
-        same = [slot for slot in self._slots if slot.spec.path == spec.path and slot.state is not SlotState.REMOVED]
+        same = [
+            slot for slot in self._slots if slot.spec.path == spec.path and slot.state is not DeviceRecordState.REMOVED
+        ]
         if same:
             raise BackendOptionError(f"device: {spec.path} is named twice, as {same[0].spec.text} and {spec.text}")
-        self._new_slot(Slot(spec, name=self._first_name(spec.path)))
+        self._new_slot(DeviceRecord(spec, name=self._first_name(spec.path)))
 
     def remove(self, name: str) -> None:
         """Power a device down and leave it alone; its totals stay. BackendOptionError for an unknown name."""
@@ -133,7 +141,7 @@ class AsicBackend(Backend):
         """See ``Backend``."""
         return next((slot.worker_name for slot in self._slots if slot.name == device), "")
 
-    def _slot(self, name: str) -> Slot:
+    def _slot(self, name: str) -> DeviceRecord:
         kept = {slot.name: slot for slot in self._slots if slot.is_kept}
         if name in kept:
             return kept[name]
@@ -144,12 +152,12 @@ class AsicBackend(Backend):
     def _first_name(self, path: str) -> str:
         """Its path; where another one is still called by that path, another name."""
         taken = {slot.name for slot in self._slots}
-        names = (path, *(f"{path} ({count})" for count in range(2, MAX_SLOTS + 2)))
+        names = (path, *(f"{path} ({count})" for count in range(2, MAX_DEVICE_RECORDS + 2)))
         return next(name for name in names if name not in taken)
 
-    def _new_slot(self, slot: Slot) -> None:
-        if len(self._slots) >= MAX_SLOTS:
-            raise BackendOptionError(f"device: expected at most {MAX_SLOTS}, got another")
+    def _new_slot(self, slot: DeviceRecord) -> None:
+        if len(self._slots) >= MAX_DEVICE_RECORDS:
+            raise BackendOptionError(f"device: expected at most {MAX_DEVICE_RECORDS}, got another")
         self._slots.append(slot)
         self._changed.set()
         self._changed = trio.Event()
@@ -167,11 +175,13 @@ class AsicBackend(Backend):
             for device in self._hotplug.devices:
                 spec = next((spec for spec in self._auto if spec.kind is None or spec.kind in device.kinds), None)
                 if spec is not None and device.recognised and device.path not in taken:
-                    if len(self._slots) >= MAX_SLOTS:
-                        log.warning("too_many_devices", most=MAX_SLOTS, ignored=device.path)
+                    if len(self._slots) >= MAX_DEVICE_RECORDS:
+                        log.warning("too_many_devices", most=MAX_DEVICE_RECORDS, ignored=device.path)
                         return
                     name = self._first_name(device.path)
-                    self._new_slot(Slot(spec, name=name, identity=device.identity or device.path, path=device.path))
+                    self._new_slot(
+                        DeviceRecord(spec, name=name, identity=device.identity or device.path, path=device.path)
+                    )
             await self._hotplug.next_look()
 
     def _taken(self) -> set[str]:
@@ -181,19 +191,23 @@ class AsicBackend(Backend):
 
     # ---- one device -------------------------------------------------------------------------------------------
 
-    async def _supervise(self, slot: Slot, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+    async def _supervise(
+        self, slot: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
+    ) -> None:
         while slot.is_kept:
             with trio.CancelScope() as slot.scope:
                 await self._until_it_ends(slot, source, found)
 
-    async def _until_it_ends(self, slot: Slot, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+    async def _until_it_ends(
+        self, slot: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
+    ) -> None:
         """Run it once, from being plugged in to whatever ends it, and wait as long as that asks for."""
         place = await self._arrival(slot)
-        slot.enter(SlotState.FOUND)
+        slot.enter(DeviceRecordState.FOUND)
         opened = slot.ports.opened if slot.ports is not None else 0
         try:
             device = slot.device or await self._recognise(slot, place)
-            slot.enter(SlotState.RUNNING)
+            slot.enter(DeviceRecordState.RUNNING)
             log.info("device_started", device=slot.name, path=slot.path)
             async with found.clone() as own:
                 await device.run(source, own)
@@ -211,7 +225,7 @@ class AsicBackend(Backend):
             log.exception("device_defect", device=slot.name)
             await self._stay_off(slot, f"a defect of its driver: {error!r}")
 
-    async def _arrival(self, slot: Slot) -> Place:
+    async def _arrival(self, slot: DeviceRecord) -> DeviceLocation:
         """Where it is, once it is there with all its ports."""
         if not self._hotplug.has_looked:
             await self._hotplug.next_look()
@@ -223,21 +237,21 @@ class AsicBackend(Backend):
                 slot.path, slot.node = place.path, place.node
                 return place
             reason = "not plugged in" if place is None else "one of its ports is missing"
-            if slot.state is not SlotState.WAITING or not slot.reason:
+            if slot.state is not DeviceRecordState.WAITING or not slot.reason:
                 log.warning("device_awaited", device=slot.name, reason=reason)
-                slot.enter(SlotState.WAITING, reason)
+                slot.enter(DeviceRecordState.WAITING, reason)
             await self._hotplug.next_look()
 
-    def _place(self, slot: Slot) -> Place | None:
+    def _place(self, slot: DeviceRecord) -> DeviceLocation | None:
         """Where its device is now; not where another slot's is that runs."""
         others = {other.node for other in self._slots if other is not slot and other.is_running}
         devices = [item for item in self._hotplug.devices if others.isdisjoint(port.path for port in item.ports)]
         if slot.spec.path is not None:
-            return named_place(slot.spec.path, slot.identity, devices)
-        found = the_same(slot.identity, slot.path, devices)
-        return None if found is None else Place(path=found.path, found=found)
+            return locate_path(slot.spec.path, slot.identity, devices)
+        found = find_device(slot.identity, slot.path, devices)
+        return None if found is None else DeviceLocation(path=found.path, found=found)
 
-    async def _recognise(self, slot: Slot, place: Place) -> Device:
+    async def _recognise(self, slot: DeviceRecord, place: DeviceLocation) -> Device:
         board = await choose_board(place, candidates(place, slot.spec.kind), self._open_port, self._driver)
         options = slot.spec.options_for(board)
         slot.board, slot.worker_name = board, options.worker_name
@@ -271,15 +285,15 @@ class AsicBackend(Backend):
             count += 1
         return unique
 
-    async def _pause(self, slot: Slot, error: DeviceError) -> None:
+    async def _pause(self, slot: DeviceRecord, error: DeviceError) -> None:
         pause, news = slot.next_pause(), str(error) != slot.told
         slot.told = str(error)
-        slot.enter(SlotState.TRYING, str(error))
+        slot.enter(DeviceRecordState.TRYING, str(error))
         (log.warning if news else log.info)("device_unavailable", device=slot.name, reason=str(error), again_in_s=pause)
         await trio.sleep(pause)
 
-    def _note_loss(self, slot: Slot, error: DeviceGone) -> None:
-        slot.enter(SlotState.WAITING, str(error))
+    def _note_loss(self, slot: DeviceRecord, error: DeviceGone) -> None:
+        slot.enter(DeviceRecordState.WAITING, str(error))
         log.warning("device_gone", device=slot.name, reason=str(error))
         if slot.note_loss(self._clock()):
             log.warning(
@@ -289,14 +303,14 @@ class AsicBackend(Backend):
                 hint="a hub or cable that cannot supply it; try a powered hub",
             )
 
-    async def _stay_off(self, slot: Slot, reason: str) -> None:
+    async def _stay_off(self, slot: DeviceRecord, reason: str) -> None:
         """Until it was unplugged; a restart cancels this."""
-        slot.enter(SlotState.OFF, reason)
+        slot.enter(DeviceRecordState.OFF, reason)
         log.error("device_off", device=slot.name, reason=reason, hint="unplug it, or restart it")
         node = self._node(slot)
         while self._node(slot) == node:
             await self._hotplug.next_look()
 
-    def _node(self, slot: Slot) -> str:
+    def _node(self, slot: DeviceRecord) -> str:
         place = self._place(slot)
         return "" if place is None else place.node

@@ -20,7 +20,7 @@ from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent, Powe
 from stratum_miner.backends.asic.frames.replies import ChipReply, NonceReply, RegisterReply, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
 from stratum_miner.backends.asic.wire import Wire
-from stratum_miner.backends.asic.workbook import Claim, Work, WorkBook, bound_of
+from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce, WorkHistory, nonce_bound
 from stratum_miner.work.unit import WorkUnit
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class ChainSettings:
     """Whether chips answered before: silence is then about power, not about the wrong port."""
 
 
-class Question(IntEnum):
+class ProbeKind(IntEnum):
     """What a family takes as a question whether it is there. The lower it is, the less harm it does to others."""
 
     PREAMBLE = 0
@@ -66,7 +66,7 @@ class Question(IntEnum):
 class ChipChain(ABC):
     """One chain of equal chips. Made with an open port at the board's own rate; brought up once."""
 
-    question: ClassVar[Question] = Question.WORK
+    question: ClassVar[ProbeKind] = ProbeKind.WORK
     """What ``count`` asks."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
     """The version bits that it can roll, by midstates or by itself, and how many of them in one unit."""
@@ -80,7 +80,7 @@ class ChipChain(ABC):
     def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:
         self.board = board
         self.settings = settings
-        self.book = WorkBook(bound_of(settings.nonce_difficulty), remembered=max(4, len(self.job_ids) + 4))
+        self.book = WorkHistory(nonce_bound(settings.nonce_difficulty), remembered=max(4, len(self.job_ids) + 4))
         self.chips = settings.chips
         self.frequency = settings.frequency
         self.ticket_bits = 0
@@ -95,11 +95,11 @@ class ChipChain(ABC):
     def _make_decoder(self) -> ReplyDecoder: ...
 
     @abstractmethod
-    def job_frame(self, work: Work) -> bytes:
+    def job_frame(self, work: ChipWork) -> bytes:
         """The work as the chips want it."""
 
     @abstractmethod
-    def claim(self, reply: NonceReply) -> Claim:
+    def claim(self, reply: NonceReply) -> ReportedNonce:
         """Say what a nonce reply claims: nonce, likely jobs, rolled version bits, chip."""
 
     @abstractmethod
@@ -180,7 +180,7 @@ class ChipChain(ABC):
         first = next(index for index, step in enumerate(steps) if isinstance(step, bringup.CountChips))
         return steps[:first]
 
-    async def load(self, unit: WorkUnit) -> Work:
+    async def load(self, unit: WorkUnit) -> ChipWork:
         """Replace whatever the chips search by this unit."""
         work = self.book.add(self.job_ids[self._next_job], unit, self.versions(unit))
         self._next_job = (self._next_job + 1) % len(self.job_ids)
@@ -212,13 +212,13 @@ class ChipChain(ABC):
             bits += 1
         return bits
 
-    def interval(self, work: Work) -> float:
+    def interval(self, work: ChipWork) -> float:
         """Seconds until the next work should be there."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         wanted = min(self.max_interval, self.feed_at * versions * 2**32 / self.hash_rate)
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
-    def busy(self, work: Work) -> float:
+    def busy(self, work: ChipWork) -> float:
         """Share of the time, at most 1, for which such work can keep the chips busy over this line."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))

@@ -20,12 +20,12 @@ def crc5(data: bytes, bits: int | None = None) -> int:
     return crc
 
 
-def crc5_seals(frame: bytes) -> bool:
+def ends_with_crc5(frame: bytes) -> bool:
     """Whether the last five bits of ``frame`` are the CRC5 of all bits before them."""
     return crc5(frame) == 0
 
 
-def seal_last_byte(frame: bytes) -> bytes:
+def put_crc5_in_last_byte(frame: bytes) -> bytes:
     """``frame`` with the CRC5 of everything but its last five bits put into those five bits.
 
     The last byte's upper three bits are kept: they are part of what is protected (BM1384 commands, BM13xx replies).

@@ -34,7 +34,7 @@ DUPLICATES_JUDGED_AT = 30
 (docs/reference/asic.md#doubtful-nonces)."""
 
 
-class Complaint(Enum):
+class HealthProblem(Enum):
     """What is wrong, in rising order of what has to be done about it."""
 
     NONE = "none"
@@ -53,7 +53,7 @@ class Complaint(Enum):
 class DeviceHealth:
     """A verdict and the figures behind it."""
 
-    complaint: Complaint = Complaint.NONE
+    complaint: HealthProblem = HealthProblem.NONE
     detail: str = ""
     judged: bool = True
     """False while there is not enough to judge the rate by."""
@@ -120,7 +120,7 @@ class HealthMonitor:
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0
-            return DeviceHealth(Complaint.SILENT, f"none came where {expected:.0f} were expected")
+            return DeviceHealth(HealthProblem.SILENT, f"none came where {expected:.0f} were expected")
         return self._judge_errors() or self._judge_duplicates() or self._judge_rate() or DeviceHealth(judged=False)
 
     def _advance(self, now: float) -> None:
@@ -141,12 +141,14 @@ class HealthMonitor:
         share, detail = self._errors / total, f"{self._errors} of {total} nonces hash to nothing"
         if share > MOSTLY_ERRORS:
             self._proven = self._errors = 0
-            return DeviceHealth(Complaint.MOSTLY_ERRORS, detail)
+            return DeviceHealth(HealthProblem.MOSTLY_ERRORS, detail)
         if total < ERRORS_JUDGED_AT:
             return None
         self._proven = self._errors = 0
         allowed = MANY_ERRORS * total
-        return DeviceHealth(Complaint.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
+        return (
+            DeviceHealth(HealthProblem.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
+        )
 
     def _judge_duplicates(self) -> DeviceHealth | None:
         if self._told < DUPLICATES_JUDGED_AT:
@@ -155,7 +157,7 @@ class HealthMonitor:
         self._duplicates = self._told = 0
         if duplicates <= MANY_DUPLICATES * told:
             return None
-        return DeviceHealth(Complaint.DUPLICATES, f"{duplicates} of {told}")
+        return DeviceHealth(HealthProblem.DUPLICATES, f"{duplicates} of {told}")
 
     def _judge_rate(self) -> DeviceHealth | None:
         if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips) or self._window_s < WINDOW_S:
@@ -167,7 +169,7 @@ class HealthMonitor:
         silent = [chip for chip in range(self._chips) if nonces[chip] < CHIP_SILENT_BELOW * mean]
         if silent:
             numbers = ", ".join(str(chip + 1) for chip in silent)
-            return DeviceHealth(Complaint.CHIP_SILENT, f"chip {numbers} of {self._chips} found next to nothing")
+            return DeviceHealth(HealthProblem.CHIP_SILENT, f"chip {numbers} of {self._chips} found next to nothing")
         if total < SLOW_BELOW * expected:
-            return DeviceHealth(Complaint.SLOW, f"{total / expected:.0%} of what it should be")
+            return DeviceHealth(HealthProblem.SLOW, f"{total / expected:.0%} of what it should be")
         return DeviceHealth()

@@ -14,13 +14,13 @@ from stratum_miner.backends.asic.chain import ChipChain
 from stratum_miner.backends.asic.device import DeviceState
 from stratum_miner.backends.asic.errors import DeviceDegraded, DeviceError, DeviceGone, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.frames.replies import NonceReply
-from stratum_miner.backends.asic.health import Complaint, HealthMonitor
+from stratum_miner.backends.asic.health import HealthMonitor, HealthProblem
 from stratum_miner.backends.asic.power import PowerControl
 from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyDecision, SafetyGuard, SafetyLevel, fan_percent
 from stratum_miner.backends.asic.tally import DeviceTally
 from stratum_miner.backends.asic.work_feed import WorkFeed
-from stratum_miner.backends.asic.workbook import Proven, hashes_per_nonce
+from stratum_miner.backends.asic.work_history import VerifiedNonce, hashes_per_nonce
 from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ WEAK_NONCES = 16
 """In a row below the ticket before the ticket is written again: it was lost, or a chip restarted."""
 
 
-class Tripped(DeviceError):  # noqa: N818  a condition of hardware
+class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
     """The guard wants it off; the device powers down and waits until it may resume."""
 
     def __init__(self, decision: SafetyDecision) -> None:
@@ -46,7 +46,7 @@ class NoWork(Exception):  # noqa: N818  no error of anybody
     """The pool has had no work for so long that the device had better rest."""
 
 
-class MiningStretch:
+class MiningRun:
     """Made for a chain that is up; ``run`` it once."""
 
     def __init__(
@@ -79,7 +79,7 @@ class MiningStretch:
         self._expect()
         self._show()
         self._feed.book = self._chain.book
-        send, receive = trio.open_memory_channel[Proven](HITS_WAITING)
+        send, receive = trio.open_memory_channel[VerifiedNonce](HITS_WAITING)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read, send)
             nursery.start_soon(self._forward, receive, found)
@@ -122,7 +122,7 @@ class MiningStretch:
 
     # ---- nonces out -------------------------------------------------------------------------------------------
 
-    async def _read(self, hits: trio.MemorySendChannel[Proven]) -> None:
+    async def _read(self, hits: trio.MemorySendChannel[VerifiedNonce]) -> None:
         while True:
             for reply in await self._chain.wire.replies():
                 if isinstance(reply, NonceReply):
@@ -132,7 +132,7 @@ class MiningStretch:
                         await hits.send(proven)
                         self._held_up = False
 
-    def _judge(self, reply: NonceReply) -> Proven | None:
+    def _judge(self, reply: NonceReply) -> VerifiedNonce | None:
         """Count a nonce under its name; a good one goes on."""
         chain, tally, now = self._chain, self._tally, self._clock()
         claim = chain.claim(reply)
@@ -155,7 +155,7 @@ class MiningStretch:
             return None
         return proven
 
-    def _hashes(self, proven: Proven) -> float:
+    def _hashes(self, proven: VerifiedNonce) -> float:
         """What this nonce stands for; nothing when it is below the ticket, which then may have been lost."""
         bits, bound = max(0, self._chain.ticket_bits), self._chain.book.bound
         if proven.hash_value <= bound >> bits:
@@ -168,7 +168,7 @@ class MiningStretch:
         return 0.0
 
     async def _forward(
-        self, hits: trio.MemoryReceiveChannel[Proven], found: trio.MemorySendChannel[NonceFound]
+        self, hits: trio.MemoryReceiveChannel[VerifiedNonce], found: trio.MemorySendChannel[NonceFound]
     ) -> None:
         async for proven in hits:
             hit = None if proven.is_stale else proven.hit(self._name)
@@ -191,22 +191,22 @@ class MiningStretch:
         health = self.health.assess(self._clock())
         text = f"{health.complaint.value}: {health.detail}"
         match health.complaint:
-            case Complaint.NONE:
+            case HealthProblem.NONE:
                 self._sick = "" if health.judged else self._sick
-            case Complaint.TOO_MANY_ERRORS:
+            case HealthProblem.TOO_MANY_ERRORS:
                 await self._slow_down(text)
-            case Complaint.SLOW if not self._sick:
+            case HealthProblem.SLOW if not self._sick:
                 self._sick = text
                 log.warning("device_sick", device=self._name, reason=text)
-            case Complaint.SILENT:
+            case HealthProblem.SILENT:
                 raise DeviceSilent(f"{self._chain.path}: {text}")
             case _:
-                if health.complaint is Complaint.SLOW and self._governor is not None:
+                if health.complaint is HealthProblem.SLOW and self._governor is not None:
                     self._governor.lower(self._clock(), text)  # cgminer's gekko driver does both
                 raise DeviceDegraded(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:
-        decision = await judged_sensors(self._power, guard, self._tally, self._core_voltage, fan_full=bool(self._hot))
+        decision = await check_sensors(self._power, guard, self._tally, self._core_voltage, fan_full=bool(self._hot))
         if _HEAT.index(decision.level) > _HEAT.index(self._heat):
             log.warning("device_hot", device=self._name, level=decision.level.value, reason=decision.reason)
         self._heat = decision.level
@@ -247,7 +247,7 @@ _HEAT = (SafetyLevel.NORMAL, SafetyLevel.WARN, SafetyLevel.THROTTLE)
 """Levels that leave a device on, in rising order; each is logged when it is reached."""
 
 
-async def judged_sensors(
+async def check_sensors(
     power: PowerControl, guard: SafetyGuard, tally: DeviceTally, core_voltage: float | None, *, fan_full: bool = False
 ) -> SafetyDecision:
     """Read the sensors, set the fan by them, and let the guard decide. Raises Tripped when it wants the device off.
@@ -267,5 +267,5 @@ async def judged_sensors(
     decision = guard.update(tally.clock(), readings, core_voltage)
     tally.hot = decision.reason
     if decision.level in (SafetyLevel.CUT_OFF, SafetyLevel.LOCKED):
-        raise Tripped(decision)
+        raise SafetyShutdown(decision)
     return decision

@@ -14,7 +14,7 @@ from stratum_miner.backends.asic.readings import Readings
 
 log = structlog.get_logger(__name__)
 
-REST_S = 2.0
+MAKE_IDLE_S = 2.0
 """Limit for stopping the chips, which takes a few commands. A hang there must not keep the power on."""
 OFF_S = 8.0
 """Limit for switching off: enough to ask twice where answers take two seconds to fail. Somebody waits for the end."""
@@ -77,21 +77,21 @@ class NoPower:
         return ""
 
 
-async def way_down(device: str, rest: PowerStep, power: PowerControl) -> None:
+async def power_down(device: str, rest: PowerStep, power: PowerControl) -> None:
     """Chips to rest, then the power off, whatever ended the run and whatever either comes to. Raises nothing.
 
     A port that is gone proves nothing about the power: boards have supplies of their own, and ports go one by one.
     """
-    await _surely(device, "rest", rest, REST_S)
+    await _surely(device, "rest", rest, MAKE_IDLE_S)
     await switch_off(device, power)
 
 
 async def switch_off(device: str, power: PowerControl) -> None:
-    """The second half of ``way_down``."""
+    """The second half of ``power_down``."""
     await _surely(device, "power off", power.off, OFF_S, tries=OFF_TRIES)
 
 
-async def each_of(*steps: PowerStep) -> None:
+async def run_all(*steps: PowerStep) -> None:
     """All steps in order, those after one that failed too; then the first DeviceError."""
     failed: DeviceError | None = None
     for step in steps:

@@ -12,14 +12,14 @@ from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.device import Driver, Probed
+from stratum_miner.backends.asic.device_location import DeviceLocation, DevicePorts, OpenPort
 from stratum_miner.backends.asic.drivers import driver_of
 from stratum_miner.backends.asic.errors import DeviceSilent, WrongChip
-from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place
 
 log = structlog.get_logger(__name__)
 
 
-def candidates(place: Place, kind: str | None) -> tuple[Board, ...]:
+def candidates(place: DeviceLocation, kind: str | None) -> tuple[Board, ...]:
     """Boards that the device may be: the one named, or what its USB side allows; those whose ports are there."""
     if kind is not None:
         boards: Iterable[Board] = (BOARDS[kind],)
@@ -31,7 +31,7 @@ def candidates(place: Place, kind: str | None) -> tuple[Board, ...]:
 
 
 async def choose_board(
-    place: Place,
+    place: DeviceLocation,
     boards: Iterable[Board],
     open_port: OpenPort,
     driver: Callable[[Board], Driver] = driver_of,
@@ -57,7 +57,7 @@ async def choose_board(
     raise DeviceSilent(f"{place.path}: nothing answers as any of {kinds}")
 
 
-def _fitting(place: Place, family: tuple[Board, ...], answer: Probed) -> Board:
+def _fitting(place: DeviceLocation, family: tuple[Board, ...], answer: Probed) -> Board:
     certain = all(board.probe_is_certain for board in family)
     fitting = [board for board in family if certain and board.chips == answer.chips] or list(family)
     if len(fitting) == 1:
@@ -66,6 +66,6 @@ def _fitting(place: Place, family: tuple[Board, ...], answer: Probed) -> Board:
     raise WrongChip(f"{place.path}: answers as several kinds do: name it, as {names}")
 
 
-def _ports(place: Place, board: Board, open_port: OpenPort) -> DevicePorts:
+def _ports(place: DeviceLocation, board: Board, open_port: OpenPort) -> DevicePorts:
     paths: Mapping[str, str] = place.port_paths(board)
     return DevicePorts(place.path, lambda: paths, open_port)

@@ -5,7 +5,7 @@ PAUSES_S = (5.0, 10.0, 30.0, 60.0)
 MAX_FAILURES = 10
 """cgminer's gekko driver disables a stick after ten failed starts in a row
 (docs/reference/asic.md#silence-and-restarts)."""
-PROVEN_AFTER_S = 300.0
+RECOVERED_AFTER_S = 300.0
 """Mining that long, a device has recovered, and its failures before are forgotten; picked by feel."""
 
 
@@ -27,7 +27,7 @@ class RestartPolicy:
 
     def failed(self, now: float) -> float | None:
         """Seconds to wait before the next attempt; None to give up."""
-        if self._mining_since is not None and now - self._mining_since >= PROVEN_AFTER_S:
+        if self._mining_since is not None and now - self._mining_since >= RECOVERED_AFTER_S:
             self._failures = 0
         self._mining_since = None
         self._failures += 1

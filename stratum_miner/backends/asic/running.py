@@ -27,9 +27,9 @@ from stratum_miner.backends.asic.errors import (
     PowerFault,
     WrongChip,
 )
-from stratum_miner.backends.asic.mining import WATCH_EVERY_S, MiningStretch, NoWork, Tripped, judged_sensors
+from stratum_miner.backends.asic.mining import WATCH_EVERY_S, MiningRun, NoWork, SafetyShutdown, check_sensors
 from stratum_miner.backends.asic.options import DeviceOptions
-from stratum_miner.backends.asic.power import PowerControl, switch_off, way_down
+from stratum_miner.backends.asic.power import PowerControl, power_down, switch_off
 from stratum_miner.backends.asic.restarts import RestartPolicy
 from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyGuard, fan_percent
 from stratum_miner.backends.asic.tally import DeviceTally
@@ -40,8 +40,8 @@ from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
-COOLING_LOOK_S = 2.0
-STEPS_AFTER_A_TRIP = 2
+COOLING_POLL_S = 2.0
+STEPS_AFTER_A_SHUTDOWN = 2
 """Steps of the governor below where it tripped; ESP-Miner goes down by 100 MHz."""
 
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
@@ -99,7 +99,7 @@ class RunningDevice:
         self._board, self._identity, self._ports, self._options, self._clock = board, identity, ports, options, clock
         self._tally = DeviceTally(clock)
         self._chain: ChipChain | None = None
-        self._stretch: MiningStretch | None = None
+        self._stretch: MiningRun | None = None
         self._rolls = (0, 0)
         self._seen_alive = False
         self._frequency = options.frequency or (board.frequency.default if board.frequency else None)
@@ -184,7 +184,7 @@ class RunningDevice:
                 except* (DeviceError, NoWork) as group:
                     ended = _leaves(group)
                 error = _telling(ended)
-                if not isinstance(error, Tripped):
+                if not isinstance(error, SafetyShutdown):
                     return error
                 await self._cool_down(opened.power, error)
                 await opened.back_to_first_bauds(self._board)
@@ -207,7 +207,7 @@ class RunningDevice:
             await self._bring_up(chain, opened.power)
             self._seen_alive, self._tally.chips = True, chain.chips
             policy.started_mining(self._clock())
-            stretch = self._stretch = MiningStretch(
+            stretch = self._stretch = MiningRun(
                 self._identity.name,
                 chain,
                 opened.power,
@@ -223,7 +223,7 @@ class RunningDevice:
             await stretch.run(found)
         finally:
             feed.book = None
-            await way_down(self._identity.name, chain.rest, opened.power)
+            await power_down(self._identity.name, chain.rest, opened.power)
             self._tally.absorb(chain, self._stretch.health if self._stretch is not None else None)
             self._chain = self._stretch = None
 
@@ -238,9 +238,9 @@ class RunningDevice:
     async def _watch_sensors(self, guard: SafetyGuard, power: PowerControl) -> None:
         while True:
             await trio.sleep(WATCH_EVERY_S)
-            await judged_sensors(power, guard, self._tally, self._voltage)
+            await check_sensors(power, guard, self._tally, self._voltage)
 
-    async def _cool_down(self, power: PowerControl, trip: Tripped) -> None:
+    async def _cool_down(self, power: PowerControl, trip: SafetyShutdown) -> None:
         """Off until it is cold. Raises Overheated, or PowerFault, when it must stay off."""
         assert self._guard is not None
         name, decision = self._identity.name, trip.decision
@@ -251,7 +251,7 @@ class RunningDevice:
         self._tally.last_error = decision.reason
         kind = "power fault" if decision.power_fault else "too hot"
         self._enter(DeviceState.OFF, f"{kind}: {decision.reason}", told=True)
-        for _ in range(STEPS_AFTER_A_TRIP):
+        for _ in range(STEPS_AFTER_A_SHUTDOWN):
             if self._governor is not None:
                 self._governor.lower(self._clock(), f"it was switched off before, {decision.reason}")
         await self._wait_until_cold(self._guard, power)
@@ -265,7 +265,7 @@ class RunningDevice:
                 raise
             except DeviceError as error:
                 log.debug("fan_silent", device=self._identity.name, reason=str(error))
-            await trio.sleep(COOLING_LOOK_S)
+            await trio.sleep(COOLING_POLL_S)
             try:
                 self._tally.readings = await power.read()
             except DeviceGone:
@@ -319,7 +319,7 @@ def _telling(ended: list[BaseException]) -> DeviceError | None:
         for error in errors:
             if isinstance(error, kind):
                 raise error
-    for preferred in (Tripped, PowerFault, DeviceError):
+    for preferred in (SafetyShutdown, PowerFault, DeviceError):
         for error in errors:
             if isinstance(error, preferred):
                 return error

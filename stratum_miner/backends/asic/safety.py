@@ -17,8 +17,8 @@ IN_A_ROW = 3
 PLAUSIBLE_C = (-20.0, 130.0)
 MIN_OFF_S = 30.0
 """ESP-Miner waits six times five seconds (docs/reference/asic.md#heat)."""
-MAX_TRIPS = 3
-TRIPS_WITHIN_S = 3600.0
+MAX_SHUTDOWNS = 3
+SHUTDOWNS_WITHIN_S = 3600.0
 VOLTAGE_TOLERANCE = 0.10
 """Share of the core voltage that was set; picked by what regulators allow themselves (a TPS546 faults at 75, 125 %)."""
 REGULATOR_LIMIT_C = 105.0
@@ -56,7 +56,7 @@ class SafetyGuard:
         self._minimum_input = minimum_input_voltage
         self._level = SafetyLevel.NORMAL
         self._hot = self._blind = self._low_core = self._low_input = 0
-        self._trips: deque[float] = deque(maxlen=MAX_TRIPS)
+        self._trips: deque[float] = deque(maxlen=MAX_SHUTDOWNS)
         self._tripped_at: float | None = None
         self._tripped_by_heat = False
         self.trips = 0
@@ -113,7 +113,7 @@ class SafetyGuard:
     @property
     def is_locked(self) -> bool:
         """Whether it tripped too often."""
-        return len(self._trips) == MAX_TRIPS and self._trips[-1] - self._trips[0] <= TRIPS_WITHIN_S
+        return len(self._trips) == MAX_SHUTDOWNS and self._trips[-1] - self._trips[0] <= SHUTDOWNS_WITHIN_S
 
     def _count(self, readings: Readings, core_voltage: float | None) -> None:
         heat = readings.chip_temperature

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import trio
 
-from stratum_miner.backends.asic.workbook import WorkBook
+from stratum_miner.backends.asic.work_history import WorkHistory
 from stratum_miner.backends.base import ASK_AGAIN_SECONDS, WorkSource
 from stratum_miner.work.unit import WorkUnit
 
@@ -14,7 +14,7 @@ class WorkFeed:
 
     def __init__(self, source: WorkSource) -> None:
         self._source = source
-        self.book: WorkBook | None = None
+        self.book: WorkHistory | None = None
         """What the device was given; void changes are noted in it at once."""
         self._kept: WorkUnit | None = None
         self._unregister: Callable[[], None] | None = None

@@ -15,8 +15,8 @@ import trio
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceSnapshot
+from stratum_miner.backends.asic.device_record import DeviceRecordSnapshot, DeviceRecordState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
-from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import target_from_difficulty
@@ -117,7 +117,7 @@ class _Run:
         return inf
 
     @property
-    def slot(self) -> SlotSnapshot:
+    def slot(self) -> DeviceRecordSnapshot:
         [slot] = self.backend.slots()
         return slot
 
@@ -245,7 +245,7 @@ async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
     said = await _listen_for_complaints(run, now + seconds)
     done, expected = (later - earlier for later, earlier in zip(run.hashes(), hashes, strict=True))
     switched_off = 0
-    while run.slot.state is SlotState.OFF:  # its owner comes and has a look
+    while run.slot.state is DeviceRecordState.OFF:  # its owner comes and has a look
         switched_off += 1
         run.backend.restart(run.slot.name)
         await trio.sleep(1)

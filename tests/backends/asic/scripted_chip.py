@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from stratum_miner.backends.asic.board import Board, Port, Range, TemperatureLimits
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
-from stratum_miner.backends.asic.crc import seal_last_byte
+from stratum_miner.backends.asic.crc import put_crc5_in_last_byte
 from stratum_miner.backends.asic.frames.jobs import reverse_words
 from stratum_miner.bitcoin.target import target_from_difficulty
 from tests.backends.asic.memory_port import MemoryPort
@@ -56,7 +56,7 @@ class ScriptedChip:
         if self.silent:
             return
         if data == bytes.fromhex("55aa520500000a"):
-            port.say(b"\xaa\x55" + seal_last_byte(self.chip_id + bytes(5)))
+            port.say(b"\xaa\x55" + put_crc5_in_last_byte(self.chip_id + bytes(5)))
         elif data[:3] == b"\x55\xaa\x21":
             self.jobs.append((data[4], header_of(data)))
             for nonce in self.nonces(header_of(data)):
@@ -71,7 +71,7 @@ class ScriptedChip:
                     yield nonce
 
     def reply(self, nonce: bytes, job_id: int) -> bytes:
-        return b"\xaa\x55" + seal_last_byte(nonce + bytes([0, job_id, 0, 0]) + b"\x80")
+        return b"\xaa\x55" + put_crc5_in_last_byte(nonce + bytes([0, job_id, 0, 0]) + b"\x80")
 
 
 def header_of(frame: bytes) -> bytes:

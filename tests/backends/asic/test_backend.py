@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock
 
-from stratum_miner.backends.asic.backend import MAX_SLOTS, AsicBackend
+from stratum_miner.backends.asic.backend import MAX_DEVICE_RECORDS, AsicBackend
+from stratum_miner.backends.asic.device_record import DeviceRecordSnapshot, DeviceRecordState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, PortBusy, PortForbidden
 from stratum_miner.backends.asic.port_list import ListedPort
-from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
 from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work.unit import NonceFound
@@ -70,12 +70,12 @@ async def mining(bus: Bus, *specs: str) -> AsyncIterator[AsicBackend]:
         nursery.cancel_scope.cancel()
 
 
-def only(backend: AsicBackend) -> SlotSnapshot:
+def only(backend: AsicBackend) -> DeviceRecordSnapshot:
     [slot] = backend.slots()
     return slot
 
 
-async def until(backend: AsicBackend, state: SlotState, name: str = "") -> SlotSnapshot:
+async def until(backend: AsicBackend, state: DeviceRecordState, name: str = "") -> DeviceRecordSnapshot:
     """Wait, in looks at the bus, for a slot to be in a state."""
     with trio.fail_after(3600):
         while True:
@@ -152,7 +152,7 @@ async def test_a_device_that_is_pulled_out_or_removed_stays_in_the_list(bus: Bus
         async with mining(bus, "auto") as backend:
             await bus.until(lambda: len(bus.running) == 1)
             bus.unplug(COMPAC)
-            gone = await until(backend, SlotState.WAITING)
+            gone = await until(backend, DeviceRecordState.WAITING)
             await trio.sleep(60)
             assert listed(backend) == [("compac-10018221", "absent", gone.reason)]
             backend.remove("compac-10018221")
@@ -190,7 +190,7 @@ async def test_two_of_one_path_are_called_apart_before_they_are_known(bus: Bus, 
         bus.trouble[port.path] = PortBusy("x: in use")
     bus.plug(*BITAXE)  # only its chip could tell which of the Bitaxes it is
     async with mining(bus, "auto") as backend:
-        await until(backend, SlotState.TRYING)
+        await until(backend, DeviceRecordState.TRYING)
         bus.unplug(*BITAXE)
         bus.plug(*(replace(port, serial_number="another") for port in BITAXE))
         await trio.sleep(10)
@@ -213,13 +213,13 @@ async def test_a_replugged_stick_is_recognised_by_its_number_and_goes_on(bus: Bu
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 2)
         bus.unplug(COMPAC)
-        gone = await until(backend, SlotState.WAITING)
+        gone = await until(backend, DeviceRecordState.WAITING)
         assert gone.name == "compac-10018221"
         assert "gone" in gone.reason
         await trio.sleep(30)
         bus.plug(replace(COMPAC, path="/dev/ttyUSB7", location="3-3"), chip="bm1384")
         await bus.until(lambda: "/dev/ttyUSB7" in bus.running)
-        back = await until(backend, SlotState.RUNNING, "compac")
+        back = await until(backend, DeviceRecordState.RUNNING, "compac")
         assert (back.path, back.unplugged) == ("/dev/ttyUSB7", 1)
         assert back.device is not None
         assert back.device.hashes == 200
@@ -235,7 +235,7 @@ async def test_without_a_number_of_its_own_the_socket_recognises(bus: Bus, autoj
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 1)
         bus.unplug(erupter)
-        await until(backend, SlotState.WAITING)
+        await until(backend, DeviceRecordState.WAITING)
         bus.plug(replace(erupter, path="/dev/ttyUSB3"), chip="icarus")
         bus.plug(replace(erupter, path="/dev/ttyUSB4", location="1-6"), chip="icarus")
         await bus.until(lambda: len(bus.running) == 2)
@@ -249,12 +249,12 @@ async def test_a_named_node_means_the_device_that_was_there(bus: Bus, autojump_c
     async with mining(bus, f"erupter:{GPS.path}") as backend:
         await bus.until(lambda: len(bus.running) == 1)
         bus.unplug(GPS)
-        await until(backend, SlotState.WAITING)
+        await until(backend, DeviceRecordState.WAITING)
         printer = replace(GPS, location="2-2")
         bus.plug(printer)
         await trio.sleep(60)
         assert bus.opened == [GPS.path]
-        assert only(backend).state is SlotState.WAITING
+        assert only(backend).state is DeviceRecordState.WAITING
         bus.plug(replace(GPS, path="/dev/ttyUSB5"), chip="icarus")
         await bus.until(lambda: "/dev/ttyUSB5" in bus.running)
         assert only(backend).path == GPS.path  # as the user calls it
@@ -269,7 +269,7 @@ async def test_a_symlink_means_what_it_points_at(bus: Bus, autojump_clock: MockC
         await bus.until(lambda: len(bus.running) == 1)
         old.unlink()
         bus.end(str(link), DeviceGone("gone"))
-        await until(backend, SlotState.WAITING)
+        await until(backend, DeviceRecordState.WAITING)
         new.touch()
         link.unlink()
         link.symlink_to(new)
@@ -313,7 +313,7 @@ async def test_what_answers_as_several_kinds_has_to_be_named(
     path.touch()
     bus.chips[str(path)] = (chip, 1)
     async with mining(bus, str(path)) as backend:
-        slot = await until(backend, SlotState.OFF)
+        slot = await until(backend, DeviceRecordState.OFF)
         assert slot.reason.endswith("name it, as " + " or ".join(f"{kind}:{path}" for kind in kinds))
 
 
@@ -324,7 +324,7 @@ async def test_what_does_not_answer_is_off_and_not_guessed_at(
     path.touch()
     bus.chips[str(path)] = ("", 0)
     async with mining(bus, str(path)) as backend:
-        slot = await until(backend, SlotState.OFF)
+        slot = await until(backend, DeviceRecordState.OFF)
         assert "nothing answers as any of" in slot.reason
 
 
@@ -336,7 +336,7 @@ async def test_a_port_that_cannot_be_ours_is_tried_again_after_growing_pauses(
     bus.trouble[COMPAC.path] = trouble
     with capture_logs() as logged:
         async with mining(bus, "auto") as backend:
-            slot = await until(backend, SlotState.TRYING)
+            slot = await until(backend, DeviceRecordState.TRYING)
             assert slot.reason == str(trouble)
             assert listed(backend) == [("compac-10018221", "off", str(trouble))]
             await trio.sleep(2 + 5 + 10 + 30 + 60 * 3 + 5)
@@ -356,12 +356,12 @@ async def test_what_stays_off_stays_off_until_it_is_replugged(
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 1)
         bus.end(COMPAC.path, error)
-        slot = await until(backend, SlotState.OFF)
+        slot = await until(backend, DeviceRecordState.OFF)
         assert slot.reason == str(error)
         await trio.sleep(1000)
         assert len(bus.opened) == 1
         bus.unplug(COMPAC)
-        await until(backend, SlotState.WAITING)
+        await until(backend, DeviceRecordState.WAITING)
         bus.plug(COMPAC, chip="bm1384")
         await bus.until(lambda: len(bus.running) == 1)
 
@@ -372,7 +372,7 @@ async def test_a_defect_of_one_driver_stops_nobody_else(bus: Bus, autojump_clock
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 2)
         bus.end(COMPAC.path, ZeroDivisionError("oops"))
-        slot = await until(backend, SlotState.OFF)
+        slot = await until(backend, DeviceRecordState.OFF)
         assert "oops" in slot.reason
         assert list(bus.running) == [R606.path]
 
@@ -384,7 +384,7 @@ async def test_a_setting_that_the_board_found_cannot_take_switches_off_that_devi
     bus.plug(GPS, chip="icarus")
     async with mining(bus, "auto", f"{GPS.path},frequency=150") as backend:
         await bus.until(lambda: COMPAC.path in bus.running)
-        slot = await until(backend, SlotState.OFF)
+        slot = await until(backend, DeviceRecordState.OFF)
         assert "frequency" in slot.reason
 
 
@@ -403,7 +403,7 @@ async def test_devices_are_added_removed_and_restarted_while_mining(bus: Bus, au
         assert list(bus.running) == [GPS.path]
         backend.restart("erupter-1-3")
         await bus.until_runs(GPS.path, 2)
-        assert [slot.state for slot in backend.slots()] == [SlotState.REMOVED, SlotState.RUNNING]
+        assert [slot.state for slot in backend.slots()] == [DeviceRecordState.REMOVED, DeviceRecordState.RUNNING]
         assert [device.hashes for device in backend.statistics().devices] == [100, 200]
         with pytest.raises(BackendOptionError, match="did you mean 'erupter-1-3'"):
             backend.remove("erupter-1")
@@ -418,7 +418,7 @@ async def test_restarting_wakes_what_was_switched_off(bus: Bus, autojump_clock: 
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 1)
         bus.end(COMPAC.path, Overheated("82 °C"))
-        slot = await until(backend, SlotState.OFF)
+        slot = await until(backend, DeviceRecordState.OFF)
         backend.restart(slot.name)
         await bus.until(lambda: len(bus.running) == 1)
 
@@ -456,7 +456,7 @@ async def test_what_is_listed_and_cannot_be_opened_is_no_loss(bus: Bus, autojump
     bus.plug(COMPAC, chip="bm1384")
     bus.trouble[COMPAC.path] = DeviceGone(f"{COMPAC.path}: the device is gone (Input/output error)")
     async with mining(bus, "auto") as backend:
-        slot = await until(backend, SlotState.TRYING)
+        slot = await until(backend, DeviceRecordState.TRYING)
         await trio.sleep(2 + 5 + 10 + 5)
         assert len(bus.opened) == 4
         assert slot.unplugged == 0
@@ -494,7 +494,7 @@ async def test_another_terminal_behind_the_link_is_another_chance(
     async with mining(bus, f"erupter:{link}") as backend:
         await bus.until_runs(str(link), 1)
         bus.end(str(link), GivenUp("dead"))
-        await until(backend, SlotState.OFF)
+        await until(backend, DeviceRecordState.OFF)
         link.unlink()
         link.symlink_to(new)
         await bus.until_runs(str(link), 2)
@@ -512,15 +512,15 @@ async def test_emulators_called_alike_get_names_apart(bus: Bus, autojump_clock: 
 
 
 async def test_a_flood_of_serial_numbers_is_bounded(bus: Bus, autojump_clock: MockClock) -> None:
-    for number in range(MAX_SLOTS + 10):
+    for number in range(MAX_DEVICE_RECORDS + 10):
         bus.plug(
             replace(COMPAC, path=f"/dev/ttyUSB{number}", serial_number=f"N{number}", location=f"1-{number}"),
             chip="bm1384",
         )
     async with mining(bus, "auto") as backend:
-        await bus.until(lambda: len(bus.running) == MAX_SLOTS)
+        await bus.until(lambda: len(bus.running) == MAX_DEVICE_RECORDS)
         await trio.sleep(30)
-        assert len(backend.slots()) == MAX_SLOTS
+        assert len(backend.slots()) == MAX_DEVICE_RECORDS
 
 
 async def test_a_failed_look_changes_nothing(
@@ -536,7 +536,7 @@ async def test_a_failed_look_changes_nothing(
 
         monkeypatch.setattr(backend._hotplug, "_listing", fails)
         await trio.sleep(10)
-        assert only(backend).state is SlotState.RUNNING
+        assert only(backend).state is DeviceRecordState.RUNNING
 
 
 def test_from_options() -> None:

@@ -6,7 +6,7 @@ from stratum_miner.backends.asic.boards import board_of
 from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.chips.pll import nearest
-from stratum_miner.backends.asic.crc import crc5, seal_last_byte
+from stratum_miner.backends.asic.crc import crc5, put_crc5_in_last_byte
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent, PowerFault, WrongChip
 from tests.backends.asic.memory_port import Answer, MemoryPort
 from tests.backends.asic.vectors import VECTORS, unhex
@@ -123,7 +123,7 @@ COMPAC = [
 ]
 TWO_PAC = [
     *hexed("84 00 00 11\n85 00 00 0F\n01 00 00 19\n01 80 00 16"),
-    seal_last_byte(unhex("82 07 83 00")),
+    put_crc5_in_last_byte(unhex("82 07 83 00")),
     *COMPAC[4:],
 ]
 GOLDEN = unhex(VECTORS["icarus"]["golden"])
@@ -217,7 +217,7 @@ async def test_a_clock_that_is_not_kept_is_refused(autojump_clock: object) -> No
         if data == unhex("84000011"):
             port.say(unhex("1384000013"))
         elif data == unhex("84000400"):
-            port.say(seal_last_byte(unhex("80 0F 00 03 00")))  # 100 MHz where 150 was set
+            port.say(put_crc5_in_last_byte(unhex("80 0F 00 03 00")))  # 100 MHz where 150 was set
 
     port = MemoryPort(answer=respond)
     with pytest.raises(DeviceRefused, match="do not keep a clock of 150 MHz"):
@@ -232,7 +232,7 @@ async def test_a_clock_read_back_is_believed(autojump_clock: object) -> None:
         if data == unhex("5405000019"):
             port.say(unhex("13879000000007") * 2)
         elif data[:2] == b"\x44\x05":
-            port.say(seal_last_byte(word + bytes(3)))
+            port.say(put_crc5_in_last_byte(word + bytes(3)))
 
     await chain_of("newpac", MemoryPort(answer=respond)).bring_up()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.backends.asic.crc import crc5, crc5_seals, crc16, seal_last_byte
+from stratum_miner.backends.asic.crc import crc5, crc16, ends_with_crc5, put_crc5_in_last_byte
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_crc5_takes_no_more_bits_than_there_are() -> None:
 def test_captured_frames_are_sealed(body: str) -> None:
     frame = bytes.fromhex(body)
     if body != "18A640029922F991":  # a byte short: no seal
-        assert crc5_seals(frame)
-        assert seal_last_byte(frame) == frame
+        assert ends_with_crc5(frame)
+        assert put_crc5_in_last_byte(frame) == frame
     else:
-        assert not crc5_seals(frame)
+        assert not ends_with_crc5(frame)
 
 
 def test_crc16_check_value() -> None:
@@ -46,9 +46,9 @@ def test_crc16_check_value() -> None:
 
 @given(st.binary(min_size=1, max_size=80), st.integers(min_value=0))
 def test_any_flipped_bit_breaks_the_seal(data: bytes, position: int) -> None:
-    sealed = seal_last_byte(data)
-    assert crc5_seals(sealed)
+    sealed = put_crc5_in_last_byte(data)
+    assert ends_with_crc5(sealed)
     bit = position % (8 * len(sealed))
     flipped = bytearray(sealed)
     flipped[bit // 8] ^= 1 << bit % 8
-    assert not crc5_seals(bytes(flipped))
+    assert not ends_with_crc5(bytes(flipped))

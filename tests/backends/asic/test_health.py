@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from stratum_miner.backends.asic.health import (
     DUPLICATES_JUDGED_AT,
     SILENT_AFTER,
-    Complaint,
     DeviceHealth,
     HealthMonitor,
+    HealthProblem,
 )
 
 RATE = 1e9
@@ -26,7 +26,7 @@ def live(
     errors: float = 0.0,
     dead: frozenset[int] = frozenset(),
     seed: int = 0,
-) -> list[Complaint]:
+) -> list[HealthProblem]:
     """Complaints about a device of so much of the expected speed; ``errors`` is the share of wrong nonces."""
     rng, now = random.Random(seed), 0.0
     monitor = HealthMonitor(now, chips)
@@ -49,21 +49,21 @@ def live(
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_good_device_is_left_alone(seed: int) -> None:
-    assert set(live(20_000, seed=seed, errors=0.01)) == {Complaint.NONE}
+    assert set(live(20_000, seed=seed, errors=0.01)) == {HealthProblem.NONE}
 
 
 @pytest.mark.parametrize(
     ("trouble", "complaint"),
     [
-        ({"speed": 0.0}, Complaint.SILENT),
-        ({"speed": 0.5}, Complaint.SLOW),
-        ({"errors": 0.15}, Complaint.TOO_MANY_ERRORS),
-        ({"errors": 0.9}, Complaint.MOSTLY_ERRORS),
-        ({"dead": frozenset({1})}, Complaint.CHIP_SILENT),
+        ({"speed": 0.0}, HealthProblem.SILENT),
+        ({"speed": 0.5}, HealthProblem.SLOW),
+        ({"errors": 0.15}, HealthProblem.TOO_MANY_ERRORS),
+        ({"errors": 0.9}, HealthProblem.MOSTLY_ERRORS),
+        ({"dead": frozenset({1})}, HealthProblem.CHIP_SILENT),
     ],
 )
-def test_trouble_is_named(trouble: dict[str, object], complaint: Complaint) -> None:
-    found = [item for item in live(3000, seed=1, **trouble) if item is not Complaint.NONE]  # type: ignore[arg-type]
+def test_trouble_is_named(trouble: dict[str, object], complaint: HealthProblem) -> None:
+    found = [item for item in live(3000, seed=1, **trouble) if item is not HealthProblem.NONE]  # type: ignore[arg-type]
     assert found[0] is complaint
 
 
@@ -76,35 +76,35 @@ def test_the_silent_chip_is_numbered() -> None:
         if second % 4 == 0:
             monitor.nonce(float(second), chip=second // 4 % 11)
         verdict = monitor.assess(float(second))
-        if verdict.complaint is not Complaint.NONE:
+        if verdict.complaint is not HealthProblem.NONE:
             break
     assert (verdict.complaint, verdict.detail) == (
-        Complaint.CHIP_SILENT,
+        HealthProblem.CHIP_SILENT,
         "chip 12 of 12 found next to nothing",
     )
 
 
-def watched(monitor: HealthMonitor, start: float, seconds: float) -> Complaint:
+def watched(monitor: HealthMonitor, start: float, seconds: float) -> HealthProblem:
     """The verdict after so many seconds of looking once a second."""
     verdicts = [monitor.assess(start + step).complaint for step in range(1, int(seconds) + 1)]
-    return next((verdict for verdict in verdicts if verdict is not Complaint.NONE), Complaint.NONE)
+    return next((verdict for verdict in verdicts if verdict is not HealthProblem.NONE), HealthProblem.NONE)
 
 
 def test_silence_counts_only_while_there_is_work() -> None:
     monitor = HealthMonitor(0.0, chips=1)
     monitor.expect(0.0, RATE, PER_NONCE)
-    assert watched(monitor, 0.0, 200) is Complaint.NONE
+    assert watched(monitor, 0.0, 200) is HealthProblem.NONE
     monitor.searching(200.0, True)
-    assert watched(monitor, 200.0, 0.9 * SILENT_AFTER * PER_NONCE / RATE) is Complaint.NONE
+    assert watched(monitor, 200.0, 0.9 * SILENT_AFTER * PER_NONCE / RATE) is HealthProblem.NONE
     monitor.searching(300.0, False)
-    assert watched(monitor, 300.0, 1000) is Complaint.NONE
+    assert watched(monitor, 300.0, 1000) is HealthProblem.NONE
     monitor.searching(1300.0, True)
-    assert watched(monitor, 1300.0, 60) is Complaint.SILENT
+    assert watched(monitor, 1300.0, 60) is HealthProblem.SILENT
     assert monitor.expected_hashes == pytest.approx(160 * RATE)
 
 
-@pytest.mark.parametrize(("every", "complaint"), [(2, Complaint.DUPLICATES), (8, Complaint.NONE)])
-def test_chips_that_search_the_same_are_told(every: int, complaint: Complaint) -> None:
+@pytest.mark.parametrize(("every", "complaint"), [(2, HealthProblem.DUPLICATES), (8, HealthProblem.NONE)])
+def test_chips_that_search_the_same_are_told(every: int, complaint: HealthProblem) -> None:
     monitor = HealthMonitor(0.0, chips=2)
     for count in range(DUPLICATES_JUDGED_AT):
         if count % every:
@@ -118,9 +118,9 @@ def test_a_fast_chain_is_not_silent_because_the_host_slept() -> None:
     monitor = HealthMonitor(0.0, chips=1)
     monitor.expect(0.0, 1e12, PER_NONCE)  # 230 nonces a second
     monitor.searching(0.0, True)
-    assert monitor.assess(1.0).complaint is Complaint.NONE
-    assert monitor.assess(600.0).complaint is Complaint.NONE
-    assert watched(monitor, 600.0, 11) is Complaint.SILENT
+    assert monitor.assess(1.0).complaint is HealthProblem.NONE
+    assert monitor.assess(600.0).complaint is HealthProblem.NONE
+    assert watched(monitor, 600.0, 11) is HealthProblem.SILENT
 
 
 @settings(max_examples=50)

@@ -9,9 +9,9 @@ import trio
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
+from stratum_miner.backends.asic.device_record import DeviceRecordState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.options import DeviceOptions
-from stratum_miner.backends.asic.slot import SlotState
 from stratum_miner.backends.asic.transport import PortOpener
 from stratum_miner.backends.base import WorkSource
 from stratum_miner.testing.work_source import ScriptedWorkSource
@@ -88,7 +88,7 @@ async def test_a_terminal_replaced_behind_its_link_goes_on_and_the_neighbour_not
                 await speak(first, b"again")
             slots = {slot.name: slot for slot in backend.slots()}
             assert (slots["erupter-one"].unplugged, slots["erupter-other"].unplugged) == (3, 0)
-            assert slots["erupter-one"].state is SlotState.RUNNING
+            assert slots["erupter-one"].state is DeviceRecordState.RUNNING
             hashes = {device.name: device.hashes for device in backend.statistics().devices}
             assert hashes == {"erupter-one": 6 + 3 * 5, "erupter-other": 6 + 3 * 16}
             one.unlink()

@@ -7,7 +7,7 @@ import trio
 from structlog.testing import capture_logs
 
 from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, DeviceSilent
-from stratum_miner.backends.asic.power import OFF_S, OFF_TRIES, REST_S, NoPower, each_of, way_down
+from stratum_miner.backends.asic.power import MAKE_IDLE_S, OFF_S, OFF_TRIES, NoPower, power_down, run_all
 
 
 class Switch(NoPower):
@@ -50,7 +50,7 @@ async def test_the_power_goes_off_whatever_becomes_of_the_chips(rest: str, autoj
     power = Switch(failures=OFF_TRIES - 1)
     with trio.CancelScope() as scope:
         scope.cancel()
-        await way_down("stick", RESTS[rest], power)
+        await power_down("stick", RESTS[rest], power)
     assert power.is_off
 
 
@@ -60,8 +60,8 @@ async def test_power_that_stays_on_is_told_and_waited_for_no_longer(
 ) -> None:
     power, began = Switch(failures=failures, hangs=hangs), trio.current_time()
     with capture_logs() as logged:
-        await way_down("stick", trio.sleep_forever, power)
-    assert trio.current_time() - began <= REST_S + OFF_S
+        await power_down("stick", trio.sleep_forever, power)
+    assert trio.current_time() - began <= MAKE_IDLE_S + OFF_S
     assert power.tries == (1 if hangs else OFF_TRIES)
     assert [(line["log_level"], line["step"]) for line in logged] == [("warning", "rest"), ("warning", "power off")]
     assert reason in logged[1]["reason"]
@@ -75,5 +75,5 @@ async def test_each_step_is_tried_and_the_first_error_told() -> None:
         done.append("done")
 
     with pytest.raises(DeviceError, match="first"):
-        await each_of(raising(DeviceSilent("first")), step, raising(DeviceSilent("second")), step)
+        await run_all(raising(DeviceSilent("first")), step, raising(DeviceSilent("second")), step)
     assert done == ["done", "done"]

@@ -10,7 +10,7 @@ from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.chips.registers import midstate_versions, ticket_mask
 from stratum_miner.backends.asic.frames.replies import NonceReply
-from stratum_miner.backends.asic.workbook import Proven
+from stratum_miner.backends.asic.work_history import VerifiedNonce
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
 from stratum_miner.work.example import unit_of
@@ -38,7 +38,7 @@ def unit_with(header: bytes, version_mask: int = 0x1FFFE000) -> WorkUnit:
     )
 
 
-def heard(chain: ChipChain, frame: str) -> Proven:
+def heard(chain: ChipChain, frame: str) -> VerifiedNonce:
     """Through the decoder, the family's reading and the proof."""
     [reply] = chain.wire.decoder.receive(unhex(frame)) or chain.wire.decoder.idle()
     assert isinstance(reply, NonceReply)

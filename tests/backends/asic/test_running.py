@@ -14,7 +14,7 @@ from stratum_miner.backends.asic.board import Board, Port
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
-from stratum_miner.backends.asic.health import Complaint, DeviceHealth
+from stratum_miner.backends.asic.health import DeviceHealth, HealthProblem
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl
 from stratum_miner.backends.asic.readings import Readings
@@ -281,7 +281,7 @@ async def test_a_slow_device_is_sick_and_that_it_is_well_again_is_told(autojump_
         stretch = device._stretch
         assert stretch is not None
         verdicts = iter(
-            [DeviceHealth(Complaint.SLOW, "50% of what it should be"), DeviceHealth(judged=False), DeviceHealth()]
+            [DeviceHealth(HealthProblem.SLOW, "50% of what it should be"), DeviceHealth(judged=False), DeviceHealth()]
         )
         assess, stretch.health.assess = stretch.health.assess, lambda now: next(verdicts)  # type: ignore[method-assign]
         with capture_logs() as logged:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from stratum_miner.backends.asic.board import TemperatureLimits
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.readings import Readings
-from stratum_miner.backends.asic.restarts import MAX_FAILURES, PAUSES_S, PROVEN_AFTER_S, RestartPolicy
+from stratum_miner.backends.asic.restarts import MAX_FAILURES, PAUSES_S, RECOVERED_AFTER_S, RestartPolicy
 from stratum_miner.backends.asic.safety import (
     IN_A_ROW,
-    MAX_TRIPS,
+    MAX_SHUTDOWNS,
     MIN_OFF_S,
     FrequencyGovernor,
     SafetyDecision,
@@ -81,7 +81,7 @@ def test_the_third_trip_within_an_hour_locks() -> None:
     assert guard.is_locked
     patient = SafetyGuard(LIMITS)
     assert {trip(patient, now) for now in (0.0, 1900.0, 3800.0, 5700.0)} == {SafetyLevel.CUT_OFF}
-    assert (patient.is_locked, patient.trips) == (False, MAX_TRIPS + 1)
+    assert (patient.is_locked, patient.trips) == (False, MAX_SHUTDOWNS + 1)
 
 
 def test_throttling_holds_on_until_it_is_below_the_warning() -> None:
@@ -182,9 +182,9 @@ def test_good_work_forgives_failures() -> None:
     for _ in range(5):
         policy.failed(0.0)
     policy.started_mining(0.0)
-    assert policy.failed(PROVEN_AFTER_S - 1) == PAUSES_S[-1]
+    assert policy.failed(RECOVERED_AFTER_S - 1) == PAUSES_S[-1]
     policy.started_mining(1000.0)
-    assert policy.failed(1000.0 + PROVEN_AFTER_S) == PAUSES_S[0]
+    assert policy.failed(1000.0 + RECOVERED_AFTER_S) == PAUSES_S[0]
 
 
 @pytest.mark.parametrize("kind", BOARDS)

@@ -10,7 +10,7 @@ import trio.testing
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
-from stratum_miner.backends.asic.crc import crc5_seals
+from stratum_miner.backends.asic.crc import ends_with_crc5
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.bitcoin.target import target_from_difficulty
@@ -115,7 +115,7 @@ def _sealed(data: bytes, size: int) -> bytes:
             frame[:2] = b"\xaa\x55"
         for check in range(32):
             frame[-1] = frame[-1] & 0xE0 | check
-            if crc5_seals(bytes(frame[2:] if size > 7 else frame)):
+            if ends_with_crc5(bytes(frame[2:] if size > 7 else frame)):
                 break
         out += frame
     return bytes(out)

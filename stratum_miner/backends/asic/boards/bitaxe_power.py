@@ -12,7 +12,7 @@ from stratum_miner.backends.asic.peripherals.ds4432u import Ds4432u
 from stratum_miner.backends.asic.peripherals.emc2101 import Diode, Emc2101
 from stratum_miner.backends.asic.peripherals.ina260 import Ina260
 from stratum_miner.backends.asic.peripherals.tps546 import Tps546
-from stratum_miner.backends.asic.power import each_of
+from stratum_miner.backends.asic.power import run_all
 from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
@@ -66,7 +66,7 @@ class BitaxePower:
     async def off(self) -> None:
         """See ``PowerControl``; a step that fails keeps none of the others from being tried."""
         self._released = False
-        await each_of(self._hold_reset, self._cut_voltage, self._quieten_fan)
+        await run_all(self._hold_reset, self._cut_voltage, self._quieten_fan)
 
     async def read(self) -> Readings:
         """See ``PowerControl``; PowerFault when the regulator reports one while it should be on."""

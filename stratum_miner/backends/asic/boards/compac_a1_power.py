@@ -4,7 +4,7 @@
 import trio
 
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
-from stratum_miner.backends.asic.power import each_of
+from stratum_miner.backends.asic.power import run_all
 from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
@@ -45,7 +45,7 @@ class CompacA1Power:
 
     async def off(self) -> None:
         """See ``PowerControl``; a step that fails keeps none of the others from being tried."""
-        await each_of(self._hold_reset, lambda: self._tell(b"B-"), lambda: self._tell(b"L-"))
+        await run_all(self._hold_reset, lambda: self._tell(b"B-"), lambda: self._tell(b"L-"))
 
     async def read(self) -> Readings:
         """See ``PowerControl``."""

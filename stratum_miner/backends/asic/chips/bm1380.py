@@ -9,10 +9,10 @@ from stratum_miner.backends.asic.chips.pll import bm1380_word
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.commands import FLASH_LED, set_clock
 from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, NonceReply, ReplyDecoder
-from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 FLASHES, FLASH_EVERY_S = 10, 0.25
-CLOCK_SETTLES_S = 0.5
+CLOCK_STABLE_AFTER_S = 0.5
 """bfgminer: "needed to take"."""
 
 
@@ -26,19 +26,19 @@ class Bm1380Chain(IcarusChain):
     def _make_decoder(self) -> ReplyDecoder:
         return FixedLengthDecoder(5, self._judge, lambda group: NonceReply(group[:4], group[4:]))
 
-    def job_frame(self, work: Work) -> bytes:
+    def job_frame(self, work: ChipWork) -> bytes:
         """The Icarus frame, with the job id in byte 51."""
         return jobs.icarus_job(work.unit.header, job_id=work.job_id)
 
-    def claim(self, reply: NonceReply) -> Claim:
+    def claim(self, reply: NonceReply) -> ReportedNonce:
         """The low five bits of the last byte are the job id; what the upper three are is inferred only."""
         places = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
-        return Claim(reply.nonce, places)
+        return ReportedNonce(reply.nonce, places)
 
     async def set_frequency(self, frequency: float) -> None:
         """82 and the PLL word; nothing is acknowledged."""
         await self.wire.send(set_clock(bm1380_word(frequency)))
-        await trio.sleep(CLOCK_SETTLES_S)
+        await trio.sleep(CLOCK_STABLE_AFTER_S)
         self.wire.discard_input()
 
     async def identify(self) -> str:

@@ -5,9 +5,9 @@ import trio
 
 from stratum_miner.backends.asic import bringup
 from stratum_miner.backends.asic.bringup import BringupStep
-from stratum_miner.backends.asic.chain import ChipChain, Question
+from stratum_miner.backends.asic.chain import ChipChain, ProbeKind
 from stratum_miner.backends.asic.chips.pll import bm1384_word
-from stratum_miner.backends.asic.crc import crc5_seals
+from stratum_miner.backends.asic.crc import ends_with_crc5
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames import commands, jobs
 from stratum_miner.backends.asic.frames.replies import (
@@ -18,19 +18,19 @@ from stratum_miner.backends.asic.frames.replies import (
     RegisterReply,
     ReplyDecoder,
 )
-from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 CHIP_ID_FIRST_BYTE = 0x13
 """All that its own driver looks at; it answers 13 84 00 00 by inference."""
 CLOCK_ANSWER_FIRST_BYTE = 0x80
-SETTLE_S = 0.2
+OPEN_CORE_ANSWERS_S = 0.2
 """Seconds to wait for the answers to open-core work, which belong to no unit."""
 
 
 class Bm1384Chain(ChipChain):
     """One or two chips, each searching its part of the nonce range."""
 
-    question = Question.CHECKSUM
+    question = ProbeKind.CHECKSUM
     job_ids = tuple(range(0x10, 0x20))
 
     def _make_decoder(self) -> ReplyDecoder:
@@ -39,17 +39,17 @@ class Bm1384Chain(ChipChain):
     def _judge(self, group: bytes) -> Judgement:
         if not 0x80 <= group[4] <= 0x9F:
             is_register = group[0] in (CHIP_ID_FIRST_BYTE, CLOCK_ANSWER_FIRST_BYTE) and group[4] <= 0x1F
-            return Judgement.SURE if is_register and crc5_seals(group) else Judgement.NO
+            return Judgement.SURE if is_register and ends_with_crc5(group) else Judgement.NO
         return Judgement.SURE if self.book.proves(self.claim(NonceReply(group[:4], group[4:]))) else Judgement.MAYBE
 
-    def job_frame(self, work: Work) -> bytes:
+    def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.bm1384_job``."""
         return jobs.bm1384_job(work.unit.header, job_id=work.job_id, chips=self.chips)
 
-    def claim(self, reply: NonceReply) -> Claim:
+    def claim(self, reply: NonceReply) -> ReportedNonce:
         """The last byte is 0x80 | job id; each chip sweeps its own part of the range."""
         chip = min(reply.nonce[0] // (256 // self.chips), self.chips - 1)
-        return Claim(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)
+        return ReportedNonce(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)
 
     async def count(self, seconds: float) -> int:
         """84 00 00, one answer a chip."""
@@ -78,7 +78,7 @@ class Bm1384Chain(ChipChain):
                 for index in range(frames):
                     await self.wire.send(bytes(51) + bytes([index % 32]) + bytes(12))
                     await trio.sleep(pause)
-                await self.wire.collect(SETTLE_S)
+                await self.wire.collect(OPEN_CORE_ANSWERS_S)
             case _:
                 await super().perform(step)
 

@@ -9,7 +9,7 @@ from stratum_miner.backends.asic import bringup
 from stratum_miner.backends.asic.bringup import BringupStep
 from stratum_miner.backends.asic.chips.pll import bm1387_word
 from stratum_miner.backends.asic.chips.registers import LOCKED, RegisterChain, midstate_versions
-from stratum_miner.backends.asic.crc import crc5_seals
+from stratum_miner.backends.asic.crc import ends_with_crc5
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.commands import BM1387
 from stratum_miner.backends.asic.frames.replies import (
@@ -20,14 +20,14 @@ from stratum_miner.backends.asic.frames.replies import (
     RegisterReply,
     ReplyDecoder,
 )
-from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 from stratum_miner.work.unit import WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
 PLL = 0x0C
 OPEN_CORE_NONCES = (bytes.fromhex("7203ea83"), bytes.fromhex("e16bf809"))
 """The only two nonces of open-core work: what healthy cores answer."""
-SETTLE_S = 0.2
+OPEN_CORE_ANSWERS_S = 0.2
 _REGISTER = 0x1F
 """A last byte up to this one closes the answer to a command."""
 _REGISTER_STARTS = (0x13, 0x80)
@@ -48,7 +48,7 @@ class Bm1387Chain(RegisterChain):
         return FixedLengthDecoder(7, self._judge, _parse, has_crc=True)
 
     def _judge(self, group: bytes) -> Judgement:
-        if not crc5_seals(group):
+        if not ends_with_crc5(group):
             return Judgement.NO
         if (group[6] <= _REGISTER and group[0] in _REGISTER_STARTS) or group[:4] in OPEN_CORE_NONCES:
             return Judgement.SURE
@@ -58,18 +58,18 @@ class Bm1387Chain(RegisterChain):
         """1, 2 or 4, by how many version bits the unit grants."""
         return midstate_versions(unit)
 
-    def job_frame(self, work: Work) -> bytes:
+    def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.midstate_job``."""
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions)
 
-    def claim(self, reply: NonceReply) -> Claim:
+    def claim(self, reply: NonceReply) -> ReportedNonce:
         """The id is job id + midstate."""
         identifier = reply.tag[1]
         places = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
         # by the addresses: at the start of its range a chip of twelve is one too low by the 256/N of
         # docs/reference/asic.md#newpac-and-r606
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
-        return Claim(reply.nonce, places, chip=chip)
+        return ReportedNonce(reply.nonce, places, chip=chip)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
         """Replies do not name their register; ids start with 13, clocks with the lock bit."""
@@ -87,7 +87,7 @@ class Bm1387Chain(RegisterChain):
         for index in range(step.frames):
             await self.wire.send(jobs.midstate_body(index % 128, b"\xff" * 12, [bytes(32)]))
             await trio.sleep(step.pause)
-        await self.wire.collect(SETTLE_S)
+        await self.wire.collect(OPEN_CORE_ANSWERS_S)
 
     async def _read_clock(self) -> bool | None:
         assert self.frequency is not None

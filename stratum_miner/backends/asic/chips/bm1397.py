@@ -9,7 +9,7 @@ from stratum_miner.backends.asic.chips.registers import LOCKED, PLL0, PreambleCh
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.commands import PREAMBLE
 from stratum_miner.backends.asic.frames.replies import NonceReply
-from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 from stratum_miner.work.unit import WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
@@ -33,14 +33,14 @@ class Bm1397Chain(PreambleChain):
         """1, 2 or 4, by how many version bits the unit grants."""
         return midstate_versions(unit)
 
-    def job_frame(self, work: Work) -> bytes:
+    def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.midstate_job``."""
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions, preamble=PREAMBLE)
 
-    def claim(self, reply: NonceReply) -> Claim:
+    def claim(self, reply: NonceReply) -> ReportedNonce:
         """Nonce, a byte that nobody uses, job id + midstate."""
         identifier = reply.tag[1]
-        return Claim(reply.nonce, ((identifier & 0xFC, identifier & 3),))
+        return ReportedNonce(reply.nonce, ((identifier & 0xFC, identifier & 3),))
 
     async def set_frequency(self, frequency: float) -> None:
         """Open the divider, set the PLL; each twice, as every driver does."""

@@ -18,7 +18,7 @@ from stratum_miner.backends.asic.chips.registers import PLL0, PreambleChain
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.replies import NonceReply, PreambleDecoder, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
-from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.work.unit import WorkUnit
 
@@ -72,19 +72,19 @@ class FullHeaderChain(PreambleChain):
     def _make_decoder(self) -> ReplyDecoder:
         return PreambleDecoder((9, 11))  # 11 from the first write of A4 on, which a chip may have missed
 
-    def job_frame(self, work: Work) -> bytes:
+    def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.full_job``."""
         chip = self.chip
         return jobs.full_job(
             work.unit.header, job_id=work.job_id, length=chip.length_byte, midstates=chip.midstates_byte
         )
 
-    def claim(self, reply: NonceReply) -> Claim:
+    def claim(self, reply: NonceReply) -> ReportedNonce:
         """Nonce, excess difficulty, job and sub-core, sixteen version bits."""
         if len(reply.tag) < 4:
-            return Claim(reply.nonce)
+            return ReportedNonce(reply.nonce)
         rolled = int.from_bytes(reply.tag[2:4], "big") << VERSION_SHIFT
-        return Claim(reply.nonce, ((self.chip.job_of(reply.tag[1]), 0),), rolled, self._chip_of(reply.nonce))
+        return ReportedNonce(reply.nonce, ((self.chip.job_of(reply.tag[1]), 0),), rolled, self._chip_of(reply.nonce))
 
     async def prepare(self, unit: WorkUnit) -> None:
         """Also the version mask: pools may grant fewer bits than the chip can roll, and change their mind."""

@@ -11,7 +11,7 @@ from stratum_miner.backends.asic.chain import ChipChain
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Judgement, NonceReply, ReplyDecoder
-from stratum_miner.backends.asic.workbook import Claim, Work, hashes_per_nonce
+from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce, hashes_per_nonce
 
 log = structlog.get_logger(__name__)
 
@@ -64,14 +64,14 @@ class IcarusChain(ChipChain):
         idle = self.wire.seconds_of(jobs.ICARUS_SIZE + self.reply_size)
         return rate / (1 + idle * rate / hashes_per_nonce(self.book.bound))
 
-    def job_frame(self, work: Work) -> bytes:
+    def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.icarus_job``."""
         return jobs.icarus_job(work.unit.header)
 
-    def claim(self, reply: NonceReply) -> Claim:
+    def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
         """Any remembered work may be meant. The leading bits name the engine, most significant first
         (docs/reference/asic.md#engines-of-an-icarus)."""
-        return Claim(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
+        return ReportedNonce(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
 
     async def count(self, seconds: float) -> int:
         """Golden work. WrongChip for an answer of another size or value."""

@@ -7,7 +7,7 @@ import trio
 
 from stratum_miner.backends.asic import bringup
 from stratum_miner.backends.asic.bringup import BringupStep
-from stratum_miner.backends.asic.chain import ChipChain, Question
+from stratum_miner.backends.asic.chain import ChipChain, ProbeKind
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames.commands import BM13XX, RegisterDialect
 from stratum_miner.backends.asic.frames.replies import PreambleDecoder, RegisterReply, ReplyDecoder
@@ -23,7 +23,7 @@ LOCKED = 1 << 31
 class RegisterChain(ChipChain):
     """Chips with a register file."""
 
-    question = Question.CHECKSUM
+    question = ProbeKind.CHECKSUM
     dialect: ClassVar[RegisterDialect] = BM13XX
     chip_id: ClassVar[int]
     """First two bytes of register 00."""
@@ -117,7 +117,7 @@ class RegisterChain(ChipChain):
 class PreambleChain(RegisterChain):
     """Chips whose commands start with 55 AA and whose replies start with AA 55: BM1397 and later."""
 
-    question = Question.PREAMBLE
+    question = ProbeKind.PREAMBLE
 
     def _make_decoder(self) -> ReplyDecoder:
         return PreambleDecoder((9,))

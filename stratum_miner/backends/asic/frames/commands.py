@@ -7,7 +7,7 @@ same frames follow a preamble.
 
 from dataclasses import dataclass
 
-from stratum_miner.backends.asic.crc import crc5, seal_last_byte
+from stratum_miner.backends.asic.crc import crc5, put_crc5_in_last_byte
 
 PREAMBLE = b"\x55\xaa"
 
@@ -69,7 +69,7 @@ BM1387 = Bm1387Dialect(preamble=b"")
 
 def short_command(code: int, first: int = 0, second: int = 0) -> bytes:
     """A four-byte command of BM1380 and BM1384. The CRC is OR-ed into the last byte, whose upper bits are zero."""
-    return seal_last_byte(bytes([code, first, second, 0]))
+    return put_crc5_in_last_byte(bytes([code, first, second, 0]))
 
 
 def set_clock(word: int) -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from stratum_miner.backends.asic.crc import crc5_seals
+from stratum_miner.backends.asic.crc import ends_with_crc5
 
 REPLY_PREAMBLE = b"\xaa\x55"
 _TYPE_NONCE = 0x80
@@ -138,7 +138,7 @@ class PreambleDecoder(ReplyDecoder):
     def _sealed_length(self) -> int:
         """Length of the frame at the start of the buffer, 0 when none is sealed. The longer is the likelier."""
         for length in sorted(self.lengths, reverse=True):
-            if len(self._buffer) >= length and crc5_seals(bytes(self._buffer[2:length])):
+            if len(self._buffer) >= length and ends_with_crc5(bytes(self._buffer[2:length])):
                 follower = self._buffer[length : length + 1]
                 if length == max(self.lengths) or not follower or follower == REPLY_PREAMBLE[:1]:
                     return length

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.backends.asic.crc import crc5_seals, seal_last_byte
+from stratum_miner.backends.asic.crc import ends_with_crc5, put_crc5_in_last_byte
 from stratum_miner.backends.asic.frames.replies import (
     ChipReply,
     FixedLengthDecoder,
@@ -24,7 +24,7 @@ CAPTURED = [unhex(item["frame"]) for item in VECTORS["H"]["results"] if len(item
 
 
 def nonce_frame(nonce: bytes, tag: bytes = bytes(4)) -> bytes:
-    return b"\xaa\x55" + seal_last_byte(nonce + tag + b"\x80")
+    return b"\xaa\x55" + put_crc5_in_last_byte(nonce + tag + b"\x80")
 
 
 def test_captured_results() -> None:
@@ -139,7 +139,7 @@ def test_a_truncated_nonce_does_not_shift_the_next() -> None:
 
 
 def test_seven_bytes_with_a_checksum() -> None:
-    sealed = seal_last_byte(WANTED + b"\x00\x10\x80")
+    sealed = put_crc5_in_last_byte(WANTED + b"\x00\x10\x80")
     decoder = bm1387_like()
     broken = bytes([sealed[0] ^ 4]) + sealed[1:]
     assert decoder.receive(b"\x01\x60" + broken + sealed) + decoder.idle() == [NonceReply(WANTED, b"\x00\x10")]
@@ -152,7 +152,7 @@ def test_seven_bytes_with_a_checksum() -> None:
 def bm1387_like() -> FixedLengthDecoder:
     return FixedLengthDecoder(
         7,
-        lambda group: Judgement.SURE if crc5_seals(group) and group.startswith(WANTED) else Judgement.NO,
+        lambda group: Judgement.SURE if ends_with_crc5(group) and group.startswith(WANTED) else Judgement.NO,
         lambda group: NonceReply(group[:4], group[4:6]),
         has_crc=True,
     )

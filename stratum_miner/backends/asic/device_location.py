@@ -21,7 +21,7 @@ OpenPort: TypeAlias = Callable[[str, int], Awaitable[Transport]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DeviceLocation:
     """A device that is there."""
 
     path: str
@@ -44,7 +44,7 @@ class Place:
         return {} if any(port.required and port.role not in paths for port in board.ports) else paths
 
 
-def named_place(path: str, identity: str, devices: Sequence[FoundDevice]) -> Place | None:
+def locate_path(path: str, identity: str, devices: Sequence[FoundDevice]) -> DeviceLocation | None:
     """What a user's path means now; None when it is not there.
 
     ``identity`` is of the device that was there first, empty for one without; see the module's first lines.
@@ -53,14 +53,14 @@ def named_place(path: str, identity: str, devices: Sequence[FoundDevice]) -> Pla
     resolved = os.path.realpath(path)
     there = next((device for device in devices if any(port.path == resolved for port in device.ports)), None)
     if identity and not os.path.islink(path):
-        found = the_same(identity, resolved, devices)
-        return None if found is None else Place(path=path, found=found)
+        found = find_device(identity, resolved, devices)
+        return None if found is None else DeviceLocation(path=path, found=found)
     if there is None and not any(map(os.path.exists, (path, f"{path}-data"))):
         return None
-    return Place(path=path, found=there)
+    return DeviceLocation(path=path, found=there)
 
 
-def the_same(identity: str, path: str, devices: Sequence[FoundDevice]) -> FoundDevice | None:
+def find_device(identity: str, path: str, devices: Sequence[FoundDevice]) -> FoundDevice | None:
     """The device with this identity; of several under one serial number rather the one with a port at ``path``."""
     same = [device for device in devices if device.is_called(identity)]
     at_path = (device for device in same if any(port.path == path for port in device.ports))

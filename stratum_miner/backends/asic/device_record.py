@@ -9,8 +9,8 @@ import trio
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards import board_of
 from stratum_miner.backends.asic.device import Device, DeviceSnapshot
+from stratum_miner.backends.asic.device_location import DevicePorts
 from stratum_miner.backends.asic.device_spec import DeviceSpec
-from stratum_miner.backends.asic.place import DevicePorts
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
@@ -20,7 +20,7 @@ LOSSES, LOSSES_WITHIN_S = 3, 300.0
 (docs/reference/asic.md#missing-chips-and-power-faults). Picked by feel."""
 
 
-class SlotState(Enum):
+class DeviceRecordState(Enum):
     """What became of a slot; what a running device does, its own snapshot tells."""
 
     WAITING = "waiting"
@@ -36,13 +36,13 @@ class SlotState(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlotSnapshot:
+class DeviceRecordSnapshot:
     """One slot as displays and APIs show it."""
 
     name: str
     """The device's name, as in ``NonceFound.device``; before it is known what the user called it."""
     spec: str
-    state: SlotState
+    state: DeviceRecordState
     reason: str
     """Why it is not running; empty while it is."""
     path: str
@@ -56,16 +56,16 @@ class SlotSnapshot:
 
 
 _SHOWN = {
-    SlotState.WAITING: "absent",
-    SlotState.FOUND: "starting",
-    SlotState.TRYING: "off",
-    SlotState.OFF: "off",
-    SlotState.REMOVED: "removed",
+    DeviceRecordState.WAITING: "absent",
+    DeviceRecordState.FOUND: "starting",
+    DeviceRecordState.TRYING: "off",
+    DeviceRecordState.OFF: "off",
+    DeviceRecordState.REMOVED: "removed",
 }
 """What displays call the state of a slot whose device does not run."""
 
 
-class Slot:
+class DeviceRecord:
     """What stays of a device when it is unplugged."""
 
     def __init__(self, spec: DeviceSpec, *, name: str, identity: str = "", path: str = "") -> None:
@@ -81,7 +81,7 @@ class Slot:
         self.device: Device | None = None
         self.ports: DevicePorts | None = None
         self.worker_name = ""
-        self.state = SlotState.WAITING
+        self.state = DeviceRecordState.WAITING
         self.reason = ""
         self.told = ""
         """The last warning that its port cannot be ours; empty once it was."""
@@ -98,21 +98,21 @@ class Slot:
     @property
     def is_kept(self) -> bool:
         """Whether it still takes part."""
-        return self.state is not SlotState.REMOVED
+        return self.state is not DeviceRecordState.REMOVED
 
     @property
     def is_running(self) -> bool:
         """Whether its device has the port, or is about to."""
-        return self.state is SlotState.RUNNING
+        return self.state is DeviceRecordState.RUNNING
 
-    def enter(self, state: SlotState, reason: str = "") -> None:
+    def enter(self, state: DeviceRecordState, reason: str = "") -> None:
         """Go on to another state, unless it was removed meanwhile."""
         if self.is_kept:
             self.state, self.reason = state, reason
 
     def remove(self) -> None:
         """Take it out for good; its totals stay."""
-        self.state, self.reason = SlotState.REMOVED, "removed"
+        self.state, self.reason = DeviceRecordState.REMOVED, "removed"
         self.scope.cancel()
 
     def restart(self) -> None:
@@ -150,7 +150,7 @@ class Slot:
         if told is not None:
             hardware = told.hardware
         if not self.is_running:
-            looked = self.state is not SlotState.WAITING or self.reason
+            looked = self.state is not DeviceRecordState.WAITING or self.reason
             state = _SHOWN[self.state] if looked else "starting"
             hardware = replace(hardware, state=state, reason=self.reason, hot="")
         return DeviceStatistics(
@@ -162,9 +162,9 @@ class Slot:
             listed_as=self.first_name,
         )
 
-    def snapshot(self) -> SlotSnapshot:
+    def snapshot(self) -> DeviceRecordSnapshot:
         """A frozen view."""
-        return SlotSnapshot(
+        return DeviceRecordSnapshot(
             name=self.name,
             spec=self.spec.text,
             state=self.state,

@@ -18,13 +18,13 @@ REAL_BOUND = (1 << 224) - 1
 """What chips report when left alone: 32 leading zero bits, a little easier than difficulty 1."""
 
 
-def bound_of(nonce_difficulty: float | None) -> int:
+def nonce_bound(nonce_difficulty: float | None) -> int:
     """Largest hash that a device reports; None, and 1, are the real one."""
     return REAL_BOUND if nonce_difficulty in (None, 1) else target_from_difficulty(nonce_difficulty)
 
 
 @dataclass(slots=True, eq=False)
-class Work:
+class ChipWork:
     """A unit as it was given to a chip."""
 
     job_id: int
@@ -36,22 +36,22 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ReportedNonce:
     """What a nonce reply says, read by its chip family."""
 
     nonce: bytes
     places: tuple[tuple[int, int], ...] = ()
-    """Job id and index into ``Work.versions``, likeliest first."""
+    """Job id and index into ``ChipWork.versions``, likeliest first."""
     rolled: int = 0
     """Version bits that the chip set by itself."""
     chip: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class VerifiedNonce:
     """A claim that hashes below the bound."""
 
-    work: Work
+    work: ChipWork
     nonce: int
     version: int
     hash_value: int
@@ -72,17 +72,17 @@ class Proven:
         return NonceFound(unit, self.nonce, self.version, device)
 
 
-class WorkBook:
+class WorkHistory:
     """The last ``remembered`` works given to one chain."""
 
     def __init__(self, bound: int, remembered: int) -> None:
         self.bound = bound
         """A claim above it is wrong."""
-        self._works: deque[Work] = deque(maxlen=remembered)
+        self._works: deque[ChipWork] = deque(maxlen=remembered)
 
-    def add(self, job_id: int, unit: WorkUnit, versions: Sequence[int]) -> Work:
+    def add(self, job_id: int, unit: WorkUnit, versions: Sequence[int]) -> ChipWork:
         """Note that this unit is what the chip searches from now on."""
-        work = Work(job_id, unit, tuple(versions))
+        work = ChipWork(job_id, unit, tuple(versions))
         self._works.append(work)
         return work
 
@@ -91,7 +91,7 @@ class WorkBook:
         for work in self._works:
             work.void = True
 
-    def prove(self, claim: Claim) -> Proven | None:
+    def prove(self, claim: ReportedNonce) -> VerifiedNonce | None:
         """The first place where the claim hashes below the bound; None when it does nowhere: a hardware error."""
         for work, version in self._places(claim):
             value = _value(work.unit, version, claim.nonce)
@@ -99,14 +99,14 @@ class WorkBook:
                 nonce = int.from_bytes(claim.nonce, "little")
                 duplicate = (nonce, version) in work.seen
                 work.seen.add((nonce, version))
-                return Proven(work, nonce, version, value, duplicate)
+                return VerifiedNonce(work, nonce, version, value, duplicate)
         return None
 
-    def proves(self, claim: Claim) -> bool:
+    def proves(self, claim: ReportedNonce) -> bool:
         """Whether ``prove`` would succeed; notes nothing."""
         return any(_value(work.unit, version, claim.nonce) <= self.bound for work, version in self._places(claim))
 
-    def _places(self, claim: Claim) -> Iterator[tuple[Work, int]]:
+    def _places(self, claim: ReportedNonce) -> Iterator[tuple[ChipWork, int]]:
         newest_first = tuple(reversed(self._works))
         tried = set()
         for job_id, index in claim.places:

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.backends.asic.workbook import REAL_BOUND, Claim, WorkBook, bound_of, hashes_per_nonce
+from stratum_miner.backends.asic.work_history import (
+    REAL_BOUND,
+    ReportedNonce,
+    WorkHistory,
+    hashes_per_nonce,
+    nonce_bound,
+)
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
 from stratum_miner.work.example import unit_of
@@ -26,9 +32,9 @@ def unit_a() -> WorkUnit:
 
 
 def test_the_captured_share() -> None:
-    a, book = VECTORS["A"], WorkBook(REAL_BOUND, remembered=4)
+    a, book = VECTORS["A"], WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x68, unit_a(), [0x20000000])
-    proven = book.prove(Claim(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
+    proven = book.prove(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
     assert proven is not None
     assert display_hash(proven.hash_value.to_bytes(32, "little")) == a["hash"]
     assert proven.version & 0x1FFFE000 == int(a["submit_version"], 16)
@@ -39,9 +45,9 @@ def test_the_captured_share() -> None:
 
 @pytest.mark.parametrize("row", VECTORS["D"]["rows"], ids=lambda row: str(row["nonce"]))
 def test_every_nonce_of_the_solved_block(row: dict[str, str]) -> None:
-    book = WorkBook(REAL_BOUND, remembered=4)
+    book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(8, unit_with(header_d()), [0x20000000])
-    proven = book.prove(Claim(unhex(row["wire"]), ((8, 0),), rolled=int(row["version"], 16) & 0x1FFFE000))
+    proven = book.prove(ReportedNonce(unhex(row["wire"]), ((8, 0),), rolled=int(row["version"], 16) & 0x1FFFE000))
     assert proven is not None
     assert proven.nonce == row["nonce"]  # type: ignore[comparison-overlap]
     assert display_hash(proven.hash_value.to_bytes(32, "little")) == row["hash"]
@@ -52,27 +58,30 @@ def corpus_unit(extranonce2: str) -> WorkUnit:
 
 
 def test_the_difficulty_1_corpus_at_the_true_bound() -> None:
-    book = WorkBook(REAL_BOUND, remembered=8)
+    book = WorkHistory(REAL_BOUND, remembered=8)
     for vector in VECTORS["J"]["units"]:
         book.add(0, corpus_unit(vector["extranonce2"]), [0x20000000])
         for nonce in vector["nonces"]:
-            assert book.prove(Claim(unhex(nonce))) is not None
-    assert book.prove(Claim(unhex("0faed943"))) is None
+            assert book.prove(ReportedNonce(unhex(nonce))) is not None
+    assert book.prove(ReportedNonce(unhex("0faed943"))) is None
 
 
 def test_a_nonce_said_twice() -> None:
-    book = WorkBook(REAL_BOUND, remembered=4)
+    book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0, corpus_unit("02000000"), [0x20000000])
-    claims = [book.prove(Claim(unhex("0faed942"))) for _ in range(2)]
+    claims = [book.prove(ReportedNonce(unhex("0faed942"))) for _ in range(2)]
     assert [proven is not None and proven.duplicate for proven in claims] == [False, True]
 
 
 def test_a_nonce_of_void_work_is_stale_and_no_error() -> None:
-    book = WorkBook(REAL_BOUND, remembered=4)
+    book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x10, corpus_unit("02000000"), [0x20000000])
     book.void()
     book.add(0x10, corpus_unit("04000000"), [0x20000000])  # the same id again
-    old, new = book.prove(Claim(unhex("0faed942"), ((0x10, 0),))), book.prove(Claim(unhex("6544b836"), ((0x10, 0),)))
+    old, new = (
+        book.prove(ReportedNonce(unhex("0faed942"), ((0x10, 0),))),
+        book.prove(ReportedNonce(unhex("6544b836"), ((0x10, 0),))),
+    )
     assert old is not None
     assert old.is_stale
     assert new is not None
@@ -80,17 +89,17 @@ def test_a_nonce_of_void_work_is_stale_and_no_error() -> None:
 
 
 def test_a_wrong_job_id_is_recovered() -> None:
-    book = WorkBook(REAL_BOUND, remembered=4)
+    book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x10, corpus_unit("02000000"), [0x20000000])
     book.add(0x18, corpus_unit("04000000"), [0x20000000])
-    assert book.prove(Claim(unhex("0faed942"), ((0x18, 0), (0x70, 0)))) is not None
+    assert book.prove(ReportedNonce(unhex("0faed942"), ((0x18, 0), (0x70, 0)))) is not None
 
 
 def test_forgotten_work_proves_nothing() -> None:
-    book = WorkBook(REAL_BOUND, remembered=1)
+    book = WorkHistory(REAL_BOUND, remembered=1)
     book.add(0, corpus_unit("02000000"), [0x20000000])
     book.add(0, corpus_unit("04000000"), [0x20000000])
-    assert book.prove(Claim(unhex("0faed942"))) is None
+    assert book.prove(ReportedNonce(unhex("0faed942"))) is None
 
 
 @pytest.mark.parametrize(
@@ -99,24 +108,24 @@ def test_forgotten_work_proves_nothing() -> None:
     ids=["above the target", "outside the nonces", "outside the mask"],
 )
 def test_valid_but_not_to_be_reported(changes: dict[str, int]) -> None:
-    book = WorkBook(REAL_BOUND, remembered=4)
+    book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x68, replace(unit_a(), **changes), [0x20000000])  # type: ignore[arg-type]
-    proven = book.prove(Claim(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
+    proven = book.prove(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
     assert proven is not None
     assert proven.hit("gamma") is None
 
 
 @given(st.binary(min_size=4, max_size=4), st.integers(0, 255), st.integers(0, 5), st.integers(0, 0xFFFF))
 def test_any_claim_is_judged(nonce: bytes, job_id: int, index: int, rolled: int) -> None:
-    book = WorkBook(REAL_BOUND, remembered=4)
-    claim = Claim(nonce, ((job_id, index), (job_id - 1, 0)), rolled << 13)
+    book = WorkHistory(REAL_BOUND, remembered=4)
+    claim = ReportedNonce(nonce, ((job_id, index), (job_id - 1, 0)), rolled << 13)
     assert not book.proves(claim)
     book.add(job_id, unit_a(), [0x20000000])
     assert book.proves(claim) is (book.prove(claim) is not None)
 
 
 def test_bounds() -> None:
-    assert bound_of(None) == bound_of(1) == (1 << 224) - 1
-    assert bound_of(0.5) == target_from_difficulty(0.5)
+    assert nonce_bound(None) == nonce_bound(1) == (1 << 224) - 1
+    assert nonce_bound(0.5) == target_from_difficulty(0.5)
     assert hashes_per_nonce(REAL_BOUND) == 2**32
     assert hashes_per_nonce(REAL_BOUND, 8) == 2**40
