@@ -54,7 +54,7 @@ async def measure(kind: str, nonces: int, hash_rate: float) -> str:
             up = None
             while True:
                 await trio.sleep(0.1)
-                device = backend.slots()[0].device
+                device = backend.device_records()[0].device
                 if device is None:
                     continue
                 if up is None and device.state is DeviceState.MINING:

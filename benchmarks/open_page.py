@@ -88,7 +88,7 @@ def emulate(directory: str, count: int) -> None:
         emulator = Emulator(
             KIND, link=link, hash_rate=HASH_RATE, seed=seed, nonce_difficulty=float(f"{NONCE_DIFFICULTY:g}")
         )
-        async with emulator.live():
+        async with emulator.run():
             await trio.sleep_forever()
 
     trio.run(live)

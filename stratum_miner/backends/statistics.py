@@ -77,7 +77,7 @@ class Hardware:
     stale_nonces: int = 0
     crc_errors: int = 0
     restarts: int = 0
-    trips: int = 0
+    safety_shutdowns: int = 0
     """How often heat or voltage switched it off."""
     is_overheated: bool = False
     """Whether heat switched it off and it has not cooled down yet."""

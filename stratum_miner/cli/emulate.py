@@ -93,7 +93,7 @@ async def _live(emulator: Emulator, stop: signals.Stop, time_limit: float | None
         _tell(json, "plugged_in" if plugged else "unplugged", path=emulator.path)
 
     emulator.on_plug = tell_plug
-    async with emulator.live():
+    async with emulator.run():
         with trio.CancelScope() as scope, stop.calling(scope.cancel):
             _tell_start(emulator, json=json)
             with trio.move_on_after(inf if time_limit is None else time_limit):

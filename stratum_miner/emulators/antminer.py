@@ -95,7 +95,7 @@ class AntminerU1Device(ErupterDevice):
         if frame[0] == 0x82:
             self.clock_word = frame[1] << 8 | frame[2]
             for engine in self.engines:
-                engine.set_rate(self.affordable(self.clock_rate) / len(self.engines), now)
+                engine.set_rate(self.achievable_rate(self.clock_rate) / len(self.engines), now)
 
     def encoder(self) -> Callable[[bytes], bytes]:
         """Nonce, then the work id with the top bit set."""

@@ -96,20 +96,20 @@ class BitaxeDevice(ChainDevice):
         """Whether the chip has power and is out of reset."""
         return not self.in_reset and self.supply.core_volts >= ENOUGH_VOLTS
 
-    def alive(self, port: str) -> bool:
+    def listens(self, port: str) -> bool:
         """The firmware lives on USB and answers through a brown-out of the supply."""
         return port == CONTROL or (self.powered and self.running)
 
     def supply_lost(self, now: float) -> None:
         """The input sags: the regulator gives up, or the chip does."""
         self.supply.input_volts = BROWN_OUT_VOLTS
-        self.regulator.settle()
+        self.regulator.update_output()
         super().supply_lost(now)
 
     def supply_back(self, now: float) -> None:
         """The input is there again; a regulator that gave up stays off until it is told."""
         self.supply.input_volts = Supply().input_volts
-        self.regulator.settle()
+        self.regulator.update_output()
         self.reset(now)
 
     def reset(self, now: float) -> None:
@@ -126,7 +126,7 @@ class BitaxeDevice(ChainDevice):
         supply, chip = self.supply, self.chain[0]
         load = (supply.core_volts / self.usual_volts) ** 2 * self.mhz(chip) / self.usual_mhz if self.running else 0.0
         supply.watts = IDLE_WATTS + self.usual_watts * load
-        blocked = self.faults.state("overheating", self.age(now)) is not None
+        blocked = self.faults.active("overheating", self.age(now)) is not None
         supply.chip_celsius = self.heat.follow(now, supply.watts, supply.fan, blocked=blocked)
         supply.diode_valid = self.running and now >= self._released_at + DIODE_VALID_AFTER_S
 
@@ -191,7 +191,7 @@ class BitaxeDevice(ChainDevice):
 
     def _on_bus(self, identifier: int, address: int, now: float, action: Callable[[I2cChip], bytes]) -> None:
         chip = self.bus.get(address)
-        if chip is None or self.faults.strikes("i2c-errors", self.age(now)):
+        if chip is None or self.faults.damages("i2c-errors", self.age(now)):
             self._fail(identifier, TIMED_OUT, now)
         else:
             self._succeed(identifier, action(chip), now)

@@ -75,10 +75,10 @@ class Bm1384Device(AntminerU1Device):
         """In proportion to the clock."""
         return self.settings.hash_rate * self.mhz / self.usual_mhz
 
-    def living(self, now: float) -> list[Bm1384Chip]:
+    def working_chips(self, now: float) -> list[Bm1384Chip]:
         """The chips that are not dead."""
-        dead = self.faults.state("dead-chip", self.age(now))
-        gone = None if dead is None else self.faults.struck_chip(dead, len(self.chain))
+        dead = self.faults.active("dead-chip", self.age(now))
+        gone = None if dead is None else self.faults.affected_chip(dead, len(self.chain))
         return [chip for chip in self.chain if chip.number != gone]
 
     def command(self, frame: bytes, now: float) -> None:
@@ -87,26 +87,26 @@ class Bm1384Device(AntminerU1Device):
             case Bm1384Command.CLOCK:
                 self.clock_word = frame[1] << 8 | frame[2]
                 for engine in self.engines:
-                    engine.set_rate(self.affordable(self.clock_rate) / len(self.chain), now)
+                    engine.set_rate(self.achievable_rate(self.clock_rate) / len(self.chain), now)
             case Bm1384Command.INACTIVE:
                 for chip in self.chain:
                     chip.address, chip.addressed = 0, False
             case Bm1384Command.ADDRESS:
-                for chip in self.living(now):
+                for chip in self.working_chips(now):
                     if not chip.addressed:
                         chip.address, chip.addressed = frame[1], True
                         break
             case Bm1384Command.READ_ALL:
-                for _ in self.living(now):
-                    self._tell(frame[2], now)
+                for _ in self.working_chips(now):
+                    self._send_register(frame[2], now)
             case Bm1384Command.READ_ONE:
-                for chip in self.living(now):
+                for chip in self.working_chips(now):
                     if chip.address == frame[1]:
-                        self._tell(frame[2], now)
+                        self._send_register(frame[2], now)
 
-    def _tell(self, register: int, now: float) -> None:
+    def _send_register(self, register: int, now: float) -> None:
         if register == ID_REGISTER:
-            wrong = self.faults.state("wrong-chip-id", self.age(now))
+            wrong = self.faults.active("wrong-chip-id", self.age(now))
             self.send(register_reply(bytes.fromhex("14850000") if wrong else CHIP_ID), now)
         elif register == CLOCK_REGISTER:
             word = self.clock_word
@@ -121,11 +121,11 @@ class Bm1384Device(AntminerU1Device):
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
         """Have every living chip begin."""
         known = known_nonces(midstate, tail)
-        share = self.affordable(self.clock_rate) / len(self.chain) if known is None else self.real_hash_rate
+        share = self.achievable_rate(self.clock_rate) / len(self.chain) if known is None else self.real_hash_rate
         target = nonce_target(self.settings.nonce_difficulty) >> self._ticket_bits
         load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
         size = NONCES // len(self.chain)
-        self._searching = self.living(now)
+        self._searching = self.working_chips(now)
         engines = []
         for chip in self._searching:
             first = chip.number * NONCES // len(self.chain) if chip.addressed else 0

@@ -115,15 +115,15 @@ class ChainDevice(EmulatedDevice):
                 self._command(frame, now)
         self.counts.bad_frames = self._bad_before + self.parser.bad
 
-    def living(self, now: float) -> list[Chip]:
+    def working_chips(self, now: float) -> list[Chip]:
         """The chips that are not dead, nearest to the host first."""
-        dead = self.faults.state("dead-chip", self.age(now))
-        gone = None if dead is None else self.faults.struck_chip(dead, len(self.chain))
+        dead = self.faults.active("dead-chip", self.age(now))
+        gone = None if dead is None else self.faults.affected_chip(dead, len(self.chain))
         return [chip for chip in self.chain if chip.number != gone]
 
     def _command(self, frame: bytes, now: float) -> None:
         broadcast, kind = bool(frame[0] & BROADCAST), frame[0] & 0x0F
-        chips = [chip for chip in self.living(now) if broadcast or chip.address == frame[2]]
+        chips = [chip for chip in self.working_chips(now) if broadcast or chip.address == frame[2]]
         match self.operations.get(kind), len(frame):
             case ("address", 5):
                 self._set_address(frame[2], now)
@@ -142,7 +142,7 @@ class ChainDevice(EmulatedDevice):
                 self.parser.bad += 1
 
     def _set_address(self, address: int, now: float) -> None:
-        for chip in self.living(now):
+        for chip in self.working_chips(now):
             if not chip.addressed:
                 chip.address, chip.addressed = address, True
                 return
@@ -159,7 +159,7 @@ class ChainDevice(EmulatedDevice):
         if register != CHIP_ADDRESS:
             return chip.registers.get(register, 0)
         value = self.chip_id | chip.address
-        if self.faults.state("wrong-chip-id", self.age(now)):
+        if self.faults.active("wrong-chip-id", self.age(now)):
             value = value & 0xFFFF | WRONG_CHIP_ID << 16
         return value
 
@@ -167,7 +167,7 @@ class ChainDevice(EmulatedDevice):
 
     def rate(self, chip: Chip) -> float:
         """Hashes a second of one chip."""
-        return self.affordable(self.settings.hash_rate * self.mhz(chip) / self.usual_mhz) / len(self.chain)
+        return self.achievable_rate(self.settings.hash_rate * self.mhz(chip) / self.usual_mhz) / len(self.chain)
 
     def set_rates(self, now: float) -> None:
         """The clock changed under the engines."""

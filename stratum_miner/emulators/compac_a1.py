@@ -59,7 +59,7 @@ class CompacA1Device(Bm1362Device):
         """Whether the chip has power."""
         return self.regulator_on and self.core_volts >= ENOUGH_VOLTS
 
-    def alive(self, port: str) -> bool:
+    def listens(self, port: str) -> bool:
         """The bridge lives on USB and answers through a brown-out."""
         return port == TELEMETRY or (self.powered and self.running)
 
@@ -84,7 +84,7 @@ class CompacA1Device(Bm1362Device):
         self._follow_heat(now)
 
     def _follow_heat(self, now: float) -> None:
-        blocked = self.faults.state("overheating", self.age(now)) is not None
+        blocked = self.faults.active("overheating", self.age(now)) is not None
         self.heat.follow(now, self.watts, FAN, blocked=blocked)
 
     @property

@@ -59,7 +59,7 @@ class EmulatorStatistics:
 
 
 class Emulator:
-    """A device on pseudo-terminals. `live` makes it answer; the rest is for meanwhile."""
+    """A device on pseudo-terminals. `run` makes it answer; the rest is for meanwhile."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class Emulator:
     # ---- living -------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def live(self) -> AsyncIterator[None]:
+    async def run(self) -> AsyncIterator[None]:
         """Be that device while the block runs. LinkError when a link cannot be made."""
         now = trio.current_time()
         self._device = self.kind.device(self.settings, self._faults, self._searcher, now)
@@ -190,7 +190,7 @@ class Emulator:
             async with trio.open_nursery() as nursery:
                 for port in self.terminals:
                     nursery.start_soon(self._read, port)
-                nursery.start_soon(self._run)
+                nursery.start_soon(self._advance)
                 yield
                 nursery.cancel_scope.cancel()
         finally:
@@ -247,7 +247,7 @@ class Emulator:
                 used = False
                 await trio.sleep(POLLED_S)
 
-    async def _run(self) -> None:
+    async def _advance(self) -> None:
         while True:
             self._wake = trio.Event()
             now = trio.current_time()
@@ -263,7 +263,7 @@ class Emulator:
                 await self._wake.wait()
 
     def _follow_unplugging(self, now: float) -> None:
-        pulled = self._faults.state("unplug", self.device.age(now)) is not None
+        pulled = self._faults.active("unplug", self.device.age(now)) is not None
         if pulled and not self._pulled_by_fault:
             self.unplug()
         elif self._pulled_by_fault and not pulled:
@@ -307,5 +307,5 @@ async def emulated(
     emulator = Emulator(
         kind, link=link, hash_rate=hash_rate, chips=chips, faults=faults, seed=seed, nonce_difficulty=nonce_difficulty
     )
-    async with emulator.live():
+    async with emulator.run():
         yield emulator

@@ -60,7 +60,7 @@ class Fault:
     seconds: float
     chip: int | None = None
 
-    def in_force(self, age: float) -> bool:
+    def is_active(self, age: float) -> bool:
         """Whether it can strike a device started ``age`` seconds ago."""
         return self.start <= age < self.start + self.seconds
 
@@ -118,25 +118,25 @@ class Faults:
         """Note that a fault did its damage."""
         self.injected[name] = self.injected.get(name, 0) + 1
 
-    def strikes(self, name: str, age: float) -> bool:
+    def damages(self, name: str, age: float) -> bool:
         """Whether a frame is to be damaged in this way; counted if so."""
         for fault in self.faults:
-            if fault.name == name and fault.in_force(age) and self._random.random() < (fault.probability or 0):
+            if fault.name == name and fault.is_active(age) and self._random.random() < (fault.probability or 0):
                 self.count(name)
                 return True
         return False
 
-    def state(self, name: str, age: float) -> Fault | None:
+    def active(self, name: str, age: float) -> Fault | None:
         """The fault of this name that is in force; counted when it is first seen so."""
         for fault in self.faults:
-            if fault.name == name and fault.in_force(age):
+            if fault.name == name and fault.is_active(age):
                 if id(fault) not in self._begun:
                     self._begun.add(id(fault))
                     self.count(name)
                 return fault
         return None
 
-    def struck_chip(self, fault: Fault, chips: int) -> int:
+    def affected_chip(self, fault: Fault, chips: int) -> int:
         """Which of ``chips`` it hits: the one named, or the last."""
         return chips - 1 if fault.chip is None else fault.chip
 
@@ -156,7 +156,7 @@ class Faults:
         """One to ``most`` random bytes."""
         return self._random.randbytes(self._random.randint(1, most))
 
-    def other_bytes(self, data: bytes) -> bytes:
+    def random_other_bytes(self, data: bytes) -> bytes:
         """Random bytes of the same length, another value."""
         while (other := self._random.randbytes(len(data))) == data:
             pass

@@ -114,9 +114,9 @@ class FullHeaderDevice(ChainDevice):
         self._header = frame[80:84] + previous + merkle_root + frame[12:16] + frame[8:12] + bytes(4)
         self._job_id = frame[2]
         engines, self.engine_shares = list[EmulatedEngine](), []
-        for chip in self.living(now):
+        for chip in self.working_chips(now):
             if self.may_report(chip):
-                engines.append(EmulatedEngine(self.searcher, self._stretches(chip), self.rate(chip), now))
+                engines.append(EmulatedEngine(self.searcher, self._nonce_ranges(chip), self.rate(chip), now))
                 self.engine_shares.append((chip, 1.0))
         self.search(engines, now)
         self._report_known(now)
@@ -141,7 +141,7 @@ class FullHeaderDevice(ChainDevice):
         mask = value & 0xFFFF if value & 0x80000000 else 0
         return rolled_numbers(mask)
 
-    def _stretches(self, chip: Chip) -> Iterator[NonceRange]:
+    def _nonce_ranges(self, chip: Chip) -> Iterator[NonceRange]:
         bits = ticket_bits(chip.registers.get(TICKET_MASK, 0))
         target = nonce_target(self.settings.nonce_difficulty) >> bits
         size, offset, header = self.slice(chip), self.first_of_slice(chip), self._header

@@ -110,9 +110,9 @@ class EmulatedTps546:
             self._registers[command] = value
         if command == self.OPERATION and value:
             self._on = bool(value[0] & 0x80)
-        self.settle()
+        self.update_output()
 
-    def settle(self) -> None:
+    def update_output(self) -> None:
         """Bring the output to what was asked for, if the input lets it."""
         if self._supply.input_volts < self.UNDERVOLTAGE:
             self._supply.input_failed = True
@@ -159,15 +159,15 @@ class EmulatedDs4432u:
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
         self._code = 0
-        self.settle()
+        self.update_output()
 
     def write(self, data: bytes) -> None:
         """Bit 7: the current is drawn in the other direction, which lowers the voltage below 1.451 V."""
         if len(data) == 2 and data[0] == self.REGISTER:
             self._code = data[1]
-            self.settle()
+            self.update_output()
 
-    def settle(self) -> None:
+    def update_output(self) -> None:
         """The voltage that this current makes."""
         amperes = (self._code & 0x7F) / 127 * self.FULL_SCALE_A
         signed = -amperes if self._code & 0x80 else amperes

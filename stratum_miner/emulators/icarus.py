@@ -46,7 +46,7 @@ class IcarusDevice(EmulatedDevice):
     """
 
     real_hash_rate: ClassVar[float] = 1 / 2.6316e-9
-    goes_on: ClassVar[bool] = False
+    continues_after_nonce: ClassVar[bool] = False
     """Whether the search continues when a nonce has been reported."""
 
     def reset(self, now: float) -> None:
@@ -84,17 +84,17 @@ class IcarusDevice(EmulatedDevice):
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
         """Have all engines begin to search."""
         known = known_nonces(midstate, tail)
-        rate = self.affordable(self.clock_rate) if known is None else self.real_hash_rate
-        if known and self.faults.state("wrong-chip-id", self.age(now)):
+        rate = self.achievable_rate(self.clock_rate) if known is None else self.real_hash_rate
+        if known and self.faults.active("wrong-chip-id", self.age(now)):
             known = tuple(nonce ^ 1 for nonce in known)
         engines = self.settings.chips
         bounds = [engine * NONCES // engines for engine in range(engines + 1)]
         target = nonce_target(self.settings.nonce_difficulty)
         load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
         parts = [nonce_range(load, first, end, known) for first, end in pairwise(bounds)]
-        dead = self.faults.state("dead-chip", self.age(now))
+        dead = self.faults.active("dead-chip", self.age(now))
         if dead is not None:
-            parts.pop(self.faults.struck_chip(dead, engines))
+            parts.pop(self.faults.affected_chip(dead, engines))
         self.deadline = inf
         self.search((EmulatedEngine(self.searcher, iter([part]), rate / engines, now) for part in parts), now)
 
@@ -106,7 +106,7 @@ class IcarusDevice(EmulatedDevice):
     def report(self, engine: int, hit: SweepHit) -> None:
         """Send it; an Icarus then waits for new work."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, engine, self.encoder())
-        if not self.goes_on:
+        if not self.continues_after_nonce:
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
@@ -132,7 +132,7 @@ class ErupterDevice(IcarusDevice):
     """ASICMINER's Block Erupter: one engine, which goes on to the end of the range."""
 
     real_hash_rate: ClassVar[float] = 1 / 2.9761e-9
-    goes_on: ClassVar[bool] = True
+    continues_after_nonce: ClassVar[bool] = True
 
 
 ICARUS = DeviceKind(

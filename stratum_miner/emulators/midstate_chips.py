@@ -40,7 +40,7 @@ class MidstateDevice(ChainDevice):
         start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]
         midstates = [frame[20 + 32 * index : 52 + 32 * index] for index in range(count)]
         engines, self.engine_shares, self._indexes = list[EmulatedEngine](), [], []
-        for chip in self.living(now):
+        for chip in self.working_chips(now):
             target = nonce_target(self.settings.nonce_difficulty) >> self.ticket(chip)
             for index, midstate in enumerate(midstates):
                 known = known_nonces(midstate, tail)

@@ -171,11 +171,11 @@ class EmulatedDevice(ABC):
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
         self.catch_up(uart.receiving_until)  # until the last bit is there it goes on with what it has
         if not self._same_speed(uart, host_baud):
-            data = self.faults.other_bytes(data)
-        if self.alive(port):
+            data = self.faults.random_other_bytes(data)
+        if self.listens(port):
             self.parse(port, data, uart.receiving_until)
 
-    def alive(self, port: str) -> bool:
+    def listens(self, port: str) -> bool:
         """Whether something listens behind a port."""
         return self.powered
 
@@ -203,29 +203,29 @@ class EmulatedDevice(ABC):
             item = heapq.heappop(self._sent)
             self.counts.bytes_sent += len(item.data)
             if not self._same_speed(self.uarts[item.port], host_baud(item.port)):
-                item = Transmission(item.at, item.port, self.faults.other_bytes(item.data))
+                item = Transmission(item.at, item.port, self.faults.random_other_bytes(item.data))
             taken.append(item)
         return taken
 
     def _answer(self, answer: _Answer) -> None:
-        if not self.alive(answer.port):
+        if not self.listens(answer.port):
             return
         if answer.encode is None:
             self._transmit(answer, answer.data)
             return
         age, faults, nonce = self.age(answer.at), self.faults, answer.data
         for name in ("silent-chip", "dead-chip"):
-            struck = faults.state(name, age)
-            if struck is not None and faults.struck_chip(struck, self.settings.chips) == answer.chip:
+            fault = faults.active(name, age)
+            if fault is not None and faults.affected_chip(fault, self.settings.chips) == answer.chip:
                 return
-        hot = None if self.has_sensor else faults.state("overheating", age)
+        hot = None if self.has_sensor else faults.active("overheating", age)
         if hot is not None and age >= hot.start + OVERHEATED_AFTER_S:
             return
-        if faults.strikes("dropped-nonces", age):
+        if faults.damages("dropped-nonces", age):
             return
-        if hot is not None or faults.strikes("wrong-nonces", age):
-            nonce = faults.other_bytes(nonce)
-        copies = 2 if faults.strikes("duplicate-nonces", age) else 1
+        if hot is not None or faults.damages("wrong-nonces", age):
+            nonce = faults.random_other_bytes(nonce)
+        copies = 2 if faults.damages("duplicate-nonces", age) else 1
         for _ in range(copies):
             self.counts.nonces += 1
             self._transmit(answer, answer.encode(nonce))
@@ -235,11 +235,11 @@ class EmulatedDevice(ABC):
         if uart.sending_until - answer.at > MAX_BACKLOG_S:
             self.counts.overruns += 1
             return
-        if on_wire and self.faults.strikes("crc-errors", age):
+        if on_wire and self.faults.damages("crc-errors", age):
             data = self.faults.flip_bit(data)
-        if on_wire and self.faults.strikes("garbage", age):
+        if on_wire and self.faults.damages("garbage", age):
             data = self.faults.noise() + data
-        if self.faults.strikes("slow-answers", age):
+        if self.faults.damages("slow-answers", age):
             at = answer.at + self.faults.uniform(*SLOW_ANSWER_S)
         else:
             at = uart.sending_until = max(uart.sending_until, answer.at) + uart.duration(len(data))
@@ -269,7 +269,7 @@ class EmulatedDevice(ABC):
         """How many nonces its engines have tried."""
         return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
-    def affordable(self, rate: float) -> float:
+    def achievable_rate(self, rate: float) -> float:
         """A rate, or what this machine can do when a driver sets a clock beyond that and beyond the stated rate."""
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * MOST_OF_KERNEL_EVER))
 
@@ -279,12 +279,12 @@ class EmulatedDevice(ABC):
         if self.deadline <= now:
             self.tick(now)
         for index, engine in enumerate(self.engines):
-            if engine.wanted_at(now) <= now:
+            if engine.next_search_at(now) <= now:
                 for hit in engine.advance(now):
                     self.report(index, hit)
 
     def _follow_supply(self, now: float) -> None:
-        powered = self.faults.state("brown-out", self.age(now)) is None
+        powered = self.faults.active("brown-out", self.age(now)) is None
         if self.powered and not powered:
             self.supply_lost(now)
         elif powered and not self.powered:
@@ -299,7 +299,7 @@ class EmulatedDevice(ABC):
         """
         self.advance(now)
         for _ in range(MOST_OVERDUE_SLICES):
-            if not any(engine.wanted_at(now) <= now for engine in self.engines):
+            if not any(engine.next_search_at(now) <= now for engine in self.engines):
                 break
             self.advance(now)
         if self.deadline <= now:
@@ -307,7 +307,7 @@ class EmulatedDevice(ABC):
 
     def due(self, now: float) -> float:
         """When `advance` or `take` has something to do; in the past if at once."""
-        searching = (engine.wanted_at(now) for engine in self.engines)
+        searching = (engine.next_search_at(now) for engine in self.engines)
         sending = (self._answers[0].at if self._answers else inf, self._sent[0].at if self._sent else inf)
         change = max(self.started + self.faults.next_change(self.age(now)), now + ROUNDING_S)
         return min(self.deadline, change, *searching, *sending)

@@ -1,6 +1,6 @@
 """How an emulated chip searches: for real, with the C kernel, and at the stated rate.
 
-An `EmulatedEngine` goes through stretches of nonces, one after the other, as a chip's counter does. What the counter
+An `EmulatedEngine` goes through ranges of nonces, one after the other, as a chip's counter does. What the counter
 passes at a moment follows from the rate alone. Searching runs a few milliseconds ahead of that moment, so a hit is
 known, and can be reported, exactly when the chip would report it. Time is an argument.
 """
@@ -72,18 +72,18 @@ def _choice() -> Choice:
 
 
 class EmulatedEngine:
-    """One engine at ``rate`` hashes a second since ``started``, through ``stretches``."""
+    """One engine at ``rate`` hashes a second since ``started``, through ``ranges``."""
 
-    def __init__(self, searcher: Searcher, stretches: Iterator[NonceRange], rate: float, started: float) -> None:
+    def __init__(self, searcher: Searcher, ranges: Iterator[NonceRange], rate: float, started: float) -> None:
         self._searcher = searcher
-        self._stretches = stretches
+        self._ranges = ranges
         self._rate = rate
         self._origin = started
         """When the counter passed the first nonce, had the rate always been this."""
         self._done = 0
         self._before = 0
-        """Nonces of stretches that are over."""
-        self._current = next(stretches, None)
+        """Nonces of ranges that are over."""
+        self._current = next(ranges, None)
         self._look_ahead = _look_ahead(rate)
 
     def set_rate(self, rate: float, now: float) -> None:
@@ -107,7 +107,7 @@ class EmulatedEngine:
         """How many nonces have been searched; never more than the look-ahead beyond what the counter passed."""
         return self._before + self._done
 
-    def wanted_at(self, now: float) -> float:
+    def next_search_at(self, now: float) -> float:
         """When `advance` has something to do: half a look-ahead before the counter comes to what is not searched."""
         if self._current is None or not self._rate:
             return inf
@@ -118,31 +118,31 @@ class EmulatedEngine:
     def advance(self, now: float) -> Iterator[SweepHit]:
         """Search what the counter passes soon, a slice at most; yields the hits in order, each with its time."""
         while self._current is not None and self._rate:
-            stretch = self._current
-            if stretch.known is not None:
-                for nonce in stretch.known:
-                    yield self._hit(nonce, nonce - stretch.first, stretch.tag)
-                self._finish(stretch)
+            current = self._current
+            if current.known is not None:
+                for nonce in current.known:
+                    yield self._hit(nonce, nonce - current.first, current.tag)
+                self._finish(current)
                 continue
-            goal = min(int(self.passed(now + self._look_ahead)) - self._before, stretch.count)
+            goal = min(int(self.passed(now + self._look_ahead)) - self._before, current.count)
             if self._done >= goal:
                 return
-            stretch.load(self._searcher.search)
-            result = self._searcher.search.run(stretch.first + self._done, min(goal - self._done, self._searcher.slice))
+            current.load(self._searcher.search)
+            result = self._searcher.search.run(current.first + self._done, min(goal - self._done, self._searcher.slice))
             self._done += result.done
             for hit in result.hits:
-                yield self._hit(hit.nonce, hit.nonce - stretch.first, stretch.tag)
-            if self._done < stretch.count:
+                yield self._hit(hit.nonce, hit.nonce - current.first, current.tag)
+            if self._done < current.count:
                 return
-            self._finish(stretch)
+            self._finish(current)
 
     def _hit(self, nonce: int, offset: int, tag: int) -> SweepHit:
         return SweepHit(self._origin + (self._before + offset + 1) / self._rate, nonce, tag)
 
-    def _finish(self, stretch: NonceRange) -> None:
-        self._before += stretch.count
+    def _finish(self, current: NonceRange) -> None:
+        self._before += current.count
         self._done = 0
-        self._current = next(self._stretches, None)
+        self._current = next(self._ranges, None)
 
 
 def _look_ahead(rate: float) -> float:

@@ -32,12 +32,12 @@ class PseudoTerminal:
         self.master: int | None = None
         self.device = ""
         """The terminal's own name: another one after each `open`."""
-        self._claim: socket.socket | None = None
+        self._link_lock: socket.socket | None = None
 
     def open(self) -> None:
         """Appear. LinkError when something else is where the link should be, or there is no terminal left."""
-        if self._claim is None:
-            self._claim = _claim(self.link)
+        if self._link_lock is None:
+            self._link_lock = _lock(self.link)
         try:
             master, slave = os.openpty()
         except OSError as error:
@@ -46,7 +46,7 @@ class PseudoTerminal:
             tty.setraw(slave)
             os.set_blocking(master, False)
             self.device = os.ttyname(slave)
-            _point(self.link, self.device)
+            _set_link(self.link, self.device)
         except BaseException:
             os.close(master)
             raise
@@ -66,9 +66,9 @@ class PseudoTerminal:
     def release(self) -> None:
         """Vanish for good: somebody else may have the link."""
         self.close()
-        if self._claim is not None:
-            self._claim.close()
-            self._claim = None
+        if self._link_lock is not None:
+            self._link_lock.close()
+            self._link_lock = None
 
     @property
     def baud(self) -> int:
@@ -107,19 +107,19 @@ class PseudoTerminal:
             return False
 
 
-def _claim(link: Path) -> socket.socket:
+def _lock(link: Path) -> socket.socket:
     """The right to a link, which nobody else has while it is open. LinkError when another emulator has it."""
     name = os.path.join(os.path.realpath(link.parent), link.name)
-    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        claim.bind(b"\0stratum-miner-emulate-" + sha256(os.fsencode(name)).hexdigest().encode())
+        lock.bind(b"\0stratum-miner-emulate-" + sha256(os.fsencode(name)).hexdigest().encode())
     except OSError:
-        claim.close()
+        lock.close()
         raise LinkError(f"link: expected a free name, another emulator has {str(link)!r}") from None
-    return claim
+    return lock
 
 
-def _point(link: Path, target: str) -> None:
+def _set_link(link: Path, target: str) -> None:
     """Make or renew a symbolic link; anything else there is left alone, even what comes at this moment."""
     try:
         if not link.is_symlink():

@@ -173,7 +173,7 @@ class DeviceMeters:
             stale_nonces=hardware.stale_nonces,
             crc_errors=hardware.crc_errors,
             restarts=hardware.restarts,
-            trips=hardware.trips,
+            trips=hardware.safety_shutdowns,
             is_overheated=hardware.is_overheated,
             chips=hardware.chips,
         )

@@ -49,15 +49,15 @@ def test_anything_else_is_refused_in_one_line(text: str) -> None:
 
 def test_probability_is_kept_and_counted() -> None:
     faults = Faults([parse_fault("crc-errors=0.25")], seed=1)
-    struck = sum(faults.strikes("crc-errors", 1.0) for _ in range(4000))
+    struck = sum(faults.damages("crc-errors", 1.0) for _ in range(4000))
     assert 850 < struck < 1150
     assert faults.injected == {"crc-errors": struck}
-    assert not faults.strikes("garbage", 1.0)
+    assert not faults.damages("garbage", 1.0)
 
 
 def test_a_state_is_counted_once() -> None:
     faults = Faults([parse_fault("unplug@1+1"), parse_fault("unplug@5+1")])
-    seen = [faults.state("unplug", age / 10) is not None for age in range(80)]
+    seen = [faults.active("unplug", age / 10) is not None for age in range(80)]
     assert [age for age in range(80) if seen[age]] == [*range(10, 20), *range(50, 60)]
     assert faults.injected == {"unplug": 2}
     assert [faults.next_change(age) for age in (0, 1, 3, 7)] == [1, 2, 5, inf]
@@ -65,8 +65,8 @@ def test_a_state_is_counted_once() -> None:
 
 def test_the_chip_that_is_named_is_struck_or_else_the_last() -> None:
     faults = Faults()
-    assert faults.struck_chip(parse_fault("dead-chip"), 12) == 11
-    assert faults.struck_chip(parse_fault("dead-chip=3"), 12) == 3
+    assert faults.affected_chip(parse_fault("dead-chip"), 12) == 11
+    assert faults.affected_chip(parse_fault("dead-chip=3"), 12) == 3
 
 
 @given(st.binary(min_size=1, max_size=20), st.integers())
@@ -76,7 +76,7 @@ def test_damage_is_damage(frame: bytes, seed: int) -> None:
     flipped = faults.flip_bit(frame)
     assert len(flipped) == len(frame)
     assert sum((a ^ b).bit_count() for a, b in zip(flipped, frame, strict=True)) == 1
-    assert faults.other_bytes(frame) != frame
+    assert faults.random_other_bytes(frame) != frame
     assert 1 <= len(faults.noise()) <= 12
 
 

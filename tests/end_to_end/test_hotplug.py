@@ -63,7 +63,7 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
         miner = Miner(settings, [sticks, CpuBackend(threads=1)], on_event=events.append)
 
         def slot(name: str) -> DeviceRecordSnapshot:
-            return next(slot for slot in sticks.slots() if slot.name == name)
+            return next(slot for slot in sticks.device_records() if slot.name == name)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(miner.run)

@@ -80,8 +80,8 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = "    for conduct in (\n" if file == "conduct" else "    for fault in (\n"
         add_line(path, table, row)
     add_line(copy / "emulators" / "faults.py", "] = {\n", '    "mute": FaultKind("it says nothing of nonces", 1.0),')
-    dropped = '        if faults.strikes("dropped-nonces", age):\n            return\n'
-    struck = '        if faults.strikes("mute", age):\n            return'
+    dropped = '        if faults.damages("dropped-nonces", age):\n            return\n'
+    struck = '        if faults.damages("mute", age):\n            return'
     add_line(copy / "emulators" / "model.py", dropped, struck)
     return copy
 

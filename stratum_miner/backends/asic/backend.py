@@ -1,9 +1,9 @@
 """The asic backend: one supervised task per device, devices that come and go, and one interface to change them.
 
-A *slot* is what a device leaves behind when it is unplugged: its name, its totals, its settings. It does not concern
-the other slots. A slot waits until its device is there, finds out which board it is and runs it. What comes next
-depends on the error that the device ends with. If it is gone, the slot waits for it. If its port is busy or
-forbidden, the slot tries again after growing pauses. After anything else the device stays off until it was unplugged
+A *record* is what a device leaves behind when it is unplugged: its name, its totals, its settings. It does not concern
+the other records. A record waits until its device is there, finds out which board it is and runs it. What comes next
+depends on the error that the device ends with. If it is gone, the record waits for it. If its port is busy or
+forbidden, the record tries again after growing pauses. After anything else the device stays off until it was unplugged
 or its owner restarts it. ``hotplug`` looks at what is there; the device itself restarts after trouble that leaves its
 port open.
 """
@@ -64,7 +64,7 @@ class AsicBackend(Backend):
         self._hotplug = Hotplug(listing)
         self._open_port, self._driver, self._clock = open_port, driver, clock
         self._auto = tuple(spec for spec in specs if spec.path is None)
-        self._slots: list[DeviceRecord] = []
+        self._records: list[DeviceRecord] = []
         self._changed = trio.Event()
         for spec in specs:
             if spec.path is not None:
@@ -78,20 +78,24 @@ class AsicBackend(Backend):
 
     def statistics(self) -> BackendStatistics:
         """Each device that was named or was there, since the beginning, whether or not it is there now."""
-        slots = tuple(self._slots)
-        running = sum(slot.is_running for slot in slots)
-        kept = sum(slot.is_kept for slot in slots)
-        devices = tuple(listed for slot in slots if (listed := slot.listed()) is not None)
-        return BackendStatistics(self.name, f"asic, {running} of {kept} devices", devices, problem=self._problem(slots))
+        records = tuple(self._records)
+        running = sum(record.is_running for record in records)
+        kept = sum(record.is_kept for record in records)
+        devices = tuple(listed for record in records if (listed := record.listed()) is not None)
+        return BackendStatistics(
+            self.name, f"asic, {running} of {kept} devices", devices, problem=self._problem(records)
+        )
 
-    def _problem(self, slots: Sequence[DeviceRecord]) -> str:
+    def _problem(self, records: Sequence[DeviceRecord]) -> str:
         """Which of the specifications that name no port found no device."""
         if not self._hotplug.has_looked:
             return ""
         unmatched = [
             spec.text
             for spec in self._auto
-            if not any(slot.spec is spec or (slot.device is not None and spec.fits(slot.board)) for slot in slots)
+            if not any(
+                record.spec is spec or (record.device is not None and spec.fits(record.board)) for record in records
+            )
         ]
         return f"--device {' and '.join(unmatched)} found none" if unmatched else ""
 
@@ -101,48 +105,50 @@ class AsicBackend(Backend):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hotplug.run)
             if self._auto:
-                nursery.start_soon(self._adopt)
+                nursery.start_soon(self._add_new_devices)
             while True:
                 changed = self._changed
-                for slot in [slot for slot in self._slots if slot not in started]:
-                    started.add(slot)
-                    nursery.start_soon(self._supervise, slot, source, found)
+                for record in [record for record in self._records if record not in started]:
+                    started.add(record)
+                    nursery.start_soon(self._supervise, record, source, found)
                 await changed.wait()
 
     # ---- to see and change devices while mining; from the trio thread ------------------------------------------
 
-    def slots(self) -> tuple[DeviceRecordSnapshot, ...]:
+    def device_records(self) -> tuple[DeviceRecordSnapshot, ...]:
         """All of them, removed ones included, in the order in which they came."""
-        return tuple(slot.snapshot() for slot in self._slots)
+        return tuple(record.snapshot() for record in self._records)
 
     def add(self, spec: DeviceSpec) -> None:
         """Mine with another device. BackendOptionError when it is there already."""
         if spec.path is None:
             raise BackendOptionError(f"device: expected the path of one device, got {spec.text!r}")
         same = [
-            slot for slot in self._slots if slot.spec.path == spec.path and slot.state is not DeviceRecordState.REMOVED
+            record
+            for record in self._records
+            if record.spec.path == spec.path and record.state is not DeviceRecordState.REMOVED
         ]
         if same:
             raise BackendOptionError(f"device: {spec.path} is named twice, as {same[0].spec.text} and {spec.text}")
-        self._new_slot(DeviceRecord(spec, name=self._first_name(spec.path)))
+        self._add_record(DeviceRecord(spec, name=self._first_name(spec.path)))
 
     def remove(self, name: str) -> None:
         """Power a device down and leave it alone; its totals stay. BackendOptionError for an unknown name."""
-        self._slot(name).remove()
+        self._record(name).remove()
 
     def restart(self, name: str) -> None:
         """Power it down if it runs, forget what it was switched off for, and start it again.
 
         BackendOptionError for an unknown name.
         """
-        self._slot(name).restart()
+        self._record(name).restart()
 
     def worker_name(self, device: str) -> str:
         """See ``Backend``."""
-        return next((slot.worker_name for slot in self._slots if slot.name == device), "")
+        return next((record.worker_name for record in self._records if record.name == device), "")
 
-    def _slot(self, name: str) -> DeviceRecord:
-        kept = {slot.name: slot for slot in self._slots if slot.is_kept}
+    def _record(self, name: str) -> DeviceRecord:
+        kept = {record.name: record for record in self._records if record.is_kept}
         if name in kept:
             return kept[name]
         raise BackendOptionError(
@@ -151,166 +157,168 @@ class AsicBackend(Backend):
 
     def _first_name(self, path: str) -> str:
         """Its path; where another one is still called by that path, another name."""
-        taken = {slot.name for slot in self._slots}
+        taken = {record.name for record in self._records}
         names = (path, *(f"{path} ({count})" for count in range(2, MAX_DEVICE_RECORDS + 2)))
         return next(name for name in names if name not in taken)
 
-    def _new_slot(self, slot: DeviceRecord) -> None:
-        if len(self._slots) >= MAX_DEVICE_RECORDS:
+    def _add_record(self, record: DeviceRecord) -> None:
+        if len(self._records) >= MAX_DEVICE_RECORDS:
             raise BackendOptionError(f"device: expected at most {MAX_DEVICE_RECORDS}, got another")
-        self._slots.append(slot)
+        self._records.append(record)
         self._changed.set()
         self._changed = trio.Event()
 
     # ---- devices that turn up ---------------------------------------------------------------------------------
 
-    async def _adopt(self) -> None:
-        """Make a slot for every recognised device that has none."""
+    async def _add_new_devices(self) -> None:
+        """Make a record for every recognised device that has none."""
         await self._hotplug.next_look()
         if not any(device.recognised for device in self._hotplug.devices):
             unnamed = [device.path for device in self._hotplug.devices if device.kinds]
             log.warning("no_device_found", to_be_named=" ".join(unnamed), hint="stratum-miner devices tells more")
         while True:
-            taken = self._taken()
+            taken = self._known_paths()
             for device in self._hotplug.devices:
                 spec = next((spec for spec in self._auto if spec.kind is None or spec.kind in device.kinds), None)
                 if spec is not None and device.recognised and device.path not in taken:
-                    if len(self._slots) >= MAX_DEVICE_RECORDS:
+                    if len(self._records) >= MAX_DEVICE_RECORDS:
                         log.warning("too_many_devices", most=MAX_DEVICE_RECORDS, ignored=device.path)
                         return
                     name = self._first_name(device.path)
-                    self._new_slot(
+                    self._add_record(
                         DeviceRecord(spec, name=name, identity=device.identity or device.path, path=device.path)
                     )
             await self._hotplug.next_look()
 
-    def _taken(self) -> set[str]:
-        """Paths of devices that are some slot's, also one that was removed: that was told to leave it alone."""
-        places = (self._place(slot) for slot in self._slots)
-        return {place.found.path for place in places if place is not None and place.found is not None}
+    def _known_paths(self) -> set[str]:
+        """Paths of devices that are some record's, also one that was removed: that was told to leave it alone."""
+        locations = (self._location(record) for record in self._records)
+        return {location.found.path for location in locations if location is not None and location.found is not None}
 
     # ---- one device -------------------------------------------------------------------------------------------
 
     async def _supervise(
-        self, slot: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
+        self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        while slot.is_kept:
-            with trio.CancelScope() as slot.scope:
-                await self._until_it_ends(slot, source, found)
+        while record.is_kept:
+            with trio.CancelScope() as record.scope:
+                await self._run_once(record, source, found)
 
-    async def _until_it_ends(
-        self, slot: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
+    async def _run_once(
+        self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
         """Run it once, from being plugged in to whatever ends it, and wait as long as that asks for."""
-        place = await self._arrival(slot)
-        slot.enter(DeviceRecordState.FOUND)
-        opened = slot.ports.opened if slot.ports is not None else 0
+        location = await self._wait_until_connected(record)
+        record.enter(DeviceRecordState.FOUND)
+        opened = record.ports.opened if record.ports is not None else 0
         try:
-            device = slot.device or await self._recognise(slot, place)
-            slot.enter(DeviceRecordState.RUNNING)
-            log.info("device_started", device=slot.name, path=slot.path)
+            device = record.device or await self._recognise(record, location)
+            record.enter(DeviceRecordState.RUNNING)
+            log.info("device_started", device=record.name, path=record.path)
             async with found.clone() as own:
                 await device.run(source, own)
         except DeviceGone as error:
-            if slot.ports is None or slot.ports.opened == opened:
-                await self._pause(slot, error)  # it is listed and cannot be opened: nobody pulled it out just now
+            if record.ports is None or record.ports.opened == opened:
+                await self._pause(record, error)  # it is listed and cannot be opened: nobody pulled it out just now
             else:
-                self._note_loss(slot, error)
+                self._note_loss(record, error)
                 await self._hotplug.next_look()
         except (PortBusy, PortForbidden) as error:
-            await self._pause(slot, error)
+            await self._pause(record, error)
         except BackendError as error:
-            await self._stay_off(slot, str(error))
+            await self._stay_off(record, str(error))
         except Exception as error:  # a defect of one driver must not stop the others
-            log.exception("device_defect", device=slot.name)
-            await self._stay_off(slot, f"a defect of its driver: {error!r}")
+            log.exception("device_defect", device=record.name)
+            await self._stay_off(record, f"a defect of its driver: {error!r}")
 
-    async def _arrival(self, slot: DeviceRecord) -> DeviceLocation:
+    async def _wait_until_connected(self, record: DeviceRecord) -> DeviceLocation:
         """Where it is, once it is there with all its ports."""
         if not self._hotplug.has_looked:
             await self._hotplug.next_look()
         while True:
-            place = self._place(slot)
-            if place is not None and (
-                place.port_paths(slot.board) if slot.board else candidates(place, slot.spec.kind)
+            location = self._location(record)
+            if location is not None and (
+                location.port_paths(record.board) if record.board else candidates(location, record.spec.kind)
             ):
-                slot.path, slot.node = place.path, place.node
-                return place
-            reason = "not plugged in" if place is None else "one of its ports is missing"
-            if slot.state is not DeviceRecordState.WAITING or not slot.reason:
-                log.warning("device_awaited", device=slot.name, reason=reason)
-                slot.enter(DeviceRecordState.WAITING, reason)
+                record.path, record.device_file = location.path, location.device_file
+                return location
+            reason = "not plugged in" if location is None else "one of its ports is missing"
+            if record.state is not DeviceRecordState.WAITING or not record.reason:
+                log.warning("device_awaited", device=record.name, reason=reason)
+                record.enter(DeviceRecordState.WAITING, reason)
             await self._hotplug.next_look()
 
-    def _place(self, slot: DeviceRecord) -> DeviceLocation | None:
-        """Where its device is now; not where another slot's is that runs."""
-        others = {other.node for other in self._slots if other is not slot and other.is_running}
+    def _location(self, record: DeviceRecord) -> DeviceLocation | None:
+        """Where its device is now; not where another record's is that runs."""
+        others = {other.device_file for other in self._records if other is not record and other.is_running}
         devices = [item for item in self._hotplug.devices if others.isdisjoint(port.path for port in item.ports)]
-        if slot.spec.path is not None:
-            return locate_path(slot.spec.path, slot.identity, devices)
-        found = find_device(slot.identity, slot.path, devices)
+        if record.spec.path is not None:
+            return locate_path(record.spec.path, record.identity, devices)
+        found = find_device(record.identity, record.path, devices)
         return None if found is None else DeviceLocation(path=found.path, found=found)
 
-    async def _recognise(self, slot: DeviceRecord, place: DeviceLocation) -> Device:
-        board = await choose_board(place, candidates(place, slot.spec.kind), self._open_port, self._driver)
-        options = slot.spec.options_for(board)
-        slot.board, slot.worker_name = board, options.worker_name
-        if place.found is not None:
-            slot.identity = slot.identity or place.found.identity
-        port = place.found.ports[0] if place.found is not None else None
+    async def _recognise(self, record: DeviceRecord, location: DeviceLocation) -> Device:
+        board = await choose_board(location, candidates(location, record.spec.kind), self._open_port, self._driver)
+        options = record.spec.options_for(board)
+        record.board, record.worker_name = board, options.worker_name
+        if location.found is not None:
+            record.identity = record.identity or location.found.identity
+        port = location.found.ports[0] if location.found is not None else None
         identity = DeviceIdentity(
             kind=board.kind,
-            path=place.path,
+            path=location.path,
             serial_number="" if port is None or port.has_placeholder_serial else port.serial_number,
             location="" if port is None else port.socket,
         )
         identity = self._unique(identity)
 
         def paths() -> Mapping[str, str]:
-            now = self._place(slot)
+            now = self._location(record)
             return {} if now is None else now.port_paths(board)
 
-        slot.ports = DevicePorts(identity.name, paths, self._open_port)
-        slot.device = self._driver(board).device(identity, slot.ports, options, self._clock)
-        return slot.device
+        record.ports = DevicePorts(identity.name, paths, self._open_port)
+        record.device = self._driver(board).device(identity, record.ports, options, self._clock)
+        return record.device
 
     def _unique(self, identity: DeviceIdentity) -> DeviceIdentity:
         """Two emulators may be called alike in different directories."""
-        taken = {slot.name for slot in self._slots}
+        taken = {record.name for record in self._records}
         count = 2
         unique = identity
         while unique.name in taken:
-            place = f"{identity.serial_number or identity.location or identity.path.rsplit('/', 1)[-1]}-{count}"
-            unique = DeviceIdentity(kind=identity.kind, path=identity.path, location=place)
+            location = f"{identity.serial_number or identity.location or identity.path.rsplit('/', 1)[-1]}-{count}"
+            unique = DeviceIdentity(kind=identity.kind, path=identity.path, location=location)
             count += 1
         return unique
 
-    async def _pause(self, slot: DeviceRecord, error: DeviceError) -> None:
-        pause, news = slot.next_pause(), str(error) != slot.told
-        slot.told = str(error)
-        slot.enter(DeviceRecordState.TRYING, str(error))
-        (log.warning if news else log.info)("device_unavailable", device=slot.name, reason=str(error), again_in_s=pause)
+    async def _pause(self, record: DeviceRecord, error: DeviceError) -> None:
+        pause, news = record.next_pause(), str(error) != record.last_warning
+        record.last_warning = str(error)
+        record.enter(DeviceRecordState.TRYING, str(error))
+        (log.warning if news else log.info)(
+            "device_unavailable", device=record.name, reason=str(error), again_in_s=pause
+        )
         await trio.sleep(pause)
 
-    def _note_loss(self, slot: DeviceRecord, error: DeviceGone) -> None:
-        slot.enter(DeviceRecordState.WAITING, str(error))
-        log.warning("device_gone", device=slot.name, reason=str(error))
-        if slot.note_loss(self._clock()):
+    def _note_loss(self, record: DeviceRecord, error: DeviceGone) -> None:
+        record.enter(DeviceRecordState.WAITING, str(error))
+        log.warning("device_gone", device=record.name, reason=str(error))
+        if record.note_loss(self._clock()):
             log.warning(
                 "power_fault",
-                device=slot.name,
+                device=record.name,
                 reason=f"gone {LOSSES} times within {LOSSES_WITHIN_S / 60:g} minutes",
                 hint="a hub or cable that cannot supply it; try a powered hub",
             )
 
-    async def _stay_off(self, slot: DeviceRecord, reason: str) -> None:
+    async def _stay_off(self, record: DeviceRecord, reason: str) -> None:
         """Until it was unplugged; a restart cancels this."""
-        slot.enter(DeviceRecordState.OFF, reason)
-        log.error("device_off", device=slot.name, reason=reason, hint="unplug it, or restart it")
-        node = self._node(slot)
-        while self._node(slot) == node:
+        record.enter(DeviceRecordState.OFF, reason)
+        log.error("device_off", device=record.name, reason=reason, hint="unplug it, or restart it")
+        device_file = self._device_file(record)
+        while self._device_file(record) == device_file:
             await self._hotplug.next_look()
 
-    def _node(self, slot: DeviceRecord) -> str:
-        place = self._place(slot)
-        return "" if place is None else place.node
+    def _device_file(self, record: DeviceRecord) -> str:
+        location = self._location(record)
+        return "" if location is None else location.device_file

@@ -12,7 +12,7 @@ class Reset:
     """Hold the reset line and release it, where it can be reached; seconds."""
 
     hold: float
-    settle: float
+    wait: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class ProbeKind(IntEnum):
 class ChipChain(ABC):
     """One chain of equal chips. Made with an open port at the board's own rate; brought up once."""
 
-    question: ClassVar[ProbeKind] = ProbeKind.WORK
+    probe_kind: ClassVar[ProbeKind] = ProbeKind.WORK
     """What ``count`` asks."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
     """The version bits that it can roll, by midstates or by itself, and how many of them in one unit."""
@@ -80,7 +80,7 @@ class ChipChain(ABC):
     def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:
         self.board = board
         self.settings = settings
-        self.book = WorkHistory(nonce_bound(settings.nonce_difficulty), remembered=max(4, len(self.job_ids) + 4))
+        self.history = WorkHistory(nonce_bound(settings.nonce_difficulty), remembered=max(4, len(self.job_ids) + 4))
         self.chips = settings.chips
         self.frequency = settings.frequency
         self.ticket_bits = 0
@@ -99,7 +99,7 @@ class ChipChain(ABC):
         """The work as the chips want it."""
 
     @abstractmethod
-    def claim(self, reply: NonceReply) -> ReportedNonce:
+    def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
         """Say what a nonce reply claims: nonce, likely jobs, rolled version bits, chip."""
 
     @abstractmethod
@@ -121,11 +121,11 @@ class ChipChain(ABC):
     async def perform(self, step: BringupStep) -> None:
         """One step of bring-up; a family adds those that only it knows."""
         match step:
-            case bringup.Reset(hold, settle):
+            case bringup.Reset(hold, wait):
                 if await self.wire.transport.hold_reset(True):
                     await trio.sleep(hold)
                     await self.wire.transport.hold_reset(False)
-                    await trio.sleep(settle)
+                    await trio.sleep(wait)
                     self.wire.discard_input()
             case bringup.CountChips(seconds):
                 await self._count_and_check(seconds)
@@ -148,7 +148,7 @@ class ChipChain(ABC):
         """Show the device to its owner with the chips alone; returns what to look for, or nothing when it cannot."""
         return ""
 
-    async def rest(self) -> None:
+    async def make_idle(self) -> None:
         """Make the chips draw as little as they can be told to, before the port closes."""
         if await self.wire.transport.hold_reset(True):
             return
@@ -182,7 +182,7 @@ class ChipChain(ABC):
 
     async def load(self, unit: WorkUnit) -> ChipWork:
         """Replace whatever the chips search by this unit."""
-        work = self.book.add(self.job_ids[self._next_job], unit, self.versions(unit))
+        work = self.history.add(self.job_ids[self._next_job], unit, self.versions(unit))
         self._next_job = (self._next_job + 1) % len(self.job_ids)
         frame = self.job_frame(work)
         self._frame_size = len(frame)
@@ -208,7 +208,7 @@ class ChipChain(ABC):
         if self.settings.nonce_difficulty is not None:
             return 0
         bits = 0
-        while bits < self.max_ticket_bits and unit.target <= self.book.bound >> (bits + 1):
+        while bits < self.max_ticket_bits and unit.target <= self.history.bound >> (bits + 1):
             bits += 1
         return bits
 

@@ -94,7 +94,7 @@ class DeviceSnapshot:
     sensor_errors: int = 0
     """Times that sensors or fan did not answer."""
     restarts: int
-    trips: int
+    safety_shutdowns: int
     """How often heat or voltage switched it off."""
     is_overheated: bool = False
     """Whether heat switched it off and it has not cooled down yet."""
@@ -127,7 +127,7 @@ class DeviceSnapshot:
             stale_nonces=self.stale_nonces,
             crc_errors=self.crc_errors,
             restarts=self.restarts,
-            trips=self.trips,
+            safety_shutdowns=self.safety_shutdowns,
             is_overheated=self.is_overheated,
             chips=self.chips,
         )

@@ -30,7 +30,7 @@ class DeviceLocation:
     """None for a port that the listing does not have, such as a pseudo-terminal."""
 
     @property
-    def node(self) -> str:
+    def device_file(self) -> str:
         """What it is plugged in as: differs after a replug, unless it got the same number again."""
         if self.found is not None:
             return self.found.path

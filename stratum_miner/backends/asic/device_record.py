@@ -75,7 +75,7 @@ class DeviceRecord:
         self.identity = identity
         """What it is known by on the bus; empty until it was there, and for one that only its path tells apart."""
         self.path = path or spec.path or ""
-        self.node = ""
+        self.device_file = ""
         """Where it was seen last, as the machine names it."""
         self.board: Board | None = None
         self.device: Device | None = None
@@ -83,7 +83,7 @@ class DeviceRecord:
         self.worker_name = ""
         self.state = DeviceRecordState.WAITING
         self.reason = ""
-        self.told = ""
+        self.last_warning = ""
         """The last warning that its port cannot be ours; empty once it was."""
         self.unplugged = 0
         self.scope = trio.CancelScope()
@@ -129,7 +129,7 @@ class DeviceRecord:
         """Count a loss of the device; True when losses come faster than anybody would unplug it."""
         self.unplugged += 1
         self._failures = 0
-        self.told = ""
+        self.last_warning = ""
         self._losses.append(now)
         if len(self._losses) < LOSSES or now - self._losses[0] > LOSSES_WITHIN_S:
             return False
@@ -142,22 +142,22 @@ class DeviceRecord:
 
     def listed(self) -> DeviceStatistics | None:
         """As displays list it: also while it is not there. None for one that was removed before it ever was."""
-        told = self.statistics()
-        if told is None and not self.is_kept:
+        snapshot = self.statistics()
+        if snapshot is None and not self.is_kept:
             return None
         board = self.board or (None if self.spec.kind is None else board_of(self.spec.kind))
         hardware = Hardware(product="") if board is None else Hardware(product=board.product, chip=board.chip_name)
-        if told is not None:
-            hardware = told.hardware
+        if snapshot is not None:
+            hardware = snapshot.hardware
         if not self.is_running:
-            looked = self.state is not DeviceRecordState.WAITING or self.reason
-            state = _SHOWN[self.state] if looked else "starting"
+            has_looked = self.state is not DeviceRecordState.WAITING or self.reason
+            state = _SHOWN[self.state] if has_looked else "starting"
             hardware = replace(hardware, state=state, reason=self.reason, hot="")
         return DeviceStatistics(
             name=self.name,
-            hashes=told.hashes if told is not None else 0,
-            nonces_found=told.nonces if told is not None else 0,
-            hardware_errors=told.hardware_errors if told is not None else 0,
+            hashes=snapshot.hashes if snapshot is not None else 0,
+            nonces_found=snapshot.nonces if snapshot is not None else 0,
+            hardware_errors=snapshot.hardware_errors if snapshot is not None else 0,
             hardware=hardware,
             listed_as=self.first_name,
         )

@@ -45,10 +45,10 @@ class BoardDriver:
     async def identify(self, ports: PortOpener) -> str:
         """See ``Driver``."""
         async with self._opened(ports, DeviceOptions()) as (chain, power):
-            said = await power.identify() or await chain.identify()
-            if not said:
+            what_to_look_for = await power.identify() or await chain.identify()
+            if not what_to_look_for:
                 raise DeviceRefused(f"{chain.path}: the {self._board.product} has no lamp that we can switch")
-            return said
+            return what_to_look_for
 
     async def reset(self, ports: PortOpener) -> str:
         """See ``Driver``."""
@@ -62,7 +62,7 @@ class BoardDriver:
                 return "chips in reset, core voltage off"
             if self._board.frequency is None:
                 return "nothing to reset: it goes idle at the end of its range"
-            await chain.rest()
+            await chain.make_idle()
             return f"no reset line: clock set to its lowest, {self._board.frequency.low:g} MHz"
 
     async def configure(self, ports: PortOpener, options: DeviceOptions) -> str:
@@ -73,12 +73,12 @@ class BoardDriver:
             voltage = options.voltage or (self._board.voltage.default if self._board.voltage else None)
             await power.on(voltage)
             await chain.bring_up()
-            told = [f"{chain.frequency:g} MHz"] if chain.frequency is not None else []
+            facts = [f"{chain.frequency:g} MHz"] if chain.frequency is not None else []
             if power.has_sensors:
                 readings = await power.read()
-                told += [f"{readings.core_voltage:.3f} V"] if readings.core_voltage is not None else []
+                facts += [f"{readings.core_voltage:.3f} V"] if readings.core_voltage is not None else []
             count = "1 chip" if chain.chips == 1 else f"{chain.chips} chips"
-            return f"{count} at {', '.join(told)}" if told else count
+            return f"{count} at {', '.join(facts)}" if facts else count
 
     @asynccontextmanager
     async def _opened(self, ports: PortOpener, options: DeviceOptions) -> AsyncIterator[tuple[ChipChain, PowerControl]]:

@@ -53,7 +53,7 @@ class HealthProblem(Enum):
 class DeviceHealth:
     """A verdict and the figures behind it."""
 
-    complaint: HealthProblem = HealthProblem.NONE
+    problem: HealthProblem = HealthProblem.NONE
     detail: str = ""
     judged: bool = True
     """False while there is not enough to judge the rate by."""
@@ -73,10 +73,10 @@ class HealthMonitor:
         self._expected = 0.0
         self._window_s = 0.0
         self._nonces: Counter[int] = Counter()
-        self._proven = 0
+        self._verified = 0
         self._errors = 0
         self._duplicates = 0
-        self._told = 0
+        self._reported = 0
         self.expected_hashes = 0.0
         """Hash rate expected, over the time spent searching."""
 
@@ -95,21 +95,21 @@ class HealthMonitor:
         self._advance(now)
         self._silent_for = self._silent_s = 0.0
         self._nonces[chip] += 1
-        self._proven += 1
-        self._told += 1
+        self._verified += 1
+        self._reported += 1
 
     def duplicate(self, now: float) -> None:
         """A nonce came that had come before."""
         self._advance(now)
         self._duplicates += 1
-        self._told += 1
+        self._reported += 1
 
     def hardware_error(self, now: float) -> None:
         """Count a wrong nonce."""
         self._advance(now)
         self._errors += 1
 
-    def forgive(self, now: float) -> None:
+    def restart_windows(self, now: float) -> None:
         """Start over: what was silent or slow was not the device."""
         self._advance(now)
         self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
@@ -135,29 +135,29 @@ class HealthMonitor:
             self._silent_s += judged
 
     def _judge_errors(self) -> DeviceHealth | None:
-        total = self._proven + self._errors
+        total = self._verified + self._errors
         if total < MOSTLY_ERRORS_JUDGED_AT:
             return None
         share, detail = self._errors / total, f"{self._errors} of {total} nonces hash to nothing"
         if share > MOSTLY_ERRORS:
-            self._proven = self._errors = 0
+            self._verified = self._errors = 0
             return DeviceHealth(HealthProblem.MOSTLY_ERRORS, detail)
         if total < ERRORS_JUDGED_AT:
             return None
-        self._proven = self._errors = 0
+        self._verified = self._errors = 0
         allowed = MANY_ERRORS * total
         return (
             DeviceHealth(HealthProblem.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
         )
 
     def _judge_duplicates(self) -> DeviceHealth | None:
-        if self._told < DUPLICATES_JUDGED_AT:
+        if self._reported < DUPLICATES_JUDGED_AT:
             return None
-        duplicates, told = self._duplicates, self._told
-        self._duplicates = self._told = 0
-        if duplicates <= MANY_DUPLICATES * told:
+        duplicates, reported = self._duplicates, self._reported
+        self._duplicates = self._reported = 0
+        if duplicates <= MANY_DUPLICATES * reported:
             return None
-        return DeviceHealth(HealthProblem.DUPLICATES, f"{duplicates} of {told}")
+        return DeviceHealth(HealthProblem.DUPLICATES, f"{duplicates} of {reported}")
 
     def _judge_rate(self) -> DeviceHealth | None:
         if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips) or self._window_s < WINDOW_S:

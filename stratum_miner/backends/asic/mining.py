@@ -72,13 +72,13 @@ class MiningRun:
         self._sick = ""
         self._weak = 0
         self._underfed = False
-        self._held_up = False
+        self._is_blocked = False
 
     async def run(self, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Mine until cancelled. Raises (in a group) DeviceError, Tripped or NoWork."""
         self._expect()
         self._show()
-        self._feed.book = self._chain.book
+        self._feed.history = self._chain.history
         send, receive = trio.open_memory_channel[VerifiedNonce](HITS_WAITING)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read, send)
@@ -106,12 +106,12 @@ class MiningRun:
             self._expect()
             work = await chain.load(unit)
             self._tally.work_sent += 1
-            self._tell_idleness(chain.busy(work), unit.version_mask.bit_count())
+            self._warn_if_underfed(chain.busy(work), unit.version_mask.bit_count())
             self.health.searching(self._clock(), True)
             with trio.move_on_after(chain.interval(work)):
                 await woken.wait()
 
-    def _tell_idleness(self, busy: float, version_bits: int) -> None:
+    def _warn_if_underfed(self, busy: float, version_bits: int) -> None:
         """Say it once, and again after it was well: chips that wait for work look like slow ones."""
         if busy >= BUSY_ENOUGH:
             self._underfed = False
@@ -126,39 +126,39 @@ class MiningRun:
         while True:
             for reply in await self._chain.wire.replies():
                 if isinstance(reply, NonceReply):
-                    proven = self._judge(reply)
-                    if proven is not None:
-                        self._held_up = True  # while the miner takes no more, silence is not the device's fault
-                        await hits.send(proven)
-                        self._held_up = False
+                    verified = self._count(reply)
+                    if verified is not None:
+                        self._is_blocked = True  # while the miner takes no more, silence is not the device's fault
+                        await hits.send(verified)
+                        self._is_blocked = False
 
-    def _judge(self, reply: NonceReply) -> VerifiedNonce | None:
+    def _count(self, reply: NonceReply) -> VerifiedNonce | None:
         """Count a nonce under its name; a good one goes on."""
         chain, tally, now = self._chain, self._tally, self._clock()
-        claim = chain.claim(reply)
-        proven = chain.book.prove(claim)
-        if proven is None:
+        reported = chain.reported_nonce(reply)
+        verified = chain.history.verify(reported)
+        if verified is None:
             tally.hardware_errors += 1
             self.health.hardware_error(now)
             log.debug("wrong_nonce", device=self._name, nonce=reply.nonce.hex(), tag=reply.tag.hex())
             return None
-        if proven.duplicate:
+        if verified.is_duplicate:
             tally.duplicate_nonces += 1
             self.health.duplicate(now)
             return None
-        tally.nonce(claim.chip, self._hashes(proven))
-        self.health.nonce(now, claim.chip)
+        tally.nonce(reported.chip, self._hashes(verified))
+        self.health.nonce(now, reported.chip)
         if chain.board.stops_at_nonce:
             self._feed.wake()
-        if proven.is_stale:
+        if verified.is_stale:
             tally.stale_nonces += 1
             return None
-        return proven
+        return verified
 
-    def _hashes(self, proven: VerifiedNonce) -> float:
+    def _hashes(self, verified: VerifiedNonce) -> float:
         """What this nonce stands for; nothing when it is below the ticket, which then may have been lost."""
-        bits, bound = max(0, self._chain.ticket_bits), self._chain.book.bound
-        if proven.hash_value <= bound >> bits:
+        bits, bound = max(0, self._chain.ticket_bits), self._chain.history.bound
+        if verified.hash_value <= bound >> bits:
             self._weak = 0
             return hashes_per_nonce(bound, bits)
         self._weak += 1
@@ -170,8 +170,8 @@ class MiningRun:
     async def _forward(
         self, hits: trio.MemoryReceiveChannel[VerifiedNonce], found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        async for proven in hits:
-            hit = None if proven.is_stale else proven.hit(self._name)
+        async for verified in hits:
+            hit = None if verified.is_stale else verified.nonce_found(self._name)
             if hit is not None:
                 await found.send(hit)
 
@@ -186,11 +186,11 @@ class MiningRun:
             self._show()
 
     async def _check_health(self) -> None:
-        if self._held_up:
-            self.health.forgive(self._clock())
+        if self._is_blocked:
+            self.health.restart_windows(self._clock())
         health = self.health.assess(self._clock())
-        text = f"{health.complaint.value}: {health.detail}"
-        match health.complaint:
+        text = f"{health.problem.value}: {health.detail}"
+        match health.problem:
             case HealthProblem.NONE:
                 self._sick = "" if health.judged else self._sick
             case HealthProblem.TOO_MANY_ERRORS:
@@ -201,7 +201,7 @@ class MiningRun:
             case HealthProblem.SILENT:
                 raise DeviceSilent(f"{self._chain.path}: {text}")
             case _:
-                if health.complaint is HealthProblem.SLOW and self._governor is not None:
+                if health.problem is HealthProblem.SLOW and self._governor is not None:
                     self._governor.lower(self._clock(), text)  # cgminer's gekko driver does both
                 raise DeviceDegraded(f"{self._chain.path}: {text}")
 
@@ -226,7 +226,7 @@ class MiningRun:
 
     def _expect(self) -> None:
         chain = self._chain
-        per_nonce = hashes_per_nonce(chain.book.bound, max(0, chain.ticket_bits))
+        per_nonce = hashes_per_nonce(chain.history.bound, max(0, chain.ticket_bits))
         self.health.expect(self._clock(), chain.hash_rate if chain.settings.rate_known else 0.0, per_nonce)
 
     def _show(self) -> None:

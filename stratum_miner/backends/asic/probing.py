@@ -19,19 +19,19 @@ from stratum_miner.backends.asic.errors import DeviceSilent, WrongChip
 log = structlog.get_logger(__name__)
 
 
-def candidates(place: DeviceLocation, kind: str | None) -> tuple[Board, ...]:
+def candidates(location: DeviceLocation, kind: str | None) -> tuple[Board, ...]:
     """Boards that the device may be: the one named, or what its USB side allows; those whose ports are there."""
     if kind is not None:
         boards: Iterable[Board] = (BOARDS[kind],)
-    elif place.found is not None and place.found.kinds:
-        boards = (BOARDS[name] for name in place.found.kinds)
+    elif location.found is not None and location.found.kinds:
+        boards = (BOARDS[name] for name in location.found.kinds)
     else:
         boards = BOARDS.values()
-    return tuple(board for board in boards if place.port_paths(board))
+    return tuple(board for board in boards if location.port_paths(board))
 
 
 async def choose_board(
-    place: DeviceLocation,
+    location: DeviceLocation,
     boards: Iterable[Board],
     open_port: OpenPort,
     driver: Callable[[Board], Driver] = driver_of,
@@ -43,29 +43,29 @@ async def choose_board(
     left = tuple(boards)
     if len(left) == 1:
         return left[0]
-    for chip in sorted(CHAINS, key=lambda name: CHAINS[name].question):
+    for chip in sorted(CHAINS, key=lambda name: CHAINS[name].probe_kind):
         family = tuple(board for board in left if board.chip == chip)
         if not family:
             continue
         try:
-            answer = await driver(family[0]).probe(_ports(place, family[0], open_port))
+            answer = await driver(family[0]).probe(_ports(location, family[0], open_port))
         except (DeviceSilent, WrongChip) as error:
-            log.debug("probed", path=place.path, chip=chip, answer=str(error))
+            log.debug("probed", path=location.path, chip=chip, answer=str(error))
             continue
-        return _fitting(place, family, answer)
+        return _fitting(location, family, answer)
     kinds = ", ".join(board.kind for board in left)
-    raise DeviceSilent(f"{place.path}: nothing answers as any of {kinds}")
+    raise DeviceSilent(f"{location.path}: nothing answers as any of {kinds}")
 
 
-def _fitting(place: DeviceLocation, family: tuple[Board, ...], answer: Probed) -> Board:
+def _fitting(location: DeviceLocation, family: tuple[Board, ...], answer: Probed) -> Board:
     certain = all(board.probe_is_certain for board in family)
     fitting = [board for board in family if certain and board.chips == answer.chips] or list(family)
     if len(fitting) == 1:
         return fitting[0]
-    names = " or ".join(f"{board.kind}:{place.path}" for board in fitting)
-    raise WrongChip(f"{place.path}: answers as several kinds do: name it, as {names}")
+    names = " or ".join(f"{board.kind}:{location.path}" for board in fitting)
+    raise WrongChip(f"{location.path}: answers as several kinds do: name it, as {names}")
 
 
-def _ports(place: DeviceLocation, board: Board, open_port: OpenPort) -> DevicePorts:
-    paths: Mapping[str, str] = place.port_paths(board)
-    return DevicePorts(place.path, lambda: paths, open_port)
+def _ports(location: DeviceLocation, board: Board, open_port: OpenPort) -> DevicePorts:
+    paths: Mapping[str, str] = location.port_paths(board)
+    return DevicePorts(location.path, lambda: paths, open_port)

@@ -1,10 +1,12 @@
-"""A device from being opened to being given up: attempts, trips, pauses, and the way down on every way out.
+"""Runs one device: opens its ports, brings it up, mines, restarts it after an error, and powers it down.
 
-One *attempt* opens the ports, powers up, brings the chips up and mines. It ends with the chips at rest and the power
-off, shielded from whatever ended it: cancellation, a crashed neighbour, an error of the device itself. What follows
-depends on the error: the port is gone, or cannot be ours, or leads to another chip -> the supervisor is told; the
-guard tripped -> wait until it is cold; anything else -> another attempt after a growing pause, until ``RestartPolicy``
-gives up.
+One *attempt* opens the ports, switches the power on, brings the chips up and mines. Whatever ends an attempt
+(cancellation, an error of another device, an error of this device), the attempt makes the chips idle and switches the
+power off. Cancellation cannot interrupt this power-down.
+
+What follows depends on the error. If the port is gone, cannot be opened or leads to another chip, ``run`` raises the
+error and the supervisor decides. After a safety shutdown the device waits until it has cooled down. After any other
+error it makes another attempt after a growing pause, until ``RestartPolicy`` gives up.
 """
 
 from collections.abc import Callable
@@ -99,7 +101,7 @@ class RunningDevice:
         self._board, self._identity, self._ports, self._options, self._clock = board, identity, ports, options, clock
         self._tally = DeviceTally(clock)
         self._chain: ChipChain | None = None
-        self._stretch: MiningRun | None = None
+        self._mining_run: MiningRun | None = None
         self._rolls = (0, 0)
         self._seen_alive = False
         self._frequency = options.frequency or (board.frequency.default if board.frequency else None)
@@ -118,15 +120,15 @@ class RunningDevice:
 
     def statistics(self) -> DeviceSnapshot:
         """See ``Device``."""
-        stretch = self._stretch
+        mining_run = self._mining_run
         return self._tally.snapshot(
             self._identity,
             self._board,
             self._chain,
-            stretch.health if stretch is not None else None,
+            mining_run.health if mining_run is not None else None,
             frequency=self._governor.frequency if self._governor is not None else None,
             voltage=self._voltage,
-            trips=self._guard.trips if self._guard is not None else 0,
+            safety_shutdowns=self._guard.shutdowns if self._guard is not None else 0,
             is_overheated=self._guard is not None and self._guard.is_overheated,
         )
 
@@ -183,7 +185,7 @@ class RunningDevice:
                     await self._power_up_and_mine(opened, feed, policy, found)
                 except* (DeviceError, NoWork) as group:
                     ended = _leaves(group)
-                error = _telling(ended)
+                error = _main_error(ended)
                 if not isinstance(error, SafetyShutdown):
                     return error
                 await self._cool_down(opened.power, error)
@@ -207,7 +209,7 @@ class RunningDevice:
             await self._bring_up(chain, opened.power)
             self._seen_alive, self._tally.chips = True, chain.chips
             policy.started_mining(self._clock())
-            stretch = self._stretch = MiningRun(
+            mining_run = self._mining_run = MiningRun(
                 self._identity.name,
                 chain,
                 opened.power,
@@ -220,12 +222,12 @@ class RunningDevice:
                 clock=self._clock,
             )
             log.info("device_mining", device=self._identity.name, chips=chain.chips, frequency=chain.frequency)
-            await stretch.run(found)
+            await mining_run.run(found)
         finally:
-            feed.book = None
-            await power_down(self._identity.name, chain.rest, opened.power)
-            self._tally.absorb(chain, self._stretch.health if self._stretch is not None else None)
-            self._chain = self._stretch = None
+            feed.history = None
+            await power_down(self._identity.name, chain.make_idle, opened.power)
+            self._tally.absorb(chain, self._mining_run.health if self._mining_run is not None else None)
+            self._chain = self._mining_run = None
 
     async def _bring_up(self, chain: ChipChain, power: PowerControl) -> None:
         """The clock rises for seconds: heat and voltage are watched from there on."""
@@ -240,17 +242,17 @@ class RunningDevice:
             await trio.sleep(WATCH_EVERY_S)
             await check_sensors(power, guard, self._tally, self._voltage)
 
-    async def _cool_down(self, power: PowerControl, trip: SafetyShutdown) -> None:
+    async def _cool_down(self, power: PowerControl, shutdown: SafetyShutdown) -> None:
         """Off until it is cold. Raises Overheated, or PowerFault, when it must stay off."""
         assert self._guard is not None
-        name, decision = self._identity.name, trip.decision
+        name, decision = self._identity.name, shutdown.decision
         if self._guard.is_locked:
-            message = f"{self._identity.path}: tripped {self._guard.trips} times, stays off: {decision.reason}"
+            message = f"{self._identity.path}: tripped {self._guard.shutdowns} times, stays off: {decision.reason}"
             raise PowerFault(message) if decision.power_fault else Overheated(message)
         log.error("device_tripped", device=name, reason=decision.reason, power_fault=decision.power_fault)
         self._tally.last_error = decision.reason
         kind = "power fault" if decision.power_fault else "too hot"
-        self._enter(DeviceState.OFF, f"{kind}: {decision.reason}", told=True)
+        self._enter(DeviceState.OFF, f"{kind}: {decision.reason}", already_logged=True)
         for _ in range(STEPS_AFTER_A_SHUTDOWN):
             if self._governor is not None:
                 self._governor.lower(self._clock(), f"it was switched off before, {decision.reason}")
@@ -297,10 +299,14 @@ class RunningDevice:
             limits = _lowered(limits, self._options.temperature_limit)
         return SafetyGuard(limits, minimum_input_voltage=power.minimum_input_voltage)
 
-    def _enter(self, state: DeviceState, reason: str = "", *, told: bool = False) -> None:
-        """Go on to a state. That it does not mine for a fault of its own is a warning, unless that was told already."""
+    def _enter(self, state: DeviceState, reason: str = "", *, already_logged: bool = False) -> None:
+        """Enter a state, and log it if it is new.
+
+        The log line is a warning if a fault keeps the device from mining, unless the caller has logged the fault
+        already.
+        """
         if self._tally.enter(state, reason):
-            warn = state in (DeviceState.DEAD, DeviceState.OFF, DeviceState.ABSENT) and not told
+            warn = state in (DeviceState.DEAD, DeviceState.OFF, DeviceState.ABSENT) and not already_logged
             (log.warning if warn else log.info)(
                 "device_state", device=self._identity.name, state=state.value, reason=reason
             )
@@ -309,10 +315,10 @@ class RunningDevice:
         """The end of a run; the supervisor tells what it makes of an error."""
         if state is not DeviceState.OFF or reason != "ended":
             self._tally.last_error = reason
-        self._enter(state, reason, told=True)
+        self._enter(state, reason, already_logged=True)
 
 
-def _telling(ended: list[BaseException]) -> DeviceError | None:
+def _main_error(ended: list[BaseException]) -> DeviceError | None:
     """The error that explains the others; None when there was only no work. Raises it when it is the supervisor's."""
     errors = [leaf for leaf in ended if isinstance(leaf, DeviceError)]
     for kind in _FINAL:

@@ -56,10 +56,10 @@ class SafetyGuard:
         self._minimum_input = minimum_input_voltage
         self._level = SafetyLevel.NORMAL
         self._hot = self._blind = self._low_core = self._low_input = 0
-        self._trips: deque[float] = deque(maxlen=MAX_SHUTDOWNS)
-        self._tripped_at: float | None = None
-        self._tripped_by_heat = False
-        self.trips = 0
+        self._shutdown_times: deque[float] = deque(maxlen=MAX_SHUTDOWNS)
+        self._shut_down_at: float | None = None
+        self._shut_down_by_heat = False
+        self.shutdowns = 0
         """All trips so far."""
 
     def update(self, now: float, readings: Readings, core_voltage: float | None) -> SafetyDecision:
@@ -67,53 +67,56 @@ class SafetyGuard:
         limits, heat, sensor = self.limits, readings.chip_temperature, "chip"
         self._count(readings, core_voltage)
         if self._blind >= IN_A_ROW:
-            return self._trip(now, "no valid temperature in three readings")
+            return self._shut_down(now, "no valid temperature in three readings")
         if self._hot >= IN_A_ROW:
-            return self._trip(now, f"{sensor} at {_degrees(heat)}, limit {limits.cut_off:g} °C")
+            return self._shut_down(now, f"{sensor} at {_degrees(heat)}, limit {limits.cut_off:g} °C")
         if (readings.regulator_temperature or 0) >= REGULATOR_LIMIT_C:
-            return self._trip(now, f"regulator at {_degrees(readings.regulator_temperature)}")
+            return self._shut_down(now, f"regulator at {_degrees(readings.regulator_temperature)}")
         if self._low_input >= IN_A_ROW:
-            return self._trip(now, f"input at {readings.input_voltage:.2f} V: the supply is too weak", power=True)
+            return self._shut_down(now, f"input at {readings.input_voltage:.2f} V: the supply is too weak", power=True)
         if self._low_core >= IN_A_ROW:
             wish = f"{core_voltage:.3f} V" if core_voltage else "off"
-            return self._trip(now, f"core at {readings.core_voltage:.3f} V where {wish} was set", power=True)
+            return self._shut_down(now, f"core at {readings.core_voltage:.3f} V where {wish} was set", power=True)
         self._level = self._level_of(heat)
         reason = "" if self._level is SafetyLevel.NORMAL else f"{sensor} at {_degrees(heat)}"
         return SafetyDecision(self._level, reason)
 
     def may_resume(self, now: float, readings: Readings) -> bool:
         """Whether a device that was switched off is cold enough. A device without a valid reading is not."""
-        if self._tripped_at is None:
+        if self._shut_down_at is None:
             return True
         known = [
             value
             for value in (readings.chip_temperature, readings.regulator_temperature)
             if value is not None and PLAUSIBLE_C[0] <= value <= PLAUSIBLE_C[1]
         ]
-        if now - self._tripped_at < MIN_OFF_S or not known or max(known) > self.limits.resume:
+        if now - self._shut_down_at < MIN_OFF_S or not known or max(known) > self.limits.resume:
             return False
-        self._tripped_at = None
+        self._shut_down_at = None
         self._level = SafetyLevel.NORMAL
         return True
 
     def unlock(self) -> None:
         """Its owner has looked and started it again: old trips are forgiven, but still counted."""
-        self._trips.clear()
+        self._shutdown_times.clear()
 
     @property
     def is_cooling(self) -> bool:
         """Whether it tripped and may not resume yet; unplugging and restarts by hand change nothing about that."""
-        return self._tripped_at is not None
+        return self._shut_down_at is not None
 
     @property
     def is_overheated(self) -> bool:
         """Whether it tripped for heat, or for want of a valid temperature, and may not resume yet."""
-        return self.is_cooling and self._tripped_by_heat
+        return self.is_cooling and self._shut_down_by_heat
 
     @property
     def is_locked(self) -> bool:
         """Whether it tripped too often."""
-        return len(self._trips) == MAX_SHUTDOWNS and self._trips[-1] - self._trips[0] <= SHUTDOWNS_WITHIN_S
+        return (
+            len(self._shutdown_times) == MAX_SHUTDOWNS
+            and self._shutdown_times[-1] - self._shutdown_times[0] <= SHUTDOWNS_WITHIN_S
+        )
 
     def _count(self, readings: Readings, core_voltage: float | None) -> None:
         heat = readings.chip_temperature
@@ -138,11 +141,11 @@ class SafetyGuard:
             return SafetyLevel.THROTTLE
         return SafetyLevel.WARN if heat >= limits.warn else SafetyLevel.NORMAL
 
-    def _trip(self, now: float, reason: str, *, power: bool = False) -> SafetyDecision:
-        self.trips += 1
-        self._trips.append(now)
-        self._tripped_at = now
-        self._tripped_by_heat = not power
+    def _shut_down(self, now: float, reason: str, *, power: bool = False) -> SafetyDecision:
+        self.shutdowns += 1
+        self._shutdown_times.append(now)
+        self._shut_down_at = now
+        self._shut_down_by_heat = not power
         self._hot = self._blind = self._low_core = self._low_input = 0
         self._level = SafetyLevel.LOCKED if self.is_locked else SafetyLevel.CUT_OFF
         return SafetyDecision(self._level, reason, power)

@@ -67,7 +67,7 @@ class SerialPort:
         """Wait for input; 1 to ``max_bytes`` bytes."""
         await trio.lowlevel.checkpoint_if_cancelled()
         while True:
-            with self._gone():
+            with self._device_errors():
                 try:
                     data = os.read(self._open_descriptor(), max_bytes)
                 except BlockingIOError:
@@ -84,7 +84,7 @@ class SerialPort:
         left = memoryview(data)
         with trio.move_on_after(SEND_DEADLINE_S):
             while left:
-                with self._gone():
+                with self._device_errors():
                     try:
                         left = left[os.write(self._open_descriptor(), left) :]
                     except BlockingIOError:
@@ -117,7 +117,7 @@ class SerialPort:
 
     def discard_input(self) -> None:
         """Forget what has arrived."""
-        with self._gone():
+        with self._device_errors():
             termios.tcflush(self._open_descriptor(), termios.TCIFLUSH)
 
     def close(self) -> None:
@@ -142,17 +142,17 @@ class SerialPort:
         return self._descriptor
 
     def _output_waiting(self) -> int:
-        with self._gone():
+        with self._device_errors():
             self._open_descriptor()
             return self._terminal.output_waiting()
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         self._open_descriptor()
-        with self._gone():
+        with self._device_errors():
             return await trio.to_thread.run_sync(call, abandon_on_cancel=True)
 
     @contextmanager
-    def _gone(self) -> Iterator[None]:
+    def _device_errors(self) -> Iterator[None]:
         """What the system says of a vanished port, as DeviceGone."""
         try:
             yield

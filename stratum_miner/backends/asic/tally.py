@@ -75,7 +75,7 @@ class DeviceTally:
         *,
         frequency: float | None,
         voltage: float | None,
-        trips: int,
+        safety_shutdowns: int,
         is_overheated: bool,
     ) -> DeviceSnapshot:
         """Everything, with what the running chain and monitor have counted so far."""
@@ -102,7 +102,7 @@ class DeviceTally:
             readings=self.readings,
             sensor_errors=self.sensor_errors,
             restarts=self.restarts,
-            trips=trips,
+            safety_shutdowns=safety_shutdowns,
             hot=self.hot,
             is_overheated=is_overheated,
             work_sent=self.work_sent,

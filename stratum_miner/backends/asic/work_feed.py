@@ -14,7 +14,7 @@ class WorkFeed:
 
     def __init__(self, source: WorkSource) -> None:
         self._source = source
-        self.book: WorkHistory | None = None
+        self.history: WorkHistory | None = None
         """What the device was given; void changes are noted in it at once."""
         self._kept: WorkUnit | None = None
         self._unregister: Callable[[], None] | None = None
@@ -53,6 +53,6 @@ class WorkFeed:
     def _note(self, void: bool) -> None:
         if void:
             self._kept = None
-            if self.book is not None:
-                self.book.void()
+            if self.history is not None:
+                self.history.mark_void()
         self.wake()

@@ -1,7 +1,7 @@
 """Which work a chip holds, and what a nonce it reports is worth. Knows headers and job ids; no port, no clock.
 
-Every claim is hashed here before anything else believes it. A claim names the work it answers more or less well:
-Icarus not at all, others by job id, and ids come round again. So the places that the claim points to are tried first,
+Every reported nonce is hashed here before anything else uses it. A reply names its work more or less well: Icarus
+not at all, others by job id, and ids come round again. So the candidates that the reply points to are tried first,
 then all other work still remembered, newest first; only what hashes to nothing anywhere is a hardware error. Work that
 became void is remembered, too: its late answers are stale, which is no fault of the chip.
 """
@@ -40,7 +40,7 @@ class ReportedNonce:
     """What a nonce reply says, read by its chip family."""
 
     nonce: bytes
-    places: tuple[tuple[int, int], ...] = ()
+    candidates: tuple[tuple[int, int], ...] = ()
     """Job id and index into ``ChipWork.versions``, likeliest first."""
     rolled: int = 0
     """Version bits that the chip set by itself."""
@@ -49,20 +49,20 @@ class ReportedNonce:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedNonce:
-    """A claim that hashes below the bound."""
+    """A reported nonce whose hash is at most the bound."""
 
     work: ChipWork
     nonce: int
     version: int
     hash_value: int
-    duplicate: bool
+    is_duplicate: bool
 
     @property
     def is_stale(self) -> bool:
         """Whether the work it answers was void by then."""
         return self.work.void
 
-    def hit(self, device: str) -> NonceFound | None:
+    def nonce_found(self, device: str) -> NonceFound | None:
         """What to report; None for a hash above the unit's target and for a point outside the unit."""
         unit = self.work.unit
         offset = (self.nonce - unit.first_nonce) % NONCE_SPACE
@@ -77,7 +77,7 @@ class WorkHistory:
 
     def __init__(self, bound: int, remembered: int) -> None:
         self.bound = bound
-        """A claim above it is wrong."""
+        """A nonce whose hash is above it is wrong."""
         self._works: deque[ChipWork] = deque(maxlen=remembered)
 
     def add(self, job_id: int, unit: WorkUnit, versions: Sequence[int]) -> ChipWork:
@@ -86,38 +86,40 @@ class WorkHistory:
         self._works.append(work)
         return work
 
-    def void(self) -> None:
+    def mark_void(self) -> None:
         """All work given so far is worthless."""
         for work in self._works:
             work.void = True
 
-    def prove(self, claim: ReportedNonce) -> VerifiedNonce | None:
-        """The first place where the claim hashes below the bound; None when it does nowhere: a hardware error."""
-        for work, version in self._places(claim):
-            value = _value(work.unit, version, claim.nonce)
+    def verify(self, reported: ReportedNonce) -> VerifiedNonce | None:
+        """The first place where the nonce hashes below the bound; None when it does nowhere: a hardware error."""
+        for work, version in self._candidates(reported):
+            value = _value(work.unit, version, reported.nonce)
             if value <= self.bound:
-                nonce = int.from_bytes(claim.nonce, "little")
-                duplicate = (nonce, version) in work.seen
+                nonce = int.from_bytes(reported.nonce, "little")
+                is_duplicate = (nonce, version) in work.seen
                 work.seen.add((nonce, version))
-                return VerifiedNonce(work, nonce, version, value, duplicate)
+                return VerifiedNonce(work, nonce, version, value, is_duplicate)
         return None
 
-    def proves(self, claim: ReportedNonce) -> bool:
+    def matches(self, reported: ReportedNonce) -> bool:
         """Whether ``prove`` would succeed; notes nothing."""
-        return any(_value(work.unit, version, claim.nonce) <= self.bound for work, version in self._places(claim))
+        return any(
+            _value(work.unit, version, reported.nonce) <= self.bound for work, version in self._candidates(reported)
+        )
 
-    def _places(self, claim: ReportedNonce) -> Iterator[tuple[ChipWork, int]]:
+    def _candidates(self, reported: ReportedNonce) -> Iterator[tuple[ChipWork, int]]:
         newest_first = tuple(reversed(self._works))
         tried = set()
-        for job_id, index in claim.places:
+        for job_id, index in reported.candidates:
             work = next((work for work in newest_first if work.job_id == job_id), None)
             if work is not None and index < len(work.versions):
                 tried.add((id(work), index))
-                yield work, work.versions[index] | claim.rolled
+                yield work, work.versions[index] | reported.rolled
         for work in newest_first:
             for index, version in enumerate(work.versions):
                 if (id(work), index) not in tried:
-                    yield work, version | claim.rolled
+                    yield work, version | reported.rolled
 
 
 def hashes_per_nonce(bound: int, ticket_bits: int = 0) -> float:

@@ -118,7 +118,7 @@ class _Run:
 
     @property
     def slot(self) -> DeviceRecordSnapshot:
-        [slot] = self.backend.slots()
+        [slot] = self.backend.device_records()
         return slot
 
     def counters(self) -> dict[str, int]:
@@ -149,7 +149,7 @@ COUNTERS: Final = (
     "stale_nonces",
     "sensor_errors",
     "restarts",
-    "trips",
+    "safety_shutdowns",
 )
 
 
@@ -163,7 +163,7 @@ def _counts(*names: str) -> Callable[[Recovery], bool]:
 
 def _is_hot(recovery: Recovery) -> bool:
     sensed = KINDS[recovery.kind].device.has_sensor
-    return ("trips" if sensed else "hardware_errors") in recovery.told
+    return ("safety_shutdowns" if sensed else "hardware_errors") in recovery.told
 
 
 def _is_bad_frame(recovery: Recovery) -> bool:
@@ -182,12 +182,12 @@ SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "duplicate-nonces": _counts("duplicate_nonces"),
     "wrong-nonces": _counts("hardware_errors"),
     "slow-answers": lambda _: True,  # a late nonce is as good as another
-    "i2c-errors": _counts("sensor_errors", "restarts", "trips"),
+    "i2c-errors": _counts("sensor_errors", "restarts", "safety_shutdowns"),
     "dead-chip": _restarted_with_reason,
     "silent-chip": _restarted_with_reason,
     "wrong-chip-id": lambda recovery: "expected" in recovery.said,
     "overheating": _is_hot,
-    "brown-out": _counts("restarts", "trips", "switched_off"),
+    "brown-out": _counts("restarts", "safety_shutdowns", "switched_off"),
     "unplug": _counts("unplugged"),
 }
 

@@ -138,7 +138,7 @@ class PluggedDevice:
         return None if opened is None else opened.baud
 
     def _follow_unplugging(self, now: float) -> None:
-        present = self.faults.state("unplug", self.device.age(now)) is None
+        present = self.faults.active("unplug", self.device.age(now)) is None
         if present == self.present:
             return
         self.present = present

@@ -169,7 +169,7 @@ class FakeDevice(Device):
             chips=(),
             readings=Readings(),
             restarts=0,
-            trips=0,
+            safety_shutdowns=0,
             work_sent=0,
             last_error="",
         )

@@ -71,7 +71,7 @@ async def mining(bus: Bus, *specs: str) -> AsyncIterator[AsicBackend]:
 
 
 def only(backend: AsicBackend) -> DeviceRecordSnapshot:
-    [slot] = backend.slots()
+    [slot] = backend.device_records()
     return slot
 
 
@@ -79,7 +79,7 @@ async def until(backend: AsicBackend, state: DeviceRecordState, name: str = "") 
     """Wait, in looks at the bus, for a slot to be in a state."""
     with trio.fail_after(3600):
         while True:
-            for slot in backend.slots():
+            for slot in backend.device_records():
                 if slot.state is state and name in slot.name:
                     return slot
             await trio.sleep(0.1)
@@ -91,7 +91,7 @@ async def test_auto_runs_what_is_recognised_and_opens_nothing_else(bus: Bus, aut
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: "/dev/ttyUSB0" in bus.running)
         await trio.sleep(60)
-        assert [slot.name for slot in backend.slots()] == ["compac-10018221"]
+        assert [slot.name for slot in backend.device_records()] == ["compac-10018221"]
     assert set(bus.opened) == {"/dev/ttyUSB0"}
     assert bus.history == ["compac-10018221 runs at /dev/ttyUSB0", "compac-10018221 is off"]
 
@@ -99,7 +99,7 @@ async def test_auto_runs_what_is_recognised_and_opens_nothing_else(bus: Bus, aut
 async def test_a_device_that_comes_later_is_taken_in(bus: Bus, autojump_clock: MockClock) -> None:
     async with mining(bus, "auto") as backend:
         await trio.sleep(10)
-        assert backend.slots() == ()
+        assert backend.device_records() == ()
         bus.plug(R606, chip="bm1387", chips=12)
         await bus.until(lambda: "/dev/ttyUSB1" in bus.running)
         assert only(backend).device is not None
@@ -239,8 +239,8 @@ async def test_without_a_number_of_its_own_the_socket_recognises(bus: Bus, autoj
         bus.plug(replace(erupter, path="/dev/ttyUSB3"), chip="icarus")
         bus.plug(replace(erupter, path="/dev/ttyUSB4", location="1-6"), chip="icarus")
         await bus.until(lambda: len(bus.running) == 2)
-        assert [slot.name for slot in backend.slots()] == ["erupter-1-5", "erupter-1-6"]
-        assert [slot.path for slot in backend.slots()] == ["/dev/ttyUSB3", "/dev/ttyUSB4"]
+        assert [slot.name for slot in backend.device_records()] == ["erupter-1-5", "erupter-1-6"]
+        assert [slot.path for slot in backend.device_records()] == ["/dev/ttyUSB3", "/dev/ttyUSB4"]
 
 
 async def test_a_named_node_means_the_device_that_was_there(bus: Bus, autojump_clock: MockClock) -> None:
@@ -403,7 +403,10 @@ async def test_devices_are_added_removed_and_restarted_while_mining(bus: Bus, au
         assert list(bus.running) == [GPS.path]
         backend.restart("erupter-1-3")
         await bus.until_runs(GPS.path, 2)
-        assert [slot.state for slot in backend.slots()] == [DeviceRecordState.REMOVED, DeviceRecordState.RUNNING]
+        assert [slot.state for slot in backend.device_records()] == [
+            DeviceRecordState.REMOVED,
+            DeviceRecordState.RUNNING,
+        ]
         assert [device.hashes for device in backend.statistics().devices] == [100, 200]
         with pytest.raises(BackendOptionError, match="did you mean 'erupter-1-3'"):
             backend.remove("erupter-1")
@@ -473,14 +476,14 @@ async def test_one_serial_number_on_two_sticks(bus: Bus, autojump_clock: MockClo
         await bus.until_runs(twin.path, 1)
         await trio.sleep(30)
         assert len(bus.running) == 2
-        assert sorted(slot.name for slot in backend.slots()) == ["compac-10018221", "compac-10018221-2"]
+        assert sorted(slot.name for slot in backend.device_records()) == ["compac-10018221", "compac-10018221-2"]
         bus.unplug(COMPAC)
         await trio.sleep(30)
         assert list(bus.running) == [twin.path], "the other is not taken for it"
         bus.plug(COMPAC, chip="bm1384")
         await bus.until_runs(COMPAC.path, 2)
         await trio.sleep(30)
-        assert len(bus.running) == len(backend.slots()) == 2
+        assert len(bus.running) == len(backend.device_records()) == 2
 
 
 async def test_another_terminal_behind_the_link_is_another_chance(
@@ -508,7 +511,7 @@ async def test_emulators_called_alike_get_names_apart(bus: Bus, autojump_clock: 
         bus.chips[str(path)] = ("icarus", 1)
     async with mining(bus, *(f"erupter:{path}" for path in paths)) as backend:
         await bus.until(lambda: len(bus.running) == 2)
-        assert sorted(slot.name for slot in backend.slots()) == ["erupter-stick", "erupter-stick-2"]
+        assert sorted(slot.name for slot in backend.device_records()) == ["erupter-stick", "erupter-stick-2"]
 
 
 async def test_a_flood_of_serial_numbers_is_bounded(bus: Bus, autojump_clock: MockClock) -> None:
@@ -520,7 +523,7 @@ async def test_a_flood_of_serial_numbers_is_bounded(bus: Bus, autojump_clock: Mo
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == MAX_DEVICE_RECORDS)
         await trio.sleep(30)
-        assert len(backend.slots()) == MAX_DEVICE_RECORDS
+        assert len(backend.device_records()) == MAX_DEVICE_RECORDS
 
 
 async def test_a_failed_look_changes_nothing(

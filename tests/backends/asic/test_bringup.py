@@ -268,5 +268,5 @@ async def test_chips_left_at_a_fast_rate_are_called_back(
     chain = chain_of(kind, port)
     await chain.bring_up()
     assert port.bauds == [1_500_000, 115_200, 1_500_000]
-    await chain.rest()
+    await chain.make_idle()
     assert port.sent[-1].hex().startswith(back)  # so that the next run finds them at the first rate

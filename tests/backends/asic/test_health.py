@@ -43,7 +43,7 @@ def live(
             elif chip not in dead:
                 monitor.nonce(due, chip)
             due += rng.expovariate(speed * RATE / PER_NONCE)
-        complaints.append(monitor.assess(now).complaint)
+        complaints.append(monitor.assess(now).problem)
     return complaints
 
 
@@ -76,9 +76,9 @@ def test_the_silent_chip_is_numbered() -> None:
         if second % 4 == 0:
             monitor.nonce(float(second), chip=second // 4 % 11)
         verdict = monitor.assess(float(second))
-        if verdict.complaint is not HealthProblem.NONE:
+        if verdict.problem is not HealthProblem.NONE:
             break
-    assert (verdict.complaint, verdict.detail) == (
+    assert (verdict.problem, verdict.detail) == (
         HealthProblem.CHIP_SILENT,
         "chip 12 of 12 found next to nothing",
     )
@@ -86,7 +86,7 @@ def test_the_silent_chip_is_numbered() -> None:
 
 def watched(monitor: HealthMonitor, start: float, seconds: float) -> HealthProblem:
     """The verdict after so many seconds of looking once a second."""
-    verdicts = [monitor.assess(start + step).complaint for step in range(1, int(seconds) + 1)]
+    verdicts = [monitor.assess(start + step).problem for step in range(1, int(seconds) + 1)]
     return next((verdict for verdict in verdicts if verdict is not HealthProblem.NONE), HealthProblem.NONE)
 
 
@@ -111,15 +111,15 @@ def test_chips_that_search_the_same_are_told(every: int, complaint: HealthProble
             monitor.nonce(float(count), 0)
         else:
             monitor.duplicate(float(count))
-    assert monitor.assess(float(DUPLICATES_JUDGED_AT)).complaint is complaint
+    assert monitor.assess(float(DUPLICATES_JUDGED_AT)).problem is complaint
 
 
 def test_a_fast_chain_is_not_silent_because_the_host_slept() -> None:
     monitor = HealthMonitor(0.0, chips=1)
     monitor.expect(0.0, 1e12, PER_NONCE)  # 230 nonces a second
     monitor.searching(0.0, True)
-    assert monitor.assess(1.0).complaint is HealthProblem.NONE
-    assert monitor.assess(600.0).complaint is HealthProblem.NONE
+    assert monitor.assess(1.0).problem is HealthProblem.NONE
+    assert monitor.assess(600.0).problem is HealthProblem.NONE
     assert watched(monitor, 600.0, 11) is HealthProblem.SILENT
 
 

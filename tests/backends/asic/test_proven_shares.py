@@ -42,7 +42,7 @@ def heard(chain: ChipChain, frame: str) -> VerifiedNonce:
     """Through the decoder, the family's reading and the proof."""
     [reply] = chain.wire.decoder.receive(unhex(frame)) or chain.wire.decoder.idle()
     assert isinstance(reply, NonceReply)
-    proven = chain.book.prove(chain.claim(reply))
+    proven = chain.history.verify(chain.reported_nonce(reply))
     assert proven is not None
     return proven
 
@@ -57,7 +57,7 @@ def heard(chain: ChipChain, frame: str) -> VerifiedNonce:
 )
 def test_the_captured_share_from_each_family(kind: str, job_id: int, result: str) -> None:
     chain = chain_of(kind)
-    work = chain.book.add(job_id, unit_with(header_a(A["branches"], A["extranonce2"], A["ntime"])), [0x20000000])
+    work = chain.history.add(job_id, unit_with(header_a(A["branches"], A["extranonce2"], A["ntime"])), [0x20000000])
     if kind == "bitaxe-gamma":
         assert chain.job_frame(work) == unhex(A["job_frame"])
     assert job_id in chain.job_ids
@@ -70,7 +70,7 @@ def test_the_captured_share_from_each_family(kind: str, job_id: int, result: str
 
 def test_the_solved_block_from_a_bm1366() -> None:
     chain = chain_of("bitaxe-ultra")
-    work = chain.book.add(8, unit_with(header_d()), [0x20000000])
+    work = chain.history.add(8, unit_with(header_d()), [0x20000000])
     assert chain.job_frame(work) == unhex(D["job_frame_08"])
     proven = heard(chain, D["result_row_1"])
     assert display_hash(proven.hash_value.to_bytes(32, "little")) == D["rows"][0]["hash"]
@@ -88,7 +88,7 @@ def test_the_solved_block_from_a_bm1366() -> None:
 )
 def test_the_difficulty_1_corpus_from_each_family(kind: str, job_id: int, job: str | None, result: str) -> None:
     chain = chain_of(kind)
-    work = chain.book.add(job_id, unit_with(header_a([], "02000000", J["ntime"]), 0), [0x20000000])
+    work = chain.history.add(job_id, unit_with(header_a([], "02000000", J["ntime"]), 0), [0x20000000])
     if job is not None:
         assert chain.job_frame(work) == unhex(job)
     assert heard(chain, result).nonce == int.from_bytes(unhex("0faed942"), "little")
@@ -96,7 +96,7 @@ def test_the_difficulty_1_corpus_from_each_family(kind: str, job_id: int, job: s
 
 def test_the_work_frame_of_a_2pac_says_each_chips_share() -> None:
     chain = chain_of("2pac")
-    work = chain.book.add(0x11, unit_with(header_a([], "02000000", J["ntime"]), 0), [0x20000000])
+    work = chain.history.add(0x11, unit_with(header_a([], "02000000", J["ntime"]), 0), [0x20000000])
     icarus = unhex(J["units"][1]["frame"])
     assert chain.job_frame(work) == icarus[:39] + b"\0" + unhex("7fffffff") + bytes(7) + b"\x11" + icarus[52:]
 
@@ -106,9 +106,14 @@ def test_a_midstate_is_told_by_the_id() -> None:
     chain = chain_of("compac-f")
     [reply] = chain.wire.decoder.receive(unhex(F["result"]))
     assert isinstance(reply, NonceReply)
-    assert chain.claim(reply).places == ((0x18, 2),)
+    assert chain.reported_nonce(reply).candidates == ((0x18, 2),)
     newpac = chain_of("newpac")
-    assert newpac.claim(NonceReply(bytes(4), b"\0\x12")).places == ((0x12, 0), (0x11, 1), (0x10, 2), (0x0F, 3))
+    assert newpac.reported_nonce(NonceReply(bytes(4), b"\0\x12")).candidates == (
+        (0x12, 0),
+        (0x11, 1),
+        (0x10, 2),
+        (0x0F, 3),
+    )
 
 
 @pytest.mark.parametrize("item", VECTORS["H"]["results"], ids=lambda item: str(item["frame"]))
@@ -117,7 +122,7 @@ def test_captured_results_name_a_job_that_we_could_have_sent(item: dict[str, str
     chain = chain_of(kinds[item["chip"]])
     [reply] = chain.wire.decoder.receive(unhex(item["frame"]))
     assert isinstance(reply, NonceReply)
-    [(job_id, index)] = chain.claim(reply).places
+    [(job_id, index)] = chain.reported_nonce(reply).candidates
     assert job_id % (4 if item["chip"] == "bm1397" else 8) == 0
     assert index < 4
 
@@ -151,7 +156,7 @@ def test_the_ticket_follows_the_share_difficulty_and_loses_none(kind: str, diffi
     chain = chain_of(kind)
     target = target_from_difficulty(difficulty)
     assert chain.ticket_bits_for(replace(unit_of(1), target=target)) == bits
-    assert target <= chain.book.bound >> bits
+    assert target <= chain.history.bound >> bits
 
 
 def test_versions_of_midstates_are_all_combinations_of_the_granted_bits() -> None:

@@ -278,7 +278,7 @@ async def test_a_slow_device_is_sick_and_that_it_is_well_again_is_told(autojump_
     device = device_of(MemoryPorts({"data": ScriptedChip(FEW)}), hash_rate=None)
     async with mining(device, EndlessSource()):
         await until(lambda: device.statistics().nonces > 0)
-        stretch = device._stretch
+        stretch = device._mining_run
         assert stretch is not None
         verdicts = iter(
             [DeviceHealth(HealthProblem.SLOW, "50% of what it should be"), DeviceHealth(judged=False), DeviceHealth()]
@@ -333,7 +333,7 @@ async def test_heat_slows_down_then_switches_off_and_only_the_cold_resumes(autoj
         power.readings = replace(power.readings, chip_temperature=72)
         await until(lambda: device.statistics().state is DeviceState.OFF)
         assert power.log == ["on", "off"]
-        assert device.statistics().trips == 1
+        assert device.statistics().safety_shutdowns == 1
         await until(lambda: power.fan[-1] == 100)  # switching off had put it down
         power.readings = replace(power.readings, chip_temperature=50)
         await trio.sleep(300)
@@ -370,7 +370,7 @@ async def test_a_hot_device_that_is_started_again_or_replugged_cools_down_first(
     device, power, _ = hot_device()
     power.readings = replace(power.readings, chip_temperature=80)
     async with mining(device, EndlessSource()):
-        await until(lambda: device.statistics().trips == 1)
+        await until(lambda: device.statistics().safety_shutdowns == 1)
         await until(lambda: device.statistics().state is DeviceState.OFF)
     power.readings = replace(power.readings, chip_temperature=60)
     async with mining(device, EndlessSource()):
@@ -388,7 +388,7 @@ async def test_heat_during_bring_up_switches_off_too(autojump_clock: object) -> 
     ports = MemoryPorts({"data": ScriptedChip(FEW), "control": lambda port, data: None})
     device = device_of(ports, board, power)
     async with mining(device, EndlessSource()):
-        await until(lambda: device.statistics().trips == 1, seconds=5)
+        await until(lambda: device.statistics().safety_shutdowns == 1, seconds=5)
         assert power.log[:2] == ["on", "off"]
         assert device.statistics().work_sent == 0
 
@@ -405,7 +405,7 @@ async def test_after_repeated_trips_it_stays_off(autojump_clock: object) -> None
         async with mining(device, EndlessSource()), trio.open_nursery() as nursery:
             nursery.start_soon(swing)
     assert power.log[-1] == "off"
-    assert device.statistics().trips == 3
+    assert device.statistics().safety_shutdowns == 3
     power.readings = replace(power.readings, chip_temperature=40)
     async with mining(device, EndlessSource()):  # its owner starts it again
         await until(lambda: device.statistics().state is DeviceState.THROTTLED)
@@ -524,11 +524,11 @@ async def test_sensors_that_fail_now_and_then_are_borne(autojump_clock: object) 
     power.read = read  # type: ignore[method-assign]
     async with mining(device, EndlessSource()):
         await until(lambda: calls > 60)
-        assert device.statistics().trips == 0
+        assert device.statistics().safety_shutdowns == 0
         assert device.statistics().sensor_errors >= 30
         calls = 3
         power.read = silent  # type: ignore[method-assign]
-        await until(lambda: device.statistics().trips == 1)
+        await until(lambda: device.statistics().safety_shutdowns == 1)
         assert "no valid temperature in three readings" in device.statistics().reason
 
 

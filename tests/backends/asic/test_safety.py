@@ -45,7 +45,7 @@ def test_it_is_off_after_three_bad_readings_and_never_for_less(temperatures: lis
             assert decision.reason
             now += MIN_OFF_S
             assert guard.may_resume(now, heat(30))
-    assert guard.trips == bad
+    assert guard.shutdowns == bad
 
 
 @given(st.lists(st.tuples(st.floats(0, 20), TEMPERATURES, TEMPERATURES), max_size=60))
@@ -81,7 +81,7 @@ def test_the_third_trip_within_an_hour_locks() -> None:
     assert guard.is_locked
     patient = SafetyGuard(LIMITS)
     assert {trip(patient, now) for now in (0.0, 1900.0, 3800.0, 5700.0)} == {SafetyLevel.CUT_OFF}
-    assert (patient.is_locked, patient.trips) == (False, MAX_SHUTDOWNS + 1)
+    assert (patient.is_locked, patient.shutdowns) == (False, MAX_SHUTDOWNS + 1)
 
 
 def test_throttling_holds_on_until_it_is_below_the_warning() -> None:

@@ -34,11 +34,11 @@ def unit_a() -> WorkUnit:
 def test_the_captured_share() -> None:
     a, book = VECTORS["A"], WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x68, unit_a(), [0x20000000])
-    proven = book.prove(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
+    proven = book.verify(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
     assert proven is not None
     assert display_hash(proven.hash_value.to_bytes(32, "little")) == a["hash"]
     assert proven.version & 0x1FFFE000 == int(a["submit_version"], 16)
-    hit = proven.hit("gamma")
+    hit = proven.nonce_found("gamma")
     assert hit is not None
     assert hit.nonce.to_bytes(4, "big").hex() == a["submit_nonce"]
 
@@ -47,7 +47,7 @@ def test_the_captured_share() -> None:
 def test_every_nonce_of_the_solved_block(row: dict[str, str]) -> None:
     book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(8, unit_with(header_d()), [0x20000000])
-    proven = book.prove(ReportedNonce(unhex(row["wire"]), ((8, 0),), rolled=int(row["version"], 16) & 0x1FFFE000))
+    proven = book.verify(ReportedNonce(unhex(row["wire"]), ((8, 0),), rolled=int(row["version"], 16) & 0x1FFFE000))
     assert proven is not None
     assert proven.nonce == row["nonce"]  # type: ignore[comparison-overlap]
     assert display_hash(proven.hash_value.to_bytes(32, "little")) == row["hash"]
@@ -62,25 +62,25 @@ def test_the_difficulty_1_corpus_at_the_true_bound() -> None:
     for vector in VECTORS["J"]["units"]:
         book.add(0, corpus_unit(vector["extranonce2"]), [0x20000000])
         for nonce in vector["nonces"]:
-            assert book.prove(ReportedNonce(unhex(nonce))) is not None
-    assert book.prove(ReportedNonce(unhex("0faed943"))) is None
+            assert book.verify(ReportedNonce(unhex(nonce))) is not None
+    assert book.verify(ReportedNonce(unhex("0faed943"))) is None
 
 
 def test_a_nonce_said_twice() -> None:
     book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0, corpus_unit("02000000"), [0x20000000])
-    claims = [book.prove(ReportedNonce(unhex("0faed942"))) for _ in range(2)]
-    assert [proven is not None and proven.duplicate for proven in claims] == [False, True]
+    claims = [book.verify(ReportedNonce(unhex("0faed942"))) for _ in range(2)]
+    assert [proven is not None and proven.is_duplicate for proven in claims] == [False, True]
 
 
 def test_a_nonce_of_void_work_is_stale_and_no_error() -> None:
     book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x10, corpus_unit("02000000"), [0x20000000])
-    book.void()
+    book.mark_void()
     book.add(0x10, corpus_unit("04000000"), [0x20000000])  # the same id again
     old, new = (
-        book.prove(ReportedNonce(unhex("0faed942"), ((0x10, 0),))),
-        book.prove(ReportedNonce(unhex("6544b836"), ((0x10, 0),))),
+        book.verify(ReportedNonce(unhex("0faed942"), ((0x10, 0),))),
+        book.verify(ReportedNonce(unhex("6544b836"), ((0x10, 0),))),
     )
     assert old is not None
     assert old.is_stale
@@ -92,14 +92,14 @@ def test_a_wrong_job_id_is_recovered() -> None:
     book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x10, corpus_unit("02000000"), [0x20000000])
     book.add(0x18, corpus_unit("04000000"), [0x20000000])
-    assert book.prove(ReportedNonce(unhex("0faed942"), ((0x18, 0), (0x70, 0)))) is not None
+    assert book.verify(ReportedNonce(unhex("0faed942"), ((0x18, 0), (0x70, 0)))) is not None
 
 
 def test_forgotten_work_proves_nothing() -> None:
     book = WorkHistory(REAL_BOUND, remembered=1)
     book.add(0, corpus_unit("02000000"), [0x20000000])
     book.add(0, corpus_unit("04000000"), [0x20000000])
-    assert book.prove(ReportedNonce(unhex("0faed942"))) is None
+    assert book.verify(ReportedNonce(unhex("0faed942"))) is None
 
 
 @pytest.mark.parametrize(
@@ -110,18 +110,18 @@ def test_forgotten_work_proves_nothing() -> None:
 def test_valid_but_not_to_be_reported(changes: dict[str, int]) -> None:
     book = WorkHistory(REAL_BOUND, remembered=4)
     book.add(0x68, replace(unit_a(), **changes), [0x20000000])  # type: ignore[arg-type]
-    proven = book.prove(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
+    proven = book.verify(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
     assert proven is not None
-    assert proven.hit("gamma") is None
+    assert proven.nonce_found("gamma") is None
 
 
 @given(st.binary(min_size=4, max_size=4), st.integers(0, 255), st.integers(0, 5), st.integers(0, 0xFFFF))
 def test_any_claim_is_judged(nonce: bytes, job_id: int, index: int, rolled: int) -> None:
     book = WorkHistory(REAL_BOUND, remembered=4)
     claim = ReportedNonce(nonce, ((job_id, index), (job_id - 1, 0)), rolled << 13)
-    assert not book.proves(claim)
+    assert not book.matches(claim)
     book.add(job_id, unit_a(), [0x20000000])
-    assert book.proves(claim) is (book.prove(claim) is not None)
+    assert book.matches(claim) is (book.verify(claim) is not None)
 
 
 def test_bounds() -> None:

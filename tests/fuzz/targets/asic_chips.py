@@ -80,11 +80,11 @@ async def _use(chain: ChipChain, bring_up: bool) -> None:
 
 
 def _judge(chain: ChipChain, reply: NonceReply) -> None:
-    claim = chain.claim(reply)
+    claim = chain.reported_nonce(reply)
     assert 0 <= claim.chip < max(1, chain.chips)
-    proven = chain.book.prove(claim)
+    proven = chain.history.verify(claim)
     if proven is not None:
-        hit = proven.hit("d")
+        hit = proven.nonce_found("d")
         assert hit is None or proven.hash_value <= hit.unit.target
 
 

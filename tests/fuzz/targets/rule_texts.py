@@ -38,4 +38,4 @@ def run(data: bytes) -> None:
         pass
     else:
         assert fault.seconds >= 0
-        fault.in_force(1.0)
+        fault.is_active(1.0)

@@ -21,7 +21,7 @@ from stratum_miner.backends.asic.transport import Transport
 
 _ROLL_VERSIONS = Write(0xA4, 0x9000FFFF, pause=0.01)
 _BRING_UP = (
-    Reset(hold=0.1, settle=0.1),
+    Reset(hold=0.1, wait=0.1),
     _ROLL_VERSIONS,
     CountChips(1.0),
     Deactivate(pause=0.1),

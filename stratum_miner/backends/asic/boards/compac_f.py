@@ -14,7 +14,7 @@ from stratum_miner.backends.asic.bringup import (
 )
 
 _BRING_UP = (
-    Reset(hold=1.0, settle=0.2),
+    Reset(hold=1.0, wait=0.2),
     CountChips(1.0),
     Deactivate(times=3, pause=0.1),
     AssignAddresses(pause=0.01),

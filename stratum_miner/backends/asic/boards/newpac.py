@@ -15,7 +15,7 @@ from stratum_miner.backends.asic.bringup import (
 
 _BAUD = 0x1C
 _BRING_UP = (
-    Reset(hold=0.03, settle=0.2),
+    Reset(hold=0.03, wait=0.2),
     CountChips(1.0),
     Deactivate(times=3, pause=0.005),
     AssignAddresses(pause=0.005),

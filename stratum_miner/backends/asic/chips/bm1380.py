@@ -30,10 +30,10 @@ class Bm1380Chain(IcarusChain):
         """The Icarus frame, with the job id in byte 51."""
         return jobs.icarus_job(work.unit.header, job_id=work.job_id)
 
-    def claim(self, reply: NonceReply) -> ReportedNonce:
+    def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
         """The low five bits of the last byte are the job id; what the upper three are is inferred only."""
-        places = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
-        return ReportedNonce(reply.nonce, places)
+        candidates = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
+        return ReportedNonce(reply.nonce, candidates)
 
     async def set_frequency(self, frequency: float) -> None:
         """82 and the PLL word; nothing is acknowledged."""
@@ -48,7 +48,7 @@ class Bm1380Chain(IcarusChain):
             await trio.sleep(FLASH_EVERY_S)
         return "its lamp flashes"
 
-    async def rest(self) -> None:
+    async def make_idle(self) -> None:
         """Set the lowest clock."""
         assert self.board.frequency is not None
         await self.wire.send(set_clock(bm1380_word(self.board.frequency.low)))

@@ -30,7 +30,7 @@ OPEN_CORE_ANSWERS_S = 0.2
 class Bm1384Chain(ChipChain):
     """One or two chips, each searching its part of the nonce range."""
 
-    question = ProbeKind.CHECKSUM
+    probe_kind = ProbeKind.CHECKSUM
     job_ids = tuple(range(0x10, 0x20))
 
     def _make_decoder(self) -> ReplyDecoder:
@@ -40,13 +40,17 @@ class Bm1384Chain(ChipChain):
         if not 0x80 <= group[4] <= 0x9F:
             is_register = group[0] in (CHIP_ID_FIRST_BYTE, CLOCK_ANSWER_FIRST_BYTE) and group[4] <= 0x1F
             return Judgement.SURE if is_register and ends_with_crc5(group) else Judgement.NO
-        return Judgement.SURE if self.book.proves(self.claim(NonceReply(group[:4], group[4:]))) else Judgement.MAYBE
+        return (
+            Judgement.SURE
+            if self.history.matches(self.reported_nonce(NonceReply(group[:4], group[4:])))
+            else Judgement.MAYBE
+        )
 
     def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.bm1384_job``."""
         return jobs.bm1384_job(work.unit.header, job_id=work.job_id, chips=self.chips)
 
-    def claim(self, reply: NonceReply) -> ReportedNonce:
+    def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
         """The last byte is 0x80 | job id; each chip sweeps its own part of the range."""
         chip = min(reply.nonce[0] // (256 // self.chips), self.chips - 1)
         return ReportedNonce(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)

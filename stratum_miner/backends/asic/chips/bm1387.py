@@ -52,7 +52,7 @@ class Bm1387Chain(RegisterChain):
             return Judgement.NO
         if (group[6] <= _REGISTER and group[0] in _REGISTER_STARTS) or group[:4] in OPEN_CORE_NONCES:
             return Judgement.SURE
-        return Judgement.SURE if self.book.proves(self.claim(_nonce(group))) else Judgement.MAYBE
+        return Judgement.SURE if self.history.matches(self.reported_nonce(_nonce(group))) else Judgement.MAYBE
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
         """1, 2 or 4, by how many version bits the unit grants."""
@@ -62,14 +62,14 @@ class Bm1387Chain(RegisterChain):
         """See ``jobs.midstate_job``."""
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions)
 
-    def claim(self, reply: NonceReply) -> ReportedNonce:
+    def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
         """The id is job id + midstate."""
         identifier = reply.tag[1]
-        places = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
+        candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
         # by the addresses: at the start of its range a chip of twelve is one too low by the 256/N of
         # docs/reference/asic.md#newpac-and-r606
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
-        return ReportedNonce(reply.nonce, places, chip=chip)
+        return ReportedNonce(reply.nonce, candidates, chip=chip)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
         """Replies do not name their register; ids start with 13, clocks with the lock bit."""
@@ -91,12 +91,12 @@ class Bm1387Chain(RegisterChain):
 
     async def _read_clock(self) -> bool | None:
         assert self.frequency is not None
-        told: list[bool] = []
+        confirmed: list[bool] = []
         wish = (LOCKED | bm1387_word(self.frequency)).to_bytes(4, "big")
         for chip in range(self.chips):
             answers = await self.ask(self.dialect.read(PLL, self.address(chip)), 0.5, 1)
-            told += [answer.value == wish for answer in answers if self.is_answer_to(answer, PLL)]
-        return all(told) if told else None
+            confirmed += [answer.value == wish for answer in answers if self.is_answer_to(answer, PLL)]
+        return all(confirmed) if confirmed else None
 
 
 def _nonce(group: bytes) -> NonceReply:

@@ -37,7 +37,7 @@ class Bm1397Chain(PreambleChain):
         """See ``jobs.midstate_job``."""
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions, preamble=PREAMBLE)
 
-    def claim(self, reply: NonceReply) -> ReportedNonce:
+    def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
         """Nonce, a byte that nobody uses, job id + midstate."""
         identifier = reply.tag[1]
         return ReportedNonce(reply.nonce, ((identifier & 0xFC, identifier & 3),))
@@ -54,5 +54,5 @@ class Bm1397Chain(PreambleChain):
         assert self.frequency is not None
         wish = (LOCKED | gekko_bm1397(self.frequency).word_bm1397()).to_bytes(4, "big")
         answers = await self.ask(self.dialect.read(PLL0), 0.5, self.chips)
-        told = [answer.value == wish for answer in answers if self.is_answer_to(answer, PLL0)]
-        return all(told) if told else None
+        confirmed = [answer.value == wish for answer in answers if self.is_answer_to(answer, PLL0)]
+        return all(confirmed) if confirmed else None

@@ -79,7 +79,7 @@ class FullHeaderChain(PreambleChain):
             work.unit.header, job_id=work.job_id, length=chip.length_byte, midstates=chip.midstates_byte
         )
 
-    def claim(self, reply: NonceReply) -> ReportedNonce:
+    def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
         """Nonce, excess difficulty, job and sub-core, sixteen version bits."""
         if len(reply.tag) < 4:
             return ReportedNonce(reply.nonce)

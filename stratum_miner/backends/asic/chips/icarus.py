@@ -53,7 +53,7 @@ class IcarusChain(ChipChain):
         return FixedLengthDecoder(4, self._judge, NonceReply)
 
     def _judge(self, group: bytes) -> Judgement:
-        return Judgement.SURE if self.book.proves(self.claim(NonceReply(group[:4]))) else Judgement.MAYBE
+        return Judgement.SURE if self.history.matches(self.reported_nonce(NonceReply(group[:4]))) else Judgement.MAYBE
 
     @property
     def hash_rate(self) -> float:
@@ -62,7 +62,7 @@ class IcarusChain(ChipChain):
         if not self.board.stops_at_nonce:
             return rate
         idle = self.wire.seconds_of(jobs.ICARUS_SIZE + self.reply_size)
-        return rate / (1 + idle * rate / hashes_per_nonce(self.book.bound))
+        return rate / (1 + idle * rate / hashes_per_nonce(self.history.bound))
 
     def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.icarus_job``."""
@@ -108,7 +108,7 @@ class IcarusChain(ChipChain):
         await trio.sleep(IDENTIFY_S)
         return "its lamp changes within the next quarter of a minute: dark while busy, lit while idle (inferred)"
 
-    async def rest(self) -> None:
+    async def make_idle(self) -> None:
         """It goes idle by itself at the end of its range."""
 
     async def _raw_answer(self, frame: bytes, seconds: float) -> bytes:

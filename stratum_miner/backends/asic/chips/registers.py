@@ -23,7 +23,7 @@ LOCKED = 1 << 31
 class RegisterChain(ChipChain):
     """Chips with a register file."""
 
-    question = ProbeKind.CHECKSUM
+    probe_kind = ProbeKind.CHECKSUM
     dialect: ClassVar[RegisterDialect] = BM13XX
     chip_id: ClassVar[int]
     """First two bytes of register 00."""
@@ -65,11 +65,11 @@ class RegisterChain(ChipChain):
                 await self._slow_baud(step, step.back)
                 await self.wire.switch_baud(self.first_baud)
 
-    async def rest(self) -> None:
+    async def make_idle(self) -> None:
         """Also back to the first baud rate, where chips are not reset before the next run."""
         if await self.wire.transport.hold_reset(True):
             return
-        await super().rest()
+        await super().make_idle()
         for step in self.board.bring_up:
             if isinstance(step, bringup.SwitchBaud) and step.back is not None and self.wire.baud == step.host_baud:
                 await self._slow_baud(step, step.back)
@@ -117,7 +117,7 @@ class RegisterChain(ChipChain):
 class PreambleChain(RegisterChain):
     """Chips whose commands start with 55 AA and whose replies start with AA 55: BM1397 and later."""
 
-    question = ProbeKind.PREAMBLE
+    probe_kind = ProbeKind.PREAMBLE
 
     def _make_decoder(self) -> ReplyDecoder:
         return PreambleDecoder((9,))

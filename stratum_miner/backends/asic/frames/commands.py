@@ -21,21 +21,21 @@ class RegisterDialect:
     def write(self, register: int, value: int, chip: int | None = None) -> bytes:
         """Write 32 bits to a register of one chip by address, or of all."""
         header = 0x51 if chip is None else 0x41
-        return self._sealed(bytes([header, 9, chip or 0, register]) + value.to_bytes(4, "big"))
+        return self._with_crc(bytes([header, 9, chip or 0, register]) + value.to_bytes(4, "big"))
 
     def read(self, register: int, chip: int | None = None) -> bytes:
         """Ask one chip, or all, for a register."""
-        return self._sealed(bytes([0x52 if chip is None else 0x42, 5, chip or 0, register]))
+        return self._with_crc(bytes([0x52 if chip is None else 0x42, 5, chip or 0, register]))
 
     def chain_inactive(self) -> bytes:
         """Forget all addresses."""
-        return self._sealed(bytes([0x53, 5, 0, 0]))
+        return self._with_crc(bytes([0x53, 5, 0, 0]))
 
     def set_address(self, address: int) -> bytes:
         """Give an address to the first chip that has none."""
-        return self._sealed(bytes([0x40, 5, address, 0]))
+        return self._with_crc(bytes([0x40, 5, address, 0]))
 
-    def _sealed(self, body: bytes) -> bytes:
+    def _with_crc(self, body: bytes) -> bytes:
         return self.preamble + body + bytes([crc5(body)])
 
 
@@ -49,19 +49,19 @@ class Bm1387Dialect(RegisterDialect):
     def write(self, register: int, value: int, chip: int | None = None) -> bytes:
         """Write 32 bits to a register of one chip by address, or of all."""
         header = 0x58 if chip is None else 0x48
-        return self._sealed(bytes([header, 9, chip or 0, register]) + value.to_bytes(4, "big"))
+        return self._with_crc(bytes([header, 9, chip or 0, register]) + value.to_bytes(4, "big"))
 
     def read(self, register: int, chip: int | None = None) -> bytes:
         """Ask one chip, or all, for a register."""
-        return self._sealed(bytes([0x54 if chip is None else 0x44, 5, chip or 0, register]))
+        return self._with_crc(bytes([0x54 if chip is None else 0x44, 5, chip or 0, register]))
 
     def chain_inactive(self) -> bytes:
         """Forget all addresses."""
-        return self._sealed(bytes([0x55, 5, 0, 0]))
+        return self._with_crc(bytes([0x55, 5, 0, 0]))
 
     def set_address(self, address: int) -> bytes:
         """Give an address to the first chip that has none."""
-        return self._sealed(bytes([0x41, 5, address, 0]))
+        return self._with_crc(bytes([0x41, 5, address, 0]))
 
 
 BM1387 = Bm1387Dialect(preamble=b"")

@@ -54,7 +54,7 @@ class ReplyDecoder(ABC):
         self.garbage_bytes = 0
         """Bytes outside of any frame, recognisable or not."""
         self._buffer = bytearray()
-        self._forgiven = 0
+        self._already_counted = 0
 
     @property
     def pending(self) -> int:
@@ -70,13 +70,13 @@ class ReplyDecoder(ABC):
         """Replies that were held back in doubt; the rest of the buffer is garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
-        self._forgiven = 0
+        self._already_counted = 0
         return replies
 
     def discard(self) -> None:
         """Forget what is buffered, uncounted: the chips were reset."""
         self._buffer.clear()
-        self._forgiven = 0
+        self._already_counted = 0
 
     @abstractmethod
     def _drain(self, final: bool) -> list[ChipReply]: ...
@@ -84,21 +84,21 @@ class ReplyDecoder(ABC):
     def _take(self, count: int) -> bytes:
         taken = bytes(self._buffer[:count])
         del self._buffer[:count]
-        self._forgiven = 0
+        self._already_counted = 0
         return taken
 
     def _drop(self, count: int) -> None:
         """Skip bytes; those of a frame already counted as a CRC error are not counted again."""
-        forgiven = min(count, self._forgiven)
-        self._forgiven -= forgiven
-        self.garbage_bytes += count - forgiven
+        already_counted = min(count, self._already_counted)
+        self._already_counted -= already_counted
+        self.garbage_bytes += count - already_counted
         del self._buffer[:count]
 
     def _drop_broken_frame(self, length: int) -> None:
         """Count a CRC error and skip one byte of it: the next frame may begin inside."""
-        if not self._forgiven:
+        if not self._already_counted:
             self.crc_errors += 1
-            self._forgiven = length
+            self._already_counted = length
         self._drop(1)
 
 
@@ -183,7 +183,7 @@ class FixedLengthDecoder(ReplyDecoder):
     def idle(self) -> list[ChipReply]:
         """See ``ReplyDecoder``."""
         replies = super().idle()
-        self._settle_skipped()
+        self._count_skipped()
         return replies
 
     def discard(self) -> None:
@@ -208,14 +208,14 @@ class FixedLengthDecoder(ReplyDecoder):
         return replies
 
     def _reply(self) -> ChipReply:
-        self._settle_skipped()
+        self._count_skipped()
         return self._parse(self._take(self._length))
 
     def _drop(self, count: int) -> None:
         self._skipped += count
         del self._buffer[:count]
 
-    def _settle_skipped(self) -> None:
+    def _count_skipped(self) -> None:
         """What was skipped between two replies: whole lengths were frames with a wrong checksum, the rest never was
         one."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
