@@ -1,1 +1,1 @@
-"""Hashing backends: the contract, the registry and the implementations we ship."""
+"""Hashing backends: the interface that every backend implements, the registry, and the backends of this package."""

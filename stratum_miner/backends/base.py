@@ -1,20 +1,21 @@
-"""The contract between a scheduler that has work and a backend that searches it.
+"""The interface between the miner, which has work, and a backend, which searches it.
 
-A backend pulls: it asks its ``WorkSource`` for a unit whenever it has capacity, searches it, and sends each hit as
-a ``NonceFound`` on a bounded trio channel. Nothing else crosses the border. The rules, which
-``stratum_miner.testing.check_backend`` turns into tests:
+A backend pulls its work. Whenever it can search more, it asks its ``WorkSource`` for a unit. It searches the unit and
+sends each hit as a ``NonceFound`` on a bounded trio channel. Nothing else passes between the two. A backend obeys these
+rules, which ``stratum_miner.testing.check_backend`` tests:
 
-1. ``run`` works until cancelled and leaves nothing running behind: no thread, no process, no open device.
-2. ``WorkSource.next_unit`` may be called from any thread. ``None`` means that there is no work now: go idle, and ask
-   again when the change callback fires, or after ``ASK_AGAIN_SECONDS``: where extranonce2 is small, all that a job has
-   may be handed out until the next second brings another ntime.
-3. When the change callback fires with ``void=True``, units handed out before are worthless: abandon them within a
-   millisecond if the hardware can, and report nothing from them that is found later. With ``void=False`` a newer
-   job exists: finish or switch, as is cheaper.
-4. Each hit is reported once and none is lost: when the channel is full the backend waits.
-5. A hit means ``hash <= unit.target``, the nonce inside the unit, and ``version`` differing from ``unit.version``
-   only in ``unit.version_mask``. The claim is re-hashed by the miner; a wrong one counts as a hardware error.
-6. An ``exhaustive`` backend finds every hit of a unit it was not told to abandon.
+1. ``run`` works until it is cancelled, and leaves nothing behind: no thread, no process, no open device.
+2. ``WorkSource.next_unit`` may be called from any thread. ``None`` means that there is no work now. The backend then
+   idles, and asks again when the change callback is called or after ``ASK_AGAIN_SECONDS``. (If extranonce2 is short,
+   all units of a job may be handed out until the next second allows another ntime.)
+3. If the change callback is called with ``void=True``, all units handed out before are worthless. The backend abandons
+   them within a millisecond if its hardware can, and reports nothing that it finds in them later. With ``void=False``
+   there is a newer job, and the backend finishes its unit or switches to the new job, whichever is cheaper.
+4. A backend reports each hit once and loses none: while the channel is full, it waits.
+5. A hit is a point with ``hash <= unit.target`` whose nonce lies inside the unit and whose ``version`` differs from
+   ``unit.version`` only in bits of ``unit.version_mask``. The miner hashes every reported nonce again, and counts a
+   wrong one as a hardware error.
+6. An ``exhaustive`` backend finds every hit of each unit that it did not have to abandon.
 7. ``statistics`` may be called from any thread at any time, also before and after ``run``, and never blocks.
 """
 
@@ -28,64 +29,77 @@ from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 ASK_AGAIN_SECONDS = 1.0
-"""How long a backend without work waits for a change before it asks again."""
+"""Seconds after which a backend without work asks again, even if no change callback was called."""
 ChangeCallback = Callable[[bool], None]
-"""Called as ``callback(void)``, synchronously, in the trio thread; must not block or raise."""
+"""A function that the work source calls as ``callback(void)``, synchronously, in the trio thread.
+
+It must not block or raise. ``void`` is True if the units handed out before are worthless.
+"""
 
 
 class WorkSource(Protocol):
-    """Where a backend gets its work."""
+    """The source from which a backend takes its work."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """A unit nobody else gets, or None while there is no valid work. From any thread.
+        """Return a unit that no other caller gets, or None while there is no valid work. May be called from any thread.
 
-        ``rollable`` names the version bits that the caller can roll by itself, and ``at_once`` says how many of them
-        in one unit. The unit's ``version_mask`` has no others and no more, so the caller can search all of the unit.
+        ``rollable`` is a mask of the version bits that the caller can roll by itself, and ``at_once`` is the number of
+        bits (0 to 32) that it can roll within one unit. The unit's ``version_mask`` contains only bits of ``rollable``,
+        and at most ``at_once`` of them, so the caller can search the whole unit.
         """
         ...
 
     def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
-        """Register for changes of work; returns the function that unregisters. From the trio thread."""
+        """Register a callback for changes of work, and return a function that unregisters it. Call it in the trio
+        thread."""
         ...
 
 
 class BackendError(Exception):
-    """A backend cannot start or go on; the message says what was expected, what came and where."""
+    """Raised if a backend cannot start or continue. The message says what was expected, what came and where."""
 
 
 class BackendOptionError(BackendError):
-    """The user gave a backend an option that it does not know or a value that it cannot use."""
+    """Raised for a backend option that does not exist, or whose value the backend cannot use."""
 
 
 class SelfTestError(BackendError):
-    """A kernel computed a known answer wrongly: nothing it finds can be trusted."""
+    """Raised if a kernel computes a known answer wrongly, so that nothing it finds can be trusted."""
 
 
 class Backend(ABC):
-    """One way to search work units. Create it with options, then ``run`` it once.
+    """One way to search work units. Create a backend with options, then call ``run`` once.
 
-    Third-party packages register a subclass under the entry point group ``stratum_miner.backends``; the class is
-    called with the user's options as keyword arguments through ``from_options``.
+    Another package adds a backend by registering a subclass under the entry point group ``stratum_miner.backends``. The
+    miner then calls ``from_options`` of that class with the options that the user gave.
     """
 
     name: ClassVar[str]
+    """Name of the backend on the command line and in logs. It contains no slash."""
     exhaustive: ClassVar[bool] = True
-    """Whether rule 6 holds; hardware with a fixed filter and rate-limited backends say False."""
+    """Whether rule 6 holds. False for hardware with a fixed filter and for backends with a limited rate."""
 
     @classmethod
     @abstractmethod
     def from_options(cls, options: Mapping[str, str]) -> "Backend":
-        """Build from strings as the command line gives them; BackendOptionError names a bad one."""
+        """Build the backend from option strings as the command line gives them.
+
+        Raises BackendOptionError, which names the option, if an option is unknown or has an unusable value.
+        """
 
     @abstractmethod
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Search until cancelled. Raises BackendError when it cannot go on."""
+        """Search until cancelled, and send every hit to ``found``. The caller closes ``found``.
+
+        Raises BackendError if the backend cannot continue.
+        """
 
     def worker_name(self, device: str) -> str:
-        """The login that the shares of this device are submitted under; empty for the miner's own."""
+        """Return the worker name to submit the shares of this device under; empty for the worker name of the pool."""
         del device
         return ""
 
     @abstractmethod
     def statistics(self) -> BackendStatistics:
-        """A snapshot; the devices keep their order and names for the life of the backend."""
+        """Return a frozen snapshot. The devices in it keep their order and their names as long as the backend
+        exists."""

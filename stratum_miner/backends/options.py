@@ -1,4 +1,5 @@
-"""Options of backends, from the strings of a command line to values; every complaint names option, wish and value."""
+"""Converts backend options from strings to values. Every error names the option, what was expected and what was
+given."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from stratum_miner.spelling import did_you_mean
 
 
 def check_known(backend: str, options: Mapping[str, str], known: Iterable[str]) -> None:
-    """BackendOptionError for the first option that the backend does not have, with the nearest spelling."""
+    """Raise BackendOptionError, with the most similar name, for the first option that the backend does not have."""
     names = sorted(known)
     for name in options:
         if name not in names:
@@ -18,7 +19,10 @@ def check_known(backend: str, options: Mapping[str, str], known: Iterable[str]) 
 
 
 def integer(options: Mapping[str, str], name: str, low: int, high: int | None) -> int | None:
-    """A whole number between bounds, ``high`` None for no upper one; None when the option is absent."""
+    """Return an integer from ``low`` to ``high`` (None for no upper limit); None if the option is absent.
+
+    Raises BackendOptionError for any other text.
+    """
     text = options.get(name)
     if text is None:
         return None
@@ -27,13 +31,16 @@ def integer(options: Mapping[str, str], name: str, low: int, high: int | None) -
     except ValueError:
         value = low - 1
     if value < low or (high is not None and value > high):
-        bounds = f"from {low} on" if high is None else f"from {low} to {high}"
-        raise BackendOptionError(f"{name}: expected a whole number {bounds}, got {text!r}")
+        bounds = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise BackendOptionError(f"{name}: expected an integer {bounds}, got {text!r}")
     return value
 
 
 def hash_rate(options: Mapping[str, str], name: str) -> float | None:
-    """Hashes per second, as 1000000, 1MH, 2.5 GH/s; None when the option is absent."""
+    """Return a hash rate in H/s from a text such as 1000000, 1MH or 2.5 GH/s; None if the option is absent.
+
+    Raises BackendOptionError for any other text.
+    """
     text = options.get(name)
     if text is None:
         return None
@@ -44,7 +51,8 @@ def hash_rate(options: Mapping[str, str], name: str) -> float | None:
 
 
 def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
-    """One of a few words; None when the option is absent."""
+    """Return one of the words in ``choices``; None if the option is absent. Raises BackendOptionError for another
+    word."""
     text = options.get(name)
     if text is not None and text not in choices:
         raise BackendOptionError(f"{name}: expected {' or '.join(choices)}, got {text!r}{did_you_mean(text, choices)}")
@@ -52,7 +60,10 @@ def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
 
 
 def integers(options: Mapping[str, str], name: str) -> tuple[int, ...] | None:
-    """Numbers and ranges, as 0,2,4-7; None when the option is absent."""
+    """Return the numbers of a text such as 0,2,4-7, in order and each once; None if the option is absent.
+
+    Raises BackendOptionError for any other text.
+    """
     text = options.get(name)
     if text is None:
         return None

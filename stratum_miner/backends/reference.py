@@ -1,6 +1,7 @@
-"""The reference backend: hashlib, one header at a time. Slow, and short enough to be believed by reading.
+"""The reference backend: searches with hashlib, one header at a time.
 
-It also rolls version bits inside a unit, so that every rule of the contract has an implementation to compare with.
+It is slow, and short enough to be checked by reading. It also rolls version bits inside a unit, so that every rule of
+the interface has an implementation to compare with.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,13 +17,13 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
 SLICE = 500
-"""Hashes between two looks at the trio loop: under a millisecond."""
+"""Number of hashes between two checkpoints of the trio loop. They take less than a millisecond."""
 BITS_AT_ONCE = 2
-"""How many version bits it rolls in one unit; any small number serves."""
+"""Number of version bits that it rolls in one unit. Any small number works."""
 
 
 class ReferenceBackend(Backend):
-    """Searches in the trio task itself, a slice at a time."""
+    """Searches in the trio task itself, a few hundred hashes at a time."""
 
     name: ClassVar[str] = "reference"
 
@@ -32,12 +33,12 @@ class ReferenceBackend(Backend):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "ReferenceBackend":
-        """It has no options."""
+        """Build the backend, which has no options."""
         option.check_known(cls.name, options, ())
         return cls()
 
     def statistics(self) -> BackendStatistics:
-        """It is one device."""
+        """Return the statistics of its only device."""
         return BackendStatistics(
             self.name, "hashlib", (DeviceStatistics("reference0", self._hashes, self._nonces_found),), "hashlib"
         )
@@ -71,14 +72,14 @@ class ReferenceBackend(Backend):
 
 
 class _Changes:
-    """Remembers that work changed, and wakes who waits for it."""
+    """Remembers that work has changed, and wakes the task that waits for a change."""
 
     def __init__(self) -> None:
         self.pending = False
         self._event = trio.Event()
 
     def note(self, void: bool) -> None:
-        del void  # a slow backend always prefers the newest job
+        del void  # a slow backend always switches to the newest job
         self.pending = True
         self._event.set()
         self._event = trio.Event()
@@ -89,9 +90,9 @@ class _Changes:
 
 
 def points(unit: WorkUnit) -> Iterator[tuple[int, int]]:
-    """Every (version, nonce) of a unit, versions outermost."""
+    """Yield every (version, nonce) of a unit. The outer loop goes over the versions."""
     bits = unit.version_mask
-    while True:  # all subsets of the mask, from the full one down to none
+    while True:  # all subsets of the mask, from all bits down to none
         for offset in range(unit.nonce_count):
             yield unit.version | bits, (unit.first_nonce + offset) & 0xFFFFFFFF
         if not bits:

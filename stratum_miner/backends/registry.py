@@ -1,4 +1,7 @@
-"""Backends by name: ours, and those that other packages register under ``stratum_miner.backends``."""
+"""Finds a backend by its name: one of this package, or one that another package registers.
+
+Another package registers a backend under the entry point group ``stratum_miner.backends``.
+"""
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -15,21 +18,25 @@ BUILT_IN = {
     "reference": "stratum_miner.backends.reference:ReferenceBackend",
     "simulated": "stratum_miner.backends.simulated:SimulatedBackend",
 }
-"""Ours: the one table to extend for a new one. A name here cannot be taken by another package."""
+"""The backends of this package, by name. To add one, add a row. Another package cannot replace one of these names."""
 
 
 def available() -> tuple[str, ...]:
-    """Names of all backends, sorted; nothing is imported."""
+    """Return the names of all backends, sorted. Imports no backend."""
     return _names(entry_points(group=GROUP))
 
 
 def load(name: str) -> type[Backend]:
-    """The class behind a name. BackendOptionError for an unknown name, BackendError for a broken package."""
+    """Return the class of a backend.
+
+    Raises BackendOptionError if no backend has this name, and BackendError if the package of the backend cannot be
+    loaded.
+    """
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         built_in: type[Backend] = getattr(import_module(module), attribute)
         return built_in
-    points = entry_points(group=GROUP)  # once: it reads the metadata of all that is installed
+    points = entry_points(group=GROUP)  # called once, because it reads the metadata of every installed package
     for point in points:
         if point.name == name:
             return _load_entry_point(point)
@@ -38,7 +45,10 @@ def load(name: str) -> type[Backend]:
 
 
 def create(name: str, options: Mapping[str, str]) -> Backend:
-    """A backend from options as the command line gives them."""
+    """Create a backend from option strings as the command line gives them.
+
+    Raises what ``load`` and ``Backend.from_options`` raise.
+    """
     return load(name).from_options(options)
 
 
@@ -50,8 +60,10 @@ def _load_entry_point(point: EntryPoint) -> type[Backend]:
     owner = point.dist.name if point.dist else "an unknown package"
     try:
         loaded = point.load()
-    except Exception as error:  # whatever a stranger's import raises
-        raise BackendError(f"backend {point.name!r} of {owner}: cannot load {point.value}: {error}") from error
+    except Exception as error:  # importing another package's code can raise anything
+        raise BackendError(
+            f"backend {point.name!r} of {owner}: cannot load {point.value}: {error}. Update or uninstall it"
+        ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Backend)):
         raise BackendError(f"backend {point.name!r} of {owner}: expected a Backend subclass at {point.value}")
     return loaded

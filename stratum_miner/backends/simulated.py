@@ -1,15 +1,16 @@
-"""The simulated backend: a stated hash rate and a seed, with truly valid shares and next to no CPU time.
+"""The simulated backend: finds valid shares at a given hash rate from a seed, with very little CPU time.
 
-A miner of rate R meets a target T after a waiting time that is exponential with mean 2^256 / ((T + 1) R). This
-backend draws such times from its seed and, when one is over, has the C kernel find a real hit of the current unit: a
-few hundredths of a second of work at test difficulties, in place of the whole search. The n-th hit of a unit, and the
-time before it, depend on seed, device and unit only, never on how the machine was loaded.
+A miner with hash rate R finds hits for a target T at intervals that are exponentially distributed with mean 2^256 / ((T
++ 1) R). This backend draws such intervals from its seed. In each interval it lets the C kernel find one real hit of the
+current unit. At test difficulties this takes a few hundredths of a second, instead of a search of the whole unit. The
+n-th hit of a unit, and the interval before it, depend only on the seed, the device and the unit, never on the load of
+the computer.
 
-What it costs is what its hits cost: one takes 2^256 / (T + 1) hashes of the kernel however slowly they are reported.
-A device whose hit is not found by the time that it is due stands still until it is, and counts no hashes meanwhile: so
-at a rate beyond what the kernel does, what is counted is what was searched. A thread chooses the kernel, as that takes
-a while. The search runs in the trio task itself, a millisecond at a time: no thread, so that a mock clock stands still
-meanwhile.
+The cost is that of the hits: each takes 2^256 / (T + 1) hashes of the kernel on average, at any simulated rate. If the
+kernel has not found a hit when it is due, the simulated device stops counting hashes until the hit is found. At a rate
+that the kernel cannot reach, the backend therefore counts only what it really searched. A worker thread chooses the
+kernel, because that takes a while. The search itself runs in the trio task, a millisecond at a time, so that trio's
+mock clock does not advance meanwhile.
 """
 
 import random
@@ -34,15 +35,21 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 log = structlog.get_logger(__name__)
 
 DEFAULT_HASH_RATE = 1e6
+"""Hash rate in H/s without the option ``hash_rate``."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""How far hits may be behind and still be caught up with, as on a machine that is busy for a moment; picked by feel."""
+"""Seconds by which a hit may be late without the clock of its device being stopped, because the search is expected to
+catch up after a moment of other load on the computer. Picked by feel."""
 SLICE_SECONDS = 0.001
-"""Length of one search in the trio task."""
+"""Seconds that one search in the trio task takes."""
 
 
 class SimulatedBackend(Backend):
-    """``hash_rate`` in H/s is the sum over ``devices``; equal seeds find equal shares in equal units."""
+    """Finds valid shares at a simulated hash rate. Equal seeds find equal shares in equal units.
+
+    ``hash_rate`` is the sum over all ``devices``, in H/s, above 0 and at most 1e9. ``devices`` is 1 to 256. Raises
+    BackendOptionError for a value outside these limits.
+    """
 
     name: ClassVar[str] = "simulated"
     exhaustive: ClassVar[bool] = False
@@ -50,8 +57,8 @@ class SimulatedBackend(Backend):
     def __init__(self, *, hash_rate: float = DEFAULT_HASH_RATE, seed: int = 0, devices: int = 1) -> None:
         if not 0 < hash_rate <= FASTEST:
             raise BackendOptionError(
-                f"hash_rate: expected H/s above zero and at most {FASTEST:g}, as each simulated share is really "
-                f"searched, got {hash_rate:g}"
+                f"hash_rate: expected more than 0 and at most {FASTEST:g} H/s, because the CPU searches each "
+                f"simulated share, got {hash_rate:g}"
             )
         if not 1 <= devices <= MAX_DEVICES:
             raise BackendOptionError(f"devices: expected 1 to {MAX_DEVICES}, got {devices}")
@@ -61,7 +68,7 @@ class SimulatedBackend(Backend):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "SimulatedBackend":
-        """Take ``hash_rate`` (such as 1MH), ``seed`` and ``devices``."""
+        """Build the backend from the options ``hash_rate`` (such as 1MH), ``seed`` and ``devices``."""
         option.check_known(cls.name, options, ("hash_rate", "seed", "devices"))
         return cls(
             hash_rate=option.hash_rate(options, "hash_rate") or DEFAULT_HASH_RATE,
@@ -70,13 +77,17 @@ class SimulatedBackend(Backend):
         )
 
     def statistics(self) -> BackendStatistics:
-        """Hashes are what the stated rate makes of the time spent searching."""
+        """Return the totals. The hashes of a device are its simulated rate multiplied by the time that it has
+        searched."""
         devices = tuple(DeviceStatistics(item.name, item.hashes, item.nonces_found) for item in self._devices)
         return BackendStatistics(self.name, f"simulated, {hash_rate_text(self.hash_rate)}", devices, self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Find shares at the stated rate until cancelled, or as many as the machine can, after a warning."""
-        choice = await trio.to_thread.run_sync(choose)  # measures, and tests kernels
+        """Find shares at the simulated rate until cancelled.
+
+        If the CPU cannot reach that rate, log a warning and find as many as it can.
+        """
+        choice = await trio.to_thread.run_sync(choose)  # measures and tests the kernels, which takes a while
         if doubt := choice.doubt(self.hash_rate):
             log.warning("hash_rate_doubtful", reason=doubt)
         self._kernel = choice.kernel.name
@@ -86,7 +97,7 @@ class SimulatedBackend(Backend):
 
 
 class _Device:
-    """One simulated machine."""
+    """One simulated mining device."""
 
     def __init__(self, name: str, rate: float, seed: int, index: int) -> None:
         self.name = name
@@ -96,20 +107,20 @@ class _Device:
         self._counted = 0.0
         self._searching_since: float | None = None
         self._due = inf
-        """When the next hit is due: until it is found the device does not go on beyond that."""
+        """Time at which the next hit is due. Until that hit is found, the device counts no time after this."""
         self._current: trio.CancelScope | None = None
         self._changed = trio.Event()
 
     @property
     def hashes(self) -> int:
-        """Rate times searching time; inside trio up to now, outside up to the last change."""
+        """Rate multiplied by searching time: up to now if read in trio, otherwise up to the last change."""
         running = 0.0
         if self._searching_since is not None:
             try:
                 running = self._passed()
-            except RuntimeError:  # asked from another thread
+            except RuntimeError:  # called in another thread, where trio has no time
                 running = 0.0
-        return max(self.nonces_found, int((self._counted + running) * self._rate))  # each nonce took a hash at least
+        return max(self.nonces_found, int((self._counted + running) * self._rate))  # a nonce takes at least one hash
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], choice: Choice) -> None:
         unregister = source.on_change(self._note_change)
@@ -128,7 +139,7 @@ class _Device:
             unregister()
 
     def _note_change(self, void: bool) -> None:
-        del void  # a new job is always taken up at once, as the CPU backend does
+        del void  # the device switches to a new job at once, as the CPU backend does
         self._changed.set()
         self._changed = trio.Event()
         if self._current is not None:
@@ -160,7 +171,7 @@ class _Device:
             self._pause_counting()
 
     def _stand_still(self) -> None:
-        """Leave out time by which the search is so late that it will not catch up."""
+        """Do not count the time by which the search is so late that it will not catch up."""
         late = trio.current_time() - self._due
         if late > MOST_LATE_SECONDS and self._searching_since is not None:
             self._searching_since += late

@@ -1,76 +1,81 @@
-"""What a backend tells of itself and of its devices: frozen snapshots of totals, for whoever counts or shows them."""
+"""Statistics of a backend and of its devices: frozen snapshots of totals."""
 
 from dataclasses import dataclass
 from typing import NewType
 
 DeviceKey = NewType("DeviceKey", str)
-"""Identifies a device among all devices of a miner, for as long as the miner runs; made by ``device_key``."""
+"""Identifies a device among all devices of a miner while the miner runs. Make it with ``device_key``."""
 
 
 def device_key(backend: str, device: str) -> DeviceKey:
-    """The key of a device: the user's name of its backend, which has no slash in it, and the device's own name."""
+    """Return the key of a device, ``BACKEND/DEVICE``.
+
+    ``backend`` is the user's name of the backend, which contains no slash, and ``device`` the name of the device within
+    it.
+    """
     return DeviceKey(f"{backend}/{device}")
 
 
 @dataclass(frozen=True, slots=True)
 class BackendStatistics:
-    """A frozen snapshot of what a backend did since ``run`` began."""
+    """A frozen snapshot of what a backend has done since ``run`` began."""
 
     backend: str
     detail: str
-    """One phrase for people: "avx512, 2 threads"."""
+    """A short description for people, such as "avx512, 2 threads"."""
     devices: "tuple[DeviceStatistics, ...]"
     kernel: str = ""
-    """Name of the C function in use, for backends that have one."""
+    """Name of the C kernel in use; empty for a backend without one."""
     problem: str = ""
-    """What is wrong with the backend as a whole, such as that it found no device; empty while all is well."""
+    """A problem of the backend as a whole, such as that it found no device. Empty while there is none."""
 
     @property
     def hashes(self) -> int:
-        """Hashes computed (or, where hardware does not tell, implied) by all devices."""
+        """Number of hashes by all devices. Hardware that does not count hashes is credited with those that its nonces
+        imply."""
         return sum(device.hashes for device in self.devices)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceStatistics:
-    """Totals of one part of a backend (a search thread, a stick) since ``run`` began."""
+    """Totals of one device of a backend (a search thread or a mining device) since ``run`` began."""
 
     name: str
     hashes: int
     nonces_found: int
     hardware_errors: int = 0
     hardware: "Hardware | None" = None
-    """What a machine of its own tells; None for a part of this computer."""
+    """State and sensors of a mining device; None for a part of this computer."""
     listed_as: str = ""
-    """The name under which it stood in the list before it was known what it is."""
+    """The name under which the device was listed before it was identified; empty if it never had another name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """A mining machine as displays show it; None where it has no sensor or no such setting."""
+    """State, settings and sensor readings of a mining device. A value is None if the device cannot report or set it."""
 
     product: str
     chip: str = ""
-    """What stands on its chips: BM1370; empty where it is not known."""
+    """The chip's part number as printed on it, such as BM1370; empty if it is not known."""
     state: str = "mining"
-    """A word: starting, mining, throttled, idle, sick, dead, off, absent, or removed (by its owner)."""
+    """One word: starting, mining, throttled, idle, sick, dead, off, absent, or removed (by the user)."""
     reason: str = ""
-    """Why it is in this state; empty for plain mining."""
+    """Why the device is in this state; empty while it simply mines."""
     hot: str = ""
-    """What its sensors say from the temperature on at which it warns; empty below it."""
+    """The sensor reading that exceeds the warning temperature, for people; empty below that temperature."""
     expected_hash_rate: float | None = None
-    """H/s at its present frequency."""
+    """Expected hash rate in H/s at the present frequency."""
     frequency: float | None = None
-    """MHz."""
+    """Clock frequency of the chips in MHz."""
     chip_temperature: float | None = None
     regulator_temperature: float | None = None
-    """Degrees Celsius."""
+    """Temperature in °C, as for the chip."""
     core_voltage: float | None = None
     core_voltage_asked: float | None = None
     input_voltage: float | None = None
-    """Volts."""
+    """Voltage in volts, as for the core."""
     power: float | None = None
-    """Watts, as the machine measures it: less than at the wall."""
+    """Power in watts as the device measures it. It is less than the power at the wall socket."""
     fan_rpm: int | None = None
     fan_percent: int | None = None
     duplicate_nonces: int = 0
@@ -78,8 +83,8 @@ class Hardware:
     crc_errors: int = 0
     restarts: int = 0
     safety_shutdowns: int = 0
-    """How often heat or voltage switched it off."""
+    """Number of times that the safety check switched the device off because of heat or voltage."""
     is_overheated: bool = False
-    """Whether heat switched it off and it has not cooled down yet."""
+    """Whether heat switched the device off and it has not cooled down yet."""
     chips: tuple[int, ...] = ()
-    """Valid nonces of each chip."""
+    """Number of valid nonces of each chip, in the order of the chips."""

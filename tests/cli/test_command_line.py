@@ -18,7 +18,7 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
         (["mine"], ["--url"]),
         (["mine", "-o", "h:1", "-u", "x", "--thread", "2"], ["--thread", "Did you mean --threads"]),
         (["mine", "-o", "h:1", "-u", "x", "-t", "two"], ["-t", "two"]),
-        (["mine", "-o", "h:1", "-u", "x", "-t", "0"], ["threads", "from 1 on"]),
+        (["mine", "-o", "h:1", "-u", "x", "-t", "0"], ["threads", "of at least 1"]),
         (["mine", "-o", "h:1"], ["--user"]),
         (["mine", "-o", "h", "-u", "x"], ["pool URL", "port"]),
         (["mine", "-o", "http://h:1", "-u", "x"], ["stratum+ssl", "stratum+tcp"]),

@@ -202,7 +202,7 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
         ("", {"backend": ["cpuu"]}, "--backend: backend: expected one of "),
         ("backend = ['cpu', 'simulatd']", {}, "F:3: backend: backend: expected one of "),
         ("[backends.cpuu]", {}, "F:3: backends.cpuu: backend: expected one of "),
-        ("[backends.cpu]\nthreads = 0", {}, "F:3: backends.cpu: threads: expected a whole number from 1"),
+        ("[backends.cpu]\nthreads = 0", {}, "F:3: backends.cpu: threads: expected an integer of at least 1"),
         ("threads = 9999", {}, "--backend: threads: expected at most "),
         ("[backends.cpu]\nthreads = 9999", {}, "F:3: backends.cpu: threads: expected at most "),
         ("[backends.cpu]\noptions = {threads = 9999}", {}, "F:3: backends.cpu: threads: expected at most "),

@@ -1,1 +1,1 @@
-"""USB mining hardware: frames, chips, boards, and the care that keeps a device fed, watched and safe."""
+"""The backend for USB mining devices: frames, chips, boards, and the tasks that feed, watch and protect a device."""

@@ -1,8 +1,9 @@
-"""What one device looks like to its supervisor: bring it up, run it, read it; and what can be asked of it at rest.
+"""The interface between one device and its supervisor, and what a driver can do with a device that does not mine.
 
-A ``Device`` outlives its port. ``run`` opens the ports, brings the chips up, mines, restarts after trouble and powers
-down on every way out; it ends by cancellation or with a DeviceError. After ``DeviceGone`` the supervisor waits until
-a device with the same serial number (or at the same socket) is back and calls ``run`` again: totals go on.
+A ``Device`` exists longer than its open port. ``run`` opens the ports, brings the chips up, mines, restarts after an
+error, and always powers the device down at the end. It ends when it is cancelled or raises a DeviceError. After
+``DeviceGone`` the supervisor waits until a device with the same serial number (or, without one, at the same USB socket)
+is connected, and calls ``run`` again. The totals continue.
 """
 
 from collections.abc import Callable
@@ -24,88 +25,88 @@ class DeviceState(Enum):
     """What a device is doing."""
 
     ABSENT = "absent"
-    """Not plugged in, or ``run`` was not called yet."""
+    """The device is not plugged in, or ``run`` was not called yet."""
     STARTING = "starting"
     MINING = "mining"
     THROTTLED = "throttled"
-    """Mines below the frequency asked for: too hot, or too many hardware errors."""
+    """It mines below the requested frequency, because it is too hot or has too many hardware errors."""
     SICK = "sick"
-    """Mines, but far below what it should."""
+    """It mines, but far below the expected hash rate."""
     DEAD = "dead"
-    """Does not answer; a restart is coming."""
+    """It does not answer; ``run`` will restart it."""
     OFF = "off"
-    """Powered down: too hot, given up, or ended."""
+    """It is powered down: it is too hot, the restarts did not help, or mining has stopped."""
     IDLE = "idle"
-    """Powered down until there is work again."""
+    """It is powered down until there is work again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceIdentity:
-    """Which device this is, whatever its port is called today."""
+    """Identifies a device, whatever its port is called now."""
 
     kind: str
     path: str
-    """As the user or discovery names it."""
+    """The path as the user or the list of ports names it."""
     serial_number: str = ""
     location: str = ""
-    """USB socket, such as 1-2.3; with it a device without a serial number of its own is recognised."""
+    """USB socket, such as 1-2.3. It identifies a device without a serial number of its own."""
 
     @property
     def name(self) -> str:
-        """Short and unique among the devices of one machine."""
+        """A short name that is unique among the devices of a computer, such as compac-10018221."""
         return f"{self.kind}-{self.serial_number or self.location or self.path.rsplit('/', 1)[-1]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSnapshot:
-    """Everything a display or an API may want to know about one device; totals since the first ``run``."""
+    """State, totals and readings of one device. The totals count from the first ``run``."""
 
     identity: DeviceIdentity
     product: str
     chip: str = ""
-    """What stands on its chips; empty where it is not known."""
+    """The chip's part number as printed on it; empty if it is not known."""
     state: DeviceState
     reason: str
-    """Why it is in this state, for people; empty for plain mining."""
+    """Why the device is in this state, for people; empty while it simply mines."""
     since: float
-    """When it came into this state, on the device's clock."""
+    """Seconds on the device's clock at which it entered this state."""
     frequency: float | None
-    """MHz now; None where it is fixed."""
+    """Clock frequency in MHz now; None if the frequency is fixed."""
     voltage: float | None = None
-    """Core volts asked for; None where nothing can be set."""
+    """Requested core voltage in volts; None if it cannot be set."""
     expected_hash_rate: float
-    """H/s at this frequency."""
+    """Expected hash rate in H/s at this frequency."""
     hashes: int
-    """Implied by the valid nonces reported: each stands for as many hashes as one takes on average."""
+    """Number of hashes that the valid nonces imply: each nonce counts as the hashes that it takes on average."""
     expected_hashes: int
-    """Expected hash rate over the time spent mining."""
+    """Expected hash rate multiplied by the time spent mining."""
     nonces: int
-    """Valid ones, whether or not they make a share."""
+    """Number of valid nonces, whether or not they are shares."""
     hardware_errors: int
-    """Nonces that hash to nothing under any live work."""
+    """Number of nonces whose hash is above the bound for all remembered work."""
     duplicate_nonces: int
     stale_nonces: int
-    """Answers to work that had been replaced."""
+    """Number of valid nonces for work that had become worthless by then."""
     crc_errors: int
     garbage_bytes: int
     chips: tuple[int, ...]
-    """Valid nonces of each chip, in the order of their addresses."""
+    """Number of valid nonces of each chip, in the order of the chip addresses."""
     readings: Readings
     sensor_errors: int = 0
-    """Times that sensors or fan did not answer."""
+    """Number of times that the sensors or the fan controller did not answer."""
     restarts: int
     safety_shutdowns: int
-    """How often heat or voltage switched it off."""
+    """Number of times that the safety check switched the device off because of heat or voltage."""
     is_overheated: bool = False
-    """Whether heat switched it off and it has not cooled down yet."""
+    """Whether heat switched the device off and it has not cooled down yet."""
     hot: str = ""
-    """What its sensors say from the temperature on at which it warns; empty below it."""
+    """The sensor reading that exceeds the warning temperature, for people; empty below that temperature."""
     work_sent: int
     last_error: str
 
     @property
     def hardware(self) -> Hardware:
-        """What displays of all backends show of it."""
+        """The same values in the form that all backends share."""
         readings = self.readings
         return Hardware(
             product=self.product,
@@ -134,56 +135,67 @@ class DeviceSnapshot:
 
 
 class Device(Protocol):
-    """One device under one supervisor's task."""
+    """One device, run by one task of the supervisor."""
 
     @property
     def identity(self) -> DeviceIdentity:
-        """Which one it is."""
+        """Which device this is."""
         ...
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Bring it up and mine until cancelled; may be called again after it ended.
+        """Bring the device up and mine until cancelled. May be called again after it ended.
 
-        The caller closes ``found``. NonceFound.device is ``identity.name``. Raises DeviceGone when it is unplugged,
-        Overheated and GivenUp when it stays off, PortBusy, PortForbidden and WrongChip at once.
+        The caller closes ``found``. NonceFound.device is ``identity.name``. Raises DeviceGone if the device is
+        unplugged, Overheated, PowerFault or GivenUp if it must stay off, and PortBusy, PortForbidden or WrongChip at
+        once.
         """
         ...
 
     def statistics(self) -> DeviceSnapshot:
-        """A frozen view; from any thread, at any time."""
+        """Return a frozen view. May be called from any thread at any time."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """What an answer to a probe proves."""
+    """What the answer to a probe proves."""
 
     chip: str
-    """Family, as ``Board.chip``."""
+    """Name of the chip family, as in ``Board.chip``."""
     chips: int
 
 
 class Driver(Protocol):
-    """What is known of one product beyond its descriptor; ``drivers.driver_of`` finds it."""
+    """What can be done with a device of one product besides mining. ``drivers.driver_of`` returns the driver."""
 
     def device(
         self, identity: DeviceIdentity, ports: PortOpener, options: DeviceOptions, clock: Callable[[], float]
     ) -> Device:
-        """A device to run; opens nothing yet. ``clock`` is in seconds, trio's by default."""
+        """Return a device to run. This opens nothing. ``clock`` returns seconds; the backend passes
+        ``time.monotonic``."""
         ...
 
     async def probe(self, ports: PortOpener) -> Probed:
-        """Ask what is there, with the least that tells it, and close. DeviceSilent, WrongChip, DeviceGone, PortBusy."""
+        """Ask the device which chips it has, with as few commands as possible, and close its ports.
+
+        Raises DeviceSilent, WrongChip, DeviceGone or PortBusy.
+        """
         ...
 
     async def identify(self, ports: PortOpener) -> str:
-        """Make the device show itself for a few seconds; returns what to look for. DeviceRefused when it cannot."""
+        """Make the device visible to its user for a few seconds, and return what to look for.
+
+        Raises DeviceRefused if the device has no lamp that can be switched.
+        """
         ...
 
     async def reset(self, ports: PortOpener) -> str:
-        """Bring it back to its state after power-on, as far as it has a way; returns what was done."""
+        """Reset the device to its power-on state as far as its hardware allows, and return what was done."""
         ...
 
     async def configure(self, ports: PortOpener, options: DeviceOptions) -> str:
-        """Set frequency and voltage on the idle device; returns what is in force now. DeviceRefused when it cannot."""
+        """Set frequency and voltage of the idle device, and return the values in force.
+
+        Raises DeviceRefused if they cannot be set.
+        """
         ...

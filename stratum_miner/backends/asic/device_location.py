@@ -1,8 +1,11 @@
-"""Where a device is at this moment: which of the machine's ports are its own, and how to open them by role.
+"""Finds the serial ports at which a device is connected now, and opens them by role.
 
-A name given by the user means different things for what can move and what cannot. A symlink means whatever it points
-at. The node of a USB device means the device that was there: when that comes back under another number it is followed,
-and a stranger that took the number is not touched. Any other path means itself; that is how emulators are named.
+A path that the user gave means one of three things:
+
+* A symbolic link means whatever it points at.
+* The device file of a USB device (such as /dev/ttyUSB0) means the device that was there first. If this device comes
+  back under another number, the miner follows it, and does not touch another device that took its number.
+* Any other path means itself. Emulators are named in this way.
 """
 
 import os
@@ -17,27 +20,28 @@ from stratum_miner.backends.asic.serial_port import open_serial_port
 from stratum_miner.backends.asic.transport import Transport
 
 OpenPort: TypeAlias = Callable[[str, int], Awaitable[Transport]]
-"""Path and baud to an open port; see ``open_serial_port``."""
+"""Opens the port at a path with a baud rate; see ``open_serial_port``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceLocation:
-    """A device that is there."""
+    """The ports at which a device is connected now."""
 
     path: str
-    """As messages name it: the user's own name, or the first port."""
+    """The name of the device in messages: the user's path, or the path of the first port."""
     found: FoundDevice | None = None
-    """None for a port that the listing does not have, such as a pseudo-terminal."""
+    """The listed device; None for a port that the system does not list, such as a pseudo-terminal."""
 
     @property
     def device_file(self) -> str:
-        """What it is plugged in as: differs after a replug, unless it got the same number again."""
+        """The device file of the first port. It changes when the device is plugged in again, unless it gets the same
+        number."""
         if self.found is not None:
             return self.found.path
         return " ".join(map(os.path.realpath, (self.path, f"{self.path}-data")))
 
     def port_paths(self, board: Board) -> dict[str, str]:
-        """Role to path; empty while a needed port is missing."""
+        """Return the path of each port by its role; empty while a required port is missing."""
         if self.found is not None:
             return self.found.port_paths(board)
         paths = {role: path for role, path in board.port_paths(self.path).items() if os.path.exists(path)}
@@ -45,9 +49,10 @@ class DeviceLocation:
 
 
 def locate_path(path: str, identity: str, devices: Sequence[FoundDevice]) -> DeviceLocation | None:
-    """What a user's path means now; None when it is not there.
+    """Return what the user's path means now; None if no device is there.
 
-    ``identity`` is of the device that was there first, empty for one without; see the module's first lines.
+    ``identity`` is that of the device that was there first, or empty if it had none. The docstring of this module
+    explains the rules.
     """
     path = os.path.expanduser(path)
     resolved = os.path.realpath(path)
@@ -61,14 +66,20 @@ def locate_path(path: str, identity: str, devices: Sequence[FoundDevice]) -> Dev
 
 
 def find_device(identity: str, path: str, devices: Sequence[FoundDevice]) -> FoundDevice | None:
-    """The device with this identity; of several under one serial number rather the one with a port at ``path``."""
+    """Return the device with this identity; None if it is not connected.
+
+    If several devices have the same serial number, prefer the one with a port at ``path``.
+    """
     same = [device for device in devices if device.is_called(identity)]
     at_path = (device for device in same if any(port.path == path for port in device.ports))
     return next(at_path, same[0] if same else None)
 
 
 class DevicePorts:
-    """Opens a device's ports by role, wherever they are when asked (a ``PortOpener``); ``opened`` counts successes."""
+    """Opens the ports of a device by role, wherever they are now (a ``PortOpener``).
+
+    ``opened`` counts the ports that were opened successfully.
+    """
 
     def __init__(self, name: str, locate: Callable[[], Mapping[str, str]], open_port: OpenPort = open_serial_port):
         self._name = name
@@ -77,10 +88,10 @@ class DevicePorts:
         self.opened = 0
 
     async def __call__(self, role: str, baud: int) -> Transport:
-        """Open the port of this role. DeviceGone when it is not there."""
+        """Open the port of this role at ``baud``. Raises DeviceGone if the device has no such port now."""
         path = self._locate().get(role)
         if path is None:
-            raise DeviceGone(f"{self._name}: its {role} port is not there")
+            raise DeviceGone(f"{self._name}: expected a {role} port, got none: the device may be unplugged")
         port = await self._open_port(path, baud)
         self.opened += 1
         return port

@@ -1,4 +1,4 @@
-"""What stays of a device when it is unplugged: its name, its totals, its settings, and what it is waiting for."""
+"""What the miner keeps of a device while it is unplugged: its name, totals and settings, and what it waits for."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -14,45 +14,47 @@ from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
-"""Before a port that is busy or forbidden is tried again; the last one for ever. The first leaves udev its time."""
+"""Seconds to wait before the next attempt to open a port that is busy or forbidden. The last value repeats. The first
+one leaves udev time to set the permissions."""
 LOSSES, LOSSES_WITHIN_S = 3, 300.0
-"""When a device is gone so often in so short a time, nobody unplugs it: its supply fails
+"""A device that disconnects this often within this time was not unplugged by its user: its supply fails
 (docs/reference/asic.md#missing-chips-and-power-faults). Picked by feel."""
 
 
 class DeviceRecordState(Enum):
-    """What became of a slot; what a running device does, its own snapshot tells."""
+    """What the miner does with a device. What a running device does is in its own snapshot (``DeviceState``)."""
 
     WAITING = "waiting"
-    """The slot waits for its device to be plugged in."""
+    """The device is not plugged in."""
     FOUND = "found"
-    """It is there; which board it is has to be found out."""
+    """The device is plugged in, and the miner finds out which board it is."""
     TRYING = "trying"
-    """It is there, and its port cannot be ours yet."""
+    """The device is plugged in, and its port cannot be opened yet."""
     RUNNING = "running"
     OFF = "off"
-    """Until it was unplugged or is restarted."""
+    """The miner does not use the device until it is unplugged or restarted."""
     REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRecordSnapshot:
-    """One slot as displays and APIs show it."""
+    """A frozen view of one device record."""
 
     name: str
-    """The device's name, as in ``NonceFound.device``; before it is known what the user called it."""
+    """The device's name, as in ``NonceFound.device``. Before the device is identified, it is the name that the user
+    gave."""
     spec: str
     state: DeviceRecordState
     reason: str
-    """Why it is not running; empty while it is."""
+    """Why the device does not run; empty while it does."""
     path: str
-    """Where it was seen last."""
+    """Where the device was connected last."""
     unplugged: int
-    """How often it went away while it was mining."""
+    """Number of times that the device was disconnected while it was mining."""
     worker_name: str
-    """Empty for the pool's own."""
+    """Empty for the worker name of the pool."""
     device: DeviceSnapshot | None
-    """None until it was there once."""
+    """None until the device was identified for the first time."""
 
 
 _SHOWN = {
@@ -62,21 +64,22 @@ _SHOWN = {
     DeviceRecordState.OFF: "off",
     DeviceRecordState.REMOVED: "removed",
 }
-"""What displays call the state of a slot whose device does not run."""
+"""The state that displays show for a device that does not run."""
 
 
 class DeviceRecord:
-    """What stays of a device when it is unplugged."""
+    """Name, settings and totals of a device, kept while it is unplugged."""
 
     def __init__(self, spec: DeviceSpec, *, name: str, identity: str = "", path: str = "") -> None:
         self.spec = spec
         self.first_name = name
-        """What it is called until its device is known; no other has the same name."""
+        """The name of the record until the device is identified. No other record has the same name."""
         self.identity = identity
-        """What it is known by on the bus; empty until it was there, and for one that only its path tells apart."""
+        """What identifies the device on the bus. It is empty until the device was there, and for a device that only its
+        path identifies."""
         self.path = path or spec.path or ""
         self.device_file = ""
-        """Where it was seen last, as the machine names it."""
+        """The device file at which the device was connected last."""
         self.board: Board | None = None
         self.device: Device | None = None
         self.ports: DevicePorts | None = None
@@ -84,7 +87,7 @@ class DeviceRecord:
         self.state = DeviceRecordState.WAITING
         self.reason = ""
         self.last_warning = ""
-        """The last warning that its port cannot be ours; empty once it was."""
+        """The last warning that its port cannot be opened; empty once it could be."""
         self.unplugged = 0
         self.scope = trio.CancelScope()
         self._failures = 0
@@ -92,41 +95,41 @@ class DeviceRecord:
 
     @property
     def name(self) -> str:
-        """The device's, once it is known."""
+        """The name of the device, once it is identified."""
         return self.device.identity.name if self.device is not None else self.first_name
 
     @property
     def is_kept(self) -> bool:
-        """Whether it still takes part."""
+        """Whether the user has not removed the device."""
         return self.state is not DeviceRecordState.REMOVED
 
     @property
     def is_running(self) -> bool:
-        """Whether its device has the port, or is about to."""
+        """Whether ``run`` of the device is active: its port is open or will be opened now."""
         return self.state is DeviceRecordState.RUNNING
 
     def enter(self, state: DeviceRecordState, reason: str = "") -> None:
-        """Go on to another state, unless it was removed meanwhile."""
+        """Enter another state, unless the user has removed the device."""
         if self.is_kept:
             self.state, self.reason = state, reason
 
     def remove(self) -> None:
-        """Take it out for good; its totals stay."""
+        """Stop using the device for good. Its totals remain."""
         self.state, self.reason = DeviceRecordState.REMOVED, "removed"
         self.scope.cancel()
 
     def restart(self) -> None:
-        """Let it begin anew, with the shortest pause."""
+        """Start the device again, and begin with the shortest pause."""
         self._failures = 0
         self.scope.cancel()
 
     def next_pause(self) -> float:
-        """Seconds to wait before the next try, longer each time."""
+        """Return the seconds to wait before the next attempt, more for each attempt."""
         self._failures += 1
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
     def note_loss(self, now: float) -> bool:
-        """Count a loss of the device; True when losses come faster than anybody would unplug it."""
+        """Count a disconnection. Return True if they follow each other faster than a user would unplug the device."""
         self.unplugged += 1
         self._failures = 0
         self.last_warning = ""
@@ -137,11 +140,14 @@ class DeviceRecord:
         return True
 
     def statistics(self) -> DeviceSnapshot | None:
-        """What its device tells; None until it was there."""
+        """Return the snapshot of the device; None until it was identified for the first time."""
         return None if self.device is None else self.device.statistics()
 
     def listed(self) -> DeviceStatistics | None:
-        """As displays list it: also while it is not there. None for one that was removed before it ever was."""
+        """Return the statistics for lists of devices, also while the device is not plugged in.
+
+        None for a device that was removed before it was ever identified.
+        """
         snapshot = self.statistics()
         if snapshot is None and not self.is_kept:
             return None
@@ -163,7 +169,7 @@ class DeviceRecord:
         )
 
     def snapshot(self) -> DeviceRecordSnapshot:
-        """A frozen view."""
+        """Return a frozen view."""
         return DeviceRecordSnapshot(
             name=self.name,
             spec=self.spec.text,

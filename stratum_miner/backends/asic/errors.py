@@ -1,50 +1,53 @@
-"""What can go wrong with a device, each under the name of what its owner has to look at.
+"""Errors of a device, each named after what its user has to look at.
 
-A device's task ends with one of these; the supervisor decides what follows. Messages start with the device's path.
+``Device.run`` ends with one of these, and the supervisor decides what follows. A message starts with the path of the
+device.
 """
 
 from stratum_miner.backends.base import BackendError
 
 
 class DeviceError(BackendError):
-    """Hardware, or the way to it, does not do what it must."""
+    """The device, or the connection to it, does not work as it must."""
 
 
 class DeviceGone(DeviceError):  # noqa: N818  a condition of hardware
-    """The port is not there any more: unplugged, or its bridge lost power. A replug may bring it back."""
+    """The port is not there any more: the device is unplugged, or its bridge lost power. Plugging it in again may
+    help."""
 
 
 class PortBusy(DeviceError):  # noqa: N818  a condition of hardware
-    """Another program holds the port."""
+    """Another program has opened the port."""
 
 
 class PortForbidden(DeviceError):  # noqa: N818  a condition of hardware
-    """We may not open the port; the message says how to change that."""
+    """The user may not open the port. The message says how to change that."""
 
 
 class DeviceSilent(DeviceError):  # noqa: N818  a condition of hardware
-    """The port is open and nothing, or nothing that makes sense, comes back."""
+    """The port is open, but the device sends nothing, or nothing that makes sense."""
 
 
 class DeviceDegraded(DeviceError):  # noqa: N818  a condition of hardware
-    """It works, but so much worse than it should that only a restart may help."""
+    """The device works so much worse than it should that only a restart may help."""
 
 
 class DeviceRefused(DeviceError):  # noqa: N818  a condition of hardware
-    """The device answered that it will not do what was asked."""
+    """The device answered that it will not do what was requested."""
 
 
 class WrongChip(DeviceRefused):
-    """Something answers, but it is another chip, or another number of them, than the kind named has."""
+    """A device answers, but it has other chips, or another number of chips, than the named kind."""
 
 
 class PowerFault(DeviceError):  # noqa: N818  a condition of hardware
-    """Supply trouble: no chip after a reset, brown-out, a regulator's fault, re-enumeration under load."""
+    """The power supply fails: no chip answers after a reset, the voltage drops, the regulator reports a fault, or the
+    device disconnects under load."""
 
 
 class Overheated(DeviceError):  # noqa: N818  a condition of hardware
-    """Too hot too often: the device stays off until its owner acts."""
+    """The device was too hot too often, and stays off until its user acts."""
 
 
 class GivenUp(DeviceError):  # noqa: N818  a condition of hardware
-    """Restarted too often without success; the message carries the last cause."""
+    """The device was restarted too often without success. The message contains the last cause."""

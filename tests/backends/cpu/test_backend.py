@@ -24,8 +24,8 @@ from stratum_miner.work.versions import ALL_BITS
 @pytest.mark.parametrize(
     ("options", "needle"),
     [
-        ({"threads": "0"}, "threads: expected a whole number"),
-        ({"threads": "many"}, "threads: expected a whole number"),
+        ({"threads": "0"}, "threads: expected an integer"),
+        ({"threads": "many"}, "threads: expected an integer"),
         ({"duty_cycle": "101"}, "duty_cycle"),
         ({"priority": "lowest"}, "did you mean 'low'"),
         ({"affinity": "a"}, "affinity: expected numbers"),
