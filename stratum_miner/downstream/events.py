@@ -11,7 +11,7 @@ from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import ErrorReason
 
 
-class SubscribeHeld(msgspec.Struct, frozen=True):
+class SubscribePending(msgspec.Struct, frozen=True):
     """A miner subscribes: call ``subscribe`` with the policy to put it under. ``resume`` names a session of before."""
 
     request_id: Id
@@ -19,7 +19,7 @@ class SubscribeHeld(msgspec.Struct, frozen=True):
     resume: str | None
 
 
-class WorkerJoined(msgspec.Struct, frozen=True):
+class WorkerAdded(msgspec.Struct, frozen=True):
     """A worker was authorized for the first time on this session."""
 
     worker_name: str
@@ -31,7 +31,7 @@ class DifficultySet(msgspec.Struct, frozen=True):
     difficulty: float
 
 
-class SharePassed(msgspec.Struct, Generic[J], frozen=True):
+class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
     """A share for the node or for the pool above, now. If it ``waits``, call ``answer`` with what they say.
 
     ``refusal`` is our own verdict, if it is a bad one: the share is late or weak and would be a block nevertheless, or
@@ -50,7 +50,7 @@ class SharePassed(msgspec.Struct, Generic[J], frozen=True):
         return self.refusal is not None and self.refusal.reason is ErrorReason.JOB_NOT_FOUND
 
 
-class ShareTaken(msgspec.Struct, Generic[J], frozen=True):
+class AnsweredWithTrue(msgspec.Struct, Generic[J], frozen=True):
     """A share was answered with true. It counts as ``difficulty``, and its hash is worth ``share_difficulty``."""
 
     worker_name: str
@@ -60,7 +60,7 @@ class ShareTaken(msgspec.Struct, Generic[J], frozen=True):
     is_block: bool
 
 
-class ShareRefused(msgspec.Struct, frozen=True):
+class AnsweredWithError(msgspec.Struct, frozen=True):
     """A share was answered with an error; ``worker_name`` and ``job_id`` are empty when it could not be read."""
 
     worker_name: str
@@ -69,4 +69,6 @@ class ShareRefused(msgspec.Struct, frozen=True):
     message: str
 
 
-SessionEvent: TypeAlias = SubscribeHeld | WorkerJoined | DifficultySet | SharePassed[J] | ShareTaken[J] | ShareRefused
+SessionEvent: TypeAlias = (
+    SubscribePending | WorkerAdded | DifficultySet | ShareToForward[J] | AnsweredWithTrue[J] | AnsweredWithError
+)

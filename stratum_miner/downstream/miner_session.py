@@ -17,17 +17,17 @@ from typing import Generic, TypeAlias
 from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY, difficulty_to_announce, target_from_difficulty
 from stratum_miner.downstream.endings import DisconnectReason, LimitReachedError
 from stratum_miner.downstream.events import (
+    AnsweredWithError,
+    AnsweredWithTrue,
     DifficultySet,
     SessionEvent,
-    SharePassed,
-    ShareRefused,
-    ShareTaken,
-    SubscribeHeld,
-    WorkerJoined,
+    ShareToForward,
+    SubscribePending,
+    WorkerAdded,
 )
 from stratum_miner.downstream.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.downstream.jobs import J, SessionJob
-from stratum_miner.downstream.session_policy import PassOn, SessionPolicy
+from stratum_miner.downstream.session_policy import ForwardVerdict, SessionPolicy
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import Accepted, Refused
 from stratum_miner.downstream.vardiff import Vardiff
@@ -116,7 +116,7 @@ class MinerSession(Generic[J]):
                     counted = self._counted("")
                     for counts in counted:
                         counts.received += 1
-                    self._count_refused(counted, ShareRefused("", "", error.reason, error.message))
+                    self._count_refused(counted, AnsweredWithError("", "", error.reason, error.message))
                 case _:
                     pass  # a refusal of another request is answered; replies to our pings mean nothing
         return self._events.pop(0)
@@ -127,7 +127,7 @@ class MinerSession(Generic[J]):
         self._events.clear()
         return waiting
 
-    def subscribe(self, held: SubscribeHeld, policy: SessionPolicy[J], now: float) -> None:
+    def subscribe(self, held: SubscribePending, policy: SessionPolicy[J], now: float) -> None:
         """Answer a subscribe: from now on the miner is under this policy. RemoteProtocolError when it has no room."""
         self._policy = policy
         if self.lease is None:
@@ -196,7 +196,7 @@ class MinerSession(Generic[J]):
         """Send client.reconnect to the same place."""
         self.connection.announce(Reconnect())
 
-    def answer(self, passed: SharePassed[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
+    def answer(self, passed: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
         """Answer a share that waits, with true or with this refusal. None if there is nothing to tell of it."""
         if not passed.waits:
             return None
@@ -205,7 +205,7 @@ class MinerSession(Generic[J]):
             reason = ErrorReason.OTHER if refusal.reason is ErrorReason.NO_REASON else refusal.reason
             self.connection.refuse(passed.request_id, reason, refusal.message)
             self._count_bad(counted, refusal.reason, passed=refusal is not passed.refusal)
-            return ShareRefused(passed.submit.worker_name, solution.job.job_id, reason, refusal.message)
+            return AnsweredWithError(passed.submit.worker_name, solution.job.job_id, reason, refusal.message)
         self.connection.reply(passed.request_id, True)
         for counts in counted:
             counts.accepted += 1
@@ -214,16 +214,16 @@ class MinerSession(Generic[J]):
         share_difficulty = solution.difficulty
         difficulty = min(solution.job.difficulty, share_difficulty)  # a weak one is worth what its hash is
         self._credit(counted, difficulty, share_difficulty, now)
-        return ShareTaken(passed.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
+        return AnsweredWithTrue(passed.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
 
-    def answer_lost(self, passed: SharePassed[J]) -> None:
+    def answer_lost(self, passed: ShareToForward[J]) -> None:
         """Answer a share that waits and of which nobody will ever say what became of it: it may be sent again."""
         passed.solution.job.announced.seen.forget(passed.solution.digest)
         self.connection.refuse(passed.request_id, ErrorReason.OTHER, SHARE_LOST_TEXT)
         for counts in self._counted(passed.submit.worker_name):
             counts.lost += 1
 
-    def hand_over(self, passed: SharePassed[J]) -> None:
+    def hand_over(self, passed: ShareToForward[J]) -> None:
         """The miner came back and sent a share again that waits: it is received there and not here."""
         for counts in self._counted(passed.submit.worker_name):
             counts.received -= 1
@@ -246,7 +246,7 @@ class MinerSession(Generic[J]):
             case requests.Configure():
                 self._configure(request_id, message, now)
             case requests.Subscribe():
-                held = SubscribeHeld(request_id, sanitize(message.user_agent), message.session_id)
+                held = SubscribePending(request_id, sanitize(message.user_agent), message.session_id)
                 if self.lease is None:
                     self._events.append(held)
                 else:
@@ -276,7 +276,7 @@ class MinerSession(Generic[J]):
         self.connection.accept_authorize(request_id, message.worker_name)
         if message.worker_name not in self.workers:
             self.workers[message.worker_name] = DownstreamShareCounts()
-            self._events.append(WorkerJoined(message.worker_name))
+            self._events.append(WorkerAdded(message.worker_name))
         difficulty = password_difficulty(message.password)
         if difficulty is not None:
             self._fixed = True
@@ -334,10 +334,10 @@ class MinerSession(Generic[J]):
             return
         verdict = self._policy.judge(submit, self.lease.jobs, unix_time)
         waits = False
-        if isinstance(verdict, PassOn):
+        if isinstance(verdict, ForwardVerdict):
             solution, waits, verdict = verdict.solution, verdict.waits, verdict.verdict
             refusal = verdict if isinstance(verdict, Refused) else None
-            self._events.append(SharePassed(request_id, submit, solution, refusal, waits))
+            self._events.append(ShareToForward(request_id, submit, solution, refusal, waits))
         if isinstance(verdict, Accepted):
             self._take(request_id, submit, counted, verdict, now, waits=waits)
         elif waits:
@@ -360,7 +360,7 @@ class MinerSession(Generic[J]):
                     counts.accepted += 1
                 else:
                     counts.kept += 1
-            taken = ShareTaken(submit.worker_name, solution, difficulty, share_difficulty, good.is_block)
+            taken = AnsweredWithTrue(submit.worker_name, solution, difficulty, share_difficulty, good.is_block)
             self._events.append(taken)
         self._weigh(difficulty, now)
 
@@ -368,7 +368,7 @@ class MinerSession(Generic[J]):
         self, request_id: Id, submit: requests.Submit, counted: _Counted, reason: ErrorReason, message: str
     ) -> None:
         self.connection.refuse(request_id, reason, message)
-        self._count_refused(counted, ShareRefused(submit.worker_name, submit.job_id, reason, message))
+        self._count_refused(counted, AnsweredWithError(submit.worker_name, submit.job_id, reason, message))
 
     def _weigh(self, work: float, now: float) -> None:
         """Vardiff judges by all the work that was done, too late or not: the difficulty is not to blame for stale."""
@@ -385,7 +385,7 @@ class MinerSession(Generic[J]):
         for counts in counted:
             counts.credit(difficulty, share_difficulty, now)
 
-    def _count_refused(self, counted: _Counted, refused: ShareRefused) -> None:
+    def _count_refused(self, counted: _Counted, refused: AnsweredWithError) -> None:
         self._refused_in_a_row += 1
         self._count_bad(counted, refused.reason, passed=False)
         self._events.append(refused)

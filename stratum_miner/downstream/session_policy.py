@@ -15,7 +15,7 @@ from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.stratum.client_messages import Submit
 
 
-class PassOn(msgspec.Struct, Generic[J], frozen=True):
+class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
     """A verdict on a share that the node or the pool above has to hear of; ``waits``: the miner gets their answer."""
 
     verdict: ShareVerdict[J]
@@ -75,7 +75,7 @@ class SessionPolicy(Protocol[J]):
         """What is wanted of a difficulty that the miner asked for, or that its share rate suggests."""
         ...
 
-    def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J] | PassOn[J]:
+    def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J] | ForwardVerdict[J]:
         """The verdict on a share of the session that owns ``jobs``, and whether it goes further."""
         ...
 

@@ -3,7 +3,7 @@
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import JobTable
-from stratum_miner.downstream.session_policy import PassOn
+from stratum_miner.downstream.session_policy import ForwardVerdict
 from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, ShareVerdict, Solution
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.job_factory import JobFactory, PoolJob
@@ -80,12 +80,12 @@ class JudgingPolicy:
 
     def judge(
         self, submit: Submit, jobs: JobTable[PoolJob], unix_time: float
-    ) -> ShareVerdict[PoolJob] | PassOn[PoolJob]:
+    ) -> ShareVerdict[PoolJob] | ForwardVerdict[PoolJob]:
         """A block goes to the node; one that is stale or weak is answered with the node's verdict."""
         verdict = self._validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):
-            return PassOn(verdict, verdict.solution, waits=False) if verdict.is_block else verdict
-        return verdict if verdict.candidate is None else PassOn(verdict, verdict.candidate, waits=True)
+            return ForwardVerdict(verdict, verdict.solution, waits=False) if verdict.is_block else verdict
+        return verdict if verdict.candidate is None else ForwardVerdict(verdict, verdict.candidate, waits=True)
 
     def transactions(self, job: PoolJob | None) -> list[str] | Refused[PoolJob]:
         """The transactions of the job's template in hex, or a refusal if they are too large."""

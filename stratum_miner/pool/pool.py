@@ -24,13 +24,13 @@ from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.connections import Connection, Connections, Owner
 from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.events import (
+    AnsweredWithError,
+    AnsweredWithTrue,
     DifficultySet,
     SessionEvent,
-    SharePassed,
-    ShareRefused,
-    ShareTaken,
-    SubscribeHeld,
-    WorkerJoined,
+    ShareToForward,
+    SubscribePending,
+    WorkerAdded,
 )
 from stratum_miner.downstream.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
@@ -61,7 +61,7 @@ is a block (regtest) its next ones do not delay the job that would make them wor
 
 _Session: TypeAlias = MinerSession[PoolJob]
 _Client: TypeAlias = Connection[_Session]
-_Block: TypeAlias = SharePassed[PoolJob]
+_Block: TypeAlias = ShareToForward[PoolJob]
 _log = structlog.get_logger(__name__)
 
 
@@ -333,9 +333,9 @@ class Pool:
         try:
             while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
                 match event:
-                    case SharePassed():
+                    case ShareToForward():
                         await self._hand_over(client, event)
-                    case SubscribeHeld():
+                    case SubscribePending():
                         client.session.subscribe(event, self._policy, trio.current_time())
                     case _:
                         self._report(client, event, client.last_line_at)
@@ -376,19 +376,19 @@ class Pool:
             self._report(client, event, arrived)
 
     def _report(self, client: _Client, event: SessionEvent[PoolJob], arrived: float) -> None:
-        if isinstance(event, ShareTaken | ShareRefused):
+        if isinstance(event, AnsweredWithTrue | AnsweredWithError):
             self._answers.add(trio.current_time() - arrived)
         match event:
-            case ShareTaken(worker_name, solution, difficulty, share_difficulty, is_block):
+            case AnsweredWithTrue(worker_name, solution, difficulty, share_difficulty, is_block):
                 job_id = solution.job.job_id
                 self._emit(
                     events.ShareAccepted(client.number, worker_name, job_id, difficulty, share_difficulty, is_block)
                 )
                 self._share_log.debug("share_accepted", session=client.number, worker_name=worker_name, job_id=job_id)
-            case ShareRefused(worker_name, job_id, reason, message):
+            case AnsweredWithError(worker_name, job_id, reason, message):
                 self._emit(events.ShareRejected(client.number, worker_name, job_id, reason, message))
                 self._share_log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
-            case WorkerJoined(worker_name):
+            case WorkerAdded(worker_name):
                 self._emit(events.MinerAuthorized(client.number, worker_name, client.session.user_agent))
                 _log.info("worker_authorized", session=client.number, worker_name=worker_name)
             case DifficultySet(difficulty):

@@ -8,10 +8,10 @@ import math
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import hash_value
-from stratum_miner.downstream.events import SharePassed
+from stratum_miner.downstream.events import ShareToForward
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import JobTable
-from stratum_miner.downstream.session_policy import PassOn
+from stratum_miner.downstream.session_policy import ForwardVerdict
 from stratum_miner.downstream.validator import Accepted, Refused, ShareVerdict, solution_of, unknown_job
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.job_translator import JobTranslator, ProxyJob
@@ -70,7 +70,7 @@ class ForwardingPolicy:
 
     def judge(
         self, submit: Submit, jobs: JobTable[ProxyJob], unix_time: float
-    ) -> ShareVerdict[ProxyJob] | PassOn[ProxyJob]:
+    ) -> ShareVerdict[ProxyJob] | ForwardVerdict[ProxyJob]:
         """What meets the pool's target goes up, and so does a late or weak block, over which the pool decides.
 
         What came before is handed on too, with our refusal: the proxy waits for the answer that it may still get, and
@@ -84,18 +84,18 @@ class ForwardingPolicy:
         if isinstance(verdict, Accepted):
             solution = verdict.solution
             goes_up = verdict.is_block or hash_value(solution.digest) <= announced.job.share_target
-            return PassOn(verdict, solution, waits=True) if goes_up else verdict
+            return ForwardVerdict(verdict, solution, waits=True) if goes_up else verdict
         if verdict.candidate is not None:
-            return PassOn(verdict, verdict.candidate, waits=True)
+            return ForwardVerdict(verdict, verdict.candidate, waits=True)
         is_known = verdict.reason is ErrorReason.DUPLICATE
-        return PassOn(verdict, solution_of(submit, job), waits=True) if is_known else verdict
+        return ForwardVerdict(verdict, solution_of(submit, job), waits=True) if is_known else verdict
 
     def transactions(self, job: ProxyJob | None) -> Refused[ProxyJob]:
         """Refuse: a proxy does not know the transactions."""
         return Refused(ErrorReason.OTHER, "not known here: this is a proxy")
 
 
-def share_of(passed: SharePassed[ProxyJob], login: str) -> Share:
+def share_of(passed: ShareToForward[ProxyJob], login: str) -> Share:
     """A miner's share as one of ours, for the job that the pool sent; ``login`` is the worker whose it is there."""
     solution, submit = passed.solution, passed.submit
     announced = solution.job.announced

@@ -23,7 +23,13 @@ from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.downstream.connections import Connections, Owner
 from stratum_miner.downstream.endings import ending_of
-from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
+from stratum_miner.downstream.events import (
+    AnsweredWithError,
+    SessionEvent,
+    ShareToForward,
+    SubscribePending,
+    WorkerAdded,
+)
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.downstream.snapshot import session_snapshot
@@ -209,22 +215,22 @@ class Proxy:
 
     async def _handle(self, miner: MinerConnection, event: SessionEvent[ProxyJob]) -> None:
         match event:
-            case SharePassed():
+            case ShareToForward():
                 await self._pass(miner, event)
-            case SubscribeHeld():
+            case SubscribePending():
                 miner.flush()
                 await self._subscribe(miner, event)
-            case WorkerJoined(worker_name):
+            case WorkerAdded(worker_name):
                 _log.info(
                     "worker_authorized",
                     session=miner.number,
                     worker_name=worker_name,
                     user_agent=miner.session.user_agent,
                 )
-            case ShareRefused(worker_name, _, _, message):
+            case AnsweredWithError(worker_name, _, _, message):
                 _log.debug("share_refused", session=miner.number, worker_name=worker_name, reason=message)
 
-    async def _pass(self, miner: MinerConnection, passed: SharePassed[ProxyJob]) -> None:
+    async def _pass(self, miner: MinerConnection, passed: ShareToForward[ProxyJob]) -> None:
         upstream = miner.session.upstream
         assert upstream is not None, "a miner that has jobs subscribed"
         if passed.refusal is None or passed.refusal.reason is not ErrorReason.DUPLICATE:
@@ -234,7 +240,7 @@ class Proxy:
             if refused is not None:
                 await self._handle(miner, refused)
 
-    async def _subscribe(self, miner: MinerConnection, held: SubscribeHeld) -> None:
+    async def _subscribe(self, miner: MinerConnection, held: SubscribePending) -> None:
         """Wait until there is a connection with room for this miner; make one when there is none."""
         while True:
             upstream = self._with_room(held.resume)

@@ -27,7 +27,7 @@ from stratum_miner.client.events import (
 )
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.connections import Connection
-from stratum_miner.downstream.events import SharePassed
+from stratum_miner.downstream.events import ShareToForward
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
@@ -56,7 +56,7 @@ MinerConnection: TypeAlias = Connection[ProxySession]
 @dataclass(frozen=True, slots=True)
 class _Open:
     miner: MinerConnection
-    passed: SharePassed[ProxyJob]
+    passed: ShareToForward[ProxyJob]
     share: Share
     arrived: float
     since: float
@@ -112,7 +112,7 @@ class Upstream:
         split = self.jobs.split
         return split is not None and self.jobs.extranonces.live < split.miners
 
-    def submit(self, miner: MinerConnection, passed: SharePassed[ProxyJob]) -> None:
+    def submit(self, miner: MinerConnection, passed: ShareToForward[ProxyJob]) -> None:
         """Hand a share over; its miner is answered, possibly before this returns."""
         if self._first_share_at is None:
             self._first_share_at = trio.current_time()
@@ -120,7 +120,7 @@ class Upstream:
         self._open[_key(share)] = _Open(miner, passed, share, miner.last_line_at, trio.current_time())
         self.group.submit(share)
 
-    def take_over(self, miner: MinerConnection, repeated: SharePassed[ProxyJob]) -> bool:
+    def take_over(self, miner: MinerConnection, repeated: ShareToForward[ProxyJob]) -> bool:
         """A miner that came back sends a share again whose answer is still on the way: it gets that answer, whatever it
         will be. False when none is, or when the connection that waits for it still stands.
         """

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from stratum_miner.bitcoin.target import target_from_bits
-from stratum_miner.downstream.events import SharePassed, SubscribeHeld
+from stratum_miner.downstream.events import ShareToForward, SubscribePending
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import AnnouncedJob, JobContent, JobTable, notify_lines
 from stratum_miner.downstream.miner_session import MinerSession, password_difficulty
-from stratum_miner.downstream.session_policy import PassOn
+from stratum_miner.downstream.session_policy import ForwardVerdict
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, ShareVerdict
 from stratum_miner.downstream.vardiff import VardiffConfig
@@ -66,9 +66,9 @@ class AskingPolicy:
 
     def judge(
         self, submit: Submit, jobs: JobTable[AnnouncedJob], unix_time: float
-    ) -> ShareVerdict[AnnouncedJob] | PassOn[AnnouncedJob]:
+    ) -> ShareVerdict[AnnouncedJob] | ForwardVerdict[AnnouncedJob]:
         verdict = self._validator.judge(submit, jobs, unix_time)
-        return PassOn(verdict, verdict.solution, waits=True) if isinstance(verdict, Accepted) else verdict
+        return ForwardVerdict(verdict, verdict.solution, waits=True) if isinstance(verdict, Accepted) else verdict
 
     def transactions(self, job: AnnouncedJob | None) -> list[str] | Refused[AnnouncedJob]:
         return []
@@ -80,15 +80,15 @@ class Scene:
     def __init__(self) -> None:
         self.policy, self.miner, self.total = AskingPolicy(), WireMiner(), DownstreamShareCounts()
         self.session = MinerSession(self.policy, self.total, 0.0)
-        self.passed: list[SharePassed[AnnouncedJob]] = []
+        self.passed: list[ShareToForward[AnnouncedJob]] = []
         self.say(self.miner.login())
 
     def say(self, data: bytes) -> None:
         self.session.receive_data(data)
         while (event := self.session.next_event(0.0, NOW)) is not None:
-            if isinstance(event, SubscribeHeld):
+            if isinstance(event, SubscribePending):
                 self.session.subscribe(event, self.policy, 0.0)
-            elif isinstance(event, SharePassed):
+            elif isinstance(event, ShareToForward):
                 self.passed.append(event)
         self.hear()
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.downstream.events import (
+    AnsweredWithError,
+    AnsweredWithTrue,
     DifficultySet,
     SessionEvent,
-    SharePassed,
-    ShareRefused,
-    ShareTaken,
-    SubscribeHeld,
-    WorkerJoined,
+    ShareToForward,
+    SubscribePending,
+    WorkerAdded,
 )
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
@@ -97,7 +97,7 @@ class Connection:
         self.session.receive_data(data)
         try:
             while (event := self.session.next_event(self.pool.now, self.pool.unix_time)) is not None:
-                if isinstance(event, SubscribeHeld):
+                if isinstance(event, SubscribePending):
                     self.session.subscribe(event, self.pool.policy, self.pool.now)
                 else:
                     self.events.append(event)
@@ -133,7 +133,7 @@ def test_difficulty_then_clean_job_once_subscribed_and_authorized() -> None:
     assert connection.miner.jobs[0].clean
     assert connection.miner.extranonce2_size == 8
     assert len(connection.miner.extranonce1) == 8
-    assert connection.seen(WorkerJoined) == [WorkerJoined("alice.rig")]
+    assert connection.seen(WorkerAdded) == [WorkerAdded("alice.rig")]
     assert connection.seen(DifficultySet) == [DifficultySet(SHARE_DIFFICULTY)]
 
 
@@ -204,7 +204,7 @@ def test_submit_without_authorize() -> None:
     assert connection.submit(["alice.rig", "1", "00" * 8, "00000000", "00000000"]) in (24, 25)
     connection.ask("mining.authorize", "alice.rig", "x")
     assert connection.submit(["alice.rig", "1", "00" * 8, "00000000", "00000000"]) == 25
-    assert [event.reason for event in connection.seen(ShareRefused)][1:] == [ErrorReason.NOT_SUBSCRIBED]
+    assert [event.reason for event in connection.seen(AnsweredWithError)][1:] == [ErrorReason.NOT_SUBSCRIBED]
 
 
 def test_unknown_method_and_stray_replies() -> None:
@@ -411,7 +411,7 @@ def test_difficulty_is_frozen_per_job() -> None:
     assert connection.submit(connection.miner.solve(old, above=new.target)) == 0
     assert connection.submit(connection.miner.solve(new, at_most=old.target, above=new.target)) == 23
     assert connection.submit(connection.miner.solve(new)) == 0
-    assert [event.difficulty for event in connection.seen(ShareTaken)] == [SHARE_DIFFICULTY, 1e-7]
+    assert [event.difficulty for event in connection.seen(AnsweredWithTrue)] == [SHARE_DIFFICULTY, 1e-7]
 
 
 def test_a_flood_of_suggestions_costs_one_job_a_second() -> None:
@@ -768,15 +768,15 @@ def test_a_block_that_is_a_share_is_answered_at_once_and_reported_first() -> Non
     share = connection.miner.solve()
     assert connection.submit(share) == 0
     kinds = [type(event) for event in connection.events[-2:]]
-    assert kinds == [SharePassed, ShareTaken]
-    candidate = connection.seen(SharePassed)[0]
+    assert kinds == [ShareToForward, AnsweredWithTrue]
+    candidate = connection.seen(ShareToForward)[0]
     assert not candidate.stale
     assert block_of(candidate.solution)[:80] == candidate.solution.header
     connection.session.answer(candidate, candidate.refusal, 0.0)
     connection.collect()
     assert connection.session.shares.accepted == 1, "the share is good, whatever becomes of the block"
     assert connection.submit(share) == 22
-    assert len(connection.seen(SharePassed)) == 1
+    assert len(connection.seen(ShareToForward)) == 1
 
 
 @pytest.mark.parametrize(("accepted", "code"), [(True, 0), (False, 23)])
@@ -786,7 +786,7 @@ def test_a_block_below_the_share_difficulty_waits_for_the_nodes_verdict(accepted
     share = connection.miner.solve(at_most=job.network_target, above=job.target)
     connection.say(connection.miner.submit(share))
     assert connection.miner.replies() == []
-    candidate = connection.seen(SharePassed)[0]
+    candidate = connection.seen(ShareToForward)[0]
     assert not candidate.stale
     connection.session.answer(candidate, None if accepted else candidate.refusal, 0.0)
     connection.collect()
@@ -795,7 +795,7 @@ def test_a_block_below_the_share_difficulty_waits_for_the_nodes_verdict(accepted
     assert shares.rejected == ({} if accepted else {ErrorReason.LOW_DIFFICULTY: 1})
     assert shares.difficulty == (candidate.solution.difficulty if accepted else 0), "what its hash is worth"
     assert connection.submit(share) == 22
-    assert len(connection.seen(SharePassed)) == 1
+    assert len(connection.seen(ShareToForward)) == 1
 
 
 @pytest.mark.parametrize(("accepted", "code"), [(True, 0), (False, 21)])
@@ -806,13 +806,13 @@ def test_a_stale_block_waits_for_the_nodes_verdict(accepted: bool, code: int) ->
     pool.publish(make_template(102, nbits=EASY_BITS))
     connection.say(connection.miner.submit(share))
     assert connection.miner.replies() == []
-    candidate = connection.seen(SharePassed)[0]
+    candidate = connection.seen(ShareToForward)[0]
     assert candidate.stale
     connection.session.answer(candidate, None if accepted else candidate.refusal, 0.0)
     connection.collect()
     assert connection.miner.verdict() == code
     assert connection.submit(share) == 22, "it was answered, whatever the answer was"
-    assert len(connection.seen(SharePassed)) == 1
+    assert len(connection.seen(ShareToForward)) == 1
 
 
 def test_a_stale_share_that_is_no_block_is_just_stale() -> None:
@@ -821,7 +821,7 @@ def test_a_stale_share_that_is_no_block_is_just_stale() -> None:
     share = connection.miner.solve(at_most=2**256, above=connection.miner.jobs[-1].network_target)
     pool.publish(make_template(102, nbits=EASY_BITS))
     assert connection.submit(share) == 21
-    assert not connection.seen(SharePassed)
+    assert not connection.seen(ShareToForward)
 
 
 SUBSCRIBE = b'{"id":1,"method":"mining.subscribe"}\n'

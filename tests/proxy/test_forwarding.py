@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.downstream.events import DifficultySet, SharePassed, ShareRefused, SubscribeHeld
+from stratum_miner.downstream.events import AnsweredWithError, DifficultySet, ShareToForward, SubscribePending
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.proxy.config import ProxyConfig
@@ -78,7 +78,7 @@ def feed(session: MinerSession[ProxyJob], data: bytes) -> list[Any]:
     session.receive_data(data)
     events = []
     while (event := session.next_event(0.0, NOW)) is not None:
-        if isinstance(event, SubscribeHeld):
+        if isinstance(event, SubscribePending):
             session.subscribe(event, session._policy, 0.0)
         elif not isinstance(event, DifficultySet):
             events.append(event)
@@ -145,7 +145,7 @@ def test_one_byte_at_a_time() -> None:
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve())
     events += [event for byte in data for event in feed(session, bytes([byte]))]
-    (passed,) = [event for event in events if isinstance(event, SharePassed)]
+    (passed,) = [event for event in events if isinstance(event, ShareToForward)]
     assert share_of(passed, "").job.job_id == "1"
     assert len(share_of(passed, "").extranonce2) == 4
 
@@ -172,7 +172,7 @@ def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1:
     session.amend(translator.current)
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve(old, version_bits=0x00400000))
-    (passed,) = [event for event in feed(session, data) if isinstance(event, SharePassed)]
+    (passed,) = [event for event in feed(session, data) if isinstance(event, ShareToForward)]
     assert share_of(passed, "").job.job_id == first.job_id
     assert rebuilt(share_of(passed, ""), first, 0x1FFFE000) == passed.solution.header
 
@@ -190,12 +190,12 @@ def test_bits_that_one_pool_grants_are_not_allowed_on_the_jobs_of_another() -> N
     miner.receive(session.data_to_send())
     assert session.version_mask == 0x1FFFE000
     assert feed(session, miner.submit(miner.solve(old, version_bits=0x00400000))) == [
-        ShareRefused(
+        AnsweredWithError(
             "alice.rig", old.job_id, ErrorReason.OTHER, "version bits: expected only bits of 0000e000, got 00400000"
         )
     ]
     passed = feed(session, miner.submit(miner.solve(miner.jobs[-1], version_bits=0x00400000)))
-    assert [type(event) for event in passed] == [SharePassed]
+    assert [type(event) for event in passed] == [ShareToForward]
 
 
 @pytest.mark.parametrize("named", [0x00000000, 0x00800000])
@@ -214,6 +214,6 @@ def test_a_bit_of_the_jobs_own_version_may_be_named_or_not(named: int) -> None:
     assert session.version_mask == 0x1FFFE000
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve(old, version_bits=0x2000 | named))
-    (passed,) = [event for event in feed(session, data) if isinstance(event, SharePassed)]
+    (passed,) = [event for event in feed(session, data) if isinstance(event, ShareToForward)]
     assert share_of(passed, "").version == 0x20802000
     assert rebuilt(share_of(passed, ""), first, 0x1FFFE000) == passed.solution.header

@@ -6,7 +6,7 @@ shares are accepted and may be blocks; its upper half cuts the rest into pieces.
 
 import json
 
-from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld
+from stratum_miner.downstream.events import AnsweredWithError, SessionEvent, ShareToForward, SubscribePending
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
@@ -40,7 +40,7 @@ def run(data: bytes) -> None:
         for piece in pieces:
             session.receive_data(piece)
             while (event := session.next_event(now, UNIX_TIME)) is not None:
-                if isinstance(event, SubscribeHeld):
+                if isinstance(event, SubscribePending):
                     session.subscribe(event, policy, now)
                 else:
                     _take(session, event)
@@ -74,10 +74,10 @@ def _policy(*, easy: bool) -> JudgingPolicy:
 
 def _take(session: MinerSession[PoolJob], event: SessionEvent[PoolJob]) -> None:
     match event:
-        case SharePassed():
+        case ShareToForward():
             assert len(block_of(event.solution)) > 80
             session.answer(event, None if event.stale else event.refusal, 100.0)
-        case ShareRefused(message=message):
+        case AnsweredWithError(message=message):
             check_shown(message)
         case _:
             repr(event)

@@ -7,7 +7,7 @@ passed on to the pool.
 import json
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.downstream.events import SharePassed, ShareRefused, SubscribeHeld
+from stratum_miner.downstream.events import AnsweredWithError, ShareToForward, SubscribePending
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import Refused
@@ -42,16 +42,16 @@ def run(data: bytes) -> None:
     try:
         while (event := session.next_event(0.0, NOW)) is not None:
             match event:
-                case SubscribeHeld():
+                case SubscribePending():
                     session.subscribe(event, policy, 0.0)
-                case SharePassed(refusal=Refused(ErrorReason.DUPLICATE) as refusal):
+                case ShareToForward(refusal=Refused(ErrorReason.DUPLICATE) as refusal):
                     session.answer(event, refusal, 0.0)
-                case SharePassed() if fate is ShareOutcome.LOST:
+                case ShareToForward() if fate is ShareOutcome.LOST:
                     session.answer_lost(event)
-                case SharePassed():
+                case ShareToForward():
                     result = ShareResult(share=share_of(event, ""), outcome=fate, text="of the pool")
                     session.answer(event, refusal_of(result), 0.0)
-                case ShareRefused(message=message):
+                case AnsweredWithError(message=message):
                     check_shown(message)
     except RemoteProtocolError as error:
         check_shown(str(error))
