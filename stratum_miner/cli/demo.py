@@ -6,7 +6,6 @@ mining is seen to work.
 """
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -14,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from stratum_miner.app.daemon import status_lines
-from stratum_miner.app.daemon.pool_run import follow_blocks
 from stratum_miner.app.options import backend_choice, common, node_access
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
@@ -25,8 +23,7 @@ from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.miner import Goals, Miner, MinerEvent, StopReason
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import Summary
-from stratum_miner.pool import PoolConfig, open_pool
-from stratum_miner.pool.events import BlockFound
+from stratum_miner.pool import BlockFound, PoolConfig, PoolEvent, open_pool
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.quantities import duration_text, hash_rate_text
 
@@ -85,16 +82,19 @@ async def _demo(
 ) -> _Result:
     async with node_access.opened("kernel") as node:
         config = PoolConfig(payout_script=node_access.payout_script(ADDRESS, node), port=0, difficulty=difficulty)
-        async with open_pool(node, config) as pool:
-            with _progress() as progress:
-                task = progress.add_task("mining regtest blocks", total=blocks)
+        with _progress() as progress:
+            task = progress.add_task("mining regtest blocks", total=blocks)
 
-                def on_block(block: BlockFound) -> None:
+            def note_block(event: PoolEvent) -> None:
+                if isinstance(event, BlockFound):
+                    miner.block_judged(event.hash, accepted=event.accepted)
                     count = miner.snapshot().blocks_accepted
-                    if block.accepted:
+                    if event.accepted:
                         progress.update(task, completed=count)
                         if progress.disable:
-                            console.print(f"block {count} of {blocks}: {block.hash}")
+                            console.print(f"block {count} of {blocks}: {event.hash}")
+
+            async with open_pool(node, config, on_event=note_block) as pool:
 
                 def tell(event: MinerEvent) -> None:
                     monitor.note(event)
@@ -108,10 +108,7 @@ async def _demo(
                     on_event=tell,
                 )
                 monitor = Monitor(miner.snapshot, logs.events)
-                follow = partial(follow_blocks, pool, miner, on_block)
-                ending = await status_lines.mine_until_done(
-                    miner, stop, monitor.view, quiet=True, beside=[follow, monitor.run]
-                )
+                ending = await status_lines.mine_until_done(miner, stop, monitor.view, quiet=True, beside=[monitor.run])
         return await _result(node, miner, monitor, ending)
 
 

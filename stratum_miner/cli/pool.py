@@ -99,7 +99,7 @@ def pool(
                 low=min_difficulty,
                 high=max_difficulty,
             )
-            async with running_pool(opened, config, recorder, faults, seed) as (running, url):
+            async with running_pool(opened, config, recorder=recorder, faults=faults, seed=seed) as (running, url):
                 snapshot = running.snapshot
                 if faults:
                     log.warning("misbehaving", faults=faults)

@@ -1,12 +1,11 @@
 """``stratum-miner solo``: mine on one's own node; a private pool and a miner in one process."""
 
 from dataclasses import replace
-from functools import partial
 
 import trio
 
 from stratum_miner.app.daemon import event_lines, run_summary, status_lines
-from stratum_miner.app.daemon.pool_run import follow_blocks, pool_config, running_pool
+from stratum_miner.app.daemon.pool_run import pool_config, running_pool
 from stratum_miner.app.daemon.pool_status import blocks
 from stratum_miner.app.options import backend_choice, common, goal, node_access
 from stratum_miner.app.options.pool import REGTEST_DIFFICULTY, Difficulty
@@ -15,6 +14,7 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.pool import BlockFound, PoolEvent
 
 
 def solo(
@@ -59,7 +59,12 @@ def solo(
                 return
             left = time_limit and max(time_limit - (trio.current_time() - started), 0.001)
             config = pool_config(opened, address, difficulty=difficulty)
-            async with running_pool(opened, config) as (pool, _):
+
+            def note_block(event: PoolEvent) -> None:
+                if isinstance(event, BlockFound):
+                    miner.block_judged(event.hash, accepted=event.accepted)
+
+            async with running_pool(opened, config, on_event=note_block) as (pool, _):
                 reporter = event_lines.EventLines(quiet=quiet, node_judges=True)
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
                 remaining = replace(goals, time_limit=left)
@@ -70,10 +75,9 @@ def solo(
 
                 miner = Miner(settings, [searcher], goals=remaining, node_judges=True, on_event=tell)
                 monitor = Monitor(miner.snapshot, logs.events)
-                follow = partial(follow_blocks, pool, miner)
                 try:
                     ending = await status_lines.mine_until_done(
-                        miner, stop, monitor.view, quiet=quiet, beside=[follow, monitor.run]
+                        miner, stop, monitor.view, quiet=quiet, beside=[monitor.run]
                     )
                     code = run_summary.exit_code(ending, miner, monitor)
                 finally:

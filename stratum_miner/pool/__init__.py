@@ -1,22 +1,60 @@
-"""A Stratum pool in its own right: jobs from a node, shares judged exactly, blocks handed back.
+"""A Stratum pool: it takes block templates from a Bitcoin node, judges shares, and submits blocks to the node.
 
-``job_factory``, ``template`` and ``judging`` are sans-IO; ``pool`` moves the bytes, with what ``downstream`` has for
-whoever serves miners; ``nodes`` are where templates come from. It shares no code with the client above ``stratum``,
-``work`` and ``bitcoin``: each is the other's independent witness.
+``open_pool`` runs one on trio. ``job_factory``, ``template`` and ``judging`` are sans-IO; ``pool`` moves the bytes with
+``downstream``; ``nodes`` are where templates come from. The package shares no code with ``client`` above ``stratum``,
+``work`` and ``bitcoin``, so a mistake in one of the two shows when they are tested against each other.
 """
 
+from stratum_miner.downstream.endings import DisconnectReason
+from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnected, MinerDisconnected
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import SessionSnapshot
+from stratum_miner.downstream.vardiff import VardiffConfig
+from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.events import BlockFound, PoolEvent
+from stratum_miner.pool.events import (
+    BlockFound,
+    DifficultyChanged,
+    JobPublished,
+    NodeFailed,
+    NodeRecovered,
+    PoolEvent,
+    ShareAccepted,
+    ShareRejected,
+)
+from stratum_miner.pool.nodes import Node, NodeError, SubmitResult, Tip, open_node
 from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.pool.snapshot import PoolSnapshot
+from stratum_miner.pool.template import BlockTemplate, TemplateTransaction
+from stratum_miner.work.durations import DurationCounts
 
 __all__ = [
     "BlockFound",
+    "BlockTemplate",
+    "DifficultyChanged",
+    "DisconnectReason",
+    "DownstreamShareCounts",
+    "DurationCounts",
+    "JobPublished",
+    "ListenerError",
+    "MinerAuthorized",
+    "MinerConnected",
+    "MinerDisconnected",
+    "Node",
+    "NodeError",
+    "NodeFailed",
+    "NodeRecovered",
     "Pool",
     "PoolConfig",
     "PoolEvent",
     "PoolSnapshot",
     "SessionSnapshot",
+    "ShareAccepted",
+    "ShareRejected",
+    "SubmitResult",
+    "TemplateTransaction",
+    "Tip",
+    "VardiffConfig",
+    "open_node",
     "open_pool",
 ]

@@ -3,33 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnected, MinerDisconnected
 from stratum_miner.stratum.errors import ErrorReason
-
-
-@dataclass(frozen=True, slots=True)
-class ClientConnected:
-    """A connection was accepted."""
-
-    session: int
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClientLeft:
-    """A connection ended; ``reason`` says who ended it and why."""
-
-    session: int
-    address: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class MinerAuthorized:
-    """A worker may submit shares on this session."""
-
-    session: int
-    worker_name: str
-    user_agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +87,8 @@ class NodeRecovered:
 
 
 PoolEvent: TypeAlias = (
-    ClientConnected
-    | ClientLeft
+    MinerConnected
+    | MinerDisconnected
     | MinerAuthorized
     | DifficultyChanged
     | ShareAccepted

@@ -23,6 +23,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.connections import Connection, Connections, Owner
 from stratum_miner.downstream.endings import ending_of
+from stratum_miner.downstream.event_reporter import EventReporter
 from stratum_miner.downstream.events import (
     AnsweredWithError,
     AnsweredWithTrue,
@@ -34,6 +35,7 @@ from stratum_miner.downstream.events import (
 )
 from stratum_miner.downstream.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
+from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnected, MinerDisconnected
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.downstream.validator import ShareValidator
@@ -77,12 +79,19 @@ class _HandedOver:
 
 
 class Pool:
-    """A pool over one node.
+    """A pool that gets its jobs from one node. ``open_pool`` makes one and runs it; the parameters are the same.
 
-    Run ``serve`` in a nursery, or use ``open_pool``. ``unix_time`` is the clock that ntime is held against.
+    To run it otherwise, make one and start ``serve`` in a nursery.
     """
 
-    def __init__(self, node: Node, config: PoolConfig, *, unix_time: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        node: Node,
+        config: PoolConfig,
+        *,
+        on_event: Callable[[events.PoolEvent], None] | None = None,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
         self.config = config
         self._node = node
         self._unix_time = unix_time
@@ -106,8 +115,7 @@ class Pool:
             say_goodbye=self._say_goodbye,
         )
         self._clients = Connections[_Session](config, config.max_connections, owner, unix_time)
-        self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
-        self._events_lost = 0
+        self._events = EventReporter(on_event, self.stop)
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
@@ -120,7 +128,7 @@ class Pool:
             node, tell=self._take_template, failed=self._note_failure, recovered=self._note_recovery
         )
         self._first_job = trio.Event()
-        self._delivery = BlockDelivery(node, on_found=self._emit, refresh=self._follower.refresh)
+        self._delivery = BlockDelivery(node, on_found=self._events.add, refresh=self._follower.refresh)
         self._stopping = trio.Event()
         self._unanswered = 0
         self._all_answered = trio.Event()
@@ -134,9 +142,13 @@ class Pool:
         *,
         task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Run until ``stop`` or cancellation; once. ``started`` is called with the listeners when they accept.
+        """Serve miners until ``stop`` is called or the task is cancelled. A pool can serve once.
 
-        Without ``listeners``, TCP on the configured host and port. OSError when the port cannot be had.
+        ``listeners`` accept the miners' connections; without them the pool opens TCP listeners on the configured host
+        and port. ``task_status.started`` gets the listeners as soon as they accept connections.
+
+        Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
+        permanent error, and whatever ``on_event`` raised. Errors after the start come in an ExceptionGroup.
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
@@ -154,42 +166,35 @@ class Pool:
                 await self._clients.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()
         finally:
-            for watcher in self._watchers:
-                watcher.close()
             self._delivery.tell_lost()
             _log.info("pool_stopped", sessions=self._clients.total, blocks=self._delivery.accepted)
+            self._events.deliver()
+            self._events.raise_error()
 
     def stop(self) -> None:
-        """Stop accepting, answer what was asked, close; ``serve`` returns within the configured grace."""
+        """Stop gracefully: accept no more miners, wait up to ``config.stop_grace`` seconds for the node's answers to
+        blocks, and close all connections. ``serve`` then returns.
+        """
         self._stopping.set()
 
     @property
     def port(self) -> int:
-        """The TCP port of the first listener. RuntimeError when it has none (or none yet)."""
+        """The TCP port of the first listener. Raises RuntimeError if there is no TCP listener, or none yet."""
         if not self._clients.ports:
-            raise RuntimeError("Pool.port: expected a TCP listener, got none: is the pool serving?")
+            raise RuntimeError("Pool.port: expected a TCP listener, got none. Read it while the pool serves")
         return self._clients.ports[0]
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where the pool listens, as host:port; empty before it does."""
+        """The addresses on which miners connect, as HOST:PORT; empty before ``serve`` listens."""
         return self._clients.addresses
 
     async def wait_job(self) -> None:
-        """Wait until the node has given the first job: from then on miners get work."""
+        """Wait until the pool has its first job from the node. From then on miners get work."""
         await self._first_job.wait()
 
-    def watch(self, buffer: int = 1000) -> trio.MemoryReceiveChannel[events.PoolEvent]:
-        """A channel of everything that happens from now on; it ends when the pool stops. Close it when done.
-
-        A watcher that falls more than ``buffer`` events behind misses some: the snapshot counts them.
-        """
-        send, receive = trio.open_memory_channel[events.PoolEvent](buffer)
-        self._watchers.append(send)
-        return receive
-
     def snapshot(self) -> PoolSnapshot:
-        """The state of this moment. To be called from the trio thread while the pool serves."""
+        """Return the figures of this moment. Call it in the trio thread while the pool serves."""
         now = trio.current_time()
         job = self._jobs.current
         return PoolSnapshot(
@@ -215,7 +220,6 @@ class Pool:
             blocks_refused=self._delivery.refused,
             blocks_accepted=self._delivery.accepted,
             blocks=tuple(self._delivery.found),
-            events_lost=self._events_lost,
         )
 
     # ---- the node -------------------------------------------------------------------------------------------------
@@ -223,21 +227,22 @@ class Pool:
     async def _take_template(self, template: BlockTemplate) -> None:
         if await self._delivery.give_back(template):
             self._follower.refresh()
-            return
-        job = self._jobs.update(template, trio.current_time())
-        if job is not None:
+        elif (job := self._jobs.update(template, trio.current_time())) is not None:
             self._publish(job)
+        self._events.deliver()
 
     def _note_failure(self, error: NodeError) -> None:
         self._delivery.node_failed()
         _log.warning("node_failed", error=str(error), job_kept=self._jobs.current is not None)
-        self._emit(events.NodeFailed(str(error)))
         self._node_error = str(error)
+        self._events.add(events.NodeFailed(str(error)))
+        self._events.deliver()
 
     def _note_recovery(self) -> None:
         _log.info("node_recovered")
-        self._emit(events.NodeRecovered())
         self._node_error = None
+        self._events.add(events.NodeRecovered())
+        self._events.deliver()
 
     # ---- jobs -----------------------------------------------------------------------------------------------------
 
@@ -251,9 +256,10 @@ class Pool:
             client.session.announce(job, self._published_at)
             client.flush()
         published = events.JobPublished(job.content.job_id, job.template.height, job.content.clean, len(clients))
-        self._emit(published)
+        self._events.add(published)
         log = _log.info if published.clean else _log.debug
         log("job_published", job_id=published.job_id, height=published.height, clean=published.clean)
+        self._events.deliver()
 
     async def _renew_jobs(self) -> None:
         interval = self.config.notify_interval
@@ -273,6 +279,7 @@ class Pool:
                 client.session.tick(now)
                 client.flush()
                 self._collect_events(client, client.last_line_at)
+            self._events.deliver()
 
     # ---- blocks ---------------------------------------------------------------------------------------------------
 
@@ -293,6 +300,7 @@ class Pool:
         client.flush()
         if answered is not None:
             self._report(client, answered, handed_over.arrived)
+        self._events.deliver()
 
     def _found(self, candidate: _Block) -> events.BlockFound:
         """What is known before the node has said anything."""
@@ -313,12 +321,12 @@ class Pool:
         return MinerSession(self._policy, self._shares, now)
 
     def _note_connected(self, client: _Client) -> None:
-        self._emit(events.ClientConnected(client.number, client.address))
         _log.info("client_connected", session=client.number, address=client.address)
+        self._events.add(MinerConnected(client.number, client.address))
+        self._events.deliver()
 
     def _note_left(self, client: _Client) -> None:
         client.session.close(trio.current_time())
-        self._emit(events.ClientLeft(client.number, client.address, client.reason))
         _log.info(
             "client_left",
             session=client.number,
@@ -327,6 +335,8 @@ class Pool:
             accepted=client.session.shares.accepted,
             rejected=client.session.shares.rejected.total(),
         )
+        self._events.add(MinerDisconnected(client.number, client.address, client.reason))
+        self._events.deliver()
 
     async def _receive(self, client: _Client, data: bytes) -> None:
         client.session.receive_data(data)
@@ -343,6 +353,7 @@ class Pool:
             client.flush()
             client.finish(str(error), ending_of(error))
         client.flush()
+        self._events.deliver()
 
     async def _hand_over(self, client: _Client, candidate: _Block) -> None:
         handed_over = _HandedOver(client, candidate, client.last_line_at)
@@ -381,18 +392,18 @@ class Pool:
         match event:
             case AnsweredWithTrue(worker_name, solution, difficulty, share_difficulty, is_block):
                 job_id = solution.job.job_id
-                self._emit(
+                self._events.add(
                     events.ShareAccepted(client.number, worker_name, job_id, difficulty, share_difficulty, is_block)
                 )
                 self._share_log.debug("share_accepted", session=client.number, worker_name=worker_name, job_id=job_id)
             case AnsweredWithError(worker_name, job_id, reason, message):
-                self._emit(events.ShareRejected(client.number, worker_name, job_id, reason, message))
+                self._events.add(events.ShareRejected(client.number, worker_name, job_id, reason, message))
                 self._share_log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
             case WorkerAdded(worker_name):
-                self._emit(events.MinerAuthorized(client.number, worker_name, client.session.user_agent))
+                self._events.add(MinerAuthorized(client.number, worker_name, client.session.user_agent))
                 _log.info("worker_authorized", session=client.number, worker_name=worker_name)
             case DifficultySet(difficulty):
-                self._emit(events.DifficultyChanged(client.number, difficulty))
+                self._events.add(events.DifficultyChanged(client.number, difficulty))
                 _log.debug("difficulty_changed", session=client.number, difficulty=difficulty)
 
     async def _say_goodbye(self) -> None:
@@ -403,16 +414,6 @@ class Pool:
         for client in self._clients:
             client.finish("the pool stops")
 
-    def _emit(self, event: events.PoolEvent) -> None:
-        for watcher in list(self._watchers):
-            try:
-                watcher.send_nowait(event)
-            except trio.WouldBlock:
-                self._events_lost += 1
-            except trio.BrokenResourceError:
-                watcher.close()
-                self._watchers.remove(watcher)
-
 
 @asynccontextmanager
 async def open_pool(
@@ -420,10 +421,27 @@ async def open_pool(
     config: PoolConfig,
     *,
     listeners: Sequence[Listener] | None = None,
+    on_event: Callable[[events.PoolEvent], None] | None = None,
     unix_time: Callable[[], float] = time.time,
 ) -> AsyncIterator[Pool]:
-    """A pool that serves while the block runs and stops gracefully at its end."""
-    pool = Pool(node, config, unix_time=unix_time)
+    """Run a pool while the block runs; at the end of the block it stops gracefully.
+
+    ``node`` gives the block templates and takes the blocks; it must be open. ``listeners`` accept the miners'
+    connections; without them the pool listens on ``config.host`` and ``config.port``, TCP. ``unix_time`` returns the
+    time in seconds to which the ntime of shares is compared.
+
+    ``on_event`` is called with each event, in the trio thread, in the order of the events, after the pool has acted:
+    the share is answered and the block is on its way to the node. It must not block. If it raises an exception, the
+    pool stops gracefully and then raises that exception. No event is lost. To get the events as a channel::
+
+        send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+        async with open_pool(node, config, on_event=send.send_nowait) as pool:
+            async for event in receive: ...
+
+    Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
+    permanent error, and whatever ``on_event`` raises. As from any trio nursery, they come in an ExceptionGroup.
+    """
+    pool = Pool(node, config, on_event=on_event, unix_time=unix_time)
     async with trio.open_nursery() as nursery:
         await nursery.start(pool.serve, listeners)
         yield pool

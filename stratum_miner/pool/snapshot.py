@@ -30,5 +30,3 @@ class PoolSnapshot(ServerSnapshot):
     """Blocks of ours that the node took."""
     blocks: tuple[BlockFound, ...]
     """The latest ones, oldest first."""
-    events_lost: int
-    """Events that slow watchers missed."""

@@ -1,5 +1,6 @@
 """What is said to a client: at once while it keeps up, through the queue while it does not, in order either way."""
 
+import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,8 +16,7 @@ from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.events import ClientConnected
+from stratum_miner.pool import Pool, PoolConfig, PoolEvent, open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode
 from tests.downstream.cost import bytecodes
 from tests.downstream.wire_client import MemoryListener
@@ -123,12 +123,10 @@ async def test_a_stream_that_is_no_socket_is_written_by_its_writer(nursery: trio
 CONFIG = PoolConfig(payout_script=b"\x51", port=0)
 
 
-async def served(pool: Pool, count: int) -> None:
-    """So many connections were accepted; ends only then."""
-    async with pool.watch() as watched:
-        missing = count - pool.snapshot().connections_total
-        while missing:
-            missing -= isinstance(await watched.receive(), ClientConnected)
+async def served(pool: Pool, count: int, events: trio.MemoryReceiveChannel[PoolEvent]) -> None:
+    """Wait until the pool has accepted this many connections."""
+    while pool.snapshot().connections_total < count:
+        await events.receive()
 
 
 KINDS = pytest.mark.parametrize("wrap", [lambda listener: listener, Wrapped], ids=["plain", "wrapped"])
@@ -145,9 +143,10 @@ async def test_a_broken_listener_ends_the_pool_with_an_error(wrap: Callable[[tri
             flatten_subgroups=True,
         ),
     ):
-        async with open_pool(ScriptedNode(), CONFIG, listeners=[wrap(listener)]) as pool:
+        send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+        async with open_pool(ScriptedNode(), CONFIG, listeners=[wrap(listener)], on_event=send.send_nowait) as pool:
             with socket.create_connection(("127.0.0.1", pool.port)):
-                await served(pool, 1)
+                await served(pool, 1, receive)
                 listener.socket.shutdown(socket.SHUT_RDWR)
                 await trio.sleep_forever()
 
@@ -186,16 +185,17 @@ async def test_a_limit_for_one_address_costs_the_same_however_many_are_connected
 
 
 async def test_who_left_makes_room_for_another_of_that_address() -> None:
-    async with open_pool(ScriptedNode(), replace(CONFIG, max_connections_per_address=1)) as pool:
+    send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+    config = replace(CONFIG, max_connections_per_address=1)
+    async with open_pool(ScriptedNode(), config, on_event=send.send_nowait) as pool:
         for number in range(1, 4):
             with socket.create_connection(("127.0.0.1", pool.port)):
-                await served(pool, number)
+                await served(pool, number, receive)
                 refused = await trio.open_tcp_stream("127.0.0.1", pool.port)
                 with suppress(trio.BrokenResourceError):
                     assert not await refused.receive_some(1)
-            async with pool.watch() as watched:
-                while pool.snapshot().sessions:
-                    await watched.receive()
+            while pool.snapshot().sessions:
+                await receive.receive()
         assert pool.snapshot().connections_refused == 3
 
 

@@ -1,5 +1,6 @@
 """Our miner against our pool with Bitcoin Core's validation behind it, over real loopback TCP."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.miner import Assignment, Goals, Miner, MinerEvent, StopReason
-from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool import DifficultyChanged, Pool, PoolConfig, PoolEvent, ShareAccepted, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
@@ -85,13 +86,14 @@ async def test_vardiff_follows_the_hash_rate() -> None:
         vardiff=VardiffConfig(target_seconds=0.2, retarget_seconds=1.0),
     )
     events: list[MinerEvent] = []
-    async with KernelNode() as node, open_pool(node, config) as pool:
+    send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+    async with KernelNode() as node, open_pool(node, config, on_event=send.send_nowait) as pool:
         miner = Miner(settings(pool), [SimulatedBackend(hash_rate=1e6)], on_event=events.append)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(miner.run)
             with trio.fail_after(60):
-                async for event in pool.watch():
-                    if type(event).__name__ == "DifficultyChanged" and pool.snapshot().shares.accepted > 20:
+                async for event in receive:
+                    if isinstance(event, DifficultyChanged) and pool.snapshot().shares.accepted > 20:
                         break
             miner.stop()
     assert miner.snapshot().shares.rejected == 0, miner.snapshot().reasons
@@ -111,9 +113,10 @@ async def test_two_miners_share_a_pool_without_meeting() -> None:
 
 async def test_several_workers_and_a_bound_backend_on_the_wire() -> None:
     """Two backends under two names on one connection; a third bound to another pool."""
+    send, receive = trio.open_memory_channel[PoolEvent](math.inf)
     async with (
         KernelNode() as node,
-        open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6)) as pool,
+        open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6), on_event=send.send_nowait) as pool,
         open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6)) as other,
     ):
         named = replace(settings(pool), workers=(("one", f"{ADDRESS}.one"), ("two", f"{ADDRESS}.two")))
@@ -133,7 +136,7 @@ async def test_several_workers_and_a_bound_backend_on_the_wire() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(miner.run)
             with trio.fail_after(60):
-                async for _ in pool.watch():
+                async for _ in receive:
                     if names(pool) == {f"{ADDRESS}.one", f"{ADDRESS}.two"} and names(other) == {f"{ADDRESS}.test"}:
                         break
             assert len(pool.snapshot().sessions) == 1
@@ -145,27 +148,31 @@ async def test_several_workers_and_a_bound_backend_on_the_wire() -> None:
         assert snapshot.found == snapshot.shares.total
 
 
+async def accepted_share(events: trio.MemoryReceiveChannel[PoolEvent]) -> None:
+    async for event in events:
+        if isinstance(event, ShareAccepted):
+            return
+
+
 async def test_pool_restart_is_survived() -> None:
     async with KernelNode() as node:
         config = PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-5)
-        async with open_pool(node, config) as pool:
+        send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+        async with open_pool(node, config, on_event=send.send_nowait) as pool:
             port = pool.port
             miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=1_000_000))
             nursery_ready = trio.Event()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(miner.run)
                 with trio.fail_after(60):
-                    async for event in pool.watch():
-                        if type(event).__name__ == "ShareAccepted":
-                            break
+                    await accepted_share(receive)
                 pool.stop()
                 nursery_ready.set()
                 again = PoolConfig(payout_script=SCRIPT, port=port, difficulty=1e-5)
-                async with open_pool(node, again) as second:
+                send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+                async with open_pool(node, again, on_event=send.send_nowait):
                     with trio.fail_after(60):
-                        async for event in second.watch():
-                            if type(event).__name__ == "ShareAccepted":
-                                break
+                        await accepted_share(receive)
                     miner.stop()
         snapshot = miner.snapshot()
         assert snapshot.found == snapshot.shares.total, "every share has a fate"

@@ -1,6 +1,7 @@
 """The pool on memory streams and a clock that jumps: timers, the node, slow readers, stopping."""
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import trio.testing
 
 from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.network.accepting import ListenerError
-from stratum_miner.pool import events
+from stratum_miner.pool import MinerAuthorized, MinerConnected, MinerDisconnected, PoolEvent, events
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.pool import Pool, open_pool
@@ -24,9 +25,13 @@ START = 1_700_000_000
 
 
 @asynccontextmanager
-async def pool_of(node: ScriptedNode, config: PoolConfig = CONFIG) -> AsyncIterator[tuple[Pool, MemoryListener]]:
+async def pool_of(
+    node: ScriptedNode, config: PoolConfig = CONFIG, on_event: Callable[[PoolEvent], None] | None = None
+) -> AsyncIterator[tuple[Pool, MemoryListener]]:
     listener = MemoryListener()
-    async with open_pool(node, config, listeners=[listener], unix_time=lambda: START + trio.current_time()) as pool:
+    async with open_pool(
+        node, config, listeners=[listener], on_event=on_event, unix_time=lambda: START + trio.current_time()
+    ) as pool:
         await trio.testing.wait_all_tasks_blocked()
         yield pool, listener
 
@@ -37,18 +42,18 @@ Clock = trio.testing.MockClock
 
 
 async def test_shares_events_and_snapshot(autojump_clock: Clock) -> None:
-    async with pool_of(ScriptedNode()) as (pool, listener):
-        watch = pool.watch()
+    seen: list[PoolEvent] = []
+    async with pool_of(ScriptedNode(), on_event=seen.append) as (pool, listener):
+        seen.clear()
         client = listener.connect()
         await client.login()
         share = client.miner.solve()
         assert await client.submit(share) == 0
         assert await client.submit(share) == 22
-        seen = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
         kinds = [type(event) for event in seen]
         assert kinds == [
-            events.ClientConnected,
-            events.MinerAuthorized,
+            MinerConnected,
+            MinerAuthorized,
             events.DifficultyChanged,
             events.ShareAccepted,
             events.ShareRejected,
@@ -64,8 +69,7 @@ async def test_shares_events_and_snapshot(autojump_clock: Clock) -> None:
         assert session.bytes_received > 0
         await client.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
-        left = watch.receive_nowait()
-        assert isinstance(left, events.ClientLeft)
+        assert isinstance(seen[-1], MinerDisconnected)
         assert pool.snapshot().sessions == ()
         assert pool.snapshot().shares.accepted == 1
 
@@ -114,14 +118,75 @@ async def test_blocks_are_counted_by_what_the_node_said(autojump_clock: Clock, i
         assert pool.snapshot().template_age == 2  # it was asked again after 4 s
 
 
-async def test_a_slow_watcher_loses_events_and_a_closed_one_is_forgotten(autojump_clock: Clock) -> None:
-    async with pool_of(ScriptedNode()) as (pool, listener):
-        watch, closed = pool.watch(1), pool.watch(1)
-        closed.close()
+async def test_a_channel_gets_every_event_in_order(autojump_clock: Clock) -> None:
+    send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+    async with pool_of(ScriptedNode(), on_event=send.send_nowait) as (_, listener):
         for _ in range(3):
             await listener.connect().login()
-        assert pool.snapshot().events_lost > 0
-        assert isinstance(watch.receive_nowait(), events.ClientConnected)
+    send.close()
+    sessions = [event.session async for event in receive if isinstance(event, MinerConnected | MinerDisconnected)]
+    assert sessions[:3] == [1, 2, 3]
+    assert sorted(sessions[3:]) == [1, 2, 3], "also those that come while the pool stops"
+
+
+async def test_on_event_runs_after_the_share_was_answered_and_the_block_was_submitted(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    submitted: list[tuple[type, int, int]] = []
+
+    def note(event: PoolEvent) -> None:
+        if isinstance(event, events.ShareAccepted | events.BlockFound):
+            submitted.append((type(event), len(node.submitted), pool.snapshot().sessions[0].bytes_queued))
+
+    async with pool_of(node, on_event=note) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.testing.wait_all_tasks_blocked()
+    assert submitted == [(events.ShareAccepted, 1, 0), (events.BlockFound, 1, 0)]
+
+
+@pytest.mark.parametrize("kind", [events.ShareAccepted, events.BlockFound, events.JobPublished])
+async def test_an_error_of_on_event_ends_the_pool_and_loses_no_block(
+    autojump_clock: Clock, kind: type[PoolEvent]
+) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), grows=True)
+    seen: list[PoolEvent] = []
+
+    def fail(event: PoolEvent) -> None:
+        seen.append(event)
+        if isinstance(event, kind) and any(isinstance(each, MinerAuthorized) for each in seen):
+            raise ZeroDivisionError(kind.__name__)
+
+    with pytest.RaisesGroup(ZeroDivisionError):
+        async with pool_of(node, on_event=fail) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            await client.stream.send_all(client.miner.submit(client.miner.solve()))
+            await client.read_to_end()
+            assert client.miner.verdict() == 0
+            await trio.sleep_forever()
+    assert len(node.submitted) == 1
+    assert isinstance(seen[-1], kind), "it is not called again"
+
+
+async def test_a_block_reaches_a_slow_node_after_an_error_of_on_event(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+
+    def fail(event: PoolEvent) -> None:
+        if isinstance(event, events.ShareAccepted):
+            raise ZeroDivisionError
+
+    with pytest.RaisesGroup(ZeroDivisionError):
+        async with pool_of(node, on_event=fail) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            node.fail("no route")
+            await client.stream.send_all(client.miner.submit(client.miner.solve()))
+            await trio.sleep(3)
+            assert node.submitted == []
+            node.recover()
+            await trio.sleep_forever()
+    assert len(node.submitted) == 1
 
 
 # ---- jobs -----------------------------------------------------------------------------------------------------------
@@ -202,8 +267,8 @@ async def test_a_node_that_never_can_be_mined_on_ends_the_pool(autojump_clock: C
 
 async def test_a_node_that_fails_leaves_the_miners_their_job(autojump_clock: Clock) -> None:
     node = ScriptedNode()
-    async with pool_of(node) as (pool, listener):
-        watch = pool.watch()
+    seen: list[PoolEvent] = []
+    async with pool_of(node, on_event=seen.append) as (pool, listener):
         client = listener.connect()
         await client.login()
         node.fail("connection refused")
@@ -215,7 +280,7 @@ async def test_a_node_that_fails_leaves_the_miners_their_job(autojump_clock: Clo
         node.push(make_template(102))
         await client.read_until(lambda: client.miner.jobs[-1].clean)
         assert pool.snapshot().node_error is None
-        kinds = [type(watch.receive_nowait()) for _ in range(watch.statistics().current_buffer_used)]
+        kinds = [type(event) for event in seen]
         assert kinds.count(events.NodeFailed) == kinds.count(events.NodeRecovered) == 1
 
 
@@ -315,19 +380,19 @@ async def test_a_sibling_of_a_block_that_was_taken_is_not_submitted(autojump_clo
         return SubmitResult.from_text("duplicate-invalid" if known else None)
 
     node = ScriptedNode(make_template(nbits=EASY_BITS), judge=judge, grows=True)
-    async with pool_of(node) as (pool, listener):
+    seen: list[PoolEvent] = []
+    async with pool_of(node, on_event=seen.append) as (pool, listener):
         client = listener.connect()
         await client.login()
         first, second = client.miner.solve(), client.miner.solve()
         assert first != second
         assert await client.submit(first) == 0
         await client.read_jobs(2)
-        watch = pool.watch()
+        seen.clear()
         assert await client.submit(second) == 21
         assert len(node.submitted) == 1
         assert len(pool.snapshot().blocks) == pool.snapshot().blocks_accepted == 1
-        told = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
-        assert [event.result for event in told if isinstance(event, events.BlockFound)] == ["sibling"]
+        assert [event.result for event in seen if isinstance(event, events.BlockFound)] == ["sibling"]
         # the node goes back to where it was: our block is undone, and another one there is worth something again
         node.push(make_template(101, nbits=EASY_BITS))
         await client.read_jobs(3)
@@ -400,9 +465,11 @@ class CrashingChain(ToyChain):
 
 
 @asynccontextmanager
-async def mining_on(chain: CrashingChain) -> AsyncIterator[tuple[Pool, WireClient]]:
+async def mining_on(
+    chain: CrashingChain, on_event: Callable[[PoolEvent], None] | None = None
+) -> AsyncIterator[tuple[Pool, WireClient]]:
     listener = MemoryListener()
-    async with open_pool(chain, CONFIG, listeners=[listener]) as pool:
+    async with open_pool(chain, CONFIG, listeners=[listener], on_event=on_event) as pool:
         client = listener.connect()
         await client.login()
         yield pool, client
@@ -417,8 +484,8 @@ async def mine(client: WireClient, blocks: int) -> None:
 
 async def test_blocks_that_the_node_lost_are_given_back_before_the_next_job(autojump_clock: Clock) -> None:
     chain = CrashingChain()
-    async with mining_on(chain) as (pool, client):
-        watch = pool.watch()
+    seen: list[PoolEvent] = []
+    async with mining_on(chain, seen.append) as (pool, client):
         await mine(client, 135)
         best = await chain.tip()
         chain.crash(200)
@@ -426,8 +493,7 @@ async def test_blocks_that_the_node_lost_are_given_back_before_the_next_job(auto
         assert await chain.tip() == best
         await mine(client, 1)
         assert (await chain.tip()).height == 336
-        told = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
-        heights = [event.height for event in told if isinstance(event, events.JobPublished)]
+        heights = [event.height for event in seen if isinstance(event, events.JobPublished)]
         assert heights == sorted(heights), "nobody mined on a block of before"
         assert pool.snapshot().blocks_accepted == 136, "each counts once"
 
@@ -451,8 +517,8 @@ async def test_blocks_after_one_of_somebody_else_are_given_back_when_that_is_kno
 
 async def test_a_block_waits_for_a_node_that_stays_away_for_long(autojump_clock: Clock) -> None:
     node = ScriptedNode(make_template(nbits=EASY_BITS), grows=True)
-    async with pool_of(node) as (pool, listener):
-        watch = pool.watch()
+    seen: list[PoolEvent] = []
+    async with pool_of(node, on_event=seen.append) as (pool, listener):
         client = listener.connect()
         await client.login()
         node.fail("no route")
@@ -466,8 +532,7 @@ async def test_a_block_waits_for_a_node_that_stays_away_for_long(autojump_clock:
         assert [block.result for block in snapshot.blocks] == ["accepted"]
         assert snapshot.blocks_accepted == 1
         assert snapshot.height == 102
-        told = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
-        results = [event.result for event in told if isinstance(event, events.BlockFound)]
+        results = [event.result for event in seen if isinstance(event, events.BlockFound)]
         assert results == ["unreachable", "accepted"]
 
 
@@ -531,8 +596,8 @@ async def test_a_slow_reader_is_dropped_and_nobody_waits_for_it(autojump_clock: 
 
 async def test_a_reader_that_falls_behind_is_dropped_at_the_high_water_mark(autojump_clock: Clock) -> None:
     node = ScriptedNode()
-    async with pool_of(node, replace(CONFIG, max_queue=5000)) as (pool, listener):
-        watch = pool.watch()
+    seen: list[PoolEvent] = []
+    async with pool_of(node, replace(CONFIG, max_queue=5000), seen.append) as (pool, listener):
         slow = listener.connect(lockstep=True)
         await slow.login()
         for height in range(102, 130):
@@ -540,8 +605,7 @@ async def test_a_reader_that_falls_behind_is_dropped_at_the_high_water_mark(auto
             await trio.testing.wait_all_tasks_blocked()
         assert trio.current_time() == 0
         assert pool.snapshot().sessions == ()
-        seen = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
-        (left,) = [event for event in seen if isinstance(event, events.ClientLeft)]
+        (left,) = [event for event in seen if isinstance(event, MinerDisconnected)]
         assert left.reason.startswith("slow reader")
 
 
@@ -628,8 +692,8 @@ async def test_a_flood_of_bad_shares_ends_in_a_close(autojump_clock: Clock) -> N
 
 
 async def test_a_mistake_of_ours_costs_one_connection(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with pool_of(ScriptedNode()) as (pool, listener):
-        watch = pool.watch()
+    seen: list[PoolEvent] = []
+    async with pool_of(ScriptedNode(), on_event=seen.append) as (_, listener):
         good, bad = listener.connect(), listener.connect()
         await good.login()
 
@@ -640,16 +704,15 @@ async def test_a_mistake_of_ours_costs_one_connection(autojump_clock: Clock, mon
         await bad.stream.send_all(bad.miner.login())
         await bad.read_to_end()
         assert await good.submit(good.miner.solve()) == 0
-        seen = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
-        assert [event.reason for event in seen if isinstance(event, events.ClientLeft)] == ["internal error"]
+        assert [event.reason for event in seen if isinstance(event, MinerDisconnected)] == ["internal error"]
 
 
 # ---- stopping -------------------------------------------------------------------------------------------------------
 
 
 async def test_stopping_answers_and_closes(autojump_clock: Clock) -> None:
-    async with pool_of(ScriptedNode()) as (pool, listener):
-        watch = pool.watch()
+    seen: list[PoolEvent] = []
+    async with pool_of(ScriptedNode(), on_event=seen.append) as (pool, listener):
         client = listener.connect()
         await client.login()
         await client.stream.send_all(client.miner.submit(client.miner.solve()))
@@ -658,8 +721,7 @@ async def test_stopping_answers_and_closes(autojump_clock: Clock) -> None:
     await client.read_to_end()
     assert client.miner.verdict() == 0
     assert trio.current_time() <= 1
-    seen = [event async for event in watch]
-    assert seen[-1] == events.ClientLeft(1, "in memory", "the pool stops")
+    assert seen[-1] == MinerDisconnected(1, "in memory", "the pool stops")
 
 
 async def with_a_late_block(node: ScriptedNode, listener: MemoryListener) -> WireClient:

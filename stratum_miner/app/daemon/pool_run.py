@@ -17,15 +17,10 @@ from stratum_miner.capture.recorder import RecordedListener, Recorder
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.faults.fault_filter import ChosenFault
 from stratum_miner.faults.faulty_server import behind_faults
-from stratum_miner.miner import Miner
-from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.events import BlockFound
+from stratum_miner.pool import Pool, PoolConfig, PoolEvent, open_pool
 from stratum_miner.pool.nodes.base import Node
 
 log = structlog.get_logger("stratum_miner")
-
-MAX_POOL_EVENTS = 100_000
-"""Events that wait for us; the pool drops what is more, and a block would not count."""
 
 
 def pool_config(
@@ -56,9 +51,11 @@ def pool_config(
 async def running_pool(
     node: Node,
     config: PoolConfig,
+    *,
     recorder: Recorder | None = None,
     faults: Sequence[ChosenFault] = (),
     seed: int = 0,
+    on_event: Callable[[PoolEvent], None] | None = None,
 ) -> AsyncIterator[tuple[Pool, str]]:
     """A pool that serves while the block runs, and its URL. CommandFailed when it cannot listen."""
     sockets = await listen_address.open_listeners(config.host, config.port)
@@ -66,7 +63,7 @@ async def running_pool(
     with keep_old_objects(), telling_of_listeners():
         if faults:
             opening = behind_faults(
-                lambda inner: open_pool(node, config, listeners=inner),
+                lambda inner: open_pool(node, config, listeners=inner, on_event=on_event),
                 faults,
                 listeners=sockets,
                 seed=seed,
@@ -74,7 +71,7 @@ async def running_pool(
             )
         else:
             listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
-            opening = open_pool(node, config, listeners=listeners)
+            opening = open_pool(node, config, listeners=listeners, on_event=on_event)
         async with opening as pool:
             yield pool, url
 
@@ -95,12 +92,3 @@ async def until_stopped(pool: Pool, stop: signals.Stop, url: str, beside: Callab
 async def _tell_ready(pool: Pool, url: str) -> None:
     await pool.wait_job()
     log.info("ready", url=url)
-
-
-async def follow_blocks(pool: Pool, miner: Miner, on_block: Callable[[BlockFound], None] = lambda block: None) -> None:
-    """Tell the miner what the node of its pool makes of each block, until cancelled."""
-    with pool.watch(MAX_POOL_EVENTS) as events:
-        async for event in events:
-            if isinstance(event, BlockFound):
-                miner.block_judged(event.hash, accepted=event.accepted)
-                on_block(event)

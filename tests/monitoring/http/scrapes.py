@@ -50,7 +50,7 @@ def pool_snapshot(**figures: Any) -> PoolSnapshot:
         connections_total=5,
         connections_refused=1, connections_ended={DisconnectReason.IDLE: 2}, bytes_received=100, bytes_sent=200,
         answers=answers.counts, sessions=(session, waiting, quicker), blocks_found=4, blocks_refused=1,
-        blocks_accepted=2, blocks=(), events_lost=0,
+        blocks_accepted=2, blocks=(),
     )  # fmt: skip
     return replace(snapshot, **figures)
 

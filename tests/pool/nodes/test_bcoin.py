@@ -1,5 +1,6 @@
 """The JSON-RPC node against a node that we did not write: bcoin, in memory, with transactions in its mempool."""
 
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -74,21 +75,22 @@ async def test_our_pool_mines_on_bcoin(real_pool: RealPoolFactory) -> None:
     async with bcoin(real_pool, TXS="6") as (node, _):
         start = (await node.tip()).height
         config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-9)
-        async with open_pool(node, config) as pool, await trio.open_tcp_stream("127.0.0.1", pool.port) as stream:
+        send, receive = trio.open_memory_channel[PoolEvent](math.inf)
+        async with (
+            open_pool(node, config, on_event=send.send_nowait) as pool,
+            await trio.open_tcp_stream("127.0.0.1", pool.port) as stream,
+        ):
             miner = WireMiner(worker_name="rig")
             await stream.send_all(miner.configure("1fffe000") + miner.login())
             mined: set[str] = set()
-            async with pool.watch() as events:
-                for height in (start + 1, start + 2, start + 3):
-                    while not miner.jobs or miner.jobs[-1].params[1] in mined:
-                        miner.receive(bytes(await stream.receive_some(65536)))
-                    job = miner.jobs[-1]
-                    mined.add(job.params[1])
-                    await stream.send_all(
-                        miner.submit(miner.solve(job, at_most=job.network_target, version_bits=0x2000))
-                    )
-                    found = await _next_block(events)
-                    assert (found.accepted, found.height) == (True, height), found
+            for height in (start + 1, start + 2, start + 3):
+                while not miner.jobs or miner.jobs[-1].params[1] in mined:
+                    miner.receive(bytes(await stream.receive_some(65536)))
+                job = miner.jobs[-1]
+                mined.add(job.params[1])
+                await stream.send_all(miner.submit(miner.solve(job, at_most=job.network_target, version_bits=0x2000)))
+                found = await _next_block(receive)
+                assert (found.accepted, found.height) == (True, height), found
             assert len(miner.jobs[0].params[4]) == 3
         assert (await node.tip()).height == start + 3
 

@@ -1,0 +1,44 @@
+"""Calls the ``on_event`` function of a pool or a proxy in such a way that it can cost no share and no block."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+E = TypeVar("E")
+
+
+class EventReporter(Generic[E]):
+    """Passes events to ``on_event`` in the order in which they were added.
+
+    The owner adds an event when something happens, and calls ``deliver`` after it has acted on it: a share is answered
+    and a block is on its way to the node before ``on_event`` runs. The first exception of ``on_event`` is kept, no
+    further event is delivered, and ``stop`` is called, so that the owner stops gracefully. It then calls
+    ``raise_error``.
+    """
+
+    def __init__(self, on_event: Callable[[E], None] | None, stop: Callable[[], None]) -> None:
+        self._on_event = on_event
+        self._stop = stop
+        self._waiting: deque[E] = deque()
+        self._error: Exception | None = None
+
+    def add(self, event: E) -> None:
+        """Note an event for the next ``deliver``."""
+        if self._on_event is not None:
+            self._waiting.append(event)
+
+    def deliver(self) -> None:
+        """Call ``on_event`` with each event that waits. Raises nothing, whatever ``on_event`` raises."""
+        while self._waiting and self._on_event is not None:
+            try:
+                self._on_event(self._waiting.popleft())
+            except Exception as error:
+                self._error = error
+                self._on_event = None
+                self._waiting.clear()
+                self._stop()
+
+    def raise_error(self) -> None:
+        """Raise the exception that ``on_event`` raised, if it raised one."""
+        if self._error is not None:
+            raise self._error
