@@ -21,7 +21,7 @@ from stratum_miner.app.process import logs
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.config import LOWEST_DIFFICULTY
-from stratum_miner.proxy import Proxy, ProxyConfig, open_proxy
+from stratum_miner.proxy import ProxyConfig, open_proxy
 from stratum_miner.testing.scripted_node import ScriptedNode
 
 WINDOW = 64
@@ -40,7 +40,7 @@ async def serve_pool(ready: Connection) -> None:
 async def serve_proxy(ready: Connection, upstream: int) -> None:
     settings = PoolSettings(url=PoolUrl("127.0.0.1", upstream), worker_name="bench")
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    async with open_proxy(Proxy([settings], ProxyConfig()), listeners) as proxy:
+    async with open_proxy([settings], ProxyConfig(), listeners=listeners) as proxy:
         ready.send(proxy.port)
         await trio.sleep_forever()
 

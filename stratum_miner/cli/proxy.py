@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -134,7 +134,7 @@ async def _run(
     listeners: list[trio.SocketListener],
     everything: trio.CancelScope,
     *,
-    task_status: trio.TaskStatus[None],
+    task_status: trio.TaskStatus[Sequence[trio.abc.Listener[Any]]],
 ) -> None:
     await running.serve(listeners, task_status=task_status)
     everything.cancel()

@@ -36,6 +36,10 @@ class WorkerNames(Enum):
 class ProxyConfig(MinerLimits):
     """Settings of a proxy; times in seconds. Raises ValueError when one makes no sense."""
 
+    host: str = "127.0.0.1"
+    """The IP address, or a name that resolves to one, on which the proxy listens without ``listeners``."""
+    port: int = 3333
+    """The TCP port on which the proxy listens without ``listeners``, from 0 to 65535; 0 takes any free port."""
     max_miners: int = 256
     """The most miners at a time. One byte of the pool's extranonce2 tells so many apart."""
     worker_names: WorkerNames = WorkerNames.OURS
@@ -47,5 +51,7 @@ class ProxyConfig(MinerLimits):
     """Seconds to wait for the pool's answer to a share. Our client gives up a silent pool after 60 s and resumes."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port: expected 0 to 65535, got {self.port}")
         if not 1 <= self.max_miners <= MAX_MINERS:
             raise ValueError(f"miners: expected 1 to {MAX_MINERS}, got {self.max_miners}")

@@ -23,13 +23,16 @@ from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.downstream.connections import Connections, Owner
 from stratum_miner.downstream.endings import ending_of
+from stratum_miner.downstream.event_reporter import EventReporter
 from stratum_miner.downstream.events import (
     AnsweredWithError,
+    AnsweredWithTrue,
     SessionEvent,
     ShareToForward,
     SubscribePending,
     WorkerAdded,
 )
+from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnected, MinerDisconnected
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.downstream.snapshot import session_snapshot
@@ -37,6 +40,7 @@ from stratum_miner.exception_groups import leading_cause
 from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
+from stratum_miner.proxy.events import ProxyEvent, ShareKept, ShareRefused, UpstreamAdded, UpstreamRemoved
 from stratum_miner.proxy.job_translator import ProxyJob
 from stratum_miner.proxy.snapshot import ProxySnapshot
 from stratum_miner.proxy.upstream import MinerConnection, ProxySession, Upstream
@@ -55,7 +59,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Proxy:
-    """Run ``serve`` in a nursery, or use ``open_proxy``. ``unix_time`` is the clock that ntime is held against."""
+    """A Stratum proxy. ``open_proxy`` makes one and runs it; the parameters are the same.
+
+    To run it otherwise, make one and start ``serve`` in a nursery.
+    """
 
     def __init__(
         self,
@@ -63,6 +70,7 @@ class Proxy:
         config: ProxyConfig,
         *,
         strategy: Strategy = Strategy.FAILOVER,
+        on_event: Callable[[ProxyEvent], None] | None = None,
         unix_time: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
@@ -79,12 +87,13 @@ class Proxy:
             strategy=strategy,
             tallies=tallies,
         )
+        self._events = EventReporter(on_event, self.stop)
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
         """Whether any miner was given a place: from then on a refusal of the pools is something that passes."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
-        self._first = Upstream(config, first_group, self._memory, self._answers)
+        self._first = Upstream(config, first_group, self._memory, self._answers, self._events)
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
@@ -106,35 +115,55 @@ class Proxy:
     # ---- for the caller -------------------------------------------------------------------------------------------
 
     async def serve(
-        self, listeners: Sequence[Listener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self,
+        listeners: Sequence[Listener] | None = None,
+        *,
+        task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Run until ``stop`` or cancellation; once. WorkerRefused when all pools refuse our worker from the start."""
+        """Serve miners until ``stop`` is called or the task is cancelled. A proxy can serve once.
+
+        ``listeners`` accept the miners' connections; without them the proxy opens TCP listeners on the configured host
+        and port. ``task_status.started`` gets the listeners as soon as they accept connections.
+
+        Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools
+        refuse the worker from the start, and whatever ``on_event`` raised. Errors after the start come in an
+        ExceptionGroup.
+        """
+        if listeners is None:
+            listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
         self._miners.listening(listeners)
-        async with trio.open_nursery() as services:
-            services.start_soon(self._first.run)
-            services.start_soon(self._run_further)
-            services.start_soon(self._tick)
-            _log.debug("proxy_listening", addresses=self.addresses)
-            task_status.started()
-            await self._miners.serve(listeners, self._stopping)
-            services.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as services:
+                services.start_soon(self._first.run)
+                services.start_soon(self._run_further)
+                services.start_soon(self._tick)
+                _log.debug("proxy_listening", addresses=self.addresses)
+                await self._miners.serve(listeners, self._stopping, task_status)
+                services.cancel_scope.cancel()
+        finally:
+            self._events.deliver()
+            self._events.raise_error()
 
     def stop(self) -> None:
-        """Stop accepting, wait briefly for open answers, close; ``serve`` returns within the configured grace."""
+        """Stop gracefully: accept no more miners, wait up to ``config.stop_grace`` seconds for the pool's answers to
+        open shares, and close all connections. ``serve`` then returns.
+        """
         self._stopping.set()
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where miners connect, as host:port."""
+        """The addresses on which miners connect, as HOST:PORT; empty before ``serve`` listens."""
         return self._miners.addresses
 
     @property
     def port(self) -> int:
-        """The TCP port of the first listener."""
+        """The TCP port of the first listener. Raises RuntimeError if there is no TCP listener, or none yet."""
+        if not self._miners.ports:
+            raise RuntimeError("Proxy.port: expected a TCP listener, got none. Read it while the proxy serves")
         return self._miners.ports[0]
 
     def snapshot(self) -> ProxySnapshot:
-        """The state of this moment. To be called from the trio thread while the proxy serves."""
+        """Return the figures of this moment. Call it in the trio thread while the proxy serves."""
         now = trio.current_time()
         jobs = self._first.jobs
         split, latest = jobs.split, jobs.latest
@@ -168,6 +197,8 @@ class Proxy:
 
     def _note_connected(self, client: MinerConnection) -> None:
         _log.info("miner_connected", session=client.number, address=client.address)
+        self._events.add(MinerConnected(client.number, client.address))
+        self._events.deliver()
 
     def _note_left(self, client: MinerConnection) -> None:
         """A miner is gone; what it has under way is still counted."""
@@ -192,6 +223,8 @@ class Proxy:
             stale=shares.stale,
             lost=shares.lost,
         )
+        self._events.add(MinerDisconnected(client.number, client.address, client.reason))
+        self._events.deliver()
 
     async def _receive(self, client: MinerConnection, data: bytes) -> None:
         client.session.receive_data(data)
@@ -201,6 +234,7 @@ class Proxy:
         except RemoteProtocolError as error:
             client.finish(str(error), ending_of(error))
         client.flush()
+        self._events.deliver()
         await (client.session.upstream or self._first).group.wait_for_room()
 
     async def _say_goodbye(self) -> None:
@@ -227,8 +261,12 @@ class Proxy:
                     worker_name=worker_name,
                     user_agent=miner.session.user_agent,
                 )
-            case AnsweredWithError(worker_name, _, _, message):
+                self._events.add(MinerAuthorized(miner.number, worker_name, miner.session.user_agent))
+            case AnsweredWithTrue(worker_name=worker_name, difficulty=difficulty):
+                self._events.add(ShareKept(miner.number, worker_name, difficulty))
+            case AnsweredWithError(worker_name, _, reason, message):
                 _log.debug("share_refused", session=miner.number, worker_name=worker_name, reason=message)
+                self._events.add(ShareRefused(miner.number, worker_name, reason, message))
 
     async def _pass(self, miner: MinerConnection, passed: ShareToForward[ProxyJob]) -> None:
         upstream = miner.session.upstream
@@ -261,11 +299,13 @@ class Proxy:
         return next(known, roomy[0] if roomy else None)
 
     def _open_further(self) -> Upstream:
-        upstream = Upstream(self.config, self._new_group, self._memory, self._answers)
+        upstream = Upstream(self.config, self._new_group, self._memory, self._answers, self._events)
         upstream.deserted_since = trio.current_time()  # who it is for may not wait for it
         self._upstreams.append(upstream)
         self._send_upstream.send_nowait(upstream)
         _log.info("upstream_added", connections=len(self._upstreams))
+        self._events.add(UpstreamAdded(len(self._upstreams)))
+        self._events.deliver()
         return upstream
 
     async def _run_further(self) -> None:
@@ -298,11 +338,53 @@ class Proxy:
         self._upstreams.remove(upstream)
         self._late += upstream.answered_late
         _log.info("upstream_removed", connections=len(self._upstreams))
+        self._events.add(UpstreamRemoved(len(self._upstreams)))
+        self._events.deliver()
 
 
 @asynccontextmanager
-async def open_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> AsyncIterator[Proxy]:
-    """The proxy, serving while the block runs; it stops gracefully at its end."""
+async def open_proxy(
+    pools: Sequence[PoolSettings],
+    config: ProxyConfig,
+    *,
+    listeners: Sequence[Listener] | None = None,
+    strategy: Strategy = Strategy.FAILOVER,
+    on_event: Callable[[ProxyEvent], None] | None = None,
+    unix_time: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
+    rng: random.Random | None = None,
+    connect: Connector | None = None,
+) -> AsyncIterator[Proxy]:
+    """Run a proxy while the block runs; at the end of the block it stops gracefully.
+
+    ``pools`` are the pools to which it forwards shares, in order of priority; ``strategy`` says how it chooses among
+    them. ``listeners`` accept the miners' connections; without them the proxy listens on ``config.host`` and
+    ``config.port``, TCP. ``unix_time`` returns the time in seconds to which the ntime of shares is compared; ``clock``
+    returns seconds that never go back; ``rng`` chooses the random parts of reconnect pauses. ``connect`` opens the
+    connection to a pool; by default it is opened as the pool's settings say (TCP, TLS, SOCKS or HTTP proxy).
+
+    ``on_event`` is called with each event, in the trio thread, in the order of the events, after the proxy has acted:
+    the miner has its answer and the share is on its way to the pool. It must not block. If it raises an exception, the
+    proxy stops gracefully and then raises that exception. No event is lost. To get the events as a channel::
+
+        send, receive = trio.open_memory_channel[ProxyEvent](math.inf)
+        async with open_proxy(pools, config, on_event=send.send_nowait) as proxy:
+            async for event in receive: ...
+
+    Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools refuse
+    the worker from the start, and whatever ``on_event`` raises. As from any trio nursery, they come in an
+    ExceptionGroup.
+    """
+    proxy = Proxy(
+        pools,
+        config,
+        strategy=strategy,
+        on_event=on_event,
+        unix_time=unix_time,
+        clock=clock,
+        rng=rng,
+        connect=connect,
+    )
     async with trio.open_nursery() as nursery:
         await nursery.start(proxy.serve, listeners)
         yield proxy

@@ -27,10 +27,12 @@ from stratum_miner.client.events import (
 )
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.connections import Connection
+from stratum_miner.downstream.event_reporter import EventReporter
 from stratum_miner.downstream.events import ShareToForward
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
+from stratum_miner.proxy.events import ProxyEvent, ShareForwarded, ShareResolved
 from stratum_miner.proxy.forwarding import ForwardingPolicy, refusal_of, share_of
 from stratum_miner.proxy.job_translator import JobChange, JobTranslator, ProxyJob
 from stratum_miner.work.durations import DurationMeter
@@ -71,6 +73,7 @@ class Upstream:
         pools: Callable[[ClientListener], PoolGroup],
         memory: FairBound,
         answers: DurationMeter,
+        events: EventReporter[ProxyEvent],
     ) -> None:
         self.jobs = JobTranslator(
             config.max_miners,
@@ -94,6 +97,7 @@ class Upstream:
         self.group = pools(self._take)
         self._config = config
         self._answers = answers
+        self._events = events
         self._open: dict[tuple[int, bytes], _Open] = {}
         """Shares on the way up, by session of the pool and hash, the oldest first."""
         self._first_share_at: float | None = None
@@ -118,6 +122,7 @@ class Upstream:
             self._first_share_at = trio.current_time()
         share = share_of(passed, self._config.worker_names.login(passed.submit.worker_name))
         self._open[_key(share)] = _Open(miner, passed, share, miner.last_line_at, trio.current_time())
+        self._events.add(ShareForwarded(miner.number, passed.submit.worker_name))
         self.group.submit(share)
 
     def take_over(self, miner: MinerConnection, repeated: ShareToForward[ProxyJob]) -> bool:
@@ -223,6 +228,9 @@ class Upstream:
             reason=result.reason,
             latency_ms=None if result.latency is None else round(result.latency * 1000, 1),
         )
+        worker_name = item.passed.submit.worker_name
+        self._events.add(ShareResolved(item.miner.number, worker_name, result.outcome, result.reason, result.latency))
+        self._events.deliver()
 
     def _give_up(self, before: float) -> None:
         """A miner is told when no answer is to be expected; one that comes later is counted apart."""

@@ -28,7 +28,7 @@ async def proxy_with_miners(port: int, *, hash_rate: float) -> AsyncIterator[tup
     """A proxy to a pool on this port, and its miners at work."""
     upstream = PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="mfWxJ45yp2SFn7UciZyNpvDKrzbhyfKrY8")
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    async with open_proxy(Proxy([upstream], ProxyConfig()), listeners) as proxy:
+    async with open_proxy([upstream], ProxyConfig(), listeners=listeners) as proxy:
         miners = [
             Miner(
                 PoolSettings(url=PoolUrl("127.0.0.1", proxy.port), worker_name=f"rig{number}"),

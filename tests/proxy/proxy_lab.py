@@ -1,7 +1,7 @@
 """A proxy between pools that a test plays by hand and miners that know nothing but the wire."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import trio.testing
 
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.settings import Strategy
-from stratum_miner.proxy import Proxy, ProxyConfig, open_proxy
+from stratum_miner.proxy import Proxy, ProxyConfig, ProxyEvent, open_proxy
 from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
 from tests.downstream.wire_client import MemoryListener, WireClient
 from tests.downstream.wire_miner import WireJob
@@ -96,6 +96,7 @@ async def proxy_lab(
     pools: int = 1,
     strategy: Strategy = Strategy.FAILOVER,
     suggest: Literal["auto"] | None = None,
+    on_event: Callable[[ProxyEvent], None] | None = None,
     **options: Any,
 ) -> AsyncIterator[ProxyLab]:
     """``async with proxy_lab(max_miners=2) as lab``; the options are those of ``ProxyConfig``."""
@@ -110,15 +111,16 @@ async def proxy_lab(
         PoolSettings(url=PoolUrl(f"pool{number}.example", 3333), worker_name="farm", suggest_difficulty=suggest)
         for number in range(pools)
     ]
-    proxy = Proxy(
+    listener = MemoryListener()
+    async with open_proxy(
         settings,
         ProxyConfig(**options),
+        listeners=[listener],
         strategy=strategy,
+        on_event=on_event,
         unix_time=lambda: NOW + trio.current_time(),
         clock=trio.current_time,
         rng=random.Random(1),
         connect=connect,
-    )
-    listener = MemoryListener()
-    async with open_proxy(proxy, [listener]):
+    ) as proxy:
         yield ProxyLab(proxy, listener, receive)

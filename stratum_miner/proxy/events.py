@@ -1,0 +1,87 @@
+"""What happens in a proxy, for the ``on_event`` function of ``open_proxy``: one frozen class for each kind of event."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnected, MinerDisconnected
+from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.work.share_result import ShareOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class ShareKept:
+    """A valid share below the pool's difficulty: the proxy accepted it and did not forward it (only with vardiff)."""
+
+    session: int
+    """Number of the miner's connection."""
+    worker_name: str
+    """The worker name that the miner sent with the share."""
+    difficulty: float
+    """Difficulty of the miner's job, with which the share is credited."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRefused:
+    """The proxy refused a share and did not forward it."""
+
+    session: int
+    """Number of the miner's connection."""
+    worker_name: str
+    """The worker name that the miner sent with the share; empty if the request could not be read."""
+    reason: ErrorReason
+    message: str
+    """The text that the miner got."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareForwarded:
+    """The proxy handed a share to its pool client. Exactly one ``ShareResolved`` follows."""
+
+    session: int
+    """Number of the miner's connection."""
+    worker_name: str
+    """The worker name that the miner sent with the share."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareResolved:
+    """The result of a share that the proxy forwarded; the miner has got it."""
+
+    session: int
+    """Number of the miner's connection. If the miner reconnected and sent the share again, it is the new one."""
+    worker_name: str
+    """The worker name that the miner sent with the share."""
+    outcome: ShareOutcome
+    reason: str
+    """Why the share was rejected, stale or lost; empty if it was accepted."""
+    latency: float | None
+    """Seconds from the submission to the pool until its answer; None if there was no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAdded:
+    """The proxy opens a further connection to the pool, because the others have no free extranonce prefix."""
+
+    connections: int
+    """Number of connections to the pool, including this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRemoved:
+    """The proxy closed a further connection to the pool: no miner used it, or the pool refused the worker there."""
+
+    connections: int
+    """Number of connections to the pool that are left."""
+
+
+ProxyEvent: TypeAlias = (
+    MinerConnected
+    | MinerDisconnected
+    | MinerAuthorized
+    | ShareKept
+    | ShareRefused
+    | ShareForwarded
+    | ShareResolved
+    | UpstreamAdded
+    | UpstreamRemoved
+)
