@@ -1,0 +1,19 @@
+"""The example ``miner_in_a_test`` runs as a user runs it: pytest in a process of its own, in another folder."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "miner_in_a_test.py"
+
+
+def test_it_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE, tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", EXAMPLE.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^job [0-9a-f]+: share difficulty 1e-06$", done.stdout, re.M)
+    assert len(re.findall(r"^accepted: a share of difficulty [0-9.e-]+$", done.stdout, re.M)) >= 2
+    assert "1 passed" in done.stdout
