@@ -1,4 +1,4 @@
-"""What the operating system and the web give us, with limits: connections that are accepted, answers that are fetched.
+"""Network connections, HTTP requests and child processes, each with limits on size and time.
 
 Nothing here knows Stratum, mining or a command.
 """

@@ -1,8 +1,9 @@
-"""Connections accepted on every listener of ours, however little the system has to give at the moment.
+"""Accepts connections on every listener of the program, also while the system is short of resources.
 
-Must not know what is said on a connection. Descriptors, memory and buffers can run out while many strangers connect.
-That passes: the loop waits and goes on, and a line in the log tells of it once a minute. The last few descriptors are
-never given to who connects, because the process needs them for connections of its own, to a node or to a pool.
+This module must not know what is sent over a connection. File descriptors, memory and buffers can run out while many
+clients connect. Such a shortage passes: the loop waits, tries again, and logs one warning a minute. The last few file
+descriptors are never used for an accepted connection, because the process needs them for its own connections to a node
+or to a pool.
 """
 
 import errno
@@ -20,12 +21,12 @@ import trio
 from stratum_miner.network import files
 
 ACCEPTED_AT_ONCE = 64
-"""Connections accepted before those that are there get a turn: one for each turn takes seconds for thousands."""
+"""Connections accepted in one turn of the event loop. With only one, thousands of clients would wait for seconds."""
 OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 PAUSE_S = 0.1
-"""Until the next try when the system has no more to give; trio's value."""
+"""Seconds until the next attempt after a shortage of resources; the value that trio uses."""
 WARNING_EVERY_S = 60.0
-"""How often a shortage that lasts is told."""
+"""Seconds between two warnings about the same shortage."""
 GONE_BEFORE_ACCEPTED = frozenset(
     getattr(errno, name)
     for name in (
@@ -44,7 +45,8 @@ GONE_BEFORE_ACCEPTED = frozenset(
     )
     if hasattr(errno, name)
 )
-"""Errors of the connection that waited, which accept reports as its own (accept(2)): the next one may be sound."""
+"""Errors that accept reports although they belong to the waiting connection (accept(2)). The next connection may work,
+so the loop tries again at once."""
 
 Listener: TypeAlias = trio.abc.Listener[Any]
 _Serve: TypeAlias = Callable[[Any], None]
@@ -52,7 +54,7 @@ log = structlog.get_logger(__name__)
 
 
 class ListenerError(Exception):
-    """Nobody can connect any more; the text says where and why."""
+    """A listener is broken, so that no client can connect to it. The text gives its address and the reason."""
 
 
 async def serve(
@@ -62,9 +64,10 @@ async def serve(
     handlers: trio.Nursery | None = None,
     task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
 ) -> Never:
-    """Start ``handler`` with each stream that comes, until cancelled; the listeners are closed then.
+    """Start ``handler`` with the stream of each accepted connection, until cancelled; then close the listeners.
 
-    The tasks run in ``handlers``, or end with this one. Raises ListenerError when a listener is broken.
+    The handlers run in the nursery ``handlers``. Without it, they are cancelled together with this function.
+    Raises ListenerError if a listener is broken.
     """
     async with trio.open_nursery() as nursery:
         clients = handlers or nursery
@@ -76,7 +79,7 @@ async def serve(
 
 
 async def serve_beside(handler: Callable[[Any], Awaitable[object]], listeners: Sequence[Listener]) -> None:
-    """The same for what stands beside the work of a process: a broken listener is logged, and all else goes on."""
+    """Like ``serve``, for a listener that the process can do without: log a broken listener and return."""
     try:
         await serve(handler, listeners)
     except* ListenerError as errors:
@@ -85,7 +88,10 @@ async def serve_beside(handler: Callable[[Any], Awaitable[object]], listeners: S
 
 
 def shortage_behind(error: BaseException | None) -> int | None:
-    """The system's number of the shortage that an error came of, whatever it was made into; None if of none."""
+    """Return the errno of the resource shortage that caused an error, or None if no shortage did.
+
+    Follows the causes, contexts and exception groups into which the original OSError was wrapped.
+    """
     if error is None:
         return None
     if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES:
@@ -95,13 +101,13 @@ def shortage_behind(error: BaseException | None) -> int | None:
 
 
 def address_text(name: tuple[Any, ...]) -> str:
-    """An address of a socket as host:port."""
+    """Return a socket address as ``host:port``, an IPv6 host in brackets."""
     host, port = name[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def innermost(wrapped: object) -> object:
-    """The stream or listener that has the socket, inside TLS or whatever else wraps it the way trio does."""
+    """Return the stream or listener that holds the socket, without TLS and other wrappers of trio's kind."""
     while (inner := getattr(wrapped, "transport_stream", getattr(wrapped, "transport_listener", None))) is not None:
         wrapped = inner
     return wrapped
@@ -129,12 +135,15 @@ async def _accept_on(listener: Listener, serve_one: _Serve) -> None:
 
 @contextmanager
 def _acceptor(listener: Listener) -> Iterator[Callable[[_Serve], Awaitable[None]]]:
-    """What accepts on this listener: on a plain socket many at a time, for after a restart everybody comes at once."""
+    """Provide the function that accepts on this listener.
+
+    On a plain socket it accepts many connections at a time, because all miners reconnect together after a restart.
+    """
     if not isinstance(listener, trio.SocketListener):
         yield partial(_accept_one, listener)
         return
     with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-        acceptor.setblocking(False)  # it is closed before the listener: while it is open nobody else can have the port
+        acceptor.setblocking(False)  # closed before the listener, because an open duplicate keeps the port occupied
         yield partial(_accept_many, acceptor)
 
 
@@ -153,7 +162,7 @@ async def _accept_many(acceptor: socket.socket, serve_one: _Serve) -> None:
         files.keep_spare(limit, acceptor.fileno())
         try:
             accepted, _ = acceptor.accept()
-        except BlockingIOError:  # nobody waits any more
+        except BlockingIOError:  # no further connection is waiting
             return
         accepted.setblocking(False)
         serve_one(trio.SocketStream(trio.socket.from_stdlib_socket(accepted)))

@@ -1,8 +1,8 @@
-"""Another program, run to its end, with an end to every wait: a limit in seconds, and one in bytes for what it prints.
+"""Runs another program to its end, with a limit on its time (seconds) and on its output (bytes).
 
-Theory of operation: a program leads a process group of its own. What it prints is read while it runs, so the limit is
-checked before much is held; a program that prints more is ended. Once the program itself has ended, nobody waits for
-others that it left behind with our pipe: what is in the pipe is taken, and the group is ended.
+Theory of operation: the program leads a process group of its own. Its output is read while it runs, so a program that
+prints too much is killed before the output fills the memory. When the program itself has ended, its own child processes
+may still hold the pipe open. The function does not wait for them: it reads what is in the pipe and kills the group.
 """
 
 import os
@@ -17,11 +17,15 @@ import trio
 
 CHUNK: Final = 1 << 16
 KILLED_SECONDS: Final = 5.0
-"""Seconds for the system to end a killed program. One that hangs in the system itself takes longer."""
+"""Seconds to wait for a killed program. A program that is blocked inside a system call may take longer to end."""
 
 
 class ChildError(Exception):
-    """The program could not be run or did not end by itself; the text says which, and not with what arguments."""
+    """The program could not be started or did not end by itself.
+
+    The text gives the reason. It never contains the arguments, which may be secret. ``started`` says whether the
+    program ran at all.
+    """
 
     def __init__(self, text: str, *, started: bool = True) -> None:
         super().__init__(text)
@@ -30,10 +34,10 @@ class ChildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended; what it printed is empty where nobody asked for it."""
+    """How a program ended, and what it printed. The output is empty if ``run`` was called without ``max_bytes``."""
 
     exit_code: int
-    """Negative: the number of the signal that ended it."""
+    """The exit code of the program; if negative, the number of the signal that killed it."""
     output: bytes
     errors: bytes
 
@@ -46,10 +50,12 @@ async def run(
     input: bytes = b"",
     environment: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run a program to its end, without a shell. ChildError when it cannot be started, takes too long or says too much.
+    """Run a program to its end, without a shell.
 
-    ``max_bytes`` bounds its standard output and its standard error, each; None throws both away, and then the program
-    may leave others running when it ends in time. When it does not, or when it was listened to, its group is killed.
+    ``seconds`` limits its run time, ``max_bytes`` its standard output and its standard error, each. With None both
+    outputs are discarded, and a program that ends in time may leave child processes running. In all other cases the
+    whole process group is killed. Raises ChildError if the program cannot be started, takes too long or prints too
+    much.
     """
     target = subprocess.DEVNULL if max_bytes is None else subprocess.PIPE
     try:
@@ -59,57 +65,57 @@ async def run(
         )  # fmt: skip
     except (OSError, ValueError) as error:  # ValueError: a null byte
         raise ChildError(f"cannot run it: {getattr(error, 'strerror', None) or error}", started=False) from None
-    heard = [_Heard(stream, max_bytes or 0) for stream in (process.stdout, process.stderr) if stream is not None]
+    outputs = [_Output(stream, max_bytes or 0) for stream in (process.stdout, process.stderr) if stream is not None]
     try:
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_tell, process, input)
-                for one in heard:
-                    nursery.start_soon(one.listen, nursery.cancel_scope)
+                nursery.start_soon(_send_input, process, input)
+                for output in outputs:
+                    nursery.start_soon(output.read, nursery.cancel_scope)
                 await process.wait()
                 nursery.cancel_scope.cancel()
         if scope.cancelled_caught:
             raise ChildError(f"it took more than {seconds:g} s and was killed")
-        said = [one.all() for one in heard] or [b"", b""]
-        if max(map(len, said)) > (max_bytes or 0):
+        texts = [output.rest() for output in outputs] or [b"", b""]
+        if max(map(len, texts)) > (max_bytes or 0):
             raise ChildError(f"it printed more than {max_bytes} bytes and was killed")
-        return Ended(process.returncode or 0, *said)
+        return Ended(process.returncode or 0, *texts)
     finally:
-        if heard or process.returncode is None:
+        if outputs or process.returncode is None:
             await _end(process)
-        with trio.CancelScope(shield=True):  # closing never waits, and all are closed
-            for one in heard:
-                await one.stream.aclose()
+        with trio.CancelScope(shield=True):  # closing a pipe never blocks, and every pipe must be closed
+            for output in outputs:
+                await output.stream.aclose()
 
 
 @dataclass(slots=True)
-class _Heard:
-    """One of the two pipes that a program prints to, and what came; a little more than the limit at most."""
+class _Output:
+    """One of the two output pipes of a program, and the bytes read from it: at most ``limit`` plus one chunk."""
 
     stream: trio.abc.ReceiveStream
     limit: int
-    said: bytearray = field(default_factory=bytearray)
+    data: bytearray = field(default_factory=bytearray)
 
-    async def listen(self, stop: trio.CancelScope) -> None:
-        """Until its end, or until it is too much."""
+    async def read(self, stop: trio.CancelScope) -> None:
+        """Read until the pipe ends. Cancel ``stop`` if more than ``limit`` bytes came."""
         while data := await self.stream.receive_some(CHUNK):
-            self.said += data
-            if len(self.said) > self.limit:
+            self.data += data
+            if len(self.data) > self.limit:
                 stop.cancel()
 
-    def all(self) -> bytes:
-        """All that was read and, after the end of the program, what is still in the pipe."""
-        assert isinstance(self.stream, trio.lowlevel.FdStream), "what trio makes of a pipe"
-        with suppress(BlockingIOError):  # somebody still holds the other end
-            while len(self.said) <= self.limit and (data := os.read(self.stream.fileno(), CHUNK)):
-                self.said += data
-        return bytes(self.said)
+    def rest(self) -> bytes:
+        """Read what is still in the pipe after the end of the program, and return everything."""
+        assert isinstance(self.stream, trio.lowlevel.FdStream), "trio wraps a pipe into this class"
+        with suppress(BlockingIOError):  # a child process of the program still holds the other end
+            while len(self.data) <= self.limit and (data := os.read(self.stream.fileno(), CHUNK)):
+                self.data += data
+        return bytes(self.data)
 
 
-async def _tell(process: trio.Process, input: bytes) -> None:
-    assert process.stdin is not None, "it was opened with a pipe"
+async def _send_input(process: trio.Process, input: bytes) -> None:
+    assert process.stdin is not None, "the process was started with a pipe"
     async with process.stdin:
-        with suppress(trio.BrokenResourceError):  # it need not read what we tell it
+        with suppress(trio.BrokenResourceError):  # the program need not read its input
             await process.stdin.send_all(input)
 
 

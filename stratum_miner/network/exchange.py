@@ -1,11 +1,11 @@
-"""An HTTP/1.1 request and its answer, without socket and clock: what is sent, and what is held of what comes.
+"""An HTTP/1.1 request and its response, without a socket or a clock.
 
-Every answer has a bound in bytes, and what counts is what came over the wire: the head, provisional answers, the frames
-of chunks, and the body. So nothing that a server says is held before it was counted. We ask for no compression and take
-none, because a few compressed bytes can stand for any number. Nobody follows redirections.
+Each response is limited in bytes. The limit counts what comes over the wire: the head, interim (1xx) responses, chunk
+headers and the body. Nothing is kept in memory before it was counted. Compressed responses are neither requested nor
+accepted, because a few compressed bytes can expand to any size. Redirects are not followed.
 
-``fetch`` adds sockets, TLS and time for trio. The command ``health`` has its own socket, because it must start quickly;
-so this module imports nothing that loads slowly.
+``fetch`` adds sockets, TLS and time limits for trio. The command ``health`` opens its own socket, because it must start
+quickly. For the same reason this module imports nothing that loads slowly.
 """
 
 import base64
@@ -20,17 +20,18 @@ import h11
 from stratum_miner.foreign_text import sanitize
 
 MAX_HEAD: Final = 1 << 16
-"""Bytes of the status line and the fields; where the whole answer may be smaller, that is the limit."""
+"""Bytes that the status line and the header fields may take. A smaller limit for the whole response applies first."""
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[0-9A-Za-z._~:%-]+")
 _SAFE: Final = "/?%:@!$&'()*+,;=~[]"
-"""What stays as it is in a path with its query; blanks, controls and letters of other alphabets are written as %xx."""
+"""Characters that stay unchanged in a path with its query. Spaces, control characters and non-ASCII letters are written
+as %xx."""
 
 
 class FetchError(Exception):
-    """No answer that can be used. The message names the server, and neither the path nor a password.
+    """There is no usable response. The message names the server, but neither the path nor a password.
 
-    ``text`` is the message without the server. It is the same as often as the same happens.
+    ``text`` is the message without the server. The same failure always has the same text.
     """
 
     def __init__(self, where: str, text: str) -> None:
@@ -39,15 +40,15 @@ class FetchError(Exception):
 
 
 class ConnectFetchError(FetchError):
-    """No connection could be made."""
+    """No connection could be opened."""
 
 
 class TlsFetchError(FetchError):
-    """Somebody is there, and no TLS connection could be made: mostly a certificate that nobody trusts."""
+    """The server accepted the connection, but the TLS handshake failed, mostly because of an untrusted certificate."""
 
 
 class SlowFetchError(FetchError):
-    """The answer was not whole in time; ``seconds`` is the limit."""
+    """The response was not complete in time; ``seconds`` is the limit."""
 
     def __init__(self, where: str, what: str, seconds: float) -> None:
         super().__init__(where, f"expected {what} within {seconds:g} s")
@@ -55,32 +56,35 @@ class SlowFetchError(FetchError):
 
 
 class BrokenFetchError(FetchError):
-    """The connection ended before the answer did, or what came is no HTTP."""
+    """The connection ended before the response was complete, or the server sent something other than HTTP."""
 
 
 class LargeFetchError(FetchError):
-    """The answer is larger than it may be, or compressed, which is no bound at all."""
+    """The response is larger than the limit, or it is compressed, so that its size has no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked for, from a URL."""
+    """The server and the path of a request, from a URL."""
 
     scheme: str
     host: str
     port: int
     path: str = field(repr=False)
-    """Path and query as they go over the wire. They may hold a key, so they are not shown."""
+    """Path and query as they are sent. They may contain a secret key, so they are never printed."""
     authorization: str = field(repr=False)
-    """Value of the Authorization field; empty where the URL has no user."""
+    """Value of the Authorization header field; empty if the URL has no user name."""
 
     @classmethod
     def parse(cls, url: str) -> "Target":
-        """Read an ``http://`` or ``https://`` URL, perhaps with user and password. ValueError repeats nothing of it."""
+        """Parse an ``http://`` or ``https://`` URL, with or without user and password.
+
+        Raises ValueError if it is no such URL. The message contains no part of the URL, which may be secret.
+        """
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
-            host = host.encode("idna").decode()  # also refuses labels that looking up the name would
+            host = host.encode("idna").decode()  # also rejects labels that the name lookup would reject
         except ValueError:  # its message repeats parts of the URL
             raise ValueError("expected a URL as in http://host:port/path") from None
         if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or port == 0:
@@ -93,34 +97,34 @@ class Target:
 
     @property
     def where(self) -> str:
-        """Scheme, host and port, to be shown."""
+        """Scheme, host and port, for messages."""
         return f"{self.scheme}://{self.authority}"
 
     @property
     def authority(self) -> str:
-        """Host and port; without the port where the scheme says it."""
+        """Host and port; without the port if it is the default port of the scheme."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What a server said, whole."""
+    """The complete response of a server: the status code and the body."""
 
     status: int
     body: bytes
 
 
 def basic(user: str, password: str) -> str:
-    """The value of the field Authorization."""
+    """Return the value of an Authorization header field for HTTP basic authentication."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 class Exchange:
-    """Requests and answers over one connection, one after the other.
+    """Requests and responses over one connection, one after the other.
 
-    ``request`` gives the bytes to send; ``feed`` takes what came, empty for the end, and gives the answer as soon as it
-    is whole. LargeFetchError and BrokenFetchError end the connection's use. ``max_bytes`` bounds one answer.
+    ``request`` returns the bytes to send. ``feed`` takes the received bytes, empty at the end of the connection, and
+    returns the response when it is complete. After a LargeFetchError or BrokenFetchError the connection must be closed.
     """
 
     def __init__(self) -> None:
@@ -133,14 +137,17 @@ class Exchange:
 
     @property
     def came(self) -> int:
-        """Bytes of the answer that came so far."""
+        """Number of bytes of the current response received so far."""
         return self._came
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow, the answer to the last one being whole."""
+        """Whether the last response is complete and another request may be sent."""
         whole = self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
-        return whole and self._connection.trailing_data == (b"", False)  # else that would be the next answer
+        return whole and self._connection.trailing_data == (
+            b"",
+            False,
+        )  # other bytes would be read as the next response
 
     def request(
         self,
@@ -151,7 +158,10 @@ class Exchange:
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """The bytes of a request. ValueError for a header that cannot be sent."""
+        """Return the bytes of a request whose response may have at most ``max_bytes``.
+
+        Raises ValueError if a header field cannot be sent.
+        """
         if self.reusable:
             self._connection.start_next_cycle()
         self._where, self._max_bytes = target.where, max_bytes
@@ -171,7 +181,10 @@ class Exchange:
         return b"".join(part or b"" for part in (head, body, end))
 
     def feed(self, data: bytes) -> HttpResponse | None:
-        """Take what came over the wire; the answer when it is whole."""
+        """Take received bytes, empty at the end of the connection. Return the response if it is complete, else None.
+
+        Raises LargeFetchError or BrokenFetchError.
+        """
         self._came += len(data)
         if self._came > self._max_bytes:
             raise self._too_large()
@@ -179,7 +192,7 @@ class Exchange:
             self._connection.receive_data(data)
             return self._advance()
         except h11.RemoteProtocolError as error:
-            if error.error_status_hint == 431:  # h11's word for a head that goes on and on
+            if error.error_status_hint == 431:  # h11's code for a head beyond max_incomplete_event_size
                 raise LargeFetchError(self._where, f"expected a head of at most {MAX_HEAD} bytes") from None
             raise BrokenFetchError(self._where, self._what_broke(data, error)) from None
 

@@ -1,18 +1,17 @@
-"""A bound that all who connect to us have in common, and that none of them can use up.
+"""A limit that all connected miners share, and that no single miner can use up.
 
-Theory of operation: whoever holds some of it may take more only while that is no more than what is left for everybody.
-One that takes all it can get ends at half of the bound, two of them at a third each, and whoever holds little
-always finds room.
+Theory of operation: a holder may take more only as long as it then holds no more than what remains for everybody. One
+greedy holder therefore stops at half of the limit, two stop at a third each, and a holder of little always gets more.
 """
 
 
 class FairBound:
-    """So much of something: bytes, or shares."""
+    """A shared limit, counted in any unit, such as bytes or shares; ``used`` is kept by the callers."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
 
     def has_room(self, held: int, more: int = 1) -> bool:
-        """Whether one that holds so much may take more."""
+        """Return whether a holder of ``held`` units may take ``more`` units."""
         return held + more <= self.limit - self.used

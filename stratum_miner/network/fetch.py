@@ -1,11 +1,12 @@
-"""The one way to ask a web server, with an end to every wait: seconds and bytes bound the whole answer.
+"""Sends HTTP requests to web servers. This is the only place that does; each response is limited in seconds and bytes.
 
-Theory of operation: ``exchange`` knows HTTP and counts bytes; here are sockets, TLS and time. One deadline holds for
-looking up the name, connecting, the handshake, sending, and the answer to its last byte, so a server that says a byte a
-second wins nothing. Connections are kept between requests where the server allows it. Closing one never waits.
+Theory of operation: ``exchange`` implements HTTP and counts bytes; this module adds sockets, TLS and time limits. One
+deadline covers the name lookup, connecting, the TLS handshake, sending, and the response to its last byte, so a server
+that sends one byte a second cannot delay anything. Connections are kept between requests if the server allows it.
+Closing a connection never blocks.
 
-Nothing of the environment has a say: no proxy variable, no .netrc, no SSL_CERT_FILE. Certificates are checked with
-those of the system, at the places that its OpenSSL was built with.
+The environment has no influence: proxy variables, .netrc and SSL_CERT_FILE are ignored. Certificates are checked
+against those of the system, in the locations that its OpenSSL was built with.
 """
 
 import math
@@ -48,25 +49,26 @@ __all__ = [
 ]
 
 IDLE_SECONDS: Final = 20.0
-"""How long an unused connection is kept; bitcoind closes one after 30 (rpcservertimeout)."""
+"""Seconds for which an unused connection is kept; bitcoind closes it after 30 s (rpcservertimeout)."""
 MAX_IDLE: Final = 4
 """Unused connections kept to one server."""
 CHUNK: Final = 1 << 16
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-"""Seconds, seconds, count: a server that vanished shows within 90 s also where an answer may take any time."""
+"""Seconds, seconds, count. With these values a server that vanished is detected within 90 s, also during requests that
+have no deadline."""
 _AUTHORITIES: Final = (
     "/etc/ssl/cert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/ca-bundle.pem",
 )
-"""Where systems have their certificates, for a Python whose OpenSSL was built for another system."""
+"""Where operating systems keep their certificates, for a Python whose OpenSSL was built for another system."""
 
 
 class Fetcher:
-    """Asks servers, and keeps connections to them until it is closed; opened with ``async with``.
+    """Sends requests to servers and keeps the connections until it is closed; use it with ``async with``.
 
-    ``tls``: what to trust instead of the system's certificates.
+    ``tls`` replaces the trust in the system's certificates.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -83,7 +85,7 @@ class Fetcher:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections, without waiting for anybody."""
+        """Close all kept connections at once."""
         self._closed = True
         for connection in [connection for kept in self._idle.values() for connection in kept]:
             await connection.aclose()
@@ -101,11 +103,12 @@ class Fetcher:
         connect_seconds: float = math.inf,
         waits: bool = False,
     ) -> HttpResponse:
-        """The answer, whole, whatever its status. FetchError.
+        """Send one request and return the complete response, whatever its status code.
 
-        ``seconds`` is for everything, from looking up the name to the last byte; ``connect_seconds`` for the part of it
-        before the request. ``max_bytes`` counts what comes over the wire, head and body. With ``waits`` the answer may
-        begin at any time, and the seconds begin again with its first byte.
+        ``seconds`` limits everything from the name lookup to the last byte, ``connect_seconds`` the part before the
+        request. ``max_bytes`` limits the head and the body together, as they come over the wire. With ``waits`` the
+        response may begin at any time (long polling), and the time limit starts again with its first byte.
+        Raises a FetchError if there is no complete response within the limits.
         """
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
             connection = await self._open(target, min(seconds, connect_seconds))
@@ -175,7 +178,7 @@ class Fetcher:
 
 
 class _Connection:
-    """A stream to a server, and the exchanges over it."""
+    """A stream to a server with the HTTP state of its requests."""
 
     def __init__(self, key: tuple[str, str, int], stream: trio.abc.Stream) -> None:
         self.key = key
@@ -185,20 +188,25 @@ class _Connection:
         self._stream = stream
 
     def is_fresh(self) -> bool:
-        """Whether another request may go over it: it is not old, and nothing came unasked, such as its end."""
+        """Return whether the connection can take another request.
+
+        It must have been used recently, and the server must have sent nothing since, not even the end of the stream.
+        """
         inner = self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
         assert isinstance(inner, trio.SocketStream), "what open_tcp_stream gives"
         return trio.current_time() < self.idle_since + IDLE_SECONDS and not inner.socket.is_readable()
 
     async def send(self, data: bytes) -> None:
-        """A server may answer and close before it has read all; then its answer counts, which is read next."""
+        """Send ``data``. A broken stream is ignored here: the server may have answered and closed before it read
+        everything, and ``receive`` then returns its response.
+        """
         try:
             await self._stream.send_all(data)
         except trio.BrokenResourceError:
             await trio.lowlevel.checkpoint()
 
     async def receive(self) -> bytes:
-        """What came next; empty at the end, however it came."""
+        """Return the next received bytes, or no bytes if the connection was closed or broken."""
         try:
             return bytes(await self._stream.receive_some(CHUNK))
         except trio.BrokenResourceError:
@@ -214,7 +222,7 @@ def _key(target: Target) -> tuple[str, str, int]:
 
 @cache
 def _system_trust() -> ssl.SSLContext:
-    """As ``ssl.create_default_context``, but deaf to SSL_CERT_FILE and SSL_CERT_DIR."""
+    """Return a context like that of ``ssl.create_default_context`` that ignores SSL_CERT_FILE and SSL_CERT_DIR."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     paths = ssl.get_default_verify_paths()
     file = next((name for name in (paths.openssl_cafile, *_AUTHORITIES) if Path(name).is_file()), None)
@@ -225,17 +233,17 @@ def _system_trust() -> ssl.SSLContext:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost reason in words: "Connection refused" rather than a group of attempts."""
+    """Return the text of the innermost error, such as "Connection refused", instead of a group of attempts."""
     while True:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         elif isinstance(error, ssl.SSLCertVerificationError):
             return f"its certificate cannot be trusted: {sanitize(error.verify_message)}"
-        elif isinstance(error, ssl.SSLError):  # an OSError whose number is none of the system's
+        elif isinstance(error, ssl.SSLError):  # an OSError whose number is not an errno of the system
             return sanitize(error.reason or str(error))
         elif error.__cause__ is not None:
             error = error.__cause__
-        elif isinstance(error, OSError) and error.strerror:  # trio keeps the system's number and not always its words
+        elif isinstance(error, OSError) and error.strerror:  # trio keeps the errno, but not always the system's text
             return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         else:
             return sanitize(str(error)) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Open files: how many this process may have, and a few of them that strangers never get."""
+"""The number of files that this process may have open, with a few kept in reserve from accepted connections."""
 
 import errno
 import os
@@ -6,15 +6,17 @@ import resource
 from contextlib import suppress
 
 PLENTY = 65_536
-"""Open files that we ask for unprompted. More would burden programs that we start: some close every possible one."""
+"""Open files requested by default. A higher limit would slow down child processes, some of which close every possible
+file descriptor when they start."""
 SPARE = 32
-"""Open files kept from who connects: for the node, pools, logs, hooks, and whatever else the process opens itself."""
+"""Open files in reserve, never used for accepted connections: for the node, pools, logs, hooks and other files that the
+process opens itself."""
 
 
 def allow(needed: int = 0) -> int:
-    """Raise this process's limit of open files as far as it may, up to plenty or what is needed; returns the limit.
+    """Raise this process's limit of open files as far as permitted, up to ``PLENTY`` or ``needed``; return the limit.
 
-    A limit of -1 is none. The usual 1024 are fewer than 1024 miners. Programs that we start inherit the limit.
+    -1 means unlimited. The usual limit of 1024 is too low for 1024 miners. Child processes inherit the limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(needed, PLENTY)
@@ -26,16 +28,16 @@ def allow(needed: int = 0) -> int:
 
 
 def limit() -> int:
-    """How many files this process may have open; -1 for any number."""
+    """Return how many files this process may have open; -1 means unlimited."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return -1 if soft == resource.RLIM_INFINITY else soft
 
 
 def keep_spare(limit: int, file: int) -> None:
-    """OSError (EMFILE) when so few are left of ``limit`` that a stranger gets none. ``file`` is any open one."""
+    """Raise OSError (EMFILE) if only the reserve is left below ``limit``. ``file`` is the number of any open file."""
     if limit < 0:
         return
-    lowest = os.dup(file)  # the system gives the lowest free number: all below are in use
+    lowest = os.dup(file)  # the system assigns the lowest free number, so all lower numbers are in use
     os.close(lowest)
     if lowest >= limit - min(SPARE, limit // 4):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -1,20 +1,20 @@
-"""The end of a connection whose other side may still be sending.
+"""Closes a connection whose peer may still be sending.
 
-A socket that is closed with unread bytes in it tells the other side of an error, and what was sent to it just before is
-lost. So an answer that ends a connection early is followed by a moment in which the rest is read and thrown away.
+If a socket is closed while it holds unread bytes, the peer gets an error and may lose what was sent to it just before.
+After a reply that ends a connection early, the program therefore reads and discards the rest for a moment.
 """
 
 import trio
 
 SECONDS = 1.0
-"""Seconds in which the other side may read what was sent, and close."""
+"""Seconds within which the peer may read what was sent, and close the connection."""
 PIECE = 16 * 1024
 
 
 async def take_leave(stream: trio.abc.HalfCloseableStream) -> None:
-    """Say that nothing more comes, and wait until the other side has closed, but not for long.
+    """Send the end of the stream, then wait up to ``SECONDS`` until the peer has closed its side too.
 
-    BrokenResourceError or ClosedResourceError when it is gone already. The stream is still to be closed.
+    The caller must still close the stream. Raises BrokenResourceError or ClosedResourceError if it is already closed.
     """
     with trio.move_on_after(SECONDS):
         await stream.send_eof()

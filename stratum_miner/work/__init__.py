@@ -1,4 +1,7 @@
-"""Jobs, work units, shares: what a miner searches and what it finds (sans-IO; time is an argument; no protocol)."""
+"""Jobs, work units and shares: what a miner searches and what it finds.
+
+Everything here is sans-IO and independent of the protocol of the pool. Time is an argument.
+"""
 
 from stratum_miner.work.durations import DurationCounts
 from stratum_miner.work.hash_rate import HashRateMeter

@@ -1,8 +1,9 @@
-"""Durations counted in fixed buckets, for as long as a process runs: what a Prometheus histogram is made of.
+"""Durations counted in fixed buckets, for as long as a process runs. A Prometheus histogram needs exactly these counts.
 
-The bounds serve every wait of a share for its answer. A pool on the same machine answers in 0.1 ms (docs/proxy.md), one
-on the same network in 1 ms, one on the internet in 10 to 300 ms, and a busy one in seconds; after 60 s our client gives
-the answer up (``client.settings.Timeouts``). All have the same bounds, so that sums over pools and programs are sums.
+The buckets fit the time between a share and its answer. A pool on the same computer answers within 0.1 ms
+(docs/proxy.md), a pool in the local network within 1 ms, a pool on the internet within 10 to 300 ms, and a busy pool
+within seconds. After 60 s the client no longer waits (``client.settings.Timeouts``). All meters use the same buckets,
+so that counts of several pools and programs can be added.
 """
 
 from bisect import bisect_left
@@ -13,22 +14,22 @@ BOUNDS_S = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
-"""Upper bounds of the buckets, included, in seconds; a last bucket has what took longer."""
+"""Inclusive upper bounds of the buckets in seconds. One further bucket holds everything that took longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class DurationCounts:
-    """How many durations fell into each bucket."""
+    """The number of durations in each bucket."""
 
     counts: tuple[int, ...]
-    """One for each of ``BOUNDS_S``, and one for what took longer; each duration is in one of them."""
+    """One number for each of ``BOUNDS_S`` and one for longer durations. Each duration is counted in one bucket."""
     total_s: float
     """Sum of all durations in seconds."""
     bounds_s: tuple[float, ...] = BOUNDS_S
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """Number of all durations."""
         return sum(self.counts)
 
 
@@ -36,7 +37,7 @@ NO_DURATIONS = DurationCounts((0,) * (len(BOUNDS_S) + 1), 0.0)
 
 
 class DurationMeter:
-    """Add durations; ``counts`` only grow."""
+    """Counts durations. Its counts never decrease."""
 
     __slots__ = ("_counts", "_total_s")
 
@@ -45,7 +46,7 @@ class DurationMeter:
         self._total_s = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count one duration."""
         self._counts[bisect_left(BOUNDS_S, seconds)] += 1
         self._total_s += seconds
 

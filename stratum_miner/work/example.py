@@ -1,4 +1,4 @@
-"""Made-up work, for benchmarks and for checks of backends: real headers of a job that no pool gave."""
+"""Invented work for benchmarks and for checks of backends: valid headers of a job that no pool announced."""
 
 from dataclasses import replace
 
@@ -8,13 +8,13 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 NONCES = 512
-"""Nonces of a bounded unit: enough for several slices and an uneven end, quick with hashlib."""
+"""Number of nonces in a bounded unit: enough for several slices of a search, few enough for hashlib."""
 EASY = MAX_TARGET >> 5
-"""One hash in 32 is a hit."""
+"""A target that one hash in 32 meets."""
 
 
 def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, nonce_count: int = NONCES) -> WorkUnit:
-    """A bounded unit whose header differs for each ``number``."""
+    """Return a work unit with ``nonce_count`` nonces whose header differs for each ``number``."""
     job = Job(
         origin=Origin(PoolKey("example"), "", 1),
         job_id=f"check-{number}",

@@ -1,18 +1,18 @@
-"""Hash rate over sliding windows, from a counter that only grows. Time is an argument."""
+"""Hash rate over sliding windows, computed from a counter of hashes. Time is an argument."""
 
 from bisect import bisect_right
 from collections import deque
 
 WINDOWS = (5.0, 60.0, 900.0)
-"""Seconds; what the field shows: 5 s, 1 m, 15 m."""
+"""The windows in seconds that other mining programs show too: 5 s, 1 min, 15 min."""
 RESOLUTION = 0.5
-"""Seconds between the samples kept, unless told otherwise: at most 1 800 for the longest window."""
+"""Default for the seconds between two kept samples: at most 1,800 samples for the longest window."""
 
 
 class HashRateMeter:
-    """Samples a counter of hashes and answers its slope over any window up to the longest.
+    """Samples a counter of hashes and computes its rate over any window up to the longest.
 
-    Sample it by the clock: what is asked for in between depends on nobody's having asked before.
+    Call ``sample`` at regular times. Reading a rate changes nothing, so the rates do not depend on who reads them.
     """
 
     def __init__(self, started: float, longest_window: float = max(WINDOWS), *, resolution: float = RESOLUTION) -> None:
@@ -22,7 +22,7 @@ class HashRateMeter:
         self._started = started
 
     def sample(self, now: float, hashes: int) -> None:
-        """Note the counter's value at ``now``; ``now`` does not go back."""
+        """Record the value of the counter at ``now`` (seconds). ``now`` must not decrease."""
         samples = self._samples
         if len(samples) >= 2 and now - samples[-2][0] < self._resolution:
             samples.pop()
@@ -31,16 +31,16 @@ class HashRateMeter:
             samples.popleft()
 
     def rate(self, window: float) -> float:
-        """Hashes per second over the last ``window`` seconds, or since the start when that is less."""
+        """Return the hashes per second over the last ``window`` seconds, or since the start if that is shorter."""
         return self.rate_at(*self._samples[-1], window)
 
     def rate_at(self, now: float, hashes: int, window: float) -> float:
-        """The same with the counter at ``hashes`` now, which is not noted."""
+        """Return the same rate for a counter that is at ``hashes`` at ``now``, without recording this value."""
         index = max(0, bisect_right(self._samples, (now - window, 1 << 128)) - 1)
         start_time, start_hashes = self._samples[index]
         return (hashes - start_hashes) / (now - start_time) if now > start_time else 0.0
 
     def average(self) -> float:
-        """Hashes per second since the start."""
+        """Return the hashes per second since the start."""
         end_time, end_hashes = self._samples[-1]
         return end_hashes / (end_time - self._started) if end_time > self._started else 0.0

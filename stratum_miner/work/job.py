@@ -1,4 +1,4 @@
-"""A job: what a pool announced, completed by the settings that were in force at that moment.
+"""A job: what a pool announced, together with the settings of the session that were in force at that moment.
 
 Targets, extranonces and the version mask belong to the job, never to the connection: a share is judged against the
 settings its own job was issued under (docs/reference/stratum.md#when-a-setting-takes-effect). A job does not know which
@@ -16,30 +16,32 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import MAX_TARGET, difficulty_from_target, target_from_bits
 
 MAX_EXTRANONCE2_SIZE = 32
-"""Bytes; more than any pool is known to give. Protocols refuse what is larger where they read it."""
+"""Largest extranonce2 in bytes, more than any known pool assigns. The protocol code rejects larger sizes."""
 
 PoolKey = NewType("PoolKey", str)
-"""Which pool of ours: the name that the user gave it, else its URL and worker. No two pools of a miner share one."""
+"""Identifies a configured pool: the name that the user gave it, otherwise its URL and worker name. Unique in a
+miner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a job comes from; a share of it can only go back there."""
+    """The pool and the session that a job comes from. Its shares can only be submitted there."""
 
     pool: PoolKey
     worker_name: str
-    """The pool's own worker; a device may submit for another one."""
+    """The worker name of the pool's configuration; a device may submit under another one."""
     session: int
-    """Which session of ours with a pool. The number is never used again, whatever pool is next."""
+    """A number for the session, unique in this process across all pools."""
     session_id: str | None = None
-    """What the pool calls that session, where it names it."""
+    """The session id that the pool sent, needed to resume the session; None if it sent none."""
 
 
 @dataclass(frozen=True, slots=True)
 class CoinbaseBody:
-    """A coinbase transaction around two extranonces, the second of which is ours, and the way from it to the root.
+    """A coinbase transaction around two extranonces, and the merkle branch from it to the root.
 
-    The halves are serialized without witness. Raises ValueError when a size is off.
+    The pool chooses extranonce1, the miner chooses extranonce2. ``prefix`` and ``suffix`` are serialized without
+    witness; the branch items are 32 bytes in internal order, lowest level first. Raises ValueError if a size is wrong.
     """
 
     prefix: bytes
@@ -47,7 +49,7 @@ class CoinbaseBody:
     branch: tuple[bytes, ...]
     extranonce1: bytes
     extranonce2_size: int
-    """Bytes; 0 is a coinbase that we cannot change."""
+    """Size of extranonce2 in bytes. With 0 the miner cannot change the coinbase."""
 
     def __post_init__(self) -> None:
         if any(len(item) != 32 for item in self.branch):
@@ -57,34 +59,37 @@ class CoinbaseBody:
 
     @property
     def height(self) -> int | None:
-        """Height of the block, from the coinbase script (BIP 34); None when that does not begin with one."""
+        """Height of the block from the coinbase script (BIP 34), or None if the script does not begin with a height."""
         return height_from_coinbase_prefix(self.prefix)
 
-    def row_key(self) -> bytes:
-        """A name for all merkle roots of this body: 32 bytes, equal for bodies that have the same roots."""
+    def template_key(self) -> bytes:
+        """Return 32 bytes that are equal for bodies with the same set of merkle roots, and differ for others."""
         return _hash_of(
             self.prefix + self.extranonce1, bytes([self.extranonce2_size]), self.suffix, b"".join(self.branch)
         )
 
     def coinbase(self, extranonce2: bytes) -> bytes:
-        """The coinbase transaction without witness; its sha256d is the txid. ValueError on a wrong size."""
+        """Return the coinbase transaction without witness; its sha256d is the txid.
+
+        Raises ValueError if ``extranonce2`` has a wrong size.
+        """
         _check_extranonce2(extranonce2, self.extranonce2_size)
         return self.prefix + self.extranonce1 + extranonce2 + self.suffix
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
-        """Merkle root in internal order for this extranonce2. ValueError on a wrong size."""
+        """Return the merkle root in internal order. Raises ValueError if ``extranonce2`` has a wrong size."""
         return fold_branch(sha256d(self.coinbase(extranonce2)), self.branch)
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderBody:
-    """A merkle root whose coinbase the pool does not show; nothing below the header can be changed.
+    """A merkle root whose coinbase the pool does not show, so that the miner can change only header fields.
 
-    Raises ValueError when it does not have 32 bytes.
+    Raises ValueError if the root does not have 32 bytes.
     """
 
     root: bytes
-    """In internal order."""
+    """The merkle root, 32 bytes in internal order."""
     extranonce2_size: ClassVar[int] = 0
     height: ClassVar[None] = None
 
@@ -92,12 +97,12 @@ class HeaderBody:
         if len(self.root) != 32:
             raise ValueError(f"job: expected a 32-byte merkle root, got {len(self.root)}")
 
-    def row_key(self) -> bytes:
-        """A name for this root: 32 bytes."""
+    def template_key(self) -> bytes:
+        """Return 32 bytes that are equal for equal roots, and differ for others."""
         return _hash_of(self.root)
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
-        """The root, in internal order. ValueError when there is an extranonce2."""
+        """Return the root, in internal order. Raises ValueError if ``extranonce2`` is not empty."""
         _check_extranonce2(extranonce2, self.extranonce2_size)
         return self.root
 
@@ -107,31 +112,35 @@ Body: TypeAlias = CoinbaseBody | HeaderBody
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One announced job; every byte string in internal order, every integer a plain number.
+    """One announced job. All byte strings are in internal order, all integers are plain numbers.
 
-    Raises ValueError when nbits or the share target is no valid target, or a size is off.
+    Raises ValueError if nbits or the share target is not a valid target, or if a size is wrong.
     """
 
     origin: Origin
     job_id: str
-    """What the pool calls it; told back to it with each share, and not to be looked into."""
+    """The pool's name for the job, an opaque text that is sent back with each share."""
     previous_hash: bytes
+    """Hash of the previous block, 32 bytes in internal order."""
     body: Body
     version: int
+    """The version field of the header, 32 bits, before version rolling."""
     nbits: int
+    """The network target in compact form, as in the header."""
     ntime: int
-    """The earliest that a share may have."""
+    """The earliest ntime that a share may have, Unix time in seconds."""
     clean_jobs: bool
-    """Whether work on earlier jobs of this session is void."""
+    """Whether the pool no longer accepts shares of earlier jobs of this session."""
     share_target: int
-    """The largest hash that is a share, as exact as the pool said it."""
+    """The largest hash that is a share."""
     version_mask: int = 0
-    """The version bits that the pool lets us choose."""
+    """The version bits that the pool permits the miner to choose."""
     version_rolling: bool = False
-    """Whether the pool agreed to version rolling at all, even under mask 0."""
+    """Whether the pool agreed to version rolling, possibly with mask 0."""
     received_at: float = 0.0
-    """Seconds of the caller's clock at arrival: the reference for ntime rolling."""
+    """When the job arrived, in seconds of the caller's clock. ntime rolling counts from here."""
     network_target: int = field(init=False)
+    """The largest hash that solves a block, computed from ``nbits``."""
 
     def __post_init__(self) -> None:
         if len(self.previous_hash) != 32:
@@ -142,12 +151,12 @@ class Job:
 
     @property
     def height(self) -> int | None:
-        """Height of the block that is searched for; None when the pool does not show it."""
+        """Height of the block to be found, or None if the pool does not show it."""
         return self.body.height
 
     @property
     def extranonce2_size(self) -> int:
-        """Bytes of the coinbase that are ours to choose; 0 where it is not shown."""
+        """Number of bytes of the coinbase that the miner may choose; 0 if the pool does not show the coinbase."""
         return self.body.extranonce2_size
 
     @property
@@ -158,12 +167,12 @@ class Job:
 
     @property
     def share_difficulty(self) -> float:
-        """Difficulty of the share target, for display."""
+        """Difficulty of the share target, rounded, for display."""
         return difficulty_from_target(self.share_target)
 
     @property
     def network_difficulty(self) -> float:
-        """Difficulty of the network target, for display."""
+        """Difficulty of the network target, rounded, for display."""
         return difficulty_from_target(self.network_target)
 
     @property
@@ -178,18 +187,19 @@ class Job:
         return self.version_mask & ~self.version
 
     def content_hash(self) -> bytes:
-        """A hash of everything that fixes a header but extranonce2, version, ntime and nonce.
+        """Return a hash of all header fields except extranonce2, version, ntime and nonce: 32 bytes.
 
-        Two jobs that have it in common can be solved by the same header.
+        If it is equal for two jobs, the same header can solve both.
         """
-        return _hash_of(self.previous_hash, self.nbits.to_bytes(4, "little"), self.body.row_key())
+        return _hash_of(self.previous_hash, self.nbits.to_bytes(4, "little"), self.body.template_key())
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
-        """Merkle root in internal order for this extranonce2. ValueError on a wrong size."""
+        """Return the merkle root in internal order. Raises ValueError if ``extranonce2`` has a wrong size."""
         return self.body.merkle_root(extranonce2)
 
     def header(self, extranonce2: bytes, ntime: int, nonce: int, version: int) -> BlockHeader:
-        """The full header for one point of the search space."""
+        """Return the header for one point of the search space. Raises ValueError if ``extranonce2`` has a wrong
+        size."""
         return BlockHeader(
             version=version,
             previous_hash=self.previous_hash,

@@ -1,7 +1,8 @@
-"""From a claimed nonce to a share: re-hash in Python, compare with exact integers, believe nothing.
+"""Verifies a reported nonce: hashes its header again in Python and compares the hash with the exact targets.
 
-A wrong claim is a hardware error; a right hash above the target is merely below the difficulty. Both are values,
-not exceptions: a broken device produces thousands of them and mining goes on.
+A nonce whose hash misses the target of its work unit is a hardware error. A correct hash can still be above the targets
+of the job. Both results are values and not exceptions, because a broken device reports thousands of wrong nonces while
+mining continues.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from stratum_miner.work.unit import NONCE_SPACE, NonceFound
 
 
 class InvalidNonce(Enum):
-    """Why a claim is none of what its unit asks for, so that the device computes wrongly."""
+    """Why a reported nonce is not a solution of its work unit, which means that the device computes wrongly."""
 
     OUTSIDE_UNIT = "nonce or version bits outside the unit"
     ABOVE_UNIT_TARGET = "hash above the unit's target"
@@ -25,11 +26,16 @@ class BelowTarget:
     """A correct hash that meets neither the share target nor the network target."""
 
     difficulty: float
+    """Difficulty of the hash, rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A verified solution: what a pool has to be told and what statistics want to know."""
+    """A verified solution of a job, with the fields that a submit needs and the names that the statistics need.
+
+    ``header`` is the serialized header (80 bytes), ``digest`` its hash (32 bytes, internal order), ``version`` the full
+    version field with the rolled bits.
+    """
 
     job: Job
     extranonce2: bytes
@@ -40,13 +46,14 @@ class Share:
     digest: bytes
     device: str = ""
     backend: str = ""
-    """The name of the backend that has the device."""
+    """The name of the backend that the device belongs to."""
     worker_name: str = ""
-    """Whom it is submitted for, where a device has a login of its own; empty for the pool's, ``.x`` adds to that."""
+    """Worker name to submit under. If empty, it is the pool's worker name. If it begins with a dot, it is appended to
+    the user part of the pool's worker name."""
     hash_value: int = field(init=False, repr=False, compare=False)
-    """The hash as a number, little-endian."""
+    """The hash as a number (little-endian), to be compared with a target."""
     difficulty: float = field(init=False, repr=False, compare=False)
-    """What this hash is worth: difficulty-1 target over hash, for display."""
+    """Difficulty of the hash: difficulty-1 target divided by the hash, rounded, for display."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hash_value", hash_value(self.digest))
@@ -54,18 +61,18 @@ class Share:
 
     @property
     def meets_share_target(self) -> bool:
-        """False for a block found below the share difficulty, possible on test chains only."""
+        """Whether the hash meets the share target. On test chains a hash can solve a block and miss the share
+        target."""
         return self.hash_value <= self.job.share_target
 
     @property
     def is_block(self) -> bool:
-        """Whether it also meets the network target."""
+        """Whether the hash meets the network target."""
         return self.hash_value <= self.job.network_target
 
     @property
     def dedup_key(self) -> tuple[int, bytes]:
-        """The session and the header without its version. Shares that have it in common differ in their version at
-        most."""
+        """The session number and header bytes 4 to 79. Two shares with the same key differ at most in their version."""
         return self.job.origin.session, self.header[4:]
 
 
@@ -73,9 +80,10 @@ VerifyResult = Share | BelowTarget | InvalidNonce
 
 
 def verify(found: NonceFound, *, backend: str = "", worker_name: str = "") -> VerifyResult:
-    """Re-hash a claim against its own unit and job. A share bears the names that are given.
+    """Hash a reported nonce again and compare the hash with the targets of its work unit and of its job.
 
-    A claim that meets the unit's target but neither target of the job (a coarser hardware filter) is BelowTarget.
+    Returns a Share with the given names; BelowTarget if the hash meets the target of the unit but none of the job, as
+    with a device that filters coarsely; or InvalidNonce if the nonce is not a solution of its unit.
     """
     unit, job = found.unit, found.unit.job
     offset = (found.nonce - unit.first_nonce) % NONCE_SPACE

@@ -1,8 +1,8 @@
-"""The search space of a job: extranonce2, version bits, ntime and nonce, handed out unit by unit.
+"""The search space of a job (extranonce2, version bits, ntime and nonce), divided into work units.
 
-A unit owns all its nonces. Extranonce2 and version are counted by ``visited``, which also knows what earlier jobs used.
-ntime is rolled last, only when nothing is left at the present one, and never ahead of the time that passed: pools allow
-a job's ntime and later, and how much later differs from pool to pool.
+Each unit contains all nonces. ``visited`` chooses extranonce2 and version, and remembers what earlier jobs used. ntime
+is rolled last, only when the present ntime has no unit left. It never runs ahead of the time that has passed since the
+job arrived, because pools differ in how much later than the job's ntime a share may be.
 """
 
 from stratum_miner.bitcoin.sha256d import sha256d
@@ -12,34 +12,36 @@ from stratum_miner.work.versions import Versions
 from stratum_miner.work.visited import Visited
 
 MAX_NTIME_ROLL = 600
-"""Seconds ntime may run ahead of the job's own, however long ago it came."""
+"""Largest difference between a unit's ntime and the job's ntime in seconds, however long ago the job arrived."""
 
 
 class SearchSpace:
-    """Hands out units of the current job; not thread-safe by itself.
+    """Returns work units of the current job. Not thread-safe.
 
-    Several share one ``Visited`` so that none of them searches what another did.
+    Several search spaces can share one ``Visited``, so that none repeats the units of another.
     """
 
     def __init__(self, visited: Visited | None = None) -> None:
         self._visited = visited or Visited()
         self._job: Job | None = None
         self._content: bytes | None = None
-        """A hash of what the job shares with all its units; None until the first of them is wanted."""
+        """Hash of the header fields that all units of the job have in common; None before the first unit."""
         self._received_at = 0.0
         self._ntime_offset = 0
 
     def set_job(self, job: Job) -> None:
-        """Search this job from now on. What that takes is worked out when a unit is wanted: work on the job before is
-        to be stopped first.
+        """Make ``job`` the current job.
+
+        The hashing that this requires is postponed to the first ``next_unit``, so that work on the previous job can be
+        stopped without delay.
         """
         self._job, self._content = job, None
 
     def next_unit(self, now: float, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """A unit never handed out before; None without a job, or while the space is used up at this time.
+        """Return a unit that was never returned before, or None without a job or if no unit is left at this time.
 
-        ``rollable``: the version bits that the caller can roll itself, and ``at_once``: how many of them in one unit.
-        ``now`` is on the clock of ``Job.received_at``.
+        ``rollable`` has the version bits that the caller can roll itself, ``at_once`` limits how many of them one unit
+        contains. ``now`` is in seconds of the clock of ``Job.received_at``.
         """
         job = self._job
         if job is None:
@@ -49,7 +51,9 @@ class SearchSpace:
         last_offset = min(max(0, int(now - self._received_at)), MAX_NTIME_ROLL, 0xFFFFFFFF - job.ntime)
         while self._ntime_offset <= last_offset:
             ntime = job.ntime + self._ntime_offset
-            taken = self._visited.take(_row_name(content, ntime), job.extranonce2_size, versions, rollable, at_once)
+            taken = self._visited.take(
+                _template_name(content, ntime), job.extranonce2_size, versions, rollable, at_once
+            )
             if taken is not None:
                 return _unit(job, taken[0], ntime, taken[1])
             self._ntime_offset += 1
@@ -57,13 +61,13 @@ class SearchSpace:
 
     def _begin(self, job: Job) -> bytes:
         content = self._content = job.content_hash()
-        name = _row_name(content, job.ntime)
+        name = _template_name(content, job.ntime)
         self._received_at = self._visited.known_since(name, job.extranonce2_size, job.received_at)
         self._ntime_offset = 0
         return content
 
 
-def _row_name(content: bytes, ntime: int) -> bytes:
+def _template_name(content: bytes, ntime: int) -> bytes:
     return sha256d(content + ntime.to_bytes(4, "little"))
 
 

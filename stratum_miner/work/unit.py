@@ -1,4 +1,5 @@
-"""A work unit: a job with extranonce2, ntime and version fixed, so that only nonces (and granted bits) remain."""
+"""A work unit: a job with fixed extranonce2 and ntime, in which a backend searches nonces and permitted version
+bits."""
 
 from dataclasses import dataclass
 
@@ -11,10 +12,10 @@ NONCE_SPACE = 1 << 32
 class WorkUnit:
     """A header to search.
 
-    ``header`` is the 80-byte serialized header with ``version`` as it stands here and a zero nonce.
-    ``version_mask`` names the bits that are zero in ``version`` and that the backend itself may roll inside this
-    unit; 0 for a backend that asked for none. The nonces to try are ``first_nonce`` up to, not including,
-    ``first_nonce + nonce_count``. ``target`` is inclusive: a header whose hash is at most ``target`` is a hit.
+    ``header`` is the serialized header (80 bytes) with this ``version`` and a zero nonce. ``version_mask`` has the bits
+    that the backend may roll inside this unit; they are zero in ``version``. It is 0 for a backend that rolls none. The
+    nonces to try are ``first_nonce`` up to, not including, ``first_nonce + nonce_count``, modulo 2^32. A header is a
+    solution if its hash is at most ``target``.
     """
 
     job: Job
@@ -29,16 +30,17 @@ class WorkUnit:
 
     @property
     def hashes(self) -> int:
-        """Size of the unit: points a backend can visit."""
+        """Number of headers that a backend can try in this unit."""
         return self.nonce_count << self.version_mask.bit_count()
 
 
 @dataclass(frozen=True, slots=True)
 class NonceFound:
-    """A backend's claim, unverified: this nonce under this header version meets the unit's target."""
+    """A nonce that a backend reports, not verified yet. With this version it should meet the target of the unit."""
 
     unit: WorkUnit
     nonce: int
     version: int
+    """The full version field of the header, with the rolled bits."""
     device: str = ""
-    """Who found it, as the backend names its parts: "cpu0", a serial number; for statistics only."""
+    """The backend's name for the device that found the nonce, such as "cpu0" or a serial number; for statistics."""

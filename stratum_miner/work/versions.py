@@ -1,6 +1,7 @@
-"""Sets of header versions: some bits fixed, the others free to be rolled.
+"""Sets of header versions: some bits are fixed, the other bits may have any value.
 
-Every set here is written as one or several ``Versions``, each of which counts as many versions as its mask has subsets.
+A ``Versions`` describes 2^n versions, where n is the number of bits in its mask. Other sets are sequences of
+``Versions``.
 """
 
 from collections.abc import Iterator
@@ -10,23 +11,23 @@ ALL_BITS = 0xFFFFFFFF
 
 
 class Versions(NamedTuple):
-    """All versions that have ``bits`` outside ``mask`` and anything inside it; ``bits`` is zero inside the mask."""
+    """All versions that equal ``bits`` outside ``mask``; inside the mask any value is allowed and ``bits`` is zero."""
 
     bits: int
     mask: int
 
     def common(self, other: "Versions") -> "Versions | None":
-        """The versions that are in both; None when there are none."""
+        """Return the versions that are in both sets, or None if there are none."""
         if (self.bits ^ other.bits) & ~self.mask & ~other.mask:
             return None
         mask = self.mask & other.mask
         return Versions((self.bits | other.bits) & ~mask, mask)
 
     def without(self, part: "Versions", first: int) -> Iterator["Versions"]:
-        """The versions that are not in ``part``, which must lie inside this set, as sets that do not overlap.
+        """Yield the versions of this set that are not in ``part``, as sets that do not overlap.
 
-        The smaller sets come first. Those that differ from ``part`` in bits of ``first`` only come before the others,
-        so that whoever always takes the first set counts these bits upwards.
+        ``part`` must be a subset of this set. The smaller sets come first. Sets that differ from ``part`` only in bits
+        of ``first`` come before the others, so that a caller that always uses the first set counts these bits upwards.
         """
         split = self.mask & ~part.mask
         free = part.mask
@@ -39,14 +40,14 @@ ALL_VERSIONS = Versions(0, ALL_BITS)
 
 
 def each_bit(mask: int) -> Iterator[int]:
-    """The bits of a mask, each as a mask of its own, the lowest first."""
+    """Yield each bit of a mask as a mask of its own, the lowest first."""
     while mask:
         yield mask & -mask
         mask &= mask - 1
 
 
 def lowest_bits(mask: int, count: int) -> int:
-    """The lowest ``count`` bits of a mask; all of them when it has no more."""
+    """Return the lowest ``count`` bits of a mask, or the whole mask if it has fewer."""
     for bit in each_bit(mask):
         if count <= 0:
             mask &= bit - 1

@@ -1,20 +1,21 @@
-"""What has been handed out of each header, so that no point is searched twice.
+"""Remembers which headers have been given out for searching, so that no header is searched twice.
 
-A *row* is everything that fixes a header but extranonce2, version and nonce. It is known by its content, whichever
-session or job brought it: a pool that repeats a job under another id (miningcore does, see ESP-Miner#1587), gives the
-next session the same extranonce1, or is returned to, finds its rows as they were left. Theory of operation:
+A *header template* is a header without extranonce2, version and nonce. It is identified by its content, whichever
+session or job it came from. So the memory holds when a pool repeats a job under another id (miningcore does, see
+ESP-Miner#1587), gives the next session the same extranonce1, or becomes the active pool again. Theory of operation:
 
-* A unit owns all its nonces, so a row is a table of extranonce2 values, each with the versions that nobody has got yet.
-  Neighbours with equal versions are one entry: what was never touched, what is used up under the present mask, and
-  a few that are open.
-* A caller names the version bits that it can roll. It gets the largest unit there is for it, out of the smallest set
-  that has one, so that a value that was begun is finished before the next is begun.
-* All rows count from the same place and wrap round. The caller draws it at random, for a pool may give the next process
-  the extranonce1 of the last one.
+* A unit contains all nonces. Per template there is a table of extranonce2 values, each with the versions that are still
+  unused. Neighbouring values with equal versions share one entry: values never used, values used up under the present
+  mask, and a few that are partly used.
+* A caller names the version bits that it can roll. It gets the largest unit possible, taken from the smallest set that
+  contains such a unit, so that a partly used value is used up before the next value is begun.
+* All templates count extranonce2 from the same start value and wrap round. The caller draws the start value at random,
+  because a pool may give the next process the extranonce1 of the previous one.
 
-Memory is bounded. A row that was not used for long is forgotten but for 64 bits of its name. If it comes back it begins
-where no forgotten row had got to, so points are skipped and none is repeated. Only a row that returns after more than
-``MAX_FORGOTTEN`` others were forgotten would begin anew.
+Memory is limited. A template that was not used for a long time is forgotten, except for 64 bits of its name. If it
+comes back, it begins beyond the furthest value that any forgotten template had reached: some headers are skipped, none
+is repeated. Only a template that returns after more than ``MAX_FORGOTTEN`` others were forgotten begins again at the
+start.
 """
 
 from collections import OrderedDict
@@ -24,18 +25,18 @@ from functools import lru_cache
 
 from stratum_miner.work.versions import ALL_VERSIONS, Versions, lowest_bits
 
-MAX_ROWS = 512
-"""Rows remembered exactly; a job without extranonce2 uses one a second."""
+MAX_TEMPLATES = 512
+"""Number of templates remembered exactly. A job without extranonce2 uses one each second, because its ntime rolls."""
 MAX_SETS = 512
-"""Sets of versions in one row. Devices that roll in three ways need about a hundred; a pool that sends hundreds of
-versions for each header can make all rows take 55 MB (measured: 210 bytes a set)."""
+"""Number of version sets in one template. Devices that roll in three different ways need about a hundred. A pool that
+sends hundreds of versions for each header can make all templates take 55 MB (measured: 210 bytes for each set)."""
 MAX_FORGOTTEN = 100_000
-"""Names remembered of forgotten rows, at the least; twice as many take 17 MB."""
+"""Least number of forgotten templates whose names are remembered. Twice as many names take 17 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """``count`` values of extranonce2 from ``first`` on, and the versions of each that are left."""
+    """``count`` values of extranonce2, beginning with ``first``, and the versions that are unused for each of them."""
 
     first: int
     count: int
@@ -48,28 +49,29 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One set of an entry, and what a caller would get of it."""
+    """One version set of an entry, and the unit that a caller would get from it."""
 
     entry: int
     index: int
     unit: Versions
     left_out: int
-    """How many more bits the set has: the fewer, the less it is split."""
+    """Number of free bits of the set outside the unit. The fewer there are, the less the set is split."""
 
     def is_better_than(self, other: "_Choice | None") -> bool:
         if other is None:
             return True
-        ours, theirs = self.unit.mask.bit_count(), other.unit.mask.bit_count()
-        return ours > theirs or (ours == theirs and self.left_out < other.left_out)
+        own_bits, other_bits = self.unit.mask.bit_count(), other.unit.mask.bit_count()
+        return own_bits > other_bits or (own_bits == other_bits and self.left_out < other.left_out)
 
 
-class _Row:
-    """Values of extranonce2 are counted from the common start here, from 0 to ``limit``."""
+class _Template:
+    """The table of one header template. Its extranonce2 values are relative to the common start value, below
+    ``limit``."""
 
     def __init__(self, begin: int, limit: int) -> None:
         self.entries = [_Entry(begin, limit - begin, (ALL_VERSIONS,))] if begin < limit else []
-        self.touched = min(begin, limit)
-        """From here on no value was ever touched."""
+        self.unused_from = min(begin, limit)
+        """From this value on, no value was ever used."""
         self.known_since: float | None = None
 
     def take(self, wanted: Versions, rollable: int, at_once: int) -> tuple[int, Versions] | None:
@@ -89,7 +91,9 @@ class _Row:
     def _choices(self, wanted: Versions, rollable: int, at_once: int) -> Iterator[_Choice]:
         for position, entry in enumerate(self.entries):
             for index, left in enumerate(entry.left):
-                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # as in ``common``, without the call: most end here
+                if (
+                    (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]
+                ):  # the test of ``common``, inlined because most fail it
                     continue
                 common = left.common(wanted)
                 assert common is not None
@@ -104,7 +108,7 @@ class _Row:
         opened = [_Entry(entry.first, 1, left)] if left else []
         others = [_Entry(entry.first + 1, entry.count - 1, entry.left)] if entry.count > 1 else []
         self.entries[position : position + 1] = [*opened, *others]
-        self.touched = max(self.touched, entry.first + 1)
+        self.unused_from = max(self.unused_from, entry.first + 1)
         self._merge()
 
     def _merge(self) -> None:
@@ -121,55 +125,55 @@ class _Row:
 
 
 class Visited:
-    """One for all that is searched by a process; not thread-safe by itself.
+    """The memory of everything that one process has searched. Not thread-safe.
 
-    ``start``: the extranonce2 at which every row begins, cut to the size in question.
+    ``start`` is the extranonce2 at which every template begins, modulo the number of values of its size.
     """
 
     def __init__(self, start: int = 0) -> None:
         self._start = start
-        self._rows: OrderedDict[bytes, _Row] = OrderedDict()
+        self._templates: OrderedDict[bytes, _Template] = OrderedDict()
         self._forgotten: tuple[set[bytes], set[bytes]] = set(), set()
-        """The newer names and the older ones."""
+        """Two generations of names, the newer one first."""
         self._begin_again = 0
-        """The furthest that any forgotten row had got to."""
+        """The furthest value that any forgotten template had reached."""
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """When this row was first asked for by this method; ``now`` if that is unknown."""
-        row = self._row(name, size)
-        if row.known_since is None:
-            row.known_since = now
-        return row.known_since
+        """Return the time of the first call for this template, which is ``now`` if there was none."""
+        template = self._template(name, size)
+        if template.known_since is None:
+            template.known_since = now
+        return template.known_since
 
     def take(
         self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
     ) -> tuple[bytes, Versions] | None:
-        """An extranonce2 of ``size`` bytes and versions that nobody got before; None when the row has none left.
+        """Return an unused extranonce2 of ``size`` bytes with its versions, or None if the template has none left.
 
-        ``name`` is 32 bytes, a hash of the row's content. ``versions`` are those that the job allows. The result's mask
-        has at most ``at_once`` bits, all of them in ``rollable``.
+        ``name`` is a hash of the content of the template, 32 bytes. ``versions`` are those that the job permits. The
+        mask of the result has at most ``at_once`` bits, all of them in ``rollable``.
         """
-        taken = self._row(name, size).take(versions, rollable, at_once)
+        taken = self._template(name, size).take(versions, rollable, at_once)
         if taken is None:
             return None
         value, unit = taken
         return ((self._start + value) % (1 << 8 * size)).to_bytes(size, "big"), unit
 
-    def _row(self, name: bytes, size: int) -> _Row:
-        row = self._rows.get(name)
-        if row is not None:
-            self._rows.move_to_end(name)
-            return row
+    def _template(self, name: bytes, size: int) -> _Template:
+        template = self._templates.get(name)
+        if template is not None:
+            self._templates.move_to_end(name)
+            return template
         is_forgotten = any(name[:8] in names for names in self._forgotten)
-        row = self._rows[name] = _Row(self._begin_again if is_forgotten else 0, 1 << 8 * size)
-        if len(self._rows) > MAX_ROWS:
-            self._forget(*self._rows.popitem(last=False))
-        return row
+        template = self._templates[name] = _Template(self._begin_again if is_forgotten else 0, 1 << 8 * size)
+        if len(self._templates) > MAX_TEMPLATES:
+            self._forget(*self._templates.popitem(last=False))
+        return template
 
-    def _forget(self, name: bytes, row: _Row) -> None:
-        if not row.touched:
+    def _forget(self, name: bytes, template: _Template) -> None:
+        if not template.unused_from:
             return
-        self._begin_again = max(self._begin_again, row.touched)
+        self._begin_again = max(self._begin_again, template.unused_from)
         newer, _ = self._forgotten
         if len(newer) >= MAX_FORGOTTEN:
             self._forgotten = set(), newer
@@ -178,5 +182,5 @@ class Visited:
 
 @lru_cache(maxsize=4096)
 def _rest(whole: Versions, part: Versions, first: int) -> tuple[Versions, ...]:
-    """One value of extranonce2 is taken apart like the next."""
+    """Return the rest of a set without a part. Cached, because it is the same for one extranonce2 after the other."""
     return tuple(whole.without(part, first))

@@ -14,7 +14,7 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.space import MAX_NTIME_ROLL, SearchSpace
 from stratum_miner.work.unit import WorkUnit
 from stratum_miner.work.versions import ALL_BITS
-from stratum_miner.work.visited import MAX_ROWS, Visited
+from stratum_miner.work.visited import MAX_TEMPLATES, Visited
 from tests.work.jobs import make_job as made
 
 
@@ -132,7 +132,7 @@ def test_time_does_not_leave_32_bits() -> None:
 
 def test_flood_of_jobs_is_not_repeated() -> None:
     space, seen = SearchSpace(), set[bytes]()
-    for number in (*range(MAX_ROWS + 10), 0, 1):
+    for number in (*range(MAX_TEMPLATES + 10), 0, 1):
         space.set_job(make_job(prefix=b"%d" % number, previous_hash=bytes([number % 7] * 32)))
         headers = {unit.header for unit in take(space, 2)}
         assert len(headers) == 2
@@ -251,10 +251,10 @@ callers = st.tuples(st.sampled_from([0, 0x2000, 0xC000, 0x1000E000, ALL_BITS]), 
     st.sampled_from([1, 3, 512]),
 )
 def test_no_point_is_ever_visited_twice(
-    script: list[tuple[Job, list[tuple[tuple[int, int], float]]]], start: int, max_rows: int
+    script: list[tuple[Job, list[tuple[tuple[int, int], float]]]], start: int, max_templates: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(visited_module, "MAX_ROWS", max_rows)
+        patch.setattr(visited_module, "MAX_TEMPLATES", max_templates)
         play(script, Visited(start))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.work import visited as visited_module
 from stratum_miner.work.versions import ALL_BITS, Versions
-from stratum_miner.work.visited import MAX_ROWS, MAX_SETS, Visited
+from stratum_miner.work.visited import MAX_SETS, MAX_TEMPLATES, Visited
 
 ROW = b"\x01" * 32
 BITS = 0b111 << 13
@@ -109,7 +109,7 @@ def test_a_row_stays_small_whatever_versions_a_pool_sends() -> None:
     visited = Visited()
     for number in range(3000):
         visited.take(ROW, 2, Versions(number * 2654435761 % 2**32 & ~0xF00, number % 16 << 8))
-    assert sum(len(entry.left) for entry in visited._rows[ROW].entries) <= MAX_SETS
+    assert sum(len(entry.left) for entry in visited._templates[ROW].entries) <= MAX_SETS
     assert visited.take(ROW, 2, Versions(0, 0)) is not None
 
 
@@ -117,14 +117,14 @@ def test_a_row_stays_small_whatever_versions_a_pool_sends() -> None:
 def test_a_forgotten_row_is_not_repeated_and_a_new_one_not_held_for_forgotten(
     size: int, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visited_module, "MAX_ROWS", 16)
+    monkeypatch.setattr(visited_module, "MAX_TEMPLATES", 16)
     visited, job, seen = Visited(start=7), Versions(0, 0), set[tuple[int, bytes]]()
     rows = 48
     for number in range(rows):
         values = [item[0] for _ in range(taken) if (item := visited.take(name(number), size, job))]
         assert len(values) == taken, "a row that is new has all its points"
         seen |= {(number, value) for value in values}
-    assert len(visited._rows) <= 16
+    assert len(visited._templates) <= 16
     for number in range(rows):
         item = visited.take(name(number), size, job)
         assert item is None or (number, item[0]) not in seen
@@ -133,14 +133,14 @@ def test_a_forgotten_row_is_not_repeated_and_a_new_one_not_held_for_forgotten(
 
 def test_a_row_that_was_only_looked_at_is_new_when_it_is_forgotten() -> None:
     visited = Visited()
-    for number in range(2 * MAX_ROWS):
+    for number in range(2 * MAX_TEMPLATES):
         visited.known_since(name(number), 0, 1.0)
         visited.take(name(1_000_000 + number), 0, Versions(0, 0))
     assert visited.take(name(0), 0, Versions(0, 0)) is not None
 
 
 def test_a_row_in_use_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visited_module, "MAX_ROWS", 4)
+    monkeypatch.setattr(visited_module, "MAX_TEMPLATES", 4)
     visited = Visited()
     seen = {visited.take(ROW, 1, Versions(0, 0x2000 * number)) for number in range(3)}
     for number in range(9):
@@ -166,7 +166,7 @@ def test_what_was_used_up_between_two_equal_neighbours_stays_so() -> None:
 def test_names_of_forgotten_rows_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visited_module, "MAX_FORGOTTEN", 100)
     visited = Visited()
-    for number in range(MAX_ROWS + 1000):
+    for number in range(MAX_TEMPLATES + 1000):
         assert visited.take(name(number), 0, Versions(0, 0)) is not None
     assert sum(map(len, visited._forgotten)) <= 200
     assert all(visited.take(name(number), 0, Versions(0, 0)) is None for number in range(1000, 900, -1))
