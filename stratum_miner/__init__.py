@@ -2,7 +2,7 @@
 
 
 def __getattr__(name: str) -> str:
-    """``__version__``, looked up when somebody asks: what reads it from the installation loads slowly."""
+    """Look up ``__version__`` only when it is used, because reading it from the installation is slow."""
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  slow to load, and seldom asked

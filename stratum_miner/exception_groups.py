@@ -22,7 +22,7 @@ async def unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions inside a group, however nested, in order; the error itself when it is no group."""
+    """Yield the exceptions inside a group in order, however nested, or the error itself if it is not a group."""
     if isinstance(error, BaseExceptionGroup):
         for item in error.exceptions:
             yield from leaves(item)
@@ -31,7 +31,10 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def leading_cause(error: BaseException, *ranked: type[Exception]) -> Exception | None:
-    """The first leaf of the highest-ranked type; None when some leaf is of no listed type (a defect to be seen)."""
+    """Return the first exception of the highest-ranked type inside ``error``.
+
+    Returns None if any exception inside is of an unlisted type: it is an internal error and must stay visible.
+    """
     found = list(leaves(error))
     if not all(isinstance(leaf, ranked) for leaf in found):
         return None

@@ -1,8 +1,8 @@
-"""Text that somebody else wrote, made safe to show: bounded, printable, on one line. The one place that does this.
+"""Makes foreign text safe to print: limited in length, printable, on one line. Only this module does it.
 
-Peers, files, devices and other programs choose such text. It must not steer a terminal, begin another line of a log,
-fill a page, turn the reading direction of what stands beside it, or look like another text. Where a text is an
-identity, such as a job's id or a worker's name, the value itself stays as it came and is made safe where it is shown.
+Peers, files, devices and other programs choose such text. It must not control a terminal, begin another line of a log,
+fill a page, change the writing direction of neighbouring text, or look like another text. If a text identifies
+something, such as a job id or a worker name, the value itself stays unchanged and is made safe when it is printed.
 """
 
 import math
@@ -13,25 +13,25 @@ SHOWN_CHARACTERS = 200
 """How much of a foreign text is kept; python pools send tracebacks of 2 kB
 (docs/reference/stratum.md#long-error-texts)."""
 SENTENCE_CHARACTERS = 500
-"""The same for a sentence of ours that quotes others, and for what a log line tells of one thing."""
+"""Characters kept of a sentence of this program that quotes foreign text, and of one field of a log line."""
 SHOWN_ITEMS = 20
-"""Entries of a collection that are kept."""
+"""Number of entries of a collection that are kept."""
 SHOWN_LINES = 500
-"""Lines that are kept of a text that has some of its own, such as a traceback."""
+"""Number of lines that are kept of a text with several lines, such as a traceback."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
-"""Characters that Python calls printable and nobody sees: fillers and selectors of variants. Not the two selectors that
-belong to ordinary emoji."""
+"""Characters that Python calls printable although they are invisible: fillers and variation selectors, except the two
+selectors that belong to ordinary emoji."""
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text can be shown as it is, whatever its length: every character is printable, and can be seen."""
+    """Return whether every character of a text is printable and visible. The length does not matter."""
     return text.isprintable() and (text.isascii() or not _UNSEEN.search(text))
 
 
 def replace_unsafe(text: str) -> str:
-    """A text of the same length in which each character that is not plain is a replacement character."""
+    """Return a text of the same length in which U+FFFD replaces each character that is not printable and visible."""
     if is_plain(text):
         return text
     return _UNSEEN.sub(
@@ -40,8 +40,10 @@ def replace_unsafe(text: str) -> str:
 
 
 def sanitize(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
-    """Replace what is not printable (control characters, escapes, line ends, marks of direction, what has no width,
-    lone surrogates) and cut at ``limit`` characters; an ellipsis says that something was cut.
+    """Replace all characters that are not printable and visible, and cut the text after ``limit`` characters.
+
+    Replaced are control characters, escape sequences, line ends, direction marks, characters without width and lone
+    surrogates. An ellipsis at the end shows that the text was cut.
     """
     if isinstance(text, bytes):
         text = text[: limit * 4].decode("utf-8", "replace")
@@ -49,8 +51,9 @@ def sanitize(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
 
 
 def sanitize_lines(text: str, limit: int = 1000) -> str:
-    """A text of our own making with lines, such as a traceback, that may quote foreign text: each line is sanitized,
-    its indentation kept. At most ``SHOWN_LINES`` of them, the first and the last.
+    """Sanitize each line of a text of several lines, such as a traceback, and keep the indentation.
+
+    Of more than ``SHOWN_LINES`` lines, only the first and the last are kept; ``limit`` is in characters per line.
     """
     lines = text.splitlines()
     if len(lines) > SHOWN_LINES:
@@ -60,10 +63,11 @@ def sanitize_lines(text: str, limit: int = 1000) -> str:
 
 
 def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) -> Any:
-    """The same value with every text in it sanitized, keys too: something that JSON can carry, of bounded size.
+    """Return a JSON value of limited size in which every text, including the keys, is sanitized.
 
-    The entries of a collection share ``limit`` and are at most ``SHOWN_ITEMS``; collections inside of each other end
-    after ``depth``. What is no value of JSON, or a number that its readers do not take, becomes text.
+    The entries of a collection share ``limit`` characters, and at most ``SHOWN_ITEMS`` entries are kept. Nested
+    collections are cut below ``depth``. A value that JSON cannot represent, or a number that JSON readers reject,
+    becomes text.
     """
     match value:
         case None | bool():
@@ -89,7 +93,10 @@ def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) ->
 
 
 def escape_json(text: str) -> str:
-    """JSON, on one line, that says the same in plain characters: for files and outputs that keep texts as they came."""
+    """Escape the unprintable characters of a JSON text. Its value stays the same.
+
+    Files and outputs that keep foreign text unchanged are written this way.
+    """
     return text if is_plain(text) else "".join(map(_escaped, text))
 
 
@@ -104,7 +111,7 @@ def _escaped(character: str) -> str:
 
 
 def sanitize_texts(value: Any, limit: int = SENTENCE_CHARACTERS) -> Any:
-    """The same JSON value, of any size, in which each text is sanitized."""
+    """Return the same JSON value, of any size, in which each text is sanitized."""
     match value:
         case str():
             return sanitize(value, limit)

@@ -1,12 +1,12 @@
-"""Numbers as people write and read them: hash rates, difficulties, spans of time, counts, amounts.
+"""Parses and prints numbers for people: hash rates, difficulties, durations, counts, amounts of money.
 
-The page has the same in JavaScript (monitoring/web/format.js); a test compares the two.
+The page has the same functions in JavaScript (monitoring/web/format.js); a test compares the two.
 """
 
 import re
 
 MIN_HASH_RATE, MAX_HASH_RATE = 1e-3, 1e21
-"""H/s: the least and the first too large one that anybody may mean; the whole network of 2026 is near 1e21."""
+"""Limits of a plausible hash rate in H/s: from the first, below the second. The whole network of 2026 is near 1e21."""
 _HASH_RATE = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
@@ -27,7 +27,10 @@ _SPANS = (
 
 
 def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
-    """H/s of ``1000000``, ``1MH`` or ``2.5 GH/s``. ValueError says what was expected, and what came."""
+    """Return a hash rate in H/s from a text such as ``1000000``, ``1MH`` or ``2.5 GH/s``.
+
+    With ``unit_needed`` a plain number is an error. Raises ValueError if the text is not a plausible hash rate.
+    """
     if unit_needed and text.strip()[-1:].isdigit():
         raise ValueError(f"expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text!r}")
     match = _HASH_RATE.fullmatch(text)
@@ -47,7 +50,7 @@ def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
 
 
 def scaled(value: float) -> str:
-    """Three significant digits and an SI prefix, the unit to follow: ``12.3 M``; beyond all prefixes ``1.23e+30 ``."""
+    """Return three significant digits and an SI prefix, ready for a unit: ``12.3 M``; or ``1.23e+30 `` without one."""
     if abs(value) >= 999.5e21:
         return f"{value:.3g} "
     index = 0
@@ -59,33 +62,33 @@ def scaled(value: float) -> str:
 
 
 def hash_rate_text(rate: float) -> str:
-    """``12.3 MH/s``; ``rate`` in H/s."""
+    """Return a hash rate as ``12.3 MH/s``; ``rate`` is in H/s."""
     return f"{scaled(rate)}H/s"
 
 
 def efficiency_text(joules_per_terahash: float) -> str:
-    """``17.3 J/TH``, ``411 k J/TH``."""
+    """Return an efficiency as ``17.3 J/TH`` or ``411 k J/TH``."""
     value = joules_per_terahash
     return f"{f'{value:.3g}' if value < 999.5 else scaled(value).strip()} J/TH"
 
 
 def difficulty_text(difficulty: float | None) -> str:
-    """``0.001``, ``1.638e+04``; ``-`` when unknown."""
+    """Return a difficulty as ``0.001`` or ``1.638e+04``, or ``-`` for None."""
     return "-" if difficulty is None else f"{difficulty:.4g}"
 
 
 def scaled_difficulty_text(difficulty: float) -> str:
-    """``0.001``, ``8192``; from 10 000 on with a prefix: ``16.4 k``."""
+    """Return a difficulty as ``0.001`` or ``8192``, from 10,000 on with a prefix, as in ``16.4 k``."""
     return scaled(difficulty).strip() if difficulty >= 10_000 else difficulty_text(difficulty)
 
 
 def count_text(number: int) -> str:
-    """``12,345``, ``1.23M``."""
+    """Return a count as ``12,345``, from a million on as ``1.23M``."""
     return f"{number:,}" if number < 1_000_000 else scaled(number).strip().replace(" ", "")
 
 
 def rounded(value: float) -> str:
-    """Three significant digits, without an exponent; millions and more in words."""
+    """Return three significant digits without an exponent, from a million on with a word: ``1.5 million``."""
     if value >= 1e15:
         return f"{value:.3g}"
     for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
@@ -95,7 +98,7 @@ def rounded(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """Money with a sign where it is lost, in a width that fits an axis."""
+    """Return an amount of money, negative if it is a loss, short enough for the axis of a chart."""
     size = abs(value)
     if size >= 1e6:
         return scaled(value).replace(" ", "")
@@ -106,7 +109,7 @@ def amount(value: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """How long something took or goes on: ``4.2s``, ``3m07s``, ``2h05m``, ``9d04h``."""
+    """Return a duration as ``4.2s``, ``3m07s``, ``2h05m`` or ``9d04h``."""
     if seconds < 60:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(int(seconds), 60)
@@ -118,14 +121,14 @@ def duration_text(seconds: float) -> str:
 
 
 def latency_text(milliseconds: float) -> str:
-    """``0.6 ms``, ``123 ms``; from a second on as a duration."""
+    """Return a latency as ``0.6 ms`` or ``123 ms``, from a second on like ``duration_text``."""
     if milliseconds >= 999.5:
         return duration_text(milliseconds / 1000)
     return f"{milliseconds:.1f} ms" if milliseconds < 99.95 else f"{milliseconds:.0f} ms"
 
 
 def milliseconds_text(value: float | None) -> str:
-    """The same in three digits, for narrow columns: ``0.21ms``, ``63.2ms``, ``1.20s``; ``-`` when unknown."""
+    """Return a latency in milliseconds for narrow columns: ``0.21ms``, ``63.2ms``, ``1.20s``, or ``-`` for None."""
     if value is None:
         return "-"
     if value < 1000:
@@ -134,11 +137,11 @@ def milliseconds_text(value: float | None) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """A mean waiting time in the largest fitting unit: ``0.5 milliseconds``, ``3.6 seconds``, ``2.1 million years``."""
+    """Return a waiting time in its largest unit: ``0.5 milliseconds``, ``3.6 seconds``, ``2.1 million years``."""
     size, name = time_unit(seconds)
     return f"{rounded(seconds / size)} {name}"
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
-    """The largest unit, in seconds and by name, of which a span is at least one."""
+    """Return the largest time unit that is at most ``seconds`` long: its length in seconds and its name."""
     return max((unit for unit in _SPANS if seconds >= unit[0]), default=_SPANS[0])

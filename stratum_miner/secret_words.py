@@ -1,8 +1,8 @@
-"""Finding secrets in text, in every spelling, to hide them; and leaving alone what merely looks like one.
+"""Finds secrets in text, in every encoding, and hides them without hiding words that only look like a secret.
 
-A password may be a word that everybody uses: "mining", "share", "1234". Where others wrote the text it is hidden all
-the same, as a word of its own. In our own text it is not: to replace our own words would make events, messages and
-paths unreadable, and would tell the password to everybody who can guess the word that is missing.
+A password may be a common word such as "mining", "share" or "1234". In foreign text it is hidden wherever it stands as
+a word of its own. In this program's own text it is not hidden: without these words, events, messages and paths would be
+unreadable, and anybody could guess the password from the missing word.
 """
 
 import json
@@ -15,27 +15,27 @@ from stratum_miner.foreign_text import replace_unsafe
 
 HIDDEN = "***"
 SHORTEST = 4
-"""Characters; a shorter password ("x") is a convention and no secret."""
+"""Least length of a secret in characters. A shorter password, such as "x", is a convention and not a secret."""
 DISTINCT = 8
-"""From so many characters on a text is looked for anywhere, also inside of words: none has it by chance."""
+"""Length in characters from which a secret is also found inside of words, because no word contains it by chance."""
 _WORD = re.compile(r"[^\W\d_]+|[\d.]+")
-"""Letters only, or a number: what may stand in any text."""
+"""Letters only, or a number. Any text may contain it."""
 _NAME = re.compile(r"[\w.-]+")
-"""What may stand in a path or in a compound; a user and a password, ``u:pool``, are none."""
+"""Characters that may occur in a path or a compound word. A user with a password, as in ``u:pool``, does not match."""
 _AFTER_ESCAPE = r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-fA-F]{4})"
-"""In JSON and in Python's quotes a letter of an escape may stand before it."""
+"""In JSON and in Python literals, the letter of an escape sequence may precede a secret."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
-"""A string of JSON, and whether it is a key."""
+"""A JSON string, and the colon behind it if it is a key."""
 _CUT = "…"
 
 
 def is_word(secret: str) -> bool:
-    """Whether it is a plain word or a number, as others may use it too."""
+    """Return whether a secret is a plain word or a number, which other texts may contain, too."""
     return _WORD.fullmatch(secret) is not None
 
 
 def spellings(secret: str) -> frozenset[str]:
-    """How a secret stands in JSON, in URLs, in what Python quotes, and in text that was made safe to show."""
+    """Return all spellings of a secret: plain, in JSON, in URLs, in Python literals, and in sanitized text."""
     plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     urls = {quote(secret, errors="replace"), quote(secret, safe="", errors="replace")}
     spelt = {*plain, *(repr(text)[1:-1] for text in plain), *urls}
@@ -43,26 +43,30 @@ def spellings(secret: str) -> frozenset[str]:
 
 
 class Hider:
-    """Hides a set of secrets. Immutable; from any thread."""
+    """Replaces a set of secrets in texts. Immutable, so that any thread may use it."""
 
-    def __init__(self, secrets: Iterable[str] = (), *, ours: bool = False) -> None:
-        """``ours``: for our own text, where a short secret is no part of a path, a name or a number."""
+    def __init__(self, secrets: Iterable[str] = (), *, own_text: bool = False) -> None:
+        """With ``own_text``, for text of this program, a short secret is not hidden inside a path, name or number."""
         spelt = {spelling: secret for secret in secrets if len(secret) >= SHORTEST for spelling in spellings(secret)}
-        self._spellings = sorted(spelt, key=len, reverse=True)  # one may be the beginning of another
-        self._shortest_beginning = DISTINCT if ours else SHORTEST
-        self._all = _pattern(self._spellings, ours=ours)
-        self._distinct = _pattern([text for text in self._spellings if not _is_common(spelt[text])], ours=ours)
-        self._common = _pattern([text for text in self._spellings if _is_common(spelt[text])], ours=ours)
+        self._spellings = sorted(spelt, key=len, reverse=True)  # longest first: one may be the beginning of another
+        self._shortest_beginning = DISTINCT if own_text else SHORTEST
+        distinct = [text for text in self._spellings if not _is_common(spelt[text])]
+        common = [text for text in self._spellings if _is_common(spelt[text])]
+        self._all = _pattern(self._spellings, own_text=own_text)
+        self._distinct = _pattern(distinct, own_text=own_text)
+        self._common = _pattern(common, own_text=own_text)
 
     def hide(self, text: str) -> str:
-        """The text without any of the secrets, nor the beginning of one where it was cut."""
+        """Return the text without the secrets. If the text was cut, the beginning of a secret at its end is hidden
+        too."""
         if any(spelling in text for spelling in self._spellings):
             text = self._all.sub(HIDDEN, text)
         return self._without_beginning(text) if text.endswith(_CUT) else text
 
     def hide_in_line(self, line: bytes) -> bytes:
-        """The same for a line of a Stratum conversation: its keys and methods are no secrets, though they may be words
-        that somebody took for a password.
+        """Return a line of the Stratum protocol without the secrets.
+
+        Keys and method names are never replaced, even if a user chose the same word as a password.
         """
         text = line.decode("utf-8", "surrogateescape")
         if not any(spelling in text for spelling in self._spellings):
@@ -92,7 +96,7 @@ class Hider:
 
 @lru_cache(maxsize=256)
 def hider(secret: str) -> Hider:
-    """The hider of one secret, for text that others wrote."""
+    """Return the hider of one secret for foreign text."""
     return Hider([secret])
 
 
@@ -100,14 +104,14 @@ def _is_common(secret: str) -> bool:
     return len(secret) < DISTINCT or is_word(secret)
 
 
-def _pattern(texts: Sequence[str], *, ours: bool) -> re.Pattern[str]:
-    return re.compile("|".join(_one_pattern(text, ours=ours) for text in texts) or r"(?!)")
+def _pattern(texts: Sequence[str], *, own_text: bool) -> re.Pattern[str]:
+    return re.compile("|".join(_one_pattern(text, own_text=own_text) for text in texts) or r"(?!)")
 
 
-def _one_pattern(text: str, *, ours: bool) -> str:
+def _one_pattern(text: str, *, own_text: bool) -> str:
     if len(text) >= DISTINCT or not _NAME.fullmatch(text):
         return re.escape(text)
-    if ours:
+    if own_text:
         return rf"(?:(?<![\w/])(?<!\w[.-])|{_AFTER_ESCAPE}){re.escape(text)}(?![\w/]|[.-]\w)"
     return rf"(?:(?<![^\W_])|{_AFTER_ESCAPE}){re.escape(text)}(?![^\W_])"
 

@@ -1,4 +1,4 @@
-"""What somebody meant by a name that is none of those known: the one hint of every complaint about a name."""
+"""Finds the known name that is most like an unknown one. Every error about an unknown name gives this hint."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -6,13 +6,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 LIKENESS = 0.6
-"""How alike two names must be for a guess, from 0 to 1: what difflib recommends."""
+"""Least similarity of two names for a hint, from 0 to 1; the default of difflib."""
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = LIKENESS) -> str | None:
-    """The known name that a word is most like; None when it is like none.
+    """Return the known name that is most like ``word``, or None if no name is similar enough.
 
-    Capitals do not count, and neither does whether words are joined by a hyphen or by an underscore.
+    Upper and lower case, hyphens and underscores make no difference.
     """
     names = {_plain(name): name for name in known}
     close = get_close_matches(_plain(word), names, 1, likeness)
@@ -20,13 +20,16 @@ def nearest(word: str, known: Iterable[str], likeness: float = LIKENESS) -> str 
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """The end of a complaint, ``: did you mean 'quota'?``; ``otherwise`` when no name is like it."""
+    """Return the end of an error message, ``: did you mean 'quota'?``, or ``otherwise`` if no name is similar."""
     name = nearest(word, known)
     return otherwise if name is None else f": did you mean {name!r}?"
 
 
 def named(table: Mapping[str, T], name: str, what: str) -> T:
-    """The entry of a table. ValueError with the nearest name, or with all of them."""
+    """Return the entry ``name`` of a table. Raises ValueError with the nearest known name, or with all known names.
+
+    ``what`` begins the message: it names the option or field that the name came from.
+    """
     if name in table:
         return table[name]
     hint = did_you_mean(name, table, f": known are {', '.join(table)}")

@@ -1,6 +1,6 @@
-"""Between Stratum's messages and work: a ``mining.notify`` made into a job, and a share made into a ``mining.submit``.
+"""Converts a ``mining.notify`` into a job, and a share into a ``mining.submit``.
 
-It stands above ``stratum``, which knows no jobs, and ``work``, which knows no protocol.
+The module stands above ``stratum``, which knows no jobs, and ``work``, which knows no protocol.
 """
 
 from stratum_miner.stratum.client_messages import Submit
@@ -21,9 +21,11 @@ def job_of(
     clean_jobs: bool | None = None,
     received_at: float = 0.0,
 ) -> Job:
-    """A job under the settings that are in force for it; ``clean_jobs`` is the notify's own unless given.
+    """Return the job of a notify under the settings of its session.
 
-    Raises ValueError when a target or a size cannot be one.
+    ``extranonce1`` is the pool's, ``extranonce2_size`` is in bytes, ``share_target`` is the largest hash that is a
+    share, ``received_at`` is in seconds of the caller's clock. ``clean_jobs`` replaces that of the notify if given.
+    Raises ValueError if a target or a size is not valid.
     """
     return Job(
         origin=origin,
@@ -50,11 +52,12 @@ def job_of(
 def submit_of(
     share: Share, worker_name: str, *, mask: int | None = None, version_rolling: bool = False, differences: bool = False
 ) -> Submit:
-    """The ``mining.submit`` of a share.
+    """Return the ``mining.submit`` of a share.
 
-    Where versions are rolled the submit has the version's bits inside ``mask``, which is the job's own unless the pool
-    has changed it since: as they stand in the header (BIP 310), or with ``differences`` as they differ from those of
-    the job's version. ``version_rolling``: the pool agreed to it, if only after the job came.
+    With version rolling, the submit contains the version bits inside ``mask``: as they are in the header (BIP 310), or
+    with ``differences`` XORed with those of the job's version. The default of ``mask`` is the mask of the job; give one
+    if the pool has changed the mask since. ``version_rolling``: the pool agreed to version rolling after the job
+    arrived.
     """
     job = share.job
     mask = job.version_mask if mask is None else mask

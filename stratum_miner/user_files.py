@@ -1,4 +1,4 @@
-"""Files that users write, read with a bound; TOML with the line of what is wrong in it."""
+"""Reads files that users write, with a limit on their size, and reports errors in TOML with the line number."""
 
 import os
 import re
@@ -8,26 +8,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-"""How tomllib ends a complaint."""
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+"""The end of an error message of tomllib."""
 
 
 class UserFileError(ValueError):
-    """A file that cannot be used: what was expected of it."""
+    """A file that cannot be used. The text says what was expected."""
 
     def __init__(self, text: str, line: int | None = None) -> None:
         super().__init__(text)
         self.line = line
-        """Counted from 1; None where no line is to blame."""
+        """Number of the line with the error, counted from 1; None if the error has no line."""
 
     def where(self, path: Path) -> str:
-        """``FILE:LINE``, or the file alone."""
+        """Return ``FILE:LINE``, or the file alone if the error has no line."""
         return f"{path}:{self.line}" if self.line else str(path)
 
 
 def read(path: Path, max_bytes: int) -> bytes:
-    """The whole content. OSError when it cannot be read, UserFileError when there is more of it than the bound, or when
-    it is a pipe with a name: reading one waits until somebody writes.
+    """Return the content of a file of at most ``max_bytes``.
+
+    Raises OSError if the file cannot be read, and UserFileError if it is larger or a named pipe. Reading a named pipe
+    would block until another process writes to it.
     """
     if is_named_pipe(path):
         raise UserFileError("expected a file, got a pipe")
@@ -39,14 +41,16 @@ def read(path: Path, max_bytes: int) -> bytes:
 
 
 def is_named_pipe(path: Path) -> bool:
-    """Whether opening it waits for somebody at its other end. A pipe that we were given (/dev/stdin, /dev/fd/3) has its
-    other end, and no name of its own. OSError when nothing tells.
+    """Return whether opening the file would block until another process opens the other end of a pipe.
+
+    A pipe that the process inherited (/dev/stdin, /dev/fd/3) has no file name of its own and does not block.
+    Raises OSError if the file cannot be examined.
     """
     return path.exists() and stat.S_ISFIFO(path.stat().st_mode) and os.path.exists(os.path.realpath(path))
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """The same as text. UserFileError also when it is not UTF-8."""
+    """Return the content of a file as text. Raises like ``read``, and UserFileError if the file is not UTF-8."""
     content = read(path, max_bytes)
     try:
         return content.decode()
@@ -55,15 +59,19 @@ def read_text(path: Path, max_bytes: int) -> str:
 
 
 def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
-    """The tables of a text. UserFileError when it is no TOML, or none that can be held."""
+    """Parse TOML. Raises UserFileError if the text is not TOML, is nested too deeply, or has a number that is too
+    large.
+
+    ``parse_float`` converts the text of a float, as in ``tomllib.loads``.
+    """
     try:
         return tomllib.loads(text, parse_float=parse_float)
     except tomllib.TOMLDecodeError as error:
-        place = _PLACE.search(str(error))
-        line = int(place[1]) if place and place[1] else text.count("\n") + 1
-        reason = _PLACE.sub("", str(error))
+        position = _POSITION.search(str(error))
+        line = int(position[1]) if position and position[1] else text.count("\n") + 1
+        reason = _POSITION.sub("", str(error))
         raise UserFileError(f"expected TOML: {reason[:1].lower()}{reason[1:]}", line) from None
     except RecursionError:
         raise UserFileError("expected TOML: its tables and lists are nested too deep") from None
-    except (ValueError, ArithmeticError):  # what int makes of 5000 digits, and Decimal of an exponent of twenty
+    except (ValueError, ArithmeticError):  # int() rejects 5000 digits, Decimal an exponent of 20 digits
         raise UserFileError("expected TOML: a number in it is too large") from None

@@ -1,6 +1,6 @@
-"""Where a user's configuration, state and cache are kept, by the XDG Base Directory Specification.
+"""The folders of a user's configuration, state and cache, by the XDG Base Directory Specification.
 
-Its variables count when they hold an absolute path; the specification says to ignore any other.
+The variables of the specification are used only if they contain an absolute path, as the specification requires.
 """
 
 import os
@@ -10,17 +10,17 @@ _NAME = "stratum-miner"
 
 
 def configuration() -> Path:
-    """What the user writes."""
+    """Return the folder for files that the user writes."""
     return _folder("XDG_CONFIG_HOME", ".config")
 
 
 def state() -> Path:
-    """What must outlive a restart."""
+    """Return the folder for data that must survive a restart."""
     return _folder("XDG_STATE_HOME", ".local/state")
 
 
 def cache() -> Path:
-    """What can be found out again."""
+    """Return the folder for data that the program can compute again."""
     return _folder("XDG_CACHE_HOME", ".cache")
 
 

@@ -27,7 +27,7 @@ PASSWORD = 'hünter"2\\fish'
 )
 @pytest.mark.parametrize("ours", [False, True])
 def test_every_spelling_of_a_secret_is_hidden(said: str, ours: bool) -> None:
-    hidden = Hider([PASSWORD], ours=ours).hide(f"20: bad password {said}")
+    hidden = Hider([PASSWORD], own_text=ours).hide(f"20: bad password {said}")
     assert "fish" not in hidden
     assert hidden.startswith("20: bad password ")
 
@@ -67,7 +67,7 @@ def test_words_of_others(secret: str, text: str, hidden: str) -> None:
     ],
 )
 def test_words_of_ours(secret: str, text: str, hidden: str) -> None:
-    assert Hider([secret], ours=True).hide(text) == hidden
+    assert Hider([secret], own_text=True).hide(text) == hidden
 
 
 def test_the_beginning_of_a_secret_where_a_text_was_cut() -> None:

@@ -1,1 +1,2 @@
-"""Numbers and bytes of Bitcoin: hashes, targets, merkle trees, headers, coinbases, addresses. Standard library only."""
+"""Bitcoin's data formats: hashes, targets, merkle trees, headers, coinbases, addresses. Uses only the standard
+library."""

@@ -1,4 +1,4 @@
-"""Addresses and the output scripts they stand for: base58check, bech32 (BIP 173) and bech32m (BIP 350)."""
+"""Converts payout addresses to output scripts and back: base58check, bech32 (BIP 173) and bech32m (BIP 350)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ MAX_LENGTH = 90
 
 
 class AddressError(ValueError):
-    """Not an address, or not one of this network."""
+    """The text is not an address, or it is an address of another network."""
 
 
 class Network(Enum):
-    """The networks with addresses of their own; testnet, signet and regtest share the base58 versions."""
+    """The Bitcoin networks. Testnet, signet and regtest share the versions of base58 addresses."""
 
     MAINNET = "mainnet"
     TESTNET = "testnet"
@@ -43,7 +43,10 @@ _PREFIXES = {
 
 
 def script_from_address(address: str, network: Network) -> bytes:
-    """The output script of an address. AddressError says what is wrong, and whose address it is if not ours."""
+    """Return the output script of an address of ``network``.
+
+    Raises AddressError if it is not an address of that network; the text names the network that it belongs to.
+    """
     if not address or len(address) > MAX_LENGTH or not address.isascii():
         raise AddressError(
             f"expected a {network.value} address of up to {MAX_LENGTH} characters, got {address[:100]!r}"
@@ -55,7 +58,7 @@ def script_from_address(address: str, network: Network) -> bytes:
 
 
 def address_from_script(script: bytes, network: Network) -> str:
-    """The address of an output script. AddressError for a script that has none."""
+    """Return the address of an output script. Raises AddressError if the script has no address."""
     prefixes = _PREFIXES[network]
     if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
         return _base58_encode(bytes([prefixes.pubkey_hash]) + script[3:23])
@@ -166,7 +169,7 @@ def _expand(hrp: str) -> list[int]:
 
 
 def _polymod(values: Iterable[int]) -> int:
-    """The BCH checksum of BIP 173."""
+    """Return the BCH checksum of BIP 173."""
     checksum = 1
     for value in values:
         top = checksum >> 25
@@ -177,7 +180,7 @@ def _polymod(values: Iterable[int]) -> int:
 
 
 def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
-    """Regroup bits; without padding the leftover must be short and zero, else None."""
+    """Regroup bits. Without padding, return None unless the remaining bits are zero and fewer than ``from_bits``."""
     accumulator = bits = 0
     result: list[int] = []
     for value in values:

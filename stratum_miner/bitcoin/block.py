@@ -1,10 +1,10 @@
-"""A whole block on the wire: header, count, transactions."""
+"""Serializes a whole block: the header, the number of transactions, the transactions."""
 
 from collections.abc import Sequence
 
 
 def compact_size(value: int) -> bytes:
-    """Bitcoin's variable-length count, 1 to 9 bytes. ValueError outside 0 to 2^64-1."""
+    """Return Bitcoin's variable-length integer, 1 to 9 bytes. Raises ValueError outside 0 to 2^64-1."""
     if not 0 <= value < 1 << 64:
         raise ValueError(f"compact size: expected 0 to 2^64-1, got {value}")
     if value < 0xFD:
@@ -16,5 +16,5 @@ def compact_size(value: int) -> bytes:
 
 
 def serialize_block(header: bytes, transactions: Sequence[bytes]) -> bytes:
-    """Header and transactions as submitblock takes them; the coinbase first, in witness form."""
+    """Return the block as submitblock takes it. The first transaction is the coinbase, serialized with witness."""
     return header + compact_size(len(transactions)) + b"".join(transactions)

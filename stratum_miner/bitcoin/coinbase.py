@@ -18,9 +18,9 @@ INITIAL_SUBSIDY: Final = 50 * COIN
 MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
 """Consensus limits of a coinbase script, bytes (bad-cb-length)."""
 MAX_PUSH: Final = 75
-"""Longest push that is its own opcode, bytes."""
+"""Longest push in bytes whose length is its own opcode."""
 SEQUENCE: Final = 0xFFFFFFFE
-"""Not final, so that nLockTime counts: together with lock time height - 1 it is what BIP 54 will require."""
+"""A sequence number that is not final, so that nLockTime applies. BIP 54 will require it with lock time height - 1."""
 WITNESS_RESERVED: Final = bytes(32)
 _COMMITMENT_HEADER: Final = bytes.fromhex("6a24aa21a9ed")
 _VERSION: Final = (2).to_bytes(4, "little")
@@ -30,13 +30,13 @@ _OP_1: Final = 0x51
 
 @dataclass(frozen=True, slots=True)
 class TxOut:
-    """An output: satoshis and script."""
+    """A transaction output: the value in satoshis and the output script."""
 
     value: int
     script: bytes
 
     def to_bytes(self) -> bytes:
-        """Wire form. ValueError for a value that no output can have."""
+        """Return the serialized output. Raises ValueError if no output can have this value."""
         if not 0 <= self.value <= 21_000_000 * COIN:
             raise ValueError(f"output value: expected 0 to 21 million bitcoin in satoshis, got {self.value}")
         return self.value.to_bytes(8, "little") + compact_size(len(self.script)) + self.script
@@ -44,13 +44,13 @@ class TxOut:
 
 @dataclass(frozen=True, slots=True)
 class CoinbaseSplit:
-    """What stands before and after the extranonce; coinb1 and coinb2 of mining.notify."""
+    """The parts of a coinbase before and after the extranonce: coinb1 and coinb2 of mining.notify, without witness."""
 
     prefix: bytes
     suffix: bytes
 
     def join(self, extranonce: bytes) -> bytes:
-        """The whole transaction without witness."""
+        """Return the whole transaction without witness."""
         return self.prefix + extranonce + self.suffix
 
 
@@ -64,8 +64,8 @@ def split_coinbase(
 ) -> CoinbaseSplit:
     """Build a coinbase around an extranonce of ``extranonce_size`` bytes.
 
-    The script is the height (BIP 34), ``flags`` as they are (coinbaseaux), one push of the extranonce, one push of
-    ``tag``. The lock time is height - 1. ValueError when the script misses its limits.
+    The script consists of the height (BIP 34), ``flags`` unchanged (coinbaseaux), one push of the extranonce and one
+    push of ``tag``. The lock time is height - 1. Raises ValueError if a part or the script exceeds its limits.
     """
     if not 1 <= extranonce_size <= MAX_PUSH:
         raise ValueError(f"extranonce: expected 1 to {MAX_PUSH} bytes, got {extranonce_size}")
@@ -87,7 +87,8 @@ def split_coinbase(
 
 
 def with_witness(coinbase: bytes) -> bytes:
-    """The form a block carries: marker, flag, and one witness item, the reserved value of BIP 141.
+    """Return the coinbase as a block contains it: with marker, flag and one witness item, the reserved value of BIP
+    141.
 
     Core adds a missing one on submitblock, other nodes do not (docs/reference/stratum.md#building-a-block), so it is
     always there.
@@ -96,13 +97,16 @@ def with_witness(coinbase: bytes) -> bytes:
 
 
 def witness_commitment_script(wtxids_without_coinbase: Sequence[bytes]) -> bytes:
-    """The output script that commits to all witnesses (BIP 141); wtxids in internal order."""
+    """Return the output script that commits to all witnesses (BIP 141); the wtxids are in internal order."""
     root = merkle_root([bytes(32), *wtxids_without_coinbase])
     return _COMMITMENT_HEADER + sha256d(root + WITNESS_RESERVED)
 
 
 def push_height(height: int) -> bytes:
-    """The minimal script push of a block height (BIP 34); a longer one is bad-cb-height. ValueError below 0."""
+    """Return the minimal script push of a block height (BIP 34); Bitcoin Core rejects a longer one (bad-cb-height).
+
+    Raises ValueError below 0.
+    """
     if height < 0:
         raise ValueError(f"height: expected 0 or more, got {height}")
     if height == 0:
@@ -114,7 +118,10 @@ def push_height(height: int) -> bytes:
 
 
 def height_from_coinbase_prefix(prefix: bytes) -> int | None:
-    """The height that a coinb1 begins its script with; None when there is no minimal height push. Never raises."""
+    """Return the height at the beginning of the script in a coinb1, or None without a minimal height push.
+
+    Never raises, whatever the bytes are.
+    """
     script = prefix[42:]  # version, input count, null input, script size
     if prefix[4:41] != b"\x01" + _NULL_INPUT or not script:
         return None
@@ -131,6 +138,6 @@ def height_from_coinbase_prefix(prefix: bytes) -> int | None:
 
 
 def block_subsidy(height: int, halving_interval: int = 210_000) -> int:
-    """New satoshis of the block at ``height``; regtest halves every 150 blocks."""
+    """Return the block subsidy at ``height`` in satoshis. On regtest the halving interval is 150 blocks."""
     halvings = height // halving_interval
     return INITIAL_SUBSIDY >> halvings if halvings < 64 else 0

@@ -9,15 +9,15 @@ from stratum_miner.bitcoin.sha256d import sha256d
 
 HEADER_SIZE = 80
 GENERAL_PURPOSE_MASK = 0x1FFFE000
-"""Bits 13 to 28 of the version, set aside for miners to roll by BIP 320."""
+"""Bits 13 to 28 of the version, which BIP 320 reserves for miners to roll."""
 MAX_TIME_AHEAD: Final = 7200
-"""Seconds by which a block may be ahead of the node's clock (consensus)."""
+"""Seconds by which a block's time may be ahead of a node's clock (consensus)."""
 _LAYOUT = struct.Struct("<I32s32sIII")
 
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """The six fields; hashes are 32 bytes in internal order, numbers are unsigned 32-bit."""
+    """The six fields of a block header. Hashes are 32 bytes in internal order, numbers are unsigned 32-bit integers."""
 
     version: int
     previous_hash: bytes
@@ -27,28 +27,31 @@ class BlockHeader:
     nonce: int
 
     def to_bytes(self) -> bytes:
-        """80 bytes, numbers little-endian."""
+        """Return the serialized header, 80 bytes with little-endian numbers."""
         return _LAYOUT.pack(self.version, self.previous_hash, self.merkle_root, self.ntime, self.nbits, self.nonce)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "BlockHeader":
-        """Parse 80 bytes. ValueError on any other length."""
+        """Parse a serialized header. Raises ValueError unless it has 80 bytes."""
         if len(data) != HEADER_SIZE:
             raise ValueError(f"block header: expected {HEADER_SIZE} bytes, got {len(data)}")
         return cls(*_LAYOUT.unpack(data))
 
     def digest(self) -> bytes:
-        """The block hash, internal order."""
+        """Return the block hash, 32 bytes in internal order."""
         return sha256d(self.to_bytes())
 
 
 def display_hash(digest: bytes) -> str:
-    """Hex in display order: the internal order reversed bytewise, as explorers and RPC print it."""
+    """Return a hash as hex in display order: its bytes reversed, as block explorers and Bitcoin Core print it."""
     return digest[::-1].hex()
 
 
 def swap_words(data: bytes) -> bytes:
-    """Reverse the bytes of each 4-byte group: internal order to notify's prevhash, and back."""
+    """Reverse the bytes of each 4-byte group: from internal order to the prevhash of mining.notify, and back.
+
+    Raises ValueError unless the length is a multiple of 4.
+    """
     if len(data) % 4:
         raise ValueError(f"swap_words: expected a multiple of 4 bytes, got {len(data)}")
     return b"".join(data[index : index + 4][::-1] for index in range(0, len(data), 4))

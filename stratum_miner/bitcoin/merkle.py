@@ -1,4 +1,4 @@
-"""Merkle trees over transaction ids, and the branch that lets a miner redo only the coinbase's side.
+"""Merkle trees over transaction ids, and the branch with which a miner computes the root from the coinbase alone.
 
 All hashes are 32 bytes in internal order. A level with an odd count repeats its last hash
 (docs/reference/stratum.md#merkle-root).
@@ -10,7 +10,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The root over all leaves. ValueError for none."""
+    """Return the merkle root of all leaves. Raises ValueError if there are none."""
     if not leaves:
         raise ValueError("merkle root: expected at least one leaf, got none")
     level = list(leaves)
@@ -20,9 +20,9 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 
 
 def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
-    """The siblings on the coinbase's way to the root, lowest first; empty when there is only the coinbase."""
+    """Return the siblings on the path from the coinbase to the root, lowest level first; empty without transactions."""
     branch: list[bytes] = []
-    rest = list(txids_without_coinbase)  # a level without its first hash, which depends on the coinbase
+    rest = list(txids_without_coinbase)  # one level of the tree without its first hash, which depends on the coinbase
     while rest:
         branch.append(rest[0])
         pairs = rest[1:]
@@ -31,7 +31,7 @@ def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
 
 
 def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
-    """The root from the coinbase's txid; the coinbase is always the left child."""
+    """Return the root for the txid of a coinbase, which is always the left child."""
     for sibling in branch:
         leaf = sha256d(leaf + sibling)
     return leaf

@@ -4,5 +4,5 @@ from hashlib import sha256
 
 
 def sha256d(data: bytes) -> bytes:
-    """SHA-256 of SHA-256 of ``data``: 32 bytes in internal order."""
+    """Return SHA-256 of SHA-256 of ``data``: 32 bytes in internal order."""
     return sha256(sha256(data).digest()).digest()

@@ -1,6 +1,6 @@
-"""Targets and difficulties as exact integers; floats are for display only.
+"""Targets as exact integers, and difficulties, which are rounded and for display only.
 
-A target is the largest hash that wins, both read as 256-bit little-endian numbers. Difficulty is "bdiff", the ratio
+A target is the largest winning hash, read as a 256-bit little-endian number. Difficulty is "bdiff": the ratio
 to the target of nbits 1d00ffff, as in Bitcoin Core and as pools mean it
 (docs/reference/stratum.md#difficulty-and-target).
 """
@@ -13,13 +13,17 @@ from typing import Final
 DIFFICULTY_1_TARGET: Final = 0xFFFF << 208
 MAX_TARGET: Final = (1 << 256) - 1
 HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
-"""Hashes that a solution of difficulty 1 takes on average, some 2^32; for statistics."""
+"""Average number of hashes for a solution of difficulty 1, about 2^32; for statistics."""
 TRIVIAL_TARGET: Final = 1 << 240
-"""A chain whose blocks take fewer than 65 536 hashes gives them away; picked by feel, far above regtest's two."""
+"""A network target from which on blocks are trivial: they take at most 65,536 hashes on average. The value is not
+measured; it is far from the 2 hashes of regtest and from every other network."""
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
-    """floor(difficulty-1 target / difficulty), from 1 to 2^256-1. ValueError unless finite and above zero."""
+    """Return floor(difficulty-1 target / difficulty), limited to 1 to 2^256-1.
+
+    Raises ValueError unless the difficulty is finite and above zero.
+    """
     try:
         exact = Fraction(difficulty)
     except (ValueError, OverflowError):
@@ -30,14 +34,15 @@ def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
 
 
 def difficulty_from_target(target: int) -> float:
-    """difficulty-1 target / target, rounded, for display; infinite for target 0."""
+    """Return difficulty-1 target / target, rounded, for display; infinite for target 0."""
     return DIFFICULTY_1_TARGET / target if target else math.inf
 
 
 def difficulty_to_announce(target: int) -> float:
-    """The least difficulty that a double can say and whose target is not above this one.
+    """Return the smallest double whose target is not above ``target``.
 
-    A float says one of many targets. Rounded down it would let shares pass that miss the target.
+    Many targets have the same difficulty as a double. With a difficulty that is rounded down, a miner would submit
+    shares that miss the target.
     """
     difficulty = difficulty_from_target(target)
     while target_from_difficulty(difficulty) > target:
@@ -46,7 +51,10 @@ def difficulty_to_announce(target: int) -> float:
 
 
 def target_from_bits(nbits: int) -> int:
-    """Expand compact bits: mantissa · 256^(exponent-3). ValueError when negative, zero or above 256 bits."""
+    """Return the target of compact bits: mantissa · 256^(exponent-3).
+
+    Raises ValueError if it is negative, zero or larger than 256 bits.
+    """
     exponent, mantissa = nbits >> 24, nbits & 0x7FFFFF
     target = mantissa << 8 * (exponent - 3) if exponent >= 3 else mantissa >> 8 * (3 - exponent)
     if nbits & 0x800000 or not 0 < target <= MAX_TARGET:
@@ -55,7 +63,8 @@ def target_from_bits(nbits: int) -> int:
 
 
 def bits_from_target(target: int) -> int:
-    """Compact bits of a target, which loses all but the top 16 to 23 bits. ValueError outside 1 to 2^256-1."""
+    """Return the compact bits of a target, which keep only its top 16 to 23 bits. Raises ValueError outside 1 to
+    2^256-1."""
     if not 0 < target <= MAX_TARGET:
         raise ValueError(f"target: expected 1 to 2^256-1, got {target}")
     size = (target.bit_length() + 7) // 8
@@ -66,15 +75,15 @@ def bits_from_target(target: int) -> int:
 
 
 def hash_value(digest: bytes) -> int:
-    """A 32-byte hash in internal order as the number that is compared with a target."""
+    """Return a 32-byte hash in internal order as the number that is compared with a target."""
     return int.from_bytes(digest, "little")
 
 
 def difficulty_from_digest(digest: bytes) -> float:
-    """What a hash is worth: the highest difficulty that it meets, for display."""
+    """Return the difficulty of a hash, which is the highest difficulty that it meets; rounded, for display."""
     return difficulty_from_target(hash_value(digest))
 
 
 def expected_hashes(target: int) -> Fraction:
-    """Hashes that one solution takes on average: 2^256 / (target + 1)."""
+    """Return the average number of hashes for one solution: 2^256 / (target + 1)."""
     return Fraction(1 << 256, target + 1)

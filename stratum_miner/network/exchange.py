@@ -147,7 +147,7 @@ class Exchange:
         return whole and self._connection.trailing_data == (
             b"",
             False,
-        )  # other bytes would be read as the next response
+        )  # or a next response would begin with them
 
     def request(
         self,

@@ -91,9 +91,7 @@ class _Template:
     def _choices(self, wanted: Versions, rollable: int, at_once: int) -> Iterator[_Choice]:
         for position, entry in enumerate(self.entries):
             for index, left in enumerate(entry.left):
-                if (
-                    (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]
-                ):  # the test of ``common``, inlined because most fail it
+                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # as in ``common``, inlined for speed
                     continue
                 common = left.common(wanted)
                 assert common is not None

@@ -40,7 +40,7 @@ class _Known(NamedTuple):
     """All secrets, and how to find them. Replaced as a whole: any thread may read."""
 
     secrets: frozenset[str] = frozenset()
-    in_ours: Hider = Hider(ours=True)
+    in_ours: Hider = Hider(own_text=True)
     in_foreign: Hider = Hider()
 
 
@@ -58,7 +58,7 @@ def register(secret: str) -> str:
 
 def _remember(secrets: frozenset[str]) -> None:
     global _known  # noqa: PLW0603  there is one process
-    _known = _Known(secrets, Hider((each for each in secrets if not _is_ours(each)), ours=True), Hider(secrets))
+    _known = _Known(secrets, Hider((each for each in secrets if not _is_ours(each)), own_text=True), Hider(secrets))
 
 
 def given_openly(*texts: str) -> None:
