@@ -31,7 +31,7 @@ def test_every_package_is_explained() -> None:
     assert listed == set(rooms())
 
 
-APART = frozenset({"audit", "end_to_end", "fuzz", "native", "packaging", "realpool"})
+APART = frozenset({"audit", "end_to_end", "examples", "fuzz", "native", "packaging", "realpool"})
 """Folders of tests that are about more than one package."""
 
 
