@@ -20,6 +20,12 @@ def prose(document: Path) -> str:
     return re.sub(r"^ *```.*?^ *```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
+def code_of(document: Path) -> str:
+    """Return the blocks and the spans of code of a document, without its sentences."""
+    pieces = re.findall(r"^ *```.*?^ *```|`[^`\n]+`", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return "\n".join(pieces)
+
+
 def anchors(document: Path) -> set[str]:
     """What a link may name behind ``#``: headings as the hosts of repositories write them."""
     headings = re.findall(r"^#+ (.*)$", prose(document), re.MULTILINE)
@@ -67,7 +73,7 @@ def test_commands_take_the_options_that_are_shown(
     monkeypatch.setenv("COLUMNS", "300")
     shown: dict[tuple[str, ...], set[str]] = {}
     for document in DOCUMENTS:
-        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        text = code_of(document).replace("\\\n", " ")
         for line in re.findall(r"stratum-miner +([a-z][^`|&;<>\n]*)", text):
             words = line.split()
             nested = words[0] in {"config", "device"} and words[1:] and words[1].isalpha()

@@ -1,0 +1,78 @@
+"""docs/explanation/glossary.md against the code: the types that it names exist, the words that it rules out do not."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.test_citations import tokens_of
+from tests.test_documents import DOCUMENTS, prose
+
+ROOT = Path(__file__).parents[1]
+GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
+HISTORY = {"CHANGELOG.md"}
+"""Documents that name what there was before."""
+
+
+def rows(heading: str) -> Iterator[list[str]]:
+    """The cells of each row below a heading, without the first two lines of the table."""
+    section = GLOSSARY.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    for line in lines[2:]:
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def words() -> list[list[str]]:
+    """All rows that explain a word."""
+    headings = re.findall(r"^## .*$", GLOSSARY.read_text(encoding="utf-8"), re.MULTILINE)
+    return [row for heading in headings for row in rows(heading) if len(row) == 4]
+
+
+@cache
+def types() -> frozenset[str]:
+    """The names of all classes of the package."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "stratum_miner").rglob("*.py"))
+    return frozenset(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def test_it_explains_each_word_once() -> None:
+    explained = [row[0] for row in words()]
+    assert len(explained) > 60
+    assert len(explained) == len(set(explained))
+    assert all(row[1].endswith(".") for row in words()), "a meaning is a sentence"
+
+
+@pytest.mark.parametrize("row", words(), ids=lambda row: row[0])
+def test_the_types_and_modules_that_it_names_exist(row: list[str]) -> None:
+    named = re.findall(r"(?<!\()`([\w.]+)`", row[2])
+    assert named, "expected a type or a module"
+    for name in named:
+        if name.startswith("stratum_miner."):
+            import_module(name)
+        else:
+            assert name in types()
+
+
+@cache
+def texts() -> list[tuple[str, str]]:
+    """What people read: comments, docstrings and sentences of the package, and the documents without their code."""
+    modules = {
+        path: "\n".join(token for token in tokens_of(path) if token.startswith("#") or " " in token)
+        for path in (ROOT / "stratum_miner").rglob("*.py")
+    }
+    pages = {path: prose(path) for path in DOCUMENTS if path != GLOSSARY and path.name not in HISTORY}
+    return [
+        *((str(path), re.sub(r"``.*?``", "", text, flags=re.DOTALL)) for path, text in modules.items()),
+        *((str(path), re.sub(r"`[^`\n]+`", "", text)) for path, text in pages.items()),
+    ]
+
+
+@pytest.mark.parametrize("row", list(rows("## Words that are not used")), ids=lambda row: row[0])
+def test_words_that_are_ruled_out_do_not_occur(row: list[str]) -> None:
+    phrase = r"\s+".join(re.escape(word) for word in row[0].split())
+    pattern = re.compile(rf"(?<![\w-]){phrase}(?![\w-])", re.IGNORECASE)
+    assert [path for path, text in texts() if pattern.search(text)] == [], f"write {row[1]}"
