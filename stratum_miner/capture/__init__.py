@@ -1,4 +1,4 @@
-"""A tap between miner and pool, and recordings of conversations, which can be played back to either side.
+"""A tap between miner and pool, and recordings of protocol messages, which can be replayed to a miner or to a pool.
 
-It knows the protocol and nothing of mining.
+The package knows the Stratum protocol. It must not know how to mine.
 """

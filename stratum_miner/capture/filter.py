@@ -1,6 +1,7 @@
-"""What becomes of each line between a miner and a pool: a filter takes the line, and answers with the steps to take.
+"""The interface of filters, which decide what a tap does with each line between a miner and a pool.
 
-Pure: ``relay`` carries the steps out, and ``rules`` and the faults of pools are filters.
+A filter takes a line and returns actions, which ``relay`` carries out. A filter does no input and output.
+``rules.RuleFilter`` and ``faults.fault_filter.FaultFilter`` are filters.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,15 +11,16 @@ from typing import Protocol, TypeAlias
 from stratum_miner.capture.record import Side
 
 
-class LimitReached(Exception):  # noqa: N818  a bound that was reached is no error of anybody
-    """A filter gives up the connection: to go on would take more than is allowed. The text says what."""
+class LimitReached(Exception):  # noqa: N818  reaching a limit is not an error of the program
+    """A filter cannot continue within its limits, so the connection ends. The text names the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Say ``data`` to ``to``, ``after`` so many seconds; what follows the same way waits too.
+    """Send ``data`` to the side ``to`` after a pause of ``after`` seconds. Later actions for that side wait as well.
 
-    It is said ``times`` in a row, and if ``piece`` is not 0, in pieces of so many bytes, but MAX_PIECES at most.
+    The data is sent ``times`` times in a row. If ``piece`` is not 0, it is sent in pieces of ``piece`` bytes, or in
+    larger ones if that would make more than ``relay.MAX_PIECES`` pieces.
     """
 
     to: Side
@@ -30,7 +32,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End both connections once ``to`` was told what was said before; nothing more is heard."""
+    """Close both connections once everything before this action has been sent to ``to``. Nothing more is received."""
 
     to: Side
     after: float = 0.0
@@ -38,7 +40,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Tell ``to`` that the other side has no more to say; the connection ends with the second one."""
+    """Send ``to`` the end of the stream, because the other side ended its own. The relay ends once both have it."""
 
     to: Side
     after: float = 0.0
@@ -49,97 +51,102 @@ FilterAction: TypeAlias = Send | Close | End
 
 @dataclass(frozen=True, slots=True)
 class FilterNote:
-    """What a filter did, and to which line."""
+    """What a filter did to a line; ``line`` is the line before the change."""
 
     text: str
     line: bytes
 
 
 class Filter(Protocol):
-    """Decides for one connection; pure but for its own memory. Many steps are better made while they are carried out.
+    """Decides what happens to the lines of one connection.
 
-    LimitReached ends the connection.
+    A filter that returns many actions should return an iterator, so that they are made while they are carried out. Any
+    method may raise LimitReached, which ends the connection.
     """
 
     def opened(self) -> Iterable[FilterAction]:
-        """What happens before anybody spoke."""
+        """Return the actions to take before the first line of either side."""
         ...
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
-        """What becomes of a line, with its LF unless it was cut; unchanged it is one ``Send`` to the other side."""
+    def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
+        """Return the actions to take for a line that ``sender`` sent.
+
+        ``line`` has its LF, unless it is a piece of a line that was too long or that the sender did not finish. To let
+        the line pass unchanged, a filter returns one ``Send`` to the other side.
+        """
         ...
 
-    def ended(self, speaker: Side) -> Iterable[FilterAction]:
-        """What is still to be said when one side has no more to say."""
+    def ended(self, sender: Side) -> Iterable[FilterAction]:
+        """Return the actions to take after ``sender`` has sent its last line."""
         ...
 
     @property
     def held(self) -> int:
-        """Bytes that it keeps."""
+        """Return the number of bytes that the filter keeps."""
         ...
 
     def notes(self) -> Sequence[FilterNote]:
-        """What was done since the last call, for the record."""
+        """Return what the filter did since the last call; the recording contains it as notes."""
         ...
 
 
 class FilterSequence:
-    """Several filters as one: a line goes through them in order, each seeing what the one before let through.
+    """Several filters as one: each filter receives the lines that the filter before it sends.
 
-    Without any it changes nothing.
+    Without filters it lets every line pass unchanged.
     """
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self._filters = tuple(filters)
 
     def opened(self) -> Iterator[FilterAction]:
-        """What each has to say, through those behind it."""
+        """Return the first actions of each filter, passed through the filters behind it."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.opened(), index + 1)
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
-        """Through all of them."""
-        return self._through([Send(speaker.other, line)], 0)
+    def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
+        """Return the actions for a line, after it passed all filters."""
+        return self._through([Send(sender.other, line)], 0)
 
-    def ended(self, speaker: Side) -> Iterator[FilterAction]:
-        """What each has left, through those behind it."""
+    def ended(self, sender: Side) -> Iterator[FilterAction]:
+        """Return the last actions of each filter, passed through the filters behind it."""
         for index, item in enumerate(self._filters):
-            yield from self._through(item.ended(speaker), index + 1)
+            yield from self._through(item.ended(sender), index + 1)
 
     @property
     def held(self) -> int:
-        """The bytes that all filters hold."""
+        """Return the number of bytes that all filters keep."""
         return sum(item.held for item in self._filters)
 
     def notes(self) -> Sequence[FilterNote]:
-        """The notes of all filters, in their order."""
+        """Return the notes of all filters, in the order of the filters."""
         return [note for item in self._filters for note in item.notes()]
 
-    def _through(self, steps: Iterable[FilterAction], index: int) -> Iterable[FilterAction]:
+    def _through(self, actions: Iterable[FilterAction], index: int) -> Iterable[FilterAction]:
         for item in self._filters[index:]:
-            steps = _filtered(item, steps)
-        return steps
+            actions = _filtered(item, actions)
+        return actions
 
 
-def _filtered(item: Filter, steps: Iterable[FilterAction]) -> Iterator[FilterAction]:
-    """Each whole line of the steps through a filter, said as often and in as small pieces as before."""
-    for step in steps:
-        if not isinstance(step, Send) or not step.data.endswith(b"\n"):
-            yield step
+def _filtered(item: Filter, actions: Iterable[FilterAction]) -> Iterator[FilterAction]:
+    """Pass each whole line of the actions through a filter; keep how often and in which pieces it is sent."""
+    for action in actions:
+        if not isinstance(action, Send) or not action.data.endswith(b"\n"):
+            yield action
             continue
-        after = step.after
-        for line in step.data[:-1].split(b"\n"):
-            for result in item.line(step.to.other, line + b"\n"):
-                yield _like(result, step, after)
+        after = action.after
+        for line in action.data[:-1].split(b"\n"):
+            for result in item.line(action.to.other, line + b"\n"):
+                yield _like(result, action, after)
                 after = 0.0
 
 
-def _like(result: FilterAction, step: Send, after: float) -> FilterAction:
+def _like(result: FilterAction, action: Send, after: float) -> FilterAction:
     if isinstance(result, Send):
-        result = replace(result, times=result.times * step.times, piece=result.piece or step.piece)
+        result = replace(result, times=result.times * action.times, piece=result.piece or action.piece)
     return replace(result, after=result.after + after)
 
 
-def delayed(steps: Sequence[FilterAction], seconds: float) -> list[FilterAction]:
-    """The same, the first of them later, and with it all that follow the same way."""
-    return [replace(step, after=step.after + seconds) if not index else step for index, step in enumerate(steps)]
+def delayed(actions: Sequence[FilterAction], seconds: float) -> list[FilterAction]:
+    """Return the same actions, with ``seconds`` added to the pause of the first one; the others wait for it anyway."""
+    return [replace(action, after=action.after + (0 if index else seconds)) for index, action in enumerate(actions)]

@@ -1,13 +1,13 @@
-"""Bytes to lines for those who look on: nothing is refused, every byte comes out again."""
+"""Splits bytes into lines for a recorder or a tap: it refuses nothing, and every byte that goes in comes out again."""
 
 from collections.abc import Iterator
 
 MAX_LINE = 1 << 20
-"""Bytes held back for one line before they are handed on as they are."""
+"""Maximum bytes kept while the LF of a line is awaited; a longer line is returned in pieces."""
 
 
 class LineSplitter:
-    """Hands out lines with their LF; what grows too long comes out in pieces without one."""
+    """Returns lines with their LF. A line longer than ``max_line`` bytes is returned in pieces without LF."""
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
         self._max_line = max_line
@@ -16,26 +16,27 @@ class LineSplitter:
 
     @property
     def held(self) -> int:
-        """Bytes held back."""
+        """Return the number of bytes kept, because the LF of their line has not come yet."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The lines that these bytes complete, cut off one by one, for a thousand lines are larger than their bytes.
+        """Return an iterator over the lines that these bytes complete.
 
-        What is not taken from here comes first the next time.
+        The iterator cuts off one line at a time, because a thousand line objects take more memory than their bytes.
+        Lines that the caller does not take are the first ones of the next call.
         """
         self._buffer += data
         return iter(self._next, b"")
 
     def rest(self) -> bytes:
-        """What is held back; afterwards nothing is."""
+        """Return the bytes of the incomplete line, and forget them."""
         data = bytes(self._buffer)
         self._buffer.clear()
         self._searched = 0
         return data
 
     def _next(self) -> bytes:
-        """A line or a piece of one; nothing when more bytes must come first."""
+        """Return the next line or piece of a line, or ``b""`` if more bytes must come first."""
         end = self._buffer.find(b"\n", self._searched, self._max_line) + 1
         if not end:
             self._searched = min(len(self._buffer), self._max_line)

@@ -1,6 +1,6 @@
-"""Which method a line belongs to: its own, or for a reply that of the request with its id.
+"""Finds the method of a protocol line: a call names its own method; a reply has the method of its request.
 
-What is kept is bounded in bytes: a request until its reply comes, its id as it is only when that is short.
+The memory used is bounded: at most ``MAX_REQUESTS`` requests without a reply are kept, and of a long id only a hash.
 """
 
 from collections.abc import Set
@@ -12,33 +12,37 @@ from stratum_miner.stratum import client_messages, envelope, pool_messages
 from stratum_miner.stratum.errors import FieldError
 
 METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.POOL_MESSAGES)
-"""The methods of Stratum V1."""
+"""The methods of Stratum V1 that stratum-miner knows, sent by miners or by pools."""
 MAX_REQUESTS = 4096
-"""Requests without a reply whose method is remembered; of more the oldest are forgotten."""
+"""Maximum number of requests without a reply that are kept; beyond it, the oldest are forgotten."""
 LONGEST_NAME = 64
-"""Characters of a method that is remembered; the longest that exist have half of it."""
+"""Maximum characters of a method that is kept; the longest real names have half as many."""
 _DIGEST = 16
 REQUEST_BYTES = 400
-"""What one request takes at most, its name and its place in the table counted."""
+"""Maximum bytes of memory that one request takes, including its method and its entry in the table."""
 
 
 class Methods:
-    """The methods of one connection's requests. Those not ``wanted`` are not remembered; where none is wanted, no line
-    is even looked at.
+    """Remembers the methods of the requests of one connection.
+
+    If ``wanted`` is given, only requests with these methods are remembered. If it is empty, lines are not even parsed.
     """
 
     def __init__(self, wanted: Set[str] | None = None) -> None:
         self._wanted = wanted
         self._asked: dict[tuple[Side, bytes], tuple[str, int]] = {}
-        """Method, and how often it was asked under this id; the newest last."""
+        """The method, and the number of open requests, by sender and id; the newest last."""
 
     @property
     def held(self) -> int:
-        """Bytes that are kept."""
+        """Return an upper bound of the bytes of memory that the requests take."""
         return len(self._asked) * REQUEST_BYTES
 
-    def of(self, speaker: Side, line: bytes) -> str | None:
-        """The method; None for what is no message, or a reply to nothing that is remembered."""
+    def of(self, sender: Side, line: bytes) -> str | None:
+        """Return the method of a line that ``sender`` sent.
+
+        Return None if the line is not a message, or is a reply to a request that is not remembered.
+        """
         if self._wanted is not None and not self._wanted:
             return None
         try:
@@ -46,9 +50,9 @@ class Methods:
         except FieldError:
             return None
         if isinstance(message, envelope.Reply):
-            return self._answered((speaker.other, _key(message.id))) if self._asked else None
+            return self._answered((sender.other, _key(message.id))) if self._asked else None
         if message.wants_reply:
-            self._remember((speaker, _key(message.id)), message.method)
+            self._remember((sender, _key(message.id)), message.method)
         return message.method
 
     def _answered(self, key: tuple[Side, bytes]) -> str | None:
@@ -68,7 +72,10 @@ class Methods:
 
 
 def nearest_method(name: str | None) -> str | None:
-    """What was meant by a name that is all but a method of Stratum; None for others, which a pool may well have."""
+    """Return the Stratum method that ``name`` is probably a misspelling of.
+
+    Return None if ``name`` is a Stratum method or resembles none: pools have methods of their own.
+    """
     if name is None or name in METHODS:
         return None
     return nearest(name, METHODS, 0.85)

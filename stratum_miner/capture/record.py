@@ -1,8 +1,9 @@
-"""A conversation as JSON lines: who said what on which connection, and when.
+"""The file format of a recording: the lines that miner and pool sent on each connection, with their times.
 
-One object a line: first a ``capture`` header, then ``open``, ``line``, ``close`` and ``note`` in the order of time. A
-line of the protocol is text when it is UTF-8, else hex, so that every byte comes back. Where one piece of data ended
-and the next began is not kept. Pure but for ``read``, which trusts nothing in the file.
+Each line of the file is one JSON object. The first is the ``capture`` header. ``open``, ``line``, ``close`` and
+``note`` records follow in the order of time. A protocol line is stored as text if it is UTF-8, and as hex otherwise, so
+that every byte can be restored. The format does not store how TCP divided the lines into pieces. Only ``read`` does
+input and output; it accepts files from strangers and checks everything in them.
 """
 
 import math
@@ -18,28 +19,29 @@ from stratum_miner.foreign_text import escape_json, sanitize
 
 FORMAT = 1
 MAX_RECORD = 8 << 20
-"""Bytes of one line of a capture: a megabyte of which each byte takes six, escaped, and room for its frame."""
+"""Maximum bytes of one line of the file: a protocol line of 1 MiB takes six times as much when every byte is escaped.
+The rest is for the other fields of the record."""
 MAX_CAPTURE = 256 << 20
-"""Bytes of a capture that is read into memory; a busy miner writes a hundredth of that in a day."""
+"""Maximum bytes of a recording that is read into memory. A busy miner writes a hundredth of that in a day."""
 MAX_RECORDS = 1_000_000
-"""Most records of a capture that is read: small ones take ten times their bytes in memory."""
+"""Maximum number of records in a recording that is read. In memory, small records take ten times their bytes."""
 MAX_SECONDS = 366 * 86400.0
-"""How long a capture may last."""
+"""Maximum duration of a recording, in seconds."""
 
 
-class CaptureError(Exception):
-    """A capture cannot be read or written; the text says which line and why."""
+class RecordingError(Exception):
+    """A recording cannot be read or written. The text names the file, the line and the reason."""
 
 
 class Side(Enum):
-    """Who speaks."""
+    """One side of a connection: the miner or the pool."""
 
     MINER = "miner"
     POOL = "pool"
 
     @property
     def other(self) -> "Side":
-        """Who listens."""
+        """Return the opposite side."""
         return Side.POOL if self is Side.MINER else Side.MINER
 
 
@@ -48,66 +50,80 @@ ConnectionNumber: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 
 
 class Header(Struct, frozen=True, tag_field="kind", tag="capture", forbid_unknown_fields=False):
-    """The first object: what wrote it, and whether secrets are in it."""
+    """The first record of a file."""
 
     format: int
+    """Version of the file format; this program reads and writes version ``FORMAT``."""
     by: str = ""
+    """Name and version of the program that wrote the file."""
     where: str = ""
+    """Where the messages were recorded, such as ``mine``, ``pool`` or ``tap URL``."""
     started: str = ""
-    """Wall clock, ISO 8601 in UTC; the times below count from it."""
+    """Date and time at which the file was created (ISO 8601, UTC)."""
     secrets: bool = False
+    """Whether the file contains passwords. If false, ``***`` replaces them."""
 
 
 class OpenedRecord(Struct, frozen=True, tag_field="kind", tag="open"):
-    """A connection began."""
+    """The beginning of a connection."""
 
     t: Seconds
+    """Seconds since the first record of the recording that has a time."""
     conn: ConnectionNumber
+    """Number of the connection in this file, counted from 1."""
     peer: str = ""
+    """Address of the other end, such as HOST:PORT; empty if unknown."""
 
 
 class LineRecord(Struct, frozen=True, tag_field="kind", tag="line", omit_defaults=True):
-    """One line without its LF: ``text``, or ``hex`` when it is no UTF-8; ``ended`` is false when no LF came."""
+    """One protocol line without its LF: in ``text``, or in ``hex`` if it is not UTF-8.
+
+    ``ended`` is false if no LF followed, because the line was too long or the connection ended within it.
+    """
 
     t: Seconds
     conn: ConnectionNumber
-    speaker: Side = msgspec.field(name="from")
+    sender: Side = msgspec.field(name="from")
     text: str | None = None
     hex: str | None = None
     ended: bool = True
 
     @classmethod
-    def of(cls, t: float, conn: int, speaker: Side, data: bytes, *, ended: bool = True) -> "LineRecord":
-        """From the bytes of the line."""
+    def of(cls, t: float, conn: int, sender: Side, data: bytes, *, ended: bool = True) -> "LineRecord":
+        """Make a record of the bytes of a line; ``data`` is without the LF."""
         try:
-            return cls(t, conn, speaker, text=data.decode(), ended=ended)
+            return cls(t, conn, sender, text=data.decode(), ended=ended)
         except UnicodeDecodeError:
-            return cls(t, conn, speaker, hex=data.hex(), ended=ended)
+            return cls(t, conn, sender, hex=data.hex(), ended=ended)
 
     @property
     def data(self) -> bytes:
-        """The bytes of the line. ValueError when it has neither text nor good hex."""
+        """Return the bytes of the line, without the LF.
+
+        Raises ValueError if the record has neither text nor valid hex, or both.
+        """
         if (self.text is None) == (self.hex is None):
             raise ValueError("expected either text or hex")
         return self.text.encode() if self.text is not None else bytes.fromhex(self.hex or "")
 
     @property
     def wire(self) -> bytes:
-        """With its terminator, if it had one."""
+        """Return the bytes as they were sent, with the LF if there was one."""
         return self.data + b"\n" if self.ended else self.data
 
 
 class ClosedRecord(Struct, frozen=True, tag_field="kind", tag="close"):
-    """A connection ended; ``by`` is None when neither side did it."""
+    """The end of a connection. ``by`` is the side that ended it, or None if the recording program did."""
 
     t: Seconds
     conn: ConnectionNumber
     by: Side | None = None
     reason: str = ""
+    """Why the connection ended, as a sentence for people; empty if one side simply closed it."""
 
 
 class NoteRecord(Struct, frozen=True, tag_field="kind", tag="note"):
-    """What whoever recorded did to the conversation."""
+    """A note of the recording program, such as a rule of the tap that changed a message."""
 
     t: Seconds
     conn: ConnectionNumber
@@ -122,16 +138,16 @@ _decoder = msgspec.json.Decoder(Record)
 
 
 def encode(record: Record) -> bytes:
-    """One line with its LF."""
+    """Return the record as one JSON line, with its LF."""
     return escape_json(_encoder.encode(record).decode()).encode() + b"\n"
 
 
 def decode(line: bytes) -> Record:
-    """One line, with or without its LF. ValueError says what was expected."""
+    """Return the record in one JSON line, with or without its LF. Raises ValueError if it is not a valid record."""
     try:
         record: Record = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"expected an object of a capture ({error})") from None
+        raise ValueError(f"expected a record as a JSON object ({error})") from None
     if isinstance(record, LineRecord):
         _ = record.data
     if isinstance(record, Timed) and not math.isfinite(record.t):
@@ -140,29 +156,35 @@ def decode(line: bytes) -> Record:
 
 
 class NumberedRecord(Struct, frozen=True):
-    """A record and its line in the file."""
+    """A record and the number of its line in the file, counted from 1."""
 
     number: int
     record: Timed
 
 
-class Capture(Struct, frozen=True):
-    """A whole file. ``cut`` when its last line is only half there, as after a power cut; that half is left out."""
+class Recording(Struct, frozen=True):
+    """The contents of a whole file.
+
+    ``cut`` is true if the last line was incomplete, as after a power failure. ``records`` does not contain that line.
+    """
 
     header: Header
     records: tuple[NumberedRecord, ...]
     cut: bool = False
 
     def connections(self) -> dict[int, tuple[NumberedRecord, ...]]:
-        """The records of each connection, in the order in which they were opened."""
+        """Return the records of each connection by its number, in the order in which the connections were opened."""
         found: dict[int, list[NumberedRecord]] = {}
         for item in self.records:
             found.setdefault(item.record.conn, []).append(item)
         return {number: tuple(items) for number, items in found.items()}
 
 
-def parse(lines: Iterable[bytes], name: str = "capture") -> Capture:
-    """Whole lines with their LF, the last one perhaps without. CaptureError names the line."""
+def parse(lines: Iterable[bytes], name: str = "recording") -> Recording:
+    """Return the recording in these lines, each with its LF; the last may lack it.
+
+    Raises RecordingError with the number of the line that is invalid. ``name`` names the file in that error.
+    """
     header: Header | None = None
     records: list[NumberedRecord] = []
     latest = 0.0
@@ -174,38 +196,42 @@ def parse(lines: Iterable[bytes], name: str = "capture") -> Capture:
             if not line.endswith(b"\n") and header is not None:
                 cut = True
                 break
-            raise CaptureError(f"{name} line {number}: {_brief(error)}") from None
+            raise RecordingError(f"{name} line {number}: {_brief(error)}") from None
         if isinstance(record, Header):
             if header is not None or record.format != FORMAT:
                 what = "a second header" if header is not None else f"format {record.format}"
-                raise CaptureError(f"{name} line {number}: expected one header of format {FORMAT}, got {what}")
+                raise RecordingError(f"{name} line {number}: expected one header of format {FORMAT}, got {what}")
             header = record
             continue
         if header is None:
-            raise CaptureError(f"{name} line {number}: expected a header of kind capture first")
+            raise RecordingError(f"{name} line {number}: expected the header first, an object of the kind 'capture'")
         if record.t < latest:
-            raise CaptureError(f"{name} line {number}: expected a time of {latest:g} or later, got {record.t:g}")
+            raise RecordingError(f"{name} line {number}: expected a time of {latest:g} or later, got {record.t:g}")
         latest = record.t
         if len(records) == MAX_RECORDS:
-            raise CaptureError(f"{name}: expected at most {MAX_RECORDS} records, it has more")
+            raise RecordingError(f"{name}: expected at most {MAX_RECORDS:,} records, got more")
         records.append(NumberedRecord(number, record))
     if header is None:
-        raise CaptureError(f"{name}: expected a capture, got an empty file")
-    return Capture(header, tuple(records), cut)
+        raise RecordingError(f"{name}: expected a recording, got an empty file")
+    return Recording(header, tuple(records), cut)
 
 
-def read(path: Path) -> Capture:
-    """A file, whoever wrote it. CaptureError says in one line what is wrong with it and where."""
-    name = f"capture {str(path)!r}"
+def read(path: Path) -> Recording:
+    """Read a recording from a file.
+
+    Raises RecordingError, whose text is one line, if the file cannot be read or is invalid. The file may come from a
+    stranger: its size, its lines and its values are checked.
+    """
+    name = f"recording {str(path)!r}"
     try:
         with path.open("rb") as file:
             return parse(_bounded(file, name), name)
     except OSError as error:
-        raise CaptureError(f"{name}: {error.strerror}") from None
+        raise RecordingError(f"{name}: {error.strerror}") from None
 
 
 def _bounded(file: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Lines, none of them too long and not too many in all."""
+    """Yield the lines of the file. Raises RecordingError if a line or the whole file is too large."""
     total = 0
     number = 0
     readline = file.readline  # type: ignore[attr-defined]  # files have it
@@ -213,11 +239,11 @@ def _bounded(file: Iterable[bytes], name: str) -> Iterator[bytes]:
         number += 1
         total += len(line)
         if len(line) > MAX_RECORD:
-            raise CaptureError(f"{name} line {number}: expected at most {MAX_RECORD} bytes, it is longer")
+            raise RecordingError(f"{name} line {number}: expected at most {MAX_RECORD:,} bytes, got more")
         if total > MAX_CAPTURE:
-            raise CaptureError(f"{name}: expected at most {MAX_CAPTURE >> 20} MiB, it is larger")
+            raise RecordingError(f"{name}: expected at most {MAX_CAPTURE >> 20} MiB, got more")
         yield line
 
 
 def _brief(error: Exception) -> str:
-    return sanitize(str(error))  # it repeats what is in the file
+    return sanitize(str(error))  # the text of the error repeats parts of the file, which may come from a stranger

@@ -1,6 +1,7 @@
-"""Writes a conversation to a file while it happens, and wraps streams so that it does.
+"""Writes the lines of connections to a recording while they are sent, and wraps streams and listeners for that.
 
-A full disk stops the recording and nothing else: ``error`` says so, and whoever is told decides what it means.
+If the file cannot be written, for example because the disk is full, only the recording stops. ``Recorder.error`` then
+holds the reason, and ``Recorder.on_error`` is called.
 """
 
 import errno
@@ -16,47 +17,57 @@ import trio
 from stratum_miner import __version__
 from stratum_miner.capture import record
 from stratum_miner.capture.lines import LineSplitter
-from stratum_miner.capture.record import CaptureError, ClosedRecord, Header, LineRecord, NoteRecord, OpenedRecord, Side
+from stratum_miner.capture.record import (
+    ClosedRecord,
+    Header,
+    LineRecord,
+    NoteRecord,
+    OpenedRecord,
+    RecordingError,
+    Side,
+)
 from stratum_miner.capture.redaction import HIDDEN, Redactor
 
 log = structlog.get_logger(__name__)
 Arguments = TypeVar("Arguments")
 
 
-class Sink(Protocol):
-    """Takes what is said on one connection."""
+class ConnectionSink(Protocol):
+    """Receives the data that both sides send on one connection."""
 
-    def data(self, speaker: Side, data: bytes) -> None:
-        """One side said something."""
+    def data(self, sender: Side, data: bytes) -> None:
+        """Take data that ``sender`` sent; it may end within a line."""
 
     def note(self, text: str, line: bytes = b"") -> None:
-        """Something was done to the conversation, or to one line of it."""
+        """Take a note about the connection, or about one of its lines."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """The end; only the first call counts."""
+        """Take the end of the connection, which ``by`` ended. Only the first call has an effect."""
 
     @property
     def held(self) -> int:
-        """Bytes of lines that are not complete."""
+        """Return the number of bytes kept of incomplete lines."""
         ...
 
 
-class Recording(Protocol):
-    """Takes connections: a ``Recorder``, or something that keeps them in memory."""
+class RecordingSink(Protocol):
+    """Receives connections: a ``Recorder`` writes them to a file, a test's ``Transcript`` keeps them in memory."""
 
-    def open(self, peer: str = "") -> Sink:
-        """A connection more."""
+    def open(self, peer: str = "") -> ConnectionSink:
+        """Begin a connection with ``peer``, and return the sink of its data."""
         ...
 
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
-"""The last one, for opening only: without it a pipe holds us until somebody reads it."""
+"""O_NONBLOCK is for opening only: without it, opening a pipe waits until another program opens it for reading."""
 
 
 class Recorder:
-    """One file, any number of connections. ``clock`` counts seconds; ``wall`` is the time to print.
+    """Writes the lines of any number of connections to one file. A new file may be read by its owner only.
 
-    Without ``secrets``, passwords that are said are hidden from then on; ``hide`` takes out those known before.
+    ``path`` may be a pipe that another program reads. ``where`` goes into the header. Without ``secrets``, ``***``
+    replaces each password from its mining.authorize on, and ``hide`` replaces secrets that are known before. Raises
+    RecordingError if the file cannot be opened or written.
     """
 
     def __init__(
@@ -69,9 +80,10 @@ class Recorder:
     ) -> None:
         self.error: str | None = None
         self.on_error: Callable[[str], None] = lambda error: None
-        """Called once, when nothing more can be written."""
+        """Called once, with the reason, when the file cannot be written any more."""
         self.lines = 0
-        self._name = f"capture {str(path)!r}"
+        """Number of lines written so far."""
+        self._name = f"recording {str(path)!r}"
         self._secrets = secrets
         self._hide = hide
         self._began: float | None = None
@@ -80,8 +92,9 @@ class Recorder:
         try:
             self._file: int | None = os.open(path, _FLAGS, 0o600)
         except OSError as error:
-            reason = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
-            raise CaptureError(f"{self._name}: {reason}") from None
+            no_reader = "expected a pipe that another program reads, but none does; start that program first"
+            reason = no_reader if error.errno == errno.ENXIO else error.strerror
+            raise RecordingError(f"{self._name}: {reason}") from None
         os.set_blocking(self._file, True)
         header = Header(
             record.FORMAT,
@@ -92,22 +105,22 @@ class Recorder:
         )
         self._write(header)
         if self.error is not None:
-            raise CaptureError(self.error)
+            raise RecordingError(self.error)
 
     def open(self, peer: str = "") -> "RecordedConnection":
-        """A connection more."""
+        """Record the beginning of a connection with ``peer``, and return the sink of its data."""
         self._connections += 1
         self._write(OpenedRecord(self._now(), self._connections, peer))
         return RecordedConnection(self, self._connections, None if self._secrets else Redactor(self._hide))
 
     def close(self) -> None:
-        """Write no more; may be called twice."""
+        """Close the file. It may be called several times."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     def add(self, make: Callable[[float], record.Timed]) -> None:
-        """Write one record of this moment."""
+        """Write the record that ``make`` returns for the time of now, in seconds since the first record."""
         self._write(make(self._now()))
 
     def _now(self) -> float:
@@ -127,7 +140,7 @@ class Recorder:
         except OSError as error:
             self.error = f"{self._name}: {error.strerror}, after {self.lines} lines"
             self.close()
-            if self.lines:  # else whoever makes the recorder is told
+            if self.lines:  # if not even the header could be written, the constructor raises RecordingError
                 log.warning("recording_stopped", error=self.error)
             self.on_error(self.error)
             return
@@ -135,7 +148,7 @@ class Recorder:
 
 
 class RecordedConnection:
-    """What is said on one connection; data as it comes, lines as they are complete."""
+    """Splits the data of one connection into lines and records each as soon as it is complete."""
 
     def __init__(self, recorder: Recorder, number: int, redactor: Redactor | None) -> None:
         self._recorder = recorder
@@ -145,13 +158,13 @@ class RecordedConnection:
         self._hiding = dict.fromkeys(Side, False)
         self._closed = False
 
-    def data(self, speaker: Side, data: bytes) -> None:
-        """One side said something."""
-        for line in self._splitters[speaker].feed(data):
-            self._line(speaker, line)
+    def data(self, sender: Side, data: bytes) -> None:
+        """Take data that ``sender`` sent; it may end within a line."""
+        for line in self._splitters[sender].feed(data):
+            self._line(sender, line)
 
     def note(self, text: str, line: bytes = b"") -> None:
-        """Something was done to the conversation, or to one line of it."""
+        """Record a note about the connection, or about one of its lines."""
         body = line.rstrip(b"\r\n")
         if body and self._redactor is not None:
             body = self._redactor.redact(body)
@@ -159,69 +172,73 @@ class RecordedConnection:
         self._recorder.add(lambda now: NoteRecord(now, self._number, whole))
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """The end; only the first call counts."""
+        """Record the end of the connection, which ``by`` ended. Only the first call has an effect."""
         if self._closed:
             return
         self._closed = True
-        for speaker, splitter in self._splitters.items():
+        for sender, splitter in self._splitters.items():
             if rest := splitter.rest():
-                self._line(speaker, rest)
+                self._line(sender, rest)
         self._recorder.add(lambda now: ClosedRecord(now, self._number, by, reason))
 
     @property
     def held(self) -> int:
-        """Bytes of lines that are not complete."""
+        """Return the number of bytes kept of incomplete lines."""
         return sum(splitter.held for splitter in self._splitters.values())
 
-    def _line(self, speaker: Side, line: bytes) -> None:
+    def _line(self, sender: Side, line: bytes) -> None:
         ended = line.endswith(b"\n")
         text = line[:-1] if ended else line
         if self._redactor is not None:
-            text = HIDDEN if self._hiding[speaker] else self._redactor.redact(text)
-            self._hiding[speaker] = text == HIDDEN and not ended  # the rest of a line that was cut, too
-        self._recorder.add(lambda now: LineRecord.of(now, self._number, speaker, text, ended=ended))
+            text = HIDDEN if self._hiding[sender] else self._redactor.redact(text)
+            # if a piece of a long line was hidden, its other pieces are hidden as well
+            self._hiding[sender] = text == HIDDEN and not ended
+        self._recorder.add(lambda now: LineRecord.of(now, self._number, sender, text, ended=ended))
 
 
 class RecordedStream(trio.abc.Stream):
-    """A stream whose bytes are recorded on their way. ``speaker`` is who writes to it: us."""
+    """A stream that records what is sent and received. ``sender`` is the side of this program."""
 
-    def __init__(self, stream: trio.abc.Stream, connection: Sink, speaker: Side) -> None:
+    def __init__(self, stream: trio.abc.Stream, connection: ConnectionSink, sender: Side) -> None:
         self.transport_stream = stream
         self._connection = connection
-        self._speaker = speaker
+        self._sender = sender
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Record, then send."""
-        self._connection.data(self._speaker, bytes(data))
+        """Record the data, then send it."""
+        self._connection.data(self._sender, bytes(data))
         await self.transport_stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As the stream."""
+        """Wait as the wrapped stream does."""
         await self.transport_stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive, then record."""
+        """Receive data, and record it or the end of the connection."""
         try:
             data = await self.transport_stream.receive_some(max_bytes)
         except trio.BrokenResourceError:
-            self._connection.close(self._speaker.other, "connection lost")
+            self._connection.close(self._sender.other, "connection lost")
             raise
         if data:
-            self._connection.data(self._speaker.other, bytes(data))
+            self._connection.data(self._sender.other, bytes(data))
         else:
-            self._connection.close(self._speaker.other)
+            self._connection.close(self._sender.other)
         return data
 
     async def aclose(self) -> None:
-        """Close; the record ends here unless the other side was first."""
-        self._connection.close(self._speaker)
+        """Close the stream, and record the end of the connection unless the other side has ended it before."""
+        self._connection.close(self._sender)
         await self.transport_stream.aclose()
 
 
 def record_connections(
-    connect: Callable[[Arguments, float], Awaitable[trio.abc.Stream]], recorder: Recording
+    connect: Callable[[Arguments, float], Awaitable[trio.abc.Stream]], recorder: RecordingSink
 ) -> Callable[[Arguments, float], Awaitable[trio.abc.Stream]]:
-    """A connector, as clients take it, whose streams are recorded from the miner's side."""
+    """Wrap the function with which a pool client connects, so that each stream it opens is recorded.
+
+    ``recorder`` gets each connection with its target; what the client sends is recorded as sent by the miner.
+    """
 
     async def recorded(target: Arguments, seconds: float) -> trio.abc.Stream:
         stream = await connect(target, seconds)
@@ -231,27 +248,27 @@ def record_connections(
 
 
 class RecordedListener(trio.abc.Listener[trio.abc.Stream]):
-    """A listener whose streams are recorded from the pool's side."""
+    """A listener of a pool whose streams are recorded: what this program sends is recorded as sent by the pool."""
 
-    def __init__(self, listener: trio.abc.Listener[Any], recorder: Recording) -> None:
+    def __init__(self, listener: trio.abc.Listener[Any], recorder: RecordingSink) -> None:
         self.transport_listener = listener
         self._recorder = recorder
 
     async def accept(self) -> trio.abc.Stream:
-        """The next connection."""
+        """Accept the next connection, and return its recorded stream."""
         stream = await self.transport_listener.accept()
         peer = peer_of(stream) if isinstance(stream, trio.SocketStream) else ""
         return RecordedStream(stream, self._recorder.open(peer), Side.POOL)
 
     async def aclose(self) -> None:
-        """Accept no more."""
+        """Close the listener, so that it accepts no more connections."""
         await self.transport_listener.aclose()
 
 
 def peer_of(stream: trio.SocketStream) -> str:
-    """The other end's address as text."""
+    """Return the address of the other end as HOST:PORT, or "unknown" if the connection has ended."""
     try:
         host, port = stream.socket.getpeername()[:2]
-    except OSError:  # gone before we looked
+    except OSError:  # the other end disconnected before this call
         return "unknown"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

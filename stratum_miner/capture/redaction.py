@@ -1,6 +1,6 @@
-"""Takes the passwords out of a conversation: those of mining.authorize, and wherever the pool repeats them.
+"""Removes the passwords of mining.authorize from a recording, also where the pool repeats them.
 
-Worker names stay: they are often public addresses, and a replay means nothing without them.
+Worker names stay: they are often public payout addresses, and a replay needs them.
 """
 
 import json
@@ -15,22 +15,28 @@ from stratum_miner.secret_words import Hider
 STARS = secret_words.HIDDEN
 HIDDEN = STARS.encode()
 MAX_REMEMBERED = 32
-"""Passwords looked for, of one connection: each is looked for in every line, in all its spellings."""
+"""Maximum number of passwords of one connection that are searched for, in every line and in every encoding."""
 LONGEST = 128
-"""Characters of a password that are looked for; a line in which so many are found goes as a whole."""
+"""Number of characters of a password that are searched for. If a line contains the beginning of a password of this
+length or longer, the whole line is hidden."""
 _MARK = b"authorize"
 
 
 class Redactor:
-    """Takes the passwords out of one connection. ``hide`` takes out what is known to be secret from the start."""
+    """Removes the passwords from the lines of one connection. ``hide`` removes secrets known before it began."""
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide
         self._known: dict[str, Hider] = {}
-        """Passwords, or their beginnings; the longest first, for one may be the beginning of another."""
+        """Passwords, or the first LONGEST characters of them. The longest is first, because one password may be the
+        beginning of another."""
 
     def redact(self, line: bytes) -> bytes:
-        """The same line, or one in which passwords are stars; a line of mining.authorize that cannot be read goes."""
+        """Return the line with ``***`` in place of passwords.
+
+        A line that contains "authorize" but is not a JSON object is hidden as a whole: it could be a damaged
+        mining.authorize.
+        """
         try:
             message = msgspec.json.decode(line)
             if isinstance(message, dict) and message.get("method") == "mining.authorize":

@@ -1,14 +1,15 @@
-"""Carries lines between two streams; a filter decides what becomes of each line.
+"""Relays lines between the two streams of a connection; a filter decides what happens to each line.
 
-Theory of operation: one reader a side splits what comes into lines and asks the filter. The steps it answers with wait
-in order for the writer of their side, which carries them out and pauses where one says so. A line that was read is
-therefore never overtaken unless the filter wants it, and a side that does not read holds up its own direction only. A
-side that cannot be written to any more does not end what it said before: that still goes to the other one.
+Theory of operation: each side has a reader and a writer. The reader splits the received bytes into lines and passes
+each to the filter. The actions that the filter returns wait in a queue for the writer of the side that they are for.
+The writer carries them out in order, with the pauses that they ask for. Lines therefore stay in order unless the filter
+changes it, and a side that does not read delays its own direction only. If one side can no longer be written to, the
+lines that it sent before are still sent to the other side.
 
-Strangers speak on both sides, so nothing here is without a bound. What waits for a writer is bounded in bytes, and the
-readers wait for room as TCP would have them. All that the connections of a tap hold is a ``FairBound``. A side that
-takes nothing, a pause that nobody waits for any more, and the end of one side have their seconds. Whoever calls
-``relay`` is told which bound ended a connection, and so is the record.
+Both sides may be strangers, so everything is bounded. The actions that wait for a writer are bounded in bytes; the
+readers wait for room, so that TCP slows the sender down. ``FairBound`` bounds the bytes that all connections of a tap
+hold together. There are time limits for a side that does not read, for pauses after one side has ended, and for the
+last lines. ``relay`` returns which limit ended a connection, and the recording contains it.
 """
 
 import select
@@ -22,122 +23,125 @@ import trio
 from stratum_miner.capture.filter import Close, End, Filter, FilterAction, LimitReached, Send
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.recorder import Sink
+from stratum_miner.capture.recorder import ConnectionSink
 from stratum_miner.network.accepting import innermost
 from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 64 << 10
 SEND_SIZE = 64 << 10
-"""Bytes sent at once, so that a slow side shows that it takes some."""
+"""Maximum bytes sent in one call, so that a slow side counts as reading when it has read this much."""
 MAX_PIECES = 4096
-"""Most pieces of one line. Each is a call of the system, and a longer line is sent in larger pieces."""
+"""Maximum number of pieces of one line. Each piece takes a system call, so a longer line is sent in larger pieces."""
 MAX_WAITING = 4 << 20
-"""Bytes of steps that wait for one writer, or one step that is larger; then the readers wait. It is more than a pool
-says at once: what is still in the system of one that has gone is lost as soon as it hears a line of the miner's."""
-STEP_BYTES = 200
-"""What a step takes besides its data."""
+"""Maximum bytes of actions that wait for one writer; a single action may be larger. Beyond it, the readers wait.
+
+It is more than a pool sends at once. When a pool has closed its connection and then receives a line of the miner, the
+operating system discards what the relay has not read yet. A large limit lets the relay read it in time."""
+ACTION_BYTES = 200
+"""Bytes of memory that an action takes, besides its data."""
 MAX_HELD = 256 << 20
-"""Bytes of all connections that share a bound; one of them at its limits everywhere has 14 MiB."""
+"""Maximum bytes held by all connections that share a bound. One connection that reaches all its limits holds 14 MiB."""
 STALL_SECONDS = 30.0
-"""How long a side may take nothing of what is sent to it; then its connection ends."""
+"""Seconds in which a side must read some of what is sent to it; otherwise the connection ends."""
 LINGER_SECONDS = 30.0
-"""How long pauses are kept after one side has ended; then what waits is said without them."""
+"""Seconds for which pauses are kept after one side has ended; then the waiting lines are sent without pauses."""
 FLUSH_SECONDS = 5.0
-"""How long the last lines may take."""
-TURNS = 100
-"""Lines and steps of one connection before the others are served."""
-LOOK_SECONDS = 1.0
-"""How often a reader that waits for room looks whether its own side has gone."""
+"""Seconds in which the last lines must be sent, after the pauses have ended."""
+ACTIONS_IN_A_ROW = 100
+"""Number of lines and actions of one connection that are handled before other connections get their turn."""
+CHECK_SECONDS = 1.0
+"""Seconds between two checks of a waiting reader whether its own side has disconnected."""
 
 
 async def relay(
     miner: trio.abc.Stream,
     pool: trio.abc.Stream,
     filter_: Filter,
-    record: Sink | None = None,
+    record: ConnectionSink | None = None,
     bound: FairBound | None = None,
 ) -> str:
-    """Carry lines both ways until one side ends; both streams are closed afterwards.
+    """Relay lines in both directions until one side ends, then close both streams.
 
-    ``bound`` is for the bytes of all connections that have it in common. Returns which bound ended this one, and what
-    was not said for it; nothing when a side or the filter did.
+    ``record`` receives what is sent. ``bound`` limits the bytes of all connections that share it; without it, this
+    connection has a bound of its own. Return a sentence that says which limit ended the connection and how many bytes
+    were not sent for it; return an empty string if a side or the filter ended the connection.
     """
     return await _Relay({Side.MINER: miner, Side.POOL: pool}, filter_, record, bound or FairBound(MAX_HELD)).run()
 
 
-class _Way:
-    """What waits to be said to one side."""
+class _SendQueue:
+    """The actions that wait for the writer of one side."""
 
     def __init__(self) -> None:
         self.held = 0
         self.closed = False
-        self._steps: deque[FilterAction] = deque()
+        self._actions: deque[FilterAction] = deque()
         self._waiting = trio.lowlevel.ParkingLot()
 
-    def has_room(self, step: FilterAction) -> bool:
-        return self.closed or not self._steps or self.held + _size(step) <= MAX_WAITING
+    def has_room(self, action: FilterAction) -> bool:
+        return self.closed or not self._actions or self.held + _size(action) <= MAX_WAITING
 
-    def put(self, step: FilterAction) -> None:
-        """The last one to be carried out; once closed, nothing happens."""
+    def put(self, action: FilterAction) -> None:
+        """Add an action at the end. Do nothing if the queue is closed."""
         if not self.closed:
-            self._steps.append(step)
-            self.held += _size(step)
+            self._actions.append(action)
+            self.held += _size(action)
             self._waiting.unpark_all()
 
     async def get(self) -> FilterAction | None:
-        """The first one, which keeps its place until it is done. None once closed."""
-        while not self._steps and not self.closed:
+        """Wait for the first action and return it, or None if the queue is closed. The action stays until ``done``."""
+        while not self._actions and not self.closed:
             await self.changed()
         if self.closed:
             return None
         self._join_lines()
-        return self._steps[0]
+        return self._actions[0]
 
     def _join_lines(self) -> None:
-        """What can be sent at once becomes one step, for each call of the system takes its time."""
+        """Join the lines that may be sent together into one action, because each system call takes time."""
         lines: list[Send] = []
         size = 0
-        while self._steps and size < SEND_SIZE:
-            step = self._steps[0]
-            if not isinstance(step, Send) or step.times != 1 or step.piece or (lines and step.after):
+        while self._actions and size < SEND_SIZE:
+            action = self._actions[0]
+            if not isinstance(action, Send) or action.times != 1 or action.piece or (lines and action.after):
                 break
-            lines.append(step)
-            size += len(step.data)
-            self._steps.popleft()
+            lines.append(action)
+            size += len(action.data)
+            self._actions.popleft()
         if lines:
-            self._steps.appendleft(replace(lines[0], data=b"".join(line.data for line in lines)))
-            self.held -= STEP_BYTES * (len(lines) - 1)
+            self._actions.appendleft(replace(lines[0], data=b"".join(line.data for line in lines)))
+            self.held -= ACTION_BYTES * (len(lines) - 1)
 
     def done(self) -> None:
-        """The first one was carried out."""
+        """Remove the first action, which was carried out."""
         if not self.closed:
-            self.held -= _size(self._steps.popleft())
+            self.held -= _size(self._actions.popleft())
             self._waiting.unpark_all()
 
     def close(self) -> None:
-        """Nothing more is said this way."""
+        """Drop all actions, and accept no more."""
         self.closed = True
-        self._steps.clear()
+        self._actions.clear()
         self.held = 0
         self._waiting.unpark_all()
 
     async def changed(self) -> None:
-        """Until there is more or less of it."""
+        """Wait until an action is added or removed."""
         await self._waiting.park()
 
     @property
-    def unsaid(self) -> int:
-        """Bytes that the other side said and that were not passed on, as far as is known."""
-        return sum(len(step.data) for step in self._steps if isinstance(step, Send))
+    def unsent(self) -> int:
+        """Return the bytes in the queue: an upper bound, because the first action may have been sent in part."""
+        return sum(len(action.data) for action in self._actions if isinstance(action, Send))
 
 
-def _size(step: FilterAction) -> int:
-    return STEP_BYTES + (len(step.data) if isinstance(step, Send) else 0)
+def _size(action: FilterAction) -> int:
+    return ACTION_BYTES + (len(action.data) if isinstance(action, Send) else 0)
 
 
 class _Relay:
     def __init__(
-        self, streams: dict[Side, trio.abc.Stream], filter_: Filter, record: Sink | None, bound: FairBound
+        self, streams: dict[Side, trio.abc.Stream], filter_: Filter, record: ConnectionSink | None, bound: FairBound
     ) -> None:
         self._streams = streams
         self._filter = filter_
@@ -145,22 +149,22 @@ class _Relay:
         self._bound = bound
         self._held = 0
         self._splitters = {side: LineSplitter() for side in Side}
-        self._in_hand = dict.fromkeys(Side, 0)
-        """Bytes that wait for room."""
-        self._ways = {side: _Way() for side in Side}
+        self._waiting_for_room = dict.fromkeys(Side, 0)
+        """Bytes of the action for which the reader of this side waits for room."""
+        self._queues = {side: _SendQueue() for side in Side}
         self._pauses: dict[Side, trio.CancelScope] = {}
         self._pauses_until = inf
-        self._everything = trio.CancelScope()
+        self._scope = trio.CancelScope()
         self._readers = len(Side)
-        self._is_over = False
-        """Whether nothing that is heard now will be said."""
-        self._turns = 0
+        self._closing = False
+        """Whether lines that are received now are ignored, because they would not be sent."""
+        self._actions_done = 0
         self._ended_by: Side | None = None
         self._reason = ""
 
     async def run(self) -> str:
         try:
-            with self._everything:
+            with self._scope:
                 async with trio.open_nursery() as nursery:
                     for side in Side:
                         nursery.start_soon(self._write, side)
@@ -177,9 +181,11 @@ class _Relay:
                     await trio.aclose_forcefully(stream)
 
     def _result(self) -> str:
-        unsaid = [f"up to {way.unsaid} bytes to the {side.value}" for side, way in self._ways.items() if way.unsaid]
-        if self._everything.cancelled_caught and unsaid:
-            lost = f"not said in time: {', '.join(unsaid)}"
+        unsent = [
+            f"up to {queue.unsent} bytes to the {side.value}" for side, queue in self._queues.items() if queue.unsent
+        ]
+        if self._scope.cancelled_caught and unsent:
+            lost = f"not sent in time: {', '.join(unsent)}"
             return f"{self._reason}; {lost}" if self._reason else lost
         return self._reason
 
@@ -188,22 +194,24 @@ class _Relay:
     async def _read(self, side: Side) -> None:
         splitter = self._splitters[side]
         while data := await self._receive(side):
-            if not self._is_over:  # else heard only because a system takes back what we said when we close unread lines
-                await self._hear(side, splitter.feed(data))
-        self._ends(side)
+            # while closing, the reader still reads: an operating system that closes a socket with unread data
+            # discards what was sent before
+            if not self._closing:
+                await self._filter_lines(side, splitter.feed(data))
+        self._side_ended(side)
         rest = splitter.rest()
         last = [Send(side.other, rest)] if rest else []
         await self._carry_out(side, [*last, *self._filter.ended(side), End(side.other)])
         self._readers -= 1
-        self._end_if_over()
+        self._end_if_done()
 
-    async def _hear(self, side: Side, lines: Iterator[bytes]) -> None:
+    async def _filter_lines(self, side: Side, lines: Iterator[bytes]) -> None:
         try:
             for line in lines:
-                if self._is_over:
+                if self._closing:
                     return
                 await self._carry_out(side, self._filter.line(side, line))
-                await self._take_turns()
+                await self._let_others_run()
             self._count()
         except LimitReached as error:
             self._give_up(str(error))
@@ -212,36 +220,36 @@ class _Relay:
         try:
             return bytes(await self._streams[side].receive_some(RECEIVE_SIZE))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._lost(side)
+            self._cannot_send(side)
             return b""
 
-    async def _carry_out(self, side: Side, steps: Iterable[FilterAction]) -> None:
-        """Give the steps to their writers; they come of what ``side`` said."""
-        self._tell_notes()
-        for step in steps:
-            if self._is_over:
+    async def _carry_out(self, side: Side, actions: Iterable[FilterAction]) -> None:
+        """Put the actions into the queues of their writers. A line of ``side`` caused them."""
+        self._record_notes()
+        for action in actions:
+            if self._closing:
                 break
-            way = self._ways[step.to]
-            if not way.has_room(step):
-                self._in_hand[side] = _size(step)
-            while not way.has_room(step):
+            queue = self._queues[action.to]
+            if not queue.has_room(action):
+                self._waiting_for_room[side] = _size(action)
+            while not queue.has_room(action):
                 self._count()
-                with trio.move_on_after(LOOK_SECONDS):
-                    await way.changed()
-                if _hung_up(self._streams[side]):
-                    self._ends(side)
-            self._in_hand[side] = 0
-            way.put(step)
-            await self._take_turns()
-        self._tell_notes()
+                with trio.move_on_after(CHECK_SECONDS):
+                    await queue.changed()
+                if _peer_closed(self._streams[side]):
+                    self._side_ended(side)
+            self._waiting_for_room[side] = 0
+            queue.put(action)
+            await self._let_others_run()
+        self._record_notes()
 
-    async def _take_turns(self) -> None:
-        self._turns += 1
-        if self._turns % TURNS == 0:
+    async def _let_others_run(self) -> None:
+        self._actions_done += 1
+        if self._actions_done % ACTIONS_IN_A_ROW == 0:
             self._count()
             await trio.lowlevel.checkpoint()
 
-    def _tell_notes(self) -> None:
+    def _record_notes(self) -> None:
         notes = self._filter.notes()
         if self._record is not None:
             for note in notes:
@@ -250,66 +258,66 @@ class _Relay:
     # ---- writing ------------------------------------------------------------------------------------------------
 
     async def _write(self, side: Side) -> None:
-        way = self._ways[side]
+        queue = self._queues[side]
         try:
-            while (step := await way.get()) is not None:
-                if step.after:
+            while (action := await queue.get()) is not None:
+                if action.after:
                     with trio.CancelScope(deadline=self._pauses_until) as self._pauses[side]:
-                        await trio.sleep(step.after)
-                match step:
+                        await trio.sleep(action.after)
+                match action:
                     case Send():
-                        await self._say(side, step)
+                        await self._send(side, action)
                     case Close():
                         self._close()
                         break
                     case End():
                         break
-                way.done()
+                queue.done()
                 self._count()
-            if step is not None:
-                await self._say_end(side)
+            if action is not None:
+                await self._send_end(side)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._ends(side)
+            self._side_ended(side)
         except trio.TooSlowError:
-            what = f"up to {way.unsaid} bytes were not said to it"
-            self._give_up(f"the {side.value} took nothing for {STALL_SECONDS:g} s: {what}")
-        self._lost(side)
+            what = f"up to {queue.unsent} bytes were not sent to it"
+            self._give_up(f"the {side.value} did not read for {STALL_SECONDS:g} s: {what}")
+        self._cannot_send(side)
 
-    async def _say(self, side: Side, step: Send) -> None:
-        size = max(step.piece, -(-len(step.data) // MAX_PIECES)) if step.piece else SEND_SIZE
-        for _ in range(step.times):
-            for start in range(0, len(step.data), size):
-                piece = step.data[start : start + size]
+    async def _send(self, side: Side, action: Send) -> None:
+        size = max(action.piece, -(-len(action.data) // MAX_PIECES)) if action.piece else SEND_SIZE
+        for _ in range(action.times):
+            for start in range(0, len(action.data), size):
+                piece = action.data[start : start + size]
                 if self._record is not None:
                     self._record.data(side.other, piece)
                 with trio.fail_after(STALL_SECONDS):
                     await self._streams[side].send_all(piece)
 
-    async def _say_end(self, side: Side) -> None:
+    async def _send_end(self, side: Side) -> None:
         stream = self._streams[side]
         if isinstance(stream, trio.abc.HalfCloseableStream):
             await stream.send_eof()
-        else:  # over TLS it cannot be said; who has no more to hear from us has no more to say for long
+        else:  # TLS cannot close one direction, so the other one ends soon as well
             self._end_within(0.0)
 
     # ---- ends ---------------------------------------------------------------------------------------------------
 
-    def _ends(self, side: Side) -> None:
-        """A side has no more to say, or is not there."""
+    def _side_ended(self, side: Side) -> None:
+        """Note that a side has ended its stream, or has disconnected."""
         if self._ended_by is None:
             self._ended_by = side
             self._end_within(LINGER_SECONDS)
 
-    def _lost(self, side: Side) -> None:
-        """Nothing more can be said to a side."""
-        self._ways[side].close()
-        self._end_if_over()
+    def _cannot_send(self, side: Side) -> None:
+        """Note that nothing more can be sent to a side."""
+        self._queues[side].close()
+        self._end_if_done()
 
     def _close(self) -> None:
-        """Hear nothing more, say what waits, and end."""
-        self._is_over = True
-        for side, way in self._ways.items():
-            way.put(End(side))
+        """Ignore further lines, send what waits, and end."""
+        self._closing = True
+        for side, queue in self._queues.items():
+            queue.put(End(side))
         self._end_within(0.0)
 
     def _give_up(self, reason: str) -> None:
@@ -317,34 +325,39 @@ class _Relay:
         self._close()
 
     def _end_within(self, seconds: float) -> None:
-        """Pauses are kept for so long."""
+        """Keep pauses for this many seconds, and end the connection FLUSH_SECONDS later."""
         self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
         for scope in self._pauses.values():
             scope.deadline = min(scope.deadline, self._pauses_until)
-        self._everything.deadline = min(self._everything.deadline, self._pauses_until + FLUSH_SECONDS)
+        self._scope.deadline = min(self._scope.deadline, self._pauses_until + FLUSH_SECONDS)
 
-    def _end_if_over(self) -> None:
-        if all(way.closed for way in self._ways.values()):
-            self._is_over = True
+    def _end_if_done(self) -> None:
+        if all(queue.closed for queue in self._queues.values()):
+            self._closing = True
             self._end_within(0.0)
             if not self._readers:
-                self._everything.cancel()
+                self._scope.cancel()
 
     def _count(self) -> None:
-        """Tell the bound what this connection holds, which ends when that is too much."""
-        held = self._filter.held + sum(self._in_hand.values()) + (0 if self._record is None else self._record.held)
+        """Report the bytes that this connection holds to the bound; end the connection if that is too much."""
+        held = (
+            self._filter.held
+            + sum(self._waiting_for_room.values())
+            + (0 if self._record is None else self._record.held)
+        )
         for side in Side:
-            held += self._ways[side].held + self._splitters[side].held
+            held += self._queues[side].held + self._splitters[side].held
         more = held - self._held
         if more > 0 and not self._bound.has_room(self._held, more):
-            self._reason = f"it holds {held} bytes, and so little is left of {self._bound.limit} for all connections"
-            self._everything.cancel()
+            left = f"so little is left of the {self._bound.limit:,} bytes for all connections"
+            self._reason = f"it holds {held:,} bytes, and {left}"
+            self._scope.cancel()
         self._held = held
         self._bound.used += more
 
 
-def _hung_up(stream: trio.abc.Stream) -> bool:
-    """Whether the peer has ended its side, with lines unread or not; False where there is no socket to ask."""
+def _peer_closed(stream: trio.abc.Stream) -> bool:
+    """Return whether the peer has ended its stream, even if there are unread lines. False if there is no socket."""
     inner = innermost(stream)
     if isinstance(inner, trio.StapledStream):
         inner = inner.receive_stream

@@ -1,10 +1,11 @@
-"""Plays one side of a recorded connection to a live peer, and says where reality departed from the record.
+"""Replays one side of a recorded connection to a live peer, and lists the differences from the recording.
 
-Sans-IO: lines and the time in, lines and the next time out; ``replay_run`` moves them. What was recorded is a script of
-lines to say and lines to hear. Nothing said may overtake the handshake: what follows a subscribe or authorize waits
-for the live one. Otherwise the record's times hold (scaled by ``pace``), or, with pace 0, each line is said as soon as
-everything recorded before it was heard, and at its recorded time at the latest. Ids, jobs and sessions are mapped from
-the record's to the live ones.
+This module does no input and output: it takes lines and the time, and returns lines and the time of the next step.
+``replay_run`` moves the lines. The recording is a script of lines to send and of lines to expect. The handshake keeps
+its order: lines after a recorded mining.subscribe or mining.authorize wait for the live one. Other lines are sent at
+their recorded times, multiplied by ``pace``. With pace 0, a line is sent as soon as every line recorded before it has
+been received, and at its recorded time at the latest. Recorded message ids, job ids and session ids are replaced by the
+live ones.
 """
 
 import json
@@ -23,27 +24,30 @@ from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError, error_reply_from
 
 PATIENCE = 30.0
-"""Seconds for the live side to say what the script cannot go on without."""
+"""Seconds to wait for a handshake message of the live side, without which the replay cannot continue in order."""
 JOB_PATIENCE = 5.0
-"""Seconds for the job that a recorded share is for; then it is sent under its recorded name."""
+"""Seconds to wait for the live job of a recorded share; then the share is sent with its recorded job id."""
 GRACE = 2.0
-"""Seconds after the record's end for what was recorded and is still on its way."""
-MAX_DEPARTURES = 1000
-"""Kept; further ones are counted."""
+"""Seconds to wait, after the end of the recording, for recorded lines that have not been received."""
+MAX_DIFFERENCES = 1000
+"""Maximum number of differences that are kept; further ones are only counted."""
 SHOWN = 400
-"""Characters of one."""
-SAID_AT_ONCE = 100
-"""Lines given out in one step; the next ones come with the next."""
+"""Maximum characters of the text of a difference."""
+LINES_PER_STEP = 100
+"""Maximum number of lines that one step returns."""
 MAX_NAME = 256
-"""Bytes of a live job, session or id that are remembered or echoed; no pool and no miner has longer ones."""
+"""Maximum bytes of a live job id, session id or message id that is remembered or sent back. Real ones are shorter."""
 _HANDSHAKE = ("mining.subscribe", "mining.authorize")
-_OWN_WORDS = ("mining.notify", "mining.set_extranonce", "mining.subscribe")
-"""A live pool has its own jobs, extranonces and sessions; that is no departure."""
+_LIVE_METHODS = ("mining.notify", "mining.set_extranonce", "mining.subscribe")
+"""Methods of a live pool whose parameters are not compared: a live pool has its own jobs, extranonces and sessions."""
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
-    """Where reality was another; ``number`` is the line of the capture, None for what it does not have."""
+class ReplayDifference:
+    """One difference between the live connection and the recording.
+
+    ``number`` is the line in the recording, or None if the recording has no such line.
+    """
 
     number: int | None
     text: str
@@ -54,25 +58,35 @@ class Departure:
 
 @dataclass(slots=True)
 class Replay:
-    """One recorded connection, ``side`` of it played by us. ``worker`` replaces name and password of the record."""
+    """The replay of one recorded connection."""
 
     records: Sequence[NumberedRecord]
+    """The records of this connection, in the order of time."""
     side: Side
+    """The side that the replay plays; the live peer is the other side."""
     pace: float = 1.0
+    """Factor for the recorded delays; 0 sends each line as soon as its predecessors were received."""
     ignore: frozenset[str] = frozenset()
+    """Methods whose differences are not listed."""
     worker: tuple[str, str] | None = None
+    """Worker name and password to send in place of the recorded ones."""
     sessions: dict[str, str] = field(default_factory=dict)
-    """Recorded session ids and the live ones; shared by the connections of a capture."""
-    departures: list[Departure] = field(default_factory=list)
-    uncounted: int = 0
-    """Departures beyond those kept."""
-    said: int = 0
-    heard: int = 0
+    """Live session ids by recorded session id; the connections of a recording share them."""
+    differences: list[ReplayDifference] = field(default_factory=list)
+    differences_not_kept: int = 0
+    """Number of differences beyond MAX_DIFFERENCES."""
+    sent: int = 0
+    """Number of lines sent to the live side."""
+    received: int = 0
+    """Number of lines received from the live side."""
     done: bool = False
+    """Whether the script has reached its end."""
     next_time: float | None = None
-    """When ``step`` has something to do at the latest; None until something is heard."""
+    """Time (of the clock given to ``step``) at which ``step`` must be called next.
+
+    If it is None, the next call is due after the next received line."""
     starts_at: float = 0.0
-    """When the recorded connection began."""
+    """Recorded time at which the connection began, in seconds."""
     _ends_at: float = 0.0
     _script: Script = field(init=False)
     _cursor: int = 0
@@ -91,28 +105,28 @@ class Replay:
     # ---- time ---------------------------------------------------------------------------------------------------
 
     def step(self, now: float) -> list[bytes]:
-        """What to say now. ``next_time`` says when to ask again, ``done`` when the script is over."""
+        """Return the lines to send at the time ``now`` (seconds of any clock), and set ``next_time`` and ``done``."""
         if self._offset is None:
             self._offset = now - self.starts_at * self._scale
         self.next_time = None
         while self._cursor < len(self._script.items):
-            if len(self._out) >= SAID_AT_ONCE:
+            if len(self._out) >= LINES_PER_STEP:
                 self._wait(now)
                 break
             item = self._script.items[self._cursor]
-            ready = self._say(item, now) if item.speaker is self.side else self._hear(item, now)
+            ready = self._send(item, now) if item.sender is self.side else self._expect(item, now)
             if not ready:
                 break
             self._cursor += 1
         else:
             self._end(now)
-        said, self._out = self._out, []
-        self.said += len(said)
-        return said
+        lines, self._out = self._out, []
+        self.sent += len(lines)
+        return lines
 
     @property
-    def unsaid(self) -> int:
-        """Bytes that the next step gives out."""
+    def pending_bytes(self) -> int:
+        """Return the number of bytes that the next step returns."""
         return sum(map(len, self._out))
 
     @property
@@ -126,21 +140,21 @@ class Replay:
         self.next_time = until
         return False
 
-    def _say(self, item: ScriptLine, now: float) -> bool:
+    def _send(self, item: ScriptLine, now: float) -> bool:
         if self.pace > 0 and now < self._due(item.t):
             return self._wait(self._due(item.t))
-        if item.answers is not None and not item.answers.met:
+        if item.answers is not None and not item.answers.done:
             item.late = True
             return True
         job = self._job_of(item)
         if job is not None and job not in self._jobs and now < self._due(item.t) + JOB_PATIENCE:
             return self._wait(self._due(item.t) + JOB_PATIENCE)
         self._out.append(self._translated(item))
-        item.met = True
+        item.done = True
         return True
 
-    def _hear(self, item: ScriptLine, now: float) -> bool:
-        if item.met:
+    def _expect(self, item: ScriptLine, now: float) -> bool:
+        if item.done:
             self._blocked_since = None
             return True
         essential = item.method in _HANDSHAKE and (item.is_call or self.side is Side.MINER)
@@ -156,69 +170,75 @@ class Replay:
 
     def _end(self, now: float) -> None:
         end = self._due(self._ends_at)
-        until = end + GRACE if self._script.unheard else end if self.pace > 0 else now
+        until = end + GRACE if self._script.not_received else end if self.pace > 0 else now
         if now < until:
             self.next_time = until
             return
         self.done = True
 
-    def left(self) -> None:
-        """The live side ended the connection. That is as recorded when it did so then too, and not long before."""
+    def disconnected(self) -> None:
+        """Note that the live side has ended the connection.
+
+        This is a difference if the replayed side ended the recorded connection, or if lines that were recorded more
+        than GRACE seconds before the end are still to be sent.
+        """
         if self.done:
             return
-        unsaid = [item for item in self._script.items if not item.met and item.speaker is self.side and not item.late]
-        early = sum(item.t < self._ends_at - GRACE for item in unsaid)
+        unsent = [item for item in self._script.items if not item.done and item.sender is self.side and not item.late]
+        early = any(item.t < self._ends_at - GRACE for item in unsent)
         if early or ended_by(self.records) is self.side:
-            self._depart(
-                None, f"the {self.side.other.value} ended the connection, {len(unsaid)} lines before the record"
-            )
+            peer = self.side.other.value
+            self._differ(None, f"the {peer} ended the connection; recorded lines not sent to it: {len(unsent)}")
         else:
             self.done = True
 
-    def stuck(self, seconds: float) -> None:
-        """The live side took nothing for so long; the connection is over. That is told in any case."""
-        self.departures.append(Departure(None, f"the {self.side.other.value} took nothing for {seconds:g} s"))
+    def stalled(self, seconds: float) -> None:
+        """Note that the live side did not read for so many seconds, so that the connection was ended.
+
+        This is added even if MAX_DIFFERENCES is reached.
+        """
+        self.differences.append(ReplayDifference(None, f"the {self.side.other.value} did not read for {seconds:g} s"))
 
     def finish(self) -> None:
-        """The live connection is over: what was not heard will not be."""
+        """Note that the live connection has ended: list the recorded lines that were not received."""
         missing: dict[str, list[int]] = {}
         for item in self._script.items:
-            if not item.met and item.speaker is not self.side and item.method not in self.ignore:
+            if not item.done and item.sender is not self.side and item.method not in self.ignore:
                 missing.setdefault(item.name, []).append(item.number)
         for name, numbers in missing.items():
-            more = f" and {len(numbers) - 1} more of them" if len(numbers) > 1 else ""
-            self._depart(numbers[0], f"{name}: recorded, but the {self.side.other.value} did not say it{more}")
+            more = f", and {len(numbers) - 1} more like it" if len(numbers) > 1 else ""
+            self._differ(numbers[0], f"{name}: recorded, but the {self.side.other.value} did not send it{more}")
 
-    # ---- what the live side says ----------------------------------------------------------------------------------
+    # ---- lines of the live side -----------------------------------------------------------------------------------
 
     def receive(self, line: bytes, now: float) -> None:
-        """One line of the live side, without its LF."""
-        self.heard += 1
+        """Take one line of the live side, without its LF, received at the time ``now``."""
+        self.received += 1
         try:
             message = envelope.decode(line)
         except FieldError:
-            if self._script.meet_other(line) is None:
-                self._depart(None, f"not a message: {sanitize(line, 80)}")
+            if self._script.match_other(line) is None:
+                self._differ(None, f"not a message: {sanitize(line, 80)}")
             return
         method = self._methods.of(self.side.other, line)
         if isinstance(message, envelope.Call):
-            self._heard_call(message, now)
+            self._received_call(message, now)
         else:
-            self._heard_reply(message, method, now)
+            self._received_reply(message, method, now)
 
-    def _heard_call(self, call: envelope.Call, now: float) -> None:
-        item = self._script.meet_call(call.method)
+    def _received_call(self, call: envelope.Call, now: float) -> None:
+        item = self._script.match_call(call.method)
         if item is None:
             if call.method not in self.ignore:
-                self._depart(None, f"{call.method}: not in the record")
+                self._differ(None, f"{call.method}: not in the recording")
             if self.side is Side.POOL and call.wants_reply and _is_short(call.id):
-                self._out.append(envelope.encode_reply(call.id, None, [20, "not in the record", None]))
+                self._out.append(envelope.encode_reply(call.id, None, [20, "not in the recording", None]))
                 self.next_time = now
             return
         if _is_short(call.id):
             item.live_id = call.id
         else:
-            self._depart(
+            self._differ(
                 item.number, f"{call.method}: expected an id of at most {MAX_NAME} bytes, got {_short(call.id)}"
             )
         if item.method in _HANDSHAKE:
@@ -227,20 +247,21 @@ class Replay:
         self._compare_calls(item, call)
         reply = item.answer
         if reply is not None and reply.late:
-            reply.late, reply.met = False, True
+            reply.late, reply.done = False, True
             self._out.append(self._translated(reply))
 
-    def _heard_reply(self, reply: envelope.Reply, method: str | None, now: float) -> None:
-        item = self._script.meet_reply(reply.id)
+    def _received_reply(self, reply: envelope.Reply, method: str | None, now: float) -> None:
+        item = self._script.match_reply(reply.id)
         if item is None:
             if self.side is Side.MINER and (method or "") not in self.ignore:
-                self._depart(None, f"a reply to {method or 'nothing that was asked'} that is not in the record")
+                request = method or "a request that was not sent"
+                self._differ(None, f"reply to {request}: not in the recording")
             return
         if item.method in _HANDSHAKE:
             self._offset = now - item.t * self._scale
         self._compare_replies(item, reply)
 
-    # ---- the record's names for things, and the live ones -----------------------------------------------------------
+    # ---- recorded ids and live ids ----------------------------------------------------------------------------------
 
     def _translated(self, item: ScriptLine) -> bytes:
         message = item.message
@@ -251,12 +272,12 @@ class Replay:
             if item.answers is not None:
                 value["id"] = item.answers.live_id
         elif self.side is Side.MINER:
-            value["params"] = self._own_params(message)
+            value["params"] = self._with_live_ids(message)
             self._methods.of(self.side, json.dumps(value).encode())
             item.live_id = message.id
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
-    def _own_params(self, call: envelope.Call) -> Any:
+    def _with_live_ids(self, call: envelope.Call) -> Any:
         params = list(call.params) if isinstance(call.params, list) else call.params
         if not isinstance(params, list) or not params:
             return params
@@ -272,7 +293,7 @@ class Replay:
         return params
 
     def _job_of(self, item: ScriptLine) -> str | None:
-        """The recorded job of a submit that we are to say, if the record has it."""
+        """Return the recorded job id of a mining.submit that the replay sends, if the recording has the job."""
         if self.side is not Side.MINER or not item.is_call or item.method != "mining.submit" or len(item.params) < 2:
             return None
         job = item.params[1]
@@ -291,7 +312,7 @@ class Replay:
         recorded = item.message
         if not isinstance(recorded, envelope.Call) or call.method in self.ignore:
             return
-        if self.side is Side.MINER and call.method in _OWN_WORDS:
+        if self.side is Side.MINER and call.method in _LIVE_METHODS:
             return
         old, new = recorded.params, call.params
         if call.method == "mining.authorize" and isinstance(old, list) and isinstance(new, list):
@@ -302,7 +323,7 @@ class Replay:
         else:
             shown = f"{_short(old)}, got {_short(new)}"
         if old != new:
-            self._depart(item.number, f"{call.method}: recorded {shown}")
+            self._differ(item.number, f"{call.method}: recorded {shown}")
 
     def _compare_replies(self, item: ScriptLine, reply: envelope.Reply) -> None:
         recorded = item.message
@@ -313,34 +334,35 @@ class Replay:
             match recorded.result, reply.result:
                 case [_, _, old_size, *_], [_, _, new_size, *_] if old_size == new_size:
                     return
-        old, new = _verdict(recorded, item.method), _verdict(reply, item.method)
+        old, new = _summary(recorded, item.method), _summary(reply, item.method)
         if old != new:
-            self._depart(item.number, f"reply to {item.method}: recorded {old}, got {new}")
+            self._differ(item.number, f"reply to {item.method}: recorded {old}, got {new}")
 
     def _learn_session(self, old: Any, new: Any) -> None:
         for recorded, live in zip(_session_ids(old), _session_ids(new), strict=False):
             if len(live) <= MAX_NAME:
                 self.sessions[recorded] = live
 
-    def _depart(self, number: int | None, text: str) -> None:
-        if len(self.departures) < MAX_DEPARTURES:
-            self.departures.append(Departure(number, sanitize(text, SHOWN)))
+    def _differ(self, number: int | None, text: str) -> None:
+        if len(self.differences) < MAX_DIFFERENCES:
+            self.differences.append(ReplayDifference(number, sanitize(text, SHOWN)))
         else:
-            self.uncounted += 1
+            self.differences_not_kept += 1
 
 
 def ended_by(records: Sequence[NumberedRecord]) -> Side | None:
-    """Who ended the recorded connection."""
+    """Return the side that ended the recorded connection, or None if the recording does not say it."""
     ends = [item.record.by for item in records if isinstance(item.record, ClosedRecord)]
     return ends[-1] if ends else None
 
 
-def _verdict(reply: envelope.Reply, method: str | None) -> str:
-    """What a reply comes to, without the words that differ between pools."""
+def _summary(reply: envelope.Reply, method: str | None) -> str:
+    """Return the meaning of a reply, without the wording, which differs between pools."""
+    refused = "rejected" if method == "mining.submit" else "refused"
     if reply.error not in (None, [], False):
-        return f"refused ({error_reply_from(reply.error, reply.reject_reason).reason.value})"
+        return f"{refused} ({error_reply_from(reply.error, reply.reject_reason).reason.value})"
     if reply.result in (None, False):
-        return "refused"
+        return refused
     if method in ("mining.configure", "mining.subscribe"):
         return _short(reply.result)
     return "accepted" if reply.result is True else _short(reply.result)

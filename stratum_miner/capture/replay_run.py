@@ -1,4 +1,4 @@
-"""Moves a replay's lines: a listener that miners come to, or connections to a pool, and what came of each."""
+"""Runs replays on real connections: accepts miners on a listener, or connects to a pool, and moves the lines."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from math import inf
@@ -8,24 +8,27 @@ import structlog
 import trio
 
 from stratum_miner.capture.lines import LineSplitter
-from stratum_miner.capture.record import Capture, LineRecord, NumberedRecord, Side
+from stratum_miner.capture.record import LineRecord, NumberedRecord, Recording, Side
 from stratum_miner.capture.replay import Replay
 from stratum_miner.network import accepting
 
 log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 64 << 10
-MAX_UNSAID = 64 << 10
-"""Bytes of answers that wait for the live side; then it is not listened to until it takes them."""
+MAX_PENDING = 64 << 10
+"""Maximum bytes of lines that wait to be sent. Beyond it, nothing is read until the live side has read them."""
 STALL_SECONDS = 30.0
-"""How long the live side may take nothing of what is said to it; then its connection is over."""
+"""Seconds in which the live side must read a line that is sent to it; otherwise its connection ends."""
 
 
-def replays(capture: Capture, side: Side, **options: Any) -> list[Replay]:
-    """One for each recorded connection on which anything was said."""
+def replays(capture: Recording, side: Side, **options: Any) -> list[Replay]:
+    """Return a replay of each recorded connection that has at least one protocol line.
+
+    ``side`` is the side that the replays play; ``options`` are passed to ``Replay``.
+    """
     sessions: dict[str, str] = {}
-    spoken = [records for records in capture.connections().values() if _lines(records)]
-    return [Replay(records, side, sessions=sessions, **options) for records in spoken]
+    with_lines = [records for records in capture.connections().values() if _lines(records)]
+    return [Replay(records, side, sessions=sessions, **options) for records in with_lines]
 
 
 async def play_pool(
@@ -34,7 +37,10 @@ async def play_pool(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """The pool's side: each connection that comes gets the next recorded one; returns when all are played."""
+    """Play the pool: replay the next recorded connection to each miner that connects.
+
+    Return when all recorded connections have been played. Further miners are disconnected.
+    """
     waiting: Iterator[Replay] = iter(plays)
     left = len(plays)
 
@@ -56,7 +62,11 @@ async def play_pool(
 
 
 async def play_miner(plays: Sequence[Replay], connect: Callable[[], Awaitable[trio.abc.Stream]]) -> None:
-    """The miner's side: the recorded connections one after the other, side by side where they were."""
+    """Play the miner: connect to the pool once for each recorded connection.
+
+    With a pace above 0 the connections begin at their recorded times, so that they may overlap as they did in the
+    recording. With pace 0, each begins after the one before it. Raises what ``connect`` raises.
+    """
     if not plays:
         return
     first = plays[0].starts_at
@@ -76,19 +86,19 @@ async def play_miner(plays: Sequence[Replay], connect: Callable[[], Awaitable[tr
 
 
 async def play_on(stream: trio.abc.Stream, play: Replay) -> None:
-    """One connection from its beginning to the end of its script, or of the live side."""
-    heard = _Wakeup()
+    """Replay on one stream until the script or the live side ends, then close the stream."""
+    wakeup = _Wakeup()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_listen, stream, play, heard)
+        nursery.start_soon(_receive, stream, play, wakeup)
         try:
-            await _talk(stream, play, heard)
+            await _send(stream, play, wakeup)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            heard.ended = True
+            wakeup.ended = True
         except trio.TooSlowError:
-            play.stuck(STALL_SECONDS)
+            play.stalled(STALL_SECONDS)
         nursery.cancel_scope.cancel()
-    if heard.ended:
-        play.left()
+    if wakeup.ended:
+        play.disconnected()
     play.finish()
     await trio.aclose_forcefully(stream)
 
@@ -96,28 +106,28 @@ async def play_on(stream: trio.abc.Stream, play: Replay) -> None:
 class _Wakeup:
     def __init__(self) -> None:
         self.event = trio.Event()
-        self.said = trio.Event()
+        self.sent = trio.Event()
         self.ended = False
 
     def set(self) -> None:
-        """Something was heard."""
+        """Wake the sender, because a line or the end of the stream was received."""
         self.event.set()
         self.event = trio.Event()
 
-    def set_said(self) -> None:
-        """All that was to be said is said."""
-        self.said.set()
-        self.said = trio.Event()
+    def set_sent(self) -> None:
+        """Wake the receiver, because all waiting lines were sent."""
+        self.sent.set()
+        self.sent = trio.Event()
 
 
-async def _talk(stream: trio.abc.Stream, play: Replay, heard: _Wakeup) -> None:
+async def _send(stream: trio.abc.Stream, play: Replay, wakeup: _Wakeup) -> None:
     while True:
-        event = heard.event
+        event = wakeup.event
         for line in play.step(trio.current_time()):
             with trio.fail_after(STALL_SECONDS):
                 await stream.send_all(line)
-        heard.set_said()
-        if play.done or heard.ended:
+        wakeup.set_sent()
+        if play.done or wakeup.ended:
             return
         if play.next_time is not None and play.next_time <= trio.current_time():
             await trio.lowlevel.checkpoint()
@@ -126,22 +136,22 @@ async def _talk(stream: trio.abc.Stream, play: Replay, heard: _Wakeup) -> None:
             await event.wait()
 
 
-async def _listen(stream: trio.abc.Stream, play: Replay, heard: _Wakeup) -> None:
+async def _receive(stream: trio.abc.Stream, play: Replay, wakeup: _Wakeup) -> None:
     splitter = LineSplitter()
-    while not heard.ended:
+    while not wakeup.ended:
         try:
             data = await stream.receive_some(RECEIVE_SIZE)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             data = b""
         if not data:
-            heard.ended = True
+            wakeup.ended = True
         for line in splitter.feed(bytes(data)):
             play.receive(line.rstrip(b"\r\n"), trio.current_time())
-            if play.unsaid > MAX_UNSAID:
-                said = heard.said
-                heard.set()
-                await said.wait()
-        heard.set()
+            if play.pending_bytes > MAX_PENDING:
+                sent = wakeup.sent
+                wakeup.set()
+                await sent.wait()
+        wakeup.set()
 
 
 def _lines(records: Sequence[NumberedRecord]) -> bool:

@@ -1,9 +1,9 @@
-"""Rules for a tap: which lines they match, and what becomes of those.
+"""Rules for a tap: which lines they match, and what the tap does with those lines.
 
-A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or the same
-names as a table of a TOML file. In TEXT a ``*`` stands for anything. Conditions look at a line as it came; the actions
-of those that mean it are applied in order, each to what the one before left. The method of a reply is that of its
-request. Chance is drawn from a seed, so a run can be repeated.
+A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or a table
+with the same names in a TOML file. In TEXT, a ``*`` stands for any characters. The conditions of every rule look at the
+line as it was received. The actions of all rules that match are applied in order, each to the result of the one before.
+A reply has the method of its request. A seed decides the random choices of ``chance``, so a run can be repeated.
 """
 
 import re
@@ -24,45 +24,53 @@ from stratum_miner.spelling import named
 from stratum_miner.user_files import UserFileError
 
 ACTIONS: Mapping[str, str] = {
-    "drop": "never send it",
-    "delay": "send it after so many seconds; what follows waits too",
-    "duplicate": "send it so many times more, once by default",
-    "reorder": "send it after the next line the same way",
-    "replace": "replace what match= found by this text, \\1 for what its first * took; the whole line without match=",
-    "split": "send it in pieces of so many bytes, one by default; in 4096 of them at most",
-    "close": "send it, then close both connections",
+    "drop": "do not send the line",
+    "delay": "send the line after this many seconds; later lines to the same side wait as well",
+    "duplicate": "send the line this many more times [default: 1]",
+    "reorder": "send the line after the next line in the same direction",
+    "replace": "replace each match of match= by this text, in which \\1 stands for what its first * matched; without "
+    "match=, replace the whole line",
+    "split": "send the line in pieces of this many bytes [default: 1], but in at most 4,096 pieces",
+    "close": "send the line, then close both connections",
 }
 MAX_RULES = 1000
 MAX_FILE = 1 << 18
-"""Bytes of a file of rules: 250 for each of them."""
+"""Maximum bytes of a file of rules: about 250 for each of MAX_RULES rules."""
 MAX_GROWN = 2 << 20
-"""Bytes to which a line may grow by ``replace``, or that ``reorder`` may hold back; more ends its connection."""
+"""Maximum bytes to which ``replace`` may lengthen a line, or that ``reorder`` may hold back; beyond it, the connection
+ends."""
 _NEEDS_VALUE = ("delay", "replace")
 _NUMBERS = {"delay": (float, 0.0, 86400.0), "duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
 _KEYS = ("from", "method", "nth", "every", "match", "chance")
 
 
 class RuleError(ValueError):
-    """The user's rule cannot be understood; the text says what was expected."""
+    """A rule that the user wrote is invalid. The text says what was expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule; None means any. ``first`` to ``last`` count the lines that meet the other conditions, from 1."""
+    """One rule. A condition that is None matches every line."""
 
     action: str
+    """A key of ``ACTIONS``."""
     value: str = ""
-    speaker: Side | None = None
+    """The value of the action, as the user wrote it; empty for its default."""
+    sender: Side | None = None
     method: str | None = None
     first: int = 1
+    """Number of the first line, counted from 1 among the lines of this connection that meet the other conditions."""
     last: int | None = None
+    """Number of the last such line; None for no end."""
     every: int = 1
+    """Apply the action only to every N-th of the lines that meet the other conditions."""
     match: Wildcard | None = None
     chance: float = 1.0
+    """Probability that the action is applied to a line that meets all conditions, from 0 to 1."""
 
     def __str__(self) -> str:
         parts = [f"{self.action}={self.value}" if self.value else self.action]
-        parts += [f"from={self.speaker.value}"] if self.speaker else []
+        parts += [f"from={self.sender.value}"] if self.sender else []
         parts += [f"method={self.method}"] if self.method else []
         if self.last is not None or self.first != 1:
             parts.append(f"nth={self.first}" + ("" if self.last == self.first else f"-{self.last or ''}"))
@@ -73,13 +81,13 @@ class Rule:
 
 
 def parse(text: str) -> Rule:
-    """A rule from a command line. RuleError in one line."""
+    """Return the rule in a text from the command line. Raises RuleError, whose text is one line, if it is invalid."""
     try:
         words = _words(text)
     except ValueError as error:
         raise RuleError(f"rule {text!r}: {error}") from None
     if not words:
-        raise RuleError("rule: expected ACTION and conditions, as in 'drop method=mining.notify', got nothing")
+        raise RuleError("rule: expected ACTION and conditions, as in 'drop method=mining.notify', got an empty text")
     action, _, value = words[0].partition("=")
     table: dict[str, Any] = {"action": action, **({"value": value} if value else {})}
     for word in words[1:]:
@@ -87,20 +95,23 @@ def parse(text: str) -> Rule:
         if not equals:
             raise RuleError(f"rule {text!r}: expected KEY=VALUE, got {word!r}")
         if key in table:
-            raise RuleError(f"rule {text!r}: expected {sanitize(key)} once")
+            raise RuleError(f"rule {text!r}: expected {sanitize(key)} once, got it twice")
         table[key] = item
     return from_table(table, f"rule {text!r}")
 
 
 def _words(text: str) -> list[str]:
-    """Split at blanks, quotes kept together; a backslash is one."""
+    """Split the text at spaces; quotes keep words together. A backslash has no special meaning."""
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
     return list(lexer)
 
 
 def read(path: Path) -> list[Rule]:
-    """The ``[[rule]]`` tables of a TOML file. RuleError in one line."""
+    """Return the rules in the ``[[rule]]`` tables of a TOML file.
+
+    Raises RuleError, whose text is one line, if the file cannot be read or a rule is invalid.
+    """
     try:
         tables = user_files.parse_toml(user_files.read_text(path, MAX_FILE))
     except OSError as error:
@@ -115,7 +126,10 @@ def read(path: Path) -> list[Rule]:
 
 
 def from_table(table: Mapping[str, Any], where: str) -> Rule:
-    """A rule from its names and values, all of them text or numbers. RuleError in one line."""
+    """Return the rule in a table of names and values; the values are strings or numbers.
+
+    ``where`` says in errors where the rule comes from. Raises RuleError, whose text is one line, if it is invalid.
+    """
     try:
         texts = {key: str(value) for key, value in table.items()}
         for text in texts.values():
@@ -150,7 +164,7 @@ def _from_table(table: dict[str, str]) -> Rule:
     return Rule(
         action=action,
         value=value,
-        speaker=_speaker(table.get("from")),
+        sender=_sender(table.get("from")),
         method=table.get("method"),
         first=first,
         last=last,
@@ -163,7 +177,7 @@ def _from_table(table: dict[str, str]) -> Rule:
 def _number(name: str, text: str, kind: type, low: float, high: float) -> float:
     try:
         value = float(kind(text))
-    except (ValueError, OverflowError):  # the second: of an integer of hundreds of digits
+    except (ValueError, OverflowError):  # float() raises OverflowError for an integer of hundreds of digits
         value = float("nan")
     if not low <= value <= high:
         raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, got {text!r}")
@@ -180,7 +194,7 @@ def _range(text: str | None) -> tuple[int, int | None]:
     return first, last if match[2] else first
 
 
-def _speaker(text: str | None) -> Side | None:
+def _sender(text: str | None) -> Side | None:
     if text is None:
         return None
     if text not in ("miner", "pool"):
@@ -205,7 +219,7 @@ def _check_template(match: Wildcard, template: str) -> None:
 
 
 class RuleFilter:
-    """The rules at work on one connection (a ``relay.Filter``)."""
+    """Applies rules to the lines of one connection; a ``capture.filter.Filter``."""
 
     def __init__(self, rules: Sequence[Rule], rng: Random) -> None:
         self._rules = rules
@@ -213,41 +227,41 @@ class RuleFilter:
         self._methods = Methods({rule.method for rule in rules if rule.method is not None})
         self._counts = [0] * len(rules)
         self._held: dict[tuple[int, Side], bytes] = {}
-        """Lines that wait for the next one, by rule and direction."""
+        """Lines that ``reorder`` holds back until the next line, by the number of the rule and the sender."""
         self._notes: list[FilterNote] = []
 
     def opened(self) -> Sequence[FilterAction]:
-        """Nothing: rules are about lines."""
+        """Return no actions: rules apply to lines only."""
         return ()
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[FilterAction]:
-        """Through all rules in order."""
-        method = self._methods.of(speaker, line)
-        steps: list[FilterAction] = [Send(speaker.other, line)]
+    def line(self, sender: Side, line: bytes) -> Sequence[FilterAction]:
+        """Return the actions for a line, after all rules in order."""
+        method = self._methods.of(sender, line)
+        actions: list[FilterAction] = [Send(sender.other, line)]
         for index, rule in enumerate(self._rules):
-            applies = self._applies(index, rule, speaker, method, line)
+            applies = self._applies(index, rule, sender, method, line)
             if applies:
                 self._notes.append(FilterNote(str(rule), line))
-            steps = self._apply(index, rule, speaker, steps, applies=applies)
-        return steps
+            actions = self._apply(index, rule, sender, actions, applies=applies)
+        return actions
 
-    def ended(self, speaker: Side) -> Sequence[FilterAction]:
-        """Lines that waited for a next one."""
-        held = [self._held.pop(key) for key in sorted(self._held, key=lambda key: key[0]) if key[1] is speaker]
-        return [Send(speaker.other, line) for line in held]
+    def ended(self, sender: Side) -> Sequence[FilterAction]:
+        """Return the lines of ``sender`` that ``reorder`` still holds back."""
+        held = [self._held.pop(key) for key in sorted(self._held, key=lambda key: key[0]) if key[1] is sender]
+        return [Send(sender.other, line) for line in held]
 
     @property
     def held(self) -> int:
-        """Bytes of lines that wait for the next one, and of requests without a reply."""
+        """Return the bytes of lines that ``reorder`` holds back, and of the requests that are remembered."""
         return sum(map(len, self._held.values())) + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:
-        """Which rule met which line."""
+        """Return which rules were applied to which lines since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
-    def _applies(self, index: int, rule: Rule, speaker: Side, method: str | None, line: bytes) -> bool:
-        if rule.speaker not in (None, speaker) or rule.method not in (None, method):
+    def _applies(self, index: int, rule: Rule, sender: Side, method: str | None, line: bytes) -> bool:
+        if rule.sender not in (None, sender) or rule.method not in (None, method):
             return False
         if rule.match is not None and not rule.match.found_in(line.rstrip(b"\r\n")):
             return False
@@ -258,57 +272,59 @@ class RuleFilter:
         return rule.chance >= 1 or self._rng.random() < rule.chance
 
     def _apply(
-        self, index: int, rule: Rule, speaker: Side, steps: list[FilterAction], *, applies: bool
+        self, index: int, rule: Rule, sender: Side, actions: list[FilterAction], *, applies: bool
     ) -> list[FilterAction]:
-        to = speaker.other
+        to = sender.other
         if rule.action == "reorder":
-            return self._reorder(index, speaker, steps, applies=applies)
+            return self._reorder(index, sender, actions, applies=applies)
         if not applies:
-            return steps
+            return actions
         match rule.action:
             case "drop":
                 return []
             case "delay":
-                return delayed(steps, float(rule.value))
+                return delayed(actions, float(rule.value))
             case "duplicate":
-                return [_repeated(step, 1 + int(rule.value or 1)) for step in steps]
+                return [_repeated(action, 1 + int(rule.value or 1)) for action in actions]
             case "replace":
-                return [_replaced(step, rule) for step in steps]
+                return [_replaced(action, rule) for action in actions]
             case "split":
-                return [_in_pieces(step, int(rule.value or 1)) for step in steps]
+                return [_in_pieces(action, int(rule.value or 1)) for action in actions]
             case _:
-                return [*steps, Close(to)]
+                return [*actions, Close(to)]
 
-    def _reorder(self, index: int, speaker: Side, steps: list[FilterAction], *, applies: bool) -> list[FilterAction]:
-        key = (index, speaker)
+    def _reorder(self, index: int, sender: Side, actions: list[FilterAction], *, applies: bool) -> list[FilterAction]:
+        key = (index, sender)
         held = self._held.pop(key, None)
         if held is not None:
-            return [*steps, Send(speaker.other, held)]
-        if not applies or not all(isinstance(step, Send) for step in steps):
-            return steps
-        said = [step for step in steps if isinstance(step, Send)]
-        if sum(len(step.data) * step.times for step in said) > MAX_GROWN:
-            raise LimitReached(f"rule {str(self._rules[index])!r}: expected at most {MAX_GROWN} bytes to hold back")
-        self._held[key] = b"".join(step.data * step.times for step in said)
+            return [*actions, Send(sender.other, held)]
+        if not applies or not all(isinstance(action, Send) for action in actions):
+            return actions
+        sends = [action for action in actions if isinstance(action, Send)]
+        size = sum(len(action.data) * action.times for action in sends)
+        if size > MAX_GROWN:
+            limit = f"expected at most {MAX_GROWN:,} bytes to hold back, got {size:,}"
+            raise LimitReached(f"rule {str(self._rules[index])!r}: {limit}")
+        self._held[key] = b"".join(action.data * action.times for action in sends)
         return []
 
 
-def _replaced(step: FilterAction, rule: Rule) -> FilterAction:
-    if not isinstance(step, Send):
-        return step
-    body = step.data.rstrip(b"\r\n")
+def _replaced(action: FilterAction, rule: Rule) -> FilterAction:
+    if not isinstance(action, Send):
+        return action
+    body = action.data.rstrip(b"\r\n")
     new = rule.value.encode()
     if rule.match is not None:
         try:
             new = rule.match.replaced(body, new, MAX_GROWN)
         except TooLongError as error:
             raise LimitReached(f"rule {str(rule)!r}: {error}") from None
-    return replace(step, data=new + step.data[len(body) :])
+    return replace(action, data=new + action.data[len(body) :])
 
 
-def _repeated(step: FilterAction, times: int) -> FilterAction:
-    return replace(step, times=step.times * times) if isinstance(step, Send) else step
+def _repeated(action: FilterAction, times: int) -> FilterAction:
+    return replace(action, times=action.times * times) if isinstance(action, Send) else action
 
 
-def _in_pieces(step: FilterAction, size: int) -> FilterAction:
-    return replace(step, piece=size) if isinstance(step, Send) else step
+def _in_pieces(action: FilterAction, size: int) -> FilterAction:
+    return replace(action, piece=size) if isinstance(action, Send) else action

@@ -1,4 +1,7 @@
-"""A recorded connection as a script: its lines in order, each reply with its request, and those still to be heard."""
+"""A recorded connection as a script: its lines in order, with the request of each reply.
+
+The script also notes which of the lines the live side has not sent yet.
+"""
 
 import json
 from collections import deque
@@ -13,66 +16,72 @@ from stratum_miner.stratum.errors import FieldError
 
 @dataclass(slots=True, eq=False)
 class ScriptLine:
-    """One recorded line. What it says is read again when it is needed: kept, it would take thirty times its bytes."""
+    """One recorded line.
+
+    The message is parsed again whenever it is needed: a stored one would take thirty times the bytes of the line.
+    """
 
     number: int
+    """Number of the line in the file."""
     line: LineRecord
     is_call: bool
-    """Whether it has a method of its own."""
+    """Whether the line is a request or a notification, so that it names a method."""
     method: str | None
-    """Its own, or of a reply that of its request."""
+    """The method that the line names; for a reply, the method of its request."""
     answers: "ScriptLine | None" = None
     """The request that a reply answers."""
     answer: "ScriptLine | None" = None
     """The reply that answers a request."""
-    met: bool = False
-    """Heard, or said."""
+    done: bool = False
+    """Whether the replay has sent the line, or has received its live counterpart."""
     late: bool = False
-    """A reply whose request had not come when it was due; said as soon as it comes."""
+    """Whether a reply was due before its request came; the replay then sends it as soon as the request comes."""
     live_id: Any = None
-    """The id of the live counterpart of a call."""
+    """The id of the live request that corresponds to this recorded one."""
 
     @property
     def t(self) -> float:
-        """When it was said."""
+        """Return the recorded time of the line, in seconds."""
         return self.line.t
 
     @property
-    def speaker(self) -> Side:
-        """Who said it."""
-        return self.line.speaker
+    def sender(self) -> Side:
+        """Return the side that sent the line."""
+        return self.line.sender
 
     @property
     def wire(self) -> bytes:
-        """Its bytes."""
+        """Return the bytes of the line, with its LF."""
         return self.line.wire
 
     @property
     def message(self) -> envelope.Call | envelope.Reply | None:
-        """What it says; None when it is no message."""
+        """Return the parsed message, or None if the line is not a message."""
         return _message(self.line)
 
     @property
     def params(self) -> list[Any]:
-        """The parameters of a call that has an array of them; else none."""
+        """Return the parameters of a call; an empty list for a reply, or if they are not an array."""
         message = self.message
         return message.params if isinstance(message, envelope.Call) and isinstance(message.params, list) else []
 
     @property
     def name(self) -> str:
-        """The line as messages show it."""
+        """Return the name of the line in the text of a difference."""
         if self.is_call:
             return str(self.method)
-        return "a line that is no message" if self.message is None else f"reply to {self.method or 'nothing'}"
+        if self.message is None:
+            return "a line that is not a message"
+        return f"reply to {self.method}" if self.method else "a reply without a request"
 
 
 class Script:
-    """The lines of one connection; ``heard`` is the side whose lines are to be met by live ones."""
+    """The lines of one connection. ``live`` is the side that the replay does not play: its lines are expected."""
 
-    def __init__(self, records: Sequence[NumberedRecord], heard: Side) -> None:
+    def __init__(self, records: Sequence[NumberedRecord], live: Side) -> None:
         self.items: list[ScriptLine] = []
-        self.unheard = 0
-        """Lines still to be met."""
+        self.not_received = 0
+        """Number of recorded lines of the live side that it has not sent yet."""
         self._jobs: dict[str, int] = {}
         self._calls: dict[str, deque[ScriptLine]] = {}
         self._replies: dict[str, deque[ScriptLine]] = {}
@@ -80,50 +89,56 @@ class Script:
         requests: dict[tuple[Side, str], ScriptLine] = {}
         for record in records:
             if isinstance(record.record, LineRecord):
-                self._add(record.number, record.record, heard, requests)
+                self._add(record.number, record.record, live, requests)
 
     def announced_before(self, job_id: str, index: int) -> bool:
-        """Whether the record has a notify of this job before this line."""
+        """Return whether the recording has a mining.notify with this job before the line with this index."""
         return self._jobs.get(job_id, len(self.items)) < index
 
-    def meet_call(self, method: str) -> ScriptLine | None:
-        """The first recorded call of this method that was not heard yet; now it is."""
+    def match_call(self, method: str) -> ScriptLine | None:
+        """Return the first recorded call of this method that was not received yet, and note it as received."""
         waiting = self._calls.get(method)
-        return self._met(waiting.popleft()) if waiting else None
+        return self._matched(waiting.popleft()) if waiting else None
 
-    def meet_reply(self, request_id: Any) -> ScriptLine | None:
-        """The recorded reply to the request with this id, once that is made; now it is heard."""
+    def match_reply(self, request_id: Any) -> ScriptLine | None:
+        """Return the recorded reply to the request with this id, and note it as received.
+
+        Return None if the recording has no such reply, or if the replay has not sent the request yet.
+        """
         waiting = self._replies.get(json.dumps(request_id))
-        if not waiting or waiting[0].answers is None or not waiting[0].answers.met:
+        if not waiting or waiting[0].answers is None or not waiting[0].answers.done:
             return None
-        return self._met(waiting.popleft())
+        return self._matched(waiting.popleft())
 
-    def meet_other(self, line: bytes) -> ScriptLine | None:
-        """The first recorded line of these bytes, which are no message, that was not heard yet; now it is."""
+    def match_other(self, line: bytes) -> ScriptLine | None:
+        """Return the first recorded line with these bytes that was not received yet, and note it as received.
+
+        It is for lines that are not messages.
+        """
         waiting = self._others.get(line)
-        return self._met(waiting.popleft()) if waiting else None
+        return self._matched(waiting.popleft()) if waiting else None
 
-    def _met(self, item: ScriptLine) -> ScriptLine:
-        item.met = True
-        self.unheard -= 1
+    def _matched(self, item: ScriptLine) -> ScriptLine:
+        item.done = True
+        self.not_received -= 1
         return item
 
-    def _add(self, number: int, line: LineRecord, heard: Side, requests: dict[tuple[Side, str], ScriptLine]) -> None:
+    def _add(self, number: int, line: LineRecord, live: Side, requests: dict[tuple[Side, str], ScriptLine]) -> None:
         message = _message(line)
         method = message.method if isinstance(message, envelope.Call) else None
         item = ScriptLine(number, line, isinstance(message, envelope.Call), method)
         if isinstance(message, envelope.Call):
             if message.wants_reply:
-                requests[item.speaker, json.dumps(message.id)] = item
+                requests[item.sender, json.dumps(message.id)] = item
             match message.method, message.params:
                 case "mining.notify", [str(job), *_]:
                     self._jobs.setdefault(job, len(self.items))
         elif isinstance(message, envelope.Reply):
-            item.answers = requests.pop((item.speaker.other, json.dumps(message.id)), None)
+            item.answers = requests.pop((item.sender.other, json.dumps(message.id)), None)
             if item.answers is not None:
                 item.method, item.answers.answer = item.answers.method, item
-        if item.speaker is heard:
-            self.unheard += 1
+        if item.sender is live:
+            self.not_received += 1
             if isinstance(message, envelope.Call):
                 self._calls.setdefault(message.method, deque()).append(item)
             elif isinstance(message, envelope.Reply):

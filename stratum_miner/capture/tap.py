@@ -1,6 +1,7 @@
-"""The tap: every miner that connects gets a connection of its own to the pool, with a filter and a record between.
+"""The tap: each miner that connects gets its own connection to the pool, with a filter and a recording in between.
 
-How the pool is reached is the caller's affair: ``connect`` opens a stream, over TLS or a proxy or in memory.
+The tap must not know how the pool is reached: the caller's ``connect`` opens a stream, which may use TLS, a SOCKS
+proxy or memory.
 """
 
 import math
@@ -13,7 +14,7 @@ import trio
 
 from stratum_miner.capture.filter import Filter
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.recorder import Recording, Sink, peer_of
+from stratum_miner.capture.recorder import ConnectionSink, RecordingSink, peer_of
 from stratum_miner.capture.relay import MAX_HELD, relay
 from stratum_miner.network import accepting
 from stratum_miner.network.fair_bound import FairBound
@@ -21,11 +22,16 @@ from stratum_miner.network.fair_bound import FairBound
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 1000
-"""The most connections at a time; each costs two sockets. ``relay.MAX_HELD`` bounds what all of them hold."""
+"""Maximum number of connections at the same time; each takes two sockets. ``relay.MAX_HELD`` bounds their memory."""
 
 
 class Tap:
-    """Serves until cancelled. ``make_filter`` gets the number of a connection, counted from 1."""
+    """Relays between miners and a pool until it is cancelled.
+
+    ``connect`` opens a stream to the pool, and raises one of ``unreachable`` if it cannot. ``make_filter`` is called
+    with the number of each connection, counted from 1. ``connections`` is the number of connections so far, ``open``
+    the number of those that are open now.
+    """
 
     def __init__(
         self,
@@ -33,7 +39,7 @@ class Tap:
         make_filter: Callable[[int], Filter],
         *,
         unreachable: type[Exception] | tuple[type[Exception], ...],
-        recorder: Recording | None = None,
+        recorder: RecordingSink | None = None,
     ) -> None:
         self.connections = 0
         self.open = 0
@@ -42,11 +48,11 @@ class Tap:
         self._unreachable = unreachable
         self._recorder = recorder
         self._bound = FairBound(MAX_HELD)
-        self._shortage_told_until = -math.inf
+        self._shortage_logged_until = -math.inf
 
     @property
     def held(self) -> int:
-        """Bytes that all connections hold at the moment: lines that are not complete, or wait to be said."""
+        """Return the bytes that all connections hold now: incomplete lines, and lines that wait to be sent."""
         return self._bound.used
 
     async def serve(
@@ -55,13 +61,13 @@ class Tap:
         *,
         task_status: trio.TaskStatus[Sequence[trio.abc.Listener[Any]]] = trio.TASK_STATUS_IGNORED,
     ) -> Never:
-        """Accept and relay; a connection that goes wrong costs the others nothing.
+        """Accept connections and relay each; an error of one connection does not affect the others.
 
-        Raises ``network.accepting.ListenerError`` when nobody can connect any more.
+        Raises ``network.accepting.ListenerError`` if a listener fails, so that no miner can connect any more.
         """
-        await accepting.serve(self._carry, listeners, task_status=task_status)
+        await accepting.serve(self._serve_miner, listeners, task_status=task_status)
 
-    async def _carry(self, miner: trio.abc.Stream) -> None:
+    async def _serve_miner(self, miner: trio.abc.Stream) -> None:
         peer = peer_of(miner) if isinstance(miner, trio.SocketStream) else "in memory"
         if self.open >= MAX_CONNECTIONS:
             log.warning("connection_refused", address=peer, reason=f"more than {MAX_CONNECTIONS} connections")
@@ -73,21 +79,21 @@ class Tap:
         log.info("miner_connected", connection=number, address=peer)
         record = None if self._recorder is None else self._recorder.open(peer)
         try:
-            await self._carry_to_pool(number, miner, record)
-        except Exception:  # a mistake of ours that one connection brought to light must not cost the others
+            await self._relay_to_pool(number, miner, record)
+        except Exception:  # an internal error in one connection must not end the others
             log.exception("connection_failed", connection=number)
             if record is not None:
-                record.close(None, "a defect of the tap")
+                record.close(None, "an internal error of the tap")
         finally:
             self.open -= 1
             await trio.aclose_forcefully(miner)
 
-    async def _carry_to_pool(self, number: int, miner: trio.abc.Stream, record: Sink | None) -> None:
+    async def _relay_to_pool(self, number: int, miner: trio.abc.Stream, record: ConnectionSink | None) -> None:
         filter_ = self._make_filter(number)
         try:
             pool = await self._connect()
         except self._unreachable as error:
-            self._tell(number, error)
+            self._log_unreachable(number, error)
             if record is not None:
                 record.close(Side.POOL, str(error))
             return
@@ -97,11 +103,15 @@ class Tap:
         else:
             log.info("connection_over", connection=number)
 
-    def _tell(self, number: int, error: Exception) -> None:
-        """Why a miner gets no pool; once a minute where this machine is short of something, which all who come meet."""
+    def _log_unreachable(self, number: int, error: Exception) -> None:
+        """Log why a miner gets no connection to the pool.
+
+        If this computer lacks sockets or memory, every miner fails for the same reason, so that is logged only once
+        per ``accepting.WARNING_EVERY_S`` seconds.
+        """
         shortage = accepting.shortage_behind(error)
         if shortage is None:
             log.warning("pool_unreachable", connection=number, reason=str(error))
-        elif trio.current_time() >= self._shortage_told_until:
+        elif trio.current_time() >= self._shortage_logged_until:
             log.warning("miners_turned_away", error=os.strerror(shortage))
-            self._shortage_told_until = trio.current_time() + accepting.WARNING_EVERY_S
+            self._shortage_logged_until = trio.current_time() + accepting.WARNING_EVERY_S

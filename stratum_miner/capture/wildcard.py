@@ -1,8 +1,9 @@
-"""Text in which ``*`` stands for anything, found in lines that strangers wrote.
+"""Search patterns in which ``*`` stands for any bytes, for lines that strangers wrote.
 
-Why no regular expressions: Python's can be kept busy for minutes by one line, and those that cannot, like RE2's, still
-take quadratic time to replace all that they find. Here each part of the text is searched from where the one before
-ended, never from further back, so a line costs time in proportion to its length, whatever is in it.
+Why patterns are not regular expressions: one hostile line can keep Python's engine busy for minutes, and engines
+without that problem, such as RE2, still need quadratic time to replace every match. Here each part of the pattern is
+searched from the end of the part before, never from further back. The time is therefore proportional to the length of
+the line, whatever the line contains.
 """
 
 import re
@@ -10,23 +11,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MAX_TEXT = 1000
-"""Characters of such a text."""
+"""Maximum characters of a pattern."""
 MAX_REPLACED = 200
-"""Places of one line that are replaced, the first ones: each is a step in Python, and a line shall ask few of them."""
+"""Maximum number of matches that are replaced in one line. Later matches stay, because each takes a step in Python."""
 _GROUP = re.compile(rb"\\([1-9])")
-_OF_REGEXES = re.compile(r"[\\^$|()+?]|\.\*|\[\^|\[\w-\w")
-"""What lines of Stratum hardly ever have and regular expressions nearly always: who writes it means one."""
+_REGEX_SIGNS = re.compile(r"[\\^$|()+?]|\.\*|\[\^|\[\w-\w")
+"""Characters that most regular expressions contain and Stratum lines hardly ever do: their user expects a regular
+expression."""
 
 
 class TooLongError(Exception):
-    """What was put in makes the line longer than the limit."""
+    """The replacements make the line longer than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
-    """A text to look for. A ``*`` at its beginning or end reaches to that of the line; others take as little as fits.
+    """A pattern to search for in a line.
 
-    ValueError for a text that is empty, too long, or meant as a regular expression.
+    A ``*`` at the beginning of the pattern matches from the beginning of the line, one at the end matches to the end of
+    the line, and any other matches as few bytes as possible. Raises ValueError if the text is empty or longer than
+    MAX_TEXT characters, or looks like a regular expression.
     """
 
     text: str
@@ -35,36 +39,37 @@ class Wildcard:
     def __post_init__(self) -> None:
         if len(self.text) > MAX_TEXT:
             raise ValueError(f"expected at most {MAX_TEXT} characters, got {len(self.text)}")
-        if found := _OF_REGEXES.search(self.text):
+        if found := _REGEX_SIGNS.search(self.text):
             raise ValueError(
-                f"expected text in which * alone stands for anything, got {self.text!r}: {found[0]!r} is of a regular "
-                "expression, which is not taken here; let * stand for it where it is meant as it is"
+                f"expected text in which only * has a special meaning, got {self.text!r}: {found[0]!r} looks like a "
+                "regular expression, which is not supported. To match this character itself, write * in its place"
             )
         first, *rest = self.text.encode().split(b"*")
         object.__setattr__(self, "_parts", (first, *(part for part in rest[:-1] if part), *rest[-1:]))
         if not any(self._parts):
-            raise ValueError(f"expected text, with * for anything in between, got {self.text!r}")
+            raise ValueError(f"expected text to search for besides *, got {self.text!r}")
 
     @property
     def stars(self) -> int:
-        """How many gaps it has; two ``*`` side by side are one."""
+        """Return the number of gaps in the pattern; several ``*`` side by side are one gap."""
         return len(self._parts) - 1
 
     def found_in(self, data: bytes) -> bool:
-        """Whether it is anywhere in these bytes."""
+        """Return whether the pattern matches anywhere in these bytes."""
         return self._next(data, 0) is not None
 
     def replaced(self, data: bytes, template: bytes, limit: int) -> bytes:
-        r"""The bytes with ``template`` in each place where the text was, ``\1`` in it being what the first star took.
+        r"""Return the bytes with each match replaced by ``template``.
 
-        TooLongError when that is more than ``limit`` bytes.
+        In the template, ``\1`` stands for what the first ``*`` matched, and so on. Only the first MAX_REPLACED matches
+        are replaced. Raises TooLongError if the result is longer than ``limit`` bytes.
         """
         words = _GROUP.split(template)
         literal = sum(map(len, words[::2]))
         pieces: list[bytes] = []
         size = len(data)
         end = 0
-        for start, stop, taken in self._places(data):
+        for start, stop, taken in self._matches(data):
             groups = [taken[int(word) - 1] for word in words[1::2]]
             size += literal + sum(last - first for first, last in groups) - (stop - start)
             if size > limit:
@@ -76,22 +81,22 @@ class Wildcard:
         return b"".join((*pieces, data[end:]))
 
     def check_template(self, template: str) -> None:
-        """ValueError when it asks for a star that the text does not have."""
+        r"""Raise ValueError if the template refers to a ``*`` that the pattern does not have, such as ``\2``."""
         for number in map(int, _GROUP.findall(template.encode())):
             if number > self.stars:
-                raise ValueError(f"expected \\1 to \\{self.stars} for the stars of {self.text!r}, got {template!r}")
+                raise ValueError(f"expected \\1 to \\{self.stars} for each * of {self.text!r}, got {template!r}")
 
-    def _places(self, data: bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
+    def _matches(self, data: bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
         start = 0
         for _ in range(MAX_REPLACED if self._parts[0] else 1):
-            place = self._next(data, start)
-            if place is None:
+            match = self._next(data, start)
+            if match is None:
                 return
-            yield place
-            start = place[1]
+            yield match
+            start = match[1]
 
     def _next(self, data: bytes, start: int) -> tuple[int, int, list[tuple[int, int]]] | None:
-        """Beginning and end of the first place at or after ``start``, and of what each star took."""
+        """Return beginning and end of the first match at or after ``start``, and of what each ``*`` matched."""
         begin = data.find(self._parts[0], start)
         if begin < 0:
             return None

@@ -15,7 +15,7 @@ from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import record as capture_record
 from stratum_miner.capture.methods import nearest_method
-from stratum_miner.capture.record import CaptureError, Side
+from stratum_miner.capture.record import RecordingError, Side
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
 from stratum_miner.client import PoolUnreachable, PoolUrl
@@ -68,7 +68,7 @@ def replay(
             raise UsageError("--pass: expected --user with it")
     try:
         capture = capture_record.read(file)
-    except CaptureError as error:
+    except RecordingError as error:
         raise UsageError(str(error)) from None
     if capture.cut:
         log.warning("capture_cut", file=str(file), reason="its last line is only half there and left out")
@@ -92,7 +92,7 @@ def replay(
     else:
         _play_pool(plays, *parse_listen(listen or ""))
     _tell(plays, file, as_json=json)
-    return ExitCode.FAILED if any(play.departures or not play.done for play in plays) else ExitCode.OK
+    return ExitCode.FAILED if any(play.differences or not play.done for play in plays) else ExitCode.OK
 
 
 def _play_pool(plays: Sequence[Replay], host: str, port: int) -> None:
@@ -117,8 +117,8 @@ def _play_miner(plays: Sequence[Replay], dial: Callable[[], Awaitable[trio.abc.S
 
 
 def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
-    departures = [departure for play in plays for departure in play.departures]
-    uncounted = sum(play.uncounted for play in plays)
+    departures = [departure for play in plays for departure in play.differences]
+    uncounted = sum(play.differences_not_kept for play in plays)
     played = sum(play.done for play in plays)
     if as_json:
         printing.print_json(
@@ -126,8 +126,8 @@ def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
                 "file": str(file),
                 "connections": len(plays),
                 "played": played,
-                "said": sum(play.said for play in plays),
-                "heard": sum(play.heard for play in plays),
+                "said": sum(play.sent for play in plays),
+                "heard": sum(play.received for play in plays),
                 "departures": [asdict(departure) for departure in departures],
                 "departures_not_listed": uncounted,
             }

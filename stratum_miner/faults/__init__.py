@@ -1,6 +1,6 @@
-"""Faults by name, of miners and of pools: what each does wrong, and who does it.
+"""Faults that are injected on purpose, by name: what a misbehaving miner or pool does wrong.
 
-``misbehaving_miner`` commits what a miner can do wrong: ``share_faults``, ``wire_faults`` and ``conduct``. What a pool
-can do wrong is in ``pool_faults``: ``fault_filter`` makes filters of the names that a user wrote, and ``faulty_server``
-puts them before whatever serves. To add a fault, add a function and its row in the table below it.
+Faults of miners are in ``share_faults``, ``wire_faults`` and ``conduct``; ``misbehaving_miner`` commits them. Faults of
+pools are in ``pool_faults``; ``fault_filter`` turns the names that a user wrote into filters, and ``faulty_server``
+puts these filters in front of a server. To add a fault, add a function and its row in the table below it.
 """

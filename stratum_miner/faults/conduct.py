@@ -1,6 +1,6 @@
-"""Bad conduct by name: what a miner does wrong on a connection as a whole, or on many, and what a pool makes of it.
+"""Bad conduct of miners, by name: faults that concern a whole connection, or many connections.
 
-To add one, add a function and its row.
+To add one, add a function and its row in ``CONDUCT``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,12 +17,12 @@ from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Subscribe
 
 STORM_CONNECTIONS = 50
-"""Connections of one reconnect storm, one after the other, each subscribed before it is dropped."""
+"""Number of connections of a reconnect storm. They follow one another, and each subscribes before it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """One way to behave badly; ``commit`` raises what ``dial`` of the plan does when the pool cannot be reached."""
+    """One kind of bad conduct. ``commit`` raises the error of ``Plan.dial`` if the pool cannot be reached."""
 
     name: str
     summary: str
@@ -30,22 +30,23 @@ class Conduct:
 
 
 def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None) -> Subscribe:
-    """A subscribe that asks to resume a session that is not the sender's.
+    """Return a mining.subscribe that asks to resume a session of another miner.
 
-    ``session_id``: one that lives elsewhere, to steal it; else one that looks like a session and never was.
+    ``session_id`` is the id of a session that another connection uses now. Without it, the id is made up: it looks
+    like a session id, but no session has it.
     """
     return Subscribe(user_agent, f"{rng.getrandbits(64):016x}" if session_id is None else session_id)
 
 
 async def _slow_reader(plan: Plan, _rng: Random) -> FaultOutcome:
-    """Asks again and again, takes the answers byte by byte; meanwhile another one must be served."""
+    """Send requests without pause and read one byte per second; another miner must be served meanwhile."""
     stream = await plan.dial()
     asked = 0
     closed = False
     try:
         with trio.move_on_after(plan.hold):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_sip, stream)
+                nursery.start_soon(_read_slowly, stream)
                 while not closed:
                     asked += 1
                     line = envelope.encode_request(asked, "mining.subscribe", [USER_AGENT])
@@ -57,7 +58,8 @@ async def _slow_reader(plan: Plan, _rng: Random) -> FaultOutcome:
         bystander = await _is_served(plan)
     finally:
         await trio.aclose_forcefully(stream)
-    text = f"{'closed it' if closed else 'kept it'} after {asked * 100} requests; another miner meanwhile: {bystander}"
+    ended = "closed the connection" if closed else "kept the connection"
+    text = f"{ended} after {asked * 100:,} requests; another miner meanwhile: {bystander}"
     return FaultOutcome("slow-reader", _bystander(bystander, closed=closed), text)
 
 
@@ -66,7 +68,8 @@ async def _half_open(plan: Plan, _rng: Random) -> FaultOutcome:
         await trio.sleep(plan.hold)
         bystander = await _is_served(plan)
         closed = await miner.is_closed()
-    text = f"{'closed it' if closed else 'kept it'} for {plan.hold:g} s; another miner meanwhile: {bystander}"
+    ended = "closed the connection within" if closed else "kept the connection for"
+    text = f"{ended} {plan.hold:g} s; another miner meanwhile: {bystander}"
     return FaultOutcome("half-open", _bystander(bystander, closed=closed), text)
 
 
@@ -78,7 +81,8 @@ async def _reconnect_storm(plan: Plan, _rng: Random) -> FaultOutcome:
             if answer and isinstance(answer.get("result"), list) and len(answer["result"]) > 1:
                 seen.append(str(answer["result"][1]))
     bystander = await _is_served(plan)
-    text = f"{len(seen)} of {STORM_CONNECTIONS} subscribed, {len(set(seen))} extranonces; afterwards: {bystander}"
+    subscribed = f"{len(seen)} of {STORM_CONNECTIONS} connections subscribed, with {len(set(seen))} extranonces"
+    text = f"{subscribed}; another miner afterwards: {bystander}"
     verdict = FaultVerdict.SERVED if bystander == _SERVED and len(seen) == STORM_CONNECTIONS else FaultVerdict.CLOSED
     return FaultOutcome("reconnect-storm", verdict if bystander == _SERVED else FaultVerdict.HARMED, text)
 
@@ -91,14 +95,14 @@ async def _forged_resume(plan: Plan, rng: Random) -> FaultOutcome:
         forged = await _resumed(plan, forged_subscribe(USER_AGENT, rng))
         if session is None:
             return FaultOutcome(
-                "forged-resume", FaultVerdict.NOT_POSSIBLE, "the pool names no session that could be stolen"
+                "forged-resume", FaultVerdict.NOT_POSSIBLE, "the pool sent no session id that could be stolen"
             )
         stolen = await _resumed(plan, forged_subscribe(USER_AGENT, rng, session))
     if theirs is not None and theirs in (_extranonce1(stolen), _extranonce1(forged)):
         return FaultOutcome(
-            "forged-resume", FaultVerdict.HARMED, f"a live session's extranonce {theirs} was given to another"
+            "forged-resume", FaultVerdict.HARMED, f"another miner got the extranonce1 {theirs} of a live session"
         )
-    return FaultOutcome("forged-resume", FaultVerdict.SERVED, "each got an extranonce of its own, or none")
+    return FaultOutcome("forged-resume", FaultVerdict.SERVED, "each connection got its own extranonce1, or none")
 
 
 async def _resumed(plan: Plan, subscribe: Subscribe) -> "dict[str, Any] | None":
@@ -109,20 +113,20 @@ async def _resumed(plan: Plan, subscribe: Subscribe) -> "dict[str, Any] | None":
 CONDUCT: Mapping[str, Conduct] = {
     conduct.name: conduct
     for conduct in (
-        Conduct("slow-reader", "asks, and takes the answers a byte a second", _slow_reader),
-        Conduct("half-open", "subscribes, then neither reads, writes nor closes", _half_open),
+        Conduct("slow-reader", "sends many requests, but reads only one byte of the replies per second", _slow_reader),
+        Conduct("half-open", "logs in, then neither reads nor writes nor closes the connection", _half_open),
         Conduct(
             "reconnect-storm",
-            f"{STORM_CONNECTIONS} connections in a row, dropped as they subscribe",
+            f"opens {STORM_CONNECTIONS} connections in a row, and closes each after it has subscribed",
             _reconnect_storm,
         ),
-        Conduct("forged-resume", "asks for sessions that are not its own", _forged_resume),
+        Conduct("forged-resume", "asks to resume sessions of other miners", _forged_resume),
     )
 }
 _SERVED = "served"
 
 
-async def _sip(stream: trio.abc.Stream) -> None:
+async def _read_slowly(stream: trio.abc.Stream) -> None:
     while True:
         await trio.sleep(SLOW_READ_SECONDS)
         try:

@@ -1,4 +1,4 @@
-"""A pool that misbehaves on cue, by name: filters between a good pool and the miner or firmware under test."""
+"""Filters that make a good pool misbehave, by the name of a fault, to test miners and firmware."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from stratum_miner.capture.filter import FilterAction, FilterNote, FilterSequence, Send
 from stratum_miner.capture.methods import METHODS, Methods
 from stratum_miner.capture.record import Side
-from stratum_miner.faults.conversation import PoolFault, Said, SettingValue, Talk
+from stratum_miner.faults.fault_behaviour import FaultState, PoolFault, ProtocolLine, SettingValue
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.spelling import named
 from stratum_miner.stratum import envelope
@@ -20,7 +20,7 @@ _MASK_DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class ChosenFault:
-    """A fault with its parameter."""
+    """A pool fault with its parameter."""
 
     fault: PoolFault
     value: SettingValue
@@ -30,7 +30,10 @@ class ChosenFault:
 
 
 def parse(text: str) -> ChosenFault:
-    """``NAME`` or ``NAME=PARAMETER``. ValueError in one line."""
+    """Return the fault in a text ``NAME`` or ``NAME=PARAMETER``.
+
+    Raises ValueError, whose text is one line, if the name is unknown or the parameter is invalid.
+    """
     name, equals, value = text.partition("=")
     fault = named(POOL_FAULTS, name, "pool fault")
     if not equals:
@@ -47,65 +50,68 @@ def parse(text: str) -> ChosenFault:
     except ValueError:
         number = float("nan")
     if not fault.low <= number <= fault.high:
-        kind = "a whole number" if isinstance(fault.default, int) else "a number"
+        kind = "an integer" if isinstance(fault.default, int) else "a number"
         raise ValueError(f"pool fault {name}: expected {kind} from {fault.low:g} to {fault.high:g}, got {value!r}")
     return ChosenFault(fault, number)
 
 
 def filter_of(faults: Sequence[ChosenFault], seed: str) -> FilterSequence:
-    """All of them at work on one connection, the first nearest to the pool."""
+    """Return a filter of one connection that applies all faults; the first is nearest to the pool.
+
+    ``seed`` decides the random choices of the faults.
+    """
     return FilterSequence([FaultFilter(chosen, Random(f"{seed}/{index}")) for index, chosen in enumerate(faults)])
 
 
 class FaultFilter:
-    """One fault at work on one connection (a ``relay.Filter``)."""
+    """Applies one fault to the lines of one connection; a ``capture.filter.Filter``."""
 
     def __init__(self, chosen: ChosenFault, rng: Random) -> None:
         self._chosen = chosen
-        self._talk = Talk(chosen.value, rng)
+        self._state = FaultState(chosen.value, rng)
         self._methods = Methods(METHODS)
         self._notes: list[FilterNote] = []
 
     def opened(self) -> Sequence[FilterAction]:
-        """Nothing: faults answer to what is said."""
+        """Return no actions: faults react to lines only."""
         return ()
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
-        """What the fault makes of it."""
-        said = Said(speaker, line, _message(line), self._methods.of(speaker, line))
-        self._remember(said)
-        steps = self._chosen.fault.behave(self._talk, said)
-        if steps is None:
-            return (Send(speaker.other, line),)
+    def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
+        """Return the actions of the fault for this line; if the fault does not apply, the line passes unchanged."""
+        parsed = ProtocolLine(sender, line, _message(line), self._methods.of(sender, line))
+        self._remember(parsed)
+        actions = self._chosen.fault.behave(self._state, parsed)
+        if actions is None:
+            return (Send(sender.other, line),)
         self._notes.append(FilterNote(str(self._chosen), line))
-        return steps
+        return actions
 
-    def ended(self, speaker: Side) -> Sequence[FilterAction]:
-        """What was held back."""
-        held, self._talk.held = self._talk.held, None
-        return (Send(Side.MINER, held),) if held is not None and speaker is Side.POOL else ()
+    def ended(self, sender: Side) -> Sequence[FilterAction]:
+        """Return the line that the fault still holds back, once the pool has ended."""
+        held, self._state.held = self._state.held, None
+        return (Send(Side.MINER, held),) if held is not None and sender is Side.POOL else ()
 
     @property
     def held(self) -> int:
-        """Bytes of a line that waits for the next one, and of requests without a reply."""
-        return len(self._talk.held or b"") + self._methods.held
+        """Return the bytes of the line that is held back, and of the requests that are remembered."""
+        return len(self._state.held or b"") + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:
-        """Which lines it met."""
+        """Return to which lines the fault was applied since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
-    def _remember(self, said: Said) -> None:
-        message = said.message or {}
+    def _remember(self, parsed: ProtocolLine) -> None:
+        message = parsed.message or {}
         result = message.get("result")
-        if said.is_reply and said.method == "mining.configure" and isinstance(result, dict):
-            self._talk.mask = str(result.get("version-rolling.mask", self._talk.mask))[:_MASK_DIGITS]
-        if said.is_call("mining.set_difficulty") and said.params and isinstance(said.params[0], int | float):
-            self._talk.difficulty = said.params[0]
+        if parsed.is_reply and parsed.method == "mining.configure" and isinstance(result, dict):
+            self._state.mask = str(result.get("version-rolling.mask", self._state.mask))[:_MASK_DIGITS]
+        if parsed.is_call("mining.set_difficulty") and parsed.params and isinstance(parsed.params[0], int | float):
+            self._state.difficulty = parsed.params[0]
 
 
 def _message(line: bytes) -> dict[str, Any] | None:
-    """None for a line that is no message, or is nested so deep that it could not be written again."""
+    """Parse a line. Return None if it is not a message, or is nested too deeply to be encoded again."""
     try:
         envelope.decode(line.rstrip(b"\r\n"))
         message = json.loads(line)

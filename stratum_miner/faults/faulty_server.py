@@ -1,6 +1,6 @@
-"""A good server with faults before it: what miners and firmware are tested against.
+"""A good server behind a tap that injects faults, for tests of miners and firmware.
 
-Must not know what serves: a pool, a proxy or anything else that accepts miners on listeners.
+This module must not know what the server is: a pool, a proxy or anything else that accepts miners on listeners.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from stratum_miner.capture.recorder import Recording
+from stratum_miner.capture.recorder import RecordingSink
 from stratum_miner.capture.tap import Tap
 from stratum_miner.faults.fault_filter import ChosenFault, filter_of
 from stratum_miner.faults.fault_filter import parse as parse_fault
@@ -25,12 +25,13 @@ async def behind_faults(
     *,
     listeners: Sequence[trio.abc.Listener[Any]],
     seed: int = 0,
-    recorder: Recording | None = None,
+    recorder: RecordingSink | None = None,
 ) -> AsyncIterator[Server]:
-    """What ``serve`` opens on the listeners that it is given, with a tap before it; miners come to ``listeners``.
+    """Open a server behind a tap that injects ``faults``, and yield the server.
 
-    ValueError for an unknown fault. The server sees what the faults let through, so its own counts are those of a good
-    one.
+    Miners connect to ``listeners``. ``serve`` opens the server on the listeners that it gets; only the tap connects to
+    these. The server receives only what the faults let pass, so its counters are those of a good server. ``seed``
+    decides the random choices of the faults. Raises ValueError if a fault is unknown or its parameter invalid.
     """
     chosen = [parse_fault(each) if isinstance(each, str) else each for each in faults]
     inner = InnerListener()

@@ -1,4 +1,4 @@
-"""A listener that is reached from within this process only: how a tap stands before a pool without a second port."""
+"""A listener that only this process can connect to, so that a tap needs no second port for its pool."""
 
 import socket
 from math import inf
@@ -7,37 +7,41 @@ import trio
 
 
 class InnerListener(trio.abc.Listener[trio.abc.Stream]):
-    """Accepts what ``connect`` opens."""
+    """Accepts the connections that ``connect`` opens."""
 
     def __init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel[trio.abc.Stream](inf)
 
     async def connect(self) -> trio.abc.Stream:
-        """The other end of a new connection; a socket pair, so that who does not read is felt.
+        """Open a connection, and return the client's end of it.
 
-        ClosedResourceError once closed, BrokenResourceError when the system has no sockets to give.
+        It is a socket pair, so that a side that does not read slows the other down, as over TCP. Raises
+        ClosedResourceError if the listener is closed, and BrokenResourceError if the system has no more sockets.
         """
         try:
-            ours, theirs = (_stapled(each) for each in socket.socketpair())
+            client, server = (_stapled(each) for each in socket.socketpair())
         except OSError as error:
             raise trio.BrokenResourceError(error.strerror) from None
-        await self._send.send(theirs)
-        return ours
+        await self._send.send(server)
+        return client
 
     async def accept(self) -> trio.abc.Stream:
-        """The next connection. ClosedResourceError once closed."""
+        """Wait for the next connection and return it. Raises ClosedResourceError once the listener is closed."""
         try:
             return await self._receive.receive()
         except trio.EndOfChannel:
             raise trio.ClosedResourceError from None
 
     async def aclose(self) -> None:
-        """Accept no more."""
+        """Close the listener, so that it accepts no more connections."""
         await self._send.aclose()
         await self._receive.aclose()
 
 
 def _stapled(end: socket.socket) -> trio.abc.Stream:
-    """A stream that does not look like TCP, so that nobody sets its options or asks for its peer."""
+    """Wrap a socket into a stream that is not a trio.SocketStream.
+
+    Other code sets TCP options on a SocketStream and asks for its peer, which a socket pair does not support.
+    """
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(end))
     return trio.StapledStream(stream, stream)

@@ -1,6 +1,6 @@
-"""A miner that misbehaves on cue: each fault on a connection of its own, with real shares, and what came of it.
+"""A miner that commits one fault on a connection of its own, with real shares, and judges the pool's reaction.
 
-``raw_miner`` speaks the lines and finds the shares; this decides what to say and what to make of the answer.
+``raw_miner`` sends the lines and finds the shares. This module decides what to send, and judges the answer.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,14 @@ from stratum_miner.faults.wire_faults import WIRE_FAULTS, WireFault
 from stratum_miner.stratum.errors import error_reply_from
 
 MINER_FAULTS: Mapping[str, ShareFault | WireFault | Conduct] = {**SHARE_FAULTS, **WIRE_FAULTS, **CONDUCT}
-"""All that a miner can do wrong, by name."""
+"""All faults of miners, by name."""
 
 
 async def misbehave(plan: Plan, name: str) -> FaultOutcome:
-    """Commit one fault. KeyError for an unknown name; whatever ``dial`` raises when the pool cannot be reached."""
+    """Commit the fault with this name, and return the outcome.
+
+    Raises KeyError if the name is unknown, and the error of ``Plan.dial`` if the pool cannot be reached.
+    """
     rng = Random(f"{plan.seed}/{name}")
     try:
         match MINER_FAULTS[name]:
@@ -40,7 +43,7 @@ async def _bad_share(plan: Plan, fault: ShareFault, rng: Random) -> FaultOutcome
         if fault.name == "duplicate":
             first = await miner.ask(good.submit)
             if not accepted(first):
-                raise FaultNotPossible(f"duplicate: expected a good share to be accepted, the pool says {words(first)}")
+                raise FaultNotPossible(f"duplicate: expected the pool to accept a good share, got {words(first)}")
             good = replace(good, taken=good.submit)
         elif fault.name == "stale":
             await miner.next_block(plan.new_block)
@@ -65,7 +68,7 @@ def _verdict(fault: ShareFault, answer: "dict[str, Any] | None") -> FaultVerdict
 
 
 async def _bad_pieces(plan: Plan, fault: WireFault, rng: Random) -> FaultOutcome:
-    async with connected(plan, fault if fault.lawful else None, rng) as miner:
+    async with connected(plan, fault if fault.valid_lines else None, rng) as miner:
         await miner.log_in()
         good = await miner.good_share()
         miner.fault = fault
@@ -73,7 +76,8 @@ async def _bad_pieces(plan: Plan, fault: WireFault, rng: Random) -> FaultOutcome
     if answer is None:
         return FaultOutcome(fault.name, FaultVerdict.NO_ANSWER, words(answer))
     if "closed" in answer:
-        return FaultOutcome(fault.name, FaultVerdict.HARMED if fault.lawful else FaultVerdict.CLOSED, words(answer))
+        verdict = FaultVerdict.HARMED if fault.valid_lines else FaultVerdict.CLOSED
+        return FaultOutcome(fault.name, verdict, words(answer))
     served = accepted(answer)
     return FaultOutcome(
         fault.name, FaultVerdict.SERVED if served else FaultVerdict.HARMED, f"a good share: {words(answer)}"

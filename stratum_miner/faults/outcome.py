@@ -1,11 +1,11 @@
-"""What came of a fault that a miner committed."""
+"""The result of a fault that the misbehaving miner committed: how the pool reacted."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class FaultVerdict(Enum):
-    """What a pool made of a fault; the first three are as they should be."""
+    """How a pool reacted to a fault. The values are texts for people."""
 
     REFUSED = "refused, as expected"
     SERVED = "served"
@@ -28,12 +28,12 @@ GOOD = frozenset(
         FaultVerdict.NOT_POSSIBLE,
     }
 )
-"""With these nothing that matters went wrong."""
+"""The verdicts with which the pool passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultOutcome:
-    """One fault and what came of it; ``answer`` is the pool's own, in words."""
+    """The name of a fault, the verdict on the pool, and the pool's answer in words."""
 
     fault: str
     verdict: FaultVerdict
@@ -41,5 +41,5 @@ class FaultOutcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether the pool held out."""
+        """Return whether the pool passes."""
         return self.verdict in GOOD

@@ -1,9 +1,10 @@
-"""The faults of pools: each a function of one line and the talk so far, and the table that names them.
+"""The faults of pools: one function for each, and the table that names them.
 
-The list follows docs/reference/stratum.md#faults-of-pools: what real pools did to miners, and what none should be able
-to do. A behaviour answers with the steps to take instead of the line, or None to let it pass; it is decided by the
-conversation and a seed, never by the clock. Many steps are made one by one, as the relay has room for them. To add one,
-add a function and its row.
+The list follows docs/reference/stratum.md#faults-of-pools: faults that real pools had, and faults that a miner must
+survive. A function receives one line and the state of the connection. It returns the actions to take in place of the
+line, or None to let the line pass. The result depends on the lines and on a seed, never on the clock. A function that
+returns many actions returns an iterator, so that they are made while the relay has room for them. To add a fault, add a
+function and its row.
 """
 
 import json
@@ -14,63 +15,63 @@ from typing import Any
 from stratum_miner.capture.filter import Close, FilterAction, Send
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import SEND_SIZE
-from stratum_miner.faults.conversation import Behaviour, PoolFault, Said, Talk
+from stratum_miner.faults.fault_behaviour import Behaviour, FaultState, PoolFault, ProtocolLine
 from stratum_miner.faults.wire_faults import garbage_line
 
 _TO_MINER, _TO_POOL = Side.MINER, Side.POOL
 
 
-def _line(message: dict[str, Any]) -> bytes:
+def _encoded(message: dict[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
 def _call(method: str, *params: Any, call_id: Any = None) -> bytes:
-    return _line({"id": call_id, "method": method, "params": list(params)})
+    return _encoded({"id": call_id, "method": method, "params": list(params)})
 
 
-def _with(said: Said, **changes: Any) -> bytes:
-    return _line({**(said.message or {}), **changes})
+def _with(line: ProtocolLine, **changes: Any) -> bytes:
+    return _encoded({**(line.message or {}), **changes})
 
 
-def _also(said: Said, *lines: bytes) -> list[FilterAction]:
-    """The line, and these after it."""
-    return [Send(_TO_MINER, line) for line in (said.line, *lines)]
+def _also(line: ProtocolLine, *lines: bytes) -> list[FilterAction]:
+    """Return the actions that send the line to the miner, and these lines after it."""
+    return [Send(_TO_MINER, line) for line in (line.data, *lines)]
 
 
 def _instead(line: bytes, after: float = 0.0) -> list[FilterAction]:
     return [Send(_TO_MINER, line, after)]
 
 
-# ---- silence and ends -----------------------------------------------------------------------------------------------
+# ---- silence and closed connections ---------------------------------------------------------------------------------
 
 
-def _silent(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return [] if said.speaker is Side.POOL and talk.nth("line") > talk.value else None
+def _silent(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return [] if line.sender is Side.POOL and state.nth("line") > state.value else None
 
 
-def _dead(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return [] if talk.nth("line") > talk.value else None
+def _dead(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return [] if state.nth("line") > state.value else None
 
 
-def _disconnect(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is not Side.POOL or talk.nth("line") < talk.value:
+def _disconnect(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is not Side.POOL or state.nth("line") < state.value:
         return None
-    return [Send(_TO_MINER, said.line), Close(_TO_MINER)]
+    return [Send(_TO_MINER, line.data), Close(_TO_MINER)]
 
 
-def _disconnect_after_shares(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return [Close(_TO_MINER)] if said.asks("mining.submit") and talk.nth("submit") > talk.value else None
+def _disconnect_after_shares(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return [Close(_TO_MINER)] if line.asks("mining.submit") and state.nth("submit") > state.value else None
 
 
-def _half_line(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is not Side.POOL or talk.nth("line") < talk.value:
+def _half_line(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is not Side.POOL or state.nth("line") < state.value:
         return None
-    return _instead(said.line[: len(said.line) // 2]) if talk.seen["line"] == talk.value else []
+    return _instead(line.data[: len(line.data) // 2]) if state.seen["line"] == state.value else []
 
 
 def _close_on(method: str) -> Behaviour:
-    def behave(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-        return [Close(_TO_MINER)] if said.asks(method) else None
+    def behave(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+        return [Close(_TO_MINER)] if line.asks(method) else None
 
     return behave
 
@@ -79,59 +80,59 @@ def _close_on(method: str) -> Behaviour:
 
 
 def _no_reply(method: str) -> Behaviour:
-    def behave(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-        return [] if said.is_reply and said.method == method else None
+    def behave(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+        return [] if line.is_reply and line.method == method else None
 
     return behave
 
 
-def _slow_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return _instead(said.line, float(talk.value)) if said.is_reply else None
+def _slow_replies(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return _instead(line.data, float(state.value)) if line.is_reply else None
 
 
-def _reordered_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is not Side.POOL:
+def _reordered_replies(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is not Side.POOL:
         return None
-    if talk.held is not None:
-        held, talk.held = talk.held, None
-        return _also(said, held)
-    if not said.is_reply or said.method != "mining.submit":
+    if state.held is not None:
+        held, state.held = state.held, None
+        return _also(line, held)
+    if not line.is_reply or line.method != "mining.submit":
         return None
-    talk.held = said.line
+    state.held = line.data
     return []
 
 
-def _duplicate_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return [Send(_TO_MINER, said.line, times=2)] if said.is_reply else None
+def _duplicate_replies(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return [Send(_TO_MINER, line.data, times=2)] if line.is_reply else None
 
 
-def _wrong_ids(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_reply or said.method != "mining.submit" or talk.nth("reply") % 2:
+def _wrong_ids(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_reply or line.method != "mining.submit" or state.nth("reply") % 2:
         return None
-    return _instead(_with(said, id=talk.rng.getrandbits(31)))
+    return _instead(_with(line, id=state.rng.getrandbits(31)))
 
 
 _EXACT = 1 << 53
-"""Whole numbers up to here are floats as well."""
+"""Every integer up to this one has an exact value as a float."""
 
 
-def _odd_ids(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    request_id = (said.message or {}).get("id")
-    if not said.is_reply or not isinstance(request_id, int) or abs(request_id) > _EXACT:
+def _odd_ids(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    request_id = (line.message or {}).get("id")
+    if not line.is_reply or not isinstance(request_id, int) or abs(request_id) > _EXACT:
         return None
-    return _instead(_with(said, id=str(request_id) if talk.nth("reply") % 2 else float(request_id)))
+    return _instead(_with(line, id=str(request_id) if state.nth("reply") % 2 else float(request_id)))
 
 
-def _bare_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_reply or said.message is None:
+def _bare_replies(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_reply or line.message is None:
         return None
-    return _instead(_line({key: value for key, value in said.message.items() if key == "id" or value is not None}))
+    return _instead(_encoded({key: value for key, value in line.message.items() if key == "id" or value is not None}))
 
 
-def _reject_all(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_reply or said.method != "mining.submit":
+def _reject_all(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_reply or line.method != "mining.submit":
         return None
-    return _instead(_with(said, result=None, error=[int(talk.value), "rejected by the fault reject-all", None]))
+    return _instead(_with(line, result=None, error=[int(state.value), "rejected by the fault reject-all", None]))
 
 
 _ERROR_FORMS: tuple[dict[str, Any], ...] = (
@@ -148,57 +149,57 @@ _ERROR_FORMS: tuple[dict[str, Any], ...] = (
 """Refusals in the shapes of docs/reference/stratum.md#forms-of-an-error and worse."""
 
 
-def _error_forms(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_reply or said.method != "mining.submit":
+def _error_forms(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_reply or line.method != "mining.submit":
         return None
-    number = talk.nth("reply")
-    return None if number % 2 else _instead(_with(said, **_ERROR_FORMS[number // 2 % len(_ERROR_FORMS)]))
+    number = state.nth("reply")
+    return None if number % 2 else _instead(_with(line, **_ERROR_FORMS[number // 2 % len(_ERROR_FORMS)]))
 
 
-def _refuse_worker(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_reply or said.method != "mining.authorize":
+def _refuse_worker(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_reply or line.method != "mining.authorize":
         return None
-    return _instead(_with(said, result=False, error=[24, "unauthorized worker", None]))
+    return _instead(_with(line, result=False, error=[24, "unauthorized worker", None]))
 
 
 # ---- jobs -----------------------------------------------------------------------------------------------------------
 
 
-def _no_jobs(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return [] if said.is_call("mining.notify") else None
+def _no_jobs(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return [] if line.is_call("mining.notify") else None
 
 
-def _stuck_job(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return [] if said.is_call("mining.notify") and talk.nth("job") > 1 else None
+def _stuck_job(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return [] if line.is_call("mining.notify") and state.nth("job") > 1 else None
 
 
 def _flood(*, clean: bool) -> Behaviour:
-    """The same job again and again under other ids; a submit for one of them is made one for the real one."""
+    """Send the same job many times with other ids. A mining.submit for such a job gets the real job id instead."""
 
-    def behave(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-        params = said.params
-        if said.is_call("mining.notify") and len(params) > 8:
-            copies = ([f"{params[0]}~{n}", *params[1:8], clean] for n in range(int(talk.value)))
+    def behave(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+        params = line.params
+        if line.is_call("mining.notify") and len(params) > 8:
+            copies = ([f"{params[0]}~{n}", *params[1:8], clean] for n in range(int(state.value)))
             calls = (_call("mining.notify", *copy) for copy in copies)
-            return chain([Send(_TO_MINER, said.line)], (Send(_TO_MINER, call) for call in calls))
-        if said.asks("mining.submit") and len(params) > 1 and "~" in str(params[1]):
+            return chain([Send(_TO_MINER, line.data)], (Send(_TO_MINER, call) for call in calls))
+        if line.asks("mining.submit") and len(params) > 1 and "~" in str(params[1]):
             params[1] = str(params[1]).partition("~")[0]
-            return [Send(_TO_POOL, _with(said, params=params))]
+            return [Send(_TO_POOL, _with(line, params=params))]
         return None
 
     return behave
 
 
-def _wrong_clean(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    params = said.params
-    if not said.is_call("mining.notify") or len(params) < 9:
+def _wrong_clean(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    params = line.params
+    if not line.is_call("mining.notify") or len(params) < 9:
         return None
-    return _instead(_with(said, params=[*params[:8], not params[8]]))
+    return _instead(_with(line, params=[*params[:8], not params[8]]))
 
 
-def _bad_jobs(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    params = said.params
-    if not said.is_call("mining.notify") or len(params) < 9:
+def _bad_jobs(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    params = line.params
+    if not line.is_call("mining.notify") or len(params) < 9:
         return None
     bad = [
         params[:5],
@@ -212,82 +213,84 @@ def _bad_jobs(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
         [*params[:8], "maybe"],
         [{"job": 1}, *params[1:]],
     ]
-    return _also(said, *(_call("mining.notify", *each) for each in talk.rng.sample(bad, int(talk.value))))
+    return _also(line, *(_call("mining.notify", *each) for each in state.rng.sample(bad, int(state.value))))
 
 
-# ---- settings in bad places -----------------------------------------------------------------------------------------
+# ---- difficulty, extranonce and version mask ------------------------------------------------------------------------
 
 
-def _bad_difficulty(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_call("mining.notify"):
+def _bad_difficulty(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_call("mining.notify"):
         return None
     bad: tuple[list[Any], ...] = ([0], [-1], ["x"], [None], [], [[]])
-    return _also(said, *(_call("mining.set_difficulty", *each) for each in bad))
+    return _also(line, *(_call("mining.set_difficulty", *each) for each in bad))
 
 
-def _difficulty_whiplash(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_call("mining.notify"):
+def _difficulty_whiplash(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_call("mining.notify"):
         return None
-    return _also(said, *(_call("mining.set_difficulty", value) for value in (1e18, 1e-9, "5", talk.difficulty)))
+    return _also(line, *(_call("mining.set_difficulty", value) for value in (1e18, 1e-9, "5", state.difficulty)))
 
 
-def _bad_extranonce(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_call("mining.notify"):
+def _bad_extranonce(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_call("mining.notify"):
         return None
     bad: tuple[tuple[Any, ...], ...] = (("xyz", 4), ("0", 4), ("00", -1), ("00", 99), ("00" * 40, 4), ({}, []))
-    return _also(said, *(_call("mining.set_extranonce", *each) for each in bad))
+    return _also(line, *(_call("mining.set_extranonce", *each) for each in bad))
 
 
-def _changed_extranonce(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_call("mining.notify"):
+def _changed_extranonce(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_call("mining.notify"):
         return None
-    change = _call("mining.set_extranonce", f"{talk.rng.getrandbits(32):08x}", talk.rng.choice((2, 3, 4, 8)))
-    return _also(said, change, _with(said, id=None))
+    change = _call("mining.set_extranonce", f"{state.rng.getrandbits(32):08x}", state.rng.choice((2, 3, 4, 8)))
+    return _also(line, change, _with(line, id=None))
 
 
-def _mask_changes(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_call("mining.notify"):
+def _mask_changes(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_call("mining.notify"):
         return None
     return _also(
-        said, *(_call("mining.set_version_mask", *each) for each in (("zz",), (), ("00000000",), (talk.mask,)))
+        line, *(_call("mining.set_version_mask", *each) for each in (("zz",), (), ("00000000",), (state.mask,)))
     )
 
 
-# ---- other talk -----------------------------------------------------------------------------------------------------
+# ---- other messages -------------------------------------------------------------------------------------------------
 
 
-def _unknown_methods(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is not Side.POOL:
+def _unknown_methods(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is not Side.POOL:
         return None
-    request_id = (said.message or {}).get("id")
-    return _also(said, _call("mining.nonesuch", 1), _call(f"x.{talk.rng.getrandbits(16)}", {}, call_id=request_id or 7))
-
-
-def _odd_calls(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is not Side.POOL:
-        return None
-    request_id = (said.message or {}).get("id")
+    request_id = (line.message or {}).get("id")
     return _also(
-        said,
+        line, _call("mining.nonesuch", 1), _call(f"x.{state.rng.getrandbits(16)}", {}, call_id=request_id or 7)
+    )
+
+
+def _odd_calls(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is not Side.POOL:
+        return None
+    request_id = (line.message or {}).get("id")
+    return _also(
+        line,
         _call("client.get_version", call_id=request_id or 1),
         _call("mining.ping", call_id="ping"),
         _call("client.show_message", "\x1b[2J\x07 all your \n lines"),
     )
 
 
-def _garbage(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is not Side.POOL or talk.rng.random() >= talk.value:
+def _garbage(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is not Side.POOL or state.rng.random() >= state.value:
         return None
-    return _also(said, garbage_line(talk.rng))
+    return _also(line, garbage_line(state.rng))
 
 
 _FILLING = "here"
 
 
-def _oversized(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_call("mining.notify") or talk.nth("job") != 2:
+def _oversized(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_call("mining.notify") or state.nth("job") != 2:
         return None
-    return chain([Send(_TO_MINER, said.line)], _long_line(int(talk.value)))
+    return chain([Send(_TO_MINER, line.data)], _long_line(int(state.value)))
 
 
 def _long_line(size: int) -> Iterator[FilterAction]:
@@ -299,31 +302,31 @@ def _long_line(size: int) -> Iterator[FilterAction]:
     yield Send(_TO_MINER, filling[: size % SEND_SIZE] + after)
 
 
-def _bytewise(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    return [Send(_TO_MINER, said.line, piece=1)] if said.speaker is Side.POOL else None
+def _bytewise(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return [Send(_TO_MINER, line.data, piece=1)] if line.sender is Side.POOL else None
 
 
-def _merged(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is not Side.POOL:
+def _merged(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is not Side.POOL:
         return None
-    return [Send(_TO_MINER, said.line + _call("client.show_message", "in one piece"))]
+    return [Send(_TO_MINER, line.data + _call("client.show_message", "in one piece"))]
 
 
-def _redirect(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.is_call("mining.notify") or talk.nth("job") != 1:
+def _redirect(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.is_call("mining.notify") or state.nth("job") != 1:
         return None
-    host, _, port = str(talk.value).rpartition(":")
-    return _also(said, _call("client.reconnect", host, int(port) if port.isdigit() else port, 0))
+    host, _, port = str(state.value).rpartition(":")
+    return _also(line, _call("client.reconnect", host, int(port) if port.isdigit() else port, 0))
 
 
-def _reconnect(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if not said.asks("mining.submit") or talk.nth("submit") < talk.value:
+def _reconnect(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if not line.asks("mining.submit") or state.nth("submit") < state.value:
         return None
-    return [Send(_TO_POOL, said.line), Send(_TO_MINER, _call("client.reconnect"))]
+    return [Send(_TO_POOL, line.data), Send(_TO_MINER, _call("client.reconnect"))]
 
 
-def _http(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
-    if said.speaker is Side.POOL:
+def _http(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    if line.sender is Side.POOL:
         return []
     return [Send(_TO_MINER, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"), Close(_TO_MINER)]
 
@@ -331,56 +334,68 @@ def _http(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
 POOL_FAULTS: Mapping[str, PoolFault] = {
     fault.name: fault
     for fault in (
-        PoolFault("silent", "says nothing more after N lines", _silent, 0),
-        PoolFault("dead", "after N lines neither hears nor speaks, and does not close", _dead, 10),
-        PoolFault("disconnect-after", "closes after N lines", _disconnect, 20, 1),
-        PoolFault("disconnect-after-shares", "closes on the submit after N shares", _disconnect_after_shares, 3),
-        PoolFault("half-line", "says half of its N-th line, then nothing", _half_line, 20, 1),
-        PoolFault("close-on-configure", "closes on mining.configure", _close_on("mining.configure")),
+        PoolFault("silent", "sends nothing more after N lines", _silent, 0),
+        PoolFault("dead", "after N lines of both sides, neither reads nor sends nor closes the connection", _dead, 10),
+        PoolFault("disconnect-after", "closes the connection after N lines", _disconnect, 20, 1),
+        PoolFault(
+            "disconnect-after-shares",
+            "closes the connection on the first share after N shares",
+            _disconnect_after_shares,
+            3,
+        ),
+        PoolFault("half-line", "sends half of its N-th line, then nothing more", _half_line, 20, 1),
+        PoolFault("close-on-configure", "closes the connection on mining.configure", _close_on("mining.configure")),
         PoolFault(
             "close-on-extranonce-subscribe",
-            "closes on mining.extranonce.subscribe",
+            "closes the connection on mining.extranonce.subscribe",
             _close_on("mining.extranonce.subscribe"),
         ),
         PoolFault("no-configure-reply", "does not answer mining.configure", _no_reply("mining.configure")),
         PoolFault("no-submit-replies", "does not answer shares", _no_reply("mining.submit")),
-        PoolFault("slow-replies", "answers everything S seconds late", _slow_replies, 5.0, 0, 86400),
-        PoolFault("reordered-replies", "answers shares after what it says next", _reordered_replies),
-        PoolFault("duplicate-replies", "answers everything twice", _duplicate_replies),
-        PoolFault("wrong-ids", "answers every other share under an id that nobody used", _wrong_ids),
-        PoolFault("odd-ids", "returns ids as text and as floats", _odd_ids),
-        PoolFault("bare-replies", "leaves out what is null in its replies", _bare_replies),
-        PoolFault("reject-all", "refuses every share, with this code", _reject_all, 21, -100_000, 100_000),
-        PoolFault("error-forms", "refuses every other share, each time in another shape", _error_forms),
-        PoolFault("refuse-worker", "does not authorize", _refuse_worker),
-        PoolFault("no-jobs", "has no work", _no_jobs),
-        PoolFault("stuck-job", "never changes its job", _stuck_job),
-        PoolFault("flood-jobs", "sends each job N times more under other ids", _flood(clean=False), 1000, 1, 100_000),
+        PoolFault("slow-replies", "sends every reply S seconds late", _slow_replies, 5.0, 0, 86400),
+        PoolFault("reordered-replies", "sends the reply to a share after its next line", _reordered_replies),
+        PoolFault("duplicate-replies", "sends every reply twice", _duplicate_replies),
+        PoolFault("wrong-ids", "answers every other share with an id that the miner did not use", _wrong_ids),
+        PoolFault("odd-ids", "sends the ids of replies as strings and as floats", _odd_ids),
+        PoolFault("bare-replies", "omits the null fields of its replies", _bare_replies),
+        PoolFault("reject-all", "rejects every share, with this error code", _reject_all, 21, -100_000, 100_000),
+        PoolFault("error-forms", "rejects every other share, each time with an error of another form", _error_forms),
+        PoolFault("refuse-worker", "refuses every worker", _refuse_worker),
+        PoolFault("no-jobs", "sends no jobs", _no_jobs),
+        PoolFault("stuck-job", "sends only the first job", _stuck_job),
+        PoolFault("flood-jobs", "sends each job N more times, with other ids", _flood(clean=False), 1000, 1, 100_000),
         PoolFault(
-            "clean-storm", "sends each job N times more, each with clean_jobs", _flood(clean=True), 100, 1, 100_000
+            "clean-storm",
+            "sends each job N more times, with other ids and clean_jobs true",
+            _flood(clean=True),
+            100,
+            1,
+            100_000,
         ),
-        PoolFault("wrong-clean", "says clean_jobs when it is not, and not when it is", _wrong_clean),
+        PoolFault("wrong-clean", "sends the opposite value of clean_jobs", _wrong_clean),
         PoolFault("bad-jobs", "sends N malformed jobs after each good one", _bad_jobs, 3, 1, 10),
         PoolFault("bad-difficulty", "sends malformed difficulties after each job", _bad_difficulty),
         PoolFault(
-            "difficulty-whiplash", "sets three other difficulties after each job, then its own", _difficulty_whiplash
+            "difficulty-whiplash",
+            "sets three other difficulties after each job, then the right one",
+            _difficulty_whiplash,
         ),
         PoolFault("bad-extranonce", "sends malformed extranonces after each job", _bad_extranonce),
         PoolFault(
             "changed-extranonce",
-            "changes the extranonce under each job, so that it wants no share",
+            "sends a wrong extranonce after each job, and the job again, so that it rejects every share",
             _changed_extranonce,
         ),
-        PoolFault("mask-changes", "takes version rolling away and gives it back after each job", _mask_changes),
+        PoolFault("mask-changes", "withdraws and restores version rolling after each job", _mask_changes),
         PoolFault("unknown-methods", "calls methods that do not exist", _unknown_methods),
-        PoolFault("odd-calls", "pings, asks for versions and shows messages, under ids in use", _odd_calls),
-        PoolFault("garbage", "adds lines that are no messages, with this chance each time", _garbage, 0.3, 0, 1),
-        PoolFault("oversized", "says one line of N bytes after its second job", _oversized, 2 << 20, 1, 1 << 28),
+        PoolFault("odd-calls", "sends pings, version requests and messages, with ids that are in use", _odd_calls),
+        PoolFault("garbage", "adds lines that are not messages, each with this probability", _garbage, 0.3, 0, 1),
+        PoolFault("oversized", "sends one line of N bytes after its second job", _oversized, 2 << 20, 1, 1 << 28),
         PoolFault("bytewise", "sends each byte by itself", _bytewise),
-        PoolFault("merged", "sends two lines in one piece", _merged),
-        PoolFault("redirect", "sends miners to this host and port", _redirect, "elsewhere.example:3333"),
-        PoolFault("reconnect", "asks to reconnect on the N-th share", _reconnect, 3, 1),
-        PoolFault("http", "answers in HTTP", _http),
+        PoolFault("merged", "sends a second line in one piece with each line", _merged),
+        PoolFault("redirect", "sends client.reconnect with this HOST:PORT", _redirect, "elsewhere.example:3333"),
+        PoolFault("reconnect", "sends client.reconnect on each share from the N-th on", _reconnect, 3, 1),
+        PoolFault("http", "answers with an HTTP error, and closes the connection", _http),
     )
 }
-"""All of them, in the order of what a miner meets."""
+"""All faults of pools, in the order in which a miner meets them."""

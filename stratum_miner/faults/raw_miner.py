@@ -1,6 +1,7 @@
-"""A miner in raw lines: it says what it is told, finds real shares with the C kernel, and judges nothing.
+"""A miner that sends raw lines: it sends what its caller asks for, and finds real shares with the C kernel.
 
-For whoever wants to say what our client never would. It takes what a pool says leniently and sees one session only.
+It is for tests that must send what stratum-miner's client never sends. It ignores invalid lines of the pool, supports
+one session only, and does not judge the pool.
 """
 
 import json
@@ -33,9 +34,9 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NONCE_SPACE
 
 PATIENCE = 10.0
-"""Seconds for any answer."""
+"""Seconds to wait for a reply."""
 MOST_SECONDS = 60.0
-"""Most seconds of work for one share, on average."""
+"""Maximum expected time of the search for one share, in seconds."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"
@@ -45,20 +46,22 @@ Dial: TypeAlias = Callable[[], Awaitable[trio.abc.Stream]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How to misbehave. ``hold``: for how many seconds the slow and the half-open stay; ``new_block``: how long to wait
-    for one, to have a share go stale.
-    """
+    """How to reach the pool, and how to misbehave."""
 
     dial: Dial
+    """Opens a stream to the pool."""
     worker_name: str
     password: str = "x"
     seed: int = 0
+    """Seed of the random choices."""
     hold: float = 10.0
+    """Seconds for which the faults slow-reader and half-open keep their connection open."""
     new_block: float = 30.0
+    """Seconds to wait for the first job, and for a new block that makes a share stale."""
 
 
 class RawMiner:
-    """One connection in raw lines; replies by id, the newest job, and whether it is over."""
+    """One connection that sends raw lines. ``fault`` changes how its requests are sent; it may be set at any time."""
 
     def __init__(self, plan: Plan, stream: trio.abc.Stream, fault: WireFault | None, rng: Random) -> None:
         self.fault = fault
@@ -79,7 +82,7 @@ class RawMiner:
         self._listening = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Take what the pool says until it ends."""
+        """Receive lines until the pool ends the connection or ``stop_listening`` is called."""
         splitter = LineSplitter()
         with self._listening:
             while not self._closed:
@@ -94,7 +97,10 @@ class RawMiner:
                 self._changed = trio.Event()
 
     async def log_in(self) -> None:
-        """Configure, subscribe, authorize. FaultNotPossible when the pool will not have us."""
+        """Send mining.configure, mining.subscribe and mining.authorize.
+
+        Raises FaultNotPossible if the pool refuses the subscription or the worker.
+        """
         granted = await self.ask(Configure((VersionRolling(GENERAL_PURPOSE_MASK),)), patience=5)
         match granted:
             case {"result": {"version-rolling": True, "version-rolling.mask": str(mask)}}:
@@ -103,14 +109,18 @@ class RawMiner:
         try:
             result = SubscribeResult.from_result((subscribed or {}).get("result"))
         except FieldError as error:
-            raise FaultNotPossible(f"expected to be subscribed: {error}") from None
+            raise FaultNotPossible(f"expected a reply to mining.subscribe: {error}") from None
         self._extranonce1, self._extranonce2_size = result.extranonce1, result.extranonce2_size
         authorized = await self.ask(Authorize(self._plan.worker_name, self._plan.password))
         if not accepted(authorized):
-            raise FaultNotPossible(f"expected to be authorized, the pool says {words(authorized)}")
+            raise FaultNotPossible(f"expected the pool to authorize the worker, got {words(authorized)}")
 
     async def ask(self, message: ClientMessage, patience: float = PATIENCE) -> dict[str, Any] | None:
-        """Send a request, spoilt if so told; its reply, ``{"closed": True}``, or None when nothing comes."""
+        """Send a request, changed by ``fault`` if there is one, and wait up to ``patience`` seconds for the reply.
+
+        Return the reply with its ``result``, ``error`` and ``reject-reason``. Return ``{"closed": True}`` if the pool
+        closed the connection, and None if no reply came.
+        """
         self._next_id += 1
         number = self._next_id
         lines = [envelope.encode_request(number, message.method, message.to_params())]
@@ -125,7 +135,10 @@ class RawMiner:
         return self._replies.get(number) or ({"closed": True} if self._closed else None)
 
     async def good_share(self) -> GoodShare:
-        """Find one for the job of the moment. FaultNotPossible when there is none or it takes too long."""
+        """Find a share for the current job, and return it without sending it.
+
+        Raises FaultNotPossible if no job comes within ``Plan.new_block`` seconds, or if the search would take too long.
+        """
         with trio.move_on_after(self._plan.new_block):
             await self._until(lambda: self._job is not None or self._closed)
         if self._job is None:
@@ -139,22 +152,25 @@ class RawMiner:
         return await _search(job, self._space, self._plan.worker_name, target)
 
     async def next_block(self, seconds: float) -> None:
-        """Find a block, or wait for one, until there is a job of another. FaultNotPossible when none comes."""
+        """Find a block, or wait up to ``seconds`` for one, until the pool sends a job on another block.
+
+        Raises FaultNotPossible if no such job comes.
+        """
         before = None if self._job is None else self._job.previous_hash
         if self._job is not None:
-            with suppress(FaultNotPossible):  # on a chain as easy as this, why wait for somebody else
+            with suppress(FaultNotPossible):  # on an easy chain, finding a block is faster than waiting for one
                 await self.ask(await self._find(self._job, min(self._job.share_target, self._job.network_target)))
         with trio.move_on_after(seconds):
             await self._until(lambda: self._closed or (self._job is not None and self._job.previous_hash != before))
         if self._closed or self._job is None or self._job.previous_hash == before:
-            raise FaultNotPossible(f"stale: expected a new block within {seconds:g} s, none was found")
+            raise FaultNotPossible(f"stale: expected a job on a new block within {seconds:g} s, got none")
 
     def stop_listening(self) -> None:
-        """Read no more."""
+        """Stop reading from the connection."""
         self._listening.cancel()
 
     async def is_closed(self) -> bool:
-        """Whether the pool has ended it, after what it said before."""
+        """Return whether the pool has closed the connection; first read what it sent before. It takes up to 1 s."""
         with trio.move_on_after(1):
             while True:
                 try:
@@ -172,7 +188,8 @@ class RawMiner:
         try:
             message = envelope.decode(line.rstrip(b"\r\n"))
             if isinstance(message, envelope.Reply):
-                if isinstance(message.id, int) and 0 < message.id <= self._next_id:  # nothing is kept of the others
+                # replies with other ids answer none of the requests, and could fill the memory
+                if isinstance(message.id, int) and 0 < message.id <= self._next_id:
                     reply = {"result": message.result, "error": message.error, "reject-reason": message.reject_reason}
                     self._replies[message.id] = reply
             elif message.method == Notify.method and isinstance(message.params, list):
@@ -180,7 +197,7 @@ class RawMiner:
             elif message.method == SetDifficulty.method and isinstance(message.params, list):
                 self._difficulty = SetDifficulty.from_params(message.params).difficulty
         except (FieldError, ValueError):
-            pass  # the pool's own faults are another tool's affair
+            pass  # this class does not judge the pool
 
     def _job_of(self, notify: Notify) -> Job:
         return job_of(
@@ -200,26 +217,29 @@ async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -
     seconds = float(expected_hashes(target)) / choice.hash_rate
     if seconds > MOST_SECONDS * HOPELESS:
         raise FaultNotPossible(
-            f"expected {MOST_SECONDS:g} s of work at most, this takes {seconds:,.0f} s at the "
-            f"{hash_rate_text(choice.hash_rate)} measured on {choice.plain.measured_on}; {MEASURES_AGAIN}"
+            f"expected a share to take at most {MOST_SECONDS:g} s on average, got one that takes {seconds:,.0f} s at "
+            f"the {hash_rate_text(choice.hash_rate)} measured on {choice.plain.measured_on}; {MEASURES_AGAIN}"
         )
-    step = max(1, int(choice.hash_rate * SLICE_SECONDS))
+    action = max(1, int(choice.hash_rate * SLICE_SECONDS))
     while (unit := space.next_unit(time.monotonic())) is not None:
         search = Search(choice.kernel, capacity=1)
         search.load(unit.header, target)
         position = 0
         while position < NONCE_SPACE:
-            result = await trio.to_thread.run_sync(search.run, position, min(step, NONCE_SPACE - position))
+            result = await trio.to_thread.run_sync(search.run, position, min(action, NONCE_SPACE - position))
             position += result.done
             if result.hits:
                 bits = unit.version & job.version_mask if job.version_rolling else None
                 return Submit(worker_name, job.job_id, unit.extranonce2, unit.ntime, result.hits[0].nonce, bits)
-    raise FaultNotPossible("expected work for a share, the job has none")
+    raise FaultNotPossible("expected a job with enough extranonce2 values to find a share, but all were searched")
 
 
 @asynccontextmanager
 async def connected(plan: Plan, fault: WireFault | None = None, rng: Random | None = None) -> AsyncIterator[RawMiner]:
-    """A connection, its lines spoilt by ``fault``."""
+    """Open a connection whose requests ``fault`` changes, and close it at the end of the block.
+
+    Raises the error of ``Plan.dial`` if the pool cannot be reached.
+    """
     stream = await plan.dial()
     wire = RawMiner(plan, stream, fault, rng or Random(plan.seed))
     failure: Exception | None = None
@@ -237,7 +257,10 @@ async def connected(plan: Plan, fault: WireFault | None = None, rng: Random | No
 
 @asynccontextmanager
 async def logged_in(plan: Plan, *, listen: bool = True) -> AsyncIterator[RawMiner]:
-    """A connection that has its job or soon will; without ``listen`` it reads no more then."""
+    """Open a connection and log in. Without ``listen``, nothing more is read from it after that.
+
+    Raises FaultNotPossible if the pool refuses the worker, and the error of ``Plan.dial``.
+    """
     async with connected(plan) as wire:
         await wire.log_in()
         if not listen:
@@ -246,16 +269,16 @@ async def logged_in(plan: Plan, *, listen: bool = True) -> AsyncIterator[RawMine
 
 
 def accepted(answer: "dict[str, Any] | None") -> bool:
-    """Whether it is a plain yes."""
+    """Return whether the reply has the result true and no error."""
     return answer is not None and answer.get("result") is True and not answer.get("error")
 
 
 def words(answer: "dict[str, Any] | None") -> str:
-    """The reply as messages show it."""
+    """Return a short text for people that describes a reply."""
     if answer is None:
-        return "nothing"
+        return "no reply"
     if "closed" in answer:
-        return "closed"
+        return "connection closed"
     if answer.get("error") or answer.get("reject-reason"):
         return str(error_reply_from(answer.get("error"), answer.get("reject-reason")))
     return "accepted" if answer.get("result") is True else json.dumps(answer.get("result"))[:80]

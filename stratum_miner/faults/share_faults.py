@@ -16,86 +16,86 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 FAR_AHEAD = 3 * 3600
-"""Seconds added to a share's ntime: consensus allows two hours, and a job may be an hour old."""
+"""Seconds added to a share's ntime. The consensus rules allow two hours, and a job may be an hour old."""
 FAR_BEHIND = 3600
-"""Seconds taken from the job's ntime."""
+"""Seconds subtracted from the job's ntime."""
 _TRIES = 4096
-"""Nonces tried for a hash above the target; one in two is on the easiest chain."""
+"""Number of nonces tried to find a hash above the target. On the easiest chain, every second hash is above it."""
 _BITS = 0xFFFFFFFF
 
 
-class FaultNotPossible(ValueError):  # noqa: N818  nothing is wrong, there is only nothing to spoil
-    """This fault cannot be made of this share; the text says what is missing."""
+class FaultNotPossible(ValueError):  # noqa: N818  it is not an error: this share only cannot have this fault
+    """This share cannot be given this fault. The text says what is missing."""
 
 
 class JobLike(Protocol):
-    """What faults need of a job; ``work.job.Job`` has it."""
+    """The part of a job that faults need; ``work.job.Job`` is one."""
 
     @property
     def job_id(self) -> str:
-        """As the pool named it."""
+        """The id that the pool gave the job."""
 
     @property
     def ntime(self) -> int:
-        """As it was announced."""
+        """The block time of mining.notify, in seconds since 1970."""
 
     @property
     def version(self) -> int:
-        """As it was announced."""
+        """The block version of mining.notify."""
 
     @property
     def version_mask(self) -> int:
-        """Granted bits; 0 without version rolling."""
+        """The version bits that the pool granted; 0 without version rolling."""
 
     @property
     def search_target(self) -> int:
-        """The looser of share and network target."""
+        """The larger (easier) of the share target and the network target."""
 
     def header(self, extranonce2: bytes, ntime: int, nonce: int, version: int) -> BlockHeader:
-        """The header of one point."""
+        """Return the block header with these values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodShare:
-    """What a fault starts from. ``submit`` is good for ``job`` and was not sent."""
+    """The share that a fault changes. ``submit`` is a valid share of ``job`` that was not sent yet."""
 
     submit: Submit
     job: JobLike
     taken: Submit | None = None
-    """One that the pool accepted on this connection, on a job of the same block; for ``duplicate``."""
+    """A share that the pool accepted on this connection, of a job on the same block; for the fault duplicate."""
     outdated: Submit | None = None
-    """A good one of a job that a later block replaced, never sent; for ``stale``."""
+    """A valid share, never sent, of a job that a later block replaced; for the fault stale."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareFault:
-    """One way to spoil a share.
-
-    ``spoil`` raises FaultNotPossible. ``expected`` are the reasons with which a pool that notices refuses it;
-    ``tolerable`` says that pools which let it pass do themselves no harm.
-    """
+    """One way to make a good share wrong."""
 
     name: str
     summary: str
+    """What is wrong with the share; a phrase."""
     expected: frozenset[ErrorReason]
+    """The reasons with which a pool that detects the fault may reject the share."""
     spoil: Callable[[GoodShare, Random], Submit]
+    """Return the wrong share. Raises FaultNotPossible if this share cannot have the fault."""
     tolerable: bool = False
+    """Whether a pool may accept the wrong share without harm to itself."""
 
 
 def share_fault(name: str) -> ShareFault:
-    """By name. ValueError names the nearest."""
+    """Return the fault with this name. Raises ValueError, which suggests the nearest name, if there is none."""
     return named(SHARE_FAULTS, name, "share fault")
 
 
 def _stale(good: GoodShare, _rng: Random) -> Submit:
     if good.outdated is None:
-        raise FaultNotPossible("stale: expected a share of an older block's job, there is none yet")
+        raise FaultNotPossible("stale: expected a share of a job on an older block, but no new block has come yet")
     return good.outdated
 
 
 def _duplicate(good: GoodShare, _rng: Random) -> Submit:
     if good.taken is None:
-        raise FaultNotPossible("duplicate: expected a share that the pool accepted before, there is none yet")
+        raise FaultNotPossible("duplicate: expected a share that the pool accepted before, but there is none yet")
     return good.taken
 
 
@@ -108,7 +108,7 @@ def _below_target(good: GoodShare, rng: Random) -> Submit:
         nonce = (first + offset) & _BITS
         if hash_value(replace(header, nonce=nonce).digest()) > job.search_target:
             return replace(submit, nonce=nonce)
-    raise FaultNotPossible("below-target: expected a target that some hashes miss, nearly all meet this one")
+    raise FaultNotPossible(f"below-target: expected a hash above the target among {_TRIES:,}, but all meet the target")
 
 
 def _wrong_job(good: GoodShare, rng: Random) -> Submit:
@@ -133,10 +133,10 @@ def _ntime_before_job(good: GoodShare, _rng: Random) -> Submit:
 def _version_bits_outside_mask(good: GoodShare, rng: Random) -> Submit:
     bits = good.submit.version_bits
     if bits is None:
-        raise FaultNotPossible("version-bits-outside-mask: expected version rolling, the pool did not grant it")
-    outside = [1 << place for place in range(32) if not good.job.version_mask >> place & 1]
+        raise FaultNotPossible("version-bits-outside-mask: expected version rolling, but the pool did not grant it")
+    outside = [1 << bit for bit in range(32) if not good.job.version_mask >> bit & 1]
     if not outside:
-        raise FaultNotPossible("version-bits-outside-mask: expected a mask that leaves bits out, got ffffffff")
+        raise FaultNotPossible("version-bits-outside-mask: expected a mask without some of the bits, got ffffffff")
     return replace(good.submit, version_bits=bits | rng.choice(outside))
 
 
@@ -147,40 +147,43 @@ def _unauthorised_worker(good: GoodShare, rng: Random) -> Submit:
 SHARE_FAULTS: Mapping[str, ShareFault] = {
     fault.name: fault
     for fault in (
-        ShareFault("stale", "on a job of the block before", frozenset({ErrorReason.JOB_NOT_FOUND}), _stale),
-        ShareFault("duplicate", "one that was accepted already", frozenset({ErrorReason.DUPLICATE}), _duplicate),
+        ShareFault("stale", "is of a job on the previous block", frozenset({ErrorReason.JOB_NOT_FOUND}), _stale),
+        ShareFault("duplicate", "was already accepted", frozenset({ErrorReason.DUPLICATE}), _duplicate),
         ShareFault(
-            "below-target", "its hash misses the target", frozenset({ErrorReason.LOW_DIFFICULTY}), _below_target
+            "below-target",
+            "has a hash that does not meet the target",
+            frozenset({ErrorReason.LOW_DIFFICULTY}),
+            _below_target,
         ),
-        ShareFault("wrong-job", "on a job that never was", frozenset({ErrorReason.JOB_NOT_FOUND}), _wrong_job),
+        ShareFault("wrong-job", "names a job that never existed", frozenset({ErrorReason.JOB_NOT_FOUND}), _wrong_job),
         ShareFault(
             "wrong-extranonce2-size",
-            "extranonce2 a byte too long or too short",
+            "has an extranonce2 that is one byte too long or too short",
             frozenset({ErrorReason.OTHER}),
             _wrong_extranonce2_size,
         ),
         ShareFault(
             "ntime",
-            "three hours ahead: as a block it would be invalid",
-            # a pool may hash before it looks at the time, and the hash is another then
+            "has a time three hours in the future, which is invalid in a block",
+            # a pool that checks the hash before the time finds another hash, which misses the target
             frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
             _ntime,
         ),
         ShareFault(
             "ntime-before-job",
-            "an hour before its job",
+            "has a time one hour before that of its job",
             frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
             _ntime_before_job,
         ),
         ShareFault(
             "version-bits-outside-mask",
-            "rolls a version bit that was not granted",
+            "changes a version bit that the pool did not grant",
             frozenset({ErrorReason.OTHER, ErrorReason.LOW_DIFFICULTY}),
             _version_bits_outside_mask,
         ),
         ShareFault(
             "unauthorised-worker",
-            "for a worker that did not authorize",
+            "names a worker that is not authorized",
             frozenset({ErrorReason.UNAUTHORIZED, ErrorReason.OTHER}),
             _unauthorised_worker,
             tolerable=True,  # public-pool and NOMP credit the connection's own worker (ERR-22)

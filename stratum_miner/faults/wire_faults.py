@@ -1,7 +1,8 @@
-"""Bad manners on the wire by name: lines in the wrong pieces, and lines that are none.
+"""Faults of a miner on the wire, by name: lines in unusual pieces, and lines that are not requests.
 
-Pure: lines and a source of chance in, the pieces to send out. To add one, add a function and its row. How a slow reader
-reads stands here too, for ``conduct`` and the load test both have one.
+The functions do no input and output: they take lines and a source of random numbers, and return the pieces to send. To
+add a fault, add a function and its row. The reading speed of a slow reader is defined here as well, because both
+``conduct`` and the load test need it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +14,9 @@ from stratum_miner.stratum import envelope
 OVERSIZED = 1 << 20
 """Bytes of an oversized line: sixteen times what our own pool takes (FRM-15)."""
 SLOW_READ_BYTES, SLOW_READ_SECONDS = 1, 1.0
-"""A slow reader takes so many bytes each time, and waits so long in between."""
+"""Bytes that a slow reader reads at a time, and seconds that it waits before each read."""
 SLOW_RECEIVE_BUFFER = 4096
-"""Bytes of socket buffer a slow reader asks for, so that it shows at the pool soon."""
+"""Bytes of socket receive buffer that a slow reader asks for, so that the pool soon notices that it does not read."""
 
 _GARBAGE: tuple[bytes, ...] = (
     b"",
@@ -42,20 +43,19 @@ _GARBAGE: tuple[bytes, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class WireFault:
-    """One way to misuse a connection.
-
-    ``pieces`` turns whole lines (with their terminators) into what is sent, piece by piece. ``lawful``: the lines are
-    still right, so the pool has to answer them all.
-    """
+    """One way to misuse a connection."""
 
     name: str
     summary: str
+    """What the miner does; a phrase."""
     pieces: Callable[[Sequence[bytes], Random], list[bytes]]
-    lawful: bool
+    """Return the pieces to send in place of whole lines, which have their LF."""
+    valid_lines: bool
+    """Whether the lines stay valid, so that the pool must answer all of them."""
 
 
 def split(lines: Sequence[bytes], rng: Random) -> list[bytes]:
-    """Everything in pieces of one to eight bytes, across line ends."""
+    """Return the lines in pieces of one to eight bytes, which may reach across line ends."""
     data = b"".join(lines)
     pieces = []
     while data:
@@ -66,22 +66,22 @@ def split(lines: Sequence[bytes], rng: Random) -> list[bytes]:
 
 
 def merged(lines: Sequence[bytes], _rng: Random) -> list[bytes]:
-    """All lines in one piece."""
+    """Return all lines in one piece."""
     return [b"".join(lines)]
 
 
 def oversized(lines: Sequence[bytes], _rng: Random) -> list[bytes]:
-    """A request whose line is a megabyte long, then the lines."""
+    """Return a request whose line is a little longer than OVERSIZED bytes, then the lines."""
     return [envelope.encode_request(0, "mining.subscribe", ["x" * OVERSIZED]), *lines]
 
 
 def garbage(lines: Sequence[bytes], rng: Random) -> list[bytes]:
-    """A line that is no request before each line."""
+    """Return the lines, each after a line that is not a request."""
     return [piece for line in lines for piece in (garbage_line(rng), line)]
 
 
 def garbage_line(rng: Random) -> bytes:
-    """One line that is no request, with its terminator."""
+    """Return a line that is not a request, with its LF."""
     if rng.getrandbits(2):
         return rng.choice(_GARBAGE) + b"\n"
     return rng.randbytes(rng.randint(1, 200)).replace(b"\n", b"\x00") + b"\n"
@@ -90,9 +90,9 @@ def garbage_line(rng: Random) -> bytes:
 WIRE_FAULTS: Mapping[str, WireFault] = {
     fault.name: fault
     for fault in (
-        WireFault("split", "lines in pieces of a few bytes", split, True),
-        WireFault("merged", "all lines in one piece", merged, True),
-        WireFault("oversized", "a line of a megabyte", oversized, False),
-        WireFault("garbage", "lines that are no requests", garbage, False),
+        WireFault("split", "sends lines in pieces of a few bytes", split, True),
+        WireFault("merged", "sends all lines in one piece", merged, True),
+        WireFault("oversized", "sends a line longer than 1 MiB", oversized, False),
+        WireFault("garbage", "sends lines that are not requests", garbage, False),
     )
 }

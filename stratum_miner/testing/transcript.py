@@ -28,13 +28,13 @@ class Message:
     """One line. ``method`` of a reply is that of its request; ``value`` is None for what is no JSON object."""
 
     connection: int
-    speaker: Side
+    sender: Side
     line: bytes
     method: str | None
     value: dict[str, Any] | None
 
     def __str__(self) -> str:
-        arrow = "->" if self.speaker is Side.MINER else "<-"
+        arrow = "->" if self.sender is Side.MINER else "<-"
         return f"{self.connection} {arrow} {self.line.decode('utf-8', 'backslashreplace').rstrip()}"
 
 
@@ -66,19 +66,19 @@ class Transcript:
         self._changed.set()
         self._changed = trio.Event()
 
-    async def wait_for(self, method: str, speaker: Side | None, within: float) -> dict[str, Any]:
+    async def wait_for(self, method: str, sender: Side | None, within: float) -> dict[str, Any]:
         """The next message of this method from this side, also one said before. LabTimeout when none comes."""
-        key = (method, speaker)
+        key = (method, sender)
 
         def found() -> Message | None:
             for index in range(self._given.get(key, 0), len(self.messages)):
                 message = self.messages[index]
-                if message.method == method and speaker in (None, message.speaker) and message.value is not None:
+                if message.method == method and sender in (None, message.sender) and message.value is not None:
                     self._given[key] = index + 1
                     return message
             return None
 
-        who = "anybody" if speaker is None else f"the {speaker.value}"
+        who = "anybody" if sender is None else f"the {sender.value}"
         message = await self.until(found, f"{method} from {who}", within)
         assert message.value is not None
         return message.value
@@ -106,11 +106,11 @@ class TranscribedConnection:
         self._splitters = {side: LineSplitter() for side in Side}
         self._methods = Methods()
 
-    def data(self, speaker: Side, data: bytes) -> None:
+    def data(self, sender: Side, data: bytes) -> None:
         """One side said something."""
-        for line in self._splitters[speaker].feed(data):
-            method = self._methods.of(speaker, line)
-            self._transcript.add(Message(self._number, speaker, line, method, _value(line)))
+        for line in self._splitters[sender].feed(data):
+            method = self._methods.of(sender, line)
+            self._transcript.add(Message(self._number, sender, line, method, _value(line)))
 
     def note(self, text: str, line: bytes = b"") -> None:
         """What was done to the conversation is seen in what was said."""

@@ -19,11 +19,11 @@ class Says:
     def opened(self) -> Sequence[FilterAction]:
         return [Send(Side.MINER, self.greeting)] if self.greeting else []
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[FilterAction]:
-        return [Send(speaker.other, self.word + line, 1.0), Send(speaker.other, self.word + b"\n")]
+    def line(self, sender: Side, line: bytes) -> Sequence[FilterAction]:
+        return [Send(sender.other, self.word + line, 1.0), Send(sender.other, self.word + b"\n")]
 
-    def ended(self, speaker: Side) -> Sequence[FilterAction]:
-        return [Send(speaker.other, b"bye\n"), End(speaker.other)]
+    def ended(self, sender: Side) -> Sequence[FilterAction]:
+        return [Send(sender.other, b"bye\n"), End(sender.other)]
 
     def notes(self) -> Sequence[FilterNote]:
         return ()

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.capture import record
-from stratum_miner.capture.record import CaptureError, ClosedRecord, Header, LineRecord, NoteRecord, OpenedRecord, Side
+from stratum_miner.capture.record import (
+    ClosedRecord,
+    Header,
+    LineRecord,
+    NoteRecord,
+    OpenedRecord,
+    RecordingError,
+    Side,
+)
 
 TIMES = st.floats(0, 1e6)
 CONNECTIONS = st.integers(1, 2**53)
@@ -47,19 +55,19 @@ def test_whatever_bytes_are_a_record_or_a_complaint(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        ([], "expected a capture, got an empty file"),
-        ([b'{"kind":"open","t":0,"conn":1}\n'], "line 1: expected a header of kind capture first"),
-        ([b"{\n"], "line 1: expected an object of a capture"),
+        ([], "expected a recording, got an empty file"),
+        ([b'{"kind":"open","t":0,"conn":1}\n'], "line 1: expected the header first"),
+        ([b"{\n"], "line 1: expected a record as a JSON object"),
         ([HEADER, HEADER], "line 2: expected one header of format 1, got a second header"),
         ([b'{"kind":"capture","format":2}\n'], "line 1: expected one header of format 1, got format 2"),
-        ([HEADER, b"nonsense\n", HEADER], "line 2: expected an object of a capture"),
+        ([HEADER, b"nonsense\n", HEADER], "line 2: expected a record as a JSON object"),
         ([HEADER, b'{"kind":"open","t":-1,"conn":1}\n'], "line 2: .*>= 0.0"),
         ([HEADER, b'{"kind":"open","t":1e300,"conn":1}\n'], "line 2: .*<= 31622400"),
         ([HEADER, b'{"kind":"open","t":0,"conn":0}\n'], "line 2: .*>= 1"),
         ([HEADER, b'{"kind":"line","t":0,"conn":1,"from":"node","text":""}\n'], "line 2: .*node"),
         ([HEADER, b'{"kind":"line","t":0,"conn":1,"from":"pool"}\n'], "line 2: expected either text or hex"),
         ([HEADER, b'{"kind":"line","t":0,"conn":1,"from":"pool","hex":"0"}\n'], "line 2: .*hex"),
-        ([HEADER, b"[" * 100_000 + b"\n"], "line 2: expected an object"),
+        ([HEADER, b"[" * 100_000 + b"\n"], "line 2: expected a record as a JSON object"),
         (
             [HEADER, b'{"kind":"open","t":5,"conn":1}\n', b'{"kind":"open","t":4,"conn":2}\n'],
             "line 3: expected a time of 5 or later, got 4",
@@ -67,7 +75,7 @@ def test_whatever_bytes_are_a_record_or_a_complaint(data: bytes) -> None:
     ],
 )
 def test_what_is_no_capture_is_told_with_its_line(lines: list[bytes], complaint: str) -> None:
-    with pytest.raises(CaptureError, match=complaint) as told:
+    with pytest.raises(RecordingError, match=complaint) as told:
         record.parse(lines)
     assert len(str(told.value)) < 300
 
@@ -85,13 +93,13 @@ def test_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path = tmp_path / "c.jsonl"
     path.write_bytes(HEADER + b"x" * 100)
     monkeypatch.setattr(record, "MAX_RECORD", 90)
-    with pytest.raises(CaptureError, match="line 2: expected at most 90 bytes"):
+    with pytest.raises(RecordingError, match="line 2: expected at most 90 bytes"):
         record.read(path)
     monkeypatch.setattr(record, "MAX_RECORD", 200)
     monkeypatch.setattr(record, "MAX_CAPTURE", 120)
-    with pytest.raises(CaptureError, match="it is larger"):
+    with pytest.raises(RecordingError, match="MiB, got more"):
         record.read(path)
-    with pytest.raises(CaptureError, match=r"capture '.*nothing': No such file"):
+    with pytest.raises(RecordingError, match=r"recording '.*nothing': No such file"):
         record.read(tmp_path / "nothing")
 
 
@@ -105,11 +113,11 @@ def test_a_capture_has_a_most_of_records(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(record, "MAX_RECORDS", 3)
     note = record.encode(NoteRecord(0.0, 1, "x"))
     assert len(record.parse([HEADER, *[note] * 3]).records) == 3
-    with pytest.raises(CaptureError, match="expected at most 3 records"):
+    with pytest.raises(RecordingError, match="expected at most 3 records"):
         record.parse([HEADER, *[note] * 4])
 
 
 def test_what_a_file_says_is_made_safe_before_it_is_told() -> None:
-    with pytest.raises(CaptureError) as told:
+    with pytest.raises(RecordingError) as told:
         record.parse([HEADER, b'{"kind":"op\x7fen\xe2\x80\xae","t":0,"conn":1}\n'])
     assert str(told.value).isprintable()

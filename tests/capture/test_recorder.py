@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from stratum_miner.capture import record
-from stratum_miner.capture.record import CaptureError, ClosedRecord, LineRecord, OpenedRecord, Side
+from stratum_miner.capture.record import ClosedRecord, LineRecord, OpenedRecord, RecordingError, Side
 from stratum_miner.capture.recorder import RecordedListener, RecordedStream, Recorder, record_connections
 
 AUTHORIZE = b'{"id":1,"method":"mining.authorize","params":["w","hunter2"]}\n'
@@ -16,7 +16,7 @@ AUTHORIZE = b'{"id":1,"method":"mining.authorize","params":["w","hunter2"]}\n'
 def lines_of(path: Path) -> list[tuple[int, Side, bytes]]:
     capture = record.read(path)
     return [
-        (i.record.conn, i.record.speaker, i.record.wire) for i in capture.records if isinstance(i.record, LineRecord)
+        (i.record.conn, i.record.sender, i.record.wire) for i in capture.records if isinstance(i.record, LineRecord)
     ]
 
 
@@ -123,8 +123,8 @@ async def test_a_full_disk_ends_the_recording_only(tmp_path: Path, monkeypatch: 
 
 
 def test_a_file_that_cannot_be_made(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match="Is a directory"):
+    with pytest.raises(RecordingError, match="Is a directory"):
         Recorder(tmp_path, where="mine")
     if Path("/dev/full").exists():
-        with pytest.raises(CaptureError, match="No space left"):
+        with pytest.raises(RecordingError, match="No space left"):
             Recorder(Path("/dev/full"), where="mine")

@@ -14,16 +14,16 @@ import trio.testing
 from stratum_miner.capture import record, rules
 from stratum_miner.capture.filter import Filter, FilterSequence
 from stratum_miner.capture.record import ClosedRecord, Side
-from stratum_miner.capture.recorder import Recorder, Sink
+from stratum_miner.capture.recorder import ConnectionSink, Recorder
 from stratum_miner.capture.relay import (
+    ACTION_BYTES,
+    CHECK_SECONDS,
     FLUSH_SECONDS,
     LINGER_SECONDS,
-    LOOK_SECONDS,
     MAX_PIECES,
     MAX_WAITING,
     RECEIVE_SIZE,
     STALL_SECONDS,
-    STEP_BYTES,
     relay,
 )
 from stratum_miner.capture.rules import RuleFilter
@@ -58,7 +58,7 @@ async def between(
     miner: tuple[trio.abc.Stream, trio.abc.HalfCloseableStream] | None = None,
     pool: tuple[trio.abc.Stream, trio.abc.HalfCloseableStream] | None = None,
     limit: int = 64 * MIB,
-    sink: Sink | None = None,
+    sink: ConnectionSink | None = None,
 ) -> AsyncIterator[Middle]:
     """A relay between two pairs of streams, each our end first. Memory streams take whatever is sent."""
     miner_end, far_miner = miner or trio.testing.memory_stream_pair()
@@ -112,14 +112,14 @@ async def test_a_side_that_takes_nothing_ends_its_connection(
     recorder = Recorder(tmp_path / "c.jsonl", where="test")
     miner, pool = (deaf() if each is side else trio.testing.memory_stream_pair() for each in (Side.MINER, Side.POOL))
     async with between(FilterSequence([]), miner=miner, pool=pool, sink=recorder.open("test")) as middle:
-        speaker = middle.pool if side is Side.MINER else middle.miner
-        await speaker.send_all(LINE * 8000)
+        sender = middle.pool if side is Side.MINER else middle.miner
+        await sender.send_all(LINE * 8000)
         await trio.testing.wait_all_tasks_blocked()
         assert MAX_WAITING / 2 < middle.bound.used < 2 * MAX_WAITING
         reason = await middle.wait()
-        assert middle.ended_at == STALL_SECONDS + FLUSH_SECONDS  # the speaker is still there, and is told first
-        assert await read_all(speaker) == b""
-    assert reason.startswith(f"the {side.value} took nothing for 30 s: ")
+        assert middle.ended_at == STALL_SECONDS + FLUSH_SECONDS  # the sender is still there, and is told first
+        assert await read_all(sender) == b""
+    assert reason.startswith(f"the {side.value} did not read for 30 s: ")
     recorder.close()
     [closed] = [
         item.record for item in record.read(tmp_path / "c.jsonl").records if isinstance(item.record, ClosedRecord)
@@ -149,7 +149,7 @@ async def test_nobody_takes_the_room_of_all(autojump_clock: trio.testing.MockClo
             await miner.aclose()
             assert await read_all(pool) == LINE * 100
             await pool.aclose()
-    assert sum("so little is left of 12582912 for all connections" in reason for reason in reasons) >= 2
+    assert sum("so little is left of the 12,582,912 bytes for all connections" in reason for reason in reasons) >= 2
     assert reasons.count("") == 1
     assert bound.used == 0
 
@@ -183,12 +183,12 @@ async def test_pauses_end_with_the_side_whose_lines_they_hold_up(autojump_clock:
 
 async def test_a_reader_that_waits_for_room_sees_its_side_go(autojump_clock: trio.testing.MockClock) -> None:
     """The miner's end lies in the system behind lines that nobody has read: those before them wait for an hour each."""
-    count = MAX_WAITING // (len(LINE) + STEP_BYTES) + RECEIVE_SIZE // len(LINE) + 20
+    count = MAX_WAITING // (len(LINE) + ACTION_BYTES) + RECEIVE_SIZE // len(LINE) + 20
     async with between(by_rules("delay=3600 from=miner"), miner=sockets()) as middle:
         await middle.miner.send_all(LINE * count)
         await middle.miner.aclose()
         assert await read_all(middle.pool) == LINE * count
-        assert LINGER_SECONDS <= trio.current_time() <= LINGER_SECONDS + LOOK_SECONDS
+        assert LINGER_SECONDS <= trio.current_time() <= LINGER_SECONDS + CHECK_SECONDS
         await middle.pool.aclose()
         assert await middle.wait() == ""
 
@@ -197,7 +197,7 @@ async def test_what_a_bound_cuts_off_is_told(autojump_clock: trio.testing.MockCl
     async with between(by_rules("delay=20 from=pool"), miner=deaf()) as middle:
         await middle.pool.send_all(b"line\n" * 10)
         await middle.pool.aclose()
-        assert await middle.wait() == "not said in time: up to 50 bytes to the miner"
+        assert await middle.wait() == "not sent in time: up to 50 bytes to the miner"
         assert middle.ended_at == LINGER_SECONDS + FLUSH_SECONDS
 
 
@@ -295,7 +295,7 @@ async def test_what_a_fault_makes_of_a_line_waits_unmade(fault: str, autojump_cl
     ("texts", "why"),
     [
         (["replace=" + "y" * 20_000 + " match=x"], "expected a line of at most 2097152 bytes"),
-        (["duplicate=100000", "reorder"], "expected at most 2097152 bytes to hold back"),
+        (["duplicate=100000", "reorder"], "expected at most 2,097,152 bytes to hold back"),
     ],
 )
 async def test_a_line_that_grows_too_long_ends_its_connection(

@@ -1,4 +1,4 @@
-"""Both sides of a record played without I/O: order, times, ids, jobs, and what departures are told."""
+"""Both sides of a record played without I/O: order, times, ids, jobs, and what differences are told."""
 
 import json
 from typing import Any
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.capture.record import ClosedRecord, LineRecord, NumberedRecord, OpenedRecord, Side
-from stratum_miner.capture.replay import MAX_DEPARTURES, PATIENCE, SAID_AT_ONCE, SHOWN, Replay
-from stratum_miner.capture.replay_run import MAX_UNSAID, STALL_SECONDS, play_on
+from stratum_miner.capture.replay import LINES_PER_STEP, MAX_DIFFERENCES, PATIENCE, SHOWN, Replay
+from stratum_miner.capture.replay_run import MAX_PENDING, STALL_SECONDS, play_on
 
 MINER, POOL = Side.MINER, Side.POOL
 
@@ -69,7 +69,7 @@ def test_the_pool_s_side_with_other_ids() -> None:
     assert said(play, 112.2)[0]["params"] == ["j2", "y"]
     assert play.done
     play.finish()
-    assert play.departures == []
+    assert play.differences == []
 
 
 def test_what_the_miner_does_otherwise_is_told() -> None:
@@ -80,18 +80,18 @@ def test_what_the_miner_does_otherwise_is_told() -> None:
     play.receive(call(3, "mining.ping"), 0)
     play.receive(b"nonsense", 0)
     lines = said(play, 0)
-    assert {"id": 3, "result": None, "error": [20, "not in the record", None]} in lines
+    assert {"id": 3, "result": None, "error": [20, "not in the recording", None]} in lines
     said(play, 20)
     assert play.done
     play.finish()
-    assert [str(each) for each in play.departures] == [
+    assert [str(each) for each in play.differences] == [
         'line 3: mining.subscribe: recorded ["ua"], got ["other"]',
         'line 5: mining.authorize: recorded ["w"], got ["somebody"]',
-        "mining.ping: not in the record",
+        "mining.ping: not in the recording",
         "not a message: nonsense",
-        "line 9: mining.submit: recorded, but the miner did not say it",
+        "line 9: mining.submit: recorded, but the miner did not send it",
     ]
-    assert "pw" not in str(play.departures)
+    assert "pw" not in str(play.differences)
 
 
 def test_a_late_share_is_still_answered() -> None:
@@ -130,8 +130,8 @@ def test_the_miner_s_side_with_the_live_pool_s_jobs() -> None:
     said(play, 0)
     assert play.done
     play.finish()
-    assert [str(each) for each in play.departures] == [
-        "line 10: reply to mining.submit: recorded accepted, got refused (low difficulty share)"
+    assert [str(each) for each in play.differences] == [
+        "line 10: reply to mining.submit: recorded accepted, got rejected (low difficulty share)"
     ]
 
 
@@ -147,18 +147,18 @@ def test_a_pool_that_says_nothing_is_waited_for_and_told() -> None:
     assert play.done
     assert now >= PATIENCE
     play.finish()
-    assert "line 4: reply to mining.subscribe: recorded, but the pool did not say it" in map(str, play.departures)
+    assert "line 4: reply to mining.subscribe: recorded, but the pool did not send it" in map(str, play.differences)
 
 
 @pytest.mark.parametrize(
-    ("ends_at", "by", "departures"),
+    ("ends_at", "by", "differences"),
     [
         (9.5, MINER, []),
-        (60.0, MINER, ["the miner ended the connection, 1 lines before the record"]),
-        (9.5, POOL, ["the miner ended the connection, 1 lines before the record"]),
+        (60.0, MINER, ["the miner ended the connection; recorded lines not sent to it: 1"]),
+        (9.5, POOL, ["the miner ended the connection; recorded lines not sent to it: 1"]),
     ],
 )
-def test_who_leaves_and_when(ends_at: float, by: Side, departures: list[str]) -> None:
+def test_who_leaves_and_when(ends_at: float, by: Side, differences: list[str]) -> None:
     """A little before the record's end is as good as then: the last line was still to be said, at 9."""
     play = Replay([*script(*CONVERSATION)[:-1], NumberedRecord(99, ClosedRecord(ends_at, 1, by))], POOL)
     play.step(0)
@@ -166,10 +166,10 @@ def test_who_leaves_and_when(ends_at: float, by: Side, departures: list[str]) ->
     play.receive(call(2, "mining.authorize", "w", "x"), 0.2)
     play.receive(call(3, "mining.submit", "w", "j1", "00", "t", "n"), 1)
     play.step(8.0)
-    play.left()
+    play.disconnected()
     play.finish()
-    assert [str(each) for each in play.departures] == departures
-    assert play.done == (not departures)
+    assert [str(each) for each in play.differences] == differences
+    assert play.done == (not differences)
 
 
 def test_ignored_methods_are_not_compared() -> None:
@@ -178,7 +178,7 @@ def test_ignored_methods_are_not_compared() -> None:
     play.receive(call(2, "mining.authorize", "w", "x"), 0)
     said(play, 100)
     play.finish()
-    assert play.departures == []
+    assert play.differences == []
 
 
 LINES = st.one_of(
@@ -223,26 +223,26 @@ async def test_a_whole_conversation_over_streams(autojump_clock: trio.testing.Mo
     async with trio.open_nursery() as nursery:
         nursery.start_soon(play_on, one, plays[0])
         nursery.start_soon(play_on, other, plays[1])
-    assert [play.departures for play in plays] == [[], []]
+    assert [play.differences for play in plays] == [[], []]
 
 
 def test_what_the_live_side_says_is_kept_in_few_bytes() -> None:
     play = Replay(script(*CONVERSATION), POOL)
-    for number in range(MAX_DEPARTURES + 10):
+    for number in range(MAX_DIFFERENCES + 10):
         play.receive(call(number, "x" * 10_000 + "\x1b[2J"), 0.0)
-    assert len(play.departures) == MAX_DEPARTURES
-    assert max(len(departure.text) for departure in play.departures) <= SHOWN + 1
-    assert all(departure.text.isprintable() for departure in play.departures)
-    unsaid = play.unsaid
+    assert len(play.differences) == MAX_DIFFERENCES
+    assert max(len(difference.text) for difference in play.differences) <= SHOWN + 1
+    assert all(difference.text.isprintable() for difference in play.differences)
+    pending = play.pending_bytes
     play.receive(encoded(id="y" * 10_000, method="mining.ping", params=[]), 0.0)
-    assert play.unsaid == unsaid, "an answer would repeat the id"
+    assert play.pending_bytes == pending, "an answer would repeat the id"
 
 
 def test_a_long_id_of_a_recorded_request_is_told_and_not_kept() -> None:
     play = Replay(script(*CONVERSATION), POOL)
     play.receive(encoded(id="y" * 10_000, method="mining.subscribe", params=["ua"]), 0.0)
-    [departure] = play.departures
-    assert departure.text.startswith("mining.subscribe: expected an id of at most 256 bytes")
+    [difference] = play.differences
+    assert difference.text.startswith("mining.subscribe: expected an id of at most 256 bytes")
 
 
 def test_a_long_script_is_said_bit_by_bit() -> None:
@@ -250,7 +250,7 @@ def test_a_long_script_is_said_bit_by_bit() -> None:
     heard = []
     while not play.done:
         some = play.step(0.0)
-        assert len(some) <= SAID_AT_ONCE
+        assert len(some) <= LINES_PER_STEP
         heard += some
         assert play.done or play.next_time == 0.0
     assert [json.loads(line)["params"] for line in heard] == [[str(n)] for n in range(1000)]
@@ -264,6 +264,6 @@ async def test_a_live_side_that_asks_and_takes_no_answers(autojump_clock: trio.t
     with trio.fail_after(60):
         await play_on(trio.StapledStream(ours, asks), play)
         assert trio.current_time() == STALL_SECONDS
-    answer = len(b'{"id":1000,"result":null,"error":[20,"not in the record",null]}\n')
-    assert MAX_UNSAID < play.heard * answer < 3 * MAX_UNSAID
-    assert "the miner took nothing for 30 s" in [departure.text for departure in play.departures]
+    answer = len(b'{"id":1000,"result":null,"error":[20,"not in the recording",null]}\n')
+    assert MAX_PENDING < play.received * answer < 3 * MAX_PENDING
+    assert "the miner did not read for 30 s" in [difference.text for difference in play.differences]

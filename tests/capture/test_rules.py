@@ -28,7 +28,7 @@ def notify(job: int) -> bytes:
 
 def filtered(texts: Sequence[str], *lines: tuple[Side, bytes], seed: int = 0) -> list[FilterAction]:
     filter_ = RuleFilter([rules.parse(text) for text in texts], Random(seed))
-    return [step for speaker, data in lines for step in filter_.line(speaker, data)]
+    return [step for sender, data in lines for step in filter_.line(sender, data)]
 
 
 def test_a_line_that_no_rule_means_goes_on() -> None:
@@ -113,11 +113,11 @@ def test_notes_say_which_rule_met_which_line() -> None:
 
 
 @given(st.binary(max_size=60), st.sampled_from(list(Side)))
-def test_whatever_is_said_no_rule_stumbles(data: bytes, speaker: Side) -> None:
+def test_whatever_is_said_no_rule_stumbles(data: bytes, sender: Side) -> None:
     texts = ["duplicate", "split=7", "replace=y match=x", "reorder nth=2", "delay=1 method=mining.notify"]
     filter_ = RuleFilter([rules.parse(text) for text in texts], Random(0))
     for _ in range(3):
-        assert all(isinstance(step, Send) for step in filter_.line(speaker, data + b"\n"))
+        assert all(isinstance(step, Send) for step in filter_.line(sender, data + b"\n"))
 
 
 @given(
@@ -126,8 +126,8 @@ def test_whatever_is_said_no_rule_stumbles(data: bytes, speaker: Side) -> None:
     st.sampled_from(["", " nth=3", " nth=3-", " nth=2-9", " every=4"]),
     st.sampled_from(["", r" 'match=a*d b'", " method=mining.submit"]),
 )
-def test_a_rule_reads_back_what_it_prints(action: str, speaker: str, count: str, rest: str) -> None:
-    rule = rules.parse(f"'{action}'{speaker}{count}{rest}")
+def test_a_rule_reads_back_what_it_prints(action: str, sender: str, count: str, rest: str) -> None:
+    rule = rules.parse(f"'{action}'{sender}{count}{rest}")
     assert rules.parse(str(rule)) == rule
 
 
@@ -143,7 +143,7 @@ def test_a_rule_reads_back_what_it_prints(action: str, speaker: str, count: str,
         ("drop nth=3-2", "expected N, N-M"),
         ("drop nth=1 every=2", "expected nth or every, got both"),
         ("drop from=node", "from: expected miner or pool"),
-        ("drop match=id.*submit", "'.*' is of a regular expression"),
+        ("drop match=id.*submit", "'.*' looks like a regular expression"),
         (f"drop match={'x' * 1001}", "match: expected at most 1000"),
         ("drop chance=2", "chance: expected a number from 0 to 1"),
         ("drop=3", "drop: expected no value"),
@@ -151,7 +151,7 @@ def test_a_rule_reads_back_what_it_prints(action: str, speaker: str, count: str,
         ("delay=soon", "delay: expected a number from 0 to 86400"),
         ("delay=nan", "delay: expected a number"),
         ("split=0", "split: expected a number from 1"),
-        (r"replace=\2 match=a*b", r"replace: expected \1 to \1 for the stars of 'a*b'"),
+        (r"replace=\2 match=a*b", r"replace: expected \1 to \1 for each * of 'a*b'"),
         ("drop 'x", "No closing quotation"),
         ("replace=\udcff", "expected text in UTF-8"),
     ],

@@ -27,7 +27,7 @@ def test_replies_and_requests_find_each_other() -> None:
     a, b, ping, to_b, to_a, stray = made.items
     assert (to_a.answers, to_b.answers, stray.answers) == (a, b, None)
     assert (a.answer, b.answer, ping.answer) == (to_a, to_b, None)
-    assert [item.name for item in made.items][3:] == ["reply to b", "reply to a", "reply to nothing"]
+    assert [item.name for item in made.items][3:] == ["reply to b", "reply to a", "a reply without a request"]
 
 
 def test_each_line_is_met_once() -> None:
@@ -35,16 +35,16 @@ def test_each_line_is_met_once() -> None:
     made = script(
         (MINER, b'{"id":1,"method":"a"}'), *lines, (POOL, b'{"id":1,"result":true}'), (POOL, b"x"), heard=POOL
     )
-    assert made.unheard == 4
-    met = [made.meet_call("n") for _ in range(3)]
+    assert made.not_received == 4
+    met = [made.match_call("n") for _ in range(3)]
     assert [item.params if item else None for item in met] == [[0], [1], None]
-    assert made.meet_reply(1) is None  # nothing was asked yet
-    made.items[0].met = True
-    assert made.meet_reply(1) is made.items[3]
-    assert made.meet_reply(1) is None
-    assert made.meet_other(b"x") is made.items[4]
-    assert made.meet_other(b"x") is None
-    assert made.unheard == 0
+    assert made.match_reply(1) is None  # nothing was asked yet
+    made.items[0].done = True
+    assert made.match_reply(1) is made.items[3]
+    assert made.match_reply(1) is None
+    assert made.match_other(b"x") is made.items[4]
+    assert made.match_other(b"x") is None
+    assert made.not_received == 0
 
 
 def test_which_jobs_were_announced_before() -> None:

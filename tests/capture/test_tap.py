@@ -156,10 +156,10 @@ async def test_what_was_said_before_a_close_arrives_though_the_miner_talks_on() 
 class Defective(FilterSequence):
     """A filter with a mistake in it."""
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
+    def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
         if b"stumble" in line:
             raise KeyError("oops")
-        return super().line(speaker, line)
+        return super().line(sender, line)
 
 
 def defective(number: int) -> Filter:

@@ -146,7 +146,7 @@ def test_a_disk_that_is_full_from_the_start() -> None:
         pytest.skip("this system has no /dev/full")
     done = run("mine", "-o", "127.0.0.1:1", "-u", "w", "--no-retry", "--record", "/dev/full")
     assert done.returncode == 1
-    assert done.stderr == "stratum-miner: capture '/dev/full': No space left on device, after 0 lines\n"
+    assert done.stderr == "stratum-miner: recording '/dev/full': No space left on device, after 0 lines\n"
 
 
 def test_faults_against_a_pool_and_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,7 +197,9 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
         assert main.run(["replay", str(path), "--to", address, "--pace", "0", "--json"]) == 1
         # another pool's jobs make other coinbases: the recorded nonces are worth nothing there
         texts = [departure["text"] for departure in json.loads(capsys.readouterr().out)["departures"]]
-        assert any(text.startswith("reply to mining.submit: recorded accepted, got refused (") for text in texts), texts
+        assert any(text.startswith("reply to mining.submit: recorded accepted, got rejected (") for text in texts), (
+            texts
+        )
         assert main.run(["replay", str(path), "--to", address, "--pace", "0", *ignored]) == 0
     assert capsys.readouterr().out == "1 of 1 connections played to their end, as recorded\n"
 
@@ -206,8 +208,8 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
     ("content", "arguments", "complaint"),
     [
         (None, ["--to", "h:1"], "No such file"),
-        (b"", ["--to", "h:1"], "expected a capture, got an empty file"),
-        (b"\x00\xff\n", ["--to", "h:1"], "line 1: expected an object of a capture"),
+        (b"", ["--to", "h:1"], "expected a recording, got an empty file"),
+        (b"\x00\xff\n", ["--to", "h:1"], "line 1: expected a record as a JSON object"),
         (b'{"kind":"capture","format":1}\n', ["--to", "h:1"], "expected lines of the protocol, it has none"),
         (b"", [], "expected either --listen HOST:PORT or --to URL"),
         (b"", ["--to", "h:1", "--listen", "1"], "expected either"),

@@ -8,8 +8,8 @@ import pytest
 from tests.package_copy import add_line, copied, said
 
 POOL_FAULT = """
-def _capitals(talk: Talk, said: Said) -> Iterable[Step] | None:
-    return _instead(said.line.upper()) if said.speaker is Side.POOL else None
+def _capitals(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
+    return _instead(line.data.upper()) if line.sender is Side.POOL else None
 
 
 """
@@ -26,8 +26,8 @@ def backwards(lines: Sequence[bytes], rng: Random) -> list[bytes]:
 
 """
 CONDUCT = """
-async def _farewell(plan: Plan, rng: Random) -> Outcome:
-    return Outcome("farewell", Verdict.SERVED, "said goodbye")
+async def _farewell(plan: Plan, rng: Random) -> FaultOutcome:
+    return FaultOutcome("farewell", FaultVerdict.SERVED, "said goodbye")
 
 
 """
@@ -36,7 +36,7 @@ ADDITIONS = [
         "pool_faults",
         "# ---- jobs ",
         POOL_FAULT,
-        '        PoolFault("capitals", "says all in capitals", _capitals),',
+        '        PoolFault("capitals", "sends everything in capitals", _capitals),',
     ),
     (
         "share_faults",
@@ -57,7 +57,7 @@ PROGRAM = """
 from random import Random
 import trio
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Send
+from stratum_miner.capture.filter import Send
 from stratum_miner.faults.fault_filter import filter_of, parse
 from stratum_miner.faults.misbehaving_miner import misbehave
 from stratum_miner.faults.raw_miner import Plan

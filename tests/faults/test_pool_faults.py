@@ -37,9 +37,9 @@ QUICK = [f"{name}=2" if name in ("flood-jobs", "clean-storm", "oversized") else 
 )
 def test_whatever_is_said_no_fault_stumbles(text: str, said: list[tuple[Side, object]], seed: int) -> None:
     filters = [filter_of([parse(text)], str(seed)) for _ in range(2)]
-    for speaker, item in said:
+    for sender, item in said:
         line = item.replace(b"\n", b"") if isinstance(item, bytes) else json.dumps(item).encode()
-        one, again = (list(filter_.line(speaker, line + b"\n")) for filter_ in filters)
+        one, again = (list(filter_.line(sender, line + b"\n")) for filter_ in filters)
         assert one == again  # the same from the same seed
         assert all(not isinstance(step, Send) or step.data for step in one)
     for side in Side:
@@ -79,7 +79,7 @@ def test_ids_that_no_float_has_are_no_trouble() -> None:
     ("text", "complaint"),
     [
         ("slient", "did you mean 'silent'"),
-        ("silent=x", "pool fault silent: expected a whole number from 0 to 1e+06, got 'x'"),
+        ("silent=x", "pool fault silent: expected an integer from 0 to 1e+06, got 'x'"),
         ("slow-replies=-1", "expected a number from 0 to 86400"),
         ("slow-replies=nan", "expected a number from 0"),
         ("garbage=2", "expected a number from 0 to 1"),

@@ -104,15 +104,19 @@ def test_ntime_is_beyond_what_a_block_may_have_and_before_its_job() -> None:
 @pytest.mark.parametrize(
     ("name", "good", "missing"),
     [
-        ("stale", replace(GOOD, outdated=None), "a share of an older block's job"),
+        ("stale", replace(GOOD, outdated=None), "a share of a job on an older block"),
         ("duplicate", replace(GOOD, taken=None), "a share that the pool accepted"),
         (
             "below-target",
             replace(GOOD, job=replace(JOB, share_target=MAX_TARGET)),
-            "a target that some hashes miss",
+            "a hash above the target among 4,096",
         ),
         ("version-bits-outside-mask", replace(GOOD, submit=replace(SUBMIT, version_bits=None)), "version rolling"),
-        ("version-bits-outside-mask", replace(GOOD, job=replace(JOB, version_mask=0xFFFFFFFF)), "leaves bits out"),
+        (
+            "version-bits-outside-mask",
+            replace(GOOD, job=replace(JOB, version_mask=0xFFFFFFFF)),
+            "without some of the bits",
+        ),
     ],
 )
 def test_what_cannot_be_spoiled_says_what_is_missing(name: str, good: GoodShare, missing: str) -> None:

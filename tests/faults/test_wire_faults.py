@@ -11,7 +11,7 @@ from stratum_miner.stratum.client_messages import CLIENT_MESSAGES
 from stratum_miner.stratum.errors import FieldError
 
 LINES = st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"") + b"\n"), max_size=8)
-LAWFUL = [fault for fault in WIRE_FAULTS.values() if fault.lawful]
+LAWFUL = [fault for fault in WIRE_FAULTS.values() if fault.valid_lines]
 
 
 @given(LINES, st.integers())

@@ -29,6 +29,6 @@ async def test_a_tap_drops_what_it_is_told(stratum_lab_async, stratum_url):
     tap = await stratum_lab_async.tap(stratum_url, "drop from=pool method=mining.extranonce.subscribe")
     miner = await stratum_lab_async.miner(tap.url)
     await miner.submit_one()
-    heard = [each.method for each in miner.messages if each.speaker.value == "pool"]
+    heard = [each.method for each in miner.messages if each.sender.value == "pool"]
     assert "mining.submit" in heard
     assert "mining.extranonce.subscribe" not in heard

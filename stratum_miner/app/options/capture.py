@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from stratum_miner.app.process import output_files
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.app.process.secrets import redact_line
-from stratum_miner.capture.record import CaptureError
+from stratum_miner.capture.record import RecordingError
 from stratum_miner.capture.recorder import Recorder
 
 RecordOption: TypeAlias = Annotated[
@@ -35,7 +35,7 @@ def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recor
     output_files.check_writable(path, "--record")
     try:
         recorder = Recorder(path, where=where, secrets=secrets, hide=redact_line)
-    except CaptureError as error:
+    except RecordingError as error:
         raise CommandFailed(str(error)) from None
     try:
         yield recorder

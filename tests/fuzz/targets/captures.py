@@ -11,7 +11,7 @@ STEPS = 8
 def run(data: bytes) -> None:
     try:
         capture = record.parse(data.splitlines(keepends=True))
-    except record.CaptureError as error:
+    except record.RecordingError as error:
         check_shown(str(error))
         return
     written = [record.encode(capture.header), *(record.encode(item.record) for item in capture.records)]
@@ -31,12 +31,12 @@ def _play(
     for step in range(STEPS):
         played.step(now)
         for item in items if step < 2 else ():
-            if isinstance(item.record, record.LineRecord) and (item.record.speaker is not side or step):
+            if isinstance(item.record, record.LineRecord) and (item.record.sender is not side or step):
                 played.receive(item.record.data, now)
         if played.done:
             break
         now += 1.0 if played.next_time is None else max(0.0, min(1e7, played.next_time - now)) + 0.01
-    played.left()
+    played.disconnected()
     played.finish()
-    for departure in played.departures:
-        check_shown(str(departure), 2000)
+    for difference in played.differences:
+        check_shown(str(difference), 2000)

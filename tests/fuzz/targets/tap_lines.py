@@ -54,8 +54,8 @@ def run(data: bytes) -> None:
     chain = FilterSequence([rules.RuleFilter(chosen, Random(1)), fault])
     with suppress(LimitReached):  # the connection ends
         for number, line in enumerate(lines):
-            speaker = Side.MINER if number % 2 else Side.POOL
-            for step in chain.line(speaker, line + b"\n"):
+            sender = Side.MINER if number % 2 else Side.POOL
+            for step in chain.line(sender, line + b"\n"):
                 assert step.after >= 0
                 if isinstance(step, Send):
                     recorded.data(step.to.other, step.data)

@@ -1,0 +1,88 @@
+"""The interface of pool faults: the line and the state that a fault receives, and the type of its row in the table."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeAlias
+
+from stratum_miner.capture.filter import FilterAction
+from stratum_miner.capture.record import Side
+
+SettingValue: TypeAlias = float | str | None
+"""The value of a fault's parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolLine:
+    """One line between miner and pool."""
+
+    sender: Side
+    data: bytes
+    """The line with its LF, unless it was cut."""
+    message: dict[str, Any] | None
+    """The parsed JSON object; None if the line is not a message of the protocol."""
+    method: str | None
+    """The method of a call; for a reply, the method of its request."""
+
+    @property
+    def params(self) -> list[Any]:
+        """Return a copy of the parameters; an empty list if they are not an array."""
+        params = (self.message or {}).get("params")
+        return list(params) if isinstance(params, list) else []
+
+    @property
+    def is_reply(self) -> bool:
+        """Return whether the line is a reply of the pool."""
+        return self.sender is Side.POOL and self.message is not None and "method" not in self.message
+
+    def is_call(self, method: str) -> bool:
+        """Return whether the line is a request or notification of the pool with this method."""
+        return self.sender is Side.POOL and self.message is not None and self.message.get("method") == method
+
+    def asks(self, method: str) -> bool:
+        """Return whether the line is a request of the miner with this method."""
+        return self.sender is Side.MINER and self.method == method
+
+
+@dataclass(slots=True)
+class FaultState:
+    """What a fault remembers of its connection."""
+
+    value: Any
+    """The parameter of the fault."""
+    rng: Random
+    """Source of the random choices of the fault."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """Counters of the fault, by names that it chooses."""
+    held: bytes | None = None
+    """A line that the fault holds back."""
+    mask: str = "00000000"
+    """The version mask that the pool granted, as 8 hex digits."""
+    difficulty: float = 1
+    """The difficulty that the pool set last."""
+
+    def nth(self, what: str) -> int:
+        """Add one to a counter, and return its new value."""
+        self.seen[what] += 1
+        return self.seen[what]
+
+
+Behaviour: TypeAlias = Callable[[FaultState, ProtocolLine], Iterable[FilterAction] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFault:
+    """One way in which a pool misbehaves."""
+
+    name: str
+    summary: str
+    """What the pool does wrong; a phrase that continues "the pool ..."."""
+    behave: Behaviour
+    """Return the actions to take in place of a line, or None to let it pass."""
+    default: SettingValue = None
+    """Default of the parameter; None if the fault takes no parameter."""
+    low: float = 0
+    """Minimum of a numeric parameter."""
+    high: float = 1e6
+    """Maximum of a numeric parameter."""
