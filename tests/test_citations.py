@@ -27,7 +27,8 @@ NO_CHECKS = {"FRM-99", "JOB-16", "VD-07", "LD-02", "LD-06", "LD-12", "LD-18"}
 CONTEXT = {
     "asic.md": {
         "the-parts",
-        "unknowns-by-product",
+        "states-of-a-device",
+        "unknowns-of-all-products",
     },
     "stratum.md": {"sources-and-marks"},
 }
