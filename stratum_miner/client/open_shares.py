@@ -98,7 +98,7 @@ def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareR
         return ShareResult(
             item.share, ShareOutcome.LOST, ANSWER_WAS_LOST, latency=latency, worker_name=item.worker_name
         )
-    if error.tells_of_a_lost_share:
+    if error.reports_lost_share:
         return ShareResult(
             item.share, ShareOutcome.LOST, SHARE_LOST_REASON, latency=latency, worker_name=item.worker_name
         )

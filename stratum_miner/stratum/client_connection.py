@@ -1,15 +1,16 @@
-"""The client's end of one Stratum connection, sans-IO.
+"""The client's side of one Stratum connection, sans-IO.
 
-Bytes go in through ``receive_data``, events come out of ``next_event``, bytes to send out of ``data_to_send``.
-No clock, no socket: time-outs are the caller's. Theory of operation:
+``receive_data`` takes the bytes that the pool sent, ``next_event`` returns events, and ``data_to_send`` returns the
+bytes to send. There is no clock and no socket here: the caller does the input, the output and the time limits.
 
-* Lines with a method are the pool's, whatever their id; lines without one are replies, paired with our requests by
-  id and by nothing else (docs/reference/stratum.md#ids-and-the-order-of-replies).
-* Settings are staged: difficulty and extranonce take effect with the next notify, a version mask at once
-  (docs/reference/stratum.md#when-a-setting-takes-effect). ``JobAnnounced`` carries what was in force when the notify
-  came, so nobody above needs to remember; an amended one repeats all of that but what changed.
-* A line that cannot be used is an event while the peer still makes sense, and the end of the connection when it
-  never did or no longer does.
+* A line with a method comes from the pool itself, whatever its id. A line without a method is a reply, which belongs
+  to the request with the same id (docs/reference/stratum.md#ids-and-the-order-of-replies).
+* A new difficulty or extranonce takes effect with the next notify, a new version mask at once
+  (docs/reference/stratum.md#when-a-setting-takes-effect). ``JobAnnounced`` carries the settings that were in force when
+  the notify came, so the caller need not remember them. If one of them changes later for the same job, an amended
+  ``JobAnnounced`` repeats the job with the changed setting.
+* An unusable line is an event (``BadLine``). The connection ends if the first line is not Stratum at all, or if there
+  are too many unusable lines.
 """
 
 from collections import deque
@@ -47,25 +48,28 @@ from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 
 MAX_LINE = 1 << 20
-"""Longest line taken from a pool, bytes (docs/reference/stratum.md#line-limits)."""
+"""Most bytes of a line that the client accepts from a pool (docs/reference/stratum.md#line-limits)."""
 MAX_SENT_LINE = 1000
-"""Longest line we send, bytes: ckpool drops a client at 1 024 (docs/reference/stratum.md#line-limits). A request of the
-pool whose answer would be longer, for that repeats its id, is an unusable line."""
+"""Most bytes of a line that the client sends. ckpool disconnects a client at 1,024 bytes
+(docs/reference/stratum.md#line-limits). A reply repeats the id of the pool's request; if the reply would be longer than
+this, the request counts as an unusable line."""
 MAX_BAD_LINES = 10
-"""This many unusable lines in a row end the connection; picked by feel, pools that garble recover in one or two."""
+"""Number of unusable lines in a row that ends the connection. Picked by feel, not measured: pools that garble a line
+send usable lines again after one or two."""
 MAX_BAD_EXCESS = 100
-"""This many more unusable lines than usable ones end it too: a good line now and then is no excuse. Picked by feel;
-each usable line makes up for one unusable line before it, so a pool whose every other line is bad is borne."""
+"""Number of unusable lines, minus the usable lines after them, that also ends the connection. Picked by feel, not
+measured. A pool may send one unusable line for each usable one without reaching it."""
 MAX_EMPTY_LINES = 1000
-"""Empty lines in a row that end the connection; one in a while may be what keeps it alive."""
+"""Number of empty lines in a row that ends the connection. A few are allowed: a pool may send them to keep the
+connection alive."""
 MAX_OUTSTANDING = 4096
-"""Requests waiting for a reply; beyond it a pool answers nothing and we would grow without bound."""
+"""Most requests that may wait for a reply. A pool that never replies would otherwise fill the memory."""
 DEFAULT_SHARE_TARGET = target_from_difficulty(1)
-"""Until a pool says otherwise."""
+"""Share target until the pool sets one: difficulty 1."""
 
 
 class ClientState(Enum):
-    """How far the session is."""
+    """State of the session: mining.subscribe not sent, sent, accepted; or the connection closed."""
 
     NEW = auto()
     SUBSCRIBING = auto()
@@ -86,7 +90,7 @@ TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
         _Trigger.CLOSE: ClientState.CLOSED,
     },
     ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
-    # lines that came before the end of the stream are still handed out after it
+    # events of the lines that came before the end of the stream are still returned after it
     ClientState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ClientState.CLOSED, _Trigger.CLOSE: ClientState.CLOSED},
 }
 
@@ -96,7 +100,8 @@ _SUBSCRIBED = frozenset({ClientState.SUBSCRIBED})
 
 PERMITTED: dict[type[AnyClientMessage], frozenset[ClientState]] = {
     Configure: _OPEN,
-    Subscribe: frozenset({ClientState.NEW}),  # a second one is unanswered, or changes extranonce1 under our jobs
+    # pools ignore a second mining.subscribe, or change the extranonce1 of the current jobs
+    Subscribe: frozenset({ClientState.NEW}),
     Authorize: _AFTER_SUBSCRIBE,
     ExtranonceSubscribe: _AFTER_SUBSCRIBE,
     SuggestDifficulty: _AFTER_SUBSCRIBE,
@@ -105,11 +110,11 @@ PERMITTED: dict[type[AnyClientMessage], frozenset[ClientState]] = {
     GetTransactions: _SUBSCRIBED,
     ClientPing: _OPEN,
 }
-"""In which state each request may be sent."""
+"""The states in which each request may be sent."""
 
 
 class WorkerState(Enum):
-    """What the pool said of a worker."""
+    """State of a worker name: mining.authorize sent, accepted, or refused."""
 
     REQUESTED = auto()
     AUTHORIZED = auto()
@@ -118,7 +123,7 @@ class WorkerState(Enum):
 
 @dataclass(slots=True)
 class _Settings:
-    """What the pool set for jobs to come; ``extranonce1`` is None until subscribed."""
+    """The pool's settings for its next jobs. ``extranonce1`` is None until mining.subscribe is accepted."""
 
     share_target: int = DEFAULT_SHARE_TARGET
     target_is_known: bool = False
@@ -130,7 +135,7 @@ class _Settings:
 
 @dataclass(frozen=True, slots=True)
 class _LastJob:
-    """The newest notify with the settings that were in force when it came."""
+    """The newest notify, with the settings that were in force when it came."""
 
     notify: pool_messages.Notify
     share_target: int
@@ -140,11 +145,16 @@ class _LastJob:
 
 
 class ClientConnection:
-    """One connection from the client's side; not reusable after it closed.
+    """The client's side of one Stratum connection. It cannot be used again after it was closed.
 
-    ``version_mask`` is what we are able to roll: requested in ``configure``, and the limit of every grant.
-    ``first_id`` is the id of the first request. Whoever connects to a pool again gives the ``next_id`` of the last
-    connection. A late answer to a request of that one is then not taken for the answer to another request.
+    ``user_agent``: name and version of the client, sent in mining.subscribe.
+    ``version_mask``: 32-bit mask of the version bits that the client can roll. ``configure`` requests them, and no
+    grant of the pool goes beyond them. 0: the client does not ask for version rolling.
+    ``max_line``: most bytes of a line from the pool.
+    ``first_id``: id of the first request. After a reconnect, pass the ``next_id`` of the connection before: a late
+    reply to an old request is then never mistaken for a reply to a new one.
+
+    ``state`` and ``workers`` (worker name to state) may be read at any time. Source: docs/reference/stratum.md.
     """
 
     def __init__(self, user_agent: str, *, version_mask: int = 0, max_line: int = MAX_LINE, first_id: int = 1) -> None:
@@ -163,35 +173,56 @@ class ClientConnection:
         self._session_id: str | None = None
         self._seen_valid_line = False
         self._bad_lines = 0
-        """In a row."""
+        """Unusable lines in a row."""
         self._bad_excess = 0
-        """Unusable lines that no usable one has made up for."""
+        """Unusable lines minus the usable lines after them, never below 0."""
         self._empty_lines = 0
-        """In a row."""
+        """Empty lines in a row."""
 
     # ---- requests ---------------------------------------------------------------------------------------------
 
     def configure(self, *others: Any) -> int:
-        """Ask for version rolling under our mask, and for further extensions; returns the request id."""
+        """Send mining.configure (BIP 310): ask for version rolling under ``version_mask``, and for ``others``.
+
+        Returns the request id. ``Configured`` is the reply.
+        Raises LocalProtocolError if the connection is closed, the line would be longer than ``MAX_SENT_LINE``, or
+        ``MAX_OUTSTANDING`` requests have no reply yet.
+        """
         rolling = (VersionRolling(self.version_mask),) if self.version_mask else ()
         request_id = self._request(Configure((*rolling, *others)))
         self._requested_rolling = self._requested_rolling or bool(rolling)
         return request_id
 
     def subscribe(self, session_id: str | None = None) -> int:
-        """Open the session; ``session_id`` of an earlier one asks to resume it."""
+        """Send mining.subscribe. ``session_id``: the id of an earlier session that the pool should resume.
+
+        Returns the request id. ``Subscribed`` is the reply.
+        Raises LocalProtocolError if mining.subscribe was sent before, the connection is closed, the line would be
+        longer than ``MAX_SENT_LINE``, or ``MAX_OUTSTANDING`` requests have no reply yet.
+        """
         request_id = self._request(Subscribe(self.user_agent, session_id))
         self._fire(_Trigger.SUBSCRIBE_SENT)
         return request_id
 
     def authorize(self, worker_name: str, password: str) -> int:
-        """Log a worker in; several may share a connection."""
+        """Send mining.authorize for a worker name. A connection may have several worker names.
+
+        Returns the request id. ``WorkerAuthorized`` or ``AuthorizeRefused`` is the reply.
+        Raises LocalProtocolError if mining.subscribe was not sent, the connection is closed, the line would be longer
+        than ``MAX_SENT_LINE`` or is not valid Unicode, or ``MAX_OUTSTANDING`` requests have no reply yet.
+        """
         request_id = self._request(Authorize(worker_name, password))
         self.workers[worker_name] = WorkerState.REQUESTED
         return request_id
 
     def submit(self, submit: Submit) -> int:
-        """Submit a share of an authorized worker."""
+        """Send mining.submit for a share of an authorized worker name.
+
+        Returns the request id. ``SubmitAnswered`` is the reply. For the fields of ``submit`` see ``Submit``.
+        Raises LocalProtocolError if the session is not open, the worker name is not authorized, ntime, nonce or version
+        bits have more than 32 bits, the line would be longer than ``MAX_SENT_LINE``, or ``MAX_OUTSTANDING`` requests
+        have no reply yet.
+        """
         _check_submit(submit)
         if self.workers.get(submit.worker_name) is not WorkerState.AUTHORIZED:
             raise LocalProtocolError(f"mining.submit: expected an authorized worker, got {submit.worker_name!r}")
@@ -200,36 +231,43 @@ class ClientConnection:
     def request(
         self, message: ExtranonceSubscribe | SuggestDifficulty | SuggestTarget | GetTransactions | ClientPing
     ) -> int:
-        """Send one of the requests that change nothing on our side."""
+        """Send a request that does not change the state of this connection.
+
+        Returns the request id. ``RequestAnswered`` is the reply; not all pools send one.
+        Raises LocalProtocolError if mining.subscribe was not sent (mining.get_transactions: not accepted yet), the
+        connection is closed, the line would be longer than ``MAX_SENT_LINE``, or ``MAX_OUTSTANDING`` requests have no
+        reply yet. mining.ping may be sent before mining.subscribe.
+        """
         return self._request(message)
 
     @property
     def outstanding(self) -> dict[int, AnyClientMessage]:
-        """Requests without a reply, by id, oldest first."""
+        """The requests without a reply, by id, the oldest first."""
         return dict(self._outstanding)
 
     @property
     def session_id(self) -> str | None:
-        """The id under which this session may be resumed, when the pool gave one."""
+        """The id with which a later connection may resume this session, or None if the pool gave none."""
         return self._session_id
 
     @property
     def version_rolling(self) -> bool:
-        """Whether the pool granted version rolling: submits then have a sixth parameter, even under mask 0."""
+        """Whether the pool granted version rolling. A mining.submit then has a sixth parameter, even if the mask is
+        0."""
         return self._settings.version_rolling
 
     @property
     def granted_mask(self) -> int:
-        """The version bits that we may roll now: our own and the pool's."""
+        """The version bits that the client may roll now, a 32-bit mask: those of the client that the pool granted."""
         return self._settings.pool_mask & self.version_mask if self._settings.version_rolling else 0
 
     @property
     def unsent(self) -> int:
-        """How many bytes wait to go out."""
+        """Number of bytes that wait to be sent."""
         return sum(map(len, self._to_send))
 
     def data_to_send(self) -> bytes:
-        """Everything waiting to go out, once."""
+        """Return all bytes that wait to be sent, and forget them."""
         data = b"".join(self._to_send)
         self._to_send.clear()
         return data
@@ -237,20 +275,27 @@ class ClientConnection:
     # ---- input ------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes | bytearray) -> None:
-        """Add bytes from the pool; then call ``next_event`` until it returns None. Ignored once closed."""
+        """Take bytes that came from the pool. Then call ``next_event`` until it returns None.
+
+        Bytes that come after the connection was closed are ignored.
+        """
         if self.state is not ClientState.CLOSED:
             self._decoder.receive(data)
 
     def receive_eof(self) -> str:
-        """Note the end of the stream; returns what was left of an incomplete line, printable.
+        """Note that the stream has ended. Return the start of an incomplete last line, in printable characters.
 
-        Complete lines that came before it are still handed out by ``next_event``.
+        ``next_event`` still returns the events of complete lines that came before the end.
         """
         self._fire(_Trigger.CLOSE)
         return sanitize(self._decoder.incomplete, 120)
 
     def next_event(self) -> events.ClientConnectionEvent | None:
-        """The next event, or None when more data is needed. RemoteProtocolError ends the connection."""
+        """Return the next event, or None if more bytes are needed.
+
+        Raises RemoteProtocolError if the pool broke the protocol in a way that ends the connection, for example by a
+        line longer than ``max_line`` or by a refused mining.subscribe. The state is CLOSED then.
+        """
         try:
             while not self._events:
                 line = self._next_line()
@@ -277,7 +322,7 @@ class ClientConnection:
         self._empty_lines = 0
         try:
             message = decode(line)
-            self._seen_valid_line = True  # an envelope proves a Stratum pool, whatever its parameters are worth
+            self._seen_valid_line = True  # this is a Stratum pool, even if the parameters of the line are bad
             if isinstance(message, Call):
                 self._receive_call(message)
             else:
@@ -348,7 +393,7 @@ class ClientConnection:
     def _set_extranonce(self, change: pool_messages.SetExtranonce) -> None:
         settings = self._settings
         if settings.extranonce1 is None:
-            self._events.append(events.Ignored("mining.set_extranonce before the session stands"))
+            self._events.append(events.Ignored("mining.set_extranonce before the reply to mining.subscribe"))
             return
         if change.extranonce1 is not None:
             settings.extranonce1 = change.extranonce1
@@ -358,7 +403,7 @@ class ClientConnection:
 
     def _set_version_mask(self, mask: int) -> None:
         if not self._requested_rolling:
-            self._events.append(events.Ignored("mining.set_version_mask without version rolling asked for"))
+            self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
         if not self._settings.version_rolling:  # a grant brings its own mask
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
@@ -370,7 +415,7 @@ class ClientConnection:
     def _announce(self, *, amended: bool) -> None:
         job = self._last_job
         if job is None or job.extranonce1 is None:
-            return  # held until the session stands
+            return  # announced when mining.subscribe is accepted
         self._events.append(
             events.JobAnnounced(
                 notify=job.notify,
@@ -389,7 +434,7 @@ class ClientConnection:
 
     def _send_answer(self, line: bytes) -> None:
         if len(line) > MAX_SENT_LINE:
-            raise FieldError(f"id: expected one that an answer of {MAX_SENT_LINE} bytes has room for, got {len(line)}")
+            raise FieldError(f"id: expected a reply of at most {MAX_SENT_LINE} bytes with it, got {len(line)} bytes")
         self._send(line)
 
     def _refuse_unknown(self, call: Call) -> None:
@@ -468,15 +513,22 @@ class ClientConnection:
     # ---- plumbing ---------------------------------------------------------------------------------------------
 
     def _request(self, message: AnyClientMessage) -> int:
-        if self.state not in PERMITTED.get(type(message), frozenset()):
-            raise LocalProtocolError(f"{message.method} is not permitted in state {self.state.name}")
+        permitted = PERMITTED.get(type(message), frozenset())
+        if not permitted:
+            raise LocalProtocolError(f"{message.method}: expected another request: clients no longer send this one")
+        if self.state not in permitted:
+            states = " or ".join(sorted(state.name for state in permitted))
+            raise LocalProtocolError(f"{message.method}: expected state {states}, got {self.state.name}")
         if len(self._outstanding) >= MAX_OUTSTANDING:
-            raise LocalProtocolError(f"{message.method}: {MAX_OUTSTANDING} requests are already without a reply")
+            raise LocalProtocolError(
+                f"{message.method}: expected fewer than {MAX_OUTSTANDING} requests without a reply, got as many; "
+                "wait for replies, or reconnect"
+            )
         line = encode_request(self.next_id, message.method, message.to_params())
         if len(line) > MAX_SENT_LINE:
             raise LocalProtocolError(
                 f"{message.method}: expected a line of at most {MAX_SENT_LINE} bytes (a limit of ckpool), "
-                f"got {len(line)}: shorten the worker name, password or user agent"
+                f"got {len(line)}; shorten the worker name, password or user agent"
             )
         request_id = self.next_id
         self.next_id = request_id + 1 if request_id < 2**31 - 1 else 1
@@ -500,7 +552,7 @@ def _check_submit(submit: Submit) -> None:
 
 
 def _own_id(value: Any) -> int | None:
-    """One of our ids, also when a pool echoes it as text or as a float
+    """Return the id of a reply as an integer, also if the pool echoes it as a string or a float
     (docs/reference/stratum.md#ids-and-the-order-of-replies)."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         return int(value)
@@ -516,7 +568,10 @@ def _error_of(reply: Reply) -> ErrorReply | None:
 
 
 def _refusal(reply: Reply, error: ErrorReply | None) -> ErrorReply | None:
-    """The refusal of a yes-or-no request; accepted only if the result is exactly true without an error."""
+    """Return why a request with a boolean reply was refused, or None if it was accepted.
+
+    It was accepted only if the result is exactly true and there is no error.
+    """
     if reply.result is True and error is None:
         return None
     if error is not None:

@@ -1,7 +1,7 @@
-"""What a client says to a pool: one frozen class per method, with its parameters in both directions.
+"""The requests that a client sends to a pool: one frozen class for each method.
 
-``to_params`` prints what our client sends; ``from_params`` parses what any client sends, as strictly as a share
-has to be judged and as leniently as the field demands elsewhere (docs/reference/stratum.md#requests-of-a-miner).
+``to_params`` returns the parameters that the client of stratum-miner sends. ``from_params`` parses those of any client:
+strictly for mining.submit, leniently elsewhere, because miners differ (docs/reference/stratum.md#requests-of-a-miner).
 """
 
 from dataclasses import dataclass
@@ -20,27 +20,28 @@ MAX_EXTENSIONS = 32
 
 
 class ClientMessage(Protocol):
-    """The shape all of them share."""
+    """What all requests of a client have: a method and parameters."""
 
     method: ClassVar[str]
 
     def to_params(self) -> list[Any]:
-        """Positional parameters."""
+        """Return the positional parameters as JSON values."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """mining.configure (BIP 310). ``unknown`` names requested extensions that we do not speak."""
+    """mining.configure: the client asks for extensions (BIP 310)."""
 
     method: ClassVar[str] = "mining.configure"
     extensions: tuple[Extension, ...]
     unknown: tuple[str, ...] = ()
+    """Names of requested extensions that this package does not know."""
     refused: tuple[tuple[str, str], ...] = ()
-    """Extensions requested with unusable parameters, each with the reason."""
+    """Names of extensions that were requested with unusable parameters, each with the reason."""
 
     def to_params(self) -> list[Any]:
-        """Names, then one object with the parameters of all."""
+        """Return the names of the extensions, then one object with the parameters of all of them."""
         params: dict[str, Any] = {}
         for extension in self.extensions:
             params |= extension.to_params()
@@ -48,7 +49,10 @@ class Configure:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Configure":
-        """Parse; the second parameter may be missing when no extension needs one."""
+        """Parse parameters. The second one may be missing or null if no extension needs parameters.
+
+        Raises FieldError if the parameters are malformed; those of a single extension only go to ``refused``.
+        """
         fields.items(params, cls.method, 1)
         names = fields.items(params[0], "mining.configure extensions", 0, MAX_EXTENSIONS)
         values = params[1] if len(params) > 1 and params[1] is not None else {}
@@ -72,20 +76,27 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """mining.subscribe. ``session_id`` asks to resume: the mining.notify id of the earlier session
-    (docs/reference/stratum.md#resuming-a-session)."""
+    """mining.subscribe: the client opens a session.
+
+    ``session_id``: the session id of an earlier connection, which the pool should resume; None for a new session
+    (docs/reference/stratum.md#resuming-a-session).
+    """
 
     method: ClassVar[str] = "mining.subscribe"
     user_agent: str = ""
     session_id: str | None = None
 
     def to_params(self) -> list[Any]:
-        """The user agent, and the session when there is one."""
+        """Return the user agent, followed by the session id if there is one."""
         return [self.user_agent] if self.session_id is None else [self.user_agent, self.session_id]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Subscribe":
-        """Parse; nulls and further parameters occur (docs/reference/stratum.md#subscribing)."""
+        """Parse parameters. They may be missing or null, and further ones are ignored
+        (docs/reference/stratum.md#subscribing).
+
+        Raises FieldError if the user agent or the session id is not a string, or is too long.
+        """
         values = list(params[:2])
         user_agent = values[0] if values else None
         session_id = values[1] if len(values) > 1 else None
@@ -97,7 +108,7 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Authorize:
-    """mining.authorize; the password stays out of the repr."""
+    """mining.authorize: the worker name and its password. The repr does not show the password."""
 
     method: ClassVar[str] = "mining.authorize"
     worker_name: str
@@ -107,12 +118,15 @@ class Authorize:
         return f"Authorize(worker_name={self.worker_name!r}, password=***)"
 
     def to_params(self) -> list[Any]:
-        """Always two: public-pool demands them (docs/reference/stratum.md#authorizing)."""
+        """Return two parameters, because public-pool requires both (docs/reference/stratum.md#authorizing)."""
         return [self.worker_name, self.password]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Authorize":
-        """Parse; the password is optional and may be null."""
+        """Parse parameters. The password is optional; a null or unusable one becomes the empty string.
+
+        Raises FieldError if there is no worker name, or it is not a string of at most 512 characters.
+        """
         fields.items(params, "mining.authorize", 1)
         password = params[1] if len(params) > 1 and params[1] is not None else ""
         return cls(
@@ -123,54 +137,54 @@ class Authorize:
 
 @dataclass(frozen=True, slots=True)
 class ExtranonceSubscribe:
-    """mining.extranonce.subscribe."""
+    """mining.extranonce.subscribe: the client accepts mining.set_extranonce."""
 
     method: ClassVar[str] = "mining.extranonce.subscribe"
 
     def to_params(self) -> list[Any]:
-        """None."""
+        """Return no parameters."""
         return []
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "ExtranonceSubscribe":
-        """Parse; parameters are ignored."""
+        """Ignore all parameters."""
         del params
         return cls()
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestDifficulty:
-    """mining.suggest_difficulty; a number, though cpuminer-opt sends it as text
-    (docs/reference/stratum.md#suggesting-a-difficulty)."""
+    """mining.suggest_difficulty: the share difficulty that the client would like. It is sent as a number; cpuminer-opt
+    sends a string (docs/reference/stratum.md#suggesting-a-difficulty)."""
 
     method: ClassVar[str] = "mining.suggest_difficulty"
     difficulty: float
 
     def to_params(self) -> list[Any]:
-        """An integer where it is one: vanilla ckpool parses nothing else."""
+        """Return the difficulty, as an integer if its value is one, because unmodified ckpool parses nothing else."""
         return [fields.plain(self.difficulty)]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SuggestDifficulty":
-        """Parse."""
+        """Parse parameters. Raises FieldError if there is no positive finite number."""
         fields.items(params, cls.method, 1)
         return cls(fields.difficulty(params[0], cls.method))
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestTarget:
-    """mining.suggest_target: a 256-bit target in display order."""
+    """mining.suggest_target: the largest hash that the client wants to submit, 1 to 2^256-1."""
 
     method: ClassVar[str] = "mining.suggest_target"
     target: int
 
     def to_params(self) -> list[Any]:
-        """64 hex digits."""
+        """Return 64 hex digits, the most significant first."""
         return [f"{self.target:064x}"]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SuggestTarget":
-        """Parse; zero is no target."""
+        """Parse parameters. Raises FieldError unless there are 64 hex digits of a number above zero."""
         fields.items(params, cls.method, 1)
         target = int.from_bytes(fields.raw(params[0], cls.method, 32), "big")
         if not 0 < target <= MAX_TARGET:
@@ -180,18 +194,23 @@ class SuggestTarget:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """mining.submit. ``version_bits`` is the sixth parameter, sent exactly when version rolling was granted."""
+    """mining.submit: one share (docs/reference/stratum.md#requests-of-a-miner)."""
 
     method: ClassVar[str] = "mining.submit"
     worker_name: str
+    """An authorized worker name."""
     job_id: str
     extranonce2: bytes
+    """As many bytes as the pool set, in the order in which they stand in the coinbase."""
     ntime: int
+    """The header's time, Unix time in seconds; a 32-bit number."""
     nonce: int
+    """The header's nonce, a 32-bit number."""
     version_bits: int | None = None
+    """The rolled bits of the header's version, a 32-bit number. Sent if and only if version rolling was granted."""
 
     def to_params(self) -> list[Any]:
-        """Five or six strings."""
+        """Return five or six strings. Numbers are 8 hex digits, the most significant first."""
         params = [
             self.worker_name,
             self.job_id,
@@ -203,7 +222,11 @@ class Submit:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Submit":
-        """Parse strictly: fixed widths, no prefix, no blanks, so that one share has one spelling but for case."""
+        """Parse parameters strictly: numbers of 8 hex digits, without prefix or spaces. So one share can be written in
+        only one way, except for upper and lower case.
+
+        Raises FieldError if a parameter is missing or malformed.
+        """
         fields.items(params, cls.method, 5, 6)
         return cls(
             fields.text(params[0], "mining.submit worker name", MAX_WORKER_NAME),
@@ -223,47 +246,47 @@ class GetTransactions:
     job_id: str
 
     def to_params(self) -> list[Any]:
-        """The job id."""
+        """Return the job id."""
         return [self.job_id]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "GetTransactions":
-        """Parse."""
+        """Parse parameters. Raises FieldError if there is no job id of at most 128 characters."""
         fields.items(params, cls.method, 1)
         return cls(fields.text(params[0], "mining.get_transactions job id", fields.MAX_JOB_ID_LENGTH))
 
 
 @dataclass(frozen=True, slots=True)
 class ClientPing:
-    """mining.ping from the client."""
+    """mining.ping, sent by a client."""
 
     method: ClassVar[str] = "mining.ping"
 
     def to_params(self) -> list[Any]:
-        """None."""
+        """Return no parameters."""
         return []
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "ClientPing":
-        """Parse; parameters are ignored."""
+        """Ignore all parameters."""
         del params
         return cls()
 
 
 @dataclass(frozen=True, slots=True)
 class MultiVersion:
-    """mining.multi_version [n], what Antminer S9 firmware sent before BIP 310
+    """mining.multi_version [n], which the firmware of the Antminer S9 sent before BIP 310
     (docs/reference/stratum.md#old-and-private-methods)."""
 
     method: ClassVar[str] = "mining.multi_version"
 
     def to_params(self) -> list[Any]:
-        """One version."""
+        """Return the number of versions, which is one."""
         return [1]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "MultiVersion":
-        """Parse; parameters are ignored."""
+        """Ignore all parameters."""
         del params
         return cls()
 
@@ -299,7 +322,10 @@ CLIENT_MESSAGES: dict[str, type[AnyClientMessage]] = {
 
 
 def parse(method: str, params: Any) -> AnyClientMessage | None:
-    """A typed message, or None for an unknown method. FieldError when the parameters are malformed."""
+    """Parse a request of a client. Return None if the method is unknown.
+
+    Raises FieldError if the parameters are malformed.
+    """
     known = CLIENT_MESSAGES.get(method)
     if known is None:
         return None

@@ -1,7 +1,8 @@
-"""One line to one envelope: a request (or notification) or a reply, JSON checked, nothing interpreted.
+"""Parses one line into an envelope: a request (or notification), or a reply. Only the JSON is checked here.
 
-Lines are told apart by the presence of ``method``, never by ``id``: notifications with an id and requests without
-one exist (docs/reference/stratum.md#message-forms).
+A line with ``method`` is a request or notification, a line without it is a reply. The ``id`` does not decide this: some
+pools send notifications with an id, and some miners send requests without one
+(docs/reference/stratum.md#message-forms).
 """
 
 from dataclasses import dataclass
@@ -14,15 +15,18 @@ from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError, LocalProtocolError
 
 Id: TypeAlias = Any
-"""Any JSON value; echoed as it came. We ourselves only send positive integers."""
+"""The id of a request: any JSON value, echoed as it came. The requests of stratum-miner have positive integers."""
 
 MAX_DEPTH = 32
-"""Deepest nesting taken: Stratum needs four. The bound keeps parsing, printing and echoing clear of the stack's end."""
+"""Deepest nesting of arrays and objects that is accepted; Stratum needs four levels. The limit keeps parsing, printing
+and echoing from overflowing the stack."""
 
 MAX_CONTAINERS = 1024
-"""Arrays and objects in one line: Stratum needs five. Each costs the parser a hundred times what a letter does."""
+"""Most arrays and objects in one line; Stratum needs five, besides the merkle branch. Each takes the parser a hundred
+times as long as a letter."""
 MAX_DIGITS = 400
-"""Digits in a row outside of strings: a double has 309 at most, and to read 4000 takes quadratic time."""
+"""Most digits in a row outside of strings. A double has at most 309 digits, and reading thousands of digits takes
+quadratic time."""
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
@@ -33,7 +37,7 @@ _TOO_MANY_DIGITS = b"0" * (MAX_DIGITS + 1)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A line with a method. ``has_id`` is False when the key is absent."""
+    """A line with a method: a request or a notification. ``has_id`` is False if the line has no key ``id``."""
 
     method: str
     params: Any
@@ -42,13 +46,13 @@ class Call:
 
     @property
     def wants_reply(self) -> bool:
-        """Whether the sender expects an answer: it gave an id that is not null."""
+        """Whether the sender expects a reply: the line has an id that is not null."""
         return self.has_id and self.id is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A line without a method. Missing keys are None; ``reject_reason`` is an old ckpool key."""
+    """A line without a method: a reply. Missing keys are None. ``reject_reason`` is an old key of ckpool."""
 
     id: Id
     result: Any
@@ -70,7 +74,11 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode(line: bytes) -> Call | Reply:
-    """Parse one line. FieldError when it is not a JSON object or its method is no string."""
+    """Parse one line, without its terminator.
+
+    Raises FieldError if the line is not one JSON object, its nesting or its numbers exceed the limits of this module,
+    its method is not a string, or it has params but neither a method nor a result.
+    """
     _check_nesting(line)
     _check_numbers(line)
     try:
@@ -94,15 +102,15 @@ def _or_none(value: Any) -> Any:
 
 
 def _check_nesting(line: bytes) -> None:
-    """FieldError for a line whose arrays and objects are too many or too deep.
+    """Raise FieldError if a line has too many arrays and objects, or nests them too deeply.
 
-    A stranger's bytes are only looked at by functions that take them all at once, not in a loop of ours.
+    The bytes come from a stranger, so only built-in functions scan them; a Python loop would take too long.
     """
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # What stands between the quotes of a pair that became neighbours is gone: without the pair no bracket changes from
-    # inside a string to outside or back. Then there is a bracket between any two quotes, so few pieces are enough.
+    # Two neighbouring quotes enclose a string without brackets. Removing the pair changes for no bracket whether it is
+    # inside a string. After that there is a bracket between any two quotes, so a limited number of pieces is enough.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting
@@ -116,7 +124,7 @@ def _check_nesting(line: bytes) -> None:
 
 
 def _check_numbers(line: bytes) -> None:
-    """FieldError for a line with a number, outside of its strings, that is too long to be read."""
+    """Raise FieldError if a line has a number with too many digits outside of its strings."""
     if len(line) <= MAX_DIGITS or _TOO_MANY_DIGITS not in (digits := line.translate(_DIGITS)):
         return
     digits = _without_escapes(digits)
@@ -124,44 +132,44 @@ def _check_numbers(line: bytes) -> None:
     while (found := digits.find(_TOO_MANY_DIGITS, position)) >= 0:
         if digits.count(b'"', position, found) % 2 == 0:
             raise FieldError(f"expected a line with one JSON object, got a number of more than {MAX_DIGITS} digits")
-        position = digits.find(b'"', found) + 1  # where this string ends
+        position = digits.find(b'"', found) + 1  # the end of this string
         if not position:
             return
 
 
 def _without_escapes(line: bytes) -> bytes:
-    """A line in which every quote begins or ends a string."""
+    """Return a line without escaped quotes, so that every quote begins or ends a string."""
     return line.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in line else line
 
 
 def _shown(line: bytes) -> str:
-    """The line for an error message, unless it may hold a password."""
+    """Return a line for an error message; a line that may contain a password is only named."""
     return "a line of mining.authorize" if b"authorize" in line else repr(sanitize(line, 120))
 
 
 def encode_id(identifier: Id) -> bytes:
-    """An id as it goes back: equal for the ids that mean the same request, and 1 is none of True, 1.0 and "1"."""
+    """Encode an id as JSON. Two ids are equal only if their encodings are: 1, 1.0, true and "1" all differ."""
     return _encoder.encode(identifier)
 
 
 def encode_request(request_id: int, method: str, params: list[Any]) -> bytes:
-    """A request line with its terminator."""
+    """Return a request as a line with its terminator. Raises LocalProtocolError for text that is not valid Unicode."""
     return _encode({"id": request_id, "method": method, "params": params})
 
 
 def encode_notification(method: str, params: list[Any]) -> bytes:
-    """A notification line with its terminator."""
+    """Return a notification as a line with its terminator."""
     return _encode({"id": None, "method": method, "params": params})
 
 
 def encode_reply(request_id: Id, result: Any, error: Any = None) -> bytes:
-    """A reply line with its terminator; ``request_id`` is echoed verbatim."""
+    """Return a reply as a line with its terminator. ``request_id`` is echoed as it came."""
     return _encode({"id": request_id, "result": result, "error": error})
 
 
 def _encode(message: dict[str, Any]) -> bytes:
     try:
         return _encoder.encode(message) + b"\n"
-    except UnicodeEncodeError:  # a worker name from a command line in another encoding
+    except UnicodeEncodeError:  # such as a worker name from a command line in another encoding
         what = message.get("method", "reply")
         raise LocalProtocolError(f"{what}: expected text that is valid Unicode, got a lone surrogate") from None

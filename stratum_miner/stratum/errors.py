@@ -1,8 +1,9 @@
-"""What can go wrong in a Stratum conversation, and whose fault it is.
+"""The errors of a Stratum connection, by who caused them.
 
-``LocalProtocolError``: our caller asked for something that the state does not allow. ``RemoteProtocolError``: the
-peer sent something that ends the conversation. ``FieldError``: one message is malformed; the conversation may go on.
-An error *reply* is no exception but a value, ``ErrorReply``, whatever shape it had on the wire
+``LocalProtocolError``: the caller asked for something that the state of the connection does not allow.
+``RemoteProtocolError``: the peer sent something that ends the connection.
+``FieldError``: one message of the peer is malformed; the connection may continue.
+An error *reply* is not an exception but a value, ``ErrorReply``, whatever form it had on the wire
 (docs/reference/stratum.md#forms-of-an-error).
 """
 
@@ -16,23 +17,23 @@ from stratum_miner.foreign_text import SHOWN_CHARACTERS, sanitize
 
 
 class StratumError(Exception):
-    """Base of everything this package raises."""
+    """Base class of all exceptions of this package."""
 
 
 class LocalProtocolError(StratumError):
-    """Our own caller broke the rules: a request in the wrong state, a value out of range."""
+    """The caller made a mistake, such as a request in the wrong state or a value out of range. Nothing was sent."""
 
 
 class RemoteProtocolError(StratumError):
-    """The peer broke the rules in a way that ends the connection."""
+    """The peer broke the protocol in a way that ends the connection."""
 
 
 class FieldError(StratumError):
-    """One message of the peer is malformed: what was expected, what came, where."""
+    """One message of the peer is malformed. The text names the field, what was expected, and what came."""
 
 
 class ErrorReason(Enum):
-    """What an error reply means, whatever words and codes the pool used."""
+    """The meaning of an error reply, independent of the words and the code that the pool used."""
 
     OTHER = "other"
     JOB_NOT_FOUND = "job not found"
@@ -53,20 +54,21 @@ CODE_OF_REASON: Mapping[ErrorReason, int] = {
     ErrorReason.NOT_SUBSCRIBED: 25,
     ErrorReason.UNKNOWN_METHOD: -3,
 }
-"""The classic code for each reason, as our own pool sends it."""
+"""The classic code of each reason, as the pool of stratum-miner sends it."""
 
 SHARE_LOST_REASON = "the upstream pool's answer did not arrive"
 SHARE_LOST_TEXT = f"share lost: {SHARE_LOST_REASON}"
-"""What our proxy says, with code 20, of a share whose fate it will never know; our client knows the text exactly."""
+"""The error text that the proxy of stratum-miner sends, with code 20, if a share's result will never arrive. The client
+of stratum-miner recognizes exactly this text."""
 
 _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
     -32601: ErrorReason.UNKNOWN_METHOD,  # JSON-RPC 2.0
     38: ErrorReason.UNKNOWN_METHOD,  # cpuminer-opt
 }
 
-# Texts outrank codes: bzminer#193 met code 24 for duplicates, slush0's python server code -2 for a missing job,
-# ckpool bare strings. Each pattern names wordings listed in docs/reference/stratum.md#error-codes-and-texts, in small
-# letters, and takes linear time in any text.
+# The text decides before the code: bzminer#193 reports code 24 for duplicates, slush0's Python server sends code -2 for
+# a missing job, and ckpool sends bare strings. Each pattern names wordings listed in
+# docs/reference/stratum.md#error-codes-and-texts, in small letters, and takes linear time in any text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),
@@ -84,26 +86,29 @@ _REASON_OF_TEXT = (
 )
 
 LARGEST_CODE = 2**53
-"""The largest integer that every JSON reader keeps exact. No code of a pool has more than six digits."""
+"""The largest integer that every JSON reader keeps exact. Codes of real pools have at most six digits."""
 
 _CODE_PREFIX = re.compile(r"\s*(-?[0-9]{1,6}):(.*)", re.S)
 
 _JUDGED_CHARACTERS = 2 * SHOWN_CHARACTERS
-"""How much of a text the patterns see: a hostile one may fill a megabyte."""
+"""Number of characters of a text that the patterns look at, because a hostile pool may send a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
-    """A refusal, normalised. ``message`` is printable and short; ``raw`` is the JSON value as it came."""
+    """An error reply, normalised."""
 
     reason: ErrorReason
     code: int | None
+    """The code, or None if the reply has no integer code."""
     message: str
+    """The text, printable and at most ``SHOWN_CHARACTERS`` characters long; empty if the reply has none."""
     raw: Any = None
+    """The JSON value of the error as it came."""
 
     @property
-    def tells_of_a_lost_share(self) -> bool:
-        """Whether one of our proxies said so: code and text are both exactly its own."""
+    def reports_lost_share(self) -> bool:
+        """Whether a proxy of stratum-miner reports that a share was lost: code and text are exactly the proxy's."""
         return (self.code, self.message) == (CODE_OF_REASON[ErrorReason.OTHER], SHARE_LOST_TEXT)
 
     def __str__(self) -> str:
@@ -112,7 +117,12 @@ class ErrorReply:
 
 
 def error_reply_from(error: Any, reject_reason: Any = None) -> ErrorReply:
-    """Normalise any error value seen in the wild: array, object, string, boolean or a separate reject-reason."""
+    """Normalise the error of a reply, in any form that pools use.
+
+    ``error``: the JSON value of the key ``error``: an array, an object, a string, a number or a boolean.
+    ``reject_reason``: the value of ckpool's old key ``reject-reason``, used if the error has no text.
+    Source: docs/reference/stratum.md#forms-of-an-error.
+    """
     code, message = _code_and_message(error)
     if not message and isinstance(reject_reason, str):
         message = reject_reason
@@ -148,7 +158,8 @@ def _reason(code: int | None, message: str) -> ErrorReason:
 
 
 def _integer(value: Any) -> int | None:
-    """A code; None for what is none, such as a number of hundreds of digits, for codes are printed."""
+    """Return a code, or None if the value is not one. A number of hundreds of digits is not, because codes are
+    printed."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_code = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CODE

@@ -1,4 +1,4 @@
-"""What happened on a connection, for the layer above: frozen values, one class per kind of event."""
+"""The events of a connection, as frozen values: one class for each kind of event."""
 
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -14,18 +14,19 @@ from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The reply to mining.configure; ``result`` is None when the pool refused the whole request."""
+    """The pool replied to mining.configure."""
 
     id: int
     result: ConfigureResult | None
+    """None if the pool refused the whole request, or its result is malformed."""
     error: ErrorReply | None
     version_mask: int
-    """Bits we may roll now: ours and the pool's; 0 when version rolling was not granted."""
+    """The version bits that the client may roll now, a 32-bit mask; 0 if version rolling was not granted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The session stands."""
+    """The pool accepted mining.subscribe."""
 
     id: int
     result: SubscribeResult
@@ -33,7 +34,7 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class WorkerAuthorized:
-    """The pool knows this worker."""
+    """The pool accepted mining.authorize for this worker name."""
 
     id: int
     worker_name: str
@@ -41,7 +42,7 @@ class WorkerAuthorized:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeRefused:
-    """The pool refused this worker."""
+    """The pool refused mining.authorize for this worker name."""
 
     id: int
     worker_name: str
@@ -50,7 +51,7 @@ class AuthorizeRefused:
 
 @dataclass(frozen=True, slots=True)
 class SubmitAnswered:
-    """The fate of one share; ``error`` is None exactly when it was accepted."""
+    """The pool replied to mining.submit. ``error`` is None if and only if the pool accepted the share."""
 
     id: int
     submit: Submit
@@ -58,13 +59,14 @@ class SubmitAnswered:
 
     @property
     def accepted(self) -> bool:
-        """Whether the pool took the share."""
+        """Whether the pool accepted the share."""
         return self.error is None
 
 
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
-    """The reply to any other request of ours: suggest_difficulty, get_transactions, extranonce.subscribe, ping."""
+    """The pool replied to another request: suggest_difficulty, suggest_target, get_transactions, extranonce.subscribe
+    or ping. ``result`` is the JSON value as it came."""
 
     id: int
     request: AnyClientMessage
@@ -74,7 +76,7 @@ class RequestAnswered:
 
 @dataclass(frozen=True, slots=True)
 class UnpairedReply:
-    """A reply to an id that we are not waiting for; recorded, never counted as a share."""
+    """The pool sent a reply whose id belongs to no open request. It never counts as the result of a share."""
 
     id: Id
     result: Any
@@ -83,29 +85,30 @@ class UnpairedReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobAnnounced:
-    """A job with everything that belongs to it.
-
-    ``amended`` says that this notify was announced before and one of its settings changed since: a mask that is in
-    force at once, or the difficulty of a first job that came before its difficulty.
-    """
+    """The pool announced a job. The event carries all settings that belong to the job."""
 
     notify: Notify
     share_target: int
+    """The largest hash that is a share, 1 to 2^256-1."""
     extranonce1: bytes
     extranonce2_size: int
     version_rolling: bool
+    """Whether the pool granted version rolling, so that a mining.submit has a sixth parameter."""
     version_mask: int
+    """The version bits that the client may roll, a 32-bit mask."""
     amended: bool = False
+    """Whether this notify was announced before, and one of its settings has changed since: the version mask, or the
+    difficulty of a first job that came before its mining.set_difficulty."""
     superseded: int = 0
-    """How many jobs that came just before it were not announced, for nobody could have worked on them."""
+    """Number of jobs before this one that were skipped, because this one came at the same time."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether work on earlier jobs is void."""
+        """Whether the miner must drop its work on earlier jobs."""
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """This job in place of that one, too: it voids what that one would have."""
+        """Return this job with the job before it skipped. It is clean if one of the two is."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)
@@ -114,14 +117,14 @@ class JobAnnounced:
 
 @dataclass(frozen=True, slots=True)
 class ShareTargetChanged:
-    """The share target of the jobs to come, by mining.set_difficulty or mining.set_target."""
+    """The pool set the share target of its next jobs, by mining.set_difficulty or mining.set_target."""
 
     share_target: int
 
 
 @dataclass(frozen=True, slots=True)
 class ExtranonceChanged:
-    """The extranonce of the jobs to come."""
+    """The pool set the extranonce1 and the extranonce2 size (bytes) of its next jobs."""
 
     extranonce1: bytes
     extranonce2_size: int
@@ -129,14 +132,18 @@ class ExtranonceChanged:
 
 @dataclass(frozen=True, slots=True)
 class VersionMaskChanged:
-    """The bits we may roll from now on, already cut to our own mask."""
+    """The pool changed the version mask, also for the current job. ``version_mask`` holds the bits that the client may
+    roll from now on: those of the pool that are also in the client's own mask."""
 
     version_mask: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReconnectRequested:
-    """The pool asks us to go elsewhere; whether to follow is the caller's decision."""
+    """The pool asks the client to reconnect. The caller decides whether to follow.
+
+    ``host`` and ``port``: None means the same host or port as now. ``wait``: seconds to wait before, 0 to 300.
+    """
 
     host: str | None
     port: int | None
@@ -145,21 +152,21 @@ class ReconnectRequested:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """A text for the user, already printable and bounded."""
+    """The pool sent a text for the user. It is printable and of limited length."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A line that had no effect: an unknown notification, a setting that we did not ask for."""
+    """A line of the pool had no effect: an unknown method, or a setting that the client did not ask for."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line or message that could not be used; the connection goes on."""
+    """The pool sent an unusable line or message. The connection continues."""
 
     reason: str
 
@@ -187,7 +194,7 @@ ClientConnectionEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class RequestReceived:
-    """A well-formed request; the pool answers it with ``reply`` or ``refuse``, echoing ``id``."""
+    """The miner sent a valid request. The caller answers it with a method of ``ServerConnection``, under this id."""
 
     id: Id
     message: AnyClientMessage
@@ -195,7 +202,8 @@ class RequestReceived:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """A request that the connection itself refused: malformed, unknown, or out of place. Already answered."""
+    """The connection itself refused a request that was malformed, unknown or not allowed now. It is answered
+    already."""
 
     method: str
     error: ErrorReply
@@ -203,7 +211,8 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True)
 class ClientReplied:
-    """A client's reply to client.get_version or mining.ping; ``method`` is empty when we asked nothing."""
+    """The miner sent a reply to client.get_version or mining.ping. ``method`` is empty if the pool sent no such
+    request. ``result`` is the JSON value as it came."""
 
     method: str
     result: Any

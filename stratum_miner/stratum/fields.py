@@ -1,8 +1,8 @@
-"""Wire fields of Stratum: the one place where hex strings and byte order become numbers and bytes.
+"""Parses the fields of Stratum messages. Only this module turns hex strings into numbers and byte strings.
 
-``number`` fields are 32-bit integers printed most significant digit first; ``raw`` fields are byte strings in the
-order in which they are spliced (docs/reference/stratum.md#byte-orders). Each function names the field in its
-FieldError.
+``number`` parses a 32-bit integer in hex, the most significant digit first. ``raw`` parses a byte string in the order
+in which its bytes stand in the coinbase or header (docs/reference/stratum.md#byte-orders). Each function raises
+FieldError if the value is malformed; the error names the field.
 """
 
 import math
@@ -16,25 +16,26 @@ from stratum_miner.stratum.errors import FieldError
 MAX_EXTRANONCE_SIZE = 32
 MAX_JOB_ID_LENGTH = 128
 MAX_MERKLE_BRANCH = 32
-"""2^32 transactions; a real block has at most some 16 levels."""
+"""Most hashes in a merkle branch, enough for 2^32 transactions. A real block has at most some 16."""
 MAX_COINBASE = 64 << 10
-"""Bytes of a job's coinbase, both parts together: 1900 outputs. Each share that waits for its answer keeps its job."""
+"""Most bytes of a job's coinbase, prefix and suffix together: some 1,900 outputs. The limit protects the memory,
+because each share that waits for its answer keeps its job."""
 
 _LOOSE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
 _STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")
 
 
 SHOWN_CHARACTERS = 60
-"""Most characters of a foreign value in an error message."""
+"""Most characters of a value from the peer in an error message."""
 
 
 def shown(value: Any) -> str:
-    """A foreign value for an error message: its JSON-ish form, printable and short, whatever its size."""
+    """Return a value from the peer for an error message: printable and short, whatever its size."""
     return sanitize(repr(_beginning(value)), SHOWN_CHARACTERS)
 
 
 def _beginning(value: Any) -> Any:
-    """Enough of a value to show, for to print a megabyte in order to cut it takes a stranger's choice of time."""
+    """Return the part of a value that is shown. Formatting a hostile value of a megabyte would take too long."""
     match value:
         case str():
             return value[: SHOWN_CHARACTERS + 1]
@@ -47,12 +48,12 @@ def _beginning(value: Any) -> Any:
 
 
 def raw(value: Any, field: str, size: int | None = None) -> bytes:
-    """Raw hex of exactly ``size`` bytes, or of any whole number of bytes."""
+    """Parse a byte string in hex, of exactly ``size`` bytes, or of any number of bytes if it is None."""
     try:
         result = bytes.fromhex(value)
     except (TypeError, ValueError):
         result = b""
-    if not isinstance(value, str) or len(value) != 2 * len(result):  # fromhex passes over blanks
+    if not isinstance(value, str) or len(value) != 2 * len(result):  # fromhex would accept spaces
         raise FieldError(f"{field}: expected a hex string of whole bytes, got {shown(value)}")
     if size is not None and len(result) != size:
         raise FieldError(f"{field}: expected {2 * size} hex digits, got {len(value)}")
@@ -60,7 +61,7 @@ def raw(value: Any, field: str, size: int | None = None) -> bytes:
 
 
 def number(value: Any, field: str) -> int:
-    """A 32-bit number in hex, lenient: pools print it unpadded or with 0x
+    """Parse a 32-bit number in hex. Some pools send it without leading zeros, or with 0x
     (docs/reference/stratum.md#numbers-in-hex)."""
     match = _LOOSE_NUMBER.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -69,19 +70,19 @@ def number(value: Any, field: str) -> int:
 
 
 def strict_number(value: Any, field: str) -> int:
-    """A 32-bit number of exactly 8 hex digits: what a pool demands of a share."""
+    """Parse a 32-bit number of exactly 8 hex digits, as in a mining.submit."""
     if not isinstance(value, str) or not _STRICT_NUMBER.fullmatch(value):
         raise FieldError(f"{field}: expected 8 hex digits, got {shown(value)}")
     return int(value, 16)
 
 
 def number_hex(value: int) -> str:
-    """Print a 32-bit number as 8 hex digits."""
+    """Return a 32-bit number as 8 hex digits, the most significant first."""
     return f"{value:08x}"
 
 
 def text(value: Any, field: str, limit: int) -> str:
-    """A string of at most ``limit`` characters."""
+    """Check that a value is a string of at most ``limit`` characters, and return it."""
     if not isinstance(value, str):
         raise FieldError(f"{field}: expected a string, got {shown(value)}")
     if len(value) > limit:
@@ -90,7 +91,7 @@ def text(value: Any, field: str, limit: int) -> str:
 
 
 def integer(value: Any, field: str, low: int, high: int) -> int:
-    """An integral number between bounds; pools also send it as a string or a float
+    """Parse an integer from ``low`` to ``high``. Some pools send it as a string or a float
     (docs/reference/stratum.md#extranonce-sizes)."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value):
         value = int(value)
@@ -102,7 +103,7 @@ def integer(value: Any, field: str, low: int, high: int) -> int:
 
 
 def difficulty(value: Any, field: str) -> float:
-    """A share difficulty: finite and above zero; numeric strings are taken
+    """Parse a share difficulty, finite and above zero. Numeric strings are accepted
     (docs/reference/stratum.md#setting-the-difficulty)."""
     result = _real(value)
     if result is None or not math.isfinite(result) or result <= 0:
@@ -111,7 +112,8 @@ def difficulty(value: Any, field: str) -> float:
 
 
 def seconds(value: Any, field: str, limit: float) -> float:
-    """A time to wait, cut to ``limit``; numeric strings are taken, and null or an empty string is no time at all."""
+    """Parse a number of seconds, 0 or more, and cut it to ``limit``. Numeric strings are accepted; null and an empty
+    string mean 0."""
     result = 0.0 if value in (None, "") else _real(value)
     if result is None or not result >= 0:
         raise FieldError(f"{field}: expected a number of seconds, 0 or more, got {shown(value)}")
@@ -119,7 +121,7 @@ def seconds(value: Any, field: str, limit: float) -> float:
 
 
 def _real(value: Any) -> float | None:
-    """A number, also from a string; infinite where a double is too small for it, None for anything else."""
+    """Return a number as a float, also from a string: infinity if it is too large, None if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and not re.fullmatch(r"[-+]?[0-9.eE+-]{1,40}", value):
@@ -133,15 +135,15 @@ def _real(value: Any) -> float | None:
 
 
 def plain(value: float) -> int | float:
-    """A difficulty as it is printed: an integer where it is one and a double holds it exactly.
+    """Return a difficulty as it is sent: as an integer if its value is one that a double holds exactly.
 
-    Vanilla ckpool parses integers only, and nobody parses the 300 digits of 1e300.
+    Unmodified ckpool parses only integers. A very large value stays a float, because pools cannot parse 300 digits.
     """
     return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
 
 
 def items(value: Any, field: str, low: int, high: int | None = None) -> list[Any]:
-    """A JSON array with at least ``low`` and at most ``high`` items."""
+    """Check that a value is an array of ``low`` to ``high`` items, and return it. None: no upper limit."""
     if not isinstance(value, list):
         raise FieldError(f"{field}: expected an array, got {shown(value)}")
     if len(value) < low or (high is not None and len(value) > high):

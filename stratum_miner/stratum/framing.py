@@ -1,4 +1,4 @@
-"""Bytes to lines: split at LF, refuse lines that grow beyond a limit. Knows nothing of JSON."""
+"""Splits bytes into lines at LF, and refuses lines longer than a limit. It knows nothing about JSON."""
 
 from stratum_miner.stratum.errors import RemoteProtocolError
 
@@ -13,7 +13,7 @@ _HINTS = (
 
 
 def foreign_protocol(data: bytes | bytearray) -> str | None:
-    """Name the protocol that the first bytes of a connection betray, when it is not Stratum."""
+    """Return the name of the protocol that the first bytes of a connection show, or None if it may be Stratum."""
     for prefix, hint in _HINTS:
         if data.startswith(prefix):
             return hint
@@ -21,9 +21,9 @@ def foreign_protocol(data: bytes | bytearray) -> str | None:
 
 
 class LineDecoder:
-    """Collects bytes and hands out complete lines without their terminator.
+    """Collects bytes and returns complete lines without their terminator.
 
-    ``max_line`` bounds the bytes buffered for one line, its terminator not counted.
+    ``max_line``: most bytes of one line, without its terminator.
     """
 
     def __init__(self, max_line: int) -> None:
@@ -33,26 +33,29 @@ class LineDecoder:
 
     @property
     def pending(self) -> bytes:
-        """The first bytes not handed out yet, for error messages."""
+        """The first bytes that were not returned yet, at most 256, for error messages."""
         return bytes(self._buffer[:256])
 
     @property
     def incomplete(self) -> bytes:
-        """The start of the line that still lacks its terminator, for error messages."""
+        """The start of the line whose terminator has not come yet, at most 256 bytes, for error messages."""
         start = self._buffer.rfind(b"\n") + 1
         return bytes(self._buffer[start : start + 256])
 
     def receive(self, data: bytes | bytearray) -> None:
-        """Add bytes as they came from the wire."""
+        """Take bytes from the stream."""
         self._buffer += data
 
     def discard(self) -> None:
-        """Forget what is buffered: the conversation is over."""
+        """Forget all buffered bytes, because the connection has ended."""
         self._buffer.clear()
         self._searched = 0
 
     def next_line(self) -> bytes | None:
-        """The next complete line without LF, or None. RemoteProtocolError when a line exceeds the limit."""
+        """Return the next complete line without its LF, or None if there is none yet.
+
+        Raises RemoteProtocolError if a line is longer than ``max_line``, even if its end has not come yet.
+        """
         end = self._buffer.find(b"\n", self._searched)
         length = len(self._buffer) if end < 0 else end
         if length > self.max_line:
@@ -60,7 +63,7 @@ class LineDecoder:
         if end < 0:
             self._searched = length
             return None
-        with memoryview(self._buffer) as view:  # a slice of the buffer would be a copy more
+        with memoryview(self._buffer) as view:  # a slice of the buffer itself would copy the bytes once more
             line = bytes(view[:end])
         del self._buffer[: end + 1]
         self._searched = 0

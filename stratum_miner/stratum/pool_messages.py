@@ -1,7 +1,8 @@
-"""What a pool says to a client: one frozen class per method, with its parameters in both directions.
+"""The notifications and requests that a pool sends to a client: one frozen class for each method.
 
-``from_params`` is lenient where pools differ (docs/reference/stratum.md#messages-of-a-pool) and strict where a mistake
-would cost work.
+``to_params`` returns the parameters that the pool of stratum-miner sends. ``from_params`` parses those of any pool:
+leniently where pools differ (docs/reference/stratum.md#messages-of-a-pool), strictly where a wrong value would make the
+miner's work worthless.
 """
 
 from dataclasses import dataclass
@@ -14,26 +15,35 @@ from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError
 
 MAX_RECONNECT_WAIT = 300
-"""Seconds; a longer wait is cut to this (docs/reference/stratum.md#reconnecting-on-request)."""
+"""Longest wait of client.reconnect, in seconds. A longer one is cut to it
+(docs/reference/stratum.md#reconnecting-on-request)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """mining.notify; ``previous_hash`` and the branch in internal order, integers plain."""
+    """mining.notify: a job (docs/reference/stratum.md#messages-of-a-pool)."""
 
     method: ClassVar[str] = "mining.notify"
     job_id: str
+    """At most 128 characters; the client sends it back with each share."""
     previous_hash: bytes
+    """32 bytes in internal order, as they stand in the header."""
     coinbase_prefix: bytes
+    """The coinbase transaction without witness, up to the extranonce1."""
     coinbase_suffix: bytes
+    """The coinbase transaction without witness, after the extranonce2."""
     merkle_branch: tuple[bytes, ...]
+    """Hashes of 32 bytes in internal order, the lowest level first."""
     version: int
     nbits: int
+    """The network target in compact form, a 32-bit number."""
     ntime: int
+    """The header's time, Unix time in seconds."""
     clean_jobs: bool
+    """Whether the miner must drop its work on earlier jobs."""
 
     def to_params(self) -> list[Any]:
-        """Nine parameters."""
+        """Return the nine parameters. Numbers are 8 hex digits, the most significant first."""
         return [
             self.job_id,
             swap_words(self.previous_hash).hex(),
@@ -48,7 +58,11 @@ class Notify:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Notify":
-        """Parse eight or more parameters; a missing clean_jobs is false."""
+        """Parse eight or more parameters. A missing clean_jobs means false.
+
+        Raises FieldError if a parameter is missing, malformed or too long, nbits is not a valid target, or the coinbase
+        is serialized with witness.
+        """
         fields.items(params, cls.method, 8)
         branch = fields.items(params[4], "mining.notify merkle branch", 0, fields.MAX_MERKLE_BRANCH)
         prefix = fields.raw(params[2], "mining.notify coinb1")
@@ -82,18 +96,18 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class SetDifficulty:
-    """mining.set_difficulty; governs the next job."""
+    """mining.set_difficulty: the share difficulty from the next job on."""
 
     method: ClassVar[str] = "mining.set_difficulty"
     difficulty: float
 
     def to_params(self) -> list[Any]:
-        """An integer where it is one."""
+        """Return the difficulty, as an integer if its value is one."""
         return [fields.plain(self.difficulty)]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SetDifficulty":
-        """Parse; zero, negative and non-finite values are malformed
+        """Parse parameters. Raises FieldError unless the difficulty is finite and above zero
         (docs/reference/stratum.md#setting-the-difficulty)."""
         fields.items(params, cls.method, 1)
         return cls(fields.difficulty(params[0], cls.method))
@@ -101,19 +115,19 @@ class SetDifficulty:
 
 @dataclass(frozen=True, slots=True)
 class SetExtranonce:
-    """mining.set_extranonce; governs the next job. None keeps what was."""
+    """mining.set_extranonce: the extranonce from the next job on. None keeps the value before."""
 
     method: ClassVar[str] = "mining.set_extranonce"
     extranonce1: bytes | None
     extranonce2_size: int | None = None
 
     def to_params(self) -> list[Any]:
-        """Two parameters."""
+        """Return the extranonce1 in hex and the size of the extranonce2 in bytes."""
         return [None if self.extranonce1 is None else self.extranonce1.hex(), self.extranonce2_size]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SetExtranonce":
-        """Parse none, one or two parameters, each possibly null."""
+        """Parse up to two parameters; each may be null. Raises FieldError if one of them is malformed."""
         first = params[0] if params else None
         second = params[1] if len(params) > 1 else None
         return cls(
@@ -124,36 +138,36 @@ class SetExtranonce:
 
 @dataclass(frozen=True, slots=True)
 class SetVersionMask:
-    """mining.set_version_mask; in force at once, also for the current job."""
+    """mining.set_version_mask: the version bits that a miner may roll from now on, also for the current job."""
 
     method: ClassVar[str] = "mining.set_version_mask"
     mask: int
 
     def to_params(self) -> list[Any]:
-        """The mask."""
+        """Return the mask as 8 hex digits."""
         return [fields.number_hex(self.mask)]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SetVersionMask":
-        """Parse."""
+        """Parse parameters. Raises FieldError if there is no number of up to 8 hex digits."""
         fields.items(params, cls.method, 1)
         return cls(fields.number(params[0], cls.method))
 
 
 @dataclass(frozen=True, slots=True)
 class SetTarget:
-    """mining.set_target: not sent by Bitcoin pools, harmless to understand; governs the next job."""
+    """mining.set_target: the share target from the next job on, 1 to 2^256-1. No known Bitcoin pool sends it."""
 
     method: ClassVar[str] = "mining.set_target"
     target: int
 
     def to_params(self) -> list[Any]:
-        """64 hex digits, display order."""
+        """Return 64 hex digits, the most significant first."""
         return [f"{self.target:064x}"]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SetTarget":
-        """Parse; zero is no target."""
+        """Parse parameters. Raises FieldError unless there are 64 hex digits of a number above zero."""
         fields.items(params, cls.method, 1)
         target = int.from_bytes(fields.raw(params[0], cls.method, 32), "big")
         if target == 0:
@@ -163,24 +177,26 @@ class SetTarget:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """client.reconnect; no host means the same host, no port the same port.
-
-    ``bad_wait`` says why the wait that came could not be read; the order itself is good without it.
-    """
+    """client.reconnect: the pool asks the client to connect again. None means the same host or the same port."""
 
     method: ClassVar[str] = "client.reconnect"
     host: str | None = None
     port: int | None = None
     wait: float = 0.0
+    """Seconds to wait before, 0 to ``MAX_RECONNECT_WAIT``."""
     bad_wait: str = ""
+    """Why the wait was unusable; the message is valid without it. Empty if the wait was usable."""
 
     def to_params(self) -> list[Any]:
-        """None, or host, port and seconds."""
+        """Return no parameters, or host, port and seconds."""
         return [] if self == Reconnect() else [self.host or "", self.port or 0, self.wait]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Reconnect":
-        """Parse ``[]``, ``[host]``, ``[host, port]`` or ``[host, port, wait]``; the port may be text."""
+        """Parse ``[]``, ``[host]``, ``[host, port]`` or ``[host, port, wait]``. The port may be a string.
+
+        Raises FieldError if the host or the port is malformed.
+        """
         host, port, wait = (*params[:3], None, None, None)[:3]
         waited, bad_wait = 0.0, ""
         try:
@@ -197,52 +213,52 @@ class Reconnect:
 
 @dataclass(frozen=True, slots=True)
 class ShowMessage:
-    """client.show_message; ``text`` is printable and bounded."""
+    """client.show_message: a text for the user. A parsed one is printable and has at most 200 characters."""
 
     method: ClassVar[str] = "client.show_message"
     text: str
 
     def to_params(self) -> list[Any]:
-        """The text."""
+        """Return the text."""
         return [self.text]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "ShowMessage":
-        """Parse; control characters are replaced."""
+        """Parse parameters and replace control characters. Raises FieldError if there is no string."""
         fields.items(params, cls.method, 1)
         return cls(sanitize(fields.text(params[0], cls.method, 65536)))
 
 
 @dataclass(frozen=True, slots=True)
 class GetVersion:
-    """client.get_version; wants the user agent."""
+    """client.get_version: a request that the client answers with its user agent."""
 
     method: ClassVar[str] = "client.get_version"
 
     def to_params(self) -> list[Any]:
-        """None."""
+        """Return no parameters."""
         return []
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "GetVersion":
-        """Parse; parameters are ignored."""
+        """Ignore all parameters."""
         del params
         return cls()
 
 
 @dataclass(frozen=True, slots=True)
 class PoolPing:
-    """mining.ping from the pool; wants "pong"."""
+    """mining.ping, sent by a pool: a request that the client answers with "pong"."""
 
     method: ClassVar[str] = "mining.ping"
 
     def to_params(self) -> list[Any]:
-        """None."""
+        """Return no parameters."""
         return []
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "PoolPing":
-        """Parse; parameters are ignored."""
+        """Ignore all parameters."""
         del params
         return cls()
 
@@ -276,7 +292,10 @@ POOL_MESSAGES: dict[str, type[AnyPoolMessage]] = {
 
 
 def parse(method: str, params: Any) -> AnyPoolMessage | None:
-    """A typed message, or None for an unknown method. FieldError when the parameters are malformed."""
+    """Parse a message of a pool. Return None if the method is unknown.
+
+    Raises FieldError if the parameters are malformed.
+    """
     known = POOL_MESSAGES.get(method)
     if known is None:
         return None
@@ -284,7 +303,7 @@ def parse(method: str, params: Any) -> AnyPoolMessage | None:
 
 
 def extranonce1(value: Any, field: str) -> bytes:
-    """An extranonce1 of 0 to 32 bytes."""
+    """Parse an extranonce1 of 0 to 32 bytes in hex. Raises FieldError if it is malformed or longer."""
     result = fields.raw(value, field)
     if len(result) > fields.MAX_EXTRANONCE_SIZE:
         raise FieldError(f"{field}: expected at most {fields.MAX_EXTRANONCE_SIZE} bytes, got {len(result)}")
@@ -292,7 +311,7 @@ def extranonce1(value: Any, field: str) -> bytes:
 
 
 def extranonce2_size(value: Any, field: str) -> int:
-    """An extranonce2 size from 0 to 32 bytes."""
+    """Parse an extranonce2 size of 0 to 32 bytes. Raises FieldError for any other value."""
     return fields.integer(value, field, 0, fields.MAX_EXTRANONCE_SIZE)
 
 

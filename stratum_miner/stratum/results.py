@@ -1,4 +1,4 @@
-"""Results of the two requests that have a structured one: mining.subscribe and mining.configure."""
+"""The results of mining.subscribe and mining.configure, the two requests whose result has a structure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +11,27 @@ from stratum_miner.stratum.extensions import VersionRollingGrant
 
 @dataclass(frozen=True, slots=True)
 class SubscribeResult:
-    """What a session is made of. ``session_id`` is the mining.notify subscription id, for a later resume."""
+    """The result of mining.subscribe (docs/reference/stratum.md#subscribing)."""
 
     extranonce1: bytes
+    """0 to 32 bytes, inserted into the coinbase between its prefix and the extranonce2."""
     extranonce2_size: int
+    """Bytes of the extranonce2 that the miner chooses, 0 to 32."""
     session_id: str | None = None
+    """Id of the mining.notify subscription, with which a later connection may resume the session; None without one."""
 
     def to_result(self) -> list[Any]:
-        """The three-element array; two subscriptions, as most pools list them."""
+        """Return the three-element array, with the two subscriptions that most pools list."""
         session = self.session_id or self.extranonce1.hex()
         subscriptions = [["mining.set_difficulty", session], ["mining.notify", session]]
         return [subscriptions, self.extranonce1.hex(), self.extranonce2_size]
 
     @classmethod
     def from_result(cls, result: Any) -> "SubscribeResult":
-        """Parse; of the subscriptions only the mining.notify id is looked for, in every shape met."""
+        """Parse a result. Of the subscriptions only the id of mining.notify is used, in any form that pools send.
+
+        Raises FieldError if the result is not such an array, or a value in it is malformed.
+        """
         if not isinstance(result, list) or len(result) < 3:
             raise FieldError(
                 f"mining.subscribe result: expected [subscriptions, extranonce1, size], got {fields.shown(result)}"
@@ -39,7 +45,7 @@ class SubscribeResult:
 
 def _notify_id(subscriptions: Any) -> str | None:
     pairs = subscriptions if isinstance(subscriptions, list) else []
-    for pair in [pairs, *pairs]:  # a single flat pair occurs too
+    for pair in [pairs, *pairs]:  # some pools send a single pair, not a list of pairs
         match pair:
             case ["mining.notify", str(identifier), *_] if 0 < len(identifier) <= 256:
                 return identifier
@@ -48,10 +54,11 @@ def _notify_id(subscriptions: Any) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ConfigureResult:
-    """What a pool granted of a mining.configure.
+    """The result of mining.configure (BIP 310).
 
-    ``verdicts`` holds each named extension's value: True, False or the pool's text. ``version_rolling`` is the
-    grant as the pool worded it; the client still cuts it to what it asked for.
+    ``version_rolling``: the grant of version rolling with the pool's mask, before it is cut to the mask that the client
+    asked for; None if the pool did not grant it.
+    ``verdicts``: the pool's answer to each extension that it names: True, False, or a text.
     """
 
     version_rolling: VersionRollingGrant | None
@@ -59,7 +66,10 @@ class ConfigureResult:
 
     @classmethod
     def from_result(cls, result: Any) -> "ConfigureResult":
-        """Parse; keys that are parameters (with a dot) are not verdicts."""
+        """Parse a result. Keys with a dot are parameters of an extension and not answers.
+
+        Raises FieldError if the result is not an object, or the mask of a grant is missing or malformed.
+        """
         if not isinstance(result, dict):
             raise FieldError(f"mining.configure result: expected an object, got {fields.shown(result)}")
         verdicts: dict[str, bool | str] = {}

@@ -1,12 +1,12 @@
-"""The pool's end of one Stratum connection, sans-IO.
+"""The pool's side of one Stratum connection, sans-IO.
 
-The counterpart of ``client_connection``: typed requests come out, replies and announcements go in. It enforces what
-needs no knowledge of jobs: framing, types, the order of the session, who may submit. It never answers a reply, and
-never sends a reply that nobody asked for: pooler's and JayDDee's miners take any stray one for the fate of a share.
+It is the counterpart of ``client_connection``: it returns the miner's requests as typed events, and takes replies and
+announcements. It enforces the rules that need no knowledge of jobs: framing, types, the order of requests, and which
+worker names may submit. It never replies to a reply, and never sends a reply without a request: the miners cpuminer
+(pooler) and cpuminer-opt (JayDDee) take any unexpected reply for the result of a share.
 
-Each request that comes out is answered once, in any order; LocalProtocolError for an answer that no request waits for,
-or that belongs to another kind of request.
-A request without an id, or with null for one, is answered like any other, and its answer goes nowhere.
+The caller answers each request exactly once, in any order. A request without an id, or with a null id, is answered like
+any other, but nothing is sent.
 """
 
 from collections import OrderedDict
@@ -41,22 +41,25 @@ from stratum_miner.stratum.results import SubscribeResult
 
 MAX_LINE_UNAUTHORIZED = 16 << 10
 MAX_LINE_AUTHORIZED = 64 << 10
-"""Longest lines taken from a client before and after authorize, bytes (docs/reference/stratum.md#line-limits)."""
+"""Most bytes of a line that the pool accepts from a miner, before and after its first mining.authorize is accepted
+(docs/reference/stratum.md#line-limits)."""
 MAX_WORKERS = 64
-"""Workers that one connection may authorize; picked by feel."""
+"""Most worker names that one connection may authorize. Picked by feel, not measured."""
 MAX_REFUSED = 1000
-"""Requests in a row that the connection itself refuses before it ends; a client that never learns is no miner."""
+"""Number of requests in a row that the connection itself may refuse. One more ends the connection, because a miner
+would not go on like this."""
 MAX_USELESS = 1000
-"""Empty lines and replies to nothing, in what comes at once; a client that floods is no miner, and one that keeps its
-connection alive with them sends one in a while."""
+"""Number of empty lines and of replies without a request in the bytes of one ``receive_data``. One more ends the
+connection. A miner that keeps its connection alive with such lines sends only one at a time."""
 MAX_ID = 1024
-"""Longest id of a request, bytes: it is kept until the request is answered, and that may take minutes."""
+"""Most bytes of a request's id. The connection keeps the id until the request is answered, which may take minutes."""
 MAX_QUESTIONS = 16
-"""Requests of ours that may be open; older ones are forgotten, for pooler and bfgminer never answer a ping."""
+"""Most requests of the pool that may wait for a reply. The oldest are forgotten first, because cpuminer (pooler) and
+bfgminer never answer a ping."""
 
 
 class ServerState(Enum):
-    """How far the session is; who is authorized is kept beside it."""
+    """State of the session: mining.subscribe not accepted, accepted; or the connection closed."""
 
     NEW = auto()
     SUBSCRIBED = auto()
@@ -77,13 +80,20 @@ TRANSITIONS: dict[ServerState, dict[_Trigger, ServerState]] = {
         _Trigger.SUBSCRIBE_ACCEPTED: ServerState.SUBSCRIBED,
         _Trigger.CLOSE: ServerState.CLOSED,
     },
-    # a request may be answered after the client left; the answer goes nowhere
+    # a request may be answered after the miner has disconnected; nothing is sent then
     ServerState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ServerState.CLOSED, _Trigger.CLOSE: ServerState.CLOSED},
 }
 
 
 class ServerConnection:
-    """One connection from the pool's side; not reusable after it closed."""
+    """The pool's side of one Stratum connection. It cannot be used again after it was closed.
+
+    ``max_line_unauthorized`` and ``max_line_authorized``: most bytes of a line from the miner, before and after its
+    first mining.authorize is accepted.
+
+    ``state`` and ``workers`` (the authorized worker names) may be read at any time. Source:
+    docs/reference/stratum.md.
+    """
 
     def __init__(
         self,
@@ -93,34 +103,42 @@ class ServerConnection:
     ) -> None:
         self.state = ServerState.NEW
         self.workers: set[str] = set()
-        self._subscribed = False  # outlives the end of the stream: a last share may be a block
+        self._subscribed = False  # stays True after the end of the stream: a last share may solve a block
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)
         self._to_send: list[bytes] = []
-        self._events: list[events.ServerConnectionEvent] = []  # one at most, and a deque is 760 bytes for each
+        self._events: list[events.ServerConnectionEvent] = []  # at most one; an empty deque would take 760 bytes
         self._unanswered: dict[bytes, list[type[AnyClientMessage]]] = {}
-        """Requests that came out, by id, the oldest first: pooler's miner gives all its shares the same id."""
+        """The kinds of the requests without an answer, by id, the oldest first. Several may have one id: cpuminer
+        (pooler) gives all its shares the same id."""
         self._questions: OrderedDict[int, str] = OrderedDict()
         self._next_id = 1
         self._refused_in_a_row = 0
         self._useless = 0
-        """Since bytes came last."""
+        """Useless lines since the last call of ``receive_data``."""
         self._seen_line = False
 
     # ---- input ------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
-        """Add bytes from the client; then call ``next_event`` until it returns None. Ignored once closed."""
+        """Take bytes that came from the miner. Then call ``next_event`` until it returns None.
+
+        Bytes that come after the connection was closed are ignored.
+        """
         self._useless = 0
         if self.state is not ServerState.CLOSED:
             self._decoder.receive(data)
 
     def receive_eof(self) -> None:
-        """Note the end of the stream; complete lines that came before it are still handed out."""
+        """Note that the stream has ended. ``next_event`` still returns the events of complete lines before the end."""
         self._fire(_Trigger.CLOSE)
 
     def next_event(self) -> events.ServerConnectionEvent | None:
-        """The next event, or None when more data is needed. RemoteProtocolError: close, without another word."""
+        """Return the next event, or None if more bytes are needed.
+
+        Raises RemoteProtocolError if the miner broke the protocol in a way that ends the connection, for example by a
+        line that is not JSON or is too long. Close the stream then without sending anything. The state is CLOSED.
+        """
         try:
             while not self._events:
                 line = self._next_line()
@@ -194,7 +212,7 @@ class ServerConnection:
     def _refuse_call(self, call: Call, reason: ErrorReason, message: str) -> None:
         self._refused_in_a_row += 1
         if self._refused_in_a_row > MAX_REFUSED:
-            raise RemoteProtocolError(f"more than {MAX_REFUSED} refused requests in a row, the last one: {message}")
+            raise RemoteProtocolError(f"more than {MAX_REFUSED} requests refused in a row, the last one: {message}")
         reply = ErrorReply(reason, CODE_OF_REASON[reason], message)
         if call.wants_reply:
             self._send(_encode_refusal(call.id, reply))
@@ -210,24 +228,34 @@ class ServerConnection:
     def _note_useless(self) -> None:
         self._useless += 1
         if self._useless > MAX_USELESS:
-            raise RemoteProtocolError(f"more than {MAX_USELESS} empty lines or replies to nothing at once")
+            raise RemoteProtocolError(f"more than {MAX_USELESS} empty lines or replies without a request at once")
 
     # ---- answers ----------------------------------------------------------------------------------------------
 
     def accept_subscribe(self, request_id: Id, result: SubscribeResult) -> None:
-        """Answer mining.subscribe."""
+        """Answer mining.subscribe with the extranonce1 and the extranonce2 size in ``result``.
+
+        Raises LocalProtocolError if no mining.subscribe with this id waits for an answer.
+        """
         self._answer(request_id, encode_reply(request_id, result.to_result()), Subscribe)
         self._fire(_Trigger.SUBSCRIBE_ACCEPTED)
         self._subscribed = True
 
     def accept_authorize(self, request_id: Id, worker_name: str) -> None:
-        """Answer mining.authorize with true; from now on the worker may submit and lines may be longer."""
+        """Answer mining.authorize with true. The worker name may submit from now on, and lines may be longer.
+
+        Raises LocalProtocolError if no mining.authorize with this id waits for an answer.
+        """
         self._answer(request_id, encode_reply(request_id, True), Authorize)
         self.workers.add(worker_name)
         self._decoder.max_line = self._max_line_authorized
 
     def accept_configure(self, request_id: Id, request: Configure, granted: dict[str, ExtensionAnswer]) -> None:
-        """Answer mining.configure: each requested extension gets its verdict, unknown ones get false (BIP 310)."""
+        """Answer mining.configure (BIP 310). ``granted``: the answer to each requested extension, by its name.
+
+        Extensions without an answer, and unknown ones, get false. Extensions with unusable parameters get the reason.
+        Raises LocalProtocolError if no mining.configure with this id waits for an answer.
+        """
         result: dict[str, Any] = {sanitize(name, 64): False for name in request.unknown}
         result |= {sanitize(name, 64): reason for name, reason in request.refused}
         for extension in request.extensions:
@@ -236,11 +264,18 @@ class ServerConnection:
         self._answer(request_id, encode_reply(request_id, result), Configure)
 
     def reply(self, request_id: Id, result: Any) -> None:
-        """Answer a request, once; the id goes back as it came. LocalProtocolError when none with this id waits."""
+        """Answer a request with a result, any JSON value. The id is echoed as it came.
+
+        Raises LocalProtocolError if no request with this id waits for an answer.
+        """
         self._answer(request_id, encode_reply(request_id, result))
 
     def refuse(self, request_id: Id, reason: ErrorReason, message: str = "") -> ErrorReply:
-        """Answer a request with an error in the classic three-element form; returns what was sent."""
+        """Answer a request with an error, ``[code, message, null]``. Return the error that was sent.
+
+        ``message``: the text; empty for the usual text of the reason.
+        Raises LocalProtocolError if no request with this id waits for an answer.
+        """
         reply = ErrorReply(reason, CODE_OF_REASON[reason], message or reason.value)
         self._answer(request_id, _encode_refusal(request_id, reply))
         return reply
@@ -251,7 +286,7 @@ class ServerConnection:
         answered = next((each for each in waiting if kind in (None, each)), None)
         if answered is None:
             what = "request" if kind is None else kind.method
-            raise LocalProtocolError(f"expected the id of a {what} that waits for its answer, got {sanitize(key, 60)}")
+            raise LocalProtocolError(f"expected the id of a {what} that waits for an answer, got {sanitize(key, 60)}")
         waiting.remove(answered)
         if not waiting:
             del self._unanswered[key]
@@ -261,15 +296,15 @@ class ServerConnection:
     # ---- announcements ----------------------------------------------------------------------------------------
 
     def announce(self, message: AnyPoolMessage) -> None:
-        """Send a notification, or, for client.get_version and mining.ping, a request."""
+        """Send a notification; client.get_version and mining.ping are sent as requests, with an id."""
         self._send(self._encode_question(message) if _is_question(message) else encode_announcement(message))
 
     def announce_encoded(self, line: bytes) -> None:
-        """Send a line made by ``encode_announcement``: one notify encoded once for all sessions."""
+        """Send a line that ``encode_announcement`` made. So a notify is encoded only once for all connections."""
         self._send(line)
 
     def data_to_send(self) -> bytes:
-        """Everything waiting to go out, once."""
+        """Return all bytes that wait to be sent, and forget them."""
         data = b"".join(self._to_send)
         self._to_send.clear()
         return data
@@ -291,7 +326,7 @@ class ServerConnection:
 
 
 def encode_announcement(message: AnyPoolMessage) -> bytes:
-    """A notification line for any number of connections."""
+    """Return a notification as a line with its terminator, for any number of connections."""
     return encode_notification(message.method, message.to_params())
 
 

@@ -1,6 +1,7 @@
-"""BIP 310 extensions for mining.configure, one file each; this table is the list of those we speak.
+"""The extensions of mining.configure (BIP 310) that stratum-miner knows, one file for each.
 
-Adding one is a new file and a line here. It is parsed and sent then; a server refuses it until its policy grants it.
+To add an extension, add a file and a line in the table below. Requests for it are parsed and sent then; a pool still
+answers false until its policy grants it.
 """
 
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
@@ -25,41 +26,48 @@ __all__ = [
 
 
 class Extension(Protocol):
-    """A client's request for one of them."""
+    """A client's request for one extension."""
 
     name: ClassVar[str]
 
     def to_params(self) -> dict[str, Any]:
-        """Request parameters, each key beginning with the name and a dot."""
+        """Return the parameters of the request. Each key begins with the name and a dot."""
         ...
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Self:
-        """Parse a request, in which the parameters of others stand too. FieldError on bad ones."""
+        """Parse the parameters of a request. The parameters of other extensions are in the same object.
+
+        Raises FieldError if a parameter of this extension is malformed.
+        """
         ...
 
 
 class Grant(Protocol):
-    """A server's answer that says more than yes."""
+    """A pool's positive answer that has parameters."""
 
     def to_result(self) -> dict[str, Any]:
-        """Result keys, the extension's name among them."""
+        """Return the keys of the result, with the extension's name among them."""
         ...
 
 
 ExtensionAnswer: TypeAlias = bool | str | Grant
-"""A server's answer to a request: yes or no, why not, or what it grants."""
+"""A pool's answer to the request for an extension: true or false, the reason for a refusal, or a grant."""
 
-_SPOKEN: tuple[type[Extension], ...] = (
+_KNOWN: tuple[type[Extension], ...] = (
     VersionRolling,
     MinimumDifficulty,
     SubscribeExtranonce,
     Info,
 )
-EXTENSIONS: dict[str, type[Extension]] = {extension.name: extension for extension in _SPOKEN}
+EXTENSIONS: dict[str, type[Extension]] = {extension.name: extension for extension in _KNOWN}
 
 
 def parse_requested(name: str, params: dict[str, Any]) -> Extension | None:
-    """A client's request for an extension; None for one we do not know. FieldError on bad parameters."""
+    """Parse a client's request for an extension. Return None if the extension is unknown.
+
+    ``params``: the object with the parameters of all requested extensions.
+    Raises FieldError if a parameter of this extension is malformed.
+    """
     known = EXTENSIONS.get(name)
     return None if known is None else known.from_params(params)

@@ -1,4 +1,4 @@
-"""BIP 310 ``info``: what the client says of itself, for the pool's statistics."""
+"""BIP 310 ``info``: the client describes itself for the pool's statistics."""
 
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 from stratum_miner.stratum import fields as wire
 
 MAX_TEXT = 256
-"""Longest text we send or take for one key; picked by feel, BIP 310 names no limit."""
+"""Most characters of the text of one key. Picked by feel, not measured: BIP 310 names no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """Texts; empty ones are not sent."""
+    """The client's request: texts of at most 256 characters each. Empty ones are not sent."""
 
     name: ClassVar[str] = "info"
     connection_url: str = ""
@@ -20,13 +20,13 @@ class Info:
     hw_id: str = ""
 
     def to_params(self) -> dict[str, Any]:
-        """Request parameters."""
+        """Return the parameters of the request."""
         texts = {field.name: getattr(self, field.name) for field in fields(self)}
         return {_key(name): text for name, text in texts.items() if text}
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> "Info":
-        """Parse a request."""
+        """Parse the parameters of a request. Raises FieldError if a text is not a string or is too long."""
         names = [field.name for field in fields(cls)]
         return cls(**{name: wire.text(params.get(_key(name), ""), _key(name), MAX_TEXT) for name in names})
 

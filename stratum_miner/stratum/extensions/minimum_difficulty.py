@@ -1,4 +1,4 @@
-"""BIP 310 ``minimum-difficulty``: the client never wants shares below this difficulty."""
+"""BIP 310 ``minimum-difficulty``: the lowest share difficulty that the pool may set."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,18 +9,18 @@ from stratum_miner.stratum.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class MinimumDifficulty:
-    """The client's request; 0 takes an earlier one back."""
+    """The client's request. ``value``: the lowest share difficulty; 0 withdraws an earlier request."""
 
     name: ClassVar[str] = "minimum-difficulty"
     value: float = 0.0
 
     def to_params(self) -> dict[str, Any]:
-        """Request parameters."""
+        """Return the parameters of the request."""
         return {"minimum-difficulty.value": self.value}
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> "MinimumDifficulty":
-        """Parse a request."""
+        """Parse the parameters of a request. Raises FieldError unless the value is a finite number of at least 0."""
         value = params.get("minimum-difficulty.value")
         if value is None:
             raise FieldError("minimum-difficulty.value: expected a number of at least 0, got none")

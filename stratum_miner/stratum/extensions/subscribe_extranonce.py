@@ -1,4 +1,4 @@
-"""BIP 310 ``subscribe-extranonce``: the client takes mining.set_extranonce; no parameters."""
+"""BIP 310 ``subscribe-extranonce``: the client accepts mining.set_extranonce."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class SubscribeExtranonce:
-    """The client's request."""
+    """The client's request. It has no parameters."""
 
     name: ClassVar[str] = "subscribe-extranonce"
 
     def to_params(self) -> dict[str, Any]:
-        """Request parameters: none."""
+        """Return no parameters."""
         return {}
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> "SubscribeExtranonce":
-        """Parse a request; parameters are ignored."""
+        """Ignore all parameters."""
         del params
         return cls()

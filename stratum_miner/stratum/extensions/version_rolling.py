@@ -1,4 +1,4 @@
-"""BIP 310 ``version-rolling``: which header version bits a miner may change."""
+"""BIP 310 ``version-rolling``: the bits of the header's version that a miner may change."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,14 +10,15 @@ from stratum_miner.stratum.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class VersionRolling:
-    """The client's request: bits it can roll, and how many it wants at least."""
+    """The client's request. ``mask``: the bits that it can roll, 32-bit; ``min_bit_count``: how many it needs at
+    least."""
 
     name: ClassVar[str] = "version-rolling"
     mask: int = GENERAL_PURPOSE_MASK
     min_bit_count: int = 2
 
     def to_params(self) -> dict[str, Any]:
-        """Request parameters."""
+        """Return the parameters of the request. The mask is 8 hex digits."""
         return {
             "version-rolling.mask": fields.number_hex(self.mask),
             "version-rolling.min-bit-count": self.min_bit_count,
@@ -25,29 +26,35 @@ class VersionRolling:
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> "VersionRolling":
-        """Parse a request; the mask defaults to all ones, the bit count may be hex
-        (docs/reference/stratum.md#configuring-extensions)."""
+        """Parse the parameters of a request. A missing mask means all bits; the bit count may be in hex
+        (docs/reference/stratum.md#configuring-extensions).
+
+        Raises FieldError if the mask or the bit count is malformed.
+        """
         mask = fields.number(params.get("version-rolling.mask", "ffffffff"), "version-rolling.mask")
         count = params.get("version-rolling.min-bit-count", 0)
         if isinstance(count, str):
             count = fields.number(count, "version-rolling.min-bit-count")
-            count = count if count <= 32 else count.bit_count()  # Braiins' older draft sends a mask
+            count = count if count <= 32 else count.bit_count()  # the older draft of Braiins sends a mask
         return cls(mask, fields.integer(count, "version-rolling.min-bit-count", 0, 32))
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRollingGrant:
-    """The pool's answer: ``mask`` is what the pool named, not yet cut to what the client asked for."""
+    """The pool's answer. ``mask``: the pool's 32-bit mask, before it is cut to the mask that the client asked for."""
 
     mask: int
 
     def to_result(self) -> dict[str, Any]:
-        """Result keys."""
+        """Return the keys of the result. The mask is 8 hex digits."""
         return {"version-rolling": True, "version-rolling.mask": fields.number_hex(self.mask)}
 
     @classmethod
     def from_result(cls, result: dict[str, Any]) -> "VersionRollingGrant | None":
-        """The grant in a configure result, or None when refused (false, a text, absent)."""
+        """Return the grant in a result of mining.configure, or None if the pool refused (false, a text, or no key).
+
+        Raises FieldError if the mask is missing or malformed.
+        """
         if result.get("version-rolling") is not True:
             return None
         if "version-rolling.mask" not in result:
