@@ -20,6 +20,7 @@ import trio
 from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.send_queue import MAX_UNSENT, QueueFullError, SendQueue
+from stratum_miner.exception_groups import leading_cause, unwrapping_nursery
 from stratum_miner.network import accepting
 from stratum_miner.network.accepting import Listener, ListenerError, address_text, innermost
 from stratum_miner.network.fair_bound import FairBound
@@ -187,8 +188,8 @@ class Connections(Generic[S]):
 
         Raises ListenerError when a listener is broken, after the same end: those who are connected lose nothing.
         """
-        broken: BaseExceptionGroup[ListenerError] | None = None
-        async with trio.open_nursery() as clients:
+        broken: Exception | None = None
+        async with unwrapping_nursery() as clients:
             try:
                 async with trio.open_nursery() as nursery:
                     await nursery.start(partial(accepting.serve, self._serve_client, listeners, handlers=clients))
@@ -196,7 +197,7 @@ class Connections(Generic[S]):
                     await stopping.wait()
                     nursery.cancel_scope.cancel()
             except* ListenerError as errors:
-                broken = errors
+                broken = leading_cause(errors, ListenerError)
             await self._owner.say_goodbye()
         if broken is not None:
             raise broken

@@ -39,6 +39,7 @@ from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnect
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.downstream.validator import ShareValidator
+from stratum_miner.exception_groups import unwrapping_nursery
 from stratum_miner.network.accepting import Listener
 from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
@@ -148,13 +149,13 @@ class Pool:
         and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
-        permanent error, and whatever ``on_event`` raised. Errors after the start come in an ExceptionGroup.
+        permanent error, and whatever ``on_event`` raised.
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
         self._clients.listening(listeners)
         try:
-            async with trio.open_nursery() as services:
+            async with unwrapping_nursery() as services:
                 services.start_soon(self._follower.run)
                 services.start_soon(self._renew_jobs)
                 services.start_soon(self._tick)
@@ -439,10 +440,11 @@ async def open_pool(
             async for event in receive: ...
 
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
-    permanent error, and whatever ``on_event`` raises. As from any trio nursery, they come in an ExceptionGroup.
+    permanent error, and whatever ``on_event`` raises; the block is then cancelled. A single exception comes as it is,
+    not in a group.
     """
     pool = Pool(node, config, on_event=on_event, unix_time=unix_time)
-    async with trio.open_nursery() as nursery:
+    async with unwrapping_nursery() as nursery:
         await nursery.start(pool.serve, listeners)
         yield pool
         pool.stop()

@@ -36,7 +36,7 @@ from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnect
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.downstream.snapshot import session_snapshot
-from stratum_miner.exception_groups import leading_cause
+from stratum_miner.exception_groups import unwrapping_nursery
 from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
@@ -126,14 +126,13 @@ class Proxy:
         and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools
-        refuse the worker from the start, and whatever ``on_event`` raised. Errors after the start come in an
-        ExceptionGroup.
+        refuse the worker from the start, and whatever ``on_event`` raised.
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
         self._miners.listening(listeners)
         try:
-            async with trio.open_nursery() as services:
+            async with unwrapping_nursery() as services:
                 services.start_soon(self._first.run)
                 services.start_soon(self._run_further)
                 services.start_soon(self._tick)
@@ -317,8 +316,8 @@ class Proxy:
         """A pool that wants no second connection of this worker does not end the first."""
         try:
             await upstream.run()
-        except* WorkerRefused as errors:
-            _log.warning("upstream_refused", reason=str(leading_cause(errors, WorkerRefused)))
+        except WorkerRefused as error:
+            _log.warning("upstream_refused", reason=str(error))
             self._close_further(upstream)
             for miner in upstream.miners.values():
                 miner.finish("the pool refused the connection that was made for it")
@@ -372,8 +371,8 @@ async def open_proxy(
             async for event in receive: ...
 
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools refuse
-    the worker from the start, and whatever ``on_event`` raises. As from any trio nursery, they come in an
-    ExceptionGroup.
+    the worker from the start, and whatever ``on_event`` raises; the block is then cancelled. A single exception comes
+    as it is, not in a group.
     """
     proxy = Proxy(
         pools,
@@ -385,7 +384,7 @@ async def open_proxy(
         rng=rng,
         connect=connect,
     )
-    async with trio.open_nursery() as nursery:
+    async with unwrapping_nursery() as nursery:
         await nursery.start(proxy.serve, listeners)
         yield proxy
         proxy.stop()

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import trio
 
+from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.events import (
     STOPPED,
     ClientEvent,
@@ -30,6 +31,7 @@ from stratum_miner.downstream.connections import Connection
 from stratum_miner.downstream.event_reporter import EventReporter
 from stratum_miner.downstream.events import ShareToForward
 from stratum_miner.downstream.miner_session import MinerSession
+from stratum_miner.exception_groups import leading_cause
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import ProxyEvent, ShareForwarded, ShareResolved
@@ -104,9 +106,15 @@ class Upstream:
         self._suggested = False
 
     async def run(self) -> None:
-        """Keep connected, until cancelled. WorkerRefused when all pools refuse our worker."""
+        """Keep a connection to the pools until ``scope`` is cancelled.
+
+        Raises WorkerRefused if all pools refuse the worker.
+        """
         with self.scope:
-            await self.group.run()
+            try:
+                await self.group.run()
+            except BaseExceptionGroup as errors:
+                raise leading_cause(errors, WorkerRefused) or errors from None
 
     # ---- what the proxy uses --------------------------------------------------------------------------------------
 

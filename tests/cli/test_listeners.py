@@ -52,6 +52,7 @@ OPENERS = {
     "app/daemon/services.py": "the three APIs of mine",
     "monitoring/http/listener.py": "makes the sockets of the APIs",
     "pool/pool.py": "a pool inside another program; PoolConfig has the address",
+    "proxy/proxy.py": "a proxy inside another program; ProxyConfig has the address",
     "testing/lab.py": "the pytest plugin, on loopback",
 }
 """Every file that opens a listener: a new one wants a row here, and a command of its own in the table above."""

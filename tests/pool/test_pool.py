@@ -157,7 +157,7 @@ async def test_an_error_of_on_event_ends_the_pool_and_loses_no_block(
         if isinstance(event, kind) and any(isinstance(each, MinerAuthorized) for each in seen):
             raise ZeroDivisionError(kind.__name__)
 
-    with pytest.RaisesGroup(ZeroDivisionError):
+    with pytest.RaisesExc(ZeroDivisionError):
         async with pool_of(node, on_event=fail) as (_, listener):
             client = listener.connect()
             await client.login()
@@ -176,7 +176,7 @@ async def test_a_block_reaches_a_slow_node_after_an_error_of_on_event(autojump_c
         if isinstance(event, events.ShareAccepted):
             raise ZeroDivisionError
 
-    with pytest.RaisesGroup(ZeroDivisionError):
+    with pytest.RaisesExc(ZeroDivisionError):
         async with pool_of(node, on_event=fail) as (_, listener):
             client = listener.connect()
             await client.login()
@@ -260,9 +260,8 @@ async def test_a_node_that_never_can_be_mined_on_ends_the_pool(autojump_clock: C
             node.fail(NodeUnsuitableError("another chain"))
             await trio.sleep(60)
 
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(NodeUnsuitableError, match="another chain"):
         await serve()
-    assert caught.group_contains(NodeUnsuitableError, match="another chain")
 
 
 async def test_a_node_that_fails_leaves_the_miners_their_job(autojump_clock: Clock) -> None:
@@ -751,7 +750,7 @@ async def test_stopping_answers_a_late_block_first(autojump_clock: Clock) -> Non
 
 async def test_a_broken_listener_answers_a_late_block_first(autojump_clock: Clock) -> None:
     node = ScriptedNode(make_template(nbits=EASY_BITS))
-    with pytest.RaisesGroup(ListenerError, flatten_subgroups=True):
+    with pytest.RaisesExc(ListenerError):
         async with pool_of(node) as (_, listener):
             client = await with_a_late_block(node, listener)
             listener.fail()

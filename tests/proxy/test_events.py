@@ -98,7 +98,7 @@ async def test_an_error_of_on_event_ends_the_proxy_and_loses_no_share(
         if isinstance(event, kind):
             raise ZeroDivisionError
 
-    with pytest.RaisesGroup(ZeroDivisionError):
+    with pytest.RaisesExc(ZeroDivisionError):
         async with proxy_lab(on_event=fail) as lab:
             pool = await lab.working()
             miner = await lab.miner()

@@ -440,7 +440,7 @@ async def test_without_a_pool_miners_are_sent_away_to_find_another(autojump_cloc
 
 
 async def test_a_worker_that_the_pool_refuses_ends_the_proxy(autojump_clock: Clock) -> None:
-    with pytest.RaisesGroup(WorkerRefused, flatten_subgroups=True, allow_unwrapped=True):
+    with pytest.RaisesExc(WorkerRefused):
         async with proxy_lab() as lab:
             pool = await lab.connection()
             await pool.reply(await pool.request("mining.configure"), {})
