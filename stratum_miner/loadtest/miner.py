@@ -51,7 +51,7 @@ class State(IntEnum):
     """Authorized, and from then on hardly reading."""
 
 
-class OpenShare(NamedTuple):
+class _OpenShare(NamedTuple):
     """A share on its way."""
 
     due: float
@@ -120,7 +120,7 @@ class SimulatedMiner:
         self.due: float | None = None
         self.rate = 0.0
         """Shares a second at the job's target, by the profile's factor 1."""
-        self.open: dict[int, OpenShare] = {}
+        self.open: dict[int, _OpenShare] = {}
         self.next_id = FIRST_SUBMIT_ID
         self.close_reason = ""
         """Why the connection is to be closed from our side."""
@@ -361,7 +361,7 @@ class SimulatedMiner:
         self.next_id += 1
         kept = (work.notify.previous_hash, submit) if self.run_state.keeps_accepted and not kind else None
         self.run_state.open_shares += 1
-        self.open[request_id] = OpenShare(due, now, kind, kept)
+        self.open[request_id] = _OpenShare(due, now, kind, kept)
         return encode_request(request_id, Submit.method, submit.to_params())
 
     def _perhaps_spoiled(self, submit: Submit, work: MinerJob) -> tuple[Submit, str]:
@@ -383,7 +383,7 @@ class SimulatedMiner:
             outdated = submit_of(self.worker_name, *found)
         return GoodShare(submit=submit, job=job, taken=taken, outdated=outdated)
 
-    def _answered(self, share: OpenShare, reply: Reply, now: float, overhead: float) -> None:
+    def _answered(self, share: _OpenShare, reply: Reply, now: float, overhead: float) -> None:
         metrics = self.run_state.metrics
         accepted = reply.result is True and not reply.error
         if share.kind:

@@ -5,6 +5,7 @@
 ``work`` and ``bitcoin``, so a mistake in one of the two shows when they are tested against each other.
 """
 
+from stratum_miner.bitcoin.address import Network
 from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.server_events import MinerAuthorized, MinerConnected, MinerDisconnected
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
@@ -23,6 +24,7 @@ from stratum_miner.pool.events import (
     ShareRejected,
 )
 from stratum_miner.pool.nodes import Node, NodeError, SubmitResult, Tip, open_node
+from stratum_miner.pool.nodes.base import ChainState
 from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.pool.template import BlockTemplate, TemplateTransaction
@@ -31,6 +33,7 @@ from stratum_miner.work.durations import DurationCounts
 __all__ = [
     "BlockFound",
     "BlockTemplate",
+    "ChainState",
     "DifficultyChanged",
     "DisconnectReason",
     "DownstreamShareCounts",
@@ -40,6 +43,7 @@ __all__ = [
     "MinerAuthorized",
     "MinerConnected",
     "MinerDisconnected",
+    "Network",
     "Node",
     "NodeError",
     "NodeFailed",

@@ -98,3 +98,4 @@ PoolEvent: TypeAlias = (
     | NodeFailed
     | NodeRecovered
 )
+"""Any event of a pool: what ``on_event`` of ``open_pool`` is called with."""

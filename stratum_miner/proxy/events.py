@@ -85,3 +85,4 @@ ProxyEvent: TypeAlias = (
     | UpstreamAdded
     | UpstreamRemoved
 )
+"""Any event of a proxy: what ``on_event`` of ``open_proxy`` is called with."""
