@@ -1,5 +1,7 @@
-"""One frozen view of a running miner, every display that is made of it, and one interface to steer the miner.
+"""Observe and control a running miner: one frozen view of its state, all displays of that view, and one control
+interface.
 
-``monitor`` makes the ``view`` of snapshots and events. The ``screen``, the API with its page and metrics (``http``,
-``web``), ``cgminer`` and ``axeos`` show it. What any of them may change goes through ``control``.
+``monitor`` builds the ``view`` from snapshots and events of the miner. The displays are ``screen`` (terminal), ``http``
+with ``web`` (JSON API, metrics, web page), ``cgminer`` and ``axeos`` (APIs of other mining programs). Every change that
+a display makes goes through ``control``.
 """

@@ -1,8 +1,8 @@
-"""What has changed in the view of a miner from one look to the next, in small steps, for whoever has followed so far.
+"""Computes how the view of a miner changes from one look to the next, so that a listener needs only small steps.
 
-What is new since the look before becomes one numbered ``SnapshotChanges``. Who has not had one that is kept any more,
-or has had none, needs the whole view. Events and points of the history are not in that view: each comes once, as it
-happens.
+All changes since the previous look form one numbered ``SnapshotChanges``. A listener that lacks a step that is no
+longer kept, or that has no view yet, needs the whole view. Events and points of the history are not part of that view.
+Each of them is sent once, when it happens.
 """
 
 from collections import deque
@@ -14,48 +14,49 @@ from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView, View, as_json
 
 STEPS_KEPT = 30
-"""Steps kept for those who are behind for a moment; a view costs as much as ten to thirty steps."""
+"""How many steps are kept for listeners that are briefly behind. A whole view is as large as 10 to 30 steps."""
 DIGITS = 4
-"""Digits of numbers that are not whole: as many as people are shown. More would change with each look."""
+"""Significant digits of fractional numbers. Displays show no more digits, and further digits would change every
+time."""
 LONGEST_WHOLE = 1e15
-"""From here on a number is shorter with an exponent than as a whole one."""
+"""From this value on, a number in JSON is shorter with an exponent than as an integer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SnapshotChanges:
-    """What came with one look."""
+    """What is new in one look."""
 
     number: int
     change: Any
-    """The difference from the previous view to this one; see ``difference``."""
+    """The difference between the previous view and this one, as ``difference`` returns it."""
     points: tuple[Any, ...]
     events: tuple[EventView, ...]
 
 
 class Changes:
-    """``look`` at each view; it has what is to be told of them."""
+    """The steps between views: call ``look`` with each view, then read the steps with ``after``."""
 
     def __init__(self) -> None:
         self.number = 0
-        """The number of the newest step."""
+        """Number of the newest step."""
         self.run = ""
-        """What no other run of the miner has: events of another run have the same numbers."""
+        """Text that identifies this run of the miner, because events of another run have the same numbers."""
         self.whole: dict[str, Any] = {}
-        """The newest view, without events and history; what has an id is in an object by its id, so that changes are
-        small."""
+        """The newest view without events and history. Pools, devices, shares and blocks are objects with the id or
+        number as key, so that differences are small."""
         self.event = 0
-        """The number of the newest event that is told."""
+        """Number of the newest event in a step."""
         self._steps: deque[SnapshotChanges] = deque(maxlen=STEPS_KEPT)
         self._shares = EntryNumbers()
         self._blocks = EntryNumbers()
         self._points = EntryNumbers()
 
     def look(self, view: View, events: EventLog) -> None:
-        """Take a view as the newest one."""
+        """Take the newest view, and keep its difference from the view before as a step."""
         self.run = f"{view.summary.started_at * 1000:.0f}"
-        told = as_json(replace(view, events=(), history=self._points.take(view.history)))
-        points = _rounded("", told.pop("history"))
-        before, self.whole = self.whole, self._by_number(view, told)
+        shown = as_json(replace(view, events=(), history=self._points.take(view.history)))
+        points = _rounded("", shown.pop("history"))
+        before, self.whole = self.whole, self._by_number(view, shown)
         new = events.newest(after=self.event)
         self.event = max((event.number for event in new), default=self.event)
         self.number += 1
@@ -63,31 +64,31 @@ class Changes:
             self._steps.append(SnapshotChanges(self.number, difference(before, self.whole) or {}, tuple(points), new))
 
     def after(self, number: int) -> tuple[SnapshotChanges, ...] | None:
-        """The steps since the one with that number; None where some of them are not kept any more."""
+        """Return the steps after the step with that number; None if some of them are no longer kept."""
         behind = self.number - number
         return None if behind > len(self._steps) else tuple(self._steps)[len(self._steps) - behind :]
 
-    def _by_number(self, view: View, told: dict[str, Any]) -> dict[str, Any]:
+    def _by_number(self, view: View, shown: dict[str, Any]) -> dict[str, Any]:
         self._shares.take(view.shares)
         self._blocks.take(view.blocks)
-        del told["events"]
+        del shown["events"]
         for name in ("pools", "devices"):
-            told[name] = {str(item["id"]): item for item in told[name]}
+            shown[name] = {str(item["id"]): item for item in shown[name]}
         for name, numbered in (("shares", self._shares), ("blocks", self._blocks)):
-            told[name] = {str(number): item for number, item in enumerate(told[name], numbered.first)}
-        return {name: _rounded(name, value) for name, value in told.items()}
+            shown[name] = {str(number): item for number, item in enumerate(shown[name], numbered.first)}
+        return {name: _rounded(name, value) for name, value in shown.items()}
 
 
 class EntryNumbers:
-    """Numbers for the entries of a list that grows at its end and loses at its start."""
+    """Numbers the entries of a list that grows at its end and loses entries at its start."""
 
     def __init__(self) -> None:
         self._entries: tuple[Any, ...] = ()
         self.first = 0
-        """The number of the first entry."""
+        """Number of the first entry."""
 
     def take(self, entries: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The list as it is now; the entries that are new in it."""
+        """Take the present list. Return the entries that are new in it."""
         before = self._entries
         lost = before.index(entries[0]) if entries and entries[0] in before else len(before)
         self._entries, self.first = entries, self.first + lost
@@ -101,6 +102,6 @@ def _rounded(name: str, value: Any) -> Any:
         return [_rounded(name, inner) for inner in value]
     if not isinstance(value, float):
         return value
-    exact = name == "at" or name.endswith("_at")  # a date
+    exact = name == "at" or name.endswith("_at")  # a Unix time needs all its digits
     shown = value if exact else float(f"{value:.{DIGITS}g}")
     return int(shown) if shown.is_integer() and abs(shown) < LONGEST_WHOLE else shown

@@ -1,6 +1,6 @@
-"""What may be changed from outside while mining: one typed interface for keys, pages and APIs alike.
+"""Defines the changes that people and programs may make while mining: one interface for keys, the page and all APIs.
 
-Each call says in one line why it refuses, as ``ControlRefused``; what it did is told as an event.
+A call that is refused raises ``ControlRefused`` with a message of one line. A call that succeeds logs an event.
 """
 
 from dataclasses import dataclass
@@ -11,81 +11,89 @@ OVER_HTTP = "over HTTP"
 OVER_CGMINER = "over cgminer's API"
 OVER_AXEOS = "over AxeOS's API"
 PERSONS = (BY_HAND, OVER_HTTP, OVER_CGMINER, OVER_AXEOS)
-"""Who may pause a miner on behalf of a person, in words that follow "paused"."""
+"""The names of the ways in which a person can pause the miner, in words that follow "paused"."""
 
 
-class ControlRefused(Exception):  # noqa: N818  not a fault: the answer to a request that makes no sense now
-    """The request makes no sense now; the message says what was expected, what came and where."""
+class ControlRefused(Exception):  # noqa: N818  not an error of the program: the answer to a request
+    """The request cannot be carried out now. The message says what was expected, what came and where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPool:
-    """A pool to add, in the words of the options of ``mine``."""
+    """A pool to add. The fields have the meaning of the options of ``mine``."""
 
     url: str
     user: str
     password: str = "x"
     name: str = ""
     priority: int | None = None
-    """Its place, 0 the best; None the worst."""
+    """Position among all pools, 0 for the best; None for the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolChange:
-    """What to change of a pool; what is None stays."""
+    """Changes of one pool. A field that is None stays as it is."""
 
     enabled: bool | None = None
     quota: int | None = None
-    """Its part of the time, where pools are mined on in turns."""
+    """Weight of the pool where the miner mines on all pools in turn."""
     priority: int | None = None
-    """Its new place, 0 the best."""
+    """New position among all pools, 0 for the best."""
 
 
 class Control(Protocol):
-    """Pools and devices are addressed by their id in the view, a number that never moves; see ``numbers``."""
+    """Changes a running miner. Pools and devices are named by their id in the view, which never changes (``numbers``).
+
+    Each method raises ControlRefused if it cannot be carried out now.
+    """
 
     def pause(self, by: str, reason: str = "") -> None:
-        """Stop searching; connections stay. ``by`` says who wants it, in words that follow "paused": one of PERSONS,
-        or the words of something that pauses by itself, such as "by the schedule".
+        """Stop searching; connections to pools stay open.
+
+        ``by`` names what asks for the pause, in words that follow "paused": one of PERSONS, or the words of a part that
+        pauses by itself, such as "by the schedule".
         """
         ...
 
     def resume(self, by: str) -> None:
-        """Search again once nobody wants the pause any more; one of PERSONS ends it whoever wanted it."""
+        """End the pause that ``by`` asked for. Searching continues when no other pause is left.
+
+        If ``by`` is one of PERSONS, this ends all pauses.
+        """
         ...
 
     def quit(self) -> None:
-        """End gracefully."""
+        """Stop the miner gracefully."""
         ...
 
     def switch_pool(self, pool_id: int) -> None:
-        """Mine on this pool: it becomes the first, and is switched on."""
+        """Enable this pool and move it to the first position, so that the miner mines on it."""
         ...
 
     def add_pool(self, pool: NewPool) -> int:
-        """A pool more; its id."""
+        """Add a pool and return its id."""
         ...
 
     def remove_pool(self, pool_id: int) -> None:
-        """A pool less; never the last."""
+        """Remove a pool. The last pool cannot be removed."""
         ...
 
     def change_pool(self, pool_id: int, change: PoolChange) -> None:
-        """Change a pool; all of it is checked before any of it is done."""
+        """Change a pool. All changes are checked before the first is made."""
         ...
 
     def add_device(self, spec: str) -> None:
-        """Mine with another machine, named as for ``--device``."""
+        """Mine with another device, which ``spec`` names as ``--device`` does."""
         ...
 
     def restart_device(self, device_id: int) -> None:
-        """Power a machine down and up again, whatever it was switched off for."""
+        """Power a device down and up again, for whatever reason it was switched off."""
         ...
 
     def remove_device(self, device_id: int) -> None:
-        """Power a machine down and leave it alone; its totals stay."""
+        """Power a device down and stop using it. Its totals stay."""
         ...
 
     def reload(self) -> tuple[str, ...]:
-        """Read the configuration again; a line for each thing that changed, or needs a restart."""
+        """Read the configuration again. Return a line for each setting that changed or that needs a restart."""
         ...

@@ -1,7 +1,7 @@
-"""The devices of all backends in one list, each with its hash rate.
+"""Builds the views of the devices of all backends, each with its measured hash rate.
 
-That rate is measured: the hashes that a backend counts, over a window of time. What accepted shares imply about the
-rate of the whole miner is in ``estimates``.
+The hash rate is the number of hashes that a backend counts in a window of time. ``estimates`` computes the hash rate of
+the whole miner that the accepted shares imply.
 """
 
 from collections import Counter, defaultdict
@@ -26,21 +26,21 @@ THIS_COMPUTER = Hardware(product="")
 
 @dataclass(slots=True)
 class _Remembered:
-    """What is remembered of one device."""
+    """What is kept of one device from sample to sample."""
 
     came_at: float = 0.0
-    """Unix time of its first sample, 0 before it."""
+    """Unix time of its first sample; 0 before that."""
     frozen_before: float = 0.0
-    """Seconds in which the process had not run until then."""
+    """Seconds in which the process did not run before its first sample."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
-    """Hash rate meters for windows of up to a minute, and of up to an hour."""
+    """Hash rate meters for windows of up to 1 min, and of up to 1 h."""
     nonces: int = 0
-    """The number of nonces when it last grew."""
+    """Number of nonces found."""
     nonce_at: float | None = None
-    """The time at which it did, on the clock of the samples."""
+    """Time of the sample in which that number last grew, in seconds on the clock of the samples."""
     state: str = ""
     unwell: tuple[float, str] | None = None
-    """When it was last seen unwell, and why."""
+    """Unix time at which it was last seen in one of the states UNWELL, and the reason."""
     spells: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     refused: int = 0
@@ -49,11 +49,11 @@ class _Remembered:
     reasons: Counter[str] = field(default_factory=Counter)
     difficulties: Difficulties = field(default_factory=Difficulties)
     last: tuple[float, int | None, float] | None = None
-    """The last accepted share: when, which pool took it, and what it was worth."""
+    """The last accepted share: its Unix time, the id of the pool, and the share difficulty of its job."""
 
 
 class DeviceMeters:
-    """Samples what backends say of their devices; a device that comes later begins then."""
+    """Samples the counters of all devices. The figures of a device begin with the first sample that contains it."""
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
@@ -70,8 +70,10 @@ class DeviceMeters:
         *,
         ran: float | None = None,
     ) -> None:
-        """Note the counters of the moment, and what each device does. ``at`` is its Unix time; ``ran`` is the clock
-        without the time that the process did not run.
+        """Note the counters and the condition of each device.
+
+        ``now`` is the time in seconds, ``at`` the same moment as Unix time, and ``ran`` is ``now`` without the time in
+        which the process did not run.
         """
         ran = now if ran is None else ran
         self._frozen = now - ran
@@ -89,9 +91,10 @@ class DeviceMeters:
             if device.nonces_found > known.nonces:
                 known.nonces, known.nonce_at = device.nonces_found, now
 
-    def settled(self, result: ShareResult, *, is_block: bool, at: float, pool_id: int | None) -> None:
-        """A share of a device met its fate at the pool of that id; ``is_block`` tells of an accepted one that solves a
-        block.
+    def resolved(self, result: ShareResult, *, is_block: bool, at: float, pool_id: int | None) -> None:
+        """Note the result of a share that the pool ``pool_id`` resolved at the Unix time ``at``.
+
+        ``is_block`` is true for an accepted share that counts as a new block.
         """
         known = self._devices[device_key(result.share.backend, result.share.device)]
         if result.outcome is ShareOutcome.ACCEPTED:
@@ -107,7 +110,7 @@ class DeviceMeters:
     def views(
         self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[DeviceKey, DeviceCondition]
     ) -> tuple[DeviceView, ...]:
-        """Each device at this moment; ``conditions`` says what each of them does."""
+        """Return the view of each device at ``now``. ``conditions`` has the condition of each device."""
         views = [
             self._view(key, backend, device, conditions[key], now) for key, backend, device in keyed_devices(backends)
         ]
@@ -180,7 +183,7 @@ class DeviceMeters:
 
 
 def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
-    """Degrees Celsius; None where no device has a sensor."""
+    """Return the highest chip temperature in degrees Celsius; None if no device has a sensor."""
     known = [
         device.hardware.chip_temperature
         for _, _, device in keyed_devices(backends)
@@ -190,7 +193,10 @@ def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
 
 
 def measured_power(backends: Sequence[BackendSnapshot]) -> tuple[float | None, bool]:
-    """Watts of all devices that measure them, None where none does; and whether others use power too."""
+    """Return the summed power in watts of all devices that measure it, and whether other devices use power too.
+
+    The power is None if no device measures it.
+    """
     hardware = [device.hardware or THIS_COMPUTER for _, _, device in keyed_devices(backends)]
     known = [item.power for item in hardware if item.power is not None]
     others = any(item.power is None and item.state not in _WITHOUT_POWER for item in hardware)

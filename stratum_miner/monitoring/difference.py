@@ -1,9 +1,9 @@
-"""What changed between two JSON values, as a value that is small when little did.
+"""Computes the difference between two JSON values, which is small if little changed.
 
-A difference of two objects is an object: for each key that changed, the difference of its values. That of two lists of
-one length is such an object too, by index. Any other is a list: ``[value]`` puts a new value in place of the old one,
-and ``[]`` takes a key away. So no value has another meaning, and ten lines of any language make the new value of the
-old one::
+The difference of two objects is an object. For each key that changed, it holds the difference of the two values. The
+difference of two lists of equal length is an object in the same way, with indexes as keys. Every other difference is a
+list: ``[value]`` replaces the old value, and ``[]`` removes the key. No JSON value has a second meaning, so a reader
+needs about ten lines of any language to compute the new value from the old one::
 
     difference({"a": 1, "b": {"c": 2, "d": None}, "e": [7, 8]}, {"b": {"c": [3], "d": None}, "e": [7, 9]})
     {"a": [], "b": {"c": [[3]]}, "e": {"1": [9]}}
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def difference(before: Any, after: Any) -> dict[str, Any] | list[Any] | None:
-    """From one value to the other; None where they are equal."""
+    """Return the difference that turns ``before`` into ``after``; None if they are equal."""
     if isinstance(before, list | tuple) and isinstance(after, list | tuple) and len(before) == len(after):
         before, after = _by_index(before), _by_index(after)
     if not (isinstance(before, dict) and isinstance(after, dict)):

@@ -1,6 +1,6 @@
-"""What the shares of the whole miner imply, with its uncertainty: a hash rate, and the luck.
+"""Estimates the hash rate and the luck of the whole miner from its shares, with confidence intervals.
 
-Neither is measured. The hash rates that displays show of devices and their sum come from ``devices``.
+The measured hash rates of devices and their sum come from ``devices``.
 """
 
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares
@@ -8,25 +8,30 @@ from stratum_miner.miner.snapshot import MinerSnapshot
 from stratum_miner.monitoring.view import Estimate, LuckView
 
 KEPT_S = 10.0
-"""Exact intervals of large counts take tens of milliseconds, so they may be this old."""
+"""Seconds for which the estimates are kept. Computing exact intervals of large counts takes tens of milliseconds."""
 LARGE = 1000
+"""Number of shares below which the intervals are computed anew each time, because that is fast."""
 
 
 class Estimates:
-    """Estimates from the newest snapshot, or from one that is at most ``KEPT_S`` older."""
+    """Computes the estimates from the newest snapshot, or returns those of a snapshot at most ``KEPT_S`` seconds
+    older."""
 
     def __init__(self) -> None:
         self._made: tuple[float, Estimate | None, LuckView] | None = None
 
     def of(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
-        """The implied hash rate, None before the first accepted share, and the luck."""
+        """Return the implied hash rate (None before the first accepted share) and the luck at ``now`` (s)."""
         if self._made is None or now - self._made[0] >= KEPT_S or snapshot.share_hits < LARGE:
             self._made = (now, _implied(snapshot), _luck(snapshot))
         return self._made[1:]
 
 
 def _implied(snapshot: MinerSnapshot) -> Estimate | None:
-    """The hash rate by the exact interval of the count; the mean difficulty of the shares is taken as known."""
+    """Estimate the hash rate from the exact interval of the count of accepted shares.
+
+    The mean difficulty of the shares is taken as known.
+    """
     count = snapshot.shares.accepted
     if not count or snapshot.elapsed <= 0:
         return None

@@ -1,7 +1,7 @@
-"""The newest events of a process, numbered, for whoever wants to see them or to wait for the next one.
+"""Keeps the newest events of a process, numbered, so that displays can show them or wait for the next one.
 
-Events are what is logged: one name, one level, fields, and a sentence. They come from any thread and have lost their
-secrets before they come here; what others wrote in them is made safe to show here.
+An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. Secrets are
+removed before an event comes here. Text from other computers is made safe to show here.
 """
 
 import threading
@@ -16,22 +16,26 @@ from stratum_miner.monitoring.sentences import sentence
 from stratum_miner.monitoring.view import EventView
 
 KEPT = 500
+"""The number of events that an EventLog keeps by default."""
 
 
 class EventLog:
-    """Bounded: who waits too long between two looks misses the oldest, and can tell by the numbers."""
+    """The newest events. A reader that waits too long misses the oldest ones, and sees a gap in their numbers."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._events: deque[EventView] = deque(maxlen=kept)
         self._lock = threading.Lock()
         self._number = 0
         self._token: trio.lowlevel.TrioToken | None = None
-        self._news = trio.Event()
+        self._arrival = trio.Event()
 
     def take(self, name: str, level: str, fields: Mapping[str, Any], at: float) -> EventView:
-        """Keep one; ``at`` is Unix time. From any thread."""
-        told = {key: value for key, value in fields.items() if value is not None and value != ""}
-        shown = {key: sanitize_value(value, SENTENCE_CHARACTERS) for key, value in told.items()}
+        """Keep an event and return it with its number; ``at`` is Unix time. May be called from any thread.
+
+        Fields that are None or empty are left out.
+        """
+        known = {key: value for key, value in fields.items() if value is not None and value != ""}
+        shown = {key: sanitize_value(value, SENTENCE_CHARACTERS) for key, value in known.items()}
         with self._lock:
             self._number += 1
             event = EventView(
@@ -41,27 +45,27 @@ class EventLog:
             token = self._token
         if token is not None:
             try:
-                token.run_sync_soon(self._tell, idempotent=True)
+                token.run_sync_soon(self._wake, idempotent=True)
             except trio.RunFinishedError:
                 self._token = None
         return event
 
     def newest(self, limit: int | None = None, *, after: int = 0) -> tuple[EventView, ...]:
-        """The events with a number above ``after``, the newest last; at most the newest ``limit``."""
+        """Return the events with a number above ``after``, the newest last; at most the newest ``limit`` of them."""
         with self._lock:
             events = tuple(event for event in self._events if event.number > after)
         return events if limit is None else events[max(0, len(events) - limit) :]
 
     async def wait(self, after: int) -> tuple[EventView, ...]:
-        """Wait until there is an event with a number above ``after``; all of them that are kept, the newest last."""
+        """Wait for an event with a number above ``after``. Return all such events that are kept, the newest last."""
         self._token = trio.lowlevel.current_trio_token()
         while True:
-            news = self._news
+            arrival = self._arrival
             found = self.newest(after=after)
             if found:
                 return found
-            await news.wait()
+            await arrival.wait()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = trio.Event()
+    def _wake(self) -> None:
+        self._arrival.set()
+        self._arrival = trio.Event()

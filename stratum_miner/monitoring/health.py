@@ -1,8 +1,8 @@
-"""Whether hashes are made, and if not, why: one verdict over devices, pools and pauses that every display shows.
+"""Decides whether the miner computes hashes and, if not, why. Every display shows the same verdict.
 
-A device of its own mines when its driver says so. A search thread mines when its count of hashes grew within the last
-seconds in which it was allowed to search: there was work, no pause, and this process ran. Nothing here asks a clock,
-a device or a pool; time and snapshots are arguments. ``problems`` says what is wrong with each.
+A hardware device mines if its driver reports that it does. A search thread mines if its count of hashes grew within the
+last ``STILL_AFTER_S`` seconds in which it was able to search: there was work, no pause, and this process ran. This
+module reads no clock, device or pool: time and snapshots are arguments. ``problems`` describes what is wrong.
 """
 
 from collections import Counter, defaultdict
@@ -20,31 +20,32 @@ from stratum_miner.monitoring.view import ProblemView
 STATES = ("mining", "degraded", "no_device", "no_pool", "paused", "stopping")
 """Every state of the miner as a whole."""
 READY = ("mining", "degraded", "paused")
-"""The states in which a restart of the miner, or of what it depends on, would help nobody."""
+"""The states in which the miner mines or could mine, so that a restart would not help. ``/ready`` answers 200 in
+them."""
 STILL_AFTER_S = 10.0
-"""Seconds in which a search thread may search and counts no hash, until it does not mine. A slice of a search takes
+"""Seconds without a new hash, while it can search, after which a search thread is dead. One slice of a search takes
 0.03 s, and 3 s at the lowest duty cycle."""
 LONGEST_STEP_S = 2.0
-"""The longest time between two looks, which come twice a second. After a longer one nothing is judged: this process did
-not run meanwhile."""
+"""The most seconds that one step between two looks counts. Looks come twice a second. In the rest of a longer step this
+process did not run, so it does not count against a search thread."""
 _HASHING = ("mining", "throttled")
 REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceCondition:
-    """What one device does."""
+    """What one device does now: whether it mines, and its state."""
 
     mines: bool
     state: str
     reason: str = ""
     is_thread: bool = False
-    """Whether it is a search thread, of which no driver tells anything."""
+    """Whether it is a search thread that has no driver, so that its state comes from its count of hashes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthVerdict:
-    """How the miner is at one moment."""
+    """The state of the miner at one moment, and all its problems."""
 
     state: str
     detail: str
@@ -56,17 +57,17 @@ class HealthVerdict:
 
 @dataclass(slots=True)
 class _Search:
-    """What a search thread did when last looked at."""
+    """What is known of a search thread since the last look."""
 
     hashes: int = 0
     hashed: bool = False
-    """Whether it ever made a hash."""
+    """Whether the thread has ever computed a hash."""
     still_s: float = 0.0
-    """How long it was allowed to search since its last hash."""
+    """Seconds in which the thread could search since its last hash."""
 
 
 class Health:
-    """``look`` at each snapshot; remembers what a verdict needs of those before."""
+    """Judges a miner: call ``look`` with each snapshot. Remembers what a verdict needs from earlier snapshots."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.pools = PoolProblems(numbers)
@@ -75,7 +76,7 @@ class Health:
         self._searches: defaultdict[DeviceKey, _Search] = defaultdict(_Search)
         self._errors: defaultdict[DeviceKey, RecentErrors] = defaultdict(RecentErrors)
         self._since: dict[object, float] = {}
-        """When each problem that is there now came."""
+        """The time at which each present problem was first seen."""
 
     def look(
         self,
@@ -85,8 +86,9 @@ class Health:
         pauses: Mapping[str, str] | None = None,
         others: Sequence[ProblemView] = (),
     ) -> HealthVerdict:
-        """Judge the miner at ``now``. ``pauses`` says who wants a pause, and why; ``others`` are problems of what is
-        neither device nor pool.
+        """Judge the miner at ``now``, in seconds on the clock of the snapshots.
+
+        ``pauses`` maps who asked for a pause to the reason. ``others`` are problems of neither a device nor a pool.
         """
         step = 0.0 if self._looked_at is None else min(max(0.0, now - self._looked_at), LONGEST_STEP_S)
         self._looked_at = now
@@ -129,7 +131,7 @@ class Health:
         if idle:
             return DeviceCondition(mines=False, state="idle", reason=idle)
         if search.still_s >= STILL_AFTER_S:
-            reason = f"it has made no hash for more than {STILL_AFTER_S:g} s"
+            reason = f"it has computed no hash for more than {STILL_AFTER_S:g} s"
             return DeviceCondition(mines=False, state="dead", reason=reason, is_thread=True)
         return DeviceCondition(mines=search.hashed, state="mining" if search.hashed else "starting")
 
@@ -146,8 +148,8 @@ class Health:
         if snapshot.stopping:
             return "stopping", "waiting briefly for open replies"
         if snapshot.paused:
-            wanted = "; ".join(f"{by}: {reason}" if reason else by for by, reason in pauses.items())
-            return "paused", f"paused {wanted}".strip()
+            causes = "; ".join(f"{by}: {reason}" if reason else by for by, reason in pauses.items())
+            return "paused", f"paused {causes}".strip()
         if snapshot.job is None and not any(pool.active for pool in snapshot.pools):
             return "no_pool", self.pools.why_no_work(snapshot)
         if total and mining == total:
@@ -179,8 +181,8 @@ class Health:
                 severity="critical",
                 kind="device_none",
                 text=f"{backend.problem[:1].upper()}{backend.problem[1:]}.",
-                advice="`stratum-miner devices` lists what is plugged in and `stratum-miner doctor` says what is "
-                "missing; a device that is not recognised can be named, as in --device erupter:/dev/ttyUSB0.",
+                advice="`stratum-miner devices` lists the devices that are plugged in, and `stratum-miner doctor` "
+                "shows what is missing. If a device is not recognised, name it, as in --device erupter:/dev/ttyUSB0.",
             )
             for backend in snapshot.backends
             if backend.problem
@@ -205,7 +207,7 @@ class Health:
 
 
 def _idle_because(snapshot: MinerSnapshot, backend: BackendSnapshot) -> str:
-    """Why its devices are not to search now; empty when they are."""
+    """Return why the devices of a backend have nothing to search now; empty if they have work."""
     if snapshot.stopping:
         return "stopping"
     if snapshot.paused:
@@ -221,7 +223,7 @@ def _reason(pool: PoolStatus) -> str:
 
 
 def _names(backends: Sequence[BackendSnapshot]) -> dict[DeviceKey, str]:
-    """What to call each device: its name, with the backend's label where another device has the same name."""
+    """Return the name to show for each device. It begins with the backend's label if two devices have the same name."""
     devices = keyed_devices(backends)
     times = Counter(device.name for _, _, device in devices)
     return {
@@ -234,7 +236,7 @@ _WORST = ("dead", "off", "absent", "sick", "idle", "starting")
 
 
 def _why_not_mining(failing: Sequence[tuple[str, DeviceCondition]]) -> str:
-    """The worst of them in words, and how many more there are."""
+    """Describe the device in the worst state, and count the others."""
     if not failing:
         return ""
     name, worst = min(failing, key=lambda item: _WORST.index(item[1].state) if item[1].state in _WORST else len(_WORST))

@@ -1,4 +1,4 @@
-"""What charts remember: fine points of the last minutes, coarse ones of the last day, in bounded memory."""
+"""Keeps the points of charts: fine ones of the last ten minutes and coarse ones of the last day, in bounded memory."""
 
 from collections import deque
 from dataclasses import replace
@@ -14,7 +14,7 @@ COARSE_KEPT = 1440
 
 
 class History:
-    """Takes points as they come, gives them back thinned out."""
+    """The points of the last day. Points that are older than ten minutes are thinned out."""
 
     def __init__(self) -> None:
         self._fine: deque[Point] = deque(maxlen=FINE_KEPT)
@@ -22,11 +22,11 @@ class History:
         self._since_coarse: list[float] = []
 
     def wants(self, now: float) -> bool:
-        """Whether a point is due."""
+        """Return whether the next point is due at the Unix time ``now``."""
         return not self._fine or now - self._fine[-1].at >= FINE_S
 
     def add(self, point: Point) -> None:
-        """Keep one; newer than those before. A coarse one has the mean of the hash rates that it stands for."""
+        """Keep a point, which must be newer than all before. A coarse point has the mean hash rate of its minute."""
         self._fine.append(point)
         self._since_coarse.append(point.hash_rate)
         if not self._coarse or point.at - self._coarse[-1].at >= COARSE_S:
@@ -35,11 +35,12 @@ class History:
             self._since_coarse.clear()
 
     def fine(self) -> tuple[Point, ...]:
-        """The last ten minutes."""
+        """Return the points of the last ten minutes, the oldest first."""
         return tuple(self._fine)
 
     def points(self) -> tuple[Point, ...]:
-        """The last day: coarse before the last ten minutes, fine in them; oldest first."""
+        """Return the points of the last day, the oldest first: coarse ones, then the fine ones of the last ten
+        minutes."""
         if not self._fine:
             return ()
         first = self._fine[0].at

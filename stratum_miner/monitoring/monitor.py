@@ -1,6 +1,6 @@
-"""Watches one miner: samples its snapshots, remembers its shares, blocks and history, and makes views of it all.
+"""Watches one miner: samples its snapshots, keeps its shares, blocks and history, and builds views from them.
 
-Time is two clocks: ``clock`` for durations, the one of the snapshots; ``wall_clock`` for dates.
+There are two clocks. ``clock`` measures durations and is the clock of the snapshots. ``wall_clock`` gives Unix times.
 """
 
 import time
@@ -37,7 +37,10 @@ SHOWN_EVENTS = 100
 
 
 class Monitor:
-    """``note`` each event of the miner, ``run`` beside it, ask for a ``view`` at any time; all from the trio thread."""
+    """Watches one miner. Call ``note`` with each event, keep ``run`` running, and call ``view`` at any time.
+
+    All methods must be called from the trio thread.
+    """
 
     def __init__(
         self,
@@ -69,42 +72,42 @@ class Monitor:
         self._devices = devices.DeviceMeters(self.numbers)
         self._health = Health(self.numbers)
         self._has_mined = False
-        """Whether any device mined at any sample of this run."""
+        """Whether any device was mining at any sample of this run."""
         self._dead: set[DeviceKey] = set()
-        """Search threads that make no hashes; a device of its own is told by its driver."""
+        """Search threads that compute no hashes. The state of a hardware device is logged by its driver."""
         self._shares = ShareOutcomes()
         self._tips = Tips()
         self._last_accepted: float | None = None
         self._hashes_at_point = (clock(), 0)
         self._estimates = Estimates()
 
-    # ---- what it is told ------------------------------------------------------------------------------------------
+    # ---- what comes in --------------------------------------------------------------------------------------------
 
     def note(self, event: MinerEvent) -> None:
-        """Take one event of the miner."""
+        """Process one event of the miner."""
         if isinstance(event, ShareResult):
             self._note_share(event)
         elif isinstance(event, JobStarted):
             self._tips.note(event.job.previous_hash, self._wall_clock())
 
     async def run(self) -> None:
-        """Sample until cancelled."""
+        """Take a sample every ``SAMPLE_S`` seconds until cancelled."""
         while True:
             self.sample()
             await trio.sleep(SAMPLE_S)
 
     def sample(self) -> None:
-        """Look at the miner once."""
+        """Take one sample of the miner."""
         snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
         self._sampled_at = now
         verdict = self._verdict(snapshot, now)
         self._has_mined = self._has_mined or verdict.devices_mining > 0
-        self._tell_of_threads(snapshot, verdict)
+        self._log_thread_states(snapshot, verdict)
         self._devices.sample(now, date, snapshot.backends, verdict.devices, ran=now - snapshot.left_out)
         if self._history.wants(date):
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
-    def _tell_of_threads(self, snapshot: MinerSnapshot, verdict: HealthVerdict) -> None:
+    def _log_thread_states(self, snapshot: MinerSnapshot, verdict: HealthVerdict) -> None:
         for key, _, device in keyed_devices(snapshot.backends):
             condition = verdict.devices[key]
             if condition.state == "dead" and condition.is_thread and key not in self._dead:
@@ -112,13 +115,13 @@ class Monitor:
                 log.warning("device_state", device=device.name, state=condition.state, reason=condition.reason)
             elif condition.mines and key in self._dead:
                 self._dead.remove(key)
-                log.info("device_state", device=device.name, state=condition.state, reason="it makes hashes again")
+                log.info("device_state", device=device.name, state=condition.state, reason="it computes hashes again")
 
     def _note_share(self, result: ShareResult) -> None:
         share = result.share
         pool, device = share.job.origin.pool, device_key(share.backend, share.device)
         if not (self.numbers.pools.has(pool) and self.numbers.devices.has(device)):
-            self.numbers.see(self._snapshot())  # it came after the last look
+            self.numbers.see(self._snapshot())  # the pool or device is newer than the last sample
         accepted = result.outcome is ShareOutcome.ACCEPTED
         shown = ShareView(
             at=self._wall_clock(),
@@ -136,16 +139,16 @@ class Monitor:
             block=display_hash(share.digest) if share.is_block else None,
         )
         is_new_block = self._shares.add(result, shown)
-        self._devices.settled(result, is_block=is_new_block, at=shown.at, pool_id=shown.pool_id)
+        self._devices.resolved(result, is_block=is_new_block, at=shown.at, pool_id=shown.pool_id)
         if result.latency is not None and result.outcome is not ShareOutcome.LOST:
             self._health.pools.answered(pool, "" if accepted else result.cause or "none given")
         if accepted:
             self._last_accepted = self._clock()
 
-    # ---- what it tells --------------------------------------------------------------------------------------------
+    # ---- what can be read -----------------------------------------------------------------------------------------
 
     def view(self) -> View:
-        """Everything at this moment."""
+        """Return the view of the miner at this moment."""
         snapshot, now = self._snapshot(), self._clock()
         verdict = self._verdict(snapshot, now)
         return View(
@@ -163,24 +166,27 @@ class Monitor:
         )
 
     def best_share_since(self, at: float, pool_id: int | None = None) -> float:
-        """Difficulty of the best share whose fate came at that Unix time or later; of one pool, or of all."""
+        """Return the highest difficulty among shares resolved at or after the Unix time ``at``; 0 if there is none.
+
+        Without ``pool_id``, the shares of all pools count.
+        """
         return self._shares.best_since(at, pool_id)
 
     def blocks(self) -> tuple[BlockView, ...]:
-        """The newest thousand, the newest last."""
+        """Return the newest 1,000 blocks, the newest last."""
         return tuple(self._shares.blocks)
 
     def report(self) -> dict[str, Any]:
-        """What ``--json`` prints, with all blocks that are remembered."""
+        """Return what ``--json`` prints: the view, with all blocks that are kept."""
         return as_report(replace(self.view(), blocks=self.blocks()))
 
     @property
     def has_mined(self) -> bool:
-        """Whether any device mined in this run, even if it had no time to report a nonce that shows its hashes."""
+        """Whether any device mined in this run, even if it stopped before it reported a nonce."""
         return self._has_mined or any(backend.hashes for backend in self._snapshot().backends)
 
     def history(self) -> tuple[Point, ...]:
-        """The points of the last day."""
+        """Return the points of the last day, the oldest first."""
         return self._history.points()
 
     def _verdict(self, snapshot: MinerSnapshot, now: float) -> HealthVerdict:
@@ -191,7 +197,8 @@ class Monitor:
                     severity="warning",
                     kind="journal",
                     text=f"{snapshot.journal_problem[:1].upper()}{snapshot.journal_problem[1:]}.",
-                    advice="Make room on its disk. Mining goes on, and the records are kept until they can be written.",
+                    advice="Free space on its disk. Mining continues, and records wait in memory until they can be "
+                    "written. If too many wait, only their totals are kept.",
                 )
             )
         return self._health.look(now, snapshot, pauses=self._pauses(), others=others)
@@ -212,12 +219,12 @@ class Monitor:
         return replace(made, economics=self._economics(made))
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
-        """Watts, and whether devices that use some are left out."""
+        """Return the power in watts, and whether it leaves out devices that use power but do not measure it."""
         configured = self._power_w()
         return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
 
     def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
-        """``now`` on the clock without the time that the process did not run."""
+        """Return a point of the history. ``now`` is the clock without the time in which the process did not run."""
         hashes = sum(backend.hashes for backend in snapshot.backends)
         since, before = self._hashes_at_point
         self._hashes_at_point = (now, hashes)

@@ -1,6 +1,7 @@
-"""Numbers for pools and devices: what people, the paths of the API and other tools say in place of a key.
+"""Assigns the ids by which people, paths of the API and other tools refer to pools and devices.
 
-They count from 0 in the order in which things came. A number never moves, and nothing else ever gets it.
+Ids count from 0 in the order in which pools or devices were first seen. An id never changes and is never given to
+another pool or device.
 """
 
 from typing import Generic, TypeVar
@@ -13,16 +14,16 @@ KeyT = TypeVar("KeyT", bound=str)
 
 
 class Numbers:
-    """Gives numbers: ``see`` each snapshot, and everything in it has one."""
+    """Assigns ids: after ``see`` was called with a snapshot, every pool and device in it has an id."""
 
     def __init__(self) -> None:
         self.pools: Numbered[PoolKey] = Numbered()
         self.pool_names: dict[PoolKey, str] = {}
-        """What each was called when it was last seen."""
+        """The name of each pool when it was last seen."""
         self.devices: Numbered[DeviceKey] = Numbered()
 
     def see(self, snapshot: MinerSnapshot) -> None:
-        """Number what is new."""
+        """Assign ids to the pools and devices of a snapshot that have none yet."""
         for pool in snapshot.pools:
             self.pools.of(pool.key)
             self.pool_names[pool.key] = pool.name
@@ -31,18 +32,20 @@ class Numbers:
 
 
 class Numbered(Generic[KeyT]):
-    """Things of one kind."""
+    """The ids of all pools, or of all devices."""
 
     def __init__(self) -> None:
         self._numbers: dict[KeyT, int] = {}
 
     def has(self, key: KeyT) -> bool:
-        """Whether the key has a number."""
+        """Return whether the key has an id."""
         return key in self._numbers
 
     def of(self, key: KeyT, before: KeyT | None = None) -> int:
-        """The number of a key. A new one takes over the number of ``before``, under which the same thing stood until
-        now; else it gets a new number.
+        """Return the id of a key.
+
+        A new key takes over the id of ``before``, the key that the same device had until now. Without ``before`` it
+        gets a new id.
         """
         if key not in self._numbers:
             number = len(self._numbers)

@@ -1,4 +1,4 @@
-"""A pool of a miner or of a proxy as every display shows it."""
+"""Builds the view of one pool of a miner or proxy that all displays show."""
 
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
@@ -6,7 +6,7 @@ from stratum_miner.monitoring.view import PoolView, WorkerView
 
 
 def pool_view(number: int, priority: int, pool: PoolStatus) -> PoolView:
-    """``number`` is its own; ``priority`` its place among all pools, 0 the best."""
+    """Return the view of a pool. ``number`` is its id; ``priority`` is its position among all pools, 0 for the best."""
     return PoolView(
         id=number,
         priority=priority,

@@ -1,6 +1,7 @@
-"""What is wrong with a device or a pool, as sentences with an advice; each problem is there until it is over.
+"""Finds what is wrong with devices and pools. Each problem has a sentence and advice, and exists until its cause is
+gone.
 
-Nothing here asks a clock: what was is remembered from one look to the next.
+This module reads no clock. It remembers earlier snapshots from one look to the next.
 """
 
 from collections import defaultdict, deque
@@ -21,18 +22,20 @@ KINDS = (
     "pool_silent", "pool_penalized", "device_sick", "device_errors", "device_hot", "device_throttled", "journal",
     "log_file",
 )  # fmt: skip
-"""Every kind of problem, the worst first among those that are equally severe."""
+"""Every kind of problem. Among problems of equal severity, those that come first here are the worst."""
 
 MANY_ERRORS = 0.05
-"""The fraction of a device's results that may be errors. Three standard deviations are added, so that chance is no
-problem. It is the limit at which drivers slow a device down (backends.asic.health), which not every device can do."""
+"""The fraction of a device's results, 0 to 1, that may be errors. Three standard deviations are added, so that a random
+cluster of errors is not reported. Drivers slow a device down at the same limit (backends.asic.health), but not every
+device can be slowed down."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
-"""Counts are noted when so much time has passed and so many results have come; so many notes are compared: the last
-150 results at least, and the last five minutes."""
+"""Counts are noted after at least this many seconds and at least this many new results. This many notes are kept, so
+the fraction of errors covers at least the last 150 results and the last 5 min."""
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
-"""The newest answers of a pool to shares, and the least number of them that says something."""
+"""How many of the newest answers of a pool to shares are judged, and the smallest number of answers that is judged."""
 POOLS_NAMED = 3
+"""How many pools the reason for having no work names; the others are counted."""
 
 
 class RecentErrors:
@@ -43,7 +46,7 @@ class RecentErrors:
         self._latest = (0, 0)
 
     def look(self, now: float, good: int, bad: int) -> None:
-        """Note the totals of the moment."""
+        """Note the totals of right and wrong results at ``now`` (s)."""
         self._latest = good, bad
         if not self._notes:
             self._notes.append((now, 0, 0))
@@ -53,7 +56,7 @@ class RecentErrors:
 
     @property
     def newest(self) -> tuple[int, int]:
-        """Right and wrong ones among the newest results."""
+        """The numbers of right and of wrong results among the newest ones."""
         if not self._notes:
             return 0, 0
         _, good, bad = self._notes[0]
@@ -61,7 +64,7 @@ class RecentErrors:
 
     @property
     def are_many(self) -> bool:
-        """Whether there are more than chance makes of a device that is well."""
+        """Whether there are more errors than a healthy device makes by chance."""
         good, bad = self.newest
         allowed = MANY_ERRORS * (good + bad)
         return good + bad >= ERRORS_JUDGED_AT and bad > allowed + 3 * sqrt(allowed)
@@ -70,24 +73,25 @@ class RecentErrors:
 def device_problems(
     name: str, device: DeviceStatistics, state: str, reason: str, errors: RecentErrors, *, number: int
 ) -> list[ProblemView]:
-    """What is wrong with a device in this state; ``number`` is its own, ``name`` what people call it."""
+    """Return the problems of a device in this state. ``number`` is its id, ``name`` the name that people see."""
     why = f": {reason}" if reason else ""
     found = []
     if state in _DEVICE_STATES:
         severity, advice = _DEVICE_STATES[state]
         if device.hardware is None:
-            advice = "Restart stratum-miner, and report this: a search thread should not stop."
+            advice = "Restart stratum-miner, and report this as a bug: a search thread should never stop."
         found.append(_of_device(severity, f"device_{state}", number, _sentence(f"{name} is {state}{why}"), advice))
     if device.hardware is not None and device.hardware.hot and state not in ("off", "dead", "absent"):
         text = _sentence(f"{name} is hot: {device.hardware.hot}")
         found.append(_of_device(WARNING, "device_hot", number, text, "Improve its cooling, or lower its frequency."))
     if errors.are_many and state not in ("absent", "off"):
         good, bad = errors.newest
-        text = f"{name} computes wrongly: {bad} of its last {good + bad} results ({bad / (good + bad):.0%}) are wrong."
+        percent = 100 * bad / (good + bad)
+        text = f"{name} computes wrong results: {bad} of its last {good + bad} results ({percent:.0f} %) are wrong."
         advice = (
             "Lower its frequency or raise its voltage, and check its cooling and power supply."
             if device.hardware is not None
-            else "Do not trust this computer: run `stratum-miner bench`, which tests the kernels, and test its memory."
+            else "This computer may be faulty. Run `stratum-miner bench`, which tests the kernels, and test the memory."
         )
         found.append(_of_device(WARNING, "device_errors", number, text, advice))
     return found
@@ -96,15 +100,19 @@ def device_problems(
 _DEVICE_STATES = {
     "dead": (
         CRITICAL,
-        "stratum-miner restarts it by itself. If that does not help, check its cable and its power supply.",
+        "stratum-miner restarts the device by itself. If that does not help, check its cable and its power supply.",
     ),
     "off": (CRITICAL, "Remove the cause, then restart the device or unplug it and plug it in again."),
     "absent": (
         CRITICAL,
-        "Plug it in, or remove it from the devices to mine with. `stratum-miner devices` lists what is plugged in.",
+        "Plug the device in, or remove it from the devices to mine with. `stratum-miner devices` lists the devices "
+        "that are plugged in.",
     ),
-    "sick": (WARNING, "Check its cooling and power supply. stratum-miner restarts it if it does not get better."),
-    "throttled": (WARNING, "Improve its cooling and power supply, or ask for a lower frequency."),
+    "sick": (
+        WARNING,
+        "Check its cooling and power supply. stratum-miner restarts the device if it does not get better.",
+    ),
+    "throttled": (WARNING, "Improve its cooling and power supply, or set a lower frequency."),
 }
 
 
@@ -114,34 +122,34 @@ def _of_device(severity: str, kind: str, number: int, text: str, advice: str) ->
 
 @dataclass(slots=True)
 class PoolProblems:
-    """Remembers why a pool was lost while it is tried again, and its newest answers to shares."""
+    """Finds the problems of pools. Remembers why each pool was lost while it is tried again, and its newest answers."""
 
     numbers: Numbers
     _lost: dict[PoolKey, tuple[str, str]] = field(default_factory=dict)
-    """The condition in which each pool that is not up was last found, and the reason."""
+    """For each pool that is not up, the condition in which it was last seen, and the reason."""
     _answers: defaultdict[PoolKey, deque[str]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=ANSWERS_JUDGED))
     )
-    """Why the pool refused each of the newest shares that it answered; empty where it accepted one."""
+    """The reason with which the pool rejected each of the newest answered shares; empty for an accepted share."""
 
-    def answered(self, pool: PoolKey, refusal: str) -> None:
-        """A pool has answered a share: accepted it, or refused it for a reason."""
-        self._answers[pool].append(refusal)
+    def answered(self, pool: PoolKey, rejection: str) -> None:
+        """Note the answer of a pool to a share: the reason of a rejection, also of a stale share, or empty."""
+        self._answers[pool].append(rejection)
 
     def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
-        """What is wrong with the pools that may be used."""
+        """Return the problems of the enabled pools."""
         known = {pool.key for pool in snapshot.pools}
         self._lost = {key: lost for key, lost in self._lost.items() if key in known}
         return [problem for pool in snapshot.pools for problem in self._of(pool, snapshot)]
 
     def why_no_work(self, snapshot: MinerSnapshot) -> str:
-        """Why no pool gives work."""
+        """Return why no pool gives work, for up to ``POOLS_NAMED`` pools."""
         usable = [pool for pool in snapshot.pools if pool.enabled]
         if not usable:
-            return "all pools are switched off"
-        told = [f"pool {pool.name}: {self._why(pool)}" for pool in usable[:POOLS_NAMED]]
-        more = len(usable) - len(told)
-        return "; ".join(told) + (f"; {more} more" if more else "")
+            return "all pools are disabled"
+        reasons = [f"pool {pool.name}: {self._why(pool)}" for pool in usable[:POOLS_NAMED]]
+        more = len(usable) - len(reasons)
+        return "; ".join(reasons) + (f"; {more} more" if more else "")
 
     def _why(self, pool: PoolStatus) -> str:
         condition, reason = self._lost.get(pool.key, ("", ""))
@@ -157,7 +165,7 @@ class PoolProblems:
         if not pool.enabled:
             return []
         found = [*self._lost_problem(pool, snapshot), *self._rejections(pool)]
-        if not found:  # it is mined on, under another of its workers
+        if not found:  # the miner mines on this pool under another worker name
             found += [
                 self._problem(WARNING, "pool_refuses", pool, *_refusal(pool, worker.name, worker.refusal))
                 for worker in pool.client.workers
@@ -180,15 +188,15 @@ class PoolProblems:
 
     def _rejections(self, pool: PoolStatus) -> list[ProblemView]:
         answers = self._answers[pool.key]
-        refusals = [refusal for refusal in answers if refusal]
-        if pool.condition.value != "up" or len(answers) < ANSWERS_JUDGED_AT or 2 * len(refusals) <= len(answers):
+        rejections = [rejection for rejection in answers if rejection]
+        if pool.condition.value != "up" or len(answers) < ANSWERS_JUDGED_AT or 2 * len(rejections) <= len(answers):
             return []
         text = _sentence(
-            f"Pool {pool.name} refused {len(refusals)} of the last {len(answers)} shares, "
-            f"the newest of them for this reason: {refusals[-1]}"
+            f"Pool {pool.name} did not accept {len(rejections)} of the last {len(answers)} shares, "
+            f"the newest of them for this reason: {rejections[-1]}"
         )
         severity = CRITICAL if pool.active else WARNING
-        advice = "Check the worker name and the pool's own page; `stratum-miner ping` tests the pool."
+        advice = "Check the worker name, and look at the pool's web page. `stratum-miner ping` tests the pool."
         return [self._problem(severity, "pool_rejects", pool, text, advice)]
 
     def _problem(self, severity: str, kind: str, pool: PoolStatus, text: str, advice: str) -> ProblemView:
@@ -199,7 +207,8 @@ class PoolProblems:
 _POOL_CONDITIONS = {
     "down": (
         "cannot be mined on",
-        "stratum-miner tries again by itself. Check the address and the network; `stratum-miner ping` tests the pool.",
+        "stratum-miner tries again by itself. Check the URL of the pool and the network connection. "
+        "`stratum-miner ping` tests the pool.",
     ),
     "silent": (
         "is silent",
@@ -207,20 +216,20 @@ _POOL_CONDITIONS = {
     ),
     "penalized": (
         "is not used for a while",
-        "stratum-miner tries it again by itself. Check the worker name, and ask the pool why it refuses the shares.",
+        "stratum-miner tries it again by itself. Check the worker name, and ask the pool operator for the reason.",
     ),
 }
 
 
 def _refusal(pool: PoolStatus, worker: str, why: str) -> tuple[str, str]:
     return (
-        _sentence(f"Pool {pool.name} refuses the worker {worker}: {why}"),
-        "Check the worker name and the password (--user and --pass) with the pool.",
+        _sentence(f"Pool {pool.name} refuses the worker name {worker}: {why}"),
+        "Check with the pool whether the worker name and the password (--user and --pass) are right.",
     )
 
 
 def worst_first(problems: Sequence[ProblemView]) -> list[ProblemView]:
-    """The problems in the order in which people should look at them."""
+    """Return the problems in the order in which people should look at them."""
     return sorted(problems, key=lambda item: (item.severity != CRITICAL, KINDS.index(item.kind)))
 
 

@@ -1,4 +1,5 @@
-"""What became of shares: the newest of them, the blocks that they solved, the best, and what they were worth."""
+"""Keeps the outcomes of shares: the newest shares, the blocks that they solve, the best share, and summed
+difficulties."""
 
 from collections import defaultdict, deque
 
@@ -11,7 +12,7 @@ BLOCKS_KEPT = 1000
 
 
 class ShareOutcomes:
-    """What is remembered of shares: ``add`` each one when its fate is known."""
+    """The resolved shares of one run: call ``add`` with each share when its outcome is known."""
 
     def __init__(self) -> None:
         self.newest: deque[ShareView] = deque(maxlen=SHARES_KEPT)
@@ -20,11 +21,12 @@ class ShareOutcomes:
         self._best = _BestShares()
         self._best_of_pools: defaultdict[int | None, _BestShares] = defaultdict(_BestShares)
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
-        """Previous hashes on which a block was accepted: a second one there is a sibling."""
+        """Previous hashes of the accepted blocks. A second block with the same previous hash is a sibling."""
 
     def add(self, result: ShareResult, shown: ShareView) -> bool:
-        """Keep a share, as it is ``shown``. Returns whether it makes one block more: whether it solves one, a pool
-        accepted it, and it is no sibling of a block before.
+        """Keep a resolved share, which displays show as ``shown``. Return whether it counts as a new block.
+
+        It does if it solves a block, a pool accepted it, and no accepted block before has the same previous hash.
         """
         job = result.share.job
         self.newest.append(shown)
@@ -47,12 +49,18 @@ class ShareOutcomes:
         return True
 
     def best_since(self, at: float, pool_id: int | None = None) -> float:
-        """Difficulty of the best share whose fate came at that Unix time or later; of one pool, or of all."""
+        """Return the highest difficulty among shares resolved at or after the Unix time ``at``; 0 if there is none.
+
+        Without ``pool_id``, the shares of all pools count.
+        """
         return (self._best if pool_id is None else self._best_of_pools[pool_id]).since(at)
 
 
 class _BestShares:
-    """The best share from any time on: each share that no later one surpassed, the best first; a handful of them."""
+    """Answers which share is the best since any given time.
+
+    Keeps only the shares that no later share surpassed, the best first. These are few.
+    """
 
     def __init__(self) -> None:
         self._unsurpassed: list[tuple[float, float]] = []

@@ -1,4 +1,4 @@
-"""The miner as a whole, made of its snapshot, the verdict on it, and what is remembered of its shares and jobs."""
+"""Builds the summary of the whole miner from its snapshot, the health verdict, and the kept shares and jobs."""
 
 from collections.abc import Callable, Mapping
 
@@ -25,7 +25,10 @@ def summary(
     power: tuple[float | None, bool],
     shown_job_id: Callable[[str], str],
 ) -> Summary:
-    """Without the economics. ``power`` is watts, and whether devices that use some are left out."""
+    """Return the summary without economics.
+
+    ``power`` is the power in watts, and whether it leaves out devices that use power but do not measure it.
+    """
     rate, difficulty, minutes = snapshot.hash_rate_1m, snapshot.client.difficulty, snapshot.elapsed / 60
     (implied, luck), (power_w, is_partial) = estimates, power
     return Summary(

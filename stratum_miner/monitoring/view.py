@@ -1,8 +1,8 @@
-"""What there is to see of a running miner, as frozen values: every display is derived from these and from nothing else.
+"""Frozen values that describe a running miner. Every display shows these values and nothing else.
 
-A ``View`` is one moment; ``Point`` is what a chart remembers of one. Units are in the names: H/s for hash rates, _s and
-_ms for times, _c for degrees Celsius, _w for watts. ``*_age_s`` tells how old a figure is when the view is taken. None
-is what nobody knows.
+A ``View`` describes one moment, and a ``Point`` is what charts keep of a moment. Hash rates are in H/s. Other units are
+in the names: _s and _ms for times, _c for degrees Celsius, _v for volts, _w for watts. ``*_age_s`` is the age of a
+figure in seconds when the view is taken. None means that the value is not known.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from stratum_miner.work.durations import DurationCounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A value with its 95 % interval."""
+    """An estimated value with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -24,7 +24,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LuckView:
-    """Shares found against those that the work done was expected to find."""
+    """The number of shares found, compared with the number that the work done was expected to find.
+
+    ``found`` counts the distinct hashes that met the share target. ``ratio`` is found / expected, and ``low`` to
+    ``high`` is its 95 % confidence interval.
+    """
 
     found: int
     expected: float
@@ -35,7 +39,7 @@ class LuckView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharesView:
-    """Shares by fate: found = accepted + rejected + stale + lost + open."""
+    """Numbers of shares by outcome: found = accepted + rejected + stale + lost + open."""
 
     found: int
     accepted: int
@@ -43,66 +47,65 @@ class SharesView:
     stale: int
     lost: int
     open: int
-    """Sent, or waiting to be, and not answered yet."""
+    """Shares without an outcome: submitted to the pool, or waiting to be submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """The job being searched."""
+    """The job that the miner works on."""
 
     job_id: str
     age_s: float
     previous_hash: str
-    """The hash of the previous block, as explorers show it."""
+    """Hash of the previous block in hex, in the byte order of block explorers."""
     share_difficulty: float
     network_difficulty: float
     version_mask: str
-    """Eight hex digits."""
+    """The version bits that may be rolled, as eight hex digits."""
     version: int
-    """The version of the block's header, as the pool gave it."""
+    """The version field of the block header that the pool sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemView:
-    """Something that is wrong now; it is shown until it is over."""
+    """Something that is wrong now. It is shown until its cause is gone."""
 
     severity: str
-    """critical: hashes are not made, or not paid for; warning: they may soon be fewer."""
+    """"critical": hashes are not computed or not paid for; "warning": there may soon be fewer hashes."""
     kind: str
-    """A word for programs, one of ``problems.KINDS``."""
+    """The kind of problem in one word for programs, one of ``problems.KINDS``."""
     text: str
     """What is wrong, as a full sentence."""
     advice: str
     """What to do about it, as full sentences."""
     device_id: int | None = None
     pool_id: int | None = None
-    """The device or the pool that it is about; both None for anything else."""
+    """The id of the device or of the pool with the problem; both are None for any other problem."""
     since_s: float = 0.0
-    """Seconds since it was first seen."""
+    """Seconds since the problem was first seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The miner as a whole. ``hash_rate`` is the average since the start, in H/s like the rest."""
+    """The miner as a whole. ``hash_rate`` is the average since the start; ``hash_rate_*`` are averages of that time."""
 
     version: str
     state: str
-    """One word: mining; degraded (some devices mine, or none as it should); no_device (there is work and no device
+    """One of: mining; degraded (only some devices mine, or a device is sick); no_device (there is work, but no device
     mines); no_pool (no pool gives work); paused; stopping."""
     detail: str
-    """One sentence that says why it is in that state; empty for plain mining."""
+    """Why the miner is in that state; empty in the state mining."""
     devices_mining: int
     devices_total: int
-    """Devices and search threads; those that somebody removed do not count."""
+    """Number of devices and search threads, without the devices that the user removed."""
     problems: tuple[ProblemView, ...]
-    """Everything that is wrong at the moment, the worst first."""
+    """All problems at the moment, the worst first."""
     started_at: float
-    """Unix time."""
+    """Unix time at which the miner started."""
     elapsed_s: float
-    """Seconds that the miner ran since then. What is worked out of a time has this one for it."""
+    """Seconds that the miner ran since then, without ``frozen_s``. Rates and averages are computed with this time."""
     frozen_s: float
-    """Seconds since the start in which the process did not run (it was stopped, or the machine slept): ``elapsed_s``,
-    rates and averages leave them out."""
+    """Seconds since the start in which the process did not run, because it was stopped or the computer slept."""
     sample_age_s: float
     """Seconds since the hash rates were last measured."""
     hash_rate: float
@@ -111,56 +114,65 @@ class Summary:
     hash_rate_5m: float
     hash_rate_15m: float
     implied_hash_rate: Estimate | None
-    """What the accepted shares alone say of it; None before the first."""
+    """The hash rate that the accepted shares imply; None before the first accepted share."""
     shares: SharesView
     reasons: dict[str, int]
-    """Why shares were not accepted."""
+    """Numbers of shares that were not accepted, by the reason."""
     all_runs: dict[str, int] | None
-    """Shares by fate of all runs: what the journal had when it was opened, and this run's, written yet or not."""
+    """Numbers of shares by outcome over all runs in the share journal, including this run. None without a journal."""
     blocks_accepted: int
-    """Shares that solve a block and that a pool accepted; pools do not tell whether the node took the block."""
+    """Blocks that the node accepted, if the miner is connected to the node. Otherwise accepted shares that solve a
+    block, because pools do not report whether their node accepted it."""
     best_share: float
+    """Highest difficulty of a share of this run."""
     difficulties: dict[str, float]
-    """Sum of what shares were worth, by their fate."""
+    """Sums of the difficulties of shares, by outcome."""
     last_share_age_s: float | None
     """Seconds since the last accepted share."""
     share_every_s: float | None
-    """Expected time between shares at this difficulty and hash rate, so that silence explains itself."""
+    """Expected seconds between two shares at the present difficulty and hash rate; None while either is unknown."""
     work_utility: float
-    """Accepted difficulty per minute: shares of difficulty 1 that would pay the same."""
+    """Accepted difficulty per minute, which equals the number of shares of difficulty 1 per minute with the same
+    pay."""
     luck: LuckView
     hardware_errors: int
+    """Wrong nonces of all devices that a driver or the miner found."""
     below_target: int
+    """Nonces that hash correctly but do not meet the share target of their job."""
     withheld: int
+    """Shares that were not submitted, because the same nonce was submitted with another version, or because this run or
+    an earlier one had found the same share."""
     height: int | None
+    """Height of the block that the newest job works on, if its coinbase transaction shows it."""
     network_difficulty: float | None
+    """Network difficulty of the newest job."""
     job: JobView | None
     pool: str
     worker_name: str
     power_w: float | None
-    """Configured, else the sum of what devices measure."""
+    """The configured power, or else the sum of the power that devices measure."""
     power_is_partial: bool
-    """Whether ``power_w`` is a sum that leaves devices out which use power and do not measure it."""
+    """Whether ``power_w`` is a sum that leaves out devices which use power but do not measure it."""
     joules_per_terahash: float | None
     economics: dict[str, Any] | None
-    """What it costs and what to expect, where a price of electricity is known."""
+    """Costs and expected income; None if no price of electricity is known."""
     work_units: int
-    """Units of work handed out to devices."""
+    """Number of work units that devices received."""
     blocks_seen: int
-    """Different blocks that the jobs mined on were built upon, the first too."""
+    """Number of different previous blocks of the jobs mined on, including the first."""
     block_at: float | None
-    """Unix time of the first job that is built upon the newest of them."""
+    """Unix time at which the first job on the newest of these blocks came."""
     last_job_at: float | None
-    """Unix time at which the newest job came, which may be over; None before the first."""
+    """Unix time at which the newest job came, even if that job is no longer valid; None before the first job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerView:
-    """One of the workers of a pool, and the shares that went under its name."""
+    """One worker name of a pool, and the numbers of its shares by outcome."""
 
     name: str
     refusal: str
-    """Why the pool lets it not mine; empty while it may."""
+    """The reason with which the pool refuses this worker name; empty if the pool does not refuse it."""
     accepted: int
     rejected: int
     stale: int
@@ -168,114 +180,133 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolView:
-    """One pool; latencies are from submit to reply."""
+    """One pool. Latencies are times from submitting a share to the reply."""
 
     id: int
-    """Counted from 0 in the order in which pools came in this run; it never moves. Changes are addressed by it."""
+    """Counts from 0 in the order in which pools were added in this run, and never changes. Requests name a pool by
+    it."""
     priority: int
-    """Its place, 0 the best."""
+    """Position among all pools, 0 for the best."""
     name: str
-    """The user's name of the pool, else its URL; no other pool of the run has the same."""
+    """The name that the user gave to the pool, or else its URL. Names are unique within a run."""
     url: str
     worker_name: str
     active: bool
+    """Whether the miner mines on this pool."""
     enabled: bool
+    """Whether the miner may use this pool."""
     state: str
-    """Condition as failover judges it: untried, trying, up, silent, down, penalized."""
+    """Condition for failover: untried, trying, up, silent, down or penalized."""
     reason: str
+    """Why the pool is in that condition; empty for a pool that is up."""
     since_s: float
+    """Seconds in that condition."""
     connection: str
-    """What the connection does: connecting, handshake, mining, waiting, stopped."""
+    """State of the connection: connecting, handshake, mining, waiting or stopped."""
     accepted: int
     rejected: int
     stale: int
     lost: int
     reasons: dict[str, int]
+    """Numbers of shares that were not accepted, by the reason."""
     reject_share: float
+    """Fraction of the answered shares that the pool rejected, from 0 to 1."""
     stale_share: float
-    """The fraction of answered shares that were stale, 0 to 1."""
+    """Fraction of the answered shares that were stale, from 0 to 1."""
     latency_p50_ms: float | None
     latency_p99_ms: float | None
     job_switch_p50_ms: float | None
     job_switch_p99_ms: float | None
-    """From a job's arrival until work of it is taken; None where nobody searches."""
+    """Times from the arrival of a job until a device takes work from it; None at a proxy, which does not search."""
     difficulties: dict[str, float]
-    """Sum of what shares were worth, by their fate."""
+    """Sums of the difficulties of shares, by outcome."""
     quota: int | None
+    """Weight of the pool where the miner mines on all pools in turn; None with other strategies."""
     work_share: float | None
-    """The fraction of the time mined that the pool got, 0 to 1."""
+    """Fraction of all work that was done for this pool, from 0 to 1."""
     bound: tuple[str, ...]
-    """Labels of the backends that mine here alone, over a connection of their own, which this is."""
+    """Labels of the backends that mine only on this pool, over this connection, which is theirs alone."""
     workers: tuple[WorkerView, ...]
     difficulty: float | None
+    """Share difficulty that the pool requires now; None before it has set one."""
     version_mask: str
+    """The version bits that the pool lets the miner roll, as eight hex digits."""
     jobs: int
+    """Number of valid jobs received."""
     work_units: int
-    """Units of work taken of its jobs; 0 at a proxy, which does not search."""
+    """Number of work units taken from its jobs; 0 at a proxy, which does not search."""
     connects: int
+    """Number of connections made."""
     bytes_received: int
     bytes_sent: int
     answers: DurationCounts
-    """From submit to reply, of all replies."""
+    """Times from submitting a share to the reply, of all replies."""
     job_switches: DurationCounts
-    """From a job's arrival until work of it is taken, of all jobs."""
+    """Times from the arrival of a job until a device takes work from it, of all jobs."""
     best_share: float
-    """Difficulty of the best of its shares whose fate is known."""
+    """Highest difficulty among its resolved shares; 0 before the first."""
     last_share_at: float | None
-    """Unix time of the last share that it accepted."""
+    """Unix time at which it accepted the last share; None before the first."""
     last_share_difficulty: float
-    """What that share was asked for."""
+    """Share difficulty of the job of that share; 0 before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceView:
-    """One device or search thread. Fields of hardware are None for a part of this computer."""
+    """One device or search thread. Fields of hardware are None for a search thread of this computer."""
 
     id: int
-    """Counted from 0 in the order in which devices came in this run; it never moves. Changes are addressed by it."""
+    """Counts from 0 in the order in which devices were first seen in this run, and never changes. Requests name a
+    device by it."""
     backend: str
-    """The label of the backend, which no other has."""
+    """Label of the backend, which is unique."""
     name: str
     detail: str
+    """The product, or the kernel of a search thread."""
     mines: bool
-    """Whether it makes hashes now, and as many as it should. A sick device makes some and does not count."""
+    """Whether the device computes hashes now at its proper rate. A sick device does not count as mining."""
     state: str
-    """mining, throttled (it mines more slowly than asked for), starting, idle (there is no work, or a pause), sick,
-    dead, off, absent, or removed (by its owner)."""
+    """One of: mining, throttled (slower than configured), starting, idle (no work, or a pause), sick, dead, off,
+    absent, or removed (by the user)."""
     reason: str
-    """Why it is in that state; empty for plain mining."""
+    """Why the device is in that state; empty in the state mining."""
     hash_rate: float
-    """Over the last five seconds."""
+    """Average of the last 5 s."""
     hash_rate_1m: float
     hash_rate_10m: float
     hash_rate_1h: float
     expected_hash_rate: float | None
+    """Hash rate that the device should reach at its present frequency."""
     hashes: int
     nonces_found: int
     accepted: int
-    """Shares of it that a pool accepted."""
+    """Shares of this device that a pool accepted."""
     refused: int
-    """Shares of it that a pool refused, stale ones too."""
+    """Shares of this device that a pool answered but did not accept: rejected and stale ones."""
     reasons: dict[str, int]
-    """Why shares of it were refused."""
+    """Numbers of rejected and stale shares, by outcome and reason."""
     best_share: float
-    """Difficulty of the best of its shares whose fate is known."""
+    """Highest difficulty among its resolved shares; 0 before the first."""
     blocks_accepted: int
-    """Shares of it that solve a block and that a pool accepted."""
+    """Accepted shares of this device that solve a block."""
     difficulties: dict[str, float]
-    """Sum of what its shares were worth, by their fate."""
+    """Sums of the difficulties of its shares, by outcome."""
     hardware_errors: int
+    """Wrong nonces that the driver or the miner found."""
     last_nonce_age_s: float | None
+    """Seconds since the device last reported a nonce."""
     bound_to: str
-    """The label of the only pool that it mines on; empty for one that mines on any."""
+    """Name of the only pool that the device mines on; empty if it mines on any pool."""
     product: str | None = None
     chip: str | None = None
-    """What stands on its chips: BM1370; empty where it is not known, None for a part of this computer."""
+    """Marking of its chips, such as BM1370; empty if it is not known, None for a search thread of this computer."""
     frequency_mhz: float | None = None
     chip_temperature_c: float | None = None
     regulator_temperature_c: float | None = None
     core_voltage_v: float | None = None
+    """Measured core voltage."""
     core_voltage_asked_v: float | None = None
+    """Core voltage that the miner set."""
     input_voltage_v: float | None = None
     power_w: float | None = None
     joules_per_terahash: float | None = None
@@ -286,55 +317,63 @@ class DeviceView:
     crc_errors: int = 0
     restarts: int = 0
     trips: int = 0
+    """How often the safety check shut the device down because of heat or voltage."""
     is_overheated: bool = False
-    """Whether heat switched it off and it has not cooled down yet."""
+    """Whether the device was switched off because of heat and has not cooled down yet."""
     chips: tuple[int, ...] = ()
+    """Number of valid nonces of each chip."""
     hash_rate_5m: float
     hash_rate_15m: float
     came_at: float
-    """Unix time at which it first came in this run."""
+    """Unix time at which the device was first seen in this run."""
     frozen_s: float
     """Seconds since then in which the process did not run."""
     last_share_at: float | None
-    """Unix time of the last share of it that a pool accepted."""
+    """Unix time of its last accepted share; None before the first."""
     last_share_pool_id: int | None
-    """The pool that accepted it."""
+    """Id of the pool that accepted that share."""
     last_share_difficulty: float
-    """What that share was asked for."""
+    """Share difficulty of the job of that share; 0 before the first."""
     unwell_at: float | None
-    """Unix time at which it was last sick, dead, off or absent; None for a device that never was."""
+    """Unix time at which the device was last sick, dead, off or absent; None if it never was."""
     unwell_reason: str
-    """Why it was then."""
+    """The reason at that time."""
     spells: dict[str, int]
-    """How often it became sick, dead, off or absent."""
+    """How often the device became sick, dead, off or absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareView:
-    """One of the newest shares whose fate is known."""
+    """One of the newest resolved shares."""
 
     at: float
-    """Unix time of its fate."""
+    """Unix time at which the outcome was known."""
     backend: str
-    """The label of the backend that found it, and the name of its device there."""
+    """Label of the backend that found the share."""
     device: str
+    """Name of the device within that backend."""
     device_id: int
     pool: str
-    """The label of the pool; empty, and ``pool_id`` None, for a session that nobody remembers."""
+    """Name of the pool; empty, with ``pool_id`` None, if the pool of its session is no longer known."""
     pool_id: int | None
     job_id: str
     difficulty: float
+    """Difficulty of its hash."""
     share_difficulty: float
+    """Difficulty that the pool required."""
     fate: str
+    """The outcome: accepted, rejected, stale or lost."""
     reason: str
+    """Why it was not accepted."""
     latency_ms: float | None
+    """Time from submitting the share to the reply; None without a reply."""
     block: str | None
-    """Its hash, as explorers show it, where it is a block."""
+    """Block hash in hex, in the byte order of block explorers, if the share solves a block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockView:
-    """A block that an accepted share solves; the pool does not tell whether the node took it."""
+    """A block that an accepted share solves. The pool does not report whether its node accepted the block."""
 
     at: float
     height: int | None
@@ -346,11 +385,13 @@ class BlockView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventView:
-    """One line of the log: ``name`` and ``fields`` for programs, ``text`` for people; no secret in either."""
+    """One entry of the log: ``name`` and ``fields`` are for programs, ``text`` is for people. They contain no
+    secrets."""
 
     number: int
-    """Counts from 1 and never repeats in a run: to ask for what is newer."""
+    """Counts from 1 and never repeats in a run. With it, a reader can ask for newer events only."""
     at: float
+    """Unix time."""
     level: str
     name: str
     text: str
@@ -359,27 +400,29 @@ class EventView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One moment of the history, for charts; counts are totals of the run. While the process does not run there are no
-    points, and charts draw a hole.
+    """One moment of the history, for charts. Counts are totals of the run.
+
+    While the process does not run there are no points, and charts show a gap.
     """
 
     at: float
+    """Unix time."""
     hash_rate: float
-    """Over the time since the point before."""
+    """Average since the previous point."""
     accepted: int
     rejected: int
     stale: int
     lost: int
     latency_ms: float | None
-    """The median of the newest replies of the pool mined on."""
+    """Median latency of the newest replies of the pool mined on."""
     temperature_c: float | None
-    """The temperature of the hottest device."""
+    """Chip temperature of the hottest device."""
     power_w: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Everything at one moment."""
+    """The state of the miner at one moment, for all displays."""
 
     at: float
     """Unix time."""
@@ -387,31 +430,31 @@ class View:
     pools: tuple[PoolView, ...]
     devices: tuple[DeviceView, ...]
     shares: tuple[ShareView, ...]
-    """Newest last."""
+    """The newest resolved shares, the newest last."""
     blocks: tuple[BlockView, ...]
     events: tuple[EventView, ...]
     history: tuple[Point, ...]
 
     @property
     def mined_on(self) -> PoolView | None:
-        """The best of the pools that give work; None while none does."""
+        """The best of the pools that give work; None if no pool gives work."""
         return next((pool for pool in self.pools if pool.active), None)
 
     @property
     def share_difficulty(self) -> float | None:
-        """What the pool mined on asks for, or while there is none the best one; None before it has said so."""
+        """Share difficulty of the pool mined on, or of the best pool if none gives work; None before it has set one."""
         pool = self.mined_on or next(iter(self.pools), None)
         return None if pool is None else pool.difficulty
 
 
 def as_json(view: View) -> dict[str, Any]:
-    """The one schema in which programs get a view: dictionaries, lists and plain values, by the names above."""
+    """Return a view as dictionaries, lists and plain values with the names above. All JSON outputs use this schema."""
     shown: dict[str, Any] = msgspec.to_builtins(view)
     return shown
 
 
 def as_report(view: View) -> dict[str, Any]:
-    """What ``--json`` prints of a run: the fields of the summary, and beside them pools, devices and blocks."""
+    """Return what ``--json`` prints: the fields of the summary, together with pools, devices and blocks."""
     shown = as_json(view)
     report: dict[str, Any] = shown["summary"] | {name: shown[name] for name in ("pools", "devices", "blocks")}
     return report

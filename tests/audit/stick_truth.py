@@ -63,8 +63,8 @@ class StickTruth(MinerTruth):
         if self.ended or good + bad < 20 or bad <= allowed + 3 * allowed**0.5:
             return before + after
         text = (
-            f"{self.miner.devices[0].name} computes wrongly: {bad} of its last {good + bad} results "
-            f"({bad / (good + bad):.0%}) are wrong."
+            f"{self.miner.devices[0].name} computes wrong results: {bad} of its last {good + bad} results "
+            f"({100 * bad / (good + bad):.0f} %) are wrong."
         )
         wrong = {"severity": "warning", "kind": "device_errors", "text": text, "device_id": 0, "pool_id": None}
         return [*before, wrong, *after]

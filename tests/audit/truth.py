@@ -455,7 +455,7 @@ class MinerTruth:
         if len(newest) < 10 or 2 * len(refused) <= len(newest):
             return None
         text = (
-            f"Pool {self.miner.pools[index].title} refused {len(refused)} of the last {len(newest)} shares, "
+            f"Pool {self.miner.pools[index].title} did not accept {len(refused)} of the last {len(newest)} shares, "
             f"the newest of them for this reason: {refused[-1].reason}."
         )
         return {"severity": "critical", "kind": "pool_rejects", "text": text, "device_id": None, "pool_id": index}

@@ -162,12 +162,12 @@ def farm_view() -> View:
         ),
         ProblemView(
             severity="warning", kind="device_errors", device_id=9,
-            text="bitaxe-9 computes wrongly: 45 of its last 150 results (30%) are wrong.",
+            text="bitaxe-9 computes wrong results: 45 of its last 150 results (30 %) are wrong.",
             advice="Lower its frequency or raise its voltage, and check its cooling and power supply.", since_s=300.0,
         ),
         ProblemView(
             severity="warning", kind="device_throttled", device_id=7, text="bitaxe-7 is throttled: hot: 71 °C.",
-            advice="Improve its cooling and power supply, or ask for a lower frequency.", since_s=60.0,
+            advice="Improve its cooling and power supply, or set a lower frequency.", since_s=60.0,
         ),
     )  # fmt: skip
     summary = replace(

@@ -85,7 +85,7 @@ def test_a_thread_that_makes_no_hash_any_more_is_dead_and_comes_back() -> None:
     looks.devices(thread(0, 10), thread(1, 12))
     verdict = looks.later(0.5)
     assert verdict.state == "degraded"
-    assert verdict.detail == "1 of 2 devices mine; cpu0 is dead: it has made no hash for more than 10 s"
+    assert verdict.detail == "1 of 2 devices mine; cpu0 is dead: it has computed no hash for more than 10 s"
     assert kinds(verdict) == ["device_dead"]
     assert (verdict.problems[0].device_id, verdict.problems[0].severity) == (0, "critical")
     looks.devices(thread(0, 11), thread(1, 13))
@@ -209,7 +209,7 @@ def test_wrong_results_are_a_problem_until_newer_ones_are_right() -> None:
     assert results(14, 5).problems == ()  # too few to say
     verdict = results(70, 30)
     assert kinds(verdict) == ["device_errors"]
-    assert verdict.problems[0].text == "erupter-0 computes wrongly: 30 of its last 100 results (30%) are wrong."
+    assert verdict.problems[0].text == "erupter-0 computes wrong results: 30 of its last 100 results (30 %) are wrong."
     for number in range(100):
         verdict = results(80 + 10 * number, 30)
     assert verdict.problems == ()
@@ -249,7 +249,7 @@ def test_no_pool_gives_work_and_why() -> None:
     ]
     assert verdict.problems[0].text == "Pool A cannot be mined on: Connection refused."
     looks.set(pools=tuple(replace(pool, enabled=False) for pool in looks.snapshot.pools))
-    assert looks.look().detail == "all pools are switched off"
+    assert looks.look().detail == "all pools are disabled"
 
 
 def test_a_pool_that_is_tried_again_is_a_problem_until_it_is_up() -> None:
@@ -290,12 +290,12 @@ def test_a_pool_that_is_tried_again_is_a_problem_until_it_is_up() -> None:
                 client=replace(POOL.client, workers=(refused("w"),)),
             ),
             "pool_refuses",
-            "Pool B refuses the worker w: nobody.",
+            "Pool B refuses the worker name w: nobody.",
         ),
         (
             replace(POOL, client=replace(POOL.client, workers=(refused("w.2"),))),
             "pool_refuses",
-            "Pool B refuses the worker w.2: nobody.",
+            "Pool B refuses the worker name w.2: nobody.",
         ),
     ],
 )  # fmt: skip
@@ -318,7 +318,9 @@ def test_a_pool_that_rejects_most_shares() -> None:
     assert answers(*["stale"] * 9) == ()
     [problem] = answers("duplicate")
     assert (problem.kind, problem.severity) == ("pool_rejects", "critical")
-    assert problem.text == ("Pool A refused 10 of the last 10 shares, the newest of them for this reason: duplicate.")
+    assert problem.text == (
+        "Pool A did not accept 10 of the last 10 shares, the newest of them for this reason: duplicate."
+    )
     assert answers(*[""] * 10) == ()
 
 
