@@ -1,7 +1,7 @@
-"""A running miner over HTTP: a JSON API with its OpenAPI document, a stream of what happens, metrics, and a page.
+"""Serves a running miner over HTTP: a JSON API with its OpenAPI document, a stream of changes, metrics, and a web page.
 
-``endpoints`` says what there is, as a table; ``application`` answers it; ``guard`` decides who may ask; ``listener``
-brings it to a socket.
+``endpoints`` is the table of all requests. ``application`` answers them. ``guard`` decides which requests are allowed.
+``listener`` and ``server`` connect the application to a socket.
 """
 
 from stratum_miner.monitoring.http.endpoints import Source

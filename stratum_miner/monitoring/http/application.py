@@ -21,7 +21,8 @@ from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, A
 from stratum_miner.monitoring.http.exposition import CONTENT_TYPE, Exposition
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
 from stratum_miner.monitoring.http.page import PageFiles
-from stratum_miner.monitoring.http.stream import Stream, Streams
+from stratum_miner.monitoring.http.server import INTERNAL_ERROR
+from stratum_miner.monitoring.http.stream import MAX_LISTENERS, Stream, Streams
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def application(source: Source, access: Access) -> Starlette:
-    """Everything that is answered over HTTP."""
+    """Return the application that answers all HTTP requests about a miner."""
     page = PageFiles()
     scrape = Exposition(lambda: metrics.families(source.monitor.view())).text
     return Starlette(
@@ -44,7 +45,7 @@ def application(source: Source, access: Access) -> Starlette:
         ],
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={
-            HTTPException: _told,
+            HTTPException: _describe,
             BodyTooLarge: lambda request, error: refusal(413, f"body: expected at most {MAX_BODY} bytes"),
             Exception: _failed,
         },
@@ -52,7 +53,7 @@ def application(source: Source, access: Access) -> Starlette:
 
 
 def stats(summary: Callable[[], Mapping[str, Any]], scrape: Callable[[], bytes], access: Access) -> Starlette:
-    """A summary and metrics, and nothing else: for commands that have figures and are no miner."""
+    """Return an application that serves only a summary, metrics and health, for commands other than ``mine``."""
 
     async def show(request: Request) -> Response:
         return Response(msgspec.json.encode(summary()), media_type="application/json")
@@ -64,12 +65,12 @@ def stats(summary: Callable[[], Mapping[str, Any]], scrape: Callable[[], bytes],
             Route("/health", _health, methods=["GET"]),
         ],
         middleware=[Middleware(Guard, access=access)],
-        exception_handlers={HTTPException: _told, Exception: _failed},
+        exception_handlers={HTTPException: _describe, Exception: _failed},
     )
 
 
 def _routes(source: Source) -> list[Route]:
-    """One for each path, so that ``Allow`` of a refusal names all its methods."""
+    """Return one route for each path, so that the ``Allow`` header of status 405 names all methods of the path."""
     paths: dict[str, dict[str, Handler]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method] = _answering(endpoint, source)
@@ -100,7 +101,7 @@ def _answering(endpoint: Endpoint, source: Source) -> Handler:
         except msgspec.DecodeError as error:
             return refusal(400, f"body: expected JSON: {error}")
         except RecursionError:
-            return refusal(400, "body: expected JSON, got some that is nested too deep")
+            return refusal(400, "body: expected JSON, got JSON with too many nested levels")
         except ValueError as error:
             return refusal(400, str(error))
         try:
@@ -117,20 +118,20 @@ def _answering(endpoint: Endpoint, source: Source) -> Handler:
 def _query(endpoint: Endpoint, request: Request) -> dict[str, int]:
     for name in request.query_params:
         if name not in endpoint.query:
-            raise ValueError(f"query: expected {' or '.join(endpoint.query) or 'nothing'}, got {name[:80]!r}")
+            raise ValueError(f"query: expected {' or '.join(endpoint.query) or 'no parameter'}, got {name[:80]!r}")
     return {name: _whole("query", name, text) for name, text in request.query_params.items()}
 
 
 def _whole(where: str, name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 16):
-        raise ValueError(f"{where}: {name}: expected a whole number, got {text[:80]!r}")
+        raise ValueError(f"{where}: {name}: expected an integer, got {text[:80]!r}")
     if int(text) > BOUNDS[name]:
-        raise ValueError(f"{where}: {name}: expected a whole number of at most {BOUNDS[name]}, got {text}")
+        raise ValueError(f"{where}: {name}: expected an integer of at most {BOUNDS[name]}, got {text}")
     return int(text)
 
 
 def _body(content: bytes, wanted: Any) -> Any:
-    """An object as its type; JSON knows one kind of number, so 3.0 is as whole as 3."""
+    """Decode a JSON body as its type. JSON has only one type of number, so 3.0 counts as the integer 3."""
     value = msgspec.json.decode(content)
     json.loads(content, object_pairs_hook=_each_once)
     if isinstance(value, dict):
@@ -141,7 +142,8 @@ def _body(content: bytes, wanted: Any) -> Any:
 
 
 def _each_once(pairs: Sequence[tuple[str, Any]]) -> None:
-    """ValueError for a key that comes twice: readers differ in which one counts, and msgspec takes the last."""
+    """Raise ValueError if a key occurs twice, because programs differ in which value they use; msgspec uses the
+    last."""
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
@@ -158,7 +160,9 @@ def _streaming(source: Source, page: PageFiles) -> Callable[[Request], Awaitable
 
     async def answer(request: Request) -> Response | Stream:
         if streams.full:
-            return refusal(503, "stream: too many listen already")
+            return refusal(
+                503, f"stream: expected at most {MAX_LISTENERS} listeners at a time; close one and try again"
+            )
         return Stream(streams, request.headers.get("last-event-id", ""))
 
     return answer
@@ -180,34 +184,33 @@ async def _health(request: Request) -> Response:
 
 
 def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
-    """The state in the first line, then why it is paused, and a line for each problem. ``refusing`` answers 503 when
-    mining does not go on.
+    """Return a handler that answers with the state, the reason of a pause, and a line for each problem.
 
-    Both paths are answered without the token. Where other data needs it, a problem is told by its kind alone: its text
-    has names of pools, workers and devices.
+    With ``refusing``, the status is 503 unless the state is one of READY. The handler needs no token. If reading other
+    data needs the token, a problem is shown only by its kind, because its text names pools, workers and devices.
     """
 
     async def answer(request: Request) -> Response:
         summary = source.monitor.view().summary
-        told = [problem.text if access.open_reading else problem.kind for problem in summary.problems]
+        lines = [problem.text if access.open_reading else problem.kind for problem in summary.problems]
         if summary.state == "paused" and summary.detail and access.open_reading:
-            told.insert(0, summary.detail)
-        text = "\n".join(" ".join(line.split()) for line in (summary.state, *told))
+            lines.insert(0, summary.detail)
+        text = "\n".join(" ".join(line.split()) for line in (summary.state, *lines))
         return PlainTextResponse(f"{text}\n", 503 if refusing and summary.state not in READY else 200)
 
     return answer
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _describe(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     paths = [route.path for route in request.app.routes]
-    known = "/openapi.json says what there is" if "/openapi.json" in paths else f"there is {' and '.join(paths)}"
+    known = "/openapi.json lists all paths" if "/openapi.json" in paths else f"the paths are {' and '.join(paths)}"
     texts = {
-        404: f"path: nothing at {request.scope['path'][:80]!r}; {known}",
-        405: f"method: expected another one than {request.method[:20]}",
+        404: f"path: there is nothing at {request.scope['path'][:80]!r}; {known}",
+        405: f"method: expected a method that the header Allow lists, got {request.method[:20]}",
     }
     return refusal(error.status_code, texts.get(error.status_code, error.detail), **(error.headers or {}))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return refusal(500, "a defect of ours; the log says more")
+    return refusal(500, INTERNAL_ERROR)

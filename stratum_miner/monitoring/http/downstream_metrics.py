@@ -1,6 +1,6 @@
-"""Metrics that every program has that serves miners: our own pool, and the proxy.
+"""Metrics that the pool and the proxy have in common, because both serve miners.
 
-No label is anything that a miner says: names of workers, user agents and addresses are in none.
+No label contains text from a miner, such as a worker name, a user agent or an IP address.
 """
 
 from collections.abc import Iterable
@@ -17,17 +17,19 @@ def _by_ending(it: ServerSnapshot) -> Samples:
 
 
 def by_reason(fate: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
-    """Every reason is there from the start, so that its first share shows."""
+    """Return the counts of one outcome by reason. All reasons are present from the start, so that rates see the
+    first."""
     named = {reason.value: count for reason, count in counts}
     return [((fate, reason.value), named.get(reason.value, 0)) for reason in RejectReason]
 
 
 CONNECTIONS: tuple[Family[ServerSnapshot], ...] = (
     counter("connections", "Connections that were accepted", lambda it: it.connections_total),
-    counter("connections_refused", "Connections that were closed at once because of a limit",
+    counter("connections_refused", "Connections that were closed at once because a limit was reached",
             lambda it: it.connections_refused),
-    counters("connections_ended", "Connections that are over, by why", _by_ending, "ending"),
+    counters("connections_ended", "Connections that have ended, by reason", _by_ending, "ending"),
     counter("received_bytes", "Bytes received from miners", lambda it: it.bytes_received),
     counter("sent_bytes", "Bytes sent to miners", lambda it: it.bytes_sent),
-    gauge("hash_rate", "Hashes per second of all miners, by their shares of five minutes", lambda it: it.hash_rate),
+    gauge("hash_rate", "Hashes per second of all miners, estimated from their shares of the last 5 min",
+          lambda it: it.hash_rate),
 )  # fmt: skip

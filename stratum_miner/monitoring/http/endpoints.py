@@ -1,6 +1,6 @@
-"""The JSON API as a table: what is answered where, with what, and what may be asked to change.
+"""The JSON API as a table of endpoints, from which both the router and the OpenAPI document are made.
 
-Each endpoint is a function of what there is to see and to steer; the table serves the router and the OpenAPI document.
+Each endpoint has a function that takes the source of the data and the request, and returns the answer.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,19 +14,19 @@ from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import BlockView, DeviceView, EventView, Point, PoolView, ShareView, Summary, View
 
 MOST = 500
-"""Entries of a list in one answer."""
+"""The most entries of a list in one answer."""
 BOUNDS = {"limit": MOST, "after": 2**53, "id": 2**31, "priority": 1000}
-"""The largest values of whole numbers in paths and queries; 2^53 is as far as every JSON reader can count."""
+"""The largest integers in paths and queries. Up to 2^53, every JSON reader represents integers exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where answers come from."""
+    """What the answers come from: the monitor, the control interface and the settings."""
 
     monitor: Monitor
     control: Control
     configuration: Callable[[], Mapping[str, Any]] = dict
-    """The settings in force and where each comes from, without secrets."""
+    """Returns the settings in force and the source of each, without secrets."""
 
 
 class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,33 +37,33 @@ class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     password: Annotated[str, msgspec.Meta(max_length=500)] = "x"
     name: Annotated[str, msgspec.Meta(max_length=100)] = ""
     priority: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["priority"])] | None = None
-    """Its place, 0 the best; the worst when absent."""
+    """Position among all pools, 0 for the best. Without it, the pool becomes the last."""
 
 
 class PoolChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to change of a pool; what is absent stays. Everything is checked before anything is changed."""
+    """Changes of a pool. A field that is absent stays as it is. All fields are checked before any change is made."""
 
     enabled: bool | None = None
     quota: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
     priority: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["priority"])] | None = None
-    """Its new place, 0 the best."""
+    """New position among all pools, 0 for the best."""
 
 
 class DeviceAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A machine to mine with, named as for --device."""
+    """A device to mine with, named as for the option --device."""
 
     device: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What was done, a line for each thing."""
+    """What was done, one line for each action."""
 
     done: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """A request, decoded and checked."""
+    """A request that was decoded and checked."""
 
     path: Mapping[str, int] = field(default_factory=dict)
     query: Mapping[str, int] = field(default_factory=dict)
@@ -71,28 +71,28 @@ class ApiRequest:
 
     @property
     def id(self) -> int:
-        """The number of the pool or device that the path names."""
+        """Id of the pool or device that the path names."""
         return self.path["id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One thing that can be asked."""
+    """One request of the API."""
 
     method: str
     path: str
     summary: str
     answer: Any
-    """Type of the JSON answer."""
+    """The type of the JSON answer."""
     handle: Callable[[Source, ApiRequest], Any]
     body: Any = None
-    """Type of the JSON that must come with it."""
+    """The type of the JSON body; None if the request has no body."""
     query: tuple[str, ...] = ()
-    """Whole numbers that may come with it."""
+    """Names of the optional integers in the query."""
 
     @property
     def changes(self) -> bool:
-        """Whether it needs the token."""
+        """Whether the request changes something, and so needs the API token."""
         return self.method != "GET"
 
 
@@ -114,7 +114,7 @@ def _add_pool(source: Source, call: ApiRequest) -> Done:
     pool_id = source.control.add_pool(
         NewPool(url=added.url, user=added.user, password=added.password, name=added.name, priority=added.priority)
     )
-    return Done((f"pool {added.url} added with the id {pool_id}",))
+    return Done((f"pool {added.url} was added with id {pool_id}",))
 
 
 def _change_pool(source: Source, call: ApiRequest) -> Done:
@@ -124,59 +124,59 @@ def _change_pool(source: Source, call: ApiRequest) -> Done:
     )
     done: list[str] = []
     if change.enabled is not None:
-        done.append(f"pool {call.id} switched {'on' if change.enabled else 'off'}")
+        done.append(f"pool {call.id} was {'enabled' if change.enabled else 'disabled'}")
     if change.quota is not None:
-        done.append(f"quota of pool {call.id} set to {change.quota}")
+        done.append(f"pool {call.id} now has the quota {change.quota}")
     if change.priority is not None:
-        done.append(f"pool {call.id} moved to place {change.priority}")
+        done.append(f"pool {call.id} now has priority {change.priority}")
     return Done(tuple(done))
 
 
 def _remove_pool(source: Source, call: ApiRequest) -> Done:
     source.control.remove_pool(call.id)
-    return Done((f"pool {call.id} removed",))
+    return Done((f"pool {call.id} was removed",))
 
 
 def _switch_pool(source: Source, call: ApiRequest) -> Done:
     source.control.switch_pool(call.id)
-    return Done((f"pool {call.id} is the first now",))
+    return Done((f"pool {call.id} is now the first",))
 
 
 def _pause(source: Source, call: ApiRequest) -> Done:
     source.control.pause(OVER_HTTP)
-    return Done(("paused",))
+    return Done(("mining is paused",))
 
 
 def _resume(source: Source, call: ApiRequest) -> Done:
     source.control.resume(OVER_HTTP)
-    return Done(("mining again",))
+    return Done(("mining continues",))
 
 
 def _quit(source: Source, call: ApiRequest) -> Done:
     source.control.quit()
-    return Done(("stopping",))
+    return Done(("the miner is stopping",))
 
 
 def _add_device(source: Source, call: ApiRequest) -> Done:
     added: DeviceAddition = call.body
     source.control.add_device(added.device)
-    return Done((f"device {added.device} added",))
+    return Done((f"device {added.device} was added",))
 
 
 def _restart_device(source: Source, call: ApiRequest) -> Done:
     source.control.restart_device(call.id)
-    return Done((f"device {call.id} restarts",))
+    return Done((f"device {call.id} is restarting",))
 
 
 def _remove_device(source: Source, call: ApiRequest) -> Done:
     source.control.remove_device(call.id)
-    return Done((f"device {call.id} is left alone",))
+    return Done((f"device {call.id} was removed",))
 
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
-        method="GET", path="/view", summary="Everything at once", answer=View,
+        method="GET", path="/view", summary="The whole state of the miner", answer=View,
         handle=lambda source, call: source.monitor.view(),
     ),
     Endpoint(
@@ -192,7 +192,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         handle=lambda source, call: source.monitor.view().devices,
     ),
     Endpoint(
-        method="GET", path="/shares", summary="The newest settled shares", answer=tuple[ShareView, ...],
+        method="GET", path="/shares", summary="The newest resolved shares", answer=tuple[ShareView, ...],
         query=("limit",), handle=lambda source, call: _newest(source.monitor.view().shares, call),
     ),
     Endpoint(
@@ -200,43 +200,46 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         query=("limit",), handle=lambda source, call: _newest(source.monitor.blocks(), call),
     ),
     Endpoint(
-        method="GET", path="/events", summary="The newest events, or those after a number",
+        method="GET", path="/events", summary="The newest events, or the events after a number",
         answer=tuple[EventView, ...], query=("after", "limit"), handle=_events,
     ),
     Endpoint(
-        method="GET", path="/history", summary="Points of the last day, or those after a Unix time, for charts",
+        method="GET", path="/history", summary="Points for charts of the last day, or those after a Unix time",
         answer=tuple[Point, ...], query=("after",), handle=_history,
     ),
     Endpoint(
         method="GET", path="/config", summary="The settings in force, without secrets", answer=dict[str, Any],
         handle=lambda source, call: dict(source.configuration()),
     ),
-    Endpoint(method="POST", path="/pause", summary="Stop searching; connections stay", answer=Done, handle=_pause),
-    Endpoint(method="POST", path="/resume", summary="Search again", answer=Done, handle=_resume),
-    Endpoint(method="POST", path="/quit", summary="End gracefully", answer=Done, handle=_quit),
+    Endpoint(
+        method="POST", path="/pause", summary="Pause mining; connections to pools stay open", answer=Done,
+        handle=_pause,
+    ),
+    Endpoint(method="POST", path="/resume", summary="Continue mining", answer=Done, handle=_resume),
+    Endpoint(method="POST", path="/quit", summary="Stop the miner gracefully", answer=Done, handle=_quit),
     Endpoint(
         method="POST", path="/reload", summary="Read the configuration again", answer=Done,
         handle=lambda source, call: Done(source.control.reload()),
     ),
     Endpoint(method="POST", path="/pools", summary="Add a pool", answer=Done, body=PoolAddition, handle=_add_pool),
     Endpoint(
-        method="PATCH", path="/pools/{id}", summary="Switch, move or weigh a pool", answer=Done, body=PoolChanges,
-        handle=_change_pool,
+        method="PATCH", path="/pools/{id}", summary="Enable, disable or move a pool, or set its quota", answer=Done,
+        body=PoolChanges, handle=_change_pool,
     ),
     Endpoint(method="DELETE", path="/pools/{id}", summary="Remove a pool", answer=Done, handle=_remove_pool),
     Endpoint(
-        method="POST", path="/pools/{id}/switch", summary="Mine on this pool", answer=Done, handle=_switch_pool
+        method="POST", path="/pools/{id}/switch", summary="Make this pool the first", answer=Done, handle=_switch_pool
     ),
     Endpoint(
-        method="POST", path="/devices", summary="Mine with another machine", answer=Done, body=DeviceAddition,
+        method="POST", path="/devices", summary="Mine with another device", answer=Done, body=DeviceAddition,
         handle=_add_device,
     ),
     Endpoint(
-        method="POST", path="/devices/{id}/restart", summary="Power a machine down and up", answer=Done,
+        method="POST", path="/devices/{id}/restart", summary="Power a device down and up", answer=Done,
         handle=_restart_device,
     ),
     Endpoint(
-        method="DELETE", path="/devices/{id}", summary="Power a machine down and leave it alone", answer=Done,
+        method="DELETE", path="/devices/{id}", summary="Power a device down and stop using it", answer=Done,
         handle=_remove_device,
     ),
 )  # fmt: skip

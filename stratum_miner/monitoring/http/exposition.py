@@ -1,7 +1,7 @@
-"""Metrics as tables, and the text that Prometheus reads of them; which metrics there are is not known here.
+"""Turns tables of metrics into the text that Prometheus reads. This module does not know which metrics exist.
 
-A ``Family`` says what a metric is called, what it tells, and where its value stands in whatever it is about: a view, a
-pool, a device, a snapshot. To add one is a line in the table of its program.
+A ``Family`` describes one metric: its name, its help text, and how to read its value from a subject such as a view, a
+pool, a device or a snapshot. To add a metric, add a line to the table of its program.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,55 +24,56 @@ from stratum_miner.work.durations import DurationCounts
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Subject_contra = TypeVar("Subject_contra", contravariant=True)
 Samples = Iterable[tuple[Sequence[str], Any]]
-"""Values of the labels, and the value; None for one that is not known now, which is left out."""
+"""Pairs of label values and value. A sample with the value None is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Subject_contra]):
-    """A metric of a kind of subject; made by the functions below, one for each type that Prometheus has."""
+    """A metric of one kind of subject. The functions below create one for each metric type of Prometheus."""
 
     make: Callable[..., Any]
     name: str
-    """The name without the prefix of the program, and without the ``_total`` of a counter."""
+    """Name without the prefix of the program and without the suffix ``_total`` of counters."""
     text: str
+    """Help text."""
     samples: Callable[[Subject_contra], Samples]
     labels: tuple[str, ...] = ()
 
 
 def gauge(name: str, text: str, value: Callable[[Subject_contra], float | None]) -> Family[Subject_contra]:
-    """A number that rises and falls."""
+    """Return a metric for a number that rises and falls."""
     return Family(GaugeMetricFamily, name, text, lambda subject: [((), value(subject))])
 
 
 def gauges(name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str) -> Family[Subject_contra]:
-    """Several of them, told apart by labels."""
+    """Return a metric for several such numbers with different labels."""
     return Family(GaugeMetricFamily, name, text, samples, labels)
 
 
 def counter(name: str, text: str, value: Callable[[Subject_contra], float | None]) -> Family[Subject_contra]:
-    """A total that only grows."""
+    """Return a metric for a total that never falls."""
     return Family(CounterMetricFamily, name, text, lambda subject: [((), value(subject))])
 
 
 def counters(
     name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str
 ) -> Family[Subject_contra]:
-    """Several of them, told apart by labels."""
+    """Return a metric for several such totals with different labels."""
     return Family(CounterMetricFamily, name, text, samples, labels)
 
 
 def info(name: str, text: str, values: Callable[[Subject_contra], Mapping[str, str]]) -> Family[Subject_contra]:
-    """What does not change while the program runs."""
+    """Return a metric for texts that do not change while the program runs."""
     return Family(InfoMetricFamily, name, text, lambda subject: [((), values(subject))])
 
 
 def histogram(name: str, text: str, value: Callable[[Subject_contra], DurationCounts]) -> Family[Subject_contra]:
-    """Durations, counted by their lengths in seconds."""
+    """Return a metric for durations in seconds, counted in buckets."""
     return Family(HistogramMetricFamily, name, text, lambda subject: [((), value(subject))])
 
 
 def metrics_of(prefix: str, table: Iterable[Family[Subject_contra]], subject: Subject_contra) -> Iterator[Metric]:
-    """The metrics of one subject; without one that has nothing to tell now."""
+    """Yield the metrics of one subject. A metric without a known value is left out."""
     return metrics_of_each(prefix, table, [((), subject)])
 
 
@@ -82,11 +83,11 @@ def metrics_of_each(
     subjects: Iterable[tuple[Sequence[str], Subject_contra]],
     *labels: str,
 ) -> Iterator[Metric]:
-    """The metrics of several subjects, told apart by labels whose values stand before each."""
-    told = list(subjects)
+    """Yield the metrics of several subjects. Each subject comes with its values of ``labels``."""
+    labelled = list(subjects)
     for family in table:
         metric = family.make(prefix + family.name, family.text, labels=[*labels, *family.labels])
-        for key, subject in told:
+        for key, subject in labelled:
             for more, value in family.samples(subject):
                 if value is not None:
                     metric.add_metric([*key, *more], *_arguments(value))
@@ -102,7 +103,7 @@ def _arguments(value: Any) -> tuple[Any, ...]:
 
 
 class Exposition(Collector):
-    """``metrics`` is asked at each scrape."""
+    """The text of all metrics. Calls ``metrics`` for their present values at each scrape."""
 
     def __init__(self, metrics: Callable[[], Iterable[Metric]]) -> None:
         self._metrics = metrics
@@ -110,9 +111,9 @@ class Exposition(Collector):
         self._registry.register(self)
 
     def text(self) -> bytes:
-        """The metrics in the text format 0.0.4."""
+        """Return the metrics in the Prometheus text format 0.0.4."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Everything of this moment."""
+        """Yield the present metrics; prometheus_client calls this."""
         yield from self._metrics()

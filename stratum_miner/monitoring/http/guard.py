@@ -1,9 +1,11 @@
-"""Who may ask: by the Host that was asked for, the Origin of a page that asks, a token, and how much at a time.
+"""Decides which requests are allowed, by their Host and Origin headers, the API token, the IP address and the body
+size.
 
-A page of a stranger can make a browser ask us. Under a name of its own that it made point here, it could read the
-answers: so a Host must be an address, or a name that we were told. What changes something needs the token, which such a
-page does not know, and an Origin that is ours. On a loopback address reading is free; on the network it needs the token
-too.
+The web page of a stranger can make a browser send requests to this server. If the stranger makes a host name of their
+own point to this server (DNS rebinding), their page could even read the answers. So the Host header must be an IP
+address or a configured name. A request that changes something needs the API token, which such a page does not know, and
+an Origin header, if there is one, of this server. On a loopback address reading needs no token. On a network address
+reading needs the token, too.
 """
 
 import hmac
@@ -20,9 +22,11 @@ from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.monitoring.ip_networks import IpNetwork
 
 MAX_BODY = 16 * 1024
+"""Largest body of a request in bytes."""
 SAFE = ("GET", "HEAD", "OPTIONS")
+ADD_A_NAME = "the option --http-host adds a name"
 OPEN_PATHS = ("/health", "/ready")
-"""Paths that anybody may read, to watch the process: they answer one word."""
+"""Paths that can be read without a token, so that a service manager can watch the process."""
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
@@ -32,24 +36,25 @@ HEADERS = {
 }
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
-"""What a Host header may say, in lower case. What programs read in different ways can mean a stranger."""
+"""The accepted forms of a Host header in lower case. Forms that programs interpret differently could be used by an
+attacker, so they are refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may do what."""
+    """Which clients may read, and which may make changes."""
 
     token: str
-    """The secret that every change needs, never shown. Where it is empty, nothing can be changed."""
+    """The API token, which every change requires and which is never shown. If it is empty, nothing can be changed."""
     open_reading: bool = True
-    """Whether reading is free: where only this machine can ask."""
+    """Whether reading needs no token, because only this computer can send requests."""
     names: tuple[str, ...] = ("localhost",)
-    """Hosts that are no addresses."""
+    """Names that a Host header may contain instead of an IP address."""
     trusted: tuple[IpNetwork, ...] = ()
-    """Networks whose machines need no token."""
+    """Networks from which requests need no token."""
 
     def knows(self, host: str) -> bool:
-        """Whether a Host header names us."""
+        """Return whether a Host header contains an IP address or one of the configured names."""
         found = _HOST.fullmatch(host.lower())
         if found is None or int(found["port"] or 0) > 65535:
             return False
@@ -57,22 +62,22 @@ class Access:
             return True
         try:
             ipaddress.IPv6Address(found["address"]) if found["address"] else ipaddress.IPv4Address(found["name"])
-        except ValueError:  # a name that we were not told, or an address as no browser writes it
+        except ValueError:  # a name that is not configured, or an address in a form that no browser sends
             return False
         return True
 
     def owns(self, origin: str, host: str) -> bool:
-        """Whether a page of this Origin came from us, who are asked for as ``host``.
+        """Return whether a page with this Origin header came from this server, which the request names as ``host``.
 
-        We speak no TLS. A proxy before us may, under a name that we were told for it.
+        This server does not support TLS. A reverse proxy in front of it may, under a configured name.
         """
-        scheme, _, place = origin.lower().partition("://")
+        scheme, _, authority = origin.lower().partition("://")
         name = host.lower().partition(":")[0]
-        told = name != "localhost" and name in map(str.lower, self.names)
-        return place == host.lower() and (scheme == "http" or (scheme == "https" and told))
+        is_configured = name != "localhost" and name in map(str.lower, self.names)
+        return authority == host.lower() and (scheme == "http" or (scheme == "https" and is_configured))
 
     def has_token(self, authorization: str) -> bool:
-        """Whether an Authorization header carries the token."""
+        """Return whether an Authorization header contains the API token."""
         scheme, _, given = authorization.partition(" ")
         return (
             bool(self.token)
@@ -81,7 +86,7 @@ class Access:
         )
 
     def trusts(self, client: tuple[str, int] | None) -> bool:
-        """Whether the other end of a connection is in a network that needs no token."""
+        """Return whether the client's IP address is in a network that needs no token."""
         if client is None or not self.trusted:
             return False
         address = ipaddress.ip_address(client[0])
@@ -90,14 +95,14 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware that lets through what may pass; everything else gets one line as JSON."""
+    """ASGI middleware that passes on allowed requests and answers all others with an error as JSON."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check, then pass on."""
+        """Check a request, then pass it on or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -111,16 +116,17 @@ class Guard:
         headers, access = Headers(scope=scope), self._access
         host = headers.get("host", "")
         if not access.knows(host):
-            return refusal(400, f"host: expected an address or one of {', '.join(access.names)}, got {host[:80]!r}")
+            names = ", ".join(access.names)
+            return refusal(400, f"host: expected an IP address or one of {names}, got {host[:80]!r}; {ADD_A_NAME}")
         for origin in headers.getlist("origin"):
             if not access.owns(origin, host):
                 return refusal(403, f"origin: expected a page of {host}, got {origin[:80]!r}")
         safe = scope["method"] in SAFE
-        is_page = scope["path"] == "/" or scope["path"].startswith("/web/")  # without it nobody could type the token
+        is_page = scope["path"] == "/" or scope["path"].startswith("/web/")  # the user enters the token on the page
         wants_token = not safe or not (access.open_reading or is_page or scope["path"] in OPEN_PATHS)
         may = access.trusts(scope.get("client")) or access.has_token(headers.get("authorization", ""))
         if wants_token and not may:
-            return refusal(401, "authorization: expected the token, as in Authorization: Bearer TOKEN")
+            return refusal(401, "authorization: expected the API token, as in Authorization: Bearer TOKEN")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY:
             return refusal(413, f"body: expected at most {MAX_BODY} bytes")
@@ -128,15 +134,15 @@ class Guard:
 
 
 def refusal(status: int, text: str, **headers: str) -> Response:
-    """An error as the API tells it; it may quote the request."""
+    """Return an error response as JSON. ``text`` may quote the request, because it is made safe to show."""
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     body = msgspec.json.encode({"error": sanitize(text, SENTENCE_CHARACTERS)})
     return Response(body, status, {**HEADERS, **headers}, media_type="application/json")
 
 
-class BodyTooLarge(Exception):  # noqa: N818  told as an answer
-    """More came than was announced."""
+class BodyTooLarge(Exception):  # noqa: N818  becomes an answer with status 413
+    """The body of a request is larger than MAX_BODY."""
 
 
 def _bounded(receive: Receive) -> Receive:

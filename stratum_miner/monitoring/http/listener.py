@@ -1,6 +1,6 @@
-"""The socket that the API listens on, and a bounded number of connections on it.
+"""Opens the socket of the API and serves a limited number of connections on it.
 
-What listens to the network is told apart from what listens to this machine alone: see ``guard``.
+A socket that other computers can reach needs permission, and ``guard`` has stricter rules for it.
 """
 
 import ipaddress
@@ -21,16 +21,18 @@ from stratum_miner.network import accepting
 
 MAX_BACKLOG = 64
 MAX_CONNECTIONS = 256
-"""The most connections at a time; a browser opens six for a page. Others are closed at once."""
+"""The most connections at a time. Further connections are closed at once. A browser opens six for a page."""
 
 
 class ListenError(Exception):
-    """The address cannot be listened on; the message says why."""
+    """The program cannot listen on the given address. The message says why."""
 
 
 def listening_socket(address: str, *, network: bool = False, permission: str = "--http-network") -> socket.socket:
-    """A socket listening on ``HOST:PORT``; port 0 takes a free one. ListenError, also for an address of the network
-    unless ``network`` says that it is meant; ``permission`` is the option that would have said so.
+    """Return a socket that listens on ``HOST:PORT``; port 0 takes a free port.
+
+    Raises ListenError if that is not possible, or if other computers can reach the address and ``network`` is false.
+    ``permission`` is the option that permits such an address, for the error message.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
@@ -38,9 +40,11 @@ def listening_socket(address: str, *, network: bool = False, permission: str = "
     try:
         numeric = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
     except ValueError:
-        raise ListenError(f"expected an address of this machine, as in 127.0.0.1:7780, got {address!r}") from None
+        raise ListenError(f"expected an IP address of this computer, as in 127.0.0.1:7780, got {address!r}") from None
     if not (numeric.is_loopback or network):
-        raise ListenError(f"expected a loopback address, got {host}: {permission} says that it is meant")
+        raise ListenError(
+            f"expected a loopback address, got {host}. To let other computers reach the port, add {permission}"
+        )
     family = socket.AF_INET6 if numeric.version == 6 else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -54,12 +58,12 @@ def listening_socket(address: str, *, network: bool = False, permission: str = "
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can ask at a bound address."""
+    """Return whether only this computer can reach the IP address ``host``."""
     return ipaddress.ip_address(host).is_loopback
 
 
 async def serve(bound: socket.socket, source: Source, access: Access) -> None:
-    """Answer on a bound socket, which it takes over, until cancelled."""
+    """Answer requests about a miner on a bound socket until cancelled. Closes the socket at the end."""
     await serve_application(bound, application(source, access))
 
 
@@ -69,14 +73,15 @@ async def serve_stats(
     metrics: Callable[[], Iterable[Metric]],
     access: Access,
 ) -> None:
-    """Tell the figures of something that is no miner, until cancelled: nothing can be changed there."""
+    """Serve the figures of a command other than ``mine`` until cancelled. Nothing can be changed there."""
     await serve_application(bound, stats(summary, Exposition(metrics).text, access))
 
 
 def in_turns(app: ASGIApp) -> ASGIApp:
-    """The application, of which the loop begins one answer in each of its turns at most.
+    """Return the application, limited to starting one answer per turn of the trio loop.
 
-    An answer takes a millisecond or two, and all who ask at the same moment would hold up miners and pools for as many.
+    An answer takes 1 to 2 ms. Without this limit, many requests at the same moment would delay miners and pools by the
+    sum of these times.
     """
     turn = trio.Lock()
 
@@ -89,7 +94,7 @@ def in_turns(app: ASGIApp) -> ASGIApp:
 
 
 async def serve_application(bound: socket.socket, app: ASGIApp) -> None:
-    """Any application, with our limits, on a bound socket, which it takes over, until cancelled."""
+    """Serve an application with limits on a bound socket until cancelled. Closes the socket at the end."""
     limit = trio.CapacityLimiter(MAX_CONNECTIONS)
     app = in_turns(app)
 

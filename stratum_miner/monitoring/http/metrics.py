@@ -1,7 +1,7 @@
-"""Metrics of a miner for Prometheus, made of a view at each scrape: base units, and totals that only grow.
+"""Metrics of a miner for Prometheus, made from a view at each scrape, in base units and with totals that never fall.
 
-A label is the name of a configured pool, of a device, or one of a few words; nothing that a peer makes up. To add a
-metric, add a line to the table of what it is about, and its row to docs/watching.md.
+A label is the name of a configured pool, the name of a device, or one of a few fixed words. It never contains text from
+another computer. To add a metric, add a line to the table of its subject, and a row to docs/watching.md.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ PREFIX = "stratum_miner_"
 
 
 def families(view: View) -> Iterator[Metric]:
-    """Everything of this moment."""
+    """Yield the present metrics of the miner, its pools and its devices."""
     yield from metrics_of(PREFIX, MINER, view.summary)
     yield from metrics_of_pools(PREFIX, (*POOL, *SEARCHED_POOL), view.pools)
     devices = [((device.backend, device.name), device) for device in view.devices]
@@ -36,7 +36,7 @@ def families(view: View) -> Iterator[Metric]:
 
 
 def metrics_of_pools(prefix: str, table: Sequence[Family[PoolView]], pools: Sequence[PoolView]) -> Iterator[Metric]:
-    """Metrics of the pools that a miner, or a proxy, is connected to."""
+    """Return the metrics of the pools to which a miner or a proxy is connected."""
     return metrics_of_each(prefix + "pool_", table, [((pool.name,), pool) for pool in pools], "pool")
 
 
@@ -64,53 +64,63 @@ def _by_window(summary: Summary) -> Samples:
 
 MINER: tuple[Family[Summary], ...] = (
     info("build", "Version of the miner", lambda it: {"version": it.version}),
-    gauges("state", "What the miner does, 1 for the state it is in", _by_state, "state"),
-    gauge("devices_mining", "Devices and search threads that mine as they should", lambda it: it.devices_mining),
-    gauge("devices", "Devices and search threads to mine with", lambda it: it.devices_total),
-    gauges("problems", "What is wrong now, counted by its kind", _by_kind, "kind"),
-    gauge("start_time_seconds", "When the miner started, in Unix time", lambda it: it.started_at),
-    counter("frozen_seconds", "Time in which the process did not run, left out of rates", lambda it: it.frozen_s),
-    gauges("hash_rate", "Hashes per second over a window", _by_window, "window"),
-    counters("shares", "Shares by what became of them", lambda it: _by_fate(it.shares), "fate"),
-    gauge("shares_open", "Shares not answered yet", lambda it: it.shares.open),
+    gauges("state", "1 for the state that the miner is in, 0 for all others", _by_state, "state"),
+    gauge("devices_mining", "Devices and search threads that mine at their proper rate", lambda it: it.devices_mining),
+    gauge("devices", "Devices and search threads that should mine", lambda it: it.devices_total),
+    gauges("problems", "Number of present problems of each kind", _by_kind, "kind"),
+    gauge("start_time_seconds", "Unix time at which the miner started", lambda it: it.started_at),
+    counter("frozen_seconds", "Time in which the process did not run; hash rates leave it out", lambda it: it.frozen_s),
+    gauges("hash_rate", "Hashes per second, averaged over a window", _by_window, "window"),
+    counters("shares", "Shares by outcome", lambda it: _by_fate(it.shares), "fate"),
+    gauge("shares_open", "Shares without an outcome so far", lambda it: it.shares.open),
     counter("blocks_accepted", "Shares that solve a block and that a pool accepted", lambda it: it.blocks_accepted),
-    counter("hardware_errors", "Claimed nonces that failed re-hashing", lambda it: it.hardware_errors),
+    counter("hardware_errors", "Wrong nonces that drivers or the miner found", lambda it: it.hardware_errors),
     gauge("best_share_difficulty", "Difficulty of the best share of this run", lambda it: it.best_share),
     gauge("expected_shares", "Shares that the work done was expected to find", lambda it: it.luck.expected),
-    gauge("luck_ratio", "Shares found per share expected", lambda it: it.luck.ratio),
-    gauge("share_difficulty", "Difficulty that a share needs", lambda it: it.job.share_difficulty if it.job else None),
-    gauge("job_age_seconds", "Age of the job being searched", lambda it: it.job.age_s if it.job else None),
-    gauge("network_difficulty", "Difficulty of the network mined on", lambda it: it.network_difficulty),
-    gauge("block_height", "Height of the block being searched for", lambda it: it.height),
-    gauge("power_watts", "Power of this mining, configured or measured", lambda it: it.power_w),
-    gauge("joules_per_terahash", "Energy for 10^12 hashes", lambda it: it.joules_per_terahash),
+    gauge("luck_ratio", "Number of shares found divided by the number expected", lambda it: it.luck.ratio),
+    gauge(
+        "share_difficulty",
+        "Share difficulty of the present job",
+        lambda it: it.job.share_difficulty if it.job else None,
+    ),
+    gauge("job_age_seconds", "Age of the present job", lambda it: it.job.age_s if it.job else None),
+    gauge("network_difficulty", "Network difficulty of the newest job", lambda it: it.network_difficulty),
+    gauge("block_height", "Height of the block that the newest job works on", lambda it: it.height),
+    gauge("power_watts", "Electric power used for mining, as configured or measured", lambda it: it.power_w),
+    gauge("joules_per_terahash", "Energy per 10^12 hashes", lambda it: it.joules_per_terahash),
 )
 POOL: tuple[Family[PoolView], ...] = (
     gauge("active", "1 for the pool mined on", lambda it: float(it.active)),
-    gauge("up", "1 for a pool that has sent a valid job", lambda it: float(it.state == "up")),
+    gauge("up", "1 for a pool that is up, which means that it sends valid jobs", lambda it: float(it.state == "up")),
     gauge("enabled", "1 for a pool that may be used", lambda it: float(it.enabled)),
-    counters("shares", "Shares by what became of them", _by_fate, "fate"),
+    counters("shares", "Shares by outcome", _by_fate, "fate"),
     counter("jobs", "Valid jobs received", lambda it: it.jobs),
     counter("connects", "Connections made", lambda it: it.connects),
     counter("received_bytes", "Bytes received", lambda it: it.bytes_received),
     counter("sent_bytes", "Bytes sent", lambda it: it.bytes_sent),
-    histogram("answer_seconds", "From submit to the pool's reply", lambda it: it.answers),
+    histogram("answer_seconds", "Time from submitting a share to the pool's reply", lambda it: it.answers),
 )
 SEARCHED_POOL: tuple[Family[PoolView], ...] = (
-    histogram("job_switch_seconds", "From a job's arrival until work of it is taken", lambda it: it.job_switches),
+    histogram(
+        "job_switch_seconds", "Time from the arrival of a job until a device works on it", lambda it: it.job_switches
+    ),
 )
-"""What there is besides of a pool whose jobs are searched here: a proxy passes them on."""
+"""Further metrics of the pools of a miner. A proxy lacks them, because it does not search."""
 DEVICE: tuple[Family[DeviceView], ...] = (
-    counter("hashes", "Hashes computed, or implied", lambda it: it.hashes),
-    gauge("hash_rate", "Hashes per second over a minute", lambda it: it.hash_rate_1m),
-    gauge("expected_hash_rate", "What it makes when all is well", lambda it: it.expected_hash_rate),
+    counter("hashes", "Hashes computed, or implied by nonces if the device does not count them", lambda it: it.hashes),
+    gauge("hash_rate", "Hashes per second, averaged over 1 min", lambda it: it.hash_rate_1m),
+    gauge(
+        "expected_hash_rate",
+        "Hashes per second that the device should reach at its present frequency",
+        lambda it: it.expected_hash_rate,
+    ),
     counter("nonces", "Nonces found", lambda it: it.nonces_found),
-    counter("hardware_errors", "Nonces that failed re-hashing", lambda it: it.hardware_errors),
-    gauge("mining", "1 for a device that mines as it should", lambda it: float(it.mines)),
-    counter("restarts", "Restarts after trouble", lambda it: it.restarts),
-    gauge("temperature_celsius", "Of the chip", lambda it: it.chip_temperature_c),
-    gauge("power_watts", "As the device measures it", lambda it: it.power_w),
-    gauge("frequency_hertz", "Clock of the chips", lambda it: it.frequency_mhz and it.frequency_mhz * 1e6),
-    gauge("core_volts", "Of the chips", lambda it: it.core_voltage_v),
-    gauge("fan_rpm", "Turns per minute", lambda it: it.fan_rpm),
+    counter("hardware_errors", "Wrong nonces that the driver or the miner found", lambda it: it.hardware_errors),
+    gauge("mining", "1 for a device that mines at its proper rate", lambda it: float(it.mines)),
+    counter("restarts", "Restarts after a failure", lambda it: it.restarts),
+    gauge("temperature_celsius", "Temperature of the chip", lambda it: it.chip_temperature_c),
+    gauge("power_watts", "Electric power that the device measures", lambda it: it.power_w),
+    gauge("frequency_hertz", "Clock frequency of the chips", lambda it: it.frequency_mhz and it.frequency_mhz * 1e6),
+    gauge("core_volts", "Core voltage of the chips", lambda it: it.core_voltage_v),
+    gauge("fan_rpm", "Fan speed in revolutions per minute", lambda it: it.fan_rpm),
 )

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the API, made of the table of endpoints: it says what is answered."""
+"""Builds the OpenAPI document of the API from the table of endpoints."""
 
 import re
 from typing import Any
@@ -10,13 +10,13 @@ from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, E
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why something was not done: what was expected, what came, where."""
+    """Why a request was refused: what was expected, what came, and where."""
 
     error: str
 
 
 def document() -> dict[str, Any]:
-    """OpenAPI 3.1."""
+    """Return the document, as of OpenAPI 3.1."""
     types = [*(endpoint.answer for endpoint in ENDPOINTS), *_bodies(), Refusal]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     by_type = dict(zip(map(repr, types), schemas, strict=True))
@@ -30,8 +30,9 @@ def document() -> dict[str, Any]:
             "title": "stratum_miner",
             "version": __version__,
             "description": (
-                "What a running miner shows and what may be changed while it mines. Hash rates are in H/s, times in "
-                "seconds unless their name says otherwise, dates in Unix time."
+                "Reads and changes the state of a running miner. Hash rates are in H/s, durations in seconds unless "
+                "their name has another unit, and points in time are Unix times. Requests other than GET need the API "
+                "token."
             ),
         },
         "paths": paths,
@@ -52,15 +53,15 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path}").rstrip("_"),
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint)],
         "responses": {
-            "200": {"description": "Done", "content": _json(schemas[repr(endpoint.answer)])},
-            "400": _refusal("The request makes no sense", schemas),
-            "401": _refusal("The token is missing or wrong", schemas),
+            "200": {"description": "The request was carried out", "content": _json(schemas[repr(endpoint.answer)])},
+            "400": _refusal("The request is invalid", schemas),
+            "401": _refusal("The API token is missing or wrong", schemas),
         },
     }
     if endpoint.changes:
         operation["security"] = [{"token": []}]
-        operation["responses"]["403"] = _refusal("Asked by a page of another origin", schemas)
-        operation["responses"]["409"] = _refusal("It makes no sense now", schemas)
+        operation["responses"]["403"] = _refusal("The request comes from a page of another origin", schemas)
+        operation["responses"]["409"] = _refusal("The request cannot be carried out now", schemas)
         operation["responses"]["413"] = _refusal("The body is too large", schemas)
     if endpoint.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(schemas[repr(endpoint.body)])}
@@ -84,12 +85,15 @@ def _whole(name: str) -> dict[str, Any]:
 
 def _stream(schemas: dict[str, Any]) -> dict[str, Any]:
     return {
-        "summary": "Server-sent events: a `view`, each `change` of it, each `event`, each `point` of the history",
+        "summary": "Server-sent events: a `view`, then each `change` of it, each `event`, each `point` for charts",
         "operationId": "get_stream",
         "responses": {
-            "200": {"description": "For ever", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
-            "401": _refusal("The token is missing or wrong", schemas),
-            "503": _refusal("Too many listen already", schemas),
+            "200": {
+                "description": "The stream, which does not end",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
+            "401": _refusal("The API token is missing or wrong", schemas),
+            "503": _refusal("There are too many listeners already", schemas),
         },
     }
 

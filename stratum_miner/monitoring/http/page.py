@@ -1,8 +1,8 @@
-"""The files of the page, read once, at addresses that name their content.
+"""Serves the files of the web page, which are read once, at paths that contain a hash of their content.
 
-A browser keeps them for good and never mixes those of two versions: other content has another address, and only the
-page itself, which names them, is fetched each time. A running miner goes on serving the files that fit its API when an
-upgrade replaces those on the disk.
+A browser can cache the files for ever and never mixes two versions, because other content has another path. Only the
+page itself, which names the paths, is fetched each time. If an upgrade replaces the files on the disk, a running miner
+continues to serve those that match its API.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 class PageFiles:
-    """The files, and the version that names them."""
+    """The files of the page, and the version that is part of their paths."""
 
     def __init__(self, directory: Path = WEB) -> None:
         self._files = {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
@@ -32,7 +32,7 @@ class PageFiles:
         self._index = self._files.pop("index.html").replace(b'"/web/', f'"/web/{self.version}/'.encode())
 
     def routes(self) -> list[Route]:
-        """The page and its files."""
+        """Return the routes of the page and its files."""
         compressed = [Middleware(GZipMiddleware)]
         return [
             Route("/", self._page, methods=["GET"], middleware=compressed),

@@ -1,6 +1,6 @@
-"""Metrics of a proxy for Prometheus, made of a snapshot at each scrape.
+"""Metrics of ``stratum-miner proxy`` for Prometheus, made from a snapshot at each scrape.
 
-No label is anything that a miner says; a pool's label is what the user calls it.
+No label contains text from a miner. The label ``pool`` is the name that the user gave to the pool, or else its URL.
 """
 
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ PREFIX = "stratum_proxy_"
 
 
 def families(proxy: ProxySnapshot) -> Iterator[Metric]:
-    """Everything of this moment."""
+    """Yield the present metrics of a proxy and its pools."""
     yield from metrics_of(PREFIX, PROXY, proxy)
-    pools = [pool_view(place, place, status) for place, status in enumerate(proxy.pools)]
+    pools = [pool_view(index, index, status) for index, status in enumerate(proxy.pools)]
     yield from metrics_of_pools(PREFIX, POOL, pools)
 
 
@@ -41,21 +41,22 @@ def _shares(proxy: ProxySnapshot) -> Samples:
 
 PROXY: tuple[Family[ProxySnapshot], ...] = (
     info("build", "Version of the proxy", lambda it: {"version": __version__}),
-    gauge("start_time_seconds", "When the proxy started, in Unix time", lambda it: it.started_at),
+    gauge("start_time_seconds", "Unix time at which the proxy started", lambda it: it.started_at),
     gauge("has_work", "1 while a pool gives jobs", lambda it: float(it.has_work)),
-    gauge("upstream_connections", "Connections that the miners share, each to all pools", lambda it: it.upstreams),
-    gauge("upstream_room", "Miners that one of these connections is enough for", lambda it: it.room),
-    gauge("miners", "Miners that get jobs", lambda it: sum(miner.started for miner in it.miners)),
-    gauge("connections_open", "Connections of miners", lambda it: len(it.miners)),
+    gauge("upstream_connections", "Upstream connections, each of which carries many miners", lambda it: it.upstreams),
+    gauge("upstream_room", "Number of miners that one upstream connection can carry", lambda it: it.room),
+    gauge("miners", "Miners that receive jobs", lambda it: sum(miner.started for miner in it.miners)),
+    gauge("connections_open", "Open connections of miners", lambda it: len(it.miners)),
     *CONNECTIONS,
-    gauge("share_difficulty", "Difficulty that the pool asks for", lambda it: it.difficulty),
-    counters("shares", "Shares by what became of them", _shares, "fate", "reason"),
-    gauge("shares_open", "Shares not answered yet", lambda it: it.shares.open),
-    counter("shares_answered_late", "Shares that the pool answered after their miners had been told that they are lost",
+    gauge("share_difficulty", "Share difficulty that the pool requires", lambda it: it.difficulty),
+    counters("shares", "Shares by outcome", _shares, "fate", "reason"),
+    gauge("shares_open", "Shares without an answer so far", lambda it: it.shares.open),
+    counter("shares_answered_late",
+            "Shares that the pool answered after the proxy had reported them to the miners as lost",
             lambda it: it.answered_late),
-    counter("good_difficulty", "Sum of what good shares were worth", lambda it: it.shares.difficulty),
+    counter("good_difficulty", "Sum of the difficulties of valid shares", lambda it: it.shares.difficulty),
     gauge("best_share_difficulty", "Difficulty of the best share of this run", lambda it: it.shares.best),
     histogram("answer_seconds",
-              "From the arrival of a share until the pool's answer went back, where the pool answered",
+              "Time from the arrival of a share until the pool's answer was passed on to the miner",
               lambda it: it.answers),
 )  # fmt: skip

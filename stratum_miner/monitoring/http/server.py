@@ -1,11 +1,13 @@
-"""HTTP/1.1 for one connection: h11 between a trio stream and an ASGI application.
+"""Serves HTTP/1.1 on one connection: h11 between a trio stream and an ASGI application.
 
-Must not know what is answered. Every limit is one of a request or of an answer and none is one of the connection, so an
-answer may last for weeks. A request is bounded in size and time; an answer is bounded in the time in which the client
-takes nothing of it. A client that breaks a limit costs the pieces of one answer and is gone when the time is over.
+This module must not know what the answers contain. The limits apply to a request or to an answer, not to the
+connection, so an answer may last for weeks. A request is limited in size and time. An answer ends if the client takes
+no data for ``SEND_S`` seconds. So a client that stops reading costs at most one piece of an answer, until that time is
+over.
 
-Requests of one connection follow each other: the next one is read when the answer to the one before is complete. What
-a client sends in between waits in the kernel. Somebody who left is noticed when there is something to send.
+The requests of one connection are answered one after the other. The next request is read when the previous answer is
+complete. Until then, data from the client waits in the kernel. A client that disconnected is noticed when the next data
+is sent to it.
 """
 
 import re
@@ -26,28 +28,31 @@ from stratum_miner.network.leaving import take_leave
 log = structlog.get_logger(__name__)
 
 MAX_HEAD = 8192
-"""Bytes of the request line and all headers."""
+"""The most bytes of the request line and all headers."""
 REQUEST_S = 10.0
-"""Limit for the head, from the connection or the end of the previous answer; and for the body, from the end of it."""
+"""Seconds for the head, counted from the connection or the end of the previous answer. The same number of seconds for
+the body, counted from the end of the head."""
 SEND_S = 20.0
-"""Seconds in which a client must take ``PIECE`` bytes of an answer."""
+"""Seconds within which a client must take ``PIECE`` bytes of an answer."""
 PIECE = 16 * 1024
+"""The most bytes that are received or sent at a time."""
 
 SHOWN_OF_A_REQUEST = 80
-"""Characters of it in the log."""
+"""The most characters of a request that the log shows."""
+INTERNAL_ERROR = "an internal error of stratum-miner; the log has the details"
 
 _ABSOLUTE = re.compile(rb"(?i:http)://(?P<host>[^/?#]*)(?P<path>/.*)?")
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
 
 
 async def answer(stream: trio.abc.HalfCloseableStream, app: ASGIApp) -> None:
-    """Answer all requests of a connection, which is closed then, however it ends."""
+    """Answer all requests of a connection. The connection is closed at the end in any case."""
     try:
         await _Connection(stream, app).run()
         await take_leave(stream)
     except _BROKEN:
         pass
-    except Exception as error:  # a mistake of ours that one client brought to light must not cost the others
+    except Exception as error:  # an internal error that one client causes must not stop the others
         log.error("http_failed", request="a request", error=repr(error))
     finally:
         await trio.aclose_forcefully(stream)
@@ -60,25 +65,25 @@ class _Connection:
         self._client = _peer(stream)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._is_head = False
-        """Whether the request is HEAD, whose answer has no body."""
+        """Whether the method is HEAD, so that the answer has no body."""
         self._body_until = 0.0
         self._unsent = b""
-        """The head of an answer, which waits for the first piece of the body."""
+        """The head of an answer, which is sent together with the first piece of the body."""
         self._answering = trio.CancelScope()
         self._refusal: tuple[int, str] | None = None
-        """What to answer in place of the application, which was ended."""
+        """Status and text of the answer if the application was cancelled."""
 
     async def run(self) -> None:
         while await self._exchange():
             self._http.start_next_cycle()
 
     async def _exchange(self) -> bool:
-        """One request and its answer; whether another may follow."""
+        """Read one request and answer it. Return whether another request may follow."""
         try:
             with trio.fail_after(REQUEST_S):
                 request = await self._head()
         except trio.TooSlowError:
-            if self._http.trailing_data[0]:  # a client that has begun nothing waits for no answer
+            if self._http.trailing_data[0]:  # a client that has not begun a request does not wait for an answer
                 await self._refuse(408, f"head: expected the request line and all headers within {REQUEST_S:.0f} s")
             return False
         except h11.RemoteProtocolError as error:
@@ -114,7 +119,7 @@ class _Connection:
             raise
         if not isinstance(event, h11.Request):
             return None
-        return _understood(event)
+        return _checked(event)
 
     async def _call(self, scope: Scope) -> None:
         try:
@@ -122,10 +127,11 @@ class _Connection:
         except Exception as error:
             asked = sanitize(f"{scope['method']} {scope['path']}", SHOWN_OF_A_REQUEST)
             log.error("http_failed", request=asked, error=repr(error))
-            self._refusal = (500, "a defect of ours; the log says more")
+            self._refusal = (500, INTERNAL_ERROR)
 
     def _is_complete(self) -> bool:
-        """Whether request and answer have come to their end; a body that nobody wanted is not waited for."""
+        """Return whether request and answer are complete. Does not wait for a body that the application did not
+        read."""
         with suppress(h11.RemoteProtocolError):
             while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:
                 pass
@@ -134,7 +140,7 @@ class _Connection:
     # ---- what the application calls -------------------------------------------------------------------------------
 
     async def _receive(self) -> Message:
-        """The next piece of the request's body."""
+        """Return the next piece of the request's body."""
         try:
             if self._http.they_are_waiting_for_100_continue:
                 await self._write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
@@ -152,7 +158,7 @@ class _Connection:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def _send(self, message: Message) -> None:
-        """The head or a piece of the body of the answer."""
+        """Send the head of the answer, or a piece of its body."""
         if message["type"] == "http.response.start":
             headers = [*message.get("headers", ()), (b"date", formatdate(usegmt=True).encode())]
             self._unsent = self._http.send(h11.Response(status_code=message["status"], headers=headers))
@@ -167,11 +173,11 @@ class _Connection:
             await self._write(data)
         except _BROKEN:
             await self._give_up()
-        if self._is_head and more:  # nobody waits for the rest, which may be endless
+        if self._is_head and more:  # HEAD needs no body, which may be endless
             await self._give_up()
 
     async def _give_up(self, *refusal: Any) -> Never:
-        """End the application, whose client is gone or is answered with this status and text."""
+        """Cancel the application, because the client disconnected or gets an error with this status and text."""
         self._refusal = refusal or None
         self._answering.cancel()
         await trio.sleep_forever()
@@ -179,7 +185,7 @@ class _Connection:
     # ---- what the client gets -------------------------------------------------------------------------------------
 
     async def _refuse(self, status: int, text: str) -> None:
-        """A last answer, unless there is one already."""
+        """Send an error as the last answer of the connection, unless an answer has already begun."""
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         body = msgspec.json.encode({"error": text})
@@ -200,7 +206,10 @@ class _Connection:
 
 
 def _refusal(error: h11.RemoteProtocolError) -> tuple[int, str]:
-    """Status and text. Whatever a client sends is its own mistake: h11 has a 501 for a coding that it does not know."""
+    """Return status and text for an invalid request.
+
+    Every such error is the client's, so the status is never 501, which h11 suggests for an unknown transfer coding.
+    """
     match error.error_status_hint:
         case 414:
             return 414, f"request line: expected at most {MAX_HEAD} bytes of it and all headers"
@@ -210,14 +219,15 @@ def _refusal(error: h11.RemoteProtocolError) -> tuple[int, str]:
             return 400, f"request: expected HTTP/1.1, got: {error}"
 
 
-def _understood(request: h11.Request) -> h11.Request:
-    """The request, with a path for its target. RemoteProtocolError for what h11 takes and we do not.
+def _checked(request: h11.Request) -> h11.Request:
+    """Return the request with a path as its target.
 
-    A length beside a coding, or a coding in HTTP/1.0, is read differently by different programs: with a proxy before
-    us, a second request could hide in the body of a first (RFC 9112 6.1).
+    Raises RemoteProtocolError for some requests that h11 accepts. Programs interpret a request differently if it has
+    both a length and a transfer coding, or a transfer coding in HTTP/1.0. Behind a reverse proxy, a second request
+    could then hide in the body of the first (RFC 9112 6.1).
     """
     names = {name for name, _ in request.headers}
-    if not request.http_version.startswith(b"1."):  # h11 leaves the version to us
+    if not request.http_version.startswith(b"1."):  # h11 does not check the version
         raise h11.RemoteProtocolError(f"version {request.http_version.decode()}")
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         raise h11.RemoteProtocolError("Transfer-Encoding with Content-Length, or in HTTP/1.0")
@@ -225,7 +235,7 @@ def _understood(request: h11.Request) -> h11.Request:
         return request
     absolute = _ABSOLUTE.fullmatch(request.target)
     if absolute is None:
-        raise h11.RemoteProtocolError("a target that is no path")
+        raise h11.RemoteProtocolError("a target that is not a path")
     others = [(name, value) for name, value in request.headers if name != b"host"]
     return h11.Request(  # RFC 9112 3.2.2: the target names the host, whatever the header says
         method=request.method,
@@ -236,7 +246,7 @@ def _understood(request: h11.Request) -> h11.Request:
 
 
 def _peer(stream: trio.abc.Stream) -> tuple[str, int] | None:
-    """Address and port of the other end; None where it is no socket, or is gone."""
+    """Return the IP address and port of the client; None if the stream is not a socket or the client disconnected."""
     with suppress(OSError, AttributeError):
         host, port = stream.socket.getpeername()[:2]  # type: ignore[attr-defined]  # trio wraps it without types
         return host, port

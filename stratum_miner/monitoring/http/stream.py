@@ -1,8 +1,8 @@
-"""Server-sent events: a view of the miner, and each second what has changed.
+"""Server-sent events: first a view of the miner, then its changes once a second.
 
-All listeners get the same bytes: the miner is looked at once a second while anybody listens, and each gets the steps
-that it has not had. One that comes, or that is too far behind, gets a whole view, and one that comes back says which
-event it had last.
+All listeners receive the same bytes. While there is a listener, a view is taken once a second, and each listener
+receives the steps that it has not had. A new listener, or one that is too far behind, receives a whole view. A listener
+that reconnects sends the id of the last event that it received.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,17 +18,19 @@ from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import EventView
 
 STEP_S = 1.0
+"""Seconds between two steps."""
 MAX_LISTENERS = 16
 EVENTS_AT_FIRST = 100
+"""How many of the newest events a new listener receives."""
 
 
 class Streams:
-    """Looks at the miner for all who listen."""
+    """Takes the views of the miner for all listeners."""
 
     def __init__(self, monitor: Monitor, page: str) -> None:
         self._monitor = monitor
         self._page = page
-        """The version of the page that fits what is told here."""
+        """The version of the web page that understands this stream."""
         self.listeners = 0
         self._due = 0.0
         self._changes = Changes()
@@ -36,11 +38,14 @@ class Streams:
 
     @property
     def full(self) -> bool:
-        """Whether there are as many as there may be."""
+        """Whether the maximum number of listeners is reached."""
         return self.listeners >= MAX_LISTENERS
 
     async def listen(self, last_id: str, take: Callable[[bytes], Awaitable[None]]) -> None:
-        """Give one listener everything, from the event after this id on, until cancelled."""
+        """Pass the stream to one listener until cancelled. It begins with the event after the id ``last_id``.
+
+        ``take`` is called with the bytes to send.
+        """
         self.listeners += 1
         try:
             self._look()
@@ -55,15 +60,14 @@ class Streams:
             self.listeners -= 1
 
     def _look(self) -> None:
-        """See what is new, unless that was done less than a second ago."""
+        """Take a view, unless the last one is less than ``STEP_S`` seconds old."""
         now = trio.current_time()
         if now >= self._due:
             self._due = now + STEP_S
             self._changes.look(self._monitor.view(), self._monitor.events)
 
     def _view(self) -> bytes:
-        told = {"number": self._changes.number, "page": self._page, "view": self._changes.whole}
-        return _block("view", told)
+        return _block("view", {"number": self._changes.number, "page": self._page, "view": self._changes.whole})
 
     def _step(self, step: SnapshotChanges) -> bytes:
         points = b"".join(_block("point", point) for point in step.points)
@@ -83,14 +87,14 @@ class Streams:
 
 
 class Stream:
-    """The answer to one listener, as an ASGI application."""
+    """The stream to one listener as an ASGI application."""
 
     def __init__(self, streams: Streams, last_id: str) -> None:
         self._streams = streams
         self._last_id = last_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer until cancelled."""
+        """Send the stream until cancelled."""
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
 
         async def take(data: bytes) -> None:

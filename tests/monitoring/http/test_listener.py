@@ -37,8 +37,8 @@ async def test_it_answers_at_every_loopback_address(address: str, served: ApiFac
         ("7780", "expected HOST:PORT, as in 127.0.0.1:7780, got '7780'"),
         ("127.0.0.1:", "expected HOST:PORT"),
         ("127.0.0.1:70000", "expected HOST:PORT"),
-        ("miner.example:80", "expected an address of this machine"),
-        ("0.0.0.0:0", "expected a loopback address, got 0.0.0.0: --http-network says that it is meant"),
+        ("miner.example:80", "expected an IP address of this computer"),
+        ("0.0.0.0:0", "expected a loopback address, got 0.0.0.0. To let other computers reach the port, add --http-network"),
         ("[::]:0", "expected a loopback address"),
     ],
 )

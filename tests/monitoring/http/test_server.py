@@ -264,7 +264,7 @@ async def test_who_leaves_ends_the_answer_with_the_next_piece(autojump_clock: Mo
     assert trio.current_time() <= 7
 
 
-# ---- a defect of ours -----------------------------------------------------------------------------------------------
+# ---- internal errors ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -290,7 +290,7 @@ async def test_a_defect_outside_of_any_answer_costs_one_connection(
     def defective(request: object) -> Never:
         raise ValueError("oops")
 
-    monkeypatch.setattr(server, "_understood", defective)
+    monkeypatch.setattr(server, "_checked", defective)
     with capture_logs() as logs:
         async with connected() as client:
             await client.send_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")

@@ -262,7 +262,7 @@ async def test_sixteen_may_listen_and_a_place_is_free_again(autojump_clock: Mock
             assert (await client.receive_some()).startswith(b"HTTP/1.1 200 ")
         refused = await (await connect()).receive_some()
         assert refused.startswith(b"HTTP/1.1 503 ")
-        assert b"stream: too many listen already" in refused
+        assert b"stream: expected at most 16 listeners" in refused
         await clients[3].aclose()
         await trio.sleep(3)
         assert (await (await connect()).receive_some()).startswith(b"HTTP/1.1 200 ")
