@@ -21,8 +21,8 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.app.settings.http_token import VARIABLE
 from stratum_miner.foreign_text import sanitize, sanitize_texts
 from stratum_miner.monitoring.screen import live, overview
-from stratum_miner.monitoring.screen.layout import Face
-from stratum_miner.monitoring.screen.overview import Seen
+from stratum_miner.monitoring.screen.layout import ScreenState
+from stratum_miner.monitoring.screen.overview import WatchedMiner
 from stratum_miner.monitoring.view import View
 from stratum_miner.network.fetch import ConnectFetchError, Fetcher, FetchError, HttpResponse, SlowFetchError, Target
 
@@ -108,9 +108,9 @@ class _Remote:
     error: str = "it has not answered yet"
     seen_at: float = field(default_factory=time.monotonic)
 
-    def seen(self) -> Seen:
+    def seen(self) -> WatchedMiner:
         """What the screen shows of it."""
-        return Seen(self.number, self.url, self.view, self.error, time.monotonic() - self.seen_at)
+        return WatchedMiner(self.number, self.url, self.view, self.error, time.monotonic() - self.seen_at)
 
     async def ask(self, fetcher: Fetcher) -> None:
         """Take what it answers, or note why there is none."""
@@ -188,8 +188,8 @@ class _Showing:
 
     def print_once(self) -> None:
         """Outside of trio: the end of a pipe's reader is told by an exception, which a nursery would wrap."""
-        face = Face(self.console.width, ONCE_HEIGHT, live.is_ascii(self.console))
-        for line in self.drawn(face, keys=False):
+        screen = ScreenState(self.console.width, ONCE_HEIGHT, live.is_ascii(self.console))
+        for line in self.drawn(screen, keys=False):
             if line.plain.strip():
                 self.console.print(line, soft_wrap=True)
         sys.stdout.flush()
@@ -202,15 +202,15 @@ class _Showing:
             self.chosen = None
         return key == "q"
 
-    def drawn(self, face: Face, *, keys: bool = True) -> list[Text]:
+    def drawn(self, screen: ScreenState, *, keys: bool = True) -> list[Text]:
         """The list of all, or one alone."""
         if len(self.miners) > 1:
-            face = replace(face, foot=FOOT_SEVERAL if keys else ())
+            screen = replace(screen, foot=FOOT_SEVERAL if keys else ())
             if self.chosen is None:
-                return overview.draw([miner.seen() for miner in self.miners], face)
+                return overview.draw([miner.seen() for miner in self.miners], screen)
         else:
-            face = replace(face, foot=FOOT_ONE if keys else ())
-        return overview.draw_one(self.miners[self.chosen or 0].seen(), face)
+            screen = replace(screen, foot=FOOT_ONE if keys else ())
+        return overview.draw_one(self.miners[self.chosen or 0].seen(), screen)
 
 
 async def _poll(miner: _Remote, fetcher: Fetcher) -> None:

@@ -33,7 +33,7 @@ from stratum_miner.cli import main
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.cgminer import READING
 from stratum_miner.monitoring.screen import overview
-from stratum_miner.monitoring.screen.overview import Seen, draw_one
+from stratum_miner.monitoring.screen.overview import WatchedMiner, draw_one
 from tests.monitoring.screen.test_layout import view
 from tests.network.free_port import free_port
 
@@ -373,9 +373,9 @@ def test_other_miners(command: str, body: bytes, status: int, capfd: Any) -> Non
 
 
 def test_texts_of_another_miner_are_short_before_they_are_drawn(capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Seen] = []
+    seen: list[WatchedMiner] = []
 
-    def note(one: Seen, face: object) -> list[Text]:
+    def note(one: WatchedMiner, screen: object) -> list[Text]:
         seen.append(one)
         return []
 
@@ -480,8 +480,8 @@ def test_events_of_anybody() -> None:
 
 
 def test_the_screen_of_another_miner_is_drawn_in_plain_characters() -> None:
-    from stratum_miner.monitoring.screen.layout import Face
+    from stratum_miner.monitoring.screen.layout import ScreenState
 
     spoilt = msgspec.json.decode(evil_view(), type=type(view()))
-    lines = draw_one(Seen(0, "http://a", spoilt, "", 0.0), Face(100, 50, ascii_only=False))
+    lines = draw_one(WatchedMiner(0, "http://a", spoilt, "", 0.0), ScreenState(100, 50, ascii_only=False))
     assert all(is_plain(line.plain) for line in lines)

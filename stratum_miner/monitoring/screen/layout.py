@@ -26,7 +26,7 @@ SMALL_HEIGHT = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class ScreenState:
     """The screen that there is, and what stands at its foot."""
 
     width: int
@@ -40,43 +40,43 @@ class Face:
     """Why the view is not of this moment, if it is not."""
 
 
-def draw(view: View, face: Face) -> list[Text]:
+def draw(view: View, screen: ScreenState) -> list[Text]:
     """Exactly as many lines as the screen has, none wider than it."""
-    width = max(face.width, LEAST_WIDTH)
-    top = head(view.summary, width, is_old=bool(face.old))
-    if face.old:
-        top += field("old figures", Text(face.old, "red"), width, style="red")
-    return framed([*top, *_body(view, face, width, face.height - len(top) - foot_height(face))], face)
+    width = max(screen.width, LEAST_WIDTH)
+    top = head(view.summary, width, is_old=bool(screen.old))
+    if screen.old:
+        top += field("old figures", Text(screen.old, "red"), width, style="red")
+    return framed([*top, *_body(view, screen, width, screen.height - len(top) - foot_height(screen))], screen)
 
 
-def framed(lines: Sequence[Text], face: Face) -> list[Text]:
+def framed(lines: Sequence[Text], screen: ScreenState) -> list[Text]:
     """The lines from the top, the keys at the foot, and as many lines in all as the screen has."""
-    foot = _foot(face)[: face.height]
-    room = face.height - len(foot)
+    foot = _foot(screen)[: screen.height]
+    room = screen.height - len(foot)
     empty = [Text("")] * (room - len(lines))
-    return [fitted(line, face.width, ascii_only=face.ascii_only) for line in (*lines[:room], *empty, *foot)]
+    return [fitted(line, screen.width, ascii_only=screen.ascii_only) for line in (*lines[:room], *empty, *foot)]
 
 
-def foot_height(face: Face) -> int:
+def foot_height(screen: ScreenState) -> int:
     """Lines that the keys, or what is said in their place, take."""
-    return len(_foot(face))
+    return len(_foot(screen))
 
 
-def _foot(face: Face) -> list[Text]:
-    width = max(face.width, LEAST_WIDTH)
-    if face.notice:
-        return packed([Text(face.notice, "reverse")], width)
-    return packed([Text(key, "dim") for key in face.foot], width, between="   ")
+def _foot(screen: ScreenState) -> list[Text]:
+    width = max(screen.width, LEAST_WIDTH)
+    if screen.notice:
+        return packed([Text(screen.notice, "reverse")], width)
+    return packed([Text(key, "dim") for key in screen.foot], width, between="   ")
 
 
-def _body(view: View, face: Face, width: int, room: int) -> list[Text]:
+def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
     """What is needed takes its room first: problems, then devices that are in trouble, then what is mined on and what
     comes of it, the other devices and pools, and more figures. Events have a few lines, and whatever is left.
     """
     devices, pools = device_table(view, width), pool_table(view, width)
     problems = problem_lines(view.summary.problems, width, max(room - devices.least, room // 3))[:room]
     room -= len(problems)
-    events = min(LEAST_EVENTS, len(view.events)) if face.height >= SMALL_HEIGHT else 0
+    events = min(LEAST_EVENTS, len(view.events)) if screen.height >= SMALL_HEIGHT else 0
     events = max(0, min(events, (room - devices.least) // 2))
     room -= events
     figures = totals(view, width)[: max(0, room - devices.least)]
@@ -86,7 +86,7 @@ def _body(view: View, face: Face, width: int, room: int) -> list[Text]:
     room -= len(listed)
     listed_pools = pools.lines(room)
     room -= len(listed_pools)
-    more = more_totals(view, width, face.ascii_only)[:room]
+    more = more_totals(view, width, screen.ascii_only)[:room]
     room -= len(more)
     return _spaced([problems, [*figures, *more], listed, listed_pools], view.events, events, room, width)
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused
 from stratum_miner.monitoring.screen.keys import reading
-from stratum_miner.monitoring.screen.layout import Face, draw
+from stratum_miner.monitoring.screen.layout import ScreenState, draw
 from stratum_miner.monitoring.view import View
 
 REFRESH_S = 1.0
@@ -94,13 +94,13 @@ class Screen:
         control.switch_pool(pool_id)
         return f"mining on {name} as soon as it is up"
 
-    def drawn(self, face: Face) -> list[Text]:
+    def drawn(self, screen: ScreenState) -> list[Text]:
         """What the screen shows now."""
         notice = self._notice if trio.current_time() < self._notice_until else ""
-        return draw(self.look(), replace(face, foot=HELP if self._helps else FOOT, notice=notice))
+        return draw(self.look(), replace(screen, foot=HELP if self._helps else FOOT, notice=notice))
 
 
-async def show(console: Console, drawn: Callable[[Face], list[Text]], press: Callable[[str], bool]) -> None:
+async def show(console: Console, drawn: Callable[[ScreenState], list[Text]], press: Callable[[str], bool]) -> None:
     """Draw each second and after each key, until cancelled or until a key ends it."""
     painter = Painter(console)
     ascii_only = is_ascii(console)
@@ -109,7 +109,7 @@ async def show(console: Console, drawn: Callable[[Face], list[Text]], press: Cal
             due = trio.current_time()
             while True:
                 width, height = console.size
-                painter.paint(drawn(Face(width, height, ascii_only)))
+                painter.paint(drawn(ScreenState(width, height, ascii_only)))
                 due = max(due + REFRESH_S, trio.current_time())
                 with trio.move_on_at(due):
                     key = await keys.receive()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from rich.text import Text
 
 from stratum_miner.monitoring.screen import layout
-from stratum_miner.monitoring.screen.layout import LEAST_WIDTH, Face, framed
+from stratum_miner.monitoring.screen.layout import LEAST_WIDTH, ScreenState, framed
 from stratum_miner.monitoring.screen.lines import field, packed
 from stratum_miner.monitoring.screen.states import NO_ANSWER, detail_is_news, severity_style, state_text
 from stratum_miner.monitoring.screen.tables import Column, Table, table
@@ -20,7 +20,7 @@ _WORST = (NO_ANSWER, "no_device", "no_pool", "stopping", "paused", "degraded")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WatchedMiner:
     """One miner as it was last seen."""
 
     number: int
@@ -48,22 +48,22 @@ class Seen:
         return self.error if self.view is None else f"{self.error} (its figures are {duration_text(self.age_s)} old)"
 
 
-def draw_one(seen: Seen, face: Face) -> list[Text]:
+def draw_one(seen: WatchedMiner, screen: ScreenState) -> list[Text]:
     """The screen of one miner, or why there is none."""
     if seen.view is None:
         told = Text(f"{seen.url}: {seen.trouble}", "yellow")
-        return framed(field(NO_ANSWER, told, max(face.width, LEAST_WIDTH), style="red"), face)
-    return layout.draw(seen.view, replace(face, old=f"{seen.url}: {seen.trouble}" if seen.error else ""))
+        return framed(field(NO_ANSWER, told, max(screen.width, LEAST_WIDTH), style="red"), screen)
+    return layout.draw(seen.view, replace(screen, old=f"{seen.url}: {seen.trouble}" if seen.error else ""))
 
 
-def draw(miners: Sequence[Seen], face: Face) -> list[Text]:
+def draw(miners: Sequence[WatchedMiner], screen: ScreenState) -> list[Text]:
     """Exactly as many lines as the screen has: the sums of those that answer, and each of all."""
-    width = max(face.width, LEAST_WIDTH)
+    width = max(screen.width, LEAST_WIDTH)
     head = [*_sums(miners, width), Text("")]
-    return framed([*head, *_list(miners, width).lines(face.height - len(head) - layout.foot_height(face))], face)
+    return framed([*head, *_list(miners, width).lines(screen.height - len(head) - layout.foot_height(screen))], screen)
 
 
-def _sums(miners: Sequence[Seen], width: int) -> list[Text]:
+def _sums(miners: Sequence[WatchedMiner], width: int) -> list[Text]:
     states = Counter(miner.state for miner in miners)
     known = [miner.summary for miner in miners if miner.summary is not None]
     powers = [summary for summary in known if summary.power_w is not None]
@@ -85,15 +85,15 @@ def _rank(state: str) -> int:
     return _WORST.index(state) if state in _WORST else len(_WORST)
 
 
-def _list(miners: Sequence[Seen], width: int) -> Table:
-    def sickness(miner: Seen) -> tuple[int, bool, int]:
+def _list(miners: Sequence[WatchedMiner], width: int) -> Table:
+    def sickness(miner: WatchedMiner) -> tuple[int, bool, int]:
         fine = miner.summary is not None and not miner.summary.problems
         return _rank(miner.state), fine, miner.number
 
     ordered = sorted(miners, key=sickness)
     places = Counter(urlsplit(miner.url).netloc for miner in miners)
 
-    def name(miner: Seen) -> str:
+    def name(miner: WatchedMiner) -> str:
         place = urlsplit(miner.url).netloc
         return f"{miner.number} {place if places[place] == 1 else miner.url}"
 
@@ -115,7 +115,7 @@ def _list(miners: Sequence[Seen], width: int) -> Table:
     return table("miner", ordered, columns, name=name, notes=_notes, rest=rest, width=width, needed=needed)
 
 
-def _of(cell: Callable[[Summary], str]) -> Callable[[Seen], str]:
+def _of(cell: Callable[[Summary], str]) -> Callable[[WatchedMiner], str]:
     """A figure of a miner that answers; a dash for one that does not."""
     return lambda miner: "-" if miner.summary is None else cell(miner.summary)
 
@@ -124,7 +124,7 @@ def _power(summary: Summary) -> str:
     return "-" if summary.power_w is None else f"{'>' if summary.power_is_partial else ''}{summary.power_w:,.0f} W"
 
 
-def _notes(miner: Seen) -> list[Text]:
+def _notes(miner: WatchedMiner) -> list[Text]:
     """What is wrong with it, whole."""
     summary = miner.summary
     if summary is None:

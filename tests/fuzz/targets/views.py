@@ -6,11 +6,11 @@ import trio
 
 from stratum_miner.cli import top
 from stratum_miner.monitoring.screen import overview
-from stratum_miner.monitoring.screen.layout import Face
+from stratum_miner.monitoring.screen.layout import ScreenState
 from stratum_miner.network.fetch import HttpResponse
 from tests.fuzz.judge import check_shown
 
-FACES = (Face(80, 24), Face(40, 12), Face(200, 60))
+SCREENS = (ScreenState(80, 24), ScreenState(40, 12), ScreenState(200, 60))
 ROUNDS = 40
 
 
@@ -32,8 +32,8 @@ def run(data: bytes) -> None:
         trio.run(miner.ask, fetcher)
         check_shown(miner.error, 300)
         seen = miner.seen()
-        for face in FACES:
-            for lines in (overview.draw_one(seen, face), overview.draw([seen, seen], face)):
-                assert len(lines) <= face.height
+        for screen in SCREENS:
+            for lines in (overview.draw_one(seen, screen), overview.draw([seen, seen], screen)):
+                assert len(lines) <= screen.height
                 for line in lines:
                     check_shown(line.plain)

@@ -38,7 +38,10 @@ async def test_it_answers_at_every_loopback_address(address: str, served: ApiFac
         ("127.0.0.1:", "expected HOST:PORT"),
         ("127.0.0.1:70000", "expected HOST:PORT"),
         ("miner.example:80", "expected an IP address of this computer"),
-        ("0.0.0.0:0", "expected a loopback address, got 0.0.0.0. To let other computers reach the port, add --http-network"),
+        (
+            "0.0.0.0:0",
+            "expected a loopback address, got 0.0.0.0. To let other computers reach the port, add --http-network",
+        ),
         ("[::]:0", "expected a loopback address"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from stratum_miner.monitoring.screen.layout import Face, draw
+from stratum_miner.monitoring.screen.layout import ScreenState, draw
 from stratum_miner.monitoring.screen.live import FOOT, HELP
 from stratum_miner.monitoring.screen.tables import MOST_ROWS
 from stratum_miner.monitoring.view import (
@@ -129,8 +129,8 @@ def troubled(off: Sequence[int], *, devices: int = 12, advice: str = "Let it coo
     return replace(it, summary=replace(it.summary, problems=problems), devices=ill)
 
 
-def shown(it: View, width: int = 80, height: int = 24, **face: Any) -> list[str]:
-    return [line.plain for line in draw(it, Face(width, height, **face))]
+def shown(it: View, width: int = 80, height: int = 24, **screen: Any) -> list[str]:
+    return [line.plain for line in draw(it, ScreenState(width, height, **screen))]
 
 
 def joined(lines: Iterable[str]) -> str:
@@ -414,7 +414,7 @@ def test_no_word_of_another_steers_the_terminal(ascii_only: bool) -> None:
         events=(event,),
     )
     for width in (40, 100):
-        lines = draw(it, Face(width, 60, ascii_only, old=WORDS, notice=WORDS))
+        lines = draw(it, ScreenState(width, 60, ascii_only, old=WORDS, notice=WORDS))
         assert all(line.plain.isprintable() for line in lines)
         assert not ascii_only or all(line.plain.isascii() for line in lines)
 

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.screen.keys import reading
-from stratum_miner.monitoring.screen.layout import Face
+from stratum_miner.monitoring.screen.layout import ScreenState
 from stratum_miner.monitoring.screen.live import FOOT, HELP, WHOLE_EVERY, Painter, Screen
 from tests.monitoring.screen.test_layout import view
 
@@ -48,7 +48,7 @@ class Bench:
         return self.screen._notice
 
     def foot(self) -> str:
-        lines = [line.plain for line in self.screen.drawn(Face(80, 24))]
+        lines = [line.plain for line in self.screen.drawn(ScreenState(80, 24))]
         return " ".join(line for line in lines if any(key in line for key in (*FOOT, *HELP)))
 
 

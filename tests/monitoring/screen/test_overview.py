@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.monitoring.screen.layout import Face
-from stratum_miner.monitoring.screen.overview import Seen, draw, draw_one
+from stratum_miner.monitoring.screen.layout import ScreenState
+from stratum_miner.monitoring.screen.overview import WatchedMiner, draw, draw_one
 from stratum_miner.monitoring.view import View
 from tests.monitoring.screen.test_layout import WORDS, joined, problem, troubled, view
 
 DOWN = "cannot connect: does a miner run there, with --http?"
 
 
-def seen(number: int, it: View | None, error: str = "", age_s: float = 0.0) -> Seen:
-    return Seen(number, f"http://10.0.0.{number}:7780", it, error, age_s)
+def seen(number: int, it: View | None, error: str = "", age_s: float = 0.0) -> WatchedMiner:
+    return WatchedMiner(number, f"http://10.0.0.{number}:7780", it, error, age_s)
 
 
-def shown(miners: Sequence[Seen], width: int = 80, height: int = 24, **face: Any) -> list[str]:
-    return [line.plain for line in draw(miners, Face(width, height, **face))]
+def shown(miners: Sequence[WatchedMiner], width: int = 80, height: int = 24, **screen: Any) -> list[str]:
+    return [line.plain for line in draw(miners, ScreenState(width, height, **screen))]
 
 
-def some() -> list[Seen]:
+def some() -> list[WatchedMiner]:
     paused = view(state="paused", detail="paused by the schedule: until 22:00", devices_mining=0)
     return [
         seen(0, view()), seen(1, troubled((7,))), seen(2, paused), seen(3, None, DOWN),
@@ -82,9 +82,9 @@ def test_miners_of_one_address_are_told_apart() -> None:
 
 def test_one_that_does_not_answer_is_told_in_full() -> None:
     error = "it answers 401: authorization: expected the token, as in Authorization: Bearer TOKEN"
-    lines = [line.plain for line in draw_one(seen(0, None, error), Face(40, 10))]
+    lines = [line.plain for line in draw_one(seen(0, None, error), ScreenState(40, 10))]
     assert error in joined(lines)
-    old = [line.plain for line in draw_one(seen(0, view(), error, 32.0), Face(80, 24))]
+    old = [line.plain for line in draw_one(seen(0, view(), error, 32.0), ScreenState(80, 24))]
     assert old[0].startswith("no answer · ")
     assert f"{error} (its figures are 32.0s old)" in joined(line.removeprefix("old figures") for line in old)
 
