@@ -1,16 +1,31 @@
-"""Checks any Stratum V1 pool, from the outside, and says what it saw. It shares nothing with our pool or client.
+"""Checks any Stratum V1 pool as a client, and reports what the pool did.
 
-``cases`` holds the checks, ``probe`` what they work with, ``verify`` how verdicts are reached, ``report`` how they are
-told.
+It shares no code with ``stratum_miner.pool`` and ``stratum_miner.client`` above the message formats.
+
+To run checks from Python, describe the pool, select checks and await ``verify`` in trio:
+
+    import trio
+
+    from stratum_miner.conformance import ALL, Hasher, PoolUnderTest, Verdict, select, tcp_dialer, verify
+
+    pool = PoolUnderTest(name="my pool", dial=tcp_dialer("127.0.0.1", 3333), worker="alice.rig", owned=True)
+    results = trio.run(verify, pool, select(ALL, ["framing", "SH-0*"]), Hasher.fastest())
+    failed = [result for result in results if result.verdict is Verdict.FAILED]
+    for result in failed:
+        print(result.case.id, result.case.requirement, result.outcome.actual)
+
+``stratum_miner.conformance.report`` makes JSON, JUnit XML and a table of results. Inside the package, ``cases`` holds
+the checks, ``probe`` the connections and shares that they use, and ``verify`` runs them and reaches the verdicts.
 """
 
-from stratum_miner.conformance.case import Case, Level
+from stratum_miner.conformance.case import Case, Kind, Level
 from stratum_miner.conformance.cases import ALL
-from stratum_miner.conformance.outcome import Verdict
+from stratum_miner.conformance.outcome import CheckOutcome, Verdict
 from stratum_miner.conformance.pool_under_test import (
     Chain,
     ChainError,
     ChainTip,
+    OpenPoolStream,
     PoolUnderTest,
     Unreachable,
     tcp_dialer,
@@ -25,8 +40,11 @@ __all__ = [
     "Chain",
     "ChainError",
     "ChainTip",
+    "CheckOutcome",
     "Hasher",
+    "Kind",
     "Level",
+    "OpenPoolStream",
     "PoolUnderTest",
     "Result",
     "SelectionError",

@@ -1,4 +1,4 @@
-"""Making blocks behind the pool's back and giving them to its node: empty ones, on any block."""
+"""Makes empty blocks on any block and gives them to the pool's node, so that the pool sees a block of someone else."""
 
 from stratum_miner.bitcoin.block import serialize_block
 from stratum_miner.bitcoin.coinbase import TxOut, split_coinbase
@@ -12,24 +12,27 @@ from stratum_miner.conformance.probe import Probe
 
 ANYONE_CAN_SPEND = b"\x51"
 HARMLESS_ANSWERS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"})
-"""What a node says of a block that it keeps: a valid one off its best chain is "inconclusive"."""
+"""Answers of a node that has stored the block. "inconclusive" is a valid block that is not on the best chain."""
 
 
 async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None = None) -> bytes:
-    """Give the node an empty block on ``on`` (default: its tip); returns its hash, internal order.
+    """Give the node an empty block on top of ``on`` and return its hash, 32 bytes in internal order. [default: its tip]
 
-    Skip when it costs too much work or the node objects.
+    Raises Skip if the block costs too much work or the node rejects it, ChainError if the node does not answer.
     """
     tip = on or await probe.chain.tip()
     block, digest = await make_block(probe, connection, tip)
     objection = await probe.chain.submit(block)
     if objection not in HARMLESS_ANSWERS:
-        raise Skip(f"the node does not take our block {display_hash(digest)}: {objection}")
+        raise Skip(f"the node rejected the block {display_hash(digest)} that the check made: {objection}")
     return digest
 
 
 async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> tuple[bytes, bytes]:
-    """An empty block on ``tip`` under the newest job's nbits and time, and its hash."""
+    """Return an empty block on ``tip`` and its hash, with the nbits and the time of the connection's newest job.
+
+    Raises Skip if the block costs too much work.
+    """
     job = connection.job
     nonce = probe.rng.randbytes(8)
     split = split_coinbase(
@@ -40,13 +43,14 @@ async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -
         version=0x20000000,
         previous_hash=tip.hash,
         merkle_root=sha256d(coinbase),
-        ntime=job.ntime + probe.blocks_made,  # after the median of the eleven before it, however many we make
+        # later than the median of the eleven blocks before it, however many blocks the check makes
+        ntime=job.ntime + probe.blocks_made,
         nbits=job.nbits,
         nonce=0,
     ).to_bytes()
     found = await probe.search.nonce(header, target_from_bits(job.nbits))
     if found is None:
-        raise Skip("no nonce makes this a block")
+        raise Skip("no nonce makes a block of the header that the check built")
     probe.blocks_made += 1
     header = header[:76] + found.to_bytes(4, "little")
     return serialize_block(header, [coinbase]), sha256d(header)

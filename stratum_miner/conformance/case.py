@@ -1,4 +1,5 @@
-"""A check: one function under an id, with what it demands, how strongly, and what it may cost the pool."""
+"""A check: one function with an id, its requirement, the level of the requirement, and what the check does to the
+pool."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,75 +10,80 @@ from stratum_miner.conformance.outcome import CheckOutcome
 from stratum_miner.conformance.probe import Probe
 
 SECONDS: Final = 60.0
-"""How long a check may take besides its hashing, unless it says otherwise."""
+"""Default time limit of a check in seconds, without the time for finding shares."""
 
 
 class Level(Enum):
-    """How strongly a check demands."""
+    """How strongly a pool has to meet a requirement. The values are those of reports and of ``select``."""
 
     MUST = "MUST"
-    """Breaks interoperability, or costs work or blocks, when violated."""
+    """A violation breaks miners, or costs work or blocks."""
     SHOULD = "SHOULD"
-    """Most pools do it, to a clear benefit."""
+    """Most pools meet it, and miners clearly benefit."""
     INFO = "OBS"
-    """Recorded, never judged; ``OBS`` in reports, which scripts read."""
+    """The behaviour is recorded and never judged. Reports, which scripts read, call this level ``OBS``."""
 
 
 class Kind(Enum):
-    """What a check costs."""
+    """What a check does to the pool, or needs. A check may have several kinds."""
 
     POLITE = "polite"
-    """Safe on any pool."""
+    """The check is harmless for any pool."""
     INTRUSIVE = "intrusive"
-    """Malformed input, floods, many sockets: on one's own pool only."""
+    """The check sends malformed input, floods the pool or opens many connections. It runs only on the user's own
+    pool."""
     WORK = "needs work"
-    """Shares have to be found."""
+    """The check has to find shares."""
     CHAIN = "needs the chain"
-    """Blocks are made behind the pool's back, through its node."""
+    """The check makes blocks and gives them to the pool's node."""
 
 
 CheckFunction: TypeAlias = Callable[[Probe], Awaitable[CheckOutcome]]
+"""The body of a check. It may raise the exceptions of ``outcome``, Unreachable and ChainError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One check of the list."""
+    """One check: what it requires of a pool, and the function that runs it."""
 
     id: str
+    """Unique id, such as ``ERR-07``."""
     requirement: str
-    """What is demanded, as a sentence about the pool."""
+    """The requirement, as a sentence: "The pool must ...", "The pool should ..." or, if it only records, "The check
+    records ..."."""
     expected: str
-    """Every lawful outcome."""
+    """Every allowed result, as text; what is recorded, for the level INFO."""
     level: Level
     kinds: tuple[Kind, ...]
     seconds: float
+    """Time limit in seconds, without the time for finding shares."""
     disturbs: bool
-    """Whether it would be felt by checks that run beside it."""
+    """Whether the check would change the results of checks that run at the same time, so that it runs alone."""
     run: CheckFunction
     topic: str
-    """The first part of its address."""
+    """The first part of ``address``, such as ``shares``."""
 
     @property
     def address(self) -> str:
-        """As given on the command line: ``shares/ERR-07``."""
+        """Topic and id, as ``select`` and the command line take them: ``shares/ERR-07``."""
         return f"{self.topic}/{self.id}"
 
     @property
     def kind(self) -> str:
-        """Its class in words."""
+        """The kinds as text, such as ``intrusive, needs work``. Reports call this the class."""
         return ", ".join(kind.value for kind in self.kinds)
 
 
 CASES: Final[dict[str, Case]] = {}
-"""Every check by id, in the order of the list; filled by importing ``stratum_miner.conformance.cases``."""
+"""Every check by id, in the order of the documented list. Importing ``stratum_miner.conformance.cases`` fills it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Makes the checks of one file: ``check = Topic("framing")`` at its top, ``@check("FRM-01", ...)`` for each."""
+    """Decorator for the checks of one file: ``check = Topic("framing")``, then ``@check("FRM-01", ...)`` for each."""
 
     name: str
-    """The first part of their addresses. Files may have one in common."""
+    """The first part of the checks' addresses. Several files may have the same topic."""
 
     def __call__(
         self,
@@ -90,11 +96,16 @@ class Topic:
         seconds: float = SECONDS,
         disturbs: bool = False,
     ) -> Callable[[CheckFunction], CheckFunction]:
-        """Make the decorated function a check. ValueError for an id that is taken."""
+        """Register the decorated function as a check, with the fields of ``Case``.
+
+        A check of the kind CHAIN always disturbs others. Raises ValueError if another check has this id.
+        """
 
         def register(run: CheckFunction) -> CheckFunction:
             if identifier in CASES:
-                raise ValueError(f"check {identifier}: expected an id of its own, it is taken")
+                raise ValueError(
+                    f"check {identifier}: expected a unique id, but another check has it. Choose another id"
+                )
             CASES[identifier] = Case(
                 id=identifier,
                 requirement=requirement,

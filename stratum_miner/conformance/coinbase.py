@@ -1,4 +1,4 @@
-"""Reading a pool's coinbase: one transaction without witness, exactly one null input, no byte left over."""
+"""Parses a pool's coinbase: one transaction without witness, with exactly one null input and no trailing bytes."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,21 @@ _COMMITMENT = bytes.fromhex("6a24aa21a9ed")
 
 
 class CoinbaseError(ValueError):
-    """It is no coinbase transaction; the message says where it stops being one."""
+    """The bytes are not a coinbase transaction. The message says what is wrong, as a clause after "the coinbase"."""
 
 
 def body_of(job: Job) -> CoinbaseBody:
-    """The coinbase of a job and the way to its merkle root. Skip where the pool shows none."""
+    """Return the coinbase parts and the merkle branch of a job. Raises Skip if the job has only a merkle root."""
     match job.body:
         case CoinbaseBody() as body:
             return body
-    raise Skip("the pool shows a merkle root and no coinbase")
+    raise Skip("the pool sends a merkle root instead of a coinbase")
 
 
 @dataclass(frozen=True, slots=True)
 class Coinbase:
-    """A coinbase, taken apart. ``script_start`` is the offset of the script in the transaction."""
+    """A parsed coinbase transaction. ``script_start`` is the offset of the script in bytes, ``size`` that of the
+    whole."""
 
     version: int
     script: bytes
@@ -36,21 +37,21 @@ class Coinbase:
 
     @property
     def commitments(self) -> list[bytes]:
-        """Scripts that look like a witness commitment (BIP 141); the last one counts."""
+        """Output scripts that begin like a witness commitment (BIP 141). The last one is the commitment."""
         return [output.script for output in self.outputs if output.script.startswith(_COMMITMENT)]
 
     @classmethod
     def parse(cls, data: bytes) -> "Coinbase":
-        """Take it apart. CoinbaseError when it is anything else."""
+        """Parse a serialized transaction. Raises CoinbaseError if it is not a coinbase transaction without witness."""
         reader = _Reader(data)
         version = reader.number(4, "version")
         if data[4:6] == b"\x00\x01":
-            raise CoinbaseError("serialized with witness (marker 00 01): its hash is not the txid")
+            raise CoinbaseError("is serialized with witness (marker 00 01), so its hash is not the txid")
         inputs = reader.count("input count")
         if inputs != 1:
-            raise CoinbaseError(f"expected one input, got {inputs}")
+            raise CoinbaseError(f"has {inputs} inputs, expected one")
         if reader.take(36, "input") != _NULL_INPUT:
-            raise CoinbaseError("its input is not null")
+            raise CoinbaseError("has an input that is not null")
         length = reader.count("script length")
         script_start = reader.offset
         script = reader.take(length, "script")
@@ -58,7 +59,7 @@ class Coinbase:
         outputs = tuple(_output(reader) for _ in range(reader.count("output count")))
         lock_time = reader.number(4, "lock time")
         if reader.offset != len(data):
-            raise CoinbaseError(f"{len(data) - reader.offset} bytes follow the transaction")
+            raise CoinbaseError(f"is followed by {len(data) - reader.offset} more bytes")
         return cls(version, script, script_start, sequence, outputs, lock_time, len(data))
 
 
@@ -70,7 +71,7 @@ class _Reader:
     def take(self, size: int, what: str) -> bytes:
         piece = self.data[self.offset : self.offset + size]
         if len(piece) != size:
-            raise CoinbaseError(f"it ends inside its {what}")
+            raise CoinbaseError(f"ends inside its {what}")
         self.offset += size
         return piece
 

@@ -1,8 +1,8 @@
-"""One connection to the pool under test: bytes out exactly as a check wants them, everything that comes in kept.
+"""One connection to the pool under test. It sends exactly the bytes that a check gives it and keeps all it receives.
 
-It judges nothing. A reader task takes lines as they come, remembers what the session consists of (extranonce,
-difficulty, mask, jobs) and wakes whoever waits; settings govern jobs as in
-docs/reference/stratum.md#when-a-setting-takes-effect.
+A connection judges nothing. A reader task receives the pool's lines, keeps the state of the session (extranonce,
+difficulty, version mask, jobs) and wakes the tasks that wait for a change. A setting applies to jobs as
+docs/reference/stratum.md#when-a-setting-takes-effect describes.
 """
 
 import json
@@ -24,34 +24,41 @@ from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
-"""Seconds for a reply: some twenty times what a slow pool takes (public-pool waits for a database)."""
+"""Seconds to wait for a reply, some twenty times what a slow pool takes (public-pool waits for its database)."""
 SILENCE = 5.0
-"""Seconds after which no reply counts as none, where none is lawful."""
+"""Seconds to wait for a reply where the pool is allowed to send none."""
 MAX_LINES = 50_000
-"""Lines kept of one connection."""
+"""Maximum number of lines that are kept of one connection."""
 MAX_BUFFER = 4 << 20
-"""Bytes kept of a line that does not end."""
+"""Maximum size in bytes of a line that has no line end yet."""
 MAX_RECEIVED = 32 << 20
-"""Bytes taken from the pool on one connection: the lines are kept until the check is over. The checks themselves cause
-a hundredth of it."""
+"""Maximum number of bytes received on one connection, because its lines are kept until the check has ended. The checks
+themselves cause a hundredth of this."""
+_NO_EXTRANONCE1 = "the job came before any extranonce1"
 
 
 class ProbeConnection:
-    """A connection; made and read by a ``Probe``."""
+    """One connection of a check to the pool. A ``Probe`` opens it and runs its reader task.
+
+    ``started`` is the time, on trio's clock, from which the times of lines count.
+    """
 
     def __init__(self, stream: trio.abc.Stream, number: int, transcript: CheckTranscript, started: float) -> None:
         self.stream = stream
         self.number = number
         self.lines: list[PoolLine] = []
+        """All received lines, at most ``MAX_LINES``."""
         self.notifies: list[Notified] = []
+        """Every mining.notify, including those that make no usable job."""
         self.jobs: list[Job] = []
         self.difficulties: list[tuple[PoolLine, Any]] = []
+        """Every mining.set_difficulty, with its first parameter as it was received."""
         self.closed = False
         self.ending = ""
-        """How the connection ended, in words."""
+        """How the connection ended, as a clause such as "the pool closed the connection"; empty while it is open."""
         self.bytes_received = 0
         self.dial_seconds = 0.0
-        """How long connecting took: a round trip, with TLS three."""
+        """Seconds that connecting took: one round trip, or three with TLS."""
         self.worker = ""
         self.difficulty: float | None = None
         self.extranonce1: bytes | None = None
@@ -65,13 +72,15 @@ class ProbeConnection:
         self._requests: dict[int | str, tuple[str, float]] = {}
         self._next_id = 1
         self._buffer = bytearray()
-        self._searched = 0
         self._changed = trio.Event()
 
-    # ---- out ------------------------------------------------------------------------------------------------------
+    # ---- sending ----------------------------------------------------------------------------------------------------
 
     async def send(self, data: bytes, *, quiet: bool = False) -> None:
-        """Send bytes as they are. HungUp when the pool has closed."""
+        """Send bytes unchanged. ``quiet`` keeps them out of the transcript.
+
+        Raises UnexpectedDisconnect if the connection has ended.
+        """
         if not quiet:
             for piece in data.split(b"\n") if data.count(b"\n") > 1 else [data]:
                 if piece.strip():
@@ -79,17 +88,17 @@ class ProbeConnection:
         try:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.end("reset while we were sending")
-            raise UnexpectedDisconnect("it closed the connection while we were sending") from None
+            self.mark_ended("the pool closed the connection while the check was sending")
+            raise UnexpectedDisconnect(self.ending) from None
 
     def compose(self, method: str, *params: Any, identifier: int | str | None = None) -> tuple[int | str, bytes]:
-        """A request line and its id, registered so that its reply is recognised."""
+        """Return the id and the line of a request, and expect a reply to this id."""
         if identifier is None:
             identifier, self._next_id = self._next_id, self._next_id + 1
         return identifier, self.compose_object(method, {"id": identifier, "method": method, "params": list(params)})
 
     def compose_object(self, method: str, message: dict[str, Any]) -> bytes:
-        """A line of any object; when it has an id, replies to that count as answers to ``method``."""
+        """Return the line of any JSON object. If it has an id, a reply to this id counts as a reply to ``method``."""
         identifier = message.get("id")
         if isinstance(identifier, int | str):
             self._requests[identifier] = (method, trio.current_time())
@@ -97,64 +106,78 @@ class ProbeConnection:
         return json.dumps(message).encode() + b"\n"
 
     async def send_request(self, method: str, *params: Any, identifier: int | str | None = None) -> int | str:
-        """Send a request; returns its id."""
+        """Send a request and return its id. Raises UnexpectedDisconnect if the connection has ended."""
         request_id, line = self.compose(method, *params, identifier=identifier)
         await self.send(line)
         return request_id
 
     async def call(self, method: str, *params: Any, within: float = PATIENCE) -> Answer:
-        """Send a request and wait for its reply. Silent or HungUp when there is none."""
+        """Send a request and return its reply.
+
+        Raises Silent or UnexpectedDisconnect if the pool does not reply within so many seconds.
+        """
         return await self.wait_for_reply(await self.send_request(method, *params), within)
 
     async def reset(self) -> None:
-        """End with a RST instead of a FIN, where the transport has such a thing."""
+        """End the connection with a TCP RST instead of a FIN; over another transport than TCP, only close it."""
         stream = self.stream.transport_stream if isinstance(self.stream, trio.SSLStream) else self.stream
         if isinstance(stream, trio.SocketStream):
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.note("-", "we reset the connection")
+        self.note("-", "the check reset the connection")
         await trio.aclose_forcefully(stream)
 
     async def aclose(self) -> None:
-        """Close our end, without waiting for theirs."""
+        """Close the connection without waiting for the pool."""
         await trio.aclose_forcefully(self.stream)
 
-    # ---- in -------------------------------------------------------------------------------------------------------
+    # ---- receiving --------------------------------------------------------------------------------------------------
 
     async def wait_until(self, condition: Callable[[], Any], within: float) -> bool:
-        """Wait until the condition holds, the pool closes or the time is over; returns whether it holds."""
+        """Wait until the condition holds, the connection ends or the seconds are over. Return whether the condition
+        holds."""
         with trio.move_on_after(within):
             while not condition() and not self.closed:
                 await self._changed.wait()
         return bool(condition())
 
+    async def listen(self, seconds: float) -> None:
+        """Keep receiving for so many seconds, or until the connection ends."""
+        await self.wait_until(lambda: False, seconds)
+
     async def wait_for_reply(self, request_id: int | str, within: float = PATIENCE) -> Answer:
-        """The first reply to a request. Silent or HungUp when there is none."""
+        """Return the first reply to a request.
+
+        Raises Silent if there is none within so many seconds, UnexpectedDisconnect if the connection ends before it.
+        """
         if await self.wait_until(lambda: self.answers.get(request_id), within):
             return self.answers[request_id][0]
         method = self._requests[request_id][0]
         if self.closed:
-            raise UnexpectedDisconnect(f"it closed the connection instead of answering {method} ({self.ending})")
-        raise Silent(f"no reply to {method} in {within:g} s")
+            raise UnexpectedDisconnect(f"no reply to {method}: {self.ending}")
+        raise Silent(f"the pool did not reply to {method} within {within:g} s")
 
-    async def reply_or_none(self, request_id: int | str | None, within: float) -> Answer | None:
-        """The reply to a request, or None when there is none in time or the pool closes."""
-        if request_id is None:
-            await self.wait_until(lambda: False, within)
-            return None
+    async def reply_or_none(self, request_id: int | str, within: float) -> Answer | None:
+        """Return the first reply to a request, or None if it does not come in time or the connection ends."""
         await self.wait_until(lambda: self.answers.get(request_id), within)
         return self.answers[request_id][0] if self.answers.get(request_id) else None
 
     async def wait_closed(self, within: float) -> bool:
-        """Whether the pool closes within so many seconds."""
+        """Return whether the connection ends within so many seconds."""
         return await self.wait_until(lambda: self.closed, within)
+
+    def reaction(self, answer: Answer | None, seconds: float) -> str:
+        """Return what the pool did after a request, as a clause: its reply, the end, or ``seconds`` without either."""
+        if answer is not None:
+            return f"the pool answered {answer}"
+        return self.ending or f"the pool sent no reply within {seconds:g} s"
 
     @property
     def job(self) -> Job:
-        """The newest job. IndexError before there is one."""
+        """The newest job. Raises IndexError if there is none yet."""
         return self.jobs[-1]
 
     def is_stale(self, job: Job) -> bool:
-        """Whether the pool has since announced another block, or declared older jobs void."""
+        """Return whether the pool has announced another block or a job with clean_jobs since it announced this job."""
         later = [each for each in self.notifies if each.job is not None]
         at = next(
             (index for index, each in enumerate(later) if each.job is not None and _same(each.job, job)), len(later)
@@ -164,56 +187,62 @@ class ProbeConnection:
             for each in later[at + 1 :]
         )
 
-    # ---- the reader -----------------------------------------------------------------------------------------------
+    # ---- the reader task --------------------------------------------------------------------------------------------
 
     async def read(self) -> None:
-        """Take everything the pool sends until it closes. Run by the probe."""
+        """Receive until the connection ends. The probe runs this as a task."""
         try:
             while data := await self.stream.receive_some(65536):
-                self.take(bytes(data))
+                self.receive(bytes(data))
                 if len(self._buffer) > MAX_BUFFER:
-                    self.end(f"we left: a line of the pool exceeds {MAX_BUFFER} bytes")
+                    self.mark_ended(
+                        f"the check closed the connection, because a line of the pool exceeds {MAX_BUFFER:,} bytes"
+                    )
                 elif self.bytes_received > MAX_RECEIVED:
-                    self.end(f"we left: the pool sent more than {MAX_RECEIVED} bytes")
+                    self.mark_ended(
+                        f"the check closed the connection, because the pool sent more than {MAX_RECEIVED:,} bytes"
+                    )
                 if self.closed:
                     await self.aclose()
                     return
         except trio.BrokenResourceError:
-            self.end("reset by the pool")
+            self.mark_ended("the pool reset the connection")
         except trio.ClosedResourceError:
-            self.end("closed by us")
+            self.mark_ended("the check closed the connection")
         else:
             if self._buffer:
                 self.note("<", bytes(self._buffer))
-                self.lines.append(PoolLine(self._now(), bytes(self._buffer), None, "a line without its end"))
-            self.end("closed by the pool")
+                self.lines.append(
+                    PoolLine(self._now(), bytes(self._buffer), None, "the connection ended inside this line")
+                )
+            self.mark_ended("the pool closed the connection")
 
-    def take(self, data: bytes) -> None:
-        """Take bytes of the pool, whatever they are."""
+    def receive(self, data: bytes) -> None:
+        """Process received bytes, whatever they are."""
         self.bytes_received += len(data)
         self._buffer += data
-        self._take_lines()
-        self._tell()
+        self._parse_lines()
+        self._wake_waiters()
 
-    def end(self, how: str) -> None:
-        """Note that the connection is over."""
+    def mark_ended(self, how: str) -> None:
+        """Mark the connection as ended; ``how`` is a clause such as "the pool closed the connection"."""
         if not self.closed:
             self.closed, self.ending = True, how
             self.note("-", how)
-        self._tell()
+        self._wake_waiters()
 
     def note(self, direction: str, data: bytes | str) -> None:
-        """Write to the transcript."""
+        """Add an entry to the transcript; ``direction`` is one of ``>``, ``<`` and ``-``."""
         self._transcript.note(self._now(), self.number, direction, data)
 
     def _now(self) -> float:
         return trio.current_time() - self._started
 
-    def _tell(self) -> None:
+    def _wake_waiters(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 
-    def _take_lines(self) -> None:
+    def _parse_lines(self) -> None:
         *whole, rest = bytes(self._buffer).split(b"\n")
         self._buffer = bytearray(rest)
         for data in whole:
@@ -222,21 +251,21 @@ class ProbeConnection:
             if len(self.lines) < MAX_LINES:
                 self.lines.append(line)
             if line.value is not None:
-                self._take(line, line.value)
+                self._process(line, line.value)
 
-    def _take(self, line: PoolLine, value: dict[str, Any]) -> None:
+    def _process(self, line: PoolLine, value: dict[str, Any]) -> None:
         if line.method is None:
             identifier = value.get("id")
             if isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier in self._requests:
                 method, at = self._requests[identifier]
                 self.answers.setdefault(identifier, []).append(Answer(line, trio.current_time() - at))
-                self._take_result(method, value.get("result"))
+                self._apply_result(method, value.get("result"))
             return
         params = value.get("params")
         if isinstance(params, list):
-            self._take_call(line, line.method, params)
+            self._apply_call(line, line.method, params)
 
-    def _take_result(self, method: str, result: Any) -> None:
+    def _apply_result(self, method: str, result: Any) -> None:
         match method, result:
             case "mining.subscribe", [subscriptions, str(extranonce1), int(size), *_] if 0 <= size <= 32:
                 try:
@@ -252,7 +281,7 @@ class ProbeConnection:
             case _:
                 pass
 
-    def _take_call(self, line: PoolLine, method: str, params: list[Any]) -> None:
+    def _apply_call(self, line: PoolLine, method: str, params: list[Any]) -> None:
         match method, params:
             case "mining.notify", _:
                 self._notify(line, params)
@@ -277,13 +306,13 @@ class ProbeConnection:
             self.mask = fields.number(mask, "mask") if self.rolling else 0
         except FieldError:
             return
-        for index, job in enumerate(self.jobs):  # a mask counts at once, also for jobs that are out
+        for index, job in enumerate(self.jobs):  # a new mask also applies to earlier jobs
             self._replace(index, replace(job, version_mask=self.mask, version_rolling=self.rolling))
 
     def _notify(self, line: PoolLine, params: list[Any]) -> None:
         job, problem = None, ""
         if self.extranonce1 is None:
-            problem = "no extranonce1 yet"
+            problem = _NO_EXTRANONCE1
         else:
             try:
                 job = self._job(pool_messages.Notify.from_params(params))
@@ -303,13 +332,14 @@ class ProbeConnection:
             share_target=target_from_difficulty(self.difficulty or 1.0),
             version_mask=self.mask if self.rolling else 0,
             version_rolling=self.rolling,
-            received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),  # tells jobs apart
+            # strictly increasing, because _same compares it
+            received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),
         )
 
     def _complete_jobs(self) -> None:
-        """Jobs that came before the reply to subscribe become usable with it."""
+        """Make usable jobs of those that the pool sent before its reply to mining.subscribe."""
         for index, each in enumerate(self.notifies):
-            if each.job is None and each.problem == "no extranonce1 yet":
+            if each.job is None and each.problem == _NO_EXTRANONCE1:
                 try:
                     job = self._job(pool_messages.Notify.from_params(each.params))
                 except (FieldError, ValueError) as error:
@@ -320,11 +350,11 @@ class ProbeConnection:
 
     def _replace(self, index: int, job: Job) -> None:
         old, self.jobs[index] = self.jobs[index], job
-        for place, each in enumerate(self.notifies):
+        for position, each in enumerate(self.notifies):
             if each.job is old:
-                self.notifies[place] = replace(each, job=job)
+                self.notifies[position] = replace(each, job=job)
 
 
 def _same(first: Job, second: Job) -> bool:
-    """Whether both are one notify, perhaps under another mask."""
+    """Return whether both jobs come from the same mining.notify, perhaps under different version masks."""
     return (first.job_id, first.received_at) == (second.job_id, second.received_at)

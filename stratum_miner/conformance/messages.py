@@ -1,4 +1,4 @@
-"""What a pool said: lines, the replies and the jobs among them, and what its JSON values may be."""
+"""The messages of a pool: its lines, the replies and jobs among them, and tests of their JSON values."""
 
 import json
 import math
@@ -10,12 +10,15 @@ from stratum_miner.stratum.errors import ErrorReason, ErrorReply, error_reply_fr
 from stratum_miner.work.job import Job
 
 SANE_DIFFICULTY = 1e16
-"""A hundred times the difficulty of the main network in 2025."""
+"""A difficulty from this on is absurd: it is a hundred times the difficulty of the main network in 2025."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLine:
-    """One line of the pool; ``value`` is None when it is no JSON object."""
+    """One line of the pool, received ``seconds`` after the check began.
+
+    ``value`` is None if the line is not a valid JSON object; ``problem`` then says why.
+    """
 
     seconds: float
     data: bytes
@@ -24,7 +27,7 @@ class PoolLine:
 
     @property
     def method(self) -> str | None:
-        """Its method when it is a notification or a request."""
+        """The method, if the line is a notification or a request; otherwise None."""
         method = None if self.value is None else self.value.get("method")
         return method if isinstance(method, str) else None
 
@@ -34,19 +37,19 @@ class PoolLine:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply to one request."""
+    """A reply to one request, received ``waited`` seconds after it was sent."""
 
     line: PoolLine
     waited: float
 
     @property
     def result(self) -> Any:
-        """Its result; None when there is none."""
+        """The member ``result``, or None if it is missing."""
         return None if self.line.value is None else self.line.value.get("result")
 
     @property
     def is_subscription(self) -> bool:
-        """Whether it is the result of mining.subscribe."""
+        """Whether the result has the shape of a result of mining.subscribe: an array of at least three."""
         return isinstance(self.result, list) and len(self.result) >= 3
 
     @property
@@ -62,12 +65,12 @@ class Answer:
 
     @property
     def error(self) -> ErrorReply:
-        """The error, normalised."""
+        """The error of the reply, in one form for all the forms that pools use."""
         return error_reply_from(self._error, (self.line.value or {}).get("reject-reason"))
 
     @property
     def reason(self) -> ErrorReason | None:
-        """Why it refuses; None when it does not."""
+        """Why the pool refused the request; None if it did not."""
         return self.error.reason if self.refused else None
 
     @property
@@ -78,13 +81,14 @@ class Answer:
         if self.accepted:
             return "true"
         if self.refused and (self.error.code is not None or self.error.message):
-            return f'{"" if self.error.code is None else self.error.code} "{self.error.message}"'.strip()
+            code = "" if self.error.code is None else f" {self.error.code}"
+            return f'error{code} "{self.error.message}"'
         return str(self.line)
 
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """A mining.notify as it came; ``job`` is None when it cannot be used, ``problem`` says why."""
+    """A mining.notify as it was received. ``job`` is None if no job can be made of it; ``problem`` then says why."""
 
     line: PoolLine
     params: list[Any]
@@ -93,17 +97,17 @@ class Notified:
 
     @property
     def clean(self) -> bool:
-        """Its clean_jobs."""
+        """The parameter clean_jobs; False if it is missing."""
         return len(self.params) > 8 and bool(self.params[8])
 
     @property
     def previous(self) -> Any:
-        """Its prevhash as on the wire."""
+        """The parameter prevhash as it was received; None if it is missing."""
         return self.params[1] if len(self.params) > 1 else None
 
 
 def parse_line(seconds: float, data: bytes) -> PoolLine:
-    """A line, strictly: UTF-8, one JSON object with distinct keys, no NaN."""
+    """Return a received line as a ``PoolLine``. Only one JSON object in UTF-8, without NaN or Infinity, is valid."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -113,21 +117,21 @@ def parse_line(seconds: float, data: bytes) -> PoolLine:
     except (ValueError, RecursionError) as error:
         return PoolLine(seconds, data, None, f"not JSON ({error})")
     if not isinstance(value, dict):
-        return PoolLine(seconds, data, None, "JSON, but no object")
+        return PoolLine(seconds, data, None, "JSON, but not an object")
     return PoolLine(seconds, data, value)
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def is_number(value: Any) -> bool:
-    """Whether a JSON value is a number; true and false are none."""
+    """Return whether a JSON value is a number. true and false are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_positive(value: Any) -> bool:
-    """Whether a JSON value is a number above zero that a double can hold."""
+    """Return whether a JSON value is a number above zero that a double can hold."""
     try:
         return is_number(value) and math.isfinite(value) and value > 0
     except OverflowError:  # an integer of hundreds of digits
@@ -135,12 +139,12 @@ def is_positive(value: Any) -> bool:
 
 
 def is_sane(value: Any) -> bool:
-    """Whether a difficulty on the wire is one."""
+    """Return whether a JSON value can be a difficulty: a number above zero and below ``SANE_DIFFICULTY``."""
     return is_positive(value) and value < SANE_DIFFICULTY
 
 
 def notify_id(subscriptions: Any) -> str | None:
-    """The mining.notify subscription id in any shape met."""
+    """Return the subscription id of mining.notify, in any of the shapes that pools send; None if there is none."""
     pairs = subscriptions if isinstance(subscriptions, list) else []
     for pair in [pairs, *pairs]:
         match pair:

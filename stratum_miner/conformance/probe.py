@@ -1,4 +1,4 @@
-"""What a check works with: fresh connections, whole sessions, shares with exactly one fault, a record of it all."""
+"""What a check works with: new connections, complete sessions, and shares of which each has exactly one fault."""
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,23 +23,24 @@ from stratum_miner.work.job import Job
 
 AGENT = f"stratum_miner-conformance/{__version__}"
 CONFIGURE_PATIENCE = 3.0
-"""Seconds: NOMP never answers mining.configure."""
+"""Seconds to wait for a reply to mining.configure, because NOMP never answers it."""
 FIRST_JOB_PATIENCE = 75.0
-"""Seconds: public-pool may keep the first job back for 60."""
+"""Seconds to wait for the first job, because public-pool may delay it by 60 s."""
 RENEWAL = 65.0
-"""Seconds in which pools announce a job again: every 10 to 60 (docs/reference/stratum.md#how-often-jobs-come)."""
+"""Seconds within which pools announce another job: every 10 to 60 s (docs/reference/stratum.md#how-often-jobs-come)."""
 NEW_BLOCK_PATIENCE = 2.0
-"""Seconds in which the announcement of a block may follow the refusal that it caused."""
+"""Seconds within which the announcement of a block may follow the rejection of a share that the block caused."""
 LONG_PATIENCE = 30.0
-"""Seconds in which others are to be served after something rude."""
+"""Seconds within which the pool must answer other clients after a check has disturbed it."""
 TRIES = 5
-"""Shares that are tried in turn while new blocks come between."""
+"""Number of shares to try while new blocks make them stale."""
 NO_JOB = "no-such-job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundShare:
-    """A share made for a check, and the parameters that submit it."""
+    """A share made for a check. ``params`` are the parameters of mining.submit, ``header`` is the 80-byte block
+    header."""
 
     job: Job
     extranonce2: bytes
@@ -51,35 +52,37 @@ class FoundShare:
 
     @property
     def digest(self) -> bytes:
-        """Its hash, internal order."""
+        """The hash of the header, 32 bytes in internal order."""
         return sha256d(self.header)
 
     @property
     def value(self) -> int:
-        """Its hash as a number."""
+        """The hash of the header as a number, as it is compared with targets."""
         return hash_value(self.digest)
 
     @property
     def is_block(self) -> bool:
-        """Whether it also meets the network target."""
+        """Whether the hash also meets the network target."""
         return self.value <= self.job.network_target
 
     def with_param(self, index: int, value: Any) -> list[Any]:
-        """The parameters with one of them changed."""
+        """Return the parameters of mining.submit with the one at ``index`` replaced by ``value``."""
         return [*self.params[:index], value, *self.params[index + 1 :]]
 
 
 @dataclass(slots=True)
 class Facts:
-    """What checks of one run learned of the pool that spares the others time."""
+    """Facts about the pool that a check of this run found out, so that later checks save time."""
 
     configure_unanswered: bool = False
+    """The pool does not answer mining.configure."""
     configure_closes: bool = False
+    """The pool closes the connection at mining.configure, as ckpool of 2017 does."""
 
 
 @dataclass(slots=True)
 class Probe:
-    """The world of one check; opened by ``open_probe``."""
+    """The connections, the share search and the transcript of one check. ``open_probe`` makes it."""
 
     pool: PoolUnderTest
     search: BudgetedSearch
@@ -89,12 +92,14 @@ class Probe:
     started: float
     rng: random.Random
     connections: list[ProbeConnection] = field(default_factory=list)
+    """All connections of the check, in the order in which they were opened."""
     blocks_made: int = 0
+    """Number of blocks that the check made."""
 
     # ---- connections ----------------------------------------------------------------------------------------------
 
     async def connect(self, dial: OpenPoolStream | None = None) -> ProbeConnection:
-        """A fresh connection with nothing said. Unreachable when there is none to be had."""
+        """Return a new connection on which nothing has been sent. Raises Unreachable if no connection can be made."""
         dialled = trio.current_time()
         try:
             stream = await (dial or self.pool.dial)()
@@ -107,7 +112,11 @@ class Probe:
         return connection
 
     async def subscribed(self, *params: Any) -> ProbeConnection:
-        """A connection that has subscribed, with our agent unless told otherwise; nothing configured."""
+        """Return a new connection after mining.subscribe with ``params``, without mining.configure. [default: user
+        agent]
+
+        Raises Skip if the pool does not answer, Unreachable if no connection can be made.
+        """
         connection = await self.connect()
         await self._set_up(connection, "mining.subscribe", *(params or (AGENT,)))
         return connection
@@ -120,30 +129,32 @@ class Probe:
         job: bool = True,
         subscribe: tuple[Any, ...] = (AGENT,),
     ) -> ProbeConnection:
-        """A connection after the whole handshake, and with its first job unless ``job`` is false.
+        """Return a new connection after the whole handshake, and with its first job unless ``job`` is False.
 
-        Skip when the pool does not get that far: other checks say what is wrong with it.
+        ``mask`` is the version mask to ask for; None sends no mining.configure. Raises Skip if the pool does not
+        complete the handshake or sends no job, because other checks judge that. Raises Unreachable if no connection can
+        be made.
         """
         connection = await self.connect()
         if mask is not None and not self.facts.configure_closes:
             connection = await self._configure(connection, mask)
         await self._set_up(connection, "mining.subscribe", *subscribe)
         if connection.extranonce1 is None:
-            raise Skip("no session: the reply to mining.subscribe makes no sense")
+            raise Skip("no session: the reply to mining.subscribe contains no valid extranonce1 and extranonce2 size")
         await self.authorize(connection, password)
         if job and not await connection.wait_until(lambda: connection.jobs, FIRST_JOB_PATIENCE):
             problem = connection.notifies[-1].problem if connection.notifies else connection.ending
-            raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {problem}".strip())
+            raise Skip(f"no usable job within {FIRST_JOB_PATIENCE:g} s{': ' * bool(problem)}{problem}")
         return connection
 
     async def authorize(self, connection: ProbeConnection, password: str | None = None) -> None:
-        """Log our worker in. Skip when the pool refuses."""
+        """Authorize the worker. Raises Skip if the pool refuses or does not answer."""
         connection.worker = self.pool.worker
         answer = await self._set_up(
             connection, "mining.authorize", connection.worker, self.pool.password if password is None else password
         )
         if not answer.accepted:
-            raise Skip(f"no session: mining.authorize was answered with {answer}")
+            raise Skip(f"no session: the pool answered mining.authorize with {answer}")
 
     async def _configure(self, connection: ProbeConnection, mask: int) -> ProbeConnection:
         parameters = {"version-rolling.mask": f"{mask:08x}", "version-rolling.min-bit-count": 2}
@@ -153,10 +164,10 @@ class Probe:
                 answer = await connection.reply_or_none(request, CONFIGURE_PATIENCE)
                 self.facts.configure_unanswered = answer is None and not connection.closed
         except UnexpectedDisconnect:
-            connection.end("closed at mining.configure")
+            connection.mark_ended("the pool closed the connection at mining.configure")
         if not connection.closed:
             return connection
-        self.facts.configure_closes = True  # ckpool of 2017
+        self.facts.configure_closes = True
         return await self.connect()
 
     async def _set_up(self, connection: ProbeConnection, method: str, *params: Any) -> Answer:
@@ -165,47 +176,51 @@ class Probe:
         except (UnexpectedDisconnect, Silent) as error:
             raise Skip(f"no session: {error}") from None
 
-    # ---- signs of life --------------------------------------------------------------------------------------------
+    # ---- whether the pool still answers -----------------------------------------------------------------------------
 
     async def reply_seconds(self, connection: ProbeConnection, within: float = PATIENCE) -> float:
-        """Seconds to the reply to a submit that every pool answers: one for an unknown job.
+        """Return the seconds until the pool answers a share of an unknown job, which every pool rejects.
 
-        Silent or HungUp when there is none.
+        Raises Silent or UnexpectedDisconnect if it does not answer.
         """
         params = (connection.worker, NO_JOB, "00" * connection.extranonce2_size, "00000000", "00000000")
         return (await connection.call("mining.submit", *params, within=within)).waited
 
     async def new_connection_problem(self) -> str:
-        """Empty when a new connection gets its reply to mining.subscribe, else what happened. Silent for silence."""
+        """Return "" if the pool answers mining.subscribe on a new connection, otherwise what it did instead, as a
+        clause.
+
+        Raises Silent if the pool does not answer.
+        """
         try:
             connection = await self.connect()
             await connection.call("mining.subscribe", AGENT, within=LONG_PATIENCE)
         except (Unreachable, UnexpectedDisconnect) as error:
-            return f"a new connection is not served: {error}"
+            return f"the pool no longer serves a new connection: {error}"
         await connection.aclose()
         return ""
 
     async def others_problem(self, other_session: ProbeConnection) -> str:
-        """Empty when an earlier session and newcomers are both served, else who is not.
+        """Return "" if the pool answers both ``other_session`` and a new connection, otherwise which not, as a clause.
 
-        Silent when only one of them is silent: the other shows that the pool lives.
+        Raises Silent if exactly one of them gets no answer, because the other one shows that the pool still runs.
         """
         silence: Silent | None = None
         try:
             await self.reply_seconds(other_session, LONG_PATIENCE)
         except UnexpectedDisconnect as error:
-            return f"another session is no longer served: {error}"
+            return f"the pool no longer serves another session: {error}"
         except Silent as error:
             silence = error
         try:
-            down = await self.new_connection_problem()
+            problem = await self.new_connection_problem()
         except Silent as error:
             if silence is None:
                 raise
-            return f"neither another session nor a new connection is answered any more: {silence}; {error}"
-        if silence is not None and not down:
+            return f"the pool answers neither another session nor a new connection: {silence}; {error}"
+        if silence is not None and not problem:
             raise silence
-        return down
+        return problem
 
     # ---- shares ---------------------------------------------------------------------------------------------------
 
@@ -221,10 +236,11 @@ class Probe:
         above: int | None = None,
         fits: Callable[[FoundShare], bool] = lambda found: True,
     ) -> FoundShare:
-        """A share of the job that was never made before.
+        """Return a new share of the job. [default: the newest job]
 
-        Its hash lies in (above, at_most]: by default it meets the share target, and is no block where shares can be
-        that. ``bits`` are version bits to roll; None rolls none. ``fits`` adds a condition.
+        Its hash lies in (above, at_most]. By default the hash meets the share target, and it does not meet the network
+        target if there are such shares. ``bits`` replace the version bits of the job's mask; None keeps the job's
+        version. Only a share for which ``fits`` returns True is returned. Raises Skip if the search takes too long.
         """
         job = job or connection.job
         at_most = job.share_target if at_most is None else at_most
@@ -243,7 +259,8 @@ class Probe:
                 return found
 
     def low_difficulty_share(self, connection: ProbeConnection) -> FoundShare:
-        """A share whose hash meets neither target. Skip when nearly every hash meets one."""
+        """Return a well-formed share with a hash that meets neither target. Raises Skip if nearly every hash meets
+        one."""
         job = connection.job
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
         for _ in range(1000):
@@ -251,24 +268,25 @@ class Probe:
             found = _found(connection, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
             if found.value > job.search_target:
                 return found
-        raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash is a share")
+        raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash meets the share target")
 
     def unchecked_share(self, connection: ProbeConnection) -> FoundShare:
-        """Parameters in form, whatever their hash is worth."""
+        """Return a well-formed share without looking at its hash."""
         job, nonce = connection.job, self.rng.randrange(1 << 32)
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
         return _found(connection, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
 
     async def submit(self, connection: ProbeConnection, params: list[Any]) -> Answer:
-        """Submit and wait for the reply."""
+        """Submit a share and return the reply. Raises Silent or UnexpectedDisconnect if there is none."""
         return await connection.call("mining.submit", *params)
 
     async def find_and_submit(
         self, connection: ProbeConnection, make: Callable[[Job], Awaitable[FoundShare]] | None = None
     ) -> tuple[FoundShare, Answer]:
-        """A share of the newest job and the reply to it; made anew when a block came between.
+        """Find a share of the newest job, submit it, and return it with the reply. Repeat while new blocks make it
+        stale.
 
-        Skip when the chain moves too fast for a share to be judged.
+        ``make`` finds the share of a given job. [default: ``find``] Raises Skip if blocks come too fast.
         """
         for _ in range(TRIES):
             job = connection.job
@@ -278,25 +296,25 @@ class Probe:
             answer = await self.submit(connection, found.params)
             if not await self.made_stale(connection, job, answer):
                 return found, answer
-        raise Skip("the chain moved on before a share could be judged")
+        raise Skip(f"each of {TRIES} shares became stale because of a new block before the pool answered it")
 
     async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
-        """Whether a refusal is explained by a new block whose announcement crossed our share."""
+        """Return whether the pool rejected a share because of a new block that it announced at the same time."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
         return await connection.wait_until(lambda: connection.is_stale(job), NEW_BLOCK_PATIENCE)
 
     @property
     def chain(self) -> Chain:
-        """The node. Skip without one."""
+        """The pool's node. Raises Skip if there is none."""
         if self.pool.chain is None:
-            raise Skip("needs the pool's node (--node)")
+            raise Skip("the check needs the pool's node; name it with --node")
         return self.pool.chain
 
 
 @asynccontextmanager
 async def open_probe(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
-    """A probe; its connections are closed at the end."""
+    """Open the probe of one check; at the end, close its connections. Equal seeds give equal random choices."""
     async with trio.open_nursery() as nursery:
         probe = Probe(
             pool=pool,

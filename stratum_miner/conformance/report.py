@@ -1,4 +1,4 @@
-"""Results as data: one object for ``--json``, and JUnit's XML for continuous integration."""
+"""Results as one JSON object, as JUnit XML for continuous integration, and the list of checks as a Markdown table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from stratum_miner.conformance.verify import Result, Tally
 
 
 def as_object(pool: str, results: Sequence[Result], seconds: float) -> dict[str, Any]:
-    """Everything about a run, as JSON values."""
+    """Return all results of a run as JSON values. ``pool`` is its name, ``seconds`` the duration of the run."""
     tally = Tally.of(results)
     return {
         "pool": pool,
@@ -45,36 +45,41 @@ def _check(result: Result) -> dict[str, Any]:
 
 
 def table(cases: Sequence[Case]) -> str:
-    """The checks as a Markdown table, for docs/conformance.md."""
+    """Return the checks as a Markdown table, for docs/conformance.md."""
     rows = [
         f"| {case.id} | {case.level.value} | {case.kind} | {case.requirement} | {case.expected} |".replace("||", "|")
         for case in cases
     ]
-    return "\n".join(["| check | level | class | the pool | lawful outcomes |", "|---|---|---|---|---|", *rows]) + "\n"
+    return (
+        "\n".join(["| check | level | class | requirement | allowed results |", "|---|---|---|---|---|", *rows]) + "\n"
+    )
 
 
 def counts_as_failure(result: Result, strict: bool) -> bool:
-    """Whether a result fails the run: a MUST always, a SHOULD when ``strict``."""
+    """Return whether a result fails the run: a failed MUST always does, a failed SHOULD only if ``strict``."""
     return result.verdict is Verdict.FAILED and (strict or result.case.level is Level.MUST)
 
 
 def junit(pool: str, results: Sequence[Result], *, strict: bool) -> str:
-    """A test suite per topic. A SHOULD that is not met is skipped with its reason, unless ``strict``."""
+    """Return the results as JUnit XML, with one test suite for each topic.
+
+    A SHOULD that failed becomes a skipped test with the reason as its message; if ``strict``, it becomes a failure.
+    """
     root = ElementTree.Element("testsuites", name=f"conformance of {pool}")
     for topic in dict.fromkeys(result.case.topic for result in results):
-        own = [result for result in results if result.case.topic == topic]
-        failures = [result for result in own if counts_as_failure(result, strict)]
+        of_topic = [result for result in results if result.case.topic == topic]
+        failures = [result for result in of_topic if counts_as_failure(result, strict)]
         suite = ElementTree.SubElement(
             root,
             "testsuite",
             name=topic,
-            tests=str(len(own)),
+            tests=str(len(of_topic)),
             failures=str(len(failures)),
             errors="0",
-            skipped=str(sum(_is_skipped(result, strict) for result in own)),
-            time=f"{sum(result.seconds for result in own):.3f}",
+            skipped=str(sum(_is_skipped(result, strict) for result in of_topic)),
+            time=f"{sum(result.seconds for result in of_topic):.3f}",
         )
-        for result in own:
+        for result in of_topic:
             _test_case(suite, result, strict)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
@@ -99,18 +104,23 @@ def _test_case(suite: ElementTree.Element, result: Result, strict: bool) -> None
             element,
             "failure",
             type=case.level.value,
-            message=_xml(f"expected {case.expected}: {result.outcome.actual}"),
+            message=_xml(_difference(result)),
         )
         failure.text = _xml("\n".join(result.transcript))
     elif _is_skipped(result, strict):
-        prefix = f"{case.level.value} not met: " if result.verdict is Verdict.FAILED else ""
-        ElementTree.SubElement(element, "skipped", message=_xml(prefix + result.outcome.actual))
+        unmet = result.verdict is Verdict.FAILED
+        message = f"{case.level.value} not met: {_difference(result)}" if unmet else result.outcome.actual
+        ElementTree.SubElement(element, "skipped", message=_xml(message))
     else:
         ElementTree.SubElement(element, "system-out").text = _xml(f"{result.verdict.value}: {result.outcome.actual}")
 
 
+def _difference(result: Result) -> str:
+    return f"expected: {result.case.expected}; actual: {result.outcome.actual}"
+
+
 def _xml(text: str) -> str:
-    """The text without the characters that XML 1.0 cannot hold."""
+    """Return the text with a replacement character for each character that XML 1.0 does not allow."""
     return "".join(
         character if character in "\t\n" or (character >= " " and character not in "\ufffe\uffff") else "\ufffd"
         for character in text

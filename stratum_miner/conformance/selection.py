@@ -1,4 +1,4 @@
-"""Which checks to run: ids, addresses, topics, levels and globs of them, with the nearest spelling for a typo."""
+"""Selects checks by id, address, topic or level, each of which may be a glob. Suggests a name for a misspelled one."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -8,11 +8,17 @@ from stratum_miner.spelling import nearest
 
 
 class SelectionError(ValueError):
-    """A pattern that names no check; the message has the nearest spelling."""
+    """A pattern matches no check. The message suggests the most similar name."""
 
 
 def select(cases: Sequence[Case], only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[Case]:
-    """The checks that a pattern of ``only`` names (all, without any) and none of ``skip``, in their order."""
+    """Return the checks that match a pattern of ``only`` and none of ``skip``, in the order of ``cases``.
+
+    A pattern is an id (``ERR-07``), an address (``shares/ERR-07``), a topic (``framing``), a level (``MUST``) or a glob
+    of one of these (``VD-*``), in upper or lower case. Without a pattern in ``only``, all checks match.
+
+    Raises SelectionError if a pattern matches no check.
+    """
     wanted = _named(cases, only, "--only")
     unwanted = _named(cases, skip, "--skip") or set()
     return [case for case in cases if (wanted is None or case.id in wanted) and case.id not in unwanted]
@@ -36,4 +42,4 @@ def _matches(case: Case, pattern: str) -> bool:
 def _hint(cases: Sequence[Case], pattern: str) -> str:
     names = [name for case in cases for name in (case.id, case.address)]
     name = nearest(pattern, [*names, *{case.topic: None for case in cases}], 0.5)
-    return "; --list shows them all" if name is None else f": did you mean {name}?"
+    return ". --list shows all checks" if name is None else f": did you mean {name}?"

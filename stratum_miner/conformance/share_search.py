@@ -1,4 +1,4 @@
-"""Finding shares for a check with the real kernel: any header, any window of hash values, a budget of seconds."""
+"""Finds shares for a check with a search kernel: for any header, any range of hash values, within a time budget."""
 
 import time
 from dataclasses import dataclass, field
@@ -14,30 +14,36 @@ from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
-"""Hashes that are not worth a thread: some milliseconds."""
+"""Number of hashes below which a search runs in the trio thread, because it takes only milliseconds."""
 ENOUGH = 4
-"""Hits that end a slice; the first that lies in the window is taken, and the search resumes after it."""
+"""Number of hits that end one call of the kernel. The first hit in the wanted range is used; the search resumes after
+it."""
 SLICE_SECONDS = 0.1
-"""How long a thread searches before it looks whether the check was cancelled."""
+"""Seconds that a thread searches before it checks whether the check was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hasher:
-    """The kernel for all checks, and what one thread of it does, in hashes per second."""
+    """The search kernel for all checks, and the hash rate of one thread with it, in H/s."""
 
     kernel: Kernel
     hash_rate: float
 
     @classmethod
     def fastest(cls) -> "Hasher":
-        """Measure, or remember. Blocks for a moment; SelfTestError when no kernel is sound."""
+        """Return the fastest kernel of this computer, with its measured hash rate.
+
+        The first call on a computer measures the kernels, which blocks for less than a second; later calls, also of
+        other processes, use the stored result.
+        Raises SelfTestError if no kernel passes its self-test.
+        """
         choice = choose()
         return cls(choice.kernel, choice.hash_rate)
 
 
 @dataclass(slots=True)
 class BudgetedSearch:
-    """The hashing of one check; ``budget`` is in seconds of processor time."""
+    """Searches shares for one check. ``budget`` and ``spent`` are seconds of processor time."""
 
     hasher: Hasher
     budget: float
@@ -46,21 +52,24 @@ class BudgetedSearch:
     _next_nonce: int = field(default=0)
 
     def afford(self, hashes: float, what: str) -> None:
-        """Skip when so many hashes are far more than the budget has left."""
+        """Raise Skip if so many hashes need far more time than is left of the budget. ``what`` names their purpose."""
         needed = hashes / self.hasher.hash_rate
         if needed > HOPELESS * (self.budget - self.spent):
             raise Skip(
-                f"{what} takes {needed:,.1f} s of work at {hash_rate_text(self.hasher.hash_rate)}, "
-                f"{max(0.0, self.budget - self.spent):,.1f} s are left (--max-seconds-of-work); {MEASURES_AGAIN}"
+                f"{what} would take {needed:,.1f} s of work at {hash_rate_text(self.hasher.hash_rate)}, and the check "
+                f"may use only {max(0.0, self.budget - self.spent):,.1f} s more. Raise --max-seconds-of-work, or lower "
+                f"the pool's share difficulty; {MEASURES_AGAIN}"
             )
 
     async def nonce(self, header: bytes, at_most: int, above: int = -1) -> int | None:
-        """A nonce that puts the hash of the 80-byte ``header`` into (above, at_most]; never one it returned before.
+        """Return a nonce for which the hash of the 80-byte ``header`` lies in (above, at_most], as a 256-bit number.
 
-        None when this header has none left. Skip when the budget is spent.
+        Each call continues after the nonce that the call before returned, also for another header. Return None if no
+        nonce is left; the next call starts again at 0. Raises Skip if the budget is used up or no hash can lie in the
+        range.
         """
         if at_most <= above:
-            raise Skip("no hash value lies between the two targets")
+            raise Skip("no hash value lies between the two targets that the check needs")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
         search = Search(self.hasher.kernel)
@@ -70,7 +79,7 @@ class BudgetedSearch:
             if found is not None:
                 return found
             if self.spent > self.budget:
-                raise Skip(f"no share in {self.spent:,.1f} s of work (--max-seconds-of-work)")
+                raise Skip(f"no share was found in {self.spent:,.1f} s of work; raise --max-seconds-of-work")
         self._next_nonce = 0
         return None
 
@@ -96,7 +105,10 @@ class BudgetedSearch:
 
 
 def _run(search: Search, position: int, count: int, at_most: int | None) -> tuple[SearchResult, float]:
-    """Search, and the processor time it took: a busy machine does not use up the budget."""
+    """Search, and return the result and the seconds of processor time used.
+
+    Processor time does not pass while other programs keep the thread waiting, so a busy computer costs no budget.
+    """
     started = time.thread_time()
     result = search.run(position, count, at_most=at_most)
     return result, time.thread_time() - started

@@ -1,4 +1,4 @@
-"""Steps that several checks take, and what they judge alike."""
+"""Steps and judgements that several checks have in common."""
 
 from collections.abc import Sequence
 
@@ -13,43 +13,45 @@ from stratum_miner.work.quantile import rank
 
 
 def replied_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
-    """Whether each request has one reply; tells their order."""
+    """Judge whether each request has exactly one reply, and name the order of the replies."""
     twice = [request for request in requests if len(connection.answers[request]) > 1]
     if twice:
-        return failed(f"replied {len(connection.answers[twice[0]])} times to the request with id {twice[0]}")
-    places = {id(line): index for index, line in enumerate(connection.lines)}
-    order = sorted(requests, key=lambda request: places[id(connection.answers[request][0].line)])
-    return passed("answered in order" if order == requests else f"answered in the order {order}")
+        count = len(connection.answers[twice[0]])
+        return failed(f"the pool sent {count} replies to the request with id {twice[0]}, expected one")
+    positions = {id(line): index for index, line in enumerate(connection.lines)}
+    order = sorted(requests, key=lambda request: positions[id(connection.answers[request][0].line)])
+    shown = "in the order of the requests" if order == requests else f"in the order of ids {order}"
+    return passed(f"the pool answered each of {len(requests)} requests once, {shown}")
 
 
 def expect_accepted(answer: Answer, what: str) -> CheckOutcome:
-    """Whether a good share was accepted."""
-    return (passed if answer.accepted else failed)(f"{what}: {answer}")
+    """Judge that the pool accepted a valid share. ``what`` names the share, such as "a share of job '1'"."""
+    return (passed if answer.accepted else failed)(f"the pool answered {what} with {answer}")
 
 
 def expect_rejected(answer: Answer, what: str, *allowed: ErrorReason) -> CheckOutcome:
-    """Whether a bad share was refused, for one of the lawful reasons when any is named."""
+    """Judge that the pool rejected a faulty share, for one of the reasons in ``allowed`` if there are any."""
     if not answer.refused or (allowed and answer.reason not in allowed):
-        return failed(f"{what}: {answer}")
-    return passed(f"{what}: {answer}")
+        return failed(f"the pool answered {what} with {answer}")
+    return passed(f"the pool answered {what} with {answer}")
 
 
 def granted_mask(connection: ProbeConnection) -> int:
-    """The granted mask. Skip without one."""
+    """Return the granted version mask. Raises Skip if the pool granted none."""
     if not connection.job.version_mask:
-        raise Skip("version rolling is not granted")
+        raise Skip("the pool does not grant version rolling")
     return connection.job.version_mask
 
 
 def percentile_95(values: Sequence[float]) -> float:
-    """The value that 95 % do not exceed."""
+    """Return the value that 95 % of the values do not exceed."""
     return sorted(values)[rank(0.95, len(values)) - 1]
 
 
 async def change_difficulty(probe: Probe, connection: ProbeConnection, difficulty: float) -> bool:
-    """Suggest a difficulty; whether the pool told another one and a job under it."""
+    """Suggest a difficulty. Return whether the pool then set another one and sent a job with it."""
     before = connection.job.share_difficulty
-    await connection.wait_until(lambda: False, 1.1)  # our own pool, for one, changes once a second
+    await connection.listen(1.1)  # stratum-miner's pool changes a difficulty at most once a second
     await connection.send_request("mining.suggest_difficulty", difficulty)
     if not await connection.wait_until(lambda: connection.difficulty != before, PATIENCE):
         return False
@@ -57,20 +59,23 @@ async def change_difficulty(probe: Probe, connection: ProbeConnection, difficult
 
 
 async def wait_for_second_job(connection: ProbeConnection) -> None:
-    """Wait for a job after the newest: some pools let the old difficulty hold for one. Skip when none comes."""
+    """Wait for another job, because some pools apply a new difficulty one job late. Raises Skip if none comes."""
     known = len(connection.jobs)
     if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):
-        raise Skip(f"no second job in {RENEWAL:g} s")
+        raise Skip(f"the pool sent no second job within {RENEWAL:g} s")
 
 
 async def share_between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:
-    """A share of the job between its own difficulty and another, no block where that can be."""
+    """Return a share of the job with a difficulty between the job's and ``other``, and no block if that is possible.
+
+    Raises Skip if there is no such share.
+    """
     targets = sorted((job.share_target, min(target_from_difficulty(other), MAX_TARGET)))
     if targets[0] == targets[1]:
-        raise Skip("both difficulties have the same target")
+        raise Skip("both difficulties have the same share target")
     above, at_most = targets
     if above < job.network_target < at_most:
         above = job.network_target
     elif at_most <= job.network_target:
-        raise Skip("on this chain every hash between both difficulties is a block")
+        raise Skip("on this block chain every hash between both difficulties is a block")
     return await probe.find(connection, job, above=above, at_most=at_most)

@@ -1,4 +1,4 @@
-"""What was said on the connections of one check, both directions, with times; passwords replaced, sizes bounded."""
+"""The messages on all connections of one check, in both directions, with times. Passwords are replaced."""
 
 import json
 import re
@@ -8,15 +8,18 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.secret_words import HIDDEN, hider
 
 MAX_ENTRIES = 300
-"""Lines kept of a check: the first half and the last."""
+"""Maximum number of entries: the first half and the most recent half are kept."""
 MAX_SHOWN = 4096
-"""Characters kept of a line."""
+"""Maximum number of characters kept of one line."""
 _AUTHORIZE = re.compile(rb'"mining\.authorize"')
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line or event. ``direction`` is ``>`` to the pool, ``<`` from it, ``-`` for what happened."""
+    """One line or event, ``seconds`` after the check began.
+
+    ``direction`` is ``>`` for a line to the pool, ``<`` for a line from the pool and ``-`` for an event.
+    """
 
     seconds: float
     connection: int
@@ -26,24 +29,25 @@ class Entry:
 
 @dataclass(slots=True)
 class CheckTranscript:
-    """The record of one check."""
+    """The transcript of one check. ``secret`` is the password; ``dropped`` counts the entries left out of the
+    middle."""
 
     secret: str = field(default="", repr=False)
     entries: list[Entry] = field(default_factory=list)
     dropped: int = 0
 
     def note(self, seconds: float, connection: int, direction: str, data: bytes | str) -> None:
-        """Keep a line; ``data`` is as it was on the wire, or words for an event."""
+        """Add an entry. ``data`` is a line as bytes, or the description of an event as text."""
         if len(self.entries) >= MAX_ENTRIES:
             del self.entries[MAX_ENTRIES // 2]
             self.dropped += 1
         self.entries.append(Entry(round(seconds, 4), connection, direction, self._safe(data)))
 
     def lines(self) -> list[str]:
-        """For people, one line each."""
+        """Return the entries as text, one line each."""
         shown = [f"{each.seconds:9.4f} #{each.connection} {each.direction} {each.text}" for each in self.entries]
         if self.dropped:
-            shown.insert(MAX_ENTRIES // 2, f"          ({self.dropped} lines left out)")
+            shown.insert(MAX_ENTRIES // 2, f"          ({self.dropped} entries are left out)")
         return shown
 
     def _safe(self, data: bytes | str) -> str:
@@ -54,7 +58,7 @@ class CheckTranscript:
 
 
 def without_password(data: bytes) -> bytes:
-    """The lines with the password of each mining.authorize replaced, whatever it is; other bytes as they are."""
+    """Return the lines with the password of each mining.authorize replaced. Other bytes are unchanged."""
     if not _AUTHORIZE.search(data):
         return data
     return b"\n".join(_hide(line) if _AUTHORIZE.search(line) else line for line in data.split(b"\n"))
@@ -64,7 +68,7 @@ def _hide(line: bytes) -> bytes:
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
-        return b"(a line of mining.authorize)"
+        return b"(a line with mining.authorize that is not valid JSON)"
     params = message.get("params") if isinstance(message, dict) else None
     if isinstance(params, list) and len(params) > 1:
         message["params"] = [params[0], HIDDEN, *params[2:]]

@@ -1,16 +1,17 @@
-"""Runs checks and gives verdicts. Everything that turns an event into a verdict is here.
+"""Runs checks and reaches their verdicts.
 
-A verdict is only as strong as its evidence:
+A verdict needs evidence:
 
-* A reply, a line or a closed connection is evidence; a wait that ran out is not. Where an answer is due and does not
-  come, a second connection is opened: when that one is answered the silence is real, and a SHOULD fails by it. A MUST
-  never fails by waiting: it is observed, with how long was waited. When the second connection is not answered either,
-  nothing is known and the check is skipped.
-* What a check presupposes (a session, a job, an affordable difficulty) and cannot reach makes it skipped, with why.
+* A reply, another line or a closed connection is evidence. A timeout alone is not. If an answer is due and does not
+  come, a second connection is opened. If the pool answers the second connection, the silence is real: a SHOULD then
+  fails. A MUST never fails because of a timeout; it is observed, with the time that the check waited. If the pool does
+  not answer the second connection either, nothing is known and the check is skipped.
+* If a precondition of a check (a session, a job, a difficulty low enough to find shares) cannot be met, the check is
+  skipped, with the reason.
 
-Checks that only watch run beside each other, and beside those that need work. These run one after another where
-nearly every share is a block, whose announcement would void the others' jobs, and beside each other elsewhere. Checks
-that others would feel run alone, at the end.
+Checks that need no work run in parallel with each other and with those that need work. Checks that need work run one
+after another if nearly every share is a block, because each new block makes the jobs of the other checks stale.
+Otherwise they run in parallel, too. Checks that would disturb others run alone, at the end.
 """
 
 import random
@@ -38,34 +39,39 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
 MAX_PARALLEL = 12
-"""Watching checks at a time: most of them wait."""
+"""Number of checks without work that run in parallel. Most of them wait most of the time."""
 MAX_PARALLEL_WORKING = 6
-"""Checks that need work at a time: half of them wait for a second job."""
+"""Number of checks with work that run in parallel. Half of them wait for a second job."""
 MAX_ACTUAL = 4000
-"""Characters kept of what was seen."""
+"""Maximum number of characters in ``CheckOutcome.actual``."""
 REACH_ATTEMPTS = 3
+"""Number of connection attempts before the pool counts as unreachable."""
+_NOT_OWNED = "the check is intrusive and runs only on your own pool; if the pool is yours, add --i-own-this-pool"
 RARE = 32
-"""Shares to a block from which on blocks are no nuisance."""
+"""Average number of shares per block from which on blocks are rare enough not to disturb other checks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one check; ``transcript`` is for people, one line each."""
+    """The result of one check."""
 
     case: Case
     outcome: CheckOutcome
+    """The verdict, and in ``outcome.actual`` what the check sent and what the pool did."""
     seconds: float
+    """Duration of the check in seconds; 0 for a check that is not allowed to run."""
     transcript: tuple[str, ...] = field(default=(), repr=False)
+    """The messages in both directions as text: seconds, number of the connection, ``>`` or ``<``, line."""
 
     @property
     def verdict(self) -> Verdict:
-        """Its verdict."""
+        """The verdict of ``outcome``."""
         return self.outcome.verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Results by verdict, and what they mean together."""
+    """Number of results by verdict, with failed ones by level."""
 
     passed: int
     failed_must: int
@@ -75,7 +81,7 @@ class Tally:
 
     @classmethod
     def of(cls, results: Sequence[Result]) -> "Tally":
-        """Count."""
+        """Count the results."""
         verdicts = [(each.verdict, each.case.level) for each in results]
         count = [verdict for verdict, _ in verdicts].count
         must = verdicts.count((Verdict.FAILED, Level.MUST))
@@ -93,7 +99,17 @@ async def verify(
     on_result: Callable[[Result], None] = lambda result: None,
     seed: int | None = None,
 ) -> list[Result]:
-    """Run the checks; results in the order of ``cases``. Unreachable when the pool takes no connection at all."""
+    """Run the checks against a pool and return their results in the order of ``cases``.
+
+    Call it in a trio event loop. Intrusive checks are skipped unless ``pool.owned``, and checks that need the node are
+    skipped without ``pool.chain``. All checks take two to six minutes.
+
+    ``on_start`` and ``on_result`` are called before and after each check, in the order in which they run; they must not
+    block. ``seed`` fixes the random choices of the checks. [default: random]
+
+    Raises Unreachable if no connection to the pool can be made. A check that goes wrong, also by an internal error,
+    raises nothing: it becomes a result.
+    """
     await _reach(pool)
     facts = Facts()
     results: dict[str, Result] = {}
@@ -116,7 +132,10 @@ async def verify(
 
 
 async def unreachable_reason(pool: PoolUnderTest) -> str | None:
-    """Why the pool takes no connection any more; None while it does. Three tries, for one may meet a full backlog."""
+    """Return why no connection to the pool can be made, or None if one can be made.
+
+    It tries three times, one second apart, because a single attempt may fail at a full backlog of the pool.
+    """
     for _ in range(REACH_ATTEMPTS):
         try:
             await _reach(pool)
@@ -129,7 +148,7 @@ async def unreachable_reason(pool: PoolUnderTest) -> str | None:
 
 
 async def _run_in_parallel(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
-    """Run them, so many at a time, the long ones first; one at a time in their order."""
+    """Run so many checks at a time, the longest first. One at a time, they run in the given order."""
     limit = trio.CapacityLimiter(at_a_time)
     ordered = cases if at_a_time == 1 else sorted(cases, key=lambda case: -case.seconds)
     async with trio.open_nursery() as nursery:
@@ -146,13 +165,13 @@ async def _one_of(one: Callable[[Case], Awaitable[None]], case: Case, limit: tri
 
 
 async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) -> bool:
-    """Whether a share is likely to be a block; so it is assumed when the pool tells no job."""
+    """Return whether a share is likely to be a block; True if the pool sends no job."""
     async with open_probe(pool, hasher, facts, 0) as probe:
         try:
             job = (await probe.session()).job
         except (Skip, UnexpectedDisconnect, Silent, Unreachable):
             return True
-    beside = job.share_target - job.network_target  # there are shares that are no blocks, and they are taken first
+    beside = job.share_target - job.network_target  # above 0, some shares are no blocks, and checks use these
     return beside <= 0 and job.network_target * RARE > job.share_target
 
 
@@ -165,15 +184,15 @@ async def _reach(pool: PoolUnderTest) -> None:
 
 
 async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts, seed: int = 0) -> Result:
-    """One check, whatever happens in it; only a defect of the check itself raises."""
+    """Run one check and return its result. An internal error of the check makes it skipped."""
     started = trio.current_time()
     if Kind.INTRUSIVE in case.kinds and not pool.owned:
-        return Result(case, skipped("intrusive: only with --i-own-this-pool"), 0.0)
+        return Result(case, skipped(_NOT_OWNED), 0.0)
     if Kind.CHAIN in case.kinds and pool.chain is None:
-        return Result(case, skipped("needs the pool's node: --node"), 0.0)
+        return Result(case, skipped("the check needs the pool's node; name it with --node"), 0.0)
     async with open_probe(pool, hasher, facts, seed) as probe:
         outcome = await _outcome(case, probe)
-    outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # the pool's words are in it
+    outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # it contains text of the pool
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
 
 
@@ -182,13 +201,13 @@ async def _outcome(case: Case, probe: Probe) -> CheckOutcome:
     try:
         with trio.move_on_after(limit):
             return await case.run(probe)
-    except Exception as error:  # whatever a strange pool brings to light in one check must not cost the others
+    except Exception as error:  # an internal error of one check must not cost the results of the others
         return await _outcome_of_exception(case, probe, _leaf(error))
-    return skipped(f"not decided within {limit:g} s")
+    return skipped(f"the check did not end within {limit:g} s")
 
 
 async def _outcome_of_exception(case: Case, probe: Probe, reason: BaseException) -> CheckOutcome:
-    """What an exception says about the pool."""
+    """Return the outcome of a check that ended with an exception."""
     match reason:
         case Skip():
             return skipped(str(reason))
@@ -197,17 +216,19 @@ async def _outcome_of_exception(case: Case, probe: Probe, reason: BaseException)
         case Silent():
             return await _silence(case, probe, str(reason))
         case Unreachable():
-            return skipped(f"no connection: {reason}")
+            return skipped(f"no connection can be made: {reason}")
         case ChainError():
-            return skipped(f"the node: {reason}")
+            return skipped(f"the node sent no usable answer: {reason}")
         case _:
-            place = traceback.extract_tb(reason.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            return skipped(f"a defect of the check: {type(reason).__name__} in {where}: {reason}")
+            frame = traceback.extract_tb(reason.__traceback__)[-1]
+            where = f"{Path(frame.filename).name}:{frame.lineno}"
+            return skipped(
+                f"internal error of the check: {type(reason).__name__} in {where}: {reason}. Please report it as a bug"
+            )
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """The first exception that is no group: connections run in nurseries."""
+    """Return the first exception inside nested groups. Nurseries put the exceptions of connections into groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -216,15 +237,15 @@ def _leaf(error: BaseException) -> BaseException:
 async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
     answered = await _new_connection_seconds(probe)
     if answered is None:
-        return skipped(f"{actual}, and none on a new connection either: nothing is known")
-    actual = f"{actual}; a new connection was answered in {answered:.3f} s meanwhile"
+        return skipped(f"{actual}, and it did not answer a new connection either, so nothing is known")
+    actual = f"{actual}, but it answered a new connection in {answered:.3f} s"
     if case.level is Level.SHOULD:
         return failed(actual)
     return observed(f"inconclusive: {actual}" if case.level is Level.MUST else actual)
 
 
 async def _new_connection_seconds(probe: Probe) -> float | None:
-    """Seconds in which a new connection is answered; None when it is not."""
+    """Return the seconds until the pool answers mining.subscribe on a new connection, or None if it does not."""
     try:
         connection = await probe.connect()
         return (await connection.call("mining.subscribe", AGENT)).waited

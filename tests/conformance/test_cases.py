@@ -14,7 +14,7 @@ from tests.conformance.meddled_pool import Conversation, HangUp, Message
 
 from .conftest import RunCheck
 
-SKIPPED = {"SH-08": "the pool sent none"}
+SKIPPED = {"SH-08": "the pool sent no mining.set_extranonce"}
 """Checks whose condition our pool cannot meet, with why."""
 NEEDS_SOCKETS = {"LD-05"}
 """Streams in memory hold any number of bytes: test_own_pool.py has these."""

@@ -57,7 +57,7 @@ async def _feed(data: bytes, size: int) -> ProbeConnection:
     for method in ("mining.configure", "mining.subscribe", "mining.submit"):
         connection.compose(method)
     for start in range(0, len(data), size):
-        connection.take(data[start : start + size])
+        connection.receive(data[start : start + size])
     return connection
 
 
@@ -103,7 +103,7 @@ def test_a_session_is_understood_in_any_pieces(size: int) -> None:
     ("data", "problem"),
     [
         (b"hello", "not JSON"),
-        (b"[1]", "no object"),
+        (b"[1]", "not an object"),
         (b'{"a": "\xff"}', "not UTF-8"),
         (b'{"a": NaN}', "not JSON"),
         (b"[" * 100_000, "not JSON"),
@@ -121,14 +121,14 @@ async def test_silence_and_a_close_are_told_apart(autojump_clock: trio.testing.M
     connection = wire_of(ours)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.read)
-        with pytest.raises(Silent, match=r"no reply to mining\.subscribe in 10 s"):
+        with pytest.raises(Silent, match=r"the pool did not reply to mining\.subscribe within 10 s"):
             await connection.call("mining.subscribe")
         await theirs.send_all(b'{"id": 1, "result": 5}\n{"half')
         assert (await connection.wait_for_reply(1)).result == 5
         await theirs.aclose()
-        with pytest.raises(UnexpectedDisconnect, match="closed"):
+        with pytest.raises(UnexpectedDisconnect, match="the pool closed the connection"):
             await connection.call("mining.authorize")
-    assert connection.lines[-1].problem == "a line without its end"
+    assert connection.lines[-1].problem == "the connection ended inside this line"
 
 
 def test_numbers() -> None:
@@ -150,9 +150,9 @@ def test_a_coinbase_is_taken_apart() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (GOOD + b"\x00", "1 bytes follow"),
+        (GOOD + b"\x00", "is followed by 1 more bytes"),
         (GOOD[:4] + b"\x00\x01" + GOOD[4:], "witness"),
-        (GOOD[:4] + b"\x02" + GOOD[5:], "one input, got 2"),
+        (GOOD[:4] + b"\x02" + GOOD[5:], "has 2 inputs, expected one"),
         (GOOD[:5] + b"\x01" + GOOD[6:], "not null"),
     ],
 )

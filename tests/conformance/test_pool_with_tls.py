@@ -63,4 +63,6 @@ async def test_over_tls() -> None:
     verdicts = {each.case.id: each for each in results}
     assert verdicts.pop("FRM-17").verdict is Verdict.SKIPPED
     assert {each.verdict for each in verdicts.values()} == {Verdict.PASSED}, verdicts
-    assert "TLS 1.0: closed by the pool; garbage: closed" in verdicts["LD-17"].outcome.actual
+    shown = verdicts["LD-17"].outcome.actual
+    assert "ClientHello of TLS 1.0, the pool closed the connection" in shown
+    assert "ClientHello of garbage, the pool closed the connection" in shown

@@ -1,7 +1,7 @@
-"""VD: difficulties, and how they follow the hash rate.
+"""The checks VD-01 to VD-09: share difficulties, and how they follow the hash rate (vardiff).
 
-Whether a pool adjusts difficulties at all, and how often, is a matter of its configuration, which no client can see:
-VD-02 to VD-04 are judged only where the user states the period (``--retarget-seconds``).
+Whether a pool adjusts difficulties, and how often, depends on its configuration, which no client can see. VD-02 to
+VD-04 therefore need the period from the user (``--retarget-seconds``).
 """
 
 import math
@@ -27,35 +27,46 @@ from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 
 check = Topic("difficulty")
 
-FLOOD_FACTOR = 10
-"""Times the rate a pool aims at; vardiff aims at 2 to 30 s a share, so ten shares a second is a flood anywhere."""
 FLOOD_RATE = 10.0
-"""Shares a second."""
+"""Shares per second of a flood. Pools adjust the difficulty for one share in 2 to 30 s, so this is far too fast."""
 PERIODS = 10
+"""Number of retarget periods in which the difficulty is watched."""
 MAX_TURNS = 2
+"""Maximum number of changes between a rising and a falling difficulty."""
 ACCOUNTED = 60
-"""Shares whose difficulties are added up."""
+"""Number of shares of which the difficulties are added up."""
 SIGMAS = 3
+"""Allowed deviation of the sum, in standard deviations."""
 
 
-@check("VD-01", "Difficulties are numbers above zero.", level=MUST, seconds=120, expected="finite and above zero")
+@check(
+    "VD-01",
+    "The pool must send difficulties that are numbers above 0.",
+    level=MUST,
+    seconds=120,
+    expected="every difficulty is above 0 and below 1e16",
+)
 async def valid_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     if not await connection.wait_until(lambda: connection.difficulties, FIRST_JOB_PATIENCE):
-        return skipped(f"no mining.set_difficulty in {FIRST_JOB_PATIENCE:g} s")
+        return skipped(f"the pool sent no mining.set_difficulty within {FIRST_JOB_PATIENCE:g} s")
     await connection.wait_until(lambda: connection.jobs, FIRST_JOB_PATIENCE)
     bad = [value for _, value in connection.difficulties if not is_sane(value)]
-    return failed(f"{bad[0]!r}") if bad else passed(", ".join(str(value) for _, value in connection.difficulties))
+    if bad:
+        return failed(f"the pool sent the difficulty {bad[0]!r}")
+    return passed(f"the pool sent the difficulties {', '.join(str(value) for _, value in connection.difficulties)}")
 
 
 def _period(probe: Probe) -> float:
     if probe.pool.retarget_seconds is None:
-        raise Skip("how often this pool adjusts difficulties is not stated (--retarget-seconds)")
+        raise Skip(
+            "the check needs the time between two adjustments of the difficulty; state it with --retarget-seconds"
+        )
     return probe.pool.retarget_seconds
 
 
 async def _flood(probe: Probe, connection: ProbeConnection, seconds: float) -> None:
-    """Submit valid shares at a constant rate until the difficulty rises or the time is over."""
+    """Submit valid shares at ``FLOOD_RATE`` until the difficulty rises or the seconds are over."""
     start = connection.difficulty or 1.0
     probe.search.afford(FLOOD_RATE * seconds * float(expected_hashes(connection.job.share_target)), "the flood")
     until = trio.current_time() + seconds
@@ -69,11 +80,11 @@ async def _flood(probe: Probe, connection: ProbeConnection, seconds: float) -> N
 
 @check(
     "VD-02",
-    "A flood of shares raises the difficulty.",
+    "The pool should raise the difficulty of a miner that sends shares far too fast.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=900,
-    expected="a higher mining.set_difficulty within two retarget periods, and a half for slow clocks",
+    expected=f"a higher mining.set_difficulty within 2.5 retarget periods with {FLOOD_RATE:g} shares per second",
 )
 async def flood_raises(probe: Probe) -> CheckOutcome:
     period = _period(probe)
@@ -81,18 +92,20 @@ async def flood_raises(probe: Probe) -> CheckOutcome:
     before = connection.difficulty or 0
     await _flood(probe, connection, 2.5 * period)
     if connection.closed:
-        return failed(connection.ending)
+        return failed(f"during a flood of shares, {connection.ending}")
     now = connection.difficulty or 0
-    return (passed if now > before else failed)(f"{before:g} before, {now:g} after")
+    return (passed if now > before else failed)(
+        f"the difficulty was {before:g} before the flood of shares and {now:g} after it"
+    )
 
 
 @check(
     "VD-03",
-    "Silence lowers the difficulty again.",
+    "The pool should lower the difficulty again when a miner sends no more shares.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=1800,
-    expected="after a raise, a lower mining.set_difficulty within ten periods without shares",
+    expected="after a rise, a lower mining.set_difficulty within 10.5 retarget periods without shares",
 )
 async def silence_lowers(probe: Probe) -> CheckOutcome:
     period = _period(probe)
@@ -101,20 +114,23 @@ async def silence_lowers(probe: Probe) -> CheckOutcome:
     await _flood(probe, connection, 2.5 * period)
     raised = connection.difficulty or 0
     if raised <= before:
-        return skipped("the flood did not raise it")
+        return skipped("the pool did not raise the difficulty during a flood of shares")
     lowered = await connection.wait_until(lambda: (connection.difficulty or 0) < raised, 10.5 * period)
-    return (passed if lowered else failed)(f"{raised:g} after the flood, {connection.difficulty:g} after the silence")
+    return (passed if lowered else failed)(
+        f"the difficulty was {raised:g} after the flood of shares and {connection.difficulty:g} after a time without "
+        "shares"
+    )
 
 
 @check(
     "VD-04",
-    "At a constant hash rate the difficulty comes to rest.",
+    "The pool should keep the difficulty stable at a constant hash rate.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=3600,
-    expected=f"at most {MAX_TURNS} changes of direction in {PERIODS} periods",
+    expected=f"at most {MAX_TURNS} changes between rising and falling in {PERIODS} retarget periods",
 )
-async def comes_to_rest(probe: Probe) -> CheckOutcome:
+async def stays_stable(probe: Probe) -> CheckOutcome:
     period = _period(probe)
     connection = await probe.session()
     rate = 2.0 * float(expected_hashes(connection.job.share_target))  # two shares a second at the start
@@ -129,61 +145,70 @@ async def comes_to_rest(probe: Probe) -> CheckOutcome:
     steps = [second > first for first, second in pairwise(values) if second != first]
     turns = sum(first != second for first, second in pairwise(steps))
     shown = ", ".join(f"{value:g}" for value in values)
-    return (passed if turns <= MAX_TURNS else failed)(f"{turns} changes of direction: {shown}")
+    return (passed if turns <= MAX_TURNS else failed)(
+        f"the difficulty changed {turns} times between rising and falling: {shown}"
+    )
 
 
 @check(
     "VD-05",
-    "The difficulty stays below the network's.",
+    "The pool should keep the share difficulty below the network difficulty.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
-    expected="also after a suggestion of 100 times the network's; on chains below difficulty 1 it is not judged",
+    expected="no higher difficulty, also after a suggestion of 100 times the network difficulty; not judged on block "
+    "chains with a difficulty below 1",
 )
 async def below_the_network(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     network = connection.job.network_difficulty
     if network < 0.999:
-        return skipped(f"a test chain (difficulty {network:g}): shares above it are usual there")
+        return skipped(
+            f"the network difficulty is {network:g}: on such a test chain, higher share difficulties are usual"
+        )
     await connection.send_request("mining.suggest_difficulty", network * 100)
     await connection.wait_until(lambda: len(connection.difficulties) > 1, 5.0)
     above = [value for _, value in connection.difficulties if is_sane(value) and value > network * 1.001]
-    return failed(f"{above[0]:g} at a network difficulty of {network:g}") if above else passed(f"below {network:g}")
+    suggested = f"after a suggestion of {network * 100:g} at the network difficulty {network:g}"
+    if above:
+        return failed(f"{suggested}, the pool set the difficulty {above[0]:g}")
+    return passed(f"{suggested}, the pool set no difficulty above the network difficulty")
 
 
 @check(
     "VD-06",
-    "A difficulty that is told takes effect soon.",
+    "The pool should send a job soon after a new difficulty, because a difficulty counts from the next job on.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=240,
-    expected=f"a mining.notify within 60 s of each mining.set_difficulty ({RENEWAL:g} s are waited)",
+    expected=f"a mining.notify within {RENEWAL:g} s after mining.set_difficulty",
 )
 async def takes_effect(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    await connection.wait_until(lambda: False, 1.1)
+    await connection.listen(1.1)
     await connection.send_request("mining.suggest_difficulty", connection.job.share_difficulty * 2)
     await _flood(probe, connection, 3.0)
     if len(connection.difficulties) < 2:
-        return skipped("neither a suggestion nor shares changed the difficulty")
-    told = connection.difficulties[-1][0].seconds
+        return skipped("the pool changed the difficulty neither after a suggestion nor after many shares")
+    set_at = connection.difficulties[-1][0].seconds
     jobs = len(connection.notifies)
     if connection.difficulty is not None and connection.job.share_target == target_from_difficulty(
         connection.difficulty
     ):
-        return passed("the job came with it")
+        return passed("the pool sent a job together with the new difficulty")
     await connection.wait_until(lambda: len(connection.notifies) > jobs, RENEWAL)
     if len(connection.notifies) > jobs:
-        return passed(f"after {connection.notifies[jobs].line.seconds - told:.1f} s")
-    return failed(connection.ending or f"no job in {RENEWAL:g} s")
+        waited = connection.notifies[jobs].line.seconds - set_at
+        return passed(f"the pool sent a job {waited:.1f} s after the new difficulty")
+    return failed(connection.ending or f"the pool sent no job within {RENEWAL:g} s after the new difficulty")
 
 
 @check(
     "VD-08",
-    "The difficulty after a reconnect.",
+    "The check records the difficulty that the pool sets after a reconnect.",
     level=INFO,
     seconds=180,
-    expected="recorded: the last or the start difficulty, told before the first job",
+    expected="recorded: the difficulties at the start, before the reconnect and after it",
 )
 async def after_reconnect(probe: Probe) -> CheckOutcome:
     first = await probe.session()
@@ -193,37 +218,42 @@ async def after_reconnect(probe: Probe) -> CheckOutcome:
     last, session = first.difficulty, first.session_id
     await first.aclose()
     second = await probe.session(subscribe=("stratum_miner-conformance", *([session] if session else [])))
-    return observed(f"{start} at the start, {last} in the end, {second.difficulty} after the reconnect")
+    return observed(
+        f"the pool set the difficulty {start} at the start, {last} before the reconnect and {second.difficulty} after "
+        "it"
+    )
 
 
 @check(
     "VD-09",
-    "Accepted difficulties add up to the work done.",
+    "The pool should accept valid shares so that their difficulties add up to the work done.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=240,
-    expected=f"the sum over {ACCOUNTED} shares is that of the hashes within {SIGMAS} sigma",
+    expected=f"{ACCOUNTED} valid shares are accepted, and the sum of their difficulties matches the number of hashes "
+    f"within {SIGMAS} standard deviations",
 )
 async def accounting(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     probe.search.afford(ACCOUNTED * float(expected_hashes(connection.job.share_target)), f"{ACCOUNTED} shares")
-    hashes, credited, refusals = 0.0, 0.0, 0
+    hashes, credited, rejected = 0.0, 0.0, 0
     for _ in range(ACCOUNTED):
         job, before = connection.job, probe.search.hashes
         found = await probe.find(connection, job, above=-1)
         try:
             answer = await probe.submit(connection, found.params)
         except (Silent, UnexpectedDisconnect) as reason:
-            raise Skip(f"a share was not answered: {reason}") from None
+            raise Skip(f"the pool did not answer a share: {reason}") from None
         if await probe.made_stale(connection, job, answer):
             continue
         hashes += probe.search.hashes - before
-        refusals += not answer.accepted
+        rejected += not answer.accepted
         credited += float(expected_hashes(job.share_target)) if answer.accepted else 0.0
     if not hashes:
-        return skipped("the chain moved on before shares could be judged")
+        return skipped("every share became stale because of a new block before the pool answered it")
     deviation = abs(credited / hashes - 1) * math.sqrt(ACCOUNTED)
-    right = deviation <= SIGMAS and not refusals
+    right = deviation <= SIGMAS and not rejected
     return (passed if right else failed)(
-        f"{credited:,.0f} hashes credited, {hashes:,.0f} done ({deviation:.1f} sigma), {refusals} shares refused"
+        f"the accepted shares stand for {credited:,.0f} hashes and {hashes:,.0f} were computed, which differs by "
+        f"{deviation:.1f} standard deviations; the pool rejected {rejected} valid shares"
     )

@@ -1,4 +1,4 @@
-"""ERR: shares that come again, as they were or in another spelling, in another session, under another job."""
+"""The checks ERR-01 to ERR-06: a share that is submitted again, unchanged, in another notation, session or job."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,39 +14,43 @@ from stratum_miner.work.job import Job
 
 check = Topic("shares")
 
+SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""The chance of a hash to be a share or a block, below which a share of two jobs is not to be expected."""
+"""Probability that a hash is a share, below which a share of one job is hardly ever a share of another one, too."""
 
 
 async def _submit_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, params: list[Any], what: str
 ) -> CheckOutcome:
-    """A share that was accepted before comes again. When it made a block, its job may be stale by now."""
+    """Submit a share that the pool has accepted again, with ``params``, and judge that the pool rejects it.
+
+    If the share was a block, its job may have become stale.
+    """
     try:
         answer = await probe.submit(connection, params)
     except UnexpectedDisconnect as reason:
-        return failed(f"{what}: {reason}")
+        return failed(f"after {what}, {reason}")
     if answer.accepted:
-        return failed(f"{what}: accepted again")
+        return failed(f"the pool accepted a share and also {what}")
     if answer.reason is STALE and (found.is_block or await probe.made_stale(connection, found.job, answer)):
-        return passed(f"{what}: {answer}; the block ended its job")
-    allowed = (DUPLICATE,) if what == "the same share" else ()
+        return passed(f"the pool answered {what} with {answer}, because a new block made its job stale")
+    allowed = (DUPLICATE,) if what == SAME_SHARE else ()
     return expect_rejected(answer, what, *allowed)
 
 
 async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
-    """A share that the pool took. Skip when it takes none."""
+    """Return a share that the pool has accepted. Raises Skip if it does not accept a valid share."""
     found, answer = await probe.find_and_submit(connection)
     if not answer.accepted:
-        raise Skip(f"a valid share is refused: {answer}")
+        raise Skip(f"the pool answered a valid share with {answer}")
     return found
 
 
 async def _submit_all_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, spelled: Mapping[str, list[Any]]
 ) -> CheckOutcome:
-    """The same for each of several spellings, up to the first that the pool accepts."""
+    """Do the same for each of several notations, up to the first that the pool accepts."""
     replies = []
     for name, params in spelled.items():
         outcome = await _submit_again(probe, connection, found, params, name)
@@ -58,35 +62,35 @@ async def _submit_all_again(
 
 @check(
     "ERR-01",
-    "A share counts once.",
+    "The pool must not accept a share twice.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="22 (duplicate) for the same share again; 21 when it made a block",
+    expected="error 22 (duplicate) for the same share again; error 21 if the share was a block",
 )
 async def duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
-    return await _submit_again(probe, connection, found, found.params, "the same share")
+    return await _submit_again(probe, connection, found, found.params, SAME_SHARE)
 
 
 @check(
     "ERR-02",
-    "Another spelling of a share is the same share.",
+    "The pool must not accept a share again in another notation.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="a refusal for upper case, 0x and blanks",
+    expected="an error for the share in upper case, with 0x in front, and with spaces",
 )
 async def respelled_duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
     upper = [*found.params[:2], *(value.upper() for value in found.params[2:])]
     spelled = {
-        "upper case": upper,
-        "0x": found.with_param(4, "0x" + found.params[4]),
-        "a leading blank": found.with_param(4, " " + found.params[4]),
-        "a trailing blank": found.with_param(2, found.params[2] + " "),
+        "the repeated share in upper case": upper,
+        "the repeated share with 0x in front of the nonce": found.with_param(4, "0x" + found.params[4]),
+        "the repeated share with a space before the nonce": found.with_param(4, " " + found.params[4]),
+        "the repeated share with a space after the extranonce2": found.with_param(2, found.params[2] + " "),
     }
     spelled = {name: params for name, params in spelled.items() if params != found.params}
     return await _submit_all_again(probe, connection, found, spelled)
@@ -94,32 +98,33 @@ async def respelled_duplicate(probe: Probe) -> CheckOutcome:
 
 @check(
     "ERR-03",
-    "A share padded or cut is the same share.",
+    "The pool must not accept a share again with digits added or cut off.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="20 or 22, or another refusal, for extranonce2 and nonce with 00 appended and with their end cut",
+    expected="an error (20, 22 or another) for extranonce2 and nonce with 00 appended, and with the last digits cut "
+    "off",
 )
 async def padded_duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
     extranonce2, nonce = found.params[2], found.params[4]
     spelled = {
-        "extranonce2 + 00": found.with_param(2, extranonce2 + "00"),
-        "extranonce2 cut": found.with_param(2, extranonce2[:-2]),
-        "nonce + 00": found.with_param(4, nonce + "00"),
-        "nonce cut": found.with_param(4, nonce[:-1]),
+        "the repeated share with 00 after the extranonce2": found.with_param(2, extranonce2 + "00"),
+        "the repeated share with the last byte of the extranonce2 cut off": found.with_param(2, extranonce2[:-2]),
+        "the repeated share with 00 after the nonce": found.with_param(4, nonce + "00"),
+        "the repeated share with the last digit of the nonce cut off": found.with_param(4, nonce[:-1]),
     }
     return await _submit_all_again(probe, connection, found, spelled)
 
 
 @check(
     "ERR-04",
-    "Version bits of zero, added or left out, make no new share.",
+    "The pool must not accept a share again with zero version bits added or left out.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="a refusal for the share with its sixth parameter 00000000 removed, or with one added",
+    expected="an error for the share without its sixth parameter 00000000, or with such a parameter added",
 )
 async def version_bits_duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -127,57 +132,61 @@ async def version_bits_duplicate(probe: Probe) -> CheckOutcome:
     with_bits = len(found.params) == 6
     params = found.params[:5] if with_bits else [*found.params, "00000000"]
     if with_bits and found.params[5] != "00000000":
-        return skipped(f"the job's version has bits of the mask: {found.params[5]}")
+        return skipped(f"the version of the job has bits of the granted mask: {found.params[5]}")
     return await _submit_again(
-        probe, connection, found, params, "without version bits" if with_bits else "with 00000000 added"
+        probe,
+        connection,
+        found,
+        params,
+        f"the repeated share {'without' if with_bits else 'with'} the version bits 00000000",
     )
 
 
 @check(
     "ERR-05",
-    "A share is judged with the extranonce1 of its own session.",
+    "The pool must judge a share by the extranonce1 of the session that submits it.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="the same values from a second session: 23 or 21, never true, never 22",
+    expected="error 23 or 21 for the same share from a second session; never true, never error 22",
 )
 async def foreign_session(probe: Probe) -> CheckOutcome:
     first, second = await probe.session(), await probe.session()
     if first.extranonce1 == second.extranonce1:
-        return failed("both sessions have the same extranonce1")
+        return failed("the pool gave two sessions the same extranonce1")
     same = next((job for job in reversed(second.jobs) if job.job_id == first.job.job_id), None)
 
-    def worthless(found: FoundShare) -> bool:
+    def is_no_share_of_second(found: FoundShare) -> bool:
         if same is None:
             return True
         header = same.header(found.extranonce2, found.ntime, found.nonce, found.version)
         return hash_value(header.digest()) > same.search_target
 
     async def make(job: Job) -> FoundShare:
-        return await probe.find(first, job, fits=worthless)
+        return await probe.find(first, job, fits=is_no_share_of_second)
 
     found, answer = await probe.find_and_submit(first, make)
     if not answer.accepted:
-        return skipped(f"a valid share is refused: {answer}")
-    return expect_rejected(await probe.submit(second, found.params), "from a second session", LOW, STALE)
+        return skipped(f"the pool answered a valid share with {answer}")
+    return expect_rejected(await probe.submit(second, found.params), "the same share from a second session", LOW, STALE)
 
 
 @check(
     "ERR-06",
-    "A share does not count again under another job.",
+    "The pool must not accept a share again under another job id.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
-    expected="the same values under the next job: computed anew and refused, not as a duplicate",
+    expected="an error other than 22 for the same share under the id of the next job, because its hash is another one",
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    chance = connection.job.search_target / 2.0**256  # of a share to be one of the next job, too
-    count = 1 if chance < RARE else 8 if chance < 0.6 else 30
+    probability = connection.job.search_target / 2.0**256  # that a share is also a share of the next job
+    count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]
     first = shares[-1].job
     if not await connection.wait_until(lambda: connection.job.job_id != first.job_id, RENEWAL):
-        return skipped(f"no other job in {RENEWAL:g} s")
+        return skipped(f"the pool sent no other job within {RENEWAL:g} s")
     job = connection.job
     for found in shares:
         again = job.header(found.extranonce2, found.ntime, found.nonce, found.version)
@@ -186,6 +195,6 @@ async def under_another_job(probe: Probe) -> CheckOutcome:
         if hash_value(again.digest()) > job.search_target:
             answer = await probe.submit(connection, found.with_param(1, job.job_id))
             if answer.reason is DUPLICATE:
-                return failed(f"under job {job.job_id!r}: {answer}")
-            return expect_rejected(answer, f"under job {job.job_id!r}")
-    return skipped("by chance every share is one of the next job, too")
+                return failed(f"the pool answered a share under the id of another job, {job.job_id!r}, with {answer}")
+            return expect_rejected(answer, f"a share under the id of another job, {job.job_id!r},")
+    return skipped("every share happened to be a share of the next job, too")

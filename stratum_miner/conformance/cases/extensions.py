@@ -1,5 +1,6 @@
-"""EXT: BIP 310 extensions, suggestions, and what miners ask besides."""
+"""The checks EXT-01 to EXT-15: the extensions of BIP 310, suggested difficulties, and other requests of miners."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -24,31 +25,34 @@ from stratum_miner.stratum.errors import ErrorReason, FieldError
 check = Topic("extensions")
 
 WIDEST_MASK = 0x1FFFFFE0
-"""BIP 320's 1fffe000 and the draft of BIP 323, which adds the bits down to 5."""
+"""The version bits that a pool may grant: 1fffe000 of BIP 320, and bits 5 to 12 that the draft of BIP 323 adds."""
 
 
 async def _configure(connection: ProbeConnection, extensions: Any, parameters: Any) -> Answer | None:
-    """The reply, or None for silence, which is lawful for a pool without extensions. HungUp when it closes."""
+    """Return the reply, or None if there is none, which is allowed for a pool without extensions.
+
+    Raises UnexpectedDisconnect if the pool closes the connection.
+    """
     request = await connection.send_request("mining.configure", extensions, parameters)
     answer = await connection.reply_or_none(request, SILENCE)
     if answer is None and connection.closed:
-        raise UnexpectedDisconnect(f"it closed the connection at mining.configure ({connection.ending})")
+        raise UnexpectedDisconnect(f"no reply to mining.configure: {connection.ending}")
     return answer
 
 
 def _grant(answer: Answer | None) -> int | str:
-    """The granted mask, 0 when there is none; a text when the reply is malformed."""
+    """Return the granted version mask, 0 if there is none; a text that says what is wrong if the reply is malformed."""
     if answer is None or answer.refused:
         return 0
     if not isinstance(answer.result, dict):
-        return f"no object: {answer}"
+        return f"the pool answered mining.configure with {answer}, expected an object"
     if answer.result.get("version-rolling") is not True:
         return 0
     mask = answer.result.get("version-rolling.mask")
     try:
         return fields.strict_number(mask, "version-rolling.mask")
     except FieldError as error:
-        return str(error)
+        return f"the pool answered mining.configure with a wrong mask: {error}"
 
 
 async def _ask_version_rolling(probe: Probe, mask: str) -> Answer | None:
@@ -62,15 +66,17 @@ def _within(answer: Answer | None, asked: int) -> CheckOutcome:
     if isinstance(granted, str):
         return failed(granted)
     if granted & ~asked:
-        return failed(f"granted {granted:08x}, which has bits outside {asked:08x}")
-    return passed(f"granted {granted:08x}" if granted else str(answer) if answer else "silence: nothing is granted")
+        return failed(f"the pool granted the version mask {granted:08x}, which has bits outside {asked:08x}")
+    if granted:
+        return passed(f"the pool granted the version mask {granted:08x}")
+    return passed(f"the pool granted no version bits: it answered {answer}" if answer else "the pool sent no reply")
 
 
 @check(
     "EXT-01",
-    "Version rolling is granted with bits that may be rolled.",
+    "The pool must grant only version bits that miners may change.",
     level=MUST,
-    expected="for mask ffffffff: true and 8 hex digits within 1fffe000 (or 1fffffe0), or false, an error, or silence",
+    expected="for the mask ffffffff: true and a mask within 1fffe000 (or 1fffffe0), or false, an error, or no reply",
 )
 async def version_rolling(probe: Probe) -> CheckOutcome:
     return _within(await _ask_version_rolling(probe, "ffffffff"), WIDEST_MASK)
@@ -78,44 +84,52 @@ async def version_rolling(probe: Probe) -> CheckOutcome:
 
 @check(
     "EXT-02",
-    "The granted mask lies within the one asked for (BIP 310).",
+    "The pool must grant only version bits that the miner asked for (BIP 310).",
     level=MUST,
-    expected="for mask 000fe000: a mask within it, or false, an error, or silence",
+    expected="for the mask 000fe000: a mask within it, or false, an error, or no reply",
 )
 async def narrow_mask(probe: Probe) -> CheckOutcome:
     return _within(await _ask_version_rolling(probe, "000fe000"), 0x000FE000)
 
 
-@check("EXT-03", "An empty mask grants nothing.", level=SHOULD, expected="mask 00000000, or false, an error, silence")
+@check(
+    "EXT-03",
+    "The pool should grant no version bits if the miner asks for none.",
+    level=SHOULD,
+    expected="for the mask 00000000: this mask, or false, an error, or no reply",
+)
 async def empty_mask(probe: Probe) -> CheckOutcome:
     return _within(await _ask_version_rolling(probe, "00000000"), 0)
 
 
 @check(
     "EXT-04",
-    "An unknown extension does not spoil the known ones.",
+    "The pool must still answer for the extensions that it knows if a request also names an unknown one.",
     level=MUST,
-    expected="false, a text or nothing for the unknown one; no error",
+    expected="false, a text or nothing for the unknown extension; no error for the whole request",
 )
 async def unknown_extension(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     parameters = {"version-rolling.mask": "1fffe000", "version-rolling.min-bit-count": 2, "x-unknown.value": 1}
     answer = await _configure(connection, ["x-unknown", "version-rolling"], parameters)
     if answer is None:
-        return skipped("mining.configure is not answered")
+        return skipped("the pool does not answer mining.configure")
     alone = await _ask_version_rolling(probe, "1fffe000")
     if answer.refused and alone is not None and not alone.refused:
-        return failed(f"with it everything is refused: {answer}")
+        return failed(
+            f"the pool answered mining.configure for version-rolling and x-unknown with {answer}, and for "
+            f"version-rolling alone with {alone}"
+        )
     if isinstance(answer.result, dict) and answer.result.get("x-unknown") is True:
-        return failed("it is granted")
-    return passed(str(answer))
+        return failed(f"the pool granted the unknown extension x-unknown: {answer}")
+    return passed(f"the pool answered mining.configure for version-rolling and x-unknown with {answer}")
 
 
 @check(
     "EXT-05",
-    "What was not asked for is not granted.",
+    "The pool should grant no extension that the miner did not ask for.",
     level=SHOULD,
-    expected="a reply to minimum-difficulty alone has no version-rolling, and the other way round",
+    expected="no version-rolling in the reply to minimum-difficulty alone, and the reverse",
 )
 async def nothing_unasked(probe: Probe) -> CheckOutcome:
     asked = {
@@ -125,20 +139,20 @@ async def nothing_unasked(probe: Probe) -> CheckOutcome:
     for name, parameters in asked.items():
         answer = await _configure(await probe.connect(), [name], parameters)
         if answer is None:
-            return skipped("mining.configure is not answered")
+            return skipped("the pool does not answer mining.configure")
         if isinstance(answer.result, dict):
             unasked = [key for key in answer.result if key.partition(".")[0] != name]
             if unasked:
-                return failed(f"asked for {name}, got {', '.join(unasked)} too")
-    return passed("only what was asked for")
+                return failed(f"the check asked only for {name}, and the pool also answered {', '.join(unasked)}")
+    return passed("the pool answered only the extension that the check asked for")
 
 
 @check(
     "EXT-06",
-    "A granted minimum difficulty is kept.",
+    "The pool must not set a difficulty below the minimum difficulty that it granted.",
     level=MUST,
     seconds=120,
-    expected="when minimum-difficulty is true, no later mining.set_difficulty is below it",
+    expected="if the pool grants minimum-difficulty, no mining.set_difficulty below it",
 )
 async def minimum_difficulty(probe: Probe) -> CheckOutcome:
     usual = (await probe.session()).job
@@ -146,45 +160,47 @@ async def minimum_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     answer = await _configure(connection, ["minimum-difficulty"], {"minimum-difficulty.value": wanted})
     if answer is None or not isinstance(answer.result, dict) or answer.result.get("minimum-difficulty") is not True:
-        return skipped(f"minimum-difficulty {wanted:g} is not granted: {answer or 'silence'}")
+        return skipped(f"the pool does not grant minimum-difficulty {wanted:g}: {connection.reaction(answer, SILENCE)}")
     await connection.call("mining.subscribe", AGENT)
     await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
     if not await connection.wait_until(lambda: connection.difficulties, RENEWAL):
-        return skipped(f"no mining.set_difficulty in {RENEWAL:g} s")
+        return skipped(f"the pool sent no mining.set_difficulty within {RENEWAL:g} s")
     await connection.wait_until(lambda: connection.jobs, RENEWAL)
     below = [value for _, value in connection.difficulties if is_positive(value) and value < wanted * (1 - 1e-9)]
-    return (
-        failed(f"granted {wanted:g}, then set {below[0]}") if below else passed(f"set {connection.difficulties[0][1]}")
+    shown = below[0] if below else connection.difficulties[0][1]
+    return (failed if below else passed)(
+        f"the pool granted the minimum difficulty {wanted:g}, and then set the difficulty {shown}"
     )
 
 
 def _between(share: float, network: float) -> float:
-    """A difficulty above the usual one that a pool can grant: below the network's where there is room."""
+    """Return a difficulty above the usual share difficulty, and below the network difficulty if that is possible."""
     return min(2 * share, (share + network) / 2) if network > share else 2 * share
 
 
 @check(
     "EXT-07",
-    "mining.configure may come after mining.subscribe, and again.",
+    "The pool should answer mining.configure also after mining.subscribe, and more than once.",
     level=SHOULD,
-    expected="both are answered; the second mask lies within what the second asked for",
+    expected="a reply to both; a second mask within the mask that the second request asks for",
 )
 async def configure_again(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     first = await _configure(connection, ["version-rolling"], {"version-rolling.mask": "1fffe000"})
     if first is None:
-        return skipped("mining.configure is not answered")
+        return skipped("the pool does not answer mining.configure")
     second = await _configure(connection, ["version-rolling"], {"version-rolling.mask": "00ffe000"})
     if second is None:
-        raise Silent(f"no reply to the second mining.configure in {SILENCE:g} s")
+        raise Silent(f"the pool did not reply to a second mining.configure within {SILENCE:g} s")
     return _within(second, 0x00FFE000)
 
 
 @check(
     "EXT-08",
-    "A malformed mining.configure grants nothing.",
+    "The pool should grant nothing in reply to a malformed mining.configure.",
     level=SHOULD,
-    expected="for [], [[]] and wrong types: an error, an empty grant, silence or a close; others are served",
+    expected="for [], [[]] and wrong types: an error, an empty grant, no reply or a closed connection; the pool "
+    "serves new connections",
 )
 async def malformed_configure(probe: Probe) -> CheckOutcome:
     replies = []
@@ -196,25 +212,23 @@ async def malformed_configure(probe: Probe) -> CheckOutcome:
         except UnexpectedDisconnect:
             answer = None
         if answer is not None and isinstance(answer.result, dict) and True in answer.result.values():
-            return failed(f"{params}: {answer}")
-        replies.append(f"{params}: {answer or connection.ending or 'silence'}")
-    down = await probe.new_connection_problem()
-    return failed(down) if down else passed("; ".join(replies))
+            return failed(f"the pool answered mining.configure with the params {json.dumps(params)} with {answer}")
+        replies.append(f"after {json.dumps(params)}, {connection.reaction(answer, 2.0)}")
+    problem = await probe.new_connection_problem()
+    return failed(f"after malformed mining.configure, {problem}") if problem else passed("; ".join(replies))
 
 
 @check(
     "EXT-09",
-    "mining.extranonce.subscribe does no harm.",
+    "The pool should not close the connection at mining.extranonce.subscribe.",
     level=SHOULD,
-    expected="true, an error or silence; no close",
+    expected="true, an error, or no reply; the connection stays open",
 )
 async def extranonce_subscribe(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     answer = await connection.reply_or_none(await connection.send_request("mining.extranonce.subscribe"), SILENCE)
-    return (
-        failed(connection.ending)
-        if connection.closed
-        else passed(str(answer) if answer else f"silence for {SILENCE:g} s")
+    return (failed if connection.closed else passed)(
+        f"after mining.extranonce.subscribe, {connection.ending or connection.reaction(answer, SILENCE)}"
     )
 
 
@@ -226,13 +240,19 @@ async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) 
     await connection.wait_until(
         lambda: len(connection.difficulties) > known and connection.answers.get(request), SILENCE
     )
-    reply = connection.answers[request][0] if connection.answers.get(request) else "no reply"
-    changes = [shown for _, shown in connection.difficulties[known:]] or "none"
-    return observed(f"{wanted} suggested at {before:g}: {reply}, set_difficulty {changes} {connection.ending}".strip())
+    answer = connection.answers[request][0] if connection.answers.get(request) else None
+    changes = ", ".join(str(shown) for _, shown in connection.difficulties[known:])
+    reaction = f"set the difficulty {changes}" if changes else "left the difficulty unchanged"
+    return observed(
+        f"after {method} with {wanted} at difficulty {before:g}, {connection.reaction(answer, SILENCE)}; it {reaction}"
+    )
 
 
 @check(
-    "EXT-10", "A suggested difficulty.", level=INFO, expected="recorded: set_difficulty within 5 s, a reply, silence"
+    "EXT-10",
+    "The check records how the pool reacts to mining.suggest_difficulty.",
+    level=INFO,
+    expected="recorded: mining.set_difficulty within 5 s, a reply, or neither",
 )
 async def suggest_difficulty(probe: Probe) -> CheckOutcome:
     return await _suggestion(probe, "mining.suggest_difficulty", lambda before: before * 2)
@@ -240,11 +260,11 @@ async def suggest_difficulty(probe: Probe) -> CheckOutcome:
 
 @check(
     "EXT-11",
-    "No suggestion makes the difficulty absurd.",
+    "The pool must not set an absurd difficulty, whatever difficulty a miner suggests.",
     level=MUST,
     seconds=120,
-    expected='after a string, -1, 0, 1e308 and "NaN" each: any mining.set_difficulty is above zero and below 1e16, '
-    "others are served",
+    expected='for the suggestions "0.001", -1, 0, 1e308 and "NaN": any mining.set_difficulty is above 0 and below '
+    "1e16; the pool serves new connections",
 )
 async def absurd_suggestions(probe: Probe) -> CheckOutcome:
     replies = []
@@ -257,19 +277,22 @@ async def absurd_suggestions(probe: Probe) -> CheckOutcome:
             answer = None
         absurd = [shown for _, shown in connection.difficulties if not is_sane(shown)]
         if absurd:
-            return failed(f"after {value!r} it set {absurd[-1]!r}")
-        replies.append(f"{value!r}: {answer or connection.ending or 'silence'}")
-    down = await probe.new_connection_problem()
-    return failed(down) if down else passed("; ".join(replies))
+            return failed(
+                f"after mining.suggest_difficulty with {json.dumps(value)}, the pool set the difficulty {absurd[-1]!r}"
+            )
+        replies.append(f"after mining.suggest_difficulty with {json.dumps(value)}, {connection.reaction(answer, 2.0)}")
+    problem = await probe.new_connection_problem()
+    return failed(f"after absurd suggestions, {problem}") if problem else passed("; ".join(replies))
 
 
 @check(
     "EXT-12",
-    "After a suggestion the pool judges by the difficulty that it told.",
+    "The pool must judge shares by the difficulty that it set after a suggestion.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
-    expected="a share between both difficulties is accepted after a decrease, and refused with 23 after an increase",
+    expected="for a share with a difficulty between the old and the new one: true after a decrease, error 23 after an "
+    "increase",
 )
 async def suggestion_is_told(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -280,20 +303,27 @@ async def suggestion_is_told(probe: Probe) -> CheckOutcome:
             found, answer = await probe.find_and_submit(
                 connection, lambda job: share_between(probe, connection, job, before)
             )
-            return (passed if answer.accepted else failed)(f"{_lowered(before, found.job.share_difficulty)}: {answer}")
+            changed = f"lowered the difficulty from {before:g} to {found.job.share_difficulty:g}"
+            return (passed if answer.accepted else failed)(
+                f"the pool {changed} and answered a share between both with {answer}"
+            )
     if not await change_difficulty(probe, connection, before * 4):
-        return skipped("suggestions change nothing")
+        return skipped("the pool does not change the difficulty after mining.suggest_difficulty")
     await wait_for_second_job(connection)
     found, answer = await probe.find_and_submit(connection, lambda job: share_between(probe, connection, job, before))
     right = answer.reason is ErrorReason.LOW_DIFFICULTY
-    return (passed if right else failed)(f"raised from {before:g} to {found.job.share_difficulty:g}: {answer}")
+    return (passed if right else failed)(
+        f"the pool raised the difficulty from {before:g} to {found.job.share_difficulty:g} and answered a share "
+        f"between both with {answer}"
+    )
 
 
-def _lowered(before: float, now: float) -> str:
-    return f"lowered from {before:g} to {now:g}"
-
-
-@check("EXT-13", "A suggested target.", level=INFO, expected="recorded: set_difficulty within 5 s, a reply, silence")
+@check(
+    "EXT-13",
+    "The check records how the pool reacts to mining.suggest_target.",
+    level=INFO,
+    expected="recorded: mining.set_difficulty within 5 s, a reply, or neither",
+)
 async def suggest_target(probe: Probe) -> CheckOutcome:
     return await _suggestion(
         probe, "mining.suggest_target", lambda before: f"{target_from_difficulty(before * 2):064x}"
@@ -302,9 +332,9 @@ async def suggest_target(probe: Probe) -> CheckOutcome:
 
 @check(
     "EXT-14",
-    "mining.get_transactions does no harm.",
+    "The check records how the pool answers mining.get_transactions.",
     level=INFO,
-    expected="recorded: a list, an error, or silence",
+    expected="recorded: an array, an error, or no reply",
 )
 async def get_transactions(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -312,20 +342,21 @@ async def get_transactions(probe: Probe) -> CheckOutcome:
         await connection.send_request("mining.get_transactions", connection.job.job_id), SILENCE
     )
     if answer is not None and isinstance(answer.result, list):
-        return observed(f"a list of {len(answer.result)}")
-    return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
+        return observed(f"the pool answered mining.get_transactions with an array of {len(answer.result)} elements")
+    return observed(f"after mining.get_transactions, {connection.reaction(answer, SILENCE)}")
 
 
 @check(
     "EXT-15",
-    "A password d=N asks for difficulty N.",
+    "The check records whether the pool takes the password d=N as a wish for difficulty N.",
     level=INFO,
     seconds=120,
-    expected="recorded: the difficulty that is set",
+    expected="recorded: the difficulties that the pool sets",
 )
 async def password_difficulty(probe: Probe) -> CheckOutcome:
     usual = (await probe.session()).job
     wanted = _between(usual.share_difficulty, usual.network_difficulty)
     connection = await probe.session(password=f"d={wanted!r}")
     await connection.wait_until(lambda: connection.difficulty == wanted, SILENCE)
-    return observed(f"d={wanted!r}: set_difficulty {[value for _, value in connection.difficulties]}")
+    shown = ", ".join(str(value) for _, value in connection.difficulties) or "no difficulty"
+    return observed(f"after mining.authorize with the password d={wanted!r}, the pool set {shown}")

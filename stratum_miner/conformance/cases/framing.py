@@ -1,5 +1,6 @@
-"""FRM: lines, JSON, ids, and what does not belong on the wire."""
+"""The checks FRM-01 to FRM-22: lines, JSON, request ids, and input that is not Stratum."""
 
+import json
 import re
 from typing import Any
 
@@ -23,19 +24,18 @@ from stratum_miner.conformance.steps import replied_once
 check = Topic("framing")
 
 FLOOD = 16 << 20
-"""Bytes of a line without end: more than the socket buffers of both sides hold (Linux: 6 + 4 MiB at most)."""
+"""Size in bytes of a line without end. It exceeds the socket buffers of both sides, on Linux 6 + 4 MiB at most."""
 _INTERNALS = re.compile(rb"Traceback|Exception|\bat .+:\d+|File \"|\.(?:py|js|go|rs|c|cs|php):\d+|stack", re.I)
 _CLIENT_HELLO = bytes.fromhex(
-    "16030100a5010000a10303000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f000020cca8cca9c02fc030"
-    "c02bc02cc013c009c014c00a009c009d002f0035c012000a0100005800000013001100000e6578616d706c652e756c666865696d0005"
-    "00050100000000000a000a0008001d001700180019000b00020100000d0012001004010403050105030601060302010203ff01000100"
-    "00120000"
+    "16030100a5010000a10303000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f000020cca8cca9c02fc030c02bc02cc013c009c014c00a009c009d002f0035c012000a0100005800000013001100000e6578616d706c652e756c666865696d000500050100000000000a000a0008001d001700180019000b00020100000d0012001004010403050105030601060302010203ff0100010000120000"
 )
-"""A TLS 1.2 ClientHello, as bfgminer opens with on any port."""
+"""A TLS 1.2 ClientHello, which bfgminer sends first on any port."""
 
 
 def _subscription(answer: Answer, how: str) -> CheckOutcome:
-    return passed(f"{how}: answered") if answer.is_subscription else failed(f"{how}: answered with {answer}")
+    if answer.is_subscription:
+        return passed(f"the pool answered mining.subscribe {how} with a session")
+    return failed(f"the pool answered mining.subscribe {how} with {answer}, expected a session")
 
 
 def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
@@ -44,9 +44,9 @@ def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
 
 @check(
     "FRM-01",
-    "Every line from the pool is one JSON object in UTF-8.",
+    "The pool must send one JSON object in UTF-8 on every line.",
     level=MUST,
-    expected="all lines of a session parse: replies, refusals, jobs",
+    expected="every line of a session is a JSON object: replies, errors and jobs",
 )
 async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -55,36 +55,40 @@ async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
     await connection.reply_or_none(unknown, SILENCE)
     for line in connection.lines:
         if line.value is None and line.data.strip():
-            return failed(f"{line.problem}: {line}")
-    return passed(f"{len(connection.lines)} lines")
+            return failed(f"the pool sent a line that is {line.problem}: {line}")
+    return passed(f"the pool sent {len(connection.lines)} lines, all of them JSON objects")
 
 
 @check(
     "FRM-02",
-    "A request may arrive in any number of segments.",
+    "The pool must accept a request that arrives in any number of TCP segments.",
     level=MUST,
-    expected="mining.subscribe sent byte by byte gets its reply",
+    expected="a session for mining.subscribe that is sent byte by byte",
 )
 async def byte_by_byte(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     connection.note(">", line)
-    connection.note("-", "byte by byte")
+    connection.note("-", "the check sends this line byte by byte")
     for byte in line:
         await connection.send(bytes([byte]), quiet=True)
         await trio.lowlevel.checkpoint()
-    return _subscription(await connection.wait_for_reply(request), "byte by byte")
+    return _subscription(await connection.wait_for_reply(request), "sent byte by byte")
 
 
 @check(
     "FRM-03",
-    "Several requests may arrive in one segment.",
+    "The pool must answer each of several requests that arrive in one TCP segment.",
     level=MUST,
-    expected="three submits, three replies, each id once; their order is recorded",
+    expected="one reply to each of three mining.submit; their order is recorded",
 )
 async def three_in_one_segment(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
-    share = (NO_JOB, "00" * connection.extranonce2_size, "00000000")  # every pool answers a submit, if with an error
+    share = (
+        NO_JOB,
+        "00" * connection.extranonce2_size,
+        "00000000",
+    )  # every pool answers mining.submit, at least with an error
     requests = [connection.compose("mining.submit", connection.worker, *share, f"{nonce:08x}") for nonce in range(3)]
     await connection.send(b"".join(line for _, line in requests))
     for request, _ in requests:
@@ -92,42 +96,48 @@ async def three_in_one_segment(probe: Probe) -> CheckOutcome:
     return replied_once(connection, [request for request, _ in requests])
 
 
-@check("FRM-04", "A line may end in CR LF.", level=SHOULD, expected="mining.subscribe gets its reply")
+@check(
+    "FRM-04",
+    "The pool should accept lines that end with CR LF.",
+    level=SHOULD,
+    expected="a session for mining.subscribe that ends with CR LF",
+)
 async def carriage_return(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     await connection.send(line[:-1] + b"\r\n")
-    return _subscription(await connection.wait_for_reply(request), "with CR LF")
+    return _subscription(await connection.wait_for_reply(request), "ending with CR LF")
 
 
 @check(
     "FRM-05",
-    "Empty lines are ignored.",
+    "The pool should ignore empty lines.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
-    expected="mining.subscribe after two empty lines gets its reply; after lines of a CR alone it is recorded",
+    expected="a session for mining.subscribe after two empty lines; the reaction to lines of CR LF alone is recorded",
 )
 async def blank_lines(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
-    connection.note("-", "two empty lines first")
+    connection.note("-", "the check sends two empty lines first")
     await connection.send(b"\n\n" + line)
-    outcome = _subscription(await connection.wait_for_reply(request), "after empty lines")
+    outcome = _subscription(await connection.wait_for_reply(request), "after two empty lines")
     if outcome.is_failure:
         return outcome
     other = await probe.connect()
     request, line = other.compose("mining.subscribe", AGENT)
-    other.note("-", "two lines of a CR alone first")
+    other.note("-", "the check sends two lines of CR LF alone first")
     await other.send(b"\r\n\r\n" + line)
     answer = await other.reply_or_none(request, SILENCE)
-    return passed(f"{outcome.actual}; after a CR alone: {'answered' if answer else other.ending or 'silence'}")
+    return passed(f"{outcome.actual}; after two lines of CR LF alone, {other.reaction(answer, SILENCE)}")
 
 
 @check(
     "FRM-06",
-    "JSON is read as JSON: blanks, key order and unknown keys do not matter.",
+    "The pool must accept any valid JSON: with spaces, with keys in any order and with unknown keys.",
     level=MUST,
-    expected='a reply to a request with blanks around it, keys in another order, extra keys and "jsonrpc": "2.0"',
+    expected='a session for mining.subscribe with spaces around it, keys in another order, extra keys and "jsonrpc": '
+    '"2.0"',
 )
 async def any_json(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -136,21 +146,21 @@ async def any_json(probe: Probe) -> CheckOutcome:
         {"jsonrpc": "2.0", "params": [AGENT], "extra": {"a": [1, None]}, "method": "mining.subscribe", "id": 1},
     )
     await connection.send(b'  \t{ "jsonrpc" : "2.0"' + line[17:-1] + b"  \n")
-    return _subscription(await connection.wait_for_reply(1), "unusual but valid JSON")
+    return _subscription(await connection.wait_for_reply(1), "in unusual but valid JSON")
 
 
 @check(
     "FRM-07",
-    "The id of a reply is that of the request, in value and type.",
+    "The pool must return the id of a request in its reply, with the same value and JSON type.",
     level=MUST,
-    expected="0, 1 and 2147483647 come back as these integers",
+    expected="replies with the ids 0, 1 and 2147483647 to requests with these ids",
 )
 async def integer_ids(probe: Probe) -> CheckOutcome:
     for identifier in (0, 1, 2**31 - 1):
         wrong = await _echo(probe, identifier)
         if wrong:
-            return failed(f"id {identifier} {wrong}")
-    return passed("0, 1 and 2147483647 came back")
+            return failed(f"the pool answered mining.subscribe with id {identifier} {wrong}")
+    return passed("the pool returned the ids 0, 1 and 2147483647 unchanged")
 
 
 async def _echo(probe: Probe, identifier: int | str) -> str:
@@ -164,37 +174,44 @@ async def _echo(probe: Probe, identifier: int | str) -> str:
     if connection.answers.get(identifier):
         return ""
     if reply() is not None:
-        return f"came back as {reply().value.get('id')!r}"
+        return f"under the id {json.dumps(reply().value.get('id'))}"
     if connection.closed:
-        return f"ended the connection ({connection.ending})"
-    raise Silent(f"no reply to mining.subscribe with id {identifier!r} in {PATIENCE:g} s")
+        return f"with no reply: {connection.ending}"
+    raise Silent(f"the pool did not reply to mining.subscribe with id {identifier!r} within {PATIENCE:g} s")
 
 
-@check("FRM-08", "An id may be a string.", level=SHOULD, expected='"auth" comes back as "auth" (bfgminer sends it)')
+@check(
+    "FRM-08",
+    "The pool should accept a string as an id.",
+    level=SHOULD,
+    expected='a reply with the id "auth" to a request with this id, which bfgminer sends',
+)
 async def string_ids(probe: Probe) -> CheckOutcome:
     wrong = await _echo(probe, "auth")
-    return failed(f'id "auth" {wrong}') if wrong else passed('"auth" came back')
+    if wrong:
+        return failed(f'the pool answered mining.subscribe with id "auth" {wrong}')
+    return passed('the pool returned the id "auth" unchanged')
 
 
 @check(
     "FRM-09",
-    "A request with id null does no harm.",
+    "The check records how the pool answers a request with id null.",
     level=INFO,
     kinds=(INTRUSIVE,),
-    expected="recorded: a reply with id null, an error, silence or a close",
+    expected="recorded: a reply with id null, an error, no reply, or a closed connection",
 )
 async def null_id(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     await connection.send(connection.compose_object("mining.subscribe", _request(None)))
-    return observed(await _first_reaction(connection))
+    return observed(f"after mining.subscribe with id null, {await _first_reaction(connection)}")
 
 
 @check(
     "FRM-10",
-    "A request without id does no harm.",
+    "The check records how the pool answers a request without id.",
     level=INFO,
     kinds=(INTRUSIVE,),
-    expected="recorded: any reaction but a crash",
+    expected="recorded: any reaction, and whether the pool still serves a new connection",
 )
 async def missing_id(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -202,12 +219,12 @@ async def missing_id(probe: Probe) -> CheckOutcome:
     del message["id"]
     await connection.send(connection.compose_object("mining.subscribe", message))
     reaction = await _first_reaction(connection)
-    down = await probe.new_connection_problem()
-    return observed(f"{reaction}; {down}" if down else reaction)
+    problem = await probe.new_connection_problem()
+    return observed(f"after mining.subscribe without id, {reaction}{'; then ' * bool(problem)}{problem}")
 
 
 async def _first_reaction(connection: ProbeConnection, within: float = SILENCE) -> str:
-    """What the pool does next: its first reply, or how it closes, or silence."""
+    """Return what the pool does next, as a clause: its first reply, the end of the connection, or nothing."""
 
     def replies() -> list[Any]:
         return [line for line in connection.lines if line.method is None]
@@ -216,17 +233,17 @@ async def _first_reaction(connection: ProbeConnection, within: float = SILENCE) 
     if replies():
         await connection.wait_closed(0.2)
         closing = f", then {connection.ending}" if connection.closed else ""
-        return f"{replies()[0]}{closing}"
-    return connection.ending if connection.closed else f"silence for {within:g} s"
+        return f"the pool answered {replies()[0]}{closing}"
+    return connection.reaction(None, within)
 
 
 @check(
     "FRM-11",
-    "Broken JSON from one client does not affect the others.",
+    "The pool must serve other clients unchanged when one client sends broken JSON.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
-    expected="a close, or an error with id null; another session and new connections are served",
+    expected="a closed connection, or an error with id null; the pool answers another session and a new connection",
 )
 async def truncated_json(probe: Probe) -> CheckOutcome:
     return await _others_are_served(
@@ -241,21 +258,21 @@ async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> CheckOut
         connection = await probe.connect()
         try:
             await connection.send(data)
-            reactions.append(f"{name}: {await _first_reaction(connection, 2.0)}")
+            reactions.append(f"after {name}, {await _first_reaction(connection, 2.0)}")
         except UnexpectedDisconnect as reason:
-            reactions.append(f"{name}: {reason}")
-        affected = await probe.others_problem(other_session)
-        if affected:
-            return failed(f"after {name}, {affected}")
-    return passed("; ".join(reactions))
+            reactions.append(f"after {name}, {reason}")
+        problem = await probe.others_problem(other_session)
+        if problem:
+            return failed(f"after {name}, {problem}")
+    return passed(f"{'; '.join(reactions)}. The pool still answers other clients")
 
 
 @check(
     "FRM-12",
-    "Bytes that are not UTF-8 are refused.",
+    "The pool should refuse a request with bytes that are not UTF-8.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
-    expected="a close or an error; never a normal reply",
+    expected="an error or a closed connection; never a normal reply",
 )
 async def not_utf8(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -263,52 +280,52 @@ async def not_utf8(probe: Probe) -> CheckOutcome:
     await connection.send(line.replace(AGENT.encode(), b"agent \xff\xfe\x80"))
     answer = await connection.reply_or_none(1, SILENCE)
     if answer is None:
-        return passed(await _first_reaction(connection, 0.1))
-    return passed(str(answer)) if answer.refused else failed(f"a normal reply: {answer}")
+        return passed(f"after a user agent that is not UTF-8, {await _first_reaction(connection, 0.1)}")
+    return (passed if answer.refused else failed)(f"the pool answered a user agent that is not UTF-8 with {answer}")
 
 
 @check(
     "FRM-13",
-    "A request of 1,000 bytes is taken.",
+    "The pool must accept a request of 1,000 bytes.",
     level=MUST,
     kinds=(INTRUSIVE,),
-    expected="mining.subscribe padded with blanks to 1,000 bytes gets its reply",
+    expected="a session for mining.subscribe that is padded with spaces to 1,000 bytes",
 )
 async def thousand_bytes(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line[:-2] + b" " * (1000 - len(line)) + line[-2:])
-    return _subscription(await connection.wait_for_reply(1), "1,000 bytes")
+    return _subscription(await connection.wait_for_reply(1), "of 1,000 bytes")
 
 
 @check(
     "FRM-14",
-    "A request of 4 kB is taken, or refused cleanly.",
+    "The check records whether the pool accepts a request of 4,000 bytes.",
     level=INFO,
     kinds=(INTRUSIVE,),
-    expected="recorded: a reply or a close",
+    expected="recorded: a reply, or a closed connection",
 )
 async def four_kilobytes(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line[:-2] + b" " * (4000 - len(line)) + line[-2:])
-    return observed(await _first_reaction(connection))
+    return observed(f"after mining.subscribe of 4,000 bytes, {await _first_reaction(connection)}")
 
 
 @check(
     "FRM-15",
-    "A line that does not end is cut off.",
+    "The pool must limit the length of a line that does not end.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
     seconds=120,
-    expected="the pool closes, or stops reading, before it holds 16 MiB of one line; others are served",
+    expected="the pool closes the connection, or stops reading, within 16 MiB of one line; it answers other clients",
 )
 async def endless_line(probe: Probe) -> CheckOutcome:
     other_session = await probe.session()
     connection = await probe.connect()
     sent, piece = 0, b"x" * (64 << 10)
-    connection.note("-", "bytes without a line end")
+    connection.note("-", "the check sends bytes without a line end")
     with trio.move_on_after(20.0) as patience:
         try:
             while sent < FLOOD:
@@ -316,25 +333,25 @@ async def endless_line(probe: Probe) -> CheckOutcome:
                 sent += len(piece)
         except UnexpectedDisconnect:
             pass
-    affected = await probe.others_problem(other_session)
-    if affected:
-        return failed(affected)
+    problem = await probe.others_problem(other_session)
+    if problem:
+        return failed(f"after {sent:,} bytes of a line that does not end, {problem}")
     if patience.cancelled_caught:
-        return passed(f"it stopped reading after {sent:,} bytes")
+        return passed(f"the pool stopped reading after {sent:,} bytes of a line that does not end")
     if await connection.wait_closed(SILENCE):
-        return passed(f"{connection.ending}, at most {sent:,} bytes after the start")
-    return failed(f"it took {sent:,} bytes of one line and kept the connection")
+        return passed(f"{connection.ending} after at most {sent:,} bytes of a line that does not end")
+    return failed(f"the pool received {sent:,} bytes of a line that does not end, and kept the connection open")
 
 
 @check(
     "FRM-16",
-    "JSON that is no request does no harm.",
+    "The pool must serve other clients unchanged when one client sends JSON that is not a request.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
     seconds=90,
-    expected="an array, a string, a number, null, 1,000 levels and double keys are ignored, refused or answered by a "
-    "close; others are served",
+    expected="the pool ignores or refuses an array, a string, a number, null, 1,000 nested arrays and repeated keys, "
+    "or closes the connection; it answers other clients",
 )
 async def other_json(probe: Probe) -> CheckOutcome:
     return await _others_are_served(
@@ -344,36 +361,40 @@ async def other_json(probe: Probe) -> CheckOutcome:
             "a string": b'"mining.subscribe"\n',
             "a number": b"42\n",
             "null": b"null\n",
-            "1,000 levels": b'{"id": 1, "method": "mining.subscribe", "params": ' + b"[" * 1000 + b"]" * 1000 + b"}\n",
-            "double keys": b'{"id": 1, "id": 2, "method": "mining.subscribe", "method": "mining.x", "params": []}\n',
+            "1,000 nested arrays": b'{"id": 1, "method": "mining.subscribe", "params": '
+            + b"[" * 1000
+            + b"]" * 1000
+            + b"}\n",
+            "repeated keys": b'{"id": 1, "id": 2, "method": "mining.subscribe", "method": "mining.x", "params": []}\n',
         },
     )
 
 
 @check(
     "FRM-17",
-    "A TLS handshake on a plain port is answered by closing.",
+    "The pool should close the connection when a client starts a TLS handshake on a plain-text port.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
-    expected="a close at once; bfgminer tries TLS first and hangs where the pool waits",
+    expected=f"the pool closes the connection within {SILENCE:g} s; bfgminer tries TLS first, and hangs if the pool "
+    "waits",
 )
 async def tls_on_a_plain_port(probe: Probe) -> CheckOutcome:
     if probe.pool.tls:
-        return skipped("the port speaks TLS")
+        return skipped("the pool uses TLS on this port")
     connection = await probe.connect()
     connection.note(">", "a TLS ClientHello")
     await connection.send(_CLIENT_HELLO, quiet=True)
     if await connection.wait_closed(SILENCE):
-        return passed(connection.ending)
-    return failed(f"still open after {SILENCE:g} s")
+        return passed(f"after a TLS ClientHello, {connection.ending}")
+    return failed(f"after a TLS ClientHello, the connection is still open after {SILENCE:g} s")
 
 
 @check(
     "FRM-18",
-    "An HTTP request is turned away without telling internals.",
+    "The pool should refuse an HTTP request, and should not reveal internals such as a stack trace.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
-    expected="a close, or HTTP 4xx; no stack trace, no paths",
+    expected="a closed connection or HTTP 4xx; no stack trace and no file paths",
 )
 async def http_request(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -381,82 +402,93 @@ async def http_request(probe: Probe) -> CheckOutcome:
     closed = await connection.wait_closed(SILENCE)
     received = b" ".join(line.data for line in connection.lines)
     if _INTERNALS.search(received):
-        return failed(f"it tells internals: {connection.lines[0]}")
+        return failed(f"the pool answered an HTTP request with text that reveals internals: {connection.lines[0]}")
     if closed:
-        return passed(connection.ending)
+        return passed(f"after an HTTP request, {connection.ending}")
     if re.match(rb"HTTP/1\.[01] 4", received):
-        return passed(str(connection.lines[0]))
-    return failed(f"still open after {SILENCE:g} s, without HTTP 4xx")
+        return passed(f"the pool answered an HTTP request with {connection.lines[0]}")
+    return failed(f"after an HTTP request, the connection is still open after {SILENCE:g} s, without a reply HTTP 4xx")
 
 
 @check(
     "FRM-19",
-    "A request whose method is missing or no string is refused.",
+    "The pool should refuse a request with a method that is missing or not a string.",
     level=SHOULD,
-    expected="an error (-3, -1, -32600 or another), or a close",
+    expected="an error (-3, -1, -32600 or another), or a closed connection",
 )
 async def bad_method(probe: Probe) -> CheckOutcome:
     replies = []
-    for name, message in (("missing", {"id": 1, "params": []}), ("5", {"id": 1, "method": 5, "params": []})):
+    requests: dict[str, dict[str, Any]] = {
+        "a request without method": {"id": 1, "params": []},
+        "a request with method 5": {"id": 1, "method": 5, "params": []},
+    }
+    for name, message in requests.items():
         connection = await probe.connect()
-        await connection.send(connection.compose_object(f"a request with method {name}", message))
+        await connection.send(connection.compose_object(name, message))
         answer = await connection.reply_or_none(1, SILENCE)
         if answer is None and not connection.closed:
-            raise Silent(f"no reply to a request with method {name} in {SILENCE:g} s")
+            raise Silent(f"the pool did not reply to {name} within {SILENCE:g} s")
         if answer is not None and not answer.refused:
-            return failed(f"method {name}: {answer}")
-        replies.append(f"method {name}: {connection.ending if answer is None else answer}")
+            return failed(f"the pool answered {name} with {answer}")
+        replies.append(f"after {name}, {connection.reaction(answer, SILENCE)}")
     return passed("; ".join(replies))
 
 
 @check(
     "FRM-20",
-    "An unknown method with an id is answered.",
+    "The pool should answer a request with an unknown method with an error.",
     level=SHOULD,
-    expected="an error: -3, 20, -32601 or another; miners that ask would wait otherwise",
+    expected="an error: -3, 20, -32601 or another; without a reply, a miner would wait for it",
 )
 async def unknown_method(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     answer = await connection.call("mining.unknown_to_everyone", within=SILENCE)
-    return passed(str(answer)) if answer.refused else failed(str(answer))
+    return (passed if answer.refused else failed)(f"the pool answered mining.unknown_to_everyone with {answer}")
 
 
 @check(
     "FRM-21",
-    "Params that are missing, null or an object get an error and no close.",
+    "The pool should answer params that are missing, null or an object with an error, and keep the connection open.",
     level=SHOULD,
-    expected="mining.authorize with such params is refused, the connection goes on",
+    expected="an error for mining.authorize with such params, and then true for a valid mining.authorize",
 )
 async def bad_params(probe: Probe) -> CheckOutcome:
     replies = []
-    for name, extra in (("missing", {}), ("null", {"params": None}), ("an object", {"params": {"user": "x"}})):
+    for name, extra in (
+        ("without params", {}),
+        ("with params null", {"params": None}),
+        ("with an object as params", {"params": {"user": "x"}}),
+    ):
         connection = await probe.subscribed()
         await connection.send(
             connection.compose_object("mining.authorize", {"id": 7, "method": "mining.authorize"} | extra)
         )
         answer = await connection.wait_for_reply(7, SILENCE)
         if not answer.refused:
-            return failed(f"params {name}: {answer}")
+            return failed(f"the pool answered mining.authorize {name} with {answer}, expected an error")
         again = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
         if not again.accepted:
-            return failed(f"params {name}: {answer}; after it a proper mining.authorize got {again}")
-        replies.append(f"params {name}: {answer}")
+            return failed(
+                f"the pool answered mining.authorize {name} with {answer}, and then a valid mining.authorize with "
+                f"{again}"
+            )
+        replies.append(f"the pool answered mining.authorize {name} with {answer}")
     return passed("; ".join(replies))
 
 
 @check(
     "FRM-22",
-    "The pool never replies to a reply.",
+    "The pool must not reply to a reply.",
     level=MUST,
-    expected="a response with an unknown id, and one with an error, get no line; the next request is answered",
+    expected="no line in reply to a reply with an unknown id, and to one with an error; a reply to the next request",
 )
 async def replies_to_replies(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     await connection.send(b'{"id": 987654, "result": "stratum", "error": null}\n')
     await connection.send(b'{"id": 987655, "result": null, "error": [38, "unknown method", null]}\n')
     await probe.reply_seconds(connection)
-    await connection.wait_until(lambda: False, 1.0)
+    await connection.listen(1.0)
     for line in connection.lines:
         if line.value is not None and line.method is None and line.value.get("id") in (987654, 987655):
-            return failed(f"it replied: {line}")
-    return passed("no line; a request after it was answered")
+            return failed(f"the pool replied to a reply that the check sent: {line}")
+    return passed("the pool sent nothing in reply to two replies, and answered the request after them")

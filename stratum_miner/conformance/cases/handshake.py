@@ -1,5 +1,6 @@
-"""HS: subscribe, authorize, resume, and the first job."""
+"""The checks HS-01 to HS-21: mining.subscribe, mining.authorize, resumed sessions and the first job."""
 
+import json
 import re
 
 import trio
@@ -15,16 +16,16 @@ from stratum_miner.stratum.errors import ErrorReason
 check = Topic("handshake")
 
 PARALLEL, SEQUENTIAL = 16, 16
-"""Sessions whose extranonce1 are compared."""
+"""Number of sessions of which the extranonce1 are compared."""
 IDLE_LEAST, IDLE_MOST = 10.0, 120.0
-"""Seconds in which a connection that says nothing should be closed."""
+"""Seconds after which a pool should close a connection on which nothing is sent."""
 
 
 @check(
     "HS-01",
-    "mining.subscribe is answered with subscriptions, extranonce1 and the size of extranonce2.",
+    "The pool must answer mining.subscribe with the subscriptions, the extranonce1 and the size of the extranonce2.",
     level=MUST,
-    expected="an array of three or more: anything, 1 to 16 bytes in hex, an integer from 2 to 16",
+    expected="an array of at least three elements: any value, 1 to 16 bytes in hex, and an integer from 2 to 16",
 )
 async def subscribe_shape(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -33,36 +34,44 @@ async def subscribe_shape(probe: Probe) -> CheckOutcome:
         case [_, str(extranonce1), int(size), *_] if (
             re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,16}", extranonce1) and not isinstance(size, bool) and 2 <= size <= 16
         ):
-            return passed(f"extranonce1 {extranonce1}, extranonce2 of {size} bytes")
-    return failed(str(answer))
+            return passed(
+                f"the pool answered mining.subscribe with extranonce1 {extranonce1} and extranonce2 size {size}"
+            )
+    return failed(f"the pool answered mining.subscribe with {answer}")
 
 
 @check(
     "HS-02",
-    "mining.subscribe takes no parameters, and nulls in the places of the optional ones.",
+    "The pool should accept mining.subscribe without parameters, and with null for the optional ones.",
     level=SHOULD,
-    expected='success with [], [agent, null] and [agent, null, "host", null]',
+    expected='a session for the parameters [], [agent, null] and [agent, null, "host", null]',
 )
 async def subscribe_variants(probe: Probe) -> CheckOutcome:
     for params in ([], [AGENT, None], [AGENT, None, "host", None]):
         connection = await probe.connect()
         answer = await connection.call("mining.subscribe", *params)
         if not answer.is_subscription:
-            return failed(f"{params}: {answer}")
-    return passed("all three succeed")
+            return failed(f"the pool answered mining.subscribe with the parameters {json.dumps(params)} with {answer}")
+    return passed("the pool answered all three kinds of mining.subscribe with a session")
 
 
-@check("HS-03", "There is room in extranonce2 for a proxy.", level=SHOULD, expected="extranonce2 of 4 bytes or more")
+@check(
+    "HS-03",
+    "The pool should leave at least 4 bytes for the extranonce2, so that a proxy can divide them among its miners.",
+    level=SHOULD,
+    expected="an extranonce2 size of at least 4",
+)
 async def extranonce2_size(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
-    return (passed if connection.extranonce2_size >= 4 else failed)(f"{connection.extranonce2_size} bytes")
+    size = connection.extranonce2_size
+    return (passed if size >= 4 else failed)(f"the pool answered mining.subscribe with extranonce2 size {size}")
 
 
 @check(
     "HS-04",
-    "Every session has an extranonce1 of its own.",
+    "The pool must give every session a different extranonce1.",
     level=MUST,
-    expected=f"{PARALLEL} parallel and {SEQUENTIAL} sequential sessions: all different",
+    expected=f"a different extranonce1 in each of {PARALLEL} parallel and {SEQUENTIAL} sequential sessions",
 )
 async def unique_extranonce1(probe: Probe) -> CheckOutcome:
     values: list[bytes | None] = []
@@ -78,77 +87,84 @@ async def unique_extranonce1(probe: Probe) -> CheckOutcome:
         values.append(connection.extranonce1)
         await connection.aclose()
     if None in values:
-        return skipped("a reply to mining.subscribe makes no sense")
+        return skipped("a reply to mining.subscribe contains no valid extranonce1")
     repeated = {value for value in values if value is not None and values.count(value) > 1}
     if repeated:
-        return failed(f"given out more than once: {', '.join(value.hex() for value in repeated)}")
-    return passed(f"{len(values)} different ones")
+        shown = ", ".join(value.hex() for value in repeated)
+        return failed(f"the pool gave these extranonce1 to more than one of {len(values)} sessions: {shown}")
+    return passed(f"the pool gave {len(values)} sessions {len(values)} different extranonce1")
 
 
-@check("HS-05", "A good worker is authorized.", level=MUST, expected="true")
+@check("HS-05", "The pool must authorize the worker name of the run.", level=MUST, expected="true")
 async def authorize(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
-    return (passed if answer.accepted else failed)(f"{answer} after {answer.waited:.3f} s")
+    return (passed if answer.accepted else failed)(
+        f"the pool answered mining.authorize with {answer} after {answer.waited:.3f} s"
+    )
 
 
 @check(
     "HS-06",
-    "mining.authorize with a name alone is answered.",
+    "The pool should answer mining.authorize without a password.",
     level=SHOULD,
-    expected="true, or an error; no close, no silence",
+    expected="true, or an error; the pool neither closes the connection nor stays silent",
 )
 async def authorize_without_password(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     answer = await connection.call("mining.authorize", probe.pool.worker)
-    return passed(str(answer)) if answer.accepted or answer.refused else failed(str(answer))
+    shown = f"the pool answered mining.authorize with only a worker name with {answer}"
+    return (passed if answer.accepted or answer.refused else failed)(shown)
 
 
 @check(
     "HS-07",
-    "A worker name that is no address is answered.",
+    "The check records how the pool answers a worker name that is not a payout address.",
     level=INFO,
-    expected="recorded: false, an error, or true where any name will do",
+    expected="recorded: false, an error, or true if the pool accepts any worker name",
 )
 async def bad_name(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
-    return observed(str(await connection.call("mining.authorize", "this is no address!", "x")))
+    answer = await connection.call("mining.authorize", "this is no address!", "x")
+    return observed(f"the pool answered mining.authorize for 'this is no address!' with {answer}")
 
 
 @check(
     "HS-08",
-    "mining.authorize before mining.subscribe is answered.",
+    "The check records how the pool answers mining.authorize before mining.subscribe.",
     level=INFO,
-    expected="recorded: true or an error, and no close",
+    expected="recorded: true, or an error",
 )
 async def authorize_first(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
-    return observed(str(await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)))
+    answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
+    return observed(f"the pool answered mining.authorize before mining.subscribe with {answer}")
 
 
 @check(
     "HS-09",
-    "The difficulty is told before the first job.",
+    "The pool must send the difficulty before the first job.",
     level=MUST,
     seconds=120,
-    expected="mining.set_difficulty precedes the first mining.notify",
+    expected="a mining.set_difficulty before the first mining.notify",
 )
 async def difficulty_first(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     if not await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
-        return skipped(f"no job in {FIRST_JOB_PATIENCE:g} s")
+        return skipped(f"the pool sent no job within {FIRST_JOB_PATIENCE:g} s")
     methods = [line.method for line in connection.lines if line.method in ("mining.set_difficulty", "mining.notify")]
     if methods[0] == "mining.set_difficulty":
-        return passed(f"difficulty {connection.difficulties[0][1]}, then the job")
-    return failed("the job came first")
+        return passed(f"the pool sent difficulty {connection.difficulties[0][1]} and then the first job")
+    return failed("the pool sent the first mining.notify before any mining.set_difficulty")
 
 
 @check(
     "HS-10",
-    "The first job comes soon after the handshake.",
+    "The pool must send the first job soon after the handshake.",
     level=MUST,
     seconds=120,
-    expected="mining.notify within 10 s of the reply to mining.authorize; later is recorded, a close is a failure",
+    expected="mining.notify within 10 s after the reply to mining.authorize; a later one is recorded; closing the "
+    "connection is a failure",
 )
 async def first_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
@@ -156,26 +172,34 @@ async def first_job(probe: Probe) -> CheckOutcome:
     await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE)
     if connection.notifies:
         waited = max(0.0, connection.notifies[0].line.seconds - authorized)
-        return (passed if waited <= 10 else observed)(f"after {waited:.1f} s")
+        return (passed if waited <= 10 else observed)(
+            f"the pool sent the first job {waited:.1f} s after its reply to mining.authorize"
+        )
     if connection.closed:
-        return failed(f"no job: {connection.ending}")
-    return observed(f"inconclusive: none in {FIRST_JOB_PATIENCE:g} s")
+        return failed(f"the pool sent no job: {connection.ending}")
+    return observed(f"inconclusive: the pool sent no job within {FIRST_JOB_PATIENCE:g} s")
 
 
-@check("HS-11", "The first job is to be started at once.", level=SHOULD, seconds=120, expected="clean_jobs is true")
+@check(
+    "HS-11",
+    "The pool should set clean_jobs in the first job, so that miners start it at once.",
+    level=SHOULD,
+    seconds=120,
+    expected="clean_jobs is true",
+)
 async def first_job_is_clean(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     return (passed if connection.notifies[0].clean else failed)(
-        f"clean_jobs {str(connection.notifies[0].clean).lower()}"
+        f"the pool sent the first job with clean_jobs {str(connection.notifies[0].clean).lower()}"
     )
 
 
 @check(
     "HS-12",
-    "A second mining.subscribe does not take away the extranonce1 of running jobs.",
+    "The pool must not change the extranonce1 of running jobs at a second mining.subscribe.",
     level=MUST,
     seconds=120,
-    expected="the same extranonce1, an error, or silence",
+    expected="the same extranonce1, an error, or no reply",
 )
 async def second_subscribe(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -183,44 +207,49 @@ async def second_subscribe(probe: Probe) -> CheckOutcome:
     request = await connection.send_request("mining.subscribe", AGENT)
     answer = await connection.reply_or_none(request, SILENCE)
     if answer is None:
-        return failed(connection.ending) if connection.closed else passed(f"silence for {SILENCE:g} s")
+        return (failed if connection.closed else passed)(
+            f"after a second mining.subscribe, {connection.reaction(None, SILENCE)}"
+        )
     if answer.refused:
-        return passed(str(answer))
+        return passed(f"the pool answered a second mining.subscribe with {answer}")
     if connection.extranonce1 == before:
-        return passed("the same extranonce1")
-    return failed(f"extranonce1 changed: {answer}")
+        return passed("the pool answered a second mining.subscribe with the same extranonce1")
+    return failed(f"the pool answered a second mining.subscribe with another extranonce1: {answer}")
 
 
 @check(
     "HS-13",
-    "A second worker on a connection is answered.",
+    "The check records how the pool answers mining.authorize for a second worker on the same connection.",
     level=INFO,
-    expected="recorded: true, an error, or silence",
+    expected="recorded: true, an error, or no reply",
 )
 async def second_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     request = await connection.send_request("mining.authorize", f"{probe.pool.worker}2", probe.pool.password)
     answer = await connection.reply_or_none(request, SILENCE)
-    return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
+    return observed(f"after mining.authorize for a second worker, {connection.reaction(answer, SILENCE)}")
 
 
 @check(
     "HS-14",
-    "A share of a worker that was not authorized earns nothing.",
+    "The pool must not accept a share of a worker that was not authorized.",
     level=MUST,
-    expected="24 (unauthorized), 21, or a close; never true",
+    expected="error 24 (unauthorized), error 21, or a closed connection; never true",
 )
 async def unauthorized_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     connection.worker = probe.pool.worker
     await connection.wait_until(
         lambda: connection.jobs, 1.0
-    )  # where jobs come before authorize, it can be a job's share
+    )  # if the pool sends jobs before mining.authorize, submit a share of a job
     job_id = connection.job.job_id if connection.jobs else "1"
-    return await _refused_or_closed(connection, job_id, {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND})
+    allowed = {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND}
+    return await _rejected_or_closed(connection, job_id, allowed, "a share before mining.authorize")
 
 
-async def _refused_or_closed(connection: ProbeConnection, job_id: str, allowed: set[ErrorReason]) -> CheckOutcome:
+async def _rejected_or_closed(
+    connection: ProbeConnection, job_id: str, allowed: set[ErrorReason], share: str
+) -> CheckOutcome:
     ntime = f"{connection.job.ntime:08x}" if connection.jobs else "68000000"
     try:
         answer = await connection.call(
@@ -228,16 +257,15 @@ async def _refused_or_closed(connection: ProbeConnection, job_id: str, allowed: 
         )
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
-    if answer.reason in allowed:
-        return passed(str(answer))
-    return failed(str(answer))
+    return (passed if answer.reason in allowed else failed)(f"the pool answered {share} with {answer}")
 
 
 @check(
     "HS-15",
-    "A share before mining.subscribe is refused.",
+    "The pool should reject a share before mining.subscribe.",
     level=SHOULD,
-    expected="25 (not subscribed), 24 where the worker could not be authorized either, or a close",
+    expected="error 25 (not subscribed), error 24 if the pool did not authorize the worker either, or a closed "
+    "connection",
 )
 async def unsubscribed_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -253,15 +281,15 @@ async def unsubscribed_submit(probe: Probe) -> CheckOutcome:
         return passed(connection.ending)
     if authorized is None or not authorized.accepted:
         allowed.add(ErrorReason.UNAUTHORIZED)
-    return await _refused_or_closed(connection, "1", allowed)
+    return await _rejected_or_closed(connection, "1", allowed, "a share before mining.subscribe")
 
 
 @check(
     "HS-16",
-    "A connection that says nothing is closed.",
+    "The pool should close a connection on which the client sends nothing.",
     level=SHOULD,
     seconds=IDLE_MOST + 60,
-    expected=f"within {IDLE_LEAST:g} to {IDLE_MOST:g} s",
+    expected=f"the pool closes the connection after {IDLE_LEAST:g} to {IDLE_MOST:g} s",
 )
 async def idle_connection(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -269,62 +297,67 @@ async def idle_connection(probe: Probe) -> CheckOutcome:
     closed = await connection.wait_closed(IDLE_MOST + 10)
     waited = trio.current_time() - started
     if not closed:
-        return failed(f"still open after {waited:.0f} s")
-    return (passed if waited >= IDLE_LEAST - 1 else failed)(f"{connection.ending} after {waited:.1f} s")
+        return failed(f"the check sent nothing, and the connection is still open after {waited:.0f} s")
+    return (passed if waited >= IDLE_LEAST - 1 else failed)(
+        f"the check sent nothing, and {connection.ending} after {waited:.1f} s"
+    )
 
 
 @check(
     "HS-17",
-    "A session can be resumed.",
+    "The check records whether the pool resumes a session.",
     level=INFO,
-    expected="recorded: the same extranonce1 for the session id of mining.notify, or a fresh one",
+    expected="recorded: the same extranonce1 for the session id that came with mining.subscribe, or a new one",
 )
 async def resume(probe: Probe) -> CheckOutcome:
     first = await probe.subscribed()
     if first.session_id is None:
-        return observed("there is no session id to resume with")
+        return observed("the pool sent no session id for mining.notify, so no session can be resumed")
     await first.aclose()
     second = await probe.subscribed(AGENT, first.session_id)
-    return observed("the same extranonce1" if second.extranonce1 == first.extranonce1 else "a fresh extranonce1")
+    kept = "the same" if second.extranonce1 == first.extranonce1 else "a new"
+    return observed(f"the pool answered mining.subscribe with the id of an ended session with {kept} extranonce1")
 
 
 @check(
     "HS-18",
-    "An unknown session id opens a fresh session.",
+    "The pool must open a new session for an unknown session id.",
     level=MUST,
-    expected="a normal reply with an extranonce1",
+    expected="a normal reply to mining.subscribe, with an extranonce1",
 )
 async def resume_garbage(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     answer = await connection.call("mining.subscribe", AGENT, "no session of yours")
-    return (passed if answer.is_subscription and connection.extranonce1 is not None else failed)(str(answer))
+    return (passed if answer.is_subscription and connection.extranonce1 is not None else failed)(
+        f"the pool answered mining.subscribe with an unknown session id with {answer}"
+    )
 
 
 @check(
     "HS-19",
-    "A session that lives cannot be taken over.",
+    "The pool must not let a second connection take over the extranonce1 of a session that is still connected.",
     level=MUST,
-    expected="resuming it from a second connection gives another extranonce1, or an error",
+    expected="another extranonce1, an error or a closed connection for a second connection that resumes the session",
 )
 async def resume_of_a_live_session(probe: Probe) -> CheckOutcome:
     first = await probe.session(job=False)
     if first.session_id is None:
-        return skipped("there is no session id to resume with")
+        return skipped("the pool sent no session id for mining.notify, so no session can be resumed")
     second = await probe.connect()
     try:
         answer = await second.call("mining.subscribe", AGENT, first.session_id)
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
     if answer.is_subscription and second.extranonce1 == first.extranonce1 and not first.closed:
-        return failed(f"both have extranonce1 {answer.result[1]}")
-    return passed(f"another one: {answer}")
+        return failed(f"the pool gave both connections extranonce1 {answer.result[1]}, and kept both open")
+    return passed(f"the pool answered the second connection with {answer}")
 
 
 @check(
     "HS-20",
-    "configure, subscribe and authorize may be sent without waiting.",
+    "The pool must answer mining.configure, mining.subscribe and mining.authorize that arrive together.",
     level=MUST,
-    expected="all three are answered, once; ESP-Miner sends them so",
+    expected="one reply to each of the three requests; ESP-Miner sends them without waiting",
 )
 async def pipelined_handshake(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -337,23 +370,27 @@ async def pipelined_handshake(probe: Probe) -> CheckOutcome:
     ids = [request for request, _ in requests]
     subscription, authorization = [await connection.wait_for_reply(request) for request in ids[1:]]
     if not subscription.is_subscription or not authorization.accepted:
-        return failed(f"subscribe: {subscription}; authorize: {authorization}")
+        return failed(
+            f"the pool answered mining.subscribe with {subscription} and mining.authorize with {authorization}, sent "
+            "together"
+        )
     await connection.wait_for_reply(ids[0])
     return replied_once(connection, ids)
 
 
 @check(
     "HS-21",
-    "Long and unusual worker names are answered.",
+    "The check records how the pool answers long and unusual worker names.",
     level=INFO,
-    expected="recorded: true or an error for 191 and 300 characters, other scripts, dots and underscores",
+    expected="recorded: true or an error for 191 and 300 characters, characters that are not ASCII, dots and "
+    "underscores",
 )
 async def unusual_names(probe: Probe) -> CheckOutcome:
     name = probe.pool.worker
     names = {
         "191 characters": (name + "." + "w" * 191)[:191],
         "300 characters": (name + "." + "w" * 300)[:300],
-        "not ASCII": f"{name}.Bergmann-\u9271\u5c71",
+        "characters that are not ASCII": f"{name}.Bergmann-\u9271\u5c71",
         "dots and underscores": f"{name}.a_b.c",
     }
     replies = []
@@ -361,5 +398,5 @@ async def unusual_names(probe: Probe) -> CheckOutcome:
         connection = await probe.subscribed()
         request = await connection.send_request("mining.authorize", each, probe.pool.password)
         answer: Answer | None = await connection.reply_or_none(request, SILENCE)
-        replies.append(f"{kind}: {answer or connection.ending or 'silence'}")
-    return observed("; ".join(replies))
+        replies.append(f"{kind}: {connection.reaction(answer, SILENCE)}")
+    return observed("after mining.authorize for a worker name with " + "; ".join(replies))

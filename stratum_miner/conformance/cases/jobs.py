@@ -1,4 +1,4 @@
-"""JOB: what mining.notify announces, and when."""
+"""The checks JOB-01 to JOB-19: the content of mining.notify, and the times at which a pool sends it."""
 
 import re
 import time
@@ -26,9 +26,11 @@ from stratum_miner.work.job import Job
 check = Topic("jobs")
 
 WATCH = 35.0
-"""Seconds in which most pools announce a second job."""
+"""Seconds within which most pools announce a second job."""
 NEW_BLOCK_SECONDS = 2.0
+"""Seconds within which a pool must announce a new block."""
 NEW_BLOCK_PATIENCE = 30.0
+"""Seconds to wait for the announcement of a new block."""
 _HEX = {
     "64": re.compile("[0-9a-fA-F]{64}"),
     "8": re.compile("[0-9a-fA-F]{8}"),
@@ -37,22 +39,22 @@ _HEX = {
 
 
 async def _notified(probe: Probe) -> tuple[ProbeConnection, Notified]:
-    """A session and its first notify, usable or not."""
+    """Return a session and its first mining.notify, also if no job can be made of it. Raises Skip if there is none."""
     connection = await probe.session(job=False)
     if not await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
-        raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {connection.ending}".strip())
+        raise Skip(f"no job within {FIRST_JOB_PATIENCE:g} s{': ' * connection.closed}{connection.ending}")
     return connection, connection.notifies[0]
 
 
 async def _job(probe: Probe) -> tuple[ProbeConnection, Job]:
     connection, notified = await _notified(probe)
     if notified.job is None:
-        raise Skip(f"the job cannot be used: {notified.problem}")
+        raise Skip(f"no job can be made of mining.notify: {notified.problem}")
     return connection, notified.job
 
 
 async def _watched(probe: Probe, seconds: float = WATCH) -> list[Job]:
-    """The jobs of a session until there are two, or the time is over."""
+    """Return the jobs of a session as soon as there are two, or after so many seconds."""
     connection, _ = await _job(probe)
     await connection.wait_until(lambda: len(connection.jobs) > 1, seconds)
     return connection.jobs
@@ -64,129 +66,137 @@ def _coinbase(job: Job) -> Coinbase:
 
 @check(
     "JOB-01",
-    "mining.notify has its nine parameters in their forms.",
+    "The pool must send the nine parameters of mining.notify, each in its form.",
     level=MUST,
     seconds=120,
-    expected="job id, 64 hex digits, two hex strings, an array of 64 hex digits, three times 8 hex digits, a boolean",
+    expected="a job id, 64 hex digits, two hex strings, an array of strings of 64 hex digits, three times 8 hex "
+    "digits, and a boolean",
 )
 async def parameters(probe: Probe) -> CheckOutcome:
     _, notified = await _notified(probe)
     wrong = _malformed(notified.params)
-    return failed(wrong) if wrong else passed(f"{len(notified.params)} parameters")
+    if wrong:
+        return failed(f"the pool sent mining.notify with {wrong}")
+    return passed(f"the pool sent mining.notify with {len(notified.params)} parameters, each in its form")
 
 
 def _malformed(params: list[Any]) -> str:
     if len(params) < 9:
-        return f"expected nine parameters, got {len(params)}"
+        return f"{len(params)} parameters, expected nine"
     job_id, previous, coinb1, coinb2, branch, version, nbits, ntime, clean, *_ = params
     if not isinstance(job_id, str):
-        return f"job id: expected a string, got {job_id!r}"
+        return f"the job id {job_id!r}, expected a string"
     if not isinstance(branch, list):
-        return f"merkle branch: expected an array, got {str(branch)[:80]!r}"
+        return f"the merkle branch {str(branch)[:80]!r}, expected an array"
     forms = [("prevhash", previous, "64"), ("coinb1", coinb1, "even"), ("coinb2", coinb2, "even")]
     forms += [("merkle branch", item, "64") for item in branch]
     forms += [("version", version, "8"), ("nbits", nbits, "8"), ("ntime", ntime, "8")]
     for name, value, form in forms:
         if not isinstance(value, str) or not _HEX[form].fullmatch(value):
-            return f"{name}: expected {form} hex digits, got {str(value)[:80]!r}"
-    return "" if isinstance(clean, bool) else f"clean_jobs: expected a boolean, got {clean!r}"
+            digits = "an even number of" if form == "even" else form
+            return f"the {name} {str(value)[:80]!r}, expected {digits} hex digits"
+    return "" if isinstance(clean, bool) else f"the clean_jobs {clean!r}, expected a boolean"
 
 
 @check(
     "JOB-02",
-    "coinb1, both extranonces and coinb2 are one coinbase transaction.",
+    "The pool must send a coinb1 and a coinb2 that form one coinbase transaction with both extranonces between them.",
     level=MUST,
     seconds=120,
-    expected="serialized without witness, one null input, no byte left over",
+    expected="a transaction without witness, with one null input and no trailing bytes",
 )
 async def coinbase_parses(probe: Probe) -> CheckOutcome:
     connection, notified = await _notified(probe)
     if notified.job is None:
-        return (
-            failed(f"the job cannot be used: {notified.problem}")
-            if connection.extranonce1
-            else skipped(notified.problem)
+        return (failed if connection.extranonce1 else skipped)(
+            f"no job can be made of mining.notify: {notified.problem}"
         )
     try:
         coinbase = _coinbase(notified.job)
     except CoinbaseError as error:
-        return failed(str(error))
-    return passed(f"{coinbase.size} bytes, {len(coinbase.outputs)} outputs")
+        return failed(f"the coinbase {error}")
+    return passed(f"the coinbase has {coinbase.size} bytes and {len(coinbase.outputs)} outputs")
 
 
 @check(
     "JOB-03",
-    "The extranonces lie inside the coinbase script, which keeps its limit.",
+    "The pool must place both extranonces inside the coinbase script, and keep the script within 2 to 100 bytes.",
     level=MUST,
     seconds=120,
-    expected="a script of 2 to 100 bytes that contains both",
+    expected="a script of 2 to 100 bytes that contains both extranonces",
 )
 async def extranonce_in_script(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     try:
         coinbase = _coinbase(job)
     except CoinbaseError as error:
-        return skipped(f"the coinbase does not parse: {error}")
+        return skipped(f"the coinbase {error}")
     body = body_of(job)
     start = len(body.prefix)
     end = start + len(body.extranonce1) + body.extranonce2_size
     if not coinbase.script_start <= start <= end <= coinbase.script_start + len(coinbase.script):
-        return failed("the extranonces reach out of the script")
+        return failed("the extranonces of the pool's coinbase do not lie inside its script")
     size = len(coinbase.script)
-    return (passed if 2 <= size <= 100 else failed)(f"a script of {size} bytes")
+    return (passed if 2 <= size <= 100 else failed)(f"the pool's coinbase has a script of {size} bytes")
 
 
 @check(
     "JOB-04",
-    "The coinbase script begins with the height, pushed as short as can be (BIP 34).",
+    "The pool must begin the coinbase script with a minimal push of the block height (BIP 34).",
     level=MUST,
     seconds=120,
-    expected="a minimal push, the same for all jobs on one block, one more than the tip's where the node is known",
+    expected="a minimal push; the same height in all jobs on one block; with --node, the height of its tip plus one",
 )
 async def height(probe: Probe) -> CheckOutcome:
     jobs = await _watched(probe)
     heights = [job.height for job in jobs]
     if None in heights:
-        return failed(f"no minimal push of a height: script {body_of(jobs[heights.index(None)]).prefix[42:].hex()}")
+        script = body_of(jobs[heights.index(None)]).prefix[42:].hex()
+        return failed(f"the pool's coinbase script does not begin with a minimal push of a height: {script}")
     if len({(job.previous_hash, at) for job, at in zip(jobs, heights, strict=True)}) > len(
         {job.previous_hash for job in jobs}
     ):
-        return failed(f"jobs on one block have heights {heights}")
+        return failed(f"the pool sent jobs on one block with different heights: {heights}")
     if probe.pool.chain is not None:
         tip = await probe.pool.chain.tip()
         if tip.hash == jobs[-1].previous_hash and heights[-1] != tip.height + 1:
-            return failed(f"the node is at {tip.height}, the job says {heights[-1]}")
-    return passed(f"height {heights[-1]} in {len(jobs)} job(s)")
+            return failed(f"the node's tip has height {tip.height}, and the pool's job has height {heights[-1]}")
+    return passed(f"the pool pushed height {heights[-1]} in each of {len(jobs)} job(s)")
 
 
 @check(
     "JOB-05",
-    "The witness commitment is well formed, and the coinbase is not 64 bytes long.",
+    "The pool should send a well-formed witness commitment, and a coinbase that is not 64 bytes long.",
     level=SHOULD,
     seconds=120,
-    expected="the last commitment output is 38 bytes or more, and that of the transactions where the pool tells them",
+    expected="a last commitment output of at least 38 bytes, which commits to the transactions of "
+    "mining.get_transactions if the pool lists them",
 )
 async def commitment(probe: Probe) -> CheckOutcome:
     connection, job = await _job(probe)
     try:
         coinbase = _coinbase(job)
     except CoinbaseError as error:
-        return skipped(f"the coinbase does not parse: {error}")
+        return skipped(f"the coinbase {error}")
     if coinbase.size == 64:
-        return failed("the coinbase is 64 bytes long, which can pass for an inner node of the tree (BIP 54)")
+        return failed("the coinbase is 64 bytes long and can be taken for an inner node of the merkle tree (BIP 54)")
     scripts = coinbase.commitments
     if scripts and len(scripts[-1]) < 38:
-        return failed(f"a commitment of {len(scripts[-1])} bytes")
+        return failed(f"the witness commitment has {len(scripts[-1])} bytes, expected at least 38")
     transactions = await _transactions(connection, job)
     if transactions is None:
-        return passed(f"{len(scripts)} commitment(s); the transactions are not told")
+        return passed(f"the coinbase has {len(scripts)} witness commitment(s); the pool does not list its transactions")
     wanted = witness_commitment_script([sha256d(each) for each in transactions])
     has_witness = any(each[4:6] == b"\x00\x01" for each in transactions)
     if not scripts:
-        return failed("no commitment for transactions with witnesses") if has_witness else passed("none is needed")
+        if has_witness:
+            return failed("the job has transactions with witnesses, and its coinbase has no witness commitment")
+        return passed("the job has no transaction with a witness, so its coinbase needs no witness commitment")
     if scripts[-1][:38] != wanted:
-        return failed(f"the last commitment is {scripts[-1].hex()}, the transactions make {wanted.hex()}")
-    return passed(f"it is that of the {len(transactions)} transactions")
+        return failed(
+            f"the last witness commitment is {scripts[-1].hex()}, expected {wanted.hex()} for the listed transactions"
+        )
+    return passed(f"the witness commitment commits to the {len(transactions)} transactions that the pool lists")
 
 
 async def _transactions(connection: ProbeConnection, job: Job) -> list[bytes] | None:
@@ -202,31 +212,32 @@ async def _transactions(connection: ProbeConnection, job: Job) -> list[bytes] | 
 
 @check(
     "JOB-06",
-    "What the coinbase pays.",
+    "The check records what the coinbase pays.",
     level=INFO,
     seconds=120,
-    expected="recorded: the sum against the subsidy of the height, and the scripts",
+    expected="recorded: the sum, the subsidy at this height, and the output scripts",
 )
 async def payout(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     try:
         coinbase = _coinbase(job)
     except CoinbaseError as error:
-        return observed(f"the coinbase does not parse: {error}")
+        return observed(f"the coinbase {error}")
     at = job.height
     regtest = job.nbits == 0x207FFFFF
-    subsidy = "" if at is None else f" of a subsidy of {block_subsidy(at, 150 if regtest else 210_000) / COIN:.8f}"
+    interval = 150 if regtest else 210_000
+    subsidy = "" if at is None else f" at a subsidy of {block_subsidy(at, interval) / COIN:.8f} BTC"
     total = sum(output.value for output in coinbase.outputs) / COIN
     scripts = ", ".join(output.script.hex() for output in coinbase.outputs[:8])
-    return observed(f"{total:.8f}{subsidy}, to {scripts}")
+    return observed(f"the coinbase pays {total:.8f} BTC{subsidy} to the scripts {scripts}")
 
 
 @check(
     "JOB-07",
-    "The merkle branch can be one.",
+    "The pool must send a valid merkle branch.",
     level=MUST,
     seconds=120,
-    expected="up to 20 hashes of 32 bytes; where the pool tells the transactions, theirs",
+    expected="at most 20 hashes of 32 bytes; if the pool lists its transactions, as many hashes as they need",
 )
 async def branch(probe: Probe) -> CheckOutcome:
     connection, notified = await _notified(probe)
@@ -234,55 +245,74 @@ async def branch(probe: Probe) -> CheckOutcome:
     if not isinstance(items, list) or any(
         not isinstance(each, str) or not _HEX["64"].fullmatch(each) for each in items
     ):
-        return failed(f"expected an array of 64 hex digits, got {str(items)[:100]}")
+        return failed(
+            f"the pool sent the merkle branch {str(items)[:100]}, expected an array of strings of 64 hex digits"
+        )
     if len(items) > 20:
-        return failed(f"{len(items)} hashes: more than a million transactions")
+        return failed(f"the pool sent a merkle branch of {len(items)} hashes, for more than a million transactions")
     transactions = None if notified.job is None else await _transactions(connection, notified.job)
     if transactions and len(transactions).bit_length() != len(items):
-        return failed(f"{len(items)} hashes for {len(transactions)} transactions")
-    return passed(f"{len(items)} hashes")
+        return failed(f"the pool sent a merkle branch of {len(items)} hashes for {len(transactions)} transactions")
+    return passed(f"the pool sent a merkle branch of {len(items)} hashes")
 
 
 @check(
     "JOB-08",
-    "The job's version leaves the bits to be rolled at zero.",
+    "The pool should send a version in which the bits that miners may change are 0.",
     level=SHOULD,
     seconds=120,
-    expected="version AND mask is 0, the top three bits are 001: then all ways to merge the bits agree",
+    expected="version AND mask is 0, and the top three bits are 001; otherwise miners combine version and bits "
+    "differently",
 )
 async def version(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     if job.version >> 29 != 1:
-        return failed(f"version {job.version:08x} does not begin with 001")
+        return failed(f"the pool sent version {job.version:08x}, in which the top three bits are not 001")
     if job.version & job.version_mask:
-        return failed(f"version {job.version:08x} has bits of the mask {job.version_mask:08x}")
-    return passed(f"version {job.version:08x}, mask {job.version_mask:08x}")
+        return failed(
+            f"the pool sent version {job.version:08x}, which has bits of the granted mask {job.version_mask:08x}"
+        )
+    return passed(f"the pool sent version {job.version:08x} and granted the mask {job.version_mask:08x}")
 
 
-@check("JOB-09", "nbits stands for a target.", level=MUST, seconds=120, expected="positive, not above 2^256 - 1")
+@check(
+    "JOB-09",
+    "The pool must send an nbits that encodes a valid target.",
+    level=MUST,
+    seconds=120,
+    expected="a target above 0 and below 2^256",
+)
 async def nbits(probe: Probe) -> CheckOutcome:
     _, notified = await _notified(probe)
     value = notified.params[6] if len(notified.params) > 6 else None
     try:
         target = target_from_bits(int(str(value), 16))
     except (TypeError, ValueError) as error:
-        return failed(f"{value!r}: {error}")
-    return passed(f"{value}: difficulty {difficulty_from_target(target):g}")
+        return failed(f"the pool sent nbits {value!r}: {error}")
+    return passed(f"the pool sent nbits {value}, which is difficulty {difficulty_from_target(target):g}")
 
 
-@check("JOB-10", "ntime is about now.", level=SHOULD, seconds=120, expected="within 600 s of our clock")
+@check(
+    "JOB-10",
+    "The pool should send an ntime near the current time.",
+    level=SHOULD,
+    seconds=120,
+    expected="an ntime within 600 s of the clock of this computer",
+)
 async def ntime(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     ahead = job.ntime - time.time()
-    return (passed if abs(ahead) <= 600 else failed)(f"{ahead:+.0f} s")
+    return (passed if abs(ahead) <= 600 else failed)(
+        f"the pool's ntime differs by {ahead:+.0f} s from the clock of this computer"
+    )
 
 
 @check(
     "JOB-11",
-    "A job id stands for one job.",
+    "The pool should not use a job id for two different jobs of a session.",
     level=SHOULD,
     seconds=120,
-    expected="among the jobs of a session, the same id has the same content",
+    expected="the same content in all jobs of a session with the same id",
 )
 async def job_ids(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
@@ -291,16 +321,17 @@ async def job_ids(probe: Probe) -> CheckOutcome:
     for each in connection.notifies:
         content = (each.params[1:7], None if each.job is None else body_of(each.job).extranonce1)
         if first.setdefault(str(each.params[0]), content) != content:
-            return failed(f"job id {each.params[0]!r} was used for two different jobs")
-    return passed(f"{len(first)} ids in {len(connection.notifies)} announcements")
+            return failed(f"the pool sent the job id {each.params[0]!r} with two different jobs")
+    return passed(f"the pool sent {len(connection.notifies)} jobs with {len(first)} different ids")
 
 
 @check(
     "JOB-12",
-    "Jobs are announced again while the block stays.",
+    "The pool should send a new job at least every 60 s, also without a new block.",
     level=SHOULD,
     seconds=240,
-    expected="a mining.notify at least every 60 s; Antminer firmware leaves a pool that is silent for longer",
+    expected=f"another mining.notify on the same block ({RENEWAL:g} s are allowed); Antminer firmware leaves a pool "
+    "that is silent for longer",
 )
 async def renewal(probe: Probe) -> CheckOutcome:
     connection, _ = await _notified(probe)
@@ -309,19 +340,21 @@ async def renewal(probe: Probe) -> CheckOutcome:
         known = len(connection.notifies)
         last = connection.notifies[-1]
         if not await connection.wait_until(lambda: len(connection.notifies) > known, RENEWAL):  # noqa: B023  awaited at once
-            return failed(connection.ending if connection.closed else f"none in {RENEWAL:g} s")
+            return failed(connection.ending or f"the pool sent no further mining.notify within {RENEWAL:g} s")
         if connection.notifies[known].previous == last.previous:
-            return passed(f"after {connection.notifies[known].line.seconds - last.line.seconds:.1f} s")
-    return skipped("the chain does not stand still for long enough")
+            waited = connection.notifies[known].line.seconds - last.line.seconds
+            return passed(f"the pool sent another mining.notify on the same block after {waited:.1f} s")
+    return skipped("every further mining.notify was for a new block")
 
 
 @check(
     "JOB-13",
-    "A new block is announced at once.",
+    "The pool must announce a new block at once.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=90,
-    expected="mining.notify with the new prevhash and clean_jobs true within 2 s of the node; later is recorded",
+    expected=f"mining.notify with the new prevhash and clean_jobs true, {NEW_BLOCK_SECONDS:g} s after the node has the "
+    "block at the latest; a later one is recorded",
 )
 async def new_block(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
@@ -329,15 +362,17 @@ async def new_block(probe: Probe) -> CheckOutcome:
     known = trio.current_time()
     arrived = await _announced(connection, tip)
     if arrived is None:
-        return observed(f"inconclusive: not announced within {NEW_BLOCK_PATIENCE:g} s")
+        return observed(f"inconclusive: the pool did not announce the new block within {NEW_BLOCK_PATIENCE:g} s")
     waited = max(0.0, trio.current_time() - known)
     if not arrived.clean:
-        return failed("clean_jobs is false in the first announcement")
-    return (passed if waited <= NEW_BLOCK_SECONDS else observed)(f"after {waited:.2f} s, clean")
+        return failed("the pool announced the new block with clean_jobs false")
+    return (passed if waited <= NEW_BLOCK_SECONDS else observed)(
+        f"the pool announced the new block after {waited:.2f} s, with clean_jobs true"
+    )
 
 
 async def _announced(connection: ProbeConnection, previous: bytes) -> Notified | None:
-    """The first notify that builds on a block; None when there is none in time."""
+    """Return the first mining.notify on top of a block; None if there is none within ``NEW_BLOCK_PATIENCE``."""
 
     def found() -> Notified | None:
         return next((each for each in connection.notifies if each.job and each.job.previous_hash == previous), None)
@@ -348,100 +383,109 @@ async def _announced(connection: ProbeConnection, previous: bytes) -> Notified |
 
 @check(
     "JOB-14",
-    "The first job on a new block may be an empty one.",
+    "The check records whether the first job on a new block is empty.",
     level=INFO,
     kinds=(WORK, CHAIN),
     seconds=90,
-    expected="recorded: the branches of the announcements after a block",
+    expected="recorded: the length of the merkle branch of each job after a new block",
 )
 async def empty_first(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
     tip = await extend(probe, connection)
     if await _announced(connection, tip) is None:
-        return observed(f"not announced within {NEW_BLOCK_PATIENCE:g} s")
-    await connection.wait_until(lambda: False, 3.0)
+        return observed(f"the pool did not announce the new block within {NEW_BLOCK_PATIENCE:g} s")
+    await connection.listen(3.0)
     jobs = [each for each in connection.notifies if each.job and each.job.previous_hash == tip]
-    sizes = [f"{len(body_of(each.job).branch)} hashes, clean {each.clean}" for each in jobs if each.job]
-    return observed("; ".join(sizes))
+    sizes = [
+        f"a job with {len(body_of(each.job).branch)} hashes and clean_jobs {str(each.clean).lower()}"
+        for each in jobs
+        if each.job
+    ]
+    return observed(f"after the new block, the pool sent {', '.join(sizes)}")
 
 
 @check(
     "JOB-15",
-    "A reorganisation is announced like a block.",
+    "The pool must announce a reorganisation of the block chain like a new block.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=120,
-    expected="when a longer branch replaces the tip: mining.notify on its last block, with clean_jobs true",
+    expected="mining.notify on the last block of a longer branch that replaces the tip, with clean_jobs true",
 )
 async def reorganisation(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
     root = await probe.chain.tip()
     first = await extend(probe, connection)
     if await _announced(connection, first) is None:
-        return skipped("the block before was not announced")
+        return skipped("the pool did not announce the block before the reorganisation")
     sibling = await extend(probe, connection, on=root)
     longer = await extend(probe, connection, on=type(root)(root.height + 1, sibling))
     tip = await probe.chain.tip()
     if tip.hash != longer:
-        return skipped(f"the node did not go over to the longer branch: {tip}")
+        return skipped(f"the node did not switch to the longer branch; its tip is {tip}")
     arrived = await _announced(connection, longer)
     if arrived is None:
-        return observed(f"inconclusive: not announced within {NEW_BLOCK_PATIENCE:g} s")
-    return (passed if arrived.clean else failed)(f"{display_hash(longer)}, clean {arrived.clean}")
+        return observed(f"inconclusive: the pool did not announce the new tip within {NEW_BLOCK_PATIENCE:g} s")
+    return (passed if arrived.clean else failed)(
+        f"the pool announced the new tip {display_hash(longer)} with clean_jobs {str(arrived.clean).lower()}"
+    )
 
 
 @check(
     "JOB-17",
-    "A new difficulty is told between jobs: it is followed by one.",
+    "The pool should send a job after each new difficulty, because a difficulty counts from the next job on.",
     level=SHOULD,
     seconds=180,
-    expected=f"every mining.set_difficulty, also a suggested one, is followed by a mining.notify within {RENEWAL:g} s",
+    expected=f"a mining.notify within {RENEWAL:g} s after every mining.set_difficulty, also after a suggested one",
 )
 async def difficulty_between_jobs(probe: Probe) -> CheckOutcome:
     connection, job = await _job(probe)
-    await connection.wait_until(lambda: False, 1.1)
+    await connection.listen(1.1)
     await connection.send_request("mining.suggest_difficulty", job.share_difficulty * 2)
     await connection.wait_until(lambda: len(connection.difficulties) > 1, 5.0)
     last, _ = connection.difficulties[-1] if connection.difficulties else (connection.lines[0], None)
     followed = await connection.wait_until(lambda: _after(connection, connection.notifies[-1].line, last), RENEWAL)
     if followed:
-        return passed(f"{len(connection.difficulties)} set, each followed by a job")
-    return failed(connection.ending or f"no job in {RENEWAL:g} s after set_difficulty {connection.difficulties[-1][1]}")
+        return passed(f"the pool set {len(connection.difficulties)} difficulties and sent a job after the last of them")
+    return failed(
+        connection.ending
+        or f"the pool sent no job within {RENEWAL:g} s after mining.set_difficulty {connection.difficulties[-1][1]}"
+    )
 
 
 def _after(connection: ProbeConnection, first: Any, second: Any) -> bool:
-    """Whether the first line came after the second."""
-    places = {id(line): index for index, line in enumerate(connection.lines)}
-    return places[id(first)] > places[id(second)]
+    """Return whether the first line came after the second."""
+    positions = {id(line): index for index, line in enumerate(connection.lines)}
+    return positions[id(first)] > positions[id(second)]
 
 
 @check(
     "JOB-18",
-    "A job may be sent again.",
+    "The check records whether the pool sends the same job again.",
     level=INFO,
     seconds=120,
-    expected="recorded: whether the same id comes twice with the same content",
+    expected="recorded: the ids of the first jobs, and whether one of them came twice",
 )
 async def sent_again(probe: Probe) -> CheckOutcome:
     jobs = await _watched(probe, RENEWAL)
     ids = [job.job_id for job in jobs]
     return observed(
-        f"job ids {', '.join(ids[:5])}: {'one came again' if len(set(ids)) < len(ids) else 'all different'}"
+        f"the pool sent the job ids {', '.join(ids[:5])}: "
+        f"{'one id twice' if len(set(ids)) < len(ids) else 'all different'}"
     )
 
 
 @check(
     "JOB-19",
-    "How large jobs are.",
+    "The check records how large the jobs are.",
     level=INFO,
     seconds=120,
-    expected="recorded: a line of up to 16 kB; a coinbase of up to 755 bytes is what old S19 firmware takes",
+    expected="recorded: the sizes of line and coinbase; old S19 firmware accepts coinbases of up to 755 bytes",
 )
 async def sizes(probe: Probe) -> CheckOutcome:
     _, notified = await _notified(probe)
-    coinbase = (
-        ""
-        if notified.job is None
-        else (f", a coinbase of {len(body_of(notified.job).coinbase(bytes(notified.job.extranonce2_size)))}")
-    )
-    return observed(f"a line of {len(notified.line.data)} bytes{coinbase}")
+    coinbase = ""
+    if notified.job is not None:
+        size = len(body_of(notified.job).coinbase(bytes(notified.job.extranonce2_size)))
+        coinbase = f", with a coinbase of {size} bytes"
+    return observed(f"the pool sent a mining.notify of {len(notified.line.data)} bytes{coinbase}")

@@ -1,5 +1,9 @@
-"""ERR: shares that have to be refused. Each has one fault and is otherwise a valid new share, unless it says so."""
+"""The checks ERR-07 to ERR-25: shares that a pool must reject.
 
+Each share has one fault and is otherwise a valid new share, unless the check says otherwise.
+"""
+
+import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -25,23 +29,25 @@ check = Topic("shares")
 
 STALE, LOW = ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 BLOCK_PATIENCE = 30.0
+"""Seconds to wait for the announcement of a new block."""
 
 
 @check(
     "ERR-07",
-    "A share of an unknown job is refused, and harms nobody.",
+    "The pool must reject a share of an unknown job, and must keep the session open.",
     level=MUST,
     seconds=120,
-    expected="21 for a random id, 21 or 20 for an empty one and one of 600 characters; the session goes on",
+    expected="error 21 for an unknown id; error 21 or 20 for an empty id and for one of 600 characters; then a reply "
+    "to the next share",
 )
 async def unknown_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = _well_formed_share(probe, connection)
     replies = []
-    for name, job_id in (("random", "f00dfeed"), ("empty", ""), ("600 characters", "7" * 600)):
+    for name, job_id in (("f00dfeed", "f00dfeed"), ("empty", ""), ("of 600 characters", "7" * 600)):
         answer = await probe.submit(connection, found.with_param(1, job_id))
-        allowed = (STALE,) if name == "random" else (STALE, ErrorReason.OTHER)
-        outcome = expect_rejected(answer, name, *allowed)
+        allowed = (STALE,) if name == "f00dfeed" else (STALE, ErrorReason.OTHER)
+        outcome = expect_rejected(answer, f"a share with the job id {name}", *allowed)
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -50,7 +56,7 @@ async def unknown_job(probe: Probe) -> CheckOutcome:
 
 
 def _well_formed_share(probe: Probe, connection: ProbeConnection) -> FoundShare:
-    """Parameters in form; whether the hash is worth anything does not matter."""
+    """Return a well-formed share; its hash does not matter."""
     try:
         return probe.low_difficulty_share(connection)
     except Skip:
@@ -59,11 +65,11 @@ def _well_formed_share(probe: Probe, connection: ProbeConnection) -> FoundShare:
 
 @check(
     "ERR-08",
-    "A share of the block before is refused.",
+    "The pool must reject a share of a job on an earlier block.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=120,
-    expected="21 after the new block was announced",
+    expected="error 21 after the pool announced the new block",
 )
 async def stale_share(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -71,16 +77,16 @@ async def stale_share(probe: Probe) -> CheckOutcome:
     found = await probe.find(connection, job)
     await extend(probe, connection)
     if not await connection.wait_until(lambda: connection.is_stale(job), BLOCK_PATIENCE):
-        return skipped("the new block was not announced")
-    return expect_rejected(await probe.submit(connection, found.params), "after the new block", STALE)
+        return skipped("the pool did not announce the new block")
+    return expect_rejected(await probe.submit(connection, found.params), "a share of a job on an earlier block", STALE)
 
 
 @check(
     "ERR-09",
-    "A hash above the target is no share.",
+    "The pool must reject a share with a hash above the share target.",
     level=MUST,
     seconds=120,
-    expected="23 (low difficulty)",
+    expected="error 23 (low difficulty)",
 )
 async def low_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -88,17 +94,19 @@ async def low_difficulty(probe: Probe) -> CheckOutcome:
         found = probe.low_difficulty_share(connection)
         answer = await probe.submit(connection, found.params)
         if not await probe.made_stale(connection, found.job, answer):
-            return expect_rejected(answer, f"a hash {found.value / found.job.share_target:.3g} times the target", LOW)
-    return skipped("the chain moved on before a share could be judged")
+            return expect_rejected(
+                answer, f"a share with a hash of {found.value / found.job.share_target:.3g} times the share target", LOW
+            )
+    return skipped("each of 3 shares became stale because of a new block")
 
 
 @check(
     "ERR-10",
-    "Under an increased difficulty, a share of the job before.",
+    "The check records how the pool answers a share of an earlier, easier job after the difficulty has risen.",
     level=INFO,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
-    expected="recorded: true (a period of grace) or 23",
+    expected="recorded: true, or error 23",
 )
 async def grace(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -107,56 +115,62 @@ async def grace(probe: Probe) -> CheckOutcome:
         not await change_difficulty(probe, connection, old.share_difficulty * 4)
         or connection.job.share_difficulty < old.share_difficulty
     ):
-        return skipped("suggestions do not raise the difficulty")
+        return skipped("the pool does not raise the difficulty after mining.suggest_difficulty")
     if connection.is_stale(old):
-        return skipped("the old job is void")
+        return skipped("the pool made the earlier job stale")
     found = await share_between(probe, connection, old, connection.job.share_difficulty)
+    answer = await probe.submit(connection, found.params)
     return observed(
-        f"raised to {connection.job.share_difficulty:g}, old job: {await probe.submit(connection, found.params)}"
+        f"the pool raised the difficulty from {old.share_difficulty:g} to {connection.job.share_difficulty:g} and "
+        f"answered a share of the earlier job, between both, with {answer}"
     )
 
 
 @check(
     "ERR-11",
-    "From the second job after an increase on, the old difficulty is not enough.",
+    "The pool must judge shares of the second job after a rise of the difficulty by the new difficulty.",
     level=MUST,
     kinds=(WORK,),
     seconds=4 * RENEWAL,
-    expected="23 for a share between both difficulties",
+    expected="error 23 for a share with a difficulty between the old and the new one",
 )
 async def after_an_increase(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
     if not await change_difficulty(probe, connection, before * 4) or connection.job.share_difficulty < before:
-        return skipped("suggestions do not raise the difficulty")
+        return skipped("the pool does not raise the difficulty after mining.suggest_difficulty")
     await wait_for_second_job(connection)
 
     async def make(job: Job) -> FoundShare:
         return await share_between(probe, connection, job, before)
 
     found, answer = await probe.find_and_submit(connection, make)
-    return expect_rejected(answer, f"raised from {before:g} to {found.job.share_difficulty:g}", LOW)
+    return expect_rejected(
+        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g},", LOW
+    )
 
 
 @check(
     "ERR-12",
-    "After a decrease, the new difficulty is enough.",
+    "The pool must judge shares of the jobs after a fall of the difficulty by the new difficulty.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
-    expected="true for a share between both difficulties on a new job",
+    expected="true for a share of a new job with a difficulty between the old and the new one",
 )
 async def after_a_decrease(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
     if not await change_difficulty(probe, connection, before / 4) or connection.job.share_difficulty > before:
-        return skipped("suggestions do not lower the difficulty")
+        return skipped("the pool does not lower the difficulty after mining.suggest_difficulty")
 
     async def make(job: Job) -> FoundShare:
         return await share_between(probe, connection, job, before)
 
     found, answer = await probe.find_and_submit(connection, make)
-    return expect_accepted(answer, f"lowered from {before:g} to {found.job.share_difficulty:g}")
+    return expect_accepted(
+        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g},"
+    )
 
 
 async def _with_ntime(probe: Probe, connection: ProbeConnection, ahead: int, *, of_now: bool = False) -> Answer:
@@ -168,41 +182,42 @@ async def _with_ntime(probe: Probe, connection: ProbeConnection, ahead: int, *, 
 
 @check(
     "ERR-13",
-    "An ntime before the job's is refused.",
+    "The pool should reject a share with an ntime before that of the job.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
-    expected="a refusal for the job's ntime - 1",
+    expected="an error for a share with the job's ntime - 1 s",
 )
 async def earlier_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    return expect_rejected(await _with_ntime(probe, connection, -1), "ntime - 1")
+    return expect_rejected(await _with_ntime(probe, connection, -1), "a share with the job's ntime - 1 s")
 
 
 @check(
     "ERR-14",
-    "An ntime more than two hours ahead is refused: as a block it would be invalid.",
+    "The pool must reject a share with an ntime more than two hours ahead, because such a block would be invalid.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="a refusal for our clock + 7,261 s; + 7,001 s is recorded",
+    expected="an error for the clock of this computer + 7,261 s; the answer for + 7,001 s is recorded",
 )
 async def far_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     far = await _with_ntime(probe, connection, 7261, of_now=True)
-    outcome = expect_rejected(far, "+7,261 s")
+    outcome = expect_rejected(far, "a share with an ntime 7,261 s ahead")
     if outcome.is_failure:
         return outcome
-    return passed(f"{outcome.actual}; +7,001 s: {await _with_ntime(probe, connection, 7001, of_now=True)}")
+    near = await _with_ntime(probe, connection, 7001, of_now=True)
+    return passed(f"{outcome.actual}; it answered a share with an ntime 7,001 s ahead with {near}")
 
 
 async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
-    """Each value in place of a parameter of a share: refused, and the session goes on."""
+    """Judge that the pool rejects a share with each of the values as one parameter, and still answers afterwards."""
     connection = await probe.session()
     replies = []
     for name, value in values.items():
         answer = await probe.submit(connection, _well_formed_share(probe, connection).with_param(index, value))
-        outcome = expect_rejected(answer, name)
+        outcome = expect_rejected(answer, f"a share with {name}")
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -212,31 +227,42 @@ async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckO
 
 @check(
     "ERR-15",
-    "A malformed ntime is refused.",
+    "The pool must reject a share with a malformed ntime, and must keep the session open.",
     level=MUST,
     seconds=120,
-    expected="20, or another refusal, for 6 and 10 digits, other letters, a number; the session goes on",
+    expected="an error (20 or another) for 6 and for 10 digits, for letters that are not hex digits, and for a "
+    "number; then a reply to the next share",
 )
 async def malformed_ntime(probe: Probe) -> CheckOutcome:
-    values = {"6 digits": "123456", "10 digits": "1234567890", "other letters": "nothex!!", "a number": 1700000000}
+    values = {
+        "an ntime of 6 digits": "123456",
+        "an ntime of 10 digits": "1234567890",
+        "an ntime that is not hex": "nothex!!",
+        "a number as ntime": 1700000000,
+    }
     return await _malformed(probe, 3, values)
 
 
 @check(
     "ERR-16",
-    "A malformed nonce is refused.",
+    "The pool must reject a share with a malformed nonce.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="20, or another refusal, for other letters, 7 digits, and 10 digits of a valid share",
+    expected="an error (20 or another) for a valid share with its nonce cut to 7 digits, with letters that are not "
+    "hex digits as nonce, and with 00 after its nonce",
 )
 async def malformed_nonce(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await probe.find(connection)
     replies = []
     nonce = found.params[4]
-    for name, value in (("7 digits", nonce[:7]), ("other letters", "nothex!!"), ("10 digits", nonce + "00")):
-        outcome = expect_rejected(await probe.submit(connection, found.with_param(4, value)), name)
+    for name, value in (
+        ("a nonce of 7 digits", nonce[:7]),
+        ("a nonce that is not hex", "nothex!!"),
+        ("a nonce of 10 digits", nonce + "00"),
+    ):
+        outcome = expect_rejected(await probe.submit(connection, found.with_param(4, value)), f"a share with {name}")
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -245,12 +271,12 @@ async def malformed_nonce(probe: Probe) -> CheckOutcome:
 
 @check(
     "ERR-17",
-    "A malformed extranonce2 is refused, and the job stays good.",
+    "The pool must reject a share with a malformed extranonce2, and must still accept a valid share of the same job.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="20, or another refusal, for a byte more, a byte less, none, half a byte, other letters; then true for a "
-    "valid share of the same job",
+    expected="an error (20 or another) for a byte more, a byte less, no byte, half a byte, and letters that are not "
+    "hex digits; then true for a valid share of the same job",
 )
 async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -259,27 +285,33 @@ async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
         found = await probe.find(connection, job)
         text = found.params[2]
         replies = []
-        values = {"a byte more": text + "00", "a byte less": text[:-2], "none": "", "half a byte": text[:-1]}
-        values["other letters"] = "zz" * job.extranonce2_size
+        values = {
+            "a byte more": text + "00",
+            "a byte less": text[:-2],
+            "no byte": "",
+            "half a byte less": text[:-1],
+            "letters that are not hex digits": "zz" * job.extranonce2_size,
+        }
         for name, value in values.items():
-            outcome = expect_rejected(await probe.submit(connection, found.with_param(2, value)), name)
+            answer = await probe.submit(connection, found.with_param(2, value))
+            outcome = expect_rejected(answer, f"a share with an extranonce2 of {name}")
             if outcome.is_failure:
                 return outcome
             replies.append(outcome.actual)
         answer = await probe.submit(connection, found.params)
         if not await probe.made_stale(connection, job, answer):
-            replies.append(f"then the valid share: {answer}")
+            replies.append(f"then it answered the valid share with {answer}")
             return (passed if answer.accepted else failed)("; ".join(replies))
-    return skipped("the chain moved on before a share could be judged")
+    return skipped("each of 5 shares became stale because of a new block")
 
 
 @check(
     "ERR-18",
-    "Version bits outside the mask are refused (BIP 310).",
+    "The pool must reject a share with version bits outside the mask that it granted (BIP 310).",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="a refusal for a share with bit 0, and with bit 28, where these are not granted",
+    expected="an error for a share with bit 0 and for one with bit 28, or with another bit if these are granted",
 )
 async def bits_outside(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -295,7 +327,7 @@ async def bits_outside(probe: Probe) -> CheckOutcome:
             return replace(found, params=found.with_param(5, f"{bit:08x}"))
 
         _, answer = await probe.find_and_submit(connection, make)
-        outcome = expect_rejected(answer, f"bit {bit:08x}")
+        outcome = expect_rejected(answer, f"a share with the version bits {bit:08x}")
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -304,53 +336,63 @@ async def bits_outside(probe: Probe) -> CheckOutcome:
 
 @check(
     "ERR-19",
-    "Version bits that were never negotiated.",
+    "The check records how the pool answers version bits without mining.configure.",
     level=INFO,
     kinds=(WORK,),
     seconds=120,
-    expected="recorded: refused, ignored, or used",
+    expected="recorded: the pool rejects the share, ignores the bits, or uses them",
 )
 async def bits_without_negotiation(probe: Probe) -> CheckOutcome:
     connection = await probe.session(mask=None)
     ignored = await probe.find(connection)
     first = await probe.submit(connection, [*ignored.params, "00002000"])
     if first.accepted:
-        return observed("ignored: a share of the plain version with bits 00002000 is accepted")
+        return observed(
+            "the pool ignores them: it accepted a share of the job's version with the version bits 00002000"
+        )
     used = await probe.find(connection, bits=connection.job.version | 0x2000)
     second = await probe.submit(connection, [*used.params[:5], "00002000"])
-    return observed(f"a share of the plain version with bits 00002000: {first}; a share of the rolled one: {second}")
+    return observed(
+        f"with the version bits 00002000, the pool answered a share of the job's version with {first}, and a share of "
+        f"the changed version with {second}"
+    )
 
 
 @check(
     "ERR-20",
-    "Version bits left out after they were negotiated.",
+    "The check records how the pool answers a share without version bits after mining.configure.",
     level=INFO,
     kinds=(WORK,),
     seconds=120,
-    expected="recorded: taken as 0, or refused",
+    expected="recorded: the pool takes the bits as 0, or rejects the share",
 )
 async def bits_missing(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     granted_mask(connection)
     found = await probe.find(connection, bits=0)
-    return observed(str(await probe.submit(connection, found.params[:5])))
+    answer = await probe.submit(connection, found.params[:5])
+    return observed(f"the pool answered a share of version bits 0 without the sixth parameter with {answer}")
 
 
 @check(
     "ERR-21",
-    "Malformed version bits are refused.",
+    "The pool should reject a share with malformed version bits.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
-    expected="a refusal for other letters, a number, an array",
+    expected="an error for letters that are not hex digits, for a number, and for an array",
 )
 async def malformed_bits(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     granted_mask(connection)
     replies = []
-    for name, value in (("other letters", "zzzzzzzz"), ("a number", 8192), ("an array", ["00002000"])):
+    for name, value in (
+        ("version bits that are not hex", "zzzzzzzz"),
+        ("a number as version bits", 8192),
+        ("an array as version bits", ["00002000"]),
+    ):
         found = await probe.find(connection, bits=0)
-        outcome = expect_rejected(await probe.submit(connection, found.with_param(5, value)), name)
+        outcome = expect_rejected(await probe.submit(connection, found.with_param(5, value)), f"a share with {name}")
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -359,45 +401,50 @@ async def malformed_bits(probe: Probe) -> CheckOutcome:
 
 @check(
     "ERR-22",
-    "A share under a name that was not authorized here.",
+    "The check records how the pool answers a share of a worker name that was not authorized on the connection.",
     level=INFO,
     kinds=(WORK,),
     seconds=120,
-    expected="recorded: 24 or 20, or accepted",
+    expected="recorded: error 24 or 20, or true",
 )
 async def other_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await probe.find(connection)
-    return observed(str(await probe.submit(connection, found.with_param(0, f"{connection.worker}.stranger"))))
+    answer = await probe.submit(connection, found.with_param(0, f"{connection.worker}.stranger"))
+    return observed(f"the pool answered a share of a worker name that was not authorized with {answer}")
 
 
 @check(
     "ERR-23",
-    "A submit with the wrong number of parameters is refused.",
+    "The pool must reject a share with too few parameters or with arrays as parameters, and must keep the session "
+    "open.",
     level=MUST,
     seconds=120,
-    expected="20, or another refusal, for 4 parameters and for arrays; the session goes on; 7 is recorded",
+    expected="an error (20 or another) for 4 parameters and for arrays; then a reply to the next share; the answer "
+    "for 7 parameters is recorded",
 )
 async def wrong_count(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     params = _well_formed_share(probe, connection).params
-    four = expect_rejected(await probe.submit(connection, params[:4]), "4 parameters")
+    four = expect_rejected(await probe.submit(connection, params[:4]), "a share with 4 parameters")
     if four.is_failure:
         return four
-    nested = expect_rejected(await probe.submit(connection, [[each] for each in params]), "arrays")
+    nested = expect_rejected(
+        await probe.submit(connection, [[each] for each in params]), "a share with arrays as parameters"
+    )
     if nested.is_failure:
         return nested
     seven = await probe.submit(connection, [*params[:5], "00000000", "x"])
     await probe.reply_seconds(connection)
-    return passed(f"{four.actual}; {nested.actual}; 7 parameters: {seven}")
+    return passed(f"{four.actual}; {nested.actual}; the pool answered a share with 7 parameters with {seven}")
 
 
 @check(
     "ERR-24",
-    "A refusal has the usual form.",
+    "The pool should send an error in the usual form.",
     level=SHOULD,
     seconds=120,
-    expected="error is [integer, text, anything], the id is the same, result is null or false",
+    expected="error is [integer, string, any value], and result is null or false",
 )
 async def error_form(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -405,17 +452,17 @@ async def error_form(probe: Probe) -> CheckOutcome:
     value = answer.line.value or {}
     match value.get("error"):
         case [int(code), str(), _] if not isinstance(code, bool) and value.get("result", 0) in (None, False):
-            return passed(str(answer.line))
-    return failed(str(answer.line))
+            return passed(f"the pool answered a share of an unknown job with {answer.line}")
+    return failed(f"the pool answered a share of an unknown job with {answer.line}")
 
 
 @check(
     "ERR-25",
-    "After a refusal the session goes on.",
+    "The pool must accept a valid share after it has rejected faulty ones.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="true for a valid share after an unknown job, a malformed ntime and a bad nonce",
+    expected="true for a valid share after an unknown job id, a malformed ntime and a malformed nonce",
 )
 async def usable_after(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -423,6 +470,6 @@ async def usable_after(probe: Probe) -> CheckOutcome:
     for params in (bad.with_param(1, "f00dfeed"), bad.with_param(3, "123456"), bad.with_param(4, "nothex!!")):
         answer = await probe.submit(connection, params)
         if answer.accepted:
-            return skipped(f"a bad share was accepted: {params}")
+            return skipped(f"the pool accepted a faulty share: {json.dumps(params)}")
     _, answer = await probe.find_and_submit(connection)
-    return expect_accepted(answer, "a valid share after three refusals")
+    return expect_accepted(answer, "a valid share after three faulty ones")

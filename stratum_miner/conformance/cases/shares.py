@@ -1,4 +1,4 @@
-"""SH: shares and blocks that have to be taken."""
+"""The checks SH-01 to SH-13: valid shares and blocks, which a pool must accept."""
 
 import trio
 
@@ -16,27 +16,33 @@ from stratum_miner.work.job import Job
 check = Topic("shares")
 
 PIPELINED = 50
+"""Number of shares that are sent without waiting for replies."""
 MEASURED = 20
-"""Shares whose replies are timed."""
+"""Number of shares of which the reply times are measured."""
 LATENCY = 0.5
+"""Seconds within which the pool should answer a share, besides the round trip."""
 BLOCK_PATIENCE = 30.0
+"""Seconds to wait for a job on a new block."""
 STALE_SECONDS = 0.1
+"""Seconds between a new block and a share of the job before it."""
 
 
-@check("SH-01", "A valid share is accepted.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
+@check("SH-01", "The pool must accept a valid share.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
 async def valid_share(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found, answer = await probe.find_and_submit(connection)
-    return expect_accepted(answer, f"a share of job {found.job.job_id!r}, difficulty {found.job.share_difficulty:g}")
+    return expect_accepted(
+        answer, f"a valid share of job {found.job.job_id!r} at difficulty {found.job.share_difficulty:g}"
+    )
 
 
 @check(
     "SH-02",
-    "The share target is exact: a hash just below it is a share.",
+    "The pool must accept a share with a hash just below the share target.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="true for a hash in the highest sixteenth below the target",
+    expected="true for a hash within the highest sixteenth below the share target",
 )
 async def boundary(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -45,12 +51,14 @@ async def boundary(probe: Probe) -> CheckOutcome:
         return await probe.find(connection, job, above=job.share_target - job.share_target // 16)
 
     found, answer = await probe.find_and_submit(connection, make)
-    return expect_accepted(answer, f"a hash of {found.value / found.job.share_target:.4f} of the target")
+    return expect_accepted(
+        answer, f"a share with a hash of {found.value / found.job.share_target:.4f} times the share target"
+    )
 
 
 @check(
     "SH-03",
-    "A share of an older job on the same block is accepted.",
+    "The pool must accept a share of an older job on the same block.",
     level=MUST,
     kinds=(WORK,),
     seconds=4 * RENEWAL,
@@ -63,26 +71,28 @@ async def older_job(probe: Probe) -> CheckOutcome:
         older = connection.job
         known = len(connection.jobs)
         if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
-            return skipped(f"no second job in {RENEWAL:g} s")
+            return skipped(f"the pool sent no second job within {RENEWAL:g} s")
         if connection.is_stale(older):
             continue
         answer = await probe.submit(connection, (await probe.find(connection, older)).params)
         if not await probe.made_stale(connection, older, answer):
-            return expect_accepted(answer, f"job {older.job_id!r} after {connection.job.job_id!r}")
-    return skipped("every job was declared void by the next")
+            return expect_accepted(
+                answer, f"a share of job {older.job_id!r}, sent after job {connection.job.job_id!r},"
+            )
+    return skipped("every further job was on a new block or had clean_jobs true")
 
 
 @check(
     "SH-04",
-    "Every extranonce2 may be used.",
+    "The pool must accept any value of the extranonce2.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="true for all zeros, all ones and random bytes",
+    expected="true for shares with an extranonce2 of zero bytes, of ff bytes and of random bytes",
 )
 async def any_extranonce2(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    for name, byte in (("zeros", 0), ("ones", 255), ("random", None)):
+    for name, byte in (("zero", 0), ("ff", 255), ("random", None)):
 
         async def make(job: Job, byte: int | None = byte) -> FoundShare:
             fixed = None if byte is None else bytes([byte]) * job.extranonce2_size
@@ -90,17 +100,17 @@ async def any_extranonce2(probe: Probe) -> CheckOutcome:
 
         _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
-            return failed(f"{name}: {answer}")
-    return passed("zeros, ones and random bytes")
+            return failed(f"the pool answered a share with an extranonce2 of {name} bytes with {answer}")
+    return passed("the pool accepted shares with an extranonce2 of zero bytes, of ff bytes and of random bytes")
 
 
 @check(
     "SH-05",
-    "ntime may run with the clock.",
+    "The pool should accept an ntime a little later than that of the job.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
-    expected="true for the job's ntime + 1 and + 30",
+    expected="true for shares with the job's ntime + 1 s and + 30 s",
 )
 async def later_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -111,17 +121,17 @@ async def later_ntime(probe: Probe) -> CheckOutcome:
 
         _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
-            return failed(f"+{ahead} s: {answer}")
-    return passed("+1 s and +30 s")
+            return failed(f"the pool answered a share with the job's ntime + {ahead} s with {answer}")
+    return passed("the pool accepted shares with the job's ntime + 1 s and + 30 s")
 
 
 @check(
     "SH-06",
-    "Granted version bits may be rolled (BIP 310).",
+    "The pool must accept shares with any of the version bits that it granted (BIP 310).",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="true for one bit, all bits and none of the mask",
+    expected="true for shares with one bit, all bits and no bit of the mask",
 )
 async def version_bits(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -133,56 +143,57 @@ async def version_bits(probe: Probe) -> CheckOutcome:
 
         _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
-            return failed(f"bits {bits:08x}: {answer}")
-    return passed(f"one bit, all and none of {mask:08x}")
+            return failed(f"the pool answered a share with the version bits {bits:08x} with {answer}")
+    return passed(f"the pool accepted shares with one bit, all bits and no bit of the mask {mask:08x}")
 
 
 @check(
     "SH-07",
-    "Other spellings of version bits.",
+    "The check records how the pool answers version bits in other notations.",
     level=INFO,
     kinds=(WORK,),
     seconds=120,
-    expected="recorded: true or 20 for upper case, no leading zeros, 0x",
+    expected="recorded: true, or error 20, for upper case, no leading zeros, and 0x in front",
 )
 async def version_bits_spelled(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     bits = granted_mask(connection) & 0x0FFFFFFF
-    spellings = {"upper case": f"{bits:08X}", "no leading zeros": f"{bits:x}", "0x": f"0x{bits:08x}"}
+    spellings = {"upper case": f"{bits:08X}", "no leading zeros": f"{bits:x}", "0x in front": f"0x{bits:08x}"}
     replies = []
     for name, text in spellings.items():
         found = await probe.find(connection, bits=bits)
-        replies.append(f"{name}: {await probe.submit(connection, found.with_param(5, text))}")
+        answer = await probe.submit(connection, found.with_param(5, text))
+        replies.append(f"the pool answered version bits with {name} with {answer}")
     return observed("; ".join(replies))
 
 
 @check(
     "SH-08",
-    "After mining.set_extranonce, jobs that follow are judged by it.",
+    "The pool must judge shares of the jobs after mining.set_extranonce by the new extranonce1.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
-    expected="where the pool sends one: true for a share of the next job with the new extranonce1",
+    expected="if the pool sends mining.set_extranonce: true for a share of a later job with the new extranonce1",
 )
 async def set_extranonce(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     first = body_of(connection.job).extranonce1
     await connection.reply_or_none(await connection.send_request("mining.extranonce.subscribe"), 2.0)
     if not await connection.wait_until(lambda: connection.extranonce1 != first, RENEWAL):
-        return skipped(f"the pool sent none in {RENEWAL:g} s")
+        return skipped(f"the pool sent no mining.set_extranonce within {RENEWAL:g} s")
     if not await connection.wait_until(lambda: body_of(connection.job).extranonce1 != first, RENEWAL):
-        return skipped("no job followed it")
+        return skipped("the pool sent no job after mining.set_extranonce")
     _, answer = await probe.find_and_submit(connection)
-    return expect_accepted(answer, "new job, new extranonce1")
+    return expect_accepted(answer, "a share of a job after mining.set_extranonce")
 
 
 @check(
     "SH-09",
-    "Every share is answered, once, however fast they come.",
+    "The pool must answer every share exactly once, however fast the shares come.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected=f"{PIPELINED} shares in one piece: {PIPELINED} replies, each id once",
+    expected=f"one reply to each of {PIPELINED} shares that are sent together",
 )
 async def pipelined(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -192,7 +203,7 @@ async def pipelined(probe: Probe) -> CheckOutcome:
     ids = [request for request, _ in requests]
     for request in ids:
         await connection.wait_for_reply(request, 30.0)
-    await connection.wait_until(lambda: False, 0.5)  # a second reply would follow at once
+    await connection.listen(0.5)  # a second reply would follow at once
     return replied_once(connection, ids)
 
 
@@ -203,12 +214,12 @@ async def _many(probe: Probe, connection: ProbeConnection, count: int) -> list[F
 
 @check(
     "SH-10",
-    "A block reaches the node.",
+    "The pool must submit a block to its node.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
     disturbs=True,
-    expected="the share is accepted and the next job builds on it, or with --node: the node has it",
+    expected="true, and then a job on top of the block; with --node, it is enough that the node has the block",
 )
 async def block(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -218,56 +229,62 @@ async def block(probe: Probe) -> CheckOutcome:
 
     found, answer = await probe.find_and_submit(connection, make)
     if not answer.accepted:
-        return failed(f"the share was refused: {answer}")
+        return failed(f"the pool answered the share that is a block with {answer}")
     hash_shown = display_hash(found.digest)
     if await connection.wait_until(
         lambda: any(job.previous_hash == found.digest for job in connection.jobs), BLOCK_PATIENCE
     ):
-        return passed(f"the next job builds on {hash_shown}")
+        return passed(f"the pool accepted the block {hash_shown} and sent a job on top of it")
     if probe.pool.chain is None:
         if connection.job.previous_hash != found.job.previous_hash:
-            return skipped("another block came first")
-        return observed(f"inconclusive: accepted, and no job built on it in {BLOCK_PATIENCE:g} s")
+            return skipped(f"the pool accepted the block {hash_shown}, but another block came first")
+        return observed(
+            f"inconclusive: the pool accepted the block {hash_shown}, and sent no job on top of it within "
+            f"{BLOCK_PATIENCE:g} s"
+        )
     tip = await probe.pool.chain.tip()
     if tip.hash == found.digest:
-        return passed(f"the node has it: {tip}")
+        return passed(f"the pool accepted the block, and the node has it: {tip}")
     height = found.job.height
     if height is not None and await _node_knows(probe, connection, ChainTip(height, found.digest)):
-        return skipped("the node has it, but another block came first")
-    return failed(f"{hash_shown} was accepted, the node does not have it: {tip}")
+        return skipped(f"the node has the block {hash_shown}, but another block came first")
+    return failed(f"the pool accepted the block {hash_shown}, but the node does not have it; its tip is {tip}")
 
 
 @check(
     "SH-11",
-    "A block found on a job that just became stale is given to the node all the same.",
+    "The pool should submit a block to its node also if its job has just become stale.",
     level=SHOULD,
     kinds=(WORK, CHAIN),
     seconds=120,
-    expected="the node knows it: a block on top of it is taken",
+    expected="the node has the block: it accepts another block on top of it",
 )
 async def stale_block(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     job = connection.job
     tip = await probe.chain.tip()
     if tip.hash != job.previous_hash:
-        return skipped("the job does not build on the node's tip")
+        return skipped("the pool's job does not build on the node's tip")
     found = await probe.find(connection, job, at_most=min(job.network_target, job.share_target), above=-1)
     await extend(probe, connection)
     if not await connection.wait_until(lambda: connection.is_stale(job), BLOCK_PATIENCE):
-        return skipped("the new block was not announced")
+        return skipped("the pool did not announce the new block")
     await trio.sleep(STALE_SECONDS)
     answer = await probe.submit(connection, found.params)
     known = await _node_knows(probe, connection, ChainTip(tip.height + 1, found.digest))
     return (passed if known else failed)(
-        f"the share was answered {answer}; the node {'has' if known else 'does not have'} {display_hash(found.digest)}"
+        f"the pool answered the block on a stale job with {answer}; the node {'has' if known else 'does not have'} the "
+        f"block {display_hash(found.digest)}"
     )
 
 
 async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> bool:
-    """Whether the node has a block that need not be on its best chain: it takes another on top of it."""
-    for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be handing it over
+    """Return whether the node has a block, also off its best chain: it then accepts another block on top of it."""
+    for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be submitting the block
         await trio.sleep(pause)
-        block, _ = await make_block(probe, connection, tip)  # another each time: a node remembers what it refused
+        block, _ = await make_block(
+            probe, connection, tip
+        )  # another block each time, because a node remembers a block that it rejected
         if await probe.chain.submit(block) in HARMLESS_ANSWERS:
             return True
     return False
@@ -275,16 +292,16 @@ async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) 
 
 @check(
     "SH-12",
-    "A block is a block, also when its hash misses the share target.",
+    "The pool must submit a block to its node also if its hash does not meet the share target.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=120,
-    expected="where the network target is the wider one: the node has the block, whatever the reply",
+    expected="if the network target is easier than the share target: the node has the block, whatever the reply",
 )
 async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     if connection.job.network_target <= connection.job.share_target:
-        return skipped("the share target is as wide as the network target")
+        return skipped("the network target is not easier than the share target")
 
     async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, at_most=job.network_target, above=job.share_target)
@@ -293,22 +310,27 @@ async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
     await connection.wait_until(lambda: any(job.previous_hash == found.digest for job in connection.jobs), 5.0)
     height = found.job.height
     if height is None:
-        return skipped("the coinbase does not tell the height")
+        return skipped("the coinbase of the job contains no height")
     known = await _node_knows(probe, connection, ChainTip(height, found.digest))
-    return (passed if known else failed)(f"answered {answer}; the node {'has' if known else 'does not have'} the block")
+    return (passed if known else failed)(
+        f"the pool answered a block that does not meet the share target with {answer}; the node "
+        f"{'has' if known else 'does not have'} the block"
+    )
 
 
 @check(
     "SH-13",
-    "Shares are answered quickly.",
+    "The pool should answer shares quickly.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
-    expected=f"of {MEASURED} replies 95 % within {LATENCY * 1000:g} ms and a round trip",
+    expected=f"95 % of {MEASURED} replies within {LATENCY * 1000:g} ms plus a round trip",
 )
 async def latency(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     probe.search.afford(MEASURED * 2.0**256 / connection.job.share_target, f"{MEASURED} shares")
     waited = [(await probe.find_and_submit(connection))[1].waited for _ in range(MEASURED)]
     slow = percentile_95(waited)
-    return (passed if slow < LATENCY + connection.dial_seconds else failed)(f"95 % within {slow * 1000:.1f} ms")
+    return (passed if slow < LATENCY + connection.dial_seconds else failed)(
+        f"the pool answered 95 % of {MEASURED} shares within {slow * 1000:.1f} ms"
+    )

@@ -24,8 +24,8 @@ async def _feed(data: bytes, size: int) -> None:
     for method in ASKED:
         await wire.send_request(method)
     for start in range(0, len(data), size):
-        wire.take(data[start : start + size])
-    wire.end("closed by the pool")
+        wire.receive(data[start : start + size])
+    wire.mark_ended("closed by the pool")
     assert len(wire.lines) == min(data.count(b"\n"), len(wire.lines))
     for line in wire.lines:
         assert (line.value is None) == bool(line.problem)
