@@ -5,7 +5,7 @@ import json
 import socket
 import time
 
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 
 HARD = "1d00ffff"
 """Difficulty 1: a miner finds nothing while it is measured."""

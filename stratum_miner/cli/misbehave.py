@@ -13,7 +13,7 @@ from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.faults import misbehaving_miner
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS
 from stratum_miner.faults.outcome import FaultOutcome
-from stratum_miner.faults.raw_miner import Plan
+from stratum_miner.faults.raw_miner import RawMinerPlan
 from stratum_miner.spelling import named
 
 log = structlog.get_logger("stratum_miner")
@@ -60,7 +60,7 @@ def misbehave(
             named(MINER_FAULTS, name, "--fault")
     except ValueError as error:
         raise UsageError(str(error)) from None
-    plan = Plan(
+    plan = RawMinerPlan(
         dial=pool_access.dial(target, tls_ca, tls_fingerprint, tls_cert, tls_key, proxy=proxy),
         worker_name=user,
         password=pool_access.password(password),

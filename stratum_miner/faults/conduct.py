@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from stratum_miner.faults.outcome import FaultOutcome, FaultVerdict
-from stratum_miner.faults.raw_miner import USER_AGENT, Plan, connected, logged_in, words
+from stratum_miner.faults.raw_miner import USER_AGENT, RawMinerPlan, open_logged_in_miner, open_raw_miner, reply_text
 from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Subscribe
@@ -22,11 +22,11 @@ STORM_CONNECTIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """One kind of bad conduct. ``commit`` raises the error of ``Plan.dial`` if the pool cannot be reached."""
+    """One kind of bad conduct. ``commit`` raises the error of ``RawMinerPlan.dial`` if the pool cannot be reached."""
 
     name: str
     summary: str
-    commit: Callable[[Plan, Random], Awaitable[FaultOutcome]]
+    commit: Callable[[RawMinerPlan, Random], Awaitable[FaultOutcome]]
 
 
 def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None) -> Subscribe:
@@ -38,7 +38,7 @@ def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None
     return Subscribe(user_agent, f"{rng.getrandbits(64):016x}" if session_id is None else session_id)
 
 
-async def _slow_reader(plan: Plan, _rng: Random) -> FaultOutcome:
+async def _slow_reader(plan: RawMinerPlan, _rng: Random) -> FaultOutcome:
     """Send requests without pause and read one byte per second; another miner must be served meanwhile."""
     stream = await plan.dial()
     asked = 0
@@ -63,8 +63,8 @@ async def _slow_reader(plan: Plan, _rng: Random) -> FaultOutcome:
     return FaultOutcome("slow-reader", _bystander(bystander, closed=closed), text)
 
 
-async def _half_open(plan: Plan, _rng: Random) -> FaultOutcome:
-    async with logged_in(plan, listen=False) as miner:
+async def _half_open(plan: RawMinerPlan, _rng: Random) -> FaultOutcome:
+    async with open_logged_in_miner(plan, listen=False) as miner:
         await trio.sleep(plan.hold)
         bystander = await _is_served(plan)
         closed = await miner.is_closed()
@@ -73,10 +73,10 @@ async def _half_open(plan: Plan, _rng: Random) -> FaultOutcome:
     return FaultOutcome("half-open", _bystander(bystander, closed=closed), text)
 
 
-async def _reconnect_storm(plan: Plan, _rng: Random) -> FaultOutcome:
+async def _reconnect_storm(plan: RawMinerPlan, _rng: Random) -> FaultOutcome:
     seen: list[str] = []
     for _ in range(STORM_CONNECTIONS):
-        async with connected(plan) as miner:
+        async with open_raw_miner(plan) as miner:
             answer = await miner.ask(Subscribe(USER_AGENT))
             if answer and isinstance(answer.get("result"), list) and len(answer["result"]) > 1:
                 seen.append(str(answer["result"][1]))
@@ -87,8 +87,8 @@ async def _reconnect_storm(plan: Plan, _rng: Random) -> FaultOutcome:
     return FaultOutcome("reconnect-storm", verdict if bystander == _SERVED else FaultVerdict.HARMED, text)
 
 
-async def _forged_resume(plan: Plan, rng: Random) -> FaultOutcome:
-    async with connected(plan) as victim:
+async def _forged_resume(plan: RawMinerPlan, rng: Random) -> FaultOutcome:
+    async with open_raw_miner(plan) as victim:
         mine = await victim.ask(Subscribe(USER_AGENT))
         theirs = _extranonce1(mine)
         session = _session_id(mine)
@@ -105,8 +105,8 @@ async def _forged_resume(plan: Plan, rng: Random) -> FaultOutcome:
     return FaultOutcome("forged-resume", FaultVerdict.SERVED, "each connection got its own extranonce1, or none")
 
 
-async def _resumed(plan: Plan, subscribe: Subscribe) -> "dict[str, Any] | None":
-    async with connected(plan) as miner:
+async def _resumed(plan: RawMinerPlan, subscribe: Subscribe) -> "dict[str, Any] | None":
+    async with open_raw_miner(plan) as miner:
         return await miner.ask(subscribe)
 
 
@@ -136,10 +136,10 @@ async def _read_slowly(stream: trio.abc.Stream) -> None:
             return
 
 
-async def _is_served(plan: Plan) -> str:
-    async with connected(plan) as miner:
+async def _is_served(plan: RawMinerPlan) -> str:
+    async with open_raw_miner(plan) as miner:
         answer = await miner.ask(Subscribe(USER_AGENT))
-    return _SERVED if _extranonce1(answer) is not None else words(answer)
+    return _SERVED if _extranonce1(answer) is not None else reply_text(answer)
 
 
 def _bystander(text: str, *, closed: bool) -> FaultVerdict:

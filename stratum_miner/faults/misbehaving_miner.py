@@ -10,7 +10,7 @@ from typing import Any
 
 from stratum_miner.faults.conduct import CONDUCT, Conduct
 from stratum_miner.faults.outcome import FaultOutcome, FaultVerdict
-from stratum_miner.faults.raw_miner import Plan, accepted, connected, logged_in, words
+from stratum_miner.faults.raw_miner import RawMinerPlan, is_accepted, open_logged_in_miner, open_raw_miner, reply_text
 from stratum_miner.faults.share_faults import SHARE_FAULTS, FaultNotPossible, ShareFault
 from stratum_miner.faults.wire_faults import WIRE_FAULTS, WireFault
 from stratum_miner.stratum.errors import error_reply_from
@@ -19,10 +19,10 @@ MINER_FAULTS: Mapping[str, ShareFault | WireFault | Conduct] = {**SHARE_FAULTS, 
 """All faults of miners, by name."""
 
 
-async def misbehave(plan: Plan, name: str) -> FaultOutcome:
+async def misbehave(plan: RawMinerPlan, name: str) -> FaultOutcome:
     """Commit the fault with this name, and return the outcome.
 
-    Raises KeyError if the name is unknown, and the error of ``Plan.dial`` if the pool cannot be reached.
+    Raises KeyError if the name is unknown, and the error of ``RawMinerPlan.dial`` if the pool cannot be reached.
     """
     rng = Random(f"{plan.seed}/{name}")
     try:
@@ -37,13 +37,13 @@ async def misbehave(plan: Plan, name: str) -> FaultOutcome:
         return FaultOutcome(name, FaultVerdict.NOT_POSSIBLE, str(error))
 
 
-async def _bad_share(plan: Plan, fault: ShareFault, rng: Random) -> FaultOutcome:
-    async with logged_in(plan) as miner:
+async def _bad_share(plan: RawMinerPlan, fault: ShareFault, rng: Random) -> FaultOutcome:
+    async with open_logged_in_miner(plan) as miner:
         good = await miner.good_share()
         if fault.name == "duplicate":
             first = await miner.ask(good.submit)
-            if not accepted(first):
-                raise FaultNotPossible(f"duplicate: expected the pool to accept a good share, got {words(first)}")
+            if not is_accepted(first):
+                raise FaultNotPossible(f"duplicate: expected the pool to accept a good share, got {reply_text(first)}")
             good = replace(good, taken=good.submit)
         elif fault.name == "stale":
             await miner.next_block(plan.new_block)
@@ -51,9 +51,9 @@ async def _bad_share(plan: Plan, fault: ShareFault, rng: Random) -> FaultOutcome
         answer = await miner.ask(fault.spoil(good, rng))
         verdict = _verdict(fault, answer)
         if answer is None or fault.name in ("stale", "duplicate"):
-            return FaultOutcome(fault.name, verdict, words(answer))
+            return FaultOutcome(fault.name, verdict, reply_text(answer))
         again = await miner.ask(good.submit)
-        return FaultOutcome(fault.name, verdict, f"{words(answer)}; then a good share: {words(again)}")
+        return FaultOutcome(fault.name, verdict, f"{reply_text(answer)}; then a good share: {reply_text(again)}")
 
 
 def _verdict(fault: ShareFault, answer: "dict[str, Any] | None") -> FaultVerdict:
@@ -61,24 +61,24 @@ def _verdict(fault: ShareFault, answer: "dict[str, Any] | None") -> FaultVerdict
         return FaultVerdict.NO_ANSWER
     if "closed" in answer:
         return FaultVerdict.CLOSED
-    if accepted(answer):
+    if is_accepted(answer):
         return FaultVerdict.TOLERATED if fault.tolerable else FaultVerdict.ACCEPTED
     reason = error_reply_from(answer.get("error"), answer.get("reject-reason")).reason
     return FaultVerdict.REFUSED if reason in fault.expected else FaultVerdict.REFUSED_OTHERWISE
 
 
-async def _bad_pieces(plan: Plan, fault: WireFault, rng: Random) -> FaultOutcome:
-    async with connected(plan, fault if fault.valid_lines else None, rng) as miner:
+async def _bad_pieces(plan: RawMinerPlan, fault: WireFault, rng: Random) -> FaultOutcome:
+    async with open_raw_miner(plan, fault if fault.valid_lines else None, rng) as miner:
         await miner.log_in()
         good = await miner.good_share()
         miner.fault = fault
         answer = await miner.ask(good.submit)
     if answer is None:
-        return FaultOutcome(fault.name, FaultVerdict.NO_ANSWER, words(answer))
+        return FaultOutcome(fault.name, FaultVerdict.NO_ANSWER, reply_text(answer))
     if "closed" in answer:
         verdict = FaultVerdict.HARMED if fault.valid_lines else FaultVerdict.CLOSED
-        return FaultOutcome(fault.name, verdict, words(answer))
-    served = accepted(answer)
+        return FaultOutcome(fault.name, verdict, reply_text(answer))
+    served = is_accepted(answer)
     return FaultOutcome(
-        fault.name, FaultVerdict.SERVED if served else FaultVerdict.HARMED, f"a good share: {words(answer)}"
+        fault.name, FaultVerdict.SERVED if served else FaultVerdict.HARMED, f"a good share: {reply_text(answer)}"
     )

@@ -45,7 +45,7 @@ Dial: TypeAlias = Callable[[], Awaitable[trio.abc.Stream]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RawMinerPlan:
     """How to reach the pool, and how to misbehave."""
 
     dial: Dial
@@ -63,7 +63,7 @@ class Plan:
 class RawMiner:
     """One connection that sends raw lines. ``fault`` changes how its requests are sent; it may be set at any time."""
 
-    def __init__(self, plan: Plan, stream: trio.abc.Stream, fault: WireFault | None, rng: Random) -> None:
+    def __init__(self, plan: RawMinerPlan, stream: trio.abc.Stream, fault: WireFault | None, rng: Random) -> None:
         self.fault = fault
         self._plan = plan
         self._stream = stream
@@ -112,8 +112,8 @@ class RawMiner:
             raise FaultNotPossible(f"expected a reply to mining.subscribe: {error}") from None
         self._extranonce1, self._extranonce2_size = result.extranonce1, result.extranonce2_size
         authorized = await self.ask(Authorize(self._plan.worker_name, self._plan.password))
-        if not accepted(authorized):
-            raise FaultNotPossible(f"expected the pool to authorize the worker, got {words(authorized)}")
+        if not is_accepted(authorized):
+            raise FaultNotPossible(f"expected the pool to authorize the worker, got {reply_text(authorized)}")
 
     async def ask(self, message: ClientMessage, patience: float = PATIENCE) -> dict[str, Any] | None:
         """Send a request, changed by ``fault`` if there is one, and wait up to ``patience`` seconds for the reply.
@@ -137,7 +137,8 @@ class RawMiner:
     async def good_share(self) -> GoodShare:
         """Find a share for the current job, and return it without sending it.
 
-        Raises FaultNotPossible if no job comes within ``Plan.new_block`` seconds, or if the search would take too long.
+        Raises FaultNotPossible if no job comes within ``RawMinerPlan.new_block`` seconds, or if the search would take
+        too long.
         """
         with trio.move_on_after(self._plan.new_block):
             await self._until(lambda: self._job is not None or self._closed)
@@ -235,10 +236,12 @@ async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -
 
 
 @asynccontextmanager
-async def connected(plan: Plan, fault: WireFault | None = None, rng: Random | None = None) -> AsyncIterator[RawMiner]:
+async def open_raw_miner(
+    plan: RawMinerPlan, fault: WireFault | None = None, rng: Random | None = None
+) -> AsyncIterator[RawMiner]:
     """Open a connection whose requests ``fault`` changes, and close it at the end of the block.
 
-    Raises the error of ``Plan.dial`` if the pool cannot be reached.
+    Raises the error of ``RawMinerPlan.dial`` if the pool cannot be reached.
     """
     stream = await plan.dial()
     wire = RawMiner(plan, stream, fault, rng or Random(plan.seed))
@@ -256,24 +259,24 @@ async def connected(plan: Plan, fault: WireFault | None = None, rng: Random | No
 
 
 @asynccontextmanager
-async def logged_in(plan: Plan, *, listen: bool = True) -> AsyncIterator[RawMiner]:
+async def open_logged_in_miner(plan: RawMinerPlan, *, listen: bool = True) -> AsyncIterator[RawMiner]:
     """Open a connection and log in. Without ``listen``, nothing more is read from it after that.
 
-    Raises FaultNotPossible if the pool refuses the worker, and the error of ``Plan.dial``.
+    Raises FaultNotPossible if the pool refuses the worker, and the error of ``RawMinerPlan.dial``.
     """
-    async with connected(plan) as wire:
+    async with open_raw_miner(plan) as wire:
         await wire.log_in()
         if not listen:
             wire.stop_listening()
         yield wire
 
 
-def accepted(answer: "dict[str, Any] | None") -> bool:
+def is_accepted(answer: "dict[str, Any] | None") -> bool:
     """Return whether the reply has the result true and no error."""
     return answer is not None and answer.get("result") is True and not answer.get("error")
 
 
-def words(answer: "dict[str, Any] | None") -> str:
+def reply_text(answer: "dict[str, Any] | None") -> str:
     """Return a short text for people that describes a reply."""
     if answer is None:
         return "no reply"

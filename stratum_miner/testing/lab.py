@@ -29,9 +29,9 @@ from stratum_miner.miner import JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.pool import Pool, PoolConfig, PoolSnapshot, open_pool
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node
-from stratum_miner.testing.ordered_backend import OrderedBackend
+from stratum_miner.testing.on_demand_backend import OnDemandBackend
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
-from stratum_miner.testing.transcript import LabTimeout, Message, Transcript
+from stratum_miner.testing.transcript import LabMessage, LabTimeout, Transcript
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 TIMEOUT = 30.0
@@ -46,7 +46,7 @@ PAYOUT_SCRIPT = b"\x51"
 CONNECT_SECONDS = 10.0
 
 T = TypeVar("T")
-Wanted: TypeAlias = float | Callable[[float], bool]
+DifficultyGoal: TypeAlias = float | Callable[[float], bool]
 
 
 class LabError(AssertionError):
@@ -93,7 +93,7 @@ class LabMiner:
         self.outcomes: list[ShareResult] = []
         self.difficulty: float | None = None
         """The share difficulty of the job that is being mined; None before the first."""
-        self._backend = OrderedBackend(seed=seed)
+        self._backend = OnDemandBackend(seed=seed)
         self.miner = Miner(
             settings,
             [self._backend],
@@ -119,7 +119,7 @@ class LabMiner:
         """The same with a share that is a block."""
         return await self._find(block=True, within=within)
 
-    async def until_difficulty(self, wanted: Wanted, within: float = TIMEOUT) -> float:
+    async def until_difficulty(self, wanted: DifficultyGoal, within: float = TIMEOUT) -> float:
         """Wait until the job that is mined has this difficulty, or one that the function agrees to; returns it."""
         agrees = wanted if callable(wanted) else lambda value: abs(value - wanted) <= 1e-9 * abs(wanted)
         await self._until(
@@ -151,12 +151,12 @@ class LabMiner:
                 what = f"difficulty {job.network_difficulty if block else job.share_difficulty:g}"
                 raise LabError(f"expected a difficulty that a test can mine (below 1), the pool's job has {what}")
         number = len(self.outcomes)
-        self._backend.order(block=block)
+        self._backend.find_one(block=block)
         await self._until(lambda: len(self.outcomes) > number, "the answer to a share", within)
         return self.outcomes[number]
 
     async def _until(self, condition: Callable[[], bool], what: str, within: float) -> None:
-        def look() -> Message | None:
+        def look() -> LabMessage | None:
             if self.error is not None:
                 raise LabError(f"the miner has ended: {self.error}") from self.error
             return _YES if condition() else None
@@ -171,7 +171,7 @@ class LabMiner:
         self.transcript.wake()
 
 
-_YES = Message(0, Side.MINER, b"", None, None)
+_YES = LabMessage(0, Side.MINER, b"", None, None)
 
 
 class LabTap:

@@ -16,9 +16,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from stratum_miner.emulators import Emulator
 from stratum_miner.miner import MinerSnapshot
 from stratum_miner.pool import PoolSnapshot
-from stratum_miner.testing.lab import TIMEOUT, Lab, LabMiner, LabPool, LabTap, Wanted, open_lab
+from stratum_miner.testing.lab import TIMEOUT, DifficultyGoal, Lab, LabMiner, LabPool, LabTap, open_lab
 from stratum_miner.testing.lab_tls import LabTls
-from stratum_miner.testing.transcript import Message
+from stratum_miner.testing.transcript import LabMessage
 from stratum_miner.work.share_result import ShareResult
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class SyncPool:
         self._pool = pool
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[LabMessage]:
         """What was said to miners and by them, so far."""
         return list(self._pool.transcript.messages)
 
@@ -59,7 +59,7 @@ class SyncMiner:
         self._miner = miner
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[LabMessage]:
         """What it said and was told, so far."""
         return list(self._miner.transcript.messages)
 
@@ -71,7 +71,7 @@ class SyncMiner:
         """The same with a share that is a block."""
         return self._portal.call(self._miner.mine_block, within)
 
-    def until_difficulty(self, wanted: Wanted, *, within: float = TIMEOUT) -> float:
+    def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
         """Wait until the job that is mined has this difficulty, or one that the function agrees to; returns it."""
         return self._portal.call(self._miner.until_difficulty, wanted, within)
 
@@ -97,7 +97,7 @@ class SyncTap:
         self._tap = tap
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[LabMessage]:
         """What was let through, so far."""
         return list(self._tap.transcript.messages)
 
@@ -173,7 +173,7 @@ class AsyncPool:
         self.port = pool.port
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[LabMessage]:
         """What was said to miners and by them, so far."""
         return self.sync.messages
 
@@ -197,7 +197,7 @@ class AsyncMiner:
         self.sync = miner
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[LabMessage]:
         """What it said and was told, so far."""
         return self.sync.messages
 
@@ -209,7 +209,7 @@ class AsyncMiner:
         """The same with a share that is a block."""
         return await _elsewhere(partial(self.sync.mine_block, within=within))
 
-    async def until_difficulty(self, wanted: Wanted, *, within: float = TIMEOUT) -> float:
+    async def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
         """Wait until the job that is mined has this difficulty, or one that the function agrees to; returns it."""
         return await _elsewhere(partial(self.sync.until_difficulty, wanted, within=within))
 
@@ -234,7 +234,7 @@ class AsyncTap:
         self.url = tap.url
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[LabMessage]:
         """What was let through, so far."""
         return self.sync.messages
 

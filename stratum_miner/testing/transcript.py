@@ -24,7 +24,7 @@ class LabTimeout(AssertionError):  # noqa: N818  a test fails with it
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class LabMessage:
     """One line. ``method`` of a reply is that of its request; ``value`` is None for what is no JSON object."""
 
     connection: int
@@ -42,7 +42,7 @@ class Transcript:
     """All connections of one participant. Waiting for a method gives each message once, the oldest first."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
+        self.messages: list[LabMessage] = []
         self._bytes = 0
         self._connections = 0
         self._given: dict[tuple[str, Side | None], int] = {}
@@ -54,7 +54,7 @@ class Transcript:
         self._connections += 1
         return TranscribedConnection(self, self._connections)
 
-    def add(self, message: Message) -> None:
+    def add(self, message: LabMessage) -> None:
         """One line was said."""
         if len(self.messages) < MAX_MESSAGES and self._bytes + len(message.line) <= MAX_BYTES:
             self.messages.append(message)
@@ -70,7 +70,7 @@ class Transcript:
         """The next message of this method from this side, also one said before. LabTimeout when none comes."""
         key = (method, sender)
 
-        def found() -> Message | None:
+        def found() -> LabMessage | None:
             for index in range(self._given.get(key, 0), len(self.messages)):
                 message = self.messages[index]
                 if message.method == method and sender in (None, message.sender) and message.value is not None:
@@ -83,7 +83,7 @@ class Transcript:
         assert message.value is not None
         return message.value
 
-    async def until(self, condition: Callable[[], "Message | None"], what: str, within: float) -> Message:
+    async def until(self, condition: Callable[[], "LabMessage | None"], what: str, within: float) -> LabMessage:
         """Wait until the condition over what was said gives a message. LabTimeout when it does not."""
         with trio.move_on_after(within):
             while (message := condition()) is None:
@@ -110,7 +110,7 @@ class TranscribedConnection:
         """One side said something."""
         for line in self._splitters[sender].feed(data):
             method = self._methods.of(sender, line)
-            self._transcript.add(Message(self._number, sender, line, method, _value(line)))
+            self._transcript.add(LabMessage(self._number, sender, line, method, _value(line)))
 
     def note(self, text: str, line: bytes = b"") -> None:
         """What was done to the conversation is seen in what was said."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
+from stratum_miner.testing.manual_pool import REGTEST_JOB, ManualPool
 from tests.package_copy import add_line, copied, environment, python, said
 
 ADDED = Path(__file__).parent / "added"
@@ -63,9 +63,9 @@ def test_it_keeps_the_contract(copy: Path) -> None:
 
 async def test_it_mines_and_the_summary_tells_of_its_device(copy: Path) -> None:
     async def serve(stream: trio.SocketStream) -> None:
-        pool = PlayedPool(stream)
+        pool = ManualPool(stream)
         await pool.accept(difficulty=1e-9)
-        await pool.say("mining.notify", *REGTEST_JOB)
+        await pool.send_call("mining.notify", *REGTEST_JOB)
         with suppress(AssertionError):  # the miner has enough and is gone
             while True:
                 await pool.reply(await pool.request("mining.submit"), True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 
 EVIL = "\x1b]0;PWN\x07\x1b[5;7m\r\nFAKE line\x9b31m\u202e\u2066\u200b\u2028\u3164"
 """Steers a terminal, ends a line, begins another, turns the direction, has no width: 30 characters."""

@@ -25,7 +25,7 @@ import pytest
 from stratum_miner.app.process import secrets, signals
 from stratum_miner.cli import main
 from stratum_miner.monitoring.cgminer import READING
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 from tests.network.free_port import free_port
 
 from .rpc_node import RpcNode, serving

@@ -10,7 +10,7 @@ from stratum_miner.bitcoin.target import hash_value, target_from_difficulty
 from stratum_miner.cli.ping import _with_submit
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.ping import PingResult
-from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
+from stratum_miner.testing.manual_pool import REGTEST_JOB, ManualPool
 from tests.work.jobs import make_job
 
 DIFFICULTY = 2e-4
@@ -45,11 +45,11 @@ async def test_ping_submits_a_full_share_where_blocks_are_easier_than_shares(han
     submitted: list[list[str]] = []
 
     async def serve(stream: trio.SocketStream) -> None:
-        pool = PlayedPool(stream)
+        pool = ManualPool(stream)
         await pool.accept(difficulty=DIFFICULTY)
         params: list[Any] = list(REGTEST_JOB)
         params[1], params[6] = "00" * 32, EASY_BITS
-        await pool.say("mining.notify", *params)
+        await pool.send_call("mining.notify", *params)
         submit = await pool.request("mining.submit")
         submitted.append(submit["params"])
         full = meets_share_target(submit["params"])

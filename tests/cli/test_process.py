@@ -16,7 +16,7 @@ import pytest
 
 from stratum_miner.backends.cpu import processors
 from stratum_miner.monitoring.view import Summary
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"

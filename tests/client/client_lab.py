@@ -18,7 +18,7 @@ from stratum_miner.client.events import (
     StateChanged,
     WorkLost,
 )
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareResult
@@ -70,7 +70,7 @@ class Lab:
     """A client under test, its recorder, and the connections that it opens."""
 
     def __init__(
-        self, client: PoolClient, recorder: Recorder, connections: trio.MemoryReceiveChannel[PlayedPool]
+        self, client: PoolClient, recorder: Recorder, connections: trio.MemoryReceiveChannel[ManualPool]
     ) -> None:
         self.client = client
         self.recorder = recorder
@@ -79,12 +79,12 @@ class Lab:
         self.ended = trio.Event()
         self.error: BaseException | None = None
 
-    async def connection(self) -> PlayedPool:
+    async def connection(self) -> ManualPool:
         """The next connection that the client opens."""
         with trio.fail_after(86400):
             return await self._connections.receive()
 
-    async def mining(self) -> PlayedPool:
+    async def mining(self) -> ManualPool:
         """The next connection, its handshake played and its first job announced."""
         pool = await self.connection()
         await pool.accept()
@@ -122,12 +122,12 @@ def find_shares(job: Job, count: int) -> list[Share]:
 
 @asynccontextmanager
 async def lab(*, retry: bool = True, **settings: Any) -> AsyncIterator[Lab]:
-    send, receive = trio.open_memory_channel[PlayedPool](16)
+    send, receive = trio.open_memory_channel[ManualPool](16)
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
         ours, theirs = trio.testing.memory_stream_pair()
         made.urls.append(url)
-        await send.send(PlayedPool(theirs))
+        await send.send(ManualPool(theirs))
         return ours
 
     recorder = Recorder()

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from stratum_miner.client import WorkerRefused
 from stratum_miner.client.events import ConnectionState
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 from tests.client.client_lab import lab
@@ -20,12 +20,12 @@ WORKERS = (("cpu", "worker.cpu"), ("usb", "worker.usb"))
 REFUSAL = [24, "Unauthorized worker", None]
 
 
-async def asked(it: Any) -> tuple[PlayedPool, list[dict[str, Any]]]:
+async def asked(it: Any) -> tuple[ManualPool, list[dict[str, Any]]]:
     """The next connection, subscribed, a job announced; and its requests for workers, unanswered."""
     pool = await it.connection()
     await pool.accept_subscribe()
     requests = [await pool.request("mining.authorize") for _ in range(3)]
-    await pool.say("mining.set_difficulty", 1e-9)
+    await pool.send_call("mining.set_difficulty", 1e-9)
     await pool.notify()
     await it.recorder.until(lambda: it.recorder.jobs)
     return pool, requests

@@ -18,7 +18,7 @@ from stratum_miner.client.events import ClientEvent, JobArrived, ShareAnswered, 
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.stratum.client_connection import ClientConnection
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareOutcome

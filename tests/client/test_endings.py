@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from stratum_miner.client import ClientOptions, PoolClient, PoolSettings, PoolUrl
 from stratum_miner.client.dialing.dialer import Connector
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 
 
 def new_client(connect: Connector) -> PoolClient:
@@ -31,7 +31,7 @@ async def test_cancelled_while_the_pool_hangs_up(first: str, autojump_clock: Moc
     client = new_client(connect)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.run)
-        pool = PlayedPool(theirs)
+        pool = ManualPool(theirs)
         await pool.accept(mask=None, xnsub=False, difficulty=1)
         await trio.testing.wait_all_tasks_blocked()
         if first == "cancel":
@@ -63,11 +63,11 @@ async def test_a_pool_that_hangs_up_with_its_first_reply_has_not_refused_the_wor
 
 
 async def test_a_pool_that_is_silent_about_the_worker_is_tried_again(autojump_clock: MockClock) -> None:
-    send, connections = trio.open_memory_channel[PlayedPool](1)
+    send, connections = trio.open_memory_channel[ManualPool](1)
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
         ours, theirs = trio.testing.memory_stream_pair()
-        await send.send(PlayedPool(theirs))
+        await send.send(ManualPool(theirs))
         return ours
 
     async with trio.open_nursery() as nursery:

@@ -10,13 +10,13 @@ from trio.testing import MockClock
 from stratum_miner.client import PoolUnreachable
 from stratum_miner.client.pool_memory import KEPT_S, Handshake, PoolMemory
 from stratum_miner.client.settings import Timeouts
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from tests.client.client_lab import lab
 
 GRANT = {"version-rolling": True, "version-rolling.mask": "1fffe000"}
 
 
-async def asked(pool: PlayedPool) -> tuple[bool, bool]:
+async def asked(pool: ManualPool) -> tuple[bool, bool]:
     """Play the handshake and announce a job; says whether configure and extranonce.subscribe were asked."""
     requests = [await pool.request()]
     configured = requests[0]["method"] == "mining.configure"
@@ -25,7 +25,7 @@ async def asked(pool: PlayedPool) -> tuple[bool, bool]:
         requests.append(await pool.request())
     await pool.reply(requests[-1], [[["mining.notify", "s1"]], "a1b2c3d4", 4])
     await pool.reply(await pool.request("mining.authorize"), True)
-    await pool.say("mining.set_difficulty", 1e-9)
+    await pool.send_call("mining.set_difficulty", 1e-9)
     await pool.notify()
     request = None
     with trio.move_on_after(1):
@@ -36,7 +36,7 @@ async def asked(pool: PlayedPool) -> tuple[bool, bool]:
 
 async def hang_up(it: Any) -> list[str]:
     """The next connection ends before its first job; returns what was asked on it."""
-    pool: PlayedPool = await it.connection()
+    pool: ManualPool = await it.connection()
     methods: list[str] = []
     while not methods or methods[-1] != "mining.authorize":
         request = await pool.request()
@@ -72,7 +72,7 @@ async def test_a_pool_that_is_silent_to_configure_costs_no_time(autojump_clock: 
         configure = await pool.request("mining.configure")
         await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
         await pool.reply(await pool.request("mining.authorize"), True)
-        await pool.say("mining.set_difficulty", 1e-9)
+        await pool.send_call("mining.set_difficulty", 1e-9)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         assert trio.current_time() == before

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from stratum_miner.client.connection import MAX_JOBS_AT_ONCE
 from stratum_miner.client.writer import MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 from stratum_miner.work.share_result import ShareOutcome
 from tests.client.client_lab import lab
 from tests.work.jobs import body_of
@@ -74,7 +74,7 @@ async def test_malformed_job_is_skipped_and_the_old_one_goes_on(
         params = list(REGTEST_JOB)
         for index, value in change.items():
             params[index] = value
-        await pool.say("mining.notify", *params)
+        await pool.send_call("mining.notify", *params)
         await pool.notify("also good")
         await it.recorder.until(lambda: len(it.recorder.jobs) >= 2)
         assert [job.job_id for job in it.recorder.jobs] == ["good", "also good"]
@@ -88,9 +88,9 @@ async def test_settings_out_of_range_are_told_and_ignored(autojump_clock: MockCl
         await pool.accept()
         values: list[Any] = [0, -1, "x", None, [], True]
         for value in values:
-            await pool.say("mining.set_difficulty", value)
-        await pool.say("mining.set_extranonce", "abc", 4)
-        await pool.say("mining.set_extranonce", "abcd", 33)
+            await pool.send_call("mining.set_difficulty", value)
+        await pool.send_call("mining.set_extranonce", "abc", 4)
+        await pool.send_call("mining.set_extranonce", "abcd", 33)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         job = it.recorder.jobs[0]
@@ -103,7 +103,7 @@ async def test_every_extranonce_size_is_honoured(autojump_clock: MockClock, size
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
-        await pool.say("mining.set_extranonce", "0102030405", size)
+        await pool.send_call("mining.set_extranonce", "0102030405", size)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -318,7 +318,7 @@ async def test_mask_after_configure_and_its_withdrawal(autojump_clock: MockClock
         await pool.accept(mask="1fffe000")
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
-        await pool.say("mining.set_version_mask", "00000000")
+        await pool.send_call("mining.set_version_mask", "00000000")
         await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
         amended = it.recorder.jobs[1]
         assert amended.version_mask == 0

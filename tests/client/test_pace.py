@@ -18,7 +18,7 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.client.settings import Strategy
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from tests.work.jobs import body_of
 
 Behaviour = Callable[[trio.abc.Stream], Any]
@@ -85,7 +85,7 @@ async def hang_up_unheard(stream: trio.abc.Stream) -> None:
 
 
 async def hang_up_after_a_job(stream: trio.abc.Stream) -> None:
-    pool = PlayedPool(stream)
+    pool = ManualPool(stream)
     await pool.accept()
     await pool.notify()
     await stream.aclose()
@@ -193,12 +193,12 @@ async def test_an_order_to_wait_keeps_nobody_from_another_pool(autojump_clock: M
                 self.at_b.set()
 
     async def serve(stream: trio.abc.Stream, host: str) -> None:
-        pool = PlayedPool(stream)
+        pool = ManualPool(stream)
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError, AssertionError):
             await pool.accept(extranonce1="0000000a" if host == "a.example" else "0000000b")
             await pool.notify()
             if host == "a.example":
-                await pool.say("client.reconnect", host, 3333, 300)
+                await pool.send_call("client.reconnect", host, 3333, 300)
             await trio.sleep_forever()
 
     for strategy in Strategy:

@@ -69,9 +69,9 @@ async def test_nothing_that_a_pool_says_is_passed_on_with_the_password(
     with structlog.testing.capture_logs() as logged:
         async with lab(password=password) as it:
             pool = await it.mining()
-            await pool.say("client.show_message", f"your password is {password}")
-            await pool.say(f"new.{password}.method")
-            await pool.say("mining.set_difficulty", f"not {password}")
+            await pool.send_call("client.show_message", f"your password is {password}")
+            await pool.send_call(f"new.{password}.method")
+            await pool.send_call("mining.set_difficulty", f"not {password}")
             await pool.send({"id": f"an id {password}", "result": None, "error": [20, f"bad {password}", None]})
             await pool.send({"id": 77, "result": f"a result {password}", "error": None})
             it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])

@@ -29,7 +29,7 @@ async def test_handshake_in_order_and_first_job(autojump_clock: MockClock) -> No
         authorize = await pool.request("mining.authorize")
         assert authorize["params"] == ["worker", "hunter2"]
         await pool.reply(authorize, True)
-        await pool.say("mining.set_difficulty", 0.5)
+        await pool.send_call("mining.set_difficulty", 0.5)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         job = it.recorder.jobs[0]
@@ -42,7 +42,7 @@ async def test_jobs_before_authorize_are_mined_and_shares_held_back(autojump_clo
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool = await it.connection()
         await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
-        await pool.say("mining.set_difficulty", 1e-9)
+        await pool.send_call("mining.set_difficulty", 1e-9)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         [share] = it.shares(it.recorder.jobs[0], 1)
@@ -93,7 +93,7 @@ async def test_replies_are_paired_by_id_and_strays_are_counted(autojump_clock: M
         await pool.reply(two, True)
         await pool.reply(one, None, [23, "low difficulty share", None])
         await pool.reply(one, True)
-        await pool.say("client.show_message", "hello\x1b[31m")
+        await pool.send_call("client.show_message", "hello\x1b[31m")
         await it.recorder.until(lambda: it.recorder.messages)
         assert [(result.share, result.outcome) for result in it.recorder.results] == [
             (second, ShareOutcome.ACCEPTED),
@@ -267,7 +267,7 @@ async def test_reconnect_to_the_same_host_is_followed_once(autojump_clock: MockC
         pool = await it.connection()
         await pool.accept()
         before = trio.current_time()
-        await pool.say("client.reconnect", "pool.example", "4444", 7)
+        await pool.send_call("client.reconnect", "pool.example", "4444", 7)
         again = await it.connection()
         assert trio.current_time() - before >= 7
         assert ConnectionState.CONNECTING in it.recorder.states
@@ -279,7 +279,7 @@ async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(host: str, 
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
-        await pool.say("client.reconnect", host, 4444, 0)
+        await pool.send_call("client.reconnect", host, 4444, 0)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         assert it.client.snapshot().connects == 1
@@ -289,7 +289,7 @@ async def test_reconnect_within_the_domain_is_followed_with_the_same_tls(autojum
     async with lab(url=PoolUrl("pool.example.com", 443, True)) as it:
         pool = await it.connection()
         await pool.accept()
-        await pool.say("client.reconnect", "eu.example.com", 4444, 0)
+        await pool.send_call("client.reconnect", "eu.example.com", 4444, 0)
         again = await it.connection()
         assert it.urls == [PoolUrl("pool.example.com", 443, True), PoolUrl("eu.example.com", 4444, True)]
         await again.accept()

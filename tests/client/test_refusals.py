@@ -10,11 +10,11 @@ from trio.testing import MockClock
 
 from stratum_miner.client import PoolUrl, WorkerRefused
 from stratum_miner.client.temporary_refusals import PHRASES, may_pass
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from tests.client.client_lab import lab
 
 
-async def refuse(pool: PlayedPool, error: Any = None) -> None:
+async def refuse(pool: ManualPool, error: Any = None) -> None:
     await pool.accept_subscribe()
     await pool.reply(await pool.request("mining.authorize"), False if error is None else None, error)
 
@@ -90,7 +90,7 @@ async def test_without_retry_a_passing_refusal_ends_it(autojump_clock: MockClock
 async def test_a_refusal_after_a_redirect_leads_back_to_the_configured_address(autojump_clock: MockClock) -> None:
     async with lab(url=PoolUrl("pool.example.com", 3333)) as it:
         pool = await it.connection()
-        await pool.say("client.reconnect", "eu.example.com", 4444, 0)
+        await pool.send_call("client.reconnect", "eu.example.com", 4444, 0)
         await refuse(await it.connection())
         pool = await it.connection()
         await pool.accept()
@@ -103,7 +103,7 @@ async def test_a_refusal_after_a_redirect_leads_back_to_the_configured_address(a
 async def test_a_redirect_that_leads_nowhere_leads_back_too(autojump_clock: MockClock) -> None:
     second = PoolUrl("backup.example.com", 3333)
     async with lab(url=PoolUrl("pool.example.com", 3333), addresses=(second,)) as it:
-        await (await it.connection()).say("client.reconnect", "eu.example.com", 4444, 0)
+        await (await it.connection()).send_call("client.reconnect", "eu.example.com", 4444, 0)
         await (await it.connection()).stream.aclose()
         await it.connection()
         assert [url.host for url in it.urls] == ["pool.example.com", "eu.example.com", "pool.example.com"]

@@ -11,7 +11,7 @@ async def test_shares_wait_for_an_authorization_while_jobs_come(autojump_clock: 
     async with lab(extranonce_subscribe=False) as it:
         pool = await it.connection()
         await pool.accept_subscribe()
-        await pool.say("mining.set_difficulty", 1e-9)
+        await pool.send_call("mining.set_difficulty", 1e-9)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         for share in it.shares(it.recorder.jobs[0], 94):

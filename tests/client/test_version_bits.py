@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
+from stratum_miner.testing.manual_pool import REGTEST_JOB, ManualPool
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 from tests.client.client_lab import lab
@@ -45,7 +45,7 @@ def rolled_shares(job: Job, count: int) -> list[Share]:
 class Judge:
     """A pool that rebuilds the header's version from the sixth parameter in one of two ways."""
 
-    def __init__(self, pool: PlayedPool, form: str) -> None:
+    def __init__(self, pool: ManualPool, form: str) -> None:
         self.pool = pool
         self.form = form
         self.bits: list[str] = []
@@ -67,7 +67,7 @@ async def announced(it: Any, form: str, version: str = SIGNALLING) -> tuple[Judg
     await pool.accept(difficulty=EASY)
     params: list[Any] = list(REGTEST_JOB)
     params[5] = version
-    await pool.say("mining.notify", *params)
+    await pool.send_call("mining.notify", *params)
     await it.recorder.until(lambda: it.recorder.jobs)
     return Judge(pool, form), it.recorder.jobs[-1]
 
@@ -154,7 +154,7 @@ async def test_the_form_is_kept_for_the_connection_only(autojump_clock: MockCloc
         await pool.accept(xnsub=False, difficulty=EASY)
         params: list[Any] = list(REGTEST_JOB)
         params[5] = SIGNALLING
-        await pool.say("mining.notify", *params)
+        await pool.send_call("mining.notify", *params)
         await it.recorder.until(lambda: it.recorder.jobs)
         first, second = it.shares(it.recorder.jobs[0], 2)
         judge = Judge(pool, "xor")
@@ -196,16 +196,16 @@ async def test_a_widened_mask_reaches_shares_of_the_job_before(autojump_clock: M
         await pool.accept(mask="0fffe000")
         params: list[Any] = list(REGTEST_JOB)
         params[5] = SIGNALLING
-        await pool.say("mining.notify", *params)
+        await pool.send_call("mining.notify", *params)
         await it.recorder.until(lambda: it.recorder.jobs)
         early, later = it.shares(it.recorder.jobs[0], 2)
         it.client.submit(early)
         assert (await pool.request("mining.submit"))["params"][5] == "00000000"
-        await pool.say("mining.set_version_mask", "1fffe000")
+        await pool.send_call("mining.set_version_mask", "1fffe000")
         await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
         it.client.submit(later)
         assert (await pool.request("mining.submit"))["params"][5] == "10000000"
-        await pool.say("mining.set_version_mask", "00000000")
+        await pool.send_call("mining.set_version_mask", "00000000")
         await it.recorder.until(lambda: len(it.recorder.jobs) == 3)
         it.client.submit(it.shares(it.recorder.jobs[1], 3)[2])
         assert (await pool.request("mining.submit"))["params"][5] == "10000000", "found under the mask of its job"

@@ -8,16 +8,16 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from tests.client.client_lab import lab
 
 DUPLICATE = [22, "duplicate share", None]
 LOST = [20, SHARE_LOST_TEXT, None]
 
 
-async def mining(it: Any) -> PlayedPool:
+async def mining(it: Any) -> ManualPool:
     """The next connection with its handshake, and the first job if there was none yet."""
-    pool: PlayedPool = await it.connection()
+    pool: ManualPool = await it.connection()
     await pool.accept(xnsub=False)
     await pool.notify()
     await it.recorder.until(lambda: it.recorder.jobs)
@@ -161,6 +161,6 @@ async def test_a_pool_that_says_no_more_is_waited_for_a_second_only(autojump_clo
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         await pool.request("mining.submit")
         before = trio.current_time()
-        await pool.say("client.reconnect", "pool.example", 3333, 0)
+        await pool.send_call("client.reconnect", "pool.example", 3333, 0)
         await it.recorder.until(lambda: it.recorder.lost_work)
         assert trio.current_time() - before == pytest.approx(1)

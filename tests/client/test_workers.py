@@ -10,13 +10,13 @@ from trio.testing import MockClock
 
 from stratum_miner.client import pool_tally, workers
 from stratum_miner.client.workers import login_of
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.share import Share
 from tests.client.client_lab import lab
 
 
-async def mining(it: Any) -> tuple[PlayedPool, list[Share]]:
-    pool: PlayedPool = await it.connection()
+async def mining(it: Any) -> tuple[ManualPool, list[Share]]:
+    pool: ManualPool = await it.connection()
     await pool.accept(mask=None, xnsub=False)
     await pool.notify()
     await it.recorder.until(lambda: it.recorder.jobs)
@@ -116,7 +116,7 @@ async def test_a_new_connection_authorizes_anew_and_a_resumed_share_keeps_its_wo
         await pool.reply(await pool.request("mining.authorize"), True)
         await pool.request("mining.submit")
         await pool.stream.aclose()
-        again: PlayedPool = await it.connection()
+        again: ManualPool = await it.connection()
         await again.accept(mask=None, xnsub=False)
         authorize = await again.request("mining.authorize")
         assert authorize["params"][0] == "worker.stick"
@@ -136,7 +136,7 @@ async def test_a_refusal_of_one_worker_that_was_accepted_before_is_not_for_good(
         await pool.reply(await pool.request("mining.submit"), True)
         await pool.stream.aclose()
         await it.recorder.until(lambda: it.recorder.lost_work)
-        again: PlayedPool = await it.connection()
+        again: ManualPool = await it.connection()
         await again.accept(mask=None, xnsub=False)
         await again.notify("2")
         await it.recorder.until(lambda: len(it.recorder.jobs) == 2)

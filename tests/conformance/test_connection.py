@@ -17,7 +17,7 @@ from stratum_miner.conformance.messages import is_positive, parse_line
 from stratum_miner.conformance.outcome import Silent, UnexpectedDisconnect
 from stratum_miner.conformance.transcript import CheckTranscript
 from stratum_miner.stratum.errors import ErrorReason
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 from tests.work.jobs import body_of
 
 SCALARS = (

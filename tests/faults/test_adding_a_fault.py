@@ -26,7 +26,7 @@ def backwards(lines: Sequence[bytes], rng: Random) -> list[bytes]:
 
 """
 CONDUCT = """
-async def _farewell(plan: Plan, rng: Random) -> FaultOutcome:
+async def _farewell(plan: RawMinerPlan, rng: Random) -> FaultOutcome:
     return FaultOutcome("farewell", FaultVerdict.SERVED, "said goodbye")
 
 
@@ -60,12 +60,12 @@ from stratum_miner.capture.record import Side
 from stratum_miner.capture.filter import Send
 from stratum_miner.faults.fault_filter import filter_of, parse
 from stratum_miner.faults.misbehaving_miner import misbehave
-from stratum_miner.faults.raw_miner import Plan
+from stratum_miner.faults.raw_miner import RawMinerPlan
 from stratum_miner.loadtest.plan import LoadPlan
 
 assert list(filter_of([parse("capitals")], "0").line(Side.POOL, b"{}x\\n")) == [Send(Side.MINER, b"{}X\\n")]
 LoadPlan(host="127.0.0.1", port=1, miners=1, ramp=0, duration=1, bad={"zero-nonce": 0.5})
-print(trio.run(misbehave, Plan(dial=trio.sleep_forever, worker_name="x"), "farewell").answer)
+print(trio.run(misbehave, RawMinerPlan(dial=trio.sleep_forever, worker_name="x"), "farewell").answer)
 """
 
 

@@ -11,7 +11,7 @@ import trio.testing
 
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
 from stratum_miner.faults.outcome import FaultVerdict
-from stratum_miner.faults.raw_miner import Dial, Plan, RawMiner
+from stratum_miner.faults.raw_miner import Dial, RawMiner, RawMinerPlan
 from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.spelling import named
 from stratum_miner.stratum.client_messages import Subscribe
@@ -37,10 +37,10 @@ def dialling(port: int) -> Dial:
 
 
 @asynccontextmanager
-async def planned(*, faults: tuple[str, ...] = (), **options: Any) -> AsyncIterator[tuple[Lab, LabPool, Plan]]:
+async def planned(*, faults: tuple[str, ...] = (), **options: Any) -> AsyncIterator[tuple[Lab, LabPool, RawMinerPlan]]:
     async with open_lab() as lab:
         pool = await lab.pool(faults=faults, **options)
-        plan = Plan(dial=dialling(pool.port), worker_name="mallory", hold=0.3, new_block=20)
+        plan = RawMinerPlan(dial=dialling(pool.port), worker_name="mallory", hold=0.3, new_block=20)
         yield lab, pool, plan
 
 
@@ -62,7 +62,7 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
         says_yes = r"""'replace={"id":\1,"result":true,"error":null}' 'match={"id":*,*low*diff*'"""
         tap = await lab.tap(pool.url, says_yes)
         port = int(tap.url.rpartition(":")[2])
-        outcome = await misbehave(Plan(dial=dialling(port), worker_name="mallory"), "below-target")
+        outcome = await misbehave(RawMinerPlan(dial=dialling(port), worker_name="mallory"), "below-target")
         assert outcome.verdict is FaultVerdict.ACCEPTED
         assert not outcome.is_good
 
@@ -76,7 +76,7 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
 )
 async def test_what_is_not_possible_says_why(fault: str, options: dict[str, Any], why: str) -> None:
     async with planned(**options) as (_, _, plan):
-        outcome = await misbehave(Plan(dial=plan.dial, worker_name="mallory", new_block=0.2), fault)
+        outcome = await misbehave(RawMinerPlan(dial=plan.dial, worker_name="mallory", new_block=0.2), fault)
         assert outcome.verdict is FaultVerdict.NOT_POSSIBLE
         assert why in outcome.answer
 
@@ -91,7 +91,7 @@ async def test_a_pool_that_does_not_answer_is_told() -> None:
 async def test_replies_that_nobody_asked_for_are_not_kept() -> None:
     """A pool that floods would fill the memory, and a reply that comes too early would be taken for the answer."""
     ours, theirs = trio.testing.memory_stream_pair()
-    miner = RawMiner(Plan(dial=dialling(0), worker_name="mallory"), ours, None, Random(0))
+    miner = RawMiner(RawMinerPlan(dial=dialling(0), worker_name="mallory"), ours, None, Random(0))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(miner.listen)
         await theirs.send_all(b"".join(b'{"id":%d,"result":"unasked"}\n' % number for number in range(1, 1000)))

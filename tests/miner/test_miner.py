@@ -24,7 +24,7 @@ from stratum_miner.miner import Assignment, Goals, HardwareError, Journal, Miner
 from stratum_miner.miner.journal import read
 from stratum_miner.miner.standstill import Standstill
 from stratum_miner.miner.weak_blocks import IN_VAIN
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareResult
@@ -86,7 +86,7 @@ class ScriptedBackend(Backend):
 
 
 class Bench:
-    def __init__(self, miner: Miner, backend: ScriptedBackend, pool: PlayedPool, events: list[MinerEvent]) -> None:
+    def __init__(self, miner: Miner, backend: ScriptedBackend, pool: ManualPool, events: list[MinerEvent]) -> None:
         self.miner = miner
         self.backend = backend
         self.pool = pool
@@ -125,7 +125,7 @@ async def bench(*, difficulty: float = 1e-9, handshake: bool = True, **options: 
     )
     client = ClientOptions(clock=trio.current_time, connect=connect)
     miner = Miner(settings, [backend], on_event=events.append, options=client, **options)
-    made = Bench(miner, backend, PlayedPool(theirs), events)
+    made = Bench(miner, backend, ManualPool(theirs), events)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.run)
         if handshake:
@@ -329,7 +329,7 @@ async def test_luck_counts_the_work_under_each_difficulty(autojump_clock: MockCl
         assert easy is not None
         assert it.miner.snapshot().expected == pytest.approx(1000 * (easy.share_target + 1) / 2**256)
         it.backend.hashes = 5000
-        await it.pool.say("mining.set_difficulty", 4e-9)
+        await it.pool.send_call("mining.set_difficulty", 4e-9)
         await it.pool.notify()
         await it.settled()
         hard = it.miner.scheduler.job

@@ -15,7 +15,7 @@ from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistic
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.miner import Assignment, Goals, Miner, StopReason
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
@@ -70,7 +70,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.fast, self.slow = IdleBackend(), IdleBackend()
-        self.send, self._receive = trio.open_memory_channel[tuple[str, PlayedPool]](16)
+        self.send, self._receive = trio.open_memory_channel[tuple[str, ManualPool]](16)
         self.miner: Miner
         self.ended = trio.Event()
         self.ending: StopReason | None = None
@@ -78,20 +78,20 @@ class Rig:
 
     async def connect(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
         ours, theirs = trio.testing.memory_stream_pair()
-        await self.send.send((url.host, PlayedPool(theirs)))
+        await self.send.send((url.host, ManualPool(theirs)))
         return ours
 
-    async def connections(self, count: int) -> list[tuple[str, PlayedPool]]:
+    async def connections(self, count: int) -> list[tuple[str, ManualPool]]:
         """The next connections, by host."""
         with trio.fail_after(86400):
             return sorted([await self._receive.receive() for _ in range(count)], key=lambda item: item[0])
 
-    async def up(self, pool: PlayedPool, extranonce1: str, workers: int = 1) -> None:
+    async def up(self, pool: ManualPool, extranonce1: str, workers: int = 1) -> None:
         """Play the handshake and announce a job."""
         await pool.accept_subscribe(mask=None, extranonce1=extranonce1)
         for _ in range(workers):
             await pool.reply(await pool.request("mining.authorize"), True)
-        await pool.say("mining.set_difficulty", 1e-9)
+        await pool.send_call("mining.set_difficulty", 1e-9)
         await pool.notify()
         await trio.testing.wait_all_tasks_blocked()
 

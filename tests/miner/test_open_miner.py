@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from stratum_miner.client import ClientOptions, ConnectionState, PoolSettings, PoolUrl, StateChanged, WorkerRefused
 from stratum_miner.miner import Goals, MinerEvent, StopReason, open_miner
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work import ShareResult
 from tests.miner.test_miner import ScriptedBackend
 
@@ -28,7 +28,7 @@ class Played:
         async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
             return streams.pop() if streams else await trio.sleep_forever()
 
-        self.pool = PlayedPool(other)
+        self.pool = ManualPool(other)
         self.options = ClientOptions(clock=trio.current_time, connect=connect)
 
     async def start(self) -> None:

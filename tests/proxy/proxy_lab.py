@@ -11,7 +11,7 @@ import trio.testing
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.settings import Strategy
 from stratum_miner.proxy import Proxy, ProxyConfig, ProxyEvent, open_proxy
-from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
+from stratum_miner.testing.manual_pool import REGTEST_JOB, ManualPool
 from tests.downstream.wire_client import MemoryListener, WireClient
 from tests.downstream.wire_miner import WireJob
 
@@ -34,28 +34,28 @@ class ProxyLab:
     """The proxy, the connections that it opens, and miners that connect to it."""
 
     def __init__(
-        self, proxy: Proxy, listener: MemoryListener, connections: trio.MemoryReceiveChannel[PlayedPool]
+        self, proxy: Proxy, listener: MemoryListener, connections: trio.MemoryReceiveChannel[ManualPool]
     ) -> None:
         self.proxy = proxy
         self._listener = listener
         self._connections = connections
 
-    async def connection(self) -> PlayedPool:
+    async def connection(self) -> ManualPool:
         """The next connection to a pool, nothing said on it yet."""
         with trio.fail_after(86400):
             return await self._connections.receive()
 
-    async def upstream(self, **options: Any) -> PlayedPool:
+    async def upstream(self, **options: Any) -> ManualPool:
         """The next connection to a pool, its handshake played."""
         pool = await self.connection()
         with trio.fail_after(86400):
             await pool.accept(**{"difficulty": 1e-7} | options)
         return pool
 
-    async def working(self, **options: Any) -> PlayedPool:
+    async def working(self, **options: Any) -> ManualPool:
         """The same with a job announced, and taken by the proxy."""
         pool = await self.upstream(**options)
-        await pool.say("mining.notify", *job())
+        await pool.send_call("mining.notify", *job())
         await trio.testing.wait_all_tasks_blocked()
         return pool
 
@@ -100,11 +100,11 @@ async def proxy_lab(
     **options: Any,
 ) -> AsyncIterator[ProxyLab]:
     """``async with proxy_lab(max_miners=2) as lab``; the options are those of ``ProxyConfig``."""
-    send, receive = trio.open_memory_channel[PlayedPool](100)
+    send, receive = trio.open_memory_channel[ManualPool](100)
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
         ours, theirs = trio.testing.memory_stream_pair()
-        await send.send(PlayedPool(theirs))
+        await send.send(ManualPool(theirs))
         return ours
 
     settings = [

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from stratum_miner.downstream.vardiff import VardiffConfig
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from tests.downstream.wire_client import WireClient
 from tests.proxy.proxy_lab import ProxyLab, job, proxy_lab, upstream_header
 
@@ -36,7 +36,7 @@ class WorstPool:
         self._number = 0
         self._session = ("", "")
 
-    async def play(self, pool: PlayedPool) -> None:
+    async def play(self, pool: ManualPool) -> None:
         """One connection, to its bitter end."""
         rng = self.rng
         subscribe = await pool.request()
@@ -53,7 +53,7 @@ class WorstPool:
         self._unanswered.clear()
         await pool.reply(subscribe, [[["mining.notify", self._session[0]]], self._extranonce1, self._size])
         self._difficulty = rng.choice(DIFFICULTIES)
-        await pool.say("mining.set_difficulty", self._difficulty)
+        await pool.send_call("mining.set_difficulty", self._difficulty)
         await pool.reply(await pool.request("mining.authorize"), True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, pool, resumed)
@@ -70,7 +70,7 @@ class WorstPool:
             return {"version-rolling": False}
         return {"version-rolling": True, "version-rolling.mask": self.rng.choice(("1fffe000", "0000e000"))}
 
-    async def _listen(self, pool: PlayedPool, resumed: bool) -> None:
+    async def _listen(self, pool: ManualPool, resumed: bool) -> None:
         while True:
             try:
                 request = await pool.request()
@@ -94,7 +94,7 @@ class WorstPool:
             self.problems.append(f"{params[1]}: sent twice")
         self._seen.add(header)
 
-    async def _job(self, pool: PlayedPool) -> None:
+    async def _job(self, pool: ManualPool) -> None:
         self._number += 1
         name = f"{self._number % 40:x}" if self._number % 40 else "zz"
         announced = job(
@@ -105,9 +105,9 @@ class WorstPool:
             version=self.rng.choice(("20000000", "20000000", "20020000")),
         )
         self._jobs[name] = (announced, self._extranonce1, self._difficulty)
-        await pool.say("mining.notify", *announced)
+        await pool.send_call("mining.notify", *announced)
 
-    async def _answer(self, pool: PlayedPool) -> None:
+    async def _answer(self, pool: ManualPool) -> None:
         self.rng.shuffle(self._unanswered)
         for request in self._unanswered:
             verdict = self.rng.choice(("accept", "accept", "refuse", "stale", "silence"))
@@ -117,16 +117,16 @@ class WorstPool:
                 await pool.reply(request, True if verdict == "accept" else None, error)
         self._unanswered.clear()
 
-    async def _change(self, pool: PlayedPool) -> None:
+    async def _change(self, pool: ManualPool) -> None:
         match self.rng.randrange(3):
             case 0:
                 self._difficulty = self.rng.choice(DIFFICULTIES)
-                await pool.say("mining.set_difficulty", self._difficulty)
+                await pool.send_call("mining.set_difficulty", self._difficulty)
             case 1:
-                await pool.say("mining.set_version_mask", self.rng.choice(("1fffe000", "00ffe000", "00000000")))
+                await pool.send_call("mining.set_version_mask", self.rng.choice(("1fffe000", "00ffe000", "00000000")))
             case 2:
                 self._extranonce1 = f"{self.rng.getrandbits(40):010x}"
-                await pool.say("mining.set_extranonce", self._extranonce1, self._size)
+                await pool.send_call("mining.set_extranonce", self._extranonce1, self._size)
                 await self._job(pool)
 
 

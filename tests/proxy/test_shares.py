@@ -117,11 +117,11 @@ async def test_bad_shares_never_go_up(autojump_clock: Clock) -> None:
 async def test_stale_shares_are_judged_here_but_a_late_block_goes_up(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.upstream()
-        await pool.say("mining.notify", *job("1", nbits="1f00ffff"))
+        await pool.send_call("mining.notify", *job("1", nbits="1f00ffff"))
         miner = await lab.miner()
         old = miner.miner.jobs[-1]
         network = old.network_target
-        await pool.say("mining.notify", *job("2", nbits="1f00ffff", previous=OTHER_PREVIOUS))
+        await pool.send_call("mining.notify", *job("2", nbits="1f00ffff", previous=OTHER_PREVIOUS))
         await miner.read_jobs(2)
         assert await miner.submit(miner.miner.solve(old, above=network)) == 21
         block = miner.miner.solve(old, at_most=network)
@@ -273,7 +273,7 @@ async def test_a_share_of_a_job_that_the_pool_sends_under_another_id_goes_up_onc
         await pool.reply(await pool.request("mining.submit"), True)
         assert await verdict(miner, sent) == 0
         for job_id in ("2", "3"):
-            await pool.say("mining.notify", *job(job_id, clean=False))
+            await pool.send_call("mining.notify", *job(job_id, clean=False))
             await miner.read_jobs(len(miner.miner.jobs) + 1)
             assert await miner.submit([share[0], miner.miner.jobs[-1].job_id, *share[2:]]) == 22
 
@@ -287,7 +287,7 @@ async def test_a_share_that_was_accepted_is_a_duplicate_once_its_job_is_stale(au
         await pool.reply(await pool.request("mining.submit"), True)
         assert await verdict(miner, sent) == 0
         for number in range(2, 50):
-            await pool.say("mining.notify", *job(str(number), previous=OTHER_PREVIOUS))
+            await pool.send_call("mining.notify", *job(str(number), previous=OTHER_PREVIOUS))
             await miner.read_jobs(number)
             if number in (2, 49):
                 assert await miner.submit(share) == 22

@@ -38,9 +38,9 @@ async def test_jobs_come_with_what_the_pool_said_of_them(autojump_clock: Clock) 
         pool = await lab.working()
         miner = await lab.miner()
         assert miner.miner.jobs[-1].clean, "a first job always is"
-        await pool.say("mining.notify", *job("2", clean=False))
+        await pool.send_call("mining.notify", *job("2", clean=False))
         await miner.read_jobs(2)
-        await pool.say("mining.notify", *job("3", clean=True, previous=OTHER_PREVIOUS))
+        await pool.send_call("mining.notify", *job("3", clean=True, previous=OTHER_PREVIOUS))
         await miner.read_jobs(3)
         assert [item.clean for item in miner.miner.jobs] == [True, False, True]
         assert len({item.job_id for item in miner.miner.jobs}) == 3
@@ -53,7 +53,7 @@ async def test_a_job_that_is_repeated_comes_as_new_work(autojump_clock: Clock) -
         pool = await lab.working()
         miner = await lab.miner()
         await trio.sleep(5)
-        await pool.say("mining.notify", *job("1", clean=False))
+        await pool.send_call("mining.notify", *job("1", clean=False))
         await miner.read_jobs(2)
         first, second = miner.miner.jobs
         assert first.job_id != second.job_id
@@ -82,10 +82,10 @@ async def test_a_new_difficulty_counts_from_the_next_job_on(autojump_clock: Cloc
         pool = await lab.working()
         miner = await lab.miner()
         easy = miner.miner.jobs[-1]
-        await pool.say("mining.set_difficulty", 2e-7)
+        await pool.send_call("mining.set_difficulty", 2e-7)
         await trio.testing.wait_all_tasks_blocked()
         assert miner.miner.difficulty == 1e-7
-        await pool.say("mining.notify", *job("2", clean=False))
+        await pool.send_call("mining.notify", *job("2", clean=False))
         await miner.read_jobs(2)
         hard = miner.miner.jobs[-1]
         assert (easy.difficulty, hard.difficulty) == (1e-7, 2e-7)
@@ -93,8 +93,8 @@ async def test_a_new_difficulty_counts_from_the_next_job_on(autojump_clock: Cloc
         sent = await submit(miner, miner.miner.solve(easy, above=hard.target))
         await pool.reply(await pool.request("mining.submit"), True)
         assert await verdict(miner, sent) == 0, "judged by its own job"
-        await pool.say("mining.set_difficulty", 5e-8)
-        await pool.say("mining.notify", *job("3", clean=False))
+        await pool.send_call("mining.set_difficulty", 5e-8)
+        await pool.send_call("mining.notify", *job("3", clean=False))
         await miner.read_jobs(3)
         assert miner.miner.jobs[-1].difficulty == 5e-8
 
@@ -102,11 +102,11 @@ async def test_a_new_difficulty_counts_from_the_next_job_on(autojump_clock: Cloc
 async def test_a_difficulty_that_comes_after_its_first_job(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:  # as ckpool does in solo mode
         pool = await lab.upstream(difficulty=None)
-        await pool.say("mining.notify", *job())
+        await pool.send_call("mining.notify", *job())
         await trio.testing.wait_all_tasks_blocked()
         miner = await lab.miner()
         assert miner.miner.jobs[-1].difficulty == 1
-        await pool.say("mining.set_difficulty", 1e-7)
+        await pool.send_call("mining.set_difficulty", 1e-7)
         await miner.read_jobs(2)
         assert miner.miner.jobs[-1].difficulty == 1e-7
         await check_share(lab, pool, miner, job(), "a1b2c3d4")
@@ -130,7 +130,7 @@ async def test_own_difficulties_keep_easy_shares_here(autojump_clock: Clock) -> 
         # never harder than the pool asks for: its shares would be kept from it
         await miner.stream.send_all(miner.miner.request("mining.suggest_difficulty", 5))
         await miner.read_until(miner.miner.replies)
-        await pool.say("mining.notify", *job("2"))
+        await pool.send_call("mining.notify", *job("2"))
         await miner.read_jobs(2)
         assert miner.miner.difficulty == 1e-6
 
@@ -146,7 +146,7 @@ async def test_own_difficulties_follow_the_share_rate_up_to_the_pools(autojump_c
         for _ in range(40):
             assert await miner.submit(miner.miner.solve(above=easy)) == 0
             await trio.sleep(0.1)
-        await pool.say("mining.notify", *job("2", clean=False))
+        await pool.send_call("mining.notify", *job("2", clean=False))
         await miner.read_jobs(2)
         assert 1e-8 < miner.miner.difficulty <= 1e-6
 
@@ -176,7 +176,7 @@ async def test_a_new_mask_counts_at_once_and_old_bits_stay_good(autojump_clock: 
         miner = lab.connect()
         await miner.stream.send_all(miner.miner.configure() + miner.miner.login())
         await miner.read_jobs(1)
-        await pool.say("mining.set_version_mask", "00ff0000")
+        await pool.send_call("mining.set_version_mask", "00ff0000")
         await miner.read_until(lambda: miner.miner.notifications("mining.set_version_mask"))
         assert miner.miner.notifications("mining.set_version_mask") == [["00ff0000"]]
         assert len(miner.miner.jobs) == 1, "no new job for that"
@@ -195,7 +195,7 @@ async def test_bits_that_the_jobs_version_uses_are_not_for_rolling(autojump_cloc
         miner = lab.connect()
         await miner.stream.send_all(miner.miner.configure() + miner.miner.login())
         await miner.read_jobs(1)
-        await pool.say("mining.notify", *job("2", version="20010000"))
+        await pool.send_call("mining.notify", *job("2", version="20010000"))
         await miner.read_jobs(2)
         assert miner.miner.notifications("mining.set_version_mask") == [["1ffee000"]]
         share = miner.miner.solve(version_bits=0x00002000)
@@ -207,14 +207,14 @@ async def test_bits_that_the_jobs_version_uses_are_not_for_rolling(autojump_cloc
 async def test_a_pool_that_refuses_rolling_and_a_later_one_that_does_not(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.upstream(mask="00000000")
-        await pool.say("mining.notify", *job())
+        await pool.send_call("mining.notify", *job())
         await trio.testing.wait_all_tasks_blocked()
         miner = lab.connect()
         await miner.stream.send_all(miner.miner.configure() + miner.miner.login())
         await miner.read_jobs(1)
         assert miner.miner.reply(1)["result"] == {"version-rolling": False}
-        await pool.say("mining.set_version_mask", "1fffe000")
-        await pool.say("mining.notify", *job("2"))
+        await pool.send_call("mining.set_version_mask", "1fffe000")
+        await pool.send_call("mining.notify", *job("2"))
         await miner.read_to_end()  # only a new connection can tell it
         assert miner.miner.notifications("client.reconnect") == [[]]
 
@@ -226,8 +226,8 @@ async def test_miners_do_not_notice_another_extranonce1(autojump_clock: Clock) -
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
-        await pool.say("mining.set_extranonce", "ffeeddccbbaa", 6)
-        await pool.say("mining.notify", *job("2"))
+        await pool.send_call("mining.set_extranonce", "ffeeddccbbaa", 6)
+        await pool.send_call("mining.notify", *job("2"))
         await miner.read_jobs(2)
         assert miner.miner.notifications("mining.set_extranonce") == []
         await check_share(lab, pool, miner, job("2"), "ffeeddccbbaa")
@@ -241,8 +241,8 @@ async def test_less_extranonce2_than_before_moves_those_who_can_and_reconnects_t
         plain, modern = await lab.miner("plain"), await lab.miner("modern")
         await modern.stream.send_all(modern.miner.request("mining.extranonce.subscribe"))
         await modern.read_until(modern.miner.replies)
-        await pool.say("mining.set_extranonce", "ffeeddcc", 3)
-        await pool.say("mining.notify", *job("2"))
+        await pool.send_call("mining.set_extranonce", "ffeeddcc", 3)
+        await pool.send_call("mining.notify", *job("2"))
         await modern.read_jobs(2)
         assert modern.miner.extranonce2_size == 2
         await check_share(lab, pool, modern, job("2"), "ffeeddcc")
@@ -269,7 +269,7 @@ async def test_where_there_is_room_for_one_miner_each_gets_a_connection_of_its_o
         await check_share(lab, other, second, job(), "0badcafe")
         await check_share(lab, pool, miner, job(), "a1b2c3d4")
         assert lab.proxy.snapshot().upstreams == 2
-        await other.say("mining.notify", *job("2"))
+        await other.send_call("mining.notify", *job("2"))
         await second.read_jobs(2)
         assert len(miner.miner.jobs) == 1, "another connection's job"
         await second.stream.aclose()
@@ -338,7 +338,7 @@ async def test_miners_stay_while_the_pool_is_away_and_no_share_is_forgotten(auto
         meanwhile = await submit(miner, miner.miner.solve())
         assert not lab.proxy.snapshot().has_work
         pool = await lab.upstream(extranonce1="00112233", session="s2")
-        await pool.say("mining.notify", *job("1", clean=False))
+        await pool.send_call("mining.notify", *job("1", clean=False))
         await miner.read_jobs(2)
         assert miner.miner.jobs[-1].clean, "whatever the pool calls it, the old work is void"
         assert await verdict(miner, before) == 20
@@ -371,7 +371,7 @@ async def test_another_pool_takes_over_with_job_ids_that_are_the_same(autojump_c
         await primary.stream.aclose()
         backup = await lab.upstream(extranonce1="0badcafe", extranonce2_size=8)
         while True:  # the primary is tried again too, and says nothing
-            await backup.say("mining.notify", *job("1"))
+            await backup.send_call("mining.notify", *job("1"))
             await trio.testing.wait_all_tasks_blocked()
             if lab.proxy.snapshot().has_work:
                 break
@@ -388,7 +388,7 @@ async def test_two_pools_in_turns_get_each_their_own_shares(autojump_clock: Cloc
         pools = {}
         for extranonce1 in ("aaaaaaaa", "bbbbbbbb"):
             pools[extranonce1] = await lab.upstream(extranonce1=extranonce1)
-            await pools[extranonce1].say("mining.notify", *job("1"))
+            await pools[extranonce1].send_call("mining.notify", *job("1"))
         miner = await lab.miner()
         turns = []
         for _ in range(5):
@@ -455,7 +455,7 @@ async def test_a_proxy_that_has_served_a_miner_outlives_a_refusal(autojump_clock
         pool = await lab.connection()
         await pool.accept_subscribe(extranonce2_size=8)
         authorize = await pool.request("mining.authorize")
-        await pool.say("mining.notify", *job("1"))
+        await pool.send_call("mining.notify", *job("1"))
         await trio.testing.wait_all_tasks_blocked()
         await lab.miner()
         await pool.reply(authorize, False, [24, "unauthorized", None])

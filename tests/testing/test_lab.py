@@ -51,19 +51,19 @@ async def test_an_order_survives_a_new_block() -> None:
 
 async def test_equal_seeds_find_equal_nonces() -> None:
     """On equal jobs, that is: two miners of one seed on one unit."""
-    from stratum_miner.testing.ordered_backend import OrderedBackend
+    from stratum_miner.testing.on_demand_backend import OnDemandBackend
     from stratum_miner.testing.work_source import ScriptedWorkSource
     from stratum_miner.work.example import unit_of
     from stratum_miner.work.unit import NonceFound
 
     async def nonces(seed: int) -> list[int]:
-        backend = OrderedBackend(seed=seed)
+        backend = OnDemandBackend(seed=seed)
         send, receive = trio.open_memory_channel[NonceFound](0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(backend.run, ScriptedWorkSource([unit_of(1)]), send)
             found = []
             for _ in range(3):
-                backend.order()
+                backend.find_one()
                 found.append((await receive.receive()).nonce)
             nursery.cancel_scope.cancel()
         return found

@@ -21,7 +21,7 @@ from stratum_miner.app.settings.changes import TOLD_OF_BACKENDS, TOLD_OF_POOLS, 
 from stratum_miner.app.settings.mine import MineSettings, Sources, load
 from stratum_miner.client import ClientOptions, PoolUrl
 from stratum_miner.miner import Assignment, Goals, Miner, StopReason
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 
 BASE = """\
 user = "me"
@@ -88,7 +88,7 @@ class Running:
     async def _connect(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
         self.connected.append(url.host)
         ours, theirs = trio.testing.memory_stream_pair()
-        PlayedPool(theirs)
+        ManualPool(theirs)
         return ours
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.signals import INTERRUPTED
-from stratum_miner.testing.played_pool import REGTEST_JOB
+from stratum_miner.testing.manual_pool import REGTEST_JOB
 
 DOCS = Path(__file__).parents[3] / "docs"
 COMMAND = [sys.executable, "-m", "stratum_miner"]

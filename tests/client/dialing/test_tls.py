@@ -21,7 +21,7 @@ from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings, TlsSetti
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 from stratum_miner.client.ping import ping
 from stratum_miner.client.settings import PoolSettings
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 
 HOST = "localhost"
 CA = trustme.CA()
@@ -69,7 +69,7 @@ async def pool(
     async def serve(stream: trio.SocketStream) -> None:
         wrapped = stream if certificate is None else trio.SSLStream(stream, context, server_side=True)
         try:
-            played = PlayedPool(wrapped)
+            played = ManualPool(wrapped)
             await played.accept(xnsub=False)
             await played.notify()
             await trio.sleep_forever()

@@ -12,7 +12,7 @@ from stratum_miner.client.dialing.tunnel import TunnelUrl, TunnelUrlError
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 from stratum_miner.client.ping import ping
 from stratum_miner.client.settings import PoolSettings
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 
 
 class TestProxy:
@@ -98,7 +98,7 @@ async def _say_nothing(_stream: trio.SocketStream) -> None:
 
 async def play(stream: trio.SocketStream) -> None:
     try:
-        played = PlayedPool(stream)
+        played = ManualPool(stream)
         await played.accept(xnsub=False)
         await played.notify()
         await trio.sleep_forever()

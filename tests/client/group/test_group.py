@@ -15,7 +15,7 @@ from stratum_miner.client.events import ClientEvent, JobArrived
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.settings import Strategy
-from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.job import Origin, PoolKey
 from tests.client.client_lab import Recorder, find_shares
 
@@ -31,31 +31,31 @@ class Farm(Recorder):
         """Hosts that refuse connections."""
         self.group: PoolGroup
         self.error: BaseException | None = None
-        self._send: dict[str, trio.MemorySendChannel[PlayedPool]] = {}
-        self._receive: dict[str, trio.MemoryReceiveChannel[PlayedPool]] = {}
+        self._send: dict[str, trio.MemorySendChannel[ManualPool]] = {}
+        self._receive: dict[str, trio.MemoryReceiveChannel[ManualPool]] = {}
         for host in HOSTS:
-            self._send[host], self._receive[host] = trio.open_memory_channel[PlayedPool](100)
+            self._send[host], self._receive[host] = trio.open_memory_channel[ManualPool](100)
 
     async def connect(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
         if url.host in self.down:
             raise PoolUnreachable(f"{url}: Connection refused")
         ours, theirs = trio.testing.memory_stream_pair()
-        await self._send[url.host].send(PlayedPool(theirs))
+        await self._send[url.host].send(ManualPool(theirs))
         return ours
 
-    async def connection(self, index: int) -> PlayedPool:
+    async def connection(self, index: int) -> ManualPool:
         with trio.fail_after(86400):
             return await self._receive[HOSTS[index]].receive()
 
-    async def up(self, index: int) -> PlayedPool:
+    async def up(self, index: int) -> ManualPool:
         """The next connection to a pool, its handshake played and a job announced."""
         pool = await self.connection(index)
         await pool.accept(extranonce1=f"{index + 1:08x}")
         await self.renew(pool)
         return pool
 
-    async def renew(self, pool: PlayedPool, seconds: float = 0.0) -> None:
+    async def renew(self, pool: ManualPool, seconds: float = 0.0) -> None:
         """Announce a new job every 30 s for so long."""
         until = trio.current_time() + seconds
         while True:

@@ -27,7 +27,7 @@ REGTEST_JOB: tuple[Any, ...] = (
 """A job whose block a regtest node accepted: height 141, four transactions; every second hash solves it."""
 
 
-class PlayedPool:
+class ManualPool:
     """The pool's end of one connection."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -64,7 +64,7 @@ class PlayedPool:
             params[1] = previous
         await self.send({"id": None, "method": "mining.notify", "params": params})
 
-    async def say(self, method: str, *params: Any) -> None:
+    async def send_call(self, method: str, *params: Any) -> None:
         """Send a notification."""
         await self.send({"id": None, "method": method, "params": list(params)})
 
@@ -84,7 +84,7 @@ class PlayedPool:
         )
         authorize = await self.request("mining.authorize")
         if difficulty is not None:
-            await self.say("mining.set_difficulty", difficulty)
+            await self.send_call("mining.set_difficulty", difficulty)
         await self.reply(authorize, True)
         if xnsub:
             await self.reply(await self.request("mining.extranonce.subscribe"), True)

@@ -24,13 +24,13 @@ SLICE_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class _Request:
     """One hit wanted; a block has to meet both targets of its job."""
 
     block: bool = False
 
 
-class OrderedBackend(Backend):
+class OnDemandBackend(Backend):
     """Finds one share for each ``order``; ``seed`` decides which."""
 
     name: ClassVar[str] = "ordered"
@@ -38,7 +38,7 @@ class OrderedBackend(Backend):
 
     def __init__(self, *, seed: int = 0) -> None:
         self._seed = seed
-        self._orders: deque[Order] = deque()
+        self._requests: deque[_Request] = deque()
         self._changed = trio.Event()
         self._hashes = self._found = 0
         self._unit: WorkUnit | None = None
@@ -47,14 +47,14 @@ class OrderedBackend(Backend):
         self._kernel = ""
 
     @classmethod
-    def from_options(cls, options: Mapping[str, str]) -> "OrderedBackend":
+    def from_options(cls, options: Mapping[str, str]) -> "OnDemandBackend":
         """``seed``."""
         option.check_known(cls.name, options, ("seed",))
         return cls(seed=option.integer(options, "seed", 0, 2**63) or 0)
 
-    def order(self, *, block: bool = False) -> None:
+    def find_one(self, *, block: bool = False) -> None:
         """Find one more. From the trio thread."""
-        self._orders.append(Order(block))
+        self._requests.append(_Request(block))
         self._wake()
 
     def statistics(self) -> BackendStatistics:
@@ -71,16 +71,16 @@ class OrderedBackend(Backend):
             async with found:
                 while True:
                     changed = self._changed
-                    if not self._orders:
+                    if not self._requests:
                         await changed.wait()
                         continue
                     if not self._take_unit(source):
                         with trio.move_on_after(ASK_AGAIN_SECONDS):
                             await changed.wait()
                         continue
-                    hit = await self._search(choice, self._orders[0])
+                    hit = await self._search(choice, self._requests[0])
                     if hit is not None:
-                        self._orders.popleft()
+                        self._requests.popleft()
                         self._found += 1
                         await found.send(hit)
         finally:
@@ -91,12 +91,12 @@ class OrderedBackend(Backend):
             self._unit, self._position, self._stale = source.next_unit(), 0, False
         return self._unit is not None
 
-    async def _search(self, choice: Choice, order: Order) -> NonceFound | None:
+    async def _search(self, choice: Choice, request: _Request) -> NonceFound | None:
         """On from where the last order stopped; None when the unit ends or another job came."""
         unit = self._unit
         assert unit is not None
         job = unit.job
-        target = min(job.share_target, job.network_target) if order.block else job.share_target
+        target = min(job.share_target, job.network_target) if request.block else job.share_target
         first = random.Random(f"{self._seed}/{unit.header.hex()}").getrandbits(32)
         search = kernels.Search(choice.kernel, capacity=1)
         search.load(unit.header, target, first_nonce=first)
