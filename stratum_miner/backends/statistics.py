@@ -69,11 +69,11 @@ class Hardware:
     """Clock frequency of the chips in MHz."""
     chip_temperature: float | None = None
     regulator_temperature: float | None = None
-    """Temperature in °C, as for the chip."""
+    """Both temperatures are in °C."""
     core_voltage: float | None = None
     core_voltage_asked: float | None = None
     input_voltage: float | None = None
-    """Voltage in volts, as for the core."""
+    """All three voltages are in volts; the second is the requested one."""
     power: float | None = None
     """Power in watts as the device measures it. It is less than the power at the wall socket."""
     fan_rpm: int | None = None

@@ -1,11 +1,15 @@
-"""The asic backend: one supervised task per device, devices that come and go, and one interface to change them.
+"""The asic backend: runs one supervised task per device, handles devices that come and go, and changes devices at run
+time.
 
-A *record* is what a device leaves behind when it is unplugged: its name, its totals, its settings. It does not concern
-the other records. A record waits until its device is there, finds out which board it is and runs it. What comes next
-depends on the error that the device ends with. If it is gone, the record waits for it. If its port is busy or
-forbidden, the record tries again after growing pauses. After anything else the device stays off until it was unplugged
-or its owner restarts it. ``hotplug`` looks at what is there; the device itself restarts after trouble that leaves its
-port open.
+A *device record* holds what the miner keeps of a device while it is unplugged: its name, its totals, its settings. A
+record is independent of the other records. Its task waits until the device is plugged in, finds out which board it is,
+and runs it. What comes next depends on the error with which the device ends:
+
+* If the device is gone, the task waits for it.
+* If its port is busy or forbidden, the task tries again after growing pauses.
+* After any other error the device stays off until it is unplugged or its user restarts it.
+
+``hotplug`` lists the devices that are plugged in. The device itself restarts after an error that leaves its port open.
 """
 
 import time
@@ -41,11 +45,18 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 MAX_DEVICE_RECORDS = 256
-"""A hostile device could come back under ever new serial numbers."""
+"""The limit exists because a malicious device could connect again and again under new serial numbers."""
+
+
+OFF_HINT = "remove the cause, then restart the device, or unplug it and plug it in again"
 
 
 class AsicBackend(Backend):
-    """Mines with the devices that the specifications name, and with those that turn up."""
+    """Mines with the devices that the specifications name, and with recognised devices that are plugged in later.
+
+    ``listing``, ``open_port``, ``driver`` and ``clock`` (seconds) replace the system's in tests. Raises
+    BackendOptionError if ``specs`` is empty or names a path twice.
+    """
 
     name: ClassVar[str] = "asic"
     exhaustive: ClassVar[bool] = False
@@ -72,12 +83,16 @@ class AsicBackend(Backend):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "AsicBackend":
-        """``devices``: one or several specifications, separated by blanks; default auto."""
+        """Build the backend from the option ``devices``: one or several specifications, separated by spaces.
+
+        The default is ``auto``. Raises BackendOptionError, with the nearest spelling, for a bad specification.
+        """
         option.check_known(cls.name, options, ("devices",))
         return cls([DeviceSpec.parse(text) for text in options.get("devices", "auto").split()])
 
     def statistics(self) -> BackendStatistics:
-        """Each device that was named or was there, since the beginning, whether or not it is there now."""
+        """Return the statistics of each device that was named or found since the start, whether or not it is plugged in
+        now."""
         records = tuple(self._records)
         running = sum(record.is_running for record in records)
         kept = sum(record.is_kept for record in records)
@@ -87,7 +102,7 @@ class AsicBackend(Backend):
         )
 
     def _problem(self, records: Sequence[DeviceRecord]) -> str:
-        """Which of the specifications that name no port found no device."""
+        """Return which of the specifications without a path have found no device."""
         if not self._hotplug.has_looked:
             return ""
         unmatched = [
@@ -97,10 +112,10 @@ class AsicBackend(Backend):
                 record.spec is spec or (record.device is not None and spec.fits(record.board)) for record in records
             )
         ]
-        return f"--device {' and '.join(unmatched)} found none" if unmatched else ""
+        return f"--device {' and '.join(unmatched)} found no device" if unmatched else ""
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Run every device, those that come later included, until cancelled."""
+        """Run every device until cancelled, including devices that are plugged in later."""
         started: set[DeviceRecord] = set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hotplug.run)
@@ -113,14 +128,16 @@ class AsicBackend(Backend):
                     nursery.start_soon(self._supervise, record, source, found)
                 await changed.wait()
 
-    # ---- to see and change devices while mining; from the trio thread ------------------------------------------
+    # ---- list and change devices while mining; call these in the trio thread -----------------------------------
 
     def device_records(self) -> tuple[DeviceRecordSnapshot, ...]:
-        """All of them, removed ones included, in the order in which they came."""
+        """Return a snapshot of all device records, in the order in which they were added. Removed devices are
+        included."""
         return tuple(record.snapshot() for record in self._records)
 
     def add(self, spec: DeviceSpec) -> None:
-        """Mine with another device. BackendOptionError when it is there already."""
+        """Mine with another device. Raises BackendOptionError if the specification has no path, or one that is in use
+        already."""
         if spec.path is None:
             raise BackendOptionError(f"device: expected the path of one device, got {spec.text!r}")
         same = [
@@ -129,22 +146,24 @@ class AsicBackend(Backend):
             if record.spec.path == spec.path and record.state is not DeviceRecordState.REMOVED
         ]
         if same:
-            raise BackendOptionError(f"device: {spec.path} is named twice, as {same[0].spec.text} and {spec.text}")
+            raise BackendOptionError(
+                f"device: {spec.path} is named twice, as {same[0].spec.text} and {spec.text}: remove one of them"
+            )
         self._add_record(DeviceRecord(spec, name=self._first_name(spec.path)))
 
     def remove(self, name: str) -> None:
-        """Power a device down and leave it alone; its totals stay. BackendOptionError for an unknown name."""
+        """Power a device down and stop using it. Its totals remain. Raises BackendOptionError for an unknown name."""
         self._record(name).remove()
 
     def restart(self, name: str) -> None:
-        """Power it down if it runs, forget what it was switched off for, and start it again.
+        """Power the device down if it runs, forget why it was switched off, and start it again.
 
-        BackendOptionError for an unknown name.
+        Raises BackendOptionError for an unknown name.
         """
         self._record(name).restart()
 
     def worker_name(self, device: str) -> str:
-        """See ``Backend``."""
+        """See ``Backend.worker_name``."""
         return next((record.worker_name for record in self._records if record.name == device), "")
 
     def _record(self, name: str) -> DeviceRecord:
@@ -156,26 +175,26 @@ class AsicBackend(Backend):
         )
 
     def _first_name(self, path: str) -> str:
-        """Its path; where another one is still called by that path, another name."""
+        """Return the path, or the path with a number if another record has that name."""
         taken = {record.name for record in self._records}
         names = (path, *(f"{path} ({count})" for count in range(2, MAX_DEVICE_RECORDS + 2)))
         return next(name for name in names if name not in taken)
 
     def _add_record(self, record: DeviceRecord) -> None:
         if len(self._records) >= MAX_DEVICE_RECORDS:
-            raise BackendOptionError(f"device: expected at most {MAX_DEVICE_RECORDS}, got another")
+            raise BackendOptionError(f"device: expected at most {MAX_DEVICE_RECORDS} devices, got one more")
         self._records.append(record)
         self._changed.set()
         self._changed = trio.Event()
 
-    # ---- devices that turn up ---------------------------------------------------------------------------------
+    # ---- devices that are plugged in later --------------------------------------------------------------------
 
     async def _add_new_devices(self) -> None:
-        """Make a record for every recognised device that has none."""
+        """Add a record for every recognised device that has none."""
         await self._hotplug.next_look()
         if not any(device.recognised for device in self._hotplug.devices):
             unnamed = [device.path for device in self._hotplug.devices if device.kinds]
-            log.warning("no_device_found", to_be_named=" ".join(unnamed), hint="stratum-miner devices tells more")
+            log.warning("no_device_found", to_be_named=" ".join(unnamed), hint="run stratum-miner devices for details")
         while True:
             taken = self._known_paths()
             for device in self._hotplug.devices:
@@ -191,7 +210,8 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _known_paths(self) -> set[str]:
-        """Paths of devices that are some record's, also one that was removed: that was told to leave it alone."""
+        """Return the paths of the devices that have a record. A removed device has one too, so that it is not added
+        again."""
         locations = (self._location(record) for record in self._records)
         return {location.found.path for location in locations if location is not None and location.found is not None}
 
@@ -207,7 +227,7 @@ class AsicBackend(Backend):
     async def _run_once(
         self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        """Run it once, from being plugged in to whatever ends it, and wait as long as that asks for."""
+        """Wait for the device, run it until it ends, and then wait for as long as the reason of its end requires."""
         location = await self._wait_until_connected(record)
         record.enter(DeviceRecordState.FOUND)
         opened = record.ports.opened if record.ports is not None else 0
@@ -219,7 +239,7 @@ class AsicBackend(Backend):
                 await device.run(source, own)
         except DeviceGone as error:
             if record.ports is None or record.ports.opened == opened:
-                await self._pause(record, error)  # it is listed and cannot be opened: nobody pulled it out just now
+                await self._pause(record, error)  # it is listed but could not be opened, so it was not just unplugged
             else:
                 self._note_loss(record, error)
                 await self._hotplug.next_look()
@@ -227,12 +247,12 @@ class AsicBackend(Backend):
             await self._pause(record, error)
         except BackendError as error:
             await self._stay_off(record, str(error))
-        except Exception as error:  # a defect of one driver must not stop the others
+        except Exception as error:  # an internal error of one driver must not stop the other devices
             log.exception("device_defect", device=record.name)
-            await self._stay_off(record, f"a defect of its driver: {error!r}")
+            await self._stay_off(record, f"internal error in its driver, please report it: {error!r}")
 
     async def _wait_until_connected(self, record: DeviceRecord) -> DeviceLocation:
-        """Where it is, once it is there with all its ports."""
+        """Wait until the device is plugged in with all its required ports, and return its location."""
         if not self._hotplug.has_looked:
             await self._hotplug.next_look()
         while True:
@@ -249,7 +269,7 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _location(self, record: DeviceRecord) -> DeviceLocation | None:
-        """Where its device is now; not where another record's is that runs."""
+        """Return where the device is connected now, leaving out devices that another record runs."""
         others = {other.device_file for other in self._records if other is not record and other.is_running}
         devices = [item for item in self._hotplug.devices if others.isdisjoint(port.path for port in item.ports)]
         if record.spec.path is not None:
@@ -281,7 +301,10 @@ class AsicBackend(Backend):
         return record.device
 
     def _unique(self, identity: DeviceIdentity) -> DeviceIdentity:
-        """Two emulators may be called alike in different directories."""
+        """Return an identity with a name that no other record has.
+
+        Two emulators in different directories may have the same name, for example.
+        """
         taken = {record.name for record in self._records}
         count = 2
         unique = identity
@@ -307,14 +330,14 @@ class AsicBackend(Backend):
             log.warning(
                 "power_fault",
                 device=record.name,
-                reason=f"gone {LOSSES} times within {LOSSES_WITHIN_S / 60:g} minutes",
-                hint="a hub or cable that cannot supply it; try a powered hub",
+                reason=f"it disconnected {LOSSES} times within {LOSSES_WITHIN_S / 60:g} minutes",
+                hint="the hub or cable may not supply enough power; try a powered hub",
             )
 
     async def _stay_off(self, record: DeviceRecord, reason: str) -> None:
-        """Until it was unplugged; a restart cancels this."""
+        """Wait until the device is unplugged. A restart cancels this wait."""
         record.enter(DeviceRecordState.OFF, reason)
-        log.error("device_off", device=record.name, reason=reason, hint="unplug it, or restart it")
+        log.error("device_off", device=record.name, reason=reason, hint=OFF_HINT)
         device_file = self._device_file(record)
         while self._device_file(record) == device_file:
             await self._hotplug.next_look()

@@ -1,8 +1,9 @@
-"""Whether a device does its work: rate, errors and silence against what chance allows. Time is an argument.
+"""Judges whether a device works: its hash rate, its errors and its silence, compared with what chance allows.
 
-Nonces come as a Poisson process, so every verdict waits until enough were *expected* for chance to be no excuse: at
-200 expected, 65 % is five standard deviations away; 20 expected nonces fail to come once in 500 million times. The
-thresholds are those of the drivers in docs/reference/asic.md#silence-and-restarts.
+Time is an argument. Nonces come as a Poisson process, so every judgement waits until enough nonces were *expected* that
+chance cannot explain the difference. At 200 expected nonces, 65 % is five standard deviations away. If 20 nonces are
+expected, the probability that none comes is one in 500 million. The thresholds are those of the drivers in
+docs/reference/asic.md#silence-and-restarts.
 """
 
 from collections import Counter
@@ -11,56 +12,66 @@ from enum import Enum
 from math import sqrt
 
 WINDOW = 200.0
-"""Expected nonces between two looks at the rate."""
+"""Number of expected nonces between two judgements of the hash rate."""
 WINDOW_PER_CHIP = 50.0
+"""The same number for each chip of the device, if that is more."""
 SILENT_AFTER = 20.0
-"""Expected nonces without a single one."""
+"""Number of expected nonces, without a single one, after which the device counts as silent."""
 SILENT_AFTER_S = 3.0
+"""Shortest silence in seconds. A fast chip chain expects 20 nonces within a tenth of a second, during which a busy
+computer may not run this program at all."""
 WINDOW_S = 20.0
-"""And never sooner: a fast chain expects 20 nonces in a tenth of a second, which a busy host may sleep through."""
+"""Shortest time in seconds between two judgements of the hash rate, for the same reason."""
 LONGEST_STEP_S = 1.5
-"""Between two looks. More means that we did not run, and says nothing about the device."""
+"""Longest time in seconds between two checks that counts. In a longer gap this program did not run, which says nothing
+about the device."""
 SLOW_BELOW = 0.65
+"""Fraction of the expected nonces below which a device is too slow."""
 CHIP_SILENT_BELOW = 0.2
-"""Share of the mean of all chips below which a chip counts as silent."""
+"""Fraction of the mean of all chips below which a chip counts as silent."""
 ERRORS_JUDGED_AT = 100
+"""Number of nonces after which the fraction of errors is judged."""
 MANY_ERRORS = 0.05
-"""And three standard deviations more, or chance would slow down a device with one error in a hundred."""
+"""Largest fraction of errors, plus three standard deviations: otherwise chance would slow down a device with one error
+in a hundred nonces."""
 MOSTLY_ERRORS = 0.5
+"""Fraction of errors above which the device is restarted."""
 MOSTLY_ERRORS_JUDGED_AT = 20
+"""Number of nonces after which that fraction is judged."""
 MANY_DUPLICATES = 0.45
+"""Fraction of duplicates above which the device is restarted."""
 DUPLICATES_JUDGED_AT = 30
-"""Two equal chips make one in two a duplicate; BM1397 repeats itself now and then
-(docs/reference/asic.md#doubtful-nonces)."""
+"""Number of nonces after which that fraction is judged. Two chips that search the same range make every second nonce a
+duplicate. A BM1397 sometimes repeats a nonce (docs/reference/asic.md#doubtful-nonces)."""
 
 
 class HealthProblem(Enum):
-    """What is wrong, in rising order of what has to be done about it."""
+    """A problem of a device, in rising order of what has to be done about it."""
 
     NONE = "none"
     TOO_MANY_ERRORS = "too many hardware errors"
-    """A step down in frequency may cure it."""
+    """A lower frequency may help."""
     SLOW = "hash rate too low"
     CHIP_SILENT = "a chip is silent"
     MOSTLY_ERRORS = "mostly hardware errors"
-    DUPLICATES = "many nonces come twice"
-    """Chips that forgot their addresses search the same range."""
+    DUPLICATES = "many duplicate nonces"
+    """Chips that lost their addresses search the same range."""
     SILENT = "no nonces"
-    """These want a restart."""
+    """All problems from CHIP_SILENT on require a restart."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceHealth:
-    """A verdict and the figures behind it."""
+    """A judgement and the figures behind it."""
 
     problem: HealthProblem = HealthProblem.NONE
     detail: str = ""
     judged: bool = True
-    """False while there is not enough to judge the rate by."""
+    """False while there is not enough to judge the hash rate."""
 
 
 class HealthMonitor:
-    """Watches one device while it mines; a fresh one for each restart."""
+    """Watches one device while it mines. Each restart gets a new monitor."""
 
     def __init__(self, now: float, chips: int) -> None:
         self._chips = chips
@@ -78,10 +89,10 @@ class HealthMonitor:
         self._duplicates = 0
         self._reported = 0
         self.expected_hashes = 0.0
-        """Hash rate expected, over the time spent searching."""
+        """Expected hash rate multiplied by the time spent searching."""
 
     def expect(self, now: float, hash_rate: float, hashes_per_nonce: float) -> None:
-        """From now on the device should hash this fast and report one nonce in so many hashes."""
+        """Set the expected hash rate (H/s) and the average number of hashes per reported nonce, from now on."""
         self._advance(now)
         self._hash_rate, self._hashes_per_nonce = hash_rate, hashes_per_nonce
 
@@ -91,7 +102,7 @@ class HealthMonitor:
         self._searching = searching
 
     def nonce(self, now: float, chip: int) -> None:
-        """A valid nonce came, stale or not."""
+        """Count a valid nonce of a chip, stale or not."""
         self._advance(now)
         self._silent_for = self._silent_s = 0.0
         self._nonces[chip] += 1
@@ -99,7 +110,7 @@ class HealthMonitor:
         self._reported += 1
 
     def duplicate(self, now: float) -> None:
-        """A nonce came that had come before."""
+        """Count a nonce that was reported before."""
         self._advance(now)
         self._duplicates += 1
         self._reported += 1
@@ -110,17 +121,17 @@ class HealthMonitor:
         self._errors += 1
 
     def restart_windows(self, now: float) -> None:
-        """Start over: what was silent or slow was not the device."""
+        """Start measuring rate and silence again, because something other than the device caused them."""
         self._advance(now)
         self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
         self._nonces.clear()
 
     def assess(self, now: float) -> DeviceHealth:
-        """The verdict, when there is enough to judge by; each window is judged once."""
+        """Return the judgement if there is enough to judge. Each window is judged once."""
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0
-            return DeviceHealth(HealthProblem.SILENT, f"none came where {expected:.0f} were expected")
+            return DeviceHealth(HealthProblem.SILENT, f"{expected:.0f} were expected, none came")
         return self._judge_errors() or self._judge_duplicates() or self._judge_rate() or DeviceHealth(judged=False)
 
     def _advance(self, now: float) -> None:
@@ -138,17 +149,16 @@ class HealthMonitor:
         total = self._verified + self._errors
         if total < MOSTLY_ERRORS_JUDGED_AT:
             return None
-        share, detail = self._errors / total, f"{self._errors} of {total} nonces hash to nothing"
-        if share > MOSTLY_ERRORS:
+        fraction, detail = self._errors / total, f"{self._errors} of {total} nonces are wrong"
+        if fraction > MOSTLY_ERRORS:
             self._verified = self._errors = 0
             return DeviceHealth(HealthProblem.MOSTLY_ERRORS, detail)
         if total < ERRORS_JUDGED_AT:
             return None
         self._verified = self._errors = 0
         allowed = MANY_ERRORS * total
-        return (
-            DeviceHealth(HealthProblem.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
-        )
+        too_many = fraction * total > allowed + 3 * sqrt(allowed)
+        return DeviceHealth(HealthProblem.TOO_MANY_ERRORS, detail) if too_many else None
 
     def _judge_duplicates(self) -> DeviceHealth | None:
         if self._reported < DUPLICATES_JUDGED_AT:
@@ -169,7 +179,7 @@ class HealthMonitor:
         silent = [chip for chip in range(self._chips) if nonces[chip] < CHIP_SILENT_BELOW * mean]
         if silent:
             numbers = ", ".join(str(chip + 1) for chip in silent)
-            return DeviceHealth(HealthProblem.CHIP_SILENT, f"chip {numbers} of {self._chips} found next to nothing")
+            return DeviceHealth(HealthProblem.CHIP_SILENT, f"chip {numbers} of {self._chips} found almost no nonces")
         if total < SLOW_BELOW * expected:
-            return DeviceHealth(HealthProblem.SLOW, f"{total / expected:.0%} of what it should be")
+            return DeviceHealth(HealthProblem.SLOW, f"{100 * total / expected:.0f} % of the expected rate")
         return DeviceHealth()

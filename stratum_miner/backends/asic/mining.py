@@ -1,8 +1,9 @@
-"""One stretch of mining: chips that are up are fed, heard and watched until something ends it.
+"""One mining run: feeds, reads and watches chips that are up, until something ends the run.
 
-Four tasks in one nursery. The *feeder* gives work at the device's pace and at once when work changes. The *reader*
-proves every nonce and counts it under its name. The *forwarder* passes hits on, so that a full channel stops neither.
-The *watch* looks at health and sensors, and slows down or ends the stretch by an error that names the cause.
+Four tasks run in one nursery. The *feeder* sends work at the pace of the device, and at once when work changes. The
+*reader* verifies every nonce and counts it. The *forwarder* sends the hits to the miner, so that a full channel does
+not block the reader at once. The *watch* checks health and sensors; it lowers the frequency, or ends the run with an
+error that names the cause.
 """
 
 from collections.abc import Callable
@@ -26,28 +27,31 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 HITS_WAITING = 1024
-"""Between reader and forwarder; chips find hundreds a second at most."""
+"""Number of hits that may wait between reader and forwarder. Chips find at most some hundreds a second."""
 WATCH_EVERY_S = 1.0
+"""Seconds between two checks of health and sensors."""
 BUSY_ENOUGH = 0.9
-"""Share of the time; feeding early and the host's own delays take some."""
+"""Fraction of the time for which the chips should have work. It is below 1 because work is sent early and the computer
+adds delays."""
 WEAK_NONCES = 16
-"""In a row below the ticket before the ticket is written again: it was lost, or a chip restarted."""
+"""Number of consecutive nonces that are easier than the ticket mask allows, after which the mask is written again. The
+chip has then lost the mask, or has restarted."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
-    """The guard wants it off; the device powers down and waits until it may resume."""
+    """The safety check requires that the device is switched off. It stays off until ``SafetyGuard.may_resume``."""
 
     def __init__(self, decision: SafetyDecision) -> None:
         super().__init__(decision.reason)
         self.decision = decision
 
 
-class NoWork(Exception):  # noqa: N818  no error of anybody
-    """The pool has had no work for so long that the device had better rest."""
+class NoWork(Exception):  # noqa: N818  a condition, not an error
+    """The pool has had no work for so long that the device should be powered down."""
 
 
 class MiningRun:
-    """Made for a chain that is up; ``run`` it once."""
+    """One mining run of a chip chain that is up. Call ``run`` once."""
 
     def __init__(
         self,
@@ -75,7 +79,7 @@ class MiningRun:
         self._is_blocked = False
 
     async def run(self, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Mine until cancelled. Raises (in a group) DeviceError, Tripped or NoWork."""
+        """Mine until cancelled. Raises DeviceError, SafetyShutdown or NoWork, each in an exception group."""
         self._expect()
         self._show()
         self._feed.history = self._chain.history
@@ -102,7 +106,7 @@ class MiningRun:
                 continue
             await chain.prepare(unit)
             if woken.is_set():
-                continue  # the unit may be void by now, and there is newer work in any case
+                continue  # work changed meanwhile: the unit may be void, and there is newer work in any case
             self._expect()
             work = await chain.load(unit)
             self._tally.work_sent += 1
@@ -112,12 +116,16 @@ class MiningRun:
                 await woken.wait()
 
     def _warn_if_underfed(self, busy: float, version_bits: int) -> None:
-        """Say it once, and again after it was well: chips that wait for work look like slow ones."""
+        """Log once if the chips have to wait for work, because they then look like slow chips. Log again after a
+        recovery."""
         if busy >= BUSY_ENOUGH:
             self._underfed = False
         elif not self._underfed:
             self._underfed = True
-            reason = f"with {version_bits} version bits from the pool its line carries work for {busy:.0%} of the time"
+            reason = (
+                f"with {version_bits} version bits from the pool, its serial line carries work for only "
+                f"{100 * busy:.0f} % of the time"
+            )
             log.warning("device_underfed", device=self._name, reason=reason)
 
     # ---- nonces out -------------------------------------------------------------------------------------------
@@ -128,12 +136,12 @@ class MiningRun:
                 if isinstance(reply, NonceReply):
                     verified = self._count(reply)
                     if verified is not None:
-                        self._is_blocked = True  # while the miner takes no more, silence is not the device's fault
+                        self._is_blocked = True  # the reader reads no nonces meanwhile: silence proves nothing
                         await hits.send(verified)
                         self._is_blocked = False
 
     def _count(self, reply: NonceReply) -> VerifiedNonce | None:
-        """Count a nonce under its name; a good one goes on."""
+        """Verify and count a nonce. Return it if it is valid, new and not stale."""
         chain, tally, now = self._chain, self._tally, self._clock()
         reported = chain.reported_nonce(reply)
         verified = chain.history.verify(reported)
@@ -156,7 +164,11 @@ class MiningRun:
         return verified
 
     def _hashes(self, verified: VerifiedNonce) -> float:
-        """What this nonce stands for; nothing when it is below the ticket, which then may have been lost."""
+        """Return the number of hashes that this nonce stands for.
+
+        It is 0 for a nonce that is easier than the ticket mask allows. Several of those mean that the chip has lost the
+        mask.
+        """
         bits, bound = max(0, self._chain.ticket_bits), self._chain.history.bound
         if verified.hash_value <= bound >> bits:
             self._weak = 0
@@ -202,7 +214,7 @@ class MiningRun:
                 raise DeviceSilent(f"{self._chain.path}: {text}")
             case _:
                 if health.problem is HealthProblem.SLOW and self._governor is not None:
-                    self._governor.lower(self._clock(), text)  # cgminer's gekko driver does both
+                    self._governor.lower(self._clock(), text)  # cgminer's gekko driver also does both
                 raise DeviceDegraded(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:
@@ -230,7 +242,10 @@ class MiningRun:
         self.health.expect(self._clock(), chain.hash_rate if chain.settings.rate_known else 0.0, per_nonce)
 
     def _show(self) -> None:
-        """What it does now. That it is sick was logged; that it is well again is logged here."""
+        """Enter the state that describes the device now.
+
+        That the device became sick was logged before; that it works normally again is logged here.
+        """
         slowed = self._governor.reason if self._governor is not None else ""
         was_sick = self._tally.state is DeviceState.SICK
         if self._sick:
@@ -240,19 +255,20 @@ class MiningRun:
         else:
             self._tally.enter(DeviceState.MINING)
         if was_sick and not self._sick:
-            log.info("device_state", device=self._name, state=self._tally.state.value, reason="it is well again")
+            log.info("device_state", device=self._name, state=self._tally.state.value, reason="it works normally again")
 
 
 _HEAT = (SafetyLevel.NORMAL, SafetyLevel.WARN, SafetyLevel.THROTTLE)
-"""Levels that leave a device on, in rising order; each is logged when it is reached."""
+"""Levels at which a device stays on, in rising order. Each one is logged when it is reached."""
 
 
 async def check_sensors(
     power: PowerControl, guard: SafetyGuard, tally: DeviceTally, core_voltage: float | None, *, fan_full: bool = False
 ) -> SafetyDecision:
-    """Read the sensors, set the fan by them, and let the guard decide. Raises Tripped when it wants the device off.
+    """Read the sensors, set the fan accordingly, and let the guard decide.
 
-    Where either fails there is no reading at all: the guard bears two of those in a row.
+    If reading or setting fails, the guard gets empty readings; it tolerates two of those in a row. Raises
+    SafetyShutdown if the guard requires that the device is switched off. Raises DeviceGone and PowerFault at once.
     """
     try:
         readings = await power.read()

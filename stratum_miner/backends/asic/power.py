@@ -1,6 +1,6 @@
-"""What a device's supervisor may ask of its power supply, fan and sensors, and the way down that nothing may skip.
+"""Power supply, fan and sensors of a device, and the power-down sequence that always runs.
 
-Sticks without supply or sensors of their own have ``NoPower``.
+Devices without a controllable supply or sensors have ``NoPower``.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,24 +15,29 @@ from stratum_miner.backends.asic.readings import Readings
 log = structlog.get_logger(__name__)
 
 MAKE_IDLE_S = 2.0
-"""Limit for stopping the chips, which takes a few commands. A hang there must not keep the power on."""
+"""Seconds allowed for making the chips idle, which takes a few commands. A hang there must not keep the power on."""
 OFF_S = 8.0
-"""Limit for switching off: enough to ask twice where answers take two seconds to fail. Somebody waits for the end."""
+"""Seconds allowed for switching the power off. It is long enough for several attempts, even if answers take 2 s to
+fail, and short enough for a user who waits for the program to stop."""
 OFF_TRIES = 5
+"""Number of attempts to switch the power off."""
 
 PowerStep: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class PowerControl(Protocol):
-    """Power, reset, fan and sensors of one board, through whatever port leads to them."""
+    """Power, reset, fan and sensors of one board, through the port that controls them."""
 
     has_sensors: bool
-    """Whether ``read`` tells a temperature."""
+    """Whether ``read`` reports a temperature."""
     minimum_input_voltage: float | None
-    """Below it the supply is too weak; None where it is not measured."""
+    """Volts below which the supply is too weak; None if the input voltage is not measured."""
 
     async def on(self, voltage: float | None) -> None:
-        """Core voltage on, chips out of reset and settled. PowerFault, DeviceRefused, DeviceSilent, DeviceGone."""
+        """Switch the core voltage on (volts), release the chips from reset, and wait until both are stable.
+
+        Raises PowerFault, DeviceRefused, DeviceSilent or DeviceGone.
+        """
         ...
 
     async def off(self) -> None:
@@ -41,58 +46,61 @@ class PowerControl(Protocol):
         ...
 
     async def read(self) -> Readings:
-        """What the sensors say. DeviceSilent or DeviceRefused when they do not answer."""
+        """Read the sensors. Raises DeviceSilent or DeviceRefused if they do not answer."""
         ...
 
     async def set_fan(self, percent: int) -> None:
-        """0 to 100; nothing where there is no fan to set."""
+        """Set the fan to 0 to 100 %. Do nothing if there is no fan to set."""
         ...
 
     async def identify(self) -> str:
-        """Show the device to its owner; returns what to look for. DeviceRefused when it cannot."""
+        """Make the device visible to its user, and return what to look for; empty if it cannot. May raise
+        DeviceRefused."""
         ...
 
 
 class NoPower:
-    """A stick that takes its supply from the bus and tells nothing of it."""
+    """The power control of a device that the USB bus supplies and that measures nothing."""
 
     has_sensors = False
     minimum_input_voltage: float | None = None
 
     async def on(self, voltage: float | None) -> None:
-        """Do nothing: the bus supplies it."""
+        """Do nothing: the bus supplies the device."""
 
     async def off(self) -> None:
-        """The chain's own ``rest`` is all there is."""
+        """Do nothing: ``ChipChain.make_idle`` is all that can be done."""
 
     async def read(self) -> Readings:
-        """Tell nothing: there are no sensors."""
+        """Return empty readings: there are no sensors."""
         return Readings()
 
     async def set_fan(self, percent: int) -> None:
         """Do nothing: there is no fan to set."""
 
     async def identify(self) -> str:
-        """Show nothing: there is no lamp."""
+        """Do nothing: there is no lamp."""
         return ""
 
 
-async def power_down(device: str, rest: PowerStep, power: PowerControl) -> None:
-    """Chips to rest, then the power off, whatever ended the run and whatever either comes to. Raises nothing.
+async def power_down(device: str, make_idle: PowerStep, power: PowerControl) -> None:
+    """Make the chips idle, then switch the power off. It raises nothing, whatever ended the run and whatever fails
+    here.
 
-    A port that is gone proves nothing about the power: boards have supplies of their own, and ports go one by one.
+    A port that is gone does not prove that the power is off: boards have supplies of their own, and the ports of one
+    device can disappear one by one.
     """
-    await _surely(device, "rest", rest, MAKE_IDLE_S)
+    await _surely(device, "make idle", make_idle, MAKE_IDLE_S)
     await switch_off(device, power)
 
 
 async def switch_off(device: str, power: PowerControl) -> None:
-    """The second half of ``power_down``."""
+    """Switch the power off, as the second half of ``power_down``."""
     await _surely(device, "power off", power.off, OFF_S, tries=OFF_TRIES)
 
 
 async def run_all(*steps: PowerStep) -> None:
-    """All steps in order, those after one that failed too; then the first DeviceError."""
+    """Run all steps in order, including those after a step that failed. Then raise the first DeviceError, if any."""
     failed: DeviceError | None = None
     for step in steps:
         try:
@@ -104,7 +112,7 @@ async def run_all(*steps: PowerStep) -> None:
 
 
 async def _surely(device: str, what: str, step: PowerStep, seconds: float, *, tries: int = 1) -> None:
-    reason = f"not done within {seconds:g} s"
+    reason = f"it took longer than {seconds:g} s"
     with trio.move_on_after(seconds, shield=True):
         for _ in range(tries):
             try:
@@ -112,7 +120,7 @@ async def _surely(device: str, what: str, step: PowerStep, seconds: float, *, tr
             except DeviceGone as error:
                 log.debug("power_down_failed", device=device, step=what, reason=str(error))
                 return
-            except Exception as error:  # a defect here must not leave a board under power
+            except Exception as error:  # an internal error here must not leave a board switched on
                 reason = str(error) or repr(error)
             else:
                 return

@@ -1,21 +1,21 @@
-"""What the sensors of a device say."""
+"""Sensor readings of a device."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """What sensors said last; None where there is none or it is not valid now."""
+    """The last sensor readings. A value is None if the device has no such sensor or it gives no valid reading now."""
 
     chip_temperature: float | None = None
     regulator_temperature: float | None = None
-    """Degrees Celsius."""
+    """Both temperatures are in °C."""
     core_voltage: float | None = None
     input_voltage: float | None = None
-    """Volts."""
+    """Both voltages are in volts."""
     current: float | None = None
-    """Amperes."""
+    """Current in amperes: of the output on a TPS546 board, otherwise of the input."""
     power: float | None = None
-    """Watts."""
+    """Power in watts."""
     fan_rpm: int | None = None
     fan_percent: int | None = None

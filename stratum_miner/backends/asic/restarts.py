@@ -1,12 +1,13 @@
-"""How long to wait before the next attempt, and when to stop trying. Time is an argument."""
+"""Decides how long to wait before the next attempt, and when to give up. Time is an argument."""
 
 PAUSES_S = (5.0, 10.0, 30.0, 60.0)
-"""docs/reference/asic.md#silence-and-restarts; the last repeats."""
+"""Seconds before each further attempt; the last value repeats (docs/reference/asic.md#silence-and-restarts)."""
 MAX_FAILURES = 10
 """cgminer's gekko driver disables a stick after ten failed starts in a row
 (docs/reference/asic.md#silence-and-restarts)."""
 RECOVERED_AFTER_S = 300.0
-"""Mining that long, a device has recovered, and its failures before are forgotten; picked by feel."""
+"""Seconds of mining after which a device counts as recovered, and its earlier failures are forgotten. Picked by
+feel."""
 
 
 class RestartPolicy:
@@ -18,15 +19,15 @@ class RestartPolicy:
 
     @property
     def failures(self) -> int:
-        """In a row, without a time of good work between."""
+        """Number of consecutive failures."""
         return self._failures
 
     def started_mining(self, now: float) -> None:
-        """Note that the device came up."""
+        """Note that the device mines from now on."""
         self._mining_since = now
 
     def failed(self, now: float) -> float | None:
-        """Seconds to wait before the next attempt; None to give up."""
+        """Count a failure. Return the seconds to wait before the next attempt, or None to give up."""
         if self._mining_since is not None and now - self._mining_since >= RECOVERED_AFTER_S:
             self._failures = 0
         self._mining_since = None

@@ -42,35 +42,41 @@ from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
+STOPPED = "mining has stopped"
 COOLING_POLL_S = 2.0
+"""Seconds between two readings of the sensors while the device cools down."""
 STEPS_AFTER_A_SHUTDOWN = 2
-"""Steps of the governor below where it tripped; ESP-Miner goes down by 100 MHz."""
+"""Number of governor steps (25 MHz each) by which the frequency is lowered after a safety shutdown. ESP-Miner lowers it
+by 100 MHz."""
 
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
-"""Errors that are the supervisor's to deal with, in the order in which they explain the others."""
+"""Errors that end ``run``, so that the supervisor decides. The first of them explains those that follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedPorts:
-    """The ports of one attempt and what is behind them."""
+    """The open ports of one attempt, and the power control behind them."""
 
     transports: dict[str, Transport]
     power: PowerControl
 
     async def back_to_first_bauds(self, board: Board) -> None:
-        """Chips that were reset listen at the rate they start with."""
+        """Set every port to its first baud rate, because chips listen at that rate after a reset."""
         for port in board.ports:
             if port.role in self.transports:
                 await self.transports[port.role].set_baud(port.baud)
 
     def close(self) -> None:
-        """Give all ports back."""
+        """Close all ports."""
         for transport in self.transports.values():
             transport.close()
 
 
 async def open_ports(board: Board, ports: PortOpener) -> OpenedPorts:
-    """All ports of a board; those that it can do without may be missing."""
+    """Open all ports of a board. A port that is not required may be missing.
+
+    Raises what the port opener raises; ports that were opened before are then closed.
+    """
     transports: dict[str, Transport] = {}
     try:
         for port in board.ports:
@@ -79,7 +85,8 @@ async def open_ports(board: Board, ports: PortOpener) -> OpenedPorts:
             except DeviceGone as error:
                 if port.required:
                     raise
-                log.warning("port_missing", role=port.role, reason=str(error), hint="nothing watches its temperature")
+                hint = "without this port, stratum-miner cannot watch the temperature of the device"
+                log.warning("port_missing", role=port.role, reason=str(error), hint=hint)
         return OpenedPorts(transports, board.power(transports))
     except BaseException:
         for transport in transports.values():
@@ -115,11 +122,11 @@ class RunningDevice:
 
     @property
     def identity(self) -> DeviceIdentity:
-        """See ``Device``."""
+        """See ``Device.identity``."""
         return self._identity
 
     def statistics(self) -> DeviceSnapshot:
-        """See ``Device``."""
+        """See ``Device.statistics``."""
         mining_run = self._mining_run
         return self._tally.snapshot(
             self._identity,
@@ -133,7 +140,7 @@ class RunningDevice:
         )
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """See ``Device``."""
+        """See ``Device.run``."""
         feed, policy = WorkFeed(source), RestartPolicy()
         feed.open()
         if self._guard is not None and self._guard.is_locked:
@@ -147,9 +154,9 @@ class RunningDevice:
                 self._tally.last_error = str(error)
                 pause = policy.failed(self._clock())
                 if pause is None:
-                    raise GivenUp(f"{self._identity.path}: given up after {policy.failures} failures: {error}")
+                    raise GivenUp(f"{self._identity.path}: gave up after {policy.failures} failed attempts: {error}")
                 self._tally.restarts += 1
-                self._enter(DeviceState.DEAD, f"{error}; again in {pause:g} s")
+                self._enter(DeviceState.DEAD, f"{error}; next attempt in {pause:g} s")
                 await trio.sleep(pause)
         except DeviceGone as error:
             self._end(DeviceState.ABSENT, str(error))
@@ -158,7 +165,7 @@ class RunningDevice:
             self._end(DeviceState.OFF, str(error))
             raise
         except BaseException:
-            self._end(DeviceState.OFF, "ended")
+            self._end(DeviceState.OFF, STOPPED)
             raise
         finally:
             feed.close()
@@ -168,7 +175,11 @@ class RunningDevice:
     async def _attempt(
         self, feed: WorkFeed, policy: RestartPolicy, found: trio.MemorySendChannel[NonceFound]
     ) -> DeviceError | None:
-        """Open, power up, bring up, mine. None when it ended for want of work; else the error to try again after."""
+        """Open the ports, switch the power on, bring the chips up and mine.
+
+        Returns None if the attempt ended because there was no work, or the error after which to try again. Raises an
+        error that the supervisor has to handle.
+        """
         self._enter(DeviceState.STARTING)
         opened = await open_ports(self._board, self._ports)
         try:
@@ -178,7 +189,7 @@ class RunningDevice:
                 self._enter(DeviceState.OFF, "still cooling down")
                 await switch_off(self._identity.name, opened.power)
                 await self._wait_until_cold(self._guard, opened.power)
-                self._enter(DeviceState.STARTING, "cold enough again")
+                self._enter(DeviceState.STARTING, "it has cooled down")
             while True:
                 ended: list[BaseException] = []
                 try:
@@ -190,7 +201,7 @@ class RunningDevice:
                     return error
                 await self._cool_down(opened.power, error)
                 await opened.back_to_first_bauds(self._board)
-                self._enter(DeviceState.STARTING, "cold enough again")
+                self._enter(DeviceState.STARTING, "it has cooled down")
         finally:
             opened.close()
             self._tally.forget_readings()
@@ -230,7 +241,7 @@ class RunningDevice:
             self._chain = self._mining_run = None
 
     async def _bring_up(self, chain: ChipChain, power: PowerControl) -> None:
-        """The clock rises for seconds: heat and voltage are watched from there on."""
+        """Bring the chips up while the sensors are watched, because the clock rises for seconds."""
         async with trio.open_nursery() as nursery:
             if self._guard is not None:
                 nursery.start_soon(self._watch_sensors, self._guard, power)
@@ -243,11 +254,12 @@ class RunningDevice:
             await check_sensors(power, guard, self._tally, self._voltage)
 
     async def _cool_down(self, power: PowerControl, shutdown: SafetyShutdown) -> None:
-        """Off until it is cold. Raises Overheated, or PowerFault, when it must stay off."""
+        """Keep the device off until it has cooled down. Raises Overheated or PowerFault if it must stay off."""
         assert self._guard is not None
         name, decision = self._identity.name, shutdown.decision
         if self._guard.is_locked:
-            message = f"{self._identity.path}: tripped {self._guard.shutdowns} times, stays off: {decision.reason}"
+            times = self._guard.shutdowns
+            message = f"{self._identity.path}: safety shutdown number {times}, it stays off: {decision.reason}"
             raise PowerFault(message) if decision.power_fault else Overheated(message)
         log.error("device_tripped", device=name, reason=decision.reason, power_fault=decision.power_fault)
         self._tally.last_error = decision.reason
@@ -255,7 +267,7 @@ class RunningDevice:
         self._enter(DeviceState.OFF, f"{kind}: {decision.reason}", already_logged=True)
         for _ in range(STEPS_AFTER_A_SHUTDOWN):
             if self._governor is not None:
-                self._governor.lower(self._clock(), f"it was switched off before, {decision.reason}")
+                self._governor.lower(self._clock(), f"the safety check switched it off, {decision.reason}")
         await self._wait_until_cold(self._guard, power)
 
     async def _wait_until_cold(self, guard: SafetyGuard, power: PowerControl) -> None:
@@ -273,7 +285,7 @@ class RunningDevice:
             except DeviceGone:
                 raise
             except DeviceError:
-                continue  # blind: stay off
+                continue  # without a reading the device stays off
             fan = fan_percent(self._tally.readings, guard.limits)
             if guard.may_resume(self._clock(), self._tally.readings):
                 return
@@ -312,14 +324,17 @@ class RunningDevice:
             )
 
     def _end(self, state: DeviceState, reason: str) -> None:
-        """The end of a run; the supervisor tells what it makes of an error."""
-        if state is not DeviceState.OFF or reason != "ended":
+        """Enter the last state of a run. The supervisor logs the error."""
+        if state is not DeviceState.OFF or reason != STOPPED:
             self._tally.last_error = reason
         self._enter(state, reason, already_logged=True)
 
 
 def _main_error(ended: list[BaseException]) -> DeviceError | None:
-    """The error that explains the others; None when there was only no work. Raises it when it is the supervisor's."""
+    """Return the error that explains the others; None if there was only no work.
+
+    Raises the error if the supervisor has to handle it.
+    """
     errors = [leaf for leaf in ended if isinstance(leaf, DeviceError)]
     for kind in _FINAL:
         for error in errors:
@@ -339,7 +354,8 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _lowered(limits: TemperatureLimits, cut_off: float) -> TemperatureLimits:
-    """The same limits with a lower top: those below move down with it, in order."""
+    """Return the limits with a lower cut-off temperature. The limits below it move down with it and keep their
+    order."""
     resume = min(limits.resume, cut_off - 1)
     return TemperatureLimits(
         warn=min(limits.warn, resume + 0.6 * (cut_off - resume)),

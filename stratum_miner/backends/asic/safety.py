@@ -1,8 +1,9 @@
-"""When to warn, slow down, switch off, and when to dare again. Time and readings are arguments; nothing acts here.
+"""Decides when to warn, slow down or switch off a device, and when it may start again.
 
-One bad reading proves nothing (a diode shows 127 °C after a reset, docs/reference/asic.md#heat), three in a row do. A
-device that is off is off until every thermometer that answers is below the resume temperature and a minimum time has
-passed; after the third trip within an hour it stays off.
+Time and readings are arguments; this module does not act. One bad reading proves nothing (a diode shows 127 °C after a
+reset, docs/reference/asic.md#heat), but three in a row do. A device that was switched off may start again when a
+minimum time has passed and every temperature with a plausible reading is at most the resume temperature. After the
+third safety shutdown within an hour it stays off.
 """
 
 from collections import deque
@@ -13,43 +14,47 @@ from stratum_miner.backends.asic.board import TemperatureLimits
 from stratum_miner.backends.asic.readings import Readings
 
 IN_A_ROW = 3
-"""Readings that agree before anything is switched off."""
+"""Number of consecutive readings that must agree before the device is switched off."""
 PLAUSIBLE_C = (-20.0, 130.0)
+"""Range of plausible temperatures in °C."""
 MIN_OFF_S = 30.0
 """ESP-Miner waits six times five seconds (docs/reference/asic.md#heat)."""
 MAX_SHUTDOWNS = 3
+"""Number of safety shutdowns within SHUTDOWNS_WITHIN_S seconds after which the device stays off."""
 SHUTDOWNS_WITHIN_S = 3600.0
 VOLTAGE_TOLERANCE = 0.10
-"""Share of the core voltage that was set; picked by what regulators allow themselves (a TPS546 faults at 75, 125 %)."""
+"""Largest deviation from the requested core voltage, as a fraction of it. Chosen within what regulators themselves
+allow (a TPS546 reports a fault at 75 % and 125 %)."""
 REGULATOR_LIMIT_C = 105.0
 """ESP-Miner's (docs/reference/asic.md#heat)."""
 QUIET_FAN_PERCENT = 30.0
+"""Lowest speed of the fan while the device is on."""
 
 
 class SafetyLevel(Enum):
-    """What the readings call for."""
+    """What the readings require."""
 
     NORMAL = "normal"
     WARN = "warn"
     THROTTLE = "throttle"
     CUT_OFF = "cut off"
-    """Switch off; ``may_resume`` tells when to try again."""
+    """Switch the device off. ``may_resume`` says when to try again."""
     LOCKED = "locked"
-    """Stay off."""
+    """Keep the device off."""
 
 
 @dataclass(frozen=True, slots=True)
 class SafetyDecision:
-    """A level and what it rests on."""
+    """A level and the reading that caused it."""
 
     level: SafetyLevel
     reason: str = ""
     power_fault: bool = False
-    """Whether it is about voltage, not heat."""
+    """Whether the cause is the voltage, not heat."""
 
 
 class SafetyGuard:
-    """Watches one device across its restarts; its trips are remembered while the process lives."""
+    """Watches one device over all its restarts. It remembers the safety shutdowns while the process runs."""
 
     def __init__(self, limits: TemperatureLimits, *, minimum_input_voltage: float | None = None) -> None:
         self.limits = limits
@@ -60,10 +65,10 @@ class SafetyGuard:
         self._shut_down_at: float | None = None
         self._shut_down_by_heat = False
         self.shutdowns = 0
-        """All trips so far."""
+        """Number of safety shutdowns so far."""
 
     def update(self, now: float, readings: Readings, core_voltage: float | None) -> SafetyDecision:
-        """Judge readings of a device that is on, with this core voltage set."""
+        """Judge the readings of a device that is on. ``core_voltage`` is the requested voltage in volts, or None."""
         limits, heat, sensor = self.limits, readings.chip_temperature, "chip"
         self._count(readings, core_voltage)
         if self._blind >= IN_A_ROW:
@@ -73,16 +78,18 @@ class SafetyGuard:
         if (readings.regulator_temperature or 0) >= REGULATOR_LIMIT_C:
             return self._shut_down(now, f"regulator at {_degrees(readings.regulator_temperature)}")
         if self._low_input >= IN_A_ROW:
-            return self._shut_down(now, f"input at {readings.input_voltage:.2f} V: the supply is too weak", power=True)
+            needed = f"at least {self._minimum_input:g} V are needed"
+            reason = f"input at {readings.input_voltage:.2f} V: the supply is too weak, {needed}"
+            return self._shut_down(now, reason, power=True)
         if self._low_core >= IN_A_ROW:
-            wish = f"{core_voltage:.3f} V" if core_voltage else "off"
-            return self._shut_down(now, f"core at {readings.core_voltage:.3f} V where {wish} was set", power=True)
+            requested = f"{core_voltage:.3f} V" if core_voltage else "off"
+            return self._shut_down(now, f"core at {readings.core_voltage:.3f} V, expected {requested}", power=True)
         self._level = self._level_of(heat)
         reason = "" if self._level is SafetyLevel.NORMAL else f"{sensor} at {_degrees(heat)}"
         return SafetyDecision(self._level, reason)
 
     def may_resume(self, now: float, readings: Readings) -> bool:
-        """Whether a device that was switched off is cold enough. A device without a valid reading is not."""
+        """Return whether a device that was switched off has cooled down. Without a valid reading it has not."""
         if self._shut_down_at is None:
             return True
         known = [
@@ -97,22 +104,23 @@ class SafetyGuard:
         return True
 
     def unlock(self) -> None:
-        """Its owner has looked and started it again: old trips are forgiven, but still counted."""
+        """Forget the times of earlier safety shutdowns, because the user has restarted the device. They remain
+        counted."""
         self._shutdown_times.clear()
 
     @property
     def is_cooling(self) -> bool:
-        """Whether it tripped and may not resume yet; unplugging and restarts by hand change nothing about that."""
+        """Whether the device was switched off and may not start again yet, even after a replug or a manual restart."""
         return self._shut_down_at is not None
 
     @property
     def is_overheated(self) -> bool:
-        """Whether it tripped for heat, or for want of a valid temperature, and may not resume yet."""
+        """Whether heat, or the lack of a valid temperature, switched the device off and it may not start again yet."""
         return self.is_cooling and self._shut_down_by_heat
 
     @property
     def is_locked(self) -> bool:
-        """Whether it tripped too often."""
+        """Whether the device was switched off too often and must stay off."""
         return (
             len(self._shutdown_times) == MAX_SHUTDOWNS
             and self._shutdown_times[-1] - self._shutdown_times[0] <= SHUTDOWNS_WITHIN_S
@@ -123,8 +131,8 @@ class SafetyGuard:
         blind = heat is None or not PLAUSIBLE_C[0] <= heat <= PLAUSIBLE_C[1]
         self._blind = self._blind + 1 if blind else 0
         self._hot = self._hot + 1 if heat is not None and not blind and heat >= self.limits.cut_off else 0
-        measured, wish = readings.core_voltage, core_voltage or 0.0
-        off = measured is not None and wish > 0 and abs(measured - wish) > VOLTAGE_TOLERANCE * wish
+        measured, requested = readings.core_voltage, core_voltage or 0.0
+        off = measured is not None and requested > 0 and abs(measured - requested) > VOLTAGE_TOLERANCE * requested
         self._low_core = self._low_core + 1 if off else 0
         low = (
             self._minimum_input is not None
@@ -136,7 +144,7 @@ class SafetyGuard:
     def _level_of(self, heat: float | None) -> SafetyLevel:
         limits = self.limits
         if heat is None or not PLAUSIBLE_C[0] <= heat <= PLAUSIBLE_C[1]:
-            return self._level  # one bad reading changes nothing
+            return self._level  # a single implausible reading changes nothing
         if heat >= limits.throttle or (self._level is SafetyLevel.THROTTLE and heat >= limits.warn):
             return SafetyLevel.THROTTLE
         return SafetyLevel.WARN if heat >= limits.warn else SafetyLevel.NORMAL
@@ -152,7 +160,7 @@ class SafetyGuard:
 
 
 class FrequencyGovernor:
-    """How far below the wanted frequency a device runs, in steps; up again slowly."""
+    """Lowers the frequency of a device below the requested one in steps of 25 MHz, and raises it again slowly."""
 
     STEP_MHZ = 25.0
     DOWN_EVERY_S = 10.0
@@ -169,21 +177,24 @@ class FrequencyGovernor:
 
     @property
     def frequency(self) -> float:
-        """MHz to run at."""
+        """The frequency to run at, in MHz."""
         return max(self._lowest, self._wanted - self._steps * self.STEP_MHZ)
 
     @property
     def is_throttled(self) -> bool:
-        """Whether that is below what was wanted."""
+        """Whether that is below the requested frequency."""
         return self._steps > 0
 
     @property
     def reason(self) -> str:
-        """How far below and why; empty when it is not."""
+        """How far below and why; empty if it is not below."""
         return f"{self.frequency:g} MHz instead of {self._wanted:g} MHz: {self._why}" if self.is_throttled else ""
 
     def heat(self, now: float, decision: SafetyDecision) -> bool:
-        """Step down while throttling, up while all is well; True when the frequency changed."""
+        """Step down while the device is too hot, and up while it is below the warning temperature.
+
+        Return True if the frequency changed.
+        """
         level = decision.level
         if level is SafetyLevel.THROTTLE and now - self._changed_at >= self.DOWN_EVERY_S:
             self._why = f"too hot, {decision.reason}"
@@ -193,7 +204,7 @@ class FrequencyGovernor:
         return False
 
     def lower(self, now: float, why: str) -> bool:
-        """A step down for another reason: errors, a trip. False at the bottom."""
+        """Step down for another reason, such as errors or a safety shutdown. Return False at the lowest frequency."""
         self._why = why
         return self._step(now, +1, self.UP_AFTER_ERRORS_S)
 
@@ -207,7 +218,11 @@ class FrequencyGovernor:
 
 
 def fan_percent(readings: Readings, limits: TemperatureLimits) -> int:
-    """As much air as the heat asks for: little at the resume temperature, all of it from the warning on."""
+    """Return the fan speed for this temperature: 30 % up to the resume temperature, 100 % from the warning temperature
+    on.
+
+    Between the two it rises evenly. Without a reading it is 100 %.
+    """
     heat = readings.chip_temperature
     if heat is None:
         return 100

@@ -1,4 +1,4 @@
-"""What is counted of one device over all its restarts, and the state it is in."""
+"""Totals of one device over all its restarts, and its state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ NO_READINGS = Readings()
 
 @dataclass(slots=True)
 class DeviceTally:
-    """Totals; the parts that live in a chain or a monitor are added when those end."""
+    """Totals and state of a device. What a chip chain or a health monitor counted is added when it ends."""
 
     clock: Callable[[], float]
     hashes: float = 0.0
@@ -30,17 +30,17 @@ class DeviceTally:
     work_sent: int = 0
     last_error: str = ""
     chips: int = 0
-    """How many the last chain had that was up."""
+    """Number of chips of the last chip chain that was up."""
     chip_nonces: dict[int, int] = field(default_factory=dict)
     readings: Readings = NO_READINGS
     hot: str = ""
-    """What the sensors say while it is warmer than it should be."""
+    """The sensor reading that exceeds the warning temperature; empty below that temperature."""
     state: DeviceState = DeviceState.ABSENT
     reason: str = ""
     since: float = 0.0
 
     def enter(self, state: DeviceState, reason: str = "") -> bool:
-        """Go on to a state; True when state or reason is new."""
+        """Enter a state. Return True if the state or the reason is new."""
         if (state, reason) == (self.state, self.reason):
             return False
         if state is not self.state:
@@ -55,11 +55,11 @@ class DeviceTally:
         self.chip_nonces[chip] = self.chip_nonces.get(chip, 0) + 1
 
     def forget_readings(self) -> None:
-        """Nobody reads its sensors any more: what they said last is not so now."""
+        """Forget the last sensor readings, because nothing reads the sensors any more."""
         self.readings, self.hot = NO_READINGS, ""
 
     def absorb(self, chain: ChipChain | None, health: HealthMonitor | None) -> None:
-        """Keep what a chain and its monitor counted: they end here."""
+        """Add what a chip chain and its health monitor counted. They end now."""
         if chain is not None:
             self.crc_errors += chain.wire.decoder.crc_errors
             self.garbage_bytes += chain.wire.decoder.garbage_bytes
@@ -78,7 +78,7 @@ class DeviceTally:
         safety_shutdowns: int,
         is_overheated: bool,
     ) -> DeviceSnapshot:
-        """Everything, with what the running chain and monitor have counted so far."""
+        """Return a frozen view, including what the running chip chain and health monitor have counted so far."""
         decoder = chain.wire.decoder if chain is not None else None
         return DeviceSnapshot(
             identity=identity,

@@ -1,4 +1,4 @@
-"""Between the miner's work source and one device: what changed, whether it is void, and a unit kept for later."""
+"""Passes work from the miner's work source to one device. Tracks changes of work, and keeps a unit for later."""
 
 from collections.abc import Callable
 
@@ -10,39 +10,41 @@ from stratum_miner.work.unit import WorkUnit
 
 
 class WorkFeed:
-    """Registered with a source from ``open`` to ``close``; all in the trio thread."""
+    """Takes work for one device. It is registered with the source from ``open`` to ``close``. Use it in the trio
+    thread."""
 
     def __init__(self, source: WorkSource) -> None:
         self._source = source
         self.history: WorkHistory | None = None
-        """What the device was given; void changes are noted in it at once."""
+        """The work that the device got. A change that makes it void is noted there at once."""
         self._kept: WorkUnit | None = None
         self._unregister: Callable[[], None] | None = None
         self.woken = trio.Event()
-        """Set, and replaced by a fresh one, at each change and ``wake``: take it before you look."""
+        """Is set, and replaced by a new event, at each change of work and by ``wake``. Read it before you ask for
+        work."""
 
     def open(self) -> None:
-        """Begin to listen for changes."""
+        """Register for changes of work."""
         self._unregister = self._source.on_change(self._note)
 
     def close(self) -> None:
-        """Listen for changes no more."""
+        """Unregister."""
         if self._unregister is not None:
             self._unregister()
             self._unregister = None
 
     def next_unit(self, rollable: int, at_once: int) -> WorkUnit | None:
-        """The unit kept by ``wait_for_work``, or the source's next one."""
+        """Return the unit that ``wait_for_work`` kept, or the next unit of the source."""
         unit, self._kept = self._kept, None
         return unit if unit is not None else self._source.next_unit(rollable, at_once)
 
     def wake(self) -> None:
-        """Let whoever waits look again."""
+        """Wake the task that waits for work or for the next change."""
         self.woken.set()
         self.woken = trio.Event()
 
     async def wait_for_work(self, rollable: int, at_once: int) -> None:
-        """Until there is a unit, which is kept for the next ``next_unit``."""
+        """Wait until there is a unit, and keep it for the next call of ``next_unit``."""
         while self._kept is None:
             woken = self.woken
             self._kept = self._source.next_unit(rollable, at_once)

@@ -1,9 +1,10 @@
-"""Which work a chip holds, and what a nonce it reports is worth. Knows headers and job ids; no port, no clock.
+"""Remembers the work that a chip chain got, and verifies the nonces that it reports. Has no port and no clock.
 
-Every reported nonce is hashed here before anything else uses it. A reply names its work more or less well: Icarus
-not at all, others by job id, and ids come round again. So the candidates that the reply points to are tried first,
-then all other work still remembered, newest first; only what hashes to nothing anywhere is a hardware error. Work that
-became void is remembered, too: its late answers are stale, which is no fault of the chip.
+Every reported nonce is hashed here before anything else uses it. A reply says more or less clearly which work it
+belongs to: an Icarus says nothing, other chips send a job id, and job ids repeat. The work that the reply points to is
+therefore tried first, and then all other remembered work, the newest first. A nonce is a hardware error only if its
+hash is above the bound for all of them. Work that became void is remembered, too: a late answer to it is stale, which
+is not an error of the chip.
 """
 
 from collections import deque
@@ -15,41 +16,44 @@ from stratum_miner.bitcoin.target import expected_hashes, hash_value, target_fro
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 
 REAL_BOUND = (1 << 224) - 1
-"""What chips report when left alone: 32 leading zero bits, a little easier than difficulty 1."""
+"""Largest hash that real chips report: 32 leading zero bits, which is slightly easier than difficulty 1."""
 
 
 def nonce_bound(nonce_difficulty: float | None) -> int:
-    """Largest hash that a device reports; None, and 1, are the real one."""
+    """Return the largest hash that a device with this nonce difficulty reports. None and 1 mean real chips."""
     return REAL_BOUND if nonce_difficulty in (None, 1) else target_from_difficulty(nonce_difficulty)
 
 
 @dataclass(slots=True, eq=False)
 class ChipWork:
-    """A unit as it was given to a chip."""
+    """A work unit as it was sent to a chip chain."""
 
     job_id: int
     unit: WorkUnit
     versions: tuple[int, ...]
-    """Header versions it was told to hash, in the order of the midstates; one where the chip rolls by itself."""
+    """Header versions that the chips search, in the order of the midstates. Only one if the chip rolls versions by
+    itself."""
     void: bool = False
     seen: set[tuple[int, int]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedNonce:
-    """What a nonce reply says, read by its chip family."""
+    """What a nonce reply says, decoded by its chip family."""
 
     nonce: bytes
+    """Four bytes, as they stand in the header."""
     candidates: tuple[tuple[int, int], ...] = ()
-    """Job id and index into ``ChipWork.versions``, likeliest first."""
+    """Pairs of job id and index into ``ChipWork.versions``, the most likely pair first."""
     rolled: int = 0
     """Version bits that the chip set by itself."""
     chip: int = 0
+    """Number of the chip that found it, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedNonce:
-    """A reported nonce whose hash is at most the bound."""
+    """A reported nonce whose recomputed hash is at most the bound of the device."""
 
     work: ChipWork
     nonce: int
@@ -59,11 +63,12 @@ class VerifiedNonce:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the work it answers was void by then."""
+        """Whether the work that it belongs to was void when the nonce came."""
         return self.work.void
 
     def nonce_found(self, device: str) -> NonceFound | None:
-        """What to report; None for a hash above the unit's target and for a point outside the unit."""
+        """Return the hit to report; None if the hash is above the target of the unit, or the point lies outside the
+        unit."""
         unit = self.work.unit
         offset = (self.nonce - unit.first_nonce) % NONCE_SPACE
         rolled = self.version ^ unit.version
@@ -73,26 +78,28 @@ class VerifiedNonce:
 
 
 class WorkHistory:
-    """The last ``remembered`` works given to one chain."""
+    """The last ``remembered`` units of work that one chip chain got. A hash above ``bound`` is wrong."""
 
     def __init__(self, bound: int, remembered: int) -> None:
         self.bound = bound
-        """A nonce whose hash is above it is wrong."""
         self._works: deque[ChipWork] = deque(maxlen=remembered)
 
     def add(self, job_id: int, unit: WorkUnit, versions: Sequence[int]) -> ChipWork:
-        """Note that this unit is what the chip searches from now on."""
+        """Remember that the chips search this unit from now on."""
         work = ChipWork(job_id, unit, tuple(versions))
         self._works.append(work)
         return work
 
     def mark_void(self) -> None:
-        """All work given so far is worthless."""
+        """Mark all work sent so far as worthless."""
         for work in self._works:
             work.void = True
 
     def verify(self, reported: ReportedNonce) -> VerifiedNonce | None:
-        """The first place where the nonce hashes below the bound; None when it does nowhere: a hardware error."""
+        """Return the nonce with the first work under which its hash is at most the bound; None for a hardware error.
+
+        The nonce is remembered, so that it counts as a duplicate if it comes again.
+        """
         for work, version in self._candidates(reported):
             value = _value(work.unit, version, reported.nonce)
             if value <= self.bound:
@@ -103,7 +110,7 @@ class WorkHistory:
         return None
 
     def matches(self, reported: ReportedNonce) -> bool:
-        """Whether ``prove`` would succeed; notes nothing."""
+        """Return whether ``verify`` would find the work of this nonce. Remembers nothing."""
         return any(
             _value(work.unit, version, reported.nonce) <= self.bound for work, version in self._candidates(reported)
         )
@@ -123,7 +130,10 @@ class WorkHistory:
 
 
 def hashes_per_nonce(bound: int, ticket_bits: int = 0) -> float:
-    """How many hashes one reported nonce takes on average."""
+    """Return how many hashes one reported nonce takes on average.
+
+    ``ticket_bits`` is the number of zero bits that the ticket mask requires beyond the bound.
+    """
     return float(expected_hashes(bound)) * (1 << ticket_bits)
 
 

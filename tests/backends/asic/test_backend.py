@@ -166,7 +166,7 @@ async def test_what_auto_finds_nothing_of_is_a_problem_until_it_does(bus: Bus, a
     async with mining(bus, "r606:auto", "auto") as backend:
         assert backend.statistics().problem == ""  # nobody has looked yet
         await bus.until(lambda: COMPAC.path in bus.running)
-        assert backend.statistics().problem == "--device r606:auto found none"
+        assert backend.statistics().problem == "--device r606:auto found no device"
         bus.plug(R606, chip="bm1387", chips=12)
         await bus.until(lambda: R606.path in bus.running)
         assert backend.statistics().problem == ""
@@ -181,7 +181,7 @@ async def test_all_that_it_takes_for_auto_to_have_found_something_is_a_device(
         assert backend.statistics().problem == ""
     async with mining(Bus(), "auto") as backend:
         await trio.sleep(3)
-        assert backend.statistics().problem == "--device auto found none"
+        assert backend.statistics().problem == "--device auto found no device"
 
 
 async def test_two_of_one_path_are_called_apart_before_they_are_known(bus: Bus, autojump_clock: MockClock) -> None:

@@ -80,7 +80,7 @@ def test_the_silent_chip_is_numbered() -> None:
             break
     assert (verdict.problem, verdict.detail) == (
         HealthProblem.CHIP_SILENT,
-        "chip 12 of 12 found next to nothing",
+        "chip 12 of 12 found almost no nonces",
     )
 
 

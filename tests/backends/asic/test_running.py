@@ -217,7 +217,9 @@ async def test_a_silent_chip_is_restarted_with_growing_pauses_and_given_up(autoj
     chip.silent = True
     device = device_of(MemoryPorts({"data": chip}))
     started = trio.current_time()
-    with pytest.RaisesGroup(pytest.RaisesExc(GivenUp, match=f"given up after {MAX_FAILURES} failures: .* got none")):
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(GivenUp, match=f"gave up after {MAX_FAILURES} failed attempts: .* got none")
+    ):
         async with mining(device, units()):
             await trio.sleep_forever()
     assert trio.current_time() - started > 5 + 10 + 30 + 6 * 60
@@ -401,7 +403,9 @@ async def test_after_repeated_trips_it_stays_off(autojump_clock: object) -> None
             power.readings = replace(power.readings, chip_temperature=80 if power.log[-1:] == ["on"] else 30)
             await trio.sleep(1)
 
-    with pytest.RaisesGroup(pytest.RaisesExc(Overheated, match="tripped 3 times, stays off"), flatten_subgroups=True):
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(Overheated, match="safety shutdown number 3, it stays off"), flatten_subgroups=True
+    ):
         async with mining(device, EndlessSource()), trio.open_nursery() as nursery:
             nursery.start_soon(swing)
     assert power.log[-1] == "off"
@@ -470,7 +474,7 @@ async def test_chips_that_must_wait_for_work_are_told_once_with_the_reason(autoj
         async with mining(device, units(5)):
             await until(lambda: device.statistics().work_sent == 5)
     told = [entry["reason"] for entry in logged if entry["event"] == "device_underfed"]
-    assert told == ["with 0 version bits from the pool its line carries work for 0% of the time"]
+    assert told == ["with 0 version bits from the pool, its serial line carries work for only 0 % of the time"]
 
 
 async def test_a_device_that_is_to_stay_on_waits_for_work(autojump_clock: object) -> None:

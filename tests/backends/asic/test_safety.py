@@ -101,8 +101,11 @@ def test_throttling_holds_on_until_it_is_below_the_warning() -> None:
 @pytest.mark.parametrize(
     ("readings", "reason"),
     [
-        (Readings(chip_temperature=50, core_voltage=0.9), "core at 0.900 V where 1.150 V was set"),
-        (Readings(chip_temperature=50, input_voltage=4.1), "input at 4.10 V: the supply is too weak"),
+        (Readings(chip_temperature=50, core_voltage=0.9), "core at 0.900 V, expected 1.150 V"),
+        (
+            Readings(chip_temperature=50, input_voltage=4.1),
+            "input at 4.10 V: the supply is too weak, at least 4.6 V are needed",
+        ),
     ],
 )
 def test_voltage_is_a_power_fault(readings: Readings, reason: str) -> None:
