@@ -139,7 +139,7 @@ def test_what_vanishes_while_it_is_looked_at(
     monkeypatch.setattr(devices, "list_ports", lambda: [replace(COMPAC, path="/dev/ttyUSB-gone")])
     code, out, _ = run(capsys, "devices")
     assert code == 1
-    assert "it is gone" in out
+    assert "it is no longer connected" in out
 
 
 def test_the_rule_is_printed_and_its_installation_checked(
@@ -164,7 +164,7 @@ def test_power_signs_are_told(
     monkeypatch.setattr(usb_power, "kernel_log", lambda: ["usb 1-1.2: device not accepting address 7, error -71"])
     code, out, _ = run(capsys, "doctor")
     assert code == 1
-    assert "power 1-1.2: does not answer the hub" in out
+    assert "power 1-1.2: the device does not answer the hub" in out
     monkeypatch.setattr(usb_power, "kernel_log", lambda: None)
     code, out, _ = run(capsys, "doctor")
     assert code == 0
@@ -177,14 +177,14 @@ def test_power_signs_are_told(
         (["device", "set", "compac:/tmp"], 2, "expected --frequency, --voltage or both"),
         (["device", "set", "auto", "--frequency", "100"], 2, "expected PATH or KIND:PATH"),
         (["device", "reset", "eruptor:/tmp/x"], 2, "did you mean 'erupter'"),
-        (["device", "reset", "/dev/null"], 2, "expected a serial port, it is another kind of device"),
+        (["device", "reset", "/dev/null"], 2, "expected a serial port, got another kind of device"),
         (["device", "identify", "erupter:/tmp/nothing-there"], 1, "expected a device there, there is none"),
         (["device", "rest", "/dev/ttyUSB0"], 2, "reset"),
         (["devises"], 2, "devices"),
         (["mine", "-o", "h:1", "-u", "x", "--device", "eruptor:/tmp/x"], 2, "--device: .* did you mean 'erupter'"),
         (["mine", "-o", "h:1", "-u", "x", "--device", "auto,frequncy=1"], 2, "--device: .* did you mean 'frequency'"),
         (["mine", "-o", "h:1", "-u", "x", "--device", "/dev/null"], 2, "--device: /dev/null: expected a serial port"),
-        (["mine", "-o", "h:1", "-u", "x", "--device", "/dev/nodir/x"], 2, "/dev/nodir is no directory"),
+        (["mine", "-o", "h:1", "-u", "x", "--device", "/dev/nodir/x"], 2, "/dev/nodir is not a directory"),
         (["mine", "-o", "h:1", "-u", "x", "--device", "icarus:/tmp/a", "--device", "/tmp/a"], 2, "named twice"),
     ],
 )

@@ -46,4 +46,4 @@ async def test_a_device_is_changed_only_while_it_is_free_and_is_free_after_ctrl_
             assert await miner.wait() == 0
 
         code, out, _ = await run("device", "reset", named)
-        assert (code, out) == (0, "nothing to reset: it goes idle at the end of its range\n")
+        assert (code, out) == (0, "nothing to reset: the device becomes idle when it has searched its nonce range\n")

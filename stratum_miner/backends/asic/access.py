@@ -1,6 +1,6 @@
-"""May we have this port: what the file system grants, who else holds it, and what exactly would help.
+"""Finds out whether the user may open a port, which program has opened it, and what would help.
 
-Everything is read from the records of the system (stat, /proc, the group database); no port is opened here.
+All of it is read from the system (stat, /proc, the group database). This module opens no port.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.foreign_text import sanitize
 
 RULE_FILE = "70-stratum-miner.rules"
-"""Sorts before systemd's 73-seat-late.rules, which acts on the tag that ours sets."""
+"""The name sorts before systemd's 73-seat-late.rules, which acts on the tag that this rule sets."""
 RULE_DIRECTORIES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 INSTALL_COMMAND = (
     f"stratum-miner doctor --udev-rule | sudo tee {RULE_DIRECTORIES[0]}/{RULE_FILE} && "
     "sudo udevadm control --reload && sudo udevadm trigger"
 )
 _PTS_MAJORS = range(136, 144)
-"""Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt); sysfs does not list them."""
+"""Major numbers of Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt). sysfs does not list them."""
 _CALL_OUT_GROUPS = ("dialout", "uucp")
-"""Who owns serial ports on Debian and on Arch."""
+"""The group that owns serial ports on Debian and on Arch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A program that has the port open."""
+    """A program that has opened the port."""
 
     pid: int
     name: str
@@ -46,28 +46,32 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortAccess:
-    """Whether we may open a port; ``problem`` and ``fix`` are empty when we may."""
+    """Whether the user may open a port. ``problem`` and ``fix`` are empty if so."""
 
     allowed: bool
     problem: str = ""
     fix: str = ""
-    """A command line, or what to do, word for word."""
+    """A command line, or an instruction."""
     holders: tuple[Holder, ...] = ()
 
 
 def udev_rule() -> str:
-    """The rule that we ship: the ports of known miners belong to whoever sits at the machine, and to nobody else."""
+    """Return the udev rule of this version.
+
+    It gives the ports of known miners to the user who is logged in at the computer, and to the group of the port.
+    """
     return resources.files(__package__).joinpath(RULE_FILE).read_text(encoding="utf-8")
 
 
 def installed_rule() -> str | None:
-    """Where udev finds the rule; None when it is not installed."""
+    """Return the path at which the rule is installed; None if it is not."""
     paths = (f"{directory}/{RULE_FILE}" for directory in RULE_DIRECTORIES)
     return next((path for path in paths if os.path.exists(path)), None)
 
 
 def is_current_rule(path: str) -> bool:
-    """Whether an installed rule file is the one that we ship; an owner may have taken the # from some lines."""
+    """Return whether an installed rule file is the rule of this version. A user may have removed the # from some
+    lines."""
     try:
         installed = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -76,22 +80,30 @@ def is_current_rule(path: str) -> bool:
 
 
 def require_serial_port(path: str) -> None:
-    """DeviceGone when nothing is there, DeviceRefused for what is no serial port: opening it could do anything."""
+    """Raise DeviceGone if nothing is at this path, and DeviceRefused if it is not a serial port.
+
+    Opening another kind of device could have any effect.
+    """
     try:
         found = os.stat(path)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            raise DeviceGone(f"{path}: expected a serial port, there is nothing") from None
+            raise DeviceGone(absent(path)) from None
         raise DeviceRefused(f"{path}: expected a serial port: {os.strerror(error.errno or 0)}") from error
     if not stat.S_ISCHR(found.st_mode) or not _is_terminal(found.st_rdev):
-        raise DeviceRefused(f"{path}: expected a serial port, it is {_nature(found.st_mode)}")
+        raise DeviceRefused(f"{path}: expected a serial port, got {_nature(found.st_mode)}")
+
+
+def absent(path: str) -> str:
+    """Return the message for a path at which there is nothing."""
+    return f"{path}: expected a serial port, got nothing: plug the device in, or correct the path"
 
 
 def examine(path: str) -> PortAccess:
-    """May this process open the port, and who else has it open."""
+    """Return whether this process may open the port, and which other programs have opened it."""
     held = holders(path)
     if not os.path.exists(path):
-        return PortAccess(allowed=False, problem="it is gone", fix="plug it in again")
+        return PortAccess(allowed=False, problem="it is no longer connected", fix="plug it in again")
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         problem, fix = _refusal(path)
         return PortAccess(allowed=False, problem=problem, fix=fix, holders=held)
@@ -102,15 +114,16 @@ def examine(path: str) -> PortAccess:
 
 
 def examine_all(paths: Iterable[str]) -> PortAccess:
-    """What keeps us from a device with several ports: the first trouble there is."""
+    """Return the access to a device with several ports: the first problem of any of them."""
     found = [examine(path) for path in paths]
     return next((item for item in found if not item.allowed), PortAccess(allowed=True))
 
 
 def holders(path: str) -> tuple[Holder, ...]:
-    """Other processes with this port open, as far as /proc shows them to us: all of them to root, else our own.
+    """Return the other processes that have opened this port, as far as /proc shows them: all to root, otherwise the
+    user's.
 
-    The program behind a pseudo-terminal, which keeps both sides open, holds nothing: it is the device.
+    The program behind a pseudo-terminal, which keeps both sides open, is not counted, because it is the device.
     """
     try:
         wanted = os.stat(path).st_rdev
@@ -126,31 +139,31 @@ def holders(path: str) -> tuple[Holder, ...]:
 
 
 def holders_text(path: str) -> str:
-    """The programs that have the port open, for a message: "bfgminer (process 812)", or how to find them out."""
+    """Return the programs that have opened the port, such as "bfgminer (process 812)", or how to find them."""
     found = holders(path)
     if found:
         return ", ".join(map(str, found))
     with contextlib.suppress(OSError):
         if _has_open(os.getpid(), os.stat(path).st_rdev):
-            return "this very process, under another name"
-    return f"another program: sudo fuser -v {shlex.quote(path)} tells which"
+            return "stratum-miner itself, under another path"
+    return f"another program; to find it, run sudo fuser -v {shlex.quote(path)}"
 
 
-# ---- what the file system says ------------------------------------------------------------------------------------
+# ---- permissions --------------------------------------------------------------------------------------------------
 
 
 def _refusal(path: str) -> tuple[str, str]:
     try:
         found = os.stat(path)
     except OSError as error:
-        return f"it cannot be looked at: {error.strerror}", "plug it in again"
+        return f"the system cannot read its permissions: {error.strerror}", "plug it in again"
     owner, group, mode = _user(found.st_uid), _group(found.st_gid), stat.S_IMODE(found.st_mode)
     user = _user(os.geteuid())
     problem = f"user {user} may not open it (it belongs to {owner}:{group}, mode {mode:04o})"
     if mode & 0o060 == 0o060 and group in _CALL_OUT_GROUPS:
         return problem, _join_group(group)
     if is_pseudo_terminal(path):
-        return problem, f"run the emulator as {user}, or this as {owner}"
+        return problem, f"run the emulator as user {user}, or stratum-miner as user {owner}"
     return problem, install_rule()
 
 
@@ -158,14 +171,16 @@ def _join_group(group: str) -> str:
     user = _user(os.getuid())
     with contextlib.suppress(KeyError):
         if user in grp.getgrnam(group).gr_mem:
-            return f"log out and in again, {user} was added to the group {group} only since"
+            return f"log out and in again: {user} was added to the group {group} after this login"
     return f"sudo usermod -a -G {group} {user}, then log out and in again; or {install_rule()}"
 
 
 def install_rule() -> str:
-    """The command that installs the shipped udev rule, or what is left to do when it is installed."""
+    """Return the command that installs the udev rule, or what is left to do if it is installed."""
     if installed_rule() is not None:
-        return "unplug the device and plug it in again; the udev rule serves the user who sits at this machine"
+        return (
+            "unplug the device and plug it in again; the udev rule works for the user who is logged in at this computer"
+        )
     return INSTALL_COMMAND
 
 
@@ -206,7 +221,7 @@ def _nature(mode: int) -> str:
     return "another kind of device"
 
 
-# ---- who has it open ----------------------------------------------------------------------------------------------
+# ---- processes that have opened a port ----------------------------------------------------------------------------
 
 
 def _processes() -> Iterator[int]:
@@ -215,7 +230,8 @@ def _processes() -> Iterator[int]:
 
 
 def _descriptors(pid: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Number and stat of each; nothing for a process that ended or is not ours to look into."""
+    """Yield number and stat of each descriptor; nothing for a process that has ended or that the user may not
+    inspect."""
     directory = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
         for number in os.listdir(directory):
@@ -228,7 +244,7 @@ def _has_open(pid: int, device: int) -> bool:
 
 
 def _is_behind(pid: int, index: str) -> bool:
-    """Whether it has the other side of this pseudo-terminal open."""
+    """Return whether the process has opened the other side of this pseudo-terminal."""
     for number, found in _descriptors(pid):
         if stat.S_ISCHR(found.st_mode) and (os.major(found.st_rdev), os.minor(found.st_rdev)) == (5, 2):
             with contextlib.suppress(OSError):

@@ -1,4 +1,5 @@
-"""What a user says to name a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``, each with ``,key=value``."""
+"""Parses how a user names a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``, each followed by
+``,key=value``."""
 
 import os
 import re
@@ -19,20 +20,23 @@ EXPECTED = "expected auto, PATH or KIND:PATH, as in erupter:/dev/ttyUSB0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
-    """One device, or (``path`` None) every recognised one, of one kind or of any."""
+    """One device, or (if ``path`` is None) every recognised device of one kind or of any kind."""
 
     text: str
-    """As the user wrote it."""
+    """The specification as the user wrote it."""
     path: str | None = None
     kind: str | None = None
-    """None: to be found out."""
+    """Name of the board; None if the miner has to find out."""
     options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> "DeviceSpec":
-        """BackendOptionError for what is none of these, with the nearest spelling. Looks at no device."""
+        """Parse a specification. Does not access the device.
+
+        Raises BackendOptionError, with the nearest spelling, for any other text.
+        """
         if re.search(r"\s", text):
-            raise BackendOptionError(f"device: {EXPECTED}, without blanks, got {text!r}")
+            raise BackendOptionError(f"device: {EXPECTED}, without spaces, got {text!r}")
         head, *pairs = text.split(",")
         kind, path = _kind_and_path(head)
         options: dict[str, str] = {}
@@ -47,17 +51,18 @@ class DeviceSpec:
         return cls(text=text, path=path, kind=kind, options=options)
 
     def fits(self, board: Board | None) -> bool:
-        """Whether a board is of the kind asked for."""
+        """Return whether a board is of the requested kind."""
         return board is not None and self.kind in (None, board.kind)
 
     def check_path(self) -> None:
-        """BackendOptionError when the path can never be a serial port; one that is absent may yet be plugged in."""
+        """Raise BackendOptionError if the path can never be a serial port. A port that does not exist may be plugged in
+        later."""
         if self.path is None:
             return
         path = os.path.expanduser(self.path)
         directory = os.path.dirname(path) or "."
         if not os.path.isdir(directory):
-            raise BackendOptionError(f"device: expected a serial port, {directory} is no directory")
+            raise BackendOptionError(f"device: expected a serial port, got {path}: {directory} is not a directory")
         try:
             access.require_serial_port(path)
         except DeviceGone:
@@ -66,7 +71,8 @@ class DeviceSpec:
             raise BackendOptionError(f"device: {error}") from None
 
     def options_for(self, board: Board) -> DeviceOptions:
-        """Its settings, checked against the board. BackendOptionError for one that the board cannot take."""
+        """Return the settings, checked against the board. Raises BackendOptionError for one that the board does not
+        have."""
         return DeviceOptions.parse(board, self.options)
 
 
@@ -74,7 +80,7 @@ def _kind_and_path(head: str) -> tuple[str | None, str | None]:
     if head == AUTO:
         return None, None
     if head.startswith(("/", ".", "~")):
-        return None, head  # may hold colons: /dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0
+        return None, head  # it may contain colons: /dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0
     kind, colon, path = head.partition(":")
     if colon and kind and path:
         board_of(kind)
@@ -82,7 +88,7 @@ def _kind_and_path(head: str) -> tuple[str | None, str | None]:
     if kind in BOARDS:
         raise BackendOptionError(f"device: expected a port after the kind, as in {kind}:/dev/ttyUSB0 or {kind}:auto")
     if "/" in head:
-        raise BackendOptionError(f"device: {EXPECTED}; a path from here begins with ./, got {head!r}")
+        raise BackendOptionError(f"device: {EXPECTED}; a relative path must begin with ./, got {head!r}")
     raise BackendOptionError(f"device: {EXPECTED}, got {head!r}{did_you_mean(kind, (AUTO, *BOARDS))}")
 
 

@@ -1,6 +1,6 @@
-"""What can be asked of a device while nobody mines with it: probe, reset, identify, set.
+"""Driver of a device that does not mine now: probe, reset, identify, configure.
 
-The same code serves every board. A new board or chip is a row in ``boards`` or ``chips``; it needs nothing here.
+The same code serves every board. A new board or chip is a row in ``boards`` or ``chips`` and needs no change here.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +20,7 @@ from stratum_miner.backends.asic.transport import PortOpener
 
 
 class BoardDriver:
-    """Implements ``Driver`` for one board out of its chain and its power control."""
+    """Implements ``Driver`` for one board with its chip chain and its power control."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -28,30 +28,31 @@ class BoardDriver:
     def device(
         self, identity: DeviceIdentity, ports: PortOpener, options: DeviceOptions, clock: Callable[[], float]
     ) -> Device:
-        """See ``Driver``."""
+        """See ``Driver.device``."""
         return RunningDevice(self._board.hashing(options.hash_rate), identity, ports, options, clock)
 
     async def probe(self, ports: PortOpener) -> Probed:
-        """See ``Driver``: power up where there is a switch, count the chips, power down."""
+        """Power up if the board has a switch, count the chips, and power down. See ``Driver.probe``."""
         async with self._opened(ports, DeviceOptions()) as (chain, power):
             await power.on(self._board.voltage.default if self._board.voltage else None)
             for step in chain.steps_to_count():
                 await chain.perform(step)
             chips = await chain.count(1.0)
             if not chips:
-                raise DeviceSilent(f"{chain.path}: no {self._board.chip} answers")
+                expected = f"expected {self._board.chip} chips to answer"
+                raise DeviceSilent(f"{chain.path}: {expected}, got none: check power and cable")
             return Probed(chip=self._board.chip, chips=chips)
 
     async def identify(self, ports: PortOpener) -> str:
-        """See ``Driver``."""
+        """See ``Driver.identify``."""
         async with self._opened(ports, DeviceOptions()) as (chain, power):
             what_to_look_for = await power.identify() or await chain.identify()
             if not what_to_look_for:
-                raise DeviceRefused(f"{chain.path}: the {self._board.product} has no lamp that we can switch")
+                raise DeviceRefused(f"{chain.path}: stratum-miner can switch no lamp of the {self._board.product}")
             return what_to_look_for
 
     async def reset(self, ports: PortOpener) -> str:
-        """See ``Driver``."""
+        """See ``Driver.reset``."""
         async with self._opened(ports, DeviceOptions()) as (chain, power):
             if await chain.wire.transport.hold_reset(True):
                 await trio.sleep(0.2)
@@ -61,14 +62,14 @@ class BoardDriver:
             if not isinstance(power, NoPower):
                 return "chips in reset, core voltage off"
             if self._board.frequency is None:
-                return "nothing to reset: it goes idle at the end of its range"
+                return "nothing to reset: the device becomes idle when it has searched its nonce range"
             await chain.make_idle()
-            return f"no reset line: clock set to its lowest, {self._board.frequency.low:g} MHz"
+            return f"no reset line: the clock is set to its lowest frequency, {self._board.frequency.low:g} MHz"
 
     async def configure(self, ports: PortOpener, options: DeviceOptions) -> str:
-        """See ``Driver``: bring the chips up with the settings, read back what can be, and leave them at rest."""
+        """Bring the chips up with the settings, read back the values, and power down. See ``Driver.configure``."""
         if options.frequency is None and options.voltage is None:
-            raise DeviceRefused(f"{self._board.product}: expected a frequency or a voltage to set")
+            raise DeviceRefused(f"{self._board.product}: expected a frequency or a voltage to set, as in frequency=150")
         async with self._opened(ports, options) as (chain, power):
             voltage = options.voltage or (self._board.voltage.default if self._board.voltage else None)
             await power.on(voltage)
@@ -100,5 +101,5 @@ class BoardDriver:
 
 
 def driver_of(board: Board) -> Driver:
-    """The driver for a board."""
+    """Return the driver for a board."""
     return BoardDriver(board)

@@ -1,7 +1,7 @@
-"""What is plugged in at this moment, looked at again and again; who waits for a device waits for the next look.
+"""Lists again and again what is plugged in. A task that waits for a device waits for the next list.
 
-Polling and not udev's events: a look takes a few milliseconds in a worker thread, works in a container, and sees
-pseudo-terminals and symlinks as well.
+It polls instead of using udev's events: a list takes a few milliseconds in a worker thread, works in a container, and
+contains pseudo-terminals and symbolic links as well.
 """
 
 import structlog
@@ -13,10 +13,11 @@ from stratum_miner.backends.asic.port_list import Listing
 log = structlog.get_logger(__name__)
 
 POLL_S = 1.0
+"""Seconds between two lists."""
 
 
 class Hotplug:
-    """Looks every ``POLL_S`` seconds while ``run`` runs."""
+    """Updates ``devices`` every ``POLL_S`` seconds while ``run`` runs."""
 
     def __init__(self, listing: Listing) -> None:
         self.devices: tuple[FoundDevice, ...] = ()
@@ -25,19 +26,19 @@ class Hotplug:
         self._looked = trio.Event()
 
     async def run(self) -> None:
-        """Look at what is plugged in until cancelled."""
+        """List what is plugged in, again and again, until cancelled."""
         while True:
             await self._look()
             await trio.sleep(POLL_S)
 
     async def next_look(self) -> None:
-        """Wait until ``devices`` is newer than now."""
+        """Wait until ``devices`` was updated again."""
         await self._looked.wait()
 
     async def _look(self) -> None:
         try:
             self.devices = discover(await self._listing())
-        except OSError as error:  # a device vanished while its texts were read
+        except OSError as error:  # a device disappeared while its texts were read
             log.debug("listing_failed", reason=str(error))
         self.has_looked = True
         self._looked.set()

@@ -1,4 +1,4 @@
-"""What a user may tell about one device: "KIND:PATH,frequency=150,..." after the colon, checked against its board."""
+"""Options of one device, as in "KIND:PATH,frequency=150,...", checked against its board."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,43 +19,49 @@ NAMES = (
     "voltage",
     "worker",
 )
-"""Accepted with "-" in place of "_", too."""
+"""Names of the options. They are also accepted with "-" instead of "_"."""
 IDLE_OFF_S = 30.0
-"""Longer than a pool takes to come back from a restart; cooling down and warming up are what wears chips."""
+"""Seconds without work after which a device is powered down. It is longer than the restart of a pool takes, because
+every change of temperature wears the chips."""
 _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
-"""A unit, and how far above the product's highest value ``allow_out_of_limits`` goes: beyond is a slip of the unit, or
-what its registers cannot express."""
+"""A unit, and the factor by which ``allow_out_of_limits`` extends the highest value. A higher value is a mistake in the
+unit, or does not fit into the registers."""
 _UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C", "idle_off": "s"}
-"""May stand behind the number."""
+"""Unit that may follow the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOptions:
-    """Settings of one device; None is the product's own value."""
+    """Settings of one device. None means the value of its board."""
 
     frequency: float | None = None
-    """MHz."""
+    """Clock frequency in MHz."""
     voltage: float | None = None
-    """Core volts."""
+    """Core voltage in volts."""
     chips: int | None = None
-    """Run with this many chips in place of the product's number: a chain with a dead chip."""
+    """Number of chips to mine with, if some of the board's chips are dead."""
     hash_rate: float | None = None
-    """H/s expected at the product's own clock, where its figure does not fit: unknown Icarus boards, emulators."""
+    """Hash rate in H/s at the board's default frequency, if the value of the board does not fit (unknown Icarus
+    devices, emulators)."""
     worker_name: str = ""
-    """The login its shares are submitted under; empty for the pool's."""
+    """Worker name to submit the device's shares under; empty for the worker name of the pool."""
     nonce_difficulty: float | None = None
-    """Difficulty above which the device reports, for emulators; None is the real bound, 32 leading zero bits."""
+    """Lowest difficulty of the nonces that an emulator reports. None means 32 leading zero bits, as on real chips."""
     idle_off: float = IDLE_OFF_S
-    """Seconds without work, so without a pool, after which it is powered down; infinity leaves it on."""
+    """Seconds without work, and therefore without a pool, after which the device is powered down. Infinity keeps it
+    on."""
     temperature_limit: float | None = None
-    """Degrees Celsius at which it is switched off, at most the product's own."""
+    """Temperature in °C at which the device is switched off, at most the limit of the board."""
     allow_out_of_limits: bool = False
-    """Whether frequency and voltage may leave the product's limits."""
+    """Whether frequency and voltage may exceed the limits of the board."""
 
     @classmethod
     def parse(cls, board: Board, options: Mapping[str, str]) -> "DeviceOptions":
-        """From the strings of a command line. BackendOptionError names the bad one, the wish and the limits."""
+        """Convert the option strings of a command line.
+
+        Raises BackendOptionError, which names the option, the expected values and the given one.
+        """
         given = _known(board.kind, options)
         return cls(
             frequency=_within(board, given, "frequency", _MHZ, board.frequency),
@@ -71,7 +77,7 @@ class DeviceOptions:
 
 
 def check_spelling(options: Mapping[str, str]) -> None:
-    """What can be said of options before it is known which board they are for. BackendOptionError."""
+    """Check the options as far as possible without knowing the board. Raises BackendOptionError for a bad one."""
     given = _known("device", options)
     for name in ("frequency", "voltage", "temperature_limit"):
         _number(given, name, -inf, inf)
@@ -97,13 +103,15 @@ def _within(
     if name not in given:
         return None
     if limits is None:
-        raise BackendOptionError(f"{name}: the {board.product} has none to set, got {given[name]!r}")
+        raise BackendOptionError(
+            f"{name}: expected none, because the {name} of the {board.product} cannot be set, got {given[name]!r}"
+        )
     unit, beyond = scale
     allowed = _flag(given, "allow_out_of_limits")
     highest = limits.high * beyond if allowed else limits.high
     value = _number(given, name, -inf, inf)
     if value is None or not limits.low <= value <= highest:
-        hint = "" if allowed else "; allow-out-of-limits=yes takes the risk of more"
+        hint = "" if allowed else "; to exceed the limits at your own risk, add allow-out-of-limits=yes"
         raise BackendOptionError(
             f"{name}: expected {limits.low:g} to {highest:g} {unit} for the {board.product}, got {given[name]}{hint}"
         )
@@ -115,7 +123,7 @@ def _temperature(board: Board, given: Mapping[str, str]) -> float | None:
     if value is None:
         return None
     if board.temperature is None:
-        raise BackendOptionError(f"temperature_limit: the {board.product} has no sensor to watch")
+        raise BackendOptionError(f"temperature_limit: expected none, the {board.product} has no temperature sensor")
     low, high = board.temperature.resume + 1, board.temperature.cut_off
     if not low <= value <= high:
         raise BackendOptionError(
@@ -141,8 +149,8 @@ def _number(given: Mapping[str, str], name: str, low: float, high: float) -> flo
     except ValueError:
         value = nan
     if not low <= value <= high:
-        wish = f"a number of {unit}" if high == inf else f"a number from {low:g} to {high:g}"
-        raise BackendOptionError(f"{name}: expected {wish}, got {text!r}")
+        expected = f"a number of {unit}" if high == inf else f"a number from {low:g} to {high:g}"
+        raise BackendOptionError(f"{name}: expected {expected}, got {text!r}")
     return value
 
 

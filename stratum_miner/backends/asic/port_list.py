@@ -1,8 +1,7 @@
-"""Serial ports as the system lists them: which there are and which USB device each belongs to. Nothing is opened here.
+"""Lists the serial ports of the system, and the USB device that each belongs to. Opens no port.
 
-It is read from the system's own records, which Linux keeps in /sys (Documentation/ABI/stable/sysfs-bus-usb). A
-``Listing`` is any function that returns ports, so that tests, and programs with another source, can put captured
-listings in its place.
+The list is read from /sys (Linux Documentation/ABI/stable/sysfs-bus-usb). A ``Listing`` is any function that returns
+ports, so that tests, and programs with another source, can use their own.
 """
 
 import os
@@ -18,16 +17,18 @@ import trio
 from stratum_miner.foreign_text import sanitize
 
 MAX_TEXT = 126
-"""A USB string descriptor has at most 253 bytes of UTF-16."""
+"""Largest number of characters of a text. A USB string descriptor has at most 253 bytes of UTF-16."""
 PATTERNS = ("ttyS*", "ttyUSB*", "ttyXRUSB*", "ttyACM*", "ttyAMA*", "rfcomm*", "ttyAP*")
-"""What drivers call their ports: of the machine, of USB bridges, of USB modems, of ARM boards, and rarer ones."""
+"""Names of ports by driver: ports of the computer, of USB bridges, of USB modems, of ARM boards, and rarer ones."""
 PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
-"""What a maker leaves in who numbers nothing: a CP2102 ships as 0001 (asic reference, inferred)."""
+"""Serial numbers that makers leave unchanged if they do not number their devices. A CP2102 is delivered with 0001
+(inferred, see docs/reference/asic.md#recognising-a-device)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPort:
-    """One serial port. Texts come from the device: shown and compared, never trusted; absent ones are empty."""
+    """One serial port. Its texts come from the device: they are shown and compared, but not trusted. Absent ones are
+    empty."""
 
     path: str
     vid: int | None = None
@@ -36,34 +37,34 @@ class ListedPort:
     manufacturer: str = ""
     product: str = ""
     location: str = ""
-    """The socket, as ``1-2.3`` or, where a device has several interfaces, ``1-2.3:1.0``."""
+    """USB socket, as ``1-2.3`` or, for a device with several interfaces, ``1-2.3:1.0``."""
 
     @property
     def vid_pid(self) -> str:
-        """As ``10c4:ea60``; empty for a port that is not USB."""
+        """The USB ids as ``10c4:ea60``; empty for a port that is not USB."""
         return "" if self.vid is None or self.pid is None else f"{self.vid:04x}:{self.pid:04x}"
 
     @property
     def socket(self) -> str:
-        """Where it is plugged in, the same for all ports of one device."""
+        """The USB socket of the device, which is the same for all its ports."""
         return self.location.partition(":")[0]
 
     @property
     def interface_number(self) -> int:
-        """The number of the USB interface behind this port; 0 where there is one only."""
+        """The number of the USB interface of this port; 0 if the device has only one."""
         _, dot, number = self.location.partition(":")[2].rpartition(".")
         return int(number) if dot and number.isdecimal() else 0
 
     @property
     def has_placeholder_serial(self) -> bool:
-        """Whether its serial number is one that thousands share."""
+        """Whether its serial number is one that thousands of devices share."""
         return PLACEHOLDER_SERIAL.fullmatch(self.serial_number) is not None
 
     @property
     def identity(self) -> str:
-        """What stays when the device is unplugged and comes back: its serial number, or else its socket.
+        """What identifies the device when it is plugged in again: its serial number, or otherwise its socket.
 
-        Empty for a port that is not USB: only its path tells it from another.
+        Empty for a port that is not USB: only its path identifies it.
         """
         if not self.vid_pid:
             return ""
@@ -73,19 +74,19 @@ class ListedPort:
 
 
 Listing: TypeAlias = Callable[[], Awaitable[Sequence[ListedPort]]]
-"""Returns the ports that are there now. OSError when it could not find out: ask again."""
+"""Returns the ports that exist now. Raises OSError if it could not find out; then call it again."""
 
 
 async def ports_now() -> tuple[ListedPort, ...]:
-    """``list_ports`` in a worker thread: the ``Listing`` of this machine."""
+    """Return the ports of this computer. This is the ``Listing`` that calls ``list_ports`` in a worker thread."""
     return await trio.to_thread.run_sync(list_ports, abandon_on_cancel=True)
 
 
 def list_ports(root: Path = Path("/")) -> tuple[ListedPort, ...]:
-    """The ports of this machine, sorted by path with numbers as numbers; reads a few files for each, opens no port.
+    """Return the ports of this computer, sorted by path with numbers as numbers. Reads a few files for each port.
 
-    A device that vanishes while it is read is not listed. Raises OSError when the system cannot be read. Tests keep
-    other systems below a ``root`` of their own.
+    A device that disappears while it is read is not listed. ``root`` is the folder of another system in tests. Raises
+    OSError if the system cannot be read.
     """
     names = [name for name in os.listdir(root / "dev") if any(fnmatchcase(name, pattern) for pattern in PATTERNS)]
     found = (_read(root, name) for name in sorted(names, key=_by_number))
@@ -93,12 +94,12 @@ def list_ports(root: Path = Path("/")) -> tuple[ListedPort, ...]:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """ttyUSB2 before ttyUSB10."""
+    """Return a sorting key that puts ttyUSB2 before ttyUSB10."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _read(root: Path, name: str) -> ListedPort | None:
-    """None for a place that a driver keeps for a port that is not there, and for a device that is gone by now."""
+    """Return a port; None if its driver only reserves the name for it, or if the device has just disappeared."""
     path = f"/dev/{name}"
     device = (root / "sys/class/tty" / name / "device").resolve()
     bus = (device / "subsystem").resolve().name
@@ -126,7 +127,7 @@ def _read(root: Path, name: str) -> ListedPort | None:
 
 
 def _line(file: Path) -> str:
-    """The first line of a record, empty when there is none or no longer."""
+    """Return the first line of a file, or an empty text if there is none."""
     try:
         lines = file.read_bytes().splitlines()
     except OSError:
@@ -135,10 +136,10 @@ def _line(file: Path) -> str:
 
 
 def is_pseudo_terminal(path: str) -> bool:
-    """Whether the path, links followed, is one side of a pseudo-terminal: an emulator, not hardware."""
+    """Return whether the path, with links followed, is one side of a pseudo-terminal: an emulator, not hardware."""
     return os.path.realpath(path).startswith("/dev/pts/")
 
 
 def _text(value: str) -> str:
-    """A device's own text, as it may be shown; cheap ones fill it up with zeros or blanks."""
+    """Return a text of a device in a form that may be shown. Cheap devices pad it with zeros or spaces."""
     return sanitize(value.strip("\0 \r\n\t"), MAX_TEXT)

@@ -1,7 +1,7 @@
-"""Which of several boards it is: ask the chips, one family after the other, the most harmless question first.
+"""Finds out which of several boards a device is, by asking its chips. The least harmful question comes first.
 
-Only for devices that said themselves that they are miners and for ports that the user named: a question to anything
-else could do harm.
+It asks only devices that identified themselves as miners, and ports that the user named. A question to another device
+could do harm.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,10 @@ log = structlog.get_logger(__name__)
 
 
 def candidates(location: DeviceLocation, kind: str | None) -> tuple[Board, ...]:
-    """Boards that the device may be: the one named, or what its USB side allows; those whose ports are there."""
+    """Return the boards that the device may be: the named kind, or those that its USB texts allow.
+
+    Boards whose required ports are missing are left out.
+    """
     if kind is not None:
         boards: Iterable[Board] = (BOARDS[kind],)
     elif location.found is not None and location.found.kinds:
@@ -36,9 +39,10 @@ async def choose_board(
     open_port: OpenPort,
     driver: Callable[[Board], Driver] = driver_of,
 ) -> Board:
-    """The one board that fits what answers; a single candidate is believed without asking.
+    """Return the one board that fits the answer. A single candidate is returned without asking.
 
-    Raises DeviceSilent when none answers, WrongChip when what answers leaves several or none, and what opening raises.
+    Raises DeviceSilent if no chip answers, WrongChip if the answer fits several boards or none, and what opening the
+    ports raises.
     """
     left = tuple(boards)
     if len(left) == 1:
@@ -54,7 +58,7 @@ async def choose_board(
             continue
         return _fitting(location, family, answer)
     kinds = ", ".join(board.kind for board in left)
-    raise DeviceSilent(f"{location.path}: nothing answers as any of {kinds}")
+    raise DeviceSilent(f"{location.path}: expected an answer from one of {kinds}, got none: check power and cable")
 
 
 def _fitting(location: DeviceLocation, family: tuple[Board, ...], answer: Probed) -> Board:
@@ -62,8 +66,8 @@ def _fitting(location: DeviceLocation, family: tuple[Board, ...], answer: Probed
     fitting = [board for board in family if certain and board.chips == answer.chips] or list(family)
     if len(fitting) == 1:
         return fitting[0]
-    names = " or ".join(f"{board.kind}:{location.path}" for board in fitting)
-    raise WrongChip(f"{location.path}: answers as several kinds do: name it, as {names}")
+    kinds = " or ".join(f"{board.kind}:{location.path}" for board in fitting)
+    raise WrongChip(f"{location.path}: several device kinds answer like this device: name its kind, {kinds}")
 
 
 def _ports(location: DeviceLocation, board: Board, open_port: OpenPort) -> DevicePorts:

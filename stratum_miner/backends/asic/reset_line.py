@@ -1,8 +1,8 @@
-"""The reset line of the chips where it hangs on a pin of the USB bridge: control transfers past the serial driver.
+"""Controls the reset line of the chips if it is connected to a pin of the USB bridge, by USB control transfers.
 
-Linux lets anyone who may write to a device's node under /dev/bus/usb send vendor requests to it while its serial
-driver goes on (drivers/usb/core/devio.c, check_ctrlrecip). Which requests, docs/reference/asic.md#reset-lines says; no
-stick was at hand to try them on.
+Linux lets a user who may write to the file of a device under /dev/bus/usb send vendor requests to the device while its
+serial driver works (drivers/usb/core/devio.c, check_ctrlrecip). The requests are those of
+docs/reference/asic.md#reset-lines. They have not been tried on a real stick.
 """
 
 import ctypes
@@ -17,6 +17,7 @@ from typing import TypeAlias
 SYSFS_TTY = Path("/sys/class/tty")
 USB_NODES = "/dev/bus/usb"
 TIMEOUT_MS = 1000
+"""Milliseconds allowed for one control transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class ResetLine:
-    """How to hold the chips in reset, and how to let them go."""
+    """The transfers that hold the chips in reset and release them."""
 
     hold: Transfer
     release: Transfer
@@ -46,14 +47,17 @@ RESET_LINES: Mapping[str, ResetLine] = {
         Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x07"), Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x00")
     ),
 }
-"""By VID:PID of the bridge."""
+"""Reset lines by VID:PID of the bridge."""
 
 SendTransfer: TypeAlias = Callable[[str, Transfer], None]
-"""Device node and transfer; OSError when it fails."""
+"""Sends a transfer to the device file of a USB device. Raises OSError if it fails."""
 
 
 def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: SendTransfer | None = None) -> bool:
-    """Hold or release; False where the bridge has no such line or its node is not ours to write to. Blocks shortly."""
+    """Hold the chips in reset or release them. Blocks for up to a second.
+
+    Return False if the bridge has no such line, or if the user may not write to the USB device.
+    """
     device = _usb_device(os.path.realpath(path), sysfs)
     if device is None:
         return False
@@ -69,7 +73,7 @@ def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: SendTran
 
 
 def _usb_device(path: str, sysfs: Path) -> Path | None:
-    """The USB device above a serial port's place in sysfs; None for a port that is not USB."""
+    """Return the USB device of a serial port in sysfs; None if the port is not a USB port."""
     place = (sysfs / os.path.basename(path) / "device").resolve()
     return next((above for above in (place, *place.parents) if (above / "busnum").is_file()), None)
 
@@ -79,7 +83,7 @@ def _word(device: Path, name: str) -> str:
 
 
 def _send(node: str, transfer: Transfer) -> None:
-    """USBDEVFS_CONTROL (linux/usbdevice_fs.h)."""
+    """Send a transfer with USBDEVFS_CONTROL (linux/usbdevice_fs.h)."""
     buffer = ctypes.create_string_buffer(transfer.data, max(1, len(transfer.data)))
     request = struct.pack(
         "@BBHHHIP",

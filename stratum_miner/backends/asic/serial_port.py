@@ -1,13 +1,14 @@
-"""A serial port as a ``Transport``: ``terminal`` opens and configures it, trio waits on its descriptor.
+"""A serial port as a ``Transport``: ``terminal`` opens and configures it, and trio waits for its descriptor.
 
-Reading and writing never block: the descriptor is non-blocking and each wait is trio's. Opening a port, changing its
-rate and waiting for the last bit can take a USB bridge a while, and many seconds when it is stuck: they happen in a
-worker thread, which nobody waits for once cancelled; what it opened then is closed with the last reference to it. A
-device that vanishes shows as a hang-up (a read that returns nothing), as EIO, ENXIO or ENODEV from any call: all of it
-becomes ``DeviceGone``.
+Reading and writing never block, because the descriptor is non-blocking and trio does every wait. Opening a port,
+changing its rate and waiting for the last bit can take a USB bridge a while, and many seconds if it hangs. These calls
+run in a worker thread. A cancelled caller does not wait for that thread; a port that it opens afterwards is closed with
+the last reference to it. The system reports a device that disappears as a hang-up (a read that returns nothing) or as
+EIO, ENXIO or ENODEV from any call. All of these become ``DeviceGone``.
 
-Whose the port is: ``flock`` keeps out programs that lock politely (bfgminer, pyserial's exclusive mode, ourselves);
-TIOCEXCL those that do not, but for root. A pseudo-terminal gets only the former: its exclusive mode would outlive us.
+Two locks keep other programs from the port. ``flock`` stops programs that use it too (bfgminer, pyserial's exclusive
+mode, stratum-miner itself). TIOCEXCL stops all other programs, except those of root. A pseudo-terminal gets only
+``flock``, because its exclusive mode would remain after stratum-miner has closed it.
 """
 
 import contextlib
@@ -34,10 +35,13 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.backends.asic.terminal import SerialTerminal
 
 SEND_DEADLINE_S = 5.0
-"""Limit for the system to take what is sent. Even a long frame is out in 10 ms, so a slower port is stuck."""
+"""Seconds within which the system must accept what is sent. Even a long frame takes only 10 ms, so a slower port
+hangs."""
 RATE_TOLERANCE = 0.05
-"""Between the rate asked for and the one the bridge can do; a UART samples ten bits and survives half a bit."""
+"""Largest difference between the requested rate and the one that the bridge can set, as a fraction. A UART samples ten
+bits per byte and tolerates an error of half a bit."""
 BITS_A_BYTE = 10
+"""Start bit, eight data bits, stop bit."""
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EPIPE, errno.ESHUTDOWN})
 _BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
 
@@ -45,16 +49,16 @@ T = TypeVar("T")
 
 
 async def open_serial_port(path: str, baud: int = 115200) -> "SerialPort":
-    """Open a port, alone, raw, with what had arrived before thrown away.
+    """Open a port exclusively in raw mode, and discard what had arrived before.
 
-    Raises DeviceGone when there is none, PortForbidden with the way to get access, PortBusy with who holds it,
-    DeviceRefused for what is no serial port and for a rate that it cannot do.
+    Raises DeviceGone if there is no such port, PortForbidden with the way to get access, PortBusy with the program that
+    has opened it, and DeviceRefused for something that is not a serial port or for a rate that the port cannot set.
     """
     return SerialPort(path, await trio.to_thread.run_sync(_open, path, baud, abandon_on_cancel=True), baud)
 
 
 class SerialPort:
-    """See ``Transport`` for what each method promises."""
+    """An open serial port. ``Transport`` documents each method."""
 
     def __init__(self, path: str, terminal: SerialTerminal, baud: int) -> None:
         self.path = path
@@ -64,7 +68,7 @@ class SerialPort:
         self._closed = False
 
     async def receive(self, max_bytes: int = 4096) -> bytes:
-        """Wait for input; 1 to ``max_bytes`` bytes."""
+        """Wait for input, and return 1 to ``max_bytes`` bytes."""
         await trio.lowlevel.checkpoint_if_cancelled()
         while True:
             with self._device_errors():
@@ -73,13 +77,13 @@ class SerialPort:
                 except BlockingIOError:
                     await trio.lowlevel.wait_readable(self._descriptor)
                     continue
-            if not data:  # with VMIN = 1 that is a hang-up and nothing else
-                raise DeviceGone(f"{self.path}: the device is gone")
+            if not data:  # with VMIN = 1 this always means a hang-up
+                raise DeviceGone(f"{self.path}: the device is no longer connected")
             await trio.lowlevel.cancel_shielded_checkpoint()
             return data
 
     async def send(self, data: bytes) -> None:
-        """Hand over all of it. DeviceSilent when the port does not take it."""
+        """Send all bytes. Raises DeviceSilent if the port does not accept them within 5 s."""
         await trio.lowlevel.checkpoint_if_cancelled()
         left = memoryview(data)
         with trio.move_on_after(SEND_DEADLINE_S):
@@ -91,37 +95,45 @@ class SerialPort:
                         await trio.lowlevel.wait_writable(self._descriptor)
         if left:
             raise DeviceSilent(
-                f"{self.path}: took {len(data) - len(left)} of {len(data)} bytes in {SEND_DEADLINE_S:g} s"
+                f"{self.path}: the port accepted {len(data) - len(left)} of {len(data)} bytes within "
+                f"{SEND_DEADLINE_S:g} s: unplug the device and plug it in again"
             )
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def drain(self) -> None:
-        """Wait until the last bit has left the host. DeviceSilent when it does not leave."""
+        """Wait until the last bit has left the computer. Raises DeviceSilent if this takes longer than 5 s."""
         with trio.move_on_after(SEND_DEADLINE_S):
-            while waiting := self._output_waiting():  # noqa: ASYNC110  the system tells nobody when it is out
+            while waiting := self._output_waiting():  # noqa: ASYNC110  the system has no event for this
                 await trio.sleep(max(0.001, waiting * BITS_A_BYTE / self._baud))
-            await self._in_thread(lambda: termios.tcdrain(self._descriptor))  # the bridge's own buffer
+            await self._in_thread(lambda: termios.tcdrain(self._descriptor))  # waits for the bridge's buffer, too
             return
-        raise DeviceSilent(f"{self.path}: {self._output_waiting()} bytes did not leave in {SEND_DEADLINE_S:g} s")
+        raise DeviceSilent(
+            f"{self.path}: the port did not send {self._output_waiting()} bytes within {SEND_DEADLINE_S:g} s: unplug "
+            "the device and plug it in again"
+        )
 
     async def set_baud(self, baud: int) -> None:
-        """Drain, switch, discard what came at the old rate."""
+        """Drain the port, switch the rate, and discard what arrived at the old rate."""
         await self.drain()
         await self._in_thread(lambda: _set_baud(self._terminal, self.path, baud))
         self._baud = baud
         self.discard_input()
 
     async def hold_reset(self, held: bool) -> bool:
-        """Through a pin of the USB bridge; False where there is none, or its USB node is not ours."""
+        """Hold the chips in reset, or release them, through a pin of the USB bridge.
+
+        Return False if there is no such pin, or if the user may not write to the USB device.
+        """
         return await self._in_thread(lambda: reset_line.hold_reset(self.path, held))
 
     def discard_input(self) -> None:
-        """Forget what has arrived."""
+        """Discard what has arrived and was not received."""
         with self._device_errors():
             termios.tcflush(self._open_descriptor(), termios.TCIFLUSH)
 
     def close(self) -> None:
-        """Give it back. Output that did not leave is dropped, or a stuck device would hold us for half a minute."""
+        """Close the port. Output that was not sent is dropped, because waiting for a device that hangs could take 30
+        s."""
         if self._closed:
             return
         self._closed = True
@@ -134,7 +146,7 @@ class SerialPort:
             with contextlib.suppress(OSError, termios.error):
                 call()
 
-    # ---- how --------------------------------------------------------------------------------------------------
+    # ---- inside -----------------------------------------------------------------------------------------------
 
     def _open_descriptor(self) -> int:
         if self._closed:
@@ -153,7 +165,7 @@ class SerialPort:
 
     @contextmanager
     def _device_errors(self) -> Iterator[None]:
-        """What the system says of a vanished port, as DeviceGone."""
+        """Convert an error that the system reports for a port into the DeviceError that explains it."""
         try:
             yield
         except (OSError, termios.error) as error:
@@ -185,17 +197,18 @@ def _set_baud(terminal: SerialTerminal, path: str, baud: int) -> None:
     try:
         terminal.set_baud(baud)
     except ValueError as error:
-        raise DeviceRefused(f"{path}: expected a port that can do {baud} baud: {error}") from error
+        raise DeviceRefused(f"{path}: expected a port that supports {baud} baud: {error}") from error
     actual = terminal.baud
     if actual is not None and abs(actual / baud - 1) > RATE_TOLERANCE:
-        raise DeviceRefused(f"{path}: expected a port that can do {baud} baud, this one does {actual}")
+        raise DeviceRefused(f"{path}: expected a port that supports {baud} baud, got {actual} baud")
 
 
 def _explained(path: str, error: Exception) -> DeviceError:
-    """The DeviceError behind what the system said."""
+    """Return the DeviceError that explains an error of the system."""
     number = _errno(error)
     if number in _GONE:
-        return DeviceGone(f"{path}: the device is gone ({_reason(number)})" if os.path.exists(path) else _absent(path))
+        gone = f"{path}: the device is no longer connected ({_reason(number)})"
+        return DeviceGone(gone if os.path.exists(path) else access.absent(path))
     if number in (errno.EACCES, errno.EPERM):
         found = access.examine(path)
         return PortForbidden(f"{path}: {found.problem}: {found.fix}")
@@ -205,7 +218,7 @@ def _explained(path: str, error: Exception) -> DeviceError:
 
 
 def _errno(error: BaseException | None) -> int | None:
-    """The system's number, wherever it is kept: by termios in an argument, by others in what the error came from."""
+    """Return the system's error number, which termios keeps in an argument and others in the cause of the error."""
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error.errno
@@ -217,7 +230,3 @@ def _errno(error: BaseException | None) -> int | None:
 
 def _reason(number: int | None) -> str:
     return os.strerror(number) if number else "no reason given"
-
-
-def _absent(path: str) -> str:
-    return f"{path}: expected a serial port, there is nothing"

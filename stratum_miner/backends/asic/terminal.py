@@ -1,7 +1,7 @@
-"""A serial terminal of Linux, raw: the system calls of one, and nothing that waits.
+"""A serial terminal of Linux in raw mode: its system calls. Nothing here waits.
 
-termios(3), ioctl_tty(2) and ioctl_tty's struct termios2 are the sources. Every method may raise OSError or
-termios.error with the system's number; a device that was pulled out shows as one.
+Sources are termios(3), ioctl_tty(2) and struct termios2. Every method may raise OSError or termios.error with the
+system's error number. The system also reports a device that was unplugged in this way.
 """
 
 import array
@@ -12,23 +12,25 @@ import os
 import termios
 
 _TCGETS2, _TCSETS2 = 0x802C542A, 0x402C542B
-"""asm-generic/ioctls.h, for struct termios2: four flags, the line, 19 control characters, then the two rates."""
+"""Numbers from asm-generic/ioctls.h, for struct termios2: four flags, the line, 19 control characters, then the two
+rates."""
 _WORDS = 64
-"""Words of a buffer for that structure: it has 11, and the system may write no more than its own."""
+"""Words of a buffer for that structure. It has 11, and the system writes no more than its own size."""
 _FLAGS, _INPUT_RATE, _OUTPUT_RATE = 2, 9, 10
-"""The words of struct termios2 that hold c_cflag, c_ispeed and c_ospeed."""
+"""Indexes of the words of struct termios2 that hold c_cflag, c_ispeed and c_ospeed."""
 _CBAUD, _BOTHER = 0o010017, 0o010000
-"""asm-generic/termbits.h: the bits of a rate in c_cflag, and the one that says that the two rates hold it."""
+"""Values from asm-generic/termbits.h: the bits of c_cflag for a rate, and the value that refers to the two rate
+words."""
 _ASYNC_LOW_LATENCY = 1 << 13
-"""linux/tty_flags.h; struct serial_struct holds it in its fifth word."""
+"""A flag from linux/tty_flags.h. struct serial_struct holds the flags in its fifth word."""
 _SERIAL_FLAGS = 4
 _NOT_A_UART = frozenset({errno.ENOTTY, errno.EINVAL})
 
 
 class SerialTerminal:
-    """Opened, locked against programs that lock politely, raw: 8 bits, no parity, one stop bit, no flow control.
+    """An open terminal, locked with flock, in raw mode: 8 data bits, no parity, one stop bit, no flow control.
 
-    A read without data says so (EAGAIN), and returns nothing only after a hang-up. DTR and RTS are set, as after any
+    A read without data raises EAGAIN, and returns nothing only after a hang-up. DTR and RTS are set, as after any
     opening of a port.
     """
 
@@ -44,12 +46,12 @@ class SerialTerminal:
             raise
 
     def fileno(self) -> int:
-        """The descriptor of the open port."""
+        """Return the descriptor of the open port."""
         return self._descriptor
 
     @property
     def baud(self) -> int | None:
-        """What the system says the rate came to; None where it cannot be asked."""
+        """The rate that the system reports; None if it does not report one."""
         try:
             return self._rates()[_OUTPUT_RATE] or None
         except OSError as error:
@@ -58,7 +60,7 @@ class SerialTerminal:
             raise
 
     def set_baud(self, baud: int) -> None:
-        """Another rate, at once. ValueError for one that the driver behind the port does not know."""
+        """Set another rate at once. Raises ValueError if the driver of the port does not support it."""
         known = getattr(termios, f"B{baud}", None)
         if known is not None:
             attributes = termios.tcgetattr(self._descriptor)
@@ -76,7 +78,7 @@ class SerialTerminal:
             raise
 
     def set_line(self, line: int, on: bool) -> bool:
-        """TIOCM_DTR or TIOCM_RTS; False where there are no such lines."""
+        """Set TIOCM_DTR or TIOCM_RTS. Return False if the port has no such lines."""
         word = array.array("I", [line])
         try:
             fcntl.ioctl(self._descriptor, termios.TIOCMBIS if on else termios.TIOCMBIC, word)
@@ -87,7 +89,7 @@ class SerialTerminal:
         return True
 
     def answer_at_once(self) -> None:
-        """An FTDI bridge holds short replies for 16 ms unless told; nothing happens where nobody can be told."""
+        """Ask an FTDI bridge not to hold short replies for 16 ms. Do nothing on a port without this setting."""
         words = array.array("i", bytes(4 * _WORDS))
         with contextlib.suppress(OSError):
             fcntl.ioctl(self._descriptor, termios.TIOCGSERIAL, words)
@@ -95,16 +97,16 @@ class SerialTerminal:
             fcntl.ioctl(self._descriptor, termios.TIOCSSERIAL, words)
 
     def output_waiting(self) -> int:
-        """Bytes that have not left the system."""
+        """Return the number of bytes that the system has not sent yet."""
         count = array.array("i", [0])
         fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, count)
         return count[0]
 
     def close(self) -> None:
-        """Give it back, with the lock."""
+        """Close the port and release its lock."""
         os.close(self._descriptor)
 
-    # ---- how --------------------------------------------------------------------------------------------------
+    # ---- inside -----------------------------------------------------------------------------------------------
 
     def _make_raw(self) -> None:
         iflag, oflag, cflag, lflag, _, _, characters = termios.tcgetattr(self._descriptor)

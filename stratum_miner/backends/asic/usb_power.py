@@ -1,6 +1,7 @@
-"""Signs that a hub or a cable does not feed its devices: what the kernel noted, and which hubs live off the bus.
+"""Signs that a hub or a cable does not supply enough power: messages of the kernel, and hubs without a supply of their
+own.
 
-Reads the kernel's log where it may and sysfs; both are given as arguments to be tested.
+Reads the kernel's log, if the user may, and sysfs. Tests pass their own.
 """
 
 import contextlib
@@ -14,27 +15,32 @@ from pathlib import Path
 SYSFS_USB = Path("/sys/bus/usb/devices")
 KERNEL_LOG = "/dev/kmsg"
 MAX_RECORDS = 100_000
+"""Largest number of messages to read."""
 LOSSES = 3
-"""Disconnections of one socket in the kernel's memory before they look like more than somebody who unplugs it."""
+"""Number of disconnections of one USB socket in the kernel's log from which on they count as a sign of a weak supply. A
+user does not unplug a device so often."""
 
-_UNANSWERED = "does not answer the hub: no power, or a bad cable"
+_UNANSWERED = "the device does not answer the hub: it has no power, or the cable is bad"
+_OVER_CURRENT = "over-current: the device drew more power than the port supplies"
+_REJECTED = "the computer rejected the device: the hub has no power left for it"
+_SWITCHED_OFF = "the hub switched the device off, as after a voltage drop"
 _SIGNS = (
-    (r"usb (?P<socket>\S+?)(?:-port\d+)?: over-current", "over-current: it drew more than the port gives"),
-    (r"hub (?P<socket>\S+?):\S+ over-current", "over-current: something behind this hub draws too much"),
-    (r"usb (?P<socket>\S+): .*insufficient available bus power", "refused: the hub has no power left for it"),
-    (r"usb (?P<socket>\S+?)(?:-port\d+)?: disabled by hub \(EMI\?\)", "switched off by the hub, as in a brown-out"),
+    (r"usb (?P<socket>\S+?)(?:-port\d+)?: over-current", _OVER_CURRENT),
+    (r"hub (?P<socket>\S+?):\S+ over-current", "over-current: a device on this hub draws too much power"),
+    (r"usb (?P<socket>\S+): .*insufficient available bus power", _REJECTED),
+    (r"usb (?P<socket>\S+?)(?:-port\d+)?: disabled by hub \(EMI\?\)", _SWITCHED_OFF),
     (r"usb (?P<socket>\S+): device descriptor read/\S+, error -(?:71|110|32)", _UNANSWERED),
     (r"usb (?P<socket>\S+): device not accepting address", _UNANSWERED),
 )
-"""Messages of Linux's drivers/usb/core/hub.c and what they mean to a miner's owner."""
+"""Messages of Linux's drivers/usb/core/hub.c, and what they mean to the user of a miner."""
 _DISCONNECT = re.compile(r"usb (?P<socket>\S+): USB disconnect, device number")
 _SELF_POWERED = 0x40
-"""The bit of bmAttributes that says so (USB 2.0, table 9-10)."""
+"""The bit of bmAttributes for a device with its own supply (USB 2.0, table 9-10)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PowerSign:
-    """A trace that a failing supply leaves."""
+    """A sign of a weak supply, with the number of times that it was found."""
 
     socket: str
     text: str
@@ -42,7 +48,7 @@ class PowerSign:
 
 
 def signs_in_log(lines: Iterable[str]) -> tuple[PowerSign, ...]:
-    """What the kernel's log says of power, by socket, the most frequent first."""
+    """Return the signs of a weak supply in the kernel's log, by USB socket, the most frequent first."""
     found: Counter[tuple[str, str]] = Counter()
     gone: Counter[str] = Counter()
     for line in lines:
@@ -53,12 +59,12 @@ def signs_in_log(lines: Iterable[str]) -> tuple[PowerSign, ...]:
             gone[match["socket"]] += 1
     for socket, count in gone.items():
         if count >= LOSSES:
-            found[socket, "gone and back again: re-enumerated under load, or a loose plug"] = count
+            found[socket, "the device disconnected again and again: weak supply, or loose plug"] = count
     return tuple(PowerSign(socket, text, count) for (socket, text), count in found.most_common())
 
 
 def kernel_log(path: str = KERNEL_LOG) -> list[str] | None:
-    """The messages that the kernel still has; None where we may not read them."""
+    """Return the messages that the kernel still has; None if the user may not read them."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -68,12 +74,12 @@ def kernel_log(path: str = KERNEL_LOG) -> list[str] | None:
         for _ in range(MAX_RECORDS):
             try:
                 record = os.read(descriptor, 8192)
-            except BrokenPipeError:  # overwritten while we read: the next one is there
+            except BrokenPipeError:  # this message was overwritten meanwhile; the next read returns a later one
                 continue
             if not record:
                 break
             lines += record.decode("utf-8", "replace").splitlines()
-    except OSError:  # EAGAIN: the end
+    except OSError:  # EAGAIN after the last message
         pass
     finally:
         os.close(descriptor)
@@ -81,7 +87,8 @@ def kernel_log(path: str = KERNEL_LOG) -> list[str] | None:
 
 
 def bus_powered_hubs(socket: str, sysfs: Path = SYSFS_USB) -> tuple[str, ...]:
-    """Hubs between a socket (``1-1.2``) and the machine that have no supply of their own, the nearest first."""
+    """Return the hubs between a USB socket (``1-1.2``) and the computer that have no supply of their own, the nearest
+    first."""
     found = []
     while "." in socket:
         socket = socket.rpartition(".")[0]
@@ -93,7 +100,7 @@ def bus_powered_hubs(socket: str, sysfs: Path = SYSFS_USB) -> tuple[str, ...]:
 
 
 def devices_without_a_port(vid_pids: Iterable[str], sysfs: Path = SYSFS_USB) -> tuple[tuple[str, str], ...]:
-    """Socket and VID:PID of devices that are on the bus and have no serial port: their kernel driver is missing."""
+    """Return socket and VID:PID of the devices that have no serial port, because their kernel driver is missing."""
     wanted = frozenset(vid_pids)
     found = []
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A transport with a decoder on it: frames out one at a time, replies in, silence noticed."""
+"""A transport with a reply decoder: sends whole frames, receives replies, and notices silence."""
 
 from collections.abc import Callable
 
@@ -8,29 +8,29 @@ from stratum_miner.backends.asic.frames.replies import ChipReply, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
 
 GAP_S = 0.1
-"""Silence inside a reply after which the rest is not coming: USB bridges deliver within 16 ms
+"""Seconds of silence inside a reply after which its rest will not come. USB bridges deliver within 16 ms
 (docs/reference/asic.md#gaps-inside-a-reply)."""
 MAX_REPLIES = 4096
-"""Taken while waiting for an answer; a device that floods gets no more attention than that."""
+"""Largest number of replies to accept while waiting for an answer. A device may send replies without end."""
 
 
 class Wire:
-    """Owns the sending and the receiving side of one port; one reader at a time, any number of senders."""
+    """Sends and receives on one port. Only one task may read at a time; any number of tasks may send."""
 
     def __init__(self, transport: Transport, decoder: ReplyDecoder, baud: int) -> None:
         self.transport = transport
         self.decoder = decoder
         self.baud = baud
-        """The host's rate now."""
+        """Present rate of the computer's side."""
         self._sending = trio.Lock()
 
     async def send(self, frame: bytes) -> None:
-        """Send a frame whole, after those before it."""
+        """Send a whole frame, after those that other tasks have sent."""
         async with self._sending:
             await self.transport.send(frame)
 
     async def replies(self) -> list[ChipReply]:
-        """Wait for input or for a gap in it; the replies it completed, which may be none."""
+        """Wait for input or for a gap in it. Return the replies that it completed, which may be none."""
         if not self.decoder.pending:
             return self.decoder.receive(await self.transport.receive())
         with trio.move_on_after(GAP_S):
@@ -40,7 +40,7 @@ class Wire:
     async def collect(
         self, seconds: float, enough: Callable[[list[ChipReply]], bool] = lambda _: False
     ) -> list[ChipReply]:
-        """Replies of the next ``seconds``, or until there are enough."""
+        """Return the replies of the next ``seconds``, or of less time if there are enough."""
         collected: list[ChipReply] = []
         with trio.move_on_after(seconds):
             while not enough(collected) and len(collected) < MAX_REPLIES:
@@ -49,7 +49,7 @@ class Wire:
         return collected + self.decoder.idle()
 
     async def collect_until_quiet(self, quiet: float) -> list[ChipReply]:
-        """Replies until none has come for ``quiet`` seconds."""
+        """Return the replies until none has come for ``quiet`` seconds."""
         collected: list[ChipReply] = []
         while len(collected) < MAX_REPLIES:
             with trio.move_on_after(quiet) as silence:
@@ -59,14 +59,14 @@ class Wire:
         return collected + self.decoder.idle()
 
     async def switch_baud(self, baud: int) -> None:
-        """Let what was sent leave, go on at another rate, forget what came at the old one."""
+        """Wait until everything is sent, switch the rate, and forget what arrived at the old rate."""
         async with self._sending:
             await self.transport.set_baud(baud)
         self.baud = baud
         self.decoder.discard()
 
     def seconds_of(self, size: int) -> float:
-        """How long so many bytes take on the line."""
+        """Return the seconds that ``size`` bytes take on the line."""
         return 10 * size / self.baud
 
     def discard_input(self) -> None:

@@ -314,7 +314,7 @@ async def test_what_answers_as_several_kinds_has_to_be_named(
     bus.chips[str(path)] = (chip, 1)
     async with mining(bus, str(path)) as backend:
         slot = await until(backend, DeviceRecordState.OFF)
-        assert slot.reason.endswith("name it, as " + " or ".join(f"{kind}:{path}" for kind in kinds))
+        assert slot.reason.endswith("name its kind, " + " or ".join(f"{kind}:{path}" for kind in kinds))
 
 
 async def test_what_does_not_answer_is_off_and_not_guessed_at(
@@ -325,7 +325,7 @@ async def test_what_does_not_answer_is_off_and_not_guessed_at(
     bus.chips[str(path)] = ("", 0)
     async with mining(bus, str(path)) as backend:
         slot = await until(backend, DeviceRecordState.OFF)
-        assert "nothing answers as any of" in slot.reason
+        assert "expected an answer from one of" in slot.reason
 
 
 @pytest.mark.parametrize("trouble", [PortBusy("x: in use by bfgminer (process 7)"), PortForbidden("x: not yours")])

@@ -49,11 +49,11 @@ def test_spelled_right(text: str, kind: str | None, path: str | None, options: d
         ("auto,=1", "expected key=value"),
         ("compac:/tmp/x,frequency=", "expected key=value"),
         ("compac:/tmp/x,frequency=fast", "expected a number"),
-        ("sticks/newpac", "a path from here begins with ./, got 'sticks/newpac'"),
+        ("sticks/newpac", "a relative path must begin with ./, got 'sticks/newpac'"),
         ("auto,frequency=fast", "frequency: expected a number of MHz, got 'fast'"),
         ("compac:/tmp/x,frequency=100,frequency=120", "frequency: expected once, got '100' and '120'"),
         ("compac:/tmp/x,frequency=1000", "allow-out-of-limits"),
-        ("erupter:/tmp/x,frequency=100", "none to set"),
+        ("erupter:/tmp/x,frequency=100", "expected none, because the frequency"),
     ],
 )
 def test_a_typo_is_one_line_with_the_nearest_spelling(text: str, words: str) -> None:

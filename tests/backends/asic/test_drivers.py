@@ -79,14 +79,16 @@ async def test_identify(autojump_clock: object) -> None:
     assert "flashes" in await driver_of(board_of("antminer-u1")).identify(ports)
     assert len(ports.opened["data"][0].sent) == 10
     assert "lamp" in await driver_of(board_of("erupter")).identify(ports)
-    with pytest.raises(DeviceRefused, match="the GekkoScience Compac has no lamp"):
+    with pytest.raises(DeviceRefused, match="can switch no lamp of the GekkoScience Compac"):
         await driver_of(board_of("compac")).identify(ports)
 
 
 async def test_reset(autojump_clock: object) -> None:
     ports = MemoryPorts({"data": lambda port, data: None})
     assert "nothing to reset" in await driver_of(board_of("erupter")).reset(ports)
-    assert "no reset line: clock set to its lowest, 50 MHz" in await driver_of(board_of("newpac")).reset(ports)
+    assert "no reset line: the clock is set to its lowest frequency, 50 MHz" in await driver_of(
+        board_of("newpac")
+    ).reset(ports)
     ports.has_reset = True
     assert await driver_of(board_of("newpac")).reset(ports) == "chips reset"
     assert ports.opened["data"][-1].resets == [True, False]

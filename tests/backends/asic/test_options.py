@@ -46,9 +46,17 @@ def test_a_unit_may_stand_behind_the_number() -> None:
         ("compac", {"frequency": "nan"}, "frequency: expected a number of MHz"),
         ("compac", {"idle-off": "5", "idle_off": "6"}, "idle_off: expected once, got '5' and '6'"),
         ("compac", {"freqency": "100"}, "did you mean 'frequency'"),
-        ("compac", {"voltage": "0.7"}, "voltage: the GekkoScience Compac has none to set"),
-        ("erupter", {"frequency": "100"}, "frequency: the ASICMINER Block Erupter USB has none to set"),
-        ("erupter", {"temperature_limit": "70"}, "no sensor"),
+        (
+            "compac",
+            {"voltage": "0.7"},
+            "the voltage of the GekkoScience Compac cannot be set",
+        ),
+        (
+            "erupter",
+            {"frequency": "100"},
+            "the frequency of the ASICMINER Block Erupter USB cannot be set",
+        ),
+        ("erupter", {"temperature_limit": "70"}, "no temperature sensor"),
         (
             "bitaxe-gamma",
             {"voltage": "1150", "allow-out-of-limits": "yes"},

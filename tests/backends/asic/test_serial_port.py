@@ -128,7 +128,7 @@ async def test_unplugged_with_a_full_output_buffer() -> None:
 async def test_who_takes_no_output_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serial_port, "SEND_DEADLINE_S", 0.05)
     async with connected() as (_, port):
-        with pytest.raises(DeviceSilent, match=r"took \d+ of 262144 bytes"):
+        with pytest.raises(DeviceSilent, match=r"the port accepted \d+ of 262144 bytes"):
             await port.send(FRAME * 4096)
 
 
@@ -158,7 +158,7 @@ async def test_opened_at_another_rate() -> None:
 async def test_a_rate_that_came_out_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SerialTerminal, "baud", 2_000_000)
     async with connected(2_000_000) as (side, port):
-        with pytest.raises(DeviceRefused, match=f"{side.path}: expected a port that can do 3125000 baud.*2000000"):
+        with pytest.raises(DeviceRefused, match=f"{side.path}: expected a port that supports 3125000 baud.*2000000"):
             await port.set_baud(3_125_000)
 
 
@@ -204,7 +204,7 @@ async def test_through_a_symlink(tmp_path: Path) -> None:
 
 async def test_a_port_is_ours_alone_and_free_again_when_closed() -> None:
     async with connected() as (side, port):
-        with pytest.raises(PortBusy, match="in use by this very process, under another name"):
+        with pytest.raises(PortBusy, match="in use by stratum-miner itself, under another path"):
             await open_serial_port(side.path)
         with pytest.raises(serial.SerialException):
             serial.Serial(side.path, exclusive=True)
@@ -248,13 +248,13 @@ async def test_what_is_behind_a_pseudo_terminal_does_not_hold_it() -> None:
 @pytest.mark.parametrize(
     ("path", "error", "words"),
     [
-        ("missing", DeviceGone, "expected a serial port, there is nothing"),
-        (".", DeviceRefused, "it is a directory"),
-        ("file", DeviceRefused, "it is a file"),
-        ("pipe", DeviceRefused, "it is a pipe"),
-        ("file/port", DeviceGone, "there is nothing"),
+        ("missing", DeviceGone, "expected a serial port, got nothing"),
+        (".", DeviceRefused, "got a directory"),
+        ("file", DeviceRefused, "got a file"),
+        ("pipe", DeviceRefused, "got a pipe"),
+        ("file/port", DeviceGone, "got nothing"),
         ("loop", DeviceRefused, "expected a serial port: Too many levels of symbolic links"),
-        ("null", DeviceRefused, "it is another kind of device"),
+        ("null", DeviceRefused, "got another kind of device"),
     ],
 )
 async def test_what_is_no_serial_port_is_not_opened(

@@ -28,11 +28,11 @@ LOG = """\
 def test_what_the_kernel_noted() -> None:
     found = {(sign.socket, sign.text.partition(":")[0], sign.count) for sign in signs_in_log(LOG)}
     assert found == {
-        ("1-1.2", "does not answer the hub", 3),
+        ("1-1.2", "the device does not answer the hub", 3),
         ("1-1", "over-current", 1),
-        ("1-1", "switched off by the hub, as in a brown-out", 1),
-        ("1-1.3", "refused", 1),
-        ("2-1", "gone and back again", 3),
+        ("1-1", "the hub switched the device off, as after a voltage drop", 1),
+        ("1-1.3", "the computer rejected the device", 1),
+        ("2-1", "the device disconnected again and again", 3),
     }
 
 
