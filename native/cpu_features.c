@@ -23,11 +23,12 @@ static uint32_t detect(void)
         return 0;
     if (d >> 26 & 1)
         features |= CPU_SSE2;
-    const int has_sse41 = c >> 9 & c >> 19 & 1; /* SSSE3 too */
+    const int has_sse41 = c >> 9 & c >> 19 & 1; /* both SSSE3 and SSE4.1 */
     unsigned leaf7_b = 0;
     if (__get_cpuid_count(7, 0, &a, &leaf7_b, &a, &d) && has_sse41 && (leaf7_b >> 29 & 1))
         features |= CPU_SHANI;
-    if (!(c >> 27 & 1)) /* OSXSAVE: without it nobody saves wide registers */
+    /* Without OSXSAVE the operating system does not save the wide vector registers, so AVX kernels cannot be used. */
+    if (!(c >> 27 & 1))
         return features;
     const uint64_t state = enabled_state();
     const int has_ymm = (state & 0x06) == 0x06;
@@ -50,7 +51,7 @@ static uint32_t detect(void)
 #elif defined(__aarch64__) && defined(__APPLE__)
 static uint32_t detect(void)
 {
-    return CPU_NEON | CPU_ARMV8_SHA2; /* every 64-bit CPU of theirs */
+    return CPU_NEON | CPU_ARMV8_SHA2; /* every 64-bit CPU of Apple has both */
 }
 #else
 static uint32_t detect(void)
@@ -73,7 +74,8 @@ static uint32_t feature_named(const char *name, size_t length)
     return 0;
 }
 
-/* Sets `*bits` to what the environment takes away. Returns the first unknown name, of `*length` characters, or NULL. */
+/* Set `*bits` to the features that the environment variable disables. Return the first unknown name in it, with its
+ * length in `*length`, or NULL if all names are known. */
 static const char *read_disabled(uint32_t *bits, size_t *length)
 {
     static const char between[] = ", \t\n";

@@ -1,8 +1,8 @@
-/* The table of kernels, the driver round their inner loops, and the self-test. */
+/* The table of kernels, the loop around their inner loops, and the self-test. */
 #include "sha256d.h"
 
-/* Builds for release define it. A wrong size here would reach memory that is not ours, and the checks are made once a
- * call, so they stay. */
+/* Release builds define NDEBUG, which would remove the asserts below. They stay, because a wrong size would access
+ * memory outside the arrays, and they run only once for each call. */
 #undef NDEBUG
 #include <assert.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static const sha256d_kernel *kernel_at(int kernel)
     return kernels[kernel];
 }
 
-/* ---- plain SHA-256, for what is done once per unit or per candidate ---------------------------------------- */
+/* ---- plain SHA-256, for the work that is done once per unit or per candidate -------------------------------- */
 
 static uint32_t load_be(const uint8_t *p)
 {
@@ -37,7 +37,7 @@ static uint32_t load_le(const uint8_t *p)
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
-/* Rounds first..last-1 over state; `w` has the words up to there. */
+/* Compute rounds first to last-1 on `state`; `w` must hold the message words up to last-1. */
 static void rounds(uint32_t state[8], const uint32_t *w, int first, int last)
 {
     for (int t = first; t < last; t++) {
@@ -63,7 +63,7 @@ static void compress(uint32_t state[8], const uint32_t block[16])
 
 /* ---- a unit ------------------------------------------------------------------------------------------------- */
 
-/* Spread the low bits of `index` over the mask. */
+/* Return a number that has the low bits of `index` at the positions of the mask's bits. */
 static uint32_t deposit(uint64_t index, uint32_t mask)
 {
     uint32_t bits = 0;
@@ -78,7 +78,7 @@ static uint32_t version_of(const sha256d_work *work, uint64_t index)
     return (load_le(work->header) & ~work->version_mask) | deposit(index, work->version_mask);
 }
 
-/* What all versions have in common. */
+/* Compute the parts of a unit that do not depend on the version. */
 static void prepare(sha256d_prepared *unit, const sha256d_work *work)
 {
     uint32_t *const w = unit->w;
@@ -107,7 +107,7 @@ static void midstate_of(uint32_t state[8], const sha256d_work *work, uint32_t ve
     compress(state, block);
 }
 
-/* What one of them has for itself, into place `at` of the arrays. */
+/* Compute the parts of a unit that depend on the version, at index `at` of its arrays. */
 static void prepare_version(sha256d_prepared *unit, const sha256d_work *work, uint32_t version, int at)
 {
     uint32_t midstate[8], state[8];
@@ -126,7 +126,7 @@ static void prepare_version(sha256d_prepared *unit, const sha256d_work *work, ui
     unit->hk[2][at] = state[4] + sha256_k[6];
 }
 
-/* The full test of one point: all 256 bits. */
+/* Return whether the hash of one point is at most the target, compared over all 256 bits. */
 static int is_hit(const sha256d_work *work, uint32_t version, uint32_t nonce)
 {
     uint32_t block[16], state[8], digest[8];
@@ -161,23 +161,23 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* A stretch of points with the same versions: from `begin` to, not including, `end`. */
+/* The points that share one group of versions: from `begin` up to, but not including, `end`. */
 typedef struct {
     sha256d_scan *scan;
     uint64_t begin, end;
-    uint64_t first_version; /* index into the mask's combinations */
-    uint32_t per_step;      /* points a step of `scan` tries */
-    uint32_t per_nonce;     /* versions */
-} stretch;
+    uint64_t first_version; /* index of the group's first combination of mask bits */
+    uint32_t per_step;      /* number of points that a step of `scan` tries */
+    uint32_t per_nonce;     /* number of versions tried for each nonce */
+} point_group;
 
-/* The stretch of work that `position` is in, and the unit prepared for it. */
-static stretch prepare_stretch(sha256d_prepared *unit, const sha256d_kernel *kernel, const sha256d_work *work,
+/* Return the group of points that `position` belongs to, and prepare the unit for it. */
+static point_group prepare_group(sha256d_prepared *unit, const sha256d_kernel *kernel, const sha256d_work *work,
                                uint64_t position)
 {
     const int rolls = (uint64_t)kernel->versions <= UINT64_C(1) << __builtin_popcount(work->version_mask);
     const uint32_t per_nonce = rolls ? (uint32_t)kernel->versions : 1;
     const uint64_t points = work->nonce_count * per_nonce, index = position / points;
-    const stretch found = {
+    const point_group found = {
         .scan = rolls ? kernel->rolling : kernel->plain,
         .begin = index * points,
         .end = (index + 1) * points,
@@ -190,16 +190,16 @@ static stretch prepare_stretch(sha256d_prepared *unit, const sha256d_kernel *ker
     return found;
 }
 
-/* A search under way. */
+/* The hits that a running search has found. */
 typedef struct {
     const sha256d_work *work;
     sha256d_hit *hits;
     size_t found, capacity;
 } collection;
 
-/* Write the true hits among the candidates of the step that begins at point `step`, if they are in [from, to). Returns
- * where to go on. */
-static uint64_t collect(collection *into, const stretch *at, uint64_t candidates, uint64_t step, uint64_t from,
+/* Test the candidates of the step that begins at point `step`, and write those that are hits and lie in [from, to).
+ * Return the point at which the search continues. */
+static uint64_t collect(collection *into, const point_group *at, uint64_t candidates, uint64_t step, uint64_t from,
                         uint64_t to)
 {
     for (uint32_t i = 0; i < at->per_step; i++) {
@@ -211,7 +211,7 @@ static uint64_t collect(collection *into, const stretch *at, uint64_t candidates
         if (!is_hit(into->work, version, nonce))
             continue;
         if (into->found == into->capacity)
-            return point; /* no room for this one: resume at it */
+            return point; /* `hits` is full: continue at this point */
         into->hits[into->found++] = (sha256d_hit){nonce, version};
     }
     return step + at->per_step < to ? step + at->per_step : to;
@@ -227,8 +227,8 @@ uint32_t sha256d_stop_word_bump(sha256d_stop_word *word)
     return atomic_fetch_add_explicit(word, 1, memory_order_relaxed) + 1;
 }
 
-/* That a stretch lies within its work. */
-static void check_stretch(const sha256d_work *work, uint64_t position, uint64_t count)
+/* Assert that the points to search lie within the work. */
+static void check_points(const sha256d_work *work, uint64_t position, uint64_t count)
 {
     const int bits = __builtin_popcount(work->version_mask);
     assert(work->nonce_count >= 1 && work->nonce_count <= UINT64_C(1) << 32);
@@ -250,13 +250,13 @@ void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uin
 
     progress->started_ns = monotonic_ns();
     assert(capacity >= 1);
-    check_stretch(work, position, count);
+    check_points(work, position, count);
     prepare(&unit, work);
     while (now < end && into.found < capacity && !has_changed(stop_word, expected)) {
-        const stretch at = prepare_stretch(&unit, chosen, work, now);
+        const point_group at = prepare_group(&unit, chosen, work, now);
         const uint64_t to = at.end < end ? at.end : end;
         while (now < to && into.found < capacity) {
-            /* a rolling step has all versions of its nonce, also those before `now` */
+            /* a rolling step tries all versions of its nonce, including the points before `now` */
             const uint64_t first = now - (now - at.begin) % at.per_nonce;
             const uint64_t steps = (to - first + at.per_step - 1) / at.per_step;
             const uint32_t nonce = work->first_nonce + (uint32_t)((first - at.begin) / at.per_nonce);
@@ -266,7 +266,7 @@ void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uin
                 now = collect(&into, &at, candidates, first + (scanned - 1) * at.per_step, now, to);
             } else if (scanned == steps) {
                 now = to;
-            } else { /* stopped */
+            } else { /* the stop word has changed */
                 if (scanned)
                     now = first + scanned * at.per_step;
                 break;
@@ -338,7 +338,7 @@ static const known_block known_blocks[] = {
      "dd6ca99ae2d471d7905d09ab3a61251245ea242cd56902000000000000000000"},
 };
 
-/* the one whose version has both zeros and ones enough for any mask */
+/* index of the block whose version has enough zero bits and one bits for any mask */
 enum { ROLLED = 1 };
 
 static void from_hex(uint8_t *bytes, const char *hex)
@@ -350,7 +350,7 @@ static void from_hex(uint8_t *bytes, const char *hex)
     }
 }
 
-/* The 256-bit number one below. */
+/* Subtract 1 from a 256-bit little-endian number. */
 static void decrement(uint8_t number[32])
 {
     for (int i = 0; i < 32; i++)
@@ -360,7 +360,7 @@ static void decrement(uint8_t number[32])
 
 static const sha256d_stop_word never_stop = 0;
 
-/* With the hash itself as the target, the point is found; one below, it is not. */
+/* Return whether the point is found if its hash is the target, and is not found if the target is one less. */
 static int finds_at_the_boundary(int kernel, const known_block *block, sha256d_work *work)
 {
     const uint64_t points = work->nonce_count << __builtin_popcount(work->version_mask);
@@ -377,7 +377,7 @@ static int finds_at_the_boundary(int kernel, const known_block *block, sha256d_w
     return progress.hits == 0 && progress.done == points;
 }
 
-/* Whatever lane the nonce falls into. */
+/* Return whether the nonce is found in every lane. */
 static int finds_in_every_lane(int kernel, const known_block *block)
 {
     const uint32_t span = 3 * (uint32_t)kernel_at(kernel)->lanes + 1;
@@ -391,7 +391,7 @@ static int finds_in_every_lane(int kernel, const known_block *block)
     return 1;
 }
 
-/* Whatever lane the nonce falls into, counted as a chip does and from the midstate alone. */
+/* The same with nonces in a chip's byte order, and with the midstate instead of the header. */
 static int finds_by_midstate(int kernel, const known_block *block)
 {
     const uint32_t span = 3 * (uint32_t)kernel_at(kernel)->lanes + 1;
@@ -408,7 +408,7 @@ static int finds_by_midstate(int kernel, const known_block *block)
     return 1;
 }
 
-/* A mask of `bits` bits under which `version` is combination number `index`; 0 if there is none. */
+/* Return a mask of `bits` bits for which `version` is combination number `index`; 0 if no mask is. */
 static uint32_t mask_that_selects(uint32_t version, uint32_t index, int bits)
 {
     uint32_t mask = 0;
@@ -421,7 +421,7 @@ static uint32_t mask_that_selects(uint32_t version, uint32_t index, int bits)
     return bits ? 0 : mask;
 }
 
-/* Whatever place the version and the nonce have among those that are tried together. */
+/* Return whether the point is found at every position among the versions and nonces that are tried together. */
 static int finds_every_version(int kernel, const known_block *block)
 {
     const uint32_t versions = (uint32_t)kernel_at(kernel)->versions;
@@ -438,7 +438,8 @@ static int finds_every_version(int kernel, const known_block *block)
     return 1;
 }
 
-/* When every hash wins, each point comes once and in order, through a buffer of any size and over the wrap. */
+/* Return whether each point is reported once and in order if every hash is a hit, for any buffer size and across the
+ * wrap of the nonce. */
 static int floods_in_order(int kernel, int rolling)
 {
     enum { NONCES_TRIED = 71, CAPACITY = 7 };

@@ -1,5 +1,6 @@
-/* The SHA-2 instructions of ARMv8: two hashes interleaved, so that one computes while the other waits for its rounds.
- * No template here: the instructions fix what four rounds are. A state is two vectors, ABCD and EFGH. */
+/* The SHA-2 instructions of ARMv8. Two hashes are interleaved, so that one computes while the other waits for its
+ * rounds. The templates cannot be used here, because an instruction computes four rounds at once. A state is two
+ * vectors, ABCD and EFGH. */
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #include <stdint.h>
@@ -11,7 +12,7 @@
 #ifdef __clang__
 #define TARGET __attribute__((target("sha2")))
 #else
-#define TARGET __attribute__((target("+crypto"))) /* GCC 12 has no smaller name for it; no AES is used */
+#define TARGET __attribute__((target("+crypto"))) /* GCC 12 has no name for SHA-2 alone; AES is not used */
 #endif
 #define INLINE TARGET static inline __attribute__((always_inline))
 
@@ -19,7 +20,7 @@ enum { STREAMS = 2, VERSIONS = 16 };
 
 SHA256D_CHECK_WIDTHS(STREAMS, VERSIONS);
 
-/* One statement for each stream `s`. */
+/* Repeat the statements for each stream `s`. */
 #define EACH(...)                                                              \
     do {                                                                       \
         { enum { s = 0 }; __VA_ARGS__; }                                       \
@@ -38,7 +39,7 @@ typedef struct {
          (x).abcd[s] = vsha256hq_u32(abcd_, (x).efgh[s], wk_);                 \
          (x).efgh[s] = vsha256h2q_u32((x).efgh[s], abcd_, wk_))
 
-/* Words t to t+3 from the sixteen before: x0 holds t-16 to t-13, and so on. */
+/* Words t to t+3 from the previous sixteen words: x0 holds words t-16 to t-13, and so on. */
 #define NEXT4(x0, x1, x2, x3) vsha256su1q_u32(vsha256su0q_u32(x0, x1), x2, x3)
 
 INLINE uint32x4_t four_of(const uint32_t state[8][SHA256D_MAX_VERSIONS], int first, int version)
@@ -47,7 +48,7 @@ INLINE uint32x4_t four_of(const uint32_t state[8][SHA256D_MAX_VERSIONS], int fir
                  state[first + 3][version]);
 }
 
-/* Rounds t to t+15, the words extended on the way. */
+/* Rounds t to t+15, with the message words computed as needed. */
 #define SIXTEEN_ROUNDS(x, t)                                                   \
     do {                                                                       \
         EACH(x0[s] = NEXT4(x0[s], x1[s], x2[s], x3[s]));                       \
@@ -60,7 +61,8 @@ INLINE uint32x4_t four_of(const uint32_t state[8][SHA256D_MAX_VERSIONS], int fir
         FOUR_ROUNDS(x, vaddq_u32(x3[s], K4((t) + 12)));                        \
     } while (0)
 
-/* Word 7 of the digest of each stream's digest, byte-swapped: a bitmask of streams where it is not above `top`. */
+/* Hash each stream's digest, and return a bitmask of the streams in which word 7 of the result, with its bytes
+ * reversed, is not above `top`. */
 INLINE uint32_t second_hash(const states *digest, uint32_t top)
 {
     const uint32x4_t padding = WORDS(PAD, 0, 0, 0), length = WORDS(0, 0, 0, SECOND_LENGTH);
@@ -112,7 +114,7 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
     return steps;
 }
 
-/* kw[t]: the second block's words 4t to 4t+3 with their round constants. */
+/* Compute kw[t]: words 4t to 4t+3 of the second block with their round constants. */
 INLINE void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32x4_t kw[16])
 {
     uint32x4_t x0 = WORDS(unit->w[0], unit->w[1], unit->w[2], word3(unit, nonce)), x1 = WORDS(PAD, 0, 0, 0);
@@ -131,7 +133,7 @@ INLINE void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32x4_t kw
     }
 }
 
-/* Two versions at a time; all versions of a nonce share its schedule. */
+/* Two versions at a time. All versions of a nonce share its message schedule. */
 TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce, uint64_t nonces,
                                     const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {

@@ -19,9 +19,9 @@
 #define ROR(x, n) _mm256_or_si256(_mm256_srli_epi32(x, n), _mm256_slli_epi32(x, 32 - (n)))
 #define XOR3(x, y, z) XOR(XOR(x, y), z)
 #define CH(x, y, z) XOR(z, AND(x, XOR(y, z)))
-#define MAJ(x, y, z) XOR(y, AND(XOR(x, y), XOR(y, z))) /* y ^ z is the x ^ y of the round before */
+#define MAJ(x, y, z) XOR(y, AND(XOR(x, y), XOR(y, z))) /* y ^ z is x ^ y of the previous round */
 #define NONCES(n) _mm256_add_epi32(SET1(n), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0))
-/* signed comparison after moving the sign bit; x <= y is not x > y */
+/* AVX2 compares signed words only, so the sign bit is flipped first; x <= y is the opposite of x > y */
 #define FLIP(x) XOR(x, SET1(0x80000000u))
 #define NOT_ABOVE(x, y) \
     (0xffu ^ (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(FLIP(x), FLIP(y)))))

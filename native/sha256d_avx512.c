@@ -1,4 +1,4 @@
-/* Sixteen words in a vector, with rotate and three-input logic as single instructions. */
+/* Sixteen nonces at a time. AVX-512 rotates and combines three inputs in single instructions. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-/* Two AVX-512 vectors as one of thirty-two words: every operation is done on both halves, and as they are independent,
- * one half computes while the other waits for a result. A rolling search has the registers for it, because its
- * message schedule is in memory. Redefines what sha256d_avx512.c defined for one vector. */
+/* Two AVX-512 vectors as one vector of thirty-two words. Every operation works on both halves. The halves are
+ * independent, so one computes while the other waits for a result. Only a rolling search has enough registers for this,
+ * because its message schedule is in memory. This file redefines what sha256d_avx512.c defined for one vector. */
 #undef LANES
 #undef VEC
 #undef SET1

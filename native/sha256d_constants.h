@@ -1,11 +1,11 @@
-/* Numbers of FIPS 180-4 and of the two messages hashed here, and SHA-256's functions of plain numbers, for constant
- * expressions. */
+/* The constants of FIPS 180-4, the constants of the two messages that are hashed, and the functions of SHA-256 on plain
+ * numbers, for constant expressions. */
 #ifndef STRATUM_MINER_SHA256D_CONSTANTS_H
 #define STRATUM_MINER_SHA256D_CONSTANTS_H
 
 #include <stdint.h>
 
-/* 4.2.2; in a header, so that each kernel folds them into its own constants */
+/* FIPS 180-4, section 4.2.2. They stand in a header, so that each kernel can fold them into its own constants. */
 static const uint32_t sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -34,7 +34,7 @@ static const uint32_t sha256_k[64] = {
 #define IV6 0x1f83d9abu
 #define IV7 0x5be0cd19u
 #define PAD 0x80000000u
-#define FIRST_LENGTH 640u  /* bits of a header */
-#define SECOND_LENGTH 256u /* bits of a digest */
+#define FIRST_LENGTH 640u  /* length of a header in bits */
+#define SECOND_LENGTH 256u /* length of a digest in bits */
 
 #endif

@@ -1,4 +1,4 @@
-/* What a kernel is to the table: a name, widths, the features it needs and two functions. */
+/* An entry of the table of kernels: a name, widths, the features that the kernel needs, and two search functions. */
 #ifndef STRATUM_MINER_SHA256D_KERNEL_H
 #define STRATUM_MINER_SHA256D_KERNEL_H
 
@@ -9,7 +9,7 @@
 
 enum { SHA256D_MAX_VERSIONS = 32 };
 
-/* What the driver and the arrays below rely on, for a kernel that goes through its versions `lanes` at a time. */
+/* Check the widths that sha256d.c and the arrays below rely on, for a kernel that takes `lanes` versions at a time. */
 #define SHA256D_CHECK_WIDTHS(lanes, versions)                                                             \
     _Static_assert((int)(versions) >= 1, "a rolling search has a version");                               \
     _Static_assert((int)(versions) <= SHA256D_MAX_VERSIONS, "the arrays have a place for each version");  \
@@ -17,39 +17,39 @@ enum { SHA256D_MAX_VERSIONS = 32 };
     _Static_assert((versions) % (lanes) == 0, "the versions fill all lanes")
 _Static_assert(SHA256D_MAX_VERSIONS <= 64, "sha256d_scan returns a bit for each version in 64");
 
-/* Everything about a unit that does not depend on the nonce, computed once per search. Message words are called
- * W0..W63 as in FIPS 180-4; "second block" is header bytes 64 to 79 and padding. The arrays have one entry per
- * version; a plain search has one version, entry 0. */
+/* The values of a unit that do not depend on the nonce, computed once per search. Message words are called W0 to W63 as
+ * in FIPS 180-4. The "second block" is header bytes 64 to 79 and the padding. The arrays have one entry for each
+ * version; a plain search uses entry 0 only. */
 typedef struct {
     uint32_t midstate[8][SHA256D_MAX_VERSIONS];  /* after header bytes 0-63 */
-    uint32_t state[8][SHA256D_MAX_VERSIONS];     /* of the second block before round 3, the first to see the nonce */
-    uint32_t d_round3[SHA256D_MAX_VERSIONS];     /* d and h after round 3, without W3 */
+    uint32_t state[8][SHA256D_MAX_VERSIONS];     /* before round 3 of the second block, the first that uses the nonce */
+    uint32_t d_round3[SHA256D_MAX_VERSIONS];     /* d and h after round 3, before W3 is added */
     uint32_t h_round3[SHA256D_MAX_VERSIONS];
     uint32_t hk[3][SHA256D_MAX_VERSIONS];        /* h + W + K of rounds 4 to 6 */
     uint32_t w[3];        /* W0 to W2 of the second block */
-    uint32_t w16, w17;    /* free of the nonce */
-    uint32_t w18, w19;    /* the nonce-free summands of later words */
+    uint32_t w16, w17;    /* they do not depend on the nonce */
+    uint32_t w18, w19;    /* the parts of later words that do not depend on the nonce */
     uint32_t w31;
     uint32_t target_top;  /* the most significant 32 bits of the target */
-    int big_endian_nonces; /* W3 is the nonce itself, not its bytes reversed */
+    int big_endian_nonces; /* whether W3 is the nonce itself; else its bytes reversed */
 } sha256d_prepared;
 
-/* W3 of the second block, for the kernels that make it in a general register. */
+/* Return W3 of the second block, for kernels that compute it in a general register. */
 static inline uint32_t word3(const sha256d_prepared *unit, uint32_t nonce)
 {
     return unit->big_endian_nonces ? nonce : __builtin_bswap32(nonce);
 }
 
-/* One load, as a plain one would be: it costs a search nothing. */
+/* Return whether the stop word has changed. A relaxed load compiles to an ordinary load, so it costs nothing. */
 static inline int has_changed(const sha256d_stop_word *stop_word, uint32_t expected)
 {
     return atomic_load_explicit(stop_word, memory_order_relaxed) != expected;
 }
 
-/* Try up to `steps` steps from `nonce` on: a step is `lanes` nonces of one version in a plain search, one nonce in
- * all `versions` versions in a rolling one. Returns the number of steps done; stops after the first step in which some
- * hash's top word is not above the target's, and then sets `*candidates` to a bitmask of those lanes or versions. Also
- * stops when *stop_word != expected. */
+/* Try up to `steps` steps from `nonce` on, and return the number of steps done. In a plain search a step is `lanes`
+ * nonces with one version, in a rolling search one nonce with all `versions` versions. The function returns after the
+ * first step in which the top word of some hash is not above that of the target, and sets `*candidates` to a bitmask of
+ * those lanes or versions. It also returns if *stop_word != expected. */
 typedef uint64_t sha256d_scan(const sha256d_prepared *unit, uint32_t nonce, uint64_t steps,
                               const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates);
 
@@ -57,11 +57,12 @@ typedef struct {
     const char *name;
     int lanes;
     int versions;      /* see SHA256D_CHECK_WIDTHS */
-    uint32_t features; /* CPU_* bits that must all be there */
+    uint32_t features; /* CPU_* bits, all of which the CPU must have */
     sha256d_scan *plain, *rolling;
 } sha256d_kernel;
 
-/* All kernels that this compiler can make, the plainest first. `sha256d_NAME.c` defines `sha256d_kernel_NAME`. */
+/* All kernels for the architecture of this build, the simplest first. `sha256d_NAME.c` defines
+ * `sha256d_kernel_NAME`. */
 #if defined(__x86_64__)
 #define SHA256D_KERNELS(EACH) \
     EACH(scalar)              \

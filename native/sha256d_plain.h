@@ -1,9 +1,9 @@
-/* The plain search: consecutive nonces in the lanes. Include after the definitions that sha256d_rounds.h names and
+/* The plain search: each lane has another nonce. Before this file is included, define what sha256d_rounds.h lists and
  *
  *   NONCES(n)        n, n+1, ... n+LANES-1
  *
- * What is saved: rounds 0-2, W16, W17 and the nonce-free parts of W18, W19, W31 are constants of the unit; the zero
- * words of the padding are left out of every sum.
+ * Rounds 0 to 2, W16, W17 and the parts of W18, W19 and W31 that do not depend on the nonce are computed once per unit.
+ * The zero words of the padding are left out of every sum.
  */
 #include "sha256d_kernel.h"
 #include "sha256d_rounds.h"
@@ -57,7 +57,7 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
             ROUNDS8_NEXT(d, e, f, g, h, a, b, c, t);
         }
 
-        /* the names stand three places on */
+        /* The variables have rotated: d now holds state word a, e holds b, and so on. */
         SET_W(0, ADD(d, SET1(unit->midstate[0][0])));
         SET_W(1, ADD(e, SET1(unit->midstate[1][0])));
         SET_W(2, ADD(f, SET1(unit->midstate[2][0])));

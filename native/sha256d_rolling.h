@@ -1,12 +1,12 @@
-/* The rolling search: versions in the lanes, one nonce at a time. Include after the definitions that sha256d_rounds.h
- * names and
+/* The rolling search: each lane has another version, and all lanes have the same nonce. Before this file is included,
+ * define what sha256d_rounds.h lists and
  *
- *   VERSIONS         how many versions share a schedule; a multiple of LANES
+ *   VERSIONS         number of versions that share a message schedule; a multiple of LANES
  *   NONCES(n)        n, n+1, ... n+LANES-1
  *
- * The version is in the first block, the nonce in the second: so all versions of one nonce have the same message
- * schedule in the second block, W18 to W63 with their constants. It is computed for LANES nonces at a time, in the
- * lanes, laid down in memory, and then each nonce's words are broadcast to all versions.
+ * The version is in the first block and the nonce in the second. All versions of a nonce therefore have the same
+ * message schedule in the second block: W18 to W63 with their constants. It is computed for LANES nonces at a time, one
+ * per lane, and stored in memory. Then the words of each nonce are broadcast to all versions.
  */
 #include "sha256d_kernel.h"
 #include "sha256d_rounds.h"
@@ -18,7 +18,7 @@ SHA256D_CHECK_WIDTHS(LANES, VERSIONS);
 
 #define GROUPS (VERSIONS / LANES)
 
-/* kw[t][i]: W3 of nonce + i, and W18 to W63 with their round constants. */
+/* Compute kw[t][i]: for t = 3 W3 of nonce + i, and for t = 18 to 63 word t with its round constant. */
 TARGET static void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32_t kw[64][LANES])
 {
     uint32_t w[64][LANES] __attribute__((aligned(64)));
@@ -41,7 +41,7 @@ TARGET static void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32
         STORE(kw[t], KW(t));
 }
 
-/* The words of one group of versions, and the word that all versions of a nonce share. */
+/* OF_GROUP loads the values of one group of versions; SHARED is the word that all versions of a nonce share. */
 #define OF_GROUP(array) LOAD((array) + group * LANES)
 #define SHARED(t) SET1(kw[t][i])
 
@@ -81,7 +81,7 @@ TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce
                         SHARED(t + 5), SHARED(t + 6), SHARED(t + 7));
             }
 
-            /* the names stand three places on */
+            /* The variables have rotated: d now holds state word a, e holds b, and so on. */
             SET_W(0, ADD(d, OF_GROUP(unit->midstate[0])));
             SET_W(1, ADD(e, OF_GROUP(unit->midstate[1])));
             SET_W(2, ADD(f, OF_GROUP(unit->midstate[2])));

@@ -1,4 +1,4 @@
-/* One nonce at a time: the kernel for every machine, and the reference for the others. */
+/* One nonce at a time: this kernel runs on every CPU, and the other kernels are compared with it. */
 #include <stdint.h>
 
 #define LANES 1

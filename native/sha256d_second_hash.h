@@ -1,15 +1,16 @@
-/* The second hash: from the digest of the first, W0 to W7 in `w`, to its own last word, the most significant one of
- * the hash as a number. Include after sha256d_rounds.h, with SECOND_HASH defined as the function's name.
+/* The second hash. It takes the digest of the first hash, W0 to W7 in `w`, and returns the last word of the second
+ * digest, which is the most significant word of the hash as a number. Include it after sha256d_rounds.h, with
+ * SECOND_HASH defined as the function's name.
  *
- * What is saved against a compression: round 0 is one addition each for a and e, and rounds 1 to 3 have constants for
- * h; the padding's words are constants; only word 7 of the digest is computed, which is e of round 60: rounds 61 to 63
- * are not needed, rounds 57 to 60 only their e half.
+ * It computes less than a full compression. Round 0 is one addition each for a and e, and h is constant in rounds 1 to
+ * 3. The words of the padding are constants. Only word 7 of the digest is needed, which is e of round 60, so rounds 61
+ * to 63 are left out, and of rounds 57 to 60 only the half that computes e is done.
  */
 TARGET static inline __attribute__((always_inline)) VEC SECOND_HASH(uint32_t w[64][LANES])
 {
     VEC a, b, c, d, e, f, g, h;
 
-    /* round 0 from the initial value: T1 and T2 are constants but for W0 */
+    /* round 0 starts from the initial value: T1 and T2 are W0 plus a constant */
     a = SET1(IV0); b = SET1(IV1); c = SET1(IV2); e = SET1(IV4); f = SET1(IV5); g = SET1(IV6);
     d = ADD(W(0), SET1(IV3 + IV7 + C_S1(IV4) + C_CH(IV4, IV5, IV6) + sha256_k[0]));
     h = ADD(W(0), SET1(IV7 + C_S1(IV4) + C_CH(IV4, IV5, IV6) + sha256_k[0] + C_S0(IV0) + C_MAJ(IV0, IV1, IV2)));

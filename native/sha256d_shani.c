@@ -1,7 +1,7 @@
-/* The SHA extensions of x86: four hashes interleaved, so that some compute while others wait for their rounds (two
- * rounds take four cycles and may start every other cycle; two hashes alone leave gaps, a fifth on Zen 5). No template
- * here: the instructions fix what a round is. A state is two vectors, ABEF and CDGH, as the instructions want
- * it; two rounds turn CDGH into the new ABEF, and ABEF is the new CDGH. */
+/* The SHA extensions of x86. Four hashes are interleaved, so that some compute while others wait for their rounds:
+ * two rounds take four cycles and can start every other cycle, and with only two hashes a Zen 5 loses a fifth. The
+ * templates cannot be used here, because an instruction computes two rounds at once. A state is two vectors, ABEF
+ * and CDGH, as the instructions require. Two rounds turn CDGH into the new ABEF, and the old ABEF is the new CDGH. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@ enum { STREAMS = 4, VERSIONS = 32 };
 
 SHA256D_CHECK_WIDTHS(STREAMS, VERSIONS);
 
-/* One statement for each stream `s`. */
+/* Repeat the statements for each stream `s`. */
 #define EACH(...)                                                              \
     do {                                                                       \
         { enum { s = 0 }; __VA_ARGS__; }                                       \
@@ -35,7 +35,8 @@ typedef struct {
 #define K4(t) _mm_loadu_si128((const __m128i *)(sha256_k + (t)))
 #define HIGH_HALF(x) _mm_shuffle_epi32(x, 0x0e)
 
-/* Two rounds; and four: `wk` may differ from stream to stream. The register names change places and back. */
+/* Two rounds, and four rounds. `wk` may differ between streams. TWO_ROUNDS exchanges the meaning of abef and cdgh;
+ * TWO_MORE_ROUNDS restores it. */
 #define TWO_ROUNDS(x, wk) EACH((x).cdgh[s] = _mm_sha256rnds2_epu32((x).cdgh[s], (x).abef[s], wk))
 #define TWO_MORE_ROUNDS(x, wk) EACH((x).abef[s] = _mm_sha256rnds2_epu32((x).abef[s], (x).cdgh[s], wk))
 #define FOUR_ROUNDS(x, wk)                                                     \
@@ -46,7 +47,7 @@ typedef struct {
         TWO_MORE_ROUNDS(x, HIGH_HALF(wk_[s]));                                 \
     } while (0)
 
-/* Words t to t+3 from the sixteen before: x0 holds t-16 to t-13, and so on. */
+/* Words t to t+3 from the previous sixteen words: x0 holds words t-16 to t-13, and so on. */
 #define NEXT4(x0, x1, x2, x3) \
     _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(x0, x1), _mm_alignr_epi8(x3, x2, 4)), x3)
 
@@ -60,7 +61,7 @@ INLINE __m128i cdgh_of(const uint32_t state[8][SHA256D_MAX_VERSIONS], int versio
     return WORDS(state[7][version], state[6][version], state[3][version], state[2][version]);
 }
 
-/* The state after rounds 0 and 1 of the second block, which are free of the nonce. */
+/* Compute the state after rounds 0 and 1 of the second block, which do not depend on the nonce. */
 INLINE void first_two_rounds(const sha256d_prepared *unit, int version, __m128i *abef, __m128i *cdgh)
 {
     *cdgh = abef_of(unit->midstate, version);
@@ -68,7 +69,8 @@ INLINE void first_two_rounds(const sha256d_prepared *unit, int version, __m128i 
                                   WORDS(unit->w[0] + sha256_k[0], unit->w[1] + sha256_k[1], 0, 0));
 }
 
-/* Word 7 of the digest of each stream's digest, byte-swapped: a bitmask of streams where it is not above `top`. */
+/* Hash each stream's digest, and return a bitmask of the streams in which word 7 of the result, with its bytes
+ * reversed, is not above `top`. */
 INLINE uint32_t second_hash(const states *digest, uint32_t top)
 {
     const __m128i padding = WORDS(PAD, 0, 0, 0), length = WORDS(0, 0, 0, SECOND_LENGTH);
@@ -82,7 +84,7 @@ INLINE uint32_t second_hash(const states *digest, uint32_t top)
     FOUR_ROUNDS(x, _mm_add_epi32(x1[s], K4(4)));
     FOUR_ROUNDS(x, _mm_add_epi32(padding, K4(8)));
     FOUR_ROUNDS(x, _mm_add_epi32(length, K4(12)));
-    /* W16 to W31: the padding's zeros leave terms out */
+    /* W16 to W31, without the terms that are zero because the padding is */
     EACH(x0[s] = _mm_sha256msg2_epu32(_mm_sha256msg1_epu32(x0[s], x1[s]), length));
     FOUR_ROUNDS(x, _mm_add_epi32(x0[s], K4(16)));
     EACH(x1[s] = NEXT4(x1[s], padding, length, x0[s]));
@@ -107,7 +109,7 @@ INLINE uint32_t second_hash(const states *digest, uint32_t top)
     FOUR_ROUNDS(x, _mm_add_epi32(x2[s], K4(56)));
     EACH(x3[s] = NEXT4(x3[s], x0[s], x1[s], x2[s]));
     TWO_ROUNDS(x, _mm_add_epi32(x3[s], K4(60)));
-    /* f after round 61 is e after round 60; rounds 62 and 63 only pass it on to word 7 */
+    /* f after round 61 is e after round 60; rounds 62 and 63 only move it to word 7 */
     uint32_t hits = 0;
     EACH(hits |= (uint32_t)(__builtin_bswap32((uint32_t)_mm_cvtsi128_si32(x.cdgh[s]) + IV7) <= top) << s);
     return hits;
@@ -129,12 +131,12 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
         states x;
         EACH(x0[s] = WORDS(unit->w[0], unit->w[1], unit->w[2], word3(unit, nonce + s)));
         EACH(x.abef[s] = start_abef; x.cdgh[s] = start_cdgh);
-        TWO_ROUNDS(x, HIGH_HALF(_mm_add_epi32(x0[s], K4(0)))); /* rounds 2 and 3; from here on the names are exchanged */
+        TWO_ROUNDS(x, HIGH_HALF(_mm_add_epi32(x0[s], K4(0)))); /* rounds 2 and 3 exchange abef and cdgh */
         EACH(__m128i abef = x.cdgh[s]; x.cdgh[s] = x.abef[s]; x.abef[s] = abef);
         FOUR_ROUNDS(x, _mm_add_epi32(padding, K4(4)));
         FOUR_ROUNDS(x, K4(8));
         FOUR_ROUNDS(x, _mm_add_epi32(length, K4(12)));
-        /* W16 to W31: the padding's zeros leave terms out */
+        /* W16 to W31, without the terms that are zero because the padding is */
         EACH(x0[s] = _mm_sha256msg2_epu32(_mm_sha256msg1_epu32(x0[s], padding), length));
         FOUR_ROUNDS(x, _mm_add_epi32(x0[s], K4(16)));
         EACH(x1[s] = _mm_sha256msg2_epu32(_mm_add_epi32(padding, _mm_alignr_epi8(x0[s], length, 4)), x0[s]));
@@ -163,7 +165,8 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
     return steps;
 }
 
-/* kw[t]: word t of the second block with its round constant, from W4 on; the words before are the caller's. */
+/* Compute kw[4] to kw[15]: words 16 to 63 of the second block with their round constants, four in each. The caller
+ * computes kw[0] to kw[3]. */
 INLINE void schedule(__m128i x0, __m128i kw[16])
 {
     const __m128i padding = WORDS(PAD, 0, 0, 0), length = WORDS(0, 0, 0, FIRST_LENGTH);
@@ -186,7 +189,7 @@ INLINE void schedule(__m128i x0, __m128i kw[16])
     }
 }
 
-/* Four versions at a time; all versions of a nonce share its schedule. */
+/* Four versions at a time. All versions of a nonce share its message schedule. */
 TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce, uint64_t nonces,
                                     const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {
@@ -210,7 +213,7 @@ TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce
         for (int version = 0; version < VERSIONS; version += STREAMS) {
             states x;
             EACH(x.cdgh[s] = start_cdgh[version + s]; x.abef[s] = start_abef[version + s]);
-            TWO_ROUNDS(x, kw[0]); /* rounds 2 and 3; from here on the names are exchanged */
+            TWO_ROUNDS(x, kw[0]); /* rounds 2 and 3 exchange abef and cdgh */
             EACH(__m128i abef = x.cdgh[s]; x.cdgh[s] = x.abef[s]; x.abef[s] = abef);
             for (int i = 1; i < 16; i++)
                 FOUR_ROUNDS(x, kw[i]);

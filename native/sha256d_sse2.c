@@ -19,9 +19,9 @@
 #define ROR(x, n) _mm_or_si128(_mm_srli_epi32(x, n), _mm_slli_epi32(x, 32 - (n)))
 #define XOR3(x, y, z) XOR(XOR(x, y), z)
 #define CH(x, y, z) XOR(z, AND(x, XOR(y, z)))
-#define MAJ(x, y, z) XOR(y, AND(XOR(x, y), XOR(y, z))) /* y ^ z is the x ^ y of the round before */
+#define MAJ(x, y, z) XOR(y, AND(XOR(x, y), XOR(y, z))) /* y ^ z is x ^ y of the previous round */
 #define NONCES(n) _mm_add_epi32(SET1(n), _mm_set_epi32(3, 2, 1, 0))
-/* signed comparison after moving the sign bit; x <= y is not x > y */
+/* SSE2 compares signed words only, so the sign bit is flipped first; x <= y is the opposite of x > y */
 #define FLIP(x) XOR(x, SET1(0x80000000u))
 #define NOT_ABOVE(x, y) (0xfu ^ (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(FLIP(x), FLIP(y)))))
 
