@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.test_citations import tokens_of
-from tests.test_documents import DOCUMENTS, prose
+from tests.test_documents import DOCUMENTS, HISTORY, prose
 
 ROOT = Path(__file__).parents[1]
 GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
-HISTORY = {"CHANGELOG.md"}
-"""Documents that name what there was before."""
 
 
 def rows(heading: str) -> Iterator[list[str]]:
@@ -64,7 +62,7 @@ def texts() -> list[tuple[str, str]]:
         path: "\n".join(token for token in tokens_of(path) if token.startswith("#") or " " in token)
         for path in (ROOT / "stratum_miner").rglob("*.py")
     }
-    pages = {path: prose(path) for path in DOCUMENTS if path != GLOSSARY and path.name not in HISTORY}
+    pages = {path: prose(path) for path in DOCUMENTS if path != GLOSSARY and path.name != HISTORY}
     return [
         *((str(path), re.sub(r"``.*?``", "", text, flags=re.DOTALL)) for path, text in modules.items()),
         *((str(path), re.sub(r"`[^`\n]+`", "", text)) for path, text in pages.items()),
