@@ -1,5 +1,6 @@
-"""What a pool that judges shares and a proxy that passes them on have in common: they serve miners.
+"""The side of a pool and of a proxy that serves miners. Both use it.
 
-``connections`` and ``send_queue`` move the bytes on trio; all else is sans-IO, with time as an argument.
-``miner_session`` is one miner's conversation, ``session_policy`` what it asks the pool or the proxy behind it.
+``connections`` and ``send_queue`` move bytes on trio. The other modules are sans-IO, with time as an argument:
+``miner_session`` is the Stratum session of one miner. Through ``session_policy`` it asks the pool or the proxy for
+jobs, difficulties and verdicts on shares.
 """

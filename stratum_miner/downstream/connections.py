@@ -1,9 +1,9 @@
-"""Miners' connections on trio: accepted, read, written, bounded and ended. What is said on them is the owner's.
+"""The connections of miners to a pool or a proxy, on trio: accepts, reads, writes, limits and closes them.
 
-Each connection has a reader and a writer with a bounded queue between session and socket, so nothing that is
-announced ever waits for anybody. While a client keeps up, what is said to it goes to its socket at once, without
-waking its writer: a job for ten thousand clients is so many system calls, not twice as many task switches. A pool and
-a proxy serve their miners through this.
+This module does not know what the bytes mean: it passes them to a session. Each connection has a reader task and a
+writer task, with a bounded queue between session and writer, so that an announcement never waits for a miner. While the
+queue of a miner is empty, bytes go to its socket directly. To announce a job to ten thousand miners then takes ten
+thousand system calls and wakes no task.
 """
 
 import os
@@ -26,27 +26,28 @@ from stratum_miner.network.accepting import Listener, ListenerError, address_tex
 from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 16 << 10
-"""Bytes handled for one client before the others get a turn: some 150 shares."""
+"""Most bytes received from one miner at a time, about 150 shares. Other miners get their turn before the next ones."""
 SEND_BUFFER = 64 << 10
-"""Socket buffer, bytes: small, so that a client that does not read shows soon; the kernel would take megabytes."""
+"""Send buffer of a socket, in bytes. It is small so that a miner that does not read is detected soon; by default, the
+kernel would buffer megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""A peer that vanished is found within two minutes."""
+"""TCP keepalive settings with which a miner that vanished is detected within two minutes."""
 USER_TIMEOUT_MS = 120_000
-"""The same for a peer that vanished while bytes were on their way to it."""
+"""Milliseconds after which unacknowledged bytes close the connection: a miner vanished before it received them."""
 FLUSH_SECONDS = 1.0
-"""How long a connection that we end may take to receive its last lines."""
+"""Seconds for which a connection that is being closed may still receive its last lines."""
 
 _log = structlog.get_logger(__name__)
 
 
 class LineSession(Protocol):
-    """What a connection needs of its session."""
+    """What ``Connection`` uses of the session of its miner."""
 
     started: bool
     """Whether the miner gets jobs: it is subscribed and authorized."""
 
     def data_to_send(self) -> bytes:
-        """Everything waiting to go out, once."""
+        """Return all bytes that wait to be sent, and forget them."""
         ...
 
 
@@ -55,25 +56,34 @@ S = TypeVar("S", bound=LineSession)
 
 @dataclass(slots=True, eq=False)
 class Connection(Generic[S]):
-    """One miner's connection; ``reason`` and ``ending`` are set once it is to end."""
+    """The connection of one miner."""
 
     number: int
+    """Counted from 1; no other connection of the server has the same."""
     address: str
+    """IP address and TCP port of the miner, as HOST:PORT."""
     stream: trio.abc.Stream
     session: S
     queue: SendQueue
     connected_at: float
+    """Unix time at which the connection was accepted."""
     connected_time: float
+    """Time at which the connection was accepted, on trio's clock."""
     last_line_at: float
-    reading: trio.CancelScope = field(default_factory=trio.CancelScope)
-    whole: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Time at which the end of a line was last received, on trio's clock."""
+    read_scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Cancelled to stop reading; what waits in the queue is still sent."""
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Cancelled to close the connection at once."""
     reason: str = ""
-    ending: DisconnectReason = DisconnectReason.BY_US
+    """Why the connection is being closed; empty while it is open."""
+    ending: DisconnectReason = DisconnectReason.BY_SERVER
+    """The kind of ``reason``; valid once ``reason`` is set."""
     bytes_received: int = 0
     bytes_sent: int = 0
 
     def flush(self) -> None:
-        """Send what the session has to say, or queue it; a client that does not read is dropped."""
+        """Send the bytes that the session has waiting, or queue them. A miner that does not read is disconnected."""
         data = self.session.data_to_send()
         if not data:
             return
@@ -85,7 +95,7 @@ class Connection(Generic[S]):
             self.drop(f"slow reader: {error}", DisconnectReason.SLOW_READER)
 
     def _send_now(self, stream: trio.SocketStream, data: bytes) -> bytes:
-        """As much as the socket takes without waiting; returns the rest."""
+        """Write as much as the socket takes without waiting. Return the rest."""
         try:
             sent = os.write(stream.socket.fileno(), data)
         except BlockingIOError:
@@ -96,83 +106,87 @@ class Connection(Generic[S]):
         self.bytes_sent += sent
         return data[sent:]
 
-    def finish(self, reason: str, ending: DisconnectReason = DisconnectReason.BY_US) -> None:
-        """End the connection once what waits is sent."""
-        self._end(reason, ending)
-        self.reading.cancel()
+    def finish(self, reason: str, ending: DisconnectReason = DisconnectReason.BY_SERVER) -> None:
+        """Close the connection after the bytes that wait have been sent."""
+        self._note_reason(reason, ending)
+        self.read_scope.cancel()
 
     def drop(self, reason: str, ending: DisconnectReason) -> None:
-        """End the connection now."""
-        self._end(reason, ending)
-        self.whole.cancel()
+        """Close the connection now, without sending the bytes that wait."""
+        self._note_reason(reason, ending)
+        self.scope.cancel()
 
-    def _end(self, reason: str, ending: DisconnectReason) -> None:
-        """Note why the connection ends; the first reason counts."""
-        if not self.reason:
+    def _note_reason(self, reason: str, ending: DisconnectReason) -> None:
+        if not self.reason:  # the first reason counts
             self.reason, self.ending = reason, ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner(Generic[S]):
-    """What the owner of the connections, a pool or a proxy, does with them."""
+class ServerCallbacks(Generic[S]):
+    """The functions of a pool or a proxy that ``Connections`` calls."""
 
     open_session: Callable[[float], S]
-    """Make the session of a connection that was accepted at this time of trio's."""
+    """Make the session of a new connection. The argument is the time on trio's clock."""
     connected: Callable[[Connection[S]], None]
-    """A connection was accepted."""
+    """Called when a connection was accepted."""
     received: Callable[[Connection[S], bytes], Awaitable[None]]
-    """Take bytes of a client; while this waits, nothing more is read from that client."""
-    left: Callable[[Connection[S]], None]
-    """A connection is over; its ``reason`` says why."""
-    say_goodbye: Callable[[], Awaitable[None]]
-    """Called when no more miners are accepted, to finish with those who are connected."""
+    """Handle bytes of a miner. Nothing more is read from this miner until the function returns."""
+    disconnected: Callable[[Connection[S]], None]
+    """Called when a connection was closed; its ``reason`` says why."""
+    stopping: Callable[[], Awaitable[None]]
+    """Called when no more miners are accepted, to answer and close the connections that are open."""
 
 
 class Connections(Generic[S]):
-    """All connections of one owner, so many at a time. ``unix_time`` is the clock that people read."""
+    """All connections of one server, a pool or a proxy.
+
+    ``max_connections`` is how many may be open at the same time. ``unix_time`` gives the time at which a connection was
+    accepted, for display.
+    """
 
     def __init__(
-        self, limits: MinerLimits, max_connections: int, owner: Owner[S], unix_time: Callable[[], float]
+        self, limits: MinerLimits, max_connections: int, callbacks: ServerCallbacks[S], unix_time: Callable[[], float]
     ) -> None:
         self.total = 0
-        """The number of connections accepted so far."""
+        """Number of connections accepted so far."""
         self.refused = 0
-        """The number of connections that were closed at once because of a limit."""
+        """Number of connections that were closed at once because of a limit."""
         self.ended: Counter[DisconnectReason] = Counter()
-        """The number of connections that ended, by how they ended."""
+        """Number of connections that were closed, by the kind of reason."""
         self.addresses: tuple[str, ...] = ()
-        """Where they are accepted, as host:port; empty before they are."""
+        """Addresses on which connections are accepted, as HOST:PORT; empty before ``note_listeners``."""
         self.ports: tuple[int, ...] = ()
+        """TCP ports on which connections are accepted."""
         self._limits = limits
         self._max_connections = max_connections
-        self._owner = owner
+        self._callbacks = callbacks
         self._unix_time = unix_time
-        self._clients: dict[int, Connection[S]] = {}
-        self._newcomers: dict[int, Connection[S]] = {}
-        """Connections that may not have logged in yet, the oldest first."""
+        self._open: dict[int, Connection[S]] = {}
+        self._unauthorized: dict[int, Connection[S]] = {}
+        """Connections whose miner may not be subscribed and authorized yet, the oldest first."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0
-        """The bytes on connections that are over."""
+        """Bytes on connections that are closed."""
 
     def __iter__(self) -> Iterator[Connection[S]]:
-        return iter(tuple(self._clients.values()))
+        return iter(tuple(self._open.values()))
 
     def __len__(self) -> int:
-        return len(self._clients)
+        return len(self._open)
 
     @property
     def bytes_received(self) -> int:
-        """The bytes received on all connections so far."""
-        return self._bytes_received + sum(client.bytes_received for client in self._clients.values())
+        """Number of bytes received on all connections so far."""
+        return self._bytes_received + sum(each.bytes_received for each in self._open.values())
 
     @property
     def bytes_sent(self) -> int:
-        """The bytes sent on all connections so far."""
-        return self._bytes_sent + sum(client.bytes_sent for client in self._clients.values())
+        """Number of bytes sent on all connections so far."""
+        return self._bytes_sent + sum(each.bytes_sent for each in self._open.values())
 
-    def listening(self, listeners: Sequence[Listener]) -> None:
-        """Note where connections will be accepted."""
+    def note_listeners(self, listeners: Sequence[Listener]) -> None:
+        """Set ``addresses`` and ``ports`` to those of the listeners."""
         inner = map(innermost, listeners)
         names = [each.socket.getsockname() for each in inner if isinstance(each, trio.SocketListener)]
         self.ports = tuple(name[1] for name in names)
@@ -184,21 +198,22 @@ class Connections(Generic[S]):
         stopping: trio.Event,
         task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept and serve until ``stopping``, let the owner say goodbye, end all connections.
+        """Accept connections until ``stopping`` is set, then call the ``stopping`` callback, which closes them.
 
-        Raises ListenerError when a listener is broken, after the same end: those who are connected lose nothing.
+        Raises ListenerError if a listener breaks. The connections are closed in the same way before it is raised, so
+        that no answer is lost.
         """
         broken: Exception | None = None
-        async with unwrapping_nursery() as clients:
+        async with unwrapping_nursery() as connections:
             try:
                 async with trio.open_nursery() as nursery:
-                    await nursery.start(partial(accepting.serve, self._serve_client, listeners, handlers=clients))
+                    await nursery.start(partial(accepting.serve, self._serve_client, listeners, handlers=connections))
                     task_status.started(listeners)
                     await stopping.wait()
                     nursery.cancel_scope.cancel()
             except* ListenerError as errors:
                 broken = leading_cause(errors, ListenerError)
-            await self._owner.say_goodbye()
+            await self._callbacks.stopping()
         if broken is not None:
             raise broken
 
@@ -211,112 +226,117 @@ class Connections(Generic[S]):
             await trio.aclose_forcefully(stream)
             return
         _set_options(stream)
-        client = self._admit(stream, address)
+        connection = self._register(stream, address)
         try:
-            with client.whole:
+            with connection.scope:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._write, client)
-                    await self._read(client)
-                    client.queue.close()
-                    client.whole.deadline = trio.current_time() + FLUSH_SECONDS
-        except Exception:  # a mistake of ours that one client brought to light must not cost the others
-            client.reason, client.ending = "internal error", DisconnectReason.FAILED
-            _log.exception("client_failed", session=client.number, address=address)
+                    nursery.start_soon(self._write, connection)
+                    await self._read(connection)
+                    connection.queue.close()
+                    connection.scope.deadline = trio.current_time() + FLUSH_SECONDS
+        except Exception:  # an internal error that one miner triggers must not disconnect the others
+            connection.reason, connection.ending = "internal error", DisconnectReason.FAILED
+            _log.exception("client_failed", session=connection.number, address=address)
         finally:
-            self._forget(client)
-            client.reason = client.reason or "cancelled"
-            self._owner.left(client)
+            self._unregister(connection)
+            connection.reason = connection.reason or "cancelled"
+            self._callbacks.disconnected(connection)
             await trio.aclose_forcefully(stream)
 
     def _refusal(self, address: str) -> str | None:
         limit = self._limits.max_connections_per_address
         if limit is not None and self._per_host[_host(address)] >= limit:
             return f"more than {limit} connections from one address"
-        if len(self._clients) >= self._max_connections and not self._make_room():
+        if len(self._open) >= self._max_connections and not self._close_oldest_unauthorized():
             return f"more than {self._max_connections} connections"
         return None
 
-    def _make_room(self) -> bool:
-        """End the connection that has been there longest without logging in: to hold all places costs nothing, and who
-        means to mine logs in within a moment. False when all are miners.
+    def _close_oldest_unauthorized(self) -> bool:
+        """Close the oldest connection that is not subscribed and authorized. Return False if there is none.
+
+        Otherwise a stranger could keep all miners out by opening connections, which costs nothing. A miner subscribes
+        and authorizes within a moment.
         """
-        while self._newcomers:
-            client = self._newcomers.pop(next(iter(self._newcomers)))
-            if not client.session.started and not client.reason:
-                client.drop("not subscribed and authorized while others had no place", DisconnectReason.NOT_AUTHORIZED)
+        while self._unauthorized:
+            connection = self._unauthorized.pop(next(iter(self._unauthorized)))
+            if not connection.session.started and not connection.reason:
+                reason = "not subscribed and authorized when another miner needed the connection"
+                connection.drop(reason, DisconnectReason.NOT_AUTHORIZED)
                 return True
         return False
 
-    def _admit(self, stream: trio.abc.Stream, address: str) -> Connection[S]:
+    def _register(self, stream: trio.abc.Stream, address: str) -> Connection[S]:
         now = trio.current_time()
         self.total += 1
-        client = Connection(
+        connection = Connection(
             number=self.total,
             address=address,
             stream=stream,
-            session=self._owner.open_session(now),
+            session=self._callbacks.open_session(now),
             queue=SendQueue(self._limits.max_queue, self._unsent),
             connected_at=self._unix_time(),
             connected_time=now,
             last_line_at=now,
         )
-        self._clients[client.number] = self._newcomers[client.number] = client
+        self._open[connection.number] = self._unauthorized[connection.number] = connection
         self._per_host[_host(address)] += 1
-        self._owner.connected(client)
-        return client
+        self._callbacks.connected(connection)
+        return connection
 
-    def _forget(self, client: Connection[S]) -> None:
-        client.queue.discard()
-        del self._clients[client.number]
-        self._newcomers.pop(client.number, None)
-        self.ended[client.ending] += 1
-        self._bytes_received += client.bytes_received
-        self._bytes_sent += client.bytes_sent
-        host = _host(client.address)
+    def _unregister(self, connection: Connection[S]) -> None:
+        connection.queue.discard()
+        del self._open[connection.number]
+        self._unauthorized.pop(connection.number, None)
+        self.ended[connection.ending] += 1
+        self._bytes_received += connection.bytes_received
+        self._bytes_sent += connection.bytes_sent
+        host = _host(connection.address)
         self._per_host[host] -= 1
         if not self._per_host[host]:
-            del self._per_host[host]  # or every address that ever connected would stay
+            del self._per_host[host]  # otherwise the counter would keep every address that ever connected
 
-    async def _read(self, client: Connection[S]) -> None:
-        with client.reading:
-            while not client.reason:
-                client.reading.deadline = self._deadline(client)
+    async def _read(self, connection: Connection[S]) -> None:
+        with connection.read_scope:
+            while not connection.reason:
+                connection.read_scope.deadline = self._deadline(connection)
                 try:
-                    data = await client.stream.receive_some(RECEIVE_SIZE)
+                    data = await connection.stream.receive_some(RECEIVE_SIZE)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    client.drop("connection lost", DisconnectReason.LOST)
+                    connection.drop("connection lost", DisconnectReason.LOST)
                     return
                 if not data:
-                    client.finish("the client closed the connection", DisconnectReason.CLOSED)
+                    connection.finish("the miner closed the connection", DisconnectReason.CLOSED)
                     return
-                client.bytes_received += len(data)
+                connection.bytes_received += len(data)
                 if b"\n" in data:
-                    client.last_line_at = trio.current_time()
-                await self._owner.received(client, bytes(data))
-        if not client.reason:
-            if client.session.started:
-                client.finish("no request for too long", DisconnectReason.IDLE)
+                    connection.last_line_at = trio.current_time()
+                await self._callbacks.received(connection, bytes(data))
+        if not connection.reason:
+            if connection.session.started:
+                reason = f"no request for {self._limits.idle_timeout:g} s"
+                connection.finish(reason, DisconnectReason.IDLE)
             else:
-                client.finish("not subscribed and authorized in time", DisconnectReason.NOT_AUTHORIZED)
+                reason = f"not subscribed and authorized within {self._limits.authorize_timeout:g} s"
+                connection.finish(reason, DisconnectReason.NOT_AUTHORIZED)
 
-    def _deadline(self, client: Connection[S]) -> float:
-        if client.session.started:
-            return client.last_line_at + self._limits.idle_timeout
-        return client.connected_time + self._limits.authorize_timeout
+    def _deadline(self, connection: Connection[S]) -> float:
+        if connection.session.started:
+            return connection.last_line_at + self._limits.idle_timeout
+        return connection.connected_time + self._limits.authorize_timeout
 
-    async def _write(self, client: Connection[S]) -> None:
-        while (data := await client.queue.get()) is not None:
+    async def _write(self, connection: Connection[S]) -> None:
+        while (data := await connection.queue.get()) is not None:
             try:
                 with trio.fail_after(self._limits.send_timeout):
-                    await client.stream.send_all(data)
+                    await connection.stream.send_all(data)
             except trio.TooSlowError:
                 reason = f"slow reader: a write took more than {self._limits.send_timeout:g} s"
-                client.drop(reason, DisconnectReason.SLOW_READER)
+                connection.drop(reason, DisconnectReason.SLOW_READER)
                 return
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                client.drop("connection lost", DisconnectReason.LOST)
+                connection.drop("connection lost", DisconnectReason.LOST)
                 return
-            client.bytes_sent += len(data)
+            connection.bytes_sent += len(data)
 
 
 def _address_of(stream: trio.abc.Stream) -> str:
@@ -325,7 +345,7 @@ def _address_of(stream: trio.abc.Stream) -> str:
         return "in memory"
     try:
         return address_text(transport.socket.getpeername())
-    except OSError:  # gone before we looked
+    except OSError:  # the miner has disconnected already
         return "unknown"
 
 

@@ -1,4 +1,5 @@
-"""Why a connection of a miner ended, in a few words that no miner can add to."""
+"""The kinds of reasons for which a miner's connection is closed: a fixed set, so that no miner can make metrics
+grow."""
 
 from enum import Enum
 
@@ -6,32 +7,32 @@ from stratum_miner.stratum.errors import RemoteProtocolError
 
 
 class DisconnectReason(Enum):
-    """What ended a connection."""
+    """The kind of reason for which a miner's connection was closed."""
 
     CLOSED = "closed"
-    """The client closed it."""
+    """The miner closed it."""
     LOST = "lost"
-    """It broke."""
+    """The connection broke."""
     NOT_AUTHORIZED = "not_authorized"
-    """The client did not subscribe and authorize in time."""
+    """The miner did not subscribe and authorize in time."""
     IDLE = "idle"
-    """The client made no request for too long."""
+    """The miner sent no request for too long."""
     SLOW_READER = "slow_reader"
-    """The client did not read what it was sent."""
+    """The miner did not read the bytes that were sent to it."""
     REFUSED_SHARES = "refused_shares"
-    """Too many of its shares in a row were refused."""
+    """Too many shares in a row were answered with an error."""
     NO_ROOM = "no_room"
-    """The pool behind a proxy leaves no place for another miner."""
+    """The extranonce2 of the proxy's pool has no free prefix for another miner."""
     PROTOCOL_ERROR = "protocol_error"
-    """The client said what makes no sense."""
-    BY_US = "by_us"
-    """Our side stops, or wants the client to connect again."""
+    """The miner sent bytes that are not valid Stratum."""
+    BY_SERVER = "by_us"
+    """The pool or proxy stops, or the miner must connect again."""
     FAILED = "failed"
-    """A mistake of ours."""
+    """An internal error occurred."""
 
 
 class LimitReachedError(RemoteProtocolError):
-    """A client goes beyond what it may, though it makes sense; ``ending`` says how."""
+    """A miner exceeded a limit with valid messages. ``ending`` is the kind of limit."""
 
     def __init__(self, reason: str, ending: DisconnectReason) -> None:
         super().__init__(reason)
@@ -39,5 +40,5 @@ class LimitReachedError(RemoteProtocolError):
 
 
 def ending_of(error: RemoteProtocolError) -> DisconnectReason:
-    """How a connection ends that is closed because of this error."""
+    """Return the kind of reason for a connection that is closed because of this error."""
     return error.ending if isinstance(error, LimitReachedError) else DisconnectReason.PROTOCOL_ERROR

@@ -1,4 +1,4 @@
-"""What happens on a miner's session, for whoever moves it: frozen values, one class per kind."""
+"""The events of a miner's session, for the pool or proxy that it belongs to: one frozen class for each kind."""
 
 from typing import Generic, TypeAlias
 
@@ -12,7 +12,10 @@ from stratum_miner.stratum.errors import ErrorReason
 
 
 class SubscribePending(msgspec.Struct, frozen=True):
-    """A miner subscribes: call ``subscribe`` with the policy to put it under. ``resume`` names a session of before."""
+    """The miner sent mining.subscribe. Call ``subscribe`` of the session to answer it.
+
+    ``resume`` is the id of an earlier session that the miner wants to resume, or None.
+    """
 
     request_id: Id
     user_agent: str
@@ -20,22 +23,23 @@ class SubscribePending(msgspec.Struct, frozen=True):
 
 
 class WorkerAdded(msgspec.Struct, frozen=True):
-    """A worker was authorized for the first time on this session."""
+    """The session authorized a worker name for the first time."""
 
     worker_name: str
 
 
 class DifficultySet(msgspec.Struct, frozen=True):
-    """The miner was told a new difficulty."""
+    """The session sent the miner a new difficulty."""
 
     difficulty: float
 
 
 class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
-    """A share for the node or for the pool above, now. If it ``waits``, call ``answer`` with what they say.
+    """A share that must be forwarded now: by a pool to its node as a block, by a proxy to its pool.
 
-    ``refusal`` is our own verdict, if it is a bad one: the share is late or weak and would be a block nevertheless, or
-    it came before.
+    If ``waits`` is true, the miner has no answer yet: call ``answer`` or ``answer_lost`` with the result. ``refusal``
+    is the verdict of the session's own validator if the share is not valid. Such a share is stale or below the share
+    difficulty but meets the network target, or the miner sent it before.
     """
 
     request_id: Id
@@ -46,12 +50,15 @@ class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
 
     @property
     def stale(self) -> bool:
-        """Whether the job was outdated when the share came."""
+        """Whether the job was outdated when the share arrived."""
         return self.refusal is not None and self.refusal.reason is ErrorReason.JOB_NOT_FOUND
 
 
 class AnsweredWithTrue(msgspec.Struct, Generic[J], frozen=True):
-    """A share was answered with true. It counts as ``difficulty``, and its hash is worth ``share_difficulty``."""
+    """The session answered a share with true.
+
+    The share is credited with ``difficulty``; ``share_difficulty`` is the difficulty that its hash meets.
+    """
 
     worker_name: str
     solution: Solution[J]
@@ -61,7 +68,10 @@ class AnsweredWithTrue(msgspec.Struct, Generic[J], frozen=True):
 
 
 class AnsweredWithError(msgspec.Struct, frozen=True):
-    """A share was answered with an error; ``worker_name`` and ``job_id`` are empty when it could not be read."""
+    """The session answered a share with an error.
+
+    ``worker_name`` and ``job_id`` are empty if the request could not be parsed.
+    """
 
     worker_name: str
     job_id: str

@@ -1,9 +1,9 @@
-"""Who owns which extranonce1: a counter that never gives one out twice while its session lives or may come back.
+"""Assigns an extranonce1 to each session. No two sessions have the same one while they are open or can be resumed.
 
-Sans-IO; time is an argument (seconds of any clock that does not go back). A session that ends leaves its lease
-behind for a while, so that a miner which reconnects keeps its extranonce1 and its jobs, and shares found in the
-meantime stay valid. Miners name their session by the id of mining.subscribe's reply: cgminer, bfgminer and our own
-client send that of its "mining.notify" pair.
+Sans-IO; time is an argument (seconds of any clock that does not go back). When a session ends, its lease stays for a
+while. A miner that reconnects can then keep its extranonce1 and its jobs, so that the shares it found in the meantime
+stay valid. A miner names the session to resume by the id from the reply to mining.subscribe. cgminer, bfgminer and
+``stratum_miner.client`` send the id of the "mining.notify" pair.
 """
 
 import secrets
@@ -15,29 +15,33 @@ from typing import Generic
 from stratum_miner.downstream.jobs import J, JobTable
 
 EXTRANONCE1_SIZE = 4
+"""Bytes of extranonce1 that a pool gives its miners."""
 MAX_RETIRED = 10_000
-"""Ended sessions remembered; older ones are forgotten early."""
+"""Most ended sessions that can be resumed. Beyond that, the oldest are forgotten before their time."""
 
 
 class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake
-    """Every extranonce1 is in use."""
+    """Every extranonce1 is in use by an open session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease(Generic[J]):
-    """One session's share of the search space; outlives its connection by the time for a resume."""
+    """The part of the search space that belongs to one session. It outlives the connection until it expires."""
 
     extranonce1: bytes
     extranonce2_size: int
+    """Bytes of extranonce2 that the miner counts in."""
     session_id: str
+    """Secret id with which the miner can resume the session."""
     jobs: JobTable[J] = field(default_factory=JobTable)
 
 
 class ExtranonceRegistry(Generic[J]):
-    """Leases extranonce1 values of ``size`` bytes, each with ``extranonce2_size`` bytes to count in; one per pool.
+    """Leases extranonce1 values of ``size`` bytes to sessions, each with ``extranonce2_size`` bytes of extranonce2.
 
-    ``first`` is where counting starts: a random start keeps a restarted pool from repeating the values of its
-    last run. ``token`` makes session ids nobody can guess.
+    A lease can be resumed for ``resume_seconds`` after its session ended. ``first`` is the first value: a random one
+    keeps a restarted pool from assigning the values of its last run again. ``token`` makes session ids that nobody can
+    guess.
     """
 
     def __init__(
@@ -56,26 +60,27 @@ class ExtranonceRegistry(Generic[J]):
         self._resume_seconds = resume_seconds
         self._token = token
         self._taken: set[bytes] = set()
-        """Extranonce1 values of sessions that live or may come back."""
+        """Extranonce1 values of sessions that are open or can be resumed."""
         self._retired: OrderedDict[str, tuple[Lease[J], float]] = OrderedDict()
-        """Leases that may come back, by session id, the oldest first, each with the time until which it may."""
+        """Leases that can be resumed, by session id, the oldest first, each with the time at which it expires."""
 
     @property
     def live(self) -> int:
-        """Leases in use."""
+        """Number of leases whose session is open."""
         return len(self._taken) - len(self._retired)
 
     def remembers(self, resume: str) -> bool:
-        """Whether ``resume`` names a session that ended and may still come back."""
+        """Return whether ``resume`` is the id of a session that ended and can still be resumed."""
         return resume in self._retired
 
     def lease(self, now: float, resume: str | None = None) -> Lease[J]:
-        """A lease: the retired one of the session id ``resume``, else a new one.
+        """Return the lease of the ended session with the id ``resume`` if it can be resumed, otherwise a new lease.
 
-        A resumed lease keeps extranonce1 and jobs and gets a new session id. An extranonce1 resumes nothing: it comes
-        from a counter, so anybody can guess his neighbour's. ExtranoncesExhausted when all are in use.
+        A resumed lease keeps its extranonce1 and its jobs, and gets a new session id. A session cannot be resumed by
+        its extranonce1, because that comes from a counter and others can guess it. Raises ExtranoncesExhausted if all
+        extranonce1 values are in use.
         """
-        self._forget(now)
+        self._forget_expired(now)
         retired = None if resume is None else self._retired.pop(resume, None)
         if retired is None:
             return Lease(self._fresh(), self._extranonce2_size, self._token())
@@ -83,13 +88,13 @@ class ExtranonceRegistry(Generic[J]):
         return replace(old, session_id=self._token())
 
     def release(self, lease: Lease[J], now: float) -> None:
-        """Note that the session ended; it may come back for a while."""
+        """Note that the session of a lease ended. It can be resumed for ``resume_seconds``."""
         self._retired[lease.session_id] = (lease, now + self._resume_seconds)
-        self._forget(now)
+        self._forget_expired(now)
 
     def _fresh(self) -> bytes:
         if self.live >= self._values:
-            raise ExtranoncesExhausted(f"the pool's extranonce2 is enough for {self._values} miners")
+            raise ExtranoncesExhausted(f"expected at most {self._values} miners at the same time, got one more")
         if len(self._taken) >= self._values:
             self._drop_oldest()
         while True:
@@ -99,7 +104,7 @@ class ExtranonceRegistry(Generic[J]):
                 self._taken.add(extranonce1)
                 return extranonce1
 
-    def _forget(self, now: float) -> None:
+    def _forget_expired(self, now: float) -> None:
         while self._retired:
             _, until = next(iter(self._retired.values()))
             if until > now and len(self._retired) <= MAX_RETIRED:

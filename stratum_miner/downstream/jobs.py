@@ -1,9 +1,9 @@
-"""Jobs as miners get them, and the table of those that one session may still submit to.
+"""Jobs as miners get them, and the table of the jobs for which one session may still submit shares.
 
-A ``JobContent`` is what there is to search, in no protocol's words; ``notify_lines`` says it in Stratum's. An
-``AnnouncedJob`` is encoded once for all sessions. A ``SessionJob`` adds what belongs to one session at that moment:
-extranonce1, difficulty, version mask. It is judged by these for as long as it lives, whatever the session's settings
-become (docs/reference/stratum.md#when-a-setting-takes-effect).
+A ``JobContent`` has the fields of a job, independent of a protocol; ``notify_lines`` encodes it as mining.notify. An
+``AnnouncedJob`` is encoded once for all sessions. A ``SessionJob`` adds the settings of one session at the time of the
+announcement: extranonce1, difficulty, version mask. Its shares are judged by these settings, even if the session's
+settings change later (docs/reference/stratum.md#when-a-setting-takes-effect).
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,17 +16,17 @@ from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
 
 MAX_JOBS = 32
-"""Jobs a session may still submit to: a quarter of an hour at one every 30 s, four minutes where each look at the node
-brings other transactions."""
+"""Most jobs for which a session may still submit shares. That is 16 minutes at one job every 30 s, or 4 minutes where
+other transactions bring a job every 8 s."""
 MAX_OLD_JOBS = 512
-"""Jobs of a session that are remembered beyond those, for their shares only; more than any but a toy chain makes."""
+"""Most older jobs whose valid shares a session remembers. Only a test chain makes more."""
 OLD_JOB_SECONDS = 600
-"""Seconds for which they are remembered; a session can be resumed as long."""
+"""Seconds for which older jobs are remembered: as long as a session can be resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContent:
-    """What miners search; hashes and branch in internal order, integers plain, the coinbase without witness."""
+    """The fields of a job. Hashes are in internal byte order; the coinbase has no witness."""
 
     job_id: str
     previous_hash: bytes
@@ -37,36 +37,38 @@ class JobContent:
     nbits: int
     ntime: int
     clean: bool
-    """Whether shares of the jobs before are worth nothing any more."""
+    """Whether shares of earlier jobs are no longer accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnnouncedJob:
-    """What a share of a job is judged by, whoever made the job."""
+    """A job as it is announced to all sessions, with what its shares are judged by."""
 
     content: JobContent
     network_target: int
     line: bytes
-    """The encoded mining.notify."""
+    """The encoded mining.notify, with a newline."""
     clean_line: bytes
     """The encoded mining.notify with clean_jobs true, for a session's first job."""
     rollable_mask: int = 0
     """Version bits that miners may roll if they ask for them."""
     origin: int = 0
-    """Version bits that a miner was granted count for all its jobs of one origin."""
+    """Number of the pool session that the job comes from, 0 in a pool. A new version mask applies to all jobs of one
+    origin."""
     seen: SeenShares = field(default_factory=SeenShares)
-    """The shares of this job that were good; jobs that differ in their ids only have it in common."""
+    """The valid shares of this job. Jobs that differ only in their ids share one object."""
     maxtime: int | None = None
-    """Latest ntime for which a block of this job is valid, when it is known."""
+    """Latest ntime (unix time) for which a block of this job is valid; None if it is not known."""
 
 
 J = TypeVar("J", bound=AnnouncedJob)
 
 
 class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False):
-    """A job as one session got it; ``target`` belongs to ``difficulty``.
+    """A job as one session got it. A share is valid if its hash is at most ``target``, which follows from
+    ``difficulty``.
 
-    A struct, because one is made for each of thousands of sessions while a job waits to be sent.
+    It is a struct because the server makes one for each of thousands of sessions before it can send a job.
     """
 
     announced: J
@@ -77,13 +79,13 @@ class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False
 
     @property
     def job_id(self) -> str:
-        """The id on the wire."""
+        """The job id in mining.notify and mining.submit."""
         return self.announced.content.job_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OldJob:
-    """What is needed to recognize shares of a job as one session got it, without what a block is made of."""
+    """The fields of a ``SessionJob`` that are needed to recognize its shares. It keeps no block template in memory."""
 
     content: JobContent
     seen: SeenShares
@@ -92,17 +94,17 @@ class OldJob:
 
 
 class JobTable(Generic[J]):
-    """The jobs of one session, by id; the oldest go when there are too many.
+    """The jobs of one session, by id. The oldest are removed when there are too many.
 
-    Those that have good shares of this session stay to be recognized for a while: a miner that lost the answer to one,
-    because its connection broke, sends it again when it is back.
+    Jobs with valid shares of this session are remembered for a while after that, to recognize these shares. A miner
+    whose connection broke before it got the answer to a share submits the share again when it reconnects.
     """
 
-    __slots__ = ("_jobs", "_max_jobs", "_old", "_shares", "shares")  # there is one for each of many thousand sessions
+    __slots__ = ("_jobs", "_max_jobs", "_old", "_shares", "shares")  # there may be many thousand of these objects
 
     def __init__(self, max_jobs: int = MAX_JOBS) -> None:
         self.shares = 0
-        """Good shares of this session on the jobs that are known."""
+        """Number of valid shares of this session on the jobs that are remembered."""
         self._max_jobs = max_jobs
         self._jobs: dict[str, SessionJob[J]] = {}
         self._old: dict[str, OldJob] = {}
@@ -112,7 +114,7 @@ class JobTable(Generic[J]):
         return len(self._jobs)
 
     def add(self, job: SessionJob[J]) -> None:
-        """Remember a job that was announced."""
+        """Add a job that was announced."""
         self._jobs[job.job_id] = job
         if len(self._jobs) > self._max_jobs:
             oldest = next(iter(self._jobs))
@@ -124,34 +126,32 @@ class JobTable(Generic[J]):
                     extranonce1=old.extranonce1,
                     version_mask=old.version_mask,
                 )
-        while self._old and self._forgets(job):
+        while self._old and self._is_outdated(next(iter(self._old.values())), job):
             forgotten = next(iter(self._old))
             del self._old[forgotten]
             self.shares -= self._shares.pop(forgotten)
 
     def count_share(self, job_id: str) -> None:
-        """Note a good share of a job in the table."""
+        """Count a valid share of a job in the table."""
         self.shares += 1
         self._shares[job_id] = self._shares.get(job_id, 0) + 1
 
     def get(self, job_id: str) -> SessionJob[J] | None:
-        """The job, or None when it was never announced here or is long gone."""
+        """Return the job, or None if it was never announced to this session or is no longer in the table."""
         return self._jobs.get(job_id)
 
     def get_old(self, job_id: str) -> OldJob | None:
-        """A job that is too old to submit to, if it has good shares of this session."""
+        """Return a job that was removed from the table, if it has valid shares of this session, or None."""
         return self._old.get(job_id)
 
-    def _forgets(self, newest: SessionJob[J]) -> bool:
-        """Whether the oldest of the old jobs goes; nothing but the times in their headers tells the age of jobs."""
-        oldest = next(iter(self._old.values()))
-        age = newest.announced.content.ntime - oldest.content.ntime
+    def _is_outdated(self, oldest: OldJob, newest: SessionJob[J]) -> bool:
+        age = newest.announced.content.ntime - oldest.content.ntime  # the table has no clock
         return len(self._old) > MAX_OLD_JOBS or age > OLD_JOB_SECONDS
 
     def allow_versions(self, mask: int, origin: int) -> None:
-        """Let these version bits be rolled on the jobs of an origin that are out already; bits allowed before stay so.
+        """Allow the miner to roll the version bits of ``mask`` on the announced jobs of one origin.
 
-        Bits that are set in a job's own version stay as they are.
+        Bits that were allowed before stay allowed. Bits that are set in a job's own version may not be rolled.
         """
         for job_id, job in self._jobs.items():
             if job.announced.origin == origin:
@@ -160,7 +160,7 @@ class JobTable(Generic[J]):
 
 
 def notify_lines(content: JobContent) -> tuple[bytes, bytes]:
-    """A job as mining.notify, encoded for any number of connections: as it is, and with clean_jobs true."""
+    """Encode a job as mining.notify. Return two lines: with the job's own clean_jobs, and with clean_jobs true."""
     notify = Notify(
         job_id=content.job_id,
         previous_hash=content.previous_hash,

@@ -1,25 +1,28 @@
-"""What a pool or a proxy allows its miners."""
+"""The limits that a pool or a proxy sets its miners."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerLimits:
-    """Limits of all connections; times in seconds."""
+    """Limits for the connections of miners. Times are in seconds."""
 
     max_connections_per_address: int | None = None
-    """The most connections from one address at a time; None: any number."""
+    """Most connections from one IP address at the same time; None for any number."""
     authorize_timeout: float = 60.0
-    """Limit for subscribe and authorize, as in ckpool; in a proxy it includes the wait for a pool."""
+    """Seconds within which a miner must subscribe and authorize, as in ckpool. In a proxy they include the wait for a
+    pool."""
     idle_timeout: float = 7200.0
-    """A miner without a request for so long is dropped; TCP finds vanished peers earlier. DATUM's value."""
+    """Seconds without a request after which a miner is disconnected, as in DATUM. TCP detects a miner that vanished
+    earlier."""
     send_timeout: float = 30.0
-    """Limit within which one write must end."""
+    """Seconds within which one write to a miner must finish."""
     max_queue: int = 256 << 10
-    """Bytes waiting for one miner before it is dropped: a hundred usual jobs."""
+    """Most bytes that may wait for one miner, about a hundred usual jobs. A miner that exceeds it is disconnected."""
     max_refused_shares: int = 500
-    """Refused shares in a row that end a connection."""
+    """Most shares in a row that may be answered with an error. After one more, the miner is disconnected."""
     resume_seconds: float = 600.0
-    """How long a miner that went away keeps its extranonce1 and its jobs, as in ckpool."""
+    """Seconds for which a miner that disconnected can resume its session, with its extranonce1 and jobs, as in
+    ckpool."""
     stop_grace: float = 5.0
-    """How long last answers may take when we stop."""
+    """Seconds for which the server waits for open answers when it stops."""

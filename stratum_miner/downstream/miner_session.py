@@ -1,13 +1,12 @@
-"""One miner's Stratum session, sans-IO: requests are answered, shares counted, jobs announced; bytes in, events and
-bytes out.
+"""The Stratum session of one miner, sans-IO: it answers requests, counts shares and announces jobs.
 
-It does not know whether it serves a pool or a proxy: where jobs come from and who has the last word on a share, it asks
-its policy (``session_policy``). ``now`` is seconds of any clock that does not go back; ``unix_time`` is the clock that
-ntime is held against.
+It takes bytes, and returns events and bytes. It does not know whether it belongs to a pool or to a proxy: it asks its
+policy (``session_policy``) for jobs and for verdicts on shares. ``now`` is the time in seconds on any clock that does
+not go back. ``unix_time`` is the time to which the ntime of shares is compared.
 
-A miner gets its first job once it is subscribed and authorized: difficulty first, then the job
-(docs/reference/stratum.md#order-of-a-session). A new difficulty is announced together with the job that it is for, so
-that both sides mean the same job by "the next one".
+A miner gets its first job when it is subscribed and authorized: first the difficulty, then the job
+(docs/reference/stratum.md#order-of-a-session). A new difficulty applies from the next job on. So the session sends it
+directly before the job that it is for, and both sides agree on which job that is.
 """
 
 import math
@@ -51,61 +50,78 @@ from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.work.hash_rate import HashRateMeter
 
 RATE_WINDOW = 300.0
-"""Seconds over which a session's hash rate is estimated."""
+"""Seconds of shares from which the hash rate of a session is estimated."""
 RATE_RESOLUTION = 10.0
-"""Seconds between the samples kept for that: some 30, 4 kB a session."""
+"""Seconds between the samples that are kept for it: about 30 samples, 4 kB for each session."""
 
 _Counted: TypeAlias = tuple[DownstreamShareCounts, ...]
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
 
 
 class MinerSession(Generic[J]):
-    """One connection of a miner, under ``policy`` until it is subscribed to another. ``total`` counts all shares."""
+    """The session of one connection of a miner.
+
+    ``policy`` applies until ``subscribe`` gets another one. ``total`` also counts the shares of this session.
+    """
 
     def __init__(self, policy: SessionPolicy[J], total: DownstreamShareCounts, now: float) -> None:
         self.connection = ServerConnection()
         self.lease: Lease[J] | None = None
+        """The miner's extranonce1 and jobs; None while it is not subscribed."""
         self.started = False
         """Whether the miner gets jobs: it is subscribed and authorized."""
         self.user_agent = ""
+        """First parameter of mining.subscribe."""
         self.info: Info | None = None
+        """What the miner sent about itself with mining.configure."""
         self.workers: dict[str, DownstreamShareCounts] = {}
+        """Share counts by worker name, for the worker names that were authorized."""
         self.shares = DownstreamShareCounts()
+        """Share counts of all worker names of this session."""
         self.version_mask = 0
-        """Version bits that the miner was told it may roll."""
+        """Version bits that the miner may roll, as they were last sent to it."""
         self.difficulty = 0.0
-        """The difficulty that the miner was told last; 0 before."""
+        """The difficulty that was last sent to the miner; 0 before the first."""
         self._policy = policy
         self._total = total
-        self._events: list[SessionEvent[J]] = []  # three at most, and a deque is 760 bytes for each session
-        self._refused_in_a_row = 0
-        self._takes_extranonce = False
-        self._asked_mask = 0
-        """Bits the miner asked for."""
+        self._events: list[SessionEvent[J]] = []  # at most three; a deque would take 760 bytes for each session
+        self._errors_in_a_row = 0
+        self._accepts_extranonce = False
+        self._requested_mask = 0
+        """Version bits that the miner asked for."""
         self._rolls = False
-        """Whether it was told that it may roll any."""
+        """Whether the miner was granted version rolling."""
         self._minimum = 0.0
+        """The minimum difficulty that the miner asked for."""
         self._wanted = policy.start_difficulty
-        """The difficulty that the miner asked for, or that its share rate suggests, whichever came last; None: any."""
-        self._fixed = False
+        """The difficulty that the miner asked for or that vardiff chose, whichever came last; None for the job's
+        own."""
+        self._is_difficulty_fixed = False
+        """Whether the miner fixed the difficulty in its password, so that vardiff does not change it."""
         self._target = 0
-        """The target of the difficulty that the miner was told."""
+        """The target of ``difficulty``."""
         self._changed_at = -math.inf
+        """Time of the last change of difficulty that was sent with a job of its own."""
         self._change_waits = False
+        """Whether a change of difficulty waits, because the last change was too recent."""
         self._vardiff: Vardiff | None = None
         self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
 
     # ---- input ----------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
-        """Add bytes from the miner; then call ``next_event`` until it returns None."""
+        """Add bytes from the miner. Then call ``next_event`` until it returns None."""
         self.connection.receive_data(data)
 
     def next_event(self, now: float, unix_time: float) -> SessionEvent[J] | None:
-        """The next event, or None when more data is needed. RemoteProtocolError: send what waits and close."""
+        """Return the next event, or None if more bytes are needed.
+
+        Raises RemoteProtocolError if the miner sent invalid bytes, and LimitReachedError if it exceeded a limit. Then
+        send the bytes that wait, and close the connection.
+        """
         while not self._events:
             limit = self._policy.max_refused_shares
-            if self._refused_in_a_row > limit:
+            if self._errors_in_a_row > limit:
                 raise LimitReachedError(f"more than {limit} refused shares in a row", DisconnectReason.REFUSED_SHARES)
             match self.connection.next_event():
                 case None:
@@ -113,72 +129,78 @@ class MinerSession(Generic[J]):
                 case RequestReceived(request_id, message):
                     self._answer(request_id, message, now, unix_time)
                 case RequestRefused("mining.submit", error):
-                    counted = self._counted("")
+                    counted = self._counts_of("")
                     for counts in counted:
                         counts.received += 1
                     self._count_refused(counted, AnsweredWithError("", "", error.reason, error.message))
                 case _:
-                    pass  # a refusal of another request is answered; replies to our pings mean nothing
+                    pass  # the connection has answered other invalid requests; replies of the miner mean nothing
         return self._events.pop(0)
 
     def take_events(self) -> list[SessionEvent[J]]:
-        """Events that came about without input, by ``tick``."""
+        """Return the events that arose without input from the miner, as in ``tick``, and forget them."""
         waiting = list(self._events)
         self._events.clear()
         return waiting
 
-    def subscribe(self, held: SubscribePending, policy: SessionPolicy[J], now: float) -> None:
-        """Answer a subscribe: from now on the miner is under this policy. RemoteProtocolError when it has no room."""
+    def subscribe(self, pending: SubscribePending, policy: SessionPolicy[J], now: float) -> None:
+        """Answer mining.subscribe. From now on, ``policy`` applies to the session.
+
+        Raises LimitReachedError if ``policy`` has no free extranonce1. The miner then gets an error as its answer.
+        """
         self._policy = policy
         if self.lease is None:
             try:
-                self.lease = policy.leases.lease(now, held.resume)
+                self.lease = policy.leases.lease(now, pending.resume)
             except ExtranoncesExhausted as error:
-                reason = f"no room: {error}"
-                self.connection.refuse(held.request_id, ErrorReason.OTHER, reason)
+                reason = f"no free extranonce1: {error}"
+                self.connection.refuse(pending.request_id, ErrorReason.OTHER, reason)
                 raise LimitReachedError(reason, DisconnectReason.NO_ROOM) from None
-            self.user_agent = held.user_agent
+            self.user_agent = pending.user_agent
         result = SubscribeResult(self.lease.extranonce1, self.lease.extranonce2_size, self.lease.session_id)
-        self.connection.accept_subscribe(held.request_id, result)
+        self.connection.accept_subscribe(pending.request_id, result)
         self._start_if_ready(now)
 
     def close(self, now: float) -> None:
-        """Note that the connection ended; the miner may come back for a while."""
+        """Note that the connection is closed. The miner can resume the session for a while."""
         self.connection.receive_eof()
         if self.lease is not None:
             self._policy.leases.release(self.lease, now)
             self.lease = None
 
     def tick(self, now: float) -> None:
-        """Let time pass: at least every few seconds. Difficulty may change."""
+        """Let time pass. Call it at least every few seconds. The difficulty may change."""
         self._meter.sample(now, self._hashes)
         if self._change_waits:
-            self._follow_wanted(now)
-        if self._vardiff is not None and not self._fixed:
+            self._announce_wanted_difficulty(now)
+        if self._vardiff is not None and not self._is_difficulty_fixed:
             self._retarget(self._vardiff, self._vardiff.on_tick(now), now)
 
     # ---- output ---------------------------------------------------------------------------------------------------
 
     def data_to_send(self) -> bytes:
-        """Everything waiting to go out, once."""
+        """Return all bytes that wait to be sent, and forget them."""
         return self.connection.data_to_send()
 
     def announce(self, job: J, now: float) -> None:
-        """Give the miner this job, when it takes jobs yet, with whatever changed since the last."""
+        """Send the miner this job if it gets jobs, after a new difficulty or version mask that is due."""
         if self.started and self.lease is not None:
             self._announce(job, self.lease, job.line, now)
 
-    def amend(self, job: J) -> None:
-        """The current job may be rolled in other bits from now on; bits allowed before stay good."""
+    def update_version_mask(self, job: J) -> None:
+        """Send the miner the version mask of the current job, which has changed. Bits allowed before stay allowed."""
         if self._rolls and self.started and self.lease is not None:
             self._set_mask(job)
 
-    def move(self, now: float) -> bool:
-        """Go on under a lease of other extranonces; False when the miner has to connect again, as it was asked to."""
+    def change_extranonce(self, now: float) -> bool:
+        """Give the miner another extranonce1, with mining.set_extranonce.
+
+        Return False if that is impossible. The miner must then connect again.
+        """
         if self.lease is None:
             return True
-        self.lease = None  # of a registry that is no more
-        if not self._takes_extranonce:
+        self.lease = None  # it belongs to a registry that the policy no longer uses
+        if not self._accepts_extranonce:
             self.ask_to_reconnect()
             return False
         try:
@@ -188,53 +210,59 @@ class MinerSession(Generic[J]):
         self.connection.announce(SetExtranonce(self.lease.extranonce1, self.lease.extranonce2_size))
         return True
 
-    def misses_rolling(self, job: J) -> bool:
-        """Whether the miner was told that it may not roll versions, and now could: only a new connection tells it."""
-        return self.started and not self._rolls and bool(self._asked_mask & job.rollable_mask)
+    def was_refused_rolling(self, job: J) -> bool:
+        """Return whether the miner was refused version rolling that ``job`` allows.
+
+        It can negotiate version rolling only on a new connection.
+        """
+        return self.started and not self._rolls and bool(self._requested_mask & job.rollable_mask)
 
     def ask_to_reconnect(self) -> None:
-        """Send client.reconnect to the same place."""
+        """Send client.reconnect without an address: the miner connects to the same address again."""
         self.connection.announce(Reconnect())
 
-    def answer(self, passed: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
-        """Answer a share that waits, with true or with this refusal. None if there is nothing to tell of it."""
-        if not passed.waits:
+    def answer(self, share: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
+        """Answer a share that waits: with true if ``refusal`` is None, otherwise with this error.
+
+        Return the event to report, or None if it was reported when the share arrived.
+        """
+        if not share.waits:
             return None
-        counted, solution = self._counted(passed.submit.worker_name), passed.solution
+        counted, solution = self._counts_of(share.submit.worker_name), share.solution
         if refusal is not None:
             reason = ErrorReason.OTHER if refusal.reason is ErrorReason.NO_REASON else refusal.reason
-            self.connection.refuse(passed.request_id, reason, refusal.message)
-            self._count_bad(counted, refusal.reason, passed=refusal is not passed.refusal)
-            return AnsweredWithError(passed.submit.worker_name, solution.job.job_id, reason, refusal.message)
-        self.connection.reply(passed.request_id, True)
+            self.connection.refuse(share.request_id, reason, refusal.message)
+            self._count_error(counted, refusal.reason, by_pool=refusal is not share.refusal)
+            return AnsweredWithError(share.submit.worker_name, solution.job.job_id, reason, refusal.message)
+        self.connection.reply(share.request_id, True)
         for counts in counted:
             counts.accepted += 1
-        if passed.refusal is None:  # it was credited when it came
+        if share.refusal is None:  # it was credited when it arrived
             return None
         share_difficulty = solution.difficulty
-        difficulty = min(solution.job.difficulty, share_difficulty)  # a weak one is worth what its hash is
+        difficulty = min(solution.job.difficulty, share_difficulty)  # a block may be below the share difficulty
         self._credit(counted, difficulty, share_difficulty, now)
-        return AnsweredWithTrue(passed.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
+        return AnsweredWithTrue(share.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
 
-    def answer_lost(self, passed: ShareToForward[J]) -> None:
-        """Answer a share that waits and of which nobody will ever say what became of it: it may be sent again."""
-        passed.solution.job.announced.seen.forget(passed.solution.digest)
-        self.connection.refuse(passed.request_id, ErrorReason.OTHER, SHARE_LOST_TEXT)
-        for counts in self._counted(passed.submit.worker_name):
+    def answer_lost(self, share: ShareToForward[J]) -> None:
+        """Answer a share whose result will never be known, with an error. The miner may submit it again."""
+        share.solution.job.announced.seen.forget(share.solution.digest)
+        self.connection.refuse(share.request_id, ErrorReason.OTHER, SHARE_LOST_TEXT)
+        for counts in self._counts_of(share.submit.worker_name):
             counts.lost += 1
 
-    def hand_over(self, passed: ShareToForward[J]) -> None:
-        """The miner came back and sent a share again that waits: it is received there and not here."""
-        for counts in self._counted(passed.submit.worker_name):
+    def uncount_received(self, share: ShareToForward[J]) -> None:
+        """Take back the count of a received share: the miner reconnected and submitted it again on the new session."""
+        for counts in self._counts_of(share.submit.worker_name):
             counts.received -= 1
 
     def hash_rate(self, now: float) -> float:
-        """Hashes per second, estimated from the good shares of the last minutes."""
+        """Return the hashes per second, estimated from the valid shares of the last 5 minutes."""
         return self._meter.rate_at(now, self._hashes, RATE_WINDOW)
 
     @property
     def _hashes(self) -> int:
-        """The number of hashes that it takes on average to find the good shares."""
+        """Expected number of hashes for the valid shares of this session."""
         return int(self.shares.difficulty * HASHES_PER_DIFFICULTY)
 
     # ---- requests -------------------------------------------------------------------------------------------------
@@ -246,11 +274,11 @@ class MinerSession(Generic[J]):
             case requests.Configure():
                 self._configure(request_id, message, now)
             case requests.Subscribe():
-                held = SubscribePending(request_id, sanitize(message.user_agent), message.session_id)
+                pending = SubscribePending(request_id, sanitize(message.user_agent), message.session_id)
                 if self.lease is None:
-                    self._events.append(held)
+                    self._events.append(pending)
                 else:
-                    self.subscribe(held, self._policy, now)
+                    self.subscribe(pending, self._policy, now)
             case requests.Authorize():
                 self._authorize(request_id, message, now)
             case requests.SuggestDifficulty(difficulty):
@@ -264,7 +292,7 @@ class MinerSession(Generic[J]):
             case requests.ClientPing():
                 self.connection.reply(request_id, "pong")
             case requests.ExtranonceSubscribe():
-                self._takes_extranonce = True
+                self._accepts_extranonce = True
                 self.connection.reply(request_id, True)
             case requests.MultiVersion():
                 self.connection.reply(request_id, True)
@@ -279,9 +307,9 @@ class MinerSession(Generic[J]):
             self._events.append(WorkerAdded(message.worker_name))
         difficulty = password_difficulty(message.password)
         if difficulty is not None:
-            self._fixed = True
+            self._is_difficulty_fixed = True
             self._wanted = self._bounded(difficulty, asked=True)
-            self._follow_wanted(now)
+            self._announce_wanted_difficulty(now)
         self._start_if_ready(now)
 
     def _configure(self, request_id: Id, message: requests.Configure, now: float) -> None:
@@ -296,14 +324,14 @@ class MinerSession(Generic[J]):
                     self.info = extension
                     granted[extension.name] = True
                 case SubscribeExtranonce():
-                    self._takes_extranonce = True
+                    self._accepts_extranonce = True
                     granted[extension.name] = True
         self.connection.accept_configure(request_id, message, granted)
-        self._follow_wanted(now)
+        self._announce_wanted_difficulty(now)
 
     def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
-        """Fewer bits than the miner wants are granted too: BIP 310 leaves the choice to the miner."""
-        self._asked_mask = mask
+        # fewer bits than the miner asked for are granted, too: BIP 310 leaves the decision to the miner
+        self._requested_mask = mask
         self.version_mask = mask & self._policy.rollable_mask
         self._rolls = self.version_mask != 0
         self._allow_versions(self._policy.latest)
@@ -326,10 +354,10 @@ class MinerSession(Generic[J]):
     # ---- shares ---------------------------------------------------------------------------------------------------
 
     def _submit(self, request_id: Id, submit: requests.Submit, now: float, unix_time: float) -> None:
-        counted = self._counted(submit.worker_name)
+        counted = self._counts_of(submit.worker_name)
         for counts in counted:
             counts.received += 1
-        if self.lease is None:  # the connection refuses submits before subscribe; this one was to connect again
+        if self.lease is None:  # the miner lost its extranonce1 and was asked to connect again
             self._refuse(request_id, submit, counted, ErrorReason.JOB_NOT_FOUND, "job not found")
             return
         verdict = self._policy.judge(submit, self.lease.jobs, unix_time)
@@ -339,15 +367,15 @@ class MinerSession(Generic[J]):
             refusal = verdict if isinstance(verdict, Refused) else None
             self._events.append(ShareToForward(request_id, submit, solution, refusal, waits))
         if isinstance(verdict, Accepted):
-            self._take(request_id, submit, counted, verdict, now, waits=waits)
+            self._accept(request_id, submit, counted, verdict, now, waits=waits)
         elif waits:
-            self._refused_in_a_row += 1
-            self._weigh(verdict.work, now)
+            self._errors_in_a_row += 1
+            self._count_work(verdict.work, now)
         else:
             self._refuse(request_id, submit, counted, verdict.reason, verdict.message)
-            self._weigh(verdict.work, now)
+            self._count_work(verdict.work, now)
 
-    def _take(
+    def _accept(
         self, request_id: Id, submit: requests.Submit, counted: _Counted, good: Accepted[J], now: float, *, waits: bool
     ) -> None:
         solution, difficulty = good.solution, good.difficulty
@@ -356,13 +384,13 @@ class MinerSession(Generic[J]):
         if not waits:
             self.connection.reply(request_id, True)
             for counts in counted:
-                if self._policy.has_last_word:
+                if self._policy.decides_shares:
                     counts.accepted += 1
                 else:
                     counts.kept += 1
-            taken = AnsweredWithTrue(submit.worker_name, solution, difficulty, share_difficulty, good.is_block)
-            self._events.append(taken)
-        self._weigh(difficulty, now)
+            answered = AnsweredWithTrue(submit.worker_name, solution, difficulty, share_difficulty, good.is_block)
+            self._events.append(answered)
+        self._count_work(difficulty, now)
 
     def _refuse(
         self, request_id: Id, submit: requests.Submit, counted: _Counted, reason: ErrorReason, message: str
@@ -370,54 +398,54 @@ class MinerSession(Generic[J]):
         self.connection.refuse(request_id, reason, message)
         self._count_refused(counted, AnsweredWithError(submit.worker_name, submit.job_id, reason, message))
 
-    def _weigh(self, work: float, now: float) -> None:
-        """Vardiff judges by all the work that was done, too late or not: the difficulty is not to blame for stale."""
-        if work and self._vardiff is not None and not self._fixed:
+    def _count_work(self, work: float, now: float) -> None:
+        """Give vardiff the work of a share. The work of stale shares counts, because it shows the hash rate, too."""
+        if work and self._vardiff is not None and not self._is_difficulty_fixed:
             self._retarget(self._vardiff, self._vardiff.on_share(now, work), now)
 
-    def _counted(self, worker_name: str) -> _Counted:
-        """Where a worker's shares are counted."""
+    def _counts_of(self, worker_name: str) -> _Counted:
+        """Return the objects in which a share of this worker name is counted."""
         worker = self.workers.get(worker_name)
         return (self.shares, self._total) if worker is None else (self.shares, self._total, worker)
 
     def _credit(self, counted: _Counted, difficulty: float, share_difficulty: float, now: float) -> None:
-        self._refused_in_a_row = 0
+        self._errors_in_a_row = 0
         for counts in counted:
             counts.credit(difficulty, share_difficulty, now)
 
     def _count_refused(self, counted: _Counted, refused: AnsweredWithError) -> None:
-        self._refused_in_a_row += 1
-        self._count_bad(counted, refused.reason, passed=False)
+        self._errors_in_a_row += 1
+        self._count_error(counted, refused.reason, by_pool=False)
         self._events.append(refused)
 
-    def _count_bad(self, counted: _Counted, reason: ErrorReason, *, passed: bool) -> None:
+    def _count_error(self, counted: _Counted, reason: ErrorReason, *, by_pool: bool) -> None:
         for counts in counted:
-            if self._policy.has_last_word:
+            if self._policy.decides_shares:
                 counts.rejected[reason] += 1
             elif reason is ErrorReason.JOB_NOT_FOUND:
                 counts.stale += 1
             else:
-                (counts.rejected if passed else counts.refused)[reason] += 1
+                (counts.rejected if by_pool else counts.refused)[reason] += 1
 
     # ---- difficulty, mask, jobs -----------------------------------------------------------------------------------
 
     def _suggest(self, difficulty: float, now: float) -> None:
         self._wanted = self._bounded(difficulty, asked=True)
-        self._follow_wanted(now)
+        self._announce_wanted_difficulty(now)
         if self._vardiff is not None:
             self._vardiff.set_difficulty(self._wanted, now)
 
     def _retarget(self, vardiff: Vardiff, difficulty: float | None, now: float) -> None:
         if difficulty is not None:
             self._wanted = self._bounded(difficulty, asked=False)
-            vardiff.difficulty = self._wanted  # or it would have to come back from beyond our limits
-            self._follow_wanted(now)
+            vardiff.difficulty = self._wanted  # vardiff must continue from the limited value
+            self._announce_wanted_difficulty(now)
 
     def _bounded(self, difficulty: float, *, asked: bool) -> float:
         return max(self._minimum, self._policy.bounded(difficulty, asked=asked))
 
-    def _follow_wanted(self, now: float) -> None:
-        """Announce a wanted difficulty with a job for it, a moment later when the last change was just before."""
+    def _announce_wanted_difficulty(self, now: float) -> None:
+        """Announce the wanted difficulty with a job of its own. It waits if the last change was too recent."""
         interval = self._policy.change_interval
         if interval is None or not self.started or self.lease is None:
             return
@@ -435,7 +463,7 @@ class MinerSession(Generic[J]):
     def _announce_current(self, lease: Lease[J], now: float, *, clean: bool) -> None:
         job = self._policy.job_for(lease, now)
         if job is None:
-            self._tell_difficulty(self._policy.difficulty(None, self._wanted, self._minimum), now)
+            self._send_difficulty(self._policy.difficulty(None, self._wanted, self._minimum), now)
         else:
             self._announce(job, lease, job.clean_line if clean else job.line, now)
 
@@ -444,7 +472,7 @@ class MinerSession(Generic[J]):
             self._set_mask(job)
         difficulty = self._policy.difficulty(job, self._wanted, self._minimum)
         if difficulty != self.difficulty:
-            self._tell_difficulty(difficulty, now)
+            self._send_difficulty(difficulty, now)
         lease.jobs.add(
             SessionJob(
                 announced=job,
@@ -456,7 +484,7 @@ class MinerSession(Generic[J]):
         )
         self.connection.announce_encoded(line)
 
-    def _tell_difficulty(self, difficulty: float | None, now: float) -> None:
+    def _send_difficulty(self, difficulty: float | None, now: float) -> None:
         if difficulty is None or difficulty == self.difficulty:
             return
         self.difficulty = difficulty
@@ -467,25 +495,28 @@ class MinerSession(Generic[J]):
             self._vardiff = Vardiff(self._policy.vardiff, self._wanted or difficulty, now)
 
     def _set_mask(self, job: J) -> None:
-        """Tell the miner which bits it may roll from now on, in the jobs that it has of the same origin too.
+        """Send the miner its version mask for this job. It also applies to the announced jobs of the same origin.
 
-        Bits that a job's own version uses are left alone, so that all ways to merge bits agree.
+        Bits that are set in a job's own version may not be rolled, so that all ways to merge version bits agree.
         """
-        mask = self._asked_mask & job.rollable_mask
+        mask = self._requested_mask & job.rollable_mask
         if mask != self.version_mask:
             self.version_mask = mask
             self.connection.announce(SetVersionMask(mask))
             self._allow_versions(job)
 
     def _allow_versions(self, job: J | None) -> None:
-        """A new mask counts at once (docs/reference/stratum.md#changing-the-version-mask); what one origin granted says
-        nothing of another's jobs."""
+        """Apply the mask to the announced jobs of this job's origin, because a new mask counts at once
+        (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin keep their mask.
+        """
         if job is not None and self.lease is not None:
             self.lease.jobs.allow_versions(self.version_mask, job.origin)
 
 
 def password_difficulty(password: str) -> float | None:
-    """The difficulty a password asks for, as in ``x,d=64`` or ``diff=0.5``; None when it names none that is sane."""
+    """Return the difficulty that a password asks for, as in ``x,d=64`` or ``diff=0.5``, or None if it has no valid
+    one.
+    """
     match = _PASSWORD_DIFFICULTY.search(password)
     if match is None:
         return None

@@ -1,5 +1,5 @@
-"""Bytes on their way to one client: bounded, so that a client that does not read costs a bounded amount of memory
-and nobody else's time.
+"""A queue of bytes that wait to be sent to one miner. Its size is limited, so that a miner that does not read takes a
+limited amount of memory and does not delay others.
 """
 
 import trio
@@ -7,21 +7,24 @@ import trio
 from stratum_miner.network.fair_bound import FairBound
 
 MAX_UNSENT = 256 << 20
-"""Bytes on their way to all clients of a pool or proxy; ten thousand that a job waits for have 25 MB."""
+"""Most bytes that may wait for all miners of a pool or proxy. One job for each of ten thousand miners takes 25 MB."""
 
 
 class QueueFullError(Exception):
-    """The client does not read: more waits for it than the limit allows."""
+    """More bytes would wait for a miner than the limit allows, because the miner does not read."""
 
 
 class SendQueue:
-    """One writer takes what any number of callers put; putting never waits. ``bound`` is for all queues together."""
+    """Bytes for one writer task, put by any number of callers. Putting bytes never waits.
+
+    At most ``max_bytes`` may wait in this queue. ``bound`` limits the bytes in all queues together.
+    """
 
     def __init__(self, max_bytes: int, bound: FairBound) -> None:
         self._max_bytes = max_bytes
         self._bound = bound
         self._taken = 0
-        """Bytes in the writer's hands."""
+        """Bytes that the writer took and may still be sending."""
         self._waiting: list[bytes] = []
         self._size = 0
         self._closed = False
@@ -30,41 +33,44 @@ class SendQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether the writer has nothing to do and nothing is on its way: then whoever has bytes may send them."""
+        """Whether nothing waits and the writer sends nothing, so that a caller may write to the socket itself."""
         return self._asleep and not self._waiting and not self._closed
 
     @property
     def size(self) -> int:
-        """Bytes waiting, those in the writer's hands not counted."""
+        """Number of bytes that wait, without those that the writer took."""
         return self._size
 
     def put_nowait(self, data: bytes) -> None:
-        """Append bytes. QueueFullError when that exceeds the limit; nothing is dropped from the middle of a line."""
+        """Append bytes. Raises QueueFullError if they exceed a limit; then none of them is appended."""
         if self._closed or not data:
             return
         if self._size + len(data) > self._max_bytes:
             raise QueueFullError(f"expected at most {self._max_bytes} bytes to wait, got {self._size + len(data)}")
         if not self._bound.has_room(self._taken + self._size, len(data)):
-            raise QueueFullError(f"expected at most {self._bound.limit} bytes to wait for all clients")
+            raise QueueFullError(f"expected at most {self._bound.limit} bytes to wait for all miners together")
         self._waiting.append(data)
         self._size += len(data)
         self._bound.used += len(data)
         self._wakeup.set()
 
     def discard(self) -> None:
-        """Take no more and forget what waits: the client is gone."""
+        """Close the queue and drop what waits, because the connection is closed."""
         self.close()
         self._bound.used -= self._taken + self._size
         self._waiting.clear()
         self._taken = self._size = 0
 
     def close(self) -> None:
-        """Take no more; the writer ends once it has taken what waits."""
+        """Accept no more bytes. The writer can still take the bytes that wait."""
         self._closed = True
         self._wakeup.set()
 
     async def get(self) -> bytes | None:
-        """Everything that waits, as soon as there is something; None at the end. What was taken before is sent."""
+        """Wait for bytes and return all that wait. Return None if the queue is closed and empty.
+
+        A call also means that the writer has sent the bytes that the call before returned.
+        """
         self._bound.used -= self._taken
         self._taken = 0
         while not self._waiting:

@@ -1,7 +1,7 @@
-"""What a pool and a proxy decide differently about the miners that they serve.
+"""The decisions about miners that a pool and a proxy make in different ways.
 
-A pool judges a share itself; a proxy leaves the last word to the pool above it. A policy knows nothing of a protocol
-but what a submit says. All sessions that work on the same jobs have one policy.
+A pool decides itself whether a share is accepted; a proxy leaves the decision to its pool. All sessions that work on
+the same jobs have one policy.
 """
 
 from typing import Generic, Protocol
@@ -16,43 +16,46 @@ from stratum_miner.stratum.client_messages import Submit
 
 
 class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
-    """A verdict on a share that the node or the pool above has to hear of; ``waits``: the miner gets their answer."""
+    """A verdict on a share that must also be forwarded, by a pool to its node or by a proxy to its pool."""
 
     verdict: ShareVerdict[J]
     solution: Solution[J]
     waits: bool
+    """Whether the miner gets the answer of the node or of the proxy's pool. Otherwise ``verdict`` is its answer."""
 
 
 class SessionPolicy(Protocol[J]):
-    """Where jobs come from, and the rules for the miners that work on them."""
+    """The source of jobs, and the rules for the miners that work on them."""
 
-    has_last_word: bool
-    """Whether a share that is judged here is accepted or rejected by that, and not only kept or refused."""
+    decides_shares: bool
+    """Whether the verdict of ``judge`` accepts or rejects a share, as in a pool. In a proxy it is false: a share is
+    then kept or refused, and only the proxy's pool accepts or rejects it."""
     max_refused_shares: int
-    """Refused shares in a row that end a connection."""
+    """Most shares in a row that may be answered with an error. After one more, the miner is disconnected."""
     change_interval: float | None
-    """Seconds between two changes of difficulty, each with a job of its own; None: a change waits for the next job."""
+    """Least seconds between two changes of difficulty, each of which is sent with a new job. None if a change waits for
+    the next job."""
     vardiff: VardiffConfig | None
-    """How difficulty follows the share rate; None leaves it alone."""
+    """How the difficulty follows the share rate; None if it does not."""
 
     @property
     def leases(self) -> ExtranonceRegistry[J]:
-        """The registry that says which session has which extranonce1."""
+        """The registry that assigns an extranonce1 to each session."""
         ...
 
     @property
     def latest(self) -> J | None:
-        """The last job there was."""
+        """The newest job, which may be outdated; None before the first."""
         ...
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits that a miner may roll if it asks for them now; the first job comes with the truth."""
+        """Version bits that a miner may roll if it asks for them now. The mask that counts comes with a job."""
         ...
 
     @property
     def start_difficulty(self) -> float | None:
-        """What a new miner's jobs are to have; None: what they ask for themselves."""
+        """The difficulty that is wanted for a new miner; None to use the job's own."""
         ...
 
     @property
@@ -61,24 +64,31 @@ class SessionPolicy(Protocol[J]):
         ...
 
     def job_for(self, lease: Lease[J], now: float) -> J | None:
-        """The current job, made anew if somebody had it under this lease; None while there is none."""
+        """Return the current job, or None if there is none. It is new work for this lease.
+
+        If a miner had the current job under this lease before, the job is made again with other work.
+        """
         ...
 
     def difficulty(self, job: J | None, wanted: float | None, minimum: float) -> float | None:
-        """What a miner is told before a job, or before there is one; None: nothing yet.
+        """Return the difficulty to send to a miner for ``job``, or None to send none yet.
 
-        ``wanted`` is what ``start_difficulty`` or ``bounded`` gave last.
+        ``job`` is None before the first job. ``wanted`` is the last value of ``start_difficulty`` or ``bounded``, and
+        ``minimum`` is the minimum difficulty that the miner asked for.
         """
         ...
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """What is wanted of a difficulty that the miner asked for, or that its share rate suggests."""
+        """Limit a difficulty to what is allowed. ``asked``: the miner asked for it; otherwise vardiff suggests it."""
         ...
 
     def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J] | ForwardVerdict[J]:
-        """The verdict on a share of the session that owns ``jobs``, and whether it goes further."""
+        """Return the verdict on a share of the session that owns ``jobs``, and whether the share must be forwarded."""
         ...
 
     def transactions(self, job: J | None) -> list[str] | Refused[J]:
-        """The answer to mining.get_transactions: in hex, without the coinbase. ``job``: None if it is not known."""
+        """Return the answer to mining.get_transactions: the job's transactions in hex, without the coinbase.
+
+        ``job`` is None if the miner asked for an unknown job.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Counts of what became of the shares of miners."""
+"""Counts of the shares of miners, by their results."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -8,41 +8,46 @@ from stratum_miner.stratum.errors import ErrorReason
 
 @dataclass(slots=True)
 class DownstreamShareCounts:
-    """What came of the shares of a worker, a miner or all of them: each is counted once, when it is answered.
+    """Counts of the shares of a worker, of a miner, or of all miners.
 
-    ``accepted`` and ``rejected`` are by whoever has the last word: a pool itself, for a proxy the pool above it.
+    A share is counted as received when it arrives, and under one of the other counts when it is answered.
     """
 
     received: int = 0
+    """Shares that arrived."""
     accepted: int = 0
+    """Shares that the pool accepted. In a proxy: that its pool accepted."""
     kept: int = 0
-    """Good for the miner's own difficulty only: a proxy did not pass them on."""
+    """Shares that a proxy accepted and did not forward, because they are below the pool's difficulty."""
     rejected: Counter[ErrorReason] = field(default_factory=Counter)
+    """Shares that the pool rejected, by reason. In a proxy: that its pool rejected, the stale ones excepted."""
     refused: Counter[ErrorReason] = field(default_factory=Counter)
-    """Shares that a proxy refused and did not pass on."""
+    """Shares that a proxy refused and did not forward, by reason, the stale ones excepted."""
     stale: int = 0
-    """Too late for a proxy or for the pool above it; a pool counts them with the rejected ones."""
+    """Shares of an outdated or unknown job, by the verdict of a proxy or its pool. A pool counts them in
+    ``rejected``."""
     lost: int = 0
-    """Shares that the pool above never answered."""
+    """Shares that a proxy forwarded and its pool never answered."""
     difficulty: float = 0.0
-    """Sum over the good ones, each worth what its job asked for; times 2^32 it is the work done."""
+    """Sum of the difficulties with which valid shares were credited. Times 2^32, it is the expected number of
+    hashes."""
     best: float = 0.0
-    """The highest difficulty that the hash of a good one is worth."""
+    """Highest difficulty that the hash of a valid share meets."""
     last_at: float | None = None
-    """When the last good one came, on the session's clock."""
+    """Time of the last valid share, on trio's clock; None before the first."""
 
     @property
     def open(self) -> int:
-        """Received and not answered yet."""
+        """Number of shares that were received and are not answered yet."""
         answered = self.accepted + self.kept + self.stale + self.lost
         return self.received - answered - self.rejected.total() - self.refused.total()
 
     def credit(self, difficulty: float, share_difficulty: float, now: float) -> None:
-        """Count the work of a good share, which is worth ``difficulty``; its hash is worth ``share_difficulty``."""
+        """Credit a valid share with ``difficulty``. Its hash meets ``share_difficulty``; ``now`` is in seconds."""
         self.difficulty += difficulty
         self.best = max(self.best, share_difficulty)
         self.last_at = now
 
     def copy(self) -> "DownstreamShareCounts":
-        """The counts of this moment."""
+        """Return a copy that does not change any more."""
         return replace(self, rejected=self.rejected.copy(), refused=self.refused.copy())

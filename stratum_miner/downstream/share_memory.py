@@ -1,22 +1,23 @@
-"""Which shares were judged already, so that none counts twice; bounded in bytes.
+"""Remembers valid shares, so that none is counted twice. The memory is limited.
 
-Theory of operation: a share is remembered with the job that it solves, and a job lives as long as a job table holds it,
-that is, while a session that has it may still submit to it or may still be resumed. So nothing has to be cleaned up:
-a job that nobody can submit to any more is gone with its shares.
+Theory of operation: the hashes of shares are kept in an object that belongs to their job. A job is freed when the last
+job table that holds it is freed, that is, when no session can submit shares for it or be resumed with it. The hashes of
+its shares are freed with it, so no other clean-up is needed.
 """
 
 from stratum_miner.network.fair_bound import FairBound
 
 MAX_BYTES = 512 << 20
-"""The most bytes that the remembered shares of a whole pool or proxy may take."""
+"""Most bytes that the remembered shares of a whole pool or proxy may take."""
 SHARE_BYTES = 200
-"""What one takes at most: 80 for its hash, and 107 of a hash table that has just grown fourfold."""
+"""Most bytes that one share takes: 80 for its hash, and 107 in a hash table that has just grown fourfold."""
 MAX_SHARES = MAX_BYTES // SHARE_BYTES
-"""2.7 million, three times what 10 000 miners with a share each ten seconds send while their jobs are good."""
+"""Most shares that are remembered: 2.7 million. That is three times what 10,000 miners submit while a job is valid, at
+one share every 10 s each."""
 
 
 class SeenShares:
-    """The shares that were judged to be good on one job, whoever sent them, by their hash."""
+    """The valid shares of one job, of all miners, by their hash."""
 
     __slots__ = ("__weakref__", "_bound", "_digests")
 
@@ -28,13 +29,13 @@ class SeenShares:
         return digest in self._digests
 
     def add(self, digest: bytes, bound: FairBound) -> None:
-        """Remember a share, at the expense of ``bound``."""
+        """Remember the hash of a share, and count it in ``bound``."""
         self._bound = bound
         self._digests.add(digest)
         bound.used += 1
 
     def forget(self, digest: bytes) -> None:
-        """A share may be sent again after all; nothing happens when it is not known."""
+        """Forget the hash of a share, so that it may be submitted again. An unknown hash is ignored."""
         if self._bound is not None and digest in self._digests:
             self._digests.remove(digest)
             self._bound.used -= 1

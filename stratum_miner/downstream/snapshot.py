@@ -1,7 +1,4 @@
-"""Frozen statistics of a pool or a proxy, for displays: nothing here changes, nothing here reaches back.
-
-Times are in seconds, hash rates in H/s.
-"""
+"""Figures of a pool or a proxy at one moment, as frozen values for displays. Hash rates are in hashes per second."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,50 +15,64 @@ S = TypeVar("S", bound=MinerSession[Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSnapshot:
-    """One miner."""
+    """The figures of one connected miner."""
 
     session: int
+    """Number of the connection, counted from 1."""
     address: str
+    """IP address and TCP port of the miner, as HOST:PORT."""
     user_agent: str
+    """First parameter of mining.subscribe; empty if the miner sent none."""
     workers: Mapping[str, DownstreamShareCounts]
+    """Share counts by worker name, for the worker names that the session authorized."""
     started: bool
-    """Whether it gets jobs."""
+    """Whether the miner is subscribed and authorized, so that it gets jobs."""
     extranonce1: bytes | None
+    """None while the miner is not subscribed."""
     version_mask: int
+    """Version bits that the miner may roll; 0 for none."""
     difficulty: float
-    """What it was told last; 0 before."""
+    """The difficulty that was last sent to the miner; 0 before the first."""
     hash_rate: float
+    """Hashes per second, estimated from the valid shares of the last 5 minutes."""
     shares: DownstreamShareCounts
+    """Share counts of this connection."""
     last_share_age: float | None
-    """Since its last good share."""
+    """Seconds since the last valid share; None before the first."""
     connected_at: float
-    """Unix time."""
+    """Unix time at which the connection was accepted."""
     bytes_received: int
     bytes_sent: int
     bytes_queued: int
+    """Bytes that wait to be sent to the miner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSnapshot:
-    """All miners together; the counts include those that left."""
+    """The figures of all miners together. The counts include miners that have disconnected."""
 
     started_at: float
-    """Unix time."""
+    """Unix time at which the server was made."""
     addresses: tuple[str, ...]
-    """Where they connect, as host:port."""
+    """Addresses on which miners connect, as HOST:PORT."""
     hash_rate: float
+    """Hashes per second of all connected miners, estimated from the valid shares of the last 5 minutes."""
     shares: DownstreamShareCounts
+    """Share counts of all connections since the start."""
     answers: DurationCounts
-    """From the arrival of a share until its answer, for shares that whoever has the last word answered."""
+    """Times from the arrival of a share until its answer. In a proxy: of the shares that its pool answered."""
     connections_total: int
+    """Number of connections accepted."""
     connections_refused: int
+    """Number of connections closed at once because of a limit."""
     connections_ended: Mapping[DisconnectReason, int]
+    """Number of connections closed, by the kind of reason."""
     bytes_received: int
     bytes_sent: int
 
 
 def session_snapshot(client: Connection[S], now: float) -> SessionSnapshot:
-    """A connection at this moment of the session's clock."""
+    """Return the figures of a connection. ``now`` is the time on trio's clock."""
     session = client.session
     last_at = session.shares.last_at
     return SessionSnapshot(

@@ -1,16 +1,17 @@
-"""Judges shares, sans-IO: bytes and exact integers in, a verdict out; time is an argument.
+"""Judges shares, sans-IO: takes bytes and exact integers, and returns a verdict. Time is an argument.
 
-Order of checks: form, job, duplicate, stale, ntime, version bits, difficulty. Duplicate comes before stale, so that a
-miner who lost the answer to a share and sends it again, on a job that is stale by now, is not told that the share came
-too late. Nothing is changed while a share is checked; only one that is accepted, or given to the node as a block, is
-remembered (``share_memory``). Duplicates are told by the hash of the header, whatever spelling they came in: a job that
-is sent again under another id, or a session that is resumed, opens no second chance.
+The checks are made in this order: form, job, duplicate, stale, ntime, version bits, difficulty. Duplicate comes before
+stale for a miner that lost the answer to a share and submits it again. Its job may be stale by then, but the share did
+not come too late. A check changes nothing. Only a valid share, or a block candidate, is remembered (``share_memory``).
+Duplicates are recognized by the hash of the header. So a share cannot be counted again under another spelling of the
+same numbers, under another id of the same job, or in a resumed session.
 
-A hash below the network target is a block, also when it misses the share target, and also on a job that just became
-stale. Such a share is refused unless the node takes its block. So ``Refused`` carries the solution as its *candidate*:
-the caller gives the candidate to the node first, and answers the miner afterwards.
+A hash that meets the network target makes a block, even if it misses the share target or its job has just become stale.
+Such a share is valid only if the node accepts its block. ``Refused`` therefore has the solution as ``candidate``: the
+caller submits the candidate to the node first, and answers the miner afterwards.
 
-Verdicts and events are made for each share; as structs they cost a seventh of what frozen dataclasses do.
+Verdicts and events are structs, because they are made for each share. A frozen dataclass would take seven times as
+long.
 """
 
 from typing import Generic, TypeAlias
@@ -28,22 +29,25 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MAX_NTIME_AHEAD = 7000
-"""Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree
+"""Most seconds by which the ntime of a share may be ahead of the pool's clock. Consensus allows 7200 s on the node's
+clock; the rest is for clocks that differ
 (docs/reference/stratum.md#ntime)."""
 
 
 class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
-    """A header rebuilt from a share, with the coinbase that a block needs."""
+    """The header of a share, with the coinbase transaction that a block needs."""
 
     job: SessionJob[J]
     coinbase: bytes
     """The coinbase transaction without witness, with the extranonces filled in."""
     header: bytes
+    """80 bytes, as they are hashed."""
     digest: bytes
+    """Double SHA-256 of ``header``, 32 bytes in internal byte order."""
 
     @property
     def difficulty(self) -> float:
-        """What this hash is worth, for display."""
+        """The highest difficulty that the hash meets, rounded to a float, for display."""
         return difficulty_from_digest(self.digest)
 
     @property
@@ -53,28 +57,38 @@ class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, Generic[J], frozen=True):
-    """A good share; it is worth the difficulty its job was announced with."""
+    """The verdict on a valid share."""
 
     solution: Solution[J]
     difficulty: float
+    """The difficulty of the miner's job, with which the share is credited."""
     is_block: bool
+    """Whether the hash meets the network target."""
 
 
 class Refused(msgspec.Struct, Generic[J], frozen=True):
-    """A bad share. It has a ``candidate`` if it is stale or weak but may be a block."""
+    """The verdict on a share that is not valid."""
 
     reason: ErrorReason
     message: str
+    """The text for the miner."""
     candidate: Solution[J] | None = None
+    """The solution, if it meets the network target although the share is stale or below the share difficulty."""
     work: float = 0.0
-    """The difficulty of its job, if the share is good work that came too late or finds no room; else 0."""
+    """The difficulty of the job if the share took the work of a valid one: it is stale, or the memory for shares is
+    full. Otherwise 0."""
 
 
 ShareVerdict: TypeAlias = Accepted[J] | Refused[J]
+"""The verdict on a share."""
 
 
 class ShareValidator:
-    """Judges the shares of all sessions of a pool."""
+    """Judges the shares of all sessions that work on the same jobs.
+
+    ``extranonce2_size`` is the number of bytes that a miner counts in. ``ntime_ahead`` is the number of seconds by
+    which the ntime of a share may be ahead of the clock. ``memory`` limits the number of remembered shares.
+    """
 
     def __init__(self, *, extranonce2_size: int = 8, ntime_ahead: int = 600, memory: FairBound | None = None) -> None:
         self._extranonce2_size = extranonce2_size
@@ -83,11 +97,14 @@ class ShareValidator:
         self._tip: bytes | None = None
 
     def set_tip(self, previous_hash: bytes) -> None:
-        """From now on only jobs on this block are good."""
+        """From now on, only jobs that build on this block are valid. The hash is in internal byte order."""
         self._tip = previous_hash
 
     def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J]:
-        """Check one share of the session that owns ``jobs``; an accepted one is remembered, as is a candidate."""
+        """Return the verdict on a share of the session that owns ``jobs``. ``unix_time`` is in seconds.
+
+        A valid share is remembered, and so is a block candidate.
+        """
         if len(submit.extranonce2) != self._extranonce2_size:
             message = f"extranonce2: expected {self._extranonce2_size} bytes, got {len(submit.extranonce2)}"
             return Refused(ErrorReason.OTHER, message)
@@ -97,14 +114,14 @@ class ShareValidator:
         solution = solution_of(submit, job)
         if solution.digest in job.announced.seen:
             return Refused(ErrorReason.DUPLICATE, "duplicate share")
-        misfit = self._misfit(submit, job, unix_time)
+        error = self._header_error(submit, job, unix_time)
         if job.announced.content.previous_hash != self._tip:
-            return self._judge_stale(solution, jobs, fits=not misfit)
-        if misfit:
-            return Refused(ErrorReason.OTHER, misfit)
+            return self._judge_stale(solution, jobs, is_valid_header=not error)
+        if error:
+            return Refused(ErrorReason.OTHER, error)
         return self._judge_hash(solution, jobs)
 
-    def _misfit(self, submit: Submit, job: SessionJob[J], unix_time: float) -> str | None:
+    def _header_error(self, submit: Submit, job: SessionJob[J], unix_time: float) -> str | None:
         first = job.announced.content.ntime
         latest = job.announced.maxtime
         if latest is not None and submit.ntime > latest:
@@ -113,9 +130,9 @@ class ShareValidator:
                 f"valid, got {submit.ntime:08x}"
             )
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_TIME_AHEAD)
-        if not first <= submit.ntime <= max(first, last):  # the job's own ntime is never the miner's fault
+        if not first <= submit.ntime <= max(first, last):  # the job's own ntime is always allowed
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
-        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # may be named: the header is the same
+        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # these bits are set in the header in any case
         outside = (submit.version_bits or 0) & ~(job.version_mask | own)
         if outside:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
@@ -127,23 +144,22 @@ class ShareValidator:
             message = f"low difficulty share: expected {job.difficulty:.12g}, got {solution.difficulty:.12g}"
             return Refused(ErrorReason.LOW_DIFFICULTY, message, self._candidate(solution, jobs))
         if not self._remember(solution, jobs):
-            message = f"more than {jobs.shares} shares on jobs that are still good: ask for a higher difficulty"
+            message = f"too many valid shares: {jobs.shares} on the current jobs. Ask for a higher difficulty"
             return Refused(ErrorReason.OTHER, message, self._candidate(solution, jobs), job.difficulty)
         return Accepted(solution, job.difficulty, solution.is_block)
 
-    def _judge_stale(self, solution: Solution[J], jobs: JobTable[J], *, fits: bool) -> Refused[J]:
+    def _judge_stale(self, solution: Solution[J], jobs: JobTable[J], *, is_valid_header: bool) -> Refused[J]:
         return Refused(
             ErrorReason.JOB_NOT_FOUND,
             "stale: job of an older block",
-            self._candidate(solution, jobs) if fits else None,
-            solution.job.difficulty if fits and _meets_target(solution) else 0.0,
+            self._candidate(solution, jobs) if is_valid_header else None,
+            solution.job.difficulty if is_valid_header and _meets_target(solution) else 0.0,
         )
 
     def _candidate(self, solution: Solution[J], jobs: JobTable[J]) -> Solution[J] | None:
-        """The solution when it is a block; remembered when there is room, so that it is given out once."""
         if not solution.is_block:
             return None
-        self._remember(solution, jobs)
+        self._remember(solution, jobs)  # so that the same candidate is not submitted to the node twice
         return solution
 
     def _remember(self, solution: Solution[J], jobs: JobTable[J]) -> bool:
@@ -159,7 +175,10 @@ def _meets_target(solution: Solution[J]) -> bool:
 
 
 def unknown_job(submit: Submit, jobs: JobTable[J]) -> Refused[J]:
-    """The verdict over a share of a job that is not in the table: it may have been counted while the job was."""
+    """Return the verdict on a share of a job that is not in the table.
+
+    It is a duplicate if the job was in the table before and the share was valid then.
+    """
     old = jobs.get_old(submit.job_id)
     if old is not None:
         _, header = _rebuilt(submit, old.content, old.extranonce1, old.version_mask)
@@ -169,13 +188,13 @@ def unknown_job(submit: Submit, jobs: JobTable[J]) -> Refused[J]:
 
 
 def solution_of(submit: Submit, job: SessionJob[J]) -> Solution[J]:
-    """The hash of a share, and what it is of; ``submit.version_bits`` lie inside the job's mask."""
+    """Rebuild the header and the coinbase of a share. ``submit.version_bits`` must lie inside the job's mask."""
     coinbase, header = _rebuilt(submit, job.announced.content, job.extranonce1, job.version_mask)
     return Solution(job=job, coinbase=coinbase, header=header, digest=sha256d(header))
 
 
 def _rebuilt(submit: Submit, content: JobContent, extranonce1: bytes, version_mask: int) -> tuple[bytes, bytes]:
-    """Coinbase and header of a share."""
+    """Return the coinbase and the header of a share."""
     coinbase = content.coinbase_prefix + extranonce1 + submit.extranonce2 + content.coinbase_suffix
     header = BlockHeader(
         version=content.version & ~version_mask | (submit.version_bits or 0),

@@ -1,13 +1,14 @@
-"""Variable difficulty, sans-IO: keeps the time between a session's shares near a target. Time is an argument.
+"""Variable difficulty, sans-IO: keeps the time between the shares of a session near a target. Time is an argument.
 
-Theory of operation: shares come as a Poisson process, so a handful of them says little. Difficulty is changed only
-when the count of shares since the last change could hardly come about by chance at the present difficulty (three
-standard deviations) and the change is worth it (the dead band). Until then the count goes on, and its precision grows;
-this is what keeps a steady miner's difficulty still. The new value is computed from work done (difficulty times
-shares), so shares of older jobs and limits that the session applies do not mislead it. Silence counts as evidence too.
+Theory of operation: shares arrive as a Poisson process, so a few of them say little about the hash rate. The difficulty
+changes only if two conditions hold. The number of shares since the last change is unlikely at the present difficulty
+(three standard deviations), and the change is large enough (the dead band). Otherwise the count continues and becomes
+more precise, so that the difficulty of a steady miner stays the same. The new difficulty is computed from the work
+(the sum of the difficulties of the shares). Shares of older jobs, and limits that the session applies, therefore do not
+distort it. A time without shares counts as well.
 
-The more often one looks, the more often chance alone looks like a change. So the first look comes as soon as it could
-find anything, after a few shares or after the time of a few, and each further one when half as much again has come.
+Each further test makes a false alarm more likely. So the first test is made as soon as it can find a change, after 16
+shares or the expected time of 12. Each further test is made when the count or the time is 1.5 times as large.
 """
 
 import math
@@ -15,34 +16,39 @@ from dataclasses import dataclass
 from typing import Final
 
 SIGNIFICANCE: Final = 3.0
-"""Standard deviations: by chance about once in 400 looks."""
+"""Standard deviations by which a count must differ. Random variation exceeds that in about one of 400 tests."""
 FEW: Final = 3
-"""Shares above expectation that are needed besides: Poisson counts below one are nothing like normal."""
+"""Shares by which a count must exceed the expectation in addition: small Poisson counts are not normally
+distributed."""
 LONGEST_WINDOW: Final = 10
-"""Retarget periods after which counting starts afresh, so that old history does not hide a change."""
+"""Retarget periods after which counting starts again, so that old shares do not hide a change."""
 SHORTEST_WINDOW: Final = 1.0
-"""Seconds: below this a burst after a stall looks like a hash rate."""
+"""Least seconds for which shares are counted. In a shorter time, a burst after a stall looks like a high hash rate."""
 FIRST_COUNT: Final = 16
-"""Shares that make the first look due, however soon they come."""
+"""Number of shares after which the first test is made, at the latest."""
 FIRST_EXPECTED: Final = 12.0
-"""Shares expected by the time that makes the first look due: with nine the absence of all would prove nothing yet."""
+"""Expected number of shares in the time after which the first test is made, at the latest. With nine, even a time
+without any share would be no evidence."""
 PROGRESS: Final = 1.5
-"""How much more than at the last look makes the next one due."""
+"""Factor by which the count or the time must grow before the next test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VardiffConfig:
-    """How difficulty follows the share rate. Raises ValueError when a setting makes no sense."""
+    """How the difficulty follows the share rate. Raises ValueError if a setting is not above zero and finite, or if
+    ``minimum`` exceeds ``maximum``.
+    """
 
     target_seconds: float = 10.0
-    """Wanted seconds between two shares; public-pool's value."""
+    """Wanted average time between two shares, in seconds. The default is that of public-pool."""
     retarget_seconds: float = 60.0
-    """The longest time between two looks at a session."""
+    """Most seconds between two tests of a session."""
     variance: float = 0.3
-    """Dead band: differences below this fraction are left alone; NOMP's value."""
+    """Dead band: a change by less than this fraction is not made. The default is that of NOMP."""
     minimum: float = 2.0**-32
-    """Nearly every hash is a share (docs/reference/stratum.md#regtest)."""
+    """Lowest difficulty. With the default, nearly every hash is a share (docs/reference/stratum.md#regtest)."""
     maximum: float = 1e15
+    """Highest difficulty."""
 
     def __post_init__(self) -> None:
         for name in ("target_seconds", "retarget_seconds", "variance", "minimum", "maximum"):
@@ -58,38 +64,40 @@ class Vardiff:
 
     def __init__(self, config: VardiffConfig, difficulty: float, now: float) -> None:
         self.difficulty = difficulty
-        """What was last decided; the session may have set its limits against it."""
+        """The difficulty that was chosen last. The session sets it to the limited value if it applied a limit."""
         self._config = config
         self._restart(now)
 
     def on_share(self, now: float, difficulty: float) -> float | None:
-        """Count an accepted share of a job of this difficulty. Returns a new difficulty when it is time for one."""
+        """Count a valid share of a job of this difficulty. Return a new difficulty, or None to keep the present one."""
         self._count += 1
         self._work += difficulty
-        due = self._count >= self._look_count and now - self._started >= SHORTEST_WINDOW
-        return self._look(now) if due else self.on_tick(now)
+        due = self._count >= self._test_count and now - self._started >= SHORTEST_WINDOW
+        return self._test(now) if due else self.on_tick(now)
 
     def on_tick(self, now: float) -> float | None:
-        """Let time pass; silence lowers difficulty. Returns a new difficulty when it is time for one."""
-        return self._look(now) if now >= self._look_at else None
+        """Let time pass, because a time without shares lowers the difficulty. Return a new difficulty, or None to keep
+        the present one.
+        """
+        return self._test(now) if now >= self._test_at else None
 
     def set_difficulty(self, difficulty: float, now: float) -> None:
-        """Note that the difficulty was changed otherwise, as when the miner asked; counting starts afresh."""
+        """Note a difficulty that was set in another way, as when the miner asks for it. Counting starts again."""
         self.difficulty = difficulty
         self._restart(now)
 
     def _restart(self, now: float) -> None:
         self._started = now
-        self._look_at = now + min(self._config.retarget_seconds, FIRST_EXPECTED * self._config.target_seconds)
-        self._look_count: float = FIRST_COUNT
+        self._test_at = now + min(self._config.retarget_seconds, FIRST_EXPECTED * self._config.target_seconds)
+        self._test_count: float = FIRST_COUNT
         self._count = 0
         self._work = 0.0
 
-    def _look(self, now: float) -> float | None:
+    def _test(self, now: float) -> float | None:
         elapsed = max(now - self._started, SHORTEST_WINDOW)
-        self._look_at = now + min(self._config.retarget_seconds, (PROGRESS - 1) * elapsed)
-        self._look_count = PROGRESS * max(self._count, FIRST_COUNT)
-        if self._is_chance(elapsed / self._config.target_seconds):
+        self._test_at = now + min(self._config.retarget_seconds, (PROGRESS - 1) * elapsed)
+        self._test_count = PROGRESS * max(self._count, FIRST_COUNT)
+        if self._is_expected(elapsed / self._config.target_seconds):
             if elapsed >= LONGEST_WINDOW * self._config.retarget_seconds:
                 self._restart(now)
             return None
@@ -101,8 +109,8 @@ class Vardiff:
         self.difficulty = wanted
         return wanted
 
-    def _is_chance(self, expected: float) -> bool:
-        """Whether the count is what a right difficulty gives. Counted are shares of the difficulty they really had."""
+    def _is_expected(self, expected: float) -> bool:
+        """Whether the number of shares agrees with the expected number, within random variation."""
         margin = SIGNIFICANCE * math.sqrt(expected)
         return expected - margin < self._count < expected + margin + FEW
 

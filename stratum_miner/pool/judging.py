@@ -21,7 +21,7 @@ MAX_TRANSACTIONS_REPLY = 128 << 10
 class JudgingPolicy:
     """The policy of all sessions of a pool."""
 
-    has_last_word = True
+    decides_shares = True
     change_interval: float | None = MIN_CHANGE_INTERVAL
 
     def __init__(

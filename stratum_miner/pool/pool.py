@@ -21,7 +21,7 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
-from stratum_miner.downstream.connections import Connection, Connections, Owner
+from stratum_miner.downstream.connections import Connection, Connections, ServerCallbacks
 from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.event_reporter import EventReporter
 from stratum_miner.downstream.events import (
@@ -63,7 +63,7 @@ BLOCK_PAUSE = 1.0
 is a block (regtest) its next ones do not delay the job that would make them worth something."""
 
 _Session: TypeAlias = MinerSession[PoolJob]
-_Client: TypeAlias = Connection[_Session]
+_Miner: TypeAlias = Connection[_Session]
 _Block: TypeAlias = ShareToForward[PoolJob]
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +72,7 @@ _log = structlog.get_logger(__name__)
 class _HandedOver:
     """A block on its way to the node."""
 
-    client: _Client
+    miner: _Miner
     candidate: _Block
     arrived: float
     """When its share came."""
@@ -108,14 +108,14 @@ class Pool:
             first=secrets.randbits(32), resume_seconds=config.resume_seconds, extranonce2_size=config.extranonce2_size
         )
         self._policy = JudgingPolicy(config, self._jobs, self._validator, leases)
-        owner = Owner(
+        callbacks = ServerCallbacks(
             open_session=self._open_session,
             connected=self._note_connected,
             received=self._receive,
-            left=self._note_left,
-            say_goodbye=self._say_goodbye,
+            disconnected=self._note_disconnected,
+            stopping=self._stop_serving,
         )
-        self._clients = Connections[_Session](config, config.max_connections, owner, unix_time)
+        self._miners = Connections[_Session](config, config.max_connections, callbacks, unix_time)
         self._events = EventReporter(on_event, self.stop)
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
@@ -153,7 +153,7 @@ class Pool:
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
-        self._clients.listening(listeners)
+        self._miners.note_listeners(listeners)
         try:
             async with unwrapping_nursery() as services:
                 services.start_soon(self._follower.run)
@@ -164,11 +164,11 @@ class Pool:
                 self._receive_candidate.close()
                 if self.addresses:  # none behind a tap, which logs its own address
                     _log.info("pool_listening", addresses=self.addresses)
-                await self._clients.serve(listeners, self._stopping, task_status)
+                await self._miners.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()
         finally:
             self._delivery.tell_lost()
-            _log.info("pool_stopped", sessions=self._clients.total, blocks=self._delivery.accepted)
+            _log.info("pool_stopped", sessions=self._miners.total, blocks=self._delivery.accepted)
             self._events.deliver()
             self._events.raise_error()
 
@@ -181,14 +181,14 @@ class Pool:
     @property
     def port(self) -> int:
         """The TCP port of the first listener. Raises RuntimeError if there is no TCP listener, or none yet."""
-        if not self._clients.ports:
+        if not self._miners.ports:
             raise RuntimeError("Pool.port: expected a TCP listener, got none. Read it while the pool serves")
-        return self._clients.ports[0]
+        return self._miners.ports[0]
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses on which miners connect, as HOST:PORT; empty before ``serve`` listens."""
-        return self._clients.addresses
+        return self._miners.addresses
 
     async def wait_job(self) -> None:
         """Wait until the pool has its first job from the node. From then on miners get work."""
@@ -208,15 +208,15 @@ class Pool:
             jobs_published=self._jobs_published,
             node_error=self._node_error,
             template_age=None if self._follower.template_at is None else now - self._follower.template_at,
-            hash_rate=sum(client.session.hash_rate(now) for client in self._clients),
+            hash_rate=sum(miner.session.hash_rate(now) for miner in self._miners),
             shares=self._shares.copy(),
-            connections_total=self._clients.total,
-            connections_refused=self._clients.refused,
-            connections_ended=Counter(self._clients.ended),
-            bytes_received=self._clients.bytes_received,
-            bytes_sent=self._clients.bytes_sent,
+            connections_total=self._miners.total,
+            connections_refused=self._miners.refused,
+            connections_ended=Counter(self._miners.ended),
+            bytes_received=self._miners.bytes_received,
+            bytes_sent=self._miners.bytes_sent,
             answers=self._answers.counts,
-            sessions=tuple(session_snapshot(client, now) for client in self._clients),
+            sessions=tuple(session_snapshot(miner, now) for miner in self._miners),
             blocks_found=self._delivery.submitted,
             blocks_refused=self._delivery.refused,
             blocks_accepted=self._delivery.accepted,
@@ -252,11 +252,11 @@ class Pool:
         self._published_at = trio.current_time()
         self._jobs_published += 1
         self._first_job.set()
-        clients = [client for client in self._clients if client.session.started]
-        for client in clients:
-            client.session.announce(job, self._published_at)
-            client.flush()
-        published = events.JobPublished(job.content.job_id, job.template.height, job.content.clean, len(clients))
+        miners = [miner for miner in self._miners if miner.session.started]
+        for miner in miners:
+            miner.session.announce(job, self._published_at)
+            miner.flush()
+        published = events.JobPublished(job.content.job_id, job.template.height, job.content.clean, len(miners))
         self._events.add(published)
         log = _log.info if published.clean else _log.debug
         log("job_published", job_id=published.job_id, height=published.height, clean=published.clean)
@@ -276,10 +276,10 @@ class Pool:
         while True:
             await trio.sleep(TICK_SECONDS)
             now = trio.current_time()
-            for client in self._clients:
-                client.session.tick(now)
-                client.flush()
-                self._collect_events(client, client.last_line_at)
+            for miner in self._miners:
+                miner.session.tick(now)
+                miner.flush()
+                self._collect_events(miner, miner.last_line_at)
             self._events.deliver()
 
     # ---- blocks ---------------------------------------------------------------------------------------------------
@@ -294,13 +294,13 @@ class Pool:
                     self._all_answered.set()
 
     async def _submit(self, handed_over: _HandedOver) -> None:
-        client, candidate = handed_over.client, handed_over.candidate
+        miner, candidate = handed_over.miner, handed_over.candidate
         found = await self._delivery.deliver(block_of(candidate.solution), self._found(candidate))
         refusal = None if found.accepted else candidate.refusal
-        answered = client.session.answer(candidate, refusal, trio.current_time())
-        client.flush()
+        answered = miner.session.answer(candidate, refusal, trio.current_time())
+        miner.flush()
         if answered is not None:
-            self._report(client, answered, handed_over.arrived)
+            self._report(miner, answered, handed_over.arrived)
         self._events.deliver()
 
     def _found(self, candidate: _Block) -> events.BlockFound:
@@ -316,48 +316,48 @@ class Pool:
             found_at=self._unix_time(),
         )
 
-    # ---- clients --------------------------------------------------------------------------------------------------
+    # ---- miners ------------------------------------------------------------------------------------------------------
 
     def _open_session(self, now: float) -> _Session:
         return MinerSession(self._policy, self._shares, now)
 
-    def _note_connected(self, client: _Client) -> None:
-        _log.info("client_connected", session=client.number, address=client.address)
-        self._events.add(MinerConnected(client.number, client.address))
+    def _note_connected(self, miner: _Miner) -> None:
+        _log.info("client_connected", session=miner.number, address=miner.address)
+        self._events.add(MinerConnected(miner.number, miner.address))
         self._events.deliver()
 
-    def _note_left(self, client: _Client) -> None:
-        client.session.close(trio.current_time())
+    def _note_disconnected(self, miner: _Miner) -> None:
+        miner.session.close(trio.current_time())
         _log.info(
             "client_left",
-            session=client.number,
-            address=client.address,
-            reason=client.reason,
-            accepted=client.session.shares.accepted,
-            rejected=client.session.shares.rejected.total(),
+            session=miner.number,
+            address=miner.address,
+            reason=miner.reason,
+            accepted=miner.session.shares.accepted,
+            rejected=miner.session.shares.rejected.total(),
         )
-        self._events.add(MinerDisconnected(client.number, client.address, client.reason))
+        self._events.add(MinerDisconnected(miner.number, miner.address, miner.reason))
         self._events.deliver()
 
-    async def _receive(self, client: _Client, data: bytes) -> None:
-        client.session.receive_data(data)
+    async def _receive(self, miner: _Miner, data: bytes) -> None:
+        miner.session.receive_data(data)
         try:
-            while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
+            while (event := miner.session.next_event(trio.current_time(), self._unix_time())) is not None:
                 match event:
                     case ShareToForward():
-                        await self._hand_over(client, event)
+                        await self._hand_over(miner, event)
                     case SubscribePending():
-                        client.session.subscribe(event, self._policy, trio.current_time())
+                        miner.session.subscribe(event, self._policy, trio.current_time())
                     case _:
-                        self._report(client, event, client.last_line_at)
+                        self._report(miner, event, miner.last_line_at)
         except RemoteProtocolError as error:
-            client.flush()
-            client.finish(str(error), ending_of(error))
-        client.flush()
+            miner.flush()
+            miner.finish(str(error), ending_of(error))
+        miner.flush()
         self._events.deliver()
 
-    async def _hand_over(self, client: _Client, candidate: _Block) -> None:
-        handed_over = _HandedOver(client, candidate, client.last_line_at)
+    async def _hand_over(self, miner: _Miner, candidate: _Block) -> None:
+        handed_over = _HandedOver(miner, candidate, miner.last_line_at)
         if not self._unanswered:
             self._all_answered = trio.Event()
         self._unanswered += 1
@@ -368,10 +368,10 @@ class Pool:
             is_on_its_way = False
         except trio.BrokenResourceError:
             self._tell_lost(candidate)
-        self._collect_events(client, handed_over.arrived)  # a share that is good whatever the node says
-        client.flush()
+        self._collect_events(miner, handed_over.arrived)  # a share that is good whatever the node says
+        miner.flush()
         if not is_on_its_way:
-            with trio.CancelScope(shield=True):  # a block outlives the connection that found it
+            with trio.CancelScope(shield=True):  # a block outlives the miner that found it
                 try:
                     await self._send_candidate.send(handed_over)
                 except trio.BrokenResourceError:
@@ -382,38 +382,38 @@ class Pool:
     def _tell_lost(self, candidate: _Block) -> None:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
-    def _collect_events(self, client: _Client, arrived: float) -> None:
+    def _collect_events(self, miner: _Miner, arrived: float) -> None:
         """Report what a session did without input; ``arrived``: when the share came that it may have answered."""
-        for event in client.session.take_events():
-            self._report(client, event, arrived)
+        for event in miner.session.take_events():
+            self._report(miner, event, arrived)
 
-    def _report(self, client: _Client, event: SessionEvent[PoolJob], arrived: float) -> None:
+    def _report(self, miner: _Miner, event: SessionEvent[PoolJob], arrived: float) -> None:
         if isinstance(event, AnsweredWithTrue | AnsweredWithError):
             self._answers.add(trio.current_time() - arrived)
         match event:
             case AnsweredWithTrue(worker_name, solution, difficulty, share_difficulty, is_block):
                 job_id = solution.job.job_id
                 self._events.add(
-                    events.ShareAccepted(client.number, worker_name, job_id, difficulty, share_difficulty, is_block)
+                    events.ShareAccepted(miner.number, worker_name, job_id, difficulty, share_difficulty, is_block)
                 )
-                self._share_log.debug("share_accepted", session=client.number, worker_name=worker_name, job_id=job_id)
+                self._share_log.debug("share_accepted", session=miner.number, worker_name=worker_name, job_id=job_id)
             case AnsweredWithError(worker_name, job_id, reason, message):
-                self._events.add(events.ShareRejected(client.number, worker_name, job_id, reason, message))
-                self._share_log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
+                self._events.add(events.ShareRejected(miner.number, worker_name, job_id, reason, message))
+                self._share_log.debug("share_rejected", session=miner.number, worker_name=worker_name, reason=message)
             case WorkerAdded(worker_name):
-                self._events.add(MinerAuthorized(client.number, worker_name, client.session.user_agent))
-                _log.info("worker_authorized", session=client.number, worker_name=worker_name)
+                self._events.add(MinerAuthorized(miner.number, worker_name, miner.session.user_agent))
+                _log.info("worker_authorized", session=miner.number, worker_name=worker_name)
             case DifficultySet(difficulty):
-                self._events.add(events.DifficultyChanged(client.number, difficulty))
-                _log.debug("difficulty_changed", session=client.number, difficulty=difficulty)
+                self._events.add(events.DifficultyChanged(miner.number, difficulty))
+                _log.debug("difficulty_changed", session=miner.number, difficulty=difficulty)
 
-    async def _say_goodbye(self) -> None:
-        _log.info("pool_stopping", sessions=len(self._clients), unanswered_blocks=self._unanswered)
+    async def _stop_serving(self) -> None:
+        _log.info("pool_stopping", sessions=len(self._miners), unanswered_blocks=self._unanswered)
         if self._unanswered:
             with trio.move_on_after(self.config.stop_grace):
                 await self._all_answered.wait()
-        for client in self._clients:
-            client.finish("the pool stops")
+        for miner in self._miners:
+            miner.finish("the pool stops")
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 class ForwardingPolicy:
     """The policy of all sessions that work on one connection up."""
 
-    has_last_word = False
+    decides_shares = False
     change_interval: float | None = None
     start_difficulty: float | None = None
     ceiling = math.inf

@@ -21,7 +21,7 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.settings import PoolSettings, Strategy
-from stratum_miner.downstream.connections import Connections, Owner
+from stratum_miner.downstream.connections import Connections, ServerCallbacks
 from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.event_reporter import EventReporter
 from stratum_miner.downstream.events import (
@@ -97,14 +97,14 @@ class Proxy:
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
-        owner = Owner(
+        callbacks = ServerCallbacks(
             open_session=self._open_session,
             connected=self._note_connected,
             received=self._receive,
-            left=self._note_left,
-            say_goodbye=self._say_goodbye,
+            disconnected=self._note_disconnected,
+            stopping=self._stop_serving,
         )
-        self._miners = Connections[ProxySession](config, config.max_miners, owner, unix_time)
+        self._miners = Connections[ProxySession](config, config.max_miners, callbacks, unix_time)
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = DownstreamShareCounts()
         self._late = 0
@@ -130,7 +130,7 @@ class Proxy:
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
-        self._miners.listening(listeners)
+        self._miners.note_listeners(listeners)
         try:
             async with unwrapping_nursery() as services:
                 services.start_soon(self._first.run)
@@ -194,49 +194,49 @@ class Proxy:
     def _open_session(self, now: float) -> ProxySession:
         return ProxySession(self._first.policy, self._total, now)
 
-    def _note_connected(self, client: MinerConnection) -> None:
-        _log.info("miner_connected", session=client.number, address=client.address)
-        self._events.add(MinerConnected(client.number, client.address))
+    def _note_connected(self, miner: MinerConnection) -> None:
+        _log.info("miner_connected", session=miner.number, address=miner.address)
+        self._events.add(MinerConnected(miner.number, miner.address))
         self._events.deliver()
 
-    def _note_left(self, client: MinerConnection) -> None:
+    def _note_disconnected(self, miner: MinerConnection) -> None:
         """A miner is gone; what it has under way is still counted."""
         now = trio.current_time()
-        client.session.close(now)
-        upstream = client.session.upstream
+        miner.session.close(now)
+        upstream = miner.session.upstream
         if upstream is not None:
-            del upstream.miners[client.number]
+            del upstream.miners[miner.number]
             if not upstream.miners:
                 upstream.deserted_since = now
-        if client.session.workers:
-            self._left.append(client)
-        shares = client.session.shares
+        if miner.session.workers:
+            self._left.append(miner)
+        shares = miner.session.shares
         _log.info(
             "miner_left",
-            session=client.number,
-            address=client.address,
-            reason=client.reason,
+            session=miner.number,
+            address=miner.address,
+            reason=miner.reason,
             accepted=shares.accepted,
             rejected=shares.rejected.total(),
             refused=shares.refused.total(),
             stale=shares.stale,
             lost=shares.lost,
         )
-        self._events.add(MinerDisconnected(client.number, client.address, client.reason))
+        self._events.add(MinerDisconnected(miner.number, miner.address, miner.reason))
         self._events.deliver()
 
-    async def _receive(self, client: MinerConnection, data: bytes) -> None:
-        client.session.receive_data(data)
+    async def _receive(self, miner: MinerConnection, data: bytes) -> None:
+        miner.session.receive_data(data)
         try:
-            while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
-                await self._handle(client, event)
+            while (event := miner.session.next_event(trio.current_time(), self._unix_time())) is not None:
+                await self._handle(miner, event)
         except RemoteProtocolError as error:
-            client.finish(str(error), ending_of(error))
-        client.flush()
+            miner.finish(str(error), ending_of(error))
+        miner.flush()
         self._events.deliver()
-        await (client.session.upstream or self._first).group.wait_for_room()
+        await (miner.session.upstream or self._first).group.wait_for_room()
 
-    async def _say_goodbye(self) -> None:
+    async def _stop_serving(self) -> None:
         _log.info("proxy_stopping", miners=len(self._miners), open_shares=self._total.open)
         with trio.move_on_after(self.config.stop_grace):
             for each in self._upstreams:

@@ -142,7 +142,7 @@ class Upstream:
         item = self._open.get(key)
         if item is None or item.miner.session.lease is not None:
             return False
-        item.miner.session.hand_over(item.passed)
+        item.miner.session.uncount_received(item.passed)
         passed = msgspec.structs.replace(item.passed, request_id=repeated.request_id, submit=repeated.submit)
         self._open[key] = replace(item, miner=miner, passed=passed, arrived=miner.last_line_at)
         return True
@@ -190,10 +190,10 @@ class Upstream:
         for miner in list(self.miners.values()):
             session = miner.session
             if change is JobChange.MASK:
-                session.amend(current)
-            elif change is JobChange.SPLIT and not session.move(now):
+                session.update_version_mask(current)
+            elif change is JobChange.SPLIT and not session.change_extranonce(now):
                 miner.finish("the pool's extranonce changed")
-            elif session.misses_rolling(current):
+            elif session.was_refused_rolling(current):
                 session.ask_to_reconnect()
                 miner.finish("versions may be rolled now, which it was told it may not")
             else:

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.downstream.connections import Connection, Connections, Owner
+from stratum_miner.downstream.connections import Connection, Connections, ServerCallbacks
 from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.network.accepting import ListenerError
@@ -95,7 +95,7 @@ async def test_who_never_reads_is_dropped_at_the_limit(nursery: trio.Nursery) ->
     while not client.reason:
         say(client, b"x" * 1000)
     assert client.reason.startswith("slow reader: ")
-    assert client.whole.cancel_called
+    assert client.scope.cancel_called
     nursery.cancel_scope.cancel()
 
 
@@ -160,12 +160,12 @@ async def test_a_listener_that_is_closed_ends_the_pool_with_an_error() -> None:
 async def silence(*_: object) -> None: ...
 
 
-SILENT: Owner[Talker] = Owner(
+SILENT: ServerCallbacks[Talker] = ServerCallbacks(
     open_session=lambda _: Talker(),
     connected=lambda _: None,
     received=silence,
-    left=lambda _: None,
-    say_goodbye=silence,
+    disconnected=lambda _: None,
+    stopping=silence,
 )
 
 
@@ -175,7 +175,7 @@ async def test_a_limit_for_one_address_costs_the_same_however_many_are_connected
         connections = Connections[Talker](limits, 20_000, SILENT, lambda: 0.0)
         stream, _ = trio.testing.memory_stream_pair()
         for number in range(connected):
-            connections._admit(stream, f"10.0.{number >> 8}.{number & 255}:4000")
+            connections._register(stream, f"10.0.{number >> 8}.{number & 255}:4000")
         return bytecodes(lambda: [connections._refusal("10.9.9.9:4000") for _ in range(20)])
 
     assert cost(2000) == cost(20)

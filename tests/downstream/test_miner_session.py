@@ -41,7 +41,7 @@ def job_of(content: JobContent) -> AnnouncedJob:
 class AskingPolicy:
     """Somebody else has the last word on each share."""
 
-    has_last_word = False
+    decides_shares = False
     max_refused_shares = 10
     change_interval: float | None = None
     vardiff: VardiffConfig | None = None

@@ -73,7 +73,7 @@ async def test_what_waits_for_all_clients_is_bounded_and_no_client_can_use_it_up
     for _ in range(50):
         greedy.put_nowait(b"x")
     for queue in (greedy, greedy):
-        with pytest.raises(QueueFullError, match="expected at most 100 bytes to wait for all clients"):
+        with pytest.raises(QueueFullError, match="expected at most 100 bytes to wait for all miners together"):
             queue.put_nowait(b"x")
     late.put_nowait(b"x" * 25)
     with pytest.raises(QueueFullError):

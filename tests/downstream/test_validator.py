@@ -191,7 +191,7 @@ def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
     assert accepted(validator, flood, range(200)) == 50
     refusal = validator.judge(replace(SUBMIT, nonce=200), flood, NOW)
     assert isinstance(refusal, Refused)
-    assert refusal.message == "more than 50 shares on jobs that are still good: ask for a higher difficulty"
+    assert refusal.message == "too many valid shares: 50 on the current jobs. Ask for a higher difficulty"
     assert refusal.work == 0.5, "or vardiff would take it for silence and ask for still easier shares"
     assert accepted(validator, second, range(200)) == 25, "two floods leave room for a third session"
     for number in range(10):

@@ -67,7 +67,7 @@ async def test_vanished_peers_are_found_by_tcp_and_lines_leave_at_once() -> None
     async with open_pool(ScriptedNode(), CONFIG) as pool:
         client = await Client.connect(pool.port)
         await client.login()
-        (served,) = pool._clients
+        (served,) = pool._miners
         assert isinstance(served.stream, trio.SocketStream)
         wanted = {
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,

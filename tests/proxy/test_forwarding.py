@@ -169,7 +169,7 @@ def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1:
     assert translator.current is not None
     session.announce(translator.current, 1.0)
     assert translator.take(replace(second, version_mask=0x1FFFE000)) is JobChange.MASK
-    session.amend(translator.current)
+    session.update_version_mask(translator.current)
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve(old, version_bits=0x00400000))
     (passed,) = [event for event in feed(session, data) if isinstance(event, ShareToForward)]
