@@ -137,9 +137,10 @@ def milliseconds_text(value: float | None) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """Return a waiting time in its largest unit: ``0.5 milliseconds``, ``3.6 seconds``, ``2.1 million years``."""
+    """Return a waiting time in its largest unit: ``0.5 milliseconds``, ``1 day``, ``2.1 million years``."""
     size, name = time_unit(seconds)
-    return f"{rounded(seconds / size)} {name}"
+    number = rounded(seconds / size)
+    return f"{number} {name.removesuffix('s') if number == '1' else name}"
 
 
 def time_unit(seconds: float) -> tuple[float, str]:

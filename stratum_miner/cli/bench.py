@@ -1,7 +1,8 @@
-"""``stratum-miner bench``: what each kernel of this machine does, which one mining chooses, and what it gets of it.
+"""``stratum-miner bench``: the hash rate of each kernel on this computer, the kernel that mining uses, and its hash
+rate.
 
-Rates are told twice: per second of processor time, which is what counts for the choice, and by the clock, which is what
-came out while other programs ran.
+Each hash rate is given twice: per second of processor time, which decides which kernel is used, and per second of the
+clock, which also shows what other programs took.
 """
 
 import os
@@ -32,12 +33,12 @@ from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 from stratum_miner.work.versions import lowest_bits
 
 WORTH_REMEMBERING = 0.1
-"""Seconds a kernel is measured at least for mining to rely on it later."""
+"""Seconds that a measurement must take for mining to use its result later."""
 BUSY = 0.9
-"""Share of a processor that a thread gets at least on a machine that does nothing else; picked by feel."""
+"""Fraction of a processor that a thread gets at least on an idle computer. Picked by feel, not measured."""
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
-"""How often new work interrupts the mining that is measured."""
+"""Seconds after which new work interrupts the mining that is measured."""
 
 
 def bench(
@@ -47,8 +48,8 @@ def bench(
         float,
         Parameter(
             name="--seconds",
-            help="Processor time of each measurement, in seconds. On a busy machine it takes up to "
-            f"{PATIENCE} times as long.",
+            help="Processor time of each measurement in seconds, up to 3,600. On a busy computer, a measurement takes "
+            f"up to {PATIENCE} times as long.",
         ),
     ] = 1.0,
     threads: backend_choice.Threads = None,
@@ -56,19 +57,23 @@ def bench(
         bool,
         Parameter(
             name="--check",
-            help="Test instead of measuring: each kernel against another over 2^24 points. Exit 5 on a difference.",
+            help="Test the kernels instead of measuring them: compare each with another over "
+            f"2^{POINTS.bit_length() - 1} headers.",
             negative=(),
             show_default=False,
         ),
     ] = False,
     json: common.Json = False,
 ) -> int:
-    """Measure the SHA-256d kernels: each on one thread, then the chosen one on all, then mining with it."""
+    """Measure the hash rate of each SHA-256d kernel on one thread, then of the fastest on all threads and in mining.
+
+    Exit code 5: a kernel failed its self-test, or with --check two kernels gave different results.
+    """
     if not 0 < seconds <= 3600:
         raise UsageError(f"--seconds: expected a number above 0 and up to 3600, got {seconds}")
     logs.configure(level="warning")
     wanted = kernels.available_kernels() if kernel is None else (kernels.kernel_named(kernel),)
-    backend = CpuBackend(threads=threads, kernel=kernel)  # refuses impossible options before anything is measured
+    backend = CpuBackend(threads=threads, kernel=kernel)  # raises for impossible options before anything is measured
     if check:
         return _check(wanted, json)
     trials = [_try(item, seconds) for item in wanted]
@@ -104,11 +109,11 @@ def bench(
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A kernel that was tested, and measured both ways if it is sound."""
+    """A kernel that was tested, and measured if it passed."""
 
     measured: MeasuredKernel
     speeds: tuple[Speed, ...]
-    """Plain and rolling; none of a broken kernel."""
+    """Speed without and with version rolling; empty for a kernel that failed its self-test."""
 
 
 def _try(kernel: kernels.Kernel, seconds: float) -> _Trial:
@@ -145,12 +150,12 @@ def _known_row(item: MeasuredKernel) -> dict[str, Any]:
 
 
 def _processor_share(speeds: list[Speed]) -> float:
-    """How much of a processor the measuring threads had, from 0 to 1."""
+    """Return the fraction of a processor that the measuring threads had on average, from 0 to 1."""
     return fmean(min(1.0, speed.wall_hash_rate / speed.hash_rate) for speed in speeds)
 
 
 def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Speed]:
-    """What the kernel alone does on 1, 2, 4, ... and all threads."""
+    """Return the speed of the kernel alone by the number of threads: 1, 2, 4, ... and ``most``."""
     counts = sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power < most)})
     speeds = {}
     for count in counts:
@@ -160,13 +165,13 @@ def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Spe
 
 
 def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
-    """The sum over threads; of processor time no more than there are processors."""
+    """Return the sum over ``count`` threads. Processor time is counted for at most the usable processors."""
     speeds: list[Speed] = []
 
     def work() -> None:
         speeds.append(time_of(kernel, seconds, rolling=True))
 
-    threads = [Thread(target=work, daemon=True) for _ in range(count)]  # Ctrl-C need not wait for them
+    threads = [Thread(target=work, daemon=True) for _ in range(count)]  # Ctrl-C does not wait for daemon threads
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -176,7 +181,7 @@ def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
 
 
 class _EndlessWork:
-    """Work that nobody solves, with all of BIP320's version bits granted."""
+    """A source of work without shares, with all version bits of BIP 320 allowed."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()
@@ -200,7 +205,7 @@ class _EndlessWork:
 
 
 async def _mine(backend: CpuBackend, seconds: float) -> float:
-    """H/s of the whole backend once it has chosen its kernel, with a new job now and then."""
+    """Return the H/s of the whole backend once it has chosen its kernel, with a new job every few seconds."""
     source = _EndlessWork()
     send, receive = trio.open_memory_channel[NonceFound](0)
     async with trio.open_nursery() as nursery, send, receive:
@@ -212,7 +217,7 @@ async def _mine(backend: CpuBackend, seconds: float) -> float:
                 await trio.sleep(JOB_SECONDS)
                 source.change()
         elapsed = trio.current_time() - begun_at
-        nursery.cancel_scope.cancel()  # every slice ends at once and is counted
+        nursery.cancel_scope.cancel()  # each search stops at once and its hashes are counted
     return backend.statistics().hashes / elapsed
 
 
@@ -225,7 +230,7 @@ def _check(wanted: tuple[kernels.Kernel, ...], json: bool) -> int:
             passed = kernels.self_test(kernel)
         differences = []
         for rolling in (False, True):
-            with console.status(f"{kernel.name}: 2^{POINTS.bit_length() - 1} points against {other.name}"):
+            with console.status(f"{kernel.name}: 2^{POINTS.bit_length() - 1} headers compared with {other.name}"):
                 difference = cross_check(kernel, other, rolling=rolling, points=POINTS)
             if difference is not None:
                 differences.append(str(difference))
@@ -265,10 +270,10 @@ def _print_tables(trials: list[_Trial], choice: Choice, scaling: dict[int, Speed
         times = f"{speed.hash_rate / scaling[1].hash_rate:.2f} times one" if count > 1 else "rolling versions"
         output.print(f"{name} on {count} thread{'s' if count > 1 else ''}: {_both(speed)}, {times}", markup=False)
     all_of_them = list(scaling.values())[-1].wall_hash_rate
-    output.print(f"mining on as many: {hash_rate_text(mined)}, {mined / all_of_them:.1%} of that", markup=False)
+    output.print(f"mining on as many threads: {hash_rate_text(mined)}, {mined / all_of_them:.1%} of that", markup=False)
     quota = processors.quota()
     if quota < len(processors.usable()):
-        output.print(f"this container may use {quota} of {len(processors.usable())} processors", markup=False)
+        output.print(f"This container may use {quota} of {len(processors.usable())} processors.", markup=False)
 
 
 def _both(speed: Speed) -> str:
@@ -278,11 +283,11 @@ def _both(speed: Speed) -> str:
 
 
 def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
-    """Print that the machine was busy, and which figures of before are clearly better and stay."""
+    """Print that the computer was busy, and which earlier measurements are clearly better and remain in use."""
     output = printing.console()
     if share < BUSY:
         output.print(
-            f"The machine was busy: on average a measuring thread had {share:.0%} of a processor.",
+            f"The computer was busy: on average, a measuring thread had {share:.0%} of a processor.",
             markup=False,
         )
     now = {trial.measured.kernel.name: trial.measured for trial in trials}
@@ -294,6 +299,6 @@ def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
             kept.append(f"{hash_rate_text(known.rolling_hash_rate)} rolling of {known.rolling_measured_on}")
         if kept:
             output.print(
-                f"{known.kernel.name}: what was measured before is better and stays: {', '.join(kept)}.",
+                f"{known.kernel.name}: an earlier measurement is better and remains in use: {', '.join(kept)}.",
                 markup=False,
             )

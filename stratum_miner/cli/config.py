@@ -1,4 +1,4 @@
-"""``stratum-miner config``: write a configuration, check one, show what is in force and why."""
+"""``stratum-miner config``: writes a configuration file, checks one, and shows the settings in force."""
 
 import os
 from collections.abc import Iterator
@@ -28,25 +28,34 @@ from stratum_miner.user_files import UserFileError
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
+Target: TypeAlias = Annotated[
+    Path | None, Parameter(help="File to write. [default: ~/.config/stratum-miner/config.toml]")
+]
 Force: TypeAlias = Annotated[
-    bool, Parameter(name="--force", help="Replace the file if it is there.", negative=(), show_default=False)
+    bool, Parameter(name="--force", help="Replace FILE if it exists.", negative=(), show_default=False)
 ]
 
 
 @app.command
-def init(file: Path | None = None, /, *, force: Force = False) -> int:
-    """Write a commented configuration to FILE, or to where mine looks for one by itself; never over another."""
+def init(file: Target = None, /, *, force: Force = False) -> int:
+    """Write a configuration file with all options as comments. Only its owner can read it (mode 0600).
+
+    An existing file is replaced only with --force.
+    """
     target = file or default_file()
     families = (MineOptions, PoolProfile, BackendProfile)
     write_private(target, template(*(keys_of(table).values() for table in families)), force=force)
-    printing.say(f"wrote {target}; give it your pool and worker, then: stratum-miner mine --config {target}")
+    printing.say(f"wrote {target}; set url and user of your pool in it, then run: stratum-miner mine --config {target}")
     return ExitCode.OK
 
 
 @app.command
 @takes_options_of(MineOptions)
 def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
-    """Tell what is wrong with a configuration, one line each; exit code 2 if anything is."""
+    """Check a configuration and print one line for each error. It takes all options of mine.
+
+    Exit code 2: there is at least one error.
+    """
     sources = Sources(given, find_file(config, no_config, os.environ))
     misspelt = sources.misspelt
     for problem in misspelt:
@@ -54,7 +63,10 @@ def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -
     settings = load(sources)
     counted = [_count(len(settings.pools), "pool"), _count(len(settings.backends), "backend")]
     if sources.is_exposed:
-        printing.say(f"{sources.file}: others on this machine can read its passwords; chmod 600 keeps them out")
+        printing.say(
+            f"{sources.file}: other users of this computer can read its passwords; chmod 600 {sources.file} prevents "
+            "this"
+        )
     printing.say(f"{sources.file or 'no file'}: good: {', '.join(counted)}, {settings.strategy.value}")
     return ExitCode.USAGE if misspelt else ExitCode.OK
 
@@ -62,7 +74,10 @@ def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -
 @app.command
 @takes_options_of(MineOptions)
 def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
-    """Print the configuration in force as TOML, with the origin of each value; passwords are hidden."""
+    """Print the settings in force as TOML, with the origin of each value. Passwords are hidden.
+
+    It takes all options of mine, so that it also explains a command line.
+    """
     sources = Sources(given, find_file(config, no_config, os.environ))
     for line in shown_lines(load(sources)):
         printing.say(line)
@@ -70,8 +85,17 @@ def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) ->
 
 
 @app.command(name="import")
-def import_(old: Path, file: Path | None = None, /, *, force: Force = False) -> int:
-    """Make FILE of cgminer's or cpuminer's JSON file OLD, and tell of each key whether it is carried over."""
+def import_(
+    old: Annotated[Path, Parameter(help="JSON configuration file of cgminer or cpuminer.")],
+    file: Target = None,
+    /,
+    *,
+    force: Force = False,
+) -> int:
+    """Convert a configuration file of cgminer or cpuminer, and print what becomes of each of its keys.
+
+    An existing FILE is replaced only with --force.
+    """
     target = file or default_file()
     imported = convert(_text_of(old), str(old), frozenset(keys_of(MineOptions)))
     text = imported.toml()
@@ -81,28 +105,28 @@ def import_(old: Path, file: Path | None = None, /, *, force: Force = False) -> 
             case ConvertedKey(key, to):
                 printing.say(f"{key} -> {to}")
             case SkippedKey(key, reason):
-                printing.say(f"{key} dropped: {reason}")
+                printing.say(f"{key} skipped: {reason}")
     printing.say(f"wrote {target}, from {imported.kind}: {_count(len(imported.pools), 'pool')}")
     try:
         settings_of(Sources({}, target, {}), parse(text, target))
     except ConfigError as error:
         for problem in error.problems:
-            printing.say(f"to be mended: {problem}")
+            printing.say(f"to correct: {problem}")
     return ExitCode.OK
 
 
 def _text_of(old: Path) -> str:
-    """ConfigError when it cannot be read."""
+    """Return the text of a file. Raises ConfigError if it cannot be read."""
     try:
         return user_files.read(old, MAX_BYTES).decode("utf-8", "replace")
     except OSError as error:
-        raise ConfigError(Problem(str(old), f"cannot read it: {error.strerror}")) from None
+        raise ConfigError(Problem(str(old), f"cannot read this file: {error.strerror}")) from None
     except UserFileError as error:
         raise ConfigError(Problem(str(old), str(error))) from None
 
 
 def shown_lines(settings: MineSettings) -> Iterator[str]:
-    """The settings in force, each with its origin, as lines of TOML."""
+    """Yield the settings in force as lines of TOML, each with its origin."""
     for group in shown.groups(settings):
         if group.table:
             yield ""

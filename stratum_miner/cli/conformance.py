@@ -1,4 +1,4 @@
-"""``stratum-miner conformance``: checks a pool against the protocol as miners need it."""
+"""``stratum-miner conformance``: checks whether a pool implements Stratum V1 as miners need it."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -44,21 +44,33 @@ DEFAULT_USER = "stratum-miner.conformance"
 MAX_WORK_SECONDS = 86_400.0
 Patterns: TypeAlias = Annotated[
     list[str] | None,
-    Parameter(name="--only", help="Run these: ids, topics, levels, globs; repeatable.", group="Checks", negative=()),
+    Parameter(
+        name="--only",
+        help="Run only the checks with this id, topic or level, or that match this glob pattern, such as 'VD-*'. "
+        "Repeatable.",
+        group="Checks",
+        negative=(),
+    ),
 ]
 
 
 def conformance(
     url: Annotated[
-        str, Parameter(help="The pool: stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT.", show_default=False)
+        str,
+        Parameter(
+            help="Pool to check: stratum+tcp://HOST:PORT, or with TLS stratum+ssl://HOST:PORT.", show_default=False
+        ),
     ] = "",
     /,
-    *checks: Annotated[str, Parameter(help="Checks by address, id, topic or glob: shares/ERR-07, framing, 'VD-*'.")],
+    *checks: Annotated[
+        str,
+        Parameter(
+            help="Checks to run, like --only: path, id, topic or glob pattern, as in shares/ERR-07, framing or 'VD-*'."
+        ),
+    ],
     user: pool_access.WorkerName = DEFAULT_USER,
     password: pool_access.Password = None,
-    pass_file: Annotated[
-        Path | None, Parameter(name="--pass-file", help="A file whose first line is the password.", group="Pool")
-    ] = None,
+    pass_file: pool_access.PasswordFile = None,
     tls_ca: pool_access.TlsCa = None,
     tls_fingerprint: pool_access.TlsFingerprint = None,
     tls_cert: pool_access.TlsCertificate = None,
@@ -67,7 +79,8 @@ def conformance(
         bool,
         Parameter(
             name="--i-own-this-pool",
-            help="Allow malformed input, floods and many sockets, and pools on other machines.",
+            help="Confirm that the pool is yours. This allows a pool on another computer, and checks with malformed "
+            "input, floods and many connections.",
             negative=(),
             show_default=False,
             group="Pool",
@@ -78,7 +91,8 @@ def conformance(
         Parameter(
             name="--node",
             env_var="STRATUM_MINER_NODE",
-            help="http://user:pass@host:port, JSON-RPC of the pool's node: checks that need the chain.",
+            help="JSON-RPC of the pool's Bitcoin node, http://USER:PASS@HOST:PORT, for the checks that need the block "
+            "chain.",
             group="Pool",
         ),
     ] = None,
@@ -86,34 +100,66 @@ def conformance(
     node_password_file: node_access.NodePasswordFile = None,
     retarget_seconds: Annotated[
         float | None,
-        Parameter(name="--retarget-seconds", help="How often the pool adjusts difficulties, if it does.", group="Pool"),
+        Parameter(
+            name="--retarget-seconds",
+            help="Seconds after which the pool adjusts a share difficulty, from 1 to 3,600. Without it, checks that "
+            "wait for an adjustment are skipped.",
+            group="Pool",
+        ),
     ] = None,
     only: Patterns = None,
     skip: Annotated[
-        list[str] | None, Parameter(name="--skip", help="Leave these out.", group="Checks", negative=())
+        list[str] | None,
+        Parameter(
+            name="--skip",
+            help="Do not run these checks, named as for --only. Repeatable.",
+            group="Checks",
+            negative=(),
+        ),
     ] = None,
     strict: Annotated[
         bool,
         Parameter(
-            name="--strict", help="A SHOULD that fails counts, too.", negative=(), show_default=False, group="Checks"
+            name="--strict",
+            help="Exit with code 6 if a SHOULD failed but no MUST.",
+            negative=(),
+            show_default=False,
+            group="Checks",
         ),
     ] = False,
     max_seconds_of_work: Annotated[
-        float, Parameter(name="--max-seconds-of-work", help="Hashing that one check may cost.", group="Checks")
+        float,
+        Parameter(
+            name="--max-seconds-of-work",
+            help="Longest time in seconds that one check may search for shares. A check that needs more is skipped.",
+            group="Checks",
+        ),
     ] = 60.0,
     list_checks: Annotated[
         bool,
-        Parameter(name="--list", help="Show the checks and leave.", negative=(), show_default=False, group="Checks"),
+        Parameter(
+            name="--list",
+            help="List the checks instead of running them.",
+            negative=(),
+            show_default=False,
+            group="Checks",
+        ),
     ] = False,
     json: common.Json = False,
     junit_file: Annotated[
-        Path | None, Parameter(name="--junit", help="Write JUnit's XML here.", group="Output", negative=())
+        Path | None,
+        Parameter(name="--junit", help="Write a report in JUnit's XML to this file.", group="Output", negative=()),
     ] = None,
     html: Annotated[
-        Path | None, Parameter(name="--html", help="Write a page here.", group="Output", negative=())
+        Path | None,
+        Parameter(name="--html", help="Write an HTML page with the report to this file.", group="Output", negative=()),
     ] = None,
 ) -> int:
-    """Check a Stratum pool: 0 every MUST passed, 1 one failed, 6 a SHOULD failed (--strict), 7 nothing was judged."""
+    """Check whether a pool implements Stratum V1 as miners need it.
+
+    Exit code 0: no MUST failed. 1: a MUST failed. 4: the pool could not be reached. 6: with --strict, a SHOULD failed.
+    7: every check was skipped.
+    """
     logs.configure(level="warning")
     try:
         cases = select(ALL, [*checks, *(only or [])], skip or [])
@@ -123,7 +169,9 @@ def conformance(
         _show_list(cases, as_json=json)
         return ExitCode.OK
     if not url:
-        raise UsageError("expected the pool's URL, as in stratum-miner conformance stratum+tcp://127.0.0.1:3333")
+        raise UsageError(
+            "expected the URL of a pool, as in stratum-miner conformance stratum+tcp://127.0.0.1:3333, got none"
+        )
     if not 0 <= max_seconds_of_work <= MAX_WORK_SECONDS:
         raise UsageError(f"--max-seconds-of-work: expected 0 to {MAX_WORK_SECONDS:g}, got {max_seconds_of_work:g}")
     if retarget_seconds is not None and not 1 <= retarget_seconds <= 3600:
@@ -131,7 +179,7 @@ def conformance(
     output_files.check_writable(junit_file, "--junit")
     output_files.check_writable(html, "--html")
     pool_url = PoolUrl.parse(url)
-    ownership.check(pool_url.host, owned, "checks take work and connections")
+    ownership.check(pool_url.host, owned, "checks cost a pool work and connections")
     tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[pool_url])
     dial_raw = tcp_dialer(pool_url.host, pool_url.port)
     results: list[Result] = []
@@ -176,13 +224,13 @@ def conformance(
         printing.say(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks", stderr=True)
         return signals.INTERRUPTED
     if left is not None:
-        printing.say(f"stratum-miner: {left}: the pool was there at the start and is not any more", stderr=True)
+        printing.say(f"stratum-miner: {left}: the pool answered at the start, but not after the checks", stderr=True)
         return ExitCode.FAILED
     return exit_code(Tally.of(results), strict)
 
 
 def exit_code(tally: Tally, strict: bool) -> ExitCode:
-    """What a run means; part of the interface."""
+    """Return the exit code of a run, which is part of the interface."""
     if tally.failed_must:
         return ExitCode.FAILED
     if tally.failed_should and strict:
@@ -193,13 +241,13 @@ def exit_code(tally: Tally, strict: bool) -> ExitCode:
 
 
 class NodeChain:
-    """The pool's node as the checks see it."""
+    """The Bitcoin node of the pool, as the checks use it."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     async def tip(self) -> ChainTip:
-        """The last block of the best chain."""
+        """Return the last block of the best chain. Raises ChainError if the node does not answer."""
         try:
             tip = await self._node.tip()
         except NodeError as error:
@@ -207,7 +255,7 @@ class NodeChain:
         return ChainTip(tip.height, tip.hash)
 
     async def submit(self, block: bytes) -> str:
-        """The node's objection to a block, empty when there is none."""
+        """Return the reason why the node rejects a block, empty if it accepts the block. Raises ChainError."""
         try:
             result = await self._node.submit_block(block)
         except NodeError as error:
@@ -222,7 +270,7 @@ async def _chain(spec: str | None, cookie: Path | None, password_file: Path | No
         return
     if "://" not in spec:
         raise UsageError(
-            f"--node: expected the JSON-RPC of the pool's own node, http://user:pass@host:port, got {spec!r}"
+            f"--node: expected the JSON-RPC of the pool's Bitcoin node, as in http://HOST:PORT, got {spec!r}"
         )
     async with node_access.opened(spec, cookie=cookie, password_file=password_file) as node:
         chain = NodeChain(node)
@@ -235,7 +283,7 @@ async def _chain(spec: str | None, cookie: Path | None, password_file: Path | No
 
 def _password(password: str | None, file: Path | None) -> str:
     if password is not None and file is not None:
-        raise UsageError("expected either --pass or --pass-file, got both")
+        raise UsageError("--pass, --pass-file: expected one of the two, got both")
     if file is not None:
         return secrets.read_secret_file(file, "--pass-file")
     return pool_access.password(password)
@@ -292,7 +340,10 @@ async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Resul
 
 
 def _without_secrets(result: Result) -> Result:
-    """What the pool said is in its texts; a document that was made of them would be spoilt."""
+    """Return the result without secrets, because its texts quote messages of the pool.
+
+    This is done before a document is made, because replacing text in JSON or XML could break it.
+    """
     outcome = replace(result.outcome, actual=secrets.redact(result.outcome.actual))
     return replace(result, outcome=outcome, transcript=tuple(map(secrets.redact, result.transcript)))
 

@@ -1,8 +1,8 @@
-"""``stratum-miner demo``: a whole Bitcoin network on this machine, for a minute.
+"""``stratum-miner demo``: a whole Bitcoin network on this computer, for a minute.
 
-An embedded node with Bitcoin Core's own validation, our pool on top of it and our miner on real loopback TCP. On
-plain regtest every second hash is a block; the miner submits those that meet the pool's share difficulty, so that
-mining is seen to work.
+It runs an embedded node with the validation of Bitcoin Core, the pool on this node, and the miner, which connects to
+the pool over TCP on loopback. On regtest every second hash is a block. The miner submits only those that meet the
+pool's share difficulty, so that mining takes visible work.
 """
 
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ from stratum_miner.pool.nodes.base import Node
 from stratum_miner.quantities import duration_text, hash_rate_text
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
-"""Belongs to private key 1: worth nothing, owned by everybody (BIP 173)."""
+"""The address of private key 1 (BIP 173). Everybody knows this key, and regtest coins have no value."""
 DIFFICULTY = 0.002
-"""8.6 million hashes a block: a tenth of a second on a fast machine, two on a slow one."""
+"""8.6 million hashes for each block, which take 0.1 s on a fast computer and 2 s on a slow one."""
 
 
 @dataclass(slots=True)
@@ -45,16 +45,23 @@ class _Result:
 
 def demo(
     *,
-    blocks: Annotated[int, Parameter(name="--blocks", help="How many blocks to mine.")] = 20,
+    blocks: Annotated[int, Parameter(name="--blocks", help="Number of blocks to mine.")] = 20,
     difficulty: Annotated[
-        float, Parameter(name="--difficulty", help="Share difficulty, thus work per block.")
+        float,
+        Parameter(
+            name="--difficulty",
+            help="Share difficulty of the pool. 1 stands for about 4.3 billion hashes for each block.",
+        ),
     ] = DIFFICULTY,
     threads: backend_choice.Threads = None,
     kernel: backend_choice.KernelName = None,
     json: common.Json = False,
     debug: common.Debug = False,
 ) -> int:
-    """Mine a fresh regtest chain: embedded node, pool and miner in one process."""
+    """Mine blocks of a new regtest chain with an embedded node, a pool and a miner in one process.
+
+    Exit code 1: the chain of the node has fewer blocks than wanted. 5: a kernel failed its self-test.
+    """
     common.set_up_logging(debug=debug, quiet=not debug)
     if blocks <= 0:
         raise UsageError(f"--blocks: expected a number above zero, got {blocks}")
@@ -66,7 +73,7 @@ def demo(
         results.append(await _demo(stop, blocks, difficulty, threads=threads, kernel=kernel))
 
     signals.run(mine_and_ask)
-    if not results:  # the user ended it at once, before the node could be asked
+    if not results:  # the user stopped the command before the node started
         return ExitCode.OK
     [result] = results
     if json:
@@ -113,7 +120,7 @@ async def _demo(
 
 
 async def _result(node: Node, miner: Miner, monitor: Monitor, ending: StopReason) -> _Result:
-    """What the node says of its chain, not what the miner believes."""
+    """Collect the result from the node's chain, not from the counters of the miner."""
     height = (await node.tip()).height
     chain = [{"height": at, "hash": display_hash(await node.block_hash(at))} for at in range(1, height + 1)]
     kernel = miner.backends[0].statistics().detail

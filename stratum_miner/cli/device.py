@@ -1,4 +1,4 @@
-"""``stratum-miner device``: set, reset or identify one device that nobody is mining with."""
+"""``stratum-miner device``: sets, resets or identifies one device that is not in use."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -24,7 +24,9 @@ from stratum_miner.backends.asic.transport import PortOpener
 
 app = cyclopts.App(name="device", help="Set, reset or identify one device that is not mining.")
 
-Which: TypeAlias = Annotated[str, Parameter(help="PATH or KIND:PATH, as after mine --device.")]
+Which: TypeAlias = Annotated[
+    str, Parameter(help="Device, as in mine --device: PATH or KIND:PATH. The command devices lists them.")
+]
 DeviceAction: TypeAlias = Callable[[Driver, Board, PortOpener], Awaitable[str]]
 
 
@@ -33,20 +35,28 @@ def set_(
     device: Which,
     /,
     *,
-    frequency: Annotated[float | None, Parameter(name="--frequency", help="MHz.")] = None,
-    voltage: Annotated[float | None, Parameter(name="--voltage", help="Core volts.")] = None,
+    frequency: Annotated[
+        float | None, Parameter(name="--frequency", help="Clock frequency of the chips in MHz.")
+    ] = None,
+    voltage: Annotated[float | None, Parameter(name="--voltage", help="Core voltage of the chips in V.")] = None,
     allow_out_of_limits: Annotated[
         bool,
         Parameter(
-            name="--allow-out-of-limits", help="Beyond what the product is safe with.", negative=(), show_default=False
+            name="--allow-out-of-limits",
+            help="Allow values outside the limits within which this product is known to be safe.",
+            negative=(),
+            show_default=False,
         ),
     ] = False,
 ) -> int:
-    """Set frequency and voltage, and say what is in force. A running miner takes them from its own --device."""
+    """Set the frequency and core voltage of a device, and print the values in force.
+
+    For a device that a miner uses, set them in the --device option of that miner instead.
+    """
     if frequency is None and voltage is None:
         raise UsageError("device set: expected --frequency, --voltage or both")
-    told = {"frequency": frequency, "voltage": voltage}
-    values = {name: f"{value:g}" for name, value in told.items() if value is not None}
+    given = {"frequency": frequency, "voltage": voltage}
+    values = {name: f"{value:g}" for name, value in given.items() if value is not None}
     if allow_out_of_limits:
         values["allow_out_of_limits"] = "yes"
     spec = _spec(device)
@@ -55,23 +65,26 @@ def set_(
     async def configure(driver: Driver, board: Board, ports: PortOpener) -> str:
         return await driver.configure(ports, spec.options_for(board))
 
-    return _ask(spec, configure)
+    return _run(spec, configure)
 
 
 @app.command
 def reset(device: Which, /) -> int:
-    """Bring it back to its state after power-on, as far as it has a way."""
+    """Reset a device to its power-on state, as far as its hardware allows.
+
+    On a Bitaxe, this stops the chips and, where the board allows it, switches off the core voltage.
+    """
 
     async def ask(driver: Driver, board: Board, ports: PortOpener) -> str:
         del board
         return await driver.reset(ports)
 
-    return _ask(_spec(device), ask)
+    return _run(_spec(device), ask)
 
 
 @app.command
 def identify(device: Which, /) -> int:
-    """Make it show itself for a few seconds, and say what it is."""
+    """Make a device visible for a few seconds, such as by blinking, and print its product and chips."""
 
     async def ask(driver: Driver, board: Board, ports: PortOpener) -> str:
         answer = await driver.probe(ports)
@@ -81,19 +94,19 @@ def identify(device: Which, /) -> int:
         except DeviceRefused as error:
             return f"{what}; {error}"
 
-    return _ask(_spec(device), ask)
+    return _run(_spec(device), ask)
 
 
 def _spec(text: str) -> DeviceSpec:
     spec = DeviceSpec.parse(text)
     if spec.path is None:
-        raise UsageError(f"device: expected PATH or KIND:PATH, got {text!r}: stratum-miner devices lists them")
+        raise UsageError(f"device: expected PATH or KIND:PATH, got {text!r}. stratum-miner devices lists the devices")
     spec.check_path()
     return spec
 
 
-def _ask(spec: DeviceSpec, asked: DeviceAction) -> int:
-    """Find it, make sure that it is free, ask it."""
+def _run(spec: DeviceSpec, action: DeviceAction) -> int:
+    """Find the device, check that no program uses it, run the action and print its answer."""
     logs.configure(level="warning")
     answer = ""
 
@@ -103,11 +116,13 @@ def _ask(spec: DeviceSpec, asked: DeviceAction) -> int:
         place = locate_path(spec.path or "", "", discover(await ports_now()))
         boards = () if place is None else candidates(place, spec.kind)
         if place is None or not boards:
-            raise CommandFailed(f"{spec.path}: expected a device there, there is none")
+            raise CommandFailed(
+                f"{spec.path}: expected a device at this path, found none. stratum-miner devices lists the devices"
+            )
         _require_free(place, boards[0])
         board = await choose_board(place, boards, open_serial_port)
         paths = place.port_paths(board)
-        answer = await asked(driver_of(board), board, DevicePorts(place.path, lambda: paths))
+        answer = await action(driver_of(board), board, DevicePorts(place.path, lambda: paths))
 
     signals.run(ask)
     printing.say(answer)
@@ -118,5 +133,5 @@ def _require_free(place: DeviceLocation, board: Board) -> None:
     for path in place.port_paths(board).values():
         held = access.holders(path)
         if held:
-            who = ", ".join(map(str, held))
-            raise PortBusy(f"{path}: in use by {who}; only a device that is free can be changed")
+            programs = ", ".join(map(str, held))
+            raise PortBusy(f"{path}: in use by {programs}. Stop that program first")

@@ -1,4 +1,4 @@
-"""``stratum-miner devices``: what is plugged in, what it is, and whether we may open it."""
+"""``stratum-miner devices``: lists the mining devices that are plugged in, and whether stratum-miner may open them."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -21,11 +21,19 @@ def devices(
     *,
     everything: Annotated[
         bool,
-        Parameter(name="--all", help="Also USB serial devices that are no miners.", negative=(), show_default=False),
+        Parameter(
+            name="--all",
+            help="Also list USB serial devices that are not mining devices.",
+            negative=(),
+            show_default=False,
+        ),
     ] = False,
     json: common.Json = False,
 ) -> int:
-    """List USB miners, and bridges that may be some; opens none of them. Exits with 1 if one of them cannot be used."""
+    """List the USB mining devices, and USB serial bridges that may be some. It opens none of them.
+
+    Exit code 1: a mining device cannot be used.
+    """
     try:
         found = discover(list_ports())
     except OSError as error:
@@ -62,8 +70,8 @@ def _object(device: FoundDevice, may: access.PortAccess) -> dict[str, Any]:
 def _show(looked: list[tuple[FoundDevice, access.PortAccess]], *, hidden: int) -> None:
     output = printing.console(highlight=False)
     if not looked:
-        other = f"; {hidden} other USB serial device{'s' * (hidden != 1)}, --all shows them" if hidden else ""
-        output.print(f"No miner is plugged in{other}.", markup=False)
+        other = f" --all lists {hidden} other USB serial device{'s' * (hidden != 1)}." if hidden else ""
+        output.print(f"No mining device is plugged in.{other}", markup=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("port", "what", "number", "state"):

@@ -1,7 +1,7 @@
-"""``stratum-miner doctor``: run the checks, show what they found.
+"""``stratum-miner doctor``: runs the checks and prints their findings.
 
-Another check is an async function that returns findings, and its name in ``CHECKS``; one that looks at what ``mine``
-would be told is a method of ``Setup``, and its name in ``_checks_of``.
+To add a check, write an async function that returns findings, and add its name to ``CHECKS``. A check of the settings
+of ``mine`` is a method of ``Setup``, with its name in ``_checks_of``.
 """
 
 import os
@@ -36,7 +36,7 @@ CHECKS: tuple[Check, ...] = (
     usb.check_rule,
     usb.check_power,
 )
-"""The checks of the machine, in the order in which their findings are shown."""
+"""The checks of this computer, in the order in which their findings are shown."""
 _STYLES = {Severity.GOOD: "green", Severity.NOTE: "yellow", Severity.PROBLEM: "bold red"}
 
 
@@ -49,16 +49,19 @@ def doctor(
         bool,
         Parameter(
             name="--udev-rule",
-            help="Print the udev rule that we ship, no more.",
+            help="Only print the udev rule that gives access to USB mining devices.",
             negative=(),
             show_default=False,
         ),
     ] = False,
     **given: Any,
 ) -> int:
-    """Look for what stands between this machine and mining, and say what would help; exits with 1 if it finds any.
+    """Check whether this computer is ready to mine, and print a fix for each problem.
 
-    It takes the options of mine and reads the same file, and looks at the pools and addresses that mine would use.
+    It takes the options of mine, reads the same configuration file, and checks the pools and addresses that mine would
+    use.
+
+    Exit code 1: at least one problem was found.
     """
     if udev_rule:
         sys.stdout.write(access.udev_rule())
@@ -94,15 +97,15 @@ def _checks_of(setup: Setup) -> tuple[Check, ...]:
 
 def _show(findings: list[Finding]) -> None:
     output = printing.console(highlight=False)
-    whole = not output.is_terminal  # who reads a pipe wants a finding to be a line
+    one_line = not output.is_terminal  # the program that reads a pipe expects each finding in one line
     for item in findings:
         words = Text.assemble((f"{item.topic} {item.subject}".rstrip(), "bold"), f": {item.text}")
         verdict = Text(f"{item.verdict.value:8}", _STYLES[item.verdict])
-        if whole:
+        if one_line:
             output.print(verdict + words, soft_wrap=True)
         else:
             line = Table.grid()
             line.add_row(verdict, words)
             output.print(line)
         if item.fix and item.verdict is not Severity.GOOD:
-            output.print(f"        > {item.fix}", markup=False, soft_wrap=True)  # one line, to be copied
+            output.print(f"        > {item.fix}", markup=False, soft_wrap=True)  # not wrapped, so that it can be copied

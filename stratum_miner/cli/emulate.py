@@ -1,4 +1,6 @@
-"""``stratum-miner emulate``: a mining device on a pseudo-terminal, for any driver, hashing for real."""
+"""``stratum-miner emulate``: emulates a mining device that really hashes, on a pseudo-terminal that any driver can
+open.
+"""
 
 from dataclasses import asdict
 from math import inf
@@ -13,45 +15,63 @@ from stratum_miner.app.options import common, goal
 from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.emulators import FAULTS, KINDS, Emulator, EmulatorError, EmulatorStatistics, FaultError, LinkError
+from stratum_miner.emulators.emulator import DEFAULT_HASH_RATE
 from stratum_miner.quantities import duration_text, hash_rate_text, parse_hash_rate
 
 log = structlog.get_logger("stratum_miner")
 
 SAMPLED_S = 1.0
-"""How often faults are counted for whoever reads along."""
+"""Seconds between two counts of the injected faults, which are then reported."""
 
 
 def emulate(
-    kind: Annotated[str, Parameter(help=f"One of {', '.join(KINDS)}.")],
+    kind: Annotated[str, Parameter(help=f"Kind of the device: {', '.join(KINDS)}.")],
     *,
     link: Annotated[
         Path | None,
-        Parameter(name="--link", help="Where the device shall be found; by default in a temporary directory."),
+        Parameter(
+            name="--link",
+            help="Path at which a driver opens the device. [default: a new path in a temporary directory]",
+        ),
     ] = None,
     hash_rate: Annotated[
-        str | None, Parameter(name="--hash-rate", help="Such as 5MH/s, at its usual clock; default 1MH/s.")
+        str | None,
+        Parameter(
+            name="--hash-rate",
+            help="Hash rate of the device at its usual clock frequency, such as 5MH/s. "
+            f"[default: {DEFAULT_HASH_RATE / 1e6:g}MH/s]",
+        ),
     ] = None,
-    chips: Annotated[int | None, Parameter(name="--chips", help="By default as many as the product has.")] = None,
+    chips: Annotated[
+        int | None, Parameter(name="--chips", help="Number of chips. [default: the number in the real product]")
+    ] = None,
     fault: Annotated[
         list[str] | None,
         Parameter(
             name="--fault",
-            help=f"NAME[=VALUE][@START[+SECONDS]], repeatable; {', '.join(FAULTS)}.",
+            help="NAME[=VALUE][@START[+SECONDS]]: inject this fault from START on, in seconds, for SECONDS. Faults "
+            f"are {', '.join(FAULTS)}. Repeatable.",
             negative=(),
             consume_multiple=True,
         ),
     ] = None,
-    seed: Annotated[int, Parameter(name="--seed", help="Equal seeds bring equal faults.")] = 0,
+    seed: Annotated[
+        int,
+        Parameter(name="--seed", help="Seed for the random choices of faults. The same seed gives the same choices."),
+    ] = 0,
     nonce_difficulty: Annotated[
         float | None,
-        Parameter(name="--nonce-difficulty", help="The least difficulty that it reports; 1 as the real one."),
+        Parameter(
+            name="--nonce-difficulty",
+            help="Lowest difficulty of the nonces that the device reports. Real devices report from 1 on. [default: 1]",
+        ),
     ] = None,
     time_limit: goal.TimeLimit = None,
     json: common.Json = False,
     debug: common.Debug = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Be a mining device: print the path that a driver may open, and answer there until interrupted."""
+    """Emulate a mining device: print the path at which a driver can open it, and answer there until interrupted."""
     common.set_up_logging(debug=debug, quiet=quiet)
     goal.goals(shares=None, blocks=None, time_limit=time_limit)
     rate = None if hash_rate is None else _rate(hash_rate)
@@ -120,7 +140,7 @@ def _tell_start(emulator: Emulator, *, json: bool) -> None:
 
 
 async def _watch(emulator: Emulator, *, json: bool) -> None:
-    """Tell of faults, and of the first bytes of a driver."""
+    """Report injected faults, and the first bytes from a driver."""
     injected: dict[str, int] = {}
     driven = False
     while True:

@@ -1,4 +1,4 @@
-"""The console script. It takes over Ctrl-C before anything slow is imported."""
+"""The console script. It installs its handlers of Ctrl-C before it imports anything slow."""
 
 import sys
 
@@ -9,7 +9,7 @@ def entry_point() -> None:
     """Run the command line of this process and exit with its code."""
     signals.install()
     streams.prepare()
-    from stratum_miner.cli import main  # noqa: PLC0415  the slow part
+    from stratum_miner.cli import main  # noqa: PLC0415  this import is slow
 
     try:
         code = main.run_process(sys.argv[1:])

@@ -1,6 +1,6 @@
-"""``stratum-miner health``: the state of a miner with --http as an exit code, for containers and monitors.
+"""``stratum-miner health``: the state of a miner with --http as an exit code, for containers and monitoring.
 
-``python -m stratum_miner.cli.health URL`` is the same at a tenth of the time, so this imports nothing slow.
+``python -m stratum_miner.cli.health URL`` does the same in a tenth of the time, so this module imports nothing slow.
 """
 
 import socket
@@ -15,9 +15,9 @@ DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
 """Seconds for the whole answer, from the connection to its last byte. A name is looked up before that."""
 LARGEST = 1 << 20
-"""Bytes of an answer, with its head."""
+"""Largest size of an answer in bytes, with its head."""
 CHARACTERS = 300
-"""Most characters of each line of the answer that is shown."""
+"""Largest number of characters that are printed of each line of the answer."""
 STATES = {
     "mining": ExitCode.OK,
     "degraded": ExitCode.DEGRADED,
@@ -30,17 +30,17 @@ STATES = {
 
 
 def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
-    """Print the state of a miner with --http and what is wrong with it. The exit code tells the state.
+    """Print the state of a miner with --http and its problems.
 
-    0: every device mines. 1: the miner does not answer. 8: some devices do not mine. 9: no device mines. 10: no pool
-    gives work. 11: mining is paused. 12: the miner is stopping.
+    Exit code 0: every device mines. 1: the miner does not answer. 8: some devices do not mine. 9: no device mines.
+    10: no pool gives work. 11: mining is paused. 12: the miner is stopping.
 
     Parameters
     ----------
     api
-        URL of the miner's HTTP API.
+        URL of the HTTP API of the miner.
     ready
-        Exit with 0 also when only some devices mine and when mining is paused.
+        Also exit with code 0 if only some devices mine, or if mining is paused.
     """
     try:
         target = Target.parse(f"{api.rstrip('/')}/ready")
@@ -66,7 +66,7 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
 
 
 def _ask(target: Target) -> HttpResponse:
-    """As ``network.fetch``, on a plain socket: trio alone would take longer to load than all of this takes."""
+    """Do what ``network.fetch`` does, on a plain socket: loading trio alone would take longer than all of this."""
     deadline = time.monotonic() + TIMEOUT_S
     exchange = Exchange()
     with _connected(target, deadline) as connection:
@@ -78,7 +78,7 @@ def _ask(target: Target) -> HttpResponse:
 
 
 def _connected(target: Target, deadline: float) -> socket.socket:
-    """To the first address of the host that takes us."""
+    """Return a connection to the first address of the host that accepts one."""
     failed: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM):
         connection = socket.socket(family, kind, protocol)
@@ -90,7 +90,7 @@ def _connected(target: Target, deadline: float) -> socket.socket:
             failed = error
         else:
             return connection
-    raise failed or OSError("its name has no address")
+    raise failed or OSError("the host name has no address")
 
 
 def _left(deadline: float) -> float:

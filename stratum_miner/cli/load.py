@@ -1,4 +1,4 @@
-"""The options of ``stratum-miner load``, and how a run is watched, judged and told."""
+"""``stratum-miner load``: its options, the display during a run, and the report."""
 
 import os
 import sys
@@ -21,11 +21,13 @@ from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.backends.options import hash_rate as parse_hash_rate
 from stratum_miner.client import PoolUrl
+from stratum_miner.faults.share_faults import SHARE_FAULTS
+from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS
 from stratum_miner.loadtest import spec, thresholds
 from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.generator import LoadGenerator, Progress
 from stratum_miner.loadtest.metrics import Metrics
-from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError
+from stratum_miner.loadtest.plan import LONGEST_PAUSE, MAX_MINERS, LoadPlan, PlanError
 from stratum_miner.loadtest.report import LoadReport, Shard
 from stratum_miner.loadtest.thresholds import Threshold
 from stratum_miner.reports import load_page, load_text
@@ -35,10 +37,12 @@ log = structlog.get_logger("stratum_miner")
 
 REFRESH_S = 0.5
 STATUS_INTERVAL_S = 5.0
+RAMP_PART = 6
+"""Without --ramp, the miners connect during this part of the run: a sixth."""
 SWITCH_S = 0.0005
-"""How long the display may hold up the loop that is measured; by default it is ten times as long."""
+"""Seconds for which the display may hold up the measured loop. Python's default is ten times as long."""
 MAX_REPORT = 64 << 20
-"""Bytes of an earlier run's JSON."""
+"""Largest size in bytes of an earlier run's JSON."""
 
 
 def _text(name: str | tuple[str, ...], help_text: str, group: str) -> Any:
@@ -50,73 +54,190 @@ def _flag(name: str, help_text: str, group: str) -> Any:
 
 
 def load(
-    url: Annotated[str | None, Parameter(help="The pool: stratum+tcp://HOST:PORT.")] = None,
+    url: Annotated[
+        str | None, Parameter(help="Pool to load-test: stratum+tcp://HOST:PORT. TLS is not supported.")
+    ] = None,
     /,
     *,
-    miners: Annotated[int, _text(("--miners", "-n"), "How many.", "Load")] = 100,
-    duration: Annotated[float, _text("--duration", "Seconds, of which the ramp is a part.", "Load")] = 60.0,
+    miners: Annotated[int, _text(("--miners", "-n"), "Number of simulated miners.", "Load")] = 100,
+    duration: Annotated[float, _text("--duration", "Length of the run in seconds, including the ramp.", "Load")] = 60.0,
     ramp: Annotated[
-        float | None, _text("--ramp", "Seconds over which they connect; 0: all at once. A sixth of the time.", "Load")
+        float | None,
+        _text(
+            "--ramp",
+            "Seconds over which the miners connect, evenly. 0 connects all of them at once. "
+            f"[default: 1/{RAMP_PART} of --duration]",
+            "Load",
+        ),
     ] = None,
     share_rate: Annotated[
-        float, _text("--share-rate", "Shares a second of one miner, at the pool's first difficulty.", "Load")
+        float,
+        _text(
+            "--share-rate",
+            "Shares per second of one miner on average, at the difficulty that the pool sets first.",
+            "Load",
+        ),
     ] = 0.1,
-    hash_rate: Annotated[str | None, _text("--hash-rate", "Of one miner instead, such as 5kH.", "Load")] = None,
+    hash_rate: Annotated[
+        str | None,
+        _text(
+            "--hash-rate",
+            "Hash rate of one miner on average, such as 5kH, to use instead of --share-rate. The pool's difficulty "
+            "then decides how many shares come.",
+            "Load",
+        ),
+    ] = None,
     distribution: Annotated[
-        str, _text("--distribution", "Of hash rates: equal, uniform, lognormal, pareto.", "Load")
+        str,
+        _text(
+            "--distribution",
+            "How the hash rates of the miners differ: equal, uniform, lognormal or pareto. Add settings after a colon, "
+            "as in pareto:alpha=2.",
+            "Load",
+        ),
     ] = "equal",
     profile: Annotated[
-        str, _text("--profile", "In time: track, step, ramp, stall, burst, oscillate; settings as step:to=4.", "Load")
+        str,
+        _text(
+            "--profile",
+            "How the hash rates change during the run: track (constant), step, ramp, stall, burst or oscillate. Add "
+            "settings after a colon, as in step:to=4.",
+            "Load",
+        ),
     ] = "track",
-    seed: Annotated[int, _text("--seed", "Of all chance.", "Load")] = 0,
+    seed: Annotated[
+        int, _text("--seed", "Seed for the random choices. The same seed gives the same choices.", "Load")
+    ] = 0,
     storm: Annotated[
-        list[float] | None, _text("--storm", "Second at which all reconnect at once; repeatable.", "Conduct")
+        list[float] | None,
+        _text(
+            "--storm",
+            "Seconds after the start at which all connections break and all miners reconnect at once. Repeatable.",
+            "Behavior",
+        ),
     ] = None,
-    churn: Annotated[float | None, _text("--churn", "Mean seconds a connection lives.", "Conduct")] = None,
+    churn: Annotated[
+        float | None,
+        _text(
+            "--churn",
+            "Mean lifetime of a connection in seconds. Without it, miners stay connected.",
+            "Behavior",
+        ),
+    ] = None,
     reconnect: Annotated[
-        Literal["fresh", "resume", "never"], _text("--reconnect", "After a connection ended.", "Conduct")
+        Literal["fresh", "resume", "never"],
+        _text(
+            "--reconnect",
+            "What a miner does after its connection ended: fresh starts a new session, resume asks for the old one, "
+            "never stays away.",
+            "Behavior",
+        ),
     ] = "fresh",
-    pause: Annotated[float, _text("--pause", "Seconds before a first new try; doubled each time.", "Conduct")] = 1.0,
+    pause: Annotated[
+        float,
+        _text(
+            "--pause",
+            "Seconds before the first attempt to reconnect. The pause doubles after each failed attempt, up to "
+            f"{LONGEST_PAUSE:g} s.",
+            "Behavior",
+        ),
+    ] = 1.0,
     slow_readers: Annotated[
-        str, _text("--slow-readers", "Share of miners that read a byte a second.", "Conduct")
+        str,
+        _text(
+            "--slow-readers",
+            f"Percentage of the miners that read only {SLOW_READ_BYTES / SLOW_READ_SECONDS:g} B/s.",
+            "Behavior",
+        ),
     ] = "0%",
-    version_rolling: Annotated[str, _text("--version-rolling", "Share of miners that roll.", "Conduct")] = "100%",
+    version_rolling: Annotated[
+        str,
+        _text(
+            "--version-rolling",
+            "Percentage of the miners that ask for version rolling and use it.",
+            "Behavior",
+        ),
+    ] = "100%",
     bad: Annotated[
-        list[str] | None, _text("--bad", "KIND=SHARE of submits, such as stale=1%; repeatable.", "Conduct")
+        list[str] | None,
+        _text(
+            "--bad",
+            "KIND=PERCENT: the percentage of submitted shares that are bad in this way, such as stale=1%. Kinds are "
+            f"{', '.join(SHARE_FAULTS)}. Repeatable.",
+            "Behavior",
+        ),
     ] = None,
-    user: Annotated[str, _text(("--user", "-u"), "Worker name; {n} becomes the number.", "Pool")] = "load.{n}",
-    password: Annotated[str | None, _text(("--pass", "-p"), "Password.", "Pool")] = None,
+    user: Annotated[
+        str, _text(("--user", "-u"), "Worker name of the miners. The number of the miner replaces {n}.", "Pool")
+    ] = "load.{n}",
+    password: Annotated[
+        str | None,
+        _text(
+            ("--pass", "-p"),
+            f"Password of the miners. [default: STRATUM_MINER_PASS, otherwise {pool_access.DEFAULT_PASSWORD}]",
+            "Pool",
+        ),
+    ] = None,
     i_own_this_pool: Annotated[
-        bool, _flag("--i-own-this-pool", "Needed for every pool beyond this machine.", "Pool")
+        bool,
+        _flag(
+            "--i-own-this-pool",
+            "Confirm that the pool is yours. load requires this for a pool on another computer.",
+            "Pool",
+        ),
     ] = False,
     cluster: Annotated[
-        str | None, _text("--cluster", "Address of a dask.distributed scheduler to spread the miners over.", "Pool")
+        str | None,
+        _text(
+            "--cluster",
+            "HOST:PORT of a dask.distributed scheduler, over whose workers the miners are distributed.",
+            "Pool",
+        ),
     ] = None,
     fail_if: Annotated[
-        list[str] | None, _text("--fail-if", "FIGURE>VALUE, such as submit_p99>50ms; repeatable.", "Output")
+        list[str] | None,
+        _text(
+            "--fail-if",
+            "FIGURE>VALUE or FIGURE<VALUE: exit with code 1 if this is true after the run, as for submit_p99>50ms. "
+            "Repeatable.",
+            "Output",
+        ),
     ] = None,
     compare: Annotated[
         list[Path] | None,
-        _text("--compare", "Earlier --json to compare with; two without a pool: with each other.", "Output"),
+        _text(
+            "--compare",
+            "File with the --json output of an earlier run, to compare this run with. Given twice and without a pool, "
+            "it compares two earlier runs. Repeatable.",
+            "Output",
+        ),
     ] = None,
-    html: Annotated[Path | None, _text("--html", "Write a page with plots.", "Output")] = None,
+    html: Annotated[
+        Path | None, _text("--html", "Write an HTML page with the report and plots to this file.", "Output")
+    ] = None,
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Load a pool with simulated miners: real connections, valid shares, every latency from its scheduled time."""
+    """Load-test a pool with simulated miners that use real connections and submit valid shares.
+
+    Share latencies are measured from the time at which each share was due. Use it only for your own pool: a load test
+    of someone else's pool is an attack.
+
+    Exit code 1: a --fail-if limit was exceeded, or a part of the run was lost. 4: the pool could not be reached.
+    """
     common.set_up_logging(quiet=quiet)
     earlier = [_read(path) for path in compare or ()]
     if url is None:
         return _compare_only(earlier)
     if len(earlier) > 1:
-        raise UsageError(f"--compare: expected one earlier run beside a pool, got {len(earlier)}")
+        raise UsageError(f"--compare: expected one earlier run to compare the run of a pool with, got {len(earlier)}")
     try:
         limits = [Threshold.parse(text) for text in fail_if or ()]
         plan = _plan(
             PoolUrl.parse(url),
             miners=miners,
             duration=duration,
-            ramp=duration / 6 if ramp is None else ramp,
+            ramp=duration / RAMP_PART if ramp is None else ramp,
             share_rate=share_rate,
             hash_rate=None if hash_rate is None else parse_hash_rate({"--hash-rate": hash_rate}, "--hash-rate"),
             distribution=distribution,
@@ -135,8 +256,10 @@ def load(
     except (PlanError, spec.SpecError) as error:
         raise UsageError(str(error)) from None
     if cluster is None and miners > MAX_MINERS:
-        raise UsageError(f"--miners: expected at most {MAX_MINERS} in one process, got {miners}; --cluster takes more")
-    ownership.check(plan.host, i_own_this_pool, "a load test of somebody else's pool is an attack")
+        raise UsageError(
+            f"--miners: expected at most {MAX_MINERS} in one process, got {miners}; for more, add --cluster HOST:PORT"
+        )
+    ownership.check(plan.host, i_own_this_pool, "a load test of someone else's pool is an attack")
     output_files.check_writable(html, "--html")
     report = _run(_Local(plan) if cluster is None else ClusterRun(plan, cluster), plan, quiet=quiet)
     result = report.to_json()
@@ -152,20 +275,23 @@ def load(
 
 
 class LoadRun(Protocol):
-    """One run, here or on a cluster; ``execute`` blocks in a thread of its own, the rest may be called meanwhile."""
+    """One load test, in this process or on a cluster.
+
+    ``execute`` blocks its thread; other threads may call the rest.
+    """
 
     def execute(self) -> LoadReport:
-        """Do it. LoadError when it is not possible."""
+        """Run the load test and return its report. Raises LoadError if it is not possible."""
 
     def stop(self) -> None:
-        """End gracefully with the figures so far."""
+        """Stop the run gracefully. ``execute`` then returns the figures so far."""
 
     def look(self) -> tuple[Progress, Metrics]:
-        """How it stands."""
+        """Return the progress and the figures so far."""
 
 
 class _Local:
-    """In this process."""
+    """A load test in this process."""
 
     def __init__(self, plan: LoadPlan) -> None:
         self._generator = LoadGenerator(plan)
@@ -208,7 +334,7 @@ def _run(run: LoadRun, plan: LoadPlan, *, quiet: bool) -> LoadReport:
         signals.run(watched)
     finally:
         sys.setswitchinterval(before)
-    if not reports:  # interrupted a second time
+    if not reports:  # the user interrupted a second time
         raise KeyboardInterrupt
     return reports[0]
 
@@ -232,7 +358,7 @@ async def _show(run: LoadRun, plan: LoadPlan, quiet: bool) -> None:
 
 @dataclass(slots=True)
 class _Drawn:
-    """The picture of a moment, with the rates since the one before."""
+    """Draws the state of the run, with the rates since the last drawing."""
 
     run: LoadRun
     plan: LoadPlan
@@ -249,7 +375,10 @@ class _Drawn:
 
 def _plan(url: PoolUrl, **settings: Any) -> LoadPlan:
     if url.tls:
-        raise UsageError(f"{url}: expected stratum+tcp: load the plain port behind what ends the pool's TLS")
+        raise UsageError(
+            f"{url}: expected stratum+tcp://HOST:PORT; load does not support TLS. Use the pool's plain-text port, "
+            "behind its TLS terminator"
+        )
     return LoadPlan(host=url.host, port=url.port, **settings)
 
 
@@ -258,7 +387,7 @@ def _bad(entries: list[str]) -> dict[str, float]:
     for entry in entries:
         kind, equals, share = entry.partition("=")
         if not equals:
-            raise UsageError(f"--bad: expected KIND=SHARE, as in stale=1%, got {entry!r}")
+            raise UsageError(f"--bad: expected KIND=PERCENT, as in stale=1%, got {entry!r}")
         found[kind.strip()] = spec.share(share, f"--bad {kind.strip()}")
     return found
 
@@ -276,7 +405,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _compare_only(earlier: list[dict[str, Any]]) -> int:
     if len(earlier) != 2:
-        raise UsageError(f"expected a pool's URL, or two runs with --compare, got {len(earlier)} runs and no URL")
+        raise UsageError(
+            f"expected the URL of a pool, or --compare with two earlier runs, got {len(earlier)} runs and no URL"
+        )
     load_text.comparison(earlier[0], earlier[1], printing.console(highlight=False))
     return ExitCode.OK
 

@@ -1,4 +1,4 @@
-"""``stratum-miner luck``: what a count of shares or blocks says, and how likely good and bad luck are."""
+"""``stratum-miner luck``: what a number of shares or blocks shows, and how likely good and bad luck are."""
 
 from typing import Annotated, Any
 
@@ -13,48 +13,89 @@ from stratum_miner.quantities import hash_rate_text, rounded, span_text
 
 MAX_FOUND = 1_000_000
 MAX_SECONDS = 1e10
+DEFAULT_SECONDS = 86_400.0
+"""Without --seconds, the time of mining is a day."""
 
 
 def luck(
     *,
-    found: Annotated[int | None, Parameter(name="--found", help="Shares, or blocks, found.", group="A count")] = None,
+    found: Annotated[
+        int | None,
+        Parameter(name="--found", help="Number of shares or blocks that were found.", group="Shares or blocks found"),
+    ] = None,
     expected: Annotated[
-        float | None, Parameter(name="--expected", help="How many the work should bring.", group="A count")
+        float | None,
+        Parameter(
+            name="--expected",
+            help="Used with --found: number of shares or blocks that were expected for the same work.",
+            group="Shares or blocks found",
+        ),
     ] = None,
     blocks: Annotated[
-        int | None, Parameter(name="--blocks", help="Blocks of a pool ...", group="A pool's round")
+        int | None, Parameter(name="--blocks", help="Number of blocks that a pool finds.", group="Luck of a pool")
     ] = None,
     times: Annotated[
         float | None,
-        Parameter(name="--times", help="... that took more than so many times the work.", group="A pool's round"),
+        Parameter(
+            name="--times",
+            help="Used with --blocks: print how likely these blocks take more than this many times the expected work.",
+            group="Luck of a pool",
+        ),
     ] = None,
-    hash_rate: Annotated[str | None, Parameter(name="--hash-rate", help="Such as 1.2TH.", group="Time")] = None,
+    hash_rate: Annotated[
+        str | None, Parameter(name="--hash-rate", help="Hash rate of your devices, such as 1.2TH.", group="Best share")
+    ] = None,
     seconds: Annotated[
-        float | None, Parameter(name="--seconds", help="How long; a day unless said.", group="Time")
+        float | None,
+        Parameter(
+            name="--seconds",
+            help=f"Used with --hash-rate: time of mining in seconds. [default: {DEFAULT_SECONDS:g}, one day]",
+            group="Best share",
+        ),
     ] = None,
     difficulty: Annotated[
-        str | None, Parameter(name="--difficulty", help="Of the shares, or to be reached by the best.", group="Time")
+        str | None,
+        Parameter(
+            name="--difficulty",
+            help="Used with --hash-rate: print how likely the best share reaches this difficulty in that time. With "
+            "--found, it is the difficulty of the shares that were found.",
+            group="Best share",
+        ),
     ] = None,
-    confidence: Annotated[str, Parameter(name="--confidence", help="Of intervals.", group="A count")] = "95%",
+    confidence: Annotated[
+        str,
+        Parameter(
+            name="--confidence",
+            help="Used with --found: confidence level of the printed interval.",
+            group="Shares or blocks found",
+        ),
+    ] = "95%",
     json: common.Json = False,
 ) -> int:
-    """Say what luck is likely: of a count (--found), of a pool's rounds (--blocks), of a best share (--hash-rate)."""
+    """Calculate how likely good or bad luck is.
+
+    Give --found for a number of shares or blocks that you found, --blocks and --times for the luck of a pool, and
+    --hash-rate for your best share.
+    """
     answer: dict[str, Any] = {}
     lines: list[str] = []
     if found is not None:
         _count(found, expected, float(terms.share("--confidence", confidence)), answer, lines)
     elif expected is not None:
-        raise UsageError("--expected: expected it together with --found")
+        raise UsageError("--expected needs --found, as in --found 10 --expected 5")
     if (blocks is None) != (times is None):
-        raise UsageError("--blocks, --times: expected both or neither, as in --blocks 10 --times 1.5")
+        raise UsageError("--blocks, --times: expected both, as in --blocks 10 --times 1.5, got one")
     if blocks is not None and times is not None:
         _rounds(blocks, times, answer, lines)
     if hash_rate is not None:
         _work(hash_rate, seconds, difficulty, found, answer=answer, lines=lines)
     elif seconds is not None or difficulty is not None:
-        raise UsageError("--seconds, --difficulty: expected them together with --hash-rate")
+        raise UsageError("--seconds and --difficulty need --hash-rate, as in --hash-rate 1.2TH --seconds 3600")
     if not answer:
-        raise UsageError("expected --found N, --blocks N --times X, or --hash-rate H: see luck --help")
+        raise UsageError(
+            "expected --found N, --blocks N --times X, or --hash-rate H, got none of them: see stratum-miner luck "
+            "--help"
+        )
     if json:
         printing.print_json(answer)
     else:
@@ -72,7 +113,8 @@ def _count(found: int, expected: float | None, confidence: float, answer: dict[s
     interval = odds.count_interval(found, confidence)
     answer["count"] = {"found": found, "low": interval.low, "high": interval.high, "confidence": confidence}
     lines.append(
-        f"{found} found: chance makes that of {interval.low:.4g} to {interval.high:.4g} expected ({confidence:.4g})."
+        f"{found} found: the expected number lies between {interval.low:.4g} and {interval.high:.4g} "
+        f"({100 * confidence:g} % confidence)."
     )
     if expected is None:
         return
@@ -82,9 +124,9 @@ def _count(found: int, expected: float | None, confidence: float, answer: dict[s
     chance = odds.chance_of_luck(it)
     low, high = interval.low / expected, interval.high / expected
     answer["luck"] = {"ratio": it.ratio, "low": low, "high": high, "chance": chance}
-    side = "so few" if found <= expected else "so many"
+    side = "or fewer" if found <= expected else "or more"
     lines.append(
-        f"Luck {found / expected:.3f} ({low:.3f} to {high:.3f}); {side} or more extreme has a chance of {chance:.3g}."
+        f"Luck {found / expected:.3f} ({low:.3f} to {high:.3f}). The probability of {found} {side} is {chance:.3g}."
     )
 
 
@@ -95,7 +137,10 @@ def _rounds(blocks: int, times: float, answer: dict[str, Any], lines: list[str])
         raise UsageError(f"--times: expected a number from {terms.LEAST:g} to {MAX_FOUND}, got {times:g}")
     chance = odds.chance_of_pool_luck(blocks, times)
     answer["pool"] = {"blocks": blocks, "times": times, "chance": chance}
-    lines.append(f"{blocks} blocks take more than {times:g} times the expected work with a chance of {chance:.4g}.")
+    lines.append(
+        f"{blocks} {'block takes' if blocks == 1 else 'blocks take'} more than {times:g} times the expected work with "
+        f"a probability of {chance:.4g}."
+    )
 
 
 def _work(
@@ -108,23 +153,27 @@ def _work(
     lines: list[str],
 ) -> None:
     rate = terms.hash_rate("--hash-rate", hash_rate)
-    span = 86400.0 if seconds is None else seconds
+    span = DEFAULT_SECONDS if seconds is None else seconds
     if not terms.LEAST <= span <= MAX_SECONDS:
         raise UsageError(f"--seconds: expected a number from {terms.LEAST:g} to {MAX_SECONDS:g}, got {span:g}")
     median = odds.median_best_share(rate * span)
     best: dict[str, Any] = {"hash_rate": rate, "seconds": span, "median": median}
     lines.append(
-        f"{hash_rate_text(rate)} for {span_text(span)}: the best share exceeds {rounded(median)} half the time."
+        f"{hash_rate_text(rate)} for {span_text(span)}: with a probability of 50 %, the best share exceeds "
+        f"difficulty {rounded(median)}."
     )
     if difficulty is not None:
         wanted = terms.difficulty("--difficulty", difficulty)
         best["chance"] = odds.chance_of_best_share(rate * span, wanted)
         best["seconds_per_share"] = odds.seconds_per_share(wanted, rate)
         lines.append(
-            f"One of difficulty {rounded(wanted)} comes every {span_text(best['seconds_per_share'])} on average, "
-            f"within that time with a chance of {best['chance']:.4g}. Nobody is ever due."
+            f"A share of difficulty {rounded(wanted)} is found every {span_text(best['seconds_per_share'])} on "
+            f"average. The probability of one within that time is {best['chance']:.4g}. Time without a share does not "
+            "increase it."
         )
         if found is not None:
             best["hash_rate_from_shares"] = odds.hash_rate_from_shares(wanted * found, span)
-            lines.append(f"{found} of them mean {hash_rate_text(best['hash_rate_from_shares'])}.")
+            lines.append(
+                f"{found} such shares in that time correspond to {hash_rate_text(best['hash_rate_from_shares'])}."
+            )
     answer["best_share"] = best

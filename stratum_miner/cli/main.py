@@ -1,4 +1,4 @@
-"""The ``stratum-miner`` command: its subcommands, and what becomes of the errors they raise."""
+"""The ``stratum-miner`` command: its subcommands, and the exit codes of the errors that they raise."""
 
 import errno
 import os
@@ -17,6 +17,13 @@ from stratum_miner.exception_groups import leading_cause, leaves
 from stratum_miner.foreign_text import sanitize, sanitize_lines
 from stratum_miner.network import files
 
+HELP = """\
+Mine Bitcoin over Stratum V1, run a pool, and try both on regtest, a block chain on this computer.
+
+The help of each command lists its exit codes. For all commands, 0 means that the command did its task or that you
+stopped it, 1 that it failed, 2 that the command line, the environment or a file named there is wrong, and 130 that it
+was interrupted before its end.
+"""
 COMMANDS = {
     "demo": "demo:demo",
     "mine": "mine:mine",
@@ -41,38 +48,33 @@ COMMANDS = {
     "device": "device:app",
     "service": "service:app",
 }
-"""Each command, and the function or group of functions that it is. To add one, add a file and a line here."""
+"""Each command, with its function or its group of functions. To add a command, add a file and a line here."""
 
 
 def command_line() -> cyclopts.App:
-    """The program with all its commands, which are imported when they are called."""
+    """Return the program with all its commands, each of which is imported when it is called."""
     app = cyclopts.App(
         name="stratum-miner",
         version=__version__,
-        help="Mine Bitcoin over Stratum V1, run a pool, try it all on regtest.",
-        help_epilogue=(
-            "Exit codes: 0 done, 1 goal missed, 2 usage, 3 worker refused, 4 pool unreachable, 5 self-test failed, "
-            "6 and 7 of conformance: a SHOULD failed (--strict), nothing was judged; 8 to 12 of health: the state that "
-            "it prints."
-        ),
+        help=HELP,
         version_flags=["--version", "-V"],
     )
-    for name, place in COMMANDS.items():
-        app.command(f"stratum_miner.cli.{place}", name=name)
+    for name, location in COMMANDS.items():
+        app.command(f"stratum_miner.cli.{location}", name=name)
     app.command(completion.command_for(app), name="completion")
     return app
 
 
-MAX_TOLD = 2000
-"""Characters of an error that are told; some quote a file or another program."""
+MAX_CHARACTERS = 2000
+"""Largest number of characters of an error that are printed. Some errors quote a file or another program."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns the exit code. No traceback for a user's mistake."""
+    """Run one command line and return its exit code. A mistake of the user causes one line, not a traceback."""
     app = command_line()
     if not arguments or arguments[0] in ("--help", "-h"):
         for name in COMMANDS:
-            app[name]  # imported now, to list what it is for
+            app[name]  # imports the command, whose docstring the list shows
     try:
         result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except Exception as error:
@@ -80,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
         cause = leading_cause(error, *codes)
         if cause is None:
             raise
-        _tell(cause)
+        _print_error(cause)
         if isinstance(cause, CommandFailed):
             return cause.code
         return next(code for kind, code in codes.items() if isinstance(cause, kind))
@@ -88,9 +90,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _codes() -> dict[type[Exception], ExitCode]:
-    """Errors told in one line, the first that matches; anything else is a defect and shows its traceback.
+    """Return the exit codes of the errors that are printed in one line. The first class that matches an error counts.
 
-    What they come from is imported now, when something went wrong: it takes longer than all else that starting takes.
+    Any other error is an internal error, which is printed with its traceback. The classes are imported only now,
+    because their modules load slowly and most runs do not need them.
     """
     from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError  # noqa: PLC0415  see above
     from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused  # noqa: PLC0415  see above
@@ -117,15 +120,18 @@ def _codes() -> dict[type[Exception], ExitCode]:
     }
 
 
-def _tell(error: Exception) -> None:
-    told = map(str, error.problems) if isinstance(error, ConfigError) else [str(error)]
-    for text in told:
-        told_line = " ".join(str(secrets.redact(text)).split())
-        sys.stderr.write(f"stratum-miner: {sanitize(told_line, MAX_TOLD)}\n")
+def _print_error(error: Exception) -> None:
+    texts = map(str, error.problems) if isinstance(error, ConfigError) else [str(error)]
+    for text in texts:
+        line = " ".join(str(secrets.redact(text)).split())
+        sys.stderr.write(f"stratum-miner: {sanitize(line, MAX_CHARACTERS)}\n")
 
 
 def run_process(arguments: Sequence[str]) -> int:
-    """Run the command line of this process: its password hidden, its output flushed; returns the exit code."""
+    """Run the command line of this process and return its exit code.
+
+    Passwords on the command line are hidden from other users, and the output is flushed.
+    """
     signals.enter(signals.ProcessPhase.RUNNING)
     secrets.hide_command_line()
     logs.configure()
@@ -133,29 +139,29 @@ def run_process(arguments: Sequence[str]) -> int:
         code = run(arguments)
         sys.stdout.flush()
     except Exception as error:
-        code = _tell_unforeseen(error)
+        code = _print_unexpected(error)
     finally:
         logs.tell_left_out()
     return code
 
 
-def _tell_unforeseen(error: Exception) -> int:
+def _print_unexpected(error: Exception) -> int:
     cause = leading_cause(error, OSError)
-    if isinstance(cause, BrokenPipeError):  # the reader of our output went away
+    if isinstance(cause, BrokenPipeError):  # the program that reads the output has closed it
         return _without_output()
     if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-        sys.stderr.write("stratum-miner: cannot write the output: no space left on the device\n")
+        sys.stderr.write("stratum-miner: cannot write the output: no space left on the device; free some space\n")
         return _without_output()
     if any(isinstance(leaf, OSError) and leaf.errno == errno.EMFILE for leaf in leaves(error)):
-        advice = f"this process may have {files.limit()} open; ulimit -n 1024 lets it have more"
-        sys.stderr.write(f"stratum-miner: no more files can be opened: {advice}\n")
+        advice = f"this process may have {files.limit()} open files; allow more, as with ulimit -n 1024"
+        sys.stderr.write(f"stratum-miner: cannot open more files: {advice}\n")
         return ExitCode.FAILED
-    text = "".join(traceback.format_exception(error))  # a defect; it may quote anything
+    text = "".join(traceback.format_exception(error))  # an internal error; it may quote secrets
     sys.stderr.write(sanitize_lines(str(secrets.redact(text))) + "\n")
     return ExitCode.FAILED
 
 
 def _without_output() -> ExitCode:
-    """Nothing more can be said on stdout; what is buffered must not fail again at the end."""
+    """Drop the rest of the output: what is still buffered for stdout must not fail again when Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ExitCode.FAILED

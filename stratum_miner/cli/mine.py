@@ -1,7 +1,7 @@
-"""``stratum-miner mine``: mine on a pool.
+"""``stratum-miner mine``: mines on pools.
 
-Its options are declared in ``app.options.mine``, once for the command line, the environment and the file;
-``app.settings.mine`` makes settings of them, and ``app.daemon.mine_run`` a miner of those.
+``app.options.mine`` declares its options, once for the command line, the environment and the file.
+``app.settings.mine`` turns them into settings, and ``app.daemon.mine_run`` runs a miner with these settings.
 """
 
 import os
@@ -20,12 +20,15 @@ def mine(
     no_config: NoConfig = False,
     **given: Any,
 ) -> int:
-    """Mine on a pool until stopped or until a goal is reached.
+    """Mine on a pool until you stop it or until a goal is reached.
 
-    Each option may also stand in a TOML file or, as STRATUM_MINER_NAME, in the environment. The command line comes
-    first, then the environment, then the file.
+    Each option is also a key of the configuration file and an environment variable: --until-shares, until_shares,
+    STRATUM_MINER_UNTIL_SHARES. The command line takes precedence, then the environment, then the file.
+
+    Exit code 1: a goal was not reached before --time-limit, or no device mined. 3: every pool refused the worker name.
+    4: no pool gave a job before --time-limit. 5: a kernel failed its self-test.
     """
-    from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  what only runs is not loaded for the help
+    from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  the help does not need it, and it loads slowly
 
     sources = Sources(given, find_file(config, no_config, os.environ))
     return mine_run.mine(sources, load(sources))

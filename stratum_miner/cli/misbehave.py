@@ -1,4 +1,4 @@
-"""``stratum-miner misbehave``: faults of miners by name, committed against a pool of one's own."""
+"""``stratum-miner misbehave``: behaves like a faulty miner, to test a pool of one's own."""
 
 from typing import Annotated
 
@@ -18,26 +18,39 @@ from stratum_miner.spelling import named
 
 log = structlog.get_logger("stratum_miner")
 
-MOST_SECONDS = 3600.0
+MAX_SECONDS = 3600.0
 
 
 def misbehave(
-    url: Annotated[str, Parameter(help="The pool: stratum+tcp:// or stratum+ssl://, HOST:PORT.")],
+    url: Annotated[str, Parameter(help="Pool to test: stratum+tcp://HOST:PORT, or with TLS stratum+ssl://HOST:PORT.")],
     /,
     *,
     fault: Annotated[
         list[str] | None,
-        Parameter(name="--fault", help=f"One of {', '.join(MINER_FAULTS)}; repeatable, default all.", negative=()),
+        Parameter(
+            name="--fault",
+            help=f"Fault to commit: {', '.join(MINER_FAULTS)}. Repeatable. [default: all]",
+            negative=(),
+        ),
     ] = None,
     user: pool_access.WorkerName = "stratum-miner.misbehave",
     password: pool_access.Password = None,
     own: ownership.OwnThisPool = False,
     hold: Annotated[
-        float, Parameter(name="--hold", help="Seconds that the slow reader and the half-open one stay.", group="Faults")
+        float,
+        Parameter(
+            name="--hold",
+            help="Seconds for which the faults slow-reader and half-open keep their connection.",
+            group="Faults",
+        ),
     ] = 10.0,
     new_block: Annotated[
         float,
-        Parameter(name="--new-block", help="Seconds to wait for a block that makes a share stale.", group="Faults"),
+        Parameter(
+            name="--new-block",
+            help="Seconds to wait for a new block, which the fault stale needs.",
+            group="Faults",
+        ),
     ] = 30.0,
     seed: capture.Seed = 0,
     tls_ca: pool_access.TlsCa = None,
@@ -47,13 +60,17 @@ def misbehave(
     proxy: pool_access.ProxyOption = None,
     json: common.Json = False,
 ) -> int:
-    """Commit faults against a pool of your own; exits with 1 where one got through, and says what the pool answered."""
+    """Commit faults of miners against a pool of your own, and print how the pool answers each of them.
+
+    Exit code 1: the pool accepted a fault that it should reject, or it harmed a connection without a fault, or it did
+    not answer. 4: the pool could not be reached. 130: interrupted before the last fault.
+    """
     common.set_up_logging(quiet=True)
     target = PoolUrl.parse(url)
-    ownership.check(target.host, own, "misbehaving harms a pool")
+    ownership.check(target.host, own, "faults of miners can harm a pool")
     for name, value in (("--hold", hold), ("--new-block", new_block)):
-        if not 0 < value <= MOST_SECONDS:
-            raise UsageError(f"{name}: expected seconds above 0 and up to {MOST_SECONDS:g}, got {value:g}")
+        if not 0 < value <= MAX_SECONDS:
+            raise UsageError(f"{name}: expected seconds above 0 and up to {MAX_SECONDS:g}, got {value:g}")
     chosen = list(dict.fromkeys(fault)) if fault else list(MINER_FAULTS)
     try:
         for name in chosen:

@@ -1,4 +1,4 @@
-"""``stratum-miner ping``: how long each step to a pool takes, for several pools side by side."""
+"""``stratum-miner ping``: how long each step of connecting to a pool takes, for several pools side by side."""
 
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -25,7 +25,9 @@ _STEPS = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "f
 
 
 def ping(
-    urls: Annotated[list[str], Parameter(help="Pools: stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT.")],
+    urls: Annotated[
+        list[str], Parameter(help="Pools to measure: stratum+tcp://HOST:PORT, or with TLS stratum+ssl://HOST:PORT.")
+    ],
     /,
     *,
     user: pool_access.WorkerName = DEFAULT_USER,
@@ -36,22 +38,34 @@ def ping(
     tls_key: pool_access.TlsKey = None,
     proxy: pool_access.ProxyOption = None,
     timeout: Annotated[
-        float, Parameter(name="--timeout", help="Seconds for each; one pool keeps its first job back for 60.")
+        float,
+        Parameter(
+            name="--timeout",
+            help="Longest time for each pool in seconds. Some pools send the first job only after 60 s.",
+        ),
     ] = 90.0,
     submit: Annotated[
         bool,
-        Parameter(name="--submit", help="Mine one share too and time its reply.", negative=(), show_default=False),
+        Parameter(
+            name="--submit",
+            help="Also mine one share and measure the time until the pool's reply.",
+            negative=(),
+            show_default=False,
+        ),
     ] = False,
     json: common.Json = False,
 ) -> int:
-    """Measure each step to a pool's first job; exits with 4 unless all pools gave one."""
+    """Measure how long each step takes from connecting to a pool to its first job.
+
+    Exit code 4: at least one pool gave no job, or --submit found or had accepted no share.
+    """
     logs.configure(level="warning")
     if not 0 < timeout <= 3600:
         raise UsageError(f"--timeout: expected seconds above 0 and up to 3600, got {timeout:g}")
     if len(urls) > MAX_POOLS:
         raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
     if not is_plain(user):
-        raise UsageError("--user: expected a worker name of printable characters in UTF-8")
+        raise UsageError(f"--user: expected a worker name of printable characters in UTF-8, got {user!a}")
     pools = [PoolUrl.parse(url) for url in urls]
     tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=pools)
     settings = [
@@ -96,7 +110,7 @@ def ping(
 
 
 async def _with_submit(result: PingResult, settings: PoolSettings, seconds: float) -> PingResult:
-    """Mine until one share is answered; at a high difficulty that takes longer than there is time."""
+    """Mine until the pool answers one share. At a high difficulty, ``seconds`` may pass first."""
     outcomes: list[ShareResult] = []
 
     def note(event: MinerEvent) -> None:
@@ -109,13 +123,13 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
         [backend_choice.backend("cpu", threads=None, kernel=None, options=None)],
         goals=Goals(time_limit=seconds),
         options=ClientOptions(retry=False),
-        weak_blocks=False,  # some pools refuse them, and others give them to the node and refuse them all the same
+        weak_blocks=False,  # some pools reject them, others pass them to the node and still reject them
         on_event=note,
     )
     try:
         await miner.run()
     except (PoolUnreachable, WorkerRefused, BackendError) as error:
-        if not outcomes:  # a pool may answer and hang up
+        if not outcomes:  # a pool may answer and then disconnect
             return replace(result, error=str(error))
     if not outcomes:
         return replace(result, error=f"submit: no share of difficulty {result.difficulty:g} within {seconds:g} s")

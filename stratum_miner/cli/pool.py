@@ -1,4 +1,4 @@
-"""``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
+"""``stratum-miner pool``: a Stratum pool on an embedded or a real Bitcoin node."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -31,7 +31,13 @@ log = structlog.get_logger("stratum_miner")
 def pool(
     *,
     address: node_access.PayoutAddress,
-    listen: Annotated[str, Parameter(name="--listen", help="HOST:PORT to listen on.")] = "127.0.0.1:3333",
+    listen: Annotated[
+        str,
+        Parameter(
+            name="--listen",
+            help="HOST:PORT at which the pool accepts miners. A port alone accepts only miners on this computer.",
+        ),
+    ] = "127.0.0.1:3333",
     node: node_access.NodeSpec = "kernel",
     node_cookie: node_access.NodeCookie = None,
     node_password_file: node_access.NodePasswordFile = None,
@@ -44,7 +50,8 @@ def pool(
         list[str] | None,
         Parameter(
             name="--fault",
-            help=f"Misbehave, to test miners: NAME or NAME=PARAMETER, repeatable; {', '.join(POOL_FAULTS)}.",
+            help="NAME or NAME=PARAMETER: let the pool commit this fault, to test miners. Faults are "
+            f"{', '.join(POOL_FAULTS)}. Repeatable.",
             group="Faults",
             negative=(),
         ),
@@ -52,23 +59,26 @@ def pool(
     seed: capture.Seed = 0,
     record: capture.RecordOption = None,
     record_secrets: capture.RecordSecrets = False,
-    http: http_access.FiguresAddress = None,
+    http: http_access.StatisticsAddress = None,
     http_network: http_access.HttpNetwork = False,
     http_host: http_access.HttpHost = None,
-    http_token_file: http_access.HttpTokenFile = None,
+    http_token_file: http_access.StatisticsTokenFile = None,
     json: common.Json = False,
     debug: common.Debug = False,
     quiet: common.Quiet = False,
     log_format: common.LogFormatOption = "auto",
 ) -> int:
-    """Run a Stratum pool until stopped."""
+    """Run a Stratum pool on a Bitcoin node until it is stopped.
+
+    Exit code 1: the node refuses the pool, or the pool cannot listen or record any more.
+    """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen)
     faults = _faults(fault or [])
 
     snapshot: Callable[[], PoolSnapshot]
     beside = None
-    if http is not None:  # taken by somebody else is said now; it is answered when there is a pool
+    if http is not None:  # open the address now, to report at once if another program uses it
         from stratum_miner.monitoring.http import pool_metrics  # noqa: PLC0415  starlette loads slowly
 
         beside = stats_api.api(
@@ -83,7 +93,9 @@ def pool(
     async def serve(stop: signals.Stop) -> None:
         nonlocal snapshot
         for listener in await listen_address.open_listeners(host, port):
-            await listener.aclose()  # taken by somebody else is said now; miners are let in when there is work
+            await (
+                listener.aclose()
+            )  # report at once if another program uses the address; accept miners once there is work
         async with node_access.ready(
             node, stop, address=address, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
@@ -104,7 +116,7 @@ def pool(
                 if faults:
                     log.warning("misbehaving", faults=faults)
                 await until_stopped(running, stop, url, beside)
-            if json:  # after the last answers
+            if json:  # the pool has sent its last replies
                 printing.print_json(summary(running.snapshot()))
 
     with capture.recording(record, "pool", secrets=record_secrets) as recorder:
@@ -113,7 +125,7 @@ def pool(
 
 
 def _faults(texts: list[str]) -> list[ChosenFault]:
-    """Faults by name. UsageError names the nearest."""
+    """Return the chosen faults. Raises UsageError for an unknown name, with the most similar known one."""
     try:
         return [parse_pool_fault(text) for text in texts]
     except ValueError as error:

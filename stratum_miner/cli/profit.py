@@ -1,4 +1,4 @@
-"""The options of ``stratum-miner profit`` and what is done with them."""
+"""``stratum-miner profit``: what mining earns and costs, from options, files, a node, a miner and price sources."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,102 +15,285 @@ from stratum_miner.app.settings import asked_terms
 from stratum_miner.economics import monte_carlo
 from stratum_miner.economics.profit import result, scenario
 from stratum_miner.economics.profit.machines import known_machines
-from stratum_miner.economics.profit.scenario import Raw, Scenario
+from stratum_miner.economics.profit.scenario import (
+    DEFAULT_BAND,
+    DEFAULT_HORIZON_YEARS,
+    SECONDS_PER_SHARE,
+    USUAL_POOL_SHARE,
+    Raw,
+    Scenario,
+)
 from stratum_miner.reports import profit_page, profit_text
 
-LIVES = 4000
-"""Runs of a Monte-Carlo check: they take half a minute and give means to 1 %."""
+RUNS = 4000
+"""Simulation runs of --monte-carlo. They take about 30 s and give means that are accurate to 1 %."""
 
 
 def _text(name: str, help_text: str, group: str) -> Any:
     return Parameter(
         name=name, help=help_text, group=group, negative=(), allow_leading_hyphen=True
-    )  # to say what -3W is
+    )  # so that the parser of the term can report what is wrong with -3W
 
 
 Files: TypeAlias = Annotated[
     list[Path] | None,
-    Parameter(name="--scenario", help="TOML file of terms; repeatable, side by side.", group="Sources", negative=()),
+    Parameter(
+        name="--scenario",
+        help="TOML file with one or more scenarios, whose keys are the options of this command. Several scenarios are "
+        "compared side by side. Repeatable.",
+        group="Sources",
+        negative=(),
+    ),
 ]
 
 
 def profit(
     *,
-    hash_rate: Annotated[str | None, _text("--hash-rate", "Such as 1.2TH.", "Machine")] = None,
-    power: Annotated[str | None, _text("--power", "At the wall, such as 17W or 3.5kW.", "Machine")] = None,
+    hash_rate: Annotated[
+        str | None, _text("--hash-rate", "Hash rate of your devices, such as 1.2TH.", "Device")
+    ] = None,
+    power: Annotated[
+        str | None, _text("--power", "Power that your devices take from the mains, such as 17W or 3.5kW.", "Device")
+    ] = None,
     machine: Annotated[
-        list[str] | None, _text("--machine", "Name or COUNTxNAME instead; repeatable. --machines lists.", "Machine")
+        list[str] | None,
+        _text(
+            "--machine",
+            "NAME or COUNTxNAME: a known device, to use instead of --hash-rate and --power. --machines lists the "
+            "names. Repeatable.",
+            "Device",
+        ),
     ] = None,
     machines: Annotated[
         bool,
-        Parameter(name="--machines", help="List the machines known.", group="Machine", negative=(), show_default=False),
+        Parameter(
+            name="--machines",
+            help="List the known devices instead of calculating.",
+            group="Device",
+            negative=(),
+            show_default=False,
+        ),
     ] = False,
-    hardware_file: Annotated[Path | None, _text("--hardware", "TOML file with more machines.", "Machine")] = None,
-    uptime: Annotated[str | None, _text("--uptime", "Share of the time it runs; 100%.", "Machine")] = None,
-    stale: Annotated[str | None, _text("--stale", "Share of work that goes stale; 0%.", "Machine")] = None,
-    cooling: Annotated[str | None, _text("--cooling", "Electricity on top, such as 10%.", "Machine")] = None,
-    electricity: Annotated[str | None, _text("--electricity", "Price of a kWh.", "Terms")] = None,
-    hosting: Annotated[str | None, _text("--hosting", "Money a month.", "Terms")] = None,
-    maintenance: Annotated[str | None, _text("--maintenance", "Money a month.", "Terms")] = None,
-    capex: Annotated[str | None, _text("--capex", "What the machines cost, to be paid back.", "Terms")] = None,
-    resale: Annotated[str | None, _text("--resale", "What they bring after their lifetime.", "Terms")] = None,
-    lifetime: Annotated[str | None, _text("--lifetime", "Years over which they lose value.", "Terms")] = None,
-    currency: Annotated[str | None, _text("--currency", "Put behind amounts, such as EUR.", "Terms")] = None,
-    price: Annotated[str | None, _text("--price", "Of a bitcoin, in the money of the kWh.", "Price")] = None,
-    price_date: Annotated[str | None, _text("--price-date", "When it was so, such as 2026-11-01.", "Price")] = None,
-    price_command: Annotated[str | None, _text("--price-command", "A command that prints it.", "Price")] = None,
-    price_url: Annotated[str | None, _text("--price-url", "An address that answers it.", "Price")] = None,
+    hardware_file: Annotated[
+        Path | None, _text("--hardware", "TOML file with more devices for --machine.", "Device")
+    ] = None,
+    uptime: Annotated[
+        str | None, _text("--uptime", "Percentage of the time in which the devices run. [default: 100%]", "Device")
+    ] = None,
+    stale: Annotated[
+        str | None, _text("--stale", "Percentage of the shares that are stale and not paid. [default: 0%]", "Device")
+    ] = None,
+    cooling: Annotated[
+        str | None,
+        _text(
+            "--cooling",
+            "Electricity for cooling, as a percentage of what the devices use, such as 10%. [default: 0%]",
+            "Device",
+        ),
+    ] = None,
+    electricity: Annotated[str | None, _text("--electricity", "Price of 1 kWh, such as 0.30.", "Terms")] = None,
+    hosting: Annotated[str | None, _text("--hosting", "Cost of hosting per month. [default: 0]", "Terms")] = None,
+    maintenance: Annotated[
+        str | None, _text("--maintenance", "Cost of maintenance per month. [default: 0]", "Terms")
+    ] = None,
+    capex: Annotated[
+        str | None,
+        _text(
+            "--capex",
+            "Purchase price of all devices, for the payback time. [default: the sum of the known prices of --machine]",
+            "Terms",
+        ),
+    ] = None,
+    resale: Annotated[
+        str | None, _text("--resale", "Resale value of the devices after --lifetime. [default: 0]", "Terms")
+    ] = None,
+    lifetime: Annotated[
+        str | None,
+        _text(
+            "--lifetime",
+            "Years over which the value of the devices falls from --capex to --resale. Without it, no depreciation is "
+            "shown.",
+            "Terms",
+        ),
+    ] = None,
+    currency: Annotated[
+        str | None, _text("--currency", "Letters to print after amounts of money, such as EUR.", "Terms")
+    ] = None,
+    price: Annotated[str | None, _text("--price", "Price of 1 BTC, in the currency of --electricity.", "Price")] = None,
+    price_date: Annotated[
+        str | None, _text("--price-date", "Date on which the price was valid, such as 2026-11-01.", "Price")
+    ] = None,
+    price_command: Annotated[
+        str | None,
+        _text("--price-command", "Command that prints the price of 1 BTC, to use instead of --price.", "Price"),
+    ] = None,
+    price_url: Annotated[
+        str | None, _text("--price-url", "URL whose answer is the price of 1 BTC, to use instead of --price.", "Price")
+    ] = None,
     price_field: Annotated[
-        str | None, _text("--price-field", "Its place in a JSON answer, such as data.0.last.", "Price")
+        str | None,
+        _text(
+            "--price-field",
+            "Path of the price in the JSON of --price-url or --price-command, such as data.0.last.",
+            "Price",
+        ),
     ] = None,
-    price_growth: Annotated[str | None, _text("--price-growth", "Assumed, per year; 0%.", "Price")] = None,
-    difficulty: Annotated[str | None, _text("--difficulty", "Of the network.", "Chain")] = None,
+    price_growth: Annotated[
+        str | None, _text("--price-growth", "Assumed growth of the price per year, such as 5%. [default: 0%]", "Price")
+    ] = None,
+    difficulty: Annotated[
+        str | None, _text("--difficulty", "Difficulty of the Bitcoin network, such as 144.40e12.", "Chain")
+    ] = None,
     difficulty_growth: Annotated[
-        str | None, _text("--difficulty-growth", "Assumed, per two weeks, such as 2%; 0%.", "Chain")
+        str | None,
+        _text(
+            "--difficulty-growth",
+            "Assumed growth of the difficulty in two weeks, such as 2%. [default: 0%]",
+            "Chain",
+        ),
     ] = None,
-    growth_band: Annotated[str | None, _text("--growth-band", "Less or more growth than that; 1%.", "Chain")] = None,
-    subsidy: Annotated[str | None, _text("--subsidy", "Bitcoin per block, without fees.", "Chain")] = None,
-    height: Annotated[str | None, _text("--height", "Instead of --subsidy; also dates the halvings.", "Chain")] = None,
-    fees: Annotated[str | None, _text("--fees", "Average fees per block, bitcoin; 0.", "Chain")] = None,
-    chain_date: Annotated[str | None, _text("--chain-date", "When the chain was so.", "Chain")] = None,
-    pool_fee: Annotated[str | None, _text("--pool-fee", "Such as 2%; 0%.", "Pool")] = None,
+    growth_band: Annotated[
+        str | None,
+        _text(
+            "--growth-band",
+            "The outlook also shows this much less and more growth of the difficulty in two weeks. "
+            f"[default: {DEFAULT_BAND:.0%}]",
+            "Chain",
+        ),
+    ] = None,
+    subsidy: Annotated[
+        str | None, _text("--subsidy", "Subsidy of a block in BTC, without fees, such as 3.125.", "Chain")
+    ] = None,
+    height: Annotated[
+        str | None,
+        _text(
+            "--height",
+            "Height of the block chain, to use instead of --subsidy. It also gives the dates of the halvings.",
+            "Chain",
+        ),
+    ] = None,
+    fees: Annotated[
+        str | None, _text("--fees", "Average transaction fees of a block in BTC. [default: 0]", "Chain")
+    ] = None,
+    chain_date: Annotated[
+        str | None,
+        _text(
+            "--chain-date",
+            "Date on which the chain figures (difficulty, height, fees) were valid, such as 2026-11-01.",
+            "Chain",
+        ),
+    ] = None,
+    pool_fee: Annotated[
+        str | None, _text("--pool-fee", "Fee of the pool as a percentage, such as 2%. [default: 0%]", "Pool")
+    ] = None,
     pool_hash_rate: Annotated[
-        str | None, _text("--pool-hash-rate", "Of the whole pool; 3% of the network.", "Pool")
+        str | None,
+        _text(
+            "--pool-hash-rate",
+            "Hash rate of the whole pool, such as 20EH. "
+            f"[default: {USUAL_POOL_SHARE:.0%} of the network, but at least yours]",
+            "Pool",
+        ),
     ] = None,
     share_difficulty: Annotated[
-        str | None, _text("--share-difficulty", "Your shares'; one in ten seconds.", "Pool")
+        str | None,
+        _text(
+            "--share-difficulty",
+            "Difficulty of your shares at the pool. "
+            f"[default: the difficulty that gives one share every {SECONDS_PER_SHARE} s]",
+            "Pool",
+        ),
     ] = None,
     scenario_files: Files = None,
-    only: Annotated[list[str] | None, _text("--only", "Of a file's scenarios; repeatable.", "Sources")] = None,
-    node: Annotated[str | None, _text("--node", "Ask a node: http://user:pass@host:port.", "Sources")] = None,
-    node_cookie: Annotated[Path | None, _text("--node-cookie", "Its cookie file.", "Sources")] = None,
-    node_password_file: Annotated[Path | None, _text("--node-password-file", "Its password.", "Sources")] = None,
-    api: Annotated[str | None, _text("--api", "Ask a running miner (mine --http): its URL.", "Sources")] = None,
-    horizon: Annotated[str | None, _text("--horizon", "Years to look ahead; 3.", "Output")] = None,
+    only: Annotated[
+        list[str] | None,
+        _text("--only", "Name of a scenario in the --scenario files: use only this one. Repeatable.", "Sources"),
+    ] = None,
+    node: Annotated[
+        str | None,
+        _text(
+            "--node",
+            "JSON-RPC of a Bitcoin node, http://USER:PASS@HOST:PORT, from which to get difficulty, height and fees.",
+            "Sources",
+        ),
+    ] = None,
+    node_cookie: Annotated[
+        Path | None,
+        _text("--node-cookie", "Cookie file of the Bitcoin node, to use instead of USER:PASS in --node.", "Sources"),
+    ] = None,
+    node_password_file: Annotated[
+        Path | None,
+        _text(
+            "--node-password-file",
+            "File whose first line is the password of the Bitcoin node, to use instead of PASS in --node.",
+            "Sources",
+        ),
+    ] = None,
+    api: Annotated[
+        str | None,
+        _text(
+            "--api",
+            "URL of a running miner with --http, such as http://127.0.0.1:7780, from which to get hash rate and power.",
+            "Sources",
+        ),
+    ] = None,
+    horizon: Annotated[
+        str | None, _text("--horizon", f"Number of years to look ahead. [default: {DEFAULT_HORIZON_YEARS}]", "Output")
+    ] = None,
     schemes: Annotated[
         bool,
-        Parameter(name="--schemes", help="Compare payout schemes.", group="Output", negative=(), show_default=False),
+        Parameter(
+            name="--schemes",
+            help="Compare payout schemes of pools: mean income, and how much it varies.",
+            group="Output",
+            negative=(),
+            show_default=False,
+        ),
     ] = False,
     plots: Annotated[
-        bool, Parameter(name="--plots", help="Draw it.", group="Output", negative=(), show_default=False)
+        bool,
+        Parameter(
+            name="--plots",
+            help="Plot the profit, the cash flow and the odds of solo mining as text.",
+            group="Output",
+            negative=(),
+            show_default=False,
+        ),
     ] = False,
     check: Annotated[
         bool,
         Parameter(
-            name="--monte-carlo", help="Play it by chance and compare.", group="Output", negative=(), show_default=False
+            name="--monte-carlo",
+            help="Check the formulas with a random simulation.",
+            group="Output",
+            negative=(),
+            show_default=False,
         ),
     ] = False,
-    seed: Annotated[int, Parameter(name="--seed", help="Of --monte-carlo.", group="Output")] = 1,
-    html: Annotated[Path | None, _text("--html", "Write a page with everything.", "Output")] = None,
+    seed: Annotated[
+        int, Parameter(name="--seed", help="Seed for the random choices of --monte-carlo.", group="Output")
+    ] = 1,
+    html: Annotated[
+        Path | None, _text("--html", "Write an HTML page with all results and plots to this file.", "Output")
+    ] = None,
     csv: Annotated[
         bool,
-        Parameter(name="--csv", help="One line for each scenario.", group="Output", negative=(), show_default=False),
+        Parameter(
+            name="--csv",
+            help="Print the results as CSV on stdout, one line for each scenario.",
+            group="Output",
+            negative=(),
+            show_default=False,
+        ),
     ] = False,
     json: common.Json = False,
 ) -> int:
-    """Say what mining earns and costs, where it breaks even, when it pays back, and what the odds of a block are."""
+    """Calculate what mining earns and costs, where it breaks even, when it pays back, and the odds of a block.
+
+    Exit code 1: the node, the miner or the source of the price did not answer, or --monte-carlo contradicts a formula.
+    """
     if csv and json:
-        raise UsageError("--csv, --json: expected one of the two")
+        raise UsageError("--csv, --json: expected one of the two, got both")
     known = known_machines(hardware_file)
     if machines:
         profit_text.machines(_output(), known)
@@ -173,31 +356,31 @@ def _tell(scenarios: Sequence[Scenario], *, schemes: bool, plots: bool) -> None:
 
 def _check(item: Scenario, seed: int) -> int:
     if not console.is_terminal:
-        found = monte_carlo.check(item.operation, item.pool, seed=seed, runs=LIVES)
+        found = monte_carlo.check(item.operation, item.pool, seed=seed, runs=RUNS)
     else:
-        with console.status(f"playing {LIVES} lives"):
-            found = monte_carlo.check(item.operation, item.pool, seed=seed, runs=LIVES)
-    profit_text.agreement(_output(), found, seed, LIVES)
+        with console.status(f"simulating {RUNS} runs"):
+            found = monte_carlo.check(item.operation, item.pool, seed=seed, runs=RUNS)
+    profit_text.agreement(_output(), found, seed, RUNS)
     return ExitCode.OK if all(line.agrees for line in found) else ExitCode.FAILED
 
 
 def _chosen(raws: list[Raw], only: list[str] | None) -> list[Raw]:
     if not raws:
         if only:
-            raise UsageError("--only: expected it together with --scenario")
+            raise UsageError("--only needs --scenario, as in --scenario FILE --only NAME")
         return [Raw(name="", values={})]
     names = [raw.name for raw in raws]
     for name in only or []:
         if name not in names:
-            raise UsageError(f"--only: no scenario is called {name!r}; there are {', '.join(names)}")
+            raise UsageError(f"--only: expected a scenario of {', '.join(names)}, got {name!r}")
     return [raw for raw in raws if not only or raw.name in only]
 
 
 def _check_price_options(price: str | None, command: str | None, url: str | None, field: str | None) -> None:
     if sum(value is not None for value in (price, command, url)) > 1:
-        raise UsageError("--price, --price-command, --price-url: expected one of them")
+        raise UsageError("--price, --price-command, --price-url: expected at most one of them, got several")
     if field is not None and command is None and url is None:
-        raise UsageError("--price-field: expected it together with --price-url or --price-command")
+        raise UsageError("--price-field needs --price-url or --price-command, whose answer has the field")
 
 
 def _output() -> Console:

@@ -1,4 +1,4 @@
-"""``stratum-miner proxy``: one connection to a pool for many miners that speak Stratum too."""
+"""``stratum-miner proxy``: lets many miners share one connection to a pool."""
 
 import ipaddress
 import os
@@ -11,15 +11,16 @@ import trio
 
 from stratum_miner.app.daemon import stats_api
 from stratum_miner.app.daemon.proxy_status import print_end, show_status, summary
+from stratum_miner.app.daemon.status_lines import stopping_hint
 from stratum_miner.app.options import common, listen_address, ownership
 from stratum_miner.app.options.config_file import Config, NoConfig
-from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
+from stratum_miner.app.options.listen_address import failing_with_listeners, parse_listen
 from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.garbage_collection import keep_old_objects
-from stratum_miner.app.settings.mine import find_file, telling
+from stratum_miner.app.settings.mine import find_file, naming_source
 from stratum_miner.app.settings.proxy import ProxySettings, load, misspelt
 from stratum_miner.proxy import Proxy
 
@@ -35,7 +36,10 @@ def proxy(
 ) -> int:
     """Let many Stratum miners share one connection to a pool.
 
-    The options of its pools are those of mine, on the command line, in the environment and in the file.
+    The options of pools are those of mine, on the command line, in the environment and in the configuration file.
+
+    Exit code 1: the proxy cannot accept miners any more. 3: every pool refused the worker name. 4: no pool gave a job
+    before --time-limit.
     """
     settings = load(given, find_file(config, no_config, os.environ), os.environ)
     chosen = settings.resolved.values
@@ -44,7 +48,7 @@ def proxy(
     )
     for problem in misspelt(os.environ):
         log.warning("configuration_problem", problem=str(problem))
-    with telling(settings.resolved):
+    with naming_source(settings.resolved):
         return _proxy(settings)
 
 
@@ -54,7 +58,7 @@ def _proxy(settings: ProxySettings) -> int:
     for pool in settings.pools:
         for url in (pool.url, *pool.addresses):
             ownership.check_other(url, host, port, "--url")
-    _warn_of_strangers(host)
+    _warn_if_reachable(host)
     running = Proxy(settings.pools, settings.proxy, strategy=settings.strategy)
     started = time.monotonic()
     beside = None
@@ -76,7 +80,7 @@ def _proxy(settings: ProxySettings) -> int:
         nonlocal code
         listeners = await listen_address.open_listeners(host, port)
         try:
-            with keep_old_objects(), telling_of_listeners():
+            with keep_old_objects(), failing_with_listeners():
                 out_of_time = await _serve(
                     running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside
                 )
@@ -89,13 +93,13 @@ def _proxy(settings: ProxySettings) -> int:
     return code
 
 
-def _warn_of_strangers(host: str) -> None:
+def _warn_if_reachable(host: str) -> None:
     try:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:
         local = host == "localhost"
     if not local:
-        text = "whoever reaches this address can mine here, and what miners say is not encrypted"
+        text = "every computer that reaches this address can mine here, and the connections of miners are not encrypted"
         log.warning("not_loopback", listen=host, text=text)
 
 
@@ -108,11 +112,11 @@ async def _serve(
     quiet: bool,
     beside: Callable[[], Awaitable[None]] | None,
 ) -> bool:
-    """Returns whether it ended by its time limit."""
+    """Run the proxy until it is stopped. Returns whether its time limit ended it."""
     out_of_time = False
 
     def stop_gracefully() -> None:
-        log.info("stopping", hint="waiting briefly for open replies; once more ends at once")
+        log.info("stopping", hint=stopping_hint(running.config.stop_grace))
         running.stop()
 
     with stop.calling(stop_gracefully):

@@ -1,4 +1,4 @@
-"""``stratum-miner replay``: a recorded conversation, one side of it played to a live miner or pool."""
+"""``stratum-miner replay``: replays one side of a recording to a live miner or pool."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -10,7 +10,7 @@ import trio
 from cyclopts import Parameter
 
 from stratum_miner.app.options import common, listen_address, ownership, pool_access
-from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
+from stratum_miner.app.options.listen_address import failing_with_listeners, parse_listen
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import record as capture_record
@@ -23,29 +23,45 @@ from stratum_miner.client import PoolUnreachable, PoolUrl
 log = structlog.get_logger("stratum_miner")
 
 SHOWN = 50
-"""Departures printed; --json has all that are kept."""
+"""Largest number of differences that are printed. --json has all that were kept."""
 
 
 def replay(
-    file: Annotated[Path, Parameter(help="A capture of mine --record, pool --record or tap --record.")],
+    file: Annotated[Path, Parameter(help="Recording of mine --record, pool --record or tap --record.")],
     /,
     *,
     listen: Annotated[
-        str | None, Parameter(name="--listen", help="Play the pool's side to miners that come to HOST:PORT.")
+        str | None, Parameter(name="--listen", help="Replay the pool's side to the miners that connect to HOST:PORT.")
     ] = None,
-    to: Annotated[str | None, Parameter(name="--to", help="Play the miner's side to the pool at this URL.")] = None,
+    to: Annotated[str | None, Parameter(name="--to", help="Replay the miner's side to the pool at this URL.")] = None,
     pace: Annotated[
-        float, Parameter(name="--pace", help="Of the recorded times: 1 kept, 0.1 ten times faster, 0 as fast as heard.")
+        float,
+        Parameter(
+            name="--pace",
+            help="Factor for the recorded delays: 1 keeps them, 0.1 is ten times faster, 0 sends as fast as the other "
+            "side answers.",
+        ),
     ] = 1.0,
     ignore: Annotated[
         list[str] | None,
-        Parameter(name="--ignore", help="A method whose content is not compared; repeatable.", negative=()),
+        Parameter(
+            name="--ignore",
+            help="Method whose messages are not compared with the recording, such as mining.notify. Repeatable.",
+            negative=(),
+        ),
     ] = None,
     user: Annotated[
-        str | None, Parameter(name=("--user", "-u"), help="Instead of the recorded worker.", group="Pool")
+        str | None,
+        Parameter(name=("--user", "-u"), help="Worker name to send instead of the recorded one.", group="Pool"),
     ] = None,
     password: Annotated[
-        str | None, Parameter(name=("--pass", "-p"), help="Instead of the recorded password.", group="Pool")
+        str | None,
+        Parameter(
+            name=("--pass", "-p"),
+            help="Used with --user: password to send instead of the recorded one. [default: "
+            f"{pool_access.DEFAULT_PASSWORD}]",
+            group="Pool",
+        ),
     ] = None,
     own: ownership.OwnThisPool = False,
     tls_ca: pool_access.TlsCa = None,
@@ -56,22 +72,25 @@ def replay(
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Play a recorded conversation; exits with 1 where reality departed from the record, and says where."""
+    """Replay one side of a recording to a live pool or miner, and print every difference from the recording.
+
+    Exit code 1: there were differences, or the replay did not reach its end. 4: the pool could not be reached.
+    """
     common.set_up_logging(quiet=quiet)
     if (listen is None) == (to is None):
-        raise UsageError("replay: expected either --listen HOST:PORT or --to URL")
+        raise UsageError("replay: expected either --listen HOST:PORT or --to URL, got both or none")
     if not 0 <= pace <= 1000:
         raise UsageError(f"--pace: expected a number from 0 to 1000, got {pace:g}")
     if password is not None:
         secrets.register(password)
         if user is None:
-            raise UsageError("--pass: expected --user with it")
+            raise UsageError("--pass needs --user, as in --user WORKER --pass PASSWORD")
     try:
         capture = capture_record.read(file)
     except RecordingError as error:
         raise UsageError(str(error)) from None
     if capture.cut:
-        log.warning("capture_cut", file=str(file), reason="its last line is only half there and left out")
+        log.warning("capture_cut", file=str(file), reason="its last line is incomplete and is skipped")
     for method in ignore or ():
         nearest = nearest_method(method)
         if nearest is not None:
@@ -81,13 +100,13 @@ def replay(
         Side.POOL if listen is not None else Side.MINER,
         pace=pace,
         ignore=frozenset(ignore or ()),
-        worker=None if user is None else (user, password or "x"),
+        worker=None if user is None else (user, password or pool_access.DEFAULT_PASSWORD),
     )
     if not plays:
-        raise UsageError(f"capture {str(file)!r}: expected lines of the protocol, it has none")
+        raise UsageError(f"capture {str(file)!r}: expected messages of the protocol, found none")
     if to is not None:
         url = PoolUrl.parse(to)
-        ownership.check(url.host, own, "a recording is played to it")
+        ownership.check(url.host, own, "replaying a recording disturbs a pool")
         _play_miner(plays, pool_access.dial(url, tls_ca, tls_fingerprint, tls_cert, tls_key, proxy=proxy))
     else:
         _play_pool(plays, *parse_listen(listen or ""))
@@ -98,7 +117,7 @@ def replay(
 def _play_pool(plays: Sequence[Replay], host: str, port: int) -> None:
     async def serve(stop: signals.Stop) -> None:
         listeners = await listen_address.open_listeners(host, port)
-        with telling_of_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
+        with failing_with_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
             log.info("ready", url=listen_address.listening(listeners), connections=len(plays))
             await play_pool(plays, listeners)
 
@@ -139,7 +158,8 @@ def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
     if rest:
         printing.say(f"and {rest} more")
     total = len(departures) + uncounted
-    how = f", {total} departure{'s' if total > 1 else ''} from the record" if total else ""
+    how = f", {total} difference{'s' if total > 1 else ''} from the recording" if total else ""
     printing.say(
-        f"{played} of {len(plays)} connections played to their end" + (how or ", as recorded" * (played == len(plays)))
+        f"{played} of {len(plays)} connections replayed to their end"
+        + (how or ", as recorded" * (played == len(plays)))
     )

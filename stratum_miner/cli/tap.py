@@ -1,4 +1,4 @@
-"""``stratum-miner tap``: records what miner and pool say, and changes messages by rules."""
+"""``stratum-miner tap``: records the messages between miners and a pool, and changes messages by rules."""
 
 from pathlib import Path
 from random import Random
@@ -9,7 +9,7 @@ import trio
 from cyclopts import Parameter
 
 from stratum_miner.app.options import capture, common, listen_address, ownership, pool_access
-from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
+from stratum_miner.app.options.listen_address import failing_with_listeners, parse_listen
 from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import rules as tap_rules
@@ -22,24 +22,34 @@ log = structlog.get_logger("stratum_miner")
 
 
 def tap(
-    listen: Annotated[str, Parameter(help="HOST:PORT for the miners; a port alone is on this machine only.")],
-    upstream: Annotated[str, Parameter(help="The pool: stratum+tcp:// or stratum+ssl://, HOST:PORT.")],
+    listen: Annotated[
+        str,
+        Parameter(help="HOST:PORT at which the tap accepts miners. A port alone accepts only miners on this computer."),
+    ],
+    upstream: Annotated[
+        str, Parameter(help="Pool of the miners: stratum+tcp://HOST:PORT, or with TLS stratum+ssl://HOST:PORT.")
+    ],
     /,
     *,
     rule: Annotated[
         list[str] | None,
         Parameter(
             name="--rule",
-            help="ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]; "
-            "actions are drop, delay, duplicate, reorder, replace, split, close; in TEXT a * stands for anything. "
-            "Repeatable, in order.",
+            help="ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]: do this "
+            "to the messages that match. Actions are drop, delay, duplicate, reorder, replace, split and close. A * in "
+            "TEXT stands for any characters; P is a probability from 0 to 1. Rules apply in the given order. "
+            "Repeatable.",
             group="Faults",
             negative=(),
         ),
     ] = None,
     rules: Annotated[
         Path | None,
-        Parameter(name="--rules", help="A TOML file of [[rule]] tables, before those above.", group="Faults"),
+        Parameter(
+            name="--rules",
+            help="TOML file with [[rule]] tables, which apply before the rules of --rule.",
+            group="Faults",
+        ),
     ] = None,
     seed: capture.Seed = 0,
     record: capture.RecordOption = None,
@@ -53,7 +63,10 @@ def tap(
     quiet: common.Quiet = False,
     log_format: common.LogFormatOption = "plain",
 ) -> int:
-    """Stand between miners and a pool; record, delay, drop, reorder and rewrite what they say."""
+    """Forward messages between miners and a pool, and record, delay, drop, reorder or rewrite them.
+
+    Exit code 1: the tap cannot accept miners or record any more.
+    """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen, "LISTEN")
     url = PoolUrl.parse(upstream)
@@ -75,7 +88,7 @@ def tap(
 
         async def serve(stop: signals.Stop) -> None:
             listeners = await listen_address.open_listeners(host, port)
-            with telling_of_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
+            with failing_with_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
                 if recorder is not None:
                     recorder.on_error = lambda _: scope.cancel()
                 log.info("ready", url=listen_address.listening(listeners), upstream=str(url), rules=len(chosen))

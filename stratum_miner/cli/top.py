@@ -1,6 +1,6 @@
-"""``stratum-miner top``: the status screen of running miners, of this machine or over the network.
+"""``stratum-miner top``: the status screen of running miners, on this computer or on others.
 
-Each miner is asked on its own: one that does not answer, or answers slowly, keeps no other one back.
+Each miner is queried in a task of its own, so that a miner that is slow or does not answer does not delay the others.
 """
 
 import sys
@@ -29,32 +29,50 @@ from stratum_miner.network.fetch import ConnectFetchError, Fetcher, FetchError, 
 DEFAULT_API = "http://127.0.0.1:7780"
 POLL_S = 1.0
 TIMEOUT_S = 5.0
-"""Seconds for a whole answer, from looking up the name to the last byte."""
+"""Seconds for a whole answer, from the lookup of the host name to the last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
-"""Bytes of an answer, with its head."""
+"""Largest size of an answer in bytes, with its head."""
 MAX_NUMBER = 1e70
-"""What a hash of zeros would be worth as a share is less."""
+"""Larger than every figure of a miner, even than the difficulty of a hash of zeros."""
 FOOT_ONE = ("q quit",)
 FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
 ONCE_HEIGHT = 1000
-"""More lines than any miner needs; empty ones are not printed."""
+"""More lines than any miner needs. Empty lines are not printed."""
 
 
 def top(
     *,
     api: Annotated[
         list[str] | None,
-        Parameter(name="--api", help=f"Of a miner with --http; repeatable. Default {DEFAULT_API}.", negative=()),
+        Parameter(
+            name="--api",
+            help=f"URL of the HTTP API of a miner with --http. Repeatable. [default: {DEFAULT_API}]",
+            negative=(),
+        ),
     ] = None,
     token_file: Annotated[
         Path | None,
-        Parameter(name="--token-file", help="Whose first line is the token, for miners on the network.", negative=()),
+        Parameter(
+            name="--token-file",
+            help="File whose first line is the API token, which miners with --http-network require. "
+            f"[default: the token in {VARIABLE}]",
+            negative=(),
+        ),
     ] = None,
     once: Annotated[
-        bool, Parameter(name="--once", help="Print it once, as when piped.", negative=(), show_default=False)
+        bool,
+        Parameter(
+            name="--once",
+            help="Print the status once and exit, as if the output were not a terminal.",
+            negative=(),
+            show_default=False,
+        ),
     ] = False,
 ) -> int:
-    """Show running miners until q or Ctrl-C."""
+    """Show the status of running miners until you press q or Ctrl-C.
+
+    Exit code 1: with --once, or if the output is not a terminal, no miner answered.
+    """
     token = secrets.from_environment(VARIABLE) if token_file is None else secrets.read_secret_file(
         token_file, "--token-file"
     )  # fmt: skip
@@ -99,7 +117,7 @@ def _is_address(url: str) -> bool:
 
 @dataclass(slots=True)
 class _Remote:
-    """One miner, as far as its API answers."""
+    """One miner, with the last answer of its API."""
 
     number: int
     url: str
@@ -109,18 +127,18 @@ class _Remote:
     seen_at: float = field(default_factory=time.monotonic)
 
     def seen(self) -> WatchedMiner:
-        """What the screen shows of it."""
+        """Return what the screen shows of this miner."""
         return WatchedMiner(self.number, self.url, self.view, self.error, time.monotonic() - self.seen_at)
 
     async def ask(self, fetcher: Fetcher) -> None:
-        """Take what it answers, or note why there is none."""
+        """Query the miner once, and keep its answer, or the reason why there is none."""
         try:
             answer = await self._answer(fetcher)
             if answer.status != 200:
                 raise ValueError(_refusal(answer))
-            told = msgspec.json.decode(answer.body)
-            _check_sizes(told)
-            self.view = msgspec.convert(sanitize_texts(told), type=View)
+            decoded = msgspec.json.decode(answer.body)
+            _check_sizes(decoded)
+            self.view = msgspec.convert(sanitize_texts(decoded), type=View)
             self.error, self.seen_at = "", time.monotonic()
         except (FetchError, ValueError, RecursionError) as error:
             self.error = _why(error)
@@ -132,31 +150,31 @@ class _Remote:
 
 
 def _check_sizes(value: Any) -> None:
-    """ValueError for a number beyond all figures of a miner: it could not be computed with, or not shown."""
+    """Raise ValueError for a number that no miner can have, because it could break calculations or the screen."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
         for item in value:
             _check_sizes(item)
     elif isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
-        raise ValueError(f"it answers a number that is not between {-MAX_NUMBER:g} and {MAX_NUMBER:g}")
+        raise ValueError(f"expected numbers from {-MAX_NUMBER:g} to {MAX_NUMBER:g}, got another one")
 
 
 def _refusal(answer: HttpResponse) -> str:
     try:
-        told = sanitize(msgspec.json.decode(answer.body, type=dict[str, str]).get("error", ""))
+        reason = sanitize(msgspec.json.decode(answer.body, type=dict[str, str]).get("error", ""))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        told = "is it a miner that was started with --http?"
-    return f"it answers {answer.status}: {told}"
+        reason = "is this a miner with --http?"
+    return f"it answered {answer.status}: {reason}"
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, msgspec.DecodeError | UnicodeDecodeError | RecursionError):
-        return "what it answers is no view of a miner: is it another version, or something else?"
+        return "its answer is not the status of a miner; is it another program, or another version of the miner?"
     if isinstance(error, SlowFetchError):
-        return f"no whole answer within {error.seconds:g} s"
+        return f"no complete answer within {error.seconds:g} s"
     if isinstance(error, ConnectFetchError):
-        return f"{error.text}; does a miner run there, with --http?"
+        return f"{error.text}; does a miner with --http run there?"
     return error.text if isinstance(error, FetchError) else str(error)
 
 
@@ -165,29 +183,29 @@ class _Showing:
     console: Console
     miners: list[_Remote]
     chosen: int | None = None
-    """Which of several is shown alone."""
+    """Number of the miner that is shown alone; None for the list of all."""
 
     async def run(self) -> None:
-        """Until q."""
+        """Show the screen until the user presses q."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.poll)
             await live.show(self.console, self.drawn, self.press)
             nursery.cancel_scope.cancel()
 
     async def poll(self) -> None:
-        """Ask each of them again and again, at its own pace."""
+        """Query each miner again and again, each in a task of its own."""
         async with Fetcher() as fetcher, trio.open_nursery() as nursery:
             for miner in self.miners:
                 nursery.start_soon(_poll, miner, fetcher)
 
     async def ask_once(self) -> None:
-        """Ask each of them, all at the same time."""
+        """Query all miners once, at the same time."""
         async with Fetcher() as fetcher, trio.open_nursery() as nursery:
             for miner in self.miners:
                 nursery.start_soon(miner.ask, fetcher)
 
     def print_once(self) -> None:
-        """Outside of trio: the end of a pipe's reader is told by an exception, which a nursery would wrap."""
+        """Print the status once. This runs outside of trio, because a nursery would wrap the error of a closed pipe."""
         screen = ScreenState(self.console.width, ONCE_HEIGHT, live.is_ascii(self.console))
         for line in self.drawn(screen, keys=False):
             if line.plain.strip():
@@ -195,7 +213,7 @@ class _Showing:
         sys.stdout.flush()
 
     def press(self, key: str) -> bool:
-        """Whether to end."""
+        """Act on a key. Returns whether to exit."""
         if key.isdecimal() and int(key) < len(self.miners):
             self.chosen = int(key)
         elif key == "a":
@@ -203,7 +221,7 @@ class _Showing:
         return key == "q"
 
     def drawn(self, screen: ScreenState, *, keys: bool = True) -> list[Text]:
-        """The list of all, or one alone."""
+        """Return the lines of the screen: the list of all miners, or one of them."""
         if len(self.miners) > 1:
             screen = replace(screen, foot=FOOT_SEVERAL if keys else ())
             if self.chosen is None:

@@ -31,7 +31,7 @@ def no_mining(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_busy_machine_is_told_with_both_rates(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["bench", "--kernel", "scalar", "-t", "1"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "The machine was busy: on average a measuring thread had 25% of a processor." in out
+    assert "The computer was busy: on average, a measuring thread had 25% of a processor." in out
     assert "scalar on 1 thread: 5.00 MH/s by the clock, 20.0 MH/s of processor time" in out
     assert main.run(["bench", "--kernel", "scalar", "-t", "1", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -43,7 +43,7 @@ def test_a_busy_machine_is_told_with_both_rates(capsys: pytest.CaptureFixture[st
 def test_only_what_is_better_is_recorded(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["bench", "-t", "1"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "scalar: what was measured before is better and stays: 60.0 MH/s rolling of 20" in out
+    assert "scalar: an earlier measurement is better and remains in use: 60.0 MH/s rolling of 20" in out
     known = kernel_figures.recall(kernels.available_kernels(), kernel_figures.cache_file())
     assert known is not None
     assert {(item.hash_rate, item.rolling_hash_rate) for item in known} == {(20e6, 60e6)}

@@ -99,18 +99,22 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (["pool", "--address", ADDRESS, "--fault", "slient"], "--fault: pool fault: expected a known name"),
-        (["misbehave", "192.0.2.1:1"], "192.0.2.1 is not this machine: misbehaving harms a pool; --i-own-this-pool"),
+        (
+            ["misbehave", "192.0.2.1:1"],
+            "192.0.2.1 is not this computer: faults of miners can harm a pool. If the pool is yours, add "
+            "--i-own-this-pool",
+        ),
         (["misbehave", "127.0.0.1:1", "--fault", "slow"], "--fault: expected a known name, got 'slow'"),
         (["misbehave", "127.0.0.1:1", "--hold", "0"], "--hold: expected seconds above 0"),
         (["tap", "x", "127.0.0.1:1"], "LISTEN: expected HOST:PORT"),
         (["tap", "a..b:1", "127.0.0.1:1"], "LISTEN: expected a host name of 1 to 63 characters between dots"),
-        (["tap", "3388", "127.0.0.1:3388"], "UPSTREAM: expected another pool than what listens here"),
-        (["tap", "0.0.0.0:3388", "localhost:3388"], "UPSTREAM: expected another pool than what listens here"),
+        (["tap", "3388", "127.0.0.1:3388"], "UPSTREAM: expected the URL of another program"),
+        (["tap", "0.0.0.0:3388", "localhost:3388"], "UPSTREAM: expected the URL of another program"),
         (["tap", "0", "127.0.0.1"], "pool URL: expected a port"),
         (["tap", "0", "127.0.0.1:1", "--rule", "dorp"], "did you mean 'drop'?"),
         (["tap", "0", "127.0.0.1:1", "--rules", "/nowhere.toml"], "rules '/nowhere.toml': No such file"),
         (["tap", "0", "127.0.0.1:1", "--record", "/nowhere/x"], "--record: cannot write '/nowhere/x': No such file"),
-        (["tap", "0", "127.0.0.1:1", "--record-secrets"], "--record-secrets: expected --record"),
+        (["tap", "0", "127.0.0.1:1", "--record-secrets"], "--record-secrets needs --record"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,7 +205,7 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
             texts
         )
         assert main.run(["replay", str(path), "--to", address, "--pace", "0", *ignored]) == 0
-    assert capsys.readouterr().out == "1 of 1 connections played to their end, as recorded\n"
+    assert capsys.readouterr().out == "1 of 1 connections replayed to their end, as recorded\n"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +214,7 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
         (None, ["--to", "h:1"], "No such file"),
         (b"", ["--to", "h:1"], "expected a recording, got an empty file"),
         (b"\x00\xff\n", ["--to", "h:1"], "line 1: expected a record as a JSON object"),
-        (b'{"kind":"capture","format":1}\n', ["--to", "h:1"], "expected lines of the protocol, it has none"),
+        (b'{"kind":"capture","format":1}\n', ["--to", "h:1"], "expected messages of the protocol, found none"),
         (b"", [], "expected either --listen HOST:PORT or --to URL"),
         (b"", ["--to", "h:1", "--listen", "1"], "expected either"),
         (
@@ -222,7 +226,7 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
         (
             b'{"kind":"capture","format":1}\n{"kind":"line","t":0,"conn":1,"from":"miner","text":"x"}\n',
             ["--to", "192.0.2.1:1"],
-            "192.0.2.1 is not this machine: a recording is played to it",
+            "192.0.2.1 is not this computer: replaying a recording disturbs a pool",
         ),
     ],
 )

@@ -164,7 +164,7 @@ def test_time_limit_decides_the_exit_code(capsys: pytest.CaptureFixture[str]) ->
 def test_help_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for word in ("demo", "mine", "pool", "solo", "bench", "Exit codes"):
+    for word in ("demo", "mine", "pool", "solo", "bench", "exit codes"):
         assert word in out
 
 

@@ -136,7 +136,7 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
         ("[pools.b]\nuser = 'u'", "F:1: pools.b: expected url = \"stratum+tcp://HOST:PORT\", got none"),
         ("[pools.b]\nuser = 'u'\nurl = 'stratum+tpc://b:1'", "F:3: pools.b.url: pool URL: expected stratum+tc"),
         ("[pools.b]\nurl = 'b:1'\nuesr = 'u'", "F:3: pools.b.uesr: unknown key: did you mean 'user'?"),
-        ("[pools.b]\nxyzzy = 1", "F:2: pools.b.xyzzy: unknown key; known are enabled, extranonce_subscribe"),
+        ("[pools.b]\nxyzzy = 1", "F:2: pools.b.xyzzy: unknown key; known keys are enabled, extranonce_subscribe"),
         ("[pools.'']\nurl = 'b:1'", "F:1: pools.: expected a name of letters, digits, . _ -, got ''"),
         ("[pools]\nb = 1", "F:2: pools.b: expected a table, as in [pools.NAME]"),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\nquota = -1", "F:4: pools.b.quota: expected whole numbers from 0"),
@@ -207,7 +207,7 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
         ("[backends.cpu]\nthreads = 9999", {}, "F:3: backends.cpu: threads: expected at most "),
         ("[backends.cpu]\noptions = {threads = 9999}", {}, "F:3: backends.cpu: threads: expected at most "),
         ("[backends.cpu]\nthread = 1", {}, "F:4: backends.cpu.thread: unknown key: did you mean 'threads'?"),
-        ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected text or a number"),
+        ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected a string or a number"),
         ("backend = 'cpu'\n[backends.cpu]", {}, "F:3: backend: expected it or [backends.NAME], got both"),
         ("[backends.cpu]\nenabled = false", {}, "F:3: backends.cpu: expected a backend to be enabled"),
         ("", {"backend": ["cpu", "reference"], "backend_option": ["a=1"]}, "--backend-option: expected BACKEND.KEY="),
@@ -338,7 +338,10 @@ def test_mine_says_which_file_it_read_and_where_a_mistake_is(
     first, second, last = err.splitlines()
     assert f"configuration      file={file}" in first
     assert "unknown variable: did you mean" in second
-    assert last.startswith(f"stratum-miner: {file}:5: http: expected a loopback address, got 1.2.3.4: --http-network")
+    assert last.startswith(
+        f"stratum-miner: {file}:5: http: expected a loopback address, got 1.2.3.4. To let other computers reach the "
+        "port, add --http-network"
+    )
 
 
 def test_every_mistake_is_told_on_its_own_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -442,16 +445,16 @@ def test_what_init_writes_is_right_without_its_comment_signs(
 ) -> None:
     file = tmp_path / "miner.toml"
     run(capsys, "config", "init", str(file))
-    lines = [line.removeprefix("# ") for line in file.read_text().splitlines()]
-    groups = [line for line in lines if line.startswith("---- ")]
+    written = file.read_text().splitlines()
+    groups = [line for line in written if line.startswith("# ---- ")]
     assert len(groups) == len(set(groups)), "each group of options once"
-    text = "\n".join(line for line in lines if "=" in line or line.startswith("["))
+    text = "\n".join(line.removeprefix("#") for line in written if not line.startswith(("# ", "#\n")) and line != "#")
     table = tomllib.loads(text)
     known = set(keys_of(MineOptions)) - {"url", "user", "pass", "userpass", "pass_file", "quota"}
     assert set(table) - {"pools", "backends"} == known
     assert set(table["pools"]["main"]) == set(keys_of(PoolProfile))
     assert set(table["backends"]["cpu"]) == set(keys_of(BackendProfile))
-    assert not [said for said in problems(tmp_path, text) if "unknown" in said or "expected a whole" in said]
+    assert not [said for said in problems(tmp_path, text) if "unknown" in said or "expected an integer" in said]
 
 
 # ---- the documentation ------------------------------------------------------------------------------------------
@@ -483,7 +486,7 @@ def test_every_option_is_one_of_mine() -> None:
 
 def test_mistakes_in_options_and_in_tables_are_told_together(tmp_path: Path) -> None:
     assert problems(tmp_path, "threads = 'x'\n[pools.a]\nqouta = 1\n[backends.cpu]\nthread = 1\n") == [
-        "F:1: threads: expected a whole number, got 'x'",
+        "F:1: threads: expected an integer, got 'x'",
         "F:3: pools.a.qouta: unknown key: did you mean 'quota'?",
         "F:5: backends.cpu.thread: unknown key: did you mean 'threads'?",
     ]
@@ -504,10 +507,10 @@ def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.Capt
     code, out, err = run(capsys, "config", "import", str(old), str(new))
     assert (code, err) == (0, "")
     assert "pools[0].url -> url" in out
-    assert "queue dropped: of getwork" in out
+    assert "queue skipped: it belongs to getwork" in out
     assert f"wrote {new}, from cgminer: 1 pool" in out
     assert "hunter2" not in out
-    assert "to be mended" not in out
+    assert "to correct" not in out
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
     [pool] = load(Sources({}, new, {})).pools
     assert (pool.name, pool.worker_name, pool.password) == ("pool1", "u", "hunter2old")
@@ -518,19 +521,19 @@ def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('{"url":"stratum+tcp://a:3333","user":"x\\ud800y","pass":"p"}', "pool.user dropped: expected printable"),
+        ('{"url":"stratum+tcp://a:3333","user":"x\\ud800y","pass":"p"}', "pool.user skipped: expected printable"),
         (
             '{"pools":[{"url":"a:3333","user":"u","pass":"p\\udcff"}],"x\\ud800":1}',
-            "pools[0].pass dropped: expected whole",
+            "pools[0].pass skipped: expected valid Unicode",
         ),
-        ('{"url":"stratum+tcp://a:3333","user":"u","x\\ud800y":1}', "x\ufffdy dropped: not known"),
+        ('{"url":"stratum+tcp://a:3333","user":"u","x\\ud800y":1}', "x\ufffdy skipped: this key is not known"),
         (
             '{"url":"a:1","user":"u\\u001b[31m\\u0000","no\\u001b[2J\\u202ekey":"\\u001b[31m"}',
-            "no\ufffd[2J\ufffdkey dropped",
+            "no\ufffd[2J\ufffdkey skipped",
         ),
-        ('{"url":"a:1","user":"u","' + "k" * 100_000 + '":1}', "k" * 200 + "… dropped"),
-        ('{"url":"a:1","user":"u","cpu-affinity":' + "9" * 4200 + "}", "cpu-affinity dropped: expected a whole number"),
-        ('{"url":"a:1\\u009b","user":"u","proxy":"socks5://\\u202e"}', "proxy dropped: expected printable"),
+        ('{"url":"a:1","user":"u","' + "k" * 100_000 + '":1}', "k" * 200 + "… skipped"),
+        ('{"url":"a:1","user":"u","cpu-affinity":' + "9" * 4200 + "}", "cpu-affinity skipped: expected an integer"),
+        ('{"url":"a:1\\u009b","user":"u","proxy":"socks5://\\u202e"}', "proxy skipped: expected printable"),
     ],
 )
 def test_import_is_not_impressed_by_what_json_can_spell(
@@ -552,9 +555,9 @@ def test_import_tells_what_is_left_to_mend_and_what_it_cannot_read(
     old.write_text('{"url": "stratum+tcp://a:1", "algo": "sha256d"}')
     code, out, _ = run(capsys, "config", "import", str(old), str(new))
     assert code == 0
-    assert f"to be mended: {new}:3: pools.pool1.user: expected a worker name" in out
+    assert f"to correct: {new}:3: pools.pool1.user: expected a worker name" in out
     code, _, err = run(capsys, "config", "import", str(tmp_path / "none"), str(tmp_path / "other"))
-    assert (code, err) == (2, f"stratum-miner: {tmp_path / 'none'}: cannot read it: No such file or directory\n")
+    assert (code, err) == (2, f"stratum-miner: {tmp_path / 'none'}: cannot read this file: No such file or directory\n")
     assert not (tmp_path / "other").exists()
 
 

@@ -62,9 +62,9 @@ def held(terminal: str) -> Iterator[int]:
 
 
 def test_nothing_is_plugged_in(capsys: pytest.CaptureFixture[str], plugged: list[ListedPort]) -> None:
-    assert run(capsys, "devices") == (0, "No miner is plugged in.\n", "")
+    assert run(capsys, "devices") == (0, "No mining device is plugged in.\n", "")
     plugged.append(MODEM)
-    assert "1 other USB serial device, --all shows them" in run(capsys, "devices")[1]
+    assert "--all lists 1 other USB serial device" in run(capsys, "devices")[1]
     assert run(capsys, "devices", "--json") == (0, "[]\n", "")
 
 
@@ -101,7 +101,7 @@ def test_who_holds_it_is_told(
     assert f"(process {held})" in out
     code, out, err = run(capsys, "device", "reset", f"erupter:{terminal}")
     assert (code, out) == (1, "")
-    assert f"(process {held}); only a device that is free can be changed" in err
+    assert f"(process {held}). Stop that program first" in err
     assert len(err.splitlines()) == 1
 
 
@@ -178,7 +178,7 @@ def test_power_signs_are_told(
         (["device", "set", "auto", "--frequency", "100"], 2, "expected PATH or KIND:PATH"),
         (["device", "reset", "eruptor:/tmp/x"], 2, "did you mean 'erupter'"),
         (["device", "reset", "/dev/null"], 2, "expected a serial port, got another kind of device"),
-        (["device", "identify", "erupter:/tmp/nothing-there"], 1, "expected a device there, there is none"),
+        (["device", "identify", "erupter:/tmp/nothing-there"], 1, "expected a device at this path, found none"),
         (["device", "rest", "/dev/ttyUSB0"], 2, "reset"),
         (["devises"], 2, "devices"),
         (["mine", "-o", "h:1", "-u", "x", "--device", "eruptor:/tmp/x"], 2, "--device: .* did you mean 'erupter'"),

@@ -25,10 +25,10 @@ def load(port: int, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["192.0.2.1:3333"], "192.0.2.1 is not this machine"),
+        (["192.0.2.1:3333"], "192.0.2.1 is not this computer"),
         (["127.0.0.1:1", "--fail-if", "sumbit_p99>5ms"], "did you mean 'submit_p99'"),
         (["127.0.0.1:1", "--bad", "stael=1%"], "did you mean 'stale'"),
-        (["127.0.0.1:1", "--bad", "stale"], "expected KIND=SHARE"),
+        (["127.0.0.1:1", "--bad", "stale"], "expected KIND=PERCENT"),
         (["127.0.0.1:1", "--miners", "50001"], "expected at most 50000 in one process"),
         (["127.0.0.1:1", "--miners", "0"], "miners: expected 1 to"),
         (["127.0.0.1:1", "--duration", "90000"], "duration: expected 0.1 to 86400"),
@@ -36,7 +36,7 @@ def load(port: int, *arguments: str) -> int:
         (["127.0.0.1:1", "--hash-rate", "fast"], "--hash-rate: expected a hash rate"),
         (["stratum+ssl://127.0.0.1:1"], "expected stratum"),
         (["127.0.0.1"], "expected a port"),
-        ([], "expected a pool's URL"),
+        ([], "expected the URL of a pool"),
         (["127.0.0.1:1", "--compare", "/nonexistent"], "cannot read '/nonexistent'"),
         (["127.0.0.1:1", "--html", "/nonexistent/x.html"], "'/nonexistent/x.html': No such file or directory"),
     ],

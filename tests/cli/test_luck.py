@@ -11,11 +11,18 @@ def test_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["luck", "--found", "10", "--expected", "5", "--blocks", "10", "--times", "1.5", "--hash-rate", "20MH",
                 "--difficulty", "1"]) == 0  # fmt: skip
     out = " ".join(capsys.readouterr().out.split())
-    assert "10 found: chance makes that of 4.795 to 18.39 expected" in out
-    assert "Luck 2.000 (0.959 to 3.678); so many or more extreme has a chance of 0.0318" in out
-    assert "10 blocks take more than 1.5 times the expected work with a chance of 0.06985" in out
-    assert "One of difficulty 1 comes every 3.58 minutes on average" in out
-    assert "10 of them mean 497 kH/s" in out
+    assert "10 found: the expected number lies between 4.795 and 18.39 (95 % confidence)" in out
+    assert "Luck 2.000 (0.959 to 3.678). The probability of 10 or more is 0.0318" in out
+    assert "10 blocks take more than 1.5 times the expected work with a probability of 0.06985" in out
+    assert "A share of difficulty 1 is found every 3.58 minutes on average" in out
+    assert "10 such shares in that time correspond to 497 kH/s" in out
+
+
+def test_one_day_is_singular(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["luck", "--hash-rate", "1.2TH"]) == 0
+    assert "1.20 TH/s for 1 day: with a probability of 50 %" in " ".join(capsys.readouterr().out.split())
+    assert run(["luck", "--hash-rate", "1.2TH", "--seconds", "172800"]) == 0
+    assert "for 2 days:" in capsys.readouterr().out
 
 
 def test_bad_luck_is_told_from_below(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,15 +38,15 @@ def test_bad_luck_is_told_from_below(capsys: pytest.CaptureFixture[str]) -> None
         ([], "expected --found N, --blocks N --times X, or --hash-rate H"),
         (["--found=-1"], "--found: expected a count from 0"),
         (["--found", "2", "--expected", "0"], "--expected: expected a number from 1e-12 to 1000000, got 0"),
-        (["--expected", "2"], "--expected: expected it together with --found"),
+        (["--expected", "2"], "--expected needs --found"),
         (["--found", "2", "--confidence", "100%"], "--confidence: expected more than 0% and less than 100%"),
         (["--found", "2", "--confidence", "0.95"], "--confidence: expected a percentage"),
-        (["--blocks", "2"], "--blocks, --times: expected both or neither"),
+        (["--blocks", "2"], "--blocks, --times: expected both"),
         (["--blocks", "0", "--times", "1"], "--blocks: expected a count from 1"),
         (["--found", "2", "--expected", "1e-320"], "--expected: expected a number from 1e-12 to 1000000"),
         (["--blocks", "1", "--times", "1e400000000"], "--times: expected a number from 1e-12 to 1000000, got inf"),
         (["--blocks", "1", "--times", "nan"], "--times: expected a number from 1e-12 to 1000000, got nan"),
-        (["--seconds", "3"], "expected them together with --hash-rate"),
+        (["--seconds", "3"], "--seconds and --difficulty need --hash-rate"),
         (["--hash-rate", "1TH", "--seconds", "0"], "--seconds: expected a number from 1e-12 to 1e+10, got 0"),
         (["--hash-rate", "1TH", "--difficulty", "x"], "--difficulty: expected a number above 0"),
         (["--fond", "3"], "Did you mean --found"),

@@ -152,7 +152,7 @@ def test_a_file_too_large_or_not_text_is_refused(tmp_path: Path, capsys: pytest.
 
 
 def test_an_unknown_scenario_is_told(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there are garage, farm" in complaint(capsys, "--scenario", str(farm), "--only", "barn")
+    assert "expected a scenario of garage, farm" in complaint(capsys, "--scenario", str(farm), "--only", "barn")
 
 
 def test_a_users_hardware_adds_and_replaces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,7 +263,7 @@ def test_a_page_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str
 def test_monte_carlo_prints_seed_interval_and_agreement(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stratum_miner.cli.profit.LIVES", 400)
+    monkeypatch.setattr("stratum_miner.cli.profit.RUNS", 400)
     assert run(["profit", "--machine", "antminer-s21", *ALONE, "--monte-carlo", "--seed", "5"]) == 0
     out = capsys.readouterr().out
     assert "Seed 5, 400 lives of 30 days" in out

@@ -48,7 +48,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
         ((*UPSTREAM, "--listen", "192.0.2.1:0"), "cannot listen on 192.0.2.1:0"),
         (
             ("-o", "h:1", "-o", "localhost:3388", "-u", "w", "--listen", "3388"),
-            "expected another pool than what listens",
+            "expected the URL of another program",
         ),
         (("-o", "stratun+tcp://h:1", "-u", "farm"), "did you mean stratum+tcp?"),
     ],

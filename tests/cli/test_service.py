@@ -147,4 +147,4 @@ def test_a_service_without_its_configuration_says_so_and_is_not_restarted(tmp_pa
         assert miner.stdout is not None
         told = miner.stdout.read()
         assert miner.wait(60) == 2
-    assert told == f"stratum-miner: {missing}: cannot read it: No such file or directory\n"
+    assert told == f"stratum-miner: {missing}: cannot read this file: No such file or directory\n"

@@ -172,13 +172,13 @@ def test_a_transcript_is_bounded() -> None:
     ("arguments", "code", "words"),
     [
         (["127.0.0.1:1", "FRM-99"], 2, "no check is named 'FRM-99': did you mean FRM-"),
-        ([], 2, "expected the pool's URL"),
-        (["192.0.2.1:3333"], 2, "192.0.2.1 is not this machine: checks take work"),
+        ([], 2, "expected the URL of a pool"),
+        (["192.0.2.1:3333"], 2, "192.0.2.1 is not this computer: checks cost a pool work"),
         (["127.0.0.1:1", "--max-seconds-of-work", "-1"], 2, "--max-seconds-of-work: expected 0 to"),
         (["127.0.0.1:1", "--retarget-seconds", "0"], 2, "--retarget-seconds: expected 1 to"),
         (["127.0.0.1:1", "--html", "/nowhere/at/all.html"], 2, "cannot write '/nowhere/at/all.html'"),
-        (["127.0.0.1:1", "--node", "kernel"], 2, "the JSON-RPC of the pool's own node"),
-        (["127.0.0.1:1", "-p", "a", "--pass-file", "b"], 2, "either --pass or --pass-file"),
+        (["127.0.0.1:1", "--node", "kernel"], 2, "the JSON-RPC of the pool's Bitcoin node"),
+        (["127.0.0.1:1", "-p", "a", "--pass-file", "b"], 2, "--pass, --pass-file: expected one of the two"),
         (["127.0.0.1:1"], 4, "stratum-miner: stratum+tcp://127.0.0.1:1: Connection refused\n"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_pool_that_went_away_is_not_one_that_passed(capsys: pytest.CaptureFixt
     with ThreadPoolExecutor() as pool:
         pool.submit(serve_once)
         assert main.run(["conformance", address, "HS-08"]) == 1  # which judges nothing
-    assert f"stratum+tcp://{address}: Connection refused: the pool was there at the start" in capsys.readouterr().err
+    assert f"stratum+tcp://{address}: Connection refused: the pool answered at the start" in capsys.readouterr().err
 
 
 def test_the_list_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

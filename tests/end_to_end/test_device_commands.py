@@ -40,7 +40,7 @@ async def test_a_device_is_changed_only_while_it_is_free_and_is_free_after_ctrl_
         await until_said(miner, b"device_mining")
         code, out, err = await run("device", "reset", named)
         assert (code, out) == (1, "")
-        assert f"(process {miner.pid}); only a device that is free can be changed" in err
+        assert f"(process {miner.pid}). Stop that program first" in err
         miner.send_signal(signal.SIGINT)
         with trio.fail_after(60):
             assert await miner.wait() == 0

@@ -1,6 +1,6 @@
-"""What a user decides, from wherever it comes: one TOML file, the environment, the command line, in one order.
+"""Reads settings from a TOML file, the environment and the command line, and combines them.
 
-Must not know commands, miners or clocks: tables are described by annotated dataclasses (``keys``), read from text with
-the line of each key (``document``), laid over each other (``layers``), and every mistake is a ``Problem`` that says
-where it is, what was expected and what came.
+This package must not know commands, miners or clocks. ``keys`` describes tables of settings as annotated dataclasses,
+``document`` reads a file with the line of each key, and ``layers`` combines the sources. Every error is a ``Problem``,
+which says where the error is, what was expected and what was found.
 """

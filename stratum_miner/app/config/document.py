@@ -1,7 +1,8 @@
-"""A TOML file with the line of each of its keys.
+"""Reads a TOML file together with the line number of each of its keys.
 
-``tomllib`` tells values, not places. A TOML file is a sequence of statements, each of whole lines; a statement is over
-when the lines since the last one parse by themselves, and then says which keys it sets.
+``tomllib`` returns values without line numbers. A TOML file is a sequence of statements, each of which consists of
+whole lines. A statement ends when the lines since the last one can be parsed by themselves; the result shows which keys
+the statement sets.
 """
 
 import tomllib
@@ -15,52 +16,52 @@ from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.user_files import UserFileError
 
 MAX_BYTES = 1 << 18
-"""Far above any real one; a file named by mistake is not read into memory."""
+"""Far above the size of a real configuration. A file that was named by mistake is not read into memory."""
 MAX_DEPTH = 32
-"""Tables and lists inside of each other; a key with dots can nest thousands in one line."""
+"""Largest depth of tables and lists in each other. A key with dots could nest thousands of them in one line."""
 _MAX_RETRIED = 1 << 22
-"""Characters that are parsed again because a statement goes on; the lines of what follows are not known."""
+"""Characters that may be parsed again because a statement has several lines. Later keys then have no line number."""
 
 KeyPath: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's values, nested as in the file, and where each stands."""
+    """The values of a file, nested as in the file, and the line number of each key."""
 
     path: Path
     table: dict[str, Any]
     lines: dict[KeyPath, int]
 
     def where(self, *path: str) -> str:
-        """``FILE:LINE: pools.home.quota``; of the nearest table that has a line, where the key itself has none."""
+        """Return ``FILE:LINE: pools.home.quota``, with the line of the nearest known table if the key has no line."""
         known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.lines), None)
         line = f":{self.lines[known]}" if known else ""
         return f"{self.path}{line}: {'.'.join(path)}" if path else f"{self.path}{line}"
 
 
 def read(path: Path) -> Document:
-    """Read a file. ConfigError when it cannot be read or is no TOML."""
+    """Read a file. Raises ConfigError if it cannot be read or is not TOML."""
     try:
         return parse(user_files.read_text(path, MAX_BYTES), path)
     except OSError as error:
-        raise ConfigError(Problem(str(path), f"cannot read it: {error.strerror}")) from None
+        raise ConfigError(Problem(str(path), f"cannot read this file: {error.strerror}")) from None
     except UserFileError as error:
         raise ConfigError(Problem(error.where(path), str(error))) from None
 
 
 def parse(text: str, path: Path) -> Document:
-    """Parse a file's text. ConfigError names the line that is no TOML."""
+    """Parse the text of a file. Raises ConfigError, which names the line that is not TOML."""
     text = text.replace("\r\n", "\n")
     try:
         table = user_files.parse_toml(text)
     except UserFileError as error:
         raise ConfigError(Problem(error.where(path), str(error))) from None
     if _is_deep(table):
-        raise ConfigError(Problem(str(path), f"expected at most {MAX_DEPTH} tables and lists inside of each other"))
+        raise ConfigError(Problem(str(path), f"expected at most {MAX_DEPTH} nested tables and lists, got more"))
     lines: dict[KeyPath, int] = {}
-    for place, line in _places(text):
-        lines.setdefault(place, line)
+    for key, line in _key_lines(text):
+        lines.setdefault(key, line)
     return Document(path, table, lines)
 
 
@@ -76,7 +77,7 @@ def _is_deep(table: dict[str, Any]) -> bool:
     return bool(level)
 
 
-def _places(text: str) -> Iterator[tuple[KeyPath, int]]:
+def _key_lines(text: str) -> Iterator[tuple[KeyPath, int]]:
     prefix: KeyPath = ()
     statement, first, retried = "", 1, 0
     for number, line in enumerate(text.split("\n"), 1):
@@ -89,11 +90,11 @@ def _places(text: str) -> Iterator[tuple[KeyPath, int]]:
             retried += len(statement)
             if retried > _MAX_RETRIED:
                 return
-            continue  # a string or a list that goes on in the next line
+            continue  # a string or a list that continues in the next line
         if statement.lstrip().startswith("["):
-            places = list(_paths(part))
-            prefix = max(places, key=len)
-            yield from ((place, first) for place in places)
+            paths = list(_paths(part))
+            prefix = max(paths, key=len)
+            yield from ((path, first) for path in paths)
         else:
             for path in _paths(part):
                 yield prefix + path, first

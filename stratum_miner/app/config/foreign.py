@@ -1,7 +1,7 @@
-"""Configurations of other miners, cgminer's and cpuminer's JSON, as ours: what is carried over, what is not, and why.
+"""Converts configuration files of cgminer and cpuminer (JSON) to a configuration of stratum-miner.
 
-Pure: values in, values out. Every key of the other file becomes a ``ConvertedKey`` or a ``SkippedKey``, so none
-vanishes silently.
+The functions do no input or output. Every key of the other file becomes a ``ConvertedKey`` or a ``SkippedKey``, so that
+no key is lost silently.
 """
 
 import json
@@ -16,13 +16,16 @@ from stratum_miner.foreign_text import is_plain, sanitize
 ALGORITHM = "sha256d"
 MAX_POOLS = 64
 MAX_BITS = 64
-"""Most bits of a number. The longest that makes sense is a mask of processors."""
+"""Largest number of bits of an integer. The longest useful one is a mask of processors."""
 _PROXIES = ("http", "socks5", "socks5h")
 
 
 @dataclass(frozen=True, slots=True)
 class ConvertedKey:
-    """A key that was converted to the key ``to`` of ours. It holds no value, for one may be a password."""
+    """A key that was converted to the key ``to`` of stratum-miner.
+
+    It holds no value, because that may be a password.
+    """
 
     key: str
     to: str
@@ -30,7 +33,7 @@ class ConvertedKey:
 
 @dataclass(frozen=True, slots=True)
 class SkippedKey:
-    """A key that was not converted, and why."""
+    """A key that was not converted, and the reason."""
 
     key: str
     reason: str
@@ -38,7 +41,7 @@ class SkippedKey:
 
 @dataclass(slots=True)
 class Imported:
-    """The settings found in a file, and what became of each key."""
+    """The settings that were found in a file, and what became of each key."""
 
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -46,8 +49,11 @@ class Imported:
     notes: list[ConvertedKey | SkippedKey] = field(default_factory=list)
 
     def toml(self) -> str:
-        """What was found, as the text of our file."""
-        lines = [f"# from a configuration of {self.kind}", *(assignment(*item) for item in self.options.items())]
+        """Return the settings as the text of a configuration file."""
+        lines = [
+            f"# converted from a configuration of {self.kind}",
+            *(assignment(*item) for item in self.options.items()),
+        ]
         for number, pool in enumerate(self.pools, 1):
             lines += ["", f"[pools.pool{number}]", *(assignment(*item) for item in pool.items())]
         return "\n".join(lines) + "\n"
@@ -58,14 +64,17 @@ Convert: TypeAlias = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class _To:
-    """A conversion to one of our options; None from it leaves our default."""
+    """A conversion to an option of stratum-miner. If ``convert`` returns None, the option keeps its default."""
 
     key: str
     convert: Convert
 
 
 def convert(text: str, where: str, options: frozenset[str]) -> Imported:
-    """Read another miner's file; ``options`` are those we have. ConfigError for what is neither, or not sha256d."""
+    """Convert the file of another miner. ``options`` are the keys that stratum-miner knows.
+
+    Raises ConfigError for a file of neither cgminer nor cpuminer, and for another algorithm than sha256d.
+    """
     content = _object(text, where)
     algorithm = content.get("algo", ALGORITHM)
     if algorithm != ALGORITHM or content.get("scrypt") is True:
@@ -75,7 +84,9 @@ def convert(text: str, where: str, options: frozenset[str]) -> Imported:
         return _of_cgminer(content, options)
     if "url" in content:
         return _of_cpuminer(content, options)
-    raise ConfigError(Problem(where, 'expected "pools" as of cgminer or "url" as of cpuminer, got neither'))
+    raise ConfigError(
+        Problem(where, 'expected "pools", as in files of cgminer, or "url", as in files of cpuminer, found neither')
+    )
 
 
 def _object(text: str, where: str) -> dict[str, Any]:
@@ -86,7 +97,7 @@ def _object(text: str, where: str) -> dict[str, Any]:
     except (RecursionError, ValueError) as error:
         raise ConfigError(Problem(where, f"expected JSON: {error}")) from None
     if not isinstance(content, dict):
-        raise ConfigError(Problem(where, "expected a JSON object"))
+        raise ConfigError(Problem(where, "expected a JSON object, found another value"))
     return content
 
 
@@ -99,9 +110,9 @@ def _of_cgminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported
         _take_pool(found, pool, f"pools[{number}]")
     if any("priority" in pool for pool in found.pools):
         for place, pool in enumerate(found.pools):
-            pool.setdefault("priority", place)  # by which cgminer ranks those that say nothing
+            pool.setdefault("priority", place)  # as cgminer orders pools without a priority
     if len(content["pools"]) > MAX_POOLS:
-        found.notes.append(SkippedKey("pools", f"more than {MAX_POOLS} are not taken"))
+        found.notes.append(SkippedKey("pools", f"only the first {MAX_POOLS} pools are converted"))
     _take(found, content, _CGMINER | _cgminer_api(content, options), options, handled=frozenset({"pools", "algo"}))
     return found
 
@@ -121,7 +132,7 @@ def _take_pool(found: Imported, pool: Any, where: str) -> None:
         except InvalidValue as error:
             notes.append(SkippedKey(name, str(error)))
     if "url" not in made:
-        notes = [item for item in notes if isinstance(item, SkippedKey)] or [SkippedKey(where, "it has no url")]
+        notes = [item for item in notes if isinstance(item, SkippedKey)] or [SkippedKey(where, "the pool has no url")]
         found.notes += notes
         return
     found.notes += notes
@@ -132,7 +143,7 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     match key:
         case "url":
             yield from _url(_text(value))
-        case "quota":  # "3;stratum+tcp://..." stands in the place of the url
+        case "quota":  # "3;stratum+tcp://...": the quota and the URL
             quota, semicolon, url = _text(value).partition(";")
             yield "quota", _integer(quota)
             if semicolon:
@@ -148,15 +159,17 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         case "pool-priority" | "prio" | "priority":
             yield "priority", _integer(value)
         case _:
-            raise InvalidValue("not known of a pool")
+            raise InvalidValue("this key of a pool is not known")
 
 
 def _url(text: str) -> Iterator[tuple[str, Any]]:
-    """cgminer's URLs may begin with a proxy, ``socks5:HOST:PORT|``, and end in flags, ``#xnsub``."""
+    """Split a URL of cgminer, which may begin with a proxy, ``socks5:HOST:PORT|``, and end with flags, ``#xnsub``."""
     proxy, bar, url = text.rpartition("|")
     url, _, flags = url.partition("#")
     if url.startswith(("http://", "https://")):
-        raise InvalidValue("getwork and getblocktemplate are not spoken to pools; stratum-miner solo mines on a node")
+        raise InvalidValue(
+            "pools with getwork or getblocktemplate are not supported; stratum-miner solo mines on a node"
+        )
     if bar:
         yield "proxy", _proxy(proxy.replace(":", "://", 1))
     yield "url", url.rstrip("/")
@@ -165,13 +178,13 @@ def _url(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _cgminer_api(content: Mapping[str, Any], options: frozenset[str]) -> dict[str, "_To | str"]:
-    """Its API, if we have it too: several keys make one address."""
+    """Return the rules for the API of cgminer, if ``options`` has one. Several keys form one address."""
     if "cgminer_api" not in options or content.get("api-listen") is not True:
         return {}
     port = content.get("api-port", "4028")
     return {
         "api-listen": _To("cgminer_api", lambda _: f"127.0.0.1:{_integer(port)}"),
-        "api-port": "part of cgminer_api" if str(port).isdecimal() else f"expected a number, got {shown(port)}",
+        "api-port": "it is part of cgminer_api" if str(port).isdecimal() else f"expected a number, got {shown(port)}",
     }
 
 
@@ -184,7 +197,10 @@ def _of_cpuminer(content: Mapping[str, Any], options: frozenset[str]) -> Importe
     _take_pool(found, pool, "pool")
     if "algo" not in content:
         found.notes.append(
-            SkippedKey("algo", f"it is not there, where some cpuminers mine scrypt; taken for {ALGORITHM}")
+            SkippedKey(
+                "algo",
+                f"the file does not have this key, so {ALGORITHM} is assumed; without it, some cpuminers mine scrypt",
+            )
         )
     _take(found, content, _CPUMINER, options, handled=frozenset({*pool, "algo"}))
     return found
@@ -211,9 +227,11 @@ def _take(
         if key in handled:
             continue
         name = sanitize(key)
-        rule = rules.get(key) or next((reason for start, reason in _FAMILIES if key.startswith(start)), "not known")
+        rule = rules.get(key) or next(
+            (reason for start, reason in _FAMILIES if key.startswith(start)), "this key is not known"
+        )
         if isinstance(rule, _To) and rule.key not in options:
-            rule = "no counterpart"
+            rule = _NONE
         if isinstance(rule, str):
             found.notes.append(SkippedKey(name, rule))
             continue
@@ -223,29 +241,29 @@ def _take(
             found.notes.append(SkippedKey(name, str(error)))
             continue
         if made is None:
-            found.notes.append(SkippedKey(name, "it says what is the default"))
+            found.notes.append(SkippedKey(name, "its value is the default"))
         else:
             found.options[rule.key] = made
             found.notes.append(ConvertedKey(name, rule.key))
 
 
 def _text(value: Any) -> str:
-    """What can be printed and encoded: JSON also spells control characters and halves of characters."""
+    """Return a printable string. JSON can also contain control characters and surrogates, which are not allowed."""
     if not isinstance(value, str):
-        raise InvalidValue("expected text, got something else")
+        raise InvalidValue("expected a string, got another value")
     if not is_plain(value):
-        raise InvalidValue("expected printable characters, got others among them")
+        raise InvalidValue("expected printable characters only, got others, too")
     return value
 
 
 def _secret(value: Any) -> str:
-    """A password is never shown, but it is written to a file and to the pool."""
+    """Return a password, which may have unprintable characters, but must be valid Unicode."""
     if not isinstance(value, str):
-        raise InvalidValue("expected text, got something else")
+        raise InvalidValue("expected a string, got another value")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidValue("expected whole characters of Unicode, got half of one among them") from None
+        raise InvalidValue("expected valid Unicode, got a surrogate") from None
     return value
 
 
@@ -255,7 +273,7 @@ def _integer(value: Any) -> int:
     except ValueError:
         number = None
     if number is None or number.bit_length() > MAX_BITS:
-        raise InvalidValue(f"expected a whole number, got {shown(value)}")
+        raise InvalidValue(f"expected an integer, got {shown(value)}")
     return number
 
 
@@ -286,21 +304,22 @@ def _constant(value: Any) -> Convert:
 def _retries(value: Any) -> bool | None:
     number = _integer(value)
     if number > 0:
-        raise InvalidValue("tried again for ever or, with retry = false, never")
+        raise InvalidValue("the miner retries without a limit, or with retry = false never")
     return None if number < 0 else False
 
 
-_DEVICES = "devices are told by --device, each with its own settings; stratum-miner devices lists them"
-_GETWORK = "of getwork; Stratum has no such thing"
-_GPU = "there is no mining with GPUs"
-_SERVICE = "what starts it decides that; see the systemd unit"
+_DEVICES = "use --device, which takes the settings of each device; stratum-miner devices lists the devices"
+_GETWORK = "it belongs to getwork, and Stratum has no such setting"
+_GPU = "mining with GPUs is not supported"
+_SERVICE = "the service manager decides this; stratum-miner service prints a systemd unit"
+_NONE = "stratum-miner has no such setting"
 
 _CGMINER: dict[str, _To | str] = {
     "load-balance": _To("strategy", _constant("quota")),
     "failover-only": _To("strategy", _constant("failover")),
-    "balance": "known are failover and quota",
-    "round-robin": "known are failover and quota",
-    "rotate": "known are failover and quota",
+    "balance": "stratum-miner has only the strategies failover and quota",
+    "round-robin": "stratum-miner has only the strategies failover and quota",
+    "rotate": "stratum-miner has only the strategies failover and quota",
     "socks-proxy": _To("proxy", _proxy),
     "suggest-diff": _To("suggest_difficulty", lambda value: str(_positive(value)) if _positive(value) else None),
     "shares": _To("until_shares", _positive),
@@ -309,21 +328,21 @@ _CGMINER: dict[str, _To | str] = {
     "protocol-dump": _To("protocol_dump", _flag),
     "sched-start": _To("sched_start", _text),
     "sched-stop": _To("sched_stop", _text),
-    "sharelog": "our journal has another format: --journal FILE",
-    "text-only": "the log is text already",
-    "compact": "the log is text already",
-    "verbose": "-D logs decisions, -P the protocol",
-    "log": "status lines come every 30 s",
-    "submit-stale": "what became stale is not submitted, but for blocks",
-    "no-submit-stale": "what became stale is not submitted, but for blocks",
-    "no-pool-disable": "a pool that rejects is left alone for a while and tried again",
+    "sharelog": "use --journal FILE, which has another format",
+    "text-only": "the log is always text",
+    "compact": "the log is always text",
+    "verbose": "use -D to log decisions and -P to log the protocol",
+    "log": "a status line is logged every 30 s",
+    "submit-stale": "stale shares are not submitted, unless they solve a block",
+    "no-submit-stale": "stale shares are not submitted, unless they solve a block",
+    "no-pool-disable": "the miner leaves a pool that rejects shares for a while, and then tries it again",
     "fix-protocol": _GETWORK,
     "expiry": _GETWORK,
     "queue": _GETWORK,
     "scan-time": _GETWORK,
-    "btc-address": "stratum-miner solo --address mines on a node",
-    "btc-sig": "stratum-miner solo mines on a node",
-    "benchmark": "stratum-miner bench measures",
+    "btc-address": "use stratum-miner solo --address to mine on a node",
+    "btc-sig": "use stratum-miner solo to mine on a node",
+    "benchmark": "use stratum-miner bench to measure",
     "syslog": _SERVICE,
     "kernel-path": _GPU,
     "intensity": _GPU,
@@ -340,7 +359,7 @@ _CGMINER: dict[str, _To | str] = {
 _CPUMINER: dict[str, _To | str] = {
     "threads": _To("threads", _positive),
     "cpu-affinity": _To("backend_option", _affinity),
-    "cpu-priority": "search threads run at low priority; --backend-option priority=normal raises it",
+    "cpu-priority": "search threads have a low priority; --backend-option priority=normal raises it",
     "proxy": _To("proxy", _proxy),
     "cert": _To("tls_ca", _text),
     "debug": _To("debug", _flag),
@@ -350,28 +369,28 @@ _CPUMINER: dict[str, _To | str] = {
     "time-limit": _To("time_limit", _positive),
     "retries": _To("retry", _retries),
     "no-extranonce": _To("extranonce_subscribe", lambda value: False if _flag(value) else None),
-    "retry-pause": "pauses grow by themselves, to a minute",
-    "timeout": "deadlines are ours",
+    "retry-pause": "the pauses grow automatically, up to 60 s",
+    "timeout": "the miner uses fixed timeouts",
     "scantime": _GETWORK,
     "no-longpoll": _GETWORK,
     "no-getwork": _GETWORK,
     "no-gbt": _GETWORK,
-    "no-stratum": "nothing but Stratum is spoken to pools",
-    "no-redirect": "a pool may redirect within its own domain only",
-    "coinbase-addr": "stratum-miner solo --address mines on a node",
-    "coinbase-sig": "stratum-miner solo mines on a node",
-    "benchmark": "stratum-miner bench measures",
+    "no-stratum": "pools must use Stratum",
+    "no-redirect": "a pool may redirect the miner only within its own domain",
+    "coinbase-addr": "use stratum-miner solo --address to mine on a node",
+    "coinbase-sig": "use stratum-miner solo to mine on a node",
+    "benchmark": "use stratum-miner bench to measure",
     "background": _SERVICE,
     "syslog": _SERVICE,
-    "no-color": "NO_COLOR in the environment",
-    "api-bind": "another protocol; --http tells figures",
-    "api-remote": "another protocol; --http tells figures",
+    "no-color": "set NO_COLOR in the environment",
+    "api-bind": "it is another protocol; use --http for statistics",
+    "api-remote": "it is another protocol; use --http for statistics",
 }
 _FAMILIES: tuple[tuple[str, str], ...] = (
-    ("api-", "no counterpart"),
+    ("api-", _NONE),
     ("gpu-", _GPU),
     ("auto-", _GPU),
     *((f"{family}-", _DEVICES) for family in ("gekko", "bitmain", "avalon", "icarus", "bxf", "bxm", "hfa", "klondike")),
     *((f"{family}-", _DEVICES) for family in ("bflsc", "bab", "minion", "rock", "usb", "block-erupter", "compac")),
 )
-"""How other keys begin, and why they are dropped."""
+"""Prefixes of further keys that are skipped, with the reasons."""

@@ -1,9 +1,9 @@
-"""A table of settings as an annotated dataclass, and its keys as data.
+"""Turns an annotated dataclass, which is a table of settings, into a list of keys.
 
-A field is ``name: Annotated[TYPE, ..., MARKS] = DEFAULT``. The marks are ours (``SECRET``, ``LIVE``, ``Help``,
-``Spelt``) and, where the setting is an option of a command too, a ``cyclopts.Parameter``: the first long name of that,
-``--until-shares``, makes the key in a file, ``until_shares``, and the variable, ``STRATUM_MINER_UNTIL_SHARES``. So a
-setting that is declared once is known in all three.
+A field is ``name: Annotated[TYPE, ..., MARKS] = DEFAULT``. The marks are ``SECRET``, ``LIVE``, ``Help`` and
+``FileKeyName`` of this module. A setting that is also an option of a command has a ``cyclopts.Parameter``, too. Its
+first long name, such as ``--until-shares``, gives the key in a file, ``until_shares``, and the environment variable,
+``STRATUM_MINER_UNTIL_SHARES``. A setting that is declared once is therefore known in all three.
 """
 
 from dataclasses import MISSING, dataclass, fields
@@ -22,27 +22,27 @@ VARIABLE_PREFIX: Final = "STRATUM_MINER_"
 
 @dataclass(frozen=True, slots=True)
 class KeyMark:
-    """Says something about a key that its type does not."""
+    """A property of a key that its type does not show."""
 
     name: str
 
 
 SECRET = KeyMark("secret")
-"""Never shown."""
+"""The value of the key is never shown."""
 LIVE = KeyMark("live")
-"""Changes while mining; the others take a restart."""
+"""A reload changes the key while mining. Without this mark, a change takes effect at a restart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """One line for the reference, of a key that is no option."""
+    """The help text of a key that is not an option."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Spelt:
-    """The name in a file, where it cannot be that of the field."""
+class FileKeyName:
+    """The name of a key in a file, if it cannot be the name of the field, such as ``pass``."""
 
     name: str
 
@@ -53,9 +53,9 @@ class ConfigKey:
 
     field: str
     name: str
-    """The key in a file."""
+    """The name of the key in a file."""
     type: Any
-    """The type without its annotations; ``T | None`` means that it may be left out."""
+    """The type without its annotations. ``T | None`` means that the key may be left out."""
     default: Any
     help: str
     secret: bool
@@ -64,12 +64,12 @@ class ConfigKey:
 
     @property
     def flag(self) -> str:
-        """On the command line."""
+        """The long option on the command line, such as ``--until-shares``."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def variable(self) -> str:
-        """The variable in the environment."""
+        """The name of the environment variable."""
         return VARIABLE_PREFIX + self.name.upper()
 
     @property
@@ -79,29 +79,32 @@ class ConfigKey:
 
     @property
     def words(self) -> str:
-        """What it expects."""
+        """The expected type in words, for errors and the documentation."""
         return words(self.wanted)
 
 
 def keys_of(table: type[Any]) -> dict[str, ConfigKey]:
-    """The keys of an annotated dataclass by their names in a file, in its order."""
+    """Return the keys of an annotated dataclass by their names in a file, in the order of its fields."""
     hints = get_type_hints(table, include_extras=True)
     found = [_key(item.name, hints[item.name], item.default) for item in fields(table)]
     return {key.name: key for key in found}
 
 
 def words(wanted: Any) -> str:
-    """A type for people."""
+    """Return a type in words."""
     if get_origin(wanted) is list:
-        return f"{words(get_args(wanted)[0])}, or a list of that"
+        return f"{words(get_args(wanted)[0])}, or a list of these"
     if get_origin(wanted) is Literal:
         return " or ".join(repr(choice) for choice in get_args(wanted))
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a file name"}
-    return names.get(wanted, "a table of text")
+    names = {int: "an integer", float: "a number", bool: "true or false", str: "a string", Path: "a file name"}
+    return names.get(wanted, "a table of strings")
 
 
 def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
-    """A value of a TOML file as the key wants it; file names are relative to the file's directory. Unfit."""
+    """Convert a value of a TOML file to the type of the key. Raises InvalidValue if it has another type.
+
+    File names are relative to ``directory``, the directory of the file.
+    """
     wanted = key.wanted
     if get_origin(wanted) is list and not isinstance(value, list):
         value = [value]
@@ -111,12 +114,15 @@ def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
         value = {name: _as_text(item, str) for name, item in value.items()}
         wrong = next((name for name, item in value.items() if not isinstance(item, str)), None)
         if wrong is not None and get_origin(wanted) is dict:
-            raise InvalidValue(f"expected text or a number as {wrong!r}, got {shown(value[wrong])}")
+            raise InvalidValue(f"expected a string or a number as {wrong!r}, got {shown(value[wrong])}")
     return _convert(key, _as_text(value, wanted), strict=True, directory=directory)
 
 
 def from_text(key: ConfigKey, text: str) -> Any:
-    """A value of the environment as the key wants it; several are separated by blanks, but a secret is one. Unfit."""
+    """Convert the text of an environment variable to the type of the key. Raises InvalidValue for a wrong text.
+
+    Spaces separate the items of a list. A secret is one item, because it may contain spaces.
+    """
     value: Any = text
     if get_origin(key.wanted) is list:
         value = [text] if key.secret else text.split()
@@ -132,15 +138,15 @@ def _convert(key: ConfigKey, value: Any, *, strict: bool, directory: Path) -> An
     try:
         return msgspec.convert(value, key.wanted, strict=strict, dec_hook=decode)
     except (msgspec.ValidationError, InvalidValue):
-        came = "something else" if key.secret else shown(value)
+        got = "another value" if key.secret else shown(value)
         hint = ""
         if get_origin(key.wanted) is Literal and isinstance(value, str):
             hint = did_you_mean(value, map(str, get_args(key.wanted)))
-        raise InvalidValue(f"expected {key.words}, got {came}{hint}") from None
+        raise InvalidValue(f"expected {key.words}, got {got}{hint}") from None
 
 
 def _as_text(value: Any, wanted: Any) -> Any:
-    """A number is text where text may be a number: ``electricity = 0.30``."""
+    """Return a number as a string if the key expects a string, as in ``electricity = 0.30``."""
     return str(value) if wanted is str and isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -152,7 +158,9 @@ def _key(field: str, hint: Any, default: Any) -> ConfigKey:
     helps = [mark.text for mark in marks if isinstance(mark, Help)] or [parameter.help or "" if parameter else ""]
     return ConfigKey(
         field=field,
-        name=next((mark.name for mark in marks if isinstance(mark, Spelt)), _name(parameter) if parameter else field),
+        name=next(
+            (mark.name for mark in marks if isinstance(mark, FileKeyName)), _name(parameter) if parameter else field
+        ),
         type=bare,
         default=None if default is MISSING else default,
         help=helps[0],

@@ -1,6 +1,6 @@
-"""Settings laid over each other: the command line beats the environment, that the file, that the default.
+"""Combines the sources of settings. The command line takes precedence, then the environment, the file, the default.
 
-A layer decides a setting as a whole: a list given on the command line replaces that of the file.
+One source decides a setting as a whole: a list on the command line replaces that of the file.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Table_co = TypeVar("Table_co", covariant=True)
 
 
 class Layer(IntEnum):
-    """Where a setting may come from, the strongest last."""
+    """The sources of a setting. The highest takes precedence."""
 
     DEFAULT = 0
     FILE = 1
@@ -28,7 +28,7 @@ class Layer(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SettingSource:
-    """Where a setting came from; ``where`` leads a complaint about it."""
+    """The source of a setting. Errors about the setting begin with ``where``."""
 
     layer: Layer
     where: str
@@ -44,13 +44,13 @@ NOT_GIVEN = SettingSource(Layer.DEFAULT, "default")
 
 @dataclass(frozen=True, slots=True)
 class Resolved(Generic[Table_co]):
-    """The settings in force, and the origin of each by the name of its field."""
+    """The settings in force, and the source of each by the name of its field."""
 
     values: Table_co
     origins: Mapping[str, SettingSource]
 
     def layer(self, field: str) -> Layer:
-        """Where a setting came from."""
+        """Return the source of a setting."""
         return self.origins[field].layer
 
 
@@ -62,8 +62,10 @@ def resolve(
     document: Document | None,
     tables: frozenset[str] = frozenset(),
 ) -> Resolved[TableT]:
-    """Lay the layers over each other. ``given``: what the command line said, by field. ``tables``: names in the file
-    that are read elsewhere. ConfigError with every mistake.
+    """Combine all sources of a table of settings. Raises ConfigError with every error.
+
+    ``given`` has the values of the command line by field. ``tables`` are the names of tables in the file that other
+    functions read.
     """
     keys = keys_of(table)
     problems: list[Problem] = []
@@ -93,7 +95,7 @@ def table_values(
     *,
     elsewhere: frozenset[str] = frozenset(),
 ) -> dict[str, tuple[Any, SettingSource]]:
-    """The values of one table of a file by field, with their origins; mistakes are added to ``problems``."""
+    """Return the values of one table of a file by field, with their sources. Errors are added to ``problems``."""
     content: Any = document.table
     for name in path:
         content = content[name]
@@ -107,7 +109,7 @@ def table_values(
         if name not in keys:
             kind = "table" if isinstance(value, dict) else "key"
             known = ", ".join(sorted(keys))
-            otherwise = f"; known are {known}" if path else "; docs/configuration.md lists all"
+            otherwise = f"; known keys are {known}" if path else "; docs/configuration.md lists all keys"
             hint = did_you_mean(name, [*keys, *elsewhere], otherwise)
             problems.append(Problem(where, f"unknown {kind}{hint}"))
             continue
@@ -124,7 +126,7 @@ def table_values(
 def unknown_variables(
     environment: Mapping[str, str], keys: Mapping[str, ConfigKey], others: frozenset[str]
 ) -> list[Problem]:
-    """Variables that look like ours and are not: probably misspelt."""
+    """Return the environment variables that begin with STRATUM_MINER_ but are unknown, and probably misspelt."""
     known = {key.variable for key in keys.values()} | others
     return [
         Problem(name, f"unknown variable{did_you_mean(name, known)}")

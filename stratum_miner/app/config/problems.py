@@ -1,4 +1,4 @@
-"""Mistakes in a configuration, one line each: where, what was expected, what came, and the nearest spelling."""
+"""Errors in a configuration, one line each: where, what was expected, what was found, and a similar known word."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +7,12 @@ from stratum_miner.foreign_text import sanitize
 
 MAX_SHOWN = 60
 MAX_PROBLEM = 1000
-"""Characters; file and keys are in it, which others may have chosen."""
+"""Largest number of characters of an error. It contains names of files and keys, which other people may have chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake. ``where`` is ``miner.toml:3: pools.home.quota``, ``STRATUM_MINER_QUOTA`` or ``--quota``."""
+    """One error. ``where`` is ``miner.toml:3: pools.home.quota``, ``STRATUM_MINER_QUOTA`` or ``--quota``."""
 
     where: str
     text: str
@@ -21,12 +21,12 @@ class Problem:
         return sanitize(f"{self.where}: {self.text}", MAX_PROBLEM)
 
 
-class InvalidValue(ValueError):  # noqa: N818  not a mistake in the program
-    """A value does not fit; the message says what was expected and what came, and who catches it knows where."""
+class InvalidValue(ValueError):  # noqa: N818  not an error of the program
+    """A value is not as expected. The message has what was expected and found; the caller adds where."""
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used, with every mistake found in it."""
+    """A configuration cannot be used. ``problems`` has every error that was found in it."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -34,7 +34,7 @@ class ConfigError(Exception):
 
 
 def shown(value: Any) -> str:
-    """A value as the file has it, bounded."""
+    """Return a value as it is in the file, shortened."""
     match value:
         case bool():
             text = str(value).lower()

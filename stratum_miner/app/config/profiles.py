@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 from stratum_miner.app.config.document import Document
-from stratum_miner.app.config.keys import LIVE, SECRET, Help, Spelt, keys_of
+from stratum_miner.app.config.keys import LIVE, SECRET, FileKeyName, Help, keys_of
 from stratum_miner.app.config.layers import SettingSource, table_values
-from stratum_miner.app.config.problems import Problem
+from stratum_miner.app.config.problems import Problem, shown
 
 POOLS = "pools"
 BACKENDS = "backends"
@@ -21,47 +21,75 @@ ProfileT = TypeVar("ProfileT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolProfile:
-    """``[pools.NAME]``; what it leaves out comes from the option of the same name."""
+    """The keys of ``[pools.NAME]``. A key that is left out takes the value of the option with the same name."""
 
-    url: Annotated[list[str] | None, LIVE, Help("HOST:PORT with its scheme; several are addresses of one pool")] = None
-    user: Annotated[str | None, LIVE, Help("worker name")] = None
-    password: Annotated[str | None, LIVE, SECRET, Spelt("pass"), Help("password")] = None
-    pass_file: Annotated[Path | None, LIVE, Help("a file whose first line is the password")] = None
-    workers: Annotated[
-        list[str] | None, LIVE, Help("worker names of the backends, in their order; .NAME is put behind the user")
+    url: Annotated[
+        list[str] | None, LIVE, Help("URL of the pool, as for --url. A list names several addresses of the same pool.")
     ] = None
-    priority: Annotated[int | None, LIVE, Help("the lowest is the best; pools without one follow in their order")] = (
+    user: Annotated[str | None, LIVE, Help("Worker name at the pool.")] = None
+    password: Annotated[str | None, LIVE, SECRET, FileKeyName("pass"), Help("Password of the worker.")] = None
+    pass_file: Annotated[Path | None, LIVE, Help("File whose first line is the password of the worker.")] = None
+    workers: Annotated[
+        list[str] | None,
+        LIVE,
+        Help(
+            "Worker names of the backends, in the order of the backends. A name that begins with a dot is appended to "
+            "user."
+        ),
+    ] = None
+    priority: Annotated[
+        int | None,
+        LIVE,
+        Help("The pool with the lowest priority is preferred. Pools without a priority follow in their order."),
+    ] = None
+    quota: Annotated[
+        int | None, LIVE, Help("The pool gets time in proportion to its quota. Any quota makes quota the strategy.")
+    ] = None
+    enabled: Annotated[bool, LIVE, Help("Whether the pool is used.")] = True
+    suggest_difficulty: Annotated[
+        str | None, LIVE, Help("Share difficulty to suggest to the pool: a number, auto or off.")
+    ] = None
+    version_mask: Annotated[str | None, LIVE, Help("Version bits to ask for, in hex, or off.")] = None
+    extranonce_subscribe: Annotated[bool | None, LIVE, Help("Whether to send mining.extranonce.subscribe.")] = None
+    user_agent: Annotated[str | None, LIVE, Help("Name and version that the pool sees.")] = None
+    tls_ca: Annotated[
+        Path | None, LIVE, Help("PEM file with the certificates to trust instead of those of the system.")
+    ] = None
+    tls_fingerprint: Annotated[
+        str | None, LIVE, Help("SHA-256 fingerprint of the pool's certificate. Only this certificate is trusted.")
+    ] = None
+    tls_cert: Annotated[Path | None, LIVE, Help("PEM file with your own client certificate.")] = None
+    tls_key: Annotated[Path | None, LIVE, Help("PEM file with the key of tls_cert, if the key is in another file.")] = (
         None
     )
-    quota: Annotated[int | None, LIVE, Help("part of the time; any quota makes the strategy quota")] = None
-    enabled: Annotated[bool, LIVE, Help("whether to use it")] = True
-    suggest_difficulty: Annotated[str | None, LIVE, Help("share difficulty to ask for: a number, auto, off")] = None
-    version_mask: Annotated[str | None, LIVE, Help("version bits to ask for, in hex, or off")] = None
-    extranonce_subscribe: Annotated[bool | None, LIVE, Help("whether to ask for it")] = None
-    user_agent: Annotated[str | None, LIVE, Help("what we call ourselves")] = None
-    tls_ca: Annotated[Path | None, LIVE, Help("PEM certificates to trust instead of the system's")] = None
-    tls_fingerprint: Annotated[str | None, LIVE, Help("SHA-256 of the pool's certificate: trust that alone")] = None
-    tls_cert: Annotated[Path | None, LIVE, Help("our own certificate, PEM")] = None
-    tls_key: Annotated[Path | None, LIVE, Help("its key, where it is in another file")] = None
-    proxy: Annotated[str | None, LIVE, SECRET, Help("socks5://, socks5h:// or http://; direct: none")] = None
+    proxy: Annotated[
+        str | None, LIVE, SECRET, Help("Proxy for the connection to this pool, as for --proxy, or direct for none.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendProfile:
-    """``[backends.NAME]``; these are all there are, unless the command line or the environment names others."""
+    """The keys of ``[backends.NAME]``.
 
-    backend: Annotated[str | None, Help("which kind; the table's name unless given")] = None
-    threads: Annotated[int | None, Help("search threads")] = None
-    kernel: Annotated[str | None, Help("force a kernel")] = None
-    options: Annotated[dict[str, str] | None, Help("what else this kind of backend takes")] = None
-    worker: Annotated[str | None, LIVE, Help("its worker name at every pool; .NAME is put behind the user")] = None
-    pool: Annotated[str | None, Help("mine on this pool alone")] = None
-    enabled: Annotated[bool, Help("whether to use it")] = True
+    The tables name all backends, unless the command line or the environment does.
+    """
+
+    backend: Annotated[str | None, Help("Kind of the backend. [default: the name of the table]")] = None
+    threads: Annotated[int | None, Help("Number of search threads.")] = None
+    kernel: Annotated[str | None, Help("SHA-256d kernel to use.")] = None
+    options: Annotated[dict[str, str] | None, Help("Other settings of this kind of backend.")] = None
+    worker: Annotated[
+        str | None,
+        LIVE,
+        Help("Worker name of the backend at every pool. A name that begins with a dot is appended to user."),
+    ] = None
+    pool: Annotated[str | None, Help("The backend mines only on this pool.")] = None
+    enabled: Annotated[bool, Help("Whether the backend is used.")] = True
 
 
 @dataclass(frozen=True, slots=True)
 class Named(Generic[ProfileT]):
-    """A table with its name; ``origins`` by field, ``where`` for the table as a whole."""
+    """A table with its name. ``origins`` has the source of each field, and ``where`` names the table in errors."""
 
     name: str
     values: ProfileT
@@ -70,7 +98,7 @@ class Named(Generic[ProfileT]):
 
 
 def pool_profiles(document: Document | None, problems: list[Problem]) -> list[Named[PoolProfile]]:
-    """The pools of a file, the best first; mistakes are added to ``problems``."""
+    """Return the pools of a file, the preferred one first. Errors are added to ``problems``."""
     found = _tables(document, POOLS, PoolProfile, problems)
     first = [item for item in found if item.values.priority is not None]
     rest = [item for item in found if item.values.priority is None]
@@ -78,7 +106,7 @@ def pool_profiles(document: Document | None, problems: list[Problem]) -> list[Na
 
 
 def backend_profiles(document: Document | None, problems: list[Problem]) -> list[Named[BackendProfile]]:
-    """The backends of a file in its order; mistakes are added to ``problems``."""
+    """Return the backends of a file in its order. Errors are added to ``problems``."""
     return _tables(document, BACKENDS, BackendProfile, problems)
 
 
@@ -87,13 +115,13 @@ def _tables(
 ) -> list[Named[ProfileT]]:
     content: Any = {} if document is None else document.table.get(family, {})
     if document is None or not isinstance(content, dict):
-        return []  # no table: reported as an unknown key
+        return []  # ``resolve`` reports a value that is not a table
     keys = keys_of(table)
     found = []
     for name, value in content.items():
         where = document.where(family, name)
         if not isinstance(value, dict):
-            problems.append(Problem(where, f"expected a table, as in [{family}.NAME]"))
+            problems.append(Problem(where, f"expected a table, as in [{family}.NAME], got {shown(value)}"))
         elif not _NAME.fullmatch(name):
             problems.append(Problem(where, f"expected a name of letters, digits, . _ -, got {name!r}"))
         else:

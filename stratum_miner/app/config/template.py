@@ -1,5 +1,6 @@
-"""A first configuration file: every key with what it means, all but the pool commented out."""
+"""The first configuration file of a user: every key with its help text. All keys but those of the pool are comments."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
@@ -47,37 +48,49 @@ EXAMPLES: Mapping[str, Any] = {
     "pause_above": 85.0,
     "on_event": ["block=./celebrate"],
 }
-"""Examples of keys that have no default."""
+"""Example values of keys that have no default."""
 
+WIDTH = 100
+"""Columns of the help texts."""
 HEAD = """\
-# stratum-miner configuration, TOML. Each key is also an option, --until-shares for until_shares, and an environment
-# variable, STRATUM_MINER_UNTIL_SHARES. What the command line says comes first, then the environment, then this file.
-# stratum-miner config check --config FILE tells what is wrong with it; config show, what is in force and why.
+# Configuration of stratum-miner in TOML. To set a key, remove the # in front of it.
+#
+# Each key is also an option and an environment variable: until_shares, --until-shares, STRATUM_MINER_UNTIL_SHARES. The
+# command line takes precedence, then the environment, then this file.
+#
+# stratum-miner config check --config FILE prints the errors in this file.
+# stratum-miner config show --config FILE prints the settings in force and the source of each.
 """
 POOL = """\
-# ---- Pools, the best first. What a pool leaves out comes from the options of the same name above.
+# ---- Pools, the preferred one first
+#
+# A key that a pool does not set takes the value of the key with the same name above.
 
 [pools.main]
 url = "stratum+tcp://127.0.0.1:3333"
 user = "WORKER"
 """
-BACKENDS = "# ---- Backends. Without any table, backend above or the CPU."
+BACKENDS = """\
+# ---- Backends
+#
+# Without such a table, the key backend above names the backends. Without both, the CPU mines.
+"""
 
 
 def template(options: Iterable[ConfigKey], pool: Iterable[ConfigKey], backend: Iterable[ConfigKey]) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     parts = [HEAD]
     groups: dict[str, list[ConfigKey]] = {}
-    for key in _wanted(options):
+    for key in _above_tables(options):
         groups.setdefault(_group(key), []).append(key)
     parts += [f"# ---- {group}\n\n" + "".join(map(_commented, keys)) for group, keys in groups.items()]
     parts.append(POOL + "".join(_commented(key) for key in pool if key.name not in ("url", "user")))
-    parts.append(f"{BACKENDS}\n\n# [backends.cpu]\n" + "".join(map(_commented, backend)))
+    parts.append(f"{BACKENDS}\n#[backends.cpu]\n" + "".join(map(_commented, backend)))
     return "\n".join(parts)
 
 
-def _wanted(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
-    """The keys above all tables, without those that the pool's table has instead."""
+def _above_tables(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
+    """Return the keys that the file has above all tables: those that the table of the pool has are left out."""
     return [key for key in keys if key.name not in ("url", "user", "pass", "userpass", "pass_file", "quota")]
 
 
@@ -90,7 +103,8 @@ def _commented(key: ConfigKey) -> str:
     example = key.default if key.default is not None else EXAMPLES.get(key.name, _example(key))
     if isinstance(example, list) and get_origin(key.wanted) is not list:
         [example] = example
-    return f"# {assignment(key.name, example)}  # {key.help}\n"
+    text = textwrap.fill(key.help, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+    return f"{text}\n#{assignment(key.name, example)}\n"
 
 
 def _example(key: ConfigKey) -> Any:

@@ -1,5 +1,6 @@
-"""Settings as TOML text."""
+"""Writes settings as TOML."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import tomli_w
 from stratum_miner.app.config.keys import ConfigKey
 
 HIDDEN = "***"
+_DEFAULT = re.compile(r" \[default: (.*)\]$")
 
 
 def toml_value(value: Any) -> str:
-    """A value on one line."""
+    """Return a value as TOML on one line."""
     match value:
         case list() | tuple():
             return "[" + ", ".join(map(toml_value, value)) + "]"
@@ -24,29 +26,29 @@ def toml_value(value: Any) -> str:
 
 
 def toml_key(name: str) -> str:
-    """A key, in quotes where it must be."""
+    """Return a key as TOML, in quotes if TOML requires them."""
     return tomli_w.dumps({name: 0}).removesuffix(" = 0\n")
 
 
 def assignment(key: str, value: Any) -> str:
-    """``key = value``."""
+    """Return ``key = value`` as TOML."""
     return f"{toml_key(key)} = {toml_value(value)}"
 
 
 def hidden(key: ConfigKey, value: Any) -> Any:
-    """The value, or stars for a secret that is there."""
+    """Return the value, or ``***`` instead of a secret."""
     if not key.secret or value is None:
         return value
     return [HIDDEN] * len(value) if isinstance(value, list) else HIDDEN
 
 
 def reference(keys: Iterable[ConfigKey], *, options: bool) -> str:
-    """A table of keys for the documentation, in Markdown; with ``options`` what each is on the command line."""
-    heads = ["key", *(["option"] if options else []), "expects", "default", "changes", "what"]
+    """Return a Markdown table of keys for the documentation, with the options of the keys if ``options``."""
+    heads = ["key", *(["option"] if options else []), "expects", "default", "changes take effect", "description"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for key in keys:
         cells = [f"`{key.name}`", *([_flags(key)] if options else []), key.words, _default(key)]
-        cells += ["live" if key.live else "at a restart", key.help]
+        cells += ["at a reload" if key.live else "at a restart", _DEFAULT.sub("", key.help)]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
@@ -60,4 +62,8 @@ def _flags(key: ConfigKey) -> str:
 
 
 def _default(key: ConfigKey) -> str:
-    return "" if key.default is None else f"`{toml_value(key.default)}`"
+    """Return the default for the table. If it is not a constant, the help text has it."""
+    if key.default is not None:
+        return f"`{toml_value(key.default)}`"
+    in_help = _DEFAULT.search(key.help)
+    return in_help[1] if in_help else ""

@@ -15,7 +15,7 @@ from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process import logs, output_files, printing, signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings import shown
-from stratum_miner.app.settings.mine import MineSettings, Sources, telling
+from stratum_miner.app.settings.mine import MineSettings, Sources, naming_source
 from stratum_miner.capture.recorder import Recorder, record_connections
 from stratum_miner.client import ClientOptions
 from stratum_miner.economics.profit import earnings
@@ -32,7 +32,7 @@ def mine(sources: Sources, settings: MineSettings) -> int:
     chosen = settings.options
     _set_up_logging(chosen, log_format=chosen.log_format)
     with (
-        telling(settings.resolved),
+        naming_source(settings.resolved),
         logs.writing_to(chosen.log_file),
         capture.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
         _journal(chosen) as journal,

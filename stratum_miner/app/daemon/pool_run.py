@@ -9,7 +9,7 @@ import trio
 
 from stratum_miner.app.daemon.pool_status import log_status
 from stratum_miner.app.options import listen_address, node_access
-from stratum_miner.app.options.listen_address import telling_of_listeners
+from stratum_miner.app.options.listen_address import failing_with_listeners
 from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.garbage_collection import keep_old_objects
@@ -60,7 +60,7 @@ async def running_pool(
     """A pool that serves while the block runs, and its URL. CommandFailed when it cannot listen."""
     sockets = await listen_address.open_listeners(config.host, config.port)
     url = listen_address.listening(sockets)
-    with keep_old_objects(), telling_of_listeners():
+    with keep_old_objects(), failing_with_listeners():
         if faults:
             opening = behind_faults(
                 lambda inner: open_pool(node, config, listeners=inner, on_event=on_event),

@@ -1,4 +1,4 @@
-"""A miner run until it is done, its status shown on stderr: a live line on a terminal, else a line now and then."""
+"""Runs a miner until it stops, and shows its status on stderr: a live line on a terminal, otherwise log lines."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,6 +12,7 @@ from rich.text import Text
 from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.app.process.signals import Stop
+from stratum_miner.client.settings import Timeouts
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import Miner, StopReason
 from stratum_miner.monitoring.view import Summary, View
@@ -20,12 +21,12 @@ from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_t
 log = structlog.get_logger("stratum_miner")
 
 STATUS_INTERVAL_S = 30.0
-"""Seconds between status lines where there is no live line."""
+"""Seconds between status lines if there is no live line."""
 REFRESH_S = 0.5
-SETTLED_S = 5.0
-"""Seconds of mining after which its hash rate says what to expect."""
+STABLE_S = 5.0
+"""Seconds of mining after which the hash rate is stable enough to predict the rate of shares."""
 RARE_SHARE_S = 600.0
-"""A share less often than that looks like a miner that hangs."""
+"""Seconds between shares above which the miner explains its silence, because it could look like a fault."""
 
 
 async def mine_until_done(
@@ -38,15 +39,14 @@ async def mine_until_done(
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
     display: Callable[[], Awaitable[None]] | None = None,
 ) -> StopReason:
-    """Run a miner with its status shown, as ``look`` gives it; the first signal ends it gracefully. Returns why it
-    ended.
+    """Run a miner, show its status, and return why it stopped. The first signal stops it gracefully.
 
-    ``costs`` says in a line what mining costs and earns, empty where nobody knows a price; ``beside`` run as long;
-    ``display`` takes the place of lines.
+    ``look`` returns the status. ``costs`` returns a line with costs and income, empty without prices. ``beside`` are
+    services that run as long as the miner. ``display`` replaces the status lines.
     """
 
     def stop_gracefully() -> None:
-        log.info("stopping", hint="waiting briefly for open replies; once more ends at once")
+        log.info("stopping", hint=stopping_hint(Timeouts().farewell))
         miner.stop()
 
     with stop.calling(stop_gracefully):
@@ -63,23 +63,29 @@ async def mine_until_done(
     return ending
 
 
+def stopping_hint(seconds: float) -> str:
+    """Return what a program that stops gracefully does, for the log."""
+    return f"waiting up to {seconds:g} s for replies to open shares. A second Ctrl-C or SIGTERM stops at once"
+
+
 class _RareShares:
-    """Says so, once for each difficulty, when shares will be so rare that silence needs explaining."""
+    """Warns once for each difficulty if shares will be rare, because the miner is then silent for long."""
 
     def __init__(self) -> None:
-        self._said: float | None = None
+        self._warned_of: float | None = None
 
     def look(self, view: View) -> None:
         difficulty, rate = view.share_difficulty, view.summary.hash_rate_1m
-        if difficulty is None or difficulty == self._said or view.summary.elapsed_s < SETTLED_S or rate <= 0:
+        if difficulty is None or difficulty == self._warned_of or view.summary.elapsed_s < STABLE_S or rate <= 0:
             return
         seconds = seconds_per_share(difficulty, rate)
         if seconds > RARE_SHARE_S:
-            self._said = difficulty
+            self._warned_of = difficulty
             log.warning(
                 "shares_rare",
-                text=f"difficulty {difficulty:,.10g} at {hash_rate_text(rate)}: one share every {span_text(seconds)}",
-                hint="--suggest-difficulty auto asks for less",
+                text=f"at difficulty {difficulty:,.10g} and {hash_rate_text(rate)}, expect one share every "
+                f"{span_text(seconds)}",
+                hint="--suggest-difficulty auto asks the pool for a lower difficulty",
             )
 
 
@@ -87,7 +93,7 @@ async def _watch_rare_shares(look: Callable[[], View]) -> None:
     rare = _RareShares()
     while True:
         rare.look(look())
-        await trio.sleep(SETTLED_S)
+        await trio.sleep(STABLE_S)
 
 
 async def _show_status(look: Callable[[], View], quiet: bool, costs: Callable[[Summary], str]) -> None:
@@ -101,7 +107,7 @@ async def _show_status(look: Callable[[], View], quiet: bool, costs: Callable[[S
     if can_redraw(console) and not quiet:
         await redraw(console, drawn, REFRESH_S)
     next_at = time.monotonic() + STATUS_INTERVAL_S
-    await trio.sleep(SETTLED_S + 1)
+    await trio.sleep(STABLE_S + 1)
     rare.look(look())
     while True:
         await trio.sleep(max(0.0, next_at - time.monotonic()))

@@ -8,27 +8,41 @@ from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.base import Backend
 from stratum_miner.backends.registry import BUILT_IN, create
 
-BACKENDS = f"{', '.join(BUILT_IN)}, or an installed one"
+BACKENDS = f"{', '.join(BUILT_IN)} or an installed one"
 Threads: TypeAlias = Annotated[
     int | None,
     Parameter(
         name=("--threads", "-t"),
-        help="Search threads, at most 8 for each usable processor; default one for each.",
+        help="Number of search threads of the CPU backend, at most 8 for each processor that this process may use. "
+        "[default: one for each of these processors]",
         group="Backend",
     ),
 ]
-BackendName: TypeAlias = Annotated[str, Parameter(name="--backend", help=f"{BACKENDS}.", group="Backend")]
+BackendName: TypeAlias = Annotated[
+    str, Parameter(name="--backend", help=f"Backend to mine with: {BACKENDS}.", group="Backend")
+]
 BackendOptions: TypeAlias = Annotated[
     list[str] | None,
-    Parameter(name="--backend-option", help="KEY=VALUE for the backend, repeatable.", group="Backend", negative=()),
+    Parameter(
+        name="--backend-option",
+        help="KEY=VALUE: a setting of the backend, such as duty_cycle=50. Repeatable.",
+        group="Backend",
+        negative=(),
+    ),
 ]
 KernelName: TypeAlias = Annotated[
-    str | None, Parameter(name="--kernel", help="Force a kernel; default the fastest measured.", group="Backend")
+    str | None,
+    Parameter(
+        name="--kernel",
+        help="SHA-256d kernel to use, such as avx2. The command bench lists the kernels of this computer. "
+        "[default: the fastest that was measured]",
+        group="Backend",
+    ),
 ]
 
 
 def backend(name: str, *, threads: int | None, kernel: str | None, options: list[str] | None) -> Backend:
-    """Create the chosen backend. UsageError or BackendOptionError names what is wrong."""
+    """Create the chosen backend. Raises UsageError or BackendOptionError for an option that is wrong."""
     settings = dict(_key_value(option) for option in options or [])
     for key, value in (("threads", threads), ("kernel", kernel)):
         if value is not None:
@@ -39,5 +53,5 @@ def backend(name: str, *, threads: int | None, kernel: str | None, options: list
 def _key_value(option: str) -> tuple[str, str]:
     key, equals, value = option.partition("=")
     if not equals or not key:
-        raise UsageError(f"--backend-option: expected KEY=VALUE, got {option!r}")
+        raise UsageError(f"--backend-option: expected KEY=VALUE, as in duty_cycle=50, got {option!r}")
     return key.strip(), value.strip()

@@ -1,4 +1,4 @@
-"""Options to record a conversation, and the seed of random choices."""
+"""Options to record the messages between miner and pool, and the seed of random choices."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,21 +15,43 @@ from stratum_miner.capture.recorder import Recorder
 
 RecordOption: TypeAlias = Annotated[
     Path | None,
-    Parameter(name="--record", help="Write the conversation to this file, as JSON lines.", group="Record", negative=()),
+    Parameter(
+        name="--record",
+        help="Record every message between miners and pool in this file, as JSON lines. Without --record-secrets, "
+        "`***` replaces passwords.",
+        group="Record",
+        negative=(),
+    ),
 ]
 RecordSecrets: TypeAlias = Annotated[
     bool,
-    Parameter(name="--record-secrets", help="Passwords too.", negative=(), show_default=False, group="Record"),
+    Parameter(
+        name="--record-secrets",
+        help="Keep passwords in the recording. Use it if a replay needs them.",
+        negative=(),
+        show_default=False,
+        group="Record",
+    ),
 ]
-Seed: TypeAlias = Annotated[int, Parameter(name="--seed", help="Of everything left to chance.", group="Faults")]
+Seed: TypeAlias = Annotated[
+    int,
+    Parameter(
+        name="--seed",
+        help="Seed for the random choices of faults. The same seed gives the same choices.",
+        group="Faults",
+    ),
+]
 
 
 @contextmanager
 def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recorder | None]:
-    """A recorder while the block runs. CommandFailed when its file cannot be written."""
+    """Yield a recorder that writes to ``path``, or None without a path.
+
+    Raises CommandFailed if the file cannot be written, and UsageError for ``secrets`` without a path.
+    """
     if path is None:
         if secrets:
-            raise UsageError("--record-secrets: expected --record FILE with it")
+            raise UsageError("--record-secrets needs --record, as in --record pool.jsonl --record-secrets")
         yield None
         return
     output_files.check_writable(path, "--record")

@@ -1,4 +1,4 @@
-"""Command-line options that several commands share: one spelling, one meaning, one check."""
+"""Options that many commands share, so that each has one spelling, one meaning and one check."""
 
 from typing import Annotated, TypeAlias
 
@@ -17,19 +17,36 @@ Json: TypeAlias = Annotated[
     ),
 ]
 Debug: TypeAlias = Annotated[
-    bool, Parameter(name=("--debug", "-D"), help="Log decisions too.", negative=(), show_default=False, group="Output")
+    bool,
+    Parameter(
+        name=("--debug", "-D"),
+        help="Log the decisions of the program, too.",
+        negative=(),
+        show_default=False,
+        group="Output",
+    ),
 ]
 Quiet: TypeAlias = Annotated[
-    bool, Parameter(name=("--quiet", "-q"), help="Log problems only.", negative=(), show_default=False, group="Output")
+    bool,
+    Parameter(
+        name=("--quiet", "-q"),
+        help="Log only warnings and errors.",
+        negative=(),
+        show_default=False,
+        group="Output",
+    ),
 ]
 LogFormatOption: TypeAlias = Annotated[
     logs.LogFormat,
     Parameter(
-        name="--log-format", help="Log lines on stderr; auto: sentences on a terminal, else plain.", group="Output"
+        name="--log-format",
+        help="Form of the log lines on stderr. plain writes an event name and fields, json one JSON object a line, and "
+        "sentences a sentence for people. auto chooses sentences on a terminal, otherwise plain.",
+        group="Output",
     ),
 ]
 
 
 def set_up_logging(*, debug: bool = False, quiet: bool = False, log_format: logs.LogFormat = "auto") -> None:
-    """Apply -D, -q and --log-format."""
+    """Set up the log as -D, -q and --log-format demand."""
     logs.configure(level="debug" if debug else "warning" if quiet else "info", log_format=log_format)

@@ -9,7 +9,8 @@ Config: TypeAlias = Annotated[
     Path | None,
     Parameter(
         name="--config",
-        help="Read options from this TOML file; also in STRATUM_MINER_CONFIG.",
+        help="Read options from this TOML file. [default: the file that STRATUM_MINER_CONFIG names, otherwise "
+        "~/.config/stratum-miner/config.toml if it exists]",
         group="Configuration",
         negative=(),
     ),
@@ -18,7 +19,7 @@ NoConfig: TypeAlias = Annotated[
     bool,
     Parameter(
         name="--no-config",
-        help="Read none, not even the user's own.",
+        help="Do not read a configuration file, not even ~/.config/stratum-miner/config.toml.",
         group="Configuration",
         negative=(),
         show_default=False,

@@ -1,15 +1,16 @@
-"""Options of the HTTP server: its address, and who may read its figures."""
+"""Options of the HTTP server: its address, and the clients that may use it."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-FiguresAddress: TypeAlias = Annotated[
+StatisticsAddress: TypeAlias = Annotated[
     str | None,
     Parameter(
         name="--http",
-        help="Tell figures and metrics at HOST:PORT of this machine: /api/v1/summary and /metrics.",
+        help="Serve statistics over HTTP at HOST:PORT of this computer: /api/v1/summary as JSON, /metrics for "
+        "Prometheus.",
         group="Watching",
     ),
 ]
@@ -17,20 +18,39 @@ HttpNetwork: TypeAlias = Annotated[
     bool,
     Parameter(
         name="--http-network",
-        help="Let --http be an address of the network; reading needs the token then too.",
+        help="Allow an --http address that other computers can reach. Reading data then requires the API token, too.",
         group="Watching",
+        show_default=False,
     ),
 ]
 HttpHost: TypeAlias = Annotated[
     list[str] | None,
-    Parameter(name="--http-host", help="A name that this machine is asked by; repeatable.", group="Watching"),
+    Parameter(
+        name="--http-host",
+        help="Host name that requests to --http may use, besides IP addresses and localhost. Repeatable.",
+        group="Watching",
+        negative=(),
+    ),
 ]
+_TOKEN_DEFAULT = (
+    "[default: the token in STRATUM_MINER_HTTP_TOKEN, otherwise one that is made once and kept in "
+    "~/.local/state/stratum-miner/http-token]"
+)
 HttpTokenFile: TypeAlias = Annotated[
     Path | None,
     Parameter(
         name="--http-token-file",
-        help="Whose first line is the token for changes, and on the network for reading; default one that is made and "
-        "kept.",
+        help="File whose first line is the API token, at least 16 characters. Changes over HTTP require this token; "
+        f"with --http-network, reading requires it, too. {_TOKEN_DEFAULT}",
+        group="Watching",
+    ),
+]
+StatisticsTokenFile: TypeAlias = Annotated[
+    Path | None,
+    Parameter(
+        name="--http-token-file",
+        help="File whose first line is the API token, at least 16 characters. Only with --http-network, reading "
+        f"requires this token. {_TOKEN_DEFAULT}",
         group="Watching",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The address at which miners connect, and the errors when nobody can listen there."""
+"""The address at which a command accepts connections, and the errors of listening there."""
 
 import contextlib
 import re
@@ -13,7 +13,10 @@ from stratum_miner.network.accepting import ListenerError
 
 
 def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
-    """HOST:PORT, :PORT or PORT; an IPv6 host in brackets. UsageError otherwise."""
+    """Return host and port of ``HOST:PORT``, ``:PORT`` or ``PORT``; without a host, it is 127.0.0.1.
+
+    An IPv6 host is in brackets. Raises UsageError for any other form. ``option`` is the option that the error names.
+    """
     match = re.fullmatch(r"(?:(\[[0-9a-fA-F:.%]+\]|[^\s:\[\]]*):)?(\d{1,5})", text)
     if match is None or int(match[2]) > 65535:
         raise UsageError(f"{option}: expected HOST:PORT, as in 127.0.0.1:3333, got {text!r}")
@@ -24,22 +27,24 @@ def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
 
 
 async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
-    """TCP listeners. CommandFailed when the address cannot be had."""
+    """Return TCP listeners at an address. Raises CommandFailed if it cannot be opened."""
     try:
         return await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
-        raise CommandFailed(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        raise CommandFailed(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another address or port"
+        ) from None
 
 
 def listening(listeners: list[trio.SocketListener]) -> str:
-    """The URLs at which listeners accept miners."""
+    """Return the URLs at which listeners accept miners, separated by spaces."""
     names = [each.socket.getsockname() for each in listeners]
     return " ".join(f"stratum+tcp://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}" for name in names)
 
 
 @contextlib.contextmanager
-def telling_of_listeners() -> Iterator[None]:
-    """CommandFailed when nobody can connect any more."""
+def failing_with_listeners() -> Iterator[None]:
+    """Raise CommandFailed if a listener fails, so that no miner can connect any more."""
     try:
         yield
     except* ListenerError as errors:

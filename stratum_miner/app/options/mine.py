@@ -1,14 +1,14 @@
 """Every option of ``mine``, each declared once.
 
 To add one, add a field here. The program finds its value in ``settings.options``. Only an option that becomes another
-value (a pool, a backend) needs code in ``app.settings``, which makes the settings of all options.
+value (a pool, a backend) needs code in ``app.settings``, which turns all options into settings.
 
 The ``Parameter`` of a field makes it an option. The option's long name makes it a key of the configuration file
 (``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). Its type is checked in all three alike.
-Any further check raises ``UsageError("--until-shares: expected ...")``, and ``app.settings.mine.telling`` names the
-file, variable or option that the value came from. A flag is a positive ``bool`` with its default; the parser adds
-``--no-...``. ``SECRET`` keeps a value out of everything that is shown; ``LIVE`` says that it can change while mining. A
-test compares ``docs/configuration.md`` with this table.
+Any further check raises ``UsageError("--until-shares: expected ...")``, and ``app.settings.mine.naming_source``
+replaces the option by the file, variable or option that the value came from. A flag is a positive ``bool`` with its
+default; the parser adds ``--no-...``. ``SECRET`` keeps a value out of everything that is shown; ``LIVE`` says that it
+can change while mining. A test compares ``docs/configuration.md`` with this table.
 """
 
 from dataclasses import dataclass
@@ -20,27 +20,36 @@ from cyclopts import Parameter
 from stratum_miner.app.config.keys import LIVE, SECRET
 from stratum_miner.app.options import backend_choice, common, goal, http_access
 from stratum_miner.app.options.pools import PoolOptions
+from stratum_miner.app.process.log_file import KEPT, MAX_BYTES
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
     | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # of proxy
 )
-"""Variables of other commands and of tests. Any further one is probably misspelt."""
+"""Environment variables of other commands and of tests. Any further one is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
-"""What says that an address of the network is meant; AxeOS's API is made for one."""
+"""For each server, the option that allows an address which other computers can reach. AxeOS's API exists for these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MineOptions(PoolOptions):
     """The settings of ``mine`` with their defaults; those of its pools are in ``PoolOptions``."""
 
-    retry: Annotated[bool, Parameter(name="--retry", help="Try again when the connection fails.", group="Pool")] = True
+    retry: Annotated[
+        bool,
+        Parameter(
+            name="--retry",
+            help="Reconnect when the connection to the pool fails. With --no-retry, mining then stops.",
+            group="Pool",
+        ),
+    ] = True
     threads: backend_choice.Threads = None
     backend: Annotated[
         list[str] | None,
         Parameter(
             name="--backend",
-            help=f"{backend_choice.BACKENDS}; repeatable. Default cpu.",
+            help=f"Backend to mine with: {backend_choice.BACKENDS}. Repeatable. [default: cpu, unless there is a "
+            "--device]",
             group="Backend",
         ),
     ] = None
@@ -49,7 +58,7 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--backend-option",
-            help="KEY=VALUE for the backend, BACKEND.KEY=VALUE for one of several; repeatable.",
+            help="A setting of a backend: KEY=VALUE if there is only one, otherwise BACKEND.KEY=VALUE. Repeatable.",
             group="Backend",
         ),
     ] = None
@@ -57,7 +66,8 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--device",
-            help="ASIC: auto, PATH or KIND:PATH, each with ,KEY=VALUE; repeatable. Alone, or with --backend.",
+            help="ASIC device to mine with: auto, PATH or KIND:PATH, followed by ,KEY=VALUE settings. Without "
+            "--backend, the CPU does not mine. Repeatable.",
             group="Backend",
         ),
     ] = None
@@ -65,7 +75,8 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--backend-worker",
-            help="BACKEND=WORKER: its shares under this name; .NAME is put behind the user. Repeatable.",
+            help="BACKEND=WORKER: submit the shares of this backend under this worker name. A name that begins with a "
+            "dot is appended to --user. Repeatable.",
             group="Backend",
         ),
         LIVE,
@@ -74,33 +85,50 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--bind",
-            help="BACKEND=POOL: mine there alone; by name, URL or number. Repeatable.",
+            help="BACKEND=POOL: this backend mines only on this pool. Give the pool by name, URL or number. "
+            "Repeatable.",
             group="Backend",
         ),
     ] = None
     electricity: Annotated[
         str | None,
-        Parameter(name="--electricity", help="Price of a kWh, to tell cost and luck.", group="Economics"),
+        Parameter(
+            name="--electricity",
+            help="Price of 1 kWh, such as 0.30. The summary then shows the cost of mining, its luck and the estimated "
+            "income.",
+            group="Economics",
+        ),
         LIVE,
     ] = None
     power: Annotated[
         str | None,
         Parameter(
             name="--power",
-            help="Power of this mining at the wall: 65W. Without it, the power that devices measure counts.",
+            help="Power that mining takes from the mains, such as 65W. [default: the power that the devices measure]",
             group="Economics",
         ),
         LIVE,
     ] = None
     price: Annotated[
-        str | None, Parameter(name="--price", help="Of a bitcoin, in the money of the kWh.", group="Economics"), LIVE
+        str | None,
+        Parameter(
+            name="--price", help="Price of 1 BTC, in the currency of --electricity, such as 90000.", group="Economics"
+        ),
+        LIVE,
     ] = None
-    pool_fee: Annotated[str | None, Parameter(name="--pool-fee", help="Such as 2%.", group="Economics"), LIVE] = None
+    pool_fee: Annotated[
+        str | None,
+        Parameter(
+            name="--pool-fee", help="Fee of the pool as a percentage, such as 2%. [default: 0%]", group="Economics"
+        ),
+        LIVE,
+    ] = None
     mainnet_difficulty: Annotated[
         str | None,
         Parameter(
             name="--mainnet-difficulty",
-            help="To compare a test chain with; 144.40e12 of early 2026 unless given.",
+            help="Mainnet difficulty, used to estimate what the same hash rate would earn on mainnet. "
+            "[default: 144.40e12, early 2026]",
             group="Economics",
         ),
         LIVE,
@@ -111,48 +139,82 @@ class MineOptions(PoolOptions):
     watch_config: Annotated[
         bool,
         Parameter(
-            name="--watch-config", help="Reload the file when it changes, not only on SIGHUP.", group="Configuration"
+            name="--watch-config",
+            help="Reload the configuration file when it changes. Without this option, SIGHUP reloads it.",
+            group="Configuration",
         ),
     ] = False
     json: common.Json = False
     debug: Annotated[common.Debug, LIVE] = False
     journal: Annotated[
         Path | None,
-        Parameter(name="--journal", help="Append every share and its fate to this file.", group="Output"),
+        Parameter(
+            name="--journal",
+            help="Share journal: append every share and its result to this file. After a crash, the miner submits a "
+            "recent block again if its result is not in the journal.",
+            group="Output",
+        ),
     ] = None
     record: Annotated[
         Path | None,
-        Parameter(name="--record", help="Write what is said to this file, as JSON lines.", group="Output"),
+        Parameter(
+            name="--record",
+            help="Record every message between miner and pools in this file, as JSON lines. Without --record-secrets, "
+            "`***` replaces passwords.",
+            group="Output",
+        ),
     ] = None
-    record_secrets: Annotated[bool, Parameter(name="--record-secrets", help="Passwords too.", group="Output")] = False
+    record_secrets: Annotated[
+        bool,
+        Parameter(
+            name="--record-secrets",
+            help="Keep passwords in the recording. Use it if a replay needs them.",
+            group="Output",
+        ),
+    ] = False
     http: Annotated[
         str | None,
-        Parameter(name="--http", help="Page, API and metrics at HOST:PORT of this machine.", group="Watching"),
+        Parameter(
+            name="--http",
+            help="Serve a web page, the HTTP API and Prometheus metrics at HOST:PORT of this computer.",
+            group="Watching",
+        ),
     ] = None
     http_network: http_access.HttpNetwork = False
     http_host: http_access.HttpHost = None
     http_token_file: http_access.HttpTokenFile = None
     cgminer_api: Annotated[
         str | None,
-        Parameter(name="--cgminer-api", help="cgminer's API at HOST:PORT, such as 127.0.0.1:4028.", group="Watching"),
+        Parameter(
+            name="--cgminer-api",
+            help="Serve cgminer's API at HOST:PORT, such as 127.0.0.1:4028, for programs that monitor cgminer.",
+            group="Watching",
+        ),
     ] = None
     api_allow: Annotated[
         str | None,
         Parameter(
             name="--api-allow",
-            help="Who may use it, as cgminer spells it: W:127.0.0.1,R:192.168.0/16. Default this machine, reading.",
+            help="IP addresses that may use --cgminer-api, in cgminer's notation: R: may read, W: may also make "
+            "changes, as in W:127.0.0.1,R:192.168.0/16. [default: this computer may read]",
             group="Watching",
         ),
     ] = None
     api_groups: Annotated[
         str | None,
-        Parameter(name="--api-groups", help="Further groups: P:switchpool:enablepool:*.", group="Watching"),
+        Parameter(
+            name="--api-groups",
+            help="Further groups for --api-allow: a letter and its commands, as in P:switchpool:enablepool:*. A * "
+            "stands for all commands that only read.",
+            group="Watching",
+        ),
     ] = None
     axeos_api: Annotated[
         str | None,
         Parameter(
             name="--axeos-api",
-            help="AxeOS's API at ADDRESS:80, for tools that look for it; everybody there can read it.",
+            help="Serve the API of AxeOS at HOST:80, for tools that search the local network for it. Every computer "
+            "that reaches this address can read it.",
             group="Watching",
         ),
     ] = None
@@ -160,40 +222,67 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--axeos-control",
-            help="A network, such as 192.168.1.0/24, that may pause, resume and restart over AxeOS's API without the "
-            "token; repeatable.",
+            help="Network, such as 192.168.1.0/24, whose computers may pause, resume and restart over --axeos-api "
+            "without the API token. Repeatable.",
             group="Watching",
         ),
     ] = None
     display: Annotated[
         Literal["auto", "lines"],
-        Parameter(name="--display", help="On a terminal: auto a status screen, or lines.", group="Output"),
+        Parameter(
+            name="--display",
+            help="What a terminal shows: auto shows a status screen if the terminal can, lines shows only log lines.",
+            group="Output",
+        ),
     ] = "auto"
     quiet: Annotated[common.Quiet, LIVE] = False
     log_file: Annotated[
         Path | None,
-        Parameter(name="--log-file", help="Every event as a JSON line here too; rotated at 10 MiB.", group="Output"),
+        Parameter(
+            name="--log-file",
+            help="Also write every event to this file, as JSON lines. At "
+            f"{MAX_BYTES >> 20} MiB a new file is begun, and {KEPT} older ones are kept.",
+            group="Output",
+        ),
     ] = None
     sched_start: Annotated[
         str | None,
-        Parameter(name="--sched-start", help="Mine from this time of day on, such as 22:30.", group="Operation"),
+        Parameter(
+            name="--sched-start",
+            help="Time of day (local time) from which on the miner mines, such as 22:30. Use it with --sched-stop for "
+            "cheap electricity at night.",
+            group="Operation",
+        ),
     ] = None
     sched_stop: Annotated[
         str | None,
-        Parameter(name="--sched-stop", help="Until this time: pause then, or without a start end.", group="Operation"),
+        Parameter(
+            name="--sched-stop",
+            help="Time of day (local time) at which mining pauses, such as 06:00. Without --sched-start, the miner "
+            "stops for good at this time.",
+            group="Operation",
+        ),
     ] = None
     pause_on_battery: Annotated[
-        bool, Parameter(name="--pause-on-battery", help="Pause while there is no mains supply.", group="Operation")
+        bool,
+        Parameter(name="--pause-on-battery", help="Pause while this computer runs on its battery.", group="Operation"),
     ] = False
     pause_above: Annotated[
         float | None,
-        Parameter(name="--pause-above", help="Pause while the processor is hotter, in degrees C.", group="Operation"),
+        Parameter(
+            name="--pause-above",
+            help="Pause while the processor is hotter than this (°C), from 30 to 120. Mining resumes 5 °C below this "
+            "limit.",
+            group="Operation",
+        ),
     ] = None
     on_event: Annotated[
         list[str] | None,
         Parameter(
             name="--on-event",
-            help="KIND=COMMAND or KIND=https://...: block, pool-down, device-sick, ...; repeatable.",
+            help="KIND=COMMAND or KIND=https://...: run this shell command, or post to this URL, at each event of "
+            "this kind. Kinds are block, block-lost, pool-down, pool-up, device-sick, device-well, paused, resumed, "
+            "names of events, and * for all. Repeatable.",
             group="Operation",
         ),
         SECRET,

@@ -1,4 +1,4 @@
-"""Opens the node that ``--node`` and its companions name; its credentials are in no message."""
+"""Options that name a Bitcoin node, and the opening of this node. No message shows the credentials of the node."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -25,29 +25,44 @@ NodeSpec: TypeAlias = Annotated[
     Parameter(
         name="--node",
         env_var="STRATUM_MINER_NODE",
-        help="kernel (embedded regtest chain) or http://user:pass@host:port of a node's JSON-RPC.",
+        help="Bitcoin node to use: kernel (an embedded regtest chain), or the JSON-RPC of a node, http://USER:PASS@HOST:PORT.",
     ),
 ]
 NodeCookie: TypeAlias = Annotated[
-    Path | None, Parameter(name="--node-cookie", help="The node's cookie file, instead of user:pass.", negative=())
+    Path | None,
+    Parameter(
+        name="--node-cookie",
+        help="Cookie file of the Bitcoin node, to use instead of USER:PASS in --node.",
+        negative=(),
+    ),
 ]
 NodePasswordFile: TypeAlias = Annotated[
     Path | None,
-    Parameter(name="--node-password-file", help="A file whose first line is the node's password.", negative=()),
+    Parameter(
+        name="--node-password-file",
+        help="File whose first line is the password of the Bitcoin node, to use instead of PASS in --node.",
+        negative=(),
+    ),
 ]
 DataDirectory: TypeAlias = Annotated[
-    Path | None, Parameter(name="--data-dir", help="Keep the embedded chain here; default temporary.", negative=())
+    Path | None,
+    Parameter(
+        name="--data-dir",
+        help="Directory in which the embedded chain of --node kernel is kept. [default: a temporary directory]",
+        negative=(),
+    ),
 ]
 PayoutAddress: TypeAlias = Annotated[
-    str, Parameter(name="--address", help="Where blocks pay to, an address of the node's network.")
+    str,
+    Parameter(name="--address", help="Payout address of the blocks, an address on the chain of --node."),
 ]
 
 
 @asynccontextmanager
 async def opened(spec: str, *, cookie: Path | None = None, password_file: Path | None = None) -> AsyncIterator[Node]:
-    """The node while the block runs. UsageError for a bad option, CommandFailed when the node does not answer."""
+    """Yield the Bitcoin node. Raises UsageError for a bad option, CommandFailed if the node does not answer."""
     node = _node(spec, None, cookie, password_file)
-    with _telling():
+    with _command_failing():
         async with node:
             yield node
 
@@ -63,14 +78,14 @@ async def ready(
     password_file: Path | None = None,
     time_limit: float | None = None,
 ) -> AsyncIterator[Node | None]:
-    """The node while the block runs, from when it gives work; until then it says what it waits for.
+    """Wait until the Bitcoin node gives work, log what it lacks until then, and yield the node.
 
-    None when the command was stopped meanwhile. UsageError for a bad option, also for an ``address`` that is not of the
-    node's chain; CommandFailed when waiting cannot help, also later, or when ``time_limit`` is over.
+    Yields None if the command is stopped before. Raises UsageError for a bad option, and for an ``address`` that does
+    not belong to the chain of the node. Raises CommandFailed if waiting cannot help or after ``time_limit`` seconds.
     """
     node = _node(spec, data_dir, cookie, password_file)
     _check_address(address)
-    with _telling():
+    with _command_failing():
         async with AsyncExitStack() as stack:
             yield await _when_ready(node, address, stack, stop, time_limit)
 
@@ -109,7 +124,7 @@ async def _when_ready(
 
 
 def _check_address(address: str) -> None:
-    """UsageError when it is of no chain at all, which need not wait for the node."""
+    """Raise UsageError for an address that no chain has. Unlike ``payout_script``, this needs no node."""
     errors: list[str] = []
     for network in Network:
         try:
@@ -130,8 +145,8 @@ def _node(spec: str, data_dir: Path | None, cookie: Path | None, password_file: 
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """CommandFailed with the node's error, whatever nurseries it came through."""
+def _command_failing() -> Iterator[None]:
+    """Raise CommandFailed for an error of the node, also for one inside exception groups."""
     try:
         yield
     except (NodeError, ExceptionGroup) as error:
@@ -143,7 +158,7 @@ def _telling() -> Iterator[None]:
 
 
 def payout_script(address: str, node: Node) -> bytes:
-    """The output script of an address on the node's network. UsageError says what is wrong with it."""
+    """Return the output script of an address on the network of the node. Raises UsageError for a wrong address."""
     try:
         return script_from_address(address, node.network)
     except AddressError as error:

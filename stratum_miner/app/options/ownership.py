@@ -13,14 +13,20 @@ from stratum_miner.client import PoolUrl
 
 OwnThisPool: TypeAlias = Annotated[
     bool,
-    Parameter(name="--i-own-this-pool", help="Needed when it is not on this machine.", negative=(), show_default=False),
+    Parameter(
+        name="--i-own-this-pool",
+        help="Confirm that the pool is yours. The command requires this for a pool on another computer.",
+        negative=(),
+        show_default=False,
+    ),
 ]
 
 
 def check(host: str, owned: bool, why: str) -> None:
-    """UsageError for a host that is not this machine and not said to be the user's own; ``why`` it matters ends it.
+    """Accept a host that the user owns or that is this computer.
 
-    CommandFailed for a name that stands for nothing.
+    ``why`` states in the error why other hosts are not accepted. Raises UsageError for another host, and CommandFailed
+    for a host name without an address.
     """
     if owned:
         return
@@ -30,24 +36,29 @@ def check(host: str, owned: bool, why: str) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise CommandFailed(f"{host}: {reason}", ExitCode.POOL_UNREACHABLE) from None
     if not loopback:
-        raise UsageError(f"{host} is not this machine: {why}; --i-own-this-pool says that it is yours")
+        raise UsageError(f"{host} is not this computer: {why}. If the pool is yours, add --i-own-this-pool")
 
 
 def check_other(url: PoolUrl, host: str, port: int, option: str) -> None:
-    """UsageError when a pool is what we are about to listen on: each connection would make another, without end."""
+    """Raise UsageError if a pool's URL is the address at which this command will listen.
+
+    Each connection would then open another one to the same command, without end.
+    """
     if url.port != port:
         return
     try:
-        theirs, ours = _addresses(url.host), _addresses(host)
+        of_pool, own = _addresses(url.host), _addresses(host)
     except (OSError, UnicodeError):
-        return  # what cannot be resolved is said when it is connected to, or listened on
-    everywhere = any(address.is_unspecified for address in ours)
-    if theirs & ours or (everywhere and any(address.is_loopback or address.is_unspecified for address in theirs)):
-        raise UsageError(f"{option}: expected another pool than what listens here, got {url}")
+        return  # connecting or listening reports a name that cannot be resolved
+    everywhere = any(address.is_unspecified for address in own)
+    if of_pool & own or (everywhere and any(address.is_loopback or address.is_unspecified for address in of_pool)):
+        raise UsageError(
+            f"{option}: expected the URL of another program, got {url}, the address at which this command listens"
+        )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether every address that the name stands for is this machine's loopback. OSError when it has none."""
+    """Return whether all addresses of a host name are loopback addresses. Raises OSError if it has no address."""
     return all(address.is_loopback for address in _addresses(host))
 
 

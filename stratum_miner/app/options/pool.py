@@ -1,27 +1,43 @@
-"""Options of our own pool: how difficult its shares are."""
+"""Options of the built-in pool: how difficult its shares are."""
 
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from stratum_miner.pool.config import USUAL_MINIMUM, PoolConfig
+
 REGTEST_DIFFICULTY = 0.001
-"""4.3 million hashes a share: right for a CPU, the default because CPUs are who mines test pools."""
-Difficulty = Annotated[float, Parameter(name="--difficulty", help="Share difficulty of a new session.")]
+"""About 4.3 million hashes for each share, which suits a CPU.
+
+It is the default because mostly CPUs mine on test pools.
+"""
+_HIGHEST = PoolConfig(payout_script=b"-").maximum_difficulty
+Difficulty = Annotated[
+    float, Parameter(name="--difficulty", help="Share difficulty that the pool sets for a new connection.")
+]
 VardiffOption = Annotated[
     float | None,
     Parameter(
-        name="--vardiff", help="Adjust the difficulty so that a share comes every S seconds; 0 or absent: do not."
+        name="--vardiff",
+        help="Adjust the share difficulty of each miner so that it finds a share every S seconds. 0 keeps the "
+        "difficulty of --difficulty. [default: 0]",
     ),
 ]
 MinimumDifficultyOption = Annotated[
     float | None,
     Parameter(
         name="--min-difficulty",
-        help="Never set a lower one. Miners may ask for as little; without this option they may ask for no less than "
-        "--difficulty, or 1e-6 with --vardiff.",
+        help="Lowest share difficulty that the pool sets, or that a miner may suggest. [default: --difficulty, but "
+        f"with --vardiff at most {USUAL_MINIMUM:g}]",
         negative=(),
     ),
 ]
 MaximumDifficulty = Annotated[
-    float | None, Parameter(name="--max-difficulty", help="Never set a higher one.", negative=())
+    float | None,
+    Parameter(
+        name="--max-difficulty",
+        help="Highest share difficulty that the pool sets. The network difficulty limits it, too. [default: "
+        f"{_HIGHEST:g}]",
+        negative=(),
+    ),
 ]

@@ -1,4 +1,4 @@
-"""Options of commands that talk to one pool: how to reach it, and the worker name and password there."""
+"""Options of commands that connect to one pool: how to reach it, and the worker name and password."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -16,39 +16,83 @@ from stratum_miner.client.dialing.tunnel import TunnelUrl, TunnelUrlError
 from stratum_miner.client.dialing.url import PoolUrl
 
 CONNECT_SECONDS = 10.0
+"""Seconds within which a connection to the pool must be established."""
+DEFAULT_PASSWORD = "x"
+"""What miners usually send to a pool that checks no password."""
 
 WorkerName: TypeAlias = Annotated[
-    str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
+    str,
+    Parameter(name=("--user", "-u"), help="Worker name at the pool. Some pools expect a payout address.", group="Pool"),
 ]
-Password: TypeAlias = Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")]
+Password: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        name=("--pass", "-p"),
+        help="Password of the worker. STRATUM_MINER_PASS keeps it out of the shell history. "
+        f"[default: STRATUM_MINER_PASS, otherwise {DEFAULT_PASSWORD}]",
+        group="Pool",
+    ),
+]
+PasswordFile: TypeAlias = Annotated[
+    Path | None,
+    Parameter(
+        name="--pass-file",
+        help="File whose first line is the password of the worker, to use instead of --pass.",
+        group="Pool",
+        negative=(),
+    ),
+]
 TlsCa: TypeAlias = Annotated[
     Path | None,
-    Parameter(name="--tls-ca", help="PEM certificates to trust instead of the system's.", group="Pool", negative=()),
+    Parameter(
+        name="--tls-ca",
+        help="PEM file with the certificates to trust instead of those of the system, for a pool with its own "
+        "authority.",
+        group="Pool",
+        negative=(),
+    ),
 ]
 TlsFingerprint: TypeAlias = Annotated[
     str | None,
-    Parameter(name="--tls-fingerprint", help="SHA-256 of the pool's certificate: trust that alone.", group="Pool"),
+    Parameter(
+        name="--tls-fingerprint",
+        help="SHA-256 fingerprint of the pool's certificate, 64 hex digits. Only this certificate is trusted.",
+        group="Pool",
+    ),
 ]
 TlsCertificate: TypeAlias = Annotated[
-    Path | None, Parameter(name="--tls-cert", help="Our own certificate, PEM.", group="Pool", negative=())
+    Path | None,
+    Parameter(
+        name="--tls-cert",
+        help="PEM file with your own client certificate, for a pool that asks for one.",
+        group="Pool",
+        negative=(),
+    ),
 ]
 TlsKey: TypeAlias = Annotated[
-    Path | None, Parameter(name="--tls-key", help="Its key, where it is in another file.", group="Pool", negative=())
+    Path | None,
+    Parameter(
+        name="--tls-key",
+        help="PEM file with the key of --tls-cert, if the key is in another file.",
+        group="Pool",
+        negative=(),
+    ),
 ]
 ProxyOption: TypeAlias = Annotated[
     str | None,
     Parameter(
         name=("--proxy", "-x"),
         env_var="STRATUM_MINER_PROXY",
-        help="socks5://, socks5h:// (Tor) or http://, [USER:PASS@]HOST:PORT.",
+        help="SOCKS or HTTP proxy for the connection to the pool: SCHEME://[USER:PASS@]HOST:PORT with socks5, http, or "
+        "socks5h, which lets the proxy look up host names, as Tor needs it.",
         group="Pool",
     ),
 ]
 
 
 def password(given: str | None) -> str:
-    """The one that was given, or that of the environment, else what pools that want none are usually told."""
-    return secrets.register(given) if given else secrets.from_environment("STRATUM_MINER_PASS") or "x"
+    """Return the given password, otherwise that of STRATUM_MINER_PASS, otherwise the default."""
+    return secrets.register(given) if given else secrets.from_environment("STRATUM_MINER_PASS") or DEFAULT_PASSWORD
 
 
 def dial(
@@ -60,7 +104,10 @@ def dial(
     *,
     proxy: str | None,
 ) -> Callable[[], Awaitable[trio.abc.Stream]]:
-    """What connects to a pool each time it is called; PoolUnreachable says why it could not. UsageError at once."""
+    """Return a function that opens a connection to the pool; calling it raises PoolUnreachable if this fails.
+
+    Raises UsageError at once for a wrong option.
+    """
     dialer = Dialer(tls_settings(ca, fingerprint, certificate, key, urls=[url]), proxy_url(proxy))
     return partial(dialer, url, CONNECT_SECONDS)
 
@@ -73,9 +120,10 @@ def tls_settings(
     *,
     urls: Sequence[PoolUrl] | None = None,
 ) -> TlsSettings:
-    """Check them once, before the first connection. UsageError names the file or the fingerprint.
+    """Return the TLS settings, checked before the first connection.
 
-    None of ``urls`` with TLS is one, too: nothing would be protected.
+    Raises UsageError for a file or fingerprint that cannot be used, and for TLS options if no URL of ``urls`` has TLS,
+    because they would then protect nothing.
     """
     if urls is not None and not any(url.tls for url in urls):
         given = {"--tls-ca": ca, "--tls-fingerprint": fingerprint, "--tls-cert": certificate, "--tls-key": key}
@@ -91,7 +139,7 @@ def tls_settings(
 
 
 def proxy_url(text: str | None) -> TunnelUrl | None:
-    """UsageError without the credentials, which are kept out of everything from here on."""
+    """Return the parsed ``--proxy``, None without one. Raises UsageError, whose text does not show the credentials."""
     try:
         return None if text is None else tunnel(text)
     except TunnelUrlError as error:
@@ -99,7 +147,7 @@ def proxy_url(text: str | None) -> TunnelUrl | None:
 
 
 def tunnel(text: str) -> TunnelUrl:
-    """The same of a text. TunnelUrlError."""
+    """Parse the URL of a proxy and register its password as a secret. Raises TunnelUrlError."""
     proxy = TunnelUrl.parse(text)
     secrets.register(proxy.password or "")
     return proxy

@@ -1,6 +1,6 @@
-"""Every option that says which pools to be connected to, and how: the same for each command that keeps some.
+"""Every option that says which pools to connect to, and how. ``mine`` and ``proxy`` share these options.
 
-How an option is declared is told in ``mine``.
+The module ``mine`` beside this one explains how an option is declared.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,12 @@ from cyclopts import Parameter
 
 from stratum_miner.app.config.keys import LIVE, SECRET
 from stratum_miner.app.options import pool_access
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.client.settings import USER_AGENT
+
+MAX_QUOTA = 1_000_000
+MAX_USER_AGENT = 200
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +27,8 @@ class PoolOptions:
         list[str] | None,
         Parameter(
             name=("--url", "-o"),
-            help="Pool: stratum+tcp:// or stratum+ssl://, HOST:PORT; repeatable, the best first.",
+            help="Pool to connect to: stratum+tcp://HOST:PORT, or with TLS stratum+ssl://HOST:PORT. Give the preferred "
+            "pool first. Repeatable.",
             group="Pool",
         ),
         LIVE,
@@ -30,33 +37,48 @@ class PoolOptions:
         list[str] | None,
         Parameter(
             name=("--user", "-u"),
-            help="Worker name, often an address; one for all pools or one for each.",
+            help="Worker name at the pool, often a payout address. Give one for all pools, or one for each pool. "
+            "Repeatable.",
             group="Pool",
         ),
         LIVE,
     ] = None
     password: Annotated[
         list[str] | None,
-        Parameter(name=("--pass", "-p"), help="Password; better in STRATUM_MINER_PASS or --pass-file.", group="Pool"),
+        Parameter(
+            name=("--pass", "-p"),
+            help="Password of the worker: one for all pools, or one for each pool. STRATUM_MINER_PASS and --pass-file "
+            f"keep it out of the shell history. Repeatable. [default: {pool_access.DEFAULT_PASSWORD}]",
+            group="Pool",
+        ),
         LIVE,
         SECRET,
     ] = None
     userpass: Annotated[
         list[str] | None,
-        Parameter(name=("--userpass", "-O"), help="USER:PASS in one.", group="Pool"),
+        Parameter(
+            name=("--userpass", "-O"),
+            help="USER:PASS: worker name and password in one value, to use instead of --user and --pass. Repeatable.",
+            group="Pool",
+        ),
         LIVE,
         SECRET,
     ] = None
     pass_file: Annotated[
         Path | None,
-        Parameter(name="--pass-file", help="A file whose first line is the password.", group="Pool"),
+        Parameter(
+            name="--pass-file",
+            help="File whose first line is the password for all pools, to use instead of --pass.",
+            group="Pool",
+        ),
         LIVE,
     ] = None
     quota: Annotated[
         list[int] | None,
         Parameter(
             name="--quota",
-            help="Mine on all pools in turns, this much of the time each; once for each -o.",
+            help="Use all pools in turn. Each pool gets time in proportion to its quota, an integer from 0 to "
+            f"{MAX_QUOTA:,}. Give one --quota for each -o. Repeatable.",
             group="Pool",
         ),
         LIVE,
@@ -65,35 +87,59 @@ class PoolOptions:
         Literal["failover", "quota"] | None,
         Parameter(
             name="--strategy",
-            help="failover: the best pool that is up; quota: all in turns. Default quota where one is given.",
+            help="How several pools are used. failover uses the first pool that is up, quota uses all in turn. "
+            "[default: quota if a quota is given, otherwise failover]",
             group="Pool",
         ),
         LIVE,
     ] = None
     version_rolling: Annotated[
-        bool, Parameter(name="--version-rolling", help="Ask to roll version bits.", group="Pool"), LIVE
+        bool,
+        Parameter(
+            name="--version-rolling",
+            help="Ask the pool for version rolling (BIP 310): the miner may then change bits of the block version.",
+            group="Pool",
+        ),
+        LIVE,
     ] = True
     version_mask: Annotated[
         str | None,
-        Parameter(name="--version-mask", help="Version bits to ask for, in hex, or off.", group="Pool"),
+        Parameter(
+            name="--version-mask",
+            help="Version bits to ask for with --version-rolling, in hex, or off. [default: "
+            f"{GENERAL_PURPOSE_MASK:08x}]",
+            group="Pool",
+        ),
         LIVE,
     ] = None
     extranonce_subscribe: Annotated[
         bool,
-        Parameter(name="--extranonce-subscribe", help="Ask to be told of a new extranonce.", group="Pool"),
+        Parameter(
+            name="--extranonce-subscribe",
+            help="Send mining.extranonce.subscribe, so that the pool may change the extranonce during a session.",
+            group="Pool",
+        ),
         LIVE,
     ] = True
     suggest_difficulty: Annotated[
         str | None,
         Parameter(
             name="--suggest-difficulty",
-            help="Ask the pool for this share difficulty; auto: for a share in ten seconds; off.",
+            help="Share difficulty to suggest to the pool: a number, or auto for about one share every 10 s, or off. "
+            "[default: off]",
             group="Pool",
         ),
         LIVE,
     ] = None
     user_agent: Annotated[
-        str | None, Parameter(name="--user-agent", help="What we call ourselves.", group="Pool"), LIVE
+        str | None,
+        Parameter(
+            name="--user-agent",
+            help=f"Name and version that the pool sees, 1 to {MAX_USER_AGENT} ASCII characters. [default: "
+            f"{USER_AGENT}]",
+            group="Pool",
+        ),
+        LIVE,
     ] = None
     tls_ca: Annotated[pool_access.TlsCa, LIVE] = None
     tls_fingerprint: Annotated[pool_access.TlsFingerprint, LIVE] = None
@@ -102,6 +148,10 @@ class PoolOptions:
     proxy: Annotated[pool_access.ProxyOption, LIVE, SECRET] = None
     protocol_dump: Annotated[
         bool,
-        Parameter(name=("--protocol-dump", "-P"), help="Log every line of the protocol.", group="Output"),
+        Parameter(
+            name=("--protocol-dump", "-P"),
+            help="Log every line that is sent to a pool or received from it. `***` replaces passwords.",
+            group="Output",
+        ),
         LIVE,
     ] = False

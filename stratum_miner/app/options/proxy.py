@@ -1,4 +1,7 @@
-"""Every option of ``proxy`` that is not one of its pools'; how an option is declared is told in ``mine``."""
+"""Every option of ``proxy`` but those of its pools.
+
+The module ``mine`` beside this one explains how one is declared.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -13,18 +16,29 @@ from stratum_miner.app.options.pools import PoolOptions
 class ProxyOptions(PoolOptions):
     """The settings of ``proxy`` with their defaults."""
 
-    listen: Annotated[str, Parameter(name="--listen", help="HOST:PORT that miners connect to.", group="Miners")] = (
-        "127.0.0.1:3333"
-    )
+    listen: Annotated[
+        str,
+        Parameter(
+            name="--listen",
+            help="HOST:PORT at which the proxy accepts miners. A port alone accepts only miners on this computer.",
+            group="Miners",
+        ),
+    ] = "127.0.0.1:3333"
     max_miners: Annotated[
         int,
-        Parameter(name="--max-miners", help="At a time; beyond 256 two bytes tell them apart.", group="Miners"),
+        Parameter(
+            name="--max-miners",
+            help="Maximum number of miners connected at the same time. Above 256, each miner's extranonce prefix takes "
+            "two bytes instead of one.",
+            group="Miners",
+        ),
     ] = 256
     worker_names: Annotated[
         Literal["ours", "suffix", "theirs"],
         Parameter(
             name="--worker-names",
-            help="Shares go up under ours (-u), ours with the miner's name as suffix, or theirs.",
+            help="Worker name under which shares are submitted to the pool: ours is that of --user, suffix is --user "
+            "with the miner's name behind a dot, and theirs is the worker name that the miner sent.",
             group="Miners",
         ),
     ] = "ours"
@@ -32,18 +46,25 @@ class ProxyOptions(PoolOptions):
         float | None,
         Parameter(
             name="--vardiff",
-            help="A difficulty for each miner, for a share every S seconds, up to the pool's; shares below that stay.",
+            help="Adjust each miner's difficulty so that it finds a share every S seconds. It never exceeds the pool's "
+            "difficulty. Shares below the pool's difficulty are counted, but not sent to the pool. Without this "
+            "option, every miner has the pool's difficulty.",
             group="Miners",
         ),
     ] = None
     time_limit: goal.TimeLimit = None
     json: common.Json = False
     debug: common.Debug = False
-    http: http_access.FiguresAddress = None
+    http: http_access.StatisticsAddress = None
     http_network: http_access.HttpNetwork = False
     http_host: http_access.HttpHost = None
-    http_token_file: http_access.HttpTokenFile = None
+    http_token_file: http_access.StatisticsTokenFile = None
     quiet: common.Quiet = False
     log_format: Annotated[
-        Literal["plain", "json"], Parameter(name="--log-format", help="Log lines on stderr.", group="Output")
+        Literal["plain", "json"],
+        Parameter(
+            name="--log-format",
+            help="Form of the log lines on stderr. plain writes an event name and fields, json one JSON object a line.",
+            group="Output",
+        ),
     ] = "plain"

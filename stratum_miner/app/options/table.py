@@ -1,7 +1,7 @@
-"""A table of settings as the options of a command: what the command line says, and no more.
+"""Makes options of a command from a table of settings.
 
-The command is called with the settings that were given and no others, so that what comes from elsewhere can take their
-place. The help shows the defaults of the table.
+The command gets only the settings that the command line gave, so that those of the environment and of the file can fill
+in the rest. The help shows the defaults of the table.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,9 @@ from stratum_miner.app.config.keys import ConfigKey, keys_of
 
 
 def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a function that takes ``**given`` one keyword for each key of a table, before its own."""
+    """Return a decorator for a function with ``**given``: each key of a table becomes a keyword, before the function's
+    own.
+    """
 
     def give(command: Callable[..., int]) -> Callable[..., int]:
         own = [item for item in signature(command).parameters.values() if item.kind is Argument.KEYWORD_ONLY]
@@ -34,14 +36,14 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
 
 
 def _default(key: ConfigKey) -> Any:
-    """A default of the declared type, since the parser may check it. What was not given is not passed on anyway."""
+    """Return a default of the declared type, which the parser may check. The command never gets it."""
     return key.default if key.wanted is bool else None
 
 
 def _annotation(key: ConfigKey) -> Any:
     declared = key.parameter
     assert declared is not None
-    default = "" if key.default in (None, True, False) else f" Default {key.default}."
+    default = "" if key.default in (None, False) else f" [default: {'true' if key.default is True else key.default}]"
     parameter = Parameter(
         name=declared.name,
         help=(declared.help or "") + default,
@@ -49,5 +51,7 @@ def _annotation(key: ConfigKey) -> Any:
         negative=None if key.wanted is bool else (),
         show_default=False,
     )
-    wanted = bool if key.wanted is bool else key.wanted | None  # completions take "bool | None" for one with a value
+    wanted = (
+        bool if key.wanted is bool else key.wanted | None
+    )  # shell completion would expect a value after "bool | None"
     return Annotated[wanted, parameter]

@@ -179,7 +179,7 @@ def collecting(problems: list[Problem], resolved: Resolved[Any]) -> Iterator[Non
 
 
 @contextmanager
-def telling(resolved: Resolved[Any]) -> Iterator[None]:
+def naming_source(resolved: Resolved[Any]) -> Iterator[None]:
     """Reword a UsageError about ``--option`` to the place that the option's value came from."""
     try:
         yield

@@ -16,7 +16,7 @@ from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Resolved, SettingS
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
 from stratum_miner.app.options import pool_access
-from stratum_miner.app.options.pools import PoolOptions
+from stratum_miner.app.options.pools import MAX_QUOTA, MAX_USER_AGENT, PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
@@ -28,11 +28,8 @@ from stratum_miner.foreign_text import is_plain
 ValueT = TypeVar("ValueT")
 Made = TypeVar("Made")
 
-DEFAULT_PASSWORD = "x"
 DIRECT = "direct"
 """No proxy, although the file has one for all pools."""
-MAX_QUOTA = 1_000_000
-MAX_USER_AGENT = 200
 
 
 def plan_pools(
@@ -250,7 +247,7 @@ class _Reader:
         if file is not None:
             return _fit(file_where, secrets.first_line, file)
         if value is None:
-            return DEFAULT_PASSWORD
+            return pool_access.DEFAULT_PASSWORD
         return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
 
     def _rank(self, field: str) -> tuple[int, bool]:

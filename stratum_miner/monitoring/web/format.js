@@ -53,11 +53,12 @@ export function duration(seconds) {
   return hours ? `${hours}h${two(minutes)}m` : `${minutes}m${two(whole % 60)}s`;
 }
 
-// A mean waiting time: "3.58 minutes", "2.1 million years".
+// A mean waiting time: "3.58 minutes", "1 day", "2.1 million years".
 export function span(seconds) {
   if (seconds === null) return NONE;
   const [size, name] = SPANS.find(([unit]) => seconds >= unit) ?? SPANS[SPANS.length - 1];
-  return `${rounded(seconds / size)} ${name}`;
+  const number = rounded(seconds / size);
+  return `${number} ${number === "1" ? name.slice(0, -1) : name}`;
 }
 
 function rounded(value) {

@@ -85,8 +85,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     large.write_bytes(b"#" * (MAX_BYTES + 1))
     latin.write_bytes(b"a = 1\nuser = '\xe9'\n")
     for path, said in (
-        (tmp_path / "missing.toml", "cannot read it: No such file"),
-        (tmp_path, "cannot read it: Is a directory"),
+        (tmp_path / "missing.toml", "cannot read this file: No such file"),
+        (tmp_path, "cannot read this file: Is a directory"),
         (large, "at most"),
         (latin, ":2: expected UTF-8"),
     ):
@@ -119,7 +119,7 @@ def test_a_key_of_thousands_of_parts_is_an_error_of_one_line(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text.format("a." * 20_000), FILE)
     assert [str(problem) for problem in caught.value.problems] == [
-        f"miner.toml: expected at most {MAX_DEPTH} tables and lists inside of each other"
+        f"miner.toml: expected at most {MAX_DEPTH} nested tables and lists, got more"
     ]
 
 

@@ -117,14 +117,14 @@ def test_cgminer() -> None:
     assert "solo" in reasons["pools[2].url"]
     assert "getwork" in reasons["expiry"]
     assert "--device" in reasons["gekko-newpac-freq"]
-    assert reasons["shares-per-fortnight"] == "not known"
-    assert reasons["api-listen"] == "no counterpart"
+    assert reasons["shares-per-fortnight"] == "this key is not known"
+    assert reasons["api-listen"] == "stratum-miner has no such setting"
 
 
 def test_its_api_is_carried_where_we_have_it() -> None:
     found = imported(CGMINER.replace('"4028"', '"4029"'), OPTIONS | {"cgminer_api"})
     assert found.options["cgminer_api"] == "127.0.0.1:4029"
-    assert dropped(found)["api-port"] == "part of cgminer_api"
+    assert dropped(found)["api-port"] == "it is part of cgminer_api"
 
 
 def test_cpuminer() -> None:
@@ -138,8 +138,8 @@ def test_cpuminer() -> None:
         "pools": {"pool1": {"url": "stratum+tcp://pool.example:3333", "user": "worker", "pass": "hunter2cpu"}},
     }
     reasons = dropped(found)
-    assert reasons["retries"] == "it says what is the default"
-    assert reasons["debug"] == "it says what is the default"
+    assert reasons["retries"] == "its value is the default"
+    assert reasons["debug"] == "its value is the default"
     assert "api-bind" in reasons
     assert "retry-pause" in reasons
 
@@ -163,7 +163,7 @@ def test_a_cpuminer_that_names_no_algorithm_is_told_what_it_is_taken_for() -> No
         ("{\n\n'a'", "old.json:3: expected JSON: "),
         ("[1]", "old.json: expected a JSON object"),
         ("[" * 100_000, "old.json: expected JSON: "),
-        ("{}", 'old.json: expected "pools" as of cgminer or "url" as of cpuminer, got neither'),
+        ("{}", 'old.json: expected "pools", as in files of cgminer, or "url", as in files of cpuminer, found neither'),
         ('{"url": "a:1", "algo": "scrypt"}', "old.json: expected the algorithm sha256d, got 'scrypt'"),
         ('{"pools": [], "scrypt": true}', "old.json: expected the algorithm sha256d, got 'scrypt'"),
     ],
@@ -178,13 +178,13 @@ def test_what_is_not_taken_at_all(text: str, said: str) -> None:
     ("content", "key", "reason"),
     [
         ({"pools": [5]}, "pools[0]", "expected an object, got 5"),
-        ({"pools": [{"user": "u"}]}, "pools[0]", "it has no url"),
-        ({"pools": [{"url": "a:1", "pass": ["hunter2"]}]}, "pools[0].pass", "expected text, got something else"),
-        ({"pools": [{"quota": "x;a:1"}]}, "pools[0].quota", "expected a whole number, got 'x'"),
-        ({"url": "a:1", "threads": "many"}, "threads", "expected a whole number, got 'many'"),
+        ({"pools": [{"user": "u"}]}, "pools[0]", "the pool has no url"),
+        ({"pools": [{"url": "a:1", "pass": ["hunter2"]}]}, "pools[0].pass", "expected a string, got another value"),
+        ({"pools": [{"quota": "x;a:1"}]}, "pools[0].quota", "expected an integer, got 'x'"),
+        ({"url": "a:1", "threads": "many"}, "threads", "expected an integer, got 'many'"),
         ({"url": "a:1", "debug": "yes"}, "debug", "expected true or false, got 'yes'"),
         ({"url": "a:1", "proxy": "socks4://h:1"}, "proxy", "expected a proxy of http, socks5, socks5h, got 'socks4'"),
-        ({"url": "a:1", "retries": 3}, "retries", "tried again for ever or, with retry = false, never"),
+        ({"url": "a:1", "retries": 3}, "retries", "the miner retries without a limit, or with retry = false never"),
     ],
 )
 def test_values_that_make_no_sense_are_dropped_with_the_reason(content: Any, key: str, reason: str) -> None:

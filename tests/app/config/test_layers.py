@@ -8,7 +8,7 @@ import pytest
 from cyclopts import Parameter
 
 from stratum_miner.app.config.document import parse
-from stratum_miner.app.config.keys import LIVE, SECRET, Help, Spelt, keys_of
+from stratum_miner.app.config.keys import LIVE, SECRET, FileKeyName, Help, keys_of
 from stratum_miner.app.config.layers import Layer, Resolved, resolve, unknown_variables
 from stratum_miner.app.config.problems import ConfigError
 
@@ -102,23 +102,23 @@ def test_origins_are_told() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("threads = 'two'", "/etc/miner.toml:1: threads: expected a whole number, got 'two'"),
-        ("threads = 2.5", "/etc/miner.toml:1: threads: expected a whole number, got 2.5"),
-        ("threads = true", "/etc/miner.toml:1: threads: expected a whole number, got true"),
+        ("threads = 'two'", "/etc/miner.toml:1: threads: expected an integer, got 'two'"),
+        ("threads = 2.5", "/etc/miner.toml:1: threads: expected an integer, got 2.5"),
+        ("threads = true", "/etc/miner.toml:1: threads: expected an integer, got true"),
         ("\ndebug = 'yes'", "/etc/miner.toml:2: debug: expected true or false, got 'yes'"),
-        ("url = [1, {}]", "/etc/miner.toml:1: url: expected text, or a list of that, got ['1', {}]"),
-        ("url = {a = 1}", "/etc/miner.toml:1: url: expected text, or a list of that, got "),
+        ("url = [1, {}]", "/etc/miner.toml:1: url: expected a string, or a list of these, got ['1', {}]"),
+        ("url = {a = 1}", "/etc/miner.toml:1: url: expected a string, or a list of these, got "),
         ("limit = 'x'", "/etc/miner.toml:1: limit: expected a number, got 'x'"),
         ("style = 'jsno'", "/etc/miner.toml:1: style: expected 'plain' or 'json', got 'jsno': did you mean 'json'?"),
         ("journal = 5", "/etc/miner.toml:1: journal: expected a file name, got 5"),
-        ("options = 5", "/etc/miner.toml:1: options: expected a table of text, got 5"),
+        ("options = 5", "/etc/miner.toml:1: options: expected a table of strings, got 5"),
         ("thread = 2", "/etc/miner.toml:1: thread: unknown key: did you mean 'threads'?"),
         ("until-shares = 2", "/etc/miner.toml:1: until-shares: unknown key: did you mean 'until_shares'?"),
         ("[pool.home]", "/etc/miner.toml:1: pool: unknown table: did you mean 'pools'?"),
         ("xyzzy = 1", "/etc/miner.toml:1: xyzzy: unknown key; docs/configuration.md lists all"),
         ("pools = 3", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got 3"),
         ("[[pools]]\na = 1", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got [{'a': 1}]"),
-        ("options = {a = true}", "/etc/miner.toml:1: options: expected text or a number as 'a', got true"),
+        ("options = {a = true}", "/etc/miner.toml:1: options: expected a string or a number as 'a', got true"),
     ],
 )
 def test_each_mistake_names_line_key_wish_and_value(text: str, said: str) -> None:
@@ -126,7 +126,7 @@ def test_each_mistake_names_line_key_wish_and_value(text: str, said: str) -> Non
 
 
 def test_mistakes_in_the_environment_name_the_variable() -> None:
-    assert complaint(THREADS="two") == "STRATUM_MINER_THREADS: expected a whole number, got 'two'"
+    assert complaint(THREADS="two") == "STRATUM_MINER_THREADS: expected an integer, got 'two'"
     assert complaint(DEBUG="maybe") == "STRATUM_MINER_DEBUG: expected true or false, got 'maybe'"
 
 
@@ -136,7 +136,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_a_secret_of_the_wrong_type_is_not_shown() -> None:
     said = complaint("pass = {a = 'hunter2'}")
-    assert said == "/etc/miner.toml:1: pass: expected text, or a list of that, got something else"
+    assert said == "/etc/miner.toml:1: pass: expected a string, or a list of these, got another value"
 
 
 def test_variables_that_look_like_ours() -> None:
@@ -148,7 +148,7 @@ def test_variables_that_look_like_ours() -> None:
 def test_keys_are_named_for_their_options() -> None:
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Profile:
-        password: Annotated[str | None, SECRET, Spelt("pass"), Help("the password")] = None
+        password: Annotated[str | None, SECRET, FileKeyName("pass"), Help("the password")] = None
 
     keys = keys_of(Table)
     assert list(keys)[:3] == ["threads", "until_shares", "debug"]

@@ -166,7 +166,7 @@ async def test_a_refused_file_changes_nothing_and_says_why(running: RunningFacto
         with capture_logs() as logs:
             result = it.reloader.reload()
         assert result.refused == (
-            f"{it.file}:2: until_shares: expected a whole number, got 'many'",
+            f"{it.file}:2: until_shares: expected an integer, got 'many'",
             f"{it.file}:7: pools.home.qouta: unknown key: did you mean 'quota'?",
         )
         assert [line["problem"] for line in logs] == list(result.refused)

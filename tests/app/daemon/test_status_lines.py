@@ -18,7 +18,7 @@ def test_a_difficulty_far_too_high_is_told_once() -> None:
     with capture_logs() as logs:
         for _ in range(3):
             rare.look(seen(500_000, 12e6))
-    assert [line["text"] for line in logs] == ["difficulty 500,000 at 12.0 MH/s: one share every 5.67 years"]
+    assert [line["text"] for line in logs] == ["at difficulty 500,000 and 12.0 MH/s, expect one share every 5.67 years"]
     with capture_logs() as logs:
         rare.look(seen(400_000, 12e6))
     assert len(logs) == 1, "another one is news"

@@ -14,7 +14,9 @@ def test_this_machine_needs_no_word(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "0.0.0.0"])
 def test_another_one_does(host: str) -> None:
-    with pytest.raises(UsageError, match=f"^{host} is not this machine: it is a burden; --i-own-this-pool says"):
+    with pytest.raises(
+        UsageError, match=f"^{host} is not this computer: it is a burden. If the pool is yours, add --i-own-this-pool"
+    ):
         ownership.check(host, False, "it is a burden")
     ownership.check(host, True, "it is a burden")
 
@@ -43,5 +45,5 @@ def test_nobody_mines_on_himself(host: str, port: int, url: str, same: bool) -> 
     if not same:
         ownership.check_other(PoolUrl.parse(url), host, port, "--url")
         return
-    with pytest.raises(UsageError, match=r"^--url: expected another pool than what listens here, got stratum\+tcp"):
+    with pytest.raises(UsageError, match=r"^--url: expected the URL of another program, got stratum\+tcp"):
         ownership.check_other(PoolUrl.parse(url), host, port, "--url")

@@ -1,0 +1,222 @@
+"""The help of every option of every command: complete sentences, one spelling of defaults, and nothing untrue."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from inspect import cleandoc
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
+
+import cyclopts
+import pytest
+from cyclopts import Argument
+
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
+from stratum_miner.app.operation import hooks, pauses
+from stratum_miner.app.options import pool_access
+from stratum_miner.app.options.mine import MineOptions
+from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.app.settings import http_token
+from stratum_miner.app.settings.mine import default_file
+from stratum_miner.cli.main import command_line
+from stratum_miner.economics import chain
+from stratum_miner.economics.profit import scenario
+from stratum_miner.pool.config import PoolConfig
+from tests.cli.one_command import run
+
+DEFAULT = re.compile(r" \[default: [^\[\]]+\]$")
+BANNED_DEFAULTS = (
+    r";\s[\d.]+ ?%?\.",
+    r"\bunless (given|told|said|there is none)\b",
+    r"\bdefault (one|is|the|as|cpu|all)\b",
+    r"\bby default\b",
+    r"\bDefault\b",
+)
+BANNED_SPELLINGS = (r"; repeatable", r", repeatable", r"degrees C\b", r"\bper cent\b", r"\d \d{3}\b")
+BANNED_WORDS = (
+    "told|tells?|says?|said|hears?|heard|speaks?|spoken|spelt|"
+    "somebody|nobody|anybody|whoever|"
+    "this machine|lane|desk|fate|lucky|tripped|lives|conversation|departures?|"
+    "no more|for want of|but for|comes to"
+)
+UNITS = re.compile(
+    r"[Nn]umber of|number of (seconds|accepted)|[Ss]econds|\bS\b|\bs\b|°C|MHz|in V\b|difficulty|[Ff]actor|[Ss]eed|"
+    r"integer|[Tt]ime in seconds|per second|this many times",
+)
+
+
+def commands() -> Iterator[tuple[str, cyclopts.App]]:
+    """Yield every command that does something, with its words on the command line."""
+
+    def below(app: cyclopts.App, words: str) -> Iterator[tuple[str, cyclopts.App]]:
+        if app.default_command is not None:
+            yield words, app
+        for name in app:
+            if not name.startswith("-"):
+                yield from below(app[name], f"{words} {name}".strip())
+
+    yield from below(command_line(), "")
+
+
+COMMANDS = dict(commands())
+
+
+def options(command: str) -> list[Argument]:
+    return list(COMMANDS[command].assemble_argument_collection())
+
+
+def text_of(argument: Argument) -> str:
+    return argument.parameter.help or str(argument.field_info.help or "")
+
+
+def type_of(argument: Argument) -> Any:
+    kinds = [kind for kind in get_args(argument.hint) if kind is not NoneType]
+    return kinds[0] if isinstance(argument.hint, UnionType) else argument.hint
+
+
+def option_named(command: str, name: str) -> str:
+    [text] = [text_of(each) for each in options(command) if name in each.names]
+    return text
+
+
+def shown_default(argument: Argument) -> Any:
+    """The default that the parser adds to the help text; None if it adds none."""
+    return argument.field_info.default if argument.show_default else None
+
+
+EVERY_OPTION = [(command, argument) for command in COMMANDS if command != "health" for argument in options(command)]
+"""``health`` loads quickly because it declares its options in its docstring, which only its page shows."""
+each_option = pytest.mark.parametrize(
+    ("command", "argument"), EVERY_OPTION, ids=[f"{command} {argument.name}" for command, argument in EVERY_OPTION]
+)
+
+
+@each_option
+def test_an_option_is_explained_in_sentences(command: str, argument: Argument) -> None:
+    text = text_of(argument)
+    sentence = DEFAULT.sub("", text)
+    assert sentence, "it has no help text"
+    assert sentence[0].isupper() or sentence.startswith("`"), text
+    assert sentence.endswith("."), text
+    assert "  " not in text
+    assert not re.search(rf"\b({BANNED_WORDS})\b", text), text
+    for pattern in BANNED_SPELLINGS:
+        assert not re.search(pattern, text), (pattern, text)
+
+
+@each_option
+def test_a_default_has_one_spelling_and_is_shown_once(command: str, argument: Argument) -> None:
+    text = text_of(argument)
+    for pattern in BANNED_DEFAULTS:
+        assert not re.search(pattern, DEFAULT.sub("", text)), (pattern, text)
+    times = text.count("[default:") + bool(shown_default(argument) not in (None, False))
+    assert times <= 1, f"{text} shows its default {times} times"
+    if text.count("[default:"):
+        assert DEFAULT.search(text), f"the default is not at the end: {text}"
+    if argument.field_info.default not in (None, False, argument.field_info.empty, ""):
+        assert times == 1, f"{text} does not show its default {argument.field_info.default}"
+
+
+@each_option
+def test_an_option_that_takes_several_values_says_so(command: str, argument: Argument) -> None:
+    if any(name.startswith("-") for name in argument.names):
+        assert (get_origin(type_of(argument)) is list) == ("Repeatable." in text_of(argument)), text_of(argument)
+
+
+@each_option
+def test_a_number_has_a_unit(command: str, argument: Argument) -> None:
+    if type_of(argument) in (int, float):
+        assert UNITS.search(text_of(argument)), text_of(argument)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_explained_in_sentences(command: str) -> None:
+    first, *rest = cleandoc(COMMANDS[command].help).split("\n\n")
+    first = " ".join(first.split())
+    assert re.match(r"[A-Z][a-z-]+ ", first), first
+    assert first.endswith(".")
+    assert not re.search(rf"\b({BANNED_WORDS})\b", " ".join([first, *rest])), first
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_lists_only_its_own_exit_codes(command: str) -> None:
+    text = " ".join(cleandoc(COMMANDS[command].help).split())
+    of_conformance = {ExitCode.SHOULD_FAILED, ExitCode.NOTHING_JUDGED}
+    of_health = {ExitCode.DEGRADED, ExitCode.NO_DEVICE, ExitCode.NO_POOL, ExitCode.PAUSED, ExitCode.STOPPING}
+    _, _, listed = text.partition("Exit code ")
+    codes = {int(code) for code in re.findall(r"(?:^|\. )(\d+):", listed)}
+    assert codes <= {*ExitCode, 130}
+    assert bool(codes & of_conformance) == (command == "conformance")
+    assert bool(codes & of_health) == (command == "health")
+    if command in ("conformance", "health"):
+        assert codes >= (of_conformance if command == "conformance" else of_health)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_a_page_fits_80_columns(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, err = run(capsys, *command.split(), "--help")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "Exit codes: 0 done" not in out
+
+
+@pytest.mark.parametrize("table", [MineOptions, PoolProfile, BackendProfile])
+def test_a_key_of_the_file_is_explained_in_sentences(table: type) -> None:
+    for key in keys_of(table).values():
+        sentence = DEFAULT.sub("", key.help)
+        assert sentence[0].isupper(), key.help
+        assert sentence.endswith("."), key.help
+        assert not re.search(rf"\b({BANNED_WORDS})\b", key.help), key.help
+
+
+# ---- what the texts say of the program ------------------------------------------------------------------------------
+
+
+def test_defaults_in_texts_are_those_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"hash_rate": "1TH", "power": "20W", "electricity": "0.3", "difficulty": "1e12", "subsidy": "3"}
+    it = scenario.complete(scenario.from_flags(given, [], {}))
+    assert [it.operation.uptime, it.operation.stale, it.operation.cooling, it.operation.pool_fee] == [1, 0, 0, 0]
+    assert [it.operation.other_costs_per_day, it.fees, it.resale] == [0, 0, 0]
+    assert (it.course.growth, it.course.price_growth) == (0, 0)
+    assert it.horizon_days == int(3 * Decimal("365.25"))
+    for name, default in {
+        "--uptime": "100%", "--stale": "0%", "--cooling": "0%", "--pool-fee": "0%", "--hosting": "0",
+        "--maintenance": "0", "--fees": "0", "--resale": "0", "--difficulty-growth": "0%", "--price-growth": "0%",
+        "--growth-band": "1%", "--horizon": "3",
+    }.items():  # fmt: skip
+        assert option_named("profit", name).endswith(f"[default: {default}]")
+    limits = f"from {pauses.LEAST_C} to {pauses.MOST_C}. Mining resumes {pauses.COOLER_BY:g} °C below this limit."
+    assert limits in option_named("mine", "--pause-above")
+    assert f"Kinds are {', '.join(hooks.KINDS)}, names of events" in option_named("mine", "--on-event")
+    assert f"[default: {chain.MAINNET_DIFFICULTY / 1e12:.2f}e12" in option_named("mine", "--mainnet-difficulty")
+    assert f"at least {http_token.SHORTEST} characters" in option_named("mine", "--http-token-file")
+    assert option_named("pool", "--max-difficulty").endswith(
+        f"[default: {PoolConfig(payout_script=b'x').maximum_difficulty:g}]"
+    )
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert str(default_file()) == "/home/me/.config/stratum-miner/config.toml"
+    assert "~/.config/stratum-miner/config.toml" in option_named("mine", "--config")
+    monkeypatch.delenv("STRATUM_MINER_PASS", raising=False)
+    for command in ("ping", "misbehave", "conformance", "load"):
+        assert option_named(command, "--pass").endswith(
+            f"[default: STRATUM_MINER_PASS, otherwise {pool_access.password(None)}]"
+        )
+
+
+def test_config_init_says_that_force_replaces_a_file() -> None:
+    """It said "never over another"."""
+    assert "An existing file is replaced only with --force." in " ".join(COMMANDS["config init"].help.split())
+
+
+def test_a_password_file_is_called_a_file() -> None:
+    """``profit --node-password-file`` was called "Its password."."""
+    for command, argument in EVERY_OPTION:
+        if argument.name.endswith("-file"):
+            assert text_of(argument).startswith(("File ", "Cookie file ")) or "to this file" in text_of(argument), (
+                command
+            )
