@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stratum_miner.conformance import ALL
-from tests.test_documents import DOCUMENTS, anchors, prose
+from tests.test_documents import DOCUMENTS, anchor_of, anchors, prose
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted(
@@ -113,22 +113,41 @@ def test_a_reference_holds_what_is_cited(name: str) -> None:
     page = ROOT / "docs" / "reference" / name
     anchors_cited = {anchor for path in CODE for document, anchor in cited(sentences(path)) if document == name}
     headings = re.findall(r"^(##|###) (.*)$", prose(page), re.MULTILINE)
-    slugs = [re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for _, heading in headings]
+    slugs = [anchor_of(heading) for _, heading in headings]
     assert len(slugs) == len(set(slugs)), "two headings with one anchor"
     needed = anchors_cited | CONTEXT[name]
     uncited = [
         slug
-        for place, ((level, _), slug) in enumerate(zip(headings, slugs, strict=True))
-        if slug not in needed and not (level == "##" and needed & set(parts_of(headings, slugs, place)))
+        for index, ((level, _), slug) in enumerate(zip(headings, slugs, strict=True))
+        if slug not in needed and not (level == "##" and needed & set(parts_of(headings, slugs, index)))
     ]
     assert uncited == []
     assert CONTEXT[name] <= set(slugs), "no such section"
     assert CONTEXT[name] & anchors_cited == set(), "cited by now"
 
 
-def parts_of(headings: list[tuple[str, str]], slugs: list[str], place: int) -> Iterator[str]:
+@pytest.mark.parametrize("name", CONTEXT)
+def test_a_section_names_the_modules_that_cite_it(name: str) -> None:
+    """So a reader of the page finds the code, and a maintainer who changes a section finds the code that follows it."""
+    missing = []
+    sections = sections_of(ROOT / "docs" / "reference" / name)
+    for path in CODE:
+        for document, anchor in cited(sentences(path)):
+            module = str(path.relative_to(ROOT)).removeprefix("stratum_miner/").removeprefix("backends/asic/")
+            if document == name and anchor and "stratum_miner" in path.parts and module not in sections[anchor]:
+                missing.append(f"{anchor}: `{module}`")
+    assert missing == [], f"docs/reference/{name}: add these modules"
+
+
+def sections_of(page: Path) -> dict[str, str]:
+    """The text below each heading, up to the next one, by its anchor."""
+    sections = re.split(r"^##+ (.*)$", prose(page), flags=re.MULTILINE)[1:]
+    return {anchor_of(heading): text for heading, text in zip(sections[::2], sections[1::2], strict=True)}
+
+
+def parts_of(headings: list[tuple[str, str]], slugs: list[str], index: int) -> Iterator[str]:
     """The anchors of the third level that follow a heading of the second."""
-    for (level, _), slug in zip(headings[place + 1 :], slugs[place + 1 :], strict=True):
+    for (level, _), slug in zip(headings[index + 1 :], slugs[index + 1 :], strict=True):
         if level == "##":
             return
         yield slug

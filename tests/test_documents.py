@@ -32,7 +32,12 @@ def code_of(document: Path) -> str:
 def anchors(document: Path) -> set[str]:
     """What a link may name behind ``#``: headings as the hosts of repositories write them."""
     headings = re.findall(r"^#+ (.*)$", prose(document), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    return {anchor_of(heading) for heading in headings}
+
+
+def anchor_of(heading: str) -> str:
+    """The anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
 
 
 @each_document
