@@ -141,7 +141,7 @@ def run_process(arguments: Sequence[str]) -> int:
     except Exception as error:
         code = _print_unexpected(error)
     finally:
-        logs.tell_left_out()
+        logs.report_left_out()
     return code
 
 

@@ -1,1 +1,1 @@
-"""What lets a miner be left alone: hooks, pauses and their causes, and a service manager."""
+"""What an unattended miner needs: hooks, automatic pauses with their sensors, and messages to the service manager."""

@@ -1,8 +1,8 @@
-"""``--on-event``: run a command or post to a web hook when something happens, without ever holding up mining.
+"""Hooks of ``--on-event``: runs a command or posts to a web hook when an event happens, without delaying mining.
 
-Events wait in a bounded queue; each hook has so long; what fails is logged and, for a web hook, tried again. A command
-gets the event as JSON on its standard input and in its environment; what it prints is thrown away, and our own
-variables, which may have passwords, are not passed on.
+Events wait in a bounded queue, and each hook has a time limit. A failure is logged; a failed post is tried again. A
+command gets the event as JSON on its standard input and in its environment. Its output is discarded. The program's own
+environment variables, which may contain passwords, are not passed to it.
 """
 
 import os
@@ -28,16 +28,21 @@ from stratum_miner.spelling import did_you_mean
 log = structlog.get_logger("stratum_miner")
 
 COMMAND_S = 30.0
+"""Seconds that a command may run."""
 POST_S = 10.0
-"""Seconds for one whole try, from looking up the name to the last byte of the answer."""
+"""Seconds for one post, from the name lookup to the last byte of the response."""
 MAX_ANSWER = 1 << 16
-"""Bytes of an answer to a post, with its head; what it says does not matter."""
+"""Largest response to a post in bytes, with its head. Its content is ignored."""
 POST_TRIES = 3
+"""Number of attempts to post one event."""
 WAITING = 100
+"""Number of hooks that may wait."""
 AT_ONCE = 4
+"""Number of hooks that run at the same time."""
 FAREWELL_S = 3.0
+"""Seconds that waiting and running hooks get when the program stops."""
 SHORTEST_TOKEN = 12
-"""Characters; those of chat services have 24 and more."""
+"""Least length in characters of a part of a URL path that may be a token. Tokens of chat services have at least 24."""
 KINDS: Mapping[str, frozenset[str]] = {
     "block": frozenset({"share_accepted"}),
     "block-lost": frozenset({"block_lost"}),
@@ -48,14 +53,14 @@ KINDS: Mapping[str, frozenset[str]] = {
     "paused": frozenset({"paused"}),
     "resumed": frozenset({"resumed"}),
 }
-"""What people ask for, and the events that it stands for; names of events are taken too."""
+"""The kinds of events for users, with the names of the events. Event names are accepted, too."""
 _OWN = frozenset({"hook_failed", "hooks_too_slow"})
-"""A hook on these would call itself."""
+"""Events that call no hook, because such a hook would call itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """What to do when."""
+    """A kind of event, and the command or web hook to call for it."""
 
     kind: str
     target: str
@@ -63,10 +68,13 @@ class Hook:
 
     @classmethod
     def parse(cls, text: str) -> "Hook":
-        """``KIND=COMMAND`` or ``KIND=https://...``. UsageError."""
+        """Parse ``KIND=COMMAND`` or ``KIND=https://...``. Raises UsageError."""
         kind, equals, target = text.partition("=")
-        if not equals or not target.strip() or not re.fullmatch(r"[\w-]+|\*", kind):  # a URL has a token; not shown
-            raise UsageError("--on-event: expected KIND=COMMAND or KIND=https://..., got another form")
+        if not equals or not target.strip() or not re.fullmatch(r"[\w-]+|\*", kind):
+            raise UsageError(
+                "--on-event: expected KIND=COMMAND or KIND=https://..., got a value without a valid KIND= "
+                "(not shown, because it may contain a secret)"
+            )
         known = (*KINDS, *SENTENCES, "*")
         if kind not in known and not re.fullmatch(r"device_\w+", kind):
             hint = did_you_mean(kind, known, f"; kinds are {', '.join(KINDS)}")
@@ -82,11 +90,11 @@ class Hook:
 
     @property
     def is_web(self) -> bool:
-        """Whether it is posted to."""
+        """Whether the hook is a web hook."""
         return self.target.startswith(("http:", "https:"))
 
     def wants(self, event: EventView) -> bool:
-        """Whether an event is meant."""
+        """Return whether the hook is to be called for an event."""
         if event.name in _OWN:
             return False
         if self.kind in ("*", event.name):
@@ -95,7 +103,7 @@ class Hook:
 
 
 def _secrets_of(url: str) -> Iterator[str]:
-    """The whole address, and what of it may be a token. A short path such as /pool is none: it is not looked for."""
+    """Yield the URL and the parts of it that may be a token. A short path such as /pool is not a token."""
     parts = urlsplit(url)
     yield url
     yield parts.password or ""
@@ -105,30 +113,30 @@ def _secrets_of(url: str) -> Iterator[str]:
 
 
 async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
-    """Do what hooks want until cancelled; what is wanted or runs by then has three more seconds."""
+    """Call the hooks for new events until cancelled. Waiting and running hooks then get ``FAREWELL_S`` more seconds."""
     send, receive = trio.open_memory_channel[tuple[Hook, EventView]](WAITING)
-    working = trio.CancelScope(shield=True)  # the last event is often the one that matters: the block, the end
+    working = trio.CancelScope(shield=True)  # the last event is often the most important one, such as a block
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_work_all, receive, working)
-        asked = _Asked(hooks, send)
+        queue = _HookQueue(hooks, send)
         try:
             while True:
-                asked.take(await events.wait(asked.number))
+                queue.add(await events.wait(queue.number))
         finally:
-            asked.take(events.newest(after=asked.number))
+            queue.add(events.newest(after=queue.number))
             send.close()
             working.deadline = trio.current_time() + FAREWELL_S
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What of the events is wanted, up to which number."""
+class _HookQueue:
+    """Queues the hooks that are to be called. ``number`` is that of the last event it has seen."""
 
     hooks: tuple[Hook, ...]
     send: trio.MemorySendChannel[tuple[Hook, EventView]]
     number: int = 0
 
-    def take(self, events: Iterable[EventView]) -> None:
+    def add(self, events: Iterable[EventView]) -> None:
         for event in events:
             self.number = event.number
             for hook in self.hooks:
@@ -168,7 +176,7 @@ async def _call(command: str, event: EventView) -> str:
         )  # fmt: skip
     except ChildError as error:
         return str(error)
-    return f"it exited with {ended.exit_code}" if ended.exit_code else ""
+    return f"the command exited with {ended.exit_code}" if ended.exit_code else ""
 
 
 async def _post(fetcher: Fetcher, url: str, event: EventView) -> str:
@@ -186,7 +194,7 @@ async def _post(fetcher: Fetcher, url: str, event: EventView) -> str:
             continue
         if answer.status < 400:
             return ""
-        why = f"it answered {answer.status}"
+        why = f"the server answered with status {answer.status}"
         if answer.status < 500 and answer.status != 429:
             return why
     return f"{why}, {POST_TRIES} times"

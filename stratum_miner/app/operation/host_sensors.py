@@ -1,6 +1,6 @@
-"""What the machine says of itself: whether it runs on its battery, and how hot its processor is.
+"""Sensors of this computer: whether it runs on battery, and the temperature of its processor.
 
-Nothing is known where there is no such sensor; what cannot be read now is as if it were not there.
+The value is None if there is no such sensor or if it cannot be read.
 """
 
 from collections.abc import Callable
@@ -9,14 +9,15 @@ from typing import Any
 
 SYSFS = Path("/sys")
 HOTTEST_BELIEVED = 150.0
-"""Degrees Celsius; sensors that are not connected show more, or less than nothing."""
+"""Highest plausible temperature in °C. Sensors that are not connected report more, or a negative value."""
 _PROCESSOR_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "cpu-thermal", "x86_pkg_temp")
 
 
 def on_battery(sysfs: Path = SYSFS) -> bool | None:
-    """Whether no mains supply is online while there is a battery; None where there is no battery.
+    """Return whether the computer has a battery and no mains supply is online; None if it has no battery.
 
-    psutil 7.2.2 takes the battery of a mouse for the machine's, and knows of mains only what is called AC or AC0.
+    psutil 7.2.2 is not used: it takes the battery of a mouse for the computer's, and knows only the mains supplies AC
+    and AC0.
     """
     supplies = [(read(path / "type"), path) for path in _folders(sysfs / "class/power_supply")]
     if not any(kind == "Battery" and read(path / "scope") != "Device" for kind, path in supplies):
@@ -28,8 +29,8 @@ def on_battery(sysfs: Path = SYSFS) -> bool | None:
 
 
 def processor_temperature() -> float | None:
-    """Degrees Celsius of the hottest sensor of the processor; None where there is none."""
-    import psutil  # noqa: PLC0415  10 ms, and only --pause-above and the doctor ask
+    """Return the temperature of the hottest sensor of the processor in °C, or None if there is no sensor."""
+    import psutil  # noqa: PLC0415  loading takes 10 ms, and only --pause-above and the doctor need it
 
     read: Callable[[], dict[str, Any]] = getattr(psutil, "sensors_temperatures", dict)  # not on every system
     sensors = read()
@@ -45,7 +46,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def read(file: Path) -> str:
-    """What a file of the kernel says, without its line end; nothing where it cannot be read."""
+    """Return the content of a file of the kernel without its line end, or an empty text if it cannot be read."""
     try:
         return file.read_text(errors="replace").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""Pauses that nobody asks for by hand: by the schedule, on the battery, above a temperature."""
+"""Automatic pauses: outside the scheduled hours, on battery, and above a temperature."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,37 +14,42 @@ from stratum_miner.monitoring.control import Control
 log = structlog.get_logger("stratum_miner")
 
 LOOK_S = 2.0
+"""Seconds between two readings."""
 LEAST_C, MOST_C = 30, 120
-"""Degrees that a limit can sensibly be: below, nothing would ever run; above, nothing would be left."""
+"""Limits of --pause-above in °C. Below, the miner would never mine; above, the processor would be damaged."""
 COOLER_BY = 5.0
-"""Degrees Celsius below the limit before mining goes on: without a distance it would flutter."""
+"""Degrees (°C) below the limit at which mining resumes. Without a difference, mining would start and stop all the
+time."""
 
 HEAT = "because of heat"
 
 
 @dataclass(slots=True)
 class AutomaticPauses:
-    """Looks at what there is to look at and pauses or resumes; a part that is None is not asked about."""
+    """Reads the sensors and the schedule, and pauses or resumes mining. A part that is None is not used."""
 
     control: Control
     schedule: Schedule | None = None
     on_battery: Callable[[], bool | None] | None = None
     temperature: Callable[[], float | None] | None = None
     hottest: float = 0.0
-    """Degrees Celsius above which it pauses."""
+    """The limit of the temperature in °C; mining pauses above it."""
     now: Callable[[], datetime] = datetime.now
     _since: datetime | None = None
     _wanted: dict[str, bool] = field(default_factory=dict)
     _unknown: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
-        """Look every two seconds until cancelled."""
+        """Call ``look`` every ``LOOK_S`` seconds until cancelled."""
         while True:
             self.look()
             await trio.sleep(LOOK_S)
 
     def look(self) -> None:
-        """Look once. A pause that a person ended does not come back before its cause went away once."""
+        """Read everything once, and pause or resume.
+
+        If a person has resumed mining, a pause returns only after its cause has ended and occurs again.
+        """
         now = self.now()
         since = self._since = self._since or now
         if self.schedule is not None:
@@ -54,14 +59,15 @@ class AutomaticPauses:
             self._want("by the schedule", not self.schedule.mines(now, since), self.schedule.reason())
         if self.on_battery is not None:
             battery = self.on_battery()
-            self._told("battery", battery is not None)
+            self._warn_if_unknown("battery", "--pause-on-battery", known=battery is not None)
             self._want("on battery", bool(battery))
         if self.temperature is not None:
             celsius = self.temperature()
-            self._told("temperature", celsius is not None)
+            self._warn_if_unknown("temperature", "--pause-above", known=celsius is not None)
             if celsius is not None:
                 limit = self.hottest - (COOLER_BY if self._wanted.get(HEAT) else 0.0)
-                self._want(HEAT, celsius > limit, f"the processor has {celsius:.0f} C, the limit is {self.hottest:g} C")
+                reason = f"the processor has {celsius:.0f} °C, the limit is {self.hottest:g} °C"
+                self._want(HEAT, celsius > limit, reason)
 
     def _want(self, by: str, pause: bool, reason: str = "") -> None:
         if pause == self._wanted.get(by, False):
@@ -72,14 +78,15 @@ class AutomaticPauses:
         else:
             self.control.resume(by)
 
-    def _told(self, what: str, known: bool) -> None:
-        """Say once that there is nothing to look at: a limit that cannot hold must not look as if it did."""
+    def _warn_if_unknown(self, what: str, option: str, *, known: bool) -> None:
+        """Warn once that a value cannot be read, so that the user does not rely on an option that has no effect."""
         if not known and what not in self._unknown:
             self._unknown.add(what)
-            log.warning("nothing_to_watch", what=what, text=f"this machine tells no {what}; it does not pause for it")
+            text = f"this computer reports no {what}, so {option} has no effect"
+            log.warning("nothing_to_watch", what=what, text=text)
 
 
 def check_limit(celsius: float | None) -> None:
-    """UsageError for one that makes no sense; nan neither."""
+    """Raise UsageError if a limit of --pause-above is outside ``LEAST_C`` to ``MOST_C``, or is not a number."""
     if celsius is not None and not LEAST_C <= celsius <= MOST_C:
-        raise UsageError(f"--pause-above: expected degrees C from {LEAST_C} to {MOST_C}, got {celsius:g}")
+        raise UsageError(f"--pause-above: expected a temperature from {LEAST_C} to {MOST_C} °C, got {celsius:g}")

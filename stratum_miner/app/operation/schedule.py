@@ -1,7 +1,8 @@
-"""When to mine: from ``--sched-start`` to ``--sched-stop``, local time, every day. Time is an argument.
+"""The daily schedule of mining in local time, from ``--sched-start`` to ``--sched-stop``. Time is an argument.
 
-As cgminer has it: with both, mining pauses outside them, also over midnight; with a start alone it begins then; with a
-stop alone it ends then, for good. Clocks that are set, and days with 23 or 25 hours, only move the next change.
+The options work as in cgminer. With both, mining pauses outside these hours, which may span midnight. With a start
+alone, mining begins at that time. With a stop alone, the miner stops for good at that time. If the clock is changed, or
+a day has 23 or 25 hours, only the time of the next change moves.
 """
 
 import re
@@ -15,14 +16,14 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """``start`` and ``stop``, at least one of them."""
+    """Times of day at which mining starts and stops. At least one of the two is not None."""
 
     start: time | None
     stop: time | None
 
     @classmethod
     def parse(cls, start: str | None, stop: str | None) -> "Schedule | None":
-        """A schedule from two times ``HH:MM``; None without any. Raises UsageError."""
+        """Return the schedule of two times ``HH:MM``, or None if both are None. Raises UsageError."""
         if start is None and stop is None:
             return None
         schedule = cls(_clock("--sched-start", start), _clock("--sched-stop", stop))
@@ -31,7 +32,7 @@ class Schedule:
         return schedule
 
     def mines(self, now: datetime, since: datetime) -> bool:
-        """Whether to mine at a moment, for a miner that was started ``since``."""
+        """Return whether a miner that was started at ``since`` is to mine at ``now``."""
         if self.start is not None and self.stop is not None:
             clock = now.time()
             if self.start < self.stop:
@@ -42,11 +43,11 @@ class Schedule:
         return True
 
     def ends(self, now: datetime, since: datetime) -> bool:
-        """Whether mining is over for good."""
+        """Return whether a miner that was started at ``since`` is to stop for good at ``now``."""
         return self.start is None and self.stop is not None and now >= _next(self.stop, since)
 
     def reason(self) -> str:
-        """Why it does not mine, in words."""
+        """Return until when mining pauses, for people; empty without a start time."""
         return "" if self.start is None else f"until {self.start:%H:%M}"
 
 
@@ -60,6 +61,6 @@ def _clock(flag: str, text: str | None) -> time | None:
 
 
 def _next(clock: time, after: datetime) -> datetime:
-    """The first moment with this time of day that is not before ``after``."""
+    """Return the first moment with this time of day that is not before ``after``."""
     moment = datetime.combine(after.date(), clock)
     return moment if moment >= after else moment + timedelta(days=1)

@@ -1,7 +1,7 @@
-"""What systemd is told: ready, a line of status, that we are alive, that we stop. Nothing where nobody listens.
+"""Notifies systemd: ready, a line of status, signs of life for its watchdog, and stopping.
 
-The protocol is one datagram of NAME=VALUE lines to the socket in NOTIFY_SOCKET (sd_notify(3)); the watchdog's time is
-in WATCHDOG_USEC for the process in WATCHDOG_PID.
+A notification is one datagram of NAME=VALUE lines to the socket in NOTIFY_SOCKET (sd_notify(3)). Without that variable
+nothing is sent. WATCHDOG_USEC is the time limit of the watchdog for the process in WATCHDOG_PID.
 """
 
 import os
@@ -16,10 +16,11 @@ from stratum_miner.monitoring.view import Summary
 from stratum_miner.quantities import hash_rate_text
 
 STATUS_S = 5.0
+"""Most seconds between two notifications."""
 
 
 class ServiceManager:
-    """Tells the service manager of this process; all calls are cheap and never raise."""
+    """Sends notifications to the service manager of this process. All calls are fast and never raise."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         address = environment.get("NOTIFY_SOCKET", "")
@@ -28,10 +29,10 @@ class ServiceManager:
 
     @property
     def listens(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a service manager that reads notifications."""
         return self._address.startswith(("/", "\0"))
 
-    def tell(self, **values: str) -> None:
+    def notify(self, **values: str) -> None:
         """Send NAME=VALUE lines."""
         if self.listens:
             text = "\n".join(f"{name}={' '.join(value.split())}" for name, value in values.items())
@@ -41,27 +42,27 @@ class ServiceManager:
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """Tell that the configuration is being read again, and when that is over, however it ends."""
-        self.tell(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
+        """Report that the configuration is being reloaded while the block runs, and that it is ready afterwards."""
+        self.notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
         try:
             yield
         finally:
-            self.tell(READY="1")
+            self.notify(READY="1")
 
     async def run(self, look: Callable[[], Summary]) -> None:
-        """Ready at once; then status and signs of life until cancelled, and that it stops.
+        """Report that the miner is ready, then its status and signs of life until cancelled, then that it stops.
 
-        Ready means that mining is looked after, not that a pool answers: a pool that is down at boot is no failure.
+        Ready means that the miner runs, not that a pool answers: a pool that is down at boot is not a failure.
         """
-        self.tell(READY="1", STATUS=_status(look()))
+        self.notify(READY="1", STATUS=_status(look()))
         pause = min(STATUS_S, self._watchdog_s / 3) if self._watchdog_s else STATUS_S
         try:
             while True:
                 await trio.sleep(pause)
                 alive = {"WATCHDOG": "1"} if self._watchdog_s else {}
-                self.tell(**alive, STATUS=_status(look()))
+                self.notify(**alive, STATUS=_status(look()))
         finally:
-            self.tell(STOPPING="1")
+            self.notify(STOPPING="1")
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:
@@ -75,7 +76,7 @@ def _status(summary: Summary) -> str:
     shares, problems = summary.shares, summary.problems
     words = (
         f"{summary.state}{f' ({summary.detail})' if summary.detail else ''}, {hash_rate_text(summary.hash_rate_1m)}, "
-        f"{shares.accepted} accepted, {shares.rejected + shares.stale} refused, {shares.lost} lost"
+        f"{shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
     )
     if not problems:
         return words

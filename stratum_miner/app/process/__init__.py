@@ -1,1 +1,1 @@
-"""What every command does as a process: its signals, streams, log, output, exit code, and how it keeps secrets."""
+"""What every command needs as a process: signals, standard streams, log, output, exit codes, and hiding secrets."""

@@ -1,45 +1,45 @@
-"""What the exit code of a command means; part of the interface. docs/operation.md has the table for users."""
+"""The exit codes of the commands, which are part of the interface. docs/operation.md has the table for users."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Documented exit codes."""
+    """The documented exit codes."""
 
     OK = 0
-    """The command did what was asked, or the user ended it."""
+    """The command succeeded, or the user stopped it."""
     FAILED = 1
-    """A goal was not reached in time, no device mined, a check failed, or something failed on the way."""
+    """A goal was not reached in time, no device mined, a check failed, or the command could not finish."""
     USAGE = 2
-    """The command line, the environment or a file named there is wrong."""
+    """The command line, an environment variable, or a file named there is wrong."""
     WORKER_REFUSED = 3
-    """Every pool refused the worker from the start, and there is nothing else to mine on."""
+    """Every pool refused the worker name from the start, so there is no pool to mine on."""
     POOL_UNREACHABLE = 4
-    """The time limit was reached without a job, or no pool could be reached where one try was all there was."""
+    """The time limit was reached without a job, or the only attempt to reach a pool failed (--no-retry)."""
     SELF_TEST_FAILED = 5
-    """A kernel computed a known answer wrongly."""
+    """A kernel computed a wrong result in the self-test."""
     SHOULD_FAILED = 6
-    """``conformance --strict``: no MUST failed, but a SHOULD did."""
+    """``conformance --strict``: no MUST check failed, but a SHOULD check failed."""
     NOTHING_JUDGED = 7
     """``conformance``: every check was skipped."""
     DEGRADED = 8
     """``health``: some devices do not mine."""
     NO_DEVICE = 9
-    """``health``: there is work, and no device mines."""
+    """``health``: the pool gives work, but no device mines."""
     NO_POOL = 10
     """``health``: no pool gives work."""
     PAUSED = 11
     """``health``: mining is paused."""
     STOPPING = 12
-    """``health``: the miner is about to end."""
+    """``health``: the miner is stopping."""
 
 
 class UsageError(Exception):
-    """The user's mistake, told in one line."""
+    """The user made a mistake. The text is one line that the command prints before it exits with code 2."""
 
 
-class CommandFailed(Exception):  # noqa: N818  not a mistake in the program
-    """The command cannot go on; one line says why."""
+class CommandFailed(Exception):  # noqa: N818  it is no error in the program
+    """The command cannot continue. The text is one line that it prints before it exits with ``code``."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)

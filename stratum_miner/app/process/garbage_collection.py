@@ -1,20 +1,20 @@
-"""How the garbage collector is kept from stopping a process that serves thousands of miners."""
+"""Keeps the garbage collector from pausing a process that serves thousands of miners."""
 
 import contextlib
 import gc
 from collections.abc import Iterator
 
 COLLECTIONS = (10_000, 10, 1000)
-"""Thresholds of the garbage collector: the first two keep a pause below some ten milliseconds, measured."""
+"""Thresholds of the garbage collector. The first two keep each pause below about 10 ms (measured)."""
 
 
 @contextlib.contextmanager
 def keep_old_objects() -> Iterator[None]:
-    """Have the garbage collector look at young objects only, all but never at all of them, while the block runs.
+    """Make the garbage collector examine only young objects, and almost never all objects, while the block runs.
 
-    The sessions of 10 000 miners are half a million objects that stay: looking through them stops everything for a
-    third of a second, and the default does so again and again while miners come (docs/load.md). Sessions that end leave
-    no cycles behind, so nothing piles up.
+    The sessions of 10,000 miners are half a million long-lived objects. Examining them all pauses the process for a
+    third of a second, and by default this happens again and again while miners connect (docs/load.md). Sessions leave
+    no reference cycles behind when they end, so no garbage accumulates.
     """
     before = gc.get_threshold()
     gc.set_threshold(*COLLECTIONS)

@@ -1,14 +1,14 @@
-"""A limit for log lines: one kind of line becomes a few a second, however many a stranger causes, and a count.
+"""Limits how many log lines of one kind are written per second, and counts the lines that were left out.
 
-Others decide how often most things happen that are logged: a pool that sends nonsense, a million jobs or shares that
-are too easy; miners that come and go. Each kind of line may come some times at once and then some times a second.
-What is beyond that goes nowhere (not to the terminal, the log file, the page or the hooks) but is counted, and a line
-tells the count, ten seconds after the first that was left out or when the program ends. Every figure that the program
-tells has a count of its own, so none of them depends on lines.
+Peers decide how often most log events happen: a pool may send invalid messages, a million jobs, or a difficulty that is
+too low; miners may connect and disconnect all the time. Each kind of line has a number of lines that may be written at
+once, and a number per second after that. Further lines are dropped: they reach neither the terminal, the log file, the
+page nor the hooks. They are counted, and 10 s after the first dropped line, or when the program ends, one line reports
+the count. The figures that the program shows have counters of their own and do not depend on log lines.
 
-Left alone is what only we or our user can cause: devices, the configuration, status lines, what a node of ours says of
-blocks. Shares that solve blocks have a limit of their own, which no chain that takes work reaches: a pool can pretend
-one that takes none.
+Events that only the program or its user can cause are not limited: devices, the configuration, status lines, and the
+answers of the user's own node to blocks. Shares that solve blocks have a separate limit, which is never reached on a
+chain whose blocks require work. A pool could otherwise fill the log with jobs whose blocks require none.
 """
 
 import threading
@@ -16,17 +16,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-TOLD_AFTER_S = 10.0
-"""Seconds from the first line that is left out to the line that counts them."""
-
-
+REPORT_AFTER_S = 10.0
+"""Seconds from the first line that was left out to the line with their count."""
 USUAL_AT_ONCE = 30
-"""Lines of one kind. Picked by feel: a start with a few pools and a wave of reconnections are logged whole."""
+"""Lines of one kind at once. Chosen without measuring, so that a start with a few pools and a wave of reconnections are
+logged completely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many lines may come at once, and how many a second after that."""
+    """How many lines of one kind are written at once, and how many per second after that."""
 
     at_once: float
     each_second: float
@@ -34,7 +33,8 @@ class Allowance:
 
 USUAL = Allowance(at_once=USUAL_AT_ONCE, each_second=3)
 OF_SHARES = Allowance(at_once=2000, each_second=40)
-"""People and tools count these lines, and shares are rare where the difficulty fits; a pool can make it too low."""
+"""The limit of lines about shares. It is higher because people and tools count these lines. Shares are rare unless the
+pool sets a difficulty that is too low."""
 _SHARES = frozenset(
     {"share_accepted", "share_rejected", "share_stale", "share_lost", "share_answered_late", "block_lost"}
 )
@@ -57,25 +57,29 @@ class _Kind:
     level: str
     allowance: Allowance
     left: float
-    """Lines that may come now."""
+    """Number of lines that may be written now."""
     at: float
     left_out: int = 0
     since: float = 0.0
 
 
 class LineLimit:
-    """Decides which lines come; from any thread. ``tell`` is called, on a thread of its own, when counts are due."""
+    """Decides which lines are written. Any thread may use it.
 
-    def __init__(self, tell: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._tell = tell
+    ``report`` is called on a thread of its own when the counts are due.
+    """
+
+    def __init__(self, report: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._report = report
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        """The keys are names of events, which are ours and few."""
+        """The keys are event names, which are few and fixed in the program."""
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def allows(self, event: str, level: str, *, tells_block: bool = False) -> bool:
-        """Whether this line may come; if not, it is counted."""
+    def allows(self, event: str, level: str, *, is_block: bool = False) -> bool:
+        """Return whether a line may be written. If not, count it. ``is_block``: the share of the line solves a
+        block."""
         if event in _SHARES:
             allowance = OF_SHARES
         elif level == "debug" or event in _UNLIMITED or event.startswith(_UNLIMITED_PREFIXES):
@@ -83,7 +87,7 @@ class LineLimit:
         else:
             allowance = USUAL
         with self._lock:
-            return self._take(f"{event} (block)" if tells_block else event, level, allowance)
+            return self._take(f"{event} (block)" if is_block else event, level, allowance)
 
     def _take(self, kind: str, level: str, allowance: Allowance) -> bool:
         now = self._clock()
@@ -105,26 +109,26 @@ class LineLimit:
 
     def _start_timer(self) -> None:
         if self._timer is None:
-            self._timer = threading.Timer(TOLD_AFTER_S, self._tell)
+            self._timer = threading.Timer(REPORT_AFTER_S, self._report)
             self._timer.daemon = True
             self._timer.start()
 
     def begin(self) -> None:
-        """Begin anew: nothing has come, and nothing was left out."""
+        """Forget all lines so far."""
         self.take()
         with self._lock:
             self._kinds.clear()
 
     def take(self) -> list[LeftOut]:
-        """What was left out since the last call."""
+        """Return what was left out since the last call."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
             now = self._clock()
-            told = []
+            counts = []
             for name, kind in self._kinds.items():
                 if kind.left_out:
-                    told.append(LeftOut(name, kind.level, kind.left_out, round(now - kind.since, 1)))
+                    counts.append(LeftOut(name, kind.level, kind.left_out, round(now - kind.since, 1)))
                     kind.left_out = 0
-            return told
+            return counts

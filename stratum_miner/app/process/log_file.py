@@ -1,4 +1,5 @@
-"""``--log-file``: every event as a JSON line, in a file that is rotated. A full disk costs lines and nothing else."""
+"""The log file of ``--log-file``: a JSON line for each event, with rotation. If the disk is full, only lines are
+lost."""
 
 import os
 import stat
@@ -15,18 +16,21 @@ from stratum_miner.app.process.exit_codes import UsageError
 
 MAX_BYTES = 10 * 1024 * 1024
 KEPT = 5
-"""Older files: FILE.1 to FILE.5."""
+"""Number of older files that are kept: FILE.1 to FILE.5."""
 
 
 class LogFile:
-    """A rotated log file; any thread may write. Raises UsageError if it cannot be opened; a full disk raises none."""
+    """A rotated log file. Any thread may write. Raises UsageError if the file cannot be opened.
+
+    Later errors, such as a full disk, raise nothing; they are counted in ``failures``.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
         self.path = path
         self.failures = 0
-        """Lines that could not be written."""
+        """Number of lines that could not be written."""
         self.problem = ""
-        """Why the last line could not be written; empty when it was."""
+        """Why the last line could not be written; empty if it was written."""
         self._max_bytes, self._kept = max_bytes, kept
         self._lock = threading.Lock()
         self._file = -1
@@ -37,7 +41,7 @@ class LogFile:
             raise UsageError(f"--log-file: cannot write {str(path)!r}: {error.strerror}") from None
 
     def write(self, event: dict[str, Any]) -> None:
-        """Write one line."""
+        """Write one event as a line."""
         line = msgspec.json.encode(event, enc_hook=str) + b"\n"
         with self._lock:
             try:
@@ -51,10 +55,10 @@ class LogFile:
                 self.problem = ""
 
     def close(self) -> None:
-        """Nothing is written any more."""
-        with self._lock, suppress(OSError):  # some network file systems tell only now what they could not keep
+        """Close the file. Nothing is written afterwards."""
+        with self._lock, suppress(OSError):  # some network file systems report write errors only here
             os.close(self._file)
-        self._file = -1  # a thread that still logs must not write to whoever gets the number next
+        self._file = -1  # the number may be reused, and a thread that still logs must not write to another file
 
     def _open(self) -> None:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -68,13 +72,13 @@ class LogFile:
                 done += os.write(self._file, line[done:])
         except OSError:
             if done and self._is_regular:
-                os.ftruncate(self._file, self._size)  # no half lines
+                os.ftruncate(self._file, self._size)  # remove the part of a line that was written
             raise
         self._size += done
 
     def _rotate(self) -> None:
         names = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(self._kept))]
-        if self.path.exists():  # else the last try renamed it, and could not open the next one
+        if self.path.exists():  # otherwise the last attempt renamed it and could not open the new file
             for newer, older in reversed([*pairwise(names)]):
                 if newer.exists():
                     os.replace(newer, older)

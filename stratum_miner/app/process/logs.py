@@ -1,6 +1,6 @@
-"""Logging for the commands: secrets removed in one place, events kept for who wants to see them, lines on stderr.
+"""Logging of the commands: removes secrets, keeps events for the displays, and writes lines to stderr.
 
-On a terminal a line is a sentence, elsewhere a name and fields, on request a JSON object.
+A line is a sentence on a terminal, otherwise an event name with fields, or on request a JSON object.
 """
 
 import logging
@@ -31,11 +31,11 @@ LogLevel = Literal["debug", "info", "warning"]
 _log = structlog.get_logger("stratum_miner")
 
 console = printing.console(stderr=True, highlight=False, soft_wrap=True)
-"""Where people look: progress and events; results go to stdout."""
+"""The console on stderr, for progress and events. Results are printed to stdout."""
 
 
 events = EventLog()
-"""What was logged lately, information and worse, whatever is shown on stderr."""
+"""The latest events of level info and above, whatever is written to stderr."""
 
 
 _files: list[LogFile] = []
@@ -43,7 +43,7 @@ _files: list[LogFile] = []
 
 @contextmanager
 def writing_to(path: Path | None) -> Iterator[None]:
-    """Write everything that is logged to a file too, whatever stderr shows. UsageError."""
+    """Write all events to a log file too, whatever is written to stderr. Raises UsageError if it cannot be opened."""
     if path is None:
         yield
         return
@@ -52,7 +52,7 @@ def writing_to(path: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        tell_left_out()
+        report_left_out()
         _files.remove(file)
         file.close()
         if file.failures:
@@ -60,13 +60,13 @@ def writing_to(path: Path | None) -> Iterator[None]:
 
 
 def problems() -> tuple[ProblemView, ...]:
-    """What is wrong with the log at the moment."""
+    """Return the present problems of the log files."""
     return tuple(
         ProblemView(
             severity="warning",
             kind="log_file",
             text=f"Cannot write the log file {str(file.path)!r}: {file.problem}.",
-            advice="Make room on its disk, or name another file with --log-file. Everything else goes on.",
+            advice="Make room on its disk, or name another file with --log-file. Everything else continues.",
         )
         for file in _files
         if file.problem
@@ -75,7 +75,7 @@ def problems() -> tuple[ProblemView, ...]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Write no lines while something else has the terminal and shows the events."""
+    """Write no lines to stderr while a display uses the terminal and shows the events."""
     _ConsoleLogger.silent = True
     try:
         yield
@@ -84,7 +84,7 @@ def silenced() -> Iterator[None]:
 
 
 class _ConsoleLogger:
-    """Writes through rich, so that a live display stays in one piece."""
+    """Writes through rich, so that lines do not break a live display."""
 
     silent: ClassVar[bool] = False
 
@@ -101,7 +101,7 @@ class _ConsoleLogger:
 
 
 def configure(*, level: LogLevel = "info", log_format: LogFormat = "auto") -> None:
-    """Set structlog up for this process; what was left out before is forgotten."""
+    """Configure structlog for this process, and reset the limits of log lines."""
     shown: str = log_format
     if log_format == "auto":
         shown = "journal" if _is_journal() else "sentences" if console.is_terminal else "plain"
@@ -132,19 +132,19 @@ def configure(*, level: LogLevel = "info", log_format: LogFormat = "auto") -> No
     )
 
 
-def tell_left_out() -> None:
-    """Log how many lines of which kind were left out since this was told last; for the end of the program, too."""
+def report_left_out() -> None:
+    """Log how many lines of each kind were left out since the last report. Also called at the end of the program."""
     for each in _lines.take():
         log = _log.info if each.level == "info" else _log.warning
         log("lines_left_out", kind=each.kind, lines=each.lines, seconds=each.seconds)
 
 
-_lines = LineLimit(tell_left_out)
+_lines = LineLimit(report_left_out)
 
 
 def _limit(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Strangers decide how often most things happen: see ``line_limit``."""
-    if not _lines.allows(event["event"], event["level"], tells_block="block" in event):
+    """Drop a line beyond the limits of ``line_limit``, because peers decide how often most events happen."""
+    if not _lines.allows(event["event"], event["level"], is_block="block" in event):
         raise structlog.DropEvent
     return event
 
@@ -157,7 +157,7 @@ def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 _NOT_NEWS = ("status", "economics")
-"""Figures that displays show anyway."""
+"""Events whose figures the displays show anyway."""
 
 
 def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -166,20 +166,20 @@ def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
         before = file.problem
         file.write({"timestamp": datetime.now(UTC).isoformat(), **event})
         if bool(file.problem) != bool(before):
-            _tell_log_file(file)
+            _report_log_file(file)
     return event
 
 
-def _tell_log_file(file: LogFile) -> None:
-    """Once when it cannot be written, and once when it can again; this line goes the way of all."""
+def _report_log_file(file: LogFile) -> None:
+    """Log once that the file cannot be written, and once that it can be written again."""
     if file.problem:
-        _log.error("log_file_failed", file=str(file.path), reason=file.problem, hint="everything else goes on")
+        _log.error("log_file_failed", file=str(file.path), reason=file.problem, hint="everything else continues")
     else:
         _log.info("log_file_recovered", file=str(file.path), missing=file.failures)
 
 
 def _is_journal() -> bool:
-    """Whether stderr is the journal's own socket (systemd.exec(5): JOURNAL_STREAM)."""
+    """Return whether stderr is the socket of the systemd journal (systemd.exec(5): JOURNAL_STREAM)."""
     try:
         status = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):
@@ -188,11 +188,11 @@ def _is_journal() -> bool:
 
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-"""Priorities of syslog, as the journal takes them at the beginning of a line (sd-daemon(3))."""
+"""Syslog priorities, which the systemd journal reads at the beginning of a line (sd-daemon(3))."""
 
 
 def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """The journal has its own clock and levels."""
+    """Return a line without time and level name, because the systemd journal has its own."""
     values = dict(event)
     del values["timestamp"]
     priority = _PRIORITIES.get(event["level"], 6)
@@ -201,8 +201,10 @@ def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 
 
 def _make_safe(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Pools, miners, files and devices chose the words in many fields: whatever the format, they must not steer a
-    terminal, begin another line or fill the log. This is the one place for all lines.
+    """Make all fields of an event safe to print, whatever the format.
+
+    Pools, miners, files and devices choose the text of many fields. It must not control a terminal, begin another line
+    or fill the log. All lines pass through this function.
     """
     return {key: _safe(key, value) for key, value in event.items()}
 
@@ -214,7 +216,7 @@ def _safe(key: str, value: Any) -> Any:
 
 
 _LONG_FIELDS = {"line": 16384}
-"""Characters of those that may be longer: a line of the protocol is dumped because somebody wants to read all of it."""
+"""Characters of the fields that may be longer: a protocol line is dumped so that all of it can be read."""
 
 
 def _dropping_below(level: int) -> structlog.typing.Processor:
@@ -227,7 +229,7 @@ def _dropping_below(level: int) -> structlog.typing.Processor:
 
 
 def _sentence_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """``19:56:08 Share accepted, difficulty 1.5.``; what is not mere information says so first."""
+    """Return a line such as ``19:56:08 Share accepted, difficulty 1.5.``, with the level above info in front."""
     values = dict(event)
     clock, level = values.pop("timestamp"), event["level"]
     mark = "" if level in ("info", "debug") else f"{level}: "
@@ -241,7 +243,8 @@ def _worded(values: dict[str, Any]) -> str:
 
 
 def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """``19:56:08 share_accepted    job=25536e6e difficulty=0.1626``; what is not mere information says so."""
+    """Return a line such as ``19:56:08 share_accepted    job=25536e6e difficulty=0.1626``, with the level above
+    info."""
     values = dict(event)
     clock, name, level = values.pop("timestamp"), values.pop("event"), values.pop("level")
     trace = values.pop("exception", None)
@@ -252,7 +255,7 @@ def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
 
 
 def _indented(trace: str) -> str:
-    """A line of an error's text must not look like a line of the log."""
+    """Indent a traceback, so that none of its lines looks like a line of the log."""
     return textwrap.indent(trace, "  ")
 
 

@@ -1,4 +1,4 @@
-"""Files that a command writes: looked at before it begins, so that no long run is in vain and none waits for ever."""
+"""Files that a command writes. They are checked before it begins, so that no long run is in vain and none blocks."""
 
 import errno
 import os
@@ -18,10 +18,10 @@ _NO_FILES = (
 
 
 def obstacle(path: Path) -> str:
-    """Why no file can be written there; empty when one can. Nothing is made or changed.
+    """Return why no file can be written at ``path``, or an empty text if it can. Nothing is created or changed.
 
-    A device such as /dev/null is as good as a file, and so is /dev/stdout. A pipe with a name is not: opening it waits
-    until somebody reads it.
+    A device such as /dev/null or /dev/stdout is accepted. A named pipe is not: opening it blocks until another process
+    reads it.
     """
     try:
         mode = path.stat().st_mode
@@ -43,15 +43,16 @@ def obstacle(path: Path) -> str:
 
 
 def check_writable(path: Path | None, option: str) -> None:
-    """UsageError that names the option, the file and the reason."""
+    """Raise UsageError with the option, the file and the reason if ``path`` cannot be written; None always passes."""
     reason = "" if path is None else obstacle(path)
     if reason:
         raise UsageError(f"{option}: cannot write {str(path)!r}: {reason}")
 
 
 def write(path: Path, text: str, option: str) -> None:
-    """Write a report, in which files and pools may be quoted: made safe to show. CommandFailed when it cannot be
-    written after all: the disk is full.
+    """Write a report, with all foreign text in it made safe to print.
+
+    Raises CommandFailed if it cannot be written, for example because the disk is full.
     """
     safe = "\n".join("\t".join(map(replace_unsafe, line.split("\t"))) for line in text.split("\n"))
     try:
@@ -61,13 +62,14 @@ def write(path: Path, text: str, option: str) -> None:
 
 
 def write_private(target: Path, text: str, *, force: bool) -> None:
-    """Write a whole file or none, which only its owner can read. CommandFailed when it cannot be written, UsageError
-    when it is there.
+    """Write a file that only its owner can read, completely or not at all.
+
+    Raises UsageError if it exists already and ``force`` is false, and CommandFailed if it cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not force:
-            raise UsageError(f"{target}: it is there already; --force replaces it")
+            raise UsageError(f"{target}: the file exists already; add --force to replace it")
         with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:  # 0600 by itself
             try:
                 file.write(text)

@@ -1,7 +1,8 @@
-"""What commands print: every line and table passes here, so that no text of others steers a terminal.
+"""Prints all lines and tables of the commands, so that no foreign text can control a terminal.
 
-Paths, names of processes, words of pools and of other miners are made safe where they enter, if they are only shown.
-This is the second net, and for identities, which stay as they are, the first.
+Foreign text that is only shown, such as paths, process names and messages of pools, is already made safe where it
+enters the program; this module does it again. Identifiers, such as worker names, stay unchanged until they are printed
+here.
 """
 
 import re
@@ -16,19 +17,20 @@ from rich.segment import Segment
 from stratum_miner.foreign_text import REPLACEMENT, escape_json, replace_unsafe, sanitize
 
 MAX_LINE = 65536
-"""Characters of a line; a setting may be a long list."""
+"""Largest number of characters in a line. It is large because a setting may be a long list."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ASCII_AND_PRINTABLE = re.compile(r"[ -~]+")
 
 
 def say(text: str, *, indent: int = 0, stderr: bool = False) -> None:
-    """Print one line, whatever is in the text."""
+    """Print a text as one line, with unsafe characters replaced."""
     print(" " * indent + sanitize(text, MAX_LINE), file=sys.stderr if stderr else sys.stdout, flush=True)
 
 
 def console(*, stderr: bool = False, **options: Any) -> Console:
-    """A console of rich; what is printed on it is made safe, and nothing in it is markup: a name in a table must not
-    become a link. ``options`` are rich's.
+    """Return a console of rich that makes everything it prints safe. ``options`` are those of rich's Console.
+
+    Markup is off, because a name in a table must not become a link.
     """
     made = Console(stderr=stderr, markup=False, emoji=False, **options)
     made.push_render_hook(_MadeSafe())
@@ -36,13 +38,13 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
 
 
 def safe(renderable: RenderableType) -> ConsoleRenderable:
-    """Make safe what rich draws without asking its hooks: the contents of a live display."""
+    """Make the contents of a live display safe, which rich draws without calling its render hooks."""
     return _Safe(renderable)
 
 
 class _MadeSafe(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """See rich."""
+        """Wrap everything to be printed; rich calls this."""
         return [_Safe(renderable) for renderable in renderables]
 
 
@@ -56,7 +58,7 @@ class _Safe:
             if segment.control or _ASCII_AND_PRINTABLE.fullmatch(text):
                 yield segment
             else:
-                lines = "\n".join(map(replace_unsafe, text.split("\n")))  # rich's own line ends stay
+                lines = "\n".join(map(replace_unsafe, text.split("\n")))  # keep the line ends that rich added
                 yield Segment(lines, segment.style)
 
 
@@ -66,8 +68,9 @@ def print_json(value: Any) -> None:
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON on one line, which every reader takes and no terminal obeys: what is not printable is written
-    with JSON's escapes, and half a character, which is no Unicode, becomes a replacement character.
+    """Return a value as JSON on one line that is safe to print.
+
+    Unprintable characters are written as JSON escapes. A lone surrogate, which is not valid Unicode, becomes U+FFFD.
     """
     try:
         text = msgspec.json.encode(value).decode()

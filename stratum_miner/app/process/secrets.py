@@ -1,4 +1,4 @@
-"""Passwords: where they may come from, and keeping them out of the process list and of every log line."""
+"""Reads passwords, and keeps them out of the process list and of everything that is printed or logged."""
 
 import os
 import re
@@ -24,20 +24,20 @@ _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
-"""Flags and an option in one word, perhaps with its value: -qp SECRET, -pSECRET."""
+"""Short flags and an option in one word, with or without its value: -qp SECRET, -pSECRET."""
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
-"""User and password in a URL: a secret where it stands, whatever the words. No scheme is longer, and without a bound a
-long text would take quadratic time."""
+"""User and password in a URL, which are always a secret. The length of the scheme is limited, because otherwise a long
+text would take quadratic time."""
 _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Methods and states, which the sentences of events do not name."""
+"""Names of methods and states that the sentences of events do not contain."""
 
 
 class _Known(NamedTuple):
-    """All secrets, and how to find them. Replaced as a whole: any thread may read."""
+    """All secrets, with their hiders. Changes replace the whole object, so any thread may read it."""
 
     secrets: frozenset[str] = frozenset()
     in_ours: Hider = Hider(own_text=True)
@@ -50,7 +50,7 @@ _known = _Known()
 
 
 def register(secret: str) -> str:
-    """Never show this text again, in any spelling; returns it."""
+    """Hide this text from now on, in every spelling, in everything that is printed. Return it unchanged."""
     if len(secret) >= SHORTEST and secret not in _known.secrets:
         _remember(_known.secrets | {secret})
     return secret
@@ -62,29 +62,29 @@ def _remember(secrets: frozenset[str]) -> None:
 
 
 def given_openly(*texts: str) -> None:
-    """What is shown whatever the password: names of workers and pools, and their hosts."""
+    """Never hide these texts in the program's own text, even if one is also a password: worker names, pools, hosts."""
     global _open  # noqa: PLW0603  there is one process
     _open |= frozenset(texts)
     _remember(_known.secrets)
 
 
 def redact(value: Any) -> Any:
-    """The same value without any registered secret, for whatever of ours is about to be shown: it may quote others.
+    """Return the same value without any registered secret, for text of this program that may quote foreign text.
 
-    What is a word of ours as well, or a short number, stays: our own text has it anyway. So do the keys of a table,
-    which are ours. Bytes of a command line or of a file's name that are no text are spelt out, because JSON cannot
-    carry them.
+    A secret that is also a word of this program, or a short number, is not hidden, because the program's own text
+    contains it anyway. The keys of a table stay unchanged. Bytes of a command line or file name that are not valid text
+    are written as escapes, because JSON cannot represent them.
     """
     return _redact(value, _known.in_ours)
 
 
 def redact_foreign(text: str) -> str:
-    """A text that somebody else wrote, a pool's message or a job's id, without any registered secret; words too."""
+    """Return a foreign text, such as a pool's message or a job id, without any registered secret, common words too."""
     return _known.in_foreign.hide(text)
 
 
 def redact_line(text: str) -> str:
-    """A line of a Stratum conversation without any registered secret; its keys and methods stay."""
+    """Return a protocol line without any registered secret. Its keys and method names stay unchanged."""
     return _known.in_foreign.hide_in_line(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
 
 
@@ -98,18 +98,18 @@ def _redact(value: Any, hider: Hider) -> Any:
         return [_redact(item, hider) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _redact(str(value), hider)  # an error, a path: shown as text anyway
+    return _redact(str(value), hider)  # an error or a path, which is printed as text
 
 
 def _is_ours(secret: str) -> bool:
-    """Whether our own text has it anyway."""
+    """Return whether the program's own text contains this secret anyway, so that hiding it would be useless."""
     return secret.lower() in _vocabulary() or secret in _open or (is_word(secret) and not secret.isalpha())
 
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    """Names of events, the words of their sentences, backends, kernels, and other names of ours."""
-    from stratum_miner.backends import registry  # noqa: PLC0415  only who has a secret waits for the native module
+    """Return the words of this program: event names, their sentences, backends, kernels and other names."""
+    from stratum_miner.backends import registry  # noqa: PLC0415  loads the native module, needed only with a secret
     from stratum_miner.backends.cpu import kernels  # noqa: PLC0415  the same
 
     names = (*registry.available(), *kernels.compiled_names(), _OUR_NAMES)
@@ -127,14 +127,15 @@ OUR_FIELDS = frozenset(
     version wait_s
     """.split()  # noqa: SIM905  a table of words reads better than a list of strings
 )
-"""Fields of log lines that hold names, numbers and paths of ours, and nothing that others say."""
+"""Log fields with names, numbers and paths of this program. They contain no foreign text."""
 FOREIGN_FIELDS = frozenset({"answer", "host", "id", "job_id", "method", "user_agent"})
-"""Fields that hold what somebody else wrote, and nothing else."""
+"""Log fields that contain only foreign text."""
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: the one place where log lines lose their secrets. The name of an event, the keys of its
-    fields and the fields that are ours are never changed: programs wait for them.
+    """Remove the secrets from a log event. This structlog processor is the only place that does it.
+
+    The event name, the keys and the fields of this program are never changed, because other programs rely on them.
     """
     return {key: _redacted_field(key, value) for key, value in event.items()}
 
@@ -142,13 +143,16 @@ def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 def _redacted_field(key: str, value: Any) -> Any:
     if key in OUR_FIELDS:
         return _redact(value, _NOTHING)
-    if key == "line":  # of the protocol, dumped
+    if key == "line":  # a protocol line of --debug
         return redact_line(str(value))
     return _redact(value, _known.in_foreign if key in FOREIGN_FIELDS else _known.in_ours)
 
 
 def read_secret_file(path: Path, what: str) -> str:
-    """The first line of a file. UsageError when it cannot be read or holds nothing."""
+    """Return the first line of a file, and register it as a secret. ``what`` begins the error message.
+
+    Raises UsageError if the file cannot be read or its first line is empty.
+    """
     try:
         return first_line(path)
     except ValueError as error:
@@ -156,7 +160,10 @@ def read_secret_file(path: Path, what: str) -> str:
 
 
 def first_line(path: Path) -> str:
-    """The secret in a file. ValueError when it cannot be read or holds nothing."""
+    """Return the first line of a file, and register it as a secret.
+
+    Raises ValueError if the file cannot be read or its first line is empty.
+    """
     try:
         content = user_files.read(path, MAX_FILE_SIZE)
     except OSError as error:
@@ -170,14 +177,14 @@ def first_line(path: Path) -> str:
 
 
 def hide_command_line() -> None:
-    """Overwrite this process's arguments, so that ps and its kin show no password."""
+    """Overwrite the arguments of this process, so that ps and similar programs show no password."""
     shown = hidden_arguments(sys.argv[1:])
     if shown != sys.argv[1:]:
         setproctitle.setproctitle(" ".join(["stratum-miner", *map(shlex.quote, shown)]))
 
 
 def hidden_arguments(arguments: list[str]) -> list[str]:
-    """The arguments with the value of each password option replaced, in every spelling the parser takes."""
+    """Return the arguments with ``***`` for each secret value, in every spelling that the parser accepts."""
     shown: list[str] = []
     hide_next: str | None = None
     for argument in arguments:
@@ -186,7 +193,7 @@ def hidden_arguments(arguments: list[str]) -> list[str]:
             hide_next = None
             continue
         name, equals, value = argument.partition("=")
-        name = name.replace("_", "-") if name.startswith("--") else name  # the parser takes --on_event too
+        name = name.replace("_", "-") if name.startswith("--") else name  # the parser accepts --on_event, too
         packed = _PACKED.fullmatch(argument)
         if name in (*_PASSWORD_OPTIONS, *_USERPASS_OPTIONS, *_URL_OPTIONS):
             if equals:
@@ -217,6 +224,6 @@ def _hide(option: str, value: str) -> str:
 
 
 def from_environment(name: str) -> str | None:
-    """A secret from the environment, or None when it is not set or empty."""
+    """Return an environment variable and register it as a secret, or None if it is not set or empty."""
     value = os.environ.get(name, "")
     return register(value) if value else None

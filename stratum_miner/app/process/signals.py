@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM in every phase of a command: the first ends gracefully, the second at once, none with a traceback.
+"""Handles Ctrl-C and SIGTERM: the first stops the command gracefully, the second at once, none prints a traceback.
 
-Starting (modules load): leave. Running inside trio: what is registered is stopped, or else everything is cancelled.
-Ending (summary printed, interpreter going down): another Ctrl-C changes nothing. This module must load quickly.
+While modules are loading, a signal exits at once. While trio runs, the first signal calls the registered stop
+functions; if there are none, everything is cancelled. At the end, while the summary is printed and the interpreter
+exits, further signals are ignored. This module must load quickly.
 """
 
 import os
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 INTERRUPTED = 130
-"""Exit code, as a shell reports SIGINT."""
+"""Exit code after SIGINT, as a shell reports it."""
 
 
 class ProcessPhase(Enum):
-    """Where the process is."""
+    """The phase of the process, which decides what a signal does."""
 
     STARTING = auto()
     RUNNING = auto()
@@ -32,18 +33,18 @@ _phase = ProcessPhase.STARTING
 
 
 def enter(phase: ProcessPhase) -> None:
-    """Note the process's phase."""
+    """Set the phase of the process."""
     global _phase  # noqa: PLW0603  there is one process
     _phase = phase
 
 
 def install() -> None:
-    """Take over SIGINT for the whole process."""
+    """Install the handler of SIGINT for the whole process."""
     signal.signal(signal.SIGINT, _on_interrupt)
 
 
 def finish() -> None:
-    """From now on nothing is worth interrupting; the interpreter would restore the default handler on its way out."""
+    """Ignore SIGINT from now on. Otherwise the interpreter would restore the default handler while it exits."""
     enter(ProcessPhase.ENDING)
     if signal.getsignal(signal.SIGINT) is _on_interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -57,7 +58,7 @@ def _on_interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 class Stop:
-    """What the first signal calls; when nothing is registered, everything is cancelled."""
+    """The functions that the first signal calls. If there are none, the signal cancels everything."""
 
     def __init__(self) -> None:
         self._stoppers: list[Callable[[], None]] = []
@@ -65,7 +66,7 @@ class Stop:
 
     @contextmanager
     def calling(self, stopper: Callable[[], None]) -> Iterator[None]:
-        """Have ``stopper`` called by the first signal while the block runs."""
+        """Register ``stopper`` while the block runs."""
         self._stoppers.append(stopper)
         try:
             yield
@@ -73,16 +74,16 @@ class Stop:
             self._stoppers.remove(stopper)
 
     def gracefully(self) -> bool:
-        """Call what is registered, innermost first; False when that is nothing."""
+        """Call the registered functions, the last one first. Return False if there are none."""
         for stopper in reversed(self._stoppers):
             stopper()
         return bool(self._stoppers)
 
 
 def run(main: Callable[[Stop], Awaitable[None]]) -> None:
-    """Run a command's async part, with as many open files as the system allows.
+    """Run the async part of a command, with as many open files as the system permits.
 
-    KeyboardInterrupt when it was cancelled before it could be stopped gracefully.
+    Raises KeyboardInterrupt if a signal cancelled it because no stop function was registered.
     """
     import trio  # noqa: PLC0415  see the module's first lines
 
@@ -97,9 +98,9 @@ def run(main: Callable[[Stop], Awaitable[None]]) -> None:
 
 
 def wait_for(question: Callable[[], Awaitable[T]]) -> T:
-    """Run an async part of a command that goes on afterwards, and give what it returns or raises.
+    """Run one async question of a command that continues afterwards, and return or raise its result.
 
-    KeyboardInterrupt at the first signal: a question needs no graceful end.
+    Raises KeyboardInterrupt at the first signal, because a question needs no graceful stop.
     """
     import trio  # noqa: PLC0415  see the module's first lines
 
@@ -110,7 +111,7 @@ def wait_for(question: Callable[[], Awaitable[T]]) -> T:
     async def ask(_stop: Stop) -> None:
         try:
             answers.append(await question())
-        except Exception as error:  # raised below, without the nursery's wrapping
+        except Exception as error:  # raised again below, without the exception group of the nursery
             errors.append(error)
 
     trio.run(_run, ask, stop)

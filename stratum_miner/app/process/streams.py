@@ -1,6 +1,6 @@
-"""Standard streams that are missing or full: mining is not to end because nobody can read what it says.
+"""Keeps a command running if a standard stream is closed or its disk is full.
 
-Loads quickly: it comes before everything else.
+This module is imported before everything else, so it must load quickly.
 """
 
 import errno
@@ -9,33 +9,34 @@ import sys
 from typing import Any, TextIO, cast
 
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""No space, which may come back; a terminal that went away, which SIGHUP tells us of. A pipe without a reader is not
-among them: who closes it wants us to end."""
+"""Errors after which the program continues: the disk is full, or the terminal is gone, which SIGHUP reports. A pipe
+without a reader is not among them, because closing the pipe is a way to stop the program."""
 
 
-class Forgiving:
-    """A stream for people whose lines are lost, no more, while they cannot be written."""
+class LossyStream:
+    """A text stream that drops a line it cannot write (disk full, terminal gone) instead of raising OSError."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.failures = 0
+        """Number of writes and flushes that failed."""
 
     def write(self, text: str) -> int:
-        """Write, or lose it."""
+        """Write a text, or drop it."""
         try:
             return self._stream.write(text)
         except OSError as error:
-            self._lose(error)
+            self._count_failure(error)
             return len(text)
 
     def flush(self) -> None:
-        """Flush, or lose it."""
+        """Flush the stream, or drop what it contains."""
         try:
             self._stream.flush()
         except OSError as error:
-            self._lose(error)
+            self._count_failure(error)
 
-    def _lose(self, error: OSError) -> None:
+    def _count_failure(self, error: OSError) -> None:
         if error.errno not in _PASSING:
             raise error
         self.failures += 1
@@ -45,18 +46,18 @@ class Forgiving:
 
 
 def prepare() -> None:
-    """Open what is closed, so that no socket takes its number, and forgive a stderr that is full."""
+    """Open the closed standard streams, so that no socket gets their number, and make stderr a LossyStream."""
     for number, mode in ((0, "r"), (1, "w"), (2, "w")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  as long as the process
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is the closed one
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  open until the process exits
             setattr(sys, ("stdin", "stdout", "stderr")[number], stream)
-    sys.stderr = cast(TextIO, Forgiving(sys.stderr))
+    sys.stderr = cast(TextIO, LossyStream(sys.stderr))
 
 
 def finish() -> None:
-    """Keep the interpreter from failing once more at what could not be written."""
-    if isinstance(sys.stderr, Forgiving) and sys.stderr.failures:
+    """Redirect stderr to /dev/null if it failed, so that the interpreter does not fail when it flushes it at exit."""
+    if isinstance(sys.stderr, LossyStream) and sys.stderr.failures:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

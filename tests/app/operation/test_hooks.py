@@ -47,7 +47,7 @@ def test_kinds(kind: str, name: str, fields: dict[str, Any], wanted: bool) -> No
 @pytest.mark.parametrize(
     ("text", "needle"),
     [
-        ("block", "expected KIND=COMMAND or KIND=https://..., got another form"),
+        ("block", "expected KIND=COMMAND or KIND=https://..., got a value without a valid KIND="),
         ("block=", "expected KIND=COMMAND"),
         ("blok=true", "no event is called 'blok': did you mean 'block'?"),
         ("xyz=true", "kinds are block, block-lost, pool-down"),
@@ -105,7 +105,7 @@ async def test_a_command_gets_the_event_and_no_secret_of_ours(tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("command", "reason", "why"),
     [
-        ("exit 3", "x", "it exited with 3"),
+        ("exit 3", "x", "the command exited with 3"),
         ("sleep 600", "x", "it took more than 0.2 s and was killed"),
     ],
 )
@@ -139,8 +139,8 @@ class Web:
     [
         ([204], ""),
         ([0, 503, 200], ""),
-        ([404], "it answered 404"),
-        ([500, 500, 500], "it answered 500, 3 times"),
+        ([404], "the server answered with status 404"),
+        ([500, 500, 500], "the server answered with status 500, 3 times"),
         ([0, 0, 0], "cannot post: cannot connect: Connection refused, 3 times"),
         ([429, 200], ""),
     ],

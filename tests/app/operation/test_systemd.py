@@ -34,7 +34,7 @@ async def test_ready_status_alive_and_stopping(
     with trio.move_on_after(5):
         await manager.run(lambda: replace(SUMMARY, detail="a\nb"))
     told = [receiving.recv(4096).decode() for _ in range(4)]
-    assert told[0] == "READY=1\nSTATUS=mining (a b), 158 MH/s, 120 accepted, 5 refused, 1 lost"
+    assert told[0] == "READY=1\nSTATUS=mining (a b), 158 MH/s, 120 accepted, 3 rejected, 2 stale, 1 lost"
     assert told[1].startswith("WATCHDOG=1\nSTATUS=mining")  # every two of six seconds
     assert told[2].startswith("WATCHDOG=1\n")
     assert told[3] == "STOPPING=1"
@@ -49,7 +49,7 @@ async def test_the_status_says_what_is_wrong(
     with trio.move_on_after(1):
         await ServiceManager(environment).run(lambda: summary)
     assert receiving.recv(4096).decode() == (
-        "READY=1\nSTATUS=degraded (11 of 12 devices mine), 158 MH/s, 120 accepted, 5 refused, 1 lost; "
+        "READY=1\nSTATUS=degraded (11 of 12 devices mine), 158 MH/s, 120 accepted, 3 rejected, 2 stale, 1 lost; "
         "erupter-3 is off: too hot. (2 more)"
     )
 
@@ -68,16 +68,16 @@ async def test_without_a_watchdog_there_is_status_alone(
 def test_nobody_listens(environment: dict[str, str]) -> None:
     manager = ServiceManager(environment)
     assert not manager.listens
-    manager.tell(READY="1")
+    manager.notify(READY="1")
 
 
 def test_a_manager_that_went_away_is_no_trouble(tmp_path: Path) -> None:
-    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell(READY="1")
+    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify(READY="1")
 
 
 def test_an_abstract_socket_is_understood() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiving:
         receiving.bind("\0stratum-miner-test")
         receiving.settimeout(60)
-        ServiceManager({"NOTIFY_SOCKET": "@stratum-miner-test"}).tell(READY="1")
+        ServiceManager({"NOTIFY_SOCKET": "@stratum-miner-test"}).notify(READY="1")
         assert receiving.recv(100) == b"READY=1"

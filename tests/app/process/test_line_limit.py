@@ -70,9 +70,9 @@ def test_a_block_is_told_whatever_storm_of_shares_there_is_and_a_storm_of_blocks
     lines = limit(Clock())
     while lines.allows("share_accepted", "info"):
         pass
-    assert lines.allows("share_accepted", "info", tells_block=True)
+    assert lines.allows("share_accepted", "info", is_block=True)
     assert lines.allows("block_lost", "error")
-    assert not all(lines.allows("share_accepted", "info", tells_block=True) for _ in range(10_000))
+    assert not all(lines.allows("share_accepted", "info", is_block=True) for _ in range(10_000))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_counts_are_exact_from_many_threads() -> None:
 
 
 def test_the_count_comes_although_nothing_else_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_limit, "TOLD_AFTER_S", 0.01)
+    monkeypatch.setattr(line_limit, "REPORT_AFTER_S", 0.01)
     told = threading.Event()
     lines = LineLimit(told.set, Clock())
     for _ in range(USUAL_AT_ONCE):
@@ -123,7 +123,7 @@ def test_the_count_comes_although_nothing_else_is_logged(monkeypatch: pytest.Mon
 def test_lines_file_and_events_have_the_same_few_lines_and_every_block(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "log"
     before = logs.events.newest(1)
-    logs.tell_left_out()
+    logs.report_left_out()
     try:
         logs.configure(log_format="json")
         log = structlog.get_logger("x")
