@@ -1,4 +1,4 @@
-"""Which of a pool's addresses to connect to: they are tried in turn, and the pool itself may send us elsewhere once."""
+"""Decides which URL of a pool to connect to: its URLs in turn, or once the one that the pool named in a redirect."""
 
 from dataclasses import replace
 
@@ -7,20 +7,20 @@ from stratum_miner.client.settings import PoolSettings
 
 
 class Addresses:
-    """The addresses of one pool."""
+    """The URLs of one pool."""
 
     def __init__(self, settings: PoolSettings) -> None:
         self._all = (settings.url, *settings.addresses)
         self.current = settings.url
-        """The configured address in use."""
-        self._tried_in_vain = 0
-        """The number of addresses that were given up since any of them last gave a job."""
+        """The configured URL in use."""
+        self._failed = 0
+        """Number of URLs that failed since any of them last gave a job."""
         self._redirect: tuple[str | None, int | None] = (None, None)
 
     def take(self) -> tuple[PoolUrl, bool]:
-        """Where to connect now, and whether the pool sent us there, whose word counts once.
+        """Return the URL to connect to now, and whether it comes from a redirect of the pool, which is used only once.
 
-        With TLS if the configured address has it, whatever the pool said.
+        A redirect uses TLS if and only if the configured URL does.
         """
         url, (host, port) = self.current, self._redirect
         is_redirected = self._redirect != (None, None)
@@ -28,15 +28,15 @@ class Addresses:
         return replace(url, host=host or url.host, port=port or url.port), is_redirected
 
     def redirect(self, host: str | None, port: int | None) -> None:
-        """Note that the pool asks us to connect there; None: the same host or port."""
+        """Note that the pool asked the client to connect to this host and port; None: the same ones."""
         self._redirect = (host, port)
 
-    def gave_a_job(self) -> None:
-        """Note that the address in use gave a job."""
-        self._tried_in_vain = 0
+    def note_job(self) -> None:
+        """Note that the URL in use gave a job."""
+        self._failed = 0
 
-    def turn(self) -> bool:
-        """Go on to the next address; False when all were tried in vain since the last job."""
-        self._tried_in_vain += 1
+    def next(self) -> bool:
+        """Switch to the next URL. Return False if all URLs have failed since the last job."""
+        self._failed += 1
         self.current = self._all[(self._all.index(self.current) + 1) % len(self._all)]
-        return self._tried_in_vain % len(self._all) != 0
+        return self._failed % len(self._all) != 0

@@ -1,4 +1,4 @@
-"""How long a client waits before its next connection to a pool."""
+"""Decides how long a client waits before its next connection to a pool."""
 
 import random
 
@@ -7,13 +7,15 @@ import trio
 from stratum_miner.client.pool_memory import PoolMemory
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
-"""Least seconds between two connections to a pool that are made because of what it said or did, drawn at random."""
+"""Range, in seconds, of the random least time between two connections that follow from something the pool sent or
+did."""
 LONGEST_REFUSAL_S = 600.0
-"""Seconds between tries of a worker whose refusal may pass; ckpool counts refusals and stays silent longer for each."""
+"""Longest pause (s) between attempts with a worker name whose refusal is temporary. ckpool counts refusals, and stays
+silent longer after each."""
 
 
 class Pauses:
-    """The pauses of one client between its connections to a pool. Times are trio's."""
+    """The pauses of one client between its connections to a pool. Times are seconds of trio's clock."""
 
     def __init__(self, memory: PoolMemory, rng: random.Random) -> None:
         self._memory = memory
@@ -23,9 +25,10 @@ class Pauses:
         self._has_tried = False
 
     async def wait_for_turn(self) -> None:
-        """Wait until this client may connect. A pool makes all our clients together connect at most once a second.
+        """Wait until this client may connect.
 
-        The first connection of each is what the configuration, or growth, asks for.
+        Whatever a pool does, all clients together reconnect to it at most about once a second. The first connection of
+        each client does not wait, because the user asked for it.
         """
         now, interval = trio.current_time(), self._rng.uniform(MIN_INTERVAL_S, MAX_INTERVAL_S)
         if self._has_tried:
@@ -35,31 +38,33 @@ class Pauses:
         self._has_tried = True
 
     def connected(self) -> None:
-        """Note that a connection was made just now, however long that took."""
+        """Note that a connection was made just now."""
         self._memory.connecting(trio.current_time(), MIN_INTERVAL_S)
 
     def after_failure(self) -> float:
-        """Seconds to wait after a connection that failed or ended."""
+        """Return the seconds to wait after a connection failed or ended."""
         return self._failures.next_pause()
 
     def after_redirect(self, wait: float) -> float:
-        """Seconds to wait where the pool asked for ``wait`` of them."""
+        """Return the seconds to wait after the pool asked the client to reconnect in ``wait`` seconds."""
         return max(wait * self._rng.uniform(1, 1.1), self._failures.next_pause())
 
     def after_refusal(self) -> float:
-        """Seconds to wait before a worker is tried again that the pool refused."""
+        """Return the seconds to wait after the pool refused the worker name."""
         return self._refusals.next_pause()
 
     def reset(self) -> None:
-        """Start over, for the pool has proved to be a good one."""
+        """Start with short pauses again, because the pool works."""
         self._failures.reset()
         self._refusals.reset()
 
 
 class Backoff:
-    """Pauses between tries: doubling up to a limit, and partly random so that a restarted pool is not stormed.
+    """Pauses that double up to a limit. They are partly random, so that not all miners reconnect to a restarted pool
+    at once.
 
-    ``chance`` is the random part of a pause, from 0 to 1. None is shorter than half the first limit.
+    ``first``: the longest first pause, in seconds. ``limit``: the longest pause, in seconds. ``chance``: the random
+    part of a pause, from 0 to 1. No pause is shorter than half of ``first``.
     """
 
     def __init__(self, rng: random.Random, first: float = 2.0, limit: float = 60.0, chance: float = 1.0) -> None:
@@ -70,11 +75,11 @@ class Backoff:
         self._ceiling = first
 
     def reset(self) -> None:
-        """Start over: call it after accepted work, not after a mere connection."""
+        """Start with the first pause again. Call it after an accepted share, not after a mere connection."""
         self._ceiling = self._first
 
     def next_pause(self) -> float:
-        """Seconds to wait before the next try."""
+        """Return the seconds to wait before the next attempt."""
         least = max(self._first / 2, self._ceiling * (1 - self._chance))
         pause = self._rng.uniform(least, self._ceiling)
         self._ceiling = min(self._ceiling * 2, self._limit)

@@ -1,8 +1,8 @@
-"""One connection to a pool, from the handshake to its end: a trio stream on one side, what we tell on the other.
+"""``PoolConnection``: one connection to a pool, from the handshake to its end.
 
-It owns what lives and dies with a connection: the handshake, the reader, the watchdog, the ``writer``, the ``workers``
-and the ``open_shares``. What outlives it is not its own: the next try is ``reconnecting``'s, what a resume needs
-``resume``'s.
+It reads and writes a trio stream, and reports events. Everything that belongs to one connection is here: the
+handshake, the reader, the watchdog, the ``writer``, the ``workers`` and the ``open_shares``. ``reconnecting`` makes the
+next connection, and ``resume`` keeps what that connection needs to resume the session.
 """
 
 import time
@@ -34,9 +34,9 @@ from stratum_miner.client.open_shares import REJECT_STREAK, OpenShare, OpenShare
 from stratum_miner.client.pool_memory import KEPT_S, Handshake
 from stratum_miner.client.resume import Resumable, Resumption, Unanswered
 from stratum_miner.client.settings import PoolSettings
-from stratum_miner.client.temporary_refusals import may_pass
+from stratum_miner.client.temporary_refusals import is_temporary_refusal
 from stratum_miner.client.traffic import Traffic
-from stratum_miner.client.workers import Workers, wanted_login
+from stratum_miner.client.workers import Workers, wanted_worker_name
 from stratum_miner.client.writer import Writer, trace
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.foreign_text import is_plain
@@ -58,24 +58,31 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 1 << 16
+"""Most bytes to read at once."""
 MAX_JOBS_AT_ONCE = 4
-"""Jobs announced of what was read at once; of more only the last matters, for each would start the search anew."""
+"""Most jobs that are reported of the bytes read at once. If there are more, only the last of the others is reported,
+because each job starts the search again."""
 WATCHDOG_INTERVAL_S = 1.0
+"""Seconds between two checks of the time limits."""
 TLS_ALERT = b"\x15\x03"
-"""How a TLS server answers what is no TLS: a record of type alert, of some version 3.x."""
+"""First bytes of a TLS server's reply to a client that does not speak TLS: a record of type alert, version 3.x."""
 LAST_ANSWERS_S = 1.0
-"""Seconds to wait for answers that are on their way when we give a connection up."""
+"""Seconds to wait for replies that are on their way, before the client closes a connection."""
 SUSPICIOUS_S = 5.0
-"""A pool that hangs up this soon after a request that it did not answer may have done so because of it."""
+"""If the pool disconnects within this many seconds after a request that it did not answer, the request may be the
+reason."""
 PATIENCE_WITH_JOBS = 4
-"""How many times as long a worker may wait for its authorization while jobs come."""
+"""How many times as long the client waits for the reply to mining.authorize if jobs come."""
 
 
 class PoolConnection:
-    """Runs once. It tells of jobs, answers and messages, and counts them in ``traffic``.
+    """One connection to a pool; ``run`` may be called once. It reports jobs, results and messages to ``on_event``.
 
-    ``resumption`` holds what the connection before left for this one, and takes what this one leaves. ``watch`` sees
-    each event of the protocol after it was handled.
+    ``stream``: an open stream to the pool, which the connection closes.
+    ``resumption``: holds what the connection before left for this one, and receives what this one leaves.
+    ``handshake``: the requests to send besides mining.subscribe and mining.authorize.
+    ``suggestion``: the share difficulty to suggest; None: suggest nothing.
+    ``watch``: called with each event of the protocol after the connection has handled it.
     """
 
     def __init__(
@@ -101,7 +108,7 @@ class PoolConnection:
         self.started_at = trio.current_time()
         self.first_job_at: float | None = None
         self.previous_hash: bytes | None = None
-        """The previous hash of the newest job; None before the first."""
+        """Previous hash of the newest job, 32 bytes in internal order; None before the first job."""
         self._stream = stream
         self._resumption = resumption
         self._on_event = on_event
@@ -110,7 +117,7 @@ class PoolConnection:
         self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
         self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
         self._ask_the_rest_at = inf
-        """When to ask what this connection's handshake left out: the pool may have changed."""
+        """Time at which to send the requests that the handshake left out, because the pool may understand them now."""
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
         self._open = OpenShares()
@@ -121,25 +128,29 @@ class PoolConnection:
         self._answered = trio.Event()
         self._last_received = self._asked_at = trio.current_time()
 
-    # ---- what the pool client uses ----------------------------------------------------------------------------
+    # ---- for the pool client ----------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Handshake, then stay until the connection ends, which raises ConnectionEnded or WorkerRefused."""
+        """Do the handshake, and mine until the connection ends.
+
+        Raises ConnectionEnded with the reason when the connection ends.
+        Raises WorkerRefused if the pool refuses all configured worker names.
+        """
         self._last_received = trio.current_time()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._writer.run)
                 nursery.start_soon(self._guard)
-                await self._shake_hands()
+                await self._handshake_with_pool()
         except BaseExceptionGroup as group:
             cancelled, rest = group.split(trio.Cancelled)
             cause = rest and leading_cause(rest, WorkerRefused, ConnectionEnded, LocalProtocolError)
             if rest is not None and cause is None:
                 raise
             if cancelled is None:
-                await self._hear_last_answers()
-            # who is cancelled at the moment the connection ends wants to hear of the first only
+                await self._read_last_replies()
+            # if the task is cancelled while the connection ends, raise only the cancellation
             raise (cancelled or cause or group) from None
         finally:
             self._ended = True
@@ -149,10 +160,12 @@ class PoolConnection:
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
-        """Send a share, or hold it: until its worker is authorized (pools answer 24 or drop it before), or for a later
-        connection when this one is over. ``resubmitted``: a pool may have seen it on an earlier connection.
+        """Send a share, or hold it until its worker name is authorized. Pools reject or ignore it before.
+
+        If this connection has ended, the share is held for the next one.
+        ``resubmitted``: the pool may have received the share on an earlier connection.
         """
-        worker_name = self._authorized_login(share) if self.is_authorized and not self._is_over else None
+        worker_name = self._submitting_name(share) if self.is_authorized and not self._is_over else None
         if worker_name is None:
             self._held.append(Unanswered(share, resubmitted))
             return
@@ -177,57 +190,60 @@ class PoolConnection:
         self._writer.flush()
 
     def _mask_of(self, job: Job) -> int:
-        """The version bits that the pool will put into the header for us: a mask that it widened counts at once, one
-        that it narrowed not for jobs of before.
+        """Return the version bits that the pool takes from a mining.submit for this job.
+
+        Bits that the pool has added since the job came count at once. Bits that it has removed still count for this
+        job.
         """
         return job.version_mask | self.connection.granted_mask
 
     def suggest_difficulty(self, difficulty: float) -> None:
-        """Ask for a share difficulty, now or once the worker is authorized; the pool may do as it likes."""
+        """Suggest a share difficulty to the pool, now or once a worker name is authorized. The pool may ignore it."""
         self._suggestion = difficulty
         if self.is_authorized and not self._is_over:
             self.connection.request(SuggestDifficulty(difficulty))
             self._writer.flush()
 
     def take_unanswered(self) -> list[Unanswered]:
-        """The shares without an answer, oldest first; they are the caller's from here on."""
+        """Remove and return the shares without a reply, the oldest first."""
         shares, self._held = self._open.take() + self._held, []
         return shares
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether the session is known: until then it may turn out to be another one than before."""
+        """Whether the pool has accepted mining.subscribe. Before that it is not known whether it resumes the
+        session."""
         return self._subscribed.is_set()
 
     @property
     def version_mask(self) -> int:
-        """The version bits that we may roll now."""
+        """The version bits that the miner may roll now, a 32-bit mask."""
         return self.connection.granted_mask
 
     @property
     def is_authorized(self) -> bool:
-        """Whether a worker may mine."""
+        """Whether the pool has authorized at least one worker name."""
         return self._authorized.is_set()
 
     @property
     def unanswered(self) -> int:
-        """How many shares wait for a reply or for the authorization."""
+        """Number of shares that wait for a reply or for the authorization of their worker name."""
         return len(self._open) + len(self._held)
 
     async def wait_until_unanswered(self, at_most: int) -> None:
-        """Wait until so few shares are open, or the connection has ended."""
+        """Wait until at most this many shares are open, or the connection has ended."""
         while self.unanswered > at_most and not self._ended:
             await self._answered.wait()
 
     @property
     def _is_over(self) -> bool:
-        """Whether nothing can be sent any more: the end of the stream was seen, if not told yet, or decided by us."""
+        """Whether nothing can be sent any more, because the stream has ended or the client is closing it."""
         return self._is_given_up or self.connection.state is ClientState.CLOSED
 
     # ---- handshake --------------------------------------------------------------------------------------------
 
-    async def _shake_hands(self) -> None:
-        """Ask everything at once, as firmware does: a pool that stays silent to one request holds up no other."""
+    async def _handshake_with_pool(self) -> None:
+        """Send all requests at once, as firmware does. If the pool does not answer one, the others are not delayed."""
         timeouts = self.settings.timeouts
         if self._ask_configure:
             self.connection.configure(*([SubscribeExtranonce()] if self._ask_extranonce else []))
@@ -243,7 +259,7 @@ class PoolConnection:
             await self._wait(self._authorized, limit - timeouts.authorize)
         if not self.is_authorized:
             raise TooSlow("authorize", f"no reply to mining.authorize within {limit:g} s")
-        # pools that know these two want them after the authorization, and not all answer
+        # pools that know these two requests expect them after the authorization, and not all of them reply
         self._asked_at = trio.current_time()
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
@@ -264,15 +280,19 @@ class PoolConnection:
             try:
                 data = await self._stream.receive_some(RECEIVE_SIZE)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                self._hung_up(f"connection lost ({error.__cause__ or error})")
+                self._raise_disconnected(f"connection lost ({error.__cause__ or error})")
             if not data:
                 rest = self.connection.receive_eof()
                 how = (
-                    f" in the middle of {rest!r}" if rest else "" if self.traffic.bytes_received else " without a word"
+                    f" in the middle of {rest!r}"
+                    if rest
+                    else ""
+                    if self.traffic.bytes_received
+                    else " without sending anything"
                 )
-                self._hung_up("the pool closed the connection" + how)
+                self._raise_disconnected("the pool closed the connection" + how)
             if not self.traffic.bytes_received and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
-                raise ConnectionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
+                raise ConnectionEnded("expected plain text, got a TLS alert; try stratum+ssl:// for this port")
             self._take(data)
             try:
                 self._handle_all()
@@ -287,8 +307,8 @@ class PoolConnection:
         waiting = any(isinstance(request, Subscribe) for request in self.connection.outstanding.values())
         return not waiting and not self._subscribed.is_set()
 
-    async def _hear_last_answers(self) -> None:
-        """Before we give the connection up: what the pool has answered is heard, whatever else it said."""
+    async def _read_last_replies(self) -> None:
+        """Read the replies to shares that have already arrived, before the connection is closed. Ignore all else."""
         self._is_given_up = True
         with trio.move_on_after(LAST_ANSWERS_S, shield=True):
             try:
@@ -296,7 +316,7 @@ class PoolConnection:
                     while (event := self.connection.next_event()) is not None:
                         if isinstance(event, events.SubmitAnswered):
                             self._on_answer(event)
-                    self.connection.data_to_send()  # nobody will take it
+                    self.connection.data_to_send()  # forget it: nothing is sent any more
                     if not self._open or self.connection.state is ClientState.CLOSED:
                         return
                     data = await self._stream.receive_some(RECEIVE_SIZE)
@@ -313,12 +333,12 @@ class PoolConnection:
             trace("received", data)
         self.connection.receive_data(data)
 
-    def _hung_up(self, reason: str) -> None:
+    def _raise_disconnected(self, reason: str) -> None:
         waiting = not all(isinstance(request, Submit) for request in self.connection.outstanding.values())
         recently = trio.current_time() - self._asked_at < SUSPICIOUS_S
         unanswered = waiting and (recently or self._latest_job_id is None)
-        unheard = self._ask_configure and not self._subscribed.is_set()
-        raise PoolDisconnected(self._hide(reason), unanswered=unanswered, unheard=unheard)
+        subscribe_unanswered = self._ask_configure and not self._subscribed.is_set()
+        raise PoolDisconnected(self._hide(reason), unanswered=unanswered, subscribe_unanswered=subscribe_unanswered)
 
     async def _guard(self) -> None:
         timeouts = self.settings.timeouts
@@ -327,11 +347,11 @@ class PoolConnection:
             now = trio.current_time()
             if now >= self._ask_the_rest_at:
                 self._ask_the_rest()
-            for name in self.workers.to_ask_again(now):
+            for name in self.workers.due_again(now):
                 self._authorize(name)
-            if self._authorized.is_set():  # a pool that answers for nobody is silent, which is the handshake's affair
+            if self._authorized.is_set():  # before that, the handshake has its own time limit
                 for name in self.workers.overdue(now - timeouts.authorize):
-                    self._on_login(name, f"no reply within {timeouts.authorize:g} s")
+                    self._on_authorize_answer(name, f"no reply within {timeouts.authorize:g} s")
             if now - self._last_received > timeouts.silence:
                 raise ConnectionEnded(f"no data from the pool for {timeouts.silence:g} s")
             oldest = self._open.oldest_sent_at
@@ -351,7 +371,7 @@ class PoolConnection:
     # ---- events -----------------------------------------------------------------------------------------------
 
     def _handle_all(self) -> None:
-        """Everything in what was read; in a storm of jobs, or of settings that make a job anew, the last of them."""
+        """Handle all events of the bytes read. Of very many jobs at once, handle the first few and the last."""
         jobs, last = 0, None
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, events.JobAnnounced):
@@ -370,19 +390,19 @@ class PoolConnection:
             case events.SubmitAnswered(error=error):
                 self._on_answer(event)
                 if self._open.refusals_in_a_row >= REJECT_STREAK:
-                    reason = f"{REJECT_STREAK} shares refused in a row, the last one: {error}"
+                    reason = f"the pool rejected {REJECT_STREAK} shares in a row, the last one with: {error}"
                     raise ConnectionEnded(self._hide(reason))
             case events.Subscribed(result=result):
                 self._on_subscribed(Resumable(result.session_id, result.extranonce1, result.extranonce2_size))
             case events.WorkerAuthorized(worker_name=name):
                 is_first = not self.is_authorized
-                self._on_login(name, "")
+                self._on_authorize_answer(name, "")
                 if is_first:
                     self._on_event(
                         StateChanged(self._resumption.origin, ConnectionState.MINING, str(self.settings.url))
                     )
             case events.AuthorizeRefused(worker_name=name, error=error):
-                self._on_login(name, self._hide(str(error)), passes=may_pass(str(error)))
+                self._on_authorize_answer(name, self._hide(str(error)), is_temporary=is_temporary_refusal(str(error)))
             case events.ExtranonceChanged(extranonce1, size):
                 self._resumption.change_extranonce(extranonce1, size)
             case events.ReconnectRequested(host, port, wait):
@@ -401,7 +421,7 @@ class PoolConnection:
             self._watch(event)
 
     def _hide(self, text: str) -> str:
-        """The pool's words without the password."""
+        """Return a text of the pool with the password replaced."""
         return self.settings.without_password(text)
 
     def _on_subscribed(self, session: Resumable) -> None:
@@ -435,7 +455,7 @@ class PoolConnection:
             self.traffic.bad_lines += 1
             log.warning("bad_job", job_id=event.notify.job_id, reason=str(error))
             return
-        self._on_event(JobArrived(job))  # the search first, everything else afterwards
+        self._on_event(JobArrived(job))  # the search comes first, everything else afterwards
         self.traffic.jobs += 1 + event.superseded
         self.previous_hash = job.previous_hash
         if self.first_job_at is None:
@@ -447,18 +467,18 @@ class PoolConnection:
         log.info("pool_message", text=text)
         self._on_event(MessageShown(self._resumption.origin, text))
 
-    # ---- workers: the pool's own ones are asked for at once, others when a share first needs them -------------------
+    # ---- worker names: the configured ones are authorized at once, others when a share first needs them -------------
 
-    def _authorized_login(self, share: Share) -> str | None:
-        """The worker under whose name this share may be submitted; None until the pool has authorized it."""
-        name = wanted_login(share, self.settings)
+    def _submitting_name(self, share: Share) -> str | None:
+        """Return the worker name under which a share may be submitted, or None until the pool has authorized it."""
+        name = wanted_worker_name(share, self.settings)
         if name not in self.workers and not self.workers.is_full:
             self._ask_for(name)
         return self.workers.stand_in(name)
 
     def _ask_for(self, name: str) -> None:
         if self._is_over:
-            return  # the reader is about to tell why; it says nothing against the worker
+            return  # the reader is about to raise the reason, which is not the worker name
         self.workers.asked(name, trio.current_time())
         self._authorize(name)
 
@@ -466,12 +486,12 @@ class PoolConnection:
         try:
             self.connection.authorize(name, self.settings.password)
         except LocalProtocolError as error:
-            self._on_login(name, str(error))
+            self._on_authorize_answer(name, str(error))
         self._writer.flush()
 
-    def _on_login(self, name: str, refusal: str, *, passes: bool = False) -> None:
-        """Go on with the shares that waited; those of a refused worker are submitted under another's name."""
-        self.workers.answered(name, refusal, trio.current_time(), passes=passes)
+    def _on_authorize_answer(self, name: str, refusal: str, *, is_temporary: bool = False) -> None:
+        """Submit the shares that waited for this answer; those of a refused worker name under another one."""
+        self.workers.answered(name, refusal, trio.current_time(), is_temporary=is_temporary)
         if not refusal:
             self._authorized.set()
         held, self._held = self._held, []
@@ -479,7 +499,7 @@ class PoolConnection:
             self.submit(item.share, resubmitted=item.sent)
 
     def _on_answer(self, event: events.SubmitAnswered) -> None:
-        """The pool's answer to a share."""
+        """Resolve a share by the pool's reply, or send it once more with its version bits in the other form."""
         item, now = self._open.pop(event.id), trio.current_time()
         if self._may_be_other_form(item, event.error):
             other, number = not item.differences, self._open.sent_so_far
@@ -492,10 +512,10 @@ class PoolConnection:
         self._wake()
 
     def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:
-        """Whether a share was refused because the pool made another version of its bits than we did.
+        """Return whether the pool may have rejected a share because it read the version bits in the other form.
 
-        BIP 310 sends the bits as they stand in the header. public-pool and ESP-Miner take their difference (XOR) from
-        the job's version, which is the same unless that has bits of the mask set.
+        In BIP 310 the bits are sent as they stand in the header. public-pool and ESP-Miner use their difference (XOR)
+        from the job's version. Both forms are equal unless the job's version has bits of the mask set.
         """
         if error is None or error.reason is not ErrorReason.LOW_DIFFICULTY or item.was_tried_before or self._is_over:
             return False

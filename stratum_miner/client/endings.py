@@ -1,26 +1,28 @@
-"""How a connection to a pool ends: the exceptions that say why, and what is to be done about it."""
+"""The exceptions that end a connection to a pool. Each says why the connection ended."""
 
 from stratum_miner.client.pool_memory import Limit
 
 
 class ConnectionEnded(Exception):  # noqa: N818  an end, not always an error
-    """The connection is over; the text says why. Try again."""
+    """The connection has ended; the text says why. The client connects again."""
 
 
 class PoolDisconnected(ConnectionEnded):
-    """The pool closed the connection. ``unanswered``: it did so before its first job, or soon after a request of the
-    handshake, and left one unanswered, so we may have asked too much. ``unheard``: it has not answered mining.subscribe
-    and was asked mining.configure.
+    """The pool closed the connection.
+
+    ``unanswered``: the pool left a request of the handshake unanswered, and disconnected before its first job or soon
+    after such a request. It may have disconnected because it does not know that request.
+    ``subscribe_unanswered``: the client sent mining.configure, and the pool has not answered mining.subscribe.
     """
 
-    def __init__(self, reason: str, *, unanswered: bool, unheard: bool) -> None:
+    def __init__(self, reason: str, *, unanswered: bool, subscribe_unanswered: bool) -> None:
         super().__init__(reason)
         self.unanswered = unanswered
-        self.unheard = unheard
+        self.subscribe_unanswered = subscribe_unanswered
 
 
 class TooSlow(ConnectionEnded):
-    """The pool did not answer within one of our limits."""
+    """The pool did not reply within one of the time limits."""
 
     def __init__(self, limit: Limit, reason: str) -> None:
         super().__init__(reason)
@@ -28,21 +30,23 @@ class TooSlow(ConnectionEnded):
 
 
 class SubscribeRefused(ConnectionEnded):
-    """The pool answered mining.subscribe with an error: perhaps it does not know the session that we want resumed."""
+    """The pool answered mining.subscribe with an error. It may not know the session that the client asked to resume."""
 
 
 class WorkerRefused(Exception):  # noqa: N818  the field's word
-    """The pool does not want this worker; trying again soon would only annoy it, unless its words say that the refusal
-    may pass.
+    """The pool refused the worker name.
+
+    ``is_temporary``: the pool's text says that it may accept the same worker name later. Otherwise the client does not
+    try again soon.
     """
 
-    def __init__(self, text: str = "", *, passes: bool = False) -> None:
+    def __init__(self, text: str = "", *, is_temporary: bool = False) -> None:
         super().__init__(text)
-        self.passes = passes
+        self.is_temporary = is_temporary
 
 
 class Redirect(ConnectionEnded):
-    """The pool asked to reconnect, after ``wait`` seconds, to ``host`` and ``port`` (None: the same)."""
+    """The pool sent client.reconnect: connect to ``host`` and ``port`` after ``wait`` seconds (None: the same ones)."""
 
     def __init__(self, host: str | None, port: int | None, wait: float) -> None:
         super().__init__("the pool asked to reconnect")

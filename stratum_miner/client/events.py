@@ -1,6 +1,6 @@
-"""What the client tells: one stream of frozen values, each with its origin, from one pool or from several as one.
+"""The events of a pool client, as frozen values with their origin. A ``PoolGroup`` reports several pools as one.
 
-The miner hears of a job inside the call that parsed it, so that the search turns without another task switch.
+The listener gets a job inside the call that parsed it, so that the search changes jobs without another task switch.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from stratum_miner.work.job import Job, Origin
 from stratum_miner.work.share_result import ShareResult
 
 STOPPED = "stopped"
-"""Why work is lost when the client itself is cancelled."""
+"""The reason of ``WorkLost`` if the client itself was cancelled."""
 
 
 class ConnectionState(Enum):
@@ -27,40 +27,41 @@ class ConnectionState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobArrived:
-    """A valid job: search it."""
+    """The pool sent a valid job, which the miner should search now."""
 
     job: Job
 
     @property
     def origin(self) -> Origin:
-        """Where the job comes from."""
+        """The pool, worker name and session of the job."""
         return self.job.origin
 
 
 @dataclass(frozen=True, slots=True)
 class WorkLost:
-    """No job is valid any more: stop searching. ``reason`` says why in words."""
+    """No job is valid any more, so the miner must stop searching."""
 
     origin: Origin
-    """The session that the last job was of."""
+    """The pool, worker name and session of the last job."""
     reason: str
+    """Why, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareAnswered:
-    """The final result of a share; each share has one."""
+    """A share got its result. Each share that was submitted gets exactly one."""
 
     result: ShareResult
 
     @property
     def origin(self) -> Origin:
-        """Where the job comes from that the share solves."""
+        """The pool, worker name and session of the job that the share solves."""
         return self.result.share.job.origin
 
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The connection to a pool has another state."""
+    """The state of the connection to a pool changed. ``detail``: the URL, or why and for how long the client waits."""
 
     origin: Origin
     state: ConnectionState
@@ -69,7 +70,8 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class MessageShown:
-    """The pool has a message for the user: printable and bounded."""
+    """The pool sent a message for the user. It is printable and of limited length, and does not contain the
+    password."""
 
     origin: Origin
     text: str
@@ -77,4 +79,4 @@ class MessageShown:
 
 ClientEvent: TypeAlias = JobArrived | WorkLost | ShareAnswered | StateChanged | MessageShown
 ClientListener: TypeAlias = Callable[[ClientEvent], None]
-"""Called in the trio thread; it must neither wait nor raise."""
+"""Called with each event, in the trio thread and in the order of the events. It must neither block nor raise."""

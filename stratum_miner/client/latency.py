@@ -1,4 +1,4 @@
-"""Latencies: quantiles of the newest in bounded memory, exact over what is kept, and all of them in buckets."""
+"""Latencies: exact quantiles of the newest ones, and counts of all of them by length, in limited memory."""
 
 from collections import deque
 
@@ -6,26 +6,29 @@ from stratum_miner.work.durations import DurationCounts, DurationMeter
 from stratum_miner.work.quantile import rank
 
 KEPT = 1000
-"""Newest ones; older replies say little of a pool today."""
+"""Number of newest latencies that are kept. Older replies say little about the pool now."""
 
 
 class Latencies:
-    """Add seconds, ask for quantiles and for counts."""
+    """Collects latencies in seconds."""
 
     def __init__(self) -> None:
         self._values: deque[float] = deque(maxlen=KEPT)
         self._all = DurationMeter()
 
     def add(self, seconds: float) -> None:
-        """Note one."""
+        """Add one latency."""
         self._values.append(seconds)
         self._all.add(seconds)
 
-    def quantile(self, share: float) -> float | None:
-        """The smallest that at least this share of them do not exceed; None before the first."""
-        return sorted(self._values)[rank(share, len(self._values)) - 1] if self._values else None
+    def quantile(self, fraction: float) -> float | None:
+        """Return the smallest latency that at least this fraction of the kept ones do not exceed, in seconds.
+
+        ``fraction``: from 0 to 1. Returns None before the first latency.
+        """
+        return sorted(self._values)[rank(fraction, len(self._values)) - 1] if self._values else None
 
     @property
     def counts(self) -> DurationCounts:
-        """How many there were of each length, over the whole run."""
+        """The number of latencies by length, over the whole run."""
         return self._all.counts

@@ -1,6 +1,7 @@
-"""The shares of one connection that wait for the pool's answer, and what an answer says of a share. Sans-IO.
+"""The shares of one connection that wait for the pool's reply, and the result that a reply gives a share. Sans-IO.
 
-When the connection ends, ``reconnecting`` takes those without an answer, and ``resume`` keeps them for the next one.
+When the connection ends, ``reconnecting`` takes the shares without a reply, and ``resume`` keeps them for the next
+connection.
 """
 
 from collections import OrderedDict
@@ -16,67 +17,70 @@ from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareRes
 log = structlog.get_logger(__name__)
 
 REJECT_STREAK = 10
-"""Refusals in a row after which our state and the pool's no longer agree: reconnect. One counts only if its share left
-after the refusal before it was known, for a change of the tip or a proxy's lost connection refuses many at once."""
+"""Number of rejected shares in a row after which the client reconnects, because its state no longer agrees with the
+pool's. A rejected share counts only if it was sent after the previous one was known to be rejected: a new block, or a
+proxy that lost its pool, makes a pool reject many shares at once."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
-"""Why a share is lost that we sent again and that the pool then calls a duplicate. That does not mean that the pool
-accepted it before: pools also remember shares that they refused."""
+"""Reason of a lost share that was resubmitted and that the pool then called a duplicate. The pool need not have
+accepted it before, because pools also remember shares that they rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenShare:
-    """A share that was sent to the pool and has no answer yet."""
+    """A share that was sent to the pool and has no reply yet."""
 
     share: Share
     worker_name: str
     sent_at: float
     resubmitted: bool
     differences: bool
-    """The form of its version bits: as their difference from the job's version; else as they stand in the header."""
+    """Whether its version bits were sent as their difference (XOR) from the job's version, instead of as they stand in
+    the header."""
     number: int
-    """The number of shares that were sent before it on this connection."""
+    """Number of shares that were sent before it on this connection."""
     was_tried_before: bool = False
-    """Whether it was sent before in the other form, which was refused."""
+    """Whether it was sent before with its version bits in the other form, and rejected."""
 
 
 class OpenShares:
-    """Open shares by the ids of the requests that took them to the pool, the oldest first."""
+    """The open shares of one connection by the ids of their requests, the oldest first."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, OpenShare] = OrderedDict()
         self.sent_so_far = 0
-        """The number of shares that were sent on this connection."""
+        """Number of shares that were sent on this connection."""
         self._refused_up_to = 0
-        """Shares with a lower number left before the newest refusal that counts was known."""
+        """Shares with a lower number were sent before the newest rejection that counts was known."""
         self.refusals_in_a_row = 0
+        """Number of rejected shares in a row that count; see ``REJECT_STREAK``."""
         self.differences = False
-        """Whether this pool takes version bits as their difference from the job's version, where that has any."""
+        """Whether this pool reads version bits as their difference (XOR) from the job's version."""
 
     def __len__(self) -> int:
         return len(self._open)
 
     @property
     def oldest_sent_at(self) -> float | None:
-        """Time at which the share was sent that has waited longest; None when none waits."""
+        """Time at which the oldest open share was sent, in seconds; None if no share is open."""
         return next((item.sent_at for item in self._open.values()), None)
 
     def sent(self, request_id: int, item: OpenShare) -> None:
-        """Note that a share was sent under this id."""
+        """Note that a share was sent with this request id."""
         self._open[request_id] = item
         self.sent_so_far += 1
 
     def pop(self, request_id: int) -> OpenShare:
-        """Remove the share that was answered, and return it."""
+        """Remove and return the share with this request id."""
         return self._open.pop(request_id)
 
     def take(self) -> list[Unanswered]:
-        """Remove and return all shares, because this connection gets no more answers."""
+        """Remove and return all shares, because this connection receives no more replies."""
         shares = [Unanswered(item.share, sent=True) for item in self._open.values()]
         self._open.clear()
         return shares
 
     def result(self, item: OpenShare, error: ErrorReply | None, now: float, newest_job_id: str | None) -> ShareResult:
-        """What the pool's answer says of a share, and nothing that we conclude from it. None is no error: accepted."""
+        """Return the result of a share by the pool's reply. ``error``: None if the pool accepted the share."""
         if error is None and item.was_tried_before and item.differences is not self.differences:
             self.differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
@@ -102,10 +106,10 @@ def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareR
         return ShareResult(
             item.share, ShareOutcome.LOST, SHARE_LOST_REASON, latency=latency, worker_name=item.worker_name
         )
-    fate = ShareOutcome.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else ShareOutcome.REJECTED
+    outcome = ShareOutcome.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else ShareOutcome.REJECTED
     return ShareResult(
         item.share,
-        fate,
+        outcome,
         error.message,
         RejectReason(error.reason.value),
         "" if error.code is None else str(error.code),
@@ -115,8 +119,10 @@ def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareR
 
 
 def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
-    """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, whose
-    answer a proxy missed, or below the share difficulty as we know it do not.
+    """Return whether a share that was not accepted may show that the client's state differs from the pool's.
+
+    It does not if the job changed while the share was on its way, a proxy lost the reply, or the share is below the
+    share difficulty that the client knows.
     """
     if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id

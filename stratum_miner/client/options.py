@@ -1,4 +1,4 @@
-"""What all pool clients of a program have in common: clock, source of random numbers, way to connect."""
+"""The options that all pool clients of a program share: clock, random numbers, and how to connect."""
 
 import itertools
 import random
@@ -13,23 +13,24 @@ from stratum_miner.client.settings import PoolSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """Options of pool clients. Clients that get the same object share what it holds."""
+    """Options of pool clients. Clients that get the same object share its session numbers and its memory of pools."""
 
     retry: bool = True
-    """Whether to connect again after a failure; else it is raised."""
+    """Whether the client connects again after a failure. Without it, the failure is raised as PoolUnreachable."""
     clock: Callable[[], float] = time.monotonic
-    """Seconds; jobs are dated by it."""
+    """Returns the time in seconds at which a job arrived (``Job.received_at``)."""
     rng: random.Random = field(default_factory=random.Random)
-    """The source of the random part of pauses."""
+    """Source of the random part of the pauses between connections."""
     connect: Connector | None = None
-    """Opens streams to pools; None: as the settings of each pool say."""
+    """Opens the streams to all pools. None: open them as the settings of each pool say."""
     wrap: Callable[[Connector], Connector] | None = None
-    """Wraps the function that connects, for a recorder, say."""
+    """Wraps the function that opens streams, for example to record the messages."""
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    """Numbers for sessions: one names one session of one pool."""
+    """Numbers of new sessions. No two sessions have the same number, even at different pools."""
     memories: Memories = field(default_factory=dict)
+    """What the clients have learnt about each pool, by its URL."""
 
     def connector(self, settings: PoolSettings) -> Connector:
-        """What opens the streams to this pool."""
+        """Return the function that opens the streams to this pool."""
         connect = self.connect or Dialer(settings.tls, settings.proxy)
         return connect if self.wrap is None else self.wrap(connect)

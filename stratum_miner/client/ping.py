@@ -1,4 +1,4 @@
-"""How long each step to a pool's first job takes, apart: from resolving its name to the job."""
+"""Measures each step up to a pool's first job, from resolving its name to the job."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from stratum_miner.work.job import Origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingResult:
-    """Milliseconds of each step, from the end of the one before; None for a step that was not reached or not needed."""
+    """Milliseconds of each step from the end of the step before. None: the step was not reached, or was not needed."""
 
     url: str
     resolve_ms: float | None = None
@@ -32,15 +32,17 @@ class PingResult:
     subscribe_ms: float | None = None
     authorize_ms: float | None = None
     first_job_ms: float | None = None
-    """0 for a job that came before the authorization."""
+    """0 if the job came before the authorization."""
     submit_ms: float | None = None
+    """Milliseconds from a submit to its reply, if a share was submitted."""
     difficulty: float | None = None
-    """The share difficulty of the first job."""
+    """Share difficulty of the first job."""
     error: str | None = None
+    """Why a step failed, in one line; None if all steps succeeded."""
 
 
 class _Steps:
-    """Notes how long each step took, as each ends."""
+    """Measures the time of each step when it ends."""
 
     def __init__(self, url: str) -> None:
         self.result = PingResult(url=url)
@@ -56,9 +58,9 @@ class _Steps:
 
 
 async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
-    """Go through all steps within so many seconds; what failed is in the result's ``error``, in one line.
+    """Connect to a pool and wait for its first job. An error is in the result's ``error``, in one line.
 
-    90 s, because a pool may keep its first job back for 60 (public-pool).
+    ``seconds``: time limit for all steps. It is 90 s because public-pool may send its first job only after 60 s.
     """
     steps = _Steps(str(settings.url))
     try:
@@ -66,12 +68,12 @@ async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
             try:
                 await _handshake(await _open(settings, steps), settings, steps)
             except PoolDisconnected as end:
-                if not end.unheard:
+                if not end.subscribe_unanswered:
                     raise
                 steps = _Steps(str(settings.url))
                 await _handshake(await _open(settings, steps), settings, steps, Handshake.BARE)
     except trio.TooSlowError:
-        steps.note(error=f"{_step_after(steps.result)}: nothing within {seconds:g} s")
+        steps.note(error=f"{_step_after(steps.result)}: not finished within {seconds:g} s")
     except (PoolUnreachable, ConnectionEnded, WorkerRefused) as error:
         steps.note(error=str(error))
     return steps.result
@@ -99,7 +101,8 @@ async def _open(settings: PoolSettings, steps: _Steps) -> trio.abc.Stream:
 
 
 async def _connect_resolved(settings: PoolSettings, steps: _Steps) -> trio.SocketStream:
-    """The addresses first, then the first of them that answers: racing them would hide which step was slow."""
+    """Resolve the name, then try the addresses one after the other. Trying all at once would hide which step is
+    slow."""
     url = settings.url
     try:
         found = await trio.socket.getaddrinfo(url.host, url.port, type=trio.socket.SOCK_STREAM)
@@ -147,7 +150,7 @@ async def _handshake(
 
 
 def _step_after(result: PingResult) -> str:
-    """The step that was under way."""
+    """Return the step that was not finished."""
     steps = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job")
     done = [index for index, step in enumerate(steps) if getattr(result, f"{step}_ms") is not None]
     return steps[max(done, default=-1) + 1].replace("_", " ")

@@ -1,4 +1,4 @@
-"""What has been counted of one pool, over all its clients: one that is removed and comes back counts on."""
+"""Counts of one pool over all its clients. If a pool is removed and added again, its counts continue."""
 
 import time
 from collections import Counter
@@ -6,41 +6,43 @@ from typing import TypeAlias
 
 from stratum_miner.client.latency import Latencies
 from stratum_miner.client.traffic import Traffic
-from stratum_miner.client.workers import MAX_LOGINS
+from stratum_miner.client.workers import MAX_WORKER_NAMES
 from stratum_miner.work.difficulties import Difficulties
 from stratum_miner.work.job import PoolKey
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
-MAX_WORKERS = len(ShareOutcome) * MAX_LOGINS
-"""Workers whose shares are counted by name, times the fates: behind a proxy others think of the names."""
+MAX_WORKERS = len(ShareOutcome) * MAX_WORKER_NAMES
+"""Most pairs of worker name and outcome that are counted, because a proxy's miners choose the names."""
 
 
 class PoolTally:
-    """Counts of one pool; every figure only grows."""
+    """Counts of one pool. They only grow."""
 
     def __init__(self) -> None:
-        self.fates: Counter[ShareOutcome] = Counter()
+        self.outcomes: Counter[ShareOutcome] = Counter()
         self.workers: Counter[tuple[str, ShareOutcome]] = Counter()
         self.reasons: Counter[str] = Counter()
-        """Why shares were not accepted, by a bounded set of causes."""
+        """Number of shares that were not accepted, by cause. The set of causes is limited."""
         self.difficulties = Difficulties()
         self.units = 0
-        """How many units of work were made of its jobs."""
+        """Number of work units that backends took of its jobs."""
         self.best_share = 0.0
+        """Difficulty of the best share that has a result."""
         self.last_accepted: tuple[float, float] | None = None
-        """The Unix time at which it accepted the last one, and what a share needed then."""
+        """Unix time at which the pool accepted the last share, and the share difficulty of the job of that share."""
         self.answers = Latencies()
-        """Seconds from submit to reply."""
+        """Seconds from a submit to its reply."""
         self.switches = Latencies()
-        """Seconds from a job's arrival until work of it is taken."""
+        """Seconds from a job's arrival until a backend takes work of it."""
         self.connects = 0
+        """Number of connections that were made."""
         self._before = Traffic()
-        """The bytes on connections that are over."""
+        """Traffic of the connections that have ended."""
         self._open: list[Traffic] = []
 
     def add(self, result: ShareResult) -> None:
         """Count what became of a share."""
-        self.fates[result.outcome] += 1
+        self.outcomes[result.outcome] += 1
         self.difficulties.add(result)
         self.best_share = max(self.best_share, result.share.difficulty)
         worker = result.worker_name, result.outcome
@@ -54,20 +56,20 @@ class PoolTally:
             self.answers.add(result.latency)
 
     def opened(self, connection: Traffic) -> None:
-        """Count the traffic of a connection that was made."""
+        """Count a new connection and its traffic."""
         self.connects += 1
         self._open.append(connection)
 
     def closed(self, connection: Traffic) -> None:
-        """Count the traffic of a connection that is over."""
+        """Note that a connection has ended, and keep its counts."""
         self._open = [item for item in self._open if item is not connection]
         self._before += connection
 
     @property
     def traffic(self) -> Traffic:
-        """The bytes on all connections, closed and open ones."""
+        """The traffic of all connections, ended and open ones."""
         return sum(self._open, self._before)
 
 
 Tallies: TypeAlias = dict[PoolKey, PoolTally]
-"""Groups that share them are connections to the same pools."""
+"""The counts of each pool. Groups with several connections to the same pools share them."""

@@ -1,6 +1,6 @@
-"""``PoolClient``: one pool that is kept connected. It connects, works, loses the connection and connects again.
+"""``PoolClient``: keeps one pool connected. If it loses the connection, it connects again.
 
-Every share that it was given ends in one result, whatever happens to the connections.
+Each submitted share gets exactly one result, whatever happens to the connections.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ from stratum_miner.client.pool_tally import PoolTally
 from stratum_miner.client.resume import Resumable, Resumption, Unanswered
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.client.snapshot import ClientSnapshot, WorkerSnapshot
-from stratum_miner.client.workers import wanted_login
+from stratum_miner.client.workers import wanted_worker_name
 from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
@@ -46,27 +46,31 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 MAX_UNANSWERED = 1000
-"""Shares in flight before the search has to wait; picked by feel: a second of the fastest pool, a minute of none."""
+"""Most open shares before the search has to wait. Picked by feel, not measured."""
 SECONDS_PER_SHARE = 10.0
-"""What ``auto`` asks for: a reply often enough to see that all is well, seldom enough for any pool."""
+"""Seconds per share that ``suggest_difficulty="auto"`` aims at: often enough to see that the pool accepts shares,
+rarely enough for any pool."""
 STABLE_S = 60.0
-"""An accepted share after this long on one connection makes the pool a good one again: pauses start over."""
+"""If a share is accepted at least this many seconds after a connection was made, the pauses start short again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a share goes, under whose name, and what would resume that session."""
+    """The pool and worker name that a share belongs to, and the session id needed to resume that session."""
 
     pool: str
-    """Its URL."""
+    """The URL of the pool."""
     worker_name: str
     session_id: str | None
+    """None if the pool gave the session no id."""
 
 
 class PoolClient:
-    """Keeps one worker mining on one pool until cancelled; what it has to tell goes to ``tell``.
+    """Keeps one pool connected until it is cancelled: ``run`` it once. It reports jobs and results to ``on_event``.
 
-    ``key`` is in the origin of all its jobs; ``tally`` goes on counting where earlier clients of the pool ended.
+    ``options``: what all clients of the program share; None: the defaults.
+    ``key``: key of the pool, which is in the origin of all its jobs; None: the key of the settings.
+    ``tally``: counts of earlier clients of this pool, which this client continues.
     """
 
     def __init__(
@@ -92,18 +96,23 @@ class PoolClient:
         self._connection: PoolConnection | None = None
         self._running = False
         self._bare_next = False
-        """Whether, without retries, a pool that hung up on mining.configure gets one more try, without it."""
+        """Whether the next connection leaves out mining.configure, because the pool disconnected when it was sent. Only
+        used without retries."""
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
-        self._left_because = ""
+        self._stop_reason = ""
         self._state, self._detail = ConnectionState.CONNECTING, ""
         self._newest_job: Job | None = None
         self._version_mask = 0
         """The version mask of the connection before."""
         self._refusals: dict[str, str] = {}
-        """Workers that the previous connection's pool refused, and why."""
+        """Worker names that the pool refused on the connection before, with the reasons."""
 
     async def run(self) -> None:
-        """Connect for ever. Raises WorkerRefused, unless that may pass, and PoolUnreachable when told not to retry."""
+        """Keep the pool connected until cancelled.
+
+        Raises WorkerRefused if the pool refuses all worker names, unless the refusal may be temporary.
+        Raises PoolUnreachable if ``ClientOptions.retry`` is False and the pool cannot be reached, or disconnects.
+        """
         self._running = True
         lost_because = "the miner stopped before the pool answered"
         try:
@@ -111,7 +120,7 @@ class PoolClient:
                 await self._pauses.wait_for_turn()
                 pause = await self._one_connection()
                 if pause:
-                    self._enter(ConnectionState.WAITING, f"next try in {pause:.0f} s: {self._detail}")
+                    self._enter(ConnectionState.WAITING, f"next attempt in {pause:.0f} s: {self._detail}")
                     await trio.sleep(pause)
         except WorkerRefused:
             lost_because = "the pool refused the worker"
@@ -122,14 +131,20 @@ class PoolClient:
         finally:
             self._running = False
             self._enter(ConnectionState.STOPPED, "")
-            self._lose(self._resumption.take(), self._left_because or lost_because)
+            self._lose(self._resumption.take(), self._stop_reason or lost_because)
 
-    def leave(self, reason: str) -> None:
-        """Note why ``run`` is about to be cancelled, for the shares that are still open then; empty: it is not."""
-        self._left_because = reason
+    def note_stop_reason(self, reason: str) -> None:
+        """Note why ``run`` is about to be cancelled. The shares that are still open then are lost with this reason.
+
+        An empty reason takes an earlier one back.
+        """
+        self._stop_reason = reason
 
     def submit(self, share: Share) -> None:
-        """Hand a share over; what becomes of it is told, possibly before this returns."""
+        """Submit a share. Its result comes as a ``ShareAnswered``, possibly before this method returns.
+
+        Without a connection the client keeps the share, and submits it if the pool resumes the session.
+        """
         connection = self._connection
         if share.job.origin.session != self.origin.session:
             self._end(share, ShareOutcome.LOST, "its session is over")
@@ -145,26 +160,29 @@ class PoolClient:
 
     @property
     def origin(self) -> Origin:
-        """Where its jobs come from: the newest session, whose number is 0 before the first one."""
+        """The pool, worker name and newest session of its jobs. The session number is 0 before the first session."""
         return self._resumption.origin
 
     def destination(self, share: Share) -> Destination:
-        """Where a share goes; for a journal."""
+        """Return the pool and worker name that a share belongs to, for the share journal."""
         resumable = self._resumption.resumable
         session_id = None if resumable is None else resumable.session_id
-        return Destination(str(self.settings.url), wanted_login(share, self.settings), session_id)
+        return Destination(str(self.settings.url), wanted_worker_name(share, self.settings), session_id)
 
     def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
-        """Before the first connection: shares of a session that this client is to resume, their jobs' number being 0.
+        """Take over shares of a session of an earlier run, which the client asks the pool to resume.
 
-        If the pool resumes it they are submitted again, else they are lost.
+        Call it before the first connection. The session number of the shares' jobs is 0. If the pool resumes the
+        session, the client resubmits the shares; otherwise they are lost.
         """
         self._resumption.adopt(resumable, shares)
 
-    def hash_rate_known(self, hash_rate: float) -> None:
-        """The measured H/s: asks for a difficulty that fits it, where the settings say ``auto``; the first call counts.
+    def note_hash_rate(self, hash_rate: float) -> None:
+        """Note the measured hash rate in H/s. With ``suggest_difficulty="auto"`` the client suggests a difficulty for
+        it.
 
-        Pools take the first suggestion only (public-pool) or each (ckpool), so one good one is better than many.
+        Only the first call counts: public-pool uses only the first suggestion, so a single good one is better than
+        many.
         """
         if self.settings.suggest_difficulty == "auto" and self._suggestion is None:
             self._suggestion = hash_rate * SECONDS_PER_SHARE / HASHES_PER_DIFFICULTY
@@ -172,23 +190,23 @@ class PoolClient:
             if self._connection is not None:
                 self._connection.suggest_difficulty(self._suggestion)
 
-    async def all_answered(self) -> None:
-        """Wait until no share is open on the current connection."""
+    async def wait_all_answered(self) -> None:
+        """Wait until no share is open on the current connection, or the connection has ended."""
         if self._connection is not None:
             await self._connection.wait_until_unanswered(0)
 
     async def wait_for_room(self) -> None:
-        """Wait while very many shares are unanswered: a pool slower than the search slows it down, and loses none."""
+        """Wait while very many shares are open. So a slow pool slows the search down, but no share is lost."""
         if self._connection is not None:
             await self._connection.wait_until_unanswered(MAX_UNANSWERED - 1)
 
     @property
     def unanswered(self) -> int:
-        """How many shares wait for an answer, or for a connection."""
+        """Number of shares that wait for a reply or for a connection."""
         return self._resumption.carried + (self._connection.unanswered if self._connection else 0)
 
     def snapshot(self) -> ClientSnapshot:
-        """What there is to see."""
+        """Return a frozen view of the client."""
         connection, traffic = self._connection, self._tally.traffic
         has_mask = connection is not None and connection.is_subscribed
         return ClientSnapshot(
@@ -222,7 +240,7 @@ class PoolClient:
     # ---- one connection ---------------------------------------------------------------------------------------
 
     async def _one_connection(self) -> float:
-        """Connect, mine, lose it; returns the pause before the next try."""
+        """Connect, and mine until the connection ends. Return the seconds to wait before the next connection."""
         url, is_redirected = self._addresses.take()
         self._enter(ConnectionState.CONNECTING, str(url))
         try:
@@ -243,7 +261,11 @@ class PoolClient:
             return self._try_refused_again(refusal, is_redirected)
         except ConnectionEnded as end:
             self._learn_from(end, connection)
-            if isinstance(end, PoolDisconnected) and end.unheard and not (self._options.retry or self._bare_next):
+            if (
+                isinstance(end, PoolDisconnected)
+                and end.subscribe_unanswered
+                and not (self._options.retry or self._bare_next)
+            ):
                 self._bare_next = True
                 return 0.0
             lost = PoolUnreachable(f"{url}: {end}")
@@ -300,9 +322,9 @@ class PoolClient:
             self._memory.worked(connection.handshake, connection.first_job_at)
 
     def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
-        """The next address comes next, and after the last one a pause. Raises the error when told not to retry."""
+        """Switch to the next URL, or return the pause before the first one again. Raises ``error`` without retries."""
         self._detail = detail
-        if next_address and self._addresses.turn():
+        if next_address and self._addresses.next():
             log.warning(event, reason=reason, next=str(self._addresses.current))
             return 0.0
         if not self._options.retry:
@@ -312,9 +334,13 @@ class PoolClient:
         return pause
 
     def _try_refused_again(self, refusal: WorkerRefused, is_redirected: bool) -> float:
-        """Return to the configured address, or wait until the refusal passes. Raises it when it will not."""
+        """Return the pause before another attempt with the refused worker names.
+
+        Raises the refusal if it is final: the configured URL refused them, never accepted any, and did not say that the
+        refusal is temporary.
+        """
         was_accepted = not self._resumption.accepted.isdisjoint(self.settings.worker_names)
-        if not self._options.retry or not (is_redirected or was_accepted or refusal.passes):
+        if not self._options.retry or not (is_redirected or was_accepted or refusal.is_temporary):
             raise refusal
         pause = self._pauses.after_refusal()
         self._detail = str(refusal)
@@ -322,15 +348,15 @@ class PoolClient:
         log.warning("worker_refused", pool=pool, reason=self._detail, retry_in_s=round(pause, 1))
         return pause
 
-    # ---- what is told -------------------------------------------------------------------------------------------
+    # ---- events -------------------------------------------------------------------------------------------------
 
     def _take(self, event: ClientEvent) -> None:
-        """Pass an event of the connection on, and count it afterwards: a job goes to the search first."""
+        """Report an event of the connection, and count it afterwards, so that a job reaches the search first."""
         match event:
             case JobArrived(job):
                 self._on_event(event)
                 self._newest_job = job
-                self._addresses.gave_a_job()
+                self._addresses.note_job()
             case ShareAnswered(result):
                 self._on_event(event)
                 self._note_result(result)
@@ -354,8 +380,8 @@ class PoolClient:
         for item in shares:
             self._end(item.share, ShareOutcome.LOST, reason)
 
-    def _end(self, share: Share, fate: ShareOutcome, reason: str) -> None:
-        self._take(ShareAnswered(ShareResult(share, fate, reason)))
+    def _end(self, share: Share, outcome: ShareOutcome, reason: str) -> None:
+        self._take(ShareAnswered(ShareResult(share, outcome, reason)))
 
     def _enter(self, state: ConnectionState, detail: str) -> None:
         self._state, self._detail = state, detail

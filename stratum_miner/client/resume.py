@@ -1,6 +1,6 @@
-"""What a connection leaves for the next one: the session to resume, and the shares without an answer.
+"""What a connection leaves for the next one: the session to resume, and the shares without a reply.
 
-``connection`` asks here whether the pool resumed the session. It then sends the shares again, or reports them as lost.
+``connection`` asks here whether the pool resumed the session. It then resubmits the shares, or reports them as lost.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,43 +10,47 @@ from stratum_miner.work.job import Origin
 from stratum_miner.work.share import Share
 
 MAX_CARRIED = 4096
-"""Shares kept for a resume; the oldest beyond it are lost."""
+"""Most shares that are kept for the next connection. If there are more, the oldest are lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """What a later connection needs to continue this session."""
+    """The data with which a later connection can resume this session."""
 
     session_id: str | None
+    """The id that the pool gave the session; None: the pool gave none, and the extranonce1 alone identifies it."""
     extranonce1: bytes
     extranonce2_size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A share without an answer; ``sent`` if a pool may have seen it."""
+    """A share without a reply. ``sent``: it was sent on some connection, so the pool may have seen it."""
 
     share: Share
     sent: bool
 
 
 class Resumption:
-    """What one client keeps between its connections, which come one after the other."""
+    """What one client keeps from one connection to the next."""
 
     def __init__(self, origin: Origin, sessions: Iterator[int]) -> None:
         self.origin = origin
-        """The newest session with the pool; its number is 0 before the first."""
+        """The newest session with the pool. Its number is 0 before the first session."""
         self.resumable: Resumable | None = None
-        """What would continue that session; None when there is none, or the pool does not know it."""
+        """What would resume that session; None if there is no session, or the pool refused to resume it."""
         self.next_id = 1
-        """The id of the next request. Each connection counts on from the one before."""
+        """Id of the next request. Each connection continues the count of the one before."""
         self.accepted: set[str] = set()
-        """Workers that the pool authorized on any connection."""
+        """Worker names that the pool has authorized on any connection."""
         self._sessions = sessions
         self._carried: list[Unanswered] = []
 
     def begin(self, session: Resumable) -> bool:
-        """Note the session that the pool opened. Returns whether it is the previous one; else it gets a new number."""
+        """Note the session that the pool opened. Return True if it is the previous one; otherwise it gets a new number.
+
+        A session is the previous one if the pool gave the same extranonce1 and extranonce2 size.
+        """
         before, self.resumable = self.resumable, session
         self.origin = replace(self.origin, session_id=session.session_id)
         if before is not None and (before.extranonce1, before.extranonce2_size) == (
@@ -63,7 +67,7 @@ class Resumption:
             self.resumable = replace(self.resumable, extranonce1=extranonce1, extranonce2_size=extranonce2_size)
 
     def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
-        """Take over, before the first connection, a session of an earlier run and its shares without an answer."""
+        """Take over a session of an earlier run and its shares without a reply. Call it before the first connection."""
         self.resumable = resumable
         self._carried.extend(Unanswered(share, sent=True) for share in shares)
 

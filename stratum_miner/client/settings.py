@@ -1,4 +1,4 @@
-"""What a user decides about one pool, and how long the client waits for it."""
+"""The settings of one pool: its address and workers, what to ask it for, and how long to wait for it."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,81 +13,97 @@ from stratum_miner.secret_words import hider
 from stratum_miner.work.job import PoolKey
 
 USER_AGENT = f"stratum_miner/{__version__}"
+"""Name and version that the client sends in mining.subscribe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds. A pool that needs longer for its answers gets longer at the next try (``pool_memory``)."""
+    """Time limits in seconds. If a pool replies too late, some of them are longer for the next connections
+    (``pool_memory``)."""
 
     connect: float = 10.0
+    """Seconds to open a stream, with TLS and through a SOCKS or HTTP proxy."""
     subscribe: float = 30.0
+    """Seconds to wait for the reply to mining.subscribe."""
     authorize: float = 30.0
-    """Four times as long while jobs come: the search goes on meanwhile, and its shares wait."""
+    """Seconds to wait for the reply to mining.authorize. If jobs come, the client waits four times as long, because the
+    search continues meanwhile and its shares wait."""
     send: float = 60.0
+    """Seconds within which one write must finish."""
     silence: float = 180.0
-    """Seconds without a byte after which the connection is given up; public-pool may be silent for 60 s on purpose."""
+    """Seconds without a byte from the pool after which the client closes the connection. public-pool may be silent for
+    60 s on purpose."""
     unanswered_submit: float = 60.0
-    """The oldest submit without a reply; less makes reconnect storms at slow pools
-    (docs/reference/stratum.md#silence-and-lost-connections)."""
+    """Seconds that the oldest share may wait for its reply. A shorter limit makes miners reconnect to slow pools all
+    the time (docs/reference/stratum.md#silence-and-lost-connections)."""
     farewell: float = 2.0
-    """How long a stopping client waits for open replies."""
+    """Seconds that a stopping miner waits for replies to open shares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """One pool and its workers; the password stays out of the repr."""
+    """One pool and its worker names. The repr does not show the password."""
 
     url: PoolUrl
     worker_name: str
+    """The first parameter of mining.authorize."""
     addresses: tuple[PoolUrl, ...] = ()
-    """Further addresses of the same pool, tried in turn when one does not answer."""
+    """Further URLs of the same pool. The client tries the next one if one does not give a job."""
     workers: tuple[tuple[str, str], ...] = ()
-    """Backends whose shares go under another worker name, and that name: several workers on one connection."""
+    """Backends whose shares are submitted under another worker name: pairs of backend and worker name. All of them use
+    one connection."""
     name: str = ""
-    """What the user calls this pool; its URL unless given."""
+    """The user's name for this pool; empty: the pool is shown by its URL."""
     enabled: bool = True
-    """Whether to use it from the start."""
+    """Whether to use the pool from the start."""
     password: str = field(default="x", repr=False)
+    """The second parameter of mining.authorize, for all worker names."""
     user_agent: str = USER_AGENT
     version_mask: int = GENERAL_PURPOSE_MASK
-    """Version bits to ask for; 0 does not ask."""
+    """Version bits to ask the pool for, a 32-bit mask; 0: do not ask for version rolling."""
     extranonce_subscribe: bool = True
+    """Whether to send mining.extranonce.subscribe, so that the pool may change the extranonce during a session."""
     suggest_difficulty: float | Literal["auto"] | None = None
-    """Share difficulty to ask for; ``auto``: what the measured hash rate makes a share in ten seconds."""
+    """Share difficulty to suggest to the pool. ``auto``: the difficulty at which the measured hash rate finds a share
+    every 10 s. None: suggest nothing."""
     quota: int = 1
-    """Its part of the time, where several pools are mined on at once; 0 for when there is no other."""
+    """The pool's part of the mining time with Strategy.QUOTA, relative to the quotas of the other pools. A pool with
+    quota 0 is used only if no other pool is up."""
     tls: TlsSettings = SYSTEM_TRUST
-    """How to verify the pool, used if the URL says TLS."""
+    """How to verify the pool, used if the URL asks for TLS."""
     proxy: TunnelUrl | None = None
+    """The SOCKS or HTTP proxy through which to connect; None: connect directly."""
     timeouts: Timeouts = Timeouts()
     trace: bool = False
-    """Log every line in both directions, passwords replaced."""
+    """Whether to log every line in both directions. Passwords are replaced by ``***``."""
 
     @property
     def key(self) -> PoolKey:
-        """Which pool it is, unless another one has the same name; see ``PoolIdentities``."""
+        """The key of the pool, unless another pool has it already; see ``PoolIdentities``."""
         return PoolKey(self.name or f"{self.url} as {self.worker_name}")
 
     @property
     def worker_names(self) -> tuple[str, ...]:
-        """All workers, the pool's own first, each once."""
+        """All worker names, ``worker_name`` first, each once."""
         return tuple(dict.fromkeys([self.worker_name, *(name for _, name in self.workers)]))
 
     def worker_of(self, backend: str) -> str:
-        """Under which name the shares of a backend go."""
+        """Return the worker name under which the shares of a backend are submitted."""
         return dict(self.workers).get(backend, self.worker_name)
 
     def without_password(self, text: str) -> str:
-        """The pool's words, which may repeat it and end up on displays, or at the miners of a proxy. To be shown, and
-        for nothing else: what a pool means is decided by what it said.
+        """Return a text of the pool with the password replaced, because a pool may repeat it.
+
+        Use the result only to show or log it, or to forward it to a proxy's miners. To decide what the pool means, use
+        the original text.
         """
         return hider(self.password).hide(text)
 
 
 class Strategy(Enum):
-    """How several pools are used."""
+    """How a miner uses several pools."""
 
     FAILOVER = "failover"
-    """The best that is up."""
+    """Mine on the best pool that is up."""
     QUOTA = "quota"
-    """All that are up, in turns, each for its quota of the time."""
+    """Mine on all pools that are up, in turn. Each pool gets time in proportion to its quota."""

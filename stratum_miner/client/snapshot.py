@@ -1,4 +1,4 @@
-"""The frozen view of one pool's client that displays and summaries read."""
+"""The frozen view of the client of one pool, for displays and summaries."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from stratum_miner.client.events import ConnectionState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSnapshot:
-    """One of a pool's workers: what the pool said of it, and the shares that went under its name."""
+    """One worker name of a pool, and the shares that were submitted under it."""
 
     name: str
     refusal: str
-    """Why it may not mine; empty while it may."""
+    """Why the pool refused the worker name; empty if it did not."""
     accepted: int
     rejected: int
     stale: int
@@ -20,22 +20,33 @@ class WorkerSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSnapshot:
-    """A frozen view of the client; counts are those of its pool, which other clients may have had before."""
+    """A frozen view of a client. The counts include earlier clients of the same pool in this run."""
 
     url: PoolUrl
+    """The URL in use."""
     worker_name: str
     state: ConnectionState
     detail: str
+    """The URL, or why and for how long the client waits."""
     session: int
+    """Number of the newest session; 0 before the first."""
     difficulty: float | None
+    """Share difficulty of the newest job; None before the first."""
     version_mask: int
+    """The version bits that the miner may roll, a 32-bit mask."""
     jobs: int
+    """Number of valid jobs."""
     connects: int
+    """Number of connections that were made."""
     unanswered: int
+    """Number of shares that wait for a reply or for a connection."""
     bad_lines: int
+    """Number of unusable lines and jobs."""
     unpaired_replies: int
+    """Number of replies to requests that the client did not send."""
     bytes_received: int
-    """Over all connections, inside TLS."""
+    """Bytes received on all connections, before TLS encryption."""
     bytes_sent: int
+    """Bytes sent on all connections, before TLS encryption."""
     workers: tuple[WorkerSnapshot, ...] = ()
-    """The pool's own first."""
+    """All worker names of the pool, ``worker_name`` first."""

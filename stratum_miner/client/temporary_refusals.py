@@ -1,9 +1,9 @@
-"""Refusals of a worker that mean "later": the pool has trouble of its own, and the worker is not the reason."""
+"""Recognizes refusals of a worker name that are temporary, because the cause is a problem of the pool itself."""
 
 PHRASES: dict[str, str] = {
     "internal error": "btccom/btcpool, src/Stratum.cc: StratumError::INTERNAL_ERROR",
     "internal server error": "luke-jr/bfgminer#823 (Slush Pool), nicehash/NiceHashMiner#510",
-    "try again later": "nicehash/NiceHashMiner#510: what is to be done about a trouble of the server's side",
+    "try again later": "nicehash/NiceHashMiner#510: the advice for an error on the server's side",
     "try later": "the same in fewer words",
     "temporarily": "janfiedler/mineiota#107: a proxy of a pool, resource temporarily unavailable",
     "unavailable": "RFC 9110, 15.6.4: how a web service says that it is overloaded or maintained for a while",
@@ -21,10 +21,10 @@ PHRASES: dict[str, str] = {
     "connection refused": "zone117x/node-cryptonote-pool#296: a pool whose Redis or node is down",
     "econnrefused": "zone117x/node-cryptonote-pool#296",
 }
-"""Each phrase, in lower case, with where it was met."""
+"""The phrases that such refusals contain, in lower case, each with its source."""
 
 
-def may_pass(refusal: str) -> bool:
-    """Whether the pool's words say that the same worker may be accepted later."""
+def is_temporary_refusal(refusal: str) -> bool:
+    """Return whether a pool's refusal says that the pool may accept the same worker name later."""
     words = refusal.lower()
     return any(phrase in words for phrase in PHRASES)

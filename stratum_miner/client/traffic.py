@@ -1,21 +1,23 @@
-"""What comes and goes on a connection to a pool, counted."""
+"""Counts what is received and sent on a connection to a pool."""
 
 from dataclasses import astuple, dataclass
 
 
 @dataclass(slots=True, eq=False)
 class Traffic:
-    """Every figure only grows."""
+    """The counters of one connection. They only grow."""
 
     bytes_received: int = 0
-    """Inside TLS, as are those sent."""
+    """Bytes received, after TLS decryption."""
     bytes_sent: int = 0
+    """Bytes sent, before TLS encryption."""
     jobs: int = 0
-    """Valid ones, also those that were followed by another before anybody could work on them."""
+    """Valid jobs, including those that were skipped because a newer one came at the same time."""
     bad_lines: int = 0
-    """Lines that could not be used, and jobs that are none."""
+    """Unusable lines and invalid jobs."""
     unpaired_replies: int = 0
+    """Replies to requests that the client did not send."""
 
     def __add__(self, other: "Traffic") -> "Traffic":
-        """The sum of both."""
+        """Return the sum of both."""
         return Traffic(*map(sum, zip(astuple(self), astuple(other), strict=True)))

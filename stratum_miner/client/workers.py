@@ -1,8 +1,8 @@
-"""Several workers on one connection: what the pool said of each, and under whose name a share goes.
+"""The worker names of one connection: whether the pool authorized each, and which one a share is submitted under.
 
-The rule: a share goes under the name that it came with (a device may have one of its own), else under that of the
-backend that found it, else under the pool's own. If the pool refuses that worker, the share goes under the first of the
-pool's configured workers that it did not refuse: a share is worth more under another name than lost.
+A share is submitted under the worker name of its device, if the device has one; otherwise under that of its backend, if
+it has one; otherwise under the pool's ``worker_name``. If the pool refused that name, the share is submitted under the
+first configured worker name that the pool has not refused, because that is better than losing it.
 """
 
 from dataclasses import dataclass
@@ -16,106 +16,117 @@ from stratum_miner.work.share import Share
 
 log = structlog.get_logger(__name__)
 
-MAX_LOGINS = 10_000
-"""Workers of one connection: behind a proxy their names are its miners', who may think of more every day. Shares of
-further ones go under another's name."""
+MAX_WORKER_NAMES = 10_000
+"""Most worker names of one connection. A proxy's miners choose the names, so there could be any number. Shares of
+further names are submitted under a configured one."""
 MAX_ACCEPTED = 1000
-"""Workers remembered as accepted: behind a proxy their names are its miners'."""
+"""Most worker names that are remembered as accepted, because a proxy's miners choose the names."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
-"""Before a refused worker is asked for again on the same connection, doubled each time."""
+"""First and longest pause (s) before mining.authorize is sent again for a refused worker name on the same connection.
+The pause doubles each time."""
 
 
 @dataclass(slots=True)
-class _Login:
+class _WorkerEntry:
     asked_at: float
     answered: bool = False
     refusal: str = ""
     pause: float = FIRST_PAUSE_S
-    """Before it is asked for again, if its refusal may pass."""
+    """Seconds before mining.authorize is sent again, if the refusal may be temporary."""
     again_at: float = inf
 
 
 class Workers:
-    """The workers of one connection that were asked for; ``accepted`` are those of it and of earlier ones."""
+    """The worker names for which mining.authorize was sent on one connection.
+
+    ``accepted``: names that the pool authorized on this connection or earlier ones; this object adds to it.
+    """
 
     def __init__(self, settings: PoolSettings, accepted: set[str]) -> None:
         self._accepted = accepted
-        self._refusal_passes = False
-        """Whether the pool said of any worker that it may be accepted later."""
+        self._refusal_is_temporary = False
+        """Whether the pool's answer about any worker name says that it may accept it later."""
         self._configured = settings.worker_names
-        self._logins: dict[str, _Login] = {}
+        self._entries: dict[str, _WorkerEntry] = {}
 
     def __contains__(self, name: str) -> bool:
-        return name in self._logins
+        return name in self._entries
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody else is asked for."""
-        return len(self._logins) >= MAX_LOGINS
+        """Whether no further worker name is sent to the pool."""
+        return len(self._entries) >= MAX_WORKER_NAMES
 
     def asked(self, name: str, now: float) -> None:
-        """A worker was sent to the pool."""
-        self._logins[name] = _Login(now)
+        """Note that mining.authorize was sent for a worker name."""
+        self._entries[name] = _WorkerEntry(now)
 
-    def answered(self, name: str, refusal: str, now: float, *, passes: bool = False) -> None:
-        """The pool took a worker, or refused it and said why; ``passes``: it may be accepted later.
+    def answered(self, name: str, refusal: str, now: float, *, is_temporary: bool = False) -> None:
+        """Note the pool's answer about a worker name.
 
-        Raises WorkerRefused when none of the configured workers may mine.
+        ``refusal``: why the pool refused it; empty if the pool accepted it. ``is_temporary``: the pool may accept it
+        later. Raises WorkerRefused if the pool has refused all configured worker names.
         """
-        self._refusal_passes = self._refusal_passes or passes
-        login = self._logins.get(name)
-        if login is not None:
-            login.answered, login.refusal = True, refusal
-            login.again_at = now + login.pause if refusal and (passes or name in self._accepted) else inf
-            login.pause = min(2 * login.pause, LONGEST_PAUSE_S)
+        self._refusal_is_temporary = self._refusal_is_temporary or is_temporary
+        entry = self._entries.get(name)
+        if entry is not None:
+            entry.answered, entry.refusal = True, refusal
+            entry.again_at = now + entry.pause if refusal and (is_temporary or name in self._accepted) else inf
+            entry.pause = min(2 * entry.pause, LONGEST_PAUSE_S)
         if self._all_refused:
-            raise WorkerRefused(self._refusal_text, passes=self._refusal_passes)
+            raise WorkerRefused(self._refusal_text, is_temporary=self._refusal_is_temporary)
         if refusal:
             log.warning("login_refused", worker=name, reason=refusal, instead=self.stand_in(name))
         elif len(self._accepted) < MAX_ACCEPTED:
             self._accepted.add(name)
 
-    def to_ask_again(self, now: float) -> list[str]:
-        """Workers whose refusals may have passed, each once. Others stand in for them until the pool answers."""
-        due = [name for name, login in self._logins.items() if login.again_at <= now]
+    def due_again(self, now: float) -> list[str]:
+        """Return the refused worker names for which mining.authorize is to be sent again now, each once."""
+        due = [name for name, entry in self._entries.items() if entry.again_at <= now]
         for name in due:
-            self._logins[name].again_at = inf
+            self._entries[name].again_at = inf
         return due
 
     def stand_in(self, name: str) -> str | None:
-        """Who submits for a worker: itself, or who stands in when it was refused; None while the pool has not said."""
+        """Return the worker name under which the shares of ``name`` are submitted, or None until the pool answers.
+
+        That is ``name`` itself, or the first configured name that the pool has not refused.
+        """
         for candidate in (name, *self._configured):
-            login = self._logins.get(candidate)
-            if login is not None and not login.refusal:
-                return candidate if login.answered else None
+            entry = self._entries.get(candidate)
+            if entry is not None and not entry.refusal:
+                return candidate if entry.answered else None
         return None
 
     def overdue(self, since: float) -> tuple[str, ...]:
-        """Whom the pool was asked for before that time without a word."""
-        return tuple(name for name, login in self._logins.items() if not login.answered and login.asked_at < since)
+        """Return the worker names that were sent before that time and that the pool has not answered."""
+        return tuple(name for name, entry in self._entries.items() if not entry.answered and entry.asked_at < since)
 
     @property
     def refusals(self) -> dict[str, str]:
-        """Who may not, and why."""
-        return {name: login.refusal for name, login in self._logins.items() if login.refusal}
+        """The refused worker names, each with the reason."""
+        return {name: entry.refusal for name, entry in self._entries.items() if entry.refusal}
 
     @property
     def _all_refused(self) -> bool:
-        """Whether none of the configured workers may mine here."""
-        return all(name in self._logins and self._logins[name].refusal for name in self._configured)
+        """Whether the pool has refused all configured worker names."""
+        return all(name in self._entries and self._entries[name].refusal for name in self._configured)
 
     @property
     def _refusal_text(self) -> str:
-        """Why nobody may."""
+        """Why the pool refused the worker names."""
         return "; ".join(f"the pool refused the worker {name!r}: {why}" for name, why in self.refusals.items())
 
 
-def wanted_login(share: Share, settings: PoolSettings) -> str:
-    """Whom a share is for, if the pool lets it."""
-    return login_of(share, settings.worker_of(share.backend))
+def wanted_worker_name(share: Share, settings: PoolSettings) -> str:
+    """Return the worker name under which a share should be submitted to a pool."""
+    return worker_name_at(share, settings.worker_of(share.backend))
 
 
-def login_of(share: Share, account: str) -> str:
-    """Whom a share is for at a pool whose login for it is ``account``."""
+def worker_name_at(share: Share, account: str) -> str:
+    """Return the worker name of a share at a pool where its backend has the worker name ``account``.
+
+    If the share has a name of its own that begins with a dot, that name is appended to ``account``.
+    """
     own = share.worker_name
     return account + own if own.startswith(".") else own or account

@@ -1,4 +1,4 @@
-"""The sending half of a connection to a pool: a task that writes what the protocol has to say."""
+"""The sending half of a connection to a pool: a task that writes the bytes of ``ClientConnection`` to the stream."""
 
 import re
 
@@ -13,14 +13,14 @@ from stratum_miner.stratum.client_connection import ClientConnection
 log = structlog.get_logger(__name__)
 
 MAX_UNSENT = 256 << 10
-"""Bytes waiting to go out beyond which we read no more: answers to a pool that asks without reading. The shares that
-may be unanswered are less."""
+"""Most bytes that may wait to be sent before the client stops reading. So a pool that sends requests without reading
+the replies cannot fill the memory. The shares that may be open take less."""
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
-"""The second parameter of our own mining.authorize, as our encoder writes it."""
+"""The password in a mining.authorize, as ``envelope`` encodes it."""
 
 
 class Writer:
-    """Runs as long as its connection; ``flush`` whenever there is something to send."""
+    """Writes to the stream of one connection. Call ``flush`` whenever there is something to send."""
 
     def __init__(
         self, stream: trio.abc.Stream, connection: ClientConnection, settings: PoolSettings, traffic: Traffic
@@ -31,15 +31,15 @@ class Writer:
         self._traffic = traffic
         self._to_flush = trio.Event()
         self._taken = trio.Event()
-        """Set, and made anew, whenever what waited was taken."""
+        """Set, and replaced by a new event, whenever the waiting bytes were taken."""
         self._can_write = True
 
     def flush(self) -> None:
-        """Send soon what waits to be sent."""
+        """Wake the writer, so that it sends the waiting bytes."""
         self._to_flush.set()
 
     async def run(self) -> None:
-        """Write until the pool takes no more. Raises ConnectionEnded when it takes nothing for too long."""
+        """Write until the stream breaks. Raises ConnectionEnded if one write takes longer than ``Timeouts.send``."""
         timeout = self._settings.timeouts.send
         while True:
             await self._to_flush.wait()
@@ -55,18 +55,18 @@ class Writer:
                     await self._stream.send_all(data)
                 self._traffic.bytes_sent += len(data)
             except trio.TooSlowError:
-                raise ConnectionEnded(f"the pool took no data for {timeout:g} s") from None
+                raise ConnectionEnded(f"the pool accepted no data for {timeout:g} s") from None
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._can_write = False
                 self._note_taken()
-                return  # the reader sees the end too, with what the pool said before
+                return  # the reader reports the end, after the last messages of the pool
 
     async def wait_for_room(self) -> None:
-        """Wait while the pool does not take what we answer; the limit of time of ``run`` ends that."""
+        """Wait while too many bytes wait to be sent. The time limit in ``run`` bounds the wait."""
         while self._can_write and self._connection.unsent > MAX_UNSENT:
             await self._taken.wait()
         if not self._can_write:
-            self._connection.data_to_send()  # nobody will take it
+            self._connection.data_to_send()  # forget it: it cannot be sent
 
     def _note_taken(self) -> None:
         self._taken.set()
@@ -74,6 +74,6 @@ class Writer:
 
 
 def trace(direction: str, data: bytes | bytearray) -> None:
-    """Log each line of what was sent or received."""
+    """Log each line that was sent or received."""
     for line in data.splitlines():
         log.info(direction, line=line.decode("utf-8", "backslashreplace"))

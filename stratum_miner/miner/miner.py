@@ -289,7 +289,7 @@ class Miner:
         self._take_sample()
         with trio.move_on_after(self._farewell):
             for group in self._groups:
-                await group.pools.all_answered()
+                await group.pools.wait_all_answered()
             if self._blocks is not None:
                 await self._blocks.all_judged()
         everything.cancel()
@@ -302,7 +302,7 @@ class Miner:
                 if self._running(self._clock()) - self._statistics.started >= MEASURED_AFTER_S:
                     for group in self._groups:
                         if group.meter.average() > 0:
-                            group.pools.hash_rate_known(group.meter.rate(60))
+                            group.pools.note_hash_rate(group.meter.rate(60))
 
     def _running(self, now: float) -> float:
         """Return the clock without the time in which this process did not run."""

@@ -24,13 +24,13 @@ class Statistics:
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0
         self.reasons: Counter[str] = Counter()
-        self._fates: Counter[ShareOutcome] = Counter()
+        self._outcomes: Counter[ShareOutcome] = Counter()
         self._solved: OrderedDict[bytes, None] = OrderedDict()
         self.meter = HashRateMeter(started)
 
     def add(self, result: ShareResult) -> None:
         """Count what became of a share."""
-        self._fates[result.outcome] += 1
+        self._outcomes[result.outcome] += 1
         share = result.share
         if result.outcome is ShareOutcome.ACCEPTED:
             self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
@@ -49,14 +49,14 @@ class Statistics:
     @property
     def accepted(self) -> int:
         """Shares that a pool accepted."""
-        return self._fates[ShareOutcome.ACCEPTED]
+        return self._outcomes[ShareOutcome.ACCEPTED]
 
     @property
     def shares(self) -> ShareCounts:
-        """Shares by fate."""
+        """Shares by outcome."""
         return ShareCounts(
             *(
-                self._fates[fate]
-                for fate in (ShareOutcome.ACCEPTED, ShareOutcome.REJECTED, ShareOutcome.STALE, ShareOutcome.LOST)
+                self._outcomes[outcome]
+                for outcome in (ShareOutcome.ACCEPTED, ShareOutcome.REJECTED, ShareOutcome.STALE, ShareOutcome.LOST)
             )
         )

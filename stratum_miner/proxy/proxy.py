@@ -240,7 +240,7 @@ class Proxy:
         _log.info("proxy_stopping", miners=len(self._miners), open_shares=self._total.open)
         with trio.move_on_after(self.config.stop_grace):
             for each in self._upstreams:
-                await each.group.all_answered()
+                await each.group.wait_all_answered()
         for miner in self._miners:
             miner.finish("the proxy stops")
 

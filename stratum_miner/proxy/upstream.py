@@ -256,7 +256,7 @@ class Upstream:
         if self._suggested or self._first_share_at is None or now - self._first_share_at < SETTLED_SECONDS:
             return
         self._suggested = True
-        self.group.hash_rate_known(sum(miner.session.hash_rate(now) for miner in self.miners.values()))
+        self.group.note_hash_rate(sum(miner.session.hash_rate(now) for miner in self.miners.values()))
 
     def _say_split(self, job: Job) -> None:
         split = self.jobs.split

@@ -165,7 +165,7 @@ async def test_a_pool_that_asks_and_does_not_read_is_not_read_either(
         assert session.connection.unsent < 2 * MAX_UNSENT
         assert it.client.snapshot().bytes_received - before < 2_000_000
         await it.recorder.until(lambda: it.recorder.lost_work)
-        assert it.recorder.lost_work == ["the pool took no data for 60 s"]
+        assert it.recorder.lost_work == ["the pool accepted no data for 60 s"]
 
 
 async def test_a_pool_that_reads_late_gets_all_its_answers(autojump_clock: MockClock) -> None:

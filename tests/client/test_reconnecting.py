@@ -216,7 +216,7 @@ async def test_ten_refusals_of_the_current_job_end_the_connection(autojump_clock
             await pool.reply(await pool.request("mining.submit"), None, [21, "job not found", None])
             await it.recorder.until(lambda wanted=number: len(it.recorder.results) == wanted)
         await it.recorder.until(lambda: it.recorder.lost_work)
-        assert "10 shares refused in a row" in it.recorder.lost_work[0]
+        assert "the pool rejected 10 shares in a row" in it.recorder.lost_work[0]
 
 
 async def test_shares_on_the_way_while_the_job_changed_do_not_end_it(autojump_clock: MockClock) -> None:
@@ -375,10 +375,10 @@ async def test_a_difficulty_is_suggested_once_by_the_measured_hash_rate(autojump
     async with lab(suggest_difficulty="auto") as it:
         pool = await it.connection()
         await pool.accept()
-        it.client.hash_rate_known(20e6)
+        it.client.note_hash_rate(20e6)
         first = await pool.request("mining.suggest_difficulty")
         assert first["params"] == [pytest.approx(20e6 * 10 / 2**32, rel=1e-4)]
-        it.client.hash_rate_known(40e6)
+        it.client.note_hash_rate(40e6)
         await pool.stream.aclose()
         again = await it.connection()
         await again.accept()
@@ -402,7 +402,7 @@ async def test_bytes_are_counted_over_all_connections(autojump_clock: MockClock)
 async def test_no_difficulty_is_suggested_unasked(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
-        it.client.hash_rate_known(20e6)
+        it.client.note_hash_rate(20e6)
         [share] = it.shares(it.recorder.jobs[-1], 1)
         it.client.submit(share)
         await pool.request("mining.submit")

@@ -1,4 +1,4 @@
-"""A worker that a pool refuses: what passes, what does not, and what is done meanwhile."""
+"""A worker name that a pool refuses: temporary and permanent refusals, and what the client does meanwhile."""
 
 import itertools
 from typing import Any
@@ -9,7 +9,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolUrl, WorkerRefused
-from stratum_miner.client.temporary_refusals import PHRASES, may_pass
+from stratum_miner.client.temporary_refusals import PHRASES, is_temporary_refusal
 from stratum_miner.testing.manual_pool import ManualPool
 from tests.client.client_lab import lab
 
@@ -132,4 +132,4 @@ def test_each_phrase_is_in_lower_case_and_has_a_source() -> None:
             or "same" in source
             or "SQL" in source
         )
-        assert may_pass(f"24: The pool says: {phrase.upper()}!")
+        assert is_temporary_refusal(f"24: The pool says: {phrase.upper()}!")

@@ -9,7 +9,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import pool_tally, workers
-from stratum_miner.client.workers import login_of
+from stratum_miner.client.workers import worker_name_at
 from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.share import Share
 from tests.client.client_lab import lab
@@ -33,7 +33,7 @@ def own(share: Share, worker_name: str) -> Share:
 async def test_whose_share_it_is(autojump_clock: MockClock, own_name: str, login: str) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         _, shares = await mining(it)
-        assert login_of(own(shares[0], own_name), "rig") == login
+        assert worker_name_at(own(shares[0], own_name), "rig") == login
 
 
 async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(autojump_clock: MockClock) -> None:
@@ -61,7 +61,7 @@ async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(autojump
 async def test_miners_that_think_of_ever_more_names_fill_no_table(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "MAX_LOGINS", 3)
+    monkeypatch.setattr(workers, "MAX_WORKER_NAMES", 3)
     monkeypatch.setattr(pool_tally, "MAX_WORKERS", 2)
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)

@@ -278,9 +278,9 @@ def test_a_pool_that_is_tried_again_is_a_problem_until_it_is_up() -> None:
             "Pool B is silent: no new job for 300 s.",
         ),
         (
-            replace(DOWN, condition=Condition.PENALIZED, reason="it refused 20 shares in a row: Invalid"),
+            replace(DOWN, condition=Condition.PENALIZED, reason="it rejected 20 shares in a row: Invalid"),
             "pool_penalized",
-            "Pool B is not used for a while: it refused 20 shares in a row: Invalid.",
+            "Pool B is not used for a while: it rejected 20 shares in a row: Invalid.",
         ),
         (
             replace(

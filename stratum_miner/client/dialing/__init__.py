@@ -1,1 +1,1 @@
-"""From a pool's URL to an open stream: TCP, perhaps through a proxy, perhaps with TLS inside."""
+"""Opens a stream to a pool: over TCP, if configured through a SOCKS or HTTP proxy and with TLS."""

@@ -1,4 +1,4 @@
-"""From a pool's URL to a stream that speaks Stratum: TCP, perhaps through a proxy, perhaps with TLS inside."""
+"""Opens a stream to a pool: over TCP, if configured through a SOCKS or HTTP proxy and with TLS."""
 
 import os
 import socket
@@ -14,20 +14,25 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl
 from stratum_miner.client.dialing.url import HOST_FORM, PoolUnreachable, PoolUrl, is_host
 
 PROXY_SECONDS = 60.0
-"""Least seconds to connect through a proxy: a Tor circuit takes its time
+"""Least time limit (s) for a connection through a proxy, because building a Tor circuit takes long
 (docs/reference/stratum.md#proxies-and-tor)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialer:
-    """Connects to pools as one pool's settings say; a ``Connector``."""
+    """Opens streams with the settings of one pool. It is a ``Connector``."""
 
     tls: TlsSettings = SYSTEM_TRUST
+    """How to verify the pool, if the URL asks for TLS."""
     proxy: TunnelUrl | None = None
+    """The SOCKS or HTTP proxy through which to connect; None: connect directly."""
 
     async def __call__(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
-        """Connect and, where the URL says so, shake hands in TLS; PoolUnreachable names the reason in one line."""
-        if not is_host(url.host):  # a pool may have sent us there
+        """Open a stream within so many seconds, with TLS if the URL asks for it. Through a proxy it may take 60 s.
+
+        Raises PoolUnreachable, with the reason in one line, if there is no connection.
+        """
+        if not is_host(url.host):  # a pool may have sent this name in client.reconnect
             raise PoolUnreachable(f"{url}: expected a host name of {HOST_FORM}")
         limit = seconds if self.proxy is None else max(seconds, PROXY_SECONDS)
         try:
@@ -55,16 +60,20 @@ class Dialer:
 
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 10, 3
-"""What ESP-Miner settled on; a dead peer shows within 90 s instead of Linux's 15 minutes
+"""The values of ESP-Miner. The system notices a dead peer within 90 s, instead of after Linux's 15 minutes
 (docs/reference/stratum.md#silence-and-lost-connections)."""
 
 
 Connector: TypeAlias = Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]]
-"""Opens a stream to a pool within so many seconds: a ``Dialer``, or a test's own."""
+"""Opens a stream to a URL within so many seconds: a ``Dialer``, or a function of the caller. It must raise
+PoolUnreachable if there is no connection."""
 
 
 async def open_tcp(url: PoolUrl) -> trio.SocketStream:
-    """Connect over TCP, all addresses raced (RFC 8305); PoolUnreachable names the reason."""
+    """Connect over TCP, to all addresses of the host at once (RFC 8305).
+
+    Raises PoolUnreachable, with the reason in one line, if no address answers.
+    """
     try:
         stream = await trio.open_tcp_stream(url.host, url.port)
     except (OSError, ExceptionGroup) as error:
@@ -74,7 +83,7 @@ async def open_tcp(url: PoolUrl) -> trio.SocketStream:
 
 
 def set_keepalive(stream: trio.SocketStream) -> None:
-    """Have the system notice a peer that vanished."""
+    """Turn on TCP keepalive, so that the system notices a peer that has vanished."""
     options = {
         "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
         "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
@@ -87,7 +96,7 @@ def set_keepalive(stream: trio.SocketStream) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """The innermost reason in words: "Connection refused" rather than a group of attempts."""
+    """Return the innermost reason of an error in words, such as "Connection refused"."""
     while True:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

@@ -1,4 +1,4 @@
-"""Whether two hosts have one owner: where a pool may send its miners
+"""Decides whether two hosts have the same owner, so that a pool may redirect its miners from one to the other
 (docs/reference/stratum.md#reconnecting-on-request)."""
 
 import ipaddress
@@ -8,8 +8,9 @@ from publicsuffixlist import PSLFILE, PublicSuffixList
 
 
 def same_domain(one: str, other: str) -> bool:
-    """The same host, or two names below one registered domain (pool.example.com and eu.example.com, not a.co.uk and
-    b.co.uk). An address is only itself.
+    """Return whether two hosts are the same, or are names below one registered domain.
+
+    pool.example.com and eu.example.com are; a.co.uk and b.co.uk are not. An IP address is equal only to itself.
     """
     one, other = (host.lower().rstrip(".") for host in (one, other))
     if one == other:
@@ -21,10 +22,11 @@ def same_domain(one: str, other: str) -> bool:
 
 
 def _registered_domain(host: str) -> str | None:
-    """By the list that comes with the library: nothing is fetched. Unknown top levels (.onion) count as suffixes.
+    """Return the registered domain of a host by the public suffix list, or None if it has none.
 
-    The library parses only those rules that can apply to this host: to parse all of them stops the reader of the
-    connection for as long as some jobs are worth.
+    The list comes with the library; nothing is downloaded. An unknown top-level domain (.onion) counts as a suffix.
+    Only the rules that can apply to this host are parsed, because parsing all of them takes a quarter of a second, in
+    which the client would read nothing.
     """
     labels = host.split(".")
     names = [".".join(labels[start:]) for start in range(len(labels))]
@@ -41,7 +43,7 @@ def _rules() -> frozenset[str]:
 
 
 def _unicode(name: str) -> str:
-    """A name as the list spells it, which has no punycode."""
+    """Return a name in Unicode, as the list spells it, instead of punycode."""
     try:
         return name.encode("ascii").decode("idna")
     except UnicodeError:

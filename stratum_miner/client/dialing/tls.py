@@ -1,4 +1,4 @@
-"""TLS to a pool: verified by default, pinned when told, never given up for plain text."""
+"""TLS to a pool. The certificate is always verified, and a failed handshake never falls back to plain text."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -13,40 +13,44 @@ FINGERPRINT_DIGITS = 64
 _NOT_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 )
-"""OpenSSL's reasons for an answer that is no TLS."""
+"""OpenSSL's reasons if the other side does not speak TLS."""
 
 
 class TlsSettingsError(ValueError):
-    """A file or fingerprint that cannot be used; the message names it."""
+    """A file or fingerprint of the TLS settings cannot be used. The message names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
-    """How to know the pool, and how it may know us."""
+    """How to verify the pool's certificate, and the client's own certificate.
+
+    Raises TlsSettingsError if the fingerprint is malformed, or there is a key without a certificate.
+    """
 
     ca_file: Path | None = None
-    """PEM certificates to trust instead of the system's."""
+    """File with the certificates of the authorities to trust instead of the system's, in PEM."""
     fingerprint: str | None = None
-    """SHA-256 of the pool's certificate in DER, 64 hex digits: trust this one and no other, whoever signed it."""
+    """SHA-256 of the pool's certificate in DER, 64 hex digits; colons and spaces are removed. Only the certificate with
+    this fingerprint is trusted, whoever signed it."""
     certificate: Path | None = None
-    """Our own certificate, PEM."""
+    """File with the client's own certificate, in PEM."""
     key: Path | None = field(default=None, repr=False)
-    """Its private key, PEM, where it is not in the same file."""
+    """File with the private key of the client's certificate, in PEM, if it is not in the same file."""
 
     def __post_init__(self) -> None:
         if self.fingerprint is not None:
             object.__setattr__(self, "fingerprint", _hex_digits(self.fingerprint))
         if self.key is not None and self.certificate is None:
-            raise TlsSettingsError("TLS key: expected it together with a certificate")
+            raise TlsSettingsError("TLS key: expected a certificate (--tls-cert) with the key (--tls-key), got none")
 
     def context(self) -> ssl.SSLContext:
-        """A context for clients, TLS 1.2 and up. Raises TlsSettingsError if a file cannot be used."""
+        """Return a context for clients, TLS 1.2 and newer. Raises TlsSettingsError if a file cannot be used."""
         try:
             context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         except (OSError, ssl.SSLError) as error:
             raise TlsSettingsError(f"TLS CA file {str(self.ca_file)!r}: {_words(error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.fingerprint is not None:  # the pin is the stricter check
+        if self.fingerprint is not None:  # the fingerprint is the stricter check
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate is not None:
@@ -58,11 +62,14 @@ class TlsSettings:
 
 
 SYSTEM_TRUST = TlsSettings()
-"""What the system trusts, and nothing of our own."""
+"""Trust the system's authorities, and send no certificate of the client."""
 
 
 async def secure(stream: trio.abc.Stream, url: PoolUrl, settings: TlsSettings) -> trio.SSLStream[trio.abc.Stream]:
-    """Shake hands over an open stream. PoolUnreachable says in one line what is wrong with the certificate."""
+    """Do the TLS handshake over an open stream, and verify the pool's certificate.
+
+    Raises PoolUnreachable, with the reason in one line, if the handshake or the verification fails.
+    """
     try:
         context = settings.context()
     except TlsSettingsError as error:
@@ -85,16 +92,16 @@ async def secure(stream: trio.abc.Stream, url: PoolUrl, settings: TlsSettings) -
 def _handshake_failure(error: BaseException, url: PoolUrl) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"its certificate does not prove that it is {url.host}: {error.verify_message.rstrip('.')}; "
-            "a CA file or a pinned fingerprint may (--tls-ca, --tls-fingerprint)"
+            f"its certificate does not prove that it is {url.host}: {error.verify_message.rstrip('.')}. "
+            "If you trust it, add --tls-ca or --tls-fingerprint"
         )
     if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
-        return "expected TLS, it answers in plain text: is it a stratum+tcp port?"
+        return "expected TLS, got plain text; try stratum+tcp:// for this port"
     if isinstance(error, ssl.SSLEOFError) or (isinstance(error, ssl.SSLError) and "EOF" in (error.reason or "")):
-        return "it hung up in the TLS handshake: is it a stratum+tcp port?"
+        return "it disconnected in the TLS handshake; try stratum+tcp:// for this port"
     if isinstance(error, ssl.SSLError):
         return f"TLS handshake failed: {(error.reason or str(error)).lower().replace('_', ' ')}"
-    return f"TLS handshake failed: {error}" if str(error) else "it hung up in the TLS handshake"
+    return f"TLS handshake failed: {error}" if str(error) else "it disconnected in the TLS handshake"
 
 
 def _hex_digits(text: str) -> str:

@@ -1,6 +1,6 @@
-"""Through a SOCKS5 or HTTP CONNECT proxy to a pool, Tor's included. The credentials never show.
+"""Connects to a pool through a SOCKS5 or HTTP CONNECT proxy, such as Tor's. Credentials are never shown.
 
-python-socks is imported for the first connection through a proxy: most miners have none.
+python-socks is imported only for the first connection through a proxy, because most miners use none.
 """
 
 from dataclasses import dataclass, field
@@ -11,22 +11,23 @@ import trio
 from stratum_miner.client.dialing.url import HOST_FORM, is_host
 
 KINDS = {"socks5": ("SOCKS5", False), "socks5h": ("SOCKS5", True), "http": ("HTTP", True)}
-"""Scheme to python-socks' name of the protocol, and whether the proxy resolves the pool's name."""
+"""For each scheme, the name of the protocol in python-socks, and whether the proxy resolves the pool's host name."""
 
 
 class TunnelUrlError(ValueError):
-    """The user's proxy is not one we can use; the message shows no credentials."""
+    """The URL of the proxy cannot be used. The message shows no credentials."""
 
 
 class TunnelUnreachable(Exception):  # noqa: N818 - the field's word
-    """No connection through the proxy; the message says whose fault it is."""
+    """There is no connection through the proxy. The message says whether the proxy or the pool is the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class TunnelUrl:
-    """Where a proxy listens and what it wants to know."""
+    """The URL of a SOCKS or HTTP proxy. The repr does not show the credentials."""
 
     kind: str
+    """The scheme: socks5, socks5h or http."""
     host: str
     port: int
     user: str | None = field(default=None, repr=False)
@@ -38,7 +39,11 @@ class TunnelUrl:
 
     @classmethod
     def parse(cls, text: str) -> "TunnelUrl":
-        """``socks5://[USER:PASS@]HOST:PORT``, ``socks5h://`` (names resolved by the proxy, for Tor) or ``http://``."""
+        """Parse ``socks5://[USER:PASSWORD@]HOST:PORT``, ``socks5h://...`` or ``http://...``.
+
+        With ``socks5h`` and ``http`` the proxy resolves the pool's host name, as Tor needs it.
+        Raises TunnelUrlError if the URL cannot be used.
+        """
         expected = "proxy: expected socks5://, socks5h:// or http:// and HOST:PORT"
         try:
             parts = urlsplit(text)
@@ -52,13 +57,13 @@ class TunnelUrl:
         if not is_host(host):
             raise TunnelUrlError(f"{expected}, with a host name of {HOST_FORM}")
         if parts.path not in ("", "/") or parts.query or parts.fragment:
-            raise TunnelUrlError(f"{expected}, got more after the port")
+            raise TunnelUrlError(f"{expected}, got something after the port")
         user = None if parts.username is None else unquote(parts.username)
         password = None if parts.password is None else unquote(parts.password)
         return cls(parts.scheme, host, port, user, password)
 
     async def connect(self, host: str, port: int) -> trio.SocketStream:
-        """A stream to ``host`` through the proxy. Raises TunnelUnreachable, which says why not."""
+        """Open a stream to ``host`` and ``port`` through the proxy. Raises TunnelUnreachable if there is none."""
         from python_socks import (  # noqa: PLC0415  slow to load; few have a proxy
             ProxyConnectionError,
             ProxyError,

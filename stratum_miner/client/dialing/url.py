@@ -1,4 +1,4 @@
-"""A pool's URL: how users spell it, and what is wrong with one that cannot be used."""
+"""The URL of a pool: its spellings, and the errors for a URL that cannot be used."""
 
 import re
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.spelling import nearest
 
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
-"""Spellings of plain TCP; cpuminer's own is the first."""
+"""Schemes of plain TCP; the first is that of cpuminer."""
 TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls")
-"""Spellings of TLS from the first byte on; the commonest is the first
+"""Schemes of TLS from the first byte on; the first is the commonest
 (docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
-"""Characters of a host's name, RFC 1035; what proxies are told has one byte for its length."""
+"""Most characters of a host name (RFC 1035). In a message to a proxy, its length has one byte."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
 class PoolUrlError(ValueError):
-    """The user's URL is not one we can connect to."""
+    """The URL of a pool cannot be used. The message says what was expected and what came."""
 
 
 class PoolUnreachable(Exception):  # noqa: N818  the field's word
-    """No connection could be made."""
+    """There is no connection to the pool. The message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolUrl:
-    """Where a pool listens."""
+    """The URL of a pool: host, port, and whether to use TLS."""
 
     host: str
     port: int
@@ -39,10 +39,9 @@ class PoolUrl:
 
     @classmethod
     def parse(cls, text: str) -> "PoolUrl":
-        """Parse ``stratum+tcp://HOST:PORT``, ``stratum+ssl://HOST:PORT`` or ``HOST:PORT``. PoolUrlError says what is
-        missing.
+        """Parse ``stratum+tcp://HOST:PORT``, ``stratum+ssl://HOST:PORT`` or ``HOST:PORT``.
 
-        Credentials inside the URL are refused rather than dropped: they would end up in logs.
+        Raises PoolUrlError if the URL cannot be used. A URL with credentials is refused, because they would be logged.
         """
         if "://" not in text:
             text = f"{SCHEMES[0]}://{text}"
@@ -79,7 +78,10 @@ class PoolUrl:
 
 
 def is_host(name: str) -> bool:
-    """Whether a host may have this name or address. Resolver, TLS and proxies raise errors of their own for others."""
+    """Return whether a text is a possible host name or IP address.
+
+    For other texts the resolver, TLS and proxies would raise various errors.
+    """
     try:
         encoded = name.encode("idna")
     except UnicodeError:

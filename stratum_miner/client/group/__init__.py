@@ -1,1 +1,1 @@
-"""Several pools as one: which of them is mined on, how they are arranged, and what is to be seen of them."""
+"""Uses several pools as one: chooses the pool to mine on, lets the caller change the pools, and reports on them."""

@@ -1,4 +1,4 @@
-"""The pools of a group: which there are, in which order, and how they are changed while they are mined on."""
+"""The pools of a group, in their order, and the methods that change them while the miner mines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +17,11 @@ log = structlog.get_logger(__name__)
 
 
 class Arrangement:
-    """Whoever may change pools does it here: configuration, APIs, a terminal. ``changed`` is called then, to act on it.
+    """The pools of a group, the best first. Its methods change them while the miner mines.
 
-    Places count from 0, the best first; ValueError for a place that is none, with the reason in one line.
+    A pool is named by its position, from 0. ``PoolGroup.control`` and ``Miner.pool_control`` are such objects. Call all
+    methods in the trio thread. Those that take a position raise ValueError, with the reason in one line, if there is no
+    pool at it.
     """
 
     def __init__(
@@ -40,18 +42,18 @@ class Arrangement:
         self.members = [self._joined(item) for item in settings]
         """The pools, the best first."""
         self.removed: list[GroupMember] = []
-        """Pools that were removed, until their shares are answered."""
+        """Pools that were removed and may still have open shares."""
         self.active: GroupMember | None = None
-        """The pool that is mined on."""
+        """The pool that the miner mines on."""
         self.failover = Failover(len(self.members), clock(), policy)
         for index, item in enumerate(settings):
             self.failover.enable(index, item.enabled)
         self.quotas: Quotas[GroupMember] | None = Quotas(clock()) if strategy is Strategy.QUOTA else None
 
-    # ---- what there is ------------------------------------------------------------------------------------------
+    # ---- views --------------------------------------------------------------------------------------------------
 
     def pools(self) -> tuple[PoolStatus, ...]:
-        """All pools, the best first."""
+        """Return the status of all pools, the best first."""
         now = self._clock()
         return tuple(
             member.status(
@@ -66,55 +68,64 @@ class Arrangement:
         )
 
     def settings(self) -> tuple[PoolSettings, ...]:
-        """The settings of all pools, the best first."""
+        """Return the settings of all pools, the best first."""
         return tuple(member.settings for member in self.members)
 
     def index(self, member: GroupMember) -> int:
-        """The place of a pool, 0 the best."""
+        """Return the position of a pool; 0 is the best."""
         return self.members.index(member)
 
     def name(self, member: GroupMember) -> str:
-        """The label of a pool."""
+        """Return the label of a pool; see ``PoolIdentities``."""
         return self._identities.label(member.key, member.settings)
 
     def condition(self, member: GroupMember) -> Condition:
-        """The condition of the pool."""
+        """Return the condition of a pool."""
         return self.failover.health(self.index(member)).condition
 
     # ---- changes ------------------------------------------------------------------------------------------------
 
     def enable(self, index: int, enabled: bool) -> None:
-        """Use or leave a pool from now on; leaving the active one switches at once."""
+        """Use a pool from now on, or stop using it. If it is the active one, the miner switches to another at once."""
         self._check(index)
         self.failover.enable(index, enabled)
         log.info("pool_enabled" if enabled else "pool_disabled", pool=self.name(self.members[index]))
         self._changed()
 
     def switch(self, index: int) -> None:
-        """Make a pool the best and mine on it as soon as it is up. ValueError where pools are mined on in turns."""
+        """Make a pool the best one, and mine on it as soon as it is up.
+
+        Raises ValueError with Strategy.QUOTA, which mines on all pools in turn.
+        """
         self._check(index)
         if self.quotas is not None:
-            raise ValueError("pool: pools are mined on in turns by their quotas: change those, or switch some off")
+            raise ValueError("pool: expected failover, got quotas; change the quotas instead")
         self.failover.trust(index)
         if not self.failover.is_enabled(index):
             self.enable(index, True)
         self.move(index, 0)
 
     def add(self, settings: PoolSettings, index: int | None = None) -> PoolKey:
-        """Add a pool, the worst unless a place is given. Returns its key. ValueError for one that is there already."""
-        place = len(self.members) if index is None else index
-        if not 0 <= place <= len(self.members):
-            raise ValueError(f"pool: expected a place from 0 to {len(self.members)}, got {place}")
+        """Add a pool at a position, or as the last one. Return its key.
+
+        Raises ValueError if there is a pool with the same URL and worker name.
+        """
+        position = len(self.members) if index is None else index
+        if not 0 <= position <= len(self.members):
+            raise ValueError(f"pool: expected a position from 0 to {len(self.members)}, got {position}")
         _check_for_twin(settings, self.settings())
-        self.members.insert(place, self._joined(settings))
-        self.failover.insert(place, self._clock())
-        self.failover.enable(place, settings.enabled)
-        log.info("pool_added", pool=self.name(self.members[place]), place=place)
+        self.members.insert(position, self._joined(settings))
+        self.failover.insert(position, self._clock())
+        self.failover.enable(position, settings.enabled)
+        log.info("pool_added", pool=self.name(self.members[position]), place=position)
         self._changed()
-        return self.members[place].key
+        return self.members[position].key
 
     def remove(self, index: int) -> None:
-        """Remove a pool; its open shares are still answered. ValueError for the last one."""
+        """Remove a pool. Its connection stays open until its open shares have results, for at most 30 s.
+
+        Raises ValueError for the last pool.
+        """
         self._check(index)
         self.failover.remove(index)
         member = self.members.pop(index)
@@ -123,7 +134,7 @@ class Arrangement:
         self._changed()
 
     def move(self, index: int, to: int) -> None:
-        """Give a pool another priority; the first is the best."""
+        """Move a pool to another position; 0 is the best."""
         self._check(index)
         self._check(to)
         self.failover.move(index, to)
@@ -132,17 +143,18 @@ class Arrangement:
         self._changed()
 
     def set_quota(self, index: int, quota: int) -> None:
-        """Give a pool another part of the time from now on; ValueError for one below 0."""
+        """Change the quota of a pool from now on. Raises ValueError if it is below 0."""
         self._check(index)
         if quota < 0:
-            raise ValueError(f"quota: expected a number from 0, got {quota}")
+            raise ValueError(f"quota: expected an integer of at least 0, got {quota}")
         client = self.members[index].client
         client.settings = replace(client.settings, quota=quota)
         log.info("pool_quota", pool=self.name(self.members[index]), quota=quota)
         self._changed()
 
     def change(self, index: int, settings: PoolSettings) -> None:
-        """Give a pool other settings in its place; see ``arrange``."""
+        """Replace the settings of a pool; see ``arrange``. Raises ValueError if another pool has the same URL and
+        worker name."""
         self._check(index)
         known = self.settings()
         wanted = settings.enabled if settings.enabled != known[index].enabled else self.failover.is_enabled(index)
@@ -151,21 +163,23 @@ class Arrangement:
         log.info("pool_changed", pool=self.name(self.members[index]))
 
     def arrange(self, settings: Sequence[PoolSettings]) -> None:
-        """Make these the pools, in this order. Where no more than name, quota and use differ a pool keeps its
-        connection; the others are connected to anew. One that was switched off or on by hand stays so until its
-        settings say else. What is left still answers its open shares. ValueError for none, or for the same pool and
-        worker twice.
+        """Replace all pools by these, in this order.
+
+        A pool keeps its connection if its settings differ only in ``name``, ``quota`` and ``enabled``; otherwise the
+        client connects again. A pool that ``enable`` switched off or on stays so until ``enabled`` changes in its
+        settings. The connections of removed pools stay open until their open shares have results, for at most 30 s.
+        Raises ValueError if there is no pool, or if two pools have the same URL and worker name.
         """
-        left, members, places = list(self.members), list[GroupMember | None](), list[int | None]()
+        left, members, positions = list(self.members), list[GroupMember | None](), list[int | None]()
         for index, item in enumerate(settings):
             _check_for_twin(item, settings[:index])
             kept = next((member for member in left if _is_same_connection(member.settings, item)), None)
-            places.append(None if kept is None else self.index(kept))
+            positions.append(None if kept is None else self.index(kept))
             if kept is not None:
                 left.remove(kept)
             members.append(kept)
         enabled = [self._shall_be_used(item) for item in settings]
-        self.failover.arrange(places, self._clock())
+        self.failover.arrange(positions, self._clock())
         for member in left:
             self._retire(member)
         self.members = [
@@ -179,7 +193,7 @@ class Arrangement:
         self._changed()
 
     def use(self, strategy: Strategy) -> None:
-        """Use the pools in another way from now on; what the quotas came to starts over."""
+        """Switch to another strategy from now on. With QUOTA, the times of all pools count from now."""
         if (strategy is Strategy.QUOTA) != (self.quotas is not None):
             self.quotas = Quotas(self._clock()) if strategy is Strategy.QUOTA else None
             log.info("strategy", strategy=strategy.value)
@@ -189,7 +203,7 @@ class Arrangement:
         return self._new_member(settings, self._identities.take(settings))
 
     def _retire(self, member: GroupMember) -> None:
-        """It is no pool of ours any more; its open shares are still answered."""
+        """Remove a pool; its client runs until its open shares have results."""
         self._identities.leave(member.key)
         if self.quotas is not None:
             self.quotas.forget(member)
@@ -207,13 +221,12 @@ class Arrangement:
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self.members):
-            raise ValueError(f"pool: expected a place from 0 to {len(self.members) - 1}, got {index}")
+            raise ValueError(f"pool: expected a position from 0 to {len(self.members) - 1}, got {index}")
 
 
 def _check_for_twin(settings: PoolSettings, others: Sequence[PoolSettings]) -> None:
-    """ValueError when two connections would do the same."""
     if any(_is_twin(settings, other) for other in others):
-        raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
+        raise ValueError(f"pool: expected each pool once, got {settings.url} for worker {settings.worker_name!r} twice")
 
 
 def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:
@@ -221,7 +234,7 @@ def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:
 
 
 def _is_same(one: PoolSettings, other: PoolSettings) -> bool:
-    """Whether both are the same pool to the user, whatever its settings."""
+    """Return whether both are the same pool to the user, even if their settings differ."""
     return one.name == other.name if one.name or other.name else _is_twin(one, other)
 
 

@@ -1,9 +1,9 @@
-"""Which of several pools to mine on, and which to be connected to: one state machine, at start and in flight.
+"""Decides which of several pools to mine on, and which to connect to.
 
-Sans-IO; times are the caller's, in seconds. A pool is up when it has sent a valid job on its present connection, and
-stays so while its jobs go on changing. The first pool that is up is mined on, in order of priority; a better one takes
-over again once it has been up for a while. Whoever is better than the active pool is kept connected, as a probe;
-whoever is worse is not, so that backups are not burdened.
+Sans-IO; times are the caller's, in seconds. A pool is up if it has sent a valid job on its present connection, and
+stays up while its jobs keep changing. The miner mines on the best pool that is up. If a better pool comes up, the miner
+switches to it after that pool has been up for a while. Pools better than the active one stay connected, so that the
+miner sees when they work again. Worse pools are not connected, so as not to burden them.
 """
 
 from collections import deque
@@ -14,38 +14,49 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverPolicy:
-    """Seconds, with their reasons."""
+    """The time limits of failover, in seconds, with their reasons."""
 
     first_job: float = 90.0
-    """From connecting to a job: public-pool may keep its first one back for 60 s."""
+    """Seconds from connecting to the first job, after which a pool counts as silent. public-pool may send its first job
+    only after 60 s."""
     job_age: float = 300.0
-    """Seconds without a job that says anything new, after which a pool is down; pools renew theirs every 10 to 60 s."""
+    """Seconds without a job with new content, after which a pool counts as silent. Pools send one every 10 to 60 s."""
     patience: float = 5.0
-    """Seconds to wait for a pool before the next one is tried too, while none is up."""
+    """Seconds to wait for a pool before the next one is tried too, while no pool is up."""
     failback: float = 60.0
-    """Seconds that a better pool must have been up before it takes over again."""
+    """Seconds that a better pool must have been up before the miner switches back to it."""
     flap_window: float = 600.0
+    """Seconds that a flapping pool must have been up before the miner switches back to it."""
     flap_limit: int = 3
-    """Losses within twice the window that make a pool flap; it must then be up for one window."""
+    """A pool flaps if it was lost this many times within twice ``flap_window``."""
     first_penalty: float = 60.0
+    """Seconds for which a pool is not used after it refused all worker names, or rejected very many shares. Each
+    further penalty is twice as long, because ckpool bans miners that come back soon."""
     longest_penalty: float = 3600.0
-    """Longest pause (s) for a pool that refuses the worker or every share; each doubles the last, for ckpool bans."""
+    """Longest penalty in seconds."""
     reject_streak: int = 20
-    """Refusals in a row, stale ones not counted, after which a pool accepts nothing; sessions restart at 10."""
+    """Number of rejected shares in a row, without stale ones, after which the miner leaves a pool for another one. The
+    client already reconnects after 10."""
 
 
 DEFAULT_POLICY = FailoverPolicy()
 
 
 class Condition(Enum):
-    """How a pool is, as far as one can tell."""
+    """The condition of a pool, as far as the miner knows."""
 
     UNTRIED = "untried"
+    """The miner has not connected to it, or has closed the connection because it was not needed."""
     TRYING = "trying"
+    """The miner is connecting to it, or waits for its first job."""
     UP = "up"
+    """It gives jobs."""
     SILENT = "silent"
+    """It is connected, but gives no job, or no new one."""
     DOWN = "down"
+    """It cannot be reached, or the connection ended."""
     PENALIZED = "penalized"
+    """It refused all worker names or rejected very many shares, and is not used for a while."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,14 +71,14 @@ class _Health:
     refusals: int = 0
     enabled: bool = True
     trusted: bool = False
-    """A person wants it: it need not prove itself before it takes over."""
+    """The user has chosen the pool, so the miner switches to it without waiting for ``failback``."""
     losses: deque[float] = field(default_factory=deque)
-    """When it was lost while it was up, the newest few."""
+    """The newest times at which the pool was lost while it was up."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailoverDecision:
-    """Indexes of pools: the one to mine on, and all to be connected to."""
+    """The positions of the pool to mine on (None: no pool), and of all pools to connect to."""
 
     active: int | None
     wanted: frozenset[int]
@@ -75,19 +86,21 @@ class FailoverDecision:
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """How a pool is, since when, and why."""
+    """The condition of a pool."""
 
     condition: Condition
     since: float
+    """Time at which the condition began, in seconds of the caller's clock."""
     reason: str
+    """Why the pool is in this condition; empty if there is nothing to explain."""
 
 
 class Failover:
-    """Pools 0 to ``count`` - 1, the first being the best. Tell it what happens, then ask what to do."""
+    """The state of all pools, by their positions; 0 is the best. Report what happens to it, then call ``decide``."""
 
     def __init__(self, count: int, now: float, policy: FailoverPolicy = DEFAULT_POLICY) -> None:
         if count < 1:
-            raise ValueError("failover: expected at least one pool")
+            raise ValueError("failover: expected at least one pool, got none")
         self._policy = policy
         self._pools = [self._new(now) for _ in range(count)]
         self._active: _Health | None = None
@@ -95,23 +108,23 @@ class Failover:
 
     @property
     def active(self) -> int | None:
-        """The pool mined on, as of the last decision."""
+        """Position of the pool to mine on, as of the last decision; None if there is none."""
         return None if self._active is None else self._pools.index(self._active)
 
     def health(self, index: int) -> HealthSnapshot:
-        """How a pool is."""
+        """Return the condition of a pool."""
         pool = self._pools[index]
         return HealthSnapshot(pool.condition, pool.since, pool.reason)
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
     def trying(self, index: int, now: float) -> None:
-        """A connection is being made."""
+        """Note that a client connects to the pool."""
         if self._pools[index].condition in (Condition.UNTRIED, Condition.DOWN):
             self._enter(index, Condition.TRYING, now, "")
 
     def job(self, index: int, now: float, content: object) -> None:
-        """A valid job; one of the same content as the one before says nothing new."""
+        """Note a valid job. A job with the same content as the one before does not count as new."""
         pool = self._pools[index]
         if content != pool.job_content:
             pool.job_content, pool.fresh_at = content, now
@@ -120,7 +133,7 @@ class Failover:
             self._enter(index, Condition.UP, now, "")
 
     def lost(self, index: int, now: float, reason: str) -> None:
-        """The connection is over, or could not be made."""
+        """Note that the connection ended, or could not be made."""
         pool = self._pools[index]
         if pool.condition is Condition.UP:
             pool.losses.append(now)
@@ -129,13 +142,13 @@ class Failover:
             self._enter(index, Condition.DOWN, now, reason)
 
     def left(self, index: int, now: float) -> None:
-        """We closed the connection because it is not needed: that says nothing against the pool."""
+        """Note that the client closed the connection because it is not needed. The pool is not to blame."""
         self._pools[index].job_content = None
         if self._pools[index].condition is not Condition.PENALIZED:
             self._enter(index, Condition.UNTRIED, now, "standing by")
 
     def refused(self, index: int, now: float, reason: str) -> None:
-        """It does not want this worker, or none of its shares."""
+        """Note that the pool refused all worker names, or rejected very many shares. It gets a penalty."""
         pool = self._pools[index]
         pool.penalty = min(pool.penalty * 2 or self._policy.first_penalty, self._policy.longest_penalty)
         pool.penalized_until = now + pool.penalty
@@ -143,24 +156,24 @@ class Failover:
         self._enter(index, Condition.PENALIZED, now, reason)
 
     def share_accepted(self, index: int) -> None:
-        """A share was accepted."""
+        """Note that the pool accepted a share."""
         self._pools[index].refusals, self._pools[index].penalty = 0, 0.0
 
     def share_refused(self, index: int, now: float, reason: str) -> None:
-        """A share was refused for another reason than being late."""
+        """Note that the pool rejected a share that was not stale."""
         pool = self._pools[index]
         pool.refusals += 1
         if pool.refusals >= self._policy.reject_streak and any(other.enabled for other in self._others(pool)):
-            self.refused(index, now, f"it refused {pool.refusals} shares in a row: {reason}")
+            self.refused(index, now, f"it rejected {pool.refusals} shares in a row: {reason}")
 
     def enable(self, index: int, enabled: bool) -> None:
-        """Whether to use a pool at all; enabling one that is penalized forgives it."""
+        """Set whether a pool may be used. Enabling a pool ends its penalty."""
         self._pools[index].enabled = enabled
         if enabled:
             self._pools[index].penalized_until = 0.0
 
     def trust(self, index: int) -> None:
-        """Let a pool take over as soon as it is up, this once."""
+        """Let the miner switch to a pool as soon as it is up, this once."""
         self._pools[index].trusted = True
 
     def is_enabled(self, index: int) -> bool:
@@ -168,32 +181,35 @@ class Failover:
         return self._pools[index].enabled
 
     def insert(self, index: int, now: float) -> None:
-        """A new pool at this place; those from there on become worse by one."""
+        """Insert a new pool at a position. The pools from there on move back by one."""
         self._pools.insert(index, self._new(now))
 
     def remove(self, index: int) -> None:
-        """Forget a pool. ValueError for the last one."""
+        """Remove a pool. Raises ValueError for the last one."""
         if len(self._pools) == 1:
-            raise ValueError("failover: expected at least one pool to remain")
+            raise ValueError("failover: expected at least one pool to remain; add another one first")
         if self._pools.pop(index) is self._active:
             self._active = None
 
-    def arrange(self, places: Sequence[int | None], now: float) -> None:
-        """Other pools in another order: each by its place so far, or None for a new one. ValueError for none."""
-        if not places:
-            raise ValueError("failover: expected at least one pool to remain")
-        self._pools = [self._new(now) if place is None else self._pools[place] for place in places]
+    def arrange(self, positions: Sequence[int | None], now: float) -> None:
+        """Replace all pools. Each new one is named by its position so far, or None for a new pool.
+
+        Raises ValueError if there is no pool.
+        """
+        if not positions:
+            raise ValueError("failover: expected at least one pool, got none")
+        self._pools = [self._new(now) if position is None else self._pools[position] for position in positions]
         if self._active not in self._pools:
             self._active = None
 
     def move(self, index: int, to: int) -> None:
-        """Give a pool another place."""
+        """Move a pool to another position."""
         self._pools.insert(to, self._pools.pop(index))
 
     # ---- what to do ---------------------------------------------------------------------------------------------
 
     def decide(self, now: float) -> FailoverDecision:
-        """Look at all pools again."""
+        """Return which pool to mine on and which pools to connect to."""
         for pool in self._pools:
             self._age(pool, now)
         self._choose(now)
@@ -201,13 +217,13 @@ class Failover:
         return FailoverDecision(self.active, wanted)
 
     def connectable(self, now: float) -> frozenset[int]:
-        """All that may be used, for those who use all at once."""
+        """Return the positions of all pools that may be used now. Strategy.QUOTA connects to all of them."""
         return frozenset(
             index for index, pool in enumerate(self._pools) if pool.enabled and now >= pool.penalized_until
         )
 
     def up(self) -> tuple[int, ...]:
-        """All that are up, as of the last decision."""
+        """Return the positions of all pools that are up, as of the last decision."""
         return tuple(index for index, pool in enumerate(self._pools) if _is_up(pool))
 
     def _choose(self, now: float) -> None:
@@ -221,7 +237,7 @@ class Failover:
             self._none_since = now
 
     def _last_resort(self, before: _Health | None) -> _Health | None:
-        """When none is up: an old job may still be worth something, no job is worth nothing."""
+        """Return a silent pool to mine on if no pool is up. Its old job may still be worth something."""
         silent = [pool for pool in self._pools if _is_silent(pool)]
         return before if before in silent else next(iter(silent), None)
 
@@ -234,7 +250,7 @@ class Failover:
             return False
         if active is not None and _is_up(self._pools[active]):
             return index <= active
-        # one that was started goes on; the next is started once no better one may still answer in time
+        # keep connections that were begun; begin the next one only when no better pool may still answer in time
         hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
         return pool.condition is not Condition.UNTRIED or not hopeful
 
@@ -250,7 +266,7 @@ class Failover:
         return pool.trusted or now - pool.since >= (policy.flap_window if flaps else policy.failback)
 
     def _age(self, pool: _Health, now: float) -> None:
-        """What time alone does to a pool."""
+        """Change the condition of a pool if a time limit has passed."""
         policy = self._policy
         if pool.condition is Condition.UP and now - pool.fresh_at > policy.job_age:
             pool.losses.append(now)
@@ -272,7 +288,7 @@ def _is_up(pool: _Health) -> bool:
 
 
 def _is_silent(pool: _Health) -> bool:
-    """Whether it has sent a job on this connection, if an old one."""
+    """Return whether a pool has sent a job on this connection, but no new one for too long."""
     return pool.enabled and pool.condition is Condition.SILENT and pool.job_content is not None
 
 

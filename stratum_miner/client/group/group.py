@@ -1,8 +1,8 @@
-"""Several pools behind the interface of one: the miner submits here and hears from here, whichever pool it mines on.
+"""``PoolGroup``: several pools that the miner uses like one ``PoolClient``.
 
-Each pool has a client of its own, so nothing of one can reach another: a share goes to the client whose session issued
-its job. ``arrangement`` holds the pools, ``failover`` decides, this moves. Leaving a pool loses nothing: its client
-stays until its shares are answered.
+Each pool has a client of its own, and a share goes to the client of the pool that its job came from. ``arrangement``
+holds the pools, ``failover`` and ``quota`` decide which pool to mine on, and this module starts and stops the clients.
+When the miner leaves a pool, its client keeps running until its open shares have results.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,14 +38,25 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
+"""Seconds between two decisions, if nothing happens."""
 DRAIN_S = 30.0
-"""Seconds to wait for the answers of a pool that was left; then its open shares are lost."""
+"""Seconds to wait for the replies of a pool that the miner has left. Then its open shares are lost."""
 LINGER_S = 3.0
-"""A pool that was left stays connected at least so long: what a device found just before may still be on its way."""
+"""Least seconds for which a pool stays connected after the miner has left it, because a device may report a nonce that
+it found just before."""
 
 
 class PoolGroup:
-    """Has what the miner needs of a ``PoolClient``; run it once. ``control`` changes the pools, also while it runs."""
+    """Uses several pools like one ``PoolClient``; ``run`` it once. ``control`` changes the pools, also while it runs.
+
+    ``settings``: the pools, the best first. ``on_event``: called with each event of the pool that the miner mines on,
+    and with the results and messages of all pools. ``options``: what all clients share; None: the defaults.
+    ``policy``: the time limits of failover. ``strategy``: how to use several pools.
+    ``identities``, ``tallies``: shared with other groups of the same miner or proxy.
+    ``may_give_up``: whether ``run`` may raise WorkerRefused when all pools have refused the worker name.
+
+    Raises ValueError if there is no pool.
+    """
 
     def __init__(
         self,
@@ -78,10 +89,10 @@ class PoolGroup:
         )
 
     async def run(self) -> None:
-        """Keep the pools that are wanted connected, for ever.
+        """Keep the needed pools connected until cancelled.
 
-        Raises WorkerRefused when all pools refuse the worker from the start and ``may_give_up`` allows it, and
-        PoolUnreachable when told not to retry.
+        Raises WorkerRefused if all pools refuse the worker name from the start and ``may_give_up`` allows it.
+        Raises PoolUnreachable if ``ClientOptions.retry`` is False and a pool cannot be reached, or disconnects.
         """
         try:
             async with trio.open_nursery() as nursery:
@@ -97,10 +108,10 @@ class PoolGroup:
         finally:
             self._is_over = True
 
-    # ---- what the miner uses ------------------------------------------------------------------------------------
+    # ---- for the miner ------------------------------------------------------------------------------------------
 
     def submit(self, share: Share) -> None:
-        """Hand a share to the pool whose session issued its job."""
+        """Submit a share to the pool that its job came from. Its result comes as a ``ShareAnswered``."""
         owner = self._owner(share.job.origin)
         if owner is not None:
             owner.client.submit(share)
@@ -108,72 +119,78 @@ class PoolGroup:
             self._on_event(ShareAnswered(ShareResult(share, ShareOutcome.LOST, "its session is over")))
 
     def destination(self, share: Share) -> Destination:
-        """Where a share goes; for a journal."""
+        """Return the pool and worker name that a share belongs to, for the share journal."""
         owner = self._owner(share.job.origin) or self._shown
         return owner.client.destination(share)
 
     def adopt(self, pool: str, resumable: Resumable, shares: Sequence[Share]) -> bool:
-        """Before ``run``: shares of a session that the pool with this URL is to resume. False: no such pool."""
+        """Take over shares of an earlier run for the pool with this URL; see ``PoolClient.adopt``. Call it before
+        ``run``.
+
+        Returns False if there is no such pool.
+        """
         for member in self.control.members:
             if str(member.settings.url) == pool:
                 member.client.adopt(resumable, shares)
                 return True
         return False
 
-    def hash_rate_known(self, hash_rate: float) -> None:
-        """The measured H/s, for suggestions of a difficulty."""
+    def note_hash_rate(self, hash_rate: float) -> None:
+        """Note the measured hash rate in H/s; see ``PoolClient.note_hash_rate``."""
         for member in self.control.members:
-            member.client.hash_rate_known(hash_rate)
+            member.client.note_hash_rate(hash_rate)
 
     def count_work(self, switches: Sequence[tuple[PoolKey, float]], units: Mapping[PoolKey, int]) -> None:
-        """Count what was made of the jobs of each pool: the seconds from a job's arrival until work of it was taken,
-        and units of work.
+        """Count the work on the jobs of each pool.
+
+        ``switches``: for each job, the pool and the seconds from its arrival until a backend took work of it.
+        ``units``: the number of work units by pool.
         """
         for key, seconds in switches:
             self._tallies[key].switches.add(seconds)
         for key, count in units.items():
             self._tallies[key].units += count
 
-    async def all_answered(self) -> None:
-        """Wait until no share is open at any pool."""
+    async def wait_all_answered(self) -> None:
+        """Wait until no share is open at any connected pool."""
         for member in (*self.control.members, *self.control.removed):
-            await member.client.all_answered()
+            await member.client.wait_all_answered()
 
     async def wait_for_room(self) -> None:
-        """Wait while the active pool leaves very many shares unanswered."""
+        """Wait while very many shares are open at the active pool."""
         if self.control.active is not None:
             await self.control.active.client.wait_for_room()
 
     @property
     def all_refused(self) -> bool:
-        """Whether every pool that may be used wanted none of our workers from the start."""
+        """Whether all pools that may be used refused the worker names, and none has ever accepted one."""
         return not self._was_accepted and all(
             member.refused or not self.control.failover.is_enabled(index)
             for index, member in enumerate(self.control.members)
         )
 
     def snapshot(self) -> ClientSnapshot:
-        """The snapshot of the active pool, or of the best one while none is active."""
+        """Return the snapshot of the active pool's client, or of the best pool's client while no pool is active."""
         return self._shown.client.snapshot()
 
     def _owner(self, origin: Origin) -> GroupMember | None:
-        """The pool whose session it is or was. None when the pool is none of ours."""
+        """Return the pool that a session belongs to or belonged to, or None if it is not in this group."""
         found = None
         for member in (*self.control.members, *self.control.removed):
             if member.key == origin.pool:
                 if member.client.origin.session == origin.session:
                     return member
-                found = found or member  # the session is an older one of it
+                found = found or member  # an older session of this pool
         return found
 
     @property
     def _shown(self) -> GroupMember:
         return self.control.active or self.control.members[0]
 
-    # ---- what the clients tell ----------------------------------------------------------------------------------
+    # ---- events of the clients ----------------------------------------------------------------------------------
 
     def _take(self, member: GroupMember, event: ClientEvent) -> None:
-        """The search hears of a job of the pool that is mined on first, failover afterwards; so with the answers."""
+        """Report an event first and update failover afterwards, so that jobs and results are not delayed."""
         match event:
             case JobArrived(job):
                 self._take_job(member, job, event)
@@ -181,7 +198,7 @@ class PoolGroup:
                 self._take_loss(member, reason, event)
             case ShareAnswered(result):
                 self._on_event(event)
-                self._judge(member, result)
+                self._note_result(member, result)
             case StateChanged(_, state, detail):
                 self._take_state(member, state, detail, event)
             case _:
@@ -194,10 +211,10 @@ class PoolGroup:
         control = self.control
         is_the_only_one = len(control.members) == 1 and control.quotas is None and member.leaving_since is None
         if control.active is None and is_the_only_one:
-            control.active = member  # what else would failover choose
+            control.active = member  # failover could choose no other pool
         if member is control.active:
             self._on_event(event)
-        if not member.removed:  # whoever heard of it may have changed the pools
+        if not member.removed:  # the listener may have changed the pools
             control.failover.job(control.index(member), self._clock(), _content(job))
             self._apply()
 
@@ -206,7 +223,7 @@ class PoolGroup:
         if reason == STOPPED and member.leaving_since is None:
             if member is self.control.active:
                 self._on_event(event)
-            return  # everything ends; what the pools were like stays to be seen
+            return  # the whole group ends; keep the conditions of the pools for the summary
         if member.removed:
             return
         if member.leaving_since is None:
@@ -215,8 +232,8 @@ class PoolGroup:
             self.control.failover.left(self.control.index(member), self._clock())
         self._act()
 
-    def _judge(self, member: GroupMember, result: ShareResult) -> None:
-        """A share that was accepted or refused says something of its pool, unless another share has said it before."""
+    def _note_result(self, member: GroupMember, result: ShareResult) -> None:
+        """Update failover by the result of a share, unless another share has the same cause."""
         if member.removed or result.same_event:
             return
         control = self.control
@@ -241,14 +258,14 @@ class PoolGroup:
         if member is control.active or control.active is None:
             self._on_event(event)
 
-    # ---- moving -------------------------------------------------------------------------------------------------
+    # ---- switching pools ----------------------------------------------------------------------------------------
 
     def _act(self) -> None:
         self._apply()
         self._changed.set()
 
     def _apply(self) -> None:
-        """Do what the state machine decides: switch, start and stop clients."""
+        """Carry out the decision of failover or quotas: switch the pool, start and stop clients."""
         control = self.control
         chosen, wanted = self._decide()
         if chosen is not control.active:
@@ -275,7 +292,7 @@ class PoolGroup:
         control = self.control
         before, control.active = control.active, chosen
         why = self._why(before)
-        several = len(control.members) > 1  # of a single one the connection's own events say it all
+        several = len(control.members) > 1  # of a single pool, the events of its connection report everything
         if chosen is None:
             if several:
                 log.warning("no_pool", reason=why)
@@ -303,22 +320,22 @@ class PoolGroup:
         return f"{control.name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: GroupMember) -> None:
-        """Start a client as long as ``run`` lasts."""
+        """Start a client, unless ``run`` has ended."""
         if member.scope is None and not self._is_over:
             member.scope = trio.CancelScope()
-            member.client.leave("")
+            member.client.note_stop_reason("")
             member.is_to_start = True
             self._changed.set()
 
     def _leave(self, member: GroupMember) -> None:
-        """End a client that is not wanted any more, its open shares answered or given up."""
+        """Stop a client that is not needed, once its open shares have results or ``DRAIN_S`` has passed."""
         assert member.scope is not None
         now = self._clock()
         if member.leaving_since is None:
             member.leaving_since = now
         gone = now - member.leaving_since
         if gone >= DRAIN_S or (gone >= LINGER_S and member.client.unanswered == 0):
-            member.client.leave(f"the miner left this pool, which did not answer within {DRAIN_S:g} s")
+            member.client.note_stop_reason(f"the miner left this pool, which did not answer within {DRAIN_S:g} s")
             member.scope.cancel()
 
     async def _keep(self, member: GroupMember) -> None:
@@ -333,7 +350,7 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self.control.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        member.scope = None  # not when everything ends by an error: nothing is to be started any more
+        member.scope = None  # not after an exception: then no client may be started any more
         self._changed.set()
 
     def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:
@@ -343,5 +360,5 @@ class PoolGroup:
 
 
 def _content(job: Job) -> object:
-    """What makes a job another one: a pool may send the same under new ids for ever."""
+    """Return what distinguishes the content of jobs. A pool may send the same job again and again under new ids."""
     return (job.content_hash(), job.ntime)

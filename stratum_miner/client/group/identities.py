@@ -1,4 +1,4 @@
-"""The key and the label of each pool of a run. It keeps the key wherever it moves and whatever changes of it."""
+"""The key and the label of each pool of a run. A pool keeps its key, whatever its position and its settings become."""
 
 from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import PoolSettings
@@ -6,17 +6,18 @@ from stratum_miner.work.job import PoolKey
 
 
 class PoolIdentities:
-    """Shared by all groups of one miner, so that no two of their pools have the same key or the same label."""
+    """Gives each pool a key and a label of its own. All groups of one miner share this object."""
 
     def __init__(self) -> None:
         self._known: dict[PoolKey, tuple[PoolUrl, str]] = {}
-        """The URL and worker that each key stands for, in the order in which they came; no other pool gets the key."""
+        """The URL and worker name of each key that was ever given, the oldest first. No other pool gets the same
+        key."""
         self._in_use: set[PoolKey] = set()
         self._labels: dict[PoolKey, tuple[str, str]] = {}
-        """What the settings call a pool, and the label made of it."""
+        """The name of each pool in its settings, and the label made of it."""
 
     def take(self, settings: PoolSettings) -> PoolKey:
-        """A key for a pool that comes; the one that the same URL and worker had before, unless it is still in use."""
+        """Return a key for a new pool: the one that the same URL and worker name had before, unless it is in use."""
         twin = settings.url, settings.worker_name
         key = next((old for old, known in self._known.items() if known == twin and old not in self._in_use), None)
         if key is None:
@@ -33,7 +34,7 @@ class PoolIdentities:
         self._in_use.discard(key)
 
     def label(self, key: PoolKey, settings: PoolSettings) -> str:
-        """The user's name of the pool, else its URL; where another pool has that label, with what tells them apart."""
+        """Return the user's name of the pool, or its URL. If another pool has that label, something is appended."""
         called = settings.name or str(settings.url)
         before = self._labels.get(key)
         if before is not None and before[0] == called:

@@ -1,4 +1,4 @@
-"""One pool of a group: its client, and what the group knows of it."""
+"""One pool of a group: its client and its state in the group."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ from stratum_miner.work.share_result import ShareOutcome
 
 
 class GroupMember:
-    """One pool of a group. It passes the events of its client to ``take``."""
+    """One pool of a group. It passes the events of its client to ``take``, with itself."""
 
     def __init__(
         self,
@@ -29,27 +29,27 @@ class GroupMember:
         tally: PoolTally,
     ) -> None:
         self.key = key
-        """See ``PoolIdentities``."""
+        """The key of the pool; see ``PoolIdentities``."""
         self.tally = tally
         self.client = PoolClient(settings, partial(take, self), options, key=key, tally=tally)
         self.job: Job | None = None
         self.scope: trio.CancelScope | None = None
-        """The scope of the running client; None while it does not run."""
+        """The cancel scope of the running client; None if it does not run."""
         self.is_to_start = False
         self.leaving_since: float | None = None
         self.removed = False
         self.refused = False
-        """Whether it wanted none of our workers when it was last asked."""
+        """Whether the pool refused all worker names on its last connection."""
 
     @property
     def settings(self) -> PoolSettings:
-        """What the user decided about the pool."""
+        """The settings of the pool."""
         return self.client.settings
 
     def status(
         self, name: str, health: HealthSnapshot, now: float, *, active: bool, enabled: bool, work_share: float | None
     ) -> PoolStatus:
-        """What there is to see; ``work_share`` where pools are mined on in turns."""
+        """Return a frozen view. ``work_share``: fraction of the mining time; None with Strategy.FAILOVER."""
         tally = self.tally
         return PoolStatus(
             key=self.key,
@@ -59,10 +59,10 @@ class GroupMember:
             condition=health.condition,
             reason=health.reason,
             since=now - health.since,
-            accepted=tally.fates[ShareOutcome.ACCEPTED],
-            rejected=tally.fates[ShareOutcome.REJECTED],
-            stale=tally.fates[ShareOutcome.STALE],
-            lost=tally.fates[ShareOutcome.LOST],
+            accepted=tally.outcomes[ShareOutcome.ACCEPTED],
+            rejected=tally.outcomes[ShareOutcome.REJECTED],
+            stale=tally.outcomes[ShareOutcome.STALE],
+            lost=tally.outcomes[ShareOutcome.LOST],
             reasons=tuple(tally.reasons.most_common()),
             difficulties=tally.difficulties.by_outcome(),
             work_units=tally.units,

@@ -1,7 +1,8 @@
-"""Several pools at once, each for its share of the time: who is mined on now, so that the shares come out.
+"""Divides the mining time among several pools in proportion to their quotas.
 
-Sans-IO; times are the caller's, in seconds. While pools are up they earn credit by their quotas, and the one that is
-mined on spends it; the richest is next. A pool that is down earns nothing: when it returns it starves nobody.
+Sans-IO; times are the caller's, in seconds. Each pool that is up earns credit in proportion to its quota. The pool that
+the miner mines on spends credit, and the pool with the most credit is the next one. A pool that is down earns nothing,
+so it does not take the time of the others when it returns.
 """
 
 from collections.abc import Hashable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 SLICE_S = 10.0
-"""Seconds on one pool before the next may have its turn: each turn throws the work at hand away."""
+"""Seconds on one pool before the miner may switch to the next. Each switch throws away the work in progress."""
 
 PoolT = TypeVar("PoolT", bound=Hashable)
 
@@ -21,7 +22,7 @@ class _Account:
 
 
 class Quotas(Generic[PoolT]):
-    """Credits each pool with its share of the time, and chooses the next."""
+    """Counts the credit of each pool, and chooses the next one."""
 
     def __init__(self, now: float) -> None:
         self._accounts: dict[PoolT, _Account] = {}
@@ -29,8 +30,9 @@ class Quotas(Generic[PoolT]):
         self._chosen_at = self._accounted_at = now
 
     def choose(self, up: Mapping[PoolT, int], now: float) -> PoolT | None:
-        """The pool to mine on, of those that are up with their quotas; None when none is. A quota of 0 is for when
-        there is no other.
+        """Return the pool to mine on, or None if no pool is up.
+
+        ``up``: the pools that are up, with their quotas. A pool with quota 0 is chosen only if no other is up.
         """
         self._account(up, now)
         if not up:
@@ -43,7 +45,7 @@ class Quotas(Generic[PoolT]):
         return self._active
 
     def share(self, pool: PoolT) -> float:
-        """The part of all the time mined so far that the pool got, from 0 to 1."""
+        """Return the fraction of the mining time so far that a pool got, from 0 to 1."""
         total = sum(account.worked for account in self._accounts.values())
         return self._account_of(pool).worked / total if total else 0.0
 
@@ -54,8 +56,8 @@ class Quotas(Generic[PoolT]):
             self._active = None
 
     def _account(self, up: Mapping[PoolT, int], now: float) -> None:
-        """Give what was earned since the last time, take what was spent."""
-        # pools decide every second: a longer time is one in which the process did not run, and no pool got work
+        """Add the credit earned since the last call, and subtract the credit spent."""
+        # this is called every second; in a much longer time the process did not run, and no pool got work
         elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
         if self._active is None or self._active not in up:
             return

@@ -1,4 +1,4 @@
-"""One pool of a group as displays read it."""
+"""The frozen view of one pool of a group, for displays and summaries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,59 +11,70 @@ from stratum_miner.work.job import PoolKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolStatus:
-    """One pool as displays show it. Latencies are from submit to reply, in seconds."""
+    """A frozen view of one pool. Latencies are in seconds, from a submit to its reply."""
 
     key: PoolKey
-    """It never changes, and no other pool of the run gets it."""
+    """The key, which never changes. No other pool of the run gets the same."""
     name: str
-    """The label: what the user calls the pool, else its URL; no other pool of the run has the same."""
+    """The label: the user's name for the pool, or its URL. No other pool of the run has the same."""
     active: bool
+    """Whether the miner mines on it now."""
     enabled: bool
+    """Whether it may be used."""
     condition: Condition
     reason: str
-    """Why it is so; empty for a pool that is up."""
+    """Why the pool is in this condition; empty if it is up."""
     since: float
     """Seconds in this condition."""
     accepted: int
+    """Number of shares that the pool accepted."""
     rejected: int
+    """Number of shares that the pool rejected, without stale ones."""
     stale: int
+    """Number of shares that were too late."""
     lost: int
+    """Number of shares whose result never arrived."""
     reasons: tuple[tuple[str, int], ...]
+    """Why shares were not accepted, with counts, the most frequent first."""
     difficulties: Mapping[str, float]
-    """Sum of what its shares were worth, by the word for their fate."""
+    """Sum of the share difficulties of its shares, by outcome."""
     work_units: int
-    """Units of work taken of its jobs; 0 where nobody searches."""
+    """Number of work units that backends took of its jobs; 0 in a proxy, which does not search."""
     best_share: float
-    """Difficulty of the best of its shares whose fate is known; 0 before the first."""
+    """Difficulty of the best of its shares that have a result; 0 before the first."""
     last_accepted_at: float | None
-    """Unix time at which it accepted the last share; None before the first."""
+    """Unix time at which the pool accepted the last share; None before the first."""
     last_accepted_difficulty: float
-    """The share difficulty of the job of that share; 0 before the first."""
+    """Share difficulty of the job of that share; 0 before the first."""
     latency_p50: float | None
+    """Median of the newest latencies; None before the first."""
     latency_p99: float | None
+    """Latency that 99 % of the newest latencies do not exceed; None before the first."""
     quota: int | None
-    """None where pools are mined on one at a time."""
+    """Quota of the pool; None with Strategy.FAILOVER."""
     work_share: float | None
-    """The part of all work done for this pool, from 0 to 1. A group by itself knows only the part of the time."""
+    """Fraction of all work that was done for this pool, from 0 to 1. In the status of a ``PoolGroup`` it is the
+    fraction of the time, and None with Strategy.FAILOVER."""
     client: ClientSnapshot
     switch_p50: float | None = None
-    """From a job's arrival until work of it is taken; None where nobody searches."""
+    """Median of the seconds from a job's arrival until a backend takes work of it; None in a proxy."""
     switch_p99: float | None = None
+    """The 99 % quantile of these seconds; None in a proxy."""
     answers: DurationCounts = NO_DURATIONS
-    """Times from submit to reply, of all replies."""
+    """Seconds from a submit to its reply, counted for all replies."""
     switches: DurationCounts = NO_DURATIONS
-    """Times from a job's arrival until work of it is taken, of all jobs."""
+    """Seconds from a job's arrival until a backend takes work of it, counted for all jobs."""
     bound: tuple[str, ...] = ()
-    """Backends that mine here alone, over a connection of their own, which this is."""
+    """Names of the backends that are bound to this pool; empty for a pool of the strategy."""
 
     @property
     def reject_share(self) -> float:
-        """The fraction of all answered shares that the pool rejected, 0 to 1."""
+        """Fraction of all answered shares that the pool rejected, from 0 to 1."""
         answered = self.accepted + self.rejected + self.stale
         return self.rejected / answered if answered else 0.0
 
     @property
     def stale_share(self) -> float:
-        """The fraction of all answered shares that the pool called stale, 0 to 1."""
+        """Fraction of all answered shares that were stale, from 0 to 1."""
         answered = self.accepted + self.rejected + self.stale
         return self.stale / answered if answered else 0.0

@@ -176,7 +176,7 @@ async def test_a_proxy_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyP
         ("socks5://h", "got no port"),
         ("socks5://:1080", "got no host"),
         ("socks5://u:secret@h:99999", "write special characters as %xx"),
-        ("socks5://h:1080/path", "got more after the port"),
+        ("socks5://h:1080/path", "got something after the port"),
         ("socks5://u:secret@h..example:1080", "with a host name of 1 to 63 characters between dots"),
     ],
 )

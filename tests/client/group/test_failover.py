@@ -150,7 +150,7 @@ def test_a_pool_that_refuses_every_share_is_left_for_longer_each_time() -> None:
         story.it.share_refused(0, story.now, "23")
     assert story.active == 0
     story.it.share_refused(0, story.now, "23: low difficulty")
-    assert story.it.health(0).reason == "it refused 20 shares in a row: 23: low difficulty"
+    assert story.it.health(0).reason == "it rejected 20 shares in a row: 23: low difficulty"
     assert story.wanted == {1}
     story.wait(POLICY.first_penalty)
     assert 0 in story.wanted

@@ -312,11 +312,11 @@ async def test_changes_that_make_no_sense_are_refused(autojump_clock: MockClock)
         known = PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")
         other = PoolSettings(url=PoolUrl("third.example", 3333), worker_name="w")
         changes: tuple[tuple[Callable[[], object], str], ...] = (
-            (lambda: it.group.control.add(known), "is there already for worker 'worker'"),
-            (lambda: it.group.control.add(other, 7), "expected a place from 0 to 2"),
-            (lambda: it.group.control.move(0, 2), "expected a place from 0 to 1, got 2"),
-            (lambda: it.group.control.enable(-1, True), "expected a place from 0 to 1, got -1"),
-            (lambda: it.group.control.remove(5), "expected a place from 0 to 1, got 5"),
+            (lambda: it.group.control.add(known), "expected each pool once"),
+            (lambda: it.group.control.add(other, 7), "expected a position from 0 to 2"),
+            (lambda: it.group.control.move(0, 2), "expected a position from 0 to 1, got 2"),
+            (lambda: it.group.control.enable(-1, True), "expected a position from 0 to 1, got -1"),
+            (lambda: it.group.control.remove(5), "expected a position from 0 to 1, got 5"),
         )
         for change, needle in changes:
             with pytest.raises(ValueError, match=needle):
@@ -400,9 +400,9 @@ async def test_settings_keep_a_pool_off_that_was_switched_off_by_hand(autojump_c
         assert not it.group.control.pools()[0].enabled
         it.group.control.change(1, PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker", enabled=False))
         assert not it.group.control.pools()[1].enabled
-        with pytest.raises(ValueError, match="is there already"):
+        with pytest.raises(ValueError, match="expected each pool once"):
             it.group.control.change(1, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
-        with pytest.raises(ValueError, match="quota: expected a number from 0, got -1"):
+        with pytest.raises(ValueError, match="quota: expected an integer of at least 0, got -1"):
             it.group.control.set_quota(0, -1)
 
 
