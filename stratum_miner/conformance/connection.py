@@ -9,7 +9,7 @@ import json
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import trio
@@ -35,6 +35,13 @@ MAX_RECEIVED = 32 << 20
 """Maximum number of bytes received on one connection, because its lines are kept until the check has ended. The checks
 themselves cause a hundredth of this."""
 _NO_EXTRANONCE1 = "the job came before any extranonce1"
+
+
+@dataclass(frozen=True, slots=True)
+class _SentRequest:
+    method: str
+    sent_at: float
+    what: str
 
 
 class ProbeConnection:
@@ -69,7 +76,7 @@ class ProbeConnection:
         self.answers: dict[int | str, list[Answer]] = {}
         self._transcript = transcript
         self._started = started
-        self._requests: dict[int | str, tuple[str, float]] = {}
+        self._requests: dict[int | str, _SentRequest] = {}
         self._next_id = 1
         self._buffer = bytearray()
         self._changed = trio.Event()
@@ -88,35 +95,41 @@ class ProbeConnection:
         try:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.mark_ended("the pool closed the connection while the check was sending")
-            raise UnexpectedDisconnect(self.ending) from None
+            self.mark_ended("the pool closed the connection")
+            raise UnexpectedDisconnect(f"{self.ending} while the check was sending") from None
 
-    def compose(self, method: str, *params: Any, identifier: int | str | None = None) -> tuple[int | str, bytes]:
-        """Return the id and the line of a request, and expect a reply to this id."""
-        if identifier is None:
-            identifier, self._next_id = self._next_id, self._next_id + 1
-        return identifier, self.compose_object(method, {"id": identifier, "method": method, "params": list(params)})
+    def compose(self, method: str, *params: Any, what: str = "") -> tuple[int | str, bytes]:
+        """Return the id and the line of a request, and expect a reply to this id.
 
-    def compose_object(self, method: str, message: dict[str, Any]) -> bytes:
-        """Return the line of any JSON object. If it has an id, a reply to this id counts as a reply to ``method``."""
+        ``what`` names the request in the message of an exception. [default: the method]
+        """
+        identifier, self._next_id = self._next_id, self._next_id + 1
+        message = {"id": identifier, "method": method, "params": list(params)}
+        return identifier, self.compose_object(method, message, what)
+
+    def compose_object(self, method: str, message: dict[str, Any], what: str = "") -> bytes:
+        """Return the line of any JSON object. If it has an id, a reply to this id counts as a reply to ``method``.
+
+        ``what`` names the object in the message of an exception. [default: the method]
+        """
         identifier = message.get("id")
         if isinstance(identifier, int | str):
-            self._requests[identifier] = (method, trio.current_time())
+            self._requests[identifier] = _SentRequest(method, trio.current_time(), what or method)
             self._next_id = max(self._next_id, identifier + 1) if isinstance(identifier, int) else self._next_id
         return json.dumps(message).encode() + b"\n"
 
-    async def send_request(self, method: str, *params: Any, identifier: int | str | None = None) -> int | str:
+    async def send_request(self, method: str, *params: Any, what: str = "") -> int | str:
         """Send a request and return its id. Raises UnexpectedDisconnect if the connection has ended."""
-        request_id, line = self.compose(method, *params, identifier=identifier)
+        request_id, line = self.compose(method, *params, what=what)
         await self.send(line)
         return request_id
 
-    async def call(self, method: str, *params: Any, within: float = PATIENCE) -> Answer:
+    async def call(self, method: str, *params: Any, within: float = PATIENCE, what: str = "") -> Answer:
         """Send a request and return its reply.
 
         Raises Silent or UnexpectedDisconnect if the pool does not reply within so many seconds.
         """
-        return await self.wait_for_reply(await self.send_request(method, *params), within)
+        return await self.wait_for_reply(await self.send_request(method, *params, what=what), within)
 
     async def reset(self) -> None:
         """End the connection with a TCP RST instead of a FIN; over another transport than TCP, only close it."""
@@ -151,10 +164,10 @@ class ProbeConnection:
         """
         if await self.wait_until(lambda: self.answers.get(request_id), within):
             return self.answers[request_id][0]
-        method = self._requests[request_id][0]
+        what = self._requests[request_id].what
         if self.closed:
-            raise UnexpectedDisconnect(f"no reply to {method}: {self.ending}")
-        raise Silent(f"the pool did not reply to {method} within {within:g} s")
+            raise UnexpectedDisconnect(f"no reply to {what}: {self.ending}")
+        raise Silent(f"the pool did not reply to {what} within {within:g} s")
 
     async def reply_or_none(self, request_id: int | str, within: float) -> Answer | None:
         """Return the first reply to a request, or None if it does not come in time or the connection ends."""
@@ -257,9 +270,9 @@ class ProbeConnection:
         if line.method is None:
             identifier = value.get("id")
             if isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier in self._requests:
-                method, at = self._requests[identifier]
-                self.answers.setdefault(identifier, []).append(Answer(line, trio.current_time() - at))
-                self._apply_result(method, value.get("result"))
+                request = self._requests[identifier]
+                self.answers.setdefault(identifier, []).append(Answer(line, trio.current_time() - request.sent_at))
+                self._apply_result(request.method, value.get("result"))
             return
         params = value.get("params")
         if isinstance(params, list):

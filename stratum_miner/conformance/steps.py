@@ -26,14 +26,14 @@ def replied_once(connection: ProbeConnection, requests: list[int | str]) -> Chec
 
 def expect_accepted(answer: Answer, what: str) -> CheckOutcome:
     """Judge that the pool accepted a valid share. ``what`` names the share, such as "a share of job '1'"."""
-    return (passed if answer.accepted else failed)(f"the pool answered {what} with {answer}")
+    return (passed if answer.accepted else failed)(f"after {what}, the pool answered {answer}")
 
 
 def expect_rejected(answer: Answer, what: str, *allowed: ErrorReason) -> CheckOutcome:
     """Judge that the pool rejected a faulty share, for one of the reasons in ``allowed`` if there are any."""
     if not answer.refused or (allowed and answer.reason not in allowed):
-        return failed(f"the pool answered {what} with {answer}")
-    return passed(f"the pool answered {what} with {answer}")
+        return failed(f"after {what}, the pool answered {answer}")
+    return passed(f"after {what}, the pool answered {answer}")
 
 
 def granted_mask(connection: ProbeConnection) -> int:

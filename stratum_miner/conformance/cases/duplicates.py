@@ -34,7 +34,7 @@ async def _submit_again(
     if answer.accepted:
         return failed(f"the pool accepted a share and also {what}")
     if answer.reason is STALE and (found.is_block or await probe.made_stale(connection, found.job, answer)):
-        return passed(f"the pool answered {what} with {answer}, because a new block made its job stale")
+        return passed(f"after {what}, the pool answered {answer}, because a new block made its job stale")
     allowed = (DUPLICATE,) if what == SAME_SHARE else ()
     return expect_rejected(answer, what, *allowed)
 
@@ -43,7 +43,7 @@ async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
     """Return a share that the pool has accepted. Raises Skip if it does not accept a valid share."""
     found, answer = await probe.find_and_submit(connection)
     if not answer.accepted:
-        raise Skip(f"the pool answered a valid share with {answer}")
+        raise Skip(f"after a valid share, the pool answered {answer}")
     return found
 
 
@@ -167,7 +167,7 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 
     found, answer = await probe.find_and_submit(first, make)
     if not answer.accepted:
-        return skipped(f"the pool answered a valid share with {answer}")
+        return skipped(f"after a valid share, the pool answered {answer}")
     return expect_rejected(await probe.submit(second, found.params), "the same share from a second session", LOW, STALE)
 
 
@@ -195,6 +195,6 @@ async def under_another_job(probe: Probe) -> CheckOutcome:
         if hash_value(again.digest()) > job.search_target:
             answer = await probe.submit(connection, found.with_param(1, job.job_id))
             if answer.reason is DUPLICATE:
-                return failed(f"the pool answered a share under the id of another job, {job.job_id!r}, with {answer}")
-            return expect_rejected(answer, f"a share under the id of another job, {job.job_id!r},")
+                return failed(f"after a share under the id of another job, {job.job_id!r}, the pool answered {answer}")
+            return expect_rejected(answer, f"a share under the id of another job, {job.job_id!r}")
     return skipped("every share happened to be a share of the next job, too")

@@ -45,7 +45,7 @@ def _grant(answer: Answer | None) -> int | str:
     if answer is None or answer.refused:
         return 0
     if not isinstance(answer.result, dict):
-        return f"the pool answered mining.configure with {answer}, expected an object"
+        return f"after mining.configure, the pool answered {answer}, expected an object"
     if answer.result.get("version-rolling") is not True:
         return 0
     mask = answer.result.get("version-rolling.mask")
@@ -117,12 +117,12 @@ async def unknown_extension(probe: Probe) -> CheckOutcome:
     alone = await _ask_version_rolling(probe, "1fffe000")
     if answer.refused and alone is not None and not alone.refused:
         return failed(
-            f"the pool answered mining.configure for version-rolling and x-unknown with {answer}, and for "
+            f"after mining.configure for version-rolling and x-unknown, the pool answered {answer}, and for "
             f"version-rolling alone with {alone}"
         )
     if isinstance(answer.result, dict) and answer.result.get("x-unknown") is True:
         return failed(f"the pool granted the unknown extension x-unknown: {answer}")
-    return passed(f"the pool answered mining.configure for version-rolling and x-unknown with {answer}")
+    return passed(f"after mining.configure for version-rolling and x-unknown, the pool answered {answer}")
 
 
 @check(
@@ -212,7 +212,7 @@ async def malformed_configure(probe: Probe) -> CheckOutcome:
         except UnexpectedDisconnect:
             answer = None
         if answer is not None and isinstance(answer.result, dict) and True in answer.result.values():
-            return failed(f"the pool answered mining.configure with the params {json.dumps(params)} with {answer}")
+            return failed(f"after mining.configure with the params {json.dumps(params)}, the pool answered {answer}")
         replies.append(f"after {json.dumps(params)}, {connection.reaction(answer, 2.0)}")
     problem = await probe.new_connection_problem()
     return failed(f"after malformed mining.configure, {problem}") if problem else passed("; ".join(replies))
@@ -305,7 +305,7 @@ async def suggestion_is_told(probe: Probe) -> CheckOutcome:
             )
             changed = f"lowered the difficulty from {before:g} to {found.job.share_difficulty:g}"
             return (passed if answer.accepted else failed)(
-                f"the pool {changed} and answered a share between both with {answer}"
+                f"the pool {changed} and answered a share between both: {answer}"
             )
     if not await change_difficulty(probe, connection, before * 4):
         return skipped("the pool does not change the difficulty after mining.suggest_difficulty")
@@ -314,7 +314,7 @@ async def suggestion_is_told(probe: Probe) -> CheckOutcome:
     right = answer.reason is ErrorReason.LOW_DIFFICULTY
     return (passed if right else failed)(
         f"the pool raised the difficulty from {before:g} to {found.job.share_difficulty:g} and answered a share "
-        f"between both with {answer}"
+        f"between both: {answer}"
     )
 
 

@@ -35,7 +35,7 @@ _CLIENT_HELLO = bytes.fromhex(
 def _subscription(answer: Answer, how: str) -> CheckOutcome:
     if answer.is_subscription:
         return passed(f"the pool answered mining.subscribe {how} with a session")
-    return failed(f"the pool answered mining.subscribe {how} with {answer}, expected a session")
+    return failed(f"after mining.subscribe {how}, the pool answered {answer}, expected a session")
 
 
 def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
 )
 async def byte_by_byte(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
-    request, line = connection.compose("mining.subscribe", AGENT)
+    request, line = connection.compose("mining.subscribe", AGENT, what="mining.subscribe sent byte by byte")
     connection.note(">", line)
     connection.note("-", "the check sends this line byte by byte")
     for byte in line:
@@ -104,7 +104,7 @@ async def three_in_one_segment(probe: Probe) -> CheckOutcome:
 )
 async def carriage_return(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
-    request, line = connection.compose("mining.subscribe", AGENT)
+    request, line = connection.compose("mining.subscribe", AGENT, what="mining.subscribe ending with CR LF")
     await connection.send(line[:-1] + b"\r\n")
     return _subscription(await connection.wait_for_reply(request), "ending with CR LF")
 
@@ -118,7 +118,7 @@ async def carriage_return(probe: Probe) -> CheckOutcome:
 )
 async def blank_lines(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
-    request, line = connection.compose("mining.subscribe", AGENT)
+    request, line = connection.compose("mining.subscribe", AGENT, what="mining.subscribe after two empty lines")
     connection.note("-", "the check sends two empty lines first")
     await connection.send(b"\n\n" + line)
     outcome = _subscription(await connection.wait_for_reply(request), "after two empty lines")
@@ -144,6 +144,7 @@ async def any_json(probe: Probe) -> CheckOutcome:
     line = connection.compose_object(
         "mining.subscribe",
         {"jsonrpc": "2.0", "params": [AGENT], "extra": {"a": [1, None]}, "method": "mining.subscribe", "id": 1},
+        "mining.subscribe in unusual but valid JSON",
     )
     await connection.send(b'  \t{ "jsonrpc" : "2.0"' + line[17:-1] + b"  \n")
     return _subscription(await connection.wait_for_reply(1), "in unusual but valid JSON")
@@ -159,7 +160,7 @@ async def integer_ids(probe: Probe) -> CheckOutcome:
     for identifier in (0, 1, 2**31 - 1):
         wrong = await _echo(probe, identifier)
         if wrong:
-            return failed(f"the pool answered mining.subscribe with id {identifier} {wrong}")
+            return failed(f"the pool answered mining.subscribe with the id {identifier} {wrong}")
     return passed("the pool returned the ids 0, 1 and 2147483647 unchanged")
 
 
@@ -281,7 +282,7 @@ async def not_utf8(probe: Probe) -> CheckOutcome:
     answer = await connection.reply_or_none(1, SILENCE)
     if answer is None:
         return passed(f"after a user agent that is not UTF-8, {await _first_reaction(connection, 0.1)}")
-    return (passed if answer.refused else failed)(f"the pool answered a user agent that is not UTF-8 with {answer}")
+    return (passed if answer.refused else failed)(f"after a user agent that is not UTF-8, the pool answered {answer}")
 
 
 @check(
@@ -293,7 +294,7 @@ async def not_utf8(probe: Probe) -> CheckOutcome:
 )
 async def thousand_bytes(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
-    line = connection.compose_object("mining.subscribe", _request())
+    line = connection.compose_object("mining.subscribe", _request(), "mining.subscribe of 1,000 bytes")
     await connection.send(line[:-2] + b" " * (1000 - len(line)) + line[-2:])
     return _subscription(await connection.wait_for_reply(1), "of 1,000 bytes")
 
@@ -429,7 +430,7 @@ async def bad_method(probe: Probe) -> CheckOutcome:
         if answer is None and not connection.closed:
             raise Silent(f"the pool did not reply to {name} within {SILENCE:g} s")
         if answer is not None and not answer.refused:
-            return failed(f"the pool answered {name} with {answer}")
+            return failed(f"after {name}, the pool answered {answer}")
         replies.append(f"after {name}, {connection.reaction(answer, SILENCE)}")
     return passed("; ".join(replies))
 
@@ -443,7 +444,7 @@ async def bad_method(probe: Probe) -> CheckOutcome:
 async def unknown_method(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     answer = await connection.call("mining.unknown_to_everyone", within=SILENCE)
-    return (passed if answer.refused else failed)(f"the pool answered mining.unknown_to_everyone with {answer}")
+    return (passed if answer.refused else failed)(f"after mining.unknown_to_everyone, the pool answered {answer}")
 
 
 @check(
@@ -461,18 +462,19 @@ async def bad_params(probe: Probe) -> CheckOutcome:
     ):
         connection = await probe.subscribed()
         await connection.send(
-            connection.compose_object("mining.authorize", {"id": 7, "method": "mining.authorize"} | extra)
+            connection.compose_object(
+                "mining.authorize", {"id": 7, "method": "mining.authorize"} | extra, f"mining.authorize {name}"
+            )
         )
         answer = await connection.wait_for_reply(7, SILENCE)
         if not answer.refused:
-            return failed(f"the pool answered mining.authorize {name} with {answer}, expected an error")
+            return failed(f"after mining.authorize {name}, the pool answered {answer}, expected an error")
         again = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
         if not again.accepted:
             return failed(
-                f"the pool answered mining.authorize {name} with {answer}, and then a valid mining.authorize with "
-                f"{again}"
+                f"after mining.authorize {name}, the pool answered {answer}, and after a valid mining.authorize {again}"
             )
-        replies.append(f"the pool answered mining.authorize {name} with {answer}")
+        replies.append(f"after mining.authorize {name}, the pool answered {answer}")
     return passed("; ".join(replies))
 
 

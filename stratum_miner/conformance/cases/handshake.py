@@ -37,7 +37,7 @@ async def subscribe_shape(probe: Probe) -> CheckOutcome:
             return passed(
                 f"the pool answered mining.subscribe with extranonce1 {extranonce1} and extranonce2 size {size}"
             )
-    return failed(f"the pool answered mining.subscribe with {answer}")
+    return failed(f"after mining.subscribe, the pool answered {answer}")
 
 
 @check(
@@ -49,9 +49,12 @@ async def subscribe_shape(probe: Probe) -> CheckOutcome:
 async def subscribe_variants(probe: Probe) -> CheckOutcome:
     for params in ([], [AGENT, None], [AGENT, None, "host", None]):
         connection = await probe.connect()
-        answer = await connection.call("mining.subscribe", *params)
+        shown = json.dumps(params)
+        answer = await connection.call(
+            "mining.subscribe", *params, what=f"mining.subscribe with the parameters {shown}"
+        )
         if not answer.is_subscription:
-            return failed(f"the pool answered mining.subscribe with the parameters {json.dumps(params)} with {answer}")
+            return failed(f"after mining.subscribe with the parameters {shown}, the pool answered {answer}")
     return passed("the pool answered all three kinds of mining.subscribe with a session")
 
 
@@ -100,7 +103,7 @@ async def authorize(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
     return (passed if answer.accepted else failed)(
-        f"the pool answered mining.authorize with {answer} after {answer.waited:.3f} s"
+        f"{answer.waited:.3f} s after mining.authorize, the pool answered {answer}"
     )
 
 
@@ -112,8 +115,8 @@ async def authorize(probe: Probe) -> CheckOutcome:
 )
 async def authorize_without_password(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
-    answer = await connection.call("mining.authorize", probe.pool.worker)
-    shown = f"the pool answered mining.authorize with only a worker name with {answer}"
+    answer = await connection.call("mining.authorize", probe.pool.worker, what="mining.authorize without a password")
+    shown = f"after mining.authorize without a password, the pool answered {answer}"
     return (passed if answer.accepted or answer.refused else failed)(shown)
 
 
@@ -125,8 +128,9 @@ async def authorize_without_password(probe: Probe) -> CheckOutcome:
 )
 async def bad_name(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
-    answer = await connection.call("mining.authorize", "this is no address!", "x")
-    return observed(f"the pool answered mining.authorize for 'this is no address!' with {answer}")
+    what = "mining.authorize for the worker name 'this is no address!'"
+    answer = await connection.call("mining.authorize", "this is no address!", "x", what=what)
+    return observed(f"after {what}, the pool answered {answer}")
 
 
 @check(
@@ -137,8 +141,9 @@ async def bad_name(probe: Probe) -> CheckOutcome:
 )
 async def authorize_first(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
-    answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
-    return observed(f"the pool answered mining.authorize before mining.subscribe with {answer}")
+    what = "mining.authorize before mining.subscribe"
+    answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password, what=what)
+    return observed(f"after {what}, the pool answered {answer}")
 
 
 @check(
@@ -211,7 +216,7 @@ async def second_subscribe(probe: Probe) -> CheckOutcome:
             f"after a second mining.subscribe, {connection.reaction(None, SILENCE)}"
         )
     if answer.refused:
-        return passed(f"the pool answered a second mining.subscribe with {answer}")
+        return passed(f"after a second mining.subscribe, the pool answered {answer}")
     if connection.extranonce1 == before:
         return passed("the pool answered a second mining.subscribe with the same extranonce1")
     return failed(f"the pool answered a second mining.subscribe with another extranonce1: {answer}")
@@ -257,7 +262,7 @@ async def _rejected_or_closed(
         )
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
-    return (passed if answer.reason in allowed else failed)(f"the pool answered {share} with {answer}")
+    return (passed if answer.reason in allowed else failed)(f"after {share}, the pool answered {answer}")
 
 
 @check(
@@ -327,9 +332,10 @@ async def resume(probe: Probe) -> CheckOutcome:
 )
 async def resume_garbage(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
-    answer = await connection.call("mining.subscribe", AGENT, "no session of yours")
+    what = "mining.subscribe with an unknown session id"
+    answer = await connection.call("mining.subscribe", AGENT, "no session of yours", what=what)
     return (passed if answer.is_subscription and connection.extranonce1 is not None else failed)(
-        f"the pool answered mining.subscribe with an unknown session id with {answer}"
+        f"after {what}, the pool answered {answer}"
     )
 
 
@@ -350,7 +356,7 @@ async def resume_of_a_live_session(probe: Probe) -> CheckOutcome:
         return passed(str(reason))
     if answer.is_subscription and second.extranonce1 == first.extranonce1 and not first.closed:
         return failed(f"the pool gave both connections extranonce1 {answer.result[1]}, and kept both open")
-    return passed(f"the pool answered the second connection with {answer}")
+    return passed(f"when a second connection asked to resume the session, the pool answered {answer}")
 
 
 @check(
@@ -371,8 +377,8 @@ async def pipelined_handshake(probe: Probe) -> CheckOutcome:
     subscription, authorization = [await connection.wait_for_reply(request) for request in ids[1:]]
     if not subscription.is_subscription or not authorization.accepted:
         return failed(
-            f"the pool answered mining.subscribe with {subscription} and mining.authorize with {authorization}, sent "
-            "together"
+            f"the pool answered mining.subscribe with {subscription}, and mining.authorize, sent together with it, "
+            f"with {authorization}"
         )
     await connection.wait_for_reply(ids[0])
     return replied_once(connection, ids)

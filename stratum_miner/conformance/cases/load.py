@@ -108,8 +108,8 @@ async def many_connections(probe: Probe) -> CheckOutcome:
     kinds=(INTRUSIVE,),
     disturbs=True,
     seconds=120,
-    expected=f"with {IDLE} idle connections, the pool answers another session, and a new connection unless it refuses "
-    "one; HS-16 checks the time-out of idle connections",
+    expected=f"with {IDLE:,} idle connections, the pool answers another session, and a new connection unless it "
+    "refuses one; HS-16 checks the time-out of idle connections",
 )
 async def idle_connections(probe: Probe) -> CheckOutcome:
     other_session = await probe.session()
@@ -123,8 +123,8 @@ async def idle_connections(probe: Probe) -> CheckOutcome:
             return failed(f"{refusal}, and {problem}") if problem else passed(refusal)
     problem = await probe.others_problem(other_session)
     if problem:
-        return failed(f"with {count} idle connections, {problem}")
-    return passed(f"with {count} idle connections, the pool answered another session and a new connection")
+        return failed(f"with {count:,} idle connections, {problem}")
+    return passed(f"with {count:,} idle connections, the pool answered another session and a new connection")
 
 
 async def _session_problem(probe: Probe, connection: ProbeConnection) -> str:
@@ -212,7 +212,7 @@ async def slow_reader(probe: Probe) -> CheckOutcome:
     kinds=(INTRUSIVE,),
     disturbs=True,
     seconds=90,
-    expected=f"95 % of the replies to another session within {LATENCY * 1000:g} ms, during {FLOOD_RATE} requests per "
+    expected=f"95 % of the replies to another session within {LATENCY * 1000:g} ms, during {FLOOD_RATE:,} requests per "
     f"second for {FLOOD_SECONDS} s; the pool may serve the flooding client, slow it down or close its connection",
 )
 async def request_flood(probe: Probe) -> CheckOutcome:
@@ -227,13 +227,13 @@ async def request_flood(probe: Probe) -> CheckOutcome:
     slow = percentile_95(waited)
     flood = flooder.ending or f"the pool answered {len(flooder.answers)} of them"
     return (passed if slow < LATENCY else failed)(
-        f"during {FLOOD_RATE} requests per second, the pool answered 95 % of the requests of another session within "
+        f"during {FLOOD_RATE:,} requests per second, the pool answered 95 % of the requests of another session within "
         f"{slow * 1000:.0f} ms; on the flooding connection, {flood}"
     )
 
 
 async def _flood(probe: Probe, connection: ProbeConnection) -> None:
-    connection.note("-", f"the check sends {FLOOD_RATE} requests per second")
+    connection.note("-", f"the check sends {FLOOD_RATE:,} requests per second")
     params = (connection.worker, probe.pool.password)
     due = trio.current_time()
     try:
@@ -394,7 +394,7 @@ async def block_storm(probe: Probe) -> CheckOutcome:
     if connection.job.previous_hash != tip.hash and (await probe.chain.tip()).hash == tip.hash:
         return failed("after the job on the node's tip, the pool sent a job on an older block")
     return passed(
-        f"the last job builds on the node's tip, {tip}; the pool answered a share of the old job with {answer}"
+        f"the last job builds on the node's tip, {tip}; after a share of the old job, the pool answered {answer}"
     )
 
 

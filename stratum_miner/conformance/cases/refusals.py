@@ -44,10 +44,14 @@ async def unknown_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = _well_formed_share(probe, connection)
     replies = []
-    for name, job_id in (("f00dfeed", "f00dfeed"), ("empty", ""), ("of 600 characters", "7" * 600)):
+    for name, job_id in (
+        ("the unknown job id f00dfeed", "f00dfeed"),
+        ("an empty job id", ""),
+        ("a job id of 600 characters", "7" * 600),
+    ):
         answer = await probe.submit(connection, found.with_param(1, job_id))
-        allowed = (STALE,) if name == "f00dfeed" else (STALE, ErrorReason.OTHER)
-        outcome = expect_rejected(answer, f"a share with the job id {name}", *allowed)
+        allowed = (STALE,) if job_id == "f00dfeed" else (STALE, ErrorReason.OTHER)
+        outcome = expect_rejected(answer, f"a share with {name}", *allowed)
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -122,7 +126,7 @@ async def grace(probe: Probe) -> CheckOutcome:
     answer = await probe.submit(connection, found.params)
     return observed(
         f"the pool raised the difficulty from {old.share_difficulty:g} to {connection.job.share_difficulty:g} and "
-        f"answered a share of the earlier job, between both, with {answer}"
+        f"answered a share of the earlier job, between both: {answer}"
     )
 
 
@@ -146,7 +150,7 @@ async def after_an_increase(probe: Probe) -> CheckOutcome:
 
     found, answer = await probe.find_and_submit(connection, make)
     return expect_rejected(
-        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g},", LOW
+        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g}", LOW
     )
 
 
@@ -169,7 +173,7 @@ async def after_a_decrease(probe: Probe) -> CheckOutcome:
 
     found, answer = await probe.find_and_submit(connection, make)
     return expect_accepted(
-        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g},"
+        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g}"
     )
 
 
@@ -208,7 +212,7 @@ async def far_ntime(probe: Probe) -> CheckOutcome:
     if outcome.is_failure:
         return outcome
     near = await _with_ntime(probe, connection, 7001, of_now=True)
-    return passed(f"{outcome.actual}; it answered a share with an ntime 7,001 s ahead with {near}")
+    return passed(f"{outcome.actual}; after a share with an ntime 7,001 s ahead, the pool answered {near}")
 
 
 async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
@@ -286,21 +290,21 @@ async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
         text = found.params[2]
         replies = []
         values = {
-            "a byte more": text + "00",
-            "a byte less": text[:-2],
-            "no byte": "",
-            "half a byte less": text[:-1],
-            "letters that are not hex digits": "zz" * job.extranonce2_size,
+            "one byte too long": text + "00",
+            "one byte too short": text[:-2],
+            "empty": "",
+            "half a byte too short": text[:-1],
+            "not hex": "zz" * job.extranonce2_size,
         }
         for name, value in values.items():
             answer = await probe.submit(connection, found.with_param(2, value))
-            outcome = expect_rejected(answer, f"a share with an extranonce2 of {name}")
+            outcome = expect_rejected(answer, f"a share with an extranonce2 that is {name}")
             if outcome.is_failure:
                 return outcome
             replies.append(outcome.actual)
         answer = await probe.submit(connection, found.params)
         if not await probe.made_stale(connection, job, answer):
-            replies.append(f"then it answered the valid share with {answer}")
+            replies.append(f"after the valid share, the pool answered {answer}")
             return (passed if answer.accepted else failed)("; ".join(replies))
     return skipped("each of 5 shares became stale because of a new block")
 
@@ -371,7 +375,7 @@ async def bits_missing(probe: Probe) -> CheckOutcome:
     granted_mask(connection)
     found = await probe.find(connection, bits=0)
     answer = await probe.submit(connection, found.params[:5])
-    return observed(f"the pool answered a share of version bits 0 without the sixth parameter with {answer}")
+    return observed(f"after a share of version bits 0 without the sixth parameter, the pool answered {answer}")
 
 
 @check(
@@ -411,7 +415,7 @@ async def other_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await probe.find(connection)
     answer = await probe.submit(connection, found.with_param(0, f"{connection.worker}.stranger"))
-    return observed(f"the pool answered a share of a worker name that was not authorized with {answer}")
+    return observed(f"after a share of a worker name that was not authorized, the pool answered {answer}")
 
 
 @check(
@@ -436,7 +440,7 @@ async def wrong_count(probe: Probe) -> CheckOutcome:
         return nested
     seven = await probe.submit(connection, [*params[:5], "00000000", "x"])
     await probe.reply_seconds(connection)
-    return passed(f"{four.actual}; {nested.actual}; the pool answered a share with 7 parameters with {seven}")
+    return passed(f"{four.actual}; {nested.actual}; after a share with 7 parameters, the pool answered {seven}")
 
 
 @check(
@@ -452,8 +456,8 @@ async def error_form(probe: Probe) -> CheckOutcome:
     value = answer.line.value or {}
     match value.get("error"):
         case [int(code), str(), _] if not isinstance(code, bool) and value.get("result", 0) in (None, False):
-            return passed(f"the pool answered a share of an unknown job with {answer.line}")
-    return failed(f"the pool answered a share of an unknown job with {answer.line}")
+            return passed(f"after a share of an unknown job, the pool answered {answer.line}")
+    return failed(f"after a share of an unknown job, the pool answered {answer.line}")
 
 
 @check(

@@ -76,9 +76,7 @@ async def older_job(probe: Probe) -> CheckOutcome:
             continue
         answer = await probe.submit(connection, (await probe.find(connection, older)).params)
         if not await probe.made_stale(connection, older, answer):
-            return expect_accepted(
-                answer, f"a share of job {older.job_id!r}, sent after job {connection.job.job_id!r},"
-            )
+            return expect_accepted(answer, f"a share of job {older.job_id!r}, sent after job {connection.job.job_id!r}")
     return skipped("every further job was on a new block or had clean_jobs true")
 
 
@@ -100,7 +98,7 @@ async def any_extranonce2(probe: Probe) -> CheckOutcome:
 
         _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
-            return failed(f"the pool answered a share with an extranonce2 of {name} bytes with {answer}")
+            return failed(f"after a share with an extranonce2 of {name} bytes, the pool answered {answer}")
     return passed("the pool accepted shares with an extranonce2 of zero bytes, of ff bytes and of random bytes")
 
 
@@ -121,7 +119,7 @@ async def later_ntime(probe: Probe) -> CheckOutcome:
 
         _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
-            return failed(f"the pool answered a share with the job's ntime + {ahead} s with {answer}")
+            return failed(f"after a share with the job's ntime + {ahead} s, the pool answered {answer}")
     return passed("the pool accepted shares with the job's ntime + 1 s and + 30 s")
 
 
@@ -143,7 +141,7 @@ async def version_bits(probe: Probe) -> CheckOutcome:
 
         _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
-            return failed(f"the pool answered a share with the version bits {bits:08x} with {answer}")
+            return failed(f"after a share with the version bits {bits:08x}, the pool answered {answer}")
     return passed(f"the pool accepted shares with one bit, all bits and no bit of the mask {mask:08x}")
 
 
@@ -158,12 +156,16 @@ async def version_bits(probe: Probe) -> CheckOutcome:
 async def version_bits_spelled(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     bits = granted_mask(connection) & 0x0FFFFFFF
-    spellings = {"upper case": f"{bits:08X}", "no leading zeros": f"{bits:x}", "0x in front": f"0x{bits:08x}"}
+    spellings = {
+        "in upper case": f"{bits:08X}",
+        "without leading zeros": f"{bits:x}",
+        "with 0x in front": f"0x{bits:08x}",
+    }
     replies = []
     for name, text in spellings.items():
         found = await probe.find(connection, bits=bits)
         answer = await probe.submit(connection, found.with_param(5, text))
-        replies.append(f"the pool answered version bits with {name} with {answer}")
+        replies.append(f"after a share with version bits {name}, the pool answered {answer}")
     return observed("; ".join(replies))
 
 
@@ -229,7 +231,7 @@ async def block(probe: Probe) -> CheckOutcome:
 
     found, answer = await probe.find_and_submit(connection, make)
     if not answer.accepted:
-        return failed(f"the pool answered the share that is a block with {answer}")
+        return failed(f"after the share that is a block, the pool answered {answer}")
     hash_shown = display_hash(found.digest)
     if await connection.wait_until(
         lambda: any(job.previous_hash == found.digest for job in connection.jobs), BLOCK_PATIENCE
@@ -273,8 +275,8 @@ async def stale_block(probe: Probe) -> CheckOutcome:
     answer = await probe.submit(connection, found.params)
     known = await _node_knows(probe, connection, ChainTip(tip.height + 1, found.digest))
     return (passed if known else failed)(
-        f"the pool answered the block on a stale job with {answer}; the node {'has' if known else 'does not have'} the "
-        f"block {display_hash(found.digest)}"
+        f"after the block on a stale job, the pool answered {answer}; the node {'has' if known else 'does not have'} "
+        f"the block {display_hash(found.digest)}"
     )
 
 
@@ -313,7 +315,7 @@ async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
         return skipped("the coinbase of the job contains no height")
     known = await _node_knows(probe, connection, ChainTip(height, found.digest))
     return (passed if known else failed)(
-        f"the pool answered a block that does not meet the share target with {answer}; the node "
+        f"after a block that does not meet the share target, the pool answered {answer}; the node "
         f"{'has' if known else 'does not have'} the block"
     )
 
