@@ -247,8 +247,8 @@ def load(
             churn=churn,
             reconnect=reconnect,
             pause=pause,
-            slow_readers=spec.share(slow_readers, "--slow-readers"),
-            version_rolling=spec.share(version_rolling, "--version-rolling"),
+            slow_readers=spec.fraction(slow_readers, "--slow-readers"),
+            version_rolling=spec.fraction(version_rolling, "--version-rolling"),
             bad=_bad(bad or []),
             worker_name=user,
             password=pool_access.password(password),
@@ -388,7 +388,7 @@ def _bad(entries: list[str]) -> dict[str, float]:
         kind, equals, share = entry.partition("=")
         if not equals:
             raise UsageError(f"--bad: expected KIND=PERCENT, as in stale=1%, got {entry!r}")
-        found[kind.strip()] = spec.share(share, f"--bad {kind.strip()}")
+        found[kind.strip()] = spec.fraction(share, f"--bad {kind.strip()}")
     return found
 
 

@@ -1,5 +1,7 @@
-"""Many simulated miners against one pool: real connections, truly valid shares, and a loop that measures itself.
+"""Load-tests a pool with many simulated miners that use real connections and submit valid shares.
 
-``plan`` says what to do, ``pacer`` when, ``miner`` how one of them talks, ``fleet`` moves their bytes, ``metrics``
-counts, ``report`` judges, ``cluster`` spreads it over machines. It shares no code with ``client`` and ``pool``.
+``plan`` holds the settings of a run, and ``pacer`` computes when connections and shares are due. ``miner`` is the
+protocol of one simulated miner, ``generator`` the loop that moves the bytes of all, and ``metrics`` the counters and
+latencies. ``report`` and ``thresholds`` evaluate a run, and ``cluster`` spreads it over several computers. The package
+shares no code with ``client`` and ``pool``.
 """

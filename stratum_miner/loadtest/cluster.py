@@ -1,12 +1,12 @@
-"""The same run on many machines: one shard for each worker of a dask.distributed cluster.
+"""Spreads a run over several computers: one shard for each worker of a dask.distributed cluster.
 
-Each worker gets a part of the miners with a seed of its own, says when it is ready, and begins when the scheduler sets
-one event for all. Its figures come back every other second, so that a worker that is lost in the middle is not lost
-with all it had counted: the report has its last figures, and says that they end there. Nothing is run twice: a shard
-that Dask would begin again elsewhere refuses.
+Each worker gets a part of the miners, with a different seed. It reports when it is ready, and begins when an event of
+the scheduler is set, which is the same for all workers. Every 2 s it sends its figures. If a worker is lost during the
+run, the report therefore contains its last figures, and says when they end. No shard runs twice: if Dask starts a shard
+again on another worker, the shard fails at once.
 
-Needs the extra ``cluster``; the workers need this package, too. The plan travels over Dask's own connections, which
-are as secret as the cluster is set up to be.
+This module needs the extra ``cluster``, also on the workers. The plan, with the password of the pool, is sent over
+Dask's connections, which are encrypted only if the cluster is set up so.
 """
 
 import contextlib
@@ -28,29 +28,31 @@ from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import LoadReport, Shard
 
 TOPIC = "stratum-miner-load"
-"""One for all runs, so that a scheduler keeps a bounded number of old messages."""
-TELL_SECONDS = 2.0
-"""How often a shard tells its figures: some milliseconds of its loop each time."""
-LOOK_SECONDS = 0.2
+"""Topic of all runs. With a single topic, the scheduler keeps a bounded number of old messages."""
+REPORT_SECONDS = 2.0
+"""Seconds between two reports of a shard. Each report delays its loop by some milliseconds."""
+POLL_SECONDS = 0.2
+"""Seconds between two checks of the workers."""
 CONNECT_SECONDS = 10.0
+"""Seconds to wait for the scheduler."""
 READY_SECONDS = 120.0
-"""Seconds to wait until all workers are ready: their first import of this package may come from a slow disk."""
+"""Seconds to wait until all workers are ready. They may have to import this package from a slow disk first."""
 SILENT_SECONDS = 30.0
-"""A shard that told nothing for so long is lost, whatever Dask still believes of its worker."""
+"""Seconds without a report after which a shard is lost, also if Dask still lists its worker."""
 GRACE_SECONDS = 30.0
-"""Seconds to wait for the figures of the last shard after the run is over."""
-_TALKERS = ("distributed.client", "distributed.core", "distributed.utils", "distributed.comm")
+"""Seconds to wait for the last figures after the end of the run."""
+_QUIET_LOGGERS = ("distributed.client", "distributed.core", "distributed.utils", "distributed.comm")
 
 
 @dataclass(slots=True)
-class _Part:
-    """A shard as this side sees it."""
+class _ShardState:
+    """The state of a shard, as far as its reports tell."""
 
     plan: LoadPlan
     worker: str
     future: Any
     ready: bool = False
-    heard_at: float = 0.0
+    reported_at: float = 0.0
     elapsed: float = 0.0
     mining: int = 0
     memory: float | None = None
@@ -60,58 +62,66 @@ class _Part:
 
 
 class ClusterRun:
-    """One run on the cluster of the scheduler at ``address``; ``execute`` blocks, the rest may be called meanwhile."""
+    """One run on the workers of the Dask scheduler at ``address``.
+
+    ``execute`` blocks its thread. Other threads may call ``look`` and ``stop`` meanwhile.
+    """
 
     def __init__(self, plan: LoadPlan, address: str) -> None:
         self.plan = plan
         self._address = address
         self._id = uuid.uuid4().hex
-        self._parts: list[_Part] = []
-        self._stop_wanted = False
-        self._stop_told = False
+        self._shards: list[_ShardState] = []
+        self._stop_requested = False
+        self._stop_sent = False
         self._started_at: float | None = None
 
     # ---- for the caller -------------------------------------------------------------------------------------------
 
     def execute(self) -> LoadReport:
-        """Do it. LoadError when there is no cluster, or when it breaks before the start."""
+        """Run the plan on all workers and return the report.
+
+        Raises LoadError if the scheduler cannot be reached, has no workers, or a worker is lost before the start.
+        """
         distributed = _distributed()
-        for name in _TALKERS:  # what they would say, with a traceback, this run says in a line
+        for name in _QUIET_LOGGERS:  # they log tracebacks of failures that this run reports in one line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            # before the client, which does not come away cleanly from an address that is none
+            # checked here, because Client does not fail cleanly for a malformed address
             distributed.comm.addressing.parse_host_port(distributed.comm.parse_address(self._address)[1])
             client = distributed.Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
-            raise LoadError(f"--cluster: no scheduler at {self._address}: {error}") from None
+            raise LoadError(
+                f"--cluster: no scheduler at {self._address}: {error}. Give the address as tcp://HOST:PORT"
+            ) from None
         try:
-            client.subscribe_topic(TOPIC, self._hear)
-            self._spread(client)
+            client.subscribe_topic(TOPIC, self._on_report)
+            self._start_shards(client)
             self._await_ready(client)
             self._started_at = time.monotonic()
-            for part in self._parts:
-                part.heard_at = self._started_at
+            for shard in self._shards:
+                shard.reported_at = self._started_at
             distributed.Event(f"{self._id}-start", client=client).set()
             self._await_done(client, distributed.Event(f"{self._id}-stop", client=client))
             return self._report()
         finally:
-            with contextlib.suppress(OSError, TimeoutError):  # the scheduler may be gone
-                for part in self._parts:
-                    part.future.cancel()
+            with contextlib.suppress(OSError, TimeoutError):  # the scheduler may have stopped
+                for shard in self._shards:
+                    shard.future.cancel()
             client.close()
 
     def stop(self) -> None:
-        """End gracefully with the figures so far."""
-        self._stop_wanted = True
+        """Stop the run at all workers; ``execute`` then returns a report with the figures so far."""
+        self._stop_requested = True
 
     def look(self) -> tuple[Progress, Metrics]:
-        """How it stood when each shard was last heard of."""
+        """Return the progress and the metrics of all shards, as of their last reports."""
         metrics = self._merged()
         elapsed = 0.0 if self._started_at is None else time.monotonic() - self._started_at
         progress = Progress(
             elapsed=min(elapsed, self.plan.duration),
             connected=metrics.connections - metrics.endings.total(),
-            mining=sum(part.mining for part in self._parts if not part.lost),
+            mining=sum(shard.mining for shard in self._shards if not shard.lost),
             sent=metrics.sent,
             accepted=metrics.accepted,
             refused=metrics.refused.total(),
@@ -123,10 +133,10 @@ class ClusterRun:
 
     # ---- the cluster ----------------------------------------------------------------------------------------------
 
-    def _spread(self, client: Any) -> None:
+    def _start_shards(self, client: Any) -> None:
         workers = sorted(client.nthreads())
         if not workers:
-            raise LoadError(f"--cluster: expected workers at {self._address}, got none")
+            raise LoadError(f"--cluster: the scheduler at {self._address} has no workers; start some with dask worker")
         for index, shard in enumerate(self.plan.shards(len(workers))):
             future = client.submit(
                 run_shard,
@@ -139,72 +149,75 @@ class ClusterRun:
                 retries=0,
                 pure=False,
             )
-            self._parts.append(_Part(shard, workers[index], future))
+            self._shards.append(_ShardState(shard, workers[index], future))
 
-    def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
+    def _on_report(self, event: tuple[float, Mapping[str, Any]]) -> None:
         _, message = event
         if message["run"] != self._id:
             return
-        part = self._parts[message["shard"]]
-        part.ready, part.heard_at = True, time.monotonic()
+        shard = self._shards[message["shard"]]
+        shard.ready, shard.reported_at = True, time.monotonic()
         if message["figures"]:
-            _take(part, message["figures"])
+            _store_figures(shard, message["figures"])
 
     def _await_ready(self, client: Any) -> None:
         give_up_at = time.monotonic() + READY_SECONDS
-        while not all(part.ready for part in self._parts):
-            if self._stop_wanted:
-                raise LoadError("--cluster: interrupted before the start")
+        while not all(shard.ready for shard in self._shards):
+            if self._stop_requested:
+                raise LoadError("--cluster: the run was interrupted before its start")
             alive = client.nthreads()
-            for part in self._parts:
-                if part.future.status == "error":
-                    raise LoadError(f"--cluster: worker {part.worker}: {part.future.exception()}")
-                if part.worker not in alive:
-                    raise LoadError(f"--cluster: worker {part.worker} was lost before the start")
+            for shard in self._shards:
+                if shard.future.status == "error":
+                    raise LoadError(f"--cluster: worker {shard.worker}: {shard.future.exception()}")
+                if shard.worker not in alive:
+                    raise LoadError(f"--cluster: worker {shard.worker} was lost before the start")
             if time.monotonic() > give_up_at:
-                late = ", ".join(part.worker for part in self._parts if not part.ready)
-                raise LoadError(f"--cluster: not ready within {READY_SECONDS:g} s: {late}: are they busy?")
-            time.sleep(LOOK_SECONDS)
+                late = ", ".join(shard.worker for shard in self._shards if not shard.ready)
+                raise LoadError(
+                    f"--cluster: these workers are not ready within {READY_SECONDS:g} s: {late}. Check that they are "
+                    "not busy"
+                )
+            time.sleep(POLL_SECONDS)
 
     def _await_done(self, client: Any, stop: Any) -> None:
         give_up_at = time.monotonic() + self.plan.duration + GRACE_SECONDS
-        while open_parts := [part for part in self._parts if not part.done and not part.lost]:
+        while open_shards := [shard for shard in self._shards if not shard.done and not shard.lost]:
             now = time.monotonic()
-            if self._stop_wanted and not self._stop_told:
-                self._stop_told = True
+            if self._stop_requested and not self._stop_sent:
+                self._stop_sent = True
                 stop.set()
                 give_up_at = min(give_up_at, now + GRACE_SECONDS)
             try:
                 alive = client.nthreads()
             except (OSError, TimeoutError):
-                for part in open_parts:
-                    part.lost = "the scheduler is gone"
+                for shard in open_shards:
+                    shard.lost = "the connection to the scheduler is lost"
                 return
-            for part in open_parts:
-                self._judge(part, alive, now, give_up_at)
-            time.sleep(LOOK_SECONDS)
+            for shard in open_shards:
+                self._check(shard, alive, now, give_up_at)
+            time.sleep(POLL_SECONDS)
 
-    def _judge(self, part: _Part, alive: Mapping[str, int], now: float, give_up_at: float) -> None:
-        status = part.future.status
+    def _check(self, shard: _ShardState, alive: Mapping[str, int], now: float, give_up_at: float) -> None:
+        status = shard.future.status
         if status == "finished":
-            _take(part, part.future.result())
-            part.done = True
+            _store_figures(shard, shard.future.result())
+            shard.done = True
         elif status in ("error", "lost", "cancelled"):
-            error = part.future.exception() if status == "error" else None
-            part.lost = str(error or status)
-        elif part.worker not in alive:
-            part.lost = "the worker left the cluster"
-        elif now - part.heard_at > SILENT_SECONDS:
-            part.lost = f"nothing heard for {SILENT_SECONDS:g} s"
+            error = shard.future.exception() if status == "error" else None
+            shard.lost = str(error or status)
+        elif shard.worker not in alive:
+            shard.lost = "the worker left the cluster"
+        elif now - shard.reported_at > SILENT_SECONDS:
+            shard.lost = f"the worker sent no report for {SILENT_SECONDS:g} s"
         elif now > give_up_at:
-            part.lost = "it did not come to an end"
+            shard.lost = "the worker sent no last figures after the end of the run"
 
     # ---- the figures ----------------------------------------------------------------------------------------------
 
     def _merged(self) -> Metrics:
         merged = Metrics(self.plan.duration)
-        for part in self._parts:
-            metrics = part.metrics
+        for shard in self._shards:
+            metrics = shard.metrics
             if metrics is not None:
                 merged.merge(metrics)
         return merged
@@ -212,79 +225,85 @@ class ClusterRun:
     def _report(self) -> LoadReport:
         shards = tuple(
             Shard(
-                worker=part.worker,
-                miners=part.plan.miners,
-                duration=part.elapsed,
-                memory_per_miner=part.memory,
-                lost_at=part.elapsed if part.lost else None,
-                reason=part.lost,
+                worker=shard.worker,
+                miners=shard.plan.miners,
+                duration=shard.elapsed,
+                memory_per_miner=shard.memory,
+                lost_at=shard.elapsed if shard.lost else None,
+                reason=shard.lost,
             )
-            for part in self._parts
+            for shard in self._shards
         )
-        return LoadReport(plan=self.plan, metrics=self._merged(), shards=shards, interrupted=self._stop_told)
+        return LoadReport(plan=self.plan, metrics=self._merged(), shards=shards, interrupted=self._stop_sent)
 
 
 def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
-    """What a worker does: get ready, wait for the start, run, and tell its figures meanwhile; returns the last."""
+    """Run a shard on a worker: report that it is ready, wait for the start, run, and report figures meanwhile.
+
+    Return the last figures. Raises LoadError if this shard was started before.
+    """
     distributed = _distributed()
     begun = distributed.Event(f"{run}-begun-{index}")
     if begun.is_set():
-        raise LoadError("this shard was begun before: its worker was lost and is back")
+        raise LoadError("this shard was started before, and its worker was lost; a shard is never run twice")
     begun.set()
     worker = distributed.get_worker()
-    fleet = LoadGenerator(plan)
+    generator = LoadGenerator(plan)
     worker.log_event(TOPIC, {"run": run, "shard": index, "figures": b""})
     distributed.Event(f"{run}-start").wait()
-    over = threading.Event()
+    ended = threading.Event()
 
-    def tell() -> None:
-        while not over.wait(TELL_SECONDS):
-            worker.log_event(TOPIC, {"run": run, "shard": index, "figures": _figures(fleet)})
+    def report_figures() -> None:
+        while not ended.wait(REPORT_SECONDS):
+            worker.log_event(TOPIC, {"run": run, "shard": index, "figures": _figures(generator)})
 
-    def heed_stop() -> None:
+    def watch_for_stop() -> None:
         stop = distributed.Event(f"{run}-stop", client=client)
-        with contextlib.suppress(OSError):  # without a scheduler nobody tells this shard to stop, nor asks for figures
-            while not over.is_set():
-                if stop.wait(timeout=TELL_SECONDS):
-                    fleet.stop()
+        with contextlib.suppress(OSError):  # without the scheduler nothing can stop this shard, nor use its figures
+            while not ended.is_set():
+                if stop.wait(timeout=REPORT_SECONDS):
+                    generator.stop()
                     return
 
     client = distributed.get_client()
-    helpers = [threading.Thread(target=each, name=f"load-{each.__name__}", daemon=True) for each in (tell, heed_stop)]
+    helpers = [
+        threading.Thread(target=each, name=f"load-{each.__name__}", daemon=True)
+        for each in (report_figures, watch_for_stop)
+    ]
     for helper in helpers:
         helper.start()
     try:
-        fleet.run()
+        generator.run()
     finally:
-        over.set()
-    return _figures(fleet)
+        ended.set()
+    return _figures(generator)
 
 
-def _figures(fleet: LoadGenerator) -> bytes:
-    progress = fleet.progress()
+def _figures(generator: LoadGenerator) -> bytes:
+    progress = generator.progress()
     value = {
-        "elapsed": fleet.elapsed or progress.elapsed,
+        "elapsed": generator.elapsed or progress.elapsed,
         "mining": progress.mining,
-        "memory": fleet.memory_per_miner,
-        "failure": fleet.failure,
-        "metrics": fleet.metrics.to_builtins(),
+        "memory": generator.memory_per_miner,
+        "failure": generator.failure,
+        "metrics": generator.metrics.to_builtins(),
     }
     return zlib.compress(msgspec.json.encode(value), 1)
 
 
-def _take(part: _Part, figures: bytes) -> None:
+def _store_figures(shard: _ShardState, figures: bytes) -> None:
     value = msgspec.json.decode(zlib.decompress(figures))
     metrics = value["metrics"]
     for row in metrics["rows"]:
         row[5] = {int(micros): count for micros, count in row[5].items()}
-    part.elapsed, part.mining, part.memory = value["elapsed"], value["mining"], value["memory"]
-    part.metrics = Metrics.from_builtins(metrics)
-    part.lost = part.lost or value["failure"]
+    shard.elapsed, shard.mining, shard.memory = value["elapsed"], value["mining"], value["memory"]
+    shard.metrics = Metrics.from_builtins(metrics)
+    shard.lost = shard.lost or value["failure"]
 
 
 def _distributed() -> Any:
     try:
-        import distributed  # noqa: PLC0415  an extra
+        import distributed  # noqa: PLC0415  an optional dependency
     except ImportError as error:
-        raise LoadError(f"--cluster: expected the extra of that name, as in stratum-miner[cluster]: {error}") from None
+        raise LoadError(f"--cluster needs the extra cluster: pip install 'stratum-miner[cluster]' ({error})") from None
     return distributed

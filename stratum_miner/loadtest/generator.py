@@ -1,13 +1,14 @@
-"""Moves the bytes of many simulated miners: one thread, one epoll, no task per connection.
+"""The load generator: moves the bytes of many simulated miners with one thread and one epoll, without tasks.
 
-Theory of operation. A turn fires what the queue says is due, then lets each miner read what has come for it; with
-nothing to do the thread sleeps until the next due time, to the microsecond. It is plain blocking code in a thread of
-its own, apart from trio, for two reasons: a task with its stream is several kilobytes per miner, and a timer of trio
-rounds up to a millisecond, which a latency from scheduled time would show.
+Theory of operation. Each turn of the loop first handles the timed events that are due, and then lets each miner read
+the bytes that have arrived for it. If there is nothing to do, the thread sleeps until the next event, to the
+microsecond. The loop is blocking code in its own thread instead of trio tasks for two reasons. A task with its stream
+takes several kilobytes per miner. A timer of trio rounds up to a millisecond, which would show in latencies that count
+from the time at which a share was due.
 
-What the loop adds to latencies it tells: whatever is read in a turn may have waited since the poll before, when the
-loop last knew that nothing was waiting. That time, and how late a share was sent, go into each sample as its own part;
-a tick every ten milliseconds measures the loop besides.
+The loop measures how much it adds to the latencies. Bytes that are read in a turn may have waited since the last poll
+at which nothing was waiting. This time, plus the delay with which a share was sent, is the overhead of a sample.
+A tick every 10 ms also measures the loop lag.
 """
 
 import contextlib
@@ -35,42 +36,47 @@ from stratum_miner.loadtest.share_search import INLINE_HASHES, SearchThread, Sha
 from stratum_miner.stratum.errors import RemoteProtocolError
 
 RECEIVE_SIZE = 64 << 10
-"""Bytes read from one miner's connection at a time."""
+"""Maximum number of bytes read from one connection at a time."""
 EVENTS = 256
-"""Connections, and things due, handled before the loop looks at the other again."""
+"""Maximum number of timed events, and of ready connections, that the loop handles in one turn."""
 DRAIN_SECONDS = 3.0
-"""Seconds to wait for answers when the run ends."""
+"""Seconds to wait for the answers to open shares when the run ends."""
 PROBE_SECONDS = 3.0
-"""Seconds to wait for one of several addresses of a name to answer."""
+"""Seconds to wait for a connection when the pool's name has several addresses and each is tried."""
 SELECT_LIMIT = 1024
-"""select() knows no descriptors from here on; epoll's own time-out, rounded up to milliseconds, stands in."""
+"""select() accepts only file descriptors below this. Otherwise epoll's time-out is used, which rounds up to 1 ms."""
 MAX_UNSENT = 64 << 10
-"""Bytes waiting for a pool that does not read, per miner."""
+"""Maximum number of bytes per miner that wait because the pool does not read."""
 MAX_REASON = 120
-"""Characters of a reason."""
+"""Maximum number of characters of an error in the metrics."""
 _READ = select.EPOLLIN | select.EPOLLRDHUP
-_GONE = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+_CLOSED = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How it stands, for displays; rates are for the caller to work out from two of them."""
+    """The progress of a run, for displays. Two of them give the rates between them."""
 
     elapsed: float
+    """Seconds since the start of the run, at most its duration."""
     connected: int
+    """Number of open connections."""
     mining: int
+    """Number of miners with a job."""
     sent: int
     accepted: int
     refused: int
+    """Number of valid shares that the pool rejected."""
     errors: int
     submit_p99: float | None
+    """Seconds that 99 % of the share latencies do not exceed; None before the first."""
     lag_p99: float | None
-    """Seconds."""
+    """Seconds that 99 % of the loop lags do not exceed; None before the first."""
 
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """A miner's connection."""
+    """The connection of a miner, and the bytes that could not be sent yet."""
 
     miner: SimulatedMiner
     sock: socket.socket
@@ -78,17 +84,20 @@ class _Connection:
 
 
 class LoadGenerator:
-    """One run, or one shard of one. ``run`` it once, in a thread of its own; the rest may be called from any."""
+    """The load generator of one run, or of one shard.
+
+    Call ``run`` once, in a thread of its own. Other threads may call ``progress`` and ``stop``.
+    """
 
     def __init__(self, plan: LoadPlan, clock: Callable[[], float] = time.perf_counter) -> None:
         self.plan = plan
         self.metrics = Metrics(plan.duration)
         self.memory_per_miner: float | None = None
-        """Bytes by which this process grew, at most, over the most connections it had at a time."""
+        """Bytes per miner: the growth of this process at its peak, divided by the highest number of connections."""
         self.elapsed = 0.0
-        """Seconds that the run took, without the wait for last answers."""
+        """Seconds that the run took, without the wait for the last answers."""
         self.failure = ""
-        """What this machine refused in the middle of the run and thereby ended it."""
+        """The error of this computer that ended the run early; empty otherwise."""
         self._clock = clock
         self._stopped = False
         self._epoll = select.epoll()
@@ -104,22 +113,25 @@ class LoadGenerator:
         self._miners: list[SimulatedMiner] = []
         self._most_connected = 0
         self._peak = 0
-        self._since = self._started = clock()
+        self._last_empty_poll = self._started = clock()
         self._run_state = RunState(plan, self.metrics, self._started, schedule=self._schedule)
 
-    # ---- for the caller -------------------------------------------------------------------------------------------
+    # ---- for the caller ---------------------------------------------------------------------------------------------
 
     def run(self) -> Metrics:
-        """Do what the plan says, until its end, ``stop`` or a ``failure``. LoadError when it cannot begin."""
+        """Run the plan until its end, a call of ``stop`` or a ``failure``, and return the metrics.
+
+        Raises LoadError if the run cannot begin.
+        """
         try:
             limits.raise_file_limit(self.plan.miners)
             self._family, self._address = _resolve(self.plan.host, self.plan.port)
             baseline = _resident()
             self._begin()
-            gc.freeze()  # thousands of objects that stay: no use in looking through them again and again
+            gc.freeze()  # the miners stay, so the garbage collector need not examine them again and again
             try:
                 self._loop()
-            except (OSError, MemoryError) as error:  # of this machine; what was measured until then counts
+            except (OSError, MemoryError) as error:  # of this computer, so the figures until now stay valid
                 self.failure = str(error) or type(error).__name__
                 self.elapsed = self.elapsed or self._clock() - self._started
             if self._most_connected and not self.failure:
@@ -131,12 +143,12 @@ class LoadGenerator:
         return self.metrics
 
     def stop(self) -> None:
-        """End gracefully with the figures so far."""
+        """Stop the run; ``run`` then returns the figures so far."""
         self._stopped = True
         self._wake()
 
     def progress(self) -> Progress:
-        """The figures of this moment."""
+        """Return the current figures."""
         metrics = self.metrics
         return Progress(
             elapsed=min(self.plan.duration, self._clock() - self._started),
@@ -150,13 +162,13 @@ class LoadGenerator:
             lag_p99=metrics.loop_lag.quantile(0.99),
         )
 
-    # ---- the loop -------------------------------------------------------------------------------------------------
+    # ---- the loop ---------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
         plan, run_state = self.plan, self._run_state
         weights = pacer.weights(plan.distribution, plan.miners, run_state.rng)
         self._miners = [SimulatedMiner(run_state, plan.first + index, weight) for index, weight in enumerate(weights)]
-        self._started = self._since = now = self._clock()
+        self._started = self._last_empty_poll = now = self._clock()
         run_state.begin(now)
         for index, miner in enumerate(self._miners):
             self._queue.add(now + pacer.connect_at(index, plan.miners, plan.ramp), Event.CONNECT, miner)
@@ -168,13 +180,13 @@ class LoadGenerator:
     def _loop(self) -> None:
         while not self._ended(self._clock()):
             for due, event, miner in self._queue.take(self._clock(), EVENTS):
-                self._fire(due, event, miner)
+                self._handle_event(due, event, miner)
             ready = self._epoll.poll(0, EVENTS)
             polled = self._clock()
             for descriptor, mask in ready:
-                self._handle(descriptor, mask)
+                self._handle_ready(descriptor, mask)
             if len(ready) < EVENTS:
-                self._since = polled
+                self._last_empty_poll = polled
             if not ready:
                 self._sleep()
 
@@ -189,7 +201,7 @@ class LoadGenerator:
         return now >= self._run_state.end + DRAIN_SECONDS or not self._run_state.open_shares
 
     def _sleep(self) -> None:
-        """Until something comes or is due."""
+        """Sleep until a socket is ready, the next event is due, or the run ends."""
         limit = self._run_state.end + (DRAIN_SECONDS if self._run_state.ending else 0.0)
         delay = min(self._queue.next_due, limit) - self._clock()
         if delay <= 0:
@@ -198,9 +210,9 @@ class LoadGenerator:
             select.select([self._epoll], [], [], delay)
         else:
             self._epoll.poll(delay, 1)
-        self._since = self._clock()
+        self._last_empty_poll = self._clock()
 
-    def _fire(self, due: float, event: Event, miner: SimulatedMiner | None) -> None:
+    def _handle_event(self, due: float, event: Event, miner: SimulatedMiner | None) -> None:
         if event is Event.LAG_TICK:
             self._tick_lag(due)
         elif event is Event.ROW_TICK:
@@ -209,22 +221,22 @@ class LoadGenerator:
             return
         elif event is Event.STORM:
             for each in list(self._connections.values()):
-                self._hang_up(each, "storm", due)
+                self._break_connection(each, "storm", due)
         elif miner is None:
             return
         elif event is Event.SHARE:
             if due == miner.due and (connection := self._of_miner.get(miner.number)) is not None:
-                self._send(connection, miner.share(self._clock()))
+                self._send(connection, miner.due_share(self._clock()))
         elif event is Event.CONNECT:
             self._connect(miner, due)
         elif (connection := self._of_miner.get(miner.number)) is not None:
             if event is Event.SLOW_READ and due == miner.due:
                 self._read_slowly(connection, due)
             elif event is Event.BREAK and due == miner.breaks_at:
-                self._hang_up(connection, "churn", due)
+                self._break_connection(connection, "churn", due)
 
     def _tick_lag(self, due: float) -> None:
-        """The loop's lag, and what it would have been at each tick that it missed."""
+        """Add the loop lag of this tick, and of each tick that the loop missed."""
         now, metrics = self._clock(), self.metrics
         metrics.rows[-1].lag = max(metrics.rows[-1].lag, now - due)
         while due <= now:
@@ -239,7 +251,7 @@ class LoadGenerator:
             self.metrics.row_at(self._clock() - self._started)
             self._queue.add(due + self.metrics.row_seconds, Event.ROW_TICK)
 
-    # ---- connections ----------------------------------------------------------------------------------------------
+    # ---- connections ------------------------------------------------------------------------------------------------
 
     def _connect(self, miner: SimulatedMiner, due: float) -> None:
         miner.connect_due = due
@@ -250,9 +262,9 @@ class LoadGenerator:
             return
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if miner.slow:
+            if miner.reads_slowly:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BUFFER)
-            source = limits.source_address(str(self._address[0]), miner.number, self.plan.of_all)
+            source = limits.source_address(str(self._address[0]), miner.number, self.plan.total_miners)
             if source is not None:
                 sock.setsockopt(socket.IPPROTO_IP, limits.IP_BIND_ADDRESS_NO_PORT, 1)
                 sock.bind((source, 0))
@@ -271,13 +283,13 @@ class LoadGenerator:
 
     def _not_connected(self, miner: SimulatedMiner, code: int) -> None:
         self.metrics.note_error(f"connect: {limits.connect_error(code)}")
-        self._come_back(miner, self._clock())
+        self._schedule_reconnect(miner, self._clock())
 
-    def _come_back(self, miner: SimulatedMiner, now: float) -> None:
+    def _schedule_reconnect(self, miner: SimulatedMiner, now: float) -> None:
         if self.plan.reconnect == "never" or self._run_state.ending or miner.refused:
             return
-        pause = pacer.reconnect_pause(miner.attempts, self.plan.pause, LONGEST_PAUSE, self._run_state.rng)
-        miner.attempts += 1
+        pause = pacer.reconnect_pause(miner.failed_attempts, self.plan.pause, LONGEST_PAUSE, self._run_state.rng)
+        miner.failed_attempts += 1
         self._queue.add(now + pause, Event.CONNECT, miner)
 
     def _established(self, connection: _Connection) -> None:
@@ -290,48 +302,49 @@ class LoadGenerator:
             return
         self._epoll.modify(connection.sock, _READ)
         now = self._clock()
-        self._send(connection, miner.connected(now, now - self._since))
+        self._send(connection, miner.connected(now, now - self._last_empty_poll))
         if self.plan.churn is not None:
             miner.breaks_at = now + self._run_state.rng.expovariate(1 / self.plan.churn)
             self._queue.add(miner.breaks_at, Event.BREAK, miner)
 
-    def _hang_up(self, connection: _Connection, reason: str, due: float) -> None:
-        """From our side: a storm, a short life. The miner is due again at once, or as the plan says."""
+    def _break_connection(self, connection: _Connection, reason: str, due: float) -> None:
+        """Close a connection because of a storm or churn. The miner connects again at once, unless the plan says
+        never."""
         miner = connection.miner
-        self._lost(connection, reason, come_back=False)
+        self._on_connection_end(connection, reason, reconnect=False)
         if self.plan.reconnect != "never":
             self._queue.add(due, Event.CONNECT, miner)
 
-    def _lost(self, connection: _Connection, reason: str, *, come_back: bool = True) -> None:
+    def _on_connection_end(self, connection: _Connection, reason: str, *, reconnect: bool = True) -> None:
         self._forget(connection)
         connection.miner.closed(reason)
-        if come_back and not connection.miner.slow:
-            self._come_back(connection.miner, self._clock())
+        if reconnect and not connection.miner.reads_slowly:
+            self._schedule_reconnect(connection.miner, self._clock())
 
     def _forget(self, connection: _Connection) -> None:
         del self._connections[connection.sock.fileno()]
         del self._of_miner[connection.miner.number]
-        connection.sock.close()  # which takes it out of the epoll, too
+        connection.sock.close()  # this also removes it from the epoll
 
-    # ---- bytes ----------------------------------------------------------------------------------------------------
+    # ---- bytes ------------------------------------------------------------------------------------------------------
 
-    def _handle(self, descriptor: int, mask: int) -> None:
+    def _handle_ready(self, descriptor: int, mask: int) -> None:
         connection = self._connections.get(descriptor)
         if connection is None:
             if descriptor == self._wake_in.fileno():
-                self._woken()
+                self._take_found_shares()
             return
         if connection.miner.state is State.CONNECTING:
             self._established(connection)
             return
         if mask & select.EPOLLOUT:
             self._send(connection, b"")
-            if self._connections.get(descriptor) is not connection:  # which showed that the pool is gone
+            if self._connections.get(descriptor) is not connection:  # sending showed that the pool has closed it
                 return
         if mask & select.EPOLLIN:
             self._read(connection)
-        elif mask & _GONE:
-            self._lost(connection, "the pool hung up")
+        elif mask & _CLOSED:
+            self._on_connection_end(connection, "the pool closed the connection")
 
     def _read(self, connection: _Connection) -> None:
         try:
@@ -339,22 +352,22 @@ class LoadGenerator:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lost(connection, os.strerror(error.errno or errno.EIO))
+            self._on_connection_end(connection, os.strerror(error.errno or errno.EIO))
             return
         if not size:
-            self._lost(connection, "the pool hung up")
+            self._on_connection_end(connection, "the pool closed the connection")
             return
         now, miner = self._clock(), connection.miner
         try:
-            to_send = miner.receive(bytes(self._buffer[:size]), now, now - self._since)
+            to_send = miner.receive(bytes(self._buffer[:size]), now, now - self._last_empty_poll)
         except RemoteProtocolError as error:
-            self.metrics.note_error(f"no Stratum: {error}"[:MAX_REASON])
-            self._lost(connection, "no Stratum")
+            self.metrics.note_error(f"not Stratum: {error}"[:MAX_REASON])
+            self._on_connection_end(connection, "not Stratum")
             return
         if miner.close_reason:
             if miner.refused:
                 self.metrics.note_error(miner.close_reason)
-            self._lost(connection, miner.close_reason)
+            self._on_connection_end(connection, miner.close_reason)
             return
         self._send(connection, to_send)
         if miner.state is State.SLOW:
@@ -364,12 +377,12 @@ class LoadGenerator:
     def _read_slowly(self, connection: _Connection, due: float) -> None:
         try:
             if not connection.sock.recv(SLOW_READ_BYTES):
-                self._lost(connection, "the pool hung up")
+                self._on_connection_end(connection, "the pool closed the connection")
                 return
         except BlockingIOError:
             pass
         except OSError as error:
-            self._lost(connection, os.strerror(error.errno or errno.EIO))
+            self._on_connection_end(connection, os.strerror(error.errno or errno.EIO))
             return
         self._read_later(connection.miner, due)
 
@@ -387,18 +400,19 @@ class LoadGenerator:
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self._lost(connection, os.strerror(error.errno or errno.EIO))
+            self._on_connection_end(connection, os.strerror(error.errno or errno.EIO))
             return
         connection.unsent = data[sent:]
         if len(connection.unsent) > MAX_UNSENT:
-            self._lost(connection, "the pool does not read")
+            self._on_connection_end(connection, "the pool does not read")
         elif bool(connection.unsent) != waited:
             self._epoll.modify(connection.sock, _READ | select.EPOLLOUT if connection.unsent else _READ)
 
-    # ---- shares that take long ------------------------------------------------------------------------------------
+    # ---- shares that take long to find ------------------------------------------------------------------------------
 
     def _schedule(self, miner: SimulatedMiner, due: float) -> None:
-        """Put a share into the queue; one that takes long is searched until then."""
+        """Schedule the next share of a miner. If it takes long to find, let the search thread search for it until
+        then."""
         self._queue.add(due, Event.SHARE, miner)
         work = miner.assignment
         if work is None or hashes_of(work.target) <= INLINE_HASHES:
@@ -408,12 +422,12 @@ class LoadGenerator:
         tip = work.notify.previous_hash
 
         def wanted() -> bool:
-            now_at = miner.assignment
-            return now_at is not None and now_at.notify.previous_hash == tip and miner.due == due
+            current = miner.assignment
+            return current is not None and current.notify.previous_hash == tip and miner.due == due
 
-        self._search_thread.request(due, ShareRequest(miner.number, work, miner.take_extranonce2(work), wanted))
+        self._search_thread.request(due, ShareRequest(miner.number, work, miner.next_extranonce2(work), wanted))
 
-    def _woken(self) -> None:
+    def _take_found_shares(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_in.recv(4096)
         while self._search_thread is not None and self._search_thread.done:
@@ -422,24 +436,26 @@ class LoadGenerator:
             if connection is None or not request.wanted():
                 continue
             miner = connection.miner
-            miner.ready = None if found is None else (request.work, request.extranonce2, found)
+            miner.found_share = None if found is None else (request.work, request.extranonce2, found)
             if found is None and miner.due is not None:
                 self._schedule(miner, miner.due)
-            elif miner.waiting and not self._run_state.ending:
-                self._send(connection, miner.share(self._clock()))
+            elif miner.is_late and not self._run_state.ending:
+                self._send(connection, miner.due_share(self._clock()))
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full is as good, closed as late
+        with contextlib.suppress(
+            OSError
+        ):  # a full buffer wakes the loop too, and a closed socket means that it has ended
             self._wake_out.send(b"\0")
 
-    # ---- the end --------------------------------------------------------------------------------------------------
+    # ---- the end ----------------------------------------------------------------------------------------------------
 
     def _close(self) -> None:
         if self._search_thread is not None:
             self._search_thread.close()
         unready = 0
         for connection in self._connections.values():
-            self.metrics.unanswered += connection.miner.good_open
+            self.metrics.unanswered += connection.miner.open_valid_shares
             unready += connection.miner.state not in (State.MINING, State.SLOW)
             connection.sock.close()
         if unready:
@@ -452,24 +468,26 @@ class LoadGenerator:
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """The address that all connect to: of several that a name stands for, the first that answers."""
+    """Return the address to which all miners connect: if the name has several, the first that accepts a connection."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise LoadError(f"{host}: {error.strerror or error}") from None
-    places = [(family, address) for family, _, _, _, address in found]
-    return next((place for place in places if _answers(*place)), places[0]) if len(places) > 1 else places[0]
+    addresses = [(family, address) for family, _, _, _, address in found]
+    if len(addresses) == 1:
+        return addresses[0]
+    return next((each for each in addresses if _accepts_connection(*each)), addresses[0])
 
 
-def _answers(family: socket.AddressFamily, address: tuple[Any, ...]) -> bool:
+def _accepts_connection(family: socket.AddressFamily, address: tuple[Any, ...]) -> bool:
     try:
         with socket.socket(family, socket.SOCK_STREAM) as sock:
             sock.settimeout(PROBE_SECONDS)
             return sock.connect_ex(address) == 0
-    except OSError:  # a family that this machine does not speak
+    except OSError:  # an address family that this computer does not support
         return False
 
 
 def _resident() -> int:
-    """Bytes of memory that this process holds."""
+    """Return the number of bytes of memory that this process occupies."""
     return int(psutil.Process().memory_info().rss)

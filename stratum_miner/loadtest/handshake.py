@@ -1,4 +1,4 @@
-"""What a simulated miner says before it mines, and under which ids it says it."""
+"""The requests that a simulated miner sends before it mines, and their ids."""
 
 from stratum_miner import __version__
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
@@ -14,11 +14,12 @@ _CONFIGURE = encode_request(
 
 
 def hello(*, rolling: bool, session_id: str | None) -> bytes:
-    """What it says first; ``session_id`` is of a session to resume."""
+    """Return the first lines: mining.configure if ``rolling``, and mining.subscribe, which resumes ``session_id`` if
+    given."""
     subscribe = encode_request(SUBSCRIBE_ID, Subscribe.method, Subscribe(USER_AGENT, session_id).to_params())
     return _CONFIGURE + subscribe if rolling else subscribe
 
 
 def authorize(worker_name: str, password: str) -> bytes:
-    """What it says once it has subscribed."""
+    """Return the line that a miner sends after the reply to mining.subscribe."""
     return encode_request(AUTHORIZE_ID, Authorize.method, [worker_name, password])

@@ -1,9 +1,9 @@
-"""Durations counted in buckets: fixed memory, a known error, and sums of histograms that lose nothing.
+"""A histogram of durations with a fixed size and a bounded error. Adding two histograms loses nothing.
 
-The layout is that of HdrHistogram (Gil Tene): linear below 256 microseconds, then 128 buckets for each doubling, so
-a quantile is at most 1/128 above the truth, and never below it. It is ours because this is a tool for measuring: the
-maintained port for Python (hdrhistogram 0.10) takes five times as long to record a value, 1.4 microseconds at the very
-moment that is being measured, and brings setuptools along.
+The layout is that of HdrHistogram by Gil Tene: buckets of 1 µs below 256 µs, then 128 buckets for each doubling. A
+quantile is therefore at most 1/128 above the exact value, and never below it. The package has an implementation of its
+own because the maintained Python port (hdrhistogram 0.10) takes five times as long to record a value. It takes 1.4 µs,
+and this is the loop that is being measured. The port also depends on setuptools.
 """
 
 import math
@@ -13,59 +13,62 @@ from collections.abc import Iterable, Sequence
 from stratum_miner.work.quantile import rank
 
 SUB_BUCKETS = 128
-"""Buckets for each doubling: 7 bits of precision."""
+"""Number of buckets for each doubling, which gives 7 bits of precision."""
 MAX_MICROSECONDS = (1 << 32) - 1
-"""71 minutes; longer ones are counted as this."""
+"""Longest duration in µs, which is 71 minutes. Longer durations count as this one."""
 BUCKETS = (MAX_MICROSECONDS.bit_length() - 8) * SUB_BUCKETS + 2 * SUB_BUCKETS
 
 
 class Histogram:
-    """Add seconds, ask for quantiles in seconds. Negative durations count as none: two clocks read in a row."""
+    """Counts durations in seconds and returns quantiles in seconds. A negative duration counts as 0."""
 
     __slots__ = ("_counts", "count", "maximum", "minimum", "total")
 
     def __init__(self) -> None:
         self.count = 0
         self.total = 0.0
-        """Sum of everything added, seconds."""
+        """Sum of all durations in seconds."""
         self.minimum = math.inf
         self.maximum = 0.0
-        """Exact, seconds."""
+        """The longest duration in seconds, exactly."""
         self._counts = array("Q", bytes(8 * BUCKETS))
 
     def add(self, seconds: float) -> None:
-        """Count one. Comparisons, for min and max take as long as all the rest."""
+        """Add a duration in seconds. The code compares, because min() and max() would take as long as everything
+        else."""
         if seconds < 0:
             seconds = 0.0
         value = int(seconds * 1e6)
-        if value > MAX_MICROSECONDS:  # noqa: PLR1730  see above
+        if value > MAX_MICROSECONDS:  # noqa: PLR1730  faster than min() and max()
             value = MAX_MICROSECONDS
         shift = value.bit_length() - 8
         self._counts[value if shift <= 0 else shift * SUB_BUCKETS + (value >> shift)] += 1
         self.count += 1
         self.total += seconds
-        if seconds > self.maximum:  # noqa: PLR1730  see above
+        if seconds > self.maximum:  # noqa: PLR1730  faster than min() and max()
             self.maximum = seconds
-        if seconds < self.minimum:  # noqa: PLR1730  see above
+        if seconds < self.minimum:  # noqa: PLR1730  faster than min() and max()
             self.minimum = seconds
 
     @property
     def mean(self) -> float | None:
-        """None before the first."""
+        """Mean in seconds; None without any duration."""
         return self.total / self.count if self.count else None
 
-    def quantile(self, share: float) -> float | None:
-        """The end of the bucket below which at least this share of all lies, at most the maximum; None before the
-        first. ``share`` is 0 to 1.
-        """
-        return self.quantiles((share,))[0]
+    def quantile(self, fraction: float) -> float | None:
+        """Return the duration in seconds that this fraction, 0 to 1, of all durations does not exceed; None without
+        any.
 
-    def quantiles(self, shares: Sequence[float]) -> list[float | None]:
-        """Several at once, ascending, in one walk."""
+        It is the end of a bucket, and at most the longest duration.
+        """
+        return self.quantiles((fraction,))[0]
+
+    def quantiles(self, fractions: Sequence[float]) -> list[float | None]:
+        """Return the quantiles of several fractions, which must ascend, in one pass."""
         if not self.count:
-            return [None] * len(shares)
+            return [None] * len(fractions)
         found: list[float | None] = []
-        ranks = [rank(share, self.count) for share in shares]
+        ranks = [rank(fraction, self.count) for fraction in fractions]
         below = 0
         for index, count in enumerate(self._counts):
             if not count:
@@ -78,7 +81,7 @@ class Histogram:
         return found
 
     def merge(self, other: "Histogram") -> None:
-        """Add everything that another one counted."""
+        """Add all durations of another histogram."""
         for index, count in enumerate(other._counts):
             if count:
                 self._counts[index] += count
@@ -88,17 +91,21 @@ class Histogram:
         self.maximum = max(self.maximum, other.maximum)
 
     def cells(self) -> list[tuple[int, int]]:
-        """The buckets that are not empty, as index and count: what ``restore`` takes."""
+        """Return the index and the count of each bucket that is not empty, for ``restore``."""
         return [(index, count) for index, count in enumerate(self._counts) if count]
 
     @classmethod
     def restore(cls, cells: Iterable[tuple[int, int]], *, total: float, minimum: float, maximum: float) -> "Histogram":
-        """One that was sent elsewhere as numbers. ValueError when an index is none of ours."""
+        """Return a histogram from its ``cells``, and its sum, minimum and maximum in seconds.
+
+        Raises ValueError if a cell has an index out of range or a negative count.
+        """
         restored = cls()
         for index, count in cells:
             if not 0 <= index < BUCKETS or count < 0:
                 raise ValueError(
-                    f"histogram: expected buckets 0 to {BUCKETS - 1} and counts from 0, got {index, count}"
+                    f"histogram: expected bucket 0 to {BUCKETS - 1} and a count from 0, got bucket {index} with count "
+                    f"{count}"
                 )
             restored._counts[index] += count
             restored.count += count
@@ -107,12 +114,12 @@ class Histogram:
         return restored
 
     def curve(self, points: Sequence[float]) -> list[float]:
-        """Quantiles for a plot, in seconds; zeros before the first value."""
+        """Return quantiles in seconds for a plot; 0 without any duration."""
         return [value or 0.0 for value in self.quantiles(points)]
 
 
 def _end_of(index: int) -> float:
-    """The largest duration that falls into a bucket, seconds."""
+    """Return the longest duration in seconds that belongs to a bucket."""
     if index < 2 * SUB_BUCKETS:
         return (index + 1) / 1e6
     shift = index // SUB_BUCKETS - 1

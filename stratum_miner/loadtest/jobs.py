@@ -1,7 +1,7 @@
-"""Jobs as ten thousand miners hold them: one object for all who got the same line, parsed once.
+"""Jobs of ten thousand simulated miners. All miners that received the same mining.notify share one parsed object.
 
-A pool tells everybody the same notify, byte for byte; so the line itself is the key. Where each miner is told
-something else (a pool that pays out per address), each line is parsed, and each miner holds its own.
+Most pools send the same line to all miners, so the line is the key of a cache. If a pool sends a different line to each
+miner, for example with the miner's payout address, each line is parsed and each miner holds its own object.
 """
 
 from collections import OrderedDict
@@ -14,25 +14,25 @@ from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 MAX_LINES = 64
-"""Distinct notifies remembered: those of the last tips, however many kinds of miners there are."""
+"""Maximum number of different lines in the cache."""
 
-NOWHERE = Origin(PoolKey(""), "", 0)
-"""What a job's origin would tell, the miner that holds the job knows."""
+NO_ORIGIN = Origin(PoolKey(""), "", 0)
+"""Origin of all jobs. A simulated miner knows its pool and its worker name, so a job need not name them."""
 
 target_of = lru_cache(maxsize=4096)(target_from_difficulty)
-"""The share target of a difficulty; pools give the same few to all."""
+"""Return the share target of a difficulty. The results are cached, because pools set few different difficulties."""
 
 
 class NotifyCache:
-    """Notifies by their lines."""
+    """A cache of parsed mining.notify messages by their lines."""
 
     def __init__(self) -> None:
         self._notifies: OrderedDict[bytes, Notify] = OrderedDict()
         self._last_line = b""
         self._last: Notify | None = None
 
-    def known(self, line: bytes) -> Notify | None:
-        """The notify that this line was parsed to before."""
+    def get(self, line: bytes) -> Notify | None:
+        """Return the parsed message of a line; None if the line is not in the cache."""
         if line == self._last_line:
             return self._last
         notify = self._notifies.get(line)
@@ -40,8 +40,8 @@ class NotifyCache:
             self._last_line, self._last = line, notify
         return notify
 
-    def note(self, line: bytes, notify: Notify) -> None:
-        """Remember what a line means."""
+    def put(self, line: bytes, notify: Notify) -> None:
+        """Store the parsed message of a line. The oldest message is dropped if there are more than ``MAX_LINES``."""
         self._notifies[line] = notify
         if len(self._notifies) > MAX_LINES:
             self._notifies.popitem(last=False)
@@ -50,7 +50,8 @@ class NotifyCache:
 
 @dataclass(frozen=True, slots=True)
 class MinerJob:
-    """A job as one miner got it: shared with all of equal settings but for ``extranonce1``."""
+    """A job of one simulated miner, under the settings of its session. ``target`` is the share target of
+    ``difficulty``."""
 
     notify: Notify
     extranonce1: bytes
@@ -61,10 +62,10 @@ class MinerJob:
     version_rolling: bool
 
     def job(self) -> Job:
-        """The same in the terms of the rest of the program."""
+        """Return the job as a ``work.job.Job``."""
         return job_of(
             self.notify,
-            NOWHERE,
+            NO_ORIGIN,
             extranonce1=self.extranonce1,
             extranonce2_size=self.extranonce2_size,
             share_target=self.target,

@@ -1,4 +1,4 @@
-"""What the system grants a process that wants ten thousand connections: open files and source ports."""
+"""Limits of the operating system for ten thousand connections: open files and source ports."""
 
 import errno
 import os
@@ -6,39 +6,43 @@ import os
 from stratum_miner.network import files
 
 SPARE_FILES = 64
-"""Beside the connections: standard streams, libraries, the loop's own."""
+"""Number of open files besides the connections: standard streams, libraries, and those of the loop."""
 PORTS_OF_ADDRESS = 25_000
-"""Connections from one source address to one port; Linux has 28 232 ephemeral ports by default."""
+"""Maximum number of connections from one source address to one port. Linux has 28,232 ephemeral ports by default."""
 IP_BIND_ADDRESS_NO_PORT = 24
-"""Linux: let connect choose the port, when it knows the other side; not in the socket module of Python 3.11."""
+"""Linux socket option: choose the source port at connect(), not at bind(). Python 3.11's socket module has no name for
+it."""
 
 
 class LoadError(Exception):
-    """The run cannot be what was asked for; one line says why."""
+    """A run cannot begin, or cannot be as planned. The message is one line and says why."""
 
 
 def raise_file_limit(connections: int) -> None:
-    """Allow this process as many open files as it needs. LoadError when the system does not."""
+    """Allow this process as many open files as it needs. Raises LoadError if the system does not permit it."""
     needed = connections + SPARE_FILES
     allowed = files.allow(needed)
     if 0 <= allowed < needed:
         raise LoadError(
-            f"{connections} miners need {needed} open files and this process may have {allowed}: raise the hard limit "
-            "(ulimit -Hn, LimitNOFILE= of a service, --ulimit nofile of a container) or ask for fewer miners"
+            f"{connections} miners need {needed} open files and this process may have {allowed}. Raise the hard limit "
+            "(ulimit -Hn, LimitNOFILE= of a systemd service, --ulimit nofile of a container), or use fewer --miners"
         )
 
 
 def source_address(target: str, number: int, total: int) -> str | None:
-    """The loopback address that miner ``number`` connects from, when one address has too few ports for all."""
+    """Return the loopback address from which miner ``number`` connects; None for the address that the system chooses.
+
+    Several addresses are used only for a pool on 127.0.0.0/8, if one address has too few ports for all miners.
+    """
     if total <= PORTS_OF_ADDRESS or not target.startswith("127."):
         return None
     return f"127.0.0.{1 + number // PORTS_OF_ADDRESS}"
 
 
 def connect_error(code: int) -> str:
-    """Why a connection could not be made, with what to do where it is this machine's fault."""
+    """Return why a connection could not be made, from an error number of the operating system."""
     if code == errno.EADDRNOTAVAIL:
         return "no free source port: too many connections to one pool from this address"
     if code in (errno.EMFILE, errno.ENFILE):
-        return "no free file descriptor on this machine"
+        return "this computer allows no more open files"
     return os.strerror(code)

@@ -1,7 +1,8 @@
-"""What a run is counted in, while it runs: histograms per phase, fates of shares, reasons of endings, a time line.
+"""The figures of a run: latency histograms for each phase, counts of shares, ended connections and errors, a time line.
 
-Every latency comes with ``own``: how much of it the generator itself may have caused, an upper bound. A sample of
-which that is the greater part is marked. Metrics of shards add up; as plain values they travel.
+Each latency has an ``overhead``: an upper bound of the time in it that the load generator itself may have caused. If
+the overhead is more than half of a latency, the sample is unreliable. The metrics of several shards can be added, and
+they can be sent to another process as plain values.
 """
 
 from collections import Counter, OrderedDict
@@ -12,35 +13,39 @@ from typing import Any
 from stratum_miner.loadtest.histogram import Histogram
 
 PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
-"""Latencies in the order of a miner's life. ``first_job`` runs from the moment at which the connection was due;
-``notify`` from the first miner that got a job to each other one."""
+"""Names of the latencies, in the order in which a miner has them.
+
+``connect`` and ``first_job`` begin when the connection was due, ``subscribe`` and ``authorize`` when the request was
+sent, ``submit`` when the share was due, and ``notify`` when the first miner received the job.
+"""
 UNRELIABLE_FROM = 0.5
-"""A sample is marked when more than this part of it may be the generator's,"""
+"""A sample is unreliable if its overhead is more than this fraction of it, and more than ``UNRELIABLE_ABOVE``."""
 UNRELIABLE_ABOVE = 0.001
-"""and more than so many seconds: below, nothing is decided by it, and a loop takes that long to look around."""
+"""Seconds of overhead that do not make a sample unreliable. One turn of the loop takes about that long."""
 LAG_TICK = 0.01
-"""Seconds between two looks at the loop's own lag."""
+"""Seconds between two measurements of the loop lag."""
 MAX_ROWS = 300
-"""Rows of the time line; longer runs have longer rows."""
+"""Maximum number of rows of the time line. In a longer run, each row covers a longer time."""
 MAX_ERRORS = 100
-"""Kinds of errors told apart, so that a hostile pool makes no endless list of them."""
+"""Maximum number of different errors that are counted separately, so that a hostile pool cannot fill the memory."""
 MAX_NOTIFIES = 256
-"""Jobs of which the spread is kept one by one, the newest."""
+"""Number of most recent jobs of which the spread is kept."""
 
 
 class LatencyStatistics:
-    """Latencies of one kind."""
+    """The latencies of one phase."""
 
     __slots__ = ("latency", "overhead", "unreliable")
 
     def __init__(self) -> None:
         self.latency = Histogram()
         self.overhead = Histogram()
-        """The part of each that may be the generator's."""
+        """The generator overhead of each latency, at most."""
         self.unreliable = 0
+        """Number of unreliable samples."""
 
     def add(self, latency: float, overhead: float) -> None:
-        """One sample; ``own`` is at most all of it."""
+        """Add a sample; both values are in seconds. An overhead above the latency counts as the latency."""
         overhead = min(overhead, latency)
         self.latency.add(latency)
         self.overhead.add(overhead)
@@ -48,7 +53,7 @@ class LatencyStatistics:
             self.unreliable += 1
 
     def merge(self, other: "LatencyStatistics") -> None:
-        """Add another shard's."""
+        """Add the latencies of another shard."""
         self.latency.merge(other.latency)
         self.overhead.merge(other.overhead)
         self.unreliable += other.unreliable
@@ -56,7 +61,7 @@ class LatencyStatistics:
 
 @dataclass(slots=True)
 class BadCount:
-    """What came of the bad submits of one kind."""
+    """Number of shares that were sent with one kind of fault, and the pool's answers to them."""
 
     sent: int = 0
     refused: int = 0
@@ -65,7 +70,7 @@ class BadCount:
 
 @dataclass(slots=True)
 class Spread:
-    """One job on its way to the miners; times of the loop's clock."""
+    """The times, on the loop's clock in seconds, at which the first and the last miner received one job."""
 
     job_id: str
     clean: bool
@@ -75,26 +80,26 @@ class Spread:
 
     @property
     def seconds(self) -> float:
-        """From the first miner to the last."""
+        """Seconds from the first miner to the last one."""
         return self.last - self.first
 
 
 @dataclass(slots=True)
 class Row:
-    """One stretch of the time line."""
+    """One interval of the time line. The counts are those of the interval."""
 
     sent: int = 0
     accepted: int = 0
     refused: int = 0
     mining: int = 0
-    """Miners with a job at its end."""
+    """Number of miners with a job at the end of the interval."""
     lag: float = 0.0
-    """The loop's longest, seconds."""
+    """The longest loop lag in seconds."""
     submit: Counter[int] = field(default_factory=Counter)
-    """Latencies of shares, in microseconds rounded to two digits."""
+    """Number of share latencies by their value in µs, rounded down to two digits."""
 
     def merge(self, other: "Row") -> None:
-        """Add the same stretch of another shard."""
+        """Add the same interval of another shard."""
         self.sent += other.sent
         self.accepted += other.accepted
         self.refused += other.refused
@@ -104,40 +109,47 @@ class Row:
 
 
 class Metrics:
-    """Everything that one run, or one shard of it, counts."""
+    """All figures of one run, or of one shard. ``duration`` is the planned duration of the run in seconds."""
 
     def __init__(self, duration: float) -> None:
         self.phases = {name: LatencyStatistics() for name in PHASES}
         self.loop_lag = Histogram()
         self.sent = 0
+        """Number of valid shares sent."""
         self.accepted = 0
+        """Number of valid shares that the pool accepted."""
         self.lost = 0
-        """Shares whose connection ended before their answer."""
+        """Number of valid shares without an answer when their connection ended."""
         self.unanswered = 0
-        """Shares without an answer when the run ended."""
+        """Number of valid shares without an answer when the run ended."""
         self.refused: Counter[str] = Counter()
-        """Good shares by the pool's reason."""
+        """Number of valid shares that the pool rejected, by reason."""
         self.bad: dict[str, BadCount] = {}
+        """Counts of faulty shares, by the name of the fault."""
         self.connections = 0
+        """Number of connections that were made."""
         self.endings: Counter[str] = Counter()
-        """Connections that ended before the run did, by reason."""
+        """Number of connections that ended before the run did, by reason."""
         self.errors: Counter[str] = Counter()
-        """What should not have happened, by what it was."""
+        """Number of errors, by their text."""
         self.most_mining = 0
+        """Highest number of miners with a job at the same time."""
         self.late = 0
-        """Shares that were not found in time to be sent when they were due."""
+        """Number of shares that were not found until they were due."""
         self.doubt = ""
-        """Why this machine may find shares late: what is asked of it beside what is known of it."""
+        """Why this computer may find shares too late, with the required and the measured hash rate; empty if it should
+        not."""
         self.notifies: OrderedDict[str, Spread] = OrderedDict()
+        """The most recent jobs by job id."""
         self.row_seconds = max(1.0, duration / MAX_ROWS)
         self.rows: list[Row] = [Row()]
 
     def note_error(self, what: str) -> None:
-        """Something went wrong."""
+        """Count an error."""
         self.errors[what if what in self.errors or len(self.errors) < MAX_ERRORS else "other"] += 1
 
     def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
-        """A miner that had a job before got this one."""
+        """Note that a miner which already had a job received this one at ``now``."""
         spread = self.notifies.get(job_id)
         if spread is None:
             self.notifies[job_id] = Spread(job_id, clean, now, now)
@@ -149,21 +161,21 @@ class Metrics:
         self.phases["notify"].add(now - spread.first, overhead)
 
     def note_submit(self, latency: float, overhead: float) -> None:
-        """A good share was answered."""
+        """Add the latency of a valid share that the pool answered; both values are in seconds."""
         self.phases["submit"].add(latency, overhead)
         micros = int(latency * 1e6)
         digits = 10 ** max(0, len(str(micros)) - 2)
         self.rows[-1].submit[micros // digits * digits] += 1
 
     def row_at(self, elapsed: float) -> Row:
-        """The stretch of the time line at so many seconds; those between are filled in."""
+        """Return the row of the time line at so many seconds. Missing rows before it are added."""
         index = int(elapsed / self.row_seconds)
         while len(self.rows) <= index:
             self.rows.append(Row())
         return self.rows[-1]
 
     def merge(self, other: "Metrics") -> None:
-        """Add another shard's: same plan, same start."""
+        """Add the metrics of another shard of the same run."""
         for name, phase in self.phases.items():
             phase.merge(other.phases[name])
         self.loop_lag.merge(other.loop_lag)
@@ -173,24 +185,24 @@ class Metrics:
             getattr(self, name).update(getattr(other, name))
         self.doubt = self.doubt or other.doubt
         for kind, count in other.bad.items():
-            mine = self.bad.setdefault(kind, BadCount())
-            mine.sent += count.sent
-            mine.refused += count.refused
-            mine.accepted += count.accepted
-        for job_id, spread in other.notifies.items():  # clocks differ: of one job, the widest shard's
-            mine_of_job = self.notifies.get(job_id)
-            if mine_of_job is None:
+            merged = self.bad.setdefault(kind, BadCount())
+            merged.sent += count.sent
+            merged.refused += count.refused
+            merged.accepted += count.accepted
+        for job_id, spread in other.notifies.items():  # the shards' clocks differ, so keep the widest spread of a shard
+            known = self.notifies.get(job_id)
+            if known is None:
                 self.notifies[job_id] = Spread(job_id, spread.clean, spread.first, spread.last, spread.miners)
                 continue
-            mine_of_job.miners += spread.miners
-            mine_of_job.last = max(mine_of_job.last, mine_of_job.first + spread.seconds)
+            known.miners += spread.miners
+            known.last = max(known.last, known.first + spread.seconds)
         for index, row in enumerate(other.rows):
             if index == len(self.rows):
                 self.rows.append(Row())
             self.rows[index].merge(row)
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain values for another process; from another thread, too, while the figures grow."""
+        """Return plain values for another process. Another thread may call this while the run changes the figures."""
         return {
             "phases": {
                 name: [_numbers(phase.latency), _numbers(phase.overhead), phase.unreliable]
@@ -210,7 +222,7 @@ class Metrics:
 
     @classmethod
     def from_builtins(cls, value: Mapping[str, Any]) -> "Metrics":
-        """The counterpart of ``to_builtins``."""
+        """Return the metrics that ``to_builtins`` made plain values of."""
         metrics = cls(0.0)
         for name, (latency, overhead, unreliable) in value["phases"].items():
             phase = metrics.phases[name]
@@ -240,7 +252,7 @@ def _numbers(histogram: Histogram) -> dict[str, Any]:
     return {
         "cells": histogram.cells(),
         "total": histogram.total,
-        "minimum": histogram.minimum if histogram.count else 0.0,  # which JSON has no infinity for
+        "minimum": histogram.minimum if histogram.count else 0.0,  # JSON has no infinity
         "maximum": histogram.maximum,
     }
 

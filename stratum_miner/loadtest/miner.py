@@ -1,8 +1,9 @@
-"""One simulated miner as a state machine: lines of the pool in, lines to the pool out; no socket, no clock.
+"""One simulated miner as a state machine: it takes the pool's bytes and returns the bytes to send.
 
-Ten thousand of them share one ``RunState``, so one is a few hundred bytes: settings of its session, a reference to the
-job that all share, and when its next share is due. It answers what a pool may ask, and learns what a pool may set, by
-the same rules as a real miner: difficulty and extranonce count from the next job, a version mask at once.
+It has no socket and no clock. Ten thousand miners share one ``RunState``, so that a miner needs only a few hundred
+bytes: the settings of its session, a reference to the shared job, and the time at which its next share is due. It
+answers the requests of a pool and applies its settings as a real miner does: a difficulty and an extranonce count from
+the next job on, a version mask at once.
 """
 
 from dataclasses import replace
@@ -32,45 +33,50 @@ from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 from stratum_miner.work.job import Job
 
 MAX_LINE = 128 << 10
-"""Bytes; a tenth of what a single miner takes, for there are thousands."""
+"""Maximum size of a line in bytes. A real miner accepts ten times as much, but here are thousands of miners."""
 DEFAULT_DIFFICULTY = 1.0
-"""Until the pool says otherwise."""
+"""Difficulty until the pool sets one."""
 
 
 class State(IntEnum):
-    """How far a miner is."""
+    """How far the connection of a miner has come."""
 
     AWAY = 0
     CONNECTING = 1
     SUBSCRIBING = 2
     AUTHORIZING = 3
     AUTHORIZED = 4
-    """Authorized, without a job."""
+    """Authorized, and still without a job."""
     MINING = 5
     SLOW = 6
-    """Authorized, and from then on hardly reading."""
+    """Authorized as a slow reader, which reads only one byte per second and submits no shares."""
 
 
 class _OpenShare(NamedTuple):
-    """A share on its way."""
+    """A share without an answer yet. ``due`` and ``sent`` are times on the loop's clock in seconds."""
 
     due: float
     sent: float
     kind: str
-    """The fault of a bad share; empty for a good one."""
-    kept: tuple[bytes, Submit] | None
-    """Previous hash and share, where a duplicate may be wanted."""
+    """Name of the fault of a faulty share; empty for a valid one."""
+    repeatable: tuple[bytes, Submit] | None
+    """Previous block hash and share, if the plan has duplicates, so that the share can be submitted again."""
 
 
 class SimulatedMiner:
-    """See the module; ``weight`` is its hash rate in means."""
+    """One simulated miner. ``weight`` is its hash rate in multiples of the mean.
+
+    In all methods, ``now`` and ``due`` are times on the loop's clock in seconds, and ``overhead`` is the number of
+    seconds that the load generator itself may have delayed the event.
+    """
 
     # fmt: off
     __slots__ = (
-        "asked", "assignment", "attempts", "breaks_at", "buffer", "close_reason", "connect_due", "count",
-        "difficulty", "difficulty_known", "due", "extranonce1", "extranonce2_size", "hash_rate", "mask",
-        "next_id", "notify", "number", "old", "open", "rate", "ready", "refused", "rolling", "run_state",
-        "session_id", "slow", "state", "taken", "waiting", "wants_rolling", "weight", "worker_name",
+        "accepted_share", "asked_at", "assignment", "breaks_at", "buffer", "close_reason", "connect_due",
+        "difficulty", "difficulty_known", "due", "extranonce1", "extranonce2_count", "extranonce2_size",
+        "failed_attempts", "found_share", "hash_rate", "is_late", "mask", "next_id", "notify", "number", "open",
+        "rate", "reads_slowly", "refused", "rolling", "run_state", "session_id", "stale_job", "state",
+        "wants_rolling", "weight", "worker_name",
     )
     # fmt: on
 
@@ -79,28 +85,29 @@ class SimulatedMiner:
         self.run_state = run_state
         self.number = number
         self.weight = weight
-        self.worker_name = plan.name_of(number)
-        self.slow = _is_among(number, plan.slow_readers)
+        self.worker_name = plan.worker_name_of(number)
+        self.reads_slowly = _is_among(number, plan.slow_readers)
         self.wants_rolling = _is_among(number, plan.version_rolling)
         self.session_id: str | None = None
         self.hash_rate = 0.0
-        """H/s; settled by the first job unless the plan names it."""
-        self.attempts = 0
-        """Failures to connect in a row."""
+        """Hash rate in H/s. Unless the plan names it, the first job fixes it."""
+        self.failed_attempts = 0
+        """Number of failed attempts to connect in a row."""
         self.connect_due = 0.0
+        """When the connection was due."""
         self.breaks_at = 0.0
-        """When this connection's life is over, where the plan has it end."""
+        """When the generator breaks this connection, if the plan has churn."""
         self.refused = False
-        """The pool does not want this miner: it does not come back."""
-        self.count = 0
-        """The latest extranonce2."""
+        """Whether the pool refused mining.subscribe or mining.authorize. Such a miner does not reconnect."""
+        self.extranonce2_count = 0
+        """The extranonce2 used last, as a number."""
         self._reset()
 
     def _reset(self) -> None:
         self.state = State.AWAY
         self.buffer = b""
-        self.asked = 0.0
-        """When the open request of the handshake was sent."""
+        self.asked_at = 0.0
+        """When the request of the handshake that has no reply yet was sent."""
         self.difficulty = DEFAULT_DIFFICULTY
         self.difficulty_known = False
         self.extranonce1: bytes | None = None
@@ -109,54 +116,56 @@ class SimulatedMiner:
         self.rolling = False
         self.notify: pool_messages.Notify | None = None
         self.assignment: MinerJob | None = None
-        self.old: MinerJob | None = None
-        """A job of the block before, where stale shares are wanted."""
-        self.taken: tuple[bytes, Submit] | None = None
-        """The latest accepted share and its previous hash, where duplicates are wanted."""
-        self.ready: tuple[MinerJob, bytes, FoundPoint] | None = None
-        """A share found ahead of time."""
-        self.waiting = False
-        """The share that is due is still being searched."""
+        self.stale_job: MinerJob | None = None
+        """A job on the previous block, if the plan has stale shares."""
+        self.accepted_share: tuple[bytes, Submit] | None = None
+        """Previous block hash and share of the last accepted share, if the plan has duplicates."""
+        self.found_share: tuple[MinerJob, bytes, FoundPoint] | None = None
+        """A share that was found before it is due."""
+        self.is_late = False
+        """Whether the share that is due has not been found yet."""
         self.due: float | None = None
+        """When the next share is due; None if no more share is due."""
         self.rate = 0.0
-        """Shares a second at the job's target, by the profile's factor 1."""
+        """Shares per second at the job's share target, if the factor of the load profile is 1."""
         self.open: dict[int, _OpenShare] = {}
+        """Shares without an answer, by request id."""
         self.next_id = FIRST_SUBMIT_ID
         self.close_reason = ""
-        """Why the connection is to be closed from our side."""
+        """Why the generator must close this connection; empty if it need not."""
 
     # ---- connection -----------------------------------------------------------------------------------------------
 
     def connected(self, now: float, overhead: float) -> bytes:
-        """The connection stands; what to send."""
+        """Note that the connection is made, and return the first lines to send."""
         self.run_state.metrics.phases["connect"].add(now - self.connect_due, overhead)
         self.run_state.metrics.connections += 1
         self.state = State.SUBSCRIBING
-        self.asked = now
+        self.asked_at = now
         resumed = self.session_id if self.run_state.plan.reconnect == "resume" else None
         return hello(rolling=self.wants_rolling, session_id=resumed)
 
     def closed(self, reason: str) -> None:
-        """The connection is gone."""
+        """Note that the connection has ended."""
         metrics = self.run_state.metrics
         metrics.endings[f"slow reader: {reason}" if self.state is State.SLOW else reason] += 1
-        metrics.lost += self.good_open
+        metrics.lost += self.open_valid_shares
         self.run_state.open_shares -= len(self.open)
         if self.state is State.MINING:
             self.run_state.leave(self.hash_rate)
         self._reset()
 
     @property
-    def good_open(self) -> int:
-        """Good shares without an answer."""
+    def open_valid_shares(self) -> int:
+        """Number of valid shares without an answer."""
         return sum(not share.kind for share in self.open.values())
 
     # ---- input ----------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, now: float, overhead: float) -> bytes:
-        """Bytes of the pool, of whose age at most ``own`` seconds are the generator's; returns what to send.
+        """Process received bytes and return the bytes to send.
 
-        RemoteProtocolError when they are no Stratum.
+        Raises RemoteProtocolError if the bytes are not Stratum messages, or a line is too long.
         """
         if self.buffer:
             data = self.buffer + data
@@ -164,7 +173,7 @@ class SimulatedMiner:
         if len(self.buffer) > MAX_LINE:
             raise RemoteProtocolError(f"line too long: expected at most {MAX_LINE} bytes")
         to_send = b""
-        known = self.run_state.book.known
+        known = self.run_state.notify_cache.get
         for line in lines:
             notify = known(line)
             if notify is not None:
@@ -185,11 +194,13 @@ class SimulatedMiner:
     def _receive_call(self, call: Call, line: bytes, now: float, overhead: float) -> bytes:
         match pool_messages.parse(call.method, call.params):
             case pool_messages.Notify() as notify:
-                self.run_state.book.note(line, notify)
+                self.run_state.notify_cache.put(line, notify)
                 self._take_notify(notify, now, overhead)
             case pool_messages.SetDifficulty(difficulty):
                 self.difficulty = difficulty
-                if not self.difficulty_known and self.assignment is not None:  # a job before its difficulty (ckpool)
+                if (
+                    not self.difficulty_known and self.assignment is not None
+                ):  # ckpool sends a job before its difficulty
                     self._mine(replace(self.assignment, difficulty=difficulty, target=target_of(difficulty)), now)
                 self.difficulty_known = True
             case pool_messages.SetExtranonce(extranonce1, size):
@@ -215,7 +226,7 @@ class SimulatedMiner:
         share = self.open.pop(reply.id, None)
         if share is not None:
             self.run_state.open_shares -= 1
-            self._answered(share, reply, now, overhead)
+            self._resolve(share, reply, now, overhead)
         elif reply.id == SUBSCRIBE_ID and self.state is State.SUBSCRIBING:
             return self._subscribed(reply, now, overhead)
         elif reply.id == AUTHORIZE_ID and self.state is State.AUTHORIZING:
@@ -234,11 +245,11 @@ class SimulatedMiner:
             self.close_reason = f"subscribe refused: {error_reply_from(reply.error).reason.value}"
             return b""
         result = SubscribeResult.from_result(reply.result)
-        self.run_state.metrics.phases["subscribe"].add(now - self.asked, overhead)
+        self.run_state.metrics.phases["subscribe"].add(now - self.asked_at, overhead)
         self.extranonce1, self.extranonce2_size = result.extranonce1, result.extranonce2_size
         self.session_id = result.session_id
         self.state = State.AUTHORIZING
-        self.asked = now
+        self.asked_at = now
         return authorize(self.worker_name, self.run_state.plan.password)
 
     def _authorized(self, reply: Reply, now: float, overhead: float) -> None:
@@ -246,9 +257,9 @@ class SimulatedMiner:
             self.refused = True
             self.close_reason = f"authorize refused: {error_reply_from(reply.error).reason.value}"
             return
-        self.run_state.metrics.phases["authorize"].add(now - self.asked, overhead)
-        self.attempts = 0
-        self.state = State.SLOW if self.slow else State.AUTHORIZED
+        self.run_state.metrics.phases["authorize"].add(now - self.asked_at, overhead)
+        self.failed_attempts = 0
+        self.state = State.SLOW if self.reads_slowly else State.AUTHORIZED
         if self.notify is not None:
             self._begin(now, overhead)
 
@@ -259,7 +270,7 @@ class SimulatedMiner:
             self.run_state.metrics.note_job(notify.job_id, notify.clean_jobs, now, overhead)
             work = self.assignment
             if self.run_state.keeps_stale and work is not None and work.notify.previous_hash != notify.previous_hash:
-                self.old = work
+                self.stale_job = work
         self.notify = notify
         if self.state is State.AUTHORIZED:
             self._begin(now, overhead)
@@ -267,7 +278,7 @@ class SimulatedMiner:
             self._assign(now)
 
     def _begin(self, now: float, overhead: float) -> None:
-        """The first job that can be mined."""
+        """Begin to mine the newest job, the first one after the handshake."""
         if self.state is State.SLOW:
             return
         self.run_state.metrics.phases["first_job"].add(now - self.connect_due, overhead)
@@ -276,9 +287,9 @@ class SimulatedMiner:
         self.run_state.join(self.hash_rate)
 
     def _assign(self, now: float) -> None:
-        """Mine the newest job under the settings in force."""
-        assert self.notify is not None, "a miner that mines has a job"
-        assert self.extranonce1 is not None, "and a session"
+        """Mine the newest job under the current settings."""
+        assert self.notify is not None, "a mining miner has a job"
+        assert self.extranonce1 is not None, "a mining miner has an extranonce1"
         difficulty, before = self.difficulty, self.assignment
         target = before.target if before is not None and before.difficulty == difficulty else target_of(difficulty)
         work = MinerJob(
@@ -287,13 +298,13 @@ class SimulatedMiner:
         self._mine(work, now)
 
     def _mine(self, work: MinerJob, now: float) -> None:
-        """From now on this; the shares are paced by its target."""
+        """Mine this job from now on. Its share target determines how often shares are due."""
         before, self.assignment = self.assignment, work
         if before is None or before.target != work.target:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
-            self.ready = None
-            if hashes_of(work.target) > INLINE_HASHES:  # what was found ahead of time is stale
+            self.found_share = None
+            if hashes_of(work.target) > INLINE_HASHES:  # a share found before is stale
                 self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:
@@ -301,33 +312,34 @@ class SimulatedMiner:
         if not self.hash_rate:
             self.hash_rate = self.weight * (plan.share_rate * hashes if plan.hash_rate is None else plan.hash_rate)
         self.rate = self.hash_rate / hashes
-        self.waiting = False
+        self.is_late = False
         self.plan_next(now)
 
     def plan_next(self, after: float) -> None:
-        """Decide when the next share is due."""
+        """Choose when the next share after this time is due, and schedule it."""
         self.due = self.run_state.next_due(after, self.rate)
         if self.due is not None:
             self.run_state.schedule(self, self.due)
 
     # ---- shares ---------------------------------------------------------------------------------------------------
 
-    def share(self, now: float) -> bytes:
-        """The share that is due, or nothing when it is not found yet; then the next one is planned."""
-        assert self.due is not None, "a share is due when its time has come"
-        assert self.assignment is not None, "in a miner that mines"
+    def due_share(self, now: float) -> bytes:
+        """Return the line that submits the due share, or nothing if it is not found yet; then schedule the next
+        share."""
+        assert self.due is not None, "the generator asks for a share only when one is due"
+        assert self.assignment is not None, "only a mining miner has a due share"
         work, due = self.assignment, self.due
         if hashes_of(work.target) <= INLINE_HASHES:
             found = self.find(work)
         else:
-            found, self.ready = self.ready, None
+            found, self.found_share = self.found_share, None
             if found is not None and found[0].notify.previous_hash != work.notify.previous_hash:
                 found = None
             if found is None:
-                self.run_state.metrics.late += not self.waiting
-                self.waiting = True
+                self.run_state.metrics.late += not self.is_late
+                self.is_late = True
                 return b""
-        self.waiting = False
+        self.is_late = False
         self.plan_next(due)
         if found is None:
             self.run_state.metrics.errors["no share in an extranonce2"] += 1
@@ -335,23 +347,23 @@ class SimulatedMiner:
         return self._submit(found, due, now)
 
     def find(self, work: MinerJob) -> tuple[MinerJob, bytes, FoundPoint] | None:
-        """Search one extranonce2 of a job."""
-        extranonce2 = self.take_extranonce2(work)
+        """Search for a share with the next extranonce2. Return None if there is none."""
+        extranonce2 = self.next_extranonce2(work)
         found = self.run_state.search.find(work, extranonce2)
         return None if found is None else (work, extranonce2, found)
 
-    def take_extranonce2(self, work: MinerJob) -> bytes:
-        """One that this miner has not used."""
-        self.count += 1
+    def next_extranonce2(self, work: MinerJob) -> bytes:
+        """Return an extranonce2 that this miner has not used yet."""
+        self.extranonce2_count += 1
         size = work.extranonce2_size
-        return (self.count & ((1 << 8 * size) - 1)).to_bytes(size, "big")
+        return (self.extranonce2_count & ((1 << 8 * size) - 1)).to_bytes(size, "big")
 
     def _submit(self, share: tuple[MinerJob, bytes, FoundPoint], due: float, now: float) -> bytes:
         work, extranonce2, found = share
         submit, kind = submit_of(self.worker_name, work, extranonce2, found), ""
         metrics = self.run_state.metrics
         if self.run_state.bad:
-            submit, kind = self._perhaps_spoiled(submit, work)
+            submit, kind = self._maybe_faulty(submit, work)
         if kind:
             metrics.bad.setdefault(kind, BadCount()).sent += 1
         else:
@@ -364,26 +376,31 @@ class SimulatedMiner:
         self.open[request_id] = _OpenShare(due, now, kind, kept)
         return encode_request(request_id, Submit.method, submit.to_params())
 
-    def _perhaps_spoiled(self, submit: Submit, work: MinerJob) -> tuple[Submit, str]:
+    def _maybe_faulty(self, submit: Submit, work: MinerJob) -> tuple[Submit, str]:
         drawn = self.run_state.rng.random()
-        for kind, share in self.run_state.bad:
-            drawn -= share
+        for kind, fraction in self.run_state.bad:
+            drawn -= fraction
             if drawn < 0:
                 try:
-                    return share_fault(kind).spoil(self._good(submit, work, kind), self.run_state.rng), kind
+                    return share_fault(kind).spoil(self._fault_input(submit, work, kind), self.run_state.rng), kind
                 except FaultNotPossible:
-                    break  # a first share has no duplicate, a first block no stale one
+                    # before the first accepted share there is no duplicate, and on the first block no stale share
+                    break
         return submit, ""
 
-    def _good(self, submit: Submit, work: MinerJob, kind: str) -> GoodShare:
+    def _fault_input(self, submit: Submit, work: MinerJob, kind: str) -> GoodShare:
         job: Job = work.job()
-        taken = self.taken[1] if self.taken is not None and self.taken[0] == job.previous_hash else None
+        taken = (
+            self.accepted_share[1]
+            if self.accepted_share is not None and self.accepted_share[0] == job.previous_hash
+            else None
+        )
         outdated = None
-        if kind == "stale" and self.old is not None and (found := self.find(self.old)) is not None:
+        if kind == "stale" and self.stale_job is not None and (found := self.find(self.stale_job)) is not None:
             outdated = submit_of(self.worker_name, *found)
         return GoodShare(submit=submit, job=job, taken=taken, outdated=outdated)
 
-    def _answered(self, share: _OpenShare, reply: Reply, now: float, overhead: float) -> None:
+    def _resolve(self, share: _OpenShare, reply: Reply, now: float, overhead: float) -> None:
         metrics = self.run_state.metrics
         accepted = reply.result is True and not reply.error
         if share.kind:
@@ -396,13 +413,13 @@ class SimulatedMiner:
         if accepted:
             metrics.accepted += 1
             row.accepted += 1
-            if share.kept is not None:
-                self.taken = share.kept
+            if share.repeatable is not None:
+                self.accepted_share = share.repeatable
         else:
             row.refused += 1
             metrics.refused[error_reply_from(reply.error, reply.reject_reason).reason.value] += 1
 
 
-def _is_among(number: int, share: float) -> bool:
-    """Whether miner ``number`` is one of a share of all, evenly spread and exact."""
-    return int((number + 1) * share + 1e-9) > int(number * share + 1e-9)
+def _is_among(number: int, fraction: float) -> bool:
+    """Return whether miner ``number`` belongs to a fraction of all miners. The chosen miners are evenly spaced."""
+    return int((number + 1) * fraction + 1e-9) > int(number * fraction + 1e-9)

@@ -1,11 +1,12 @@
-"""When things are to happen: connections, shares, storms. Pure: times in, times out, chance from a seeded source.
+"""Computes when connections, shares and storms are due. It reads no clock; random choices come from a seeded generator.
 
-The loop is open: what is due next depends on the plan alone, never on how fast the pool answered the last time, so a
-pool that stalls is asked as often as one that does not (after vegeta's pacer; "coordinated omission" otherwise).
+The loop is open: the times depend on the plan alone, never on how fast the pool answers. A pool that stalls therefore
+gets as many requests as one that does not, and its latencies are not flattered ("coordinated omission"). The pacer of
+vegeta works the same way.
 
-A simulated miner of hash rate h meets a share target with chance p per hash: its shares are a Poisson process of
-intensity h * p * factor(t), where the *profile* gives the factor. Points in time are drawn by thinning (Lewis and
-Shedler, 1979): candidates at the highest intensity, each kept with chance factor / peak.
+A hash of a simulated miner with hash rate h meets the share target with probability p. Its shares are a Poisson process
+with the intensity h * p * factor(t), where the load profile gives the factor. The times are drawn by thinning (Lewis
+and Shedler, 1979): candidates are drawn at the highest intensity, and each is kept with probability factor / peak.
 """
 
 import math
@@ -28,39 +29,45 @@ PROFILES: Mapping[str, Mapping[str, float]] = {
     "burst": {"every": 0.25, "for": 0.05, "to": 5.0},
     "oscillate": {"period": 0.25, "depth": 0.5},
 }
-"""Names and settings with their defaults; times are shares of the whole run, ``begin`` and ``to`` factors of the hash
-rate."""
+"""Load profiles with their settings and defaults. Times are fractions of the run; ``begin`` and ``to`` are factors of
+the hash rate."""
 DISTRIBUTIONS: Mapping[str, Mapping[str, float]] = {
     "equal": {},
     "uniform": {"spread": 0.5},
     "lognormal": {"sigma": 1.0},
     "pareto": {"alpha": 1.5},
 }
-"""How hash rates differ between miners; all have a mean of one. ``pareto`` of 1.5: a few farms among many hobbyists."""
+"""Distributions of the hash rates over the miners, with settings and defaults. Each has a mean of 1. ``pareto`` with an
+alpha of 1.5 is like a few farms among many small miners."""
 LARGEST_WEIGHT = 1000.0
-"""A miner may have this many times the mean: a heavy tail without end would put the whole load on one connection."""
+"""Highest hash rate of a miner, in multiples of the mean. Without it, one miner could get nearly the whole load."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadProfile:
-    """How the hash rates of all miners change in the course of a run of ``duration`` seconds."""
+    """How the hash rates of all miners change during a run."""
 
     name: str
     peak: float
     """The highest factor."""
     factor: Callable[[float], float]
-    """A function of the seconds since the start, from 0 to ``peak``."""
+    """Returns the factor of the hash rates, from 0 to ``peak``, for the seconds since the start."""
 
     @classmethod
     def parse(cls, text: str, duration: float) -> "LoadProfile":
-        """``track``, ``step:at=0.5,to=2`` and so on. SpecError says what is wrong."""
+        """Parse a profile such as ``track`` or ``step:at=0.5,to=2`` for a run of ``duration`` seconds.
+
+        Raises SpecError if the name or a setting is unknown, or a value is out of range.
+        """
         name, values = spec.parse(text, "profile", PROFILES)
         for key in ("at", "for", "every", "period", "depth"):
             if values.get(key, 0.0) > 1:
-                raise spec.SpecError(f"profile {name} {key}: expected a share of the run, 0 to 1, got {values[key]:g}")
+                raise spec.SpecError(
+                    f"profile {name} {key}: expected a fraction of the run, 0 to 1, got {values[key]:g}"
+                )
         for key in ("every", "period"):
             if values.get(key, 1.0) == 0:
-                raise spec.SpecError(f"profile {name} {key}: expected a share of the run above 0, got 0")
+                raise spec.SpecError(f"profile {name} {key}: expected a fraction of the run above 0, got 0")
         return cls(name, *_shape(name, values, duration))
 
 
@@ -86,9 +93,9 @@ def _shape(name: str, values: Mapping[str, float], duration: float) -> tuple[flo
 
 
 def next_share(rng: random.Random, now: float, rate: float, profile: LoadProfile, end: float) -> float | None:
-    """Seconds since the start at which a miner of ``rate`` shares a second has its next one after ``now``.
+    """Return when the next share after ``now`` of a miner with ``rate`` shares per second is due.
 
-    None when that is not before ``end``.
+    All times are seconds since the start. Return None if no share is due before ``end``.
     """
     highest = rate * profile.peak
     if highest <= 0:
@@ -103,18 +110,19 @@ def next_share(rng: random.Random, now: float, rate: float, profile: LoadProfile
 
 
 def connect_at(index: int, count: int, ramp: float) -> float:
-    """When miner ``index`` of ``count`` connects: evenly over ``ramp`` seconds; all at once for 0, which is a storm."""
+    """Return the second at which miner ``index`` of ``count`` connects: evenly over ``ramp`` seconds, all at once for
+    0."""
     return ramp * index / count
 
 
 def weights(text: str, count: int, rng: random.Random) -> list[float]:
-    """A hash rate for each miner, in means. SpecError says what is wrong."""
+    """Return a hash rate for each miner, in multiples of the mean. Raises SpecError if ``text`` is no distribution."""
     draw = distribution(text)
     return [draw(rng) for _ in range(count)]
 
 
 def distribution(text: str) -> Callable[[random.Random], float]:
-    """A source of weights with a mean of one. SpecError says what is wrong."""
+    """Return a function that draws weights with a mean of 1. Raises SpecError if ``text`` is no distribution."""
     name, values = spec.parse(text, "distribution", DISTRIBUTIONS)
     match name:
         case "uniform":
@@ -137,18 +145,22 @@ def distribution(text: str) -> Callable[[random.Random], float]:
 
 
 def reconnect_pause(attempt: int, first: float, longest: float, rng: random.Random) -> float:
-    """Seconds before try number ``attempt`` (0 for the first): doubled each time, full jitter on the upper half."""
+    """Return the seconds to wait before attempt number ``attempt``, which counts from 0.
+
+    The pause doubles with each attempt, from ``first`` up to ``longest``. A random part of each pause, up
+    to a half, is left out.
+    """
     ceiling = min(longest, first * 2.0 ** min(attempt, 32))
     return rng.uniform(ceiling / 2, ceiling)
 
 
 class Event(IntEnum):
-    """What an event queue is made of."""
+    """The kinds of timed events."""
 
     CONNECT = 0
     SHARE = 1
     BREAK = 2
-    """A connection's life is over."""
+    """The generator breaks a connection (churn)."""
     SLOW_READ = 3
     STORM = 4
     LAG_TICK = 5
@@ -156,7 +168,8 @@ class Event(IntEnum):
 
 
 class EventQueue(Generic[T]):
-    """What is due when; for whom. What is late comes out at once, the oldest first."""
+    """A queue of timed events, each for one miner or for the whole run. ``take`` returns overdue events, the oldest
+    first."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Event, T | None]] = []
@@ -165,20 +178,20 @@ class EventQueue(Generic[T]):
     def __len__(self) -> int:
         return len(self._heap)
 
-    def add(self, due: float, event: Event, who: T | None = None) -> None:
-        """Note one; of equal times the first noted comes first."""
+    def add(self, due: float, event: Event, target: T | None = None) -> None:
+        """Add an event. Events that are due at the same time keep their order."""
         self._number += 1
-        heappush(self._heap, (due, self._number, event, who))
+        heappush(self._heap, (due, self._number, event, target))
 
     @property
     def next_due(self) -> float:
-        """Infinite when there is nothing."""
+        """Time of the earliest event; infinite if there is none."""
         return self._heap[0][0] if self._heap else math.inf
 
     def take(self, now: float, most: int) -> Iterator[tuple[float, Event, T | None]]:
-        """What is due by now, at most so many."""
+        """Yield the events that are due by ``now``, at most ``most`` of them, with the times at which they were due."""
         heap = self._heap
         while most and heap and heap[0][0] <= now:
-            due, _, event, who = heappop(heap)
+            due, _, event, target = heappop(heap)
             most -= 1
-            yield due, event, who
+            yield due, event, target

@@ -1,6 +1,6 @@
-"""What a load run does: one frozen value, checked when it is made, that can be cut into shards.
+"""The settings of a load test, checked when they are made. A plan can be split into shards for several processes.
 
-The hard caps stop typing errors and tempers: whoever needs more runs several shards, on purpose.
+The fixed limits catch typing errors. A larger run needs several shards.
 """
 
 import math
@@ -12,65 +12,73 @@ from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.loadtest import pacer, spec
 
 MAX_MINERS = 50_000
-"""In one process: twice what the ports of one source address allow, and all that one core can hold its own against."""
+"""Maximum number of miners in one process: twice as many as one source address has ports, and a full core of work."""
 MAX_CLUSTER_MINERS = 1_000_000
+"""Maximum number of miners in all shards together."""
 MAX_SECONDS = 24 * 3600
+"""Maximum duration of a run in seconds."""
 MAX_RATE = 1000.0
-"""Shares a second of one miner."""
+"""Maximum number of shares per second of one miner."""
 ReconnectPolicy = Literal["fresh", "resume", "never"]
 SHORTEST_PAUSE = 0.01
-"""Seconds; with none, a pool that is down would be asked as fast as this machine can."""
+"""Shortest pause in seconds. Without one, a pool that is down would get connections as fast as this computer can."""
 LONGEST_PAUSE = 60.0
-"""Seconds between two tries at most."""
+"""Longest pause between two attempts in seconds."""
 
 
 class PlanError(ValueError):
-    """The user's mistake: a setting out of range, or settings that contradict each other."""
+    """A setting is out of range, or settings contradict each other. The message names the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """The settings of one run. Raises PlanError.
+    """The settings of one run. Times are in seconds.
 
-    Times are in seconds; ``share_rate`` and ``hash_rate`` are those of one miner on average, and exclude each other.
+    Raises PlanError or SpecError if a setting is out of range or unknown.
     """
 
     host: str
     port: int
     miners: int
+    """Number of simulated miners, each with a connection and a worker name of its own."""
     duration: float = 60.0
-    """From the first connection to the last share; what is on its way then gets a moment more."""
+    """Seconds from the first connection to the last share. Up to 3 s more pass for the replies to open shares."""
     ramp: float = 10.0
-    """Seconds over which the miners connect, evenly; 0: all at once."""
+    """Seconds over which the miners connect, evenly spaced. With 0, all connect at once."""
     share_rate: float = 0.1
-    """Shares a second at the difficulty that the pool sets first. With it the hash rate is settled, so that a pool
-    which raises the difficulty gets fewer shares, as from real miners."""
+    """Shares per second of one miner on average, at the difficulty that the pool sets first. This fixes the hash rate,
+    so a pool that raises the difficulty gets fewer shares, as from real miners. It is not used if ``hash_rate`` is
+    given."""
     hash_rate: float | None = None
-    """H/s instead: the share rate then follows from the pool's difficulty from the start."""
+    """Hash rate of one miner on average in H/s. The share rate then follows from the pool's difficulty."""
     distribution: str = "equal"
+    """How the hash rates differ between miners, such as ``pareto:alpha=1.5``; see ``pacer.DISTRIBUTIONS``."""
     profile: str = "track"
+    """How the hash rates change during the run, such as ``step:at=0.5,to=2``; see ``pacer.PROFILES``."""
     storms: tuple[float, ...] = ()
-    """When all connections break at once and come back at once."""
+    """Seconds at which all connections break and are made again at once."""
     churn: float | None = None
-    """Mean life of a connection, for miners that come and go; exponential."""
+    """Mean lifetime of a connection in seconds, exponentially distributed. With None, no connection is broken."""
     reconnect: ReconnectPolicy = "fresh"
-    """After a connection ended: subscribe anew, ask to resume the session, or stay away."""
+    """After a connection ended: connect with a new session, ask to resume the session, or do not connect again."""
     pause: float = 1.0
-    """Before the first try to reconnect; doubled with each failure, with jitter."""
+    """Seconds before the first attempt to reconnect. The pause doubles with each failure, up to 60 s, and is
+    randomised."""
     slow_readers: float = 0.0
-    """Share of miners that hardly read once they are authorized."""
+    """Fraction of the miners, 0 to 1, that read only one byte per second once they are authorized."""
     version_rolling: float = 1.0
-    """Share of miners that ask for version rolling and use it."""
+    """Fraction of the miners, 0 to 1, that ask for version rolling and use it."""
     bad: Mapping[str, float] = field(default_factory=dict)
-    """Share of all submits by the name of a share fault."""
+    """Fraction of the submitted shares, 0 to 1, by the name of their fault."""
     worker_name: str = "load.{n}"
-    """``{n}`` becomes the miner's number."""
+    """Worker name of each miner. ``{n}`` is replaced by the miner's number."""
     password: str = field(default="x", repr=False)
     seed: int = 0
+    """Seed for the random choices. The same seed gives the same choices."""
     first: int = 0
-    """Number of the first miner; above 0 in a shard of a larger run."""
+    """Number of the first miner; above 0 in the later shards of a run."""
     total: int | None = None
-    """Miners of the whole run that this is a shard of."""
+    """Number of miners of the whole run; None if this plan is not a shard."""
 
     def __post_init__(self) -> None:
         _within("miners", self.miners, 1, MAX_CLUSTER_MINERS if self.total is None else MAX_MINERS)
@@ -85,31 +93,31 @@ class LoadPlan:
         if self.churn is not None:
             _within("churn", self.churn, 0.1, MAX_SECONDS)
         _within("pause", self.pause, SHORTEST_PAUSE, LONGEST_PAUSE)
-        for name, share in (("slow readers", self.slow_readers), ("version rolling", self.version_rolling)):
-            _within(name, share, 0, 1)
+        for name, fraction in (("slow readers", self.slow_readers), ("version rolling", self.version_rolling)):
+            _within(name, fraction, 0, 1)
         if self.reconnect not in get_args(ReconnectPolicy):
             raise PlanError(
                 f"reconnect: expected one of {', '.join(get_args(ReconnectPolicy))}, got {self.reconnect!r}"
             )
-        for name, share in self.bad.items():
+        for name, fraction in self.bad.items():
             spec.check_known(name, SHARE_FAULTS, "bad submits")
-            _within(f"bad submits {name}", share, 0, 1)
+            _within(f"bad submits {name}", fraction, 0, 1)
         if sum(self.bad.values()) > 1:
-            raise PlanError(f"bad submits: expected shares of 100 % at most together, got {sum(self.bad.values()):.0%}")
+            raise PlanError(f"bad submits: expected at most 100 % in total, got {sum(self.bad.values()):.0%}")
         pacer.LoadProfile.parse(self.profile, self.duration)
         pacer.distribution(self.distribution)
 
     @property
-    def of_all(self) -> int:
-        """Miners of the whole run."""
+    def total_miners(self) -> int:
+        """Number of miners of the whole run."""
         return self.miners if self.total is None else self.total
 
-    def name_of(self, number: int) -> str:
-        """The worker name of miner ``number``."""
+    def worker_name_of(self, number: int) -> str:
+        """Return the worker name of miner ``number``."""
         return self.worker_name.replace("{n}", str(number))
 
     def shards(self, count: int) -> list["LoadPlan"]:
-        """The same run in ``count`` parts, or in fewer when there are fewer miners, each with a seed of its own."""
+        """Split the run into ``count`` shards, each with a different seed, or into fewer if there are fewer miners."""
         count = min(count, self.miners)
         sizes = [self.miners // count + (index < self.miners % count) for index in range(count)]
         return [
@@ -117,20 +125,20 @@ class LoadPlan:
                 self,
                 miners=size,
                 first=self.first + sum(sizes[:index]),
-                total=self.of_all,
+                total=self.total_miners,
                 seed=self.seed + 1_000_003 * index,
             )
             for index, size in enumerate(sizes)
         ]
 
     def to_builtins(self) -> dict[str, Any]:
-        """What ``LoadPlan(**value)`` takes: plain values, for another process, the password with them."""
+        """Return plain values for another process, for ``from_builtins``. They contain the password."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         return plain | {"bad": dict(self.bad), "storms": list(self.storms)}
 
     @classmethod
     def from_builtins(cls, value: Mapping[str, Any]) -> "LoadPlan":
-        """The counterpart of ``to_builtins``."""
+        """Return the plan that ``to_builtins`` made plain values of."""
         return cls(**{**value, "storms": tuple(value["storms"])})
 
 

@@ -1,6 +1,6 @@
-"""What a run found, as one frozen value and as the JSON that later runs are compared with.
+"""The results of a run, as a frozen value and as JSON, with which later runs can be compared.
 
-Latencies are in milliseconds here, each beside the part of it that may be the generator's own.
+Latencies are in milliseconds in the JSON, with the generator overhead of each phase.
 """
 
 import math
@@ -14,58 +14,67 @@ from stratum_miner.loadtest.metrics import PHASES, LatencyStatistics, Metrics, R
 from stratum_miner.loadtest.plan import LoadPlan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
+"""Names of the reported quantiles, and the fraction of the samples that each is not exceeded by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """What one process did of a run."""
+    """The part of a run that one process did."""
 
     worker: str
-    """Where it ran; empty for this process."""
+    """Address of the Dask worker; empty for this process."""
     miners: int
     duration: float
+    """Seconds that this part took."""
     memory_per_miner: float | None
-    """Bytes."""
+    """Bytes of memory per miner; None if they were not measured."""
     lost_at: float | None = None
-    """Seconds into the run at which it was last heard of, when it did not come to its end."""
+    """Seconds into the run at which its figures end, if the process did not reach the end of the run."""
     reason: str = ""
-    """Why it did not."""
+    """Why the process did not reach the end of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadReport:
-    """A run that is over."""
+    """The results of a run that has ended."""
 
     plan: LoadPlan
     metrics: Metrics
     shards: tuple[Shard, ...]
     interrupted: bool = False
+    """Whether the user stopped the run before its end."""
     failures: tuple[str, ...] = field(default=())
-    """Thresholds that were crossed, in words."""
+    """The limits that were crossed, as text."""
 
     @property
     def duration(self) -> float:
-        """The duration of the longest shard in seconds."""
+        """Duration of the longest shard in seconds."""
         return max((shard.duration for shard in self.shards), default=0.0)
 
     @property
     def lost(self) -> tuple[Shard, ...]:
-        """Shards whose figures end early."""
+        """The shards with figures that end before the end of the run."""
         return tuple(shard for shard in self.shards if shard.lost_at is not None)
 
     @property
     def memory_per_miner(self) -> float | None:
-        """Bytes, the mean over all miners whose shard told."""
-        told = [(shard.memory_per_miner, shard.miners) for shard in self.shards if shard.memory_per_miner is not None]
-        return sum(size * miners for size, miners in told) / sum(miners for _, miners in told) if told else None
+        """Mean number of bytes per miner, over all shards that measured it; None without any."""
+        measured = [
+            (shard.memory_per_miner, shard.miners) for shard in self.shards if shard.memory_per_miner is not None
+        ]
+        return (
+            sum(size * miners for size, miners in measured) / sum(miners for _, miners in measured)
+            if measured
+            else None
+        )
 
     @property
     def shares_per_second(self) -> float:
-        """Good ones accepted."""
+        """Number of accepted valid shares per second."""
         return self.metrics.accepted / self.duration if self.duration else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """One object."""
+        """Return the results as one JSON object."""
         plan, metrics = self.plan, self.metrics
         return {
             "version": __version__,
@@ -121,7 +130,7 @@ class LoadReport:
 
 
 def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
-    """Count, quantiles, how many samples are marked, and the generator's part."""
+    """Return the count, mean and quantiles of a phase, its generator overhead and the number of unreliable samples."""
     overhead = phase.overhead.quantiles((0.99, 1.0))
     return {
         "count": phase.latency.count,
@@ -134,7 +143,7 @@ def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
 
 
 def row_json(row: Row, at: float) -> dict[str, Any]:
-    """A stretch of the time line that begins at so many seconds."""
+    """Return a row of the time line that begins ``at`` so many seconds."""
     micros = sorted(row.submit.items())
     return {
         "at_s": round(at, 3),
@@ -149,7 +158,7 @@ def row_json(row: Row, at: float) -> dict[str, Any]:
 
 
 def milliseconds(seconds: float | None) -> float | None:
-    """To the microsecond."""
+    """Return a duration in milliseconds, rounded to the microsecond."""
     return None if seconds is None else round(seconds * 1e3, 3)
 
 
@@ -158,8 +167,8 @@ def _quantiles(histogram: Histogram) -> dict[str, float | None]:
     return {name: milliseconds(value) for name, value in zip(QUANTILES, values, strict=True)}
 
 
-def _of_counts(counts: list[tuple[int, int]], share: float) -> float | None:
-    rank = max(1, math.ceil(share * sum(count for _, count in counts)))
+def _of_counts(counts: list[tuple[int, int]], fraction: float) -> float | None:
+    rank = max(1, math.ceil(fraction * sum(count for _, count in counts)))
     for value, count in counts:
         rank -= count
         if rank <= 0:
@@ -168,6 +177,6 @@ def _of_counts(counts: list[tuple[int, int]], share: float) -> float | None:
 
 
 def _settings(plan: LoadPlan) -> dict[str, Any]:
-    """What makes two runs comparable; without secrets."""
+    """Return the settings that must be equal for a comparison, without secrets."""
     hidden = ("password", "host", "port", "miners", "total", "first")
     return {name: value for name, value in plan.to_builtins().items() if name not in hidden}

@@ -1,6 +1,6 @@
-"""What all simulated miners of a process have in common: the plan, the figures, the jobs, the search, random numbers.
+"""The state that all simulated miners of a process share: plan, metrics, jobs, share search and random numbers.
 
-Must not know what a miner is, only that one is scheduled: miners know this.
+It must not import the miner, because the miner imports this module.
 """
 
 import random
@@ -17,7 +17,11 @@ MinerT = TypeVar("MinerT")
 
 
 class RunState(Generic[MinerT]):
-    """What all miners of a process have in common; ``schedule`` is called with one and the time its share is due."""
+    """The shared state of the simulated miners of a process.
+
+    ``schedule`` is called with a miner and the time at which its next share is due. Times are on the loop's clock in
+    seconds.
+    """
 
     def __init__(
         self, plan: LoadPlan, metrics: Metrics, now: float, *, schedule: Callable[[MinerT, float], None]
@@ -27,29 +31,30 @@ class RunState(Generic[MinerT]):
         self.schedule = schedule
         self.begin(now)
         self.ending = False
-        """Whether no more shares are sent, and only last answers are waited for."""
+        """Whether the run only waits for the last answers, and sends no more shares."""
         self.open_shares = 0
-        """The number of shares without an answer, bad ones included."""
-        self.book = NotifyCache()
+        """Number of shares without an answer, including faulty ones."""
+        self.notify_cache = NotifyCache()
         self.search = ShareSearch()
         self.rng = random.Random(plan.seed)
         self.profile = LoadProfile.parse(plan.profile, plan.duration)
         self.hash_rate = 0.0
-        """The hash rate of all miners with a job, H/s."""
+        """Total hash rate of all miners with a job in H/s."""
         self._most_asked = 0.0
         self.mining = 0
-        """The number of miners with a job."""
+        """Number of miners with a job."""
         self.bad = tuple(plan.bad.items())
+        """Names of share faults, and the fraction of the shares that get each."""
         self.keeps_accepted = "duplicate" in plan.bad
         self.keeps_stale = "stale" in plan.bad
 
     def begin(self, now: float) -> None:
-        """Note that the run begins now, on the loop's clock."""
+        """Set the start of the run to ``now``."""
         self.started = now
         self.end = now + self.plan.duration
 
     def next_due(self, after: float, rate: float) -> float | None:
-        """When a share of a miner of this rate is due; None when not before the end."""
+        """Return when the next share of a miner with ``rate`` shares per second is due; None if not before the end."""
         due = next_share(self.rng, after - self.started, rate, self.profile, self.plan.duration)
         return None if due is None else self.started + due
 

@@ -1,7 +1,7 @@
-"""Finds truly valid shares with the C kernel: at the difficulties of a load test a few hashes each.
+"""Finds valid shares with the C kernel. At the difficulties of a load test, a share takes few hashes.
 
-Where a share takes less than a millisecond it is searched when it is due, in the loop. Where it takes longer, one
-thread searches ahead of time, whoever is due first; the kernel releases the GIL meanwhile.
+A share that takes less than a millisecond is searched in the loop when it is due. Otherwise a thread searches before
+the share is due, in the order of the times at which shares are due. The kernel releases the GIL while it searches.
 """
 
 import struct
@@ -22,25 +22,28 @@ from stratum_miner.loadtest.jobs import MinerJob
 from stratum_miner.stratum.client_messages import Submit
 
 INLINE_HASHES = 1 << 15
-"""Hashes of a share, on average, up to which it is searched in the loop: half a millisecond at 60 MH/s."""
+"""Average number of hashes per share up to which a share is searched in the loop: half a millisecond at 60 MH/s."""
 SLICE_SECONDS = 0.02
-"""Length of one search of the thread, after which it looks whether its work is still wanted."""
+"""Seconds after which the search thread checks whether the share is still wanted."""
 PATIENCE = 40
-"""Times the mean after which a search tries another extranonce2: a chance of 4e-18."""
+"""Multiple of the average number of hashes after which a search gives up. It is reached with a probability of 4e-18."""
 
 _HEAD = struct.Struct("<I32s32sIII")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPoint:
-    """A point that meets the target; ``version_bits`` as they are submitted, None without version rolling."""
+    """A nonce and version bits that meet the share target.
+
+    ``version_bits`` are the bits to submit; None without version rolling.
+    """
 
     nonce: int
     version_bits: int | None
 
 
 class ShareSearch:
-    """One kernel with its buffers. Not thread-safe: each thread has its own."""
+    """One kernel with its buffers. It is not thread-safe, so each thread needs its own."""
 
     def __init__(self, choice: Choice | None = None) -> None:
         self.choice = choice = choice or choose()
@@ -50,14 +53,15 @@ class ShareSearch:
     def find(
         self, work: MinerJob, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
     ) -> FoundPoint | None:
-        """The first share of one extranonce2; None when it has none, or is no longer wanted.
+        """Return the first share with this extranonce2; None if there is none, or it is no longer wanted.
 
-        ``most`` bounds one call of the kernel, in hashes; between two calls ``wanted`` is asked.
+        ``most`` is the maximum number of hashes of one kernel call. ``wanted`` is called between two kernel calls; the
+        search ends when it returns False.
         """
         notify = work.notify
         coinbase = notify.coinbase_prefix + work.extranonce1 + extranonce2 + notify.coinbase_suffix
         root = fold_branch(sha256d(coinbase), notify.merkle_branch)
-        mask = self._lanes(work.version_mask & ~notify.version)
+        mask = self._searched_mask(work.version_mask & ~notify.version)
         header = _HEAD.pack(notify.version, notify.previous_hash, root, notify.ntime, notify.nbits, 0)
         points = self._search.load(header, work.target, version_mask=mask)
         limit = min(points, int(hashes_of(work.target) * PATIENCE) + 1024)
@@ -70,8 +74,8 @@ class ShareSearch:
                 return FoundPoint(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
         return None
 
-    def _lanes(self, rollable: int) -> int:
-        """As many of the lowest rollable bits as the kernel tries at a time."""
+    def _searched_mask(self, rollable: int) -> int:
+        """Return as many of the lowest bits of ``rollable`` as the kernel searches in one call."""
         mask = 0
         for _ in range(self._version_bits):
             lowest = rollable & -rollable
@@ -82,18 +86,18 @@ class ShareSearch:
 
 @lru_cache(maxsize=4096)
 def hashes_of(target: int) -> float:
-    """Hashes that a share of this target takes on average."""
+    """Return the average number of hashes for a share of this target."""
     return float(expected_hashes(target))
 
 
 def submit_of(worker_name: str, work: MinerJob, extranonce2: bytes, found: FoundPoint) -> Submit:
-    """The share as it is sent."""
+    """Return the parameters of mining.submit for a found share."""
     return Submit(worker_name, work.notify.job_id, extranonce2, work.notify.ntime, found.nonce, found.version_bits)
 
 
 @dataclass(frozen=True, slots=True)
 class ShareRequest:
-    """A request to find one share before it is due; ``wanted`` says whether the miner still needs it."""
+    """A request to find one share before it is due. ``wanted`` returns whether the miner still needs the share."""
 
     miner_number: int
     work: MinerJob
@@ -102,7 +106,10 @@ class ShareRequest:
 
 
 class SearchThread:
-    """A thread that finds requested shares, the earliest due first. It calls ``on_found`` when ``done`` has more."""
+    """A thread that searches for requested shares, in the order in which they are due.
+
+    After each search it appends to ``done`` and calls ``on_found``, both in the search thread.
+    """
 
     def __init__(self, choice: Choice, on_found: Callable[[], None]) -> None:
         self._choice = choice
@@ -116,30 +123,30 @@ class SearchThread:
         self._thread.start()
 
     def request(self, due: float, request: ShareRequest) -> None:
-        """Add a request."""
+        """Request a share that is due at ``due``."""
         with self._changed:
             self._number += 1
             heappush(self._requests, (due, self._number, request))
             self._changed.notify()
 
     def close(self) -> None:
-        """Stop, within a slice."""
+        """Stop the thread, which takes up to ``SLICE_SECONDS``."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._thread.join()
 
     def _work(self) -> None:
-        nice(10)  # of this thread alone on Linux: whoever waits for the loop goes first
+        nice(10)  # on Linux, lowers the priority of this thread only, so that the loop runs first
         search = ShareSearch(self._choice)
         slice_hashes = max(1, int(self._choice.hash_rate * SLICE_SECONDS))
         while (request := self._next()) is not None:
-            if self._still(request):
-                found = search.find(request.work, request.extranonce2, partial(self._still, request), slice_hashes)
+            if self._is_wanted(request):
+                found = search.find(request.work, request.extranonce2, partial(self._is_wanted, request), slice_hashes)
                 self.done.append((request, found))
                 self._on_found()
 
-    def _still(self, request: ShareRequest) -> bool:
+    def _is_wanted(self, request: ShareRequest) -> bool:
         return not self._closed and request.wanted()
 
     def _next(self) -> ShareRequest | None:

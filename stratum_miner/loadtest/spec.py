@@ -1,4 +1,4 @@
-"""``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE`` as people write it: one choice among several, with numbers to it."""
+"""Parses settings of the form ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``, and fractions such as ``5%``."""
 
 import math
 import re
@@ -7,15 +7,19 @@ from collections.abc import Iterable, Mapping
 from stratum_miner.spelling import did_you_mean
 
 MOST_LISTED = 12
-"""Names that are all listed although there is a guess."""
+"""Number of names up to which an error lists all names, also if it suggests one."""
 
 
 class SpecError(ValueError):
-    """The user's mistake: what was expected, what came, and the nearest spelling."""
+    """A setting is misspelled or out of range. The message says what was expected and suggests the most similar
+    name."""
 
 
 def parse(text: str, what: str, known: Mapping[str, Mapping[str, float]]) -> tuple[str, dict[str, float]]:
-    """The name and all its numbers, the defaults of ``known`` filled in. SpecError names what is wrong."""
+    """Return the name and all its numbers, with the defaults of ``known`` for those that ``text`` does not give.
+
+    ``what`` names the setting in errors. Raises SpecError if a name or number is not valid.
+    """
     name, colon, rest = text.strip().partition(":")
     defaults = known[check_known(name, known, what)]
     values = dict(defaults)
@@ -23,13 +27,13 @@ def parse(text: str, what: str, known: Mapping[str, Mapping[str, float]]) -> tup
         key, equals, value = part.partition("=")
         if not equals:
             raise SpecError(f"{what}: expected {name}:KEY=VALUE with {_listed(defaults)}, got {text!r}")
-        known_key = check_known(key.strip(), defaults, f"{what} {name}")  # before it is repeated in a complaint
+        known_key = check_known(key.strip(), defaults, f"{what} {name}")  # before an error message repeats the key
         values[known_key] = number(value, f"{what} {name} {known_key}")
     return name, values
 
 
 def check_known(word: str, known: Iterable[str], what: str) -> str:
-    """The word, when it is known. SpecError with the nearest one otherwise."""
+    """Return ``word`` if it is known. Otherwise raises SpecError, which suggests the most similar known word."""
     names = list(known)
     if word in names:
         return word
@@ -39,7 +43,7 @@ def check_known(word: str, known: Iterable[str], what: str) -> str:
 
 
 def number(text: str, what: str) -> float:
-    """A finite number from zero."""
+    """Return a finite number from 0. Raises SpecError if ``text`` is no such number."""
     try:
         value = float(text)
     except ValueError:
@@ -49,12 +53,12 @@ def number(text: str, what: str) -> float:
     return value
 
 
-def share(text: str, what: str) -> float:
-    """``5%`` or ``0.05``: a part of a whole."""
+def fraction(text: str, what: str) -> float:
+    """Return a fraction from 0 to 1, written as ``5%`` or ``0.05``. Raises SpecError if ``text`` is none."""
     match = re.fullmatch(r"\s*([0-9.]+)\s*(%?)\s*", text)
     value = number(match[1], what) / (100 if match[2] else 1) if match else math.nan
     if not 0 <= value <= 1:
-        raise SpecError(f"{what}: expected a share from 0 to 1, as in 0.05 or 5%, got {text.strip()!r}")
+        raise SpecError(f"{what}: expected a fraction from 0 to 1, as in 0.05 or 5%, got {text.strip()!r}")
     return value
 
 

@@ -1,4 +1,7 @@
-"""Figures of a run by name, limits for them, and how they moved since an earlier run. Works on a report's JSON."""
+"""The figures of a run by name, limits for them (``--fail-if``), and their changes since an earlier run.
+
+Everything here works on the JSON of a report.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,26 +23,32 @@ _UNITS: Mapping[str, Mapping[str, float]] = (
     | {name: {} for name in ("mining", "shares_per_second", "lost", "unanswered", "errors", "bad_accepted", "marked")}
     | {"refused": _PER_CENT}
 )
-"""Every figure that may be limited, and its units; without one, milliseconds, bytes, a count or a share."""
+"""Every figure that can have a limit, and its units. A limit without a unit is in ms, bytes, a count or a fraction."""
 _LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+?)\s*([a-zA-Zµ%]*)\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A run fails when ``figure operator value`` holds."""
+    """A limit. A run fails if ``figure operator value`` is true."""
 
     text: str
-    """As the user wrote it."""
+    """The limit as the user wrote it."""
     figure: str
     operator: str
     value: float
+    """In the base unit of the figure: ms, bytes, a count or a fraction."""
 
     @classmethod
     def parse(cls, text: str) -> "Threshold":
-        """``submit_p99>50ms``, ``shares_per_second<1000``, ``refused>1%``. SpecError says what is wrong."""
+        """Parse a limit such as ``submit_p99>50ms``, ``shares_per_second<1000`` or ``refused>1%``.
+
+        Raises SpecError if the figure or the unit is unknown, or the text has another form.
+        """
         match = _LIMIT.fullmatch(text)
         if match is None:
-            raise spec.SpecError(f"--fail-if: expected FIGURE>VALUE or FIGURE<VALUE, as submit_p99>50ms, got {text!r}")
+            raise spec.SpecError(
+                f"--fail-if: expected FIGURE>VALUE or FIGURE<VALUE, as in submit_p99>50ms, got {text!r}"
+            )
         figure, operator, number, unit = match.groups()
         spec.check_known(figure, _UNITS, "--fail-if")
         units = _UNITS[figure]
@@ -49,10 +58,10 @@ class Threshold:
         return cls(text.strip(), figure, operator, spec.number(number, f"--fail-if {figure}") * factor)
 
     def failure(self, figures: Mapping[str, float | None]) -> str | None:
-        """In words, when it holds; also when there was nothing to judge."""
+        """Return why the run fails by this limit, or None if it does not. A figure without any sample fails."""
         value = figures.get(self.figure)
         if value is None:
-            return f"{self.text}: there was no sample"
+            return f"{self.text}: the run has no sample of this figure"
         exceeded = {
             ">": value > self.value,
             ">=": value >= self.value,
@@ -64,7 +73,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:
-    """One figure in two runs."""
+    """One figure in two runs; None if a run does not have it."""
 
     figure: str
     before: float | None
@@ -72,16 +81,18 @@ class FigureChange:
 
     @property
     def ratio(self) -> float | None:
-        """After over before."""
+        """The later value divided by the earlier one; None if either is missing or the earlier one is 0."""
         return self.after / self.before if self.before and self.after is not None else None
 
 
 def figures_of(report: Mapping[str, Any]) -> dict[str, float | None]:
-    """All figures of a report's JSON. SpecError when it is none."""
+    """Return all figures of the JSON of a report. Raises SpecError if it is not such a JSON object."""
     try:
         return dict(_figures(report))
     except (KeyError, TypeError, AttributeError) as error:
-        raise spec.SpecError(f"expected the JSON of stratum-miner load --json, got something without {error}") from None
+        raise spec.SpecError(
+            f"expected the JSON that stratum-miner load --json prints, got a value of another form ({error})"
+        ) from None
 
 
 def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
@@ -105,7 +116,10 @@ def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FigureChange]:
-    """Figure by figure, those that at least one run has. SpecError when one is no report."""
+    """Return the changes of all figures that at least one of the runs has.
+
+    Raises SpecError if one of the arguments is not the JSON of a report.
+    """
     old, new = figures_of(before), figures_of(after)
     return [
         FigureChange(name, old.get(name), new.get(name)) for name in new if (old.get(name), new[name]) != (None, None)
@@ -113,14 +127,14 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FigureC
 
 
 def different_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What was not the same, so that nobody compares apples with pears."""
+    """Return the settings that differ between two runs, as text. Figures of such runs are not comparable."""
     old = {"miners": before.get("miners"), "target": before.get("target"), **before.get("settings", {})}
     new = {"miners": after.get("miners"), "target": after.get("target"), **after.get("settings", {})}
     return [f"{name}: {old.get(name)} then, {value} now" for name, value in new.items() if old.get(name) != value]
 
 
 def figure_text(figure: str, value: float | None) -> str:
-    """A figure with its unit."""
+    """Return a figure with its unit."""
     if value is None:
         return "-"
     units = _UNITS[figure]

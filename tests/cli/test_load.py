@@ -32,7 +32,7 @@ def load(port: int, *arguments: str) -> int:
         (["127.0.0.1:1", "--miners", "50001"], "expected at most 50000 in one process"),
         (["127.0.0.1:1", "--miners", "0"], "miners: expected 1 to"),
         (["127.0.0.1:1", "--duration", "90000"], "duration: expected 0.1 to 86400"),
-        (["127.0.0.1:1", "--slow-readers", "7"], "--slow-readers: expected a share"),
+        (["127.0.0.1:1", "--slow-readers", "7"], "--slow-readers: expected a fraction"),
         (["127.0.0.1:1", "--hash-rate", "fast"], "--hash-rate: expected a hash rate"),
         (["stratum+ssl://127.0.0.1:1"], "expected stratum"),
         (["127.0.0.1"], "expected a port"),
@@ -65,8 +65,8 @@ def test_the_json_is_one_object_with_everything(pool_port: int, capsys: pytest.C
 def test_a_run_that_this_machine_ends_early_prints_its_figures(
     pool_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(fleet: LoadGenerator, _now: float) -> bool:
-        if fleet.metrics.accepted < 5:
+    def fail(generator: LoadGenerator, _now: float) -> bool:
+        if generator.metrics.accepted < 5:
             return False
         raise OSError(errno.EMFILE, "Too many open files")
 

@@ -84,9 +84,9 @@ def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_worker_that_cannot_do_it_is_told_before_the_start(cluster: Any, pool_port: int) -> None:
     run = ClusterRun(plan(pool_port), cluster.scheduler_address)
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
-        for index in range(3):  # as if these shards had been begun before
+        for index in range(3):  # as if these shards had been started before
             distributed.Event(f"{run._id}-begun-{index}", client=client).set()
-        with pytest.raises(LoadError, match="begun before"):
+        with pytest.raises(LoadError, match="started before"):
             run.execute()
 
 

@@ -56,7 +56,7 @@ class Scene:
         self.receive(encode_reply(3, True), encode_announcement(pool_messages.SetDifficulty(difficulty)), self.job())
 
     def submit(self, now: float) -> Call:
-        (call,) = calls(self.miner.share(now))
+        (call,) = calls(self.miner.due_share(now))
         return call
 
 
@@ -226,9 +226,9 @@ def test_open_shares_of_a_broken_connection_are_lost() -> None:
     scene.handshake()
     scene.submit(0.0)
     scene.submit(0.0)
-    scene.miner.closed("the pool hung up")
+    scene.miner.closed("the pool closed the connection")
     assert (scene.metrics.lost, scene.run_state.open_shares, scene.run_state.mining) == (2, 0, 0)
-    assert scene.metrics.endings == {"the pool hung up": 1}
+    assert scene.metrics.endings == {"the pool closed the connection": 1}
 
 
 def test_refused_shares_are_counted_by_reason() -> None:
@@ -273,7 +273,7 @@ def test_a_stale_share_is_a_good_one_of_the_block_before() -> None:
 
 def test_only_some_are_slow_and_exactly_as_many_as_asked() -> None:
     scene = Scene(slow_readers=0.1)
-    slow = [number for number in range(1000) if SimulatedMiner(scene.run_state, number, 1.0).slow]
+    slow = [number for number in range(1000) if SimulatedMiner(scene.run_state, number, 1.0).reads_slowly]
     assert len(slow) == 100
 
 

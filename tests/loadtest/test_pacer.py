@@ -93,7 +93,7 @@ def test_pauses_double_up_to_a_limit() -> None:
         ("step:too=3", "did you mean 'to'"),
         ("step:to", "expected step:KEY=VALUE with at, to"),
         ("step:to=fast", "expected a number from 0, got 'fast'"),
-        ("step:at=30", "expected a share of the run"),
+        ("step:at=30", "expected a fraction of the run"),
         ("oscillate:period=0", "above 0"),
         ("track:at=1", "no settings"),
     ],
@@ -111,10 +111,10 @@ def test_a_bad_distribution_is_told(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.05", 0.05), ("100%", 1.0), ("0", 0.0)])
 def test_a_share_is_a_fraction_or_per_cent(text: str, value: float) -> None:
-    assert spec.share(text, "--slow-readers") == pytest.approx(value)
+    assert spec.fraction(text, "--slow-readers") == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["5", "101%", "-1%", "", "many", "."])
 def test_a_bad_share_is_told(text: str) -> None:
     with pytest.raises(spec.SpecError, match="--slow-readers: expected"):
-        spec.share(text, "--slow-readers")
+        spec.fraction(text, "--slow-readers")

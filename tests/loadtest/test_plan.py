@@ -29,7 +29,7 @@ def plan(**settings: Any) -> LoadPlan:
         ({"reconnect": "always"}, "reconnect: expected one of fresh, resume, never"),
         ({"slow_readers": 1.5}, "slow readers"),
         ({"bad": {"stael": 0.1}}, "did you mean 'stale'"),
-        ({"bad": {"stale": 0.6, "ntime": 0.6}}, "100 % at most together"),
+        ({"bad": {"stale": 0.6, "ntime": 0.6}}, "expected at most 100 % in total"),
         ({"profile": "wobble"}, "profile"),
         ({"distribution": "wobble"}, "distribution"),
     ],
@@ -43,10 +43,10 @@ def test_what_makes_no_sense_is_told(settings: dict[str, Any], message: str) -> 
 def test_shards_are_the_whole_run(miners: int, count: int, sizes: list[int]) -> None:
     shards = plan(miners=miners, seed=4).shards(count)
     assert [shard.miners for shard in shards] == sizes
-    names = [shard.name_of(shard.first + index) for shard in shards for index in range(shard.miners)]
+    names = [shard.worker_name_of(shard.first + index) for shard in shards for index in range(shard.miners)]
     assert names == [f"load.{number}" for number in range(miners)]
     assert len({shard.seed for shard in shards}) == len(shards)
-    assert {shard.of_all for shard in shards} == {miners}
+    assert {shard.total_miners for shard in shards} == {miners}
 
 
 def test_one_process_takes_no_more_than_its_cap() -> None:

@@ -122,5 +122,5 @@ def test_two_runs_side_by_side() -> None:
 
 @pytest.mark.parametrize("other", [{}, {"phases": {}}, {"phases": None}, {"phases": []}])
 def test_what_is_no_report_is_told(other: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match="expected the JSON of stratum-miner load"):
+    with pytest.raises(SpecError, match="expected the JSON that stratum-miner load --json prints"):
         thresholds.compare(other, report().to_json())

@@ -27,7 +27,7 @@ STATE: RunState[SimulatedMiner] = RunState(PLAN, Metrics(PLAN.duration), 0.0, sc
 
 def run(data: bytes) -> None:
     mode, body = (data[:1] or b"\0")[0], data[1:]
-    STATE.metrics, STATE.book, STATE.rng, STATE.open_shares = (
+    STATE.metrics, STATE.notify_cache, STATE.rng, STATE.open_shares = (
         Metrics(PLAN.duration),
         NotifyCache(),
         Random(PLAN.seed),
@@ -41,7 +41,7 @@ def run(data: bytes) -> None:
             _check(miner.receive(line, float(second), 0.0))
             assert len(miner.buffer) <= MAX_LINE
             if miner.state is State.MINING and miner.due is not None and miner.due < PLAN.duration:
-                _check(miner.share(miner.due))
+                _check(miner.due_share(miner.due))
     except RemoteProtocolError as error:
         check_shown(str(error))
     check_shown(miner.close_reason)

@@ -49,7 +49,7 @@ def run(data: bytes) -> None:
     _read(pacer.LoadProfile.parse, text, 10.0)
     _read(pacer.distribution, text)
     _read(thresholds.Threshold.parse, text)
-    _read(spec.share, text, "--x")
+    _read(spec.fraction, text, "--x")
     difficulty = password_difficulty(text)
     assert difficulty is None or 0 < difficulty < math.inf
     hidden_arguments(text.split())
