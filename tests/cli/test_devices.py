@@ -85,8 +85,8 @@ def test_a_bare_bridge_has_to_be_named(capsys: pytest.CaptureFixture[str], plugg
     code, out, _ = run(capsys, "devices")
     assert code == 0
     assert "to be named" in out
-    assert "erupter, antminer-u1, compac or 2pac, or anything else" in out
-    assert "name it, as in --device erupter:" in out
+    assert "erupter, antminer-u1, compac or 2pac, or a device that is not a miner" in out
+    assert "name its kind, as in --device erupter:" in out
 
 
 def test_who_holds_it_is_told(
@@ -168,7 +168,7 @@ def test_power_signs_are_told(
     monkeypatch.setattr(usb_power, "kernel_log", lambda: None)
     code, out, _ = run(capsys, "doctor")
     assert code == 0
-    assert "kernel's log" in out
+    assert "kernel log" in out
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_every_command_of_the_tour(tmp_path: Path, free_ports: list[int]) -> Non
     assert (settings["http"], settings["log_file"]) == (f"127.0.0.1:{http_port}", "miner.log")
     assert told["stratum-miner config check"] == "miner.toml: good: 1 pool, 1 backend, failover\n"
     assert (
-        f"good    pool stratum+tcp://127.0.0.1:{pool_port}: a job of difficulty 0.001"
+        f"good    pool stratum+tcp://127.0.0.1:{pool_port}: the pool sent a job of difficulty 0.001"
         in told["stratum-miner doctor --config"]
     )
     assert told["stratum-miner health"] == "mining\n"

@@ -1,1 +1,1 @@
-"""``stratum-miner doctor``: what stands between this machine and mining, and what exactly would help."""
+"""The checks of ``stratum-miner doctor``: whether this computer is ready to mine, with a fix for each problem."""

@@ -1,35 +1,41 @@
-"""What a found device is, in words and as the argument of --device."""
+"""The name of a detected device for people, and its spelling as the argument of --device."""
 
 from stratum_miner.backends.asic.discovery import FoundDevice
 
 
 def what_it_is(device: FoundDevice) -> str:
-    """For people: "GekkoScience Compac", "Bitaxe Gamma, Supra or Ultra", "CP2102 bridge"."""
+    """Return the name of a device: "GekkoScience Compac", "Bitaxe Gamma, Supra or Ultra", "CP2102 bridge"."""
     if device.boards:
         return _alternatives([board.product for board in device.boards])
     if device.undriven:
-        return f"{device.undriven}, which we have no driver for"
+        return f"{device.undriven}, for which stratum-miner has no driver"
     if device.bridge is not None:
         return f"{device.bridge.name} bridge"
     return device.ports[0].product or device.ports[0].vid_pid
 
 
 def device_argument(device: FoundDevice) -> str:
-    """What to write after --device; empty for what is no miner. The kind of a bare bridge has to be chosen."""
+    """Return the argument of --device, or an empty text if the device is not a miner.
+
+    A device of which only the USB bridge is known gets no kind, because the user must choose it.
+    """
     if not device.kinds:
         return ""
     return f"{device.kinds[0]}:{device.path}" if len(device.kinds) == 1 else device.path
 
 
 def naming_hint(device: FoundDevice) -> str:
-    """What to do with a bare bridge that is a miner; empty for anything else."""
+    """Return how to name a device of which only the USB bridge is known; empty for all other devices."""
     if device.bridge is None:
         return ""
     kinds = _alternatives(list(device.kinds))
     example = f"--device {device.kinds[0]}:{device.path}"
-    return f"{kinds}, or anything else ({device.bridge.lookalikes}): if it is one, name it, as in {example}"
+    return (
+        f"{kinds}, or a device that is not a miner ({device.bridge.lookalikes}). If it is a miner, name its kind, "
+        f"as in {example}"
+    )
 
 
 def _alternatives(names: list[str]) -> str:
-    """ "Bitaxe Gamma, Bitaxe Supra or Bitaxe Ultra"."""
+    """Join names as in "Bitaxe Gamma, Bitaxe Supra or Bitaxe Ultra"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,4 +1,4 @@
-"""What a check of the doctor returns. A check is an async function without arguments, listed in ``cli.doctor``."""
+"""The result of a check of the doctor. A check is an async function without arguments, listed in ``cli.doctor``."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -7,27 +7,28 @@ from typing import TypeAlias
 
 
 class Severity(Enum):
-    """How bad it is."""
+    """How serious a finding is."""
 
     GOOD = "good"
     NOTE = "note"
-    """Could not be found out, or worth knowing."""
+    """Worth knowing, or the check could not find out."""
     PROBLEM = "problem"
+    """Keeps the computer from mining, or from what the user has configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing found out."""
+    """One result of a check."""
 
     topic: str
     """The topic in one word, such as "usb"."""
     subject: str
-    """What it is about, such as a port; empty for the machine."""
+    """What the finding is about, such as a port; empty for the whole computer."""
     verdict: Severity
     text: str
     fix: str = ""
-    """A command line, or what to do, word for word."""
+    """A command line to enter, or an instruction; empty if nothing is to be done."""
 
 
 Check: TypeAlias = Callable[[], Awaitable[Sequence[Finding]]]
-"""Finds out about one topic; changes nothing. Raises nothing that has to do with what it looks at."""
+"""Examines one topic and changes nothing. If what it examines is broken, it returns a finding and does not raise."""

@@ -1,4 +1,4 @@
-"""Which program listens at a TCP port of this machine. Root is told of all programs, others of their own only."""
+"""Finds the program that listens on a TCP port of this computer. Only root sees the programs of other users."""
 
 from contextlib import suppress
 
@@ -8,7 +8,7 @@ from stratum_miner.foreign_text import sanitize
 
 
 def holder_of_port(address: str) -> str | None:
-    """The program at HOST:PORT, such as "stratum-miner (process 812)"; None if nobody or nobody known listens there."""
+    """Return the program that listens on HOST:PORT, such as "stratum-miner (process 812)", or None if none is found."""
     port = address.rpartition(":")[2]
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
@@ -18,7 +18,7 @@ def holder_of_port(address: str) -> str | None:
 
 
 def _name(pid: int) -> str:
-    """The name of the program; an interpreter is named by its first arguments."""
+    """Return the name of the program of a process. stratum-miner is recognised by its first arguments."""
     with suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         arguments = " ".join(" ".join(process.cmdline()).split()[:3])

@@ -1,4 +1,4 @@
-"""The doctor on the processor: which kernels it runs, whether they compute rightly, which one mines, and how many."""
+"""Checks of the processor: the kernels that it can run, their self-tests, the kernel to be used, the search threads."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ TOPIC = "cpu"
 
 
 async def check_kernels() -> Sequence[Finding]:
-    """What can run, what is switched off, whether each computes the known answers, and the choice."""
+    """Check which kernels can run, which are switched off, whether they compute correctly, and which one is used."""
     return await trio.to_thread.run_sync(kernel_findings, os.environ)
 
 
 def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
-    """The same, of this environment."""
+    """Return the findings about kernels for the given environment variables."""
     try:
         available = kernels.available_kernels()
     except BackendOptionError as error:
-        fix = f"correct {kernels.DISABLING}, or unset it"
+        fix = f"correct the variable {kernels.DISABLING}, or unset it"
         return [Finding(topic=TOPIC, subject="kernels", verdict=Severity.PROBLEM, text=str(error), fix=fix)]
     names = [kernel.name for kernel in available]
     findings = [
@@ -37,35 +37,39 @@ def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
                 topic=TOPIC,
                 subject="",
                 verdict=Severity.NOTE,
-                text="it has, or shows us, none of the instructions that make mining fast",
-                fix="on a virtual machine: let it see the host's CPU (for KVM: -cpu host)",
+                text="this processor has none of the instructions that make mining fast, or hides them",
+                fix="on a virtual machine: pass the CPU of the host through (for KVM: -cpu host)",
             )
         )
     findings += _self_tests(available)
     try:
         chosen = choice.choose()
-    except SelfTestError:  # all of them; said above
+    except SelfTestError:  # every kernel failed, which the findings above report
         return findings
     findings.append(Finding(topic=TOPIC, subject="choice", verdict=Severity.GOOD, text=chosen.reason))
     return findings
 
 
 async def check_threads() -> Sequence[Finding]:
-    """How many search threads it would be, and what limits them."""
+    """Check how many search threads the miner would use, and what limits their number."""
     usable, quota = len(processors.usable()), processors.quota()
     return [thread_finding(usable, quota, os.cpu_count() or usable)]
 
 
 def thread_finding(usable: int, quota: int, installed: int) -> Finding:
-    """``usable`` processors by affinity, ``quota`` of them by the control group, of so many there are."""
+    """Return the finding for the number of search threads.
+
+    ``usable`` is the number of processors in the affinity of this process, ``quota`` the number that its control group
+    permits, ``installed`` the number in the computer.
+    """
     threads = max(1, min(usable, quota))
     if threads == installed:
-        text = f"a search thread for each of {threads} processors"
+        text = f"one search thread for each of {threads} processors"
         return Finding(topic=TOPIC, subject="threads", verdict=Severity.GOOD, text=text)
     by, fix = (
-        ("a quota of its control group", "raise docker's --cpus, CPUQuota= of the unit, or cpu.max of the group")
+        ("the quota of its control group", "raise --cpus of docker, CPUQuota= of the unit, or cpu.max of the group")
         if quota < usable
-        else ("its affinity", "start it without taskset, or widen AllowedCPUs= of the unit")
+        else ("its CPU affinity", "start it without taskset, or extend AllowedCPUs= of the unit")
     )
     return Finding(
         topic=TOPIC,
@@ -95,15 +99,15 @@ def _switched_off(unusable: Sequence[str], environment: Mapping[str, str]) -> li
 def _self_tests(available: Sequence[kernels.Kernel]) -> list[Finding]:
     broken = [kernel for kernel in available if not kernels.self_test(kernel)]
     if not broken:
-        text = f"all {len(available)} kernels compute every known answer"
+        text = f"all {len(available)} kernels compute every known answer correctly"
         return [Finding(topic=TOPIC, subject="self-test", verdict=Severity.GOOD, text=text)]
     return [
         Finding(
             topic=TOPIC,
             subject=kernel.name,
             verdict=Severity.PROBLEM,
-            text="computes known answers wrongly; it is not used",
-            fix="undo overclocking and undervolting; test the memory; then stratum-miner bench --check",
+            text="the kernel computes known answers wrongly and is not used",
+            fix="undo overclocking and undervolting, test the memory, then run stratum-miner bench --check",
         )
         for kernel in broken
     ]

@@ -1,4 +1,4 @@
-"""The doctor on what ``mine`` would be told: the configuration, its pools, and the addresses it would listen at."""
+"""Checks of the settings that ``mine`` would use: the configuration, the pools, files, and addresses to listen on."""
 
 import errno
 import os
@@ -23,12 +23,14 @@ from stratum_miner.client.ping import DEFAULT_USER, PingResult, ping
 from stratum_miner.monitoring import http
 
 PING_S = 10.0
+"""Seconds to wait for the first job of a pool."""
 PINGED_AT_ONCE = 8
+"""Number of pools that are checked at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What ``mine`` with the same options would be told; ``settings`` is None where that is not enough to mine."""
+    """The settings that ``mine`` with the same options would use; ``settings`` is None if they are not valid."""
 
     sources: Sources
     settings: MineSettings | None
@@ -36,7 +38,7 @@ class Setup:
 
     @classmethod
     def read(cls, sources: Sources) -> "Setup":
-        """A pool alone is enough to be looked at: it gets a worker name for that."""
+        """Read the settings. A pool without a worker name is checked, too, with a default name."""
         try:
             return cls(sources, load(sources), ())
         except ConfigError as error:
@@ -51,12 +53,12 @@ class Setup:
         return cls(sources, None, problems)
 
     async def check_configuration(self) -> Sequence[Finding]:
-        """Whether it is right, and whether it keeps its passwords."""
+        """Check whether the configuration is valid, and whether other users can read its passwords."""
         file, subject = self.sources.file, str(self.sources.file or "")
         named = self.sources.given.get("url") or self.sources.environment.get("STRATUM_MINER_URL")
         if file is None and not named:
             fix = "stratum-miner config init"
-            text = f"no file {default_file()}, and no pool given; pools and addresses are not looked at"
+            text = f"there is no file {default_file()} and no pool is given, so pools and addresses are not checked"
             return [Finding(topic="configuration", subject="", verdict=Severity.NOTE, text=text, fix=fix)]
         found = [
             Finding(
@@ -64,12 +66,12 @@ class Setup:
                 subject="",
                 verdict=Severity.PROBLEM,
                 text=str(secrets.redact(text)),
-                fix="docs/configuration.md lists the keys; stratum-miner config check tells when all is right",
+                fix="docs/configuration.md lists the keys; stratum-miner config check checks the file again",
             )
             for text in (*self.problems, *map(str, self.sources.misspelt))
         ]
         if self.sources.is_exposed:
-            text, fix = "others on this machine can read its passwords", f"chmod 600 {file}"
+            text, fix = "other users of this computer can read its passwords", f"chmod 600 {file}"
             found.append(Finding(topic="configuration", subject=subject, verdict=Severity.PROBLEM, text=text, fix=fix))
         if not found:
             pools = len(self.settings.pools) if self.settings else 0
@@ -78,7 +80,7 @@ class Setup:
         return found
 
     async def check_pools(self) -> Sequence[Finding]:
-        """Whether each pool can be reached, takes the worker and sends a job within ten seconds."""
+        """Check whether each pool can be reached, accepts the worker name and sends a job within ``PING_S`` seconds."""
         pools = [] if self.settings is None else [*self.settings.pools, *self.settings.bound.values()]
         found: dict[int, Finding] = {}
         limit = trio.CapacityLimiter(PINGED_AT_ONCE)
@@ -93,7 +95,7 @@ class Setup:
         return [found[index] for index in sorted(found)]
 
     async def check_addresses(self) -> Sequence[Finding]:
-        """Whether the addresses to listen at are free."""
+        """Whether the addresses to listen on are free."""
         if self.settings is None:
             return []
         chosen = self.settings.options
@@ -105,7 +107,7 @@ class Setup:
         return [address_finding(flag, text, network=network) for flag, text, network in wanted if text is not None]
 
     async def check_files(self) -> Sequence[Finding]:
-        """Whether what is to be written can be."""
+        """Check whether the files that the options name can be written."""
         if self.settings is None:
             return []
         chosen = self.settings.options
@@ -115,33 +117,38 @@ class Setup:
         wants_token = [flag for flag, text in (("--http", chosen.http), ("--axeos-api", chosen.axeos_api)) if text]
         if wants_token and makes_token:
             state = user_folders.state()
-            found.append(directory_finding("state", state, f"{wants_token[0]} keeps its token there", needed=True))
+            why = f"{wants_token[0]} stores the API token there"
+            found.append(directory_finding("state", state, why, needed=True))
         return found
 
     async def check_options(self) -> Sequence[Finding]:
-        """Options that give away speed, or that cannot work here."""
+        """Check for options that reduce the hash rate, or that have no effect on this computer."""
         if self.settings is None:
             return []
         found, chosen = [], self.settings.options
         if chosen.kernel is not None:
-            text, fix = f"--kernel {chosen.kernel} is forced; the line cpu choice names the fastest", "leave it out"
+            text = f"--kernel selects {chosen.kernel}; the line 'cpu choice' names the fastest kernel"
+            fix = "omit --kernel"
             found.append(Finding(topic="options", subject="kernel", verdict=Severity.NOTE, text=text, fix=fix))
         if chosen.pause_above is not None and host_sensors.processor_temperature() is None:
-            text, fix = f"--pause-above {chosen.pause_above:g} cannot work: no sensor is found", "leave it out"
+            text = f"--pause-above {chosen.pause_above:g} has no effect, because there is no sensor of the temperature"
+            fix = "omit --pause-above"
             found.append(Finding(topic="options", subject="heat", verdict=Severity.PROBLEM, text=text, fix=fix))
         return found
 
 
 def pool_finding(result: PingResult) -> Finding:
-    """In words."""
+    """Return the finding for the result of a ping."""
     if result.error is None:
         steps = (result.connect_ms, result.tls_ms, result.configure_ms, result.subscribe_ms, result.authorize_ms)
         spent = sum(step or 0.0 for step in (result.resolve_ms, *steps, result.first_job_ms))
-        text = f"a job of difficulty {result.difficulty:,.10g} after {spent:,.0f} ms"
+        text = f"the pool sent a job of difficulty {result.difficulty:,.10g} after {spent:,.0f} ms"
         return Finding(topic="pool", subject=result.url, verdict=Severity.GOOD, text=text)
     why = str(secrets.redact(result.error)).removeprefix(f"{result.url}: ")
     if result.authorize_ms is not None:
-        text = "it takes the worker and has sent no job yet; some pools keep the first one back for a minute"
+        text = (
+            "the pool accepts the worker name, but has sent no job yet; some pools wait a minute before the first job"
+        )
         fix = f"stratum-miner ping {result.url}"
         return Finding(topic="pool", subject=result.url, verdict=Severity.NOTE, text=text, fix=fix)
     return Finding(topic="pool", subject=result.url, verdict=Severity.PROBLEM, text=why, fix=_pool_fix(result))
@@ -149,16 +156,18 @@ def pool_finding(result: PingResult) -> Finding:
 
 def _pool_fix(result: PingResult) -> str:
     if result.subscribe_ms is not None:
-        return "check the worker name and password at the pool; many want a bitcoin address as the name"
+        return "check the worker name and password; many pools require a payout address as the worker name"
     if result.connect_ms is not None:
-        return "check that this is the pool's Stratum port, and with or without TLS as the pool says"
+        return "check that this is the Stratum port of the pool, and whether the pool uses TLS on it"
     if result.resolve_ms is None:
-        return "check the spelling of the host, and this machine's DNS: getent hosts NAME; with --proxy, the proxy"
-    return "check the port and whether the pool is up; a firewall may keep it from you: try another of its ports"
+        return (
+            "check the spelling of the host and the DNS of this computer (getent hosts NAME); with --proxy, the proxy"
+        )
+    return "check the port and whether the pool is up; a firewall may block the port: try another port of the pool"
 
 
 def address_finding(flag: str, address: str, *, network: bool) -> Finding:
-    """Whether it can be listened at; it is, for a moment."""
+    """Check whether an address is free by listening on it for a moment."""
     subject = f"{flag} {address}"
     try:
         http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag]).close()
@@ -172,10 +181,10 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
                 text=str(error),
                 fix=_address_fix(address, str(error)),
             )
-        ours = "stratum-miner" in holder
-        text = f"held by {holder}" + (": the miner that runs already" if ours else "")
-        verdict = Severity.NOTE if ours else Severity.PROBLEM
-        fix = "choose another port, or stop it" if not ours else "a second miner needs another port"
+        is_miner = "stratum-miner" in holder
+        text = f"in use by {holder}" + (", a miner that is already running" if is_miner else "")
+        verdict = Severity.NOTE if is_miner else Severity.PROBLEM
+        fix = "choose another port for a second miner" if is_miner else "choose another port, or stop that program"
         return Finding(topic="address", subject=subject, verdict=verdict, text=text, fix=fix)
     return Finding(topic="address", subject=subject, verdict=Severity.GOOD, text="free")
 
@@ -183,10 +192,10 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
 def _address_fix(address: str, why: str) -> str:
     port = address.rpartition(":")[2]
     if "HOST:PORT" in why or "loopback" in why or "of this machine" in why:
-        return "give it as the message says"
+        return "change the address as the message says"
     if why.endswith(os.strerror(errno.EACCES)):
-        return f"below 1024: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}, or another port"
-    return f"sudo ss -ltnp sport = :{port} tells who has it; or choose another port"
+        return f"choose a port of 1024 or above, or: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
+    return f"find the program with sudo ss -ltnp sport = :{port}, or choose another port"
 
 
 def _file_finding(flag: str, path: Path) -> Finding:
@@ -200,4 +209,4 @@ def _file_finding(flag: str, path: Path) -> Finding:
 
 def _file_fix(path: Path) -> str:
     parent = path.absolute().parent
-    return "choose another place" if parent.exists() else f"mkdir -p {parent}"
+    return "choose another file" if parent.exists() else f"mkdir -p {parent}"

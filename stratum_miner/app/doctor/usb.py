@@ -1,4 +1,5 @@
-"""The doctor on USB: who may open the ports, who holds them, drivers that are missing, hubs that cannot feed them."""
+"""Checks of USB devices: permission to open their ports, programs that use them, missing drivers, weak power
+supplies."""
 
 from collections.abc import Sequence
 
@@ -13,11 +14,11 @@ from stratum_miner.backends.asic.port_list import list_ports
 
 TOPIC = "usb"
 _MODULES = {"10c4": "cp210x", "0403": "ftdi_sio", "067b": "pl2303", "c0de": "cdc_acm"}
-"""Kernel modules by USB vendor; docs/reference/asic.md#recognising-a-device."""
+"""Linux kernel modules by USB vendor id (docs/reference/asic.md#recognising-a-device)."""
 
 
 async def check_devices() -> Sequence[Finding]:
-    """Each thing that is a miner or could be one: is its port ours."""
+    """Check each device that is or may be a miner: whether this user may open its ports, and whether they are free."""
     devices = [device for device in await _devices() if device.kinds or device.undriven]
     if not devices:
         return [Finding(topic=TOPIC, subject="", verdict=Severity.NOTE, text="no miner is plugged in")]
@@ -25,7 +26,7 @@ async def check_devices() -> Sequence[Finding]:
 
 
 async def check_rule() -> Sequence[Finding]:
-    """Whether our udev rule is there and is the one that we ship."""
+    """Check whether the udev rule of this version is installed."""
     path = access.installed_rule()
     if path is None:
         return [
@@ -33,7 +34,7 @@ async def check_rule() -> Sequence[Finding]:
                 topic=TOPIC,
                 subject="udev",
                 verdict=Severity.NOTE,
-                text="the udev rule is not installed; without it only root and the ports' group may open them",
+                text="the udev rule is not installed, so only root and the group of the ports may open them",
                 fix=access.install_rule(),
             )
         ]
@@ -51,7 +52,7 @@ async def check_rule() -> Sequence[Finding]:
 
 
 async def check_drivers() -> Sequence[Finding]:
-    """Miners on the bus that got no serial port."""
+    """Check for miners on the USB bus that have no serial port."""
     usb_ids = {usb_id for board in BOARDS.values() for usb_id in board.usb_ids}
     found = await trio.to_thread.run_sync(usb_power.devices_without_a_port, usb_ids)
     return [
@@ -59,7 +60,7 @@ async def check_drivers() -> Sequence[Finding]:
             topic=TOPIC,
             subject=socket,
             verdict=Severity.PROBLEM,
-            text=f"a device with the numbers {usb_id} has no serial port: its kernel driver is not loaded",
+            text=f"a device with the USB id {usb_id} has no serial port, because its kernel driver is not loaded",
             fix=f"sudo modprobe {_MODULES[usb_id.partition(':')[0]]}",
         )
         for socket, usb_id in found
@@ -68,15 +69,15 @@ async def check_drivers() -> Sequence[Finding]:
 
 
 async def check_power() -> Sequence[Finding]:
-    """What the kernel noted of supplies that gave way, and miners behind hubs without a supply."""
+    """Check for signs of a weak power supply in the kernel log, and for miners on hubs without a power supply."""
     lines = await trio.to_thread.run_sync(usb_power.kernel_log)
     findings = [
         Finding(
             topic="power",
             subject=sign.socket,
             verdict=Severity.PROBLEM,
-            text=f"{sign.text} ({sign.count} times in the kernel's log)",
-            fix="a hub with a supply of its own, a shorter cable, a lower frequency",
+            text=f"{sign.text} ({sign.count} times in the kernel log)",
+            fix="use a powered hub, a shorter cable or a lower frequency",
         )
         for sign in usb_power.signs_in_log(lines or ())
     ]
@@ -88,12 +89,13 @@ async def check_power() -> Sequence[Finding]:
                     topic="power",
                     subject=device.path,
                     verdict=Severity.NOTE,
-                    text=f"it hangs on hub {hubs[0]}, which lives off the bus: 500 mA for everything behind it",
-                    fix="a hub with a supply of its own",
+                    text=f"the device is on hub {hubs[0]}, which has no power supply: 500 mA for all its devices",
+                    fix="use a powered hub",
                 )
             )
     if lines is None:
-        text, fix = "the kernel's log, where a weak supply shows, is not ours to read", "sudo stratum-miner doctor"
+        text = "this user may not read the kernel log, which would show a weak power supply"
+        fix = "sudo stratum-miner doctor"
         findings.append(Finding(topic="power", subject="", verdict=Severity.NOTE, text=text, fix=fix))
     return findings
 

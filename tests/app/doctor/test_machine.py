@@ -54,7 +54,7 @@ def test_memory_is_the_machines_or_the_control_groups(tmp_path: Path) -> None:
 
 def test_sensors() -> None:
     assert machine.temperature_finding(None).verdict is Severity.NOTE
-    assert "61 C" in machine.temperature_finding(61.2).text
+    assert "61 °C" in machine.temperature_finding(61.2).text
     assert machine.battery_finding(True).verdict is Severity.NOTE
     assert machine.battery_finding(None).verdict is Severity.GOOD
 
@@ -73,4 +73,6 @@ def test_directories_are_looked_at_and_not_made(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_that_is_not_ours(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    assert "not ours" in machine.directory_finding("state", tmp_path / "x", "no token", needed=True).text
+    assert (
+        "not writable for this user" in machine.directory_finding("state", tmp_path / "x", "no token", needed=True).text
+    )

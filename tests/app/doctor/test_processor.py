@@ -62,9 +62,9 @@ def test_a_processor_with_nothing_fast_is_told(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("usable", "quota", "installed", "needle"),
     [
-        (8, 65536, 8, "a search thread for each of 8"),
-        (8, 2, 8, "search threads: 2; a quota of its control group"),
-        (3, 65536, 8, "search threads: 3; its affinity"),
+        (8, 65536, 8, "one search thread for each of 8"),
+        (8, 2, 8, "search threads: 2; the quota of its control group"),
+        (3, 65536, 8, "search threads: 3; its CPU affinity"),
     ],
 )
 def test_threads(usable: int, quota: int, installed: int, needle: str) -> None:

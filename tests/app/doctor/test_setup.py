@@ -19,7 +19,7 @@ async def test_a_pool_alone_is_enough_to_be_looked_at() -> None:
         setup = Setup.read(Sources({"url": [f"127.0.0.1:{pool.port}", "127.0.0.1:1"]}, None, {}))
         good, refused = await setup.check_pools()
     assert good.verdict is Severity.GOOD
-    assert good.text.startswith("a job of difficulty 0.5 after ")
+    assert good.text.startswith("the pool sent a job of difficulty 0.5 after ")
     assert refused.verdict is Severity.PROBLEM
     assert refused.text == "Connection refused"
     assert "firewall" in refused.fix
