@@ -1,5 +1,116 @@
-"""What other people's tests import: a pytest plugin and its laboratory, checks of a backend, peers and nodes under a
-test's control.
+"""Tools for tests of pools, miners and backends: a laboratory, check_backend, and pools and nodes that a test controls.
 
-Must import nothing here: every run of pytest in an environment with this package loads ``pytest_plugin``.
+``pytest_plugin`` offers the laboratory as pytest fixtures. Every run of pytest in an environment that contains this
+package imports the plugin, so nothing is imported here until a name is used.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stratum_miner.capture.record import Side
+    from stratum_miner.testing.backend_checks import check_backend, hits_of
+    from stratum_miner.testing.lab import (
+        DifficultyGoal,
+        Lab,
+        LabError,
+        LabMiner,
+        LabPool,
+        LabTap,
+        open_lab,
+    )
+    from stratum_miner.testing.lab_tls import LabTls
+    from stratum_miner.testing.manual_pool import REGTEST_JOB, ManualPool
+    from stratum_miner.testing.portal_lab import (
+        AsyncLab,
+        AsyncMiner,
+        AsyncPool,
+        AsyncTap,
+        SyncLab,
+        SyncMiner,
+        SyncPool,
+        SyncTap,
+        sync_lab,
+    )
+    from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, ScriptedNode, make_template
+    from stratum_miner.testing.transcript import LabMessage, LabTimeout, TranscribedConnection, Transcript
+    from stratum_miner.testing.work_source import ScriptedWorkSource
+
+_MODULES = {
+    "AsyncLab": "testing.portal_lab",
+    "AsyncMiner": "testing.portal_lab",
+    "AsyncPool": "testing.portal_lab",
+    "AsyncTap": "testing.portal_lab",
+    "DifficultyGoal": "testing.lab",
+    "EASY_BITS": "testing.scripted_node",
+    "HARD_BITS": "testing.scripted_node",
+    "Lab": "testing.lab",
+    "LabError": "testing.lab",
+    "LabMessage": "testing.transcript",
+    "LabMiner": "testing.lab",
+    "LabPool": "testing.lab",
+    "LabTap": "testing.lab",
+    "LabTimeout": "testing.transcript",
+    "LabTls": "testing.lab_tls",
+    "ManualPool": "testing.manual_pool",
+    "REGTEST_JOB": "testing.manual_pool",
+    "ScriptedNode": "testing.scripted_node",
+    "ScriptedWorkSource": "testing.work_source",
+    "Side": "capture.record",
+    "SyncLab": "testing.portal_lab",
+    "SyncMiner": "testing.portal_lab",
+    "SyncPool": "testing.portal_lab",
+    "SyncTap": "testing.portal_lab",
+    "TranscribedConnection": "testing.transcript",
+    "Transcript": "testing.transcript",
+    "check_backend": "testing.backend_checks",
+    "hits_of": "testing.backend_checks",
+    "make_template": "testing.scripted_node",
+    "open_lab": "testing.lab",
+    "sync_lab": "testing.portal_lab",
+}
+"""The module below ``stratum_miner`` that defines each public name."""
+
+__all__ = [
+    "EASY_BITS",
+    "HARD_BITS",
+    "REGTEST_JOB",
+    "AsyncLab",
+    "AsyncMiner",
+    "AsyncPool",
+    "AsyncTap",
+    "DifficultyGoal",
+    "Lab",
+    "LabError",
+    "LabMessage",
+    "LabMiner",
+    "LabPool",
+    "LabTap",
+    "LabTimeout",
+    "LabTls",
+    "ManualPool",
+    "ScriptedNode",
+    "ScriptedWorkSource",
+    "Side",
+    "SyncLab",
+    "SyncMiner",
+    "SyncPool",
+    "SyncTap",
+    "TranscribedConnection",
+    "Transcript",
+    "check_backend",
+    "hits_of",
+    "make_template",
+    "open_lab",
+    "sync_lab",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"stratum_miner.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,7 @@
-"""A laboratory for tests: a pool, miners that find shares on demand, fleets, faults, taps and devices, all in one.
+"""A laboratory for tests: pools, miners that find shares on demand, taps, faults and emulated devices.
 
-This is the trio side. ``async with open_lab(seed=7) as lab`` in a trio test; other tests go through ``portal_lab``,
-which runs it in a thread. Whatever is waited for is an event, bounded by a limit; nothing here sleeps.
+This module is for trio tests: ``async with open_lab(seed=7) as lab``. Other tests use ``portal_lab``, which runs the
+laboratory in a thread. Every wait is for an event and has a time limit; nothing here sleeps.
 """
 
 import ssl
@@ -31,30 +31,35 @@ from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.testing.on_demand_backend import OnDemandBackend
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
-from stratum_miner.testing.transcript import LabMessage, LabTimeout, Transcript
-from stratum_miner.work.share_result import ShareOutcome, ShareResult
+from stratum_miner.testing.transcript import LabMessage, Transcript
+from stratum_miner.work.share_result import ShareResult
 
 TIMEOUT = 30.0
-"""Seconds that any wait may take unless told: long for a busy machine, short for a person."""
+"""Default time limit of every wait, in seconds: enough for a busy computer, and not too long for a person."""
 SHARE_DIFFICULTY = 1e-6
-"""4300 hashes a share."""
+"""Default share difficulty of a pool: about 4,300 hashes per share."""
 NETWORK_DIFFICULTY = 1e-4
-"""430 000 hashes a block: one share in a hundred is one."""
+"""Default network difficulty of a scripted node: about 430,000 hashes per block."""
 MOST_HASHES = 4e9
-"""What an order may take on average: a minute of one core."""
+"""Maximum expected number of hashes of a share: about one minute of one processor core."""
 PAYOUT_SCRIPT = b"\x51"
 CONNECT_SECONDS = 10.0
 
 T = TypeVar("T")
 DifficultyGoal: TypeAlias = float | Callable[[float], bool]
+"""A share difficulty, or a function that takes a share difficulty and returns whether it is the wanted one."""
 
 
 class LabError(AssertionError):
-    """A part of the laboratory has failed; the text says which and why."""
+    """A part of the laboratory has failed, or cannot do what the test asks for. The text says which part and why."""
 
 
 class LabPool:
-    """A pool on a port of its own. It sees what faults before it let through; the transcript has what miners got."""
+    """A pool on a free port.
+
+    If there are faults, the pool receives only what they let pass, whereas ``transcript`` contains what the miners sent
+    and received. ``url`` is for miners; ``pool`` is the ``stratum_miner.pool.Pool`` itself.
+    """
 
     def __init__(self, pool: Pool, node: Node, url: str, transcript: Transcript) -> None:
         self.pool = pool
@@ -64,35 +69,48 @@ class LabPool:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Return the port on which the pool listens, on 127.0.0.1."""
         return int(self.url.rpartition(":")[2])
 
     async def snapshot(self) -> PoolSnapshot:
-        """Its figures of this moment."""
+        """Return the figures of the pool at this moment."""
         return self.pool.snapshot()
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next request of this method from any miner. LabTimeout."""
+        """Return the next request with this method from any miner, as its JSON object.
+
+        Requests that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
         return await self.transcript.wait_for(message, Side.MINER, within)
 
     async def new_block(self) -> int:
-        """Somebody else finds a block: all miners get a clean job. Returns the height to mine now."""
+        """Act as if another miner of the chain had found a block, so that all miners get a job with clean_jobs true.
+
+        Return the height of the block to mine now. Raises LabError if the pool has a kernel node.
+        """
         if not isinstance(self._node, ScriptedNode):
-            raise LabError("new_block: expected a pool with node='scripted', a real chain has its own mind")
+            raise LabError(
+                "new_block: expected a pool with node='scripted', got node='kernel'. To find a block on a kernel node, "
+                "use mine_block() of a miner"
+            )
         before = self._node.template
         self._node.push(make_template(before.height + 1, nbits=before.nbits, curtime=before.curtime + 1))
         return before.height + 1
 
 
 class LabMiner:
-    """A real miner on one pool that finds a share when told, and none otherwise."""
+    """A real miner on one pool, which finds a share only when the test asks for one.
+
+    ``transcript`` contains its messages, ``outcomes`` the results of its shares, ``error`` the exception that ended it.
+    """
 
     def __init__(self, settings: PoolSettings, *, seed: int) -> None:
         self.transcript = Transcript()
         self.error: Exception | None = None
         self.outcomes: list[ShareResult] = []
         self.difficulty: float | None = None
-        """The share difficulty of the job that is being mined; None before the first."""
+        """The share difficulty of the current job; None before the first job."""
         self._backend = OnDemandBackend(seed=seed)
         self.miner = Miner(
             settings,
@@ -104,7 +122,7 @@ class LabMiner:
         )
 
     async def run(self) -> None:
-        """Mine until cancelled; what goes wrong is told to whoever waits."""
+        """Mine until cancelled. An exception goes to ``error``, and the waiting methods raise LabError."""
         try:
             await self.miner.run()
         except Exception as error:
@@ -112,34 +130,51 @@ class LabMiner:
             self.transcript.wake()
 
     async def submit_one(self, within: float = TIMEOUT) -> ShareResult:
-        """Find one share, submit it, return what became of it. LabTimeout, LabError."""
+        """Find one share, submit it, and return its result: outcome, reason, latency and the share itself.
+
+        Raises LabTimeout if there is no job or no result ``within`` so many seconds, and LabError if the miner has
+        stopped or the difficulty of the job is too high for a test.
+        """
         return await self._find(block=False, within=within)
 
     async def mine_block(self, within: float = TIMEOUT) -> ShareResult:
-        """The same with a share that is a block."""
+        """Find one share that is also a block, submit it, and return its result.
+
+        Raises LabTimeout and LabError as ``submit_one`` does.
+        """
         return await self._find(block=True, within=within)
 
     async def until_difficulty(self, wanted: DifficultyGoal, within: float = TIMEOUT) -> float:
-        """Wait until the job that is mined has this difficulty, or one that the function agrees to; returns it."""
+        """Wait until the current job has this share difficulty, and return it.
+
+        ``wanted`` may also be a function that takes a difficulty and returns whether it is the wanted one. Raises
+        LabTimeout if no such job comes ``within`` so many seconds, and LabError if the miner has stopped.
+        """
         agrees = wanted if callable(wanted) else lambda value: abs(value - wanted) <= 1e-9 * abs(wanted)
+        goal = "that the function accepts" if callable(wanted) else f"of {wanted:g}"
+        before = "no job" if self.difficulty is None else f"{self.difficulty:g}"
         await self._until(
             lambda: self.difficulty is not None and agrees(self.difficulty),
-            f"a job of difficulty {'as wanted' if callable(wanted) else wanted}, not {self.difficulty}",
+            f"a job with a share difficulty {goal} (at the start: {before})",
             within,
         )
         assert self.difficulty is not None
         return self.difficulty
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next message of this method from the pool, or its next reply to a request of this method."""
+        """Return the next message with this method from the pool, or its next reply to such a request.
+
+        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
         return await self.transcript.wait_for(message, Side.POOL, within)
 
     async def snapshot(self) -> MinerSnapshot:
-        """Its figures of this moment."""
+        """Return the figures of the miner at this moment."""
         return self.miner.snapshot()
 
     async def stop(self) -> None:
-        """Leave the pool as a user's Ctrl-C would."""
+        """Stop the miner gracefully, as Ctrl-C would."""
         self.miner.stop()
 
     async def _find(self, *, block: bool, within: float) -> ShareResult:
@@ -148,20 +183,22 @@ class LabMiner:
         if job is not None:
             target = min(job.share_target, job.network_target) if block else job.share_target
             if expected_hashes(target) > MOST_HASHES:
-                what = f"difficulty {job.network_difficulty if block else job.share_difficulty:g}"
-                raise LabError(f"expected a difficulty that a test can mine (below 1), the pool's job has {what}")
+                option, value = (
+                    ("network_difficulty", job.network_difficulty) if block else ("difficulty", job.share_difficulty)
+                )
+                raise LabError(f"{option}: expected one that a test can mine (below 1), the pool's job has {value:g}")
         number = len(self.outcomes)
         self._backend.find_one(block=block)
-        await self._until(lambda: len(self.outcomes) > number, "the answer to a share", within)
+        await self._until(lambda: len(self.outcomes) > number, "the result of a share", within)
         return self.outcomes[number]
 
     async def _until(self, condition: Callable[[], bool], what: str, within: float) -> None:
-        def look() -> LabMessage | None:
+        def check() -> LabMessage | None:
             if self.error is not None:
-                raise LabError(f"the miner has ended: {self.error}") from self.error
+                raise LabError(f"the miner has stopped: {self.error}") from self.error
             return _YES if condition() else None
 
-        await self.transcript.until(look, what, within)
+        await self.transcript.until(check, what, within)
 
     def _note(self, event: MinerEvent) -> None:
         if isinstance(event, ShareResult):
@@ -175,19 +212,30 @@ _YES = LabMessage(0, Side.MINER, b"", None, None)
 
 
 class LabTap:
-    """A tap on a port of its own, between miners and a pool."""
+    """A tap on a free port, between miners and a pool. Miners connect to its ``url``.
+
+    ``transcript`` contains the lines that the tap delivered.
+    """
 
     def __init__(self, url: str, transcript: Transcript) -> None:
         self.url = url
         self.transcript = transcript
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next message of this method that was let through, or a reply to one, from either side."""
+        """Return the next message with this method that the tap delivered to either side, or reply to such a request.
+
+        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
         return await self.transcript.wait_for(message, None, within)
 
 
 class Lab:
-    """Makes the parts; all of them end with it. Equal seeds make equal miners, fleets and faults."""
+    """Makes pools, miners, taps and devices, which all end with the laboratory.
+
+    With the same ``seed``, and if its methods are called in the same order, the random choices of miners, faults, rules
+    and devices are the same.
+    """
 
     def __init__(self, nursery: trio.Nursery, seed: int) -> None:
         self.seed = seed
@@ -204,10 +252,12 @@ class Lab:
         tls: ssl.SSLContext | None = None,
         **config: Any,
     ) -> LabPool:
-        """A pool, with faults before it if any are named. ``config`` goes to ``PoolConfig``.
+        """Open a pool on a free port of 127.0.0.1.
 
-        A scripted node takes every block; ``kernel`` is Bitcoin Core's own validation on regtest (extra ``regtest``),
-        where every second hash is a block.
+        ``difficulty`` is its share difficulty, ``faults`` are pool faults such as ``slow-replies=3``, ``tls`` is the
+        TLS context of its port; other parameters are passed to ``PoolConfig``. The node ``scripted`` accepts every
+        block and has ``network_difficulty``. The node ``kernel`` validates blocks with Bitcoin Core's code on regtest,
+        where every second hash is a block; it needs the extra ``regtest``. Raises ValueError if a fault is unknown.
         """
         transcript = Transcript()
         chain = await self._host(open_node("kernel")) if node == "kernel" else _scripted(network_difficulty)
@@ -237,20 +287,31 @@ class Lab:
         tls: TlsSettings | None = None,
         **more: Any,
     ) -> LabMiner:
-        """A miner on the pool at ``url``; ``more`` goes to ``PoolSettings``. It connects at once."""
+        """Start a miner on the pool at ``url``. It connects at once, and again if the connection ends.
+
+        ``tls`` are the TLS settings of its client; other parameters are passed to ``PoolSettings``. Raises PoolUrlError
+        if the URL is invalid.
+        """
         settings = PoolSettings(url=PoolUrl.parse(url), worker_name=worker_name, password=password, **more)
         miner = LabMiner(settings if tls is None else replace(settings, tls=tls), seed=self._seed())
         self._nursery.start_soon(miner.run)
         return miner
 
     async def fleet(self, url: str, count: int, *, worker_name: str = "alice", **more: Any) -> list[LabMiner]:
-        """Several miners, each a worker of its own: ``alice.1`` and on."""
+        """Start ``count`` miners with the worker names ``alice.1``, ``alice.2`` and so on.
+
+        Other parameters are those of ``miner``. Raises ValueError if ``count`` is below 1, and PoolUrlError.
+        """
         if count < 1:
-            raise ValueError(f"fleet: expected a number of miners above zero, got {count}")
+            raise ValueError(f"fleet: expected a count of at least 1, got {count}")
         return [await self.miner(url, worker_name=f"{worker_name}.{n}", **more) for n in range(1, count + 1)]
 
     async def tap(self, url: str, *rules: str, tls: TlsSettings | None = None) -> LabTap:
-        """A tap before the pool at ``url``, with rules as ``stratum-miner tap --rule`` takes them."""
+        """Open a tap in front of the pool at ``url``, on a free port of 127.0.0.1.
+
+        ``rules`` are those of ``stratum-miner tap --rule``, such as ``drop nth=3``; ``tls`` are the settings for a pool
+        with TLS. Raises ``capture.rules.RuleError`` if a rule is invalid, and PoolUrlError if the URL is.
+        """
         chosen, seed, transcript = [tap_rules.parse(rule) for rule in rules], self._seed(), Transcript()
         upstream, dial = PoolUrl.parse(url), Dialer(tls or TlsSettings())
         tap = Tap(
@@ -263,7 +324,10 @@ class Lab:
         return LabTap(f"stratum+tcp://127.0.0.1:{listeners[0].socket.getsockname()[1]}", transcript)
 
     async def device(self, kind: str, **options: Any) -> Emulator:
-        """An emulated device on a pseudo-terminal; its ``path`` is for a driver to open."""
+        """Open an emulated device of this kind, such as ``erupter``, on a pseudo-terminal; a driver opens its ``path``.
+
+        ``options`` are those of ``stratum_miner.emulators.emulated``. Raises EmulatorError if there is no such kind.
+        """
         return await self._host(emulated(kind, **{"seed": self._seed(), **options}))
 
     def _seed(self) -> int:
@@ -277,7 +341,10 @@ class Lab:
 
 @asynccontextmanager
 async def open_lab(seed: int = 0) -> AsyncIterator[Lab]:
-    """A laboratory that lasts as long as the block; what the block raises comes out as it is, in no group."""
+    """Open a laboratory for the duration of the block; at its end, everything in it is closed.
+
+    An exception of the block is raised as it is, not in an exception group.
+    """
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         try:
@@ -302,6 +369,3 @@ def _scripted(network_difficulty: float) -> ScriptedNode:
 
 def _random(seed: int, number: int) -> Random:
     return Random(f"{seed}/{number}")
-
-
-__all__ = ["Lab", "LabError", "LabMiner", "LabPool", "LabTap", "LabTimeout", "ShareOutcome", "open_lab"]

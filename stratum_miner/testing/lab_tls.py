@@ -1,4 +1,7 @@
-"""An authority for tests, and a certificate of it for this machine; needs the extra ``testing`` (trustme)."""
+"""A certificate authority for tests, and a certificate that it issued for this computer.
+
+It needs the extra ``testing`` of the distribution, which installs trustme.
+"""
 
 import ssl
 from dataclasses import dataclass
@@ -9,24 +12,28 @@ from stratum_miner.client.dialing.tls import TlsSettings
 
 @dataclass(frozen=True, slots=True)
 class LabTls:
-    """What a pool presents, and what a miner trusts."""
+    """The TLS context and certificate of a pool, and the authority that its miners trust."""
 
     server: ssl.SSLContext
+    """TLS context of a server that presents the certificate."""
     ca_file: Path
-    """PEM."""
+    """PEM file with the certificate of the authority."""
     certificate: Path
-    """PEM, with its key."""
+    """PEM file with the private key and the certificate of the server."""
 
     @property
     def trust(self) -> TlsSettings:
-        """The settings with which our miners trust this authority."""
+        """Return the TLS settings of a pool client that trusts this authority."""
         return TlsSettings(ca_file=self.ca_file)
 
     @classmethod
     def create(cls, directory: Path) -> "LabTls":
-        """New ones, for localhost and 127.0.0.1. ImportError says how to get trustme."""
+        """Make an authority and a certificate for localhost and 127.0.0.1, and write their files to ``directory``.
+
+        Raises ImportError, which says how to install trustme, if it is missing.
+        """
         try:
-            import trustme  # noqa: PLC0415  only who wants TLS needs it
+            import trustme  # noqa: PLC0415  only tests that use TLS need it
         except ImportError:
             raise ImportError("TLS in tests needs trustme: pip install 'stratum-miner[testing]'") from None
         authority = trustme.CA()

@@ -1,6 +1,7 @@
-"""A pool of a few lines that a test plays by hand: one method per thing a pool says, no state of its own.
+"""A pool whose every message a test sends by hand, for tests of miners and pool clients.
 
-For tests of clients and miners, on memory streams or real sockets. It shares no code with ``stratum_miner.pool``.
+It has one method for each kind of message, and no state besides its stream, which may be a memory stream or a socket.
+It shares no code with ``stratum_miner.pool``.
 """
 
 import json
@@ -24,18 +25,23 @@ REGTEST_JOB: tuple[Any, ...] = (
     "6b0424dc",
     True,
 )
-"""A job whose block a regtest node accepted: height 141, four transactions; every second hash solves it."""
+"""Parameters of a mining.notify whose block a regtest node accepted: height 141, four transactions. Every second hash
+meets its network target."""
 
 
 class ManualPool:
-    """The pool's end of one connection."""
+    """The pool's end of one connection, whose messages a test sends by hand."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self._buffer = b""
 
     async def request(self, method: str | None = None) -> dict[str, Any]:
-        """The client's next line. AssertionError when it is of another method or the client has gone."""
+        """Wait for the next line of the client, and return the message in it.
+
+        Raises AssertionError if the client closes the connection, or if ``method`` is given and the message has another
+        method.
+        """
         while b"\n" not in self._buffer:
             data = await self.stream.receive_some(65536)
             if not data:
@@ -48,16 +54,19 @@ class ManualPool:
         return value
 
     async def send(self, *messages: dict[str, Any]) -> None:
-        """Send messages as lines, in one piece."""
+        """Send messages, one per line, in one piece."""
         await self.stream.send_all(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
 
     async def reply(self, request: dict[str, Any], result: Any, error: Any = None) -> None:
-        """Answer a request."""
+        """Send the reply to a request that ``request`` returned."""
         await self.send({"id": request["id"], "result": result, "error": error})
 
     async def notify(self, job_id: str = "1", *, previous: str | None = None, clean: bool = True) -> None:
-        """Announce the regtest job V10 (docs/reference/stratum.md#test-vectors); ``previous`` is a prevhash as on the
-        wire."""
+        """Send REGTEST_JOB as a mining.notify, with this job id and ``clean_jobs``.
+
+        ``previous`` replaces its previous block hash; it is hex in the byte order of mining.notify. The job is V10 of
+        docs/reference/stratum.md#test-vectors.
+        """
         params: list[Any] = list(REGTEST_JOB)
         params[0], params[8] = job_id, clean
         if previous is not None:
@@ -65,7 +74,7 @@ class ManualPool:
         await self.send({"id": None, "method": "mining.notify", "params": params})
 
     async def send_call(self, method: str, *params: Any) -> None:
-        """Send a notification."""
+        """Send a notification, such as ``send_call("mining.set_difficulty", 1)``."""
         await self.send({"id": None, "method": method, "params": list(params)})
 
     async def accept(
@@ -78,7 +87,12 @@ class ManualPool:
         xnsub: bool = True,
         difficulty: float | None = 1e-9,
     ) -> dict[str, Any]:
-        """Play the whole handshake of one worker; returns the subscribe request."""
+        """Answer the whole handshake of a miner with one worker, and return its mining.subscribe.
+
+        ``extranonce1`` and ``mask`` are hex digits, ``extranonce2_size`` is in bytes. If ``mask`` is None, no
+        mining.configure is expected; if ``xnsub`` is false, no mining.extranonce.subscribe. If ``difficulty`` is None,
+        no mining.set_difficulty is sent. Raises AssertionError if the miner sends another request.
+        """
         subscribe = await self.accept_subscribe(
             extranonce1=extranonce1, extranonce2_size=extranonce2_size, session=session, mask=mask
         )
@@ -98,7 +112,10 @@ class ManualPool:
         session: str = "s1",
         mask: str | None = "1fffe000",
     ) -> dict[str, Any]:
-        """Play the handshake up to the subscription; returns its request. The workers come next."""
+        """Answer the handshake up to mining.subscribe, and return that request. Its mining.authorize comes next.
+
+        The parameters are those of ``accept``. Raises AssertionError if the miner sends another request.
+        """
         if mask is not None:
             configure = await self.request("mining.configure")
             await self.reply(configure, {"version-rolling": True, "version-rolling.mask": mask})

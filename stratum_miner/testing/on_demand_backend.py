@@ -1,7 +1,7 @@
-"""A backend that finds exactly what it was ordered to: no share unless somebody asks, the same ones for the same seed.
+"""A backend that finds a share only when a test asks for one. The same seed gives the same shares.
 
-Between orders it costs nothing. An order takes the hashes that its target takes, some thousands at a test's
-difficulty, searched by the C kernel in the trio task, a millisecond at a time.
+It uses no processor time between requests. A request takes as many hashes as its target needs, which is some thousands
+at the difficulty of a test. The C kernel searches in the trio task, for about a millisecond at a time.
 """
 
 import random
@@ -20,18 +20,18 @@ from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistic
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 
 SLICE_SECONDS = 0.001
-"""Length of one search in the trio task."""
+"""Duration of one search in the trio task, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One hit wanted; a block has to meet both targets of its job."""
+    """A request to find one share. If ``block`` is true, its hash must meet the network target as well."""
 
     block: bool = False
 
 
 class OnDemandBackend(Backend):
-    """Finds one share for each ``order``; ``seed`` decides which."""
+    """Finds one share for each call of ``find_one``; ``seed`` decides which nonces are tried first."""
 
     name: ClassVar[str] = "ordered"
     exhaustive: ClassVar[bool] = False
@@ -48,23 +48,23 @@ class OnDemandBackend(Backend):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "OnDemandBackend":
-        """``seed``."""
+        """Make a backend from the option ``seed``, an integer. Raises BackendOptionError if an option is invalid."""
         option.check_known(cls.name, options, ("seed",))
         return cls(seed=option.integer(options, "seed", 0, 2**63) or 0)
 
     def find_one(self, *, block: bool = False) -> None:
-        """Find one more. From the trio thread."""
+        """Ask for one more share, which is a block if ``block`` is true. Call it in the trio thread."""
         self._requests.append(_Request(block))
         self._wake()
 
     def statistics(self) -> BackendStatistics:
-        """What was really searched."""
+        """Return the number of hashes computed and of shares found."""
         device = DeviceStatistics("ordered0", self._hashes, self._found)
-        return BackendStatistics(self.name, "finds what it is told to", (device,), self._kernel)
+        return BackendStatistics(self.name, "finds shares on request", (device,), self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Carry out orders until cancelled; one that has no work, or whose work is replaced, waits for the next."""
-        choice = await trio.to_thread.run_sync(choose)  # measures, and tests kernels
+        """Carry out requests until cancelled. A request without work, or whose work is replaced, waits for new work."""
+        choice = await trio.to_thread.run_sync(choose)  # in a thread, because it tests and measures the kernels
         self._kernel = choice.kernel.name
         unregister = source.on_change(self._note_change)
         try:
@@ -92,7 +92,7 @@ class OnDemandBackend(Backend):
         return self._unit is not None
 
     async def _search(self, choice: Choice, request: _Request) -> NonceFound | None:
-        """On from where the last order stopped; None when the unit ends or another job came."""
+        """Search on from where the last request stopped. Return None if the unit ends or another job comes."""
         unit = self._unit
         assert unit is not None
         job = unit.job
@@ -111,7 +111,7 @@ class OnDemandBackend(Backend):
         return None
 
     def _note_change(self, void: bool) -> None:
-        del void  # an order is for the job of the moment
+        del void  # a request is always for the current job
         self._stale = True
         self._wake()
 

@@ -1,7 +1,8 @@
-"""The laboratory for tests that are not trio: it runs in a thread of its own, and is called from anywhere.
+"""The laboratory for tests that do not run on trio: it runs on trio in a thread of its own.
 
-Two faces of the same parts. ``SyncLab`` and its like wait, for plain tests. ``AsyncLab`` and its like are awaited, in
-asyncio and in trio alike: the waiting is done by a worker thread, the test's own loop goes on.
+The parts exist in two forms. The methods of ``SyncLab``, ``SyncPool``, ``SyncMiner`` and ``SyncTap`` block, for
+synchronous tests. Those of ``AsyncLab``, ``AsyncPool``, ``AsyncMiner`` and ``AsyncTap`` are awaited, in asyncio and in
+trio: a worker thread waits, so that the event loop of the test continues.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 
 class SyncPool:
-    """A pool; see ``LabPool``."""
+    """A pool on a free port, for synchronous tests; see ``LabPool``. ``url`` is for miners."""
 
     def __init__(self, portal: BlockingPortal, pool: LabPool) -> None:
         self.url = pool.url
@@ -35,24 +36,31 @@ class SyncPool:
 
     @property
     def messages(self) -> list[LabMessage]:
-        """What was said to miners and by them, so far."""
+        """Return the messages to and from miners so far."""
         return list(self._pool.transcript.messages)
 
     def snapshot(self) -> PoolSnapshot:
-        """Its figures of this moment."""
+        """Return the figures of this moment."""
         return self._portal.call(self._pool.snapshot)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next request of this method from any miner, also one made before. LabTimeout."""
+        """Return the next request with this method from any miner.
+
+        Requests that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
         return self._portal.call(self._pool.wait_for, message, within)
 
     def new_block(self) -> int:
-        """Somebody else finds a block: all miners get a clean job. Returns the height to mine now."""
+        """Act as if another miner of the chain had found a block, so that all miners get a job with clean_jobs true.
+
+        Return the height of the block to mine now. Raises LabError if the pool has a kernel node.
+        """
         return self._portal.call(self._pool.new_block)
 
 
 class SyncMiner:
-    """A miner; see ``LabMiner``."""
+    """A miner that finds a share only when the test asks for one, for synchronous tests; see ``LabMiner``."""
 
     def __init__(self, portal: BlockingPortal, miner: LabMiner) -> None:
         self._portal = portal
@@ -60,36 +68,51 @@ class SyncMiner:
 
     @property
     def messages(self) -> list[LabMessage]:
-        """What it said and was told, so far."""
+        """Return the messages to and from the pool so far."""
         return list(self._miner.transcript.messages)
 
     def submit_one(self, *, within: float = TIMEOUT) -> ShareResult:
-        """Find one share, submit it, return what became of it. LabTimeout, LabError."""
+        """Find one share, submit it, and return its result.
+
+        Raises LabTimeout if there is no job or no result ``within`` so many seconds, and LabError if the miner has
+        stopped or the difficulty of the job is too high for a test.
+        """
         return self._portal.call(self._miner.submit_one, within)
 
     def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
-        """The same with a share that is a block."""
+        """Find one share that is also a block, submit it, and return its result.
+
+        Raises LabTimeout and LabError as ``submit_one`` does.
+        """
         return self._portal.call(self._miner.mine_block, within)
 
     def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
-        """Wait until the job that is mined has this difficulty, or one that the function agrees to; returns it."""
+        """Wait until the current job has this share difficulty, and return it.
+
+        ``wanted`` may also be a function that takes a difficulty and returns whether it is the wanted one. Raises
+        LabTimeout if no such job comes ``within`` so many seconds, and LabError if the miner has stopped.
+        """
         return self._portal.call(self._miner.until_difficulty, wanted, within)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next message of this method from the pool, or its next reply to a request of this method."""
+        """Return the next message with this method from the pool, or its next reply to such a request.
+
+        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
         return self._portal.call(self._miner.wait_for, message, within)
 
     def snapshot(self) -> MinerSnapshot:
-        """Its figures of this moment."""
+        """Return the figures of this moment."""
         return self._portal.call(self._miner.snapshot)
 
     def stop(self) -> None:
-        """Leave the pool as a user's Ctrl-C would."""
+        """Stop the miner gracefully, as Ctrl-C would."""
         self._portal.call(self._miner.stop)
 
 
 class SyncTap:
-    """A tap between miners and a pool; see ``LabTap``."""
+    """A tap between miners and a pool, for synchronous tests; see ``LabTap``. Miners connect to its ``url``."""
 
     def __init__(self, portal: BlockingPortal, tap: LabTap) -> None:
         self.url = tap.url
@@ -98,16 +121,20 @@ class SyncTap:
 
     @property
     def messages(self) -> list[LabMessage]:
-        """What was let through, so far."""
+        """Return the messages that the tap delivered so far."""
         return list(self._tap.transcript.messages)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next message of this method that was let through, or a reply to one, from either side."""
+        """Return the next message with this method that the tap delivered, or the next reply to such a request.
+
+        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
         return self._portal.call(self._tap.wait_for, message, within)
 
 
 class SyncLab:
-    """Makes the parts; see ``Lab``."""
+    """Makes pools, miners, taps and devices, for synchronous tests; see ``Lab``. All of them end with it."""
 
     def __init__(self, portal: BlockingPortal, lab: Lab, tls_files: Callable[[], LabTls]) -> None:
         self.seed = lab.seed
@@ -117,38 +144,45 @@ class SyncLab:
         self._tls: LabTls | None = None
 
     def pool(self, *, faults: Sequence[str] = (), tls: bool = False, **options: Any) -> SyncPool:
-        """A pool, with faults before it if any are named, perhaps with TLS. Options are those of ``Lab.pool``."""
+        """Open a pool on a free port; ``options`` are the other parameters of ``Lab.pool``.
+
+        With ``tls``, the pool presents the certificate of ``tls`` of this laboratory, which its miners trust. Raises
+        ValueError if a fault is unknown.
+        """
         context = self.tls.server if tls else None
         made = self._portal.call(partial(self._lab.pool, faults=faults, tls=context, **options))
         return SyncPool(self._portal, made)
 
     def miner(self, url: str, **options: Any) -> SyncMiner:
-        """A miner on the pool at ``url``. Options are those of ``Lab.miner``."""
+        """Start a miner on the pool at ``url``; ``options`` are the other parameters of ``Lab.miner``."""
         return SyncMiner(self._portal, self._portal.call(partial(self._lab.miner, url, **self._trusting(url, options))))
 
     def fleet(self, url: str, count: int, **options: Any) -> list[SyncMiner]:
-        """Several miners, each a worker of its own."""
+        """Start ``count`` miners with the worker names ``alice.1``, ``alice.2`` and so on; see ``Lab.fleet``."""
         made = self._portal.call(partial(self._lab.fleet, url, count, **self._trusting(url, options)))
         return [SyncMiner(self._portal, each) for each in made]
 
     def tap(self, url: str, *rules: str) -> SyncTap:
-        """A tap before the pool at ``url``, with rules as ``stratum-miner tap --rule`` takes them."""
+        """Open a tap in front of the pool at ``url``, with rules of ``stratum-miner tap --rule``; see ``Lab.tap``."""
         made = self._portal.call(partial(self._lab.tap, url, *rules, **self._trusting(url, {})))
         return SyncTap(self._portal, made)
 
     def device(self, kind: str, **options: Any) -> Emulator:
-        """An emulated device on a pseudo-terminal; its ``path`` is for a driver to open."""
+        """Open an emulated device on a pseudo-terminal; a driver opens its ``path``. See ``Lab.device``."""
         return self._portal.call(partial(self._lab.device, kind, **options))
 
     @property
     def tls(self) -> LabTls:
-        """An authority of the test's own, and a certificate of it for this machine."""
+        """Return a certificate authority for this test, and its certificate for this computer, made at first use.
+
+        Raises ImportError if trustme is not installed.
+        """
         if self._tls is None:
             self._tls = self._tls_files()
         return self._tls
 
     def _trusting(self, url: str, options: dict[str, Any]) -> dict[str, Any]:
-        """Miners trust the test's own authority once a test uses it."""
+        """Let miners and taps trust the authority of this laboratory, once a test uses it."""
         if self._tls is None or "tls" in options or url.startswith("stratum+tcp"):
             return options
         return {**options, "tls": self._tls.trust}
@@ -156,7 +190,10 @@ class SyncLab:
 
 @contextmanager
 def sync_lab(seed: int, directory: Path) -> Iterator[SyncLab]:
-    """A laboratory in a thread; ``directory`` is for the certificates, should any be wanted."""
+    """Open a laboratory in a thread for the duration of the block.
+
+    ``seed`` decides all random choices. Certificates are written to ``directory`` if a test uses TLS.
+    """
     with (
         start_blocking_portal(backend="trio", name="stratum-lab") as portal,
         portal.wrap_async_context_manager(open_lab(seed)) as lab,
@@ -165,7 +202,7 @@ def sync_lab(seed: int, directory: Path) -> Iterator[SyncLab]:
 
 
 class AsyncPool:
-    """``SyncPool`` to be awaited."""
+    """A pool on a free port, with asynchronous methods; ``sync`` is the same pool with synchronous ones."""
 
     def __init__(self, pool: SyncPool) -> None:
         self.sync = pool
@@ -174,60 +211,82 @@ class AsyncPool:
 
     @property
     def messages(self) -> list[LabMessage]:
-        """What was said to miners and by them, so far."""
+        """Return the messages to and from miners so far."""
         return self.sync.messages
 
     async def snapshot(self) -> PoolSnapshot:
-        """Its figures of this moment."""
-        return await _elsewhere(self.sync.snapshot)
+        """Return the figures of this moment."""
+        return await _in_thread(self.sync.snapshot)
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next request of this method from any miner, also one made before. LabTimeout."""
-        return await _elsewhere(partial(self.sync.wait_for, message, within=within))
+        """Return the next request with this method from any miner.
+
+        Requests that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
+        return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
     async def new_block(self) -> int:
-        """Somebody else finds a block: all miners get a clean job. Returns the height to mine now."""
-        return await _elsewhere(self.sync.new_block)
+        """Act as if another miner of the chain had found a block, so that all miners get a job with clean_jobs true.
+
+        Return the height of the block to mine now. Raises LabError if the pool has a kernel node.
+        """
+        return await _in_thread(self.sync.new_block)
 
 
 class AsyncMiner:
-    """``SyncMiner`` to be awaited."""
+    """A miner with asynchronous methods; ``sync`` is the same miner with synchronous ones."""
 
     def __init__(self, miner: SyncMiner) -> None:
         self.sync = miner
 
     @property
     def messages(self) -> list[LabMessage]:
-        """What it said and was told, so far."""
+        """Return the messages to and from the pool so far."""
         return self.sync.messages
 
     async def submit_one(self, *, within: float = TIMEOUT) -> ShareResult:
-        """Find one share, submit it, return what became of it. LabTimeout, LabError."""
-        return await _elsewhere(partial(self.sync.submit_one, within=within))
+        """Find one share, submit it, and return its result.
+
+        Raises LabTimeout if there is no job or no result ``within`` so many seconds, and LabError if the miner has
+        stopped or the difficulty of the job is too high for a test.
+        """
+        return await _in_thread(partial(self.sync.submit_one, within=within))
 
     async def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
-        """The same with a share that is a block."""
-        return await _elsewhere(partial(self.sync.mine_block, within=within))
+        """Find one share that is also a block, submit it, and return its result.
+
+        Raises LabTimeout and LabError as ``submit_one`` does.
+        """
+        return await _in_thread(partial(self.sync.mine_block, within=within))
 
     async def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
-        """Wait until the job that is mined has this difficulty, or one that the function agrees to; returns it."""
-        return await _elsewhere(partial(self.sync.until_difficulty, wanted, within=within))
+        """Wait until the current job has this share difficulty, and return it.
+
+        ``wanted`` may also be a function that takes a difficulty and returns whether it is the wanted one. Raises
+        LabTimeout if no such job comes ``within`` so many seconds, and LabError if the miner has stopped.
+        """
+        return await _in_thread(partial(self.sync.until_difficulty, wanted, within=within))
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next message of this method from the pool, or its next reply to a request of this method."""
-        return await _elsewhere(partial(self.sync.wait_for, message, within=within))
+        """Return the next message with this method from the pool, or its next reply to such a request.
+
+        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
+        return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
     async def snapshot(self) -> MinerSnapshot:
-        """Its figures of this moment."""
-        return await _elsewhere(self.sync.snapshot)
+        """Return the figures of this moment."""
+        return await _in_thread(self.sync.snapshot)
 
     async def stop(self) -> None:
-        """Leave the pool as a user's Ctrl-C would."""
-        await _elsewhere(self.sync.stop)
+        """Stop the miner gracefully, as Ctrl-C would."""
+        await _in_thread(self.sync.stop)
 
 
 class AsyncTap:
-    """``SyncTap`` to be awaited."""
+    """A tap with asynchronous methods; ``sync`` is the same tap with synchronous ones."""
 
     def __init__(self, tap: SyncTap) -> None:
         self.sync = tap
@@ -235,46 +294,57 @@ class AsyncTap:
 
     @property
     def messages(self) -> list[LabMessage]:
-        """What was let through, so far."""
+        """Return the messages that the tap delivered so far."""
         return self.sync.messages
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """The next message of this method that was let through, or a reply to one, from either side."""
-        return await _elsewhere(partial(self.sync.wait_for, message, within=within))
+        """Return the next message with this method that the tap delivered, or the next reply to such a request.
+
+        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
+        many seconds.
+        """
+        return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
 
 class AsyncLab:
-    """``SyncLab`` to be awaited."""
+    """Makes pools, miners, taps and devices with asynchronous methods; ``sync`` is the same laboratory."""
 
     def __init__(self, lab: SyncLab) -> None:
         self.sync = lab
         self.seed = lab.seed
 
     async def pool(self, *, faults: Sequence[str] = (), tls: bool = False, **options: Any) -> AsyncPool:
-        """A pool, with faults before it if any are named, perhaps with TLS. Options are those of ``Lab.pool``."""
-        return AsyncPool(await _elsewhere(partial(self.sync.pool, faults=faults, tls=tls, **options)))
+        """Open a pool on a free port; ``options`` are the other parameters of ``Lab.pool``.
+
+        With ``tls``, the pool presents the certificate of ``tls`` of this laboratory, which its miners trust. Raises
+        ValueError if a fault is unknown.
+        """
+        return AsyncPool(await _in_thread(partial(self.sync.pool, faults=faults, tls=tls, **options)))
 
     async def miner(self, url: str, **options: Any) -> AsyncMiner:
-        """A miner on the pool at ``url``. Options are those of ``Lab.miner``."""
-        return AsyncMiner(await _elsewhere(partial(self.sync.miner, url, **options)))
+        """Start a miner on the pool at ``url``; ``options`` are the other parameters of ``Lab.miner``."""
+        return AsyncMiner(await _in_thread(partial(self.sync.miner, url, **options)))
 
     async def fleet(self, url: str, count: int, **options: Any) -> list[AsyncMiner]:
-        """Several miners, each a worker of its own."""
-        return [AsyncMiner(each) for each in await _elsewhere(partial(self.sync.fleet, url, count, **options))]
+        """Start ``count`` miners with the worker names ``alice.1``, ``alice.2`` and so on; see ``Lab.fleet``."""
+        return [AsyncMiner(each) for each in await _in_thread(partial(self.sync.fleet, url, count, **options))]
 
     async def tap(self, url: str, *rules: str) -> AsyncTap:
-        """A tap before the pool at ``url``, with rules as ``stratum-miner tap --rule`` takes them."""
-        return AsyncTap(await _elsewhere(partial(self.sync.tap, url, *rules)))
+        """Open a tap in front of the pool at ``url``, with rules of ``stratum-miner tap --rule``; see ``Lab.tap``."""
+        return AsyncTap(await _in_thread(partial(self.sync.tap, url, *rules)))
 
     async def device(self, kind: str, **options: Any) -> Emulator:
-        """An emulated device on a pseudo-terminal; its ``path`` is for a driver to open."""
-        return await _elsewhere(partial(self.sync.device, kind, **options))
+        """Open an emulated device on a pseudo-terminal; a driver opens its ``path``. See ``Lab.device``."""
+        return await _in_thread(partial(self.sync.device, kind, **options))
 
     @property
     def tls(self) -> LabTls:
-        """An authority of the test's own, and a certificate of it for this machine."""
+        """Return a certificate authority for this test, and its certificate for this computer, made at first use.
+
+        Raises ImportError if trustme is not installed.
+        """
         return self.sync.tls
 
 
-async def _elsewhere(call: Callable[[], T]) -> T:
+async def _in_thread(call: Callable[[], T]) -> T:
     return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)

@@ -1,9 +1,9 @@
-"""The pytest plugin: pools, miners and what stands between them as fixtures.
+"""The pytest plugin: fixtures for pools, miners, taps, faults and emulated devices.
 
-Every run of pytest in an environment that has this package imports this module, whether or not its tests use a fixture.
-So it imports nothing of ours before a fixture is asked for: then it costs a run two milliseconds. What waits has a
-plain face and, with ``_async`` at its end, one to be awaited in asyncio and trio tests alike.
-``docs/testing-your-pool.md`` shows them.
+Every run of pytest in an environment that contains this package imports this module, even if no test uses a fixture. So
+the module imports the rest of stratum_miner only when a fixture is used; then it costs other runs about two
+milliseconds. Fixtures with methods that wait exist twice: a synchronous one, and one whose name ends in ``_async``, for
+asyncio and trio tests. ``docs/testing-your-pool.md`` shows how to use them.
 """
 
 import argparse
@@ -28,20 +28,28 @@ if TYPE_CHECKING:
     )
 
 SHOWN = 40
-"""Lines of the conversation in the report of a test that failed."""
+"""Maximum number of protocol lines in the report of a failed test."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--stratum-url`` and ``--stratum-seed``."""
+    """Add the options ``--stratum-url`` and ``--stratum-seed``."""
     group = parser.getgroup("stratum", "Stratum pools and miners")
     group.addoption(
-        "--stratum-url", help="Mine on this pool instead of an embedded one.", type=_checked_url, default=None
+        "--stratum-url",
+        help="URL of the pool under test, such as stratum+tcp://127.0.0.1:3333. [default: a pool inside the test]",
+        type=_checked_url,
+        default=None,
     )
-    group.addoption("--stratum-seed", help="Of shares, faults and fleets; default 0.", type=int, default=0)
+    group.addoption(
+        "--stratum-seed",
+        help="Seed for the shares and the random choices of faults. The same seed gives the same ones. [default: 0]",
+        type=int,
+        default=0,
+    )
 
 
 def _checked_url(text: str) -> str:
-    from stratum_miner.client.dialing.url import PoolUrl, PoolUrlError  # noqa: PLC0415  only when it is given
+    from stratum_miner.client.dialing.url import PoolUrl, PoolUrlError  # noqa: PLC0415  only if the option is used
 
     try:
         PoolUrl.parse(text)
@@ -52,7 +60,7 @@ def _checked_url(text: str) -> str:
 
 @pytest.fixture
 def stratum_seed(request: pytest.FixtureRequest) -> int:
-    """A seed of this test's own: the same in every run with the same ``--stratum-seed``."""
+    """The seed of this test. It is the same in every run with the same ``--stratum-seed``."""
     chosen = request.config.getoption("--stratum-seed")
     return int.from_bytes(sha256(f"{chosen}/{request.node.nodeid}".encode()).digest()[:6], "big")
 
@@ -61,7 +69,7 @@ def stratum_seed(request: pytest.FixtureRequest) -> int:
 def stratum_lab(
     request: pytest.FixtureRequest, stratum_seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[SyncLab]":
-    """Everything as methods: ``pool``, ``miner``, ``fleet``, ``tap``, ``device``, ``tls``; all end with the test."""
+    """The laboratory, which makes pools, miners, taps and devices. All of them end with the test."""
     from stratum_miner.testing.portal_lab import sync_lab  # noqa: PLC0415  loads trio
 
     with sync_lab(stratum_seed, tmp_path_factory.mktemp("stratum")) as lab:
@@ -70,13 +78,13 @@ def stratum_lab(
 
 @pytest.fixture
 def stratum_pool(stratum_lab: "SyncLab") -> "SyncPool":
-    """An embedded pool on a port of its own; its node takes every block."""
+    """A pool inside the test, on a free port. Its node accepts every block."""
     return stratum_lab.pool()
 
 
 @pytest.fixture
 def stratum_url(request: pytest.FixtureRequest) -> str:
-    """The pool under test: ``--stratum-url``, or an embedded one."""
+    """The URL of the pool under test: ``--stratum-url``, or that of ``stratum_pool``."""
     given = request.config.getoption("--stratum-url")
     if given is not None:
         return str(given)
@@ -86,25 +94,25 @@ def stratum_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def stratum_pool_miner(stratum_lab: "SyncLab", stratum_url: str) -> "SyncMiner":
-    """A miner on the pool under test that finds a share when told, and none otherwise."""
+    """A miner on the pool under test. It finds a share only when the test asks for one."""
     return stratum_lab.miner(stratum_url)
 
 
 @pytest.fixture
 def stratum_fleet(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., list[SyncMiner]]":
-    """``stratum_fleet(10)``: so many miners on the pool under test, each a worker of its own."""
+    """A function: ``stratum_fleet(10)`` returns 10 miners on the pool under test, each with its own worker name."""
     return partial(stratum_lab.fleet, stratum_url)
 
 
 @pytest.fixture
 def stratum_tap(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., SyncTap]":
-    """``stratum_tap("drop nth=3")``: a tap before the pool under test; its ``url`` is for miners."""
+    """A function: ``stratum_tap("drop nth=3")`` returns a tap in front of the pool; miners connect to its ``url``."""
     return partial(stratum_lab.tap, stratum_url)
 
 
 @pytest.fixture
 def stratum_faulty_pool(stratum_lab: "SyncLab") -> "Callable[..., SyncPool]":
-    """``stratum_faulty_pool("slow-replies=3")``: an embedded pool that misbehaves, to test miners against."""
+    """A function: ``stratum_faulty_pool("slow-replies=3")`` returns a pool that misbehaves, to test a miner with it."""
 
     def make(*faults: str, **options: Any) -> "SyncPool":
         return stratum_lab.pool(faults=faults, **options)
@@ -114,19 +122,19 @@ def stratum_faulty_pool(stratum_lab: "SyncLab") -> "Callable[..., SyncPool]":
 
 @pytest.fixture
 def stratum_device(stratum_lab: "SyncLab") -> "Callable[..., Emulator]":
-    """``stratum_device("erupter")``: an emulated device; its ``path`` is for a driver to open."""
+    """A function: ``stratum_device("erupter")`` returns an emulated device; a driver opens its ``path``."""
     return stratum_lab.device
 
 
 @pytest.fixture
 def stratum_tls(stratum_lab: "SyncLab") -> "LabTls":
-    """A certificate for this machine, and the authority to trust for it."""
+    """A TLS certificate for this computer, and the authority that issued it."""
     return stratum_lab.tls
 
 
 @pytest.fixture
 def stratum_lab_async(stratum_lab: "SyncLab") -> "AsyncLab":
-    """``stratum_lab`` to be awaited."""
+    """``stratum_lab`` with asynchronous methods."""
     from stratum_miner.testing.portal_lab import AsyncLab  # noqa: PLC0415  loads trio
 
     return AsyncLab(stratum_lab)
@@ -134,7 +142,7 @@ def stratum_lab_async(stratum_lab: "SyncLab") -> "AsyncLab":
 
 @pytest.fixture
 def stratum_pool_async(stratum_pool: "SyncPool") -> "AsyncPool":
-    """``stratum_pool`` to be awaited."""
+    """``stratum_pool`` with asynchronous methods."""
     from stratum_miner.testing.portal_lab import AsyncPool  # noqa: PLC0415  loads trio
 
     return AsyncPool(stratum_pool)
@@ -142,7 +150,7 @@ def stratum_pool_async(stratum_pool: "SyncPool") -> "AsyncPool":
 
 @pytest.fixture
 def stratum_pool_miner_async(stratum_pool_miner: "SyncMiner") -> "AsyncMiner":
-    """``stratum_pool_miner`` to be awaited."""
+    """``stratum_pool_miner`` with asynchronous methods."""
     from stratum_miner.testing.portal_lab import AsyncMiner  # noqa: PLC0415  loads trio
 
     return AsyncMiner(stratum_pool_miner)
@@ -150,7 +158,7 @@ def stratum_pool_miner_async(stratum_pool_miner: "SyncMiner") -> "AsyncMiner":
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put what was said between pool and miner into the report of a test that failed."""
+    """Add the last protocol lines between pool and miner to the report of a failed test."""
     report = yield
     if report.when == "call" and report.failed:
         for name in ("stratum_pool_miner", "stratum_pool"):

@@ -1,4 +1,4 @@
-"""A node without a chain, for tests: it hands out the templates it is given and judges blocks as it is told."""
+"""A Bitcoin node for tests that has no block chain: the test supplies its templates and its answers to blocks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,15 +10,19 @@ from stratum_miner.pool.nodes.base import Node, NodeError, SubmitResult
 from stratum_miner.pool.template import BlockTemplate
 
 EASY_BITS = 0x207FFFFF
-"""Regtest: every second hash is a block."""
+"""Compact target (nBits) of regtest, which every second hash meets."""
 HARD_BITS = 0x1D00FFFF
-"""Difficulty 1: no hash of a test is a block."""
+"""Compact target (nBits) of difficulty 1, which no hash of a test meets by accident."""
 
 
 def make_template(
     height: int = 101, *, nbits: int = HARD_BITS, curtime: int = 1_700_000_000, fork: int = 0, version: int = 0x20000000
 ) -> BlockTemplate:
-    """An empty block's template; previous hashes differ by height and ``fork``."""
+    """Return the template of a block without transactions.
+
+    ``nbits`` is the compact target, ``curtime`` the block time in seconds since 1970. The previous block hash is made
+    up; it differs for each pair of ``height`` and ``fork``.
+    """
     return BlockTemplate(
         previous_hash=sha256d(f"{height - 1} {fork}".encode()),
         height=height,
@@ -29,10 +33,12 @@ def make_template(
 
 
 class ScriptedNode(Node):
-    """Gives ``template`` to everyone until another is pushed; its ``curtime`` goes on with trio's clock.
+    """A node that returns ``template`` until the test pushes another one. The block time advances with trio's clock.
 
-    ``judge`` decides over submitted blocks; by default all are accepted. With ``grows`` an accepted block makes the
-    node offer a template of the next height. A template put into ``template`` is seen by who asks, not by who waits.
+    ``judge`` decides about each submitted block, given as serialized bytes; without it, every block is accepted. With
+    ``grows``, the node offers a template of the next height after each accepted block. ``submitted`` is the list of
+    submitted blocks. A test may also assign ``template``: later calls of ``get_template`` return it, but calls of
+    ``wait_template`` that are waiting do not notice it.
     """
 
     def __init__(
@@ -45,7 +51,7 @@ class ScriptedNode(Node):
         self.template = template or make_template()
         self.submitted: list[bytes] = []
         self.requests = 0
-        """Templates asked for."""
+        """Number of calls of ``get_template``."""
         self.error: str | NodeError | None = None
         self._pushed: tuple[BlockTemplate, float] | None = None
         self._judge = judge
@@ -53,28 +59,31 @@ class ScriptedNode(Node):
         self._changed = trio.Event()
 
     def push(self, template: BlockTemplate) -> None:
-        """Offer this template from now on; who waits gets it."""
+        """Offer this template from now on, also to calls of ``wait_template`` that are waiting."""
         self.template = template
         self._wake()
 
     def fail(self, error: str | NodeError = "connection refused") -> None:
-        """Answer everything with NodeError from now on, also calls that wait."""
+        """Let every call raise NodeError from now on, also calls that are waiting. ``error`` is its text, or itself."""
         self.error = error
         self._wake()
 
     def recover(self) -> None:
-        """Work again."""
+        """End the effect of ``fail``."""
         self.error = None
 
     async def get_template(self) -> BlockTemplate:
-        """The current template."""
+        """Return the current template. Raises NodeError after ``fail``."""
         await trio.lowlevel.checkpoint()
         self.requests += 1
         self._check()
         return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """The current template once it is another than ``after``."""
+        """Wait until the current template is of another block than ``after``, and return it.
+
+        Raises NodeError after ``fail``.
+        """
         self._check()
         while self.template.same_block(after):
             await self._changed.wait()
@@ -83,7 +92,10 @@ class ScriptedNode(Node):
         return self._now()
 
     async def submit_block(self, block: bytes) -> SubmitResult:
-        """Record and judge a block."""
+        """Add a serialized block to ``submitted``, and return the result of ``judge``.
+
+        Raises NodeError after ``fail``.
+        """
         await trio.lowlevel.checkpoint()
         self._check()
         self.submitted.append(block)

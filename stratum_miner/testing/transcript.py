@@ -1,4 +1,4 @@
-"""What is said on a test's connections, kept in memory, and waiting for something to be said."""
+"""Keeps the protocol lines of the connections of a test in memory, and waits for messages."""
 
 import json
 from collections.abc import Callable
@@ -12,26 +12,31 @@ from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
 
 SHOWN = 12
-"""Lines at the end of the message of a wait that failed."""
+"""Number of protocol lines in the text of a LabTimeout, the last ones."""
 MAX_MESSAGES = 100_000
-"""Kept; a test that says more has another aim than to read them."""
+"""Maximum number of messages that are kept. A test that sends more does not read them all."""
 MAX_BYTES = 64 << 20
-"""Most bytes of the lines that are kept."""
+"""Maximum bytes of the lines that are kept."""
 
 
 class LabTimeout(AssertionError):  # noqa: N818  a test fails with it
-    """Something did not happen in time; the text says what did."""
+    """The event that a test waits for did not happen in time. The text contains the last protocol lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabMessage:
-    """One line. ``method`` of a reply is that of its request; ``value`` is None for what is no JSON object."""
+    """One protocol line of a connection in a test. ``str()`` shows it on one line, with an arrow for the direction."""
 
     connection: int
+    """Number of the connection, counted from 1."""
     sender: Side
+    """The side that sent the line: ``Side.MINER`` or ``Side.POOL``."""
     line: bytes
+    """The line, with its LF unless it was cut."""
     method: str | None
+    """The method of a call; for a reply, the method of its request."""
     value: dict[str, Any] | None
+    """The JSON object in the line; None if the line contains none."""
 
     def __str__(self) -> str:
         arrow = "->" if self.sender is Side.MINER else "<-"
@@ -39,7 +44,10 @@ class LabMessage:
 
 
 class Transcript:
-    """All connections of one participant. Waiting for a method gives each message once, the oldest first."""
+    """The messages of all connections of one pool, miner or tap.
+
+    ``wait_for`` returns each message once, the oldest first. A transcript is a ``capture.recorder.RecordingSink``.
+    """
 
     def __init__(self) -> None:
         self.messages: list[LabMessage] = []
@@ -49,25 +57,29 @@ class Transcript:
         self._changed = trio.Event()
 
     def open(self, peer: str = "") -> "TranscribedConnection":
-        """A connection more."""
+        """Begin a connection, and return the sink of its data."""
         del peer
         self._connections += 1
         return TranscribedConnection(self, self._connections)
 
     def add(self, message: LabMessage) -> None:
-        """One line was said."""
+        """Add a message, unless MAX_MESSAGES or MAX_BYTES is reached."""
         if len(self.messages) < MAX_MESSAGES and self._bytes + len(message.line) <= MAX_BYTES:
             self.messages.append(message)
             self._bytes += len(message.line)
         self.wake()
 
     def wake(self) -> None:
-        """Have who waits look again."""
+        """Let the tasks that wait check their conditions again."""
         self._changed.set()
         self._changed = trio.Event()
 
     async def wait_for(self, method: str, sender: Side | None, within: float) -> dict[str, Any]:
-        """The next message of this method from this side, also one said before. LabTimeout when none comes."""
+        """Return the next message of this method from ``sender`` (from either side if it is None).
+
+        Messages that came before the call count, unless an earlier call with the same arguments returned them. Raises
+        LabTimeout if none comes ``within`` so many seconds.
+        """
         key = (method, sender)
 
         def found() -> LabMessage | None:
@@ -78,27 +90,26 @@ class Transcript:
                     return message
             return None
 
-        who = "anybody" if sender is None else f"the {sender.value}"
+        who = "either side" if sender is None else f"the {sender.value}"
         message = await self.until(found, f"{method} from {who}", within)
         assert message.value is not None
         return message.value
 
     async def until(self, condition: Callable[[], "LabMessage | None"], what: str, within: float) -> LabMessage:
-        """Wait until the condition over what was said gives a message. LabTimeout when it does not."""
+        """Wait until ``condition`` returns a message, and return that message.
+
+        ``what`` describes it in the error. Raises LabTimeout if it does not happen ``within`` so many seconds.
+        """
         with trio.move_on_after(within):
             while (message := condition()) is None:
                 await self._changed.wait()
             return message
-        raise LabTimeout(self.complaint(what, within))
-
-    def complaint(self, what: str, within: float) -> str:
-        """A message that something did not happen, with what did."""
-        said = "\n".join(f"  {message}" for message in self.messages[-SHOWN:]) or "  nothing"
-        return f"expected {what} within {within:g} s; the last that was said:\n{said}"
+        last = "\n".join(f"  {message}" for message in self.messages[-SHOWN:]) or "  none"
+        raise LabTimeout(f"expected {what} within {within:g} s, but it did not come. Last messages:\n{last}")
 
 
 class TranscribedConnection:
-    """A sink for what is said on one connection."""
+    """Splits the data of one connection into messages, and adds them to the transcript."""
 
     def __init__(self, transcript: Transcript, number: int) -> None:
         self._transcript = transcript
@@ -107,22 +118,22 @@ class TranscribedConnection:
         self._methods = Methods()
 
     def data(self, sender: Side, data: bytes) -> None:
-        """One side said something."""
+        """Take data that ``sender`` sent; it may end within a line."""
         for line in self._splitters[sender].feed(data):
             method = self._methods.of(sender, line)
             self._transcript.add(LabMessage(self._number, sender, line, method, _value(line)))
 
     def note(self, text: str, line: bytes = b"") -> None:
-        """What was done to the conversation is seen in what was said."""
+        """Ignore a note: the messages show what a rule or fault did."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """Whoever waits looks again."""
+        """Let the tasks that wait check their conditions again."""
         del by, reason
         self._transcript.wake()
 
     @property
     def held(self) -> int:
-        """Bytes of lines that are not complete."""
+        """Return the number of bytes kept of incomplete lines."""
         return sum(splitter.held for splitter in self._splitters.values())
 
 

@@ -1,4 +1,4 @@
-"""A WorkSource that a test fills by hand."""
+"""A work source for tests of backends: the test supplies its work units."""
 
 import threading
 from collections import deque
@@ -9,7 +9,10 @@ from stratum_miner.work.unit import WorkUnit
 
 
 class ScriptedWorkSource:
-    """Hands out the given units, each once, in order; then None. Counts the questions."""
+    """A ``WorkSource`` that returns the given units, each once and in order, and then None.
+
+    ``taken`` is the list of the units that it returned, ``asked`` the number of calls of ``next_unit``.
+    """
 
     def __init__(self, units: Iterable[WorkUnit] = ()) -> None:
         self._lock = threading.Lock()
@@ -18,10 +21,14 @@ class ScriptedWorkSource:
         self.taken: list[WorkUnit] = []
         self.asked = 0
         self.rolls: tuple[int, int] | None = None
-        """The version bits that the backend last said it can roll, and how many of them at once."""
+        """The arguments of the last call of ``next_unit``: a mask of the version bits that the backend can roll, and
+        how many of them at once. None before the first call."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """The next unit; see ``WorkSource``. The test sees to it that the mask suits the backend."""
+        """Return the next unit, or None if there is none; see ``WorkSource``.
+
+        It does not check the version mask of the unit against the arguments: the test must give suitable units.
+        """
         with self._lock:
             self.asked += 1
             self.rolls = rollable, at_once
@@ -32,22 +39,25 @@ class ScriptedWorkSource:
             return unit
 
     def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
-        """Register; see ``WorkSource``."""
+        """Register a change callback, and return the function that removes it; see ``WorkSource``."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
     @property
     def listeners(self) -> int:
-        """How many callbacks are registered."""
+        """Return the number of registered change callbacks."""
         return len(self._callbacks)
 
     def give(self, units: Iterable[WorkUnit], *, void: bool) -> None:
-        """Replace what is left by these units and announce the change."""
+        """Replace the remaining units by these, and call the change callbacks.
+
+        ``void`` says whether the units returned before are worthless now.
+        """
         self.refill(units)
         for callback in tuple(self._callbacks):
             callback(void)
 
     def refill(self, units: Iterable[WorkUnit]) -> None:
-        """Replace what is left by these units, as time does, without a word."""
+        """Replace the remaining units by these without calling the change callbacks, as when only time has passed."""
         with self._lock:
             self._units = deque(units)

@@ -52,7 +52,7 @@ def test_it_keeps_the_contract(copy: Path) -> None:
     program = (
         "import trio\n"
         "from stratum_miner.backends.registry import load\n"
-        "from stratum_miner.testing.check_backend import check_backend\n"
+        "from stratum_miner.testing import check_backend\n"
         "async def check():\n"
         "    await check_backend(lambda: load('coin').from_options({}))\n"
         "trio.run(check)\n"

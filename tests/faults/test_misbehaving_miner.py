@@ -15,7 +15,7 @@ from stratum_miner.faults.raw_miner import Dial, RawMiner, RawMinerPlan
 from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.spelling import named
 from stratum_miner.stratum.client_messages import Subscribe
-from stratum_miner.testing.lab import Lab, LabPool, open_lab
+from stratum_miner.testing import Lab, LabPool, open_lab
 
 EXPECTED = {
     **dict.fromkeys(SHARE_FAULTS, FaultVerdict.REFUSED),

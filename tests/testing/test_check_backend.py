@@ -11,7 +11,7 @@ from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.kernels import available_kernels
 from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.backends.simulated import SimulatedBackend
-from stratum_miner.testing.check_backend import check_backend
+from stratum_miner.testing.backend_checks import check_backend
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 
@@ -118,7 +118,7 @@ class AsksOnlyAfterChanges(ReferenceBackend):
         (LosesHits, "rule 4"),
         (RepeatsHits, "rule [45]"),
         (InventsHits, "rule 5"),
-        (LeaksAThread, "rule 1: threads"),
+        (LeaksAThread, "rule 1: no threads run after"),
         (KeepsListening, "rule 1: the change callback"),
         (NeverWakes, "rule"),
         (AsksOnlyAfterChanges, "rule 2: asks again"),

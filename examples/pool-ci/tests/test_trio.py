@@ -2,7 +2,7 @@
 
 import trio
 
-from stratum_miner.testing.lab import open_lab
+from stratum_miner.testing import open_lab
 
 
 def test_inside_trio(stratum_seed):

@@ -23,7 +23,7 @@ from stratum_miner.backends.asic.running import RunningDevice
 from stratum_miner.backends.base import Backend, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.target import MAX_TARGET
-from stratum_miner.testing.check_backend import check_backend
+from stratum_miner.testing.backend_checks import check_backend
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work.example import unit_of
 from stratum_miner.work.share import InvalidNonce, verify

@@ -1,13 +1,12 @@
-"""One ordeal for every backend: the rules of ``stratum_miner.backends.base`` turned into checks.
+"""Checks whether a backend keeps the rules of ``stratum_miner.backends.base``.
 
-A third party's test needs three lines::
+A test of a backend needs two lines::
 
     async def test_my_backend() -> None:
         await check_backend(lambda: MyBackend(...))
 
-Each check raises AssertionError with the rule that was broken. The units are real headers of block 1 with easy
-targets, so that every hit can be computed here with hashlib. Nothing depends on how fast the backend is, except that
-a backend which does nothing for ``patience`` seconds counts as stuck.
+The work units are real headers of block 1 with easy targets, so that this module can compute every hit with hashlib.
+The checks do not depend on the speed of the backend, but a backend that does nothing for ``patience`` seconds fails.
 """
 
 import threading
@@ -28,19 +27,22 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
-"""How often a unit is handed out: once for each thread of a large machine, of which any may take its unit in the moment
-of a change, and then end its search with the work before."""
+"""How often a unit is handed out: once for each thread of a large computer. When the work changes, each thread may have
+taken a unit already, and then drop it without searching it."""
 BIP_323_MASK = 0x1FFFFFE0
-"""More version bits than mining chips roll: a backend that is given others than it named cannot find its hits."""
+"""The version mask of BIP 323, which has more bits than mining chips roll. A backend that gets a unit with bits that it
+did not name cannot find the hits of that unit."""
 
 
 async def check_backend(
     factory: Callable[[], Backend], *, exhaustive: bool | None = None, patience: float = 30.0
 ) -> None:
-    """Run every check that applies on fresh backends from ``factory``.
+    """Check whether a backend keeps the rules of ``stratum_miner.backends.base``.
 
-    ``exhaustive`` overrides the class's own word on rule 6. A backend that is not exhaustive must still find
-    something in units where most hashes win.
+    Each check runs on a new backend, which ``factory`` returns. ``exhaustive`` overrides the attribute of the backend
+    with this name: whether it searches every point of a unit (rule 6). A backend that is not exhaustive must still find
+    hits in units in which most hashes are hits. ``patience`` is the number of seconds that any step of a check may
+    take. Raises AssertionError, which names the broken rule, if a check fails.
     """
     everything = factory().exhaustive if exhaustive is None else exhaustive
     checker = _Checker(factory, everything, patience)
@@ -56,7 +58,7 @@ async def check_backend(
 
 
 class _RollingSource(ScriptedWorkSource):
-    """Lets the backend roll as many of its bits as a pool by BIP 323 grants, eight at most."""
+    """Lets the backend roll the version bits that BIP 323 allows and that the backend named, but at most eight."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         unit = super().next_unit(rollable, at_once)
@@ -78,20 +80,20 @@ class _Checker:
         backend = self._factory()
         before = backend.statistics()
         _require(before.hashes == 0, "rule 7: statistics before run count no hashes")
-        _require(bool(before.devices), "rule 7: statistics name the devices before run")
+        _require(bool(before.devices), "rule 7: statistics name the devices before run is called")
         source = ScriptedWorkSource([unit_of(1, target=MAX_TARGET)])
         async with self._running(backend, source) as found:
             await self._receive(found, 1)
             during = await trio.to_thread.run_sync(backend.statistics)
         after = backend.statistics()
         names = [[device.name for device in item.devices] for item in (before, during, after)]
-        _require(names[0] == names[1] == names[2], "rule 7: devices keep names and order")
+        _require(names[0] == names[1] == names[2], "rule 7: devices keep their names and their order")
         _require(after.hashes > 0, "rule 7: statistics count hashes after a hit")
 
     async def finds_what_is_there(self) -> None:
-        unit = unit_of(2, first_nonce=0xFFFFFF00)  # over the end of the nonce range
+        unit = unit_of(2, first_nonce=0xFFFFFF00)  # this unit continues at nonce 0
         expected = hits_of(unit)
-        _require(len(expected) > 4, "the check's own unit has hits")
+        _require(len(expected) > 4, "check_backend itself: its unit has hits")
         source = ScriptedWorkSource([unit])
         async with self._running(self._factory(), source) as found:
             got = await self._receive(found, len(expected) if self._exhaustive else 1)
@@ -123,7 +125,7 @@ class _Checker:
         source = ScriptedWorkSource([below_it, unit_of(4, target=MAX_TARGET, nonce_count=1)])
         async with self._running(self._factory(), source) as found:
             [hit] = await self._receive(found, 1)
-        _require(hit.unit is not below_it, "rule 5: a hash above the target is no hit")
+        _require(hit.unit is not below_it, "rule 5: a hash above the target is not a hit")
 
     async def floods_without_loss(self) -> None:
         unit = unit_of(5, target=MAX_TARGET)
@@ -136,7 +138,8 @@ class _Checker:
     async def idles_and_wakes(self) -> None:
         source = ScriptedWorkSource()
         async with self._running(self._factory(), source) as found:
-            await self._until(lambda: source.asked > 0 and source.listeners > 0, "rule 2: asks for work")
+            asks = "rule 2: asks for work, and registers a change callback"
+            await self._until(lambda: source.asked > 0 and source.listeners > 0, asks)
             source.give([unit_of(6, target=MAX_TARGET)] * COPIES, void=True)
             await self._receive(found, 1)
 
@@ -147,14 +150,14 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # hits that were already on their way may still come: at most the one a blocked send holds per device
+            # hits found before the change may still come: at most one per device, whose send was blocked
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)
                 if hit.unit is new:
                     break
                 late += 1
-                _require(late <= COPIES, "rule 3: hits of void units keep coming")
+                _require(late <= COPIES, "rule 3: no hits of void units after the change")
 
     async def leaves_nothing_behind(self) -> None:
         before = _own_threads()
@@ -162,8 +165,9 @@ class _Checker:
         async with self._running(self._factory(), source):
             await self._until(lambda: source.asked > 0, "rule 2: asks for work")
         left = _own_threads() - before
-        _require(not left, f"rule 1: threads left running: {', '.join(thread.name for thread in left)}")
-        _require(source.listeners == 0, "rule 1: the change callback is still registered")
+        threads = ", ".join(thread.name for thread in left)
+        _require(not left, f"rule 1: no threads run after run has returned, but these do: {threads}")
+        _require(source.listeners == 0, "rule 1: the change callback is removed before run returns")
 
     async def asks_again_by_itself(self) -> None:
         source = ScriptedWorkSource()
@@ -174,7 +178,7 @@ class _Checker:
             await self._until(lambda: bool(source.taken), again, ASK_AGAIN_SECONDS)
             await self._receive(found, 1)
 
-    # ---- how they do it ---------------------------------------------------------------------------------------
+    # ---- steps of the checks ----------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def _running(
@@ -195,32 +199,35 @@ class _Checker:
         return got
 
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
-        """A following unit's hit must be the next thing that comes."""
+        """Give another unit, and require that its hit is the next one."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
         source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)
-        _require(hit.unit is marker, "rule 4: a hit was reported twice or outside the unit")
+        _require(hit.unit is marker, "rule 4: each hit is reported once, and lies in its unit")
 
     async def _until(self, condition: Callable[[], bool], rule: str, longer: float = 0.0) -> None:
         with trio.move_on_after(self._patience + longer):
-            while not condition():  # noqa: ASYNC110  a stranger's threads set no event of ours
+            while not condition():  # noqa: ASYNC110  the threads of the backend set no trio.Event
                 await trio.sleep(0.001)
             return
-        raise AssertionError(rule)
+        raise AssertionError(f"{rule}; it did not happen within {self._patience + longer:g} s")
 
     def _compare(self, got: list[NonceFound], expected: set[tuple[int, int]]) -> None:
         points = Counter((hit.version, hit.nonce) for hit in got)
         twice = [point for point, count in points.items() if count > 1]
-        _require(not twice, f"rule 4: reported twice: {twice[:3]}")
+        _require(not twice, f"rule 4: each hit is reported once, but these (version, nonce) were not: {twice[:3]}")
         wrong = sorted(set(points) - expected)
-        _require(not wrong, f"rule 5: claimed but not below the target, or outside the unit: {wrong[:3]}")
+        _require(not wrong, f"rule 5: reported (version, nonce) above the target or outside the unit: {wrong[:3]}")
         if self._exhaustive and len(got) >= len(expected):
             missing = sorted(expected - set(points))
-            _require(not missing, f"rule 6: missed: {missing[:3]}")
+            _require(not missing, f"rule 6: finds every hit, but these (version, nonce) are missing: {missing[:3]}")
 
 
 def hits_of(unit: WorkUnit) -> set[tuple[int, int]]:
-    """Every (version, nonce) of a bounded unit that meets its target, by hashlib."""
+    """Return every (version, nonce) of a work unit whose hash meets the target of the unit, computed with hashlib.
+
+    The unit must be small: it takes about a microsecond for each of its points.
+    """
     versions = [unit.version]
     for bit in each_bit(unit.version_mask):
         versions += [version | bit for version in versions]
@@ -234,7 +241,7 @@ def _value(unit: WorkUnit, version: int, nonce: int) -> int:
 
 
 def _own_threads() -> set[threading.Thread]:
-    """Running threads but for trio's cached workers, which end by themselves."""
+    """Return the running threads, except the worker threads that trio keeps, which end by themselves."""
     return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio")}
 
 
