@@ -17,6 +17,7 @@ from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, WorkSource
 from stratum_miner.backends.cpu import kernels
 from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
+from stratum_miner.work.share import Share, verify
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 
 SLICE_SECONDS = 0.001
@@ -25,7 +26,11 @@ SLICE_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request to find one share. If ``block`` is true, its hash must meet the network target as well."""
+    """A request to find one share.
+
+    If ``block`` is true, its hash must meet the network target as well. Otherwise it must not, unless every share of
+    the job is a block.
+    """
 
     block: bool = False
 
@@ -105,8 +110,10 @@ class OnDemandBackend(Backend):
             result = search.run(self._position, min(step, NONCE_SPACE - self._position))
             self._position += result.done
             self._hashes += result.done
-            if result.hits:
-                return NonceFound(unit, result.hits[0].nonce, unit.version, "ordered0")
+            for hit in result.hits:
+                found = NonceFound(unit, hit.nonce, unit.version, "ordered0")
+                if request.block or not _is_rare_block(found):
+                    return found
             await trio.lowlevel.checkpoint()
         return None
 
@@ -118,3 +125,12 @@ class OnDemandBackend(Backend):
     def _wake(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
+
+
+def _is_rare_block(found: NonceFound) -> bool:
+    """Return whether the share is a block although most shares of its job are not.
+
+    Such a share would make the jobs of all other miners stale, so that a test of shares failed now and then.
+    """
+    share = verify(found)
+    return isinstance(share, Share) and share.is_block and share.job.network_target < share.job.share_target
