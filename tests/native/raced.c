@@ -1,4 +1,4 @@
-/* Searches in several threads while another changes the stop word: for the thread sanitizer. */
+/* Searches in several threads while another thread changes the stop word, under the thread sanitizer. */
 #include <pthread.h>
 #include <stdio.h>
 

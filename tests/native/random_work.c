@@ -1,10 +1,10 @@
-/* Random work for every kernel, held against a SHA-256d of its own that is written as FIPS 180-4 has it.
+/* Gives every kernel random work and compares the hits with those of a SHA-256d that follows FIPS 180-4 step by step.
  *
  *   random_work SEED ROUNDS        as a program
- *   -DLIBFUZZER -fsanitize=fuzzer  steered by libFuzzer
+ *   -DLIBFUZZER -fsanitize=fuzzer  with input from libFuzzer
  *
- * Every buffer is on the heap at its exact size, so that a sanitizer sees the first byte beyond it. The hits of a
- * stretch must be those of our own loop over the points, in the order of sha256d.h, none missing and none twice. */
+ * Every buffer is on the heap with its exact size, so that a sanitizer detects an access beyond it. A search must report
+ * each hit of the simple loop over its points exactly once, in the order of sha256d.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +121,8 @@ static sha256d_hit point_of(int kernel, const sha256d_work *work, uint64_t posit
     };
 }
 
-/* ---- random work ---------------------------------------------------------------------------------------------------- */
+/* ---- random work
+ * ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     const uint8_t *next;
@@ -148,7 +149,7 @@ static void choose_target(uint8_t target[32], bytes *from)
     case 0:
         memset(target, 0, 32); /* none is */
         break;
-    case 1: /* one of 256 */
+    case 1: /* one in 256 is */
         target[31] = 0;
         break;
     case 2:
@@ -192,7 +193,7 @@ static void choose_work(sha256d_work *work, bytes *from)
     work->first_nonce = (uint32_t)take(from, 4);
     const unsigned kind = (unsigned)take(from, 1);
     if (kind & 1)
-        work->first_nonce |= 0xffffffc0; /* soon it wraps */
+        work->first_nonce |= 0xffffffc0; /* the nonces soon wrap */
     work->nonce_count = kind & 2 ? 1 + take(from, 1) : kind & 4 ? (UINT64_C(1) << 32) - take(from, 1) : 1 + take(from, 4);
     while (work->nonce_count > UINT64_MAX >> __builtin_popcount(work->version_mask))
         work->nonce_count--;
@@ -208,7 +209,7 @@ static uint64_t searches, points_tried, hits_found;
         }                                                                                                              \
     } while (0)
 
-/* One call on buffers of exactly their size; the hits must be the next of our own. Returns where to go on. */
+/* Call the kernel once with buffers of their exact size, compare its hits, and return the point to continue at. */
 static uint64_t search_once(int kernel, const sha256d_work *work, uint64_t position, uint64_t count, size_t capacity,
                             int stopped)
 {
@@ -261,7 +262,7 @@ static void one(const uint8_t *data, size_t size)
         hash_of(work->target, work, point.version, point.nonce);
         work->target[0] &= (uint8_t)~(take(&from, 1) & 1);
     }
-    if ((kind & 12) == 12) { /* all the rest, of which every point is a hit: the buffer ends it */
+    if ((kind & 12) == 12) { /* search all remaining points; each is a hit, so the full buffer ends the search */
         memset(work->target, 0xff, sizeof work->target);
         search_once(kernel, work, position, total - position, capacity, 0);
     }

@@ -1,4 +1,4 @@
-/* One call that breaks the rule of sha256d.h which the argument names: it must not come back. */
+/* Makes one call that breaks the rule of sha256d.h that the argument names. The call must abort the program. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* Every kernel under the sanitizers: the self-test, odd counts and starts, wide masks, a buffer that fills, a stop word. */
+/* Runs every kernel under the sanitizers: self-test, odd counts and starts, wide masks, a full buffer, the stop
+ * word. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +36,12 @@ static void compare_with_scalar(int kernel, sha256d_work *work)
         }
 }
 
-/* Rolling any mask, in stretches of any length, finds as many hits as version after version does. */
+/* Searches of any length with any mask find as many hits as one search for each version. */
 static void compare_rolling(int kernel, sha256d_work *work)
 {
     static const uint32_t masks[] = {0x1fffe000u & 0x3e000u, 0xc0000003u, 0x80000000u, 0xfe000u};
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
-        for (uint64_t stretch = 1; stretch < 200; stretch = stretch * 5 + 1) {
+        for (uint64_t length = 1; length < 200; length = length * 5 + 1) {
             sha256d_hit hits[3];
             sha256d_progress progress;
             uint64_t found = 0, expected = 0, points;
@@ -53,7 +54,7 @@ static void compare_rolling(int kernel, sha256d_work *work)
                 expected += progress.hits;
             }
             for (uint64_t at = 0; at < points; at += progress.done) {
-                const uint64_t count = stretch < points - at ? stretch : points - at;
+                const uint64_t count = length < points - at ? length : points - at;
                 sha256d_search(kernel, work, at, count, &never, 0, hits, 3, &progress);
                 found += progress.hits;
             }
@@ -63,7 +64,7 @@ static void compare_rolling(int kernel, sha256d_work *work)
 }
 
 /* Where every hash is a hit, points come in the order of sha256d.h; also with nearly all bits of the version, at the
- * first points, round the first group's end and at the last points. */
+ * first points, around the end of the first group and at the last points. */
 static void check_order_of_wide_masks(int kernel, sha256d_work *work)
 {
     static const uint32_t masks[] = {0x3fffffffu, 0x7fffffffu, 0xfffffffeu, 0xffffffffu};

@@ -1,4 +1,5 @@
-/* The bits of an index laid into the set bits of a mask, the lowest first: the order of versions of sha256d.h. */
+/* Returns the bits of an index at the positions of a mask's bits, the lowest first: the order of versions in
+ * sha256d.h. */
 
 #include <stdint.h>
 
