@@ -1,11 +1,11 @@
-"""When a miner stops by itself, and why it did."""
+"""The goals at which a miner stops by itself, and the reasons why it stopped."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class StopReason(Enum):
-    """Why a miner stopped by itself."""
+    """Why a miner stopped."""
 
     SHARES_REACHED = "shares reached"
     BLOCKS_REACHED = "blocks reached"
@@ -15,14 +15,17 @@ class StopReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goals:
-    """When to stop; None never. Accepted shares, blocks as the miner counts them, and seconds."""
+    """When a miner stops by itself: at the first goal that it reaches. None: this goal does not exist."""
 
     shares: int | None = None
+    """Number of accepted shares."""
     blocks: int | None = None
+    """Number of blocks, as ``MinerSnapshot.blocks_accepted`` counts them."""
     time_limit: float | None = None
+    """Seconds since the start."""
 
     def reached(self, shares: int, blocks: int) -> StopReason | None:
-        """Which goal so many accepted shares and blocks reach; None: none yet."""
+        """Return the goal that this many accepted shares and blocks reach, or None."""
         if self.shares is not None and shares >= self.shares:
             return StopReason.SHARES_REACHED
         if self.blocks is not None and blocks >= self.blocks:
@@ -31,4 +34,4 @@ class Goals:
 
 
 UNTIL_STOPPED = Goals()
-"""No goal at all."""
+"""No goals: the miner mines until ``stop`` is called."""

@@ -1,16 +1,16 @@
-"""The share journal: an append-only file, one JSON object a line, from which every share's fate can be read back.
+"""The share journal: a file with one JSON object per line, which records each share and its result.
 
-Mining never waits for it. The miner's calls put records into a queue; a thread of the journal's own writes them as they
-come. A second thread has the disk keep them: at once where a block is among them, else every few seconds, and only when
-something was written. So a crash of the program costs at most the records of the last tenth of a second before it. The
-next run says so, because the record that ends a run is missing. A power failure may cost what was not synced.
+Mining never waits for the journal. The miner's calls put records into a queue, and a thread writes them as they come. A
+second thread syncs the file to the disk: at once if a block was written, otherwise a few seconds after records were
+written. So if the program crashes, at most the records of the last tenth of a second are missing, and the next run logs
+this, because the record that ends a run is missing. A power failure may cost the records that were not synced.
 
-A journal that cannot be written is told once, as an error, and ``problem`` says so for as long as it lasts. The records
-wait meanwhile, and writing is tried again every few seconds. Where very many wait, they are given up for the totals
-that they add up to, so the totals stay exact.
+If the journal cannot be written, it logs one error, and ``problem`` gives the reason until it can be written again. The
+records wait meanwhile, and the thread tries again every few seconds. If very many records wait, the journal replaces
+them by their totals, so the totals stay exact.
 
-Totals are exact over all runs: found = accepted + rejected + stale + lost + still open. Opening the journal of a run
-that died settles its open shares as lost, but for blocks, which may be handed back to the pool (``Recovered``).
+Totals are exact over all runs: submitted = accepted + rejected + stale + lost + open. If a run crashed, the next run
+records its open shares as lost. Only blocks may be resubmitted to the pool (``Recovered``).
 """
 
 import struct
@@ -54,35 +54,44 @@ __all__ = ["Journal", "JournalError", "Recovered", "read"]
 log = structlog.get_logger(__name__)
 
 SYNC_SECONDS = 5.0
+"""Seconds from writing a record to syncing it."""
 RETRY_SECONDS = 5.0
+"""Seconds between two attempts to write, after one failed."""
 CLOSE_SECONDS = 5.0
-"""Seconds to wait for the last records to reach the disk; a disk that hangs must not keep the miner from ending."""
+"""Longest wait (s) for the last records to reach the disk. A disk that hangs must not keep the miner from stopping."""
 MAX_BATCH = 256
-"""Records written together."""
+"""Most records that are written together."""
 MAX_WAITING = 10_000
-"""Records that wait for the disk, some 6 MB."""
+"""Most records that may wait to be written, some 6 MB."""
 CURRENT_SECONDS = 600.0
-"""A block older than this is not handed back, because the chain has gone on; nor is a share searched again."""
+"""Age (s) from which a block is not resubmitted, because the chain has grown, and a share's header is forgotten."""
 ROTATE_AGAIN_SECONDS = 60.0
-FAILED_HINT = "mining goes on, and what could not be written waits; make room or mend the disk"
-CRASHED = "the miner ended before the pool answered"
+"""Seconds between two attempts to continue in a new file, after one failed."""
+FAILED_HINT = "mining continues, and the records wait to be written. Free some disk space, or repair the disk"
+CRASHED = "the miner crashed before the pool answered"
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A block whose answer a crash kept from us."""
+    """A block of an earlier run that crashed before the pool answered."""
 
     id: int
+    """Number of the share in the journal."""
     pool: str
+    """URL of the pool."""
     resumable: Resumable
+    """The session to resume, so that the pool knows the job."""
     share: Share
 
 
 class Journal:
-    """Open for appending; one process at a time. JournalError says why it cannot be opened.
+    """A share journal, open for appending. Only one process can open a file at a time.
 
-    All methods are for one thread, the miner's; none but ``close`` waits for anything. ``wall_clock`` gives Unix time,
-    ``clock`` seconds between syncs.
+    ``path``: the file; it is created if it does not exist. ``wall_clock``: returns Unix time in seconds. ``clock``:
+    returns seconds, for the pauses between syncs. ``max_bytes``: size from which the journal continues in a new file.
+
+    Call all methods in one thread. Only ``flush`` and ``close`` wait for the disk.
+    Raises JournalError if the file cannot be opened, is not a share journal, or is in use.
     """
 
     def __init__(
@@ -99,20 +108,20 @@ class Journal:
         before = self._file.before
         self.damaged = before.damaged
         self.unclean = (before.records > 0 or before.continued) and not before.closed
-        """Whether the run before did not end well, so that its last records may be missing."""
+        """Whether the run before crashed, so that its last records may be missing."""
         self._account = before.account.copy()
         self._ids: dict[tuple[int, bytes], int] = {}
         self.submitted_earlier = frozenset(_recent_headers(path, before, wall_clock()))
-        """Headers of the shares that earlier runs found lately: nobody is to submit them again."""
+        """Headers (80 bytes each) of the shares that earlier runs found lately, which must not be submitted again."""
         self._changed = threading.Condition()
-        """Guards the fields below, which the writer shares."""
+        """Guards the fields below, which the writer's thread uses too."""
         self._waiting: deque[JournalRecord] = deque()
         self._writing = 0
-        """Records that the writer has in hand."""
+        """Number of records that the writer's thread is writing."""
         self._given_up = 0
-        """Records that were replaced by their totals since the last ones were written."""
+        """Number of records that were replaced by their totals since the last successful write."""
         self._problems: dict[str, str] = {}
-        """What does not work at the moment, and why."""
+        """The operations that fail at the moment, with the reasons."""
         self._closing = False
         self._add(RunOpened(time=wall_clock()))
         self.recovered = tuple(self._recover())
@@ -120,10 +129,10 @@ class Journal:
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._writer.start()
 
-    # ---- what the miner tells -----------------------------------------------------------------------------------
+    # ---- for the miner ------------------------------------------------------------------------------------------
 
-    def found(self, share: Share, destination: Destination) -> None:
-        """A share is being submitted."""
+    def submitted(self, share: Share, destination: Destination) -> None:
+        """Record that a share is submitted."""
         record = SubmittedShare(
             id=self._account.next_id,
             time=self._wall_clock(),
@@ -146,29 +155,29 @@ class Journal:
         self._ids[share.job.origin.session, share.header] = record.id
         self._add(record)
 
-    def settled(self, result: ShareResult) -> None:
-        """The pool answered a share, or nobody will."""
+    def resolved(self, result: ShareResult) -> None:
+        """Record the result of a share."""
         identifier = self._ids.pop((result.share.job.origin.session, result.share.header), None)
         if identifier is not None:
-            self._settle(identifier, result.outcome, result.reason, result.latency)
+            self._resolve(identifier, result.outcome, result.reason, result.latency)
 
     def adopt(self, recovered: Recovered) -> None:
-        """A recovered block is being handed back: its fate will come as another share's does."""
+        """Note that a recovered block is resubmitted. Its result comes like that of any other share."""
         self._ids[recovered.share.job.origin.session, recovered.share.header] = recovered.id
 
-    def give_up(self, recovered: Recovered, reason: str) -> None:
-        """A recovered block is not handed back."""
-        self._settle(recovered.id, ShareOutcome.LOST, reason, None)
+    def mark_lost(self, recovered: Recovered, reason: str) -> None:
+        """Record that a recovered block is not resubmitted, and so is lost."""
+        self._resolve(recovered.id, ShareOutcome.LOST, reason, None)
 
     def flush(self, seconds: float = CLOSE_SECONDS) -> bool:
-        """Wait until everything is in the file; False when that takes longer."""
+        """Wait until all records are in the file. Return False if that takes longer than so many seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._writing, seconds)
 
     def close(self) -> None:
-        """Write and sync the rest, for ``CLOSE_SECONDS`` at most, and give the file back. What is missing is told.
+        """Write and sync the last records, for at most ``CLOSE_SECONDS``, and close the file. It may be called twice.
 
-        May be called twice.
+        If records could not be written in time, this is logged as an error.
         """
         if self._closing:
             return
@@ -181,35 +190,35 @@ class Journal:
         with self._changed:
             missing = len(self._waiting) + self._writing
         if missing:
-            reason = "; ".join(self._problems.copy().values()) or "the disk does not answer"
+            reason = "; ".join(self._problems.copy().values()) or "the disk does not respond"
             log.error("journal_incomplete", file=str(self.path), records=missing, reason=reason)
         if self._syncer.close(max(0.0, until - time.monotonic())) and not self._writer.is_alive():
             self._file.close()
 
     @property
     def problem(self) -> str:
-        """Why the journal cannot be written at the moment; empty while all is well."""
+        """Why the journal cannot be written now; empty if it can."""
         reasons = [*dict.fromkeys(self._problems.copy().values())]
         return f"cannot write the share journal {str(self.path)!r}: {'; '.join(reasons)}" if reasons else ""
 
     @property
     def counts(self) -> ShareCounts:
-        """Settled shares of all runs, this one's included, written yet or not."""
+        """Shares of all runs that have a result, by outcome, including those of this run that are not written yet."""
         return self._account.counts
 
     @property
     def blocks(self) -> int:
-        """Shares of all runs that are blocks and that a pool accepted."""
+        """Number of shares of all runs that solve a block and that a pool accepted."""
         return self._account.blocks
 
     @property
     def open(self) -> int:
-        """Shares without a fate."""
+        """Number of shares without a result."""
         return len(self._account.open)
 
     # ---- records ------------------------------------------------------------------------------------------------
 
-    def _settle(self, identifier: int, fate: ShareOutcome, reason: str, latency: float | None) -> None:
+    def _resolve(self, identifier: int, fate: ShareOutcome, reason: str, latency: float | None) -> None:
         self._add(
             ResolvedShare(
                 id=identifier, time=self._wall_clock(), fate=fate.value, reason=_text(reason), latency=latency
@@ -230,7 +239,7 @@ class Journal:
         for record in list(self._account.open.values()):
             recovered = _rebuilt(record) if record.block and now - record.time <= CURRENT_SECONDS else None
             if recovered is None:
-                self._settle(record.id, ShareOutcome.LOST, CRASHED, None)
+                self._resolve(record.id, ShareOutcome.LOST, CRASHED, None)
             else:
                 yield recovered
 
@@ -241,7 +250,7 @@ class Journal:
         while True:
             batch, source, closing = self._next_batch(failed, sync_at)
             failed = not self._attempt("write", partial(self._file.append, batch, self._wall_clock()))
-            self._settle_batch(batch, source, failed=failed)
+            self._put_back(batch, source, failed=failed)
             now = self._clock()
             if not failed and any(not isinstance(record, RunOpened | RunClosed) for record in batch):
                 urgent = any(isinstance(record, SubmittedShare) and record.block for record in batch)
@@ -256,7 +265,7 @@ class Journal:
                 return
 
     def _next_batch(self, failed: bool, sync_at: float) -> tuple[list[JournalRecord], deque[JournalRecord], bool]:
-        """Wait for records, or for the time to sync those before; after a failure, to try again."""
+        """Wait for records, for the time to sync, or, after a failure, for the time to try again."""
         with self._changed:
             if failed:
                 self._changed.wait_for(lambda: self._closing, RETRY_SECONDS)
@@ -268,8 +277,8 @@ class Journal:
             self._writing = len(batch)
             return batch, source, self._closing
 
-    def _settle_batch(self, batch: list[JournalRecord], source: deque[JournalRecord], *, failed: bool) -> None:
-        """Put records that could not be written back to where they came from; that may be given up meanwhile."""
+    def _put_back(self, batch: list[JournalRecord], source: deque[JournalRecord], *, failed: bool) -> None:
+        """Put records that could not be written back into the queue that they came from."""
         with self._changed:
             self._writing = 0
             if failed:
@@ -277,7 +286,8 @@ class Journal:
             self._changed.notify_all()
 
     def _attempt(self, what: str, call: Callable[[], None]) -> bool:
-        """Whether the disk did it. What does not work is told once, and so is that it works again."""
+        """Run an operation on the file, and return whether it succeeded. The first failure, and the first success after
+        it, are logged."""
         try:
             call()
         except JournalError as error:
@@ -297,7 +307,7 @@ class Journal:
 
 
 class _Syncer:
-    """A thread that has the disk keep the file whenever somebody wants it, so that a slow disk delays no record."""
+    """A thread that syncs the file when it is asked to, so that a slow disk does not delay the writing of records."""
 
     def __init__(self, sync: Callable[[], object]) -> None:
         self._sync = sync
@@ -307,13 +317,13 @@ class _Syncer:
         self._thread.start()
 
     def want(self) -> None:
-        """Sync soon; once for everybody who wants it meanwhile."""
+        """Ask for a sync. One sync serves all requests that came before it."""
         with self._changed:
             self._wanted = True
             self._changed.notify()
 
     def close(self, seconds: float) -> bool:
-        """Sync what is wanted and end; False when that takes longer."""
+        """Do a requested sync, and end the thread. Return False if that takes longer than so many seconds."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -331,12 +341,12 @@ class _Syncer:
 
 
 def _text(value: str) -> str:
-    """What JSON can carry: a command line may hold bytes that are no text."""
+    """Return a text that JSON can hold. A command line may contain bytes that are not valid text."""
     return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
-    """Headers of the shares that earlier runs found in the last minutes, also those in the file before."""
+    """Return the headers of the shares that earlier runs found in the last minutes, including those in ``FILE.1``."""
     since = now - CURRENT_SECONDS
     found = [*before.headers]
     older = older_file(path, 1)
@@ -358,7 +368,7 @@ _BEFORE_BODIES = {
     "extranonce1": "extranonce1",
     "extranonce2_size": "extranonce2_size",
 }
-"""The fields of a coinbase, and their names in older records, which have them among those of the job."""
+"""The fields of a coinbase, and their names in older records, where they are among the fields of the job."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:
@@ -381,9 +391,9 @@ def _job_fields(job: Job) -> dict[str, Any]:
 
 
 def _rebuilt(record: SubmittedShare) -> Recovered | None:
-    """The share as it was; None when the record does not make a block.
+    """Return the block of a record, or None if the record does not make one.
 
-    The header decides: it has most of the job once more, and its hash proves it.
+    Fields of the header replace those of the record, because the hash of the header proves them.
     """
     try:
         data = bytes.fromhex(record.header)
@@ -403,7 +413,7 @@ def _rebuilt(record: SubmittedShare) -> Recovered | None:
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
     if not (whole and share.is_block and isinstance(job.body, CoinbaseBody)):
-        return None  # of a bare merkle root nothing could be resumed
+        return None  # a session without a coinbase cannot be resumed
     resumable = Resumable(record.session_id, job.body.extranonce1, job.body.extranonce2_size)
     return Recovered(record.id, record.pool, resumable, share)
 
@@ -416,7 +426,7 @@ def _job(record: SubmittedShare, header: BlockHeader) -> Job:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
             values[name] = getattr(header, name, 0)
     values["nbits"] = header.nbits
-    # the number of a client's first session, which it is to resume
+    # 0 is the session number of a client before its first session; it will resume this one
     origin = Origin(PoolKey(record.pool), record.worker, 0, record.session_id)
     converted = {name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()}
     return Job(origin=origin, body=body, **converted)
@@ -435,6 +445,6 @@ def _body(recorded: dict[str, Any]) -> Body:
 
 
 def _body_before_bodies(values: dict[str, Any]) -> Body:
-    """The coinbase out of a record that has its parts among the job's; they are taken out of it."""
+    """Return the coinbase of an older record, whose parts are among the fields of the job, and remove them there."""
     del values["session"]
     return _body({"kind": "coinbase"} | {name: values.pop(before) for name, before in _BEFORE_BODIES.items()})

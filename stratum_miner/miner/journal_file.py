@@ -1,12 +1,12 @@
-"""The file of a share journal: appended to, synced, and continued in a new file when it is large.
+"""The file of a share journal: it is appended to, synced, and continued in a new file when it is large.
 
-All of it takes as long as the disk does; ``journal`` calls it from threads of its own.
+All methods wait for the disk, so ``journal`` calls them in its own threads.
 
-What a crash of the program leaves, whatever system call it strikes at: the records of every ``append`` that returned.
-A large ``FILE`` becomes ``FILE.1`` in this order: write the totals and the open shares to ``FILE.new``; rename the
-older files, the oldest first; rename ``FILE`` to ``FILE.1``; rename ``FILE.new`` to ``FILE``. If the program ends
-before the last step, ``FILE`` is missing and the next run continues with what ``FILE.1`` adds up to (see ``read``).
-A power failure may also leave a ``FILE`` without content, which the same rule covers. It costs what was not synced.
+If the program crashes at any system call, the file keeps the records of each ``append`` that returned. A large ``FILE``
+becomes ``FILE.1`` in these steps: write the totals and the open shares to ``FILE.new``; rename the older files, the
+oldest first; rename ``FILE`` to ``FILE.1``; rename ``FILE.new`` to ``FILE``. If the program ends before the last step,
+``FILE`` is missing, and the next run continues with the totals of ``FILE.1`` (see ``read``). The same rule applies if a
+power failure leaves an empty ``FILE``. A power failure may cost the records that were not synced.
 """
 
 import errno
@@ -35,13 +35,18 @@ from stratum_miner.miner.journal_records import (
 )
 
 MAX_BYTES = 64 << 20
+"""Size in bytes from which the journal continues in a new file."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP)
-"""What fsync answers where there is nothing to sync: a device, or a directory of some network file systems."""
+"""The errors of fsync if there is nothing to sync: for a device, or for a directory of some network file systems."""
 
 
 class JournalFile:
-    """Open for appending, and locked: one process at a time. JournalError says why it cannot be opened."""
+    """The file of a share journal, open for appending and locked, so that only one process uses it.
+
+    ``max_bytes``: size from which ``is_large`` is true.
+    Raises JournalError if the file cannot be opened, is not a share journal, or is in use.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
@@ -53,20 +58,23 @@ class JournalFile:
             os.close(self._file)
             raise
         self.account = self.before.account.copy()
-        """What the records in the file add up to."""
+        """The totals and the open shares of the records in the file."""
         self._size = self.before.whole_bytes
         self._torn = self._is_regular
-        """Whether something that is no whole record may follow ``_size``."""
+        """Whether the file may contain an incomplete record after ``_size``."""
         self._unended = self.before.unended
         self._continues = self.before.continued
         self._lock = threading.Lock()
         """Guards ``_old``, and each change of ``_file``, because ``sync`` runs in another thread."""
         self._old: list[int] = []
-        """Descriptors to be synced and closed."""
+        """Descriptors to sync and close."""
         self._sync_directory()
 
     def append(self, records: Sequence[JournalRecord], now: float) -> None:
-        """Write all of these, or none and raise JournalError. ``now`` is Unix time."""
+        """Write these records. Raises JournalError if one cannot be written; then none of them counts.
+
+        ``now``: Unix time in seconds.
+        """
         if self._is_regular and not _is_still_at(self.path, os.fstat(self._file)):
             self._begin_again()
         if self._torn:
@@ -77,7 +85,7 @@ class JournalFile:
             self._write(self._file, data)
         except JournalError:
             self._torn = self._is_regular
-            with suppress(JournalError):  # it is tried again before the next record
+            with suppress(JournalError):  # the next append tries it again
                 self._cut_off()
             raise
         for record in records:
@@ -87,11 +95,14 @@ class JournalFile:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is time for a new file."""
+        """Whether the file is so large that the journal should continue in a new one."""
         return self._is_regular and self._size > self._max_bytes
 
     def rotate(self, now: float) -> None:
-        """Continue in a new file. After a JournalError ``append`` goes on, in the present file or in a new one."""
+        """Continue in a new file. ``now``: Unix time in seconds.
+
+        Raises JournalError if that fails; ``append`` still works then, in the present file or in a new one.
+        """
         data = b"".join(map(_line, self.account.totals(now)))
         new = self.path.with_name(f"{self.path.name}.new")
         descriptor: int = self._guard(os.open, new, _FLAGS | os.O_TRUNC, 0o600)
@@ -113,7 +124,10 @@ class JournalFile:
         self._sync_directory()
 
     def sync(self) -> None:
-        """Have the disk keep everything that was appended, and the names of the files. From any one thread."""
+        """Sync all appended records and the names of the files to the disk. It may be called from any one thread.
+
+        Raises JournalError if that fails.
+        """
         with self._lock:
             old, self._old = self._old, []
             current = self._file
@@ -129,17 +143,17 @@ class JournalFile:
             raise JournalError(self.path, failure.strerror)
 
     def close(self) -> None:
-        """Give the file back. Nothing can be written or synced afterwards."""
+        """Close the file. Nothing can be written or synced afterwards."""
         for descriptor in (*self._old, self._file):
             os.close(descriptor)
         self._old = []
 
     def _begin_again(self) -> None:
-        """The file was removed, or has another name by now: go on in a new one, as if it were full."""
+        """Continue in a new file, because another program has removed or renamed the present one."""
         file, is_regular = _opened(self.path, is_ours=True)
         if not is_regular or os.fstat(file).st_size:
             os.close(file)
-            raise JournalError(self.path, "another file took its place")
+            raise JournalError(self.path, "another program replaced it by another file. Move that file away")
         with self._lock:
             self._old.append(self._file)
             self._file = file
@@ -156,15 +170,15 @@ class JournalFile:
             done += self._guard(os.write, descriptor, memoryview(data)[done:])
 
     def _renames(self) -> list[tuple[Path, Path]]:
-        """The older files up to the first missing number, the oldest first; then the present one, if it is there."""
+        """Return the renames of the older files up to the first missing number, the oldest first, and of ``FILE``."""
         names = [self.path]
         while names[-1].exists() and len(names) <= MAX_OLDER_FILES:
             names.append(older_file(self.path, len(names)))
         return [*reversed([*pairwise(names)])]
 
     def _sync_directory(self) -> None:
-        """Have the next ``sync`` keep the names of the files, too."""
-        with suppress(OSError):  # a directory that we may not read cannot be synced
+        """Let the next ``sync`` also sync the names of the files."""
+        with suppress(OSError):  # a directory that may not be read cannot be synced
             descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             with self._lock:
                 self._old.append(descriptor)
@@ -177,15 +191,17 @@ class JournalFile:
 
 
 def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
-    """A descriptor, and whether it is a regular file, which is locked then. JournalError.
+    """Open a file and lock it, if it is a regular file. Return its descriptor, and whether it is a regular file.
 
-    ``is_ours``: we have the lock of the file that was there before.
+    ``is_ours``: this process has the lock of the file that was there before.
+    Raises JournalError if the file cannot be opened, or is in use.
     """
     while True:
         try:
-            file = os.open(path, _FLAGS | os.O_NONBLOCK, 0o600)  # without it a pipe holds us until somebody reads it
+            file = os.open(path, _FLAGS | os.O_NONBLOCK, 0o600)  # else opening a pipe would wait for its reader
         except OSError as error:
-            raise JournalError(path, error.strerror if error.errno != errno.ENXIO else "expected a file") from None
+            is_pipe = error.errno == errno.ENXIO
+            raise JournalError(path, "expected a file, got a pipe or a socket" if is_pipe else error.strerror) from None
         status = os.fstat(file)
         os.set_blocking(file, True)
         if stat.S_ISCHR(status.st_mode):  # such as /dev/null; several miners may write to it
@@ -215,7 +231,7 @@ def _lock(file: int, path: Path) -> None:
 
 
 def _check_rotation(path: Path) -> None:
-    """JournalError while another miner is between renaming ``FILE`` and renaming ``FILE.new``."""
+    """Raise JournalError while another miner is between renaming ``FILE`` and renaming ``FILE.new``."""
     try:
         older = os.open(older_file(path, 1), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -234,10 +250,10 @@ def _is_still_at(path: Path, status: os.stat_result) -> bool:
 
 
 def _checked(path: Path) -> Reading:
-    """The journal read back; JournalError for a file of another kind, which is left as it is."""
+    """Read the journal. Raises JournalError for a file of another kind, which stays as it is."""
     reading = read(path)
     if reading.damaged and not reading.records and not reading.continued:
-        # A first run that died while it wrote its first line left a part of it
+        # a first run that crashed while it wrote its first line has left only the beginning of that line
         with path.open("rb") as file:
             first = file.readline(MAX_LINE)
         if first.endswith(b"\n") or not any(first.startswith(begin[: len(first)]) for begin in BEGINNINGS):

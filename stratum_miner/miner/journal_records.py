@@ -1,11 +1,11 @@
-"""The records of a share journal, and what they add up to.
+"""The records of a share journal, and their totals.
 
-A journal is a file of JSON objects, one a line. ``opened`` begins a run and ``closed`` ends it. ``found`` is a share on
-its way to the pool, ``settled`` its fate. ``totals`` begins a file that continues an older one: it holds what that one
-added up to, and the shares that were open then follow it once more.
+A journal is a file with one JSON object per line. The record ``opened`` begins a run, and ``closed`` ends it. ``found``
+is a submitted share, and ``settled`` is its result. ``totals`` begins a file that continues an older one: it holds the
+totals of the older files, and the shares that were open then follow it.
 
-This module reads; it does not write. It believes no line: one that is no record, or does not fit the records before
-it, is counted as damaged and changes nothing else.
+This module only reads. A line that is not a valid record, or that does not fit the records before it, counts as
+damaged and changes nothing else.
 """
 
 from collections import deque
@@ -20,42 +20,44 @@ from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.share_result import ShareOutcome
 
 MAX_LINE = 1 << 20
-"""Bytes that are looked at as one line. Our longest records, blocks of large coinbases, stay far below."""
+"""Most bytes that are read as one line. The longest real records, blocks with large coinbases, are far shorter."""
 MAX_HEADERS = 1 << 16
-"""Headers remembered of shares found earlier; more than a fast miner finds in ten minutes."""
+"""Number of headers of earlier shares that are kept, more than a fast miner finds in 10 minutes."""
 MAX_JUMP = 1 << 40
-"""A number so far above the last one is none that we gave."""
+"""A share number that is larger than the next one by at least this much is invalid."""
 MAX_OLDER_FILES = 5
+"""Number of older files, ``FILE.1`` to ``FILE.5``."""
 BEGINNINGS = (b'{"event":"opened",', b'{"event":"found","id":1,', b'{"event":"totals",')
-"""What the first line of a journal begins with."""
+"""The possible beginnings of the first line of a journal."""
 
 Identifier: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 52)]
-"""Every JSON reader keeps integers up to 2**53 exact; totals leave room above them."""
+"""All JSON readers keep integers up to 2**53 exact. The limit of the totals leaves room to add to them."""
 
 
 class JournalError(Exception):
-    """The file cannot be read or written; the message names it and says why, and ``reason`` only why."""
+    """The share journal cannot be read or written. The message names the file and the reason; ``reason`` is the reason
+    alone."""
 
     def __init__(self, path: Path, reason: str | None) -> None:
-        super().__init__(f"journal {str(path)!r}: {reason}")
+        super().__init__(f"share journal {str(path)!r}: {reason}")
         self.reason = reason
 
 
 class RunOpened(msgspec.Struct, tag="opened", tag_field="event", kw_only=True, frozen=True):
-    """A run began to write."""
+    """The beginning of a run. ``time``: Unix time in seconds, as in all records."""
 
     time: float
 
 
 class RunClosed(msgspec.Struct, tag="closed", tag_field="event", kw_only=True, frozen=True):
-    """A run ended and everything it had to write is above this line."""
+    """The end of a run. All its records are above this line."""
 
     time: float
 
 
 class SubmittedShare(msgspec.Struct, tag="found", tag_field="event", kw_only=True, frozen=True):
-    """A share on its way; byte strings in hex, integers in the header's fields as numbers."""
+    """A submitted share. Byte strings are in hex; header fields are numbers. ``hash`` is in display order."""
 
     id: Identifier
     time: float
@@ -74,11 +76,11 @@ class SubmittedShare(msgspec.Struct, tag="found", tag_field="event", kw_only=Tru
     block: bool = False
     header: str = ""
     job_fields: dict[str, Any] | None = None
-    """The whole job of a share that is a block: what is needed to submit it again or to rebuild its coinbase."""
+    """The job of a share that solves a block, with which the block can be resubmitted or rebuilt; None otherwise."""
 
 
 class ResolvedShare(msgspec.Struct, tag="settled", tag_field="event", kw_only=True, frozen=True):
-    """The fate of a share; latency in seconds."""
+    """The result of a share. ``latency``: seconds from the submit to the reply, or None without a reply."""
 
     id: Identifier
     time: float
@@ -88,7 +90,7 @@ class ResolvedShare(msgspec.Struct, tag="settled", tag_field="event", kw_only=Tr
 
 
 class Totals(msgspec.Struct, tag="totals", tag_field="event", kw_only=True, frozen=True):
-    """What the files before this one added up to."""
+    """The totals of the files before this one."""
 
     time: float
     accepted: Count
@@ -103,7 +105,7 @@ JournalRecord: TypeAlias = RunOpened | RunClosed | SubmittedShare | ResolvedShar
 
 
 class _Core(msgspec.Struct):
-    """The least that a damaged ``found`` or ``settled`` must still have in order to count."""
+    """The fields that a damaged ``found`` or ``settled`` must still have in order to count."""
 
     event: Literal["found", "settled"]
     id: Identifier
@@ -113,18 +115,19 @@ class _Core(msgspec.Struct):
 
 @dataclass(slots=True)
 class Account:
-    """What records add up to: found = accepted + rejected + stale + lost + open."""
+    """The totals of records: submitted = accepted + rejected + stale + lost + open."""
 
     counts: ShareCounts = field(default_factory=ShareCounts)
-    """Settled shares."""
+    """Shares that have a result, by outcome."""
     blocks: int = 0
-    """Shares that are blocks and that a pool accepted."""
+    """Number of shares that solve a block and that a pool accepted."""
     open: dict[int, SubmittedShare] = field(default_factory=dict)
-    """Shares without a fate."""
+    """Shares without a result, by number."""
     next_id: int = 1
+    """Number of the next share."""
 
     def take(self, record: JournalRecord) -> bool:
-        """Add one more record; False, and no change, when it does not fit those before it."""
+        """Add a record. Return False, and change nothing, if it does not fit the records before it."""
         match record:
             case Totals():
                 self.counts = ShareCounts(record.accepted, record.rejected, record.stale, record.lost)
@@ -143,7 +146,7 @@ class Account:
         return True
 
     def totals(self, time: float) -> list[JournalRecord]:
-        """The records that a new file begins with in order to continue this account."""
+        """Return the records with which a new file begins in order to continue this account."""
         counts = self.counts
         totals = Totals(
             time=time,
@@ -157,61 +160,61 @@ class Account:
         return [totals, *self.open.values()]
 
     def copy(self) -> "Account":
-        """Another one that can go its own way."""
+        """Return an independent copy."""
         return Account(self.counts, self.blocks, dict(self.open), self.next_id)
 
 
 @dataclass(slots=True)
 class Reading:
-    """A journal read back."""
+    """The contents of a share journal."""
 
     account: Account = field(default_factory=Account)
     records: int = 0
-    """Lines that are records."""
+    """Number of lines that are valid records."""
     damaged: int = 0
-    """Lines that are no records, or that do not fit those before them."""
+    """Number of lines that are not valid records, or do not fit the records before them."""
     whole_bytes: int = 0
-    """The length of the file up to the end of its last whole line."""
+    """Length of the file in bytes, up to the end of its last complete line."""
     unended: bool = False
-    """Whether the last line is whole but for its line end."""
+    """Whether the last line is complete except for its line end."""
     closed: bool = False
-    """Whether the last record says that its run ended well."""
+    """Whether the last record ends its run, so that the run did not crash."""
     continued: bool = False
-    """Whether the beginning of the file is missing, and ``FILE.1`` was read in its place."""
+    """Whether the beginning of the file is missing, and its account continues that of ``FILE.1``."""
     headers: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_HEADERS))
-    """When the newest shares were found, and their headers in hex."""
+    """For each of the newest shares, the Unix time at which it was found and its header in hex."""
 
     @property
     def counts(self) -> ShareCounts:
-        """Settled shares."""
+        """Shares that have a result, by outcome."""
         return self.account.counts
 
     @property
     def blocks(self) -> int:
-        """Shares that are blocks and that a pool accepted."""
+        """Number of shares that solve a block and that a pool accepted."""
         return self.account.blocks
 
     @property
     def open(self) -> dict[int, SubmittedShare]:
-        """Shares without a fate."""
+        """Shares without a result, by number."""
         return self.account.open
 
     @property
     def next_id(self) -> int:
-        """The number of the next share."""
+        """Number of the next share."""
         return self.account.next_id
 
 
 def older_file(path: Path, number: int) -> Path:
-    """``FILE.1`` is the newest of the older files."""
+    """Return the path of an older file. ``FILE.1`` is the newest of them."""
     return path.with_name(f"{path.name}.{number}")
 
 
 def read(path: Path) -> Reading:
-    """Read a journal from its first line to its last. JournalError when it cannot be opened.
+    """Read a share journal. Raises JournalError if the file cannot be opened.
 
-    Where the beginning is missing (a crash or a power failure struck while ``FILE`` became ``FILE.1``) the account
-    begins with what ``FILE.1`` ends with.
+    If the beginning of the file is missing, because of a crash or power failure while ``FILE`` became ``FILE.1``, the
+    account continues that of ``FILE.1``.
     """
     return _read(path, 0)
 
@@ -226,7 +229,7 @@ def _read(path: Path, number: int) -> Reading:
             _continue(result, _read(path, number + 1))
         result.closed = isinstance(record, RunClosed)
         result.unended = record is not None and not whole
-        repeated = isinstance(record, SubmittedShare) and record.id in settled  # a share has one fate
+        repeated = isinstance(record, SubmittedShare) and record.id in settled  # a share has only one result
         if record is None or repeated or not result.account.take(record):
             result.damaged += 1
         else:
@@ -256,8 +259,8 @@ def _continue(result: Reading, before: Reading) -> None:
 
 
 def _decoded(line: bytes) -> JournalRecord | None:
-    """The record of a line; None when it is none."""
-    line = line.lstrip(b"\0")  # some file systems fill up what was not written at a power failure
+    """Return the record of a line, or None if the line is not a valid record."""
+    line = line.lstrip(b"\0")  # after a power failure, some file systems fill unwritten parts with zeros
     try:
         record: JournalRecord = _RECORDS.decode(line)
     except _NO_JSON:
@@ -266,7 +269,7 @@ def _decoded(line: bytes) -> JournalRecord | None:
 
 
 def _rescued(line: bytes) -> JournalRecord | None:
-    """A share whose particulars are out of range or of a wrong type still counts as what it was."""
+    """Return the record of a damaged line that still has the fields needed to count the share, or None."""
     try:
         core = _CORES.decode(line)
     except _NO_JSON:
@@ -288,9 +291,9 @@ def _plus_one(counts: ShareCounts, fate: str) -> ShareCounts:
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, int, bool]]:
-    """Lines without their ends, their lengths in the file, and whether the end was there.
+    """Return each line without its end, its length in the file, and whether it has an end.
 
-    Of a line that is too long for a record only the beginning is read into memory.
+    Of a line that is longer than ``MAX_LINE``, only the beginning is kept in memory.
     """
     try:
         with path.open("rb") as file:

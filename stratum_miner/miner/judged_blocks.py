@@ -1,7 +1,7 @@
-"""The blocks of a miner that hears what the node makes of them, until it has heard it.
+"""The blocks whose decision by the node the miner still waits for.
 
-Share and block are judged apart: the pool answers for the share, and the node decides over the block. Either may come
-first.
+A share that solves a block gets two answers: the pool's result of the share, and the node's decision about the block.
+Either may come first.
 """
 
 from collections import OrderedDict
@@ -13,21 +13,21 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_BLOCKS = 1024
-"""Blocks remembered; the node may take one that it could not be given at first."""
+"""Most blocks that are remembered. The node may accept a block later, if it could not be reached at first."""
 
 
 class JudgedBlocks:
-    """Blocks that the node has not judged or not taken yet, by their hashes in display order."""
+    """The blocks that the node has not accepted yet, by their hashes: 64 hex digits in display order."""
 
     def __init__(self) -> None:
         self._shares: OrderedDict[str, Share] = OrderedDict()
-        """Shares whose blocks the node has not taken."""
+        """The shares whose blocks the node has not accepted."""
         self._awaited: set[str] = set()
-        """Hashes of the blocks that the node has not judged."""
+        """Hashes of the blocks about which the node has not decided."""
         self._changed = trio.Event()
 
     def submitted(self, share: Share) -> None:
-        """Note that a share that solves a block goes to the pool."""
+        """Note that a share that solves a block is submitted."""
         block_hash = display_hash(share.digest)
         self._shares[block_hash] = share
         self._awaited.add(block_hash)
@@ -35,18 +35,21 @@ class JudgedBlocks:
             oldest, _ = self._shares.popitem(last=False)
             self._no_longer_awaited(oldest)
 
-    def settled(self, result: ShareResult) -> None:
-        """The pool answered for the share; of one that it did not accept no more may be heard."""
+    def resolved(self, result: ShareResult) -> None:
+        """Note the result of a share. If the pool did not accept it, the node's decision may never come."""
         if result.outcome is not ShareOutcome.ACCEPTED:
             self._no_longer_awaited(display_hash(result.share.digest))
 
     def judged(self, block_hash: str, *, accepted: bool) -> Share | None:
-        """The share whose block the node has just taken; None when it was refused, is no share of ours, or counted."""
+        """Note the node's decision about a block. Return its share if the node accepted the block for the first time.
+
+        Returns None if the node refused the block, the block is not from this miner, or it was accepted before.
+        """
         self._no_longer_awaited(block_hash)
         return self._shares.pop(block_hash, None) if accepted else None
 
     async def all_judged(self) -> None:
-        """Wait until the node has judged every block whose share the pool accepted."""
+        """Wait until the node has decided about every block whose share the pool accepted."""
         while self._awaited:
             await self._changed.wait()
 

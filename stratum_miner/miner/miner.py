@@ -310,7 +310,7 @@ class Miner:
 
     def _take_sample(self) -> None:
         self._standstill.look()
-        if (seconds := self._standstill.news()) > 0:
+        if (seconds := self._standstill.new_seconds()) > 0:
             log.warning("process_frozen", seconds=round(seconds, 1))
         now = self._running(self._clock())
         self._statistics.meter.sample(now, sum(group.sample(now) for group in self._groups))
@@ -334,7 +334,7 @@ class Miner:
                 journal.adopt(block)
                 log.warning("block_handed_back", hash=display_hash(block.share.digest), pool=block.pool)
             else:
-                journal.give_up(block, "the miner stopped before the pool answered, and now mines on other pools")
+                journal.mark_lost(block, "the miner stopped before the pool answered, and now mines on other pools")
 
     # ---- from a reported nonce to a submitted share -----------------------------------------------------------
 
@@ -356,7 +356,7 @@ class Miner:
         if self._blocks is not None and share.is_block:
             self._blocks.submitted(share)
         if self._journal is not None:
-            self._journal.found(share, group.pools.destination(share))
+            self._journal.submitted(share, group.pools.destination(share))
         group.pools.submit(share)
 
     def _note_hardware_error(self, assignment: Assignment, device: str, reason: str) -> None:
@@ -394,7 +394,7 @@ class Miner:
         if result.share.is_block:
             self._count_block(result)
         if self._journal is not None:
-            self._journal.settled(result)
+            self._journal.resolved(result)
         self._emit(result)
         self._check_goals()
 
@@ -402,7 +402,7 @@ class Miner:
         if result.outcome is ShareOutcome.LOST:
             log.error("block_lost", header=result.share.header.hex(), reason=result.reason)
         if self._blocks is not None:
-            self._blocks.settled(result)
+            self._blocks.resolved(result)
         elif result.outcome is ShareOutcome.ACCEPTED:
             self._statistics.count_block(result.share)
 
@@ -442,7 +442,7 @@ class Miner:
             withheld=self._verifier.withheld,
             work_units=sum(group.units for group in self._groups),
             accepted_difficulty=statistics.accepted_difficulty,
-            share_hits=self._verifier.share_hits,
+            shares_found=self._verifier.shares_found,
             expected=sum(group.expected for group in self._groups),
             network_difficulty=None if newest is None else newest.network_difficulty,
             height=None if newest is None else newest.height,

@@ -1,8 +1,8 @@
-"""A mining group: pools on one side, backends on the other, and the job that they search between them.
+"""``MiningGroup``: backends that mine on the same pools, with a scheduler that hands them the current job.
 
-A miner has one for the backends that mine wherever its strategy says, and one more for each pool that backends are
-bound to. Each group has connections of its own. What was searched is known to all of them together, so no two search
-the same points, even where a pool gives both connections the same extranonce1.
+A miner has one group for the backends that follow its strategy, and one for each pool that backends are bound to. Each
+group has connections of its own. All groups share one record of what was searched, so no two of them search the same
+headers, even if a pool gives two connections the same extranonce1.
 """
 
 from collections import Counter
@@ -37,22 +37,23 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 FOUND_BUFFER = 256
-"""Claims waiting for the verifier before a backend has to wait."""
+"""Most reported nonces that may wait to be verified. After that the backend has to wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A backend and where it mines."""
+    """A backend, and the pool that it is bound to."""
 
     backend: Backend
     name: str = ""
-    """What the user calls it; shares carry it to the pool's settings, which may have a worker for it."""
+    """The user's name for the backend. ``PoolSettings.workers`` may give it a worker name of its own."""
     pool: PoolSettings | None = None
-    """The pool that it mines on alone; None: wherever the miner's strategy says."""
+    """The pool that the backend is bound to: it mines only there. None: it mines on the pools of the miner's
+    strategy."""
 
     @property
     def label(self) -> str:
-        """The name of the backend, or its kind."""
+        """The user's name for the backend, or the name of its kind, such as ``cpu``."""
         return self.name or self.backend.name
 
 
@@ -61,7 +62,8 @@ NonceHandler: TypeAlias = Callable[["MiningGroup", Assignment, NonceFound], None
 
 
 class MiningGroup:
-    """Feeds its backends with the jobs of its pools; ``tell`` hears when one is being searched, and the rest."""
+    """Gives the jobs of its pools to its backends. Reports each job that is searched, and the events of the pools, to
+    ``on_event``."""
 
     def __init__(
         self,
@@ -76,25 +78,26 @@ class MiningGroup:
         self.scheduler = scheduler
         self.meter = HashRateMeter(started)
         self.units = 0
-        """How many units of work its backends took."""
+        """Number of work units that its backends took."""
         self.expected = 0.0
-        """Shares that its work was expected to find."""
+        """Number of shares that its hashes should find on average."""
         self._on_event = on_event
         self._weak_blocks = WeakBlocks()
         self._counted = 0
-        self._chance: float | None = None
-        """Probability that a hash is a share, since the newest job; None before the first one."""
+        self._share_probability: float | None = None
+        """Probability that one hash of the newest job meets its share target; None before the first job."""
         self._mined_on: PoolKey | None = None
+        """The pool of the newest job."""
         self._hashes: Counter[PoolKey | None] = Counter()
-        """Counts by the pool mined on."""
+        """Number of hashes by the pool of their job."""
 
     @property
     def bound(self) -> tuple[str, ...]:
-        """The backends that are bound to its pool; empty for the group of all others."""
+        """Names of the backends that are bound to its pool; empty for the group that follows the strategy."""
         return tuple(item.label for item in self.assignments if item.pool is not None)
 
     async def search(self, judge: NonceHandler) -> None:
-        """Search until cancelled; each claim goes to ``judge``."""
+        """Run the backends until cancelled. ``judge`` is called with each nonce that they report."""
         async with trio.open_nursery() as nursery:
             for assignment in self.assignments:
                 send, receive = trio.open_memory_channel[NonceFound](FOUND_BUFFER)
@@ -113,7 +116,7 @@ class MiningGroup:
                 await self.pools.wait_for_room()
                 judge(self, assignment, found)
 
-    # ---- what its pools tell ------------------------------------------------------------------------------------
+    # ---- events of its pools ------------------------------------------------------------------------------------
 
     def _take(self, event: ClientEvent) -> None:
         match event:
@@ -130,19 +133,19 @@ class MiningGroup:
                 self._on_event(event)
 
     def _search_job(self, job: Job) -> None:
-        """At once; everything else can wait."""
+        """Give a job to the scheduler first; everything else can wait."""
         before = self.scheduler.job
         self.scheduler.set_job(job)
         if not self._weak_blocks.are_wanted(job):
             self.scheduler.seek_weak_blocks(job.previous_hash, wanted=False)
         self._count()
-        self._chance, self._mined_on = job.share_chance, job.origin.pool
+        self._share_probability, self._mined_on = job.share_chance, job.origin.pool
         self._on_event(JobStarted(job, job.height, before is None or before.previous_hash != job.previous_hash))
 
-    # ---- what it counts -----------------------------------------------------------------------------------------
+    # ---- figures ------------------------------------------------------------------------------------------------
 
     def sample(self, now: float) -> int:
-        """Account for the hashes and the changes of jobs up to now; returns the number of hashes."""
+        """Count the hashes, work units and job changes up to now. Return the number of hashes since the start."""
         units = self.scheduler.take_units()
         self.units += units.total()
         self.pools.count_work(self.scheduler.take_switches(), units)
@@ -151,12 +154,12 @@ class MiningGroup:
 
     @property
     def hashes(self) -> int:
-        """All of its backends, since its first job."""
+        """Number of hashes of all its backends since its first job."""
         self._count()
         return self._counted
 
     def statuses(self, total: int) -> tuple[PoolStatus, ...]:
-        """Its pools with their parts of all hashes, ``total`` of them."""
+        """Return the status of its pools, with each pool's fraction of ``total`` hashes."""
         return tuple(
             replace(
                 status,
@@ -167,22 +170,22 @@ class MiningGroup:
         )
 
     def statistics(self, assignment: Assignment) -> BackendSnapshot:
-        """The statistics of one of its backends, under its own name."""
-        told = assignment.backend.statistics()
+        """Return the statistics of one of its backends, with its label and the pool that it is bound to."""
+        statistics = assignment.backend.statistics()
         return BackendSnapshot(
-            backend=told.backend,
-            detail=told.detail,
-            devices=told.devices,
-            kernel=told.kernel,
-            problem=told.problem,
+            backend=statistics.backend,
+            detail=statistics.detail,
+            devices=statistics.devices,
+            kernel=statistics.kernel,
+            problem=statistics.problem,
             label=assignment.label,
             bound_to="" if assignment.pool is None else self.pools.control.pools()[0].name,
         )
 
     def _count(self) -> None:
-        """The hashes since the last time were of the job, and of the pool, that came last."""
+        """Count the hashes since the last call for the newest job and its pool."""
         hashes = sum(item.backend.statistics().hashes for item in self.assignments)
-        if self._chance is not None and hashes > self._counted:
+        if self._share_probability is not None and hashes > self._counted:
             self._hashes[self._mined_on] += hashes - self._counted
-            self.expected += (hashes - self._counted) * self._chance
+            self.expected += (hashes - self._counted) * self._share_probability
             self._counted = hashes

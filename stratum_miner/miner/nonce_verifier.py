@@ -1,4 +1,4 @@
-"""What backends claim to have found: hashed again, and no point counted twice."""
+"""Verifies the nonces that backends report: hashes each one again, and finds nonces that were reported twice."""
 
 from collections import OrderedDict
 from collections.abc import Collection
@@ -12,29 +12,33 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 log = structlog.get_logger(__name__)
 
 MAX_SEEN = 65536
-"""Headers remembered, but for their versions, to catch a backend that reports a point twice."""
+"""Number of headers, without their versions, that are remembered in order to find nonces that were reported twice."""
 
 
 class NonceVerifier:
-    """Checks what backends report.
+    """Verifies the nonces that backends report.
 
-    ``submitted_earlier``: headers of shares that earlier runs found; nobody is to submit them again.
+    ``submitted_earlier``: headers (80 bytes each) of shares that earlier runs found and that must not be submitted
+    again.
     """
 
     def __init__(self, submitted_earlier: Collection[bytes] = frozenset()) -> None:
         self.below_target = 0
+        """Number of correct hashes that met no target of their job."""
         self.withheld = 0
-        """Shares that are not submitted, because the pool has them, or would say so."""
-        self.share_hits = 0
-        """Distinct hashes that meet the share target of their job."""
+        """Number of shares that are not submitted, because the pool has them already or would call them duplicates."""
+        self.shares_found = 0
+        """Number of distinct hashes that met the share target of their job."""
         self._submitted_earlier = submitted_earlier
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
-        """What was found, and of which unit. A unit that nobody has any more goes with its job, which may be large."""
+        """For each share, its version and a weak reference to its unit. The unit may be forgotten with its job, which
+        may be large."""
 
     def judge(self, found: NonceFound, backend: str, worker_name: str) -> Share | str | None:
-        """A share that is to be submitted; or what shows, in words, that the device computes wrongly; else None.
+        """Verify a reported nonce.
 
-        ``backend`` and ``worker_name`` are what the share bears.
+        Returns the share to submit, or the reason in words if the device computed wrongly, or None if there is nothing
+        to submit. The share gets the names ``backend`` and ``worker_name``.
         """
         match verify(found, backend=backend, worker_name=worker_name):
             case InvalidNonce() as reason:
@@ -49,17 +53,17 @@ class NonceVerifier:
         version, earlier = self._seen.get(share.dedup_key, (None, None))
         if version == share.version:
             if earlier is not None and unit is earlier():
-                return "the same point reported twice"
-            # no fault of the device: it was given the point twice
-            self._withhold(share, "its point was searched before")
+                return "the same nonce was reported twice"
+            # the device is not to blame: it was given the same header twice
+            self._withhold(share, "its header was searched before")
             return None
         if version is not None and not share.is_block:
-            # NOMP and its heirs leave the version out of their duplicate check and would reject it. At difficulty 1
-            # and 32 versions that is one share in 140 million
-            self.share_hits += share.meets_share_target
-            self._withhold(share, "its nonce was submitted in another version")
+            # NOMP and the pools derived from it ignore the version in their check for duplicates, and would reject the
+            # share. At difficulty 1 and with 32 versions, this costs one share in 140 million
+            self.shares_found += share.meets_share_target
+            self._withhold(share, "its nonce was submitted with another version")
             return None
-        self.share_hits += share.meets_share_target
+        self.shares_found += share.meets_share_target
         self._remember(share, unit)
         if share.header in self._submitted_earlier:
             self._withhold(share, "an earlier run submitted it")
@@ -73,4 +77,4 @@ class NonceVerifier:
     def _remember(self, share: Share, unit: WorkUnit) -> None:
         self._seen[share.dedup_key] = share.version, ref(unit)
         if len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)  # a plain dict looks for its first key among all that were deleted
+            self._seen.popitem(last=False)  # a plain dict would search for its first key among all deleted ones

@@ -1,7 +1,7 @@
-"""Between the pool client, which has jobs, and the backends, which want units: the one WorkSource of a miner.
+"""``Scheduler``: takes jobs from the pool client and hands work units to the backends. It is their ``WorkSource``.
 
-``next_unit`` is called from search threads, everything else from the trio thread. A change is announced to the
-backends synchronously, inside the call that brought the job, so that the search turns within a millisecond.
+Search threads call ``next_unit``; the trio thread calls everything else. The scheduler reports a new job to the
+backends inside the call that brings it, so that the search changes jobs within a millisecond.
 """
 
 import threading
@@ -18,18 +18,19 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 MAX_PREVIOUS_HASHES = 16
-"""Previous hashes remembered; shares and jobs of an older one are stale."""
+"""Number of previous hashes that are remembered. Shares and jobs of older ones are stale."""
 MAX_SWITCHES = 1000
-"""Kept until somebody asks; a sampler does so twice a second."""
+"""Most job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 
 
 class Scheduler:
-    """Hands out the current job's units; implements ``WorkSource``.
+    """Hands out units of the current job; implements ``WorkSource``.
 
-    ``weak_blocks``: whether to look for hashes that meet the network target but not the share target, which exist
-    on test chains only. None: where a block takes work at all, so on testnet but not on plain regtest, where every
-    second hash is one. ``seek_weak_blocks`` decides for one previous hash.
-    ``visited``: what was handed out, by this scheduler and by others that share it.
+    ``weak_blocks``: whether to search for hashes that meet the network target but miss the share target. They exist on
+    test chains only. None: search for them if the network target is below 2^240, as on testnet; on plain regtest every
+    second hash is a block. ``seek_weak_blocks`` decides for one previous hash.
+    ``clock``: returns the time in seconds, on the clock that dates the jobs.
+    ``visited``: the record of what was handed out, which several schedulers may share; None: a record of its own.
     """
 
     def __init__(
@@ -46,26 +47,26 @@ class Scheduler:
         self._space = SearchSpace(visited)
         self._job: Job | None = None
         self._untouched_since: float | None = None
-        """When the current job came, until work of it is taken."""
+        """Time at which the current job came; None after the first unit of it was taken."""
         self._switches: deque[tuple[PoolKey, float]] = deque(maxlen=MAX_SWITCHES)
         self._units: Counter[PoolKey] = Counter()
-        """Handed out since ``take_units``, by the pool of their job."""
+        """Number of units handed out since the last ``take_units``, by the pool of their job."""
         self._full_shares_on: deque[bytes] = deque(maxlen=MAX_PREVIOUS_HASHES)
-        """Previous hashes on which no weak block is looked for any more."""
+        """Previous hashes for which the search ignores weak blocks."""
         self._paused = False
 
     @property
     def job(self) -> Job | None:
-        """The job being searched; None when there is none."""
+        """The job that is being searched; None if there is none."""
         return self._job
 
     @property
     def paused(self) -> bool:
-        """Whether no work is handed out."""
+        """Whether the search is paused."""
         return self._paused
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """The next unit of the current job; see ``WorkSource``."""
+        """Return the next unit of the current job, or None if there is no work; see ``WorkSource``."""
         with self._lock:
             job = self._job
             if job is None or self._paused:
@@ -82,12 +83,13 @@ class Scheduler:
         return replace(unit, target=job.share_target)
 
     def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
-        """Register for changes; see ``WorkSource``."""
+        """Register a function that is called at each change of work; see ``WorkSource``."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
     def set_job(self, job: Job) -> None:
-        """Search this job from now on. Old work is void when the job says so or when its chain tip differs."""
+        """Search this job from now on. Units of the job before are void if the new job is clean, has another previous
+        hash, or belongs to another session."""
         with self._lock:
             before = self._job
             void = (
@@ -102,33 +104,33 @@ class Scheduler:
         self._announce(void)
 
     def clear(self) -> None:
-        """There is no valid work any more."""
+        """Stop the search, because no job is valid any more."""
         with self._lock:
             had_job, self._job = self._job is not None, None
         if had_job:
             self._announce(True)
 
     def take_switches(self) -> list[tuple[PoolKey, float]]:
-        """The pool of each job that work was taken of since the last call, and the seconds until that happened."""
+        """Return, for each job whose first unit was taken since the last call, its pool and the seconds until then."""
         with self._lock:
             taken = list(self._switches)
             self._switches.clear()
         return taken
 
     def take_units(self) -> Counter[PoolKey]:
-        """How many units were handed out since the last call, by the pool of their job."""
+        """Return the number of units handed out since the last call, by the pool of their job."""
         with self._lock:
             taken, self._units = self._units, Counter()
         return taken
 
     def pause(self, paused: bool) -> None:
-        """Stop or continue handing out work, whatever jobs come."""
+        """Pause or resume the search. While it is paused, new jobs are kept but not searched."""
         if paused != self._paused:
             self._paused = paused
             self._announce(paused)
 
     def seek_weak_blocks(self, previous_hash: bytes, *, wanted: bool) -> None:
-        """Look for weak blocks on top of this previous hash, or no longer: then for full shares only."""
+        """Set whether to search for weak blocks on top of this previous hash, or for full shares only."""
         with self._lock:
             before = self._job is not None and self.wants_weak_block(self._job)
             if not wanted and previous_hash not in self._full_shares_on:
@@ -140,7 +142,7 @@ class Scheduler:
             self._announce(False)
 
     def wants_weak_block(self, job: Job) -> bool:
-        """Whether a block below the share target is still worth something on top of this job's previous hash."""
+        """Return whether the search looks for weak blocks on top of this job's previous hash."""
         wanted = job.network_target < TRIVIAL_TARGET if self._weak_blocks is None else self._weak_blocks
         return wanted and job.previous_hash not in self._full_shares_on
 

@@ -1,11 +1,11 @@
-"""Shares by fate."""
+"""Numbers of shares by outcome."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ShareCounts:
-    """Shares by fate; the four add up to what was handed to the client and has its fate."""
+    """Number of shares by outcome. The four add up to the submitted shares that have a result."""
 
     accepted: int = 0
     rejected: int = 0
@@ -14,5 +14,5 @@ class ShareCounts:
 
     @property
     def total(self) -> int:
-        """Settled shares."""
+        """Number of shares that have a result."""
         return self.accepted + self.rejected + self.stale + self.lost

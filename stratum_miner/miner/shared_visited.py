@@ -1,4 +1,4 @@
-"""What was handed out of each header, for schedulers whose search threads ask at the same time."""
+"""The record of what was handed out for searching, for several schedulers whose threads use it at the same time."""
 
 import threading
 
@@ -7,7 +7,7 @@ from stratum_miner.work.visited import Visited
 
 
 class SharedVisited(Visited):
-    """What was handed out, for schedulers whose backends ask from different threads."""
+    """A ``Visited`` that schedulers may use from different threads. ``start``: first value of extranonce2 counters."""
 
     def __init__(self, start: int = 0) -> None:
         super().__init__(start)

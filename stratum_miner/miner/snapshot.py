@@ -1,4 +1,4 @@
-"""The frozen views of a miner that displays and summaries read."""
+"""The frozen views of a miner, for displays and summaries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from stratum_miner.work.job import Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendSnapshot(BackendStatistics):
-    """A backend at work for a miner."""
+    """The statistics of a backend, with its name in the miner."""
 
     label: str
-    """What the user calls it, which is no other backend's name."""
+    """The user's name for the backend, or the name of its kind."""
     bound_to: str = ""
-    """The pool that it mines on alone; empty when it mines wherever the strategy says."""
+    """Label of the pool that the backend is bound to; empty if it mines on the pools of the strategy."""
 
 
 def keyed_devices(backends: Sequence[BackendSnapshot]) -> list[tuple[DeviceKey, BackendSnapshot, DeviceStatistics]]:
-    """The devices of all backends, each with its key and its backend."""
+    """Return the devices of all backends, each with its key and its backend."""
     return [
         (device_key(backend.label, device.name), backend, device) for backend in backends for device in backend.devices
     ]
@@ -29,78 +29,88 @@ def keyed_devices(backends: Sequence[BackendSnapshot]) -> list[tuple[DeviceKey, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerSnapshot:
-    """A frozen view of a miner at ``elapsed`` seconds; hash rates in H/s. Time that the process did not run is in none
-    of them.
-    """
+    """A frozen view of a miner. Hash rates are in H/s; they leave out time in which the process did not run."""
 
     elapsed: float
+    """Seconds since the miner started, without ``left_out``."""
     frozen: float = 0.0
-    """Seconds that the process did not run: it was stopped, or the machine slept."""
+    """Seconds in which the process did not run, because it was stopped or the computer slept."""
     left_out: float = 0.0
-    """The part of ``frozen`` that the miner's clock counted; ``elapsed`` is without it."""
+    """The part of ``frozen`` that the miner's clock counted, in seconds."""
     hash_rate_5s: float
+    """Average of the last 5 s; the next three likewise."""
     hash_rate_1m: float
     hash_rate_5m: float
     hash_rate_15m: float
     hash_rate: float
-    """Average since the start of the search."""
+    """Average since the miner started."""
     shares: ShareCounts
+    """Shares of this run that have a result, by outcome."""
     journalled: ShareCounts | None
-    """The shares of all runs in the journal, this run's included, written yet or not; None without a journal."""
+    """Shares of all runs in the share journal by outcome, including those of this run that are not written yet; None
+    without a share journal."""
     journal_problem: str
-    """Why the journal cannot be written at the moment; empty while all is well."""
+    """Why the share journal cannot be written now; empty if it can."""
     found: int
-    """Shares handed to the client, whether their fate is known or not."""
+    """Number of submitted shares, with or without a result."""
     reasons: tuple[tuple[str, int], ...]
-    """Why shares were not accepted, with counts."""
+    """Why shares were not accepted, with counts, the most frequent first."""
     blocks_accepted: int
-    """Blocks that the node took, where the miner hears the node; elsewhere shares that solve a block and that a pool
-    accepted, because pools do not tell what the node said."""
+    """Number of blocks. With ``node_judges`` these are the blocks that the node accepted; otherwise the shares that
+    solve a block and that a pool accepted, because a pool does not report the node's decision."""
     best_share: float
+    """Difficulty of the best submitted share; 0 before the first."""
     hardware_errors: int
-    """Nonces of all devices that a device's driver or the miner's own hashing found to be wrong."""
+    """Number of wrong nonces of all devices, found by the device's driver or by the miner, which hashes each nonce
+    again."""
     below_target: int
+    """Number of correct hashes that missed the share target, and so were not submitted."""
     withheld: int
-    """Shares not submitted because the same nonce was, in another version, or because this run or an earlier one had
-    found the same share."""
+    """Number of shares that were not submitted, because the same nonce was submitted with another version, or because
+    this run or an earlier one had found the same share."""
     work_units: int
-    """Units of work handed out to backends until the last sample."""
+    """Number of work units that backends took, up to the last sample."""
     accepted_difficulty: float
-    share_hits: int
-    """Distinct hashes found that meet the share target of their job, whatever became of them."""
+    """Sum of the share difficulties of all accepted shares."""
+    shares_found: int
+    """Number of distinct hashes that met the share target of their job, including those not submitted or not
+    accepted."""
     expected: float
-    """How many of them the work done was expected to find."""
+    """Number of such hashes that the hashes done should find on average."""
     network_difficulty: float | None
-    """The network difficulty of the newest job."""
+    """Network difficulty of the newest job; None before the first."""
     height: int | None
+    """Height of the block that the newest job builds; None before the first job, or if its coinbase does not contain
+    it."""
     job: "JobSnapshot | None"
-    """Being searched; None while there is none."""
+    """The job that is being searched; None if there is none."""
     paused: bool
     stopping: bool
     client: ClientSnapshot
-    """The client of the pool mined on."""
+    """The client of the active pool, or of the best pool while none is active."""
     pools: tuple[PoolStatus, ...]
-    """All of several, the best first; empty for a single one."""
+    """All pools of all groups: those of the strategy first, the best first."""
     backends: tuple[BackendSnapshot, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
-    """The job being searched."""
+    """A frozen view of the job that is being searched."""
 
     job_id: str
     age: float
-    """Seconds since it came."""
+    """Seconds since the job arrived."""
     previous_hash: bytes
-    """Internal byte order."""
+    """32 bytes in internal order."""
     share_difficulty: float
     network_difficulty: float
     version_mask: int
+    """The version bits that the miner may roll, a 32-bit mask."""
     version: int
 
     @classmethod
     def of(cls, job: Job, now: float) -> "JobSnapshot":
-        """What is to be seen of a job; ``now`` on the clock that dated its arrival."""
+        """Return the view of a job. ``now``: seconds of the clock that dated its arrival."""
         return cls(
             job_id=job.job_id,
             age=now - job.received_at,

@@ -1,12 +1,12 @@
-"""Time in which this process did not run: stopped by SIGSTOP, frozen with its container, or asleep with the machine.
+"""Detects time in which this process did not run: stopped by SIGSTOP, frozen with its container, or asleep.
 
-Two threads look at the clock twice a second, the miner's sampler and one that does nothing else. Where neither came to
-look for seconds, nothing of this process ran. A busy machine is told from that by the kernel's own account of how long
-a thread that was ready waited for a processor (the second number of /proc/thread-self/schedstat), which is subtracted;
-a thread that is held up, as by a disk, by the other one's looking on.
+Two threads look at the clock twice a second: the miner's sampler, and a thread that does nothing else. If neither has
+looked for seconds, the process did not run. Two other causes are excluded. If the computer is busy, a thread waits for
+a processor; the kernel counts this time (the second number of /proc/thread-self/schedstat), and it is subtracted. If
+one thread is blocked, for example by a disk, the other one still looks.
 
-The monotonic clock goes on while a process is stopped, and on Linux stands still while the machine is asleep:
-CLOCK_BOOTTIME goes on then, and the difference of the two is how long it slept.
+The monotonic clock continues while a process is stopped. On Linux it stands still while the computer sleeps, but
+CLOCK_BOOTTIME continues, so the difference of the two is the time that the computer slept.
 """
 
 import threading
@@ -16,17 +16,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOK_S = 0.5
-"""Seconds between two looks of a thread."""
+"""Seconds between two looks of a thread at the clock."""
 LONGEST_S = 5.0
-"""A longer time without any look counts as a standstill: ten looks of each thread fell out, and a thread that waits for
-a busy processor waits for tenths of a second. What is shorter changes an average of minutes by little."""
+"""Seconds without any look after which the time counts as a standstill. By then each thread has missed ten looks, and a
+busy processor delays a thread by only tenths of a second. A shorter standstill changes an average of minutes only
+slightly."""
 SHORTEST_SLEEP_S = 1.0
-"""A difference of the clocks that is no matter of reading one after the other."""
+"""Least difference of the two clocks, in seconds, that counts as sleep. A smaller one may come from reading one clock
+after the other."""
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
 def waited() -> float:
-    """Seconds that the calling thread has waited for a processor since it began; 0 where the system does not tell."""
+    """Return the seconds for which the calling thread has waited for a processor since it began, or 0 if unknown."""
     try:
         return int(SCHEDSTAT.read_text(encoding="ascii").split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
@@ -34,13 +36,17 @@ def waited() -> float:
 
 
 def asleep() -> float:
-    """Seconds that the machine has slept since it was started; 0 where the monotonic clock counts them."""
+    """Return the seconds that the computer has slept since it was started, or 0 if the monotonic clock counts them."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return 0.0 if boot is None else time.clock_gettime(boot) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class Standstill:
-    """Counts from its creation on. ``look`` may be called from any thread."""
+    """Counts the time in which the process did not run, from the creation of this object on.
+
+    ``clock``: returns monotonic seconds. ``asleep``: returns the seconds that the computer has slept. ``waited``:
+    returns the seconds that the calling thread has waited for a processor.
+    """
 
     def __init__(
         self,
@@ -53,15 +59,15 @@ class Standstill:
         self._looked_at = clock()
         self._slept = asleep()
         self._waits: dict[int, float] = {}
-        """By thread, how long it had waited for a processor when it last looked."""
+        """For each thread, the seconds that it had waited for a processor when it last looked."""
         self.total = 0.0
         """Seconds in which this process did not run."""
         self.left_out = 0.0
         """The part of these seconds that the monotonic clock counted."""
-        self._told = 0.0
+        self._reported = 0.0
 
     def look(self) -> None:
-        """Say that this thread runs."""
+        """Note that the calling thread runs. It may be called from any thread."""
         with self._lock:
             thread, wait = threading.get_ident(), self._waited()
             wait, self._waits[thread] = wait - self._waits.get(thread, wait), wait
@@ -74,22 +80,22 @@ class Standstill:
                 self.total += slept - self._slept
             self._looked_at, self._slept = now, slept
 
-    def news(self) -> float:
-        """Seconds of standstill since this was last asked for."""
+    def new_seconds(self) -> float:
+        """Return the seconds of standstill since the last call."""
         with self._lock:
-            new, self._told = self.total - self._told, self.total
+            new, self._reported = self.total - self._reported, self.total
         return new
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Let a thread of its own look as long as the block runs."""
+        """Run a thread that looks at the clock while the block runs."""
         over = threading.Event()
 
         def watch() -> None:
             while not over.wait(LOOK_S):
                 self.look()
 
-        with suppress(RuntimeError):  # the system allows no more threads: the sampler looks alone
+        with suppress(RuntimeError):  # if the system allows no more threads, only the sampler looks
             threading.Thread(target=watch, name="standstill", daemon=True).start()
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a miner counts."""
+"""The counters of a miner."""
 
 from collections import Counter, OrderedDict
 
@@ -9,17 +9,17 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_SOLVED = 1024
-"""Previous hashes remembered to tell a block from its sibling."""
+"""Number of previous hashes that are remembered, so that two blocks on the same previous block count once."""
 
 
 class Statistics:
-    """The counters behind a snapshot. Times are the caller's, in seconds."""
+    """The counters that a snapshot shows. Times are the caller's, in seconds."""
 
     def __init__(self, started: float) -> None:
         self.started = started
         self.found = 0
         self.hardware_errors: Counter[DeviceKey] = Counter()
-        """Claims that re-hashing showed to be wrong, by device."""
+        """Number of reported nonces that the miner found to be wrong, by device."""
         self.best_share = 0.0
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0
@@ -29,7 +29,7 @@ class Statistics:
         self.meter = HashRateMeter(started)
 
     def add(self, result: ShareResult) -> None:
-        """Count what became of a share."""
+        """Count the result of a share."""
         self._outcomes[result.outcome] += 1
         share = result.share
         if result.outcome is ShareOutcome.ACCEPTED:
@@ -38,7 +38,8 @@ class Statistics:
             self.reasons[f"{result.outcome.value}: {result.cause}"] += 1
 
     def count_block(self, share: Share) -> None:
-        """Count a block. A second solution on the same previous block is a sibling at best, not another block."""
+        """Count a block. Two solutions on the same previous block count once, because only one can stay in the
+        chain."""
         previous = share.job.previous_hash
         if previous not in self._solved:
             self._solved[previous] = None
@@ -48,12 +49,12 @@ class Statistics:
 
     @property
     def accepted(self) -> int:
-        """Shares that a pool accepted."""
+        """Number of accepted shares."""
         return self._outcomes[ShareOutcome.ACCEPTED]
 
     @property
     def shares(self) -> ShareCounts:
-        """Shares by outcome."""
+        """Number of shares by outcome."""
         return ShareCounts(
             *(
                 self._outcomes[outcome]

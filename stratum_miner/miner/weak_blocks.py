@@ -1,8 +1,8 @@
-"""Whether a pool makes blocks of hashes that are below its share difficulty, learned from what it does with them.
+"""Learns whether a pool makes blocks of hashes that solve a block but miss the share target.
 
-Such a *weak block* exists where the network is easier than the pool's shares. Some pools give it to their node, and
-refuse it as a share all the same (datum_gateway); others judge by the share difficulty alone and drop it (ckpool,
-public-pool). So a refusal proves nothing. A later job tells: it builds on the refused hash, or on another block.
+Such a *weak block* exists only if the network difficulty is below the share difficulty, as on test chains. Some pools
+give it to their node, but still reject it as a share (datum_gateway). Others look only at the share difficulty and drop
+it (ckpool, public-pool). So a rejection proves nothing; the next job shows whether it builds on the rejected hash.
 """
 
 from collections import OrderedDict
@@ -10,22 +10,22 @@ from collections import OrderedDict
 from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
-IN_VAIN = 3
-"""Weak blocks refused in a row, none of which became a block, before a pool gets no more in this session. Another block
-may have been faster once or twice; picked by feel."""
+MOST_REJECTED = 3
+"""Number of weak blocks that a pool may reject in a row without one becoming a block. After that it gets no more of
+them in this session. Picked by feel, not measured: another miner's block may have been faster once or twice."""
 MAX_SESSIONS = 64
-"""Sessions remembered; a miner has one for each pool."""
+"""Most sessions that are remembered; a miner has one for each pool."""
 
 
 class WeakBlocks:
-    """Watches the answers and the jobs of a miner's sessions."""
+    """Watches the results and the jobs of a miner's sessions."""
 
     def __init__(self) -> None:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
-        """Hashes of weak blocks that a session refused for their difficulty, since one of its was a block."""
+        """For each session, the hashes of the weak blocks that the pool rejected since one of them became a block."""
 
     def note_result(self, result: ShareResult) -> bool:
-        """A share was answered: whether it was a weak block that was refused, and another one is wanted anyway."""
+        """Note a result. Return True if it is a rejected weak block, and the pool should still get another one."""
         share = result.share
         if self._refused and result.outcome is ShareOutcome.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)
@@ -37,9 +37,9 @@ class WeakBlocks:
         return self.are_wanted(share.job)
 
     def are_wanted(self, job: Job) -> bool:
-        """Whether the session of this job may still make blocks of weak ones."""
+        """Return whether the pool of this job may still make blocks of weak ones."""
         refused = self._refused.get(job.origin.session, [])
         if job.previous_hash in refused:
             del self._refused[job.origin.session]
             return True
-        return len(refused) < IN_VAIN
+        return len(refused) < MOST_REJECTED

@@ -22,7 +22,7 @@ class Estimates:
 
     def of(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
         """Return the implied hash rate (None before the first accepted share) and the luck at ``now`` (s)."""
-        if self._made is None or now - self._made[0] >= KEPT_S or snapshot.share_hits < LARGE:
+        if self._made is None or now - self._made[0] >= KEPT_S or snapshot.shares_found < LARGE:
             self._made = (now, _implied(snapshot), _luck(snapshot))
         return self._made[1:]
 
@@ -41,7 +41,7 @@ def _implied(snapshot: MinerSnapshot) -> Estimate | None:
 
 
 def _luck(snapshot: MinerSnapshot) -> LuckView:
-    luck = Luck(snapshot.share_hits, snapshot.expected)
+    luck = Luck(snapshot.shares_found, snapshot.expected)
     interval = luck.interval()
     return LuckView(
         found=luck.found,

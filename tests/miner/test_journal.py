@@ -116,11 +116,11 @@ def test_each_share_and_its_fate_is_a_line(tmp_path: Path, opened: Opener) -> No
     path = tmp_path / "shares.jsonl"
     it = opened(path)
     first, second = shares(2)
-    it.found(first, TO)
-    it.found(second, TO)
-    it.settled(outcome(second, ShareOutcome.REJECTED, "23: low difficulty"))
-    it.settled(outcome(first))
-    it.settled(outcome(first))  # nothing to settle any more
+    it.submitted(first, TO)
+    it.submitted(second, TO)
+    it.resolved(outcome(second, ShareOutcome.REJECTED, "23: low difficulty"))
+    it.resolved(outcome(first))
+    it.resolved(outcome(first))  # nothing to settle any more
     it.close()
     assert events(path) == ["opened", "found", "found", "settled", "settled", "closed"]
     assert it.counts == ShareCounts(accepted=1, rejected=1)
@@ -134,8 +134,8 @@ def test_each_share_and_its_fate_is_a_line(tmp_path: Path, opened: Opener) -> No
 def test_what_is_no_text_is_written_all_the_same(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [share] = shares(1)
-    it.found(share, Destination("pool", "w\udcff", "\ud800"))
-    it.settled(outcome(share, ShareOutcome.LOST, "\udcfe"))
+    it.submitted(share, Destination("pool", "w\udcff", "\ud800"))
+    it.resolved(outcome(share, ShareOutcome.LOST, "\udcfe"))
     it.close()
     assert read(it.path).counts == ShareCounts(lost=1)
     assert records(it.path)[1]["worker"] == "w\\udcff"
@@ -158,9 +158,9 @@ def test_neither_found_nor_settled_waits_for_the_disk(
 
     monkeypatch.setattr(os, "write", slow)
     [block] = shares(1)
-    it.found(block, TO)
+    it.submitted(block, TO)
     assert reached.wait(WAIT_S)
-    it.settled(outcome(block))
+    it.resolved(outcome(block))
     assert (it.counts.accepted, it.blocks, it.open) == (1, 1, 0)
     go_on.set()
     assert it.flush()
@@ -187,7 +187,7 @@ def test_a_block_is_synced_at_once_and_nothing_is_without_records(
     assert synced == []
     it = opened(path)
     [block] = shares(1)
-    it.found(block, TO)
+    it.submitted(block, TO)
     assert done.wait(WAIT_S)
     [(thread, there)] = synced
     assert there[-1] == "found"
@@ -202,7 +202,7 @@ def test_other_records_are_synced_after_a_while(
     it = opened(tmp_path / "shares.jsonl")
     monkeypatch.setattr(os, "fsync", lambda descriptor: done.set())
     [share] = shares(1, block=False)
-    it.found(share, TO)
+    it.submitted(share, TO)
     assert done.wait(WAIT_S)
 
 
@@ -216,11 +216,11 @@ def test_a_slow_sync_delays_no_record(tmp_path: Path, opened: Opener, monkeypatc
 
     monkeypatch.setattr(os, "fsync", slow)
     [block] = shares(1)
-    it.found(block, TO)
+    it.submitted(block, TO)
     assert reached.wait(WAIT_S)
     for share in shares(20, block=False):  # several files
-        it.found(share, TO)
-        it.settled(outcome(share))
+        it.submitted(share, TO)
+        it.resolved(outcome(share))
     assert it.flush()  # while the first sync still waits
     go_on.set()
     it.close()  # a file that is full may be exchanged until then
@@ -240,10 +240,10 @@ def test_the_end_waits_for_a_disk_that_hangs_no_longer_than_it_may(
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", hanging)
-    it.found(shares(1)[0], TO)
+    it.submitted(shares(1)[0], TO)
     it.close()
     [told] = [event for event in logged if event["event"] == "journal_incomplete"]
-    assert (told["records"], told["reason"]) == (2, "the disk does not answer")
+    assert (told["records"], told["reason"]) == (2, "the disk does not respond")
     go_on.set()
     it._writer.join(WAIT_S)
 
@@ -282,8 +282,8 @@ def test_a_full_disk_is_told_once_and_everything_is_written_when_there_is_room(
     assert it.flush()
     disk = FullDisk(monkeypatch)
     for share in shares(5):
-        it.found(share, TO)
-        it.settled(outcome(share))
+        it.submitted(share, TO)
+        it.resolved(outcome(share))
     for _ in range(3):
         disk.tried.clear()
         assert disk.tried.wait(WAIT_S)
@@ -307,10 +307,10 @@ def test_where_too_much_waits_the_totals_stay_exact(
     assert it.flush()
     disk = FullDisk(monkeypatch)
     kept, *rest = shares(40)
-    it.found(kept, TO)
+    it.submitted(kept, TO)
     for share in rest:
-        it.found(share, TO)
-        it.settled(outcome(share, ShareOutcome.STALE))
+        it.submitted(share, TO)
+        it.resolved(outcome(share, ShareOutcome.STALE))
         assert len(it._waiting) <= 11 + it.open
     assert disk.tried.wait(WAIT_S)
     disk.full = False
@@ -320,7 +320,7 @@ def test_where_too_much_waits_the_totals_stay_exact(
     assert (reading.next_id, reading.damaged) == (41, 0)
     assert logged[-1]["event"] == "journal_recovered"
     assert logged[-1]["missing"] > 0
-    it.settled(outcome(kept))
+    it.resolved(outcome(kept))
     it.close()
     assert read(it.path).counts == ShareCounts(accepted=1, stale=39)
 
@@ -331,7 +331,7 @@ def test_a_disk_that_is_full_at_the_end_is_told_with_what_is_missing(
     it = opened(tmp_path / "shares.jsonl")
     assert it.flush()
     disk = FullDisk(monkeypatch)
-    it.found(shares(1)[0], TO)
+    it.submitted(shares(1)[0], TO)
     assert disk.tried.wait(WAIT_S)
     it.close()
     assert disk.refusals == 2  # once, and once more at the end: no busy loop in between
@@ -346,8 +346,8 @@ def test_a_rotation_that_fails_is_told_and_writing_goes_on(tmp_path: Path, opene
     (tmp_path / "shares.jsonl.5").mkdir()
     it = opened(path, max_bytes=10)
     for share in shares(3):
-        it.found(share, TO)
-        it.settled(outcome(share))
+        it.submitted(share, TO)
+        it.resolved(outcome(share))
         assert it.flush()
     assert "Is a directory" in it.problem
     assert sorted(item.name for item in tmp_path.iterdir()) == [
@@ -367,8 +367,8 @@ def test_totals_go_on_over_runs(tmp_path: Path, opened: Opener) -> None:
         it = opened(path)
         assert not it.unclean
         for share in shares(4):
-            it.found(share, TO)
-            it.settled(outcome(share))
+            it.submitted(share, TO)
+            it.resolved(outcome(share))
         it.close()
     assert it.counts == ShareCounts(accepted=12)
     assert read(path).counts == ShareCounts(accepted=12)
@@ -378,7 +378,7 @@ def test_totals_go_on_over_runs(tmp_path: Path, opened: Opener) -> None:
 def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [block] = shares(1)
-    it.found(block, TO)
+    it.submitted(block, TO)
     path = as_after_a_crash(it)
     with path.open("ab") as file:
         file.write(b'{"event":"found","id":2,"ti')
@@ -392,7 +392,7 @@ def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, ope
     assert (recovered.resumable.extranonce1, recovered.resumable.extranonce2_size) == (b"\xa1\xb2", 4)
     assert again.open == 1
     again.adopt(recovered)
-    again.settled(outcome(recovered.share))
+    again.resolved(outcome(recovered.share))
     assert again.counts == ShareCounts(accepted=1)
     assert again.blocks == 1
     again.close()
@@ -404,7 +404,7 @@ def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, ope
 def test_an_old_block_is_not_handed_back(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [block] = shares(1)
-    it.found(block, TO)
+    it.submitted(block, TO)
     path = as_after_a_crash(it)
     CLOCK.now += 601
     again = opened(path)
@@ -425,13 +425,13 @@ def test_what_earlier_runs_found_lately_is_known(tmp_path: Path, opened: Opener)
     path = tmp_path / "shares.jsonl"
     old, *rest = shares(9)
     it = opened(path)
-    it.found(old, TO)
+    it.submitted(old, TO)
     it.close()
     CLOCK.now += 601
     it = opened(path, max_bytes=6000)  # the file is exchanged in between
     for share in rest:
-        it.found(share, TO)
-        it.settled(outcome(share))
+        it.submitted(share, TO)
+        it.resolved(outcome(share))
         assert it.flush()
     it.close()
     assert path.with_name("shares.jsonl.1").exists()
@@ -443,12 +443,12 @@ def test_a_large_file_is_rotated_and_the_new_one_stands_alone(tmp_path: Path, op
     path = tmp_path / "shares.jsonl"
     it = opened(path, max_bytes=4000)
     kept, *rest = shares(40)
-    it.found(kept, TO)
+    it.submitted(kept, TO)
     for share in rest:
-        it.found(share, TO)
-        it.settled(outcome(share))
+        it.submitted(share, TO)
+        it.resolved(outcome(share))
         assert it.flush()
-    it.settled(outcome(kept, ShareOutcome.STALE))
+    it.resolved(outcome(kept, ShareOutcome.STALE))
     it.close()
     names = sorted(item.name for item in tmp_path.iterdir())
     assert names == ["shares.jsonl", *(f"shares.jsonl.{number}" for number in range(1, 6))]
@@ -463,7 +463,7 @@ def test_two_miners_do_not_write_one_journal(tmp_path: Path, opened: Opener) -> 
     path = tmp_path / "shares.jsonl"
     it = opened(path)
     [share] = shares(1)
-    it.found(share, TO)
+    it.submitted(share, TO)
     assert it.flush()
     before = path.read_bytes()
     with pytest.raises(JournalError, match="another miner writes it"):
@@ -492,8 +492,8 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) ->
 def test_a_last_line_without_its_end_counts_the_same_every_time(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [share] = shares(1)
-    it.found(share, TO)
-    it.settled(outcome(share))
+    it.submitted(share, TO)
+    it.resolved(outcome(share))
     path = as_after_a_crash(it)
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
     for _ in range(3):
@@ -506,9 +506,9 @@ def test_a_last_line_without_its_end_counts_the_same_every_time(tmp_path: Path, 
 def _journal_of_a_block(it: Journal) -> tuple[Share, list[dict[str, Any]]]:
     [block] = shares(1)
     [other] = shares(1, block=False)
-    it.found(other, TO)
-    it.settled(outcome(other))
-    it.found(block, TO)
+    it.submitted(other, TO)
+    it.resolved(outcome(other))
+    it.submitted(block, TO)
     return block, records(as_after_a_crash(it))
 
 
@@ -591,7 +591,7 @@ def test_a_block_of_a_bare_root_cannot_be_handed_back(tmp_path: Path, opened: Op
     it = opened(tmp_path / "shares.jsonl")
     job = replace(JOB, body=HeaderBody(bytes(32)))
     [block] = shares(1, job)
-    it.found(block, TO)
+    it.submitted(block, TO)
     path = as_after_a_crash(it)
     [_, record] = records(path)
     assert record["job_fields"]["body"] == {"kind": "header", "merkle_root": "00" * 32}
@@ -626,8 +626,8 @@ def test_a_line_that_is_no_record_costs_nothing_else(tmp_path: Path, opened: Ope
 def test_a_number_that_was_changed_costs_no_other_share(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     for share in shares(9):
-        it.found(share, TO)
-        it.settled(outcome(share))
+        it.submitted(share, TO)
+        it.resolved(outcome(share))
     content = as_after_a_crash(it).read_bytes()
     path = tmp_path / "damaged.jsonl"
     path.write_bytes(content.replace(b'"found","id":2,', b'"found","id":800,'))
@@ -640,11 +640,11 @@ def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Pa
     path = tmp_path / "shares.jsonl"
     it = opened(path, max_bytes=4000)
     for share in shares(30):
-        it.found(share, TO)
-        it.settled(outcome(share))
+        it.submitted(share, TO)
+        it.resolved(outcome(share))
         assert it.flush()
     it.close()
-    it.found(shares(1)[0], TO)
+    it.submitted(shares(1)[0], TO)
     before = read(path.with_name("shares.jsonl.1")).counts.accepted
     content = path.read_bytes()
     for lost, expected in ((content, before), (content[:40], 30), (content[:1], 30)):
@@ -657,7 +657,7 @@ def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Pa
     again = opened(path)
     assert again.counts.accepted == before
     for share in shares(3):
-        again.found(share, TO)
+        again.submitted(share, TO)
         assert again.flush()
     assert events(path) == ["totals", "opened", *["found"] * 3]
 
@@ -669,8 +669,8 @@ def test_any_cut_and_any_garbage_can_be_read(fates: list[ShareOutcome], cut: int
         path = Path(directory) / "shares.jsonl"
         it = Journal(path, wall_clock=CLOCK)
         for share, fate in zip(shares(len(fates) or 1), fates, strict=False):
-            it.found(share, TO)
-            it.settled(outcome(share, fate))
+            it.submitted(share, TO)
+            it.resolved(outcome(share, fate))
         it.close()
         content = path.read_bytes()[: cut or None]
         path.write_bytes(content + garbage)
@@ -690,7 +690,7 @@ def test_any_cut_and_any_garbage_can_be_read(fates: list[ShareOutcome], cut: int
 
 
 def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match=r"journal '.*nowhere.*': No such file or directory"):
+    with pytest.raises(JournalError, match=r"share journal '.*nowhere.*': No such file or directory"):
         Journal(tmp_path / "nowhere" / "shares.jsonl")
     with pytest.raises(JournalError, match="Is a directory"):
         Journal(tmp_path)
@@ -711,10 +711,10 @@ def test_a_pipe_is_refused_whether_anybody_reads_it_or_not(tmp_path: Path) -> No
 def test_a_device_is_neither_locked_nor_exchanged(opened: Opener, logged: Events) -> None:
     it, _ = opened(Path("/dev/null"), max_bytes=10), opened(Path("/dev/null"))
     for share in shares(3):
-        it.found(share, TO)
+        it.submitted(share, TO)
     assert it.flush()
     assert (it.problem, Path("/dev/null").is_char_device()) == ("", True)
     full = opened(Path("/dev/full"))
-    full.found(shares(1)[0], TO)
+    full.submitted(shares(1)[0], TO)
     full.close()
     assert [event["event"] for event in logged] == ["journal_failed", "journal_incomplete"]

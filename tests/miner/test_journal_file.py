@@ -198,7 +198,7 @@ def test_a_file_that_somebody_removes_begins_again_with_the_totals(tmp_path: Pat
     assert (read(path).counts.accepted, read(path).open) == (2, {})
     path.unlink()
     path.write_text("notes of mine")
-    with pytest.raises(JournalError, match="another file took its place"):
+    with pytest.raises(JournalError, match="replaced it by another file"):
         file.append([found(3)], 1.0)
     assert path.read_text() == "notes of mine"
     path.unlink()

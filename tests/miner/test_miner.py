@@ -23,7 +23,7 @@ from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRef
 from stratum_miner.miner import Assignment, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts, StopReason
 from stratum_miner.miner.journal import read
 from stratum_miner.miner.standstill import Standstill
-from stratum_miner.miner.weak_blocks import IN_VAIN
+from stratum_miner.miner.weak_blocks import MOST_REJECTED
 from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share, verify
@@ -288,7 +288,7 @@ async def test_weak_blocks_are_searched_on_after_a_refusal(autojump_clock: MockC
 
 async def test_a_pool_that_makes_no_blocks_of_weak_ones_gets_no_more(autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
-        await _refuse_weak_blocks(it, IN_VAIN - 1)
+        await _refuse_weak_blocks(it, MOST_REJECTED - 1)
         await it.pool.notify("2", previous="00" * 28 + "12345678")
         await it.settled()
         [share] = await _refuse_weak_blocks(it, 1)
@@ -307,7 +307,7 @@ async def test_a_pool_that_makes_no_blocks_of_weak_ones_gets_no_more(autojump_cl
 async def test_a_pool_whose_next_job_builds_on_a_refused_hash_gets_more(autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
         for _ in range(12):  # twenty-four refusals in a row end no session and leave no pool
-            first, *_ = await _refuse_weak_blocks(it, IN_VAIN - 1)
+            first, *_ = await _refuse_weak_blocks(it, MOST_REJECTED - 1)
             await it.pool.notify("2", previous=swap_words(first.digest).hex())
             await it.settled()
         unit = it.backend.unit()
@@ -338,7 +338,7 @@ async def test_luck_counts_the_work_under_each_difficulty(autojump_clock: MockCl
         it.backend.hashes = 9000
         await trio.sleep(1)
         snapshot = it.miner.snapshot()
-        assert snapshot.share_hits == 3
+        assert snapshot.shares_found == 3
         assert snapshot.expected == pytest.approx(5000 * easy.share_chance + 4000 * hard.share_chance)
         assert snapshot.network_difficulty == hard.network_difficulty
 

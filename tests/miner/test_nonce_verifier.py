@@ -38,7 +38,7 @@ def test_a_share_that_is_remembered_keeps_no_job() -> None:
     unit: Any = Unit()
     share: Any = stand_in((1, b"2"), version=3)
     assert claims._share(share, unit) is not None
-    assert claims._share(share, unit) == "the same point reported twice"
+    assert claims._share(share, unit) == "the same nonce was reported twice"
     assert claims._share(share, found_again) is None  # type: ignore[arg-type]  # a stand-in
     gone = ref(unit)
     del unit

@@ -69,10 +69,10 @@ def test_a_thread_that_is_held_up_is_no_stop_while_another_looks_on() -> None:
 
 def test_each_standstill_is_news_once() -> None:
     machine = Machine()
-    assert machine.standstill.news() == 0.0
+    assert machine.standstill.new_seconds() == 0.0
     machine.later(10.5)
-    assert machine.standstill.news() == 10.0
-    assert machine.standstill.news() == 0.0
+    assert machine.standstill.new_seconds() == 10.0
+    assert machine.standstill.new_seconds() == 0.0
 
 
 def test_the_kernel_tells_how_long_a_thread_waited_and_the_machine_slept() -> None:

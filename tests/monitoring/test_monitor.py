@@ -79,7 +79,7 @@ def test_the_summary_has_the_figures_of_the_snapshot() -> None:
     bench.set(
         elapsed=120.0, hash_rate=1e8, hash_rate_5s=1.2e8, hash_rate_1m=1.1e8, hash_rate_5m=1.05e8, hash_rate_15m=1e8,
         shares=ShareCounts(10, 2, 1, 1), found=15, accepted_difficulty=20.0, reasons=(("rejected: duplicate", 2),),
-        share_hits=10, expected=8.0, height=17, job=job, client=replace(bench.snapshot.client, difficulty=2.0),
+        shares_found=10, expected=8.0, height=17, job=job, client=replace(bench.snapshot.client, difficulty=2.0),
     )  # fmt: skip
     bench.devices(DeviceStatistics("t0", 10_000_000, 3))
     summary = bench.monitor.view().summary
@@ -359,9 +359,9 @@ def test_the_history_has_the_rate_between_its_points() -> None:
 
 def test_intervals_of_many_shares_are_not_made_anew_for_every_look() -> None:
     bench = Bench()
-    bench.set(elapsed=1e5, shares=ShareCounts(100_000), accepted_difficulty=1e5, share_hits=100_000, expected=1e5)
+    bench.set(elapsed=1e5, shares=ShareCounts(100_000), accepted_difficulty=1e5, shares_found=100_000, expected=1e5)
     first = bench.monitor.view().summary
-    bench.set(share_hits=100_001)
+    bench.set(shares_found=100_001)
     assert bench.monitor.view().summary.luck is first.luck
     bench.now += 10
     assert bench.monitor.view().summary.luck.found == 100_001

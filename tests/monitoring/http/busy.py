@@ -48,7 +48,7 @@ class BusyMiner(Bench):
         counts = ShareCounts(accepted - accepted // 20, accepted // 20, 0, 0)
         self.set(
             elapsed=float(self._seconds), hash_rate=rates[0], hash_rate_5s=rates[1], hash_rate_1m=rates[2],
-            hash_rate_5m=rates[3], hash_rate_15m=rates[4], shares=counts, found=accepted, share_hits=accepted,
+            hash_rate_5m=rates[3], hash_rate_15m=rates[4], shares=counts, found=accepted, shares_found=accepted,
             accepted_difficulty=counts.accepted * 65536.0, expected=self._seconds / SHARE_EVERY_S * noise(1, 0.001),
             reasons=((REASON, counts.rejected),), height=900_000,
             job=replace(JobSnapshot.of(JOB, 0.0), age=self._seconds % JOB_EVERY_S + noise(0.5, 0.1)),
