@@ -9,7 +9,7 @@ import time
 
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.foreign_text import sanitize_lines
-from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, Target
+from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, HttpTarget
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
@@ -43,7 +43,7 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
         Also exit with code 0 if only some devices mine, or if mining is paused.
     """
     try:
-        target = Target.parse(f"{api.rstrip('/')}/ready")
+        target = HttpTarget.parse(f"{api.rstrip('/')}/ready")
     except ValueError:
         target = None
     if target is None or target.scheme != "http":
@@ -65,7 +65,7 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
     return ExitCode.OK if ready and answer.status == 200 else code
 
 
-def _ask(target: Target) -> HttpResponse:
+def _ask(target: HttpTarget) -> HttpResponse:
     """Do what ``network.fetch`` does, on a plain socket: loading trio alone would take longer than all of this."""
     deadline = time.monotonic() + TIMEOUT_S
     exchange = Exchange()
@@ -77,7 +77,7 @@ def _ask(target: Target) -> HttpResponse:
                 return answer
 
 
-def _connected(target: Target, deadline: float) -> socket.socket:
+def _connected(target: HttpTarget, deadline: float) -> socket.socket:
     """Return a connection to the first address of the host that accepts one."""
     failed: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM):

@@ -24,7 +24,7 @@ from stratum_miner.monitoring.screen import live, overview
 from stratum_miner.monitoring.screen.layout import ScreenState
 from stratum_miner.monitoring.screen.overview import WatchedMiner
 from stratum_miner.monitoring.view import View
-from stratum_miner.network.fetch import ConnectFetchError, Fetcher, FetchError, HttpResponse, SlowFetchError, Target
+from stratum_miner.network.fetch import ConnectFetchError, Fetcher, FetchError, HttpResponse, HttpTarget, SlowFetchError
 
 DEFAULT_API = "http://127.0.0.1:7780"
 POLL_S = 1.0
@@ -109,7 +109,7 @@ def _checked(url: str) -> str:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        Target.parse(url)
+        HttpTarget.parse(url)
     except ValueError:
         return False
     return not (parts.query or parts.fragment or "@" in parts.netloc)
@@ -145,7 +145,7 @@ class _Remote:
 
     async def _answer(self, fetcher: Fetcher) -> HttpResponse:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        target = Target.parse(f"{self.url}/api/v1/view")
+        target = HttpTarget.parse(f"{self.url}/api/v1/view")
         return await fetcher.fetch(target, seconds=TIMEOUT_S, max_bytes=MAX_ANSWER, headers=headers)
 
 

@@ -64,7 +64,7 @@ class LargeFetchError(FetchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class HttpTarget:
     """The server and the path of a request, from a URL."""
 
     scheme: str
@@ -76,7 +76,7 @@ class Target:
     """Value of the Authorization header field; empty if the URL has no user name."""
 
     @classmethod
-    def parse(cls, url: str) -> "Target":
+    def parse(cls, url: str) -> "HttpTarget":
         """Parse an ``http://`` or ``https://`` URL, with or without user and password.
 
         Raises ValueError if it is no such URL. The message contains no part of the URL, which may be secret.
@@ -151,7 +151,7 @@ class Exchange:
 
     def request(
         self,
-        target: Target,
+        target: HttpTarget,
         *,
         max_bytes: int,
         method: str = "GET",

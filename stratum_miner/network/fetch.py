@@ -28,9 +28,9 @@ from stratum_miner.network.exchange import (
     Exchange,
     FetchError,
     HttpResponse,
+    HttpTarget,
     LargeFetchError,
     SlowFetchError,
-    Target,
     TlsFetchError,
     basic,
 )
@@ -41,9 +41,9 @@ __all__ = [
     "FetchError",
     "Fetcher",
     "HttpResponse",
+    "HttpTarget",
     "LargeFetchError",
     "SlowFetchError",
-    "Target",
     "TlsFetchError",
     "basic",
 ]
@@ -93,7 +93,7 @@ class Fetcher:
 
     async def fetch(
         self,
-        target: Target,
+        target: HttpTarget,
         *,
         seconds: float,
         max_bytes: int,
@@ -132,7 +132,7 @@ class Fetcher:
                     await connection.aclose()
         raise SlowFetchError(target.where, "a whole answer", seconds)
 
-    async def _open(self, target: Target, seconds: float) -> "_Connection":
+    async def _open(self, target: HttpTarget, seconds: float) -> "_Connection":
         if self._closed:
             raise RuntimeError("the fetcher is closed")
         kept = self._idle.get(_key(target), [])
@@ -146,7 +146,7 @@ class Fetcher:
             return _Connection(_key(target), await self._connect(target))
         raise SlowFetchError(target.where, "a connection", seconds)
 
-    async def _connect(self, target: Target) -> trio.abc.Stream:
+    async def _connect(self, target: HttpTarget) -> trio.abc.Stream:
         try:
             stream = await trio.open_tcp_stream(target.host, target.port)
         except (OSError, ExceptionGroup) as error:
@@ -216,7 +216,7 @@ class _Connection:
         await trio.aclose_forcefully(self._stream)
 
 
-def _key(target: Target) -> tuple[str, str, int]:
+def _key(target: HttpTarget) -> tuple[str, str, int]:
     return target.scheme, target.host, target.port
 
 

@@ -10,8 +10,8 @@ from stratum_miner.network.exchange import (
     Exchange,
     FetchError,
     HttpResponse,
+    HttpTarget,
     LargeFetchError,
-    Target,
 )
 
 from .web_server import answer
@@ -26,7 +26,7 @@ ANSWERS = {
 
 def asked(max_bytes: int = 1000) -> Exchange:
     exchange = Exchange()
-    exchange.request(Target.parse(URL), max_bytes=max_bytes)
+    exchange.request(HttpTarget.parse(URL), max_bytes=max_bytes)
     return exchange
 
 
@@ -100,7 +100,7 @@ def test_what_is_no_answer_is_told_without_repeating_it(data: bytes) -> None:
 
 
 def test_what_is_asked() -> None:
-    sent = Exchange().request(Target.parse(URL), max_bytes=1, method="POST", content=b"{}", headers={"X": "y"})
+    sent = Exchange().request(HttpTarget.parse(URL), max_bytes=1, method="POST", content=b"{}", headers={"X": "y"})
     head, _, body = sent.partition(b"\r\n\r\n")
     assert body == b"{}"
     assert head.split(b"\r\n")[0] == b"POST /a/path?key=qwertz HTTP/1.1"
@@ -113,7 +113,7 @@ def test_what_is_asked() -> None:
         b"X": b"y",
     }
     with pytest.raises(ValueError, match="expected a request that can be sent"):
-        Exchange().request(Target.parse(URL), max_bytes=1, headers={"X": "a\r\nb"})
+        Exchange().request(HttpTarget.parse(URL), max_bytes=1, headers={"X": "a\r\nb"})
 
 
 def test_a_second_answer_that_nobody_asked_for_is_never_taken_for_the_next() -> None:
@@ -136,7 +136,7 @@ def test_a_second_answer_that_nobody_asked_for_is_never_taken_for_the_next() -> 
     ],
 )
 def test_urls(url: str, where: str, path: str) -> None:
-    target = Target.parse(url)
+    target = HttpTarget.parse(url)
     assert (target.where, target.path) == (where, path)
     assert "pa" not in repr(target)
 
@@ -149,4 +149,4 @@ def test_urls(url: str, where: str, path: str) -> None:
 )  # fmt: skip
 def test_what_is_no_url(url: str) -> None:
     with pytest.raises(ValueError, match=r"^expected a URL as in http://host:port/path$"):
-        Target.parse(url)
+        HttpTarget.parse(url)

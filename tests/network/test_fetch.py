@@ -20,9 +20,9 @@ from stratum_miner.network.fetch import (
     Fetcher,
     FetchError,
     HttpResponse,
+    HttpTarget,
     LargeFetchError,
     SlowFetchError,
-    Target,
     TlsFetchError,
 )
 
@@ -36,7 +36,7 @@ async def ask(
     url: str, seconds: float = LONG, max_bytes: int = 10_000, tls: ssl.SSLContext | None = None
 ) -> HttpResponse:
     async with Fetcher(tls=tls) as fetcher:
-        return await fetcher.fetch(Target.parse(f"{url}/key"), seconds=seconds, max_bytes=max_bytes)
+        return await fetcher.fetch(HttpTarget.parse(f"{url}/key"), seconds=seconds, max_bytes=max_bytes)
 
 
 def dripping(*first: bytes) -> Talk:
@@ -86,7 +86,7 @@ async def test_a_server_that_does_not_read_holds_nobody() -> None:
     async with serving(deaf) as url, Fetcher() as fetcher:
         with pytest.raises(SlowFetchError):
             await fetcher.fetch(
-                Target.parse(url), seconds=SHORT, max_bytes=1000, method="POST", content=b"0" * 50_000_000
+                HttpTarget.parse(url), seconds=SHORT, max_bytes=1000, method="POST", content=b"0" * 50_000_000
             )
 
 
@@ -188,7 +188,7 @@ async def twice(server: Counted) -> tuple[list[bytes], int]:
     async with serving(server) as url, Fetcher() as fetcher:
         found = []
         for _ in range(2):
-            found.append((await fetcher.fetch(Target.parse(url), seconds=LONG, max_bytes=1000)).body)
+            found.append((await fetcher.fetch(HttpTarget.parse(url), seconds=LONG, max_bytes=1000)).body)
             await trio.testing.wait_all_tasks_blocked(0.05)  # what the server does after its answer has arrived here
     return found, server.connections
 
@@ -227,7 +227,7 @@ async def test_a_kept_connection_is_closed_with_the_fetcher() -> None:
 async def test_the_bound_of_bytes_begins_anew_with_each_answer() -> None:
     async with serving(Counted()) as url, Fetcher() as fetcher:
         for _ in range(5):
-            await fetcher.fetch(Target.parse(url), seconds=LONG, max_bytes=len(answer(b"1")))
+            await fetcher.fetch(HttpTarget.parse(url), seconds=LONG, max_bytes=len(answer(b"1")))
 
 
 # ---- answers that may begin at any time ----------------------------------------------------------------------------
@@ -245,7 +245,7 @@ async def test_an_answer_that_may_begin_late_must_still_end_in_time() -> None:
 
         async def wait() -> None:
             with pytest.raises(SlowFetchError):
-                await fetcher.fetch(Target.parse(url), seconds=SHORT, max_bytes=1000, waits=True)
+                await fetcher.fetch(HttpTarget.parse(url), seconds=SHORT, max_bytes=1000, waits=True)
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(wait)
@@ -262,7 +262,9 @@ async def test_a_server_that_cannot_be_reached_in_time(monkeypatch: pytest.Monke
     monkeypatch.setattr(trio, "open_tcp_stream", never)
     async with Fetcher() as fetcher:
         with pytest.raises(SlowFetchError, match=r"^http://h: expected a connection within 0.1 s$"):
-            await fetcher.fetch(Target.parse("http://h/"), seconds=LONG, max_bytes=1, connect_seconds=0.1, waits=True)
+            await fetcher.fetch(
+                HttpTarget.parse("http://h/"), seconds=LONG, max_bytes=1, connect_seconds=0.1, waits=True
+            )
 
 
 # ---- TLS -----------------------------------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ async def test_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         url = plain.replace("http", "https")
         async with Fetcher(tls=trust) as fetcher:
             for number in (b"1", b"2"):
-                found = await fetcher.fetch(Target.parse(url), seconds=LONG, max_bytes=1000)
+                found = await fetcher.fetch(HttpTarget.parse(url), seconds=LONG, max_bytes=1000)
                 assert found == HttpResponse(200, number)
         CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))

@@ -22,7 +22,7 @@ from stratum_miner.monitoring.sentences import SENTENCES
 from stratum_miner.monitoring.view import EventView
 from stratum_miner.network import child
 from stratum_miner.network.child import ChildError
-from stratum_miner.network.fetch import Fetcher, FetchError, Target
+from stratum_miner.network.fetch import Fetcher, FetchError, HttpTarget
 from stratum_miner.spelling import did_you_mean
 
 log = structlog.get_logger("stratum_miner")
@@ -81,7 +81,7 @@ class Hook:
             raise UsageError(f"--on-event: no event is called {kind!r}{hint}")
         if target.startswith(("http:", "https:")):
             try:
-                Target.parse(target)
+                HttpTarget.parse(target)
             except ValueError:
                 raise UsageError(f"--on-event: expected a URL with a host for {kind}") from None
             for secret in _secrets_of(target):
@@ -186,7 +186,7 @@ async def _post(fetcher: Fetcher, url: str, event: EventView) -> str:
             await trio.sleep(2.0**attempt)
         try:
             answer = await fetcher.fetch(
-                Target.parse(url), method="POST", seconds=POST_S, max_bytes=MAX_ANSWER,
+                HttpTarget.parse(url), method="POST", seconds=POST_S, max_bytes=MAX_ANSWER,
                 content=msgspec.json.encode(event), headers={"Content-Type": "application/json"},
             )  # fmt: skip
         except FetchError as error:

@@ -16,7 +16,7 @@ from stratum_miner.economics.profit import sources
 from stratum_miner.economics.profit.scenario import Raw, answered
 from stratum_miner.network import child
 from stratum_miner.network.child import ChildError, Ended
-from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, Target
+from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, HttpTarget
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
@@ -103,7 +103,7 @@ def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
 def _get(url: str, option: str) -> bytes:
     """The body, whole. Nobody follows a redirection, and no proxy of the environment is asked."""
     try:
-        target = Target.parse(url)
+        target = HttpTarget.parse(url)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from None
     parts = urlsplit(url)
@@ -125,7 +125,7 @@ def _get(url: str, option: str) -> bytes:
 
 def _shown(url: str) -> str:
     """Scheme, host and port: the rest may hold a key."""
-    return Target.parse(url).where
+    return HttpTarget.parse(url).where
 
 
 def _today() -> date:

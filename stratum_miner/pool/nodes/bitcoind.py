@@ -27,9 +27,9 @@ from stratum_miner.network.fetch import (
     ConnectFetchError,
     Fetcher,
     HttpResponse,
+    HttpTarget,
     LargeFetchError,
     SlowFetchError,
-    Target,
     TlsFetchError,
     basic,
 )
@@ -122,7 +122,7 @@ class BitcoindNode(Node):
         if (credentials is None) == (cookie_file is None):
             raise ValueError("BitcoindNode: expected either credentials or a cookie file")
         try:
-            self._target = Target.parse(url)
+            self._target = HttpTarget.parse(url)
         except ValueError as error:
             raise ValueError(f"BitcoindNode: {error}") from None
         if self._target.authorization:

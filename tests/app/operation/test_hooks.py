@@ -16,7 +16,7 @@ from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.secrets import redact
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView
-from stratum_miner.network.fetch import ConnectFetchError, Fetcher, HttpResponse, Target
+from stratum_miner.network.fetch import ConnectFetchError, Fetcher, HttpResponse, HttpTarget
 
 from ...network import web_server
 
@@ -126,7 +126,7 @@ class Web:
         self.answers = list(answers)
         self.posted: list[dict[str, Any]] = []
 
-    async def fetch(self, target: Target, *, content: bytes, **_limits: object) -> HttpResponse:
+    async def fetch(self, target: HttpTarget, *, content: bytes, **_limits: object) -> HttpResponse:
         self.posted.append(json.loads(content))
         status = self.answers.pop(0)
         if status == 0:

@@ -4,11 +4,11 @@ However the bytes are cut on their way, the same answer or the same refusal come
 The first byte is the size of the pieces.
 """
 
-from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, Target
+from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, HttpTarget
 from tests.fuzz.judge import check_shown
 
 MAX_BYTES = 2000
-TARGET = Target.parse("http://user:secret@example.org:81/a/path?key=qwertz")
+TARGET = HttpTarget.parse("http://user:secret@example.org:81/a/path?key=qwertz")
 
 
 def run(data: bytes) -> None:
@@ -21,7 +21,7 @@ def run(data: bytes) -> None:
         assert 200 <= whole.status < 1000
     url = body.decode("utf-8", "replace")
     try:
-        target = Target.parse(url)
+        target = HttpTarget.parse(url)
     except ValueError as error:
         check_shown(str(error), 60)
     else:
