@@ -3,8 +3,8 @@
  *   random_work SEED ROUNDS        as a program
  *   -DLIBFUZZER -fsanitize=fuzzer  with input from libFuzzer
  *
- * Every buffer is on the heap with its exact size, so that a sanitizer detects an access beyond it. A search must report
- * each hit of the simple loop over its points exactly once, in the order of sha256d.h. */
+ * Every buffer is on the heap with its exact size, so that a sanitizer detects an access beyond it. A search must
+ * report each hit of the simple loop over its points exactly once, in the order of sha256d.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
