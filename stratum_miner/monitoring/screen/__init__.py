@@ -1,1 +1,1 @@
-"""The status screen: what ``mine`` shows on a terminal and ``top`` shows of running miners; drawn from views alone."""
+"""The status screen that ``mine`` and ``top`` show on a terminal. It is drawn only from views of miners."""

@@ -1,4 +1,4 @@
-"""The hash rate of the last ten minutes as a row of bars, with holes where the process did not run."""
+"""Draws the hash rate of the last ten minutes as a row of bars, with gaps where the process did not run."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,21 @@ from stratum_miner.monitoring.screen.lines import LABEL
 from stratum_miner.monitoring.view import Point
 
 FEWEST_MISSING = 3
-"""Points that must be missing for a hole: a busy machine leaves out one or two."""
+"""Number of consecutive missing points that are shown as a gap. A busy computer leaves out one or two."""
 MOST_RATE = 1e30
-"""H/s that a bar can stand for. No miner is so fast, but what a foreign one says may be any number."""
+"""Highest hash rate of a bar, in H/s. No miner is so fast, but a miner on another computer may send any number."""
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=+*#@"
 
 
 def history_line(points: Sequence[Point], width: int, ascii_only: bool) -> list[Text]:
-    """One line of them; none where there are fewer than two points, or no room for eight letters."""
-    bars = _bars(_with_holes(points), width - LABEL, ascii_only)
+    """Return one line of bars, or no line if there are fewer than two points or fewer than eight columns for them."""
+    bars = _bars(_with_gaps(points), width - LABEL, ascii_only)
     return [Text.assemble(f"{'10 minutes':<{LABEL}}", (bars, "cyan"))] if bars else []
 
 
-def _with_holes(points: Sequence[Point]) -> list[float | None]:
-    """The hash rates of the points that may be shown, and None for each that is missing since nothing ran."""
+def _with_gaps(points: Sequence[Point]) -> list[float | None]:
+    """Return the hash rates of the newest points, with None for each point that is missing because nothing ran."""
     rates: list[float | None] = []
     newest = points[-FINE_KEPT:]
     for before, point in zip([None, *newest], newest, strict=False):
@@ -35,7 +35,10 @@ def _with_holes(points: Sequence[Point]) -> list[float | None]:
 
 
 def _bars(values: Sequence[float | None], width: int, ascii_only: bool) -> str:
-    """The newest values, one a character or the mean of a few, from zero to the highest; a space where nothing ran."""
+    """Return one character for each value, or for the mean of a few values, and a space where nothing ran.
+
+    Bars reach from zero to the highest value. If there are too many values, the oldest are left out.
+    """
     if len(values) < 2 or width < 8:
         return ""
     step = -(-len(values) // width)

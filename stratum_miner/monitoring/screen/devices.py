@@ -1,4 +1,4 @@
-"""The devices as a table, those in trouble first."""
+"""The table of devices, those with problems first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from stratum_miner.monitoring.screen.states import state_text
-from stratum_miner.monitoring.screen.tables import Column, Table, known, table
+from stratum_miner.monitoring.screen.tables import NOT_ACCEPTED, Column, Table, known, table
 from stratum_miner.monitoring.view import DeviceView, View
 from stratum_miner.quantities import count_text, hash_rate_text
 
 
 def device_table(view: View, width: int) -> Table:
-    """The devices, first those that do not mine though they should, or have another problem."""
-    troubled = {problem.device_id for problem in view.summary.problems}
+    """Return the table. Devices that should mine but do not, or that have another problem, come first."""
+    with_problem = {problem.device_id for problem in view.summary.problems}
     names = Counter(device.name for device in view.devices)
     expected = view.summary.state not in ("paused", "stopping", "no_pool")
 
-    def is_ill(device: DeviceView) -> bool:
-        return device.id in troubled or (expected and not device.mines and device.state != "removed")
+    def needs_attention(device: DeviceView) -> bool:
+        return device.id in with_problem or (expected and not device.mines and device.state != "removed")
 
     def order(device: DeviceView) -> tuple[bool, bool, int]:
-        ill = is_ill(device)
-        return not ill, device.mines if ill else device.state == "removed", device.id
+        urgent = needs_attention(device)
+        return not urgent, device.mines if urgent else device.state == "removed", device.id
 
     devices = sorted(view.devices, key=order)
 
@@ -30,8 +30,8 @@ def device_table(view: View, width: int) -> Table:
         return device.name if names[device.name] == 1 else f"{device.backend} {device.name}"
 
     def notes(device: DeviceView) -> list[Text]:
-        told = not device.reason or device.id in troubled or not expected
-        return [] if told else [Text(device.reason, "dim")]
+        is_shown_elsewhere = device.id in with_problem or not expected
+        return [] if is_shown_elsewhere or not device.reason else [Text(device.reason, "dim")]
 
     def rest(shown: int) -> str:
         hidden = devices[shown:]
@@ -50,15 +50,15 @@ def device_table(view: View, width: int) -> Table:
             "errors", 8, lambda device: Text(count_text(device.hardware_errors), "red" * bool(device.hardware_errors))
         ),
         Column("5 s", 11, lambda device: hash_rate_text(device.hash_rate)),
-        Column("refused", 9, lambda device: count_text(device.refused)),
+        Column(NOT_ACCEPTED, 11, lambda device: count_text(device.refused)),
         Column("nonces", 9, lambda device: count_text(device.nonces_found)),
     ]
-    needed = sum(map(is_ill, devices))
+    needed = sum(map(needs_attention, devices))
     return table("device", devices, columns, name=name, notes=notes, rest=rest, width=width, needed=needed)
 
 
 def _sensors(devices: Sequence[DeviceView]) -> list[Column[DeviceView]]:
-    """Columns of what some device measures."""
+    """Return columns for the temperature and the power, if a device measures them."""
     found: list[Column[DeviceView]] = []
     if any(device.chip_temperature_c is not None for device in devices):
         found.append(Column("temp", 7, lambda device: known(device.chip_temperature_c, "{:.0f} C")))

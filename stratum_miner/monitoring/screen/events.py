@@ -1,4 +1,4 @@
-"""The newest events, as many as fit."""
+"""Draws the newest events, as many as fit."""
 
 import re
 import time
@@ -14,7 +14,7 @@ _HASH = re.compile(r"[:;,]? *\b[0-9a-f]{64}\b")
 
 
 def event_lines(events: Sequence[EventView], room: int, width: int) -> list[Text]:
-    """The newest, warnings in full; a hash of a block is too long to be read here."""
+    """Return lines for the newest events. Warnings and errors are wrapped, others cut; block hashes are left out."""
     lines: list[Text] = []
     for event in reversed(events):
         if room - len(lines) < 1:
@@ -29,5 +29,5 @@ def event_lines(events: Sequence[EventView], room: int, width: int) -> list[Text
 def _clock(at: float) -> str:
     try:
         return time.strftime("%H:%M:%S", time.localtime(at))
-    except (OverflowError, ValueError, OSError):  # what another miner says need not be a date
+    except (OverflowError, ValueError, OSError):  # a miner on another computer may send any number
         return "--:--:--"

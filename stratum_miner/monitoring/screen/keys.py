@@ -1,4 +1,4 @@
-"""Single keys of a terminal, without echo and without waiting for Enter; the terminal is as before on every way out."""
+"""Reads single keys from a terminal, without echo and without Enter. Always restores the settings of the terminal."""
 
 import os
 import signal
@@ -10,14 +10,15 @@ from contextlib import asynccontextmanager
 import trio
 
 MOST = 64
-"""Bytes at a time: a paste is not a thousand commands."""
+"""The most bytes that are read at a time, and the most keys that wait, so that a pasted text is not executed whole."""
 
 
 @asynccontextmanager
 async def reading(descriptor: int) -> AsyncIterator[trio.MemoryReceiveChannel[str]]:
-    """Keys as they are pressed, one string each; escape sequences are left out. Ctrl-C stays a signal.
+    """Return a channel that receives each pressed key as a string. Escape sequences are left out. Ctrl-C stays a
+    signal.
 
-    After Ctrl-Z and fg, the shell's own settings are in force: they are replaced again.
+    After Ctrl-Z and ``fg``, the terminal has the settings of the shell, so they are replaced again.
     """
     before = termios.tcgetattr(descriptor)
     send, receive = trio.open_memory_channel[str](MOST)
@@ -38,7 +39,7 @@ async def _read(descriptor: int, send: trio.MemorySendChannel[str]) -> None:
         await trio.lowlevel.wait_readable(descriptor)
         try:
             taken = os.read(descriptor, MOST)
-        except OSError:  # the terminal went away; its SIGHUP is somebody else's matter
+        except OSError:  # the terminal was closed; the program handles the SIGHUP elsewhere
             return
         if not taken:
             return

@@ -1,9 +1,15 @@
-"""A view as lines of text that fit a screen of any size: pure, so that every size can be tested.
+"""Draws a view as lines of text that fit a screen of any size. It uses no terminal, so that every size can be tested.
 
-From top to bottom: the rate, the power and how many devices mine; what is wrong, the worst first, with what to do; the
-pool and its job, hash rates, shares; devices, those that do not mine first; pools where there are several; events; and
-keys. When room is short, problems and devices that do not mine are left out last, and what is left out is counted.
-Colour repeats what words say. Totals are those of the view's summary.
+From top to bottom, the screen shows:
+
+* the state, the hash rate, the power and how many devices mine;
+* the problems, the worst first, each with advice;
+* the pool and its job, hash rates, and shares;
+* the devices, those that do not mine first, and the pools if there are several;
+* events, and the keys.
+
+If the screen is too small, problems and devices that do not mine are left out last, and left-out lines are counted.
+Colour only repeats what words say. Totals are those of the view's summary.
 """
 
 from collections.abc import Sequence
@@ -22,26 +28,26 @@ from stratum_miner.monitoring.view import EventView, View
 LEAST_WIDTH = 40
 LEAST_EVENTS = 3
 SMALL_HEIGHT = 14
-"""Below it, events give way to figures."""
+"""Height in lines below which no events are shown, to leave room for figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenState:
-    """The screen that there is, and what stands at its foot."""
+    """The size and abilities of the terminal, and the text of its bottom lines."""
 
     width: int
     height: int
     ascii_only: bool = False
     foot: tuple[str, ...] = ()
-    """Keys, and what each does."""
+    """The keys, each with what it does."""
     notice: str = ""
-    """The answer to the last key, in place of the keys."""
+    """Response to the last key, shown instead of the keys."""
     old: str = ""
-    """Why the view is not of this moment, if it is not."""
+    """Why the view is out of date; empty if it is current."""
 
 
 def draw(view: View, screen: ScreenState) -> list[Text]:
-    """Exactly as many lines as the screen has, none wider than it."""
+    """Return exactly as many lines as the screen has, none wider than the screen."""
     width = max(screen.width, LEAST_WIDTH)
     top = head(view.summary, width, is_old=bool(screen.old))
     if screen.old:
@@ -50,7 +56,7 @@ def draw(view: View, screen: ScreenState) -> list[Text]:
 
 
 def framed(lines: Sequence[Text], screen: ScreenState) -> list[Text]:
-    """The lines from the top, the keys at the foot, and as many lines in all as the screen has."""
+    """Return the lines from the top, the keys at the bottom, and empty lines between them to fill the screen."""
     foot = _foot(screen)[: screen.height]
     room = screen.height - len(foot)
     empty = [Text("")] * (room - len(lines))
@@ -58,7 +64,7 @@ def framed(lines: Sequence[Text], screen: ScreenState) -> list[Text]:
 
 
 def foot_height(screen: ScreenState) -> int:
-    """Lines that the keys, or what is said in their place, take."""
+    """Return the number of lines that the keys, or the notice in their place, take."""
     return len(_foot(screen))
 
 
@@ -70,8 +76,10 @@ def _foot(screen: ScreenState) -> list[Text]:
 
 
 def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
-    """What is needed takes its room first: problems, then devices that are in trouble, then what is mined on and what
-    comes of it, the other devices and pools, and more figures. Events have a few lines, and whatever is left.
+    """Return the lines between the head and the foot.
+
+    Lines are given first to problems, then to devices with problems, then to the pool, hash rates and shares, then to
+    the other devices and pools, and then to further figures. Events get a few lines, and all lines that are left.
     """
     devices, pools = device_table(view, width), pool_table(view, width)
     problems = problem_lines(view.summary.problems, width, max(room - devices.least, room // 3))[:room]
@@ -94,7 +102,7 @@ def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
 def _spaced(
     blocks: Sequence[list[Text]], events: Sequence[EventView], least: int, spare: int, width: int
 ) -> list[Text]:
-    """The blocks one below the other and the events, with empty lines between while there are lines to spare."""
+    """Return the blocks and the events, with empty lines between them as long as lines are left."""
     lines: list[Text] = []
     for block in blocks:
         if lines and block and spare:

@@ -1,4 +1,4 @@
-"""Lines of text that fit a width: wrapped between words, packed from items, and never a word that steers a terminal."""
+"""Builds lines of text that fit a width: wrapped between words or packed from items, without terminal control codes."""
 
 import io
 from collections.abc import Sequence
@@ -9,42 +9,46 @@ from rich.text import Text
 from stratum_miner.foreign_text import is_plain, replace_unsafe
 
 LABEL = 12
+"""Width of the column of labels."""
 NARROW = 60
-"""Below it, a label has no column of its own."""
+"""Width of the screen below which labels have no column of their own."""
 _ASCII = {ord("·"): "|", ord("…"): "~", ord("–"): "-", ord("─"): "-"}
 _RULER = Console(file=io.StringIO(), width=80)
-"""rich asks for one to wrap text, whatever the width."""
+"""rich needs a console to wrap text; its width does not matter."""
 
 
 def field(label: str, body: str | Text, width: int, *, style: str = "dim") -> list[Text]:
-    """A label and its text, wrapped between words; lines that continue it are indented."""
+    """Return a label and its text, wrapped between words. Continuation lines are indented."""
     text = body if isinstance(body, Text) else Text(body)
     if width >= NARROW:
         return hanging(Text(f"{label:<{LABEL}}", style), text, width)
-    told = Text.assemble((f"{label}: ", style), text)
-    first, *rest = _wrapped(told, width - 2 * (told.cell_len > width))
+    whole = Text.assemble((f"{label}: ", style), text)
+    first, *rest = _wrapped(whole, width - 2 * (whole.cell_len > width))
     return [first, *(Text("  ") + line for line in rest)]
 
 
 def hanging(label: Text, text: Text, width: int) -> list[Text]:
-    """A text beside its label, and below nothing but itself."""
+    """Return a text beside its label. Its continuation lines are indented by the width of the label."""
     first, *rest = _wrapped(text, width - len(label))
     indent = Text(" " * len(label))
     return [label + first, *(indent + line for line in rest)]
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:
-    told = _printable(text)
-    if told.cell_len <= width:
-        return [told]
-    lines = told.wrap(_RULER, width)
+    shown = _printable(text)
+    if shown.cell_len <= width:
+        return [shown]
+    lines = shown.wrap(_RULER, width)
     for line in lines[:-1]:
         line.rstrip()
     return list(lines)
 
 
 def packed(items: Sequence[str | Text], width: int, *, label: str = "", between: str = " · ") -> list[Text]:
-    """Items on as many lines as they need, none divided unless it is wider than a line; a label may be blank."""
+    """Return the items on as many lines as they need. An item is divided only if it is wider than a line.
+
+    A label that consists of spaces indents the items like a label.
+    """
     prefix = f"{label:<{LABEL}}" if label and width >= NARROW else f"{label}: " if label.strip() else "  " * len(label)
     indent = " " * (len(prefix) if width >= NARROW else 2 * bool(label))
     lines: list[Text] = []
@@ -58,7 +62,7 @@ def packed(items: Sequence[str | Text], width: int, *, label: str = "", between:
 
 
 def fitted(line: Text, width: int, *, ascii_only: bool = False) -> Text:
-    """The line as a terminal may show it: printable, and cut where it is too long all the same."""
+    """Return the line in printable characters, cut to the width if it is too long."""
     shown = _printable(line).copy()
     if ascii_only:
         plain = shown.plain.translate(_ASCII)
@@ -69,7 +73,7 @@ def fitted(line: Text, width: int, *, ascii_only: bool = False) -> Text:
 
 
 def _printable(line: Text) -> Text:
-    """What others say may be in it, and must not steer the terminal."""
+    """Replace characters that could control the terminal, because the line may contain text from other computers."""
     if is_plain(line.plain):
         return line
     shown = line.copy()
@@ -78,13 +82,13 @@ def _printable(line: Text) -> Text:
 
 
 def sides(left: Text, right: Text, width: int) -> Text | None:
-    """Both on one line; None where they do not fit."""
+    """Return both texts on one line, at its left and right ends; None if they do not fit."""
     gap = width - left.cell_len - right.cell_len
     return None if gap < 2 else Text.assemble(left, " " * gap, right)
 
 
 def shortened(text: str, width: int) -> str:
-    """A name that is too long without its middle: names of ports differ at their ends."""
+    """Return a name with its middle left out if it is too long, because names of ports differ at their ends."""
     if len(text) <= width:
         return text
     tail = (width - 1) * 2 // 3

@@ -1,4 +1,4 @@
-"""The screen while it lives: drawn each second and after each key, on the terminal's other screen, steered by keys."""
+"""Runs the status screen on a terminal: draws it every second and after each key, on the alternate screen buffer."""
 
 import sys
 from collections.abc import Callable
@@ -18,34 +18,34 @@ from stratum_miner.monitoring.view import View
 
 REFRESH_S = 1.0
 WHOLE_EVERY = 10
-"""Times that something is drawn."""
+"""After this many drawings, all lines are written again, also those that did not change."""
 ERASE_LINE = (ControlType.ERASE_IN_LINE, 2)
 NOTICE_S = 4.0
-"""Seconds for which the answer to a key is shown."""
+"""Seconds for which the response to a key is shown."""
 FOOT = ("p pause", "n next pool", "q quit", "? help")
 HELP = (
-    "p pauses, and mines again",
+    "p pauses mining, or continues it",
     "n mines on the next pool",
     "0-9 mines on the pool with that number",
-    "q or Ctrl-C ends gracefully",
-    "Ctrl-C twice ends at once",
+    "q or Ctrl-C stops gracefully",
+    "Ctrl-C twice stops at once",
     "? closes this help",
 )
 
 
 def usable(console: Console) -> bool:
-    """Whether there is a terminal to draw on and keys to read: else lines do."""
+    """Return whether there is a terminal to draw on and to read keys from. Otherwise the program prints lines."""
     return console.is_terminal and not console.is_dumb_terminal and sys.stdin.isatty()
 
 
 def is_ascii(console: Console) -> bool:
-    """Whether its encoding has no other letters."""
+    """Return whether the console can show only ASCII characters."""
     return not console.encoding.lower().startswith("utf")
 
 
 @dataclass(slots=True)
 class Screen:
-    """Shows what ``look`` gives; keys steer ``control``."""
+    """The status screen of the miner in this process: shows the view of ``look``, and keys act on ``control``."""
 
     console: Console
     look: Callable[[], View]
@@ -59,7 +59,10 @@ class Screen:
         await show(self.console, self.drawn, self.press)
 
     def press(self, key: str) -> bool:
-        """Do what a key says, and tell what was done. No key ends the screen: it ends with the miner."""
+        """Carry out the action of a key and show what was done.
+
+        Returns False, because no key closes this screen: it closes with the miner.
+        """
         try:
             self._notice = self._do(key.lower())
         except ControlRefused as error:
@@ -72,36 +75,36 @@ class Screen:
         self._helps = key in ("?", "h") and not self._helps
         if key == "q":
             control.quit()
-            return "stopping: shares that are on their way are waited for briefly"
+            return "stopping: waiting briefly for the answers to submitted shares"
         if key == "p":
             paused = view.summary.state == "paused"
             control.resume(BY_HAND) if paused else control.pause(BY_HAND)
-            return "resumed" if paused else "paused: p again to go on"
+            return "mining continues" if paused else "mining is paused: press p again to continue"
         if key == "n" or key.isdecimal():
             return self._switch(control, view, key)
-        return f"{key!r} does nothing: ? shows the keys" if is_plain(key) and key not in "?h" else ""
+        return f"{key!r} does nothing: press ? to see the keys" if is_plain(key) and key not in "?h" else ""
 
     def _switch(self, control: Control, view: View, key: str) -> str:
         if len(view.pools) < 2:
-            return "there is one pool only"
+            return "there is only one pool"
         mined_on = -1 if view.mined_on is None else view.mined_on.id
         others = sorted(pool.id for pool in view.pools if pool.enabled and not pool.active)
         following = next((pool_id for pool_id in others if pool_id > mined_on), others[0] if others else None)
         pool_id = int(key) if key.isdecimal() else following
         if pool_id is None:
-            return "no other pool is switched on"
+            return "no other pool is enabled"
         name = next((pool.name for pool in view.pools if pool.id == pool_id), "")
         control.switch_pool(pool_id)
-        return f"mining on {name} as soon as it is up"
+        return f"mining switches to {name} as soon as it is up"
 
     def drawn(self, screen: ScreenState) -> list[Text]:
-        """What the screen shows now."""
+        """Return the lines that the screen shows now."""
         notice = self._notice if trio.current_time() < self._notice_until else ""
         return draw(self.look(), replace(screen, foot=HELP if self._helps else FOOT, notice=notice))
 
 
 async def show(console: Console, drawn: Callable[[ScreenState], list[Text]], press: Callable[[str], bool]) -> None:
-    """Draw each second and after each key, until cancelled or until a key ends it."""
+    """Draw every second and after each key, until cancelled or until ``press`` returns True for a key."""
     painter = Painter(console)
     ascii_only = is_ascii(console)
     with console.screen():
@@ -119,8 +122,10 @@ async def show(console: Console, drawn: Callable[[ScreenState], list[Text]], pre
 
 
 class Painter:
-    """Writes lines onto a terminal, but only those that are other than before: all of them cost three milliseconds,
-    which a miner has better use for. Now and then all the same: others may write there, too, as a shell after Ctrl-Z.
+    """Writes lines to a terminal, but only those that changed, because writing all of them takes 3 ms of mining time.
+
+    Every ``WHOLE_EVERY`` drawings it writes all lines, because other programs, such as the shell after Ctrl-Z, may have
+    written to the terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -130,11 +135,11 @@ class Painter:
         self._whole_at = 0
 
     def forget(self) -> None:
-        """Write everything next time."""
+        """Write all lines next time."""
         self._shown = []
 
     def paint(self, lines: list[Text]) -> None:
-        """Draw as many lines as the terminal has, from its top."""
+        """Draw the lines, which must be as many as the terminal has, from its top."""
         size = self._console.size
         self._whole_at -= 1
         if size != self._size or self._whole_at <= 0:

@@ -1,4 +1,7 @@
-"""Several miners as one list, those in trouble first, each with what is wrong with it; pure, like the screen of one."""
+"""Draws several miners as one list, those with problems first. Each miner is followed by its problems.
+
+Like ``layout``, this module only turns values into lines of text, so that every case can be tested.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,12 +14,12 @@ from stratum_miner.monitoring.screen import layout
 from stratum_miner.monitoring.screen.layout import LEAST_WIDTH, ScreenState, framed
 from stratum_miner.monitoring.screen.lines import field, packed
 from stratum_miner.monitoring.screen.states import NO_ANSWER, detail_is_news, severity_style, state_text
-from stratum_miner.monitoring.screen.tables import Column, Table, table
+from stratum_miner.monitoring.screen.tables import NOT_ACCEPTED, Column, Table, table
 from stratum_miner.monitoring.view import Summary, View
 from stratum_miner.quantities import count_text, duration_text, hash_rate_text
 
 _WORST = (NO_ANSWER, "no_device", "no_pool", "stopping", "paused", "degraded")
-"""States from the worst; a miner in another one mines."""
+"""States, the worst first. A miner in any other state mines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,40 +27,41 @@ class WatchedMiner:
     """One miner as it was last seen."""
 
     number: int
-    """The key that shows it alone."""
+    """The key that shows this miner alone."""
     url: str
     view: View | None
     """The newest view of the miner; None before its first answer."""
     error: str
-    """Why there is no newer view; empty while there is one."""
+    """Why the last request for a view failed; empty if it succeeded."""
     age_s: float
+    """Age of the view in seconds."""
 
     @property
     def summary(self) -> Summary | None:
-        """None while it does not answer: what it said before is old, and counts for nothing."""
+        """Summary of the miner; None while it does not answer, because its last figures are out of date."""
         return None if self.view is None or self.error else self.view.summary
 
     @property
     def state(self) -> str:
-        """The state that the miner gives, or that it does not answer."""
+        """State that the miner reports, or NO_ANSWER."""
         return NO_ANSWER if self.summary is None else self.summary.state
 
     @property
-    def trouble(self) -> str:
-        """Why it does not answer, and since when."""
+    def failure(self) -> str:
+        """Why the miner does not answer, and how old its figures are."""
         return self.error if self.view is None else f"{self.error} (its figures are {duration_text(self.age_s)} old)"
 
 
-def draw_one(seen: WatchedMiner, screen: ScreenState) -> list[Text]:
-    """The screen of one miner, or why there is none."""
-    if seen.view is None:
-        told = Text(f"{seen.url}: {seen.trouble}", "yellow")
-        return framed(field(NO_ANSWER, told, max(screen.width, LEAST_WIDTH), style="red"), screen)
-    return layout.draw(seen.view, replace(screen, old=f"{seen.url}: {seen.trouble}" if seen.error else ""))
+def draw_one(miner: WatchedMiner, screen: ScreenState) -> list[Text]:
+    """Return the lines for one miner, or the reason why it has no view yet."""
+    if miner.view is None:
+        text = Text(f"{miner.url}: {miner.failure}", "yellow")
+        return framed(field(NO_ANSWER, text, max(screen.width, LEAST_WIDTH), style="red"), screen)
+    return layout.draw(miner.view, replace(screen, old=f"{miner.url}: {miner.failure}" if miner.error else ""))
 
 
 def draw(miners: Sequence[WatchedMiner], screen: ScreenState) -> list[Text]:
-    """Exactly as many lines as the screen has: the sums of those that answer, and each of all."""
+    """Return exactly as many lines as the screen has: sums of the miners that answer, then a list of all miners."""
     width = max(screen.width, LEAST_WIDTH)
     head = [*_sums(miners, width), Text("")]
     return framed([*head, *_list(miners, width).lines(screen.height - len(head) - layout.foot_height(screen))], screen)
@@ -86,21 +90,21 @@ def _rank(state: str) -> int:
 
 
 def _list(miners: Sequence[WatchedMiner], width: int) -> Table:
-    def sickness(miner: WatchedMiner) -> tuple[int, bool, int]:
-        fine = miner.summary is not None and not miner.summary.problems
-        return _rank(miner.state), fine, miner.number
+    def worst_first(miner: WatchedMiner) -> tuple[int, bool, int]:
+        has_no_problem = miner.summary is not None and not miner.summary.problems
+        return _rank(miner.state), has_no_problem, miner.number
 
-    ordered = sorted(miners, key=sickness)
-    places = Counter(urlsplit(miner.url).netloc for miner in miners)
+    ordered = sorted(miners, key=worst_first)
+    hosts = Counter(urlsplit(miner.url).netloc for miner in miners)
 
     def name(miner: WatchedMiner) -> str:
-        place = urlsplit(miner.url).netloc
-        return f"{miner.number} {place if places[place] == 1 else miner.url}"
+        host = urlsplit(miner.url).netloc
+        return f"{miner.number} {host if hosts[host] == 1 else miner.url}"
 
     def rest(shown: int) -> str:
         hidden = ordered[shown:]
-        ill = sum(miner.state != "mining" for miner in hidden)
-        return f"{len(hidden)} more, {'all mining' if not ill else f'{ill} not mining well'}"
+        others = sum(miner.state != "mining" for miner in hidden)
+        return f"{len(hidden)} more, {'all mining' if not others else f'{others} of them not mining well'}"
 
     columns = [
         Column("state", 11, lambda miner: state_text(miner.state), is_word=True),
@@ -108,7 +112,7 @@ def _list(miners: Sequence[WatchedMiner], width: int) -> Table:
         Column("devices", 9, _of(lambda summary: f"{summary.devices_mining}/{summary.devices_total}")),
         Column("power", 9, _of(_power)),
         Column("accepted", 10, _of(lambda summary: count_text(summary.shares.accepted))),
-        Column("refused", 9, _of(lambda summary: count_text(summary.shares.rejected + summary.shares.stale))),
+        Column(NOT_ACCEPTED, 11, _of(lambda summary: count_text(summary.shares.rejected + summary.shares.stale))),
         Column("lost", 7, _of(lambda summary: count_text(summary.shares.lost))),
     ]
     needed = sum(miner.state != "mining" or bool(_notes(miner)) for miner in ordered)
@@ -116,7 +120,7 @@ def _list(miners: Sequence[WatchedMiner], width: int) -> Table:
 
 
 def _of(cell: Callable[[Summary], str]) -> Callable[[WatchedMiner], str]:
-    """A figure of a miner that answers; a dash for one that does not."""
+    """Return a function for the cell of a miner: a figure, or a dash if the miner does not answer."""
     return lambda miner: "-" if miner.summary is None else cell(miner.summary)
 
 
@@ -125,9 +129,9 @@ def _power(summary: Summary) -> str:
 
 
 def _notes(miner: WatchedMiner) -> list[Text]:
-    """What is wrong with it, whole."""
+    """Return the full text of everything that is wrong with a miner."""
     summary = miner.summary
     if summary is None:
-        return [Text(miner.trouble, "yellow")]
-    told = [Text(summary.detail, "yellow")] if detail_is_news(summary) else []
-    return told + [Text(problem.text, severity_style(problem.severity)) for problem in summary.problems]
+        return [Text(miner.failure, "yellow")]
+    detail = [Text(summary.detail, "yellow")] if detail_is_news(summary) else []
+    return detail + [Text(problem.text, severity_style(problem.severity)) for problem in summary.problems]

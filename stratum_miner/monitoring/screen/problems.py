@@ -1,4 +1,4 @@
-"""What is wrong, the worst first, each with what to do about it."""
+"""Draws the problems, the worst first, each with advice."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from stratum_miner.quantities import duration_text
 
 
 def problem_lines(problems: Sequence[ProblemView], width: int, room: int) -> list[Text]:
-    """As many as fit, each of them whole, and how many more there are. The worst is there wherever it fits alone."""
+    """Return as many whole problems as fit, and how many more there are. The worst is always shown if it fits alone."""
     lines: list[Text] = []
     advice = ""
     for index, problem in enumerate(problems):
-        block = _whole(problem, width, "" if problem.advice == advice else problem.advice)  # said once for all
+        block = _whole(problem, width, "" if problem.advice == advice else problem.advice)  # the same advice only once
         is_last = index == len(problems) - 1
         if lines and len(lines) + len(block) + (not is_last) > room:
             return [*lines, _rest(problems[index:])]

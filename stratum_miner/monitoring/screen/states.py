@@ -1,11 +1,11 @@
-"""States and severities in words, each in its colour, which repeats what the word says."""
+"""Shows states and severities as words with a colour that only repeats what the word says."""
 
 from rich.text import Text
 
 from stratum_miner.monitoring.view import Summary
 
 NO_ANSWER = "no answer"
-"""The word in place of the state of a miner that does not answer."""
+"""Shown instead of the state of a miner that does not answer."""
 _STATE_STYLES = {
     "mining": "green", "up": "green",
     "degraded": "yellow", "paused": "yellow", "stopping": "yellow", "throttled": "yellow", "sick": "yellow",
@@ -16,17 +16,20 @@ _STATE_STYLES = {
 
 
 def state_text(state: str) -> Text:
-    """A state in words, in its colour."""
+    """Return a state in words, in its colour."""
     words = state.replace("_", " ")
     return Text(words, _STATE_STYLES.get(words, ""))
 
 
 def detail_is_news(summary: Summary) -> bool:
-    """Whether the detail of the state says what no problem says: problems tell in full why something does not mine."""
-    told = summary.state in ("degraded", "no_device", "no_pool") and bool(summary.problems)
-    return bool(summary.detail) and not told
+    """Return whether the detail of the state has information that the problems do not have.
+
+    Problems already describe in full why a device or pool does not mine.
+    """
+    is_shown = summary.state in ("degraded", "no_device", "no_pool") and bool(summary.problems)
+    return bool(summary.detail) and not is_shown
 
 
 def severity_style(severity: str) -> str:
-    """The colour of a problem."""
+    """Return the colour of a problem."""
     return "red" if severity == "critical" else "yellow"

@@ -1,4 +1,4 @@
-"""Tables of the screen: as many columns and rows as there is room for, and the truth about rows that are left out."""
+"""Builds the tables of the screen: as many columns and rows as fit, and a line that describes the left-out rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,18 @@ from stratum_miner.monitoring.screen.lines import hanging, shortened
 
 ItemT = TypeVar("ItemT")
 LEAST_NAME = 14
+"""Width that the column of names may always take."""
 GAP = 2
-"""Space between the name and what follows."""
+"""Spaces between the names and the first column."""
 MOST_ROWS = 1000
-"""Made for one screen; what another miner says may be without end."""
+"""The most rows that are built, because a miner on another computer may send any number."""
+NOT_ACCEPTED = "rej+stale"
+"""Heading of the shares that a pool answered but did not accept: rejected and stale ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[ItemT]):
-    """One figure of each item, or a word; figures stand to the right."""
+    """One column: a figure, which is aligned to the right, or a word of each item."""
 
     heading: str
     width: int
@@ -28,34 +31,34 @@ class Column(Generic[ItemT]):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows, the most important first; each is its line and then the lines of its note."""
+    """Rows, the most important first. Each row is one line, followed by the lines of its notes."""
 
     heading: Text
     rows: tuple[tuple[Text, ...], ...]
     total: int
-    """How many there are, rows or not."""
+    """Number of items, including those without a row."""
     rest: Callable[[int], str]
-    """What to say of the rows after so many."""
+    """Returns the text that describes the items after this many."""
     needed: int = 0
-    """How many rows must be shown before there is room for less important lines."""
+    """Number of rows that are shown before any less important line of the screen."""
 
     @property
     def least(self) -> int:
-        """Lines for the needed rows without their notes, and for a word on the rest."""
+        """Number of lines for the needed rows without their notes, and for the line about the rest."""
         return 0 if not self.needed else 1 + self.needed + (self.total > self.needed)
 
     @property
     def height(self) -> int:
-        """Lines for everything."""
+        """Number of lines for the whole table."""
         return 1 + sum(map(len, self.rows)) + (self.total > len(self.rows)) if self.rows else 0
 
     def lines(self, room: int) -> list[Text]:
-        """As much as ``room`` takes: the needed rows, then their notes, then the other rows."""
+        """Return what fits in ``room`` lines: the needed rows, then their notes, then the other rows."""
         if not self.rows or room < 2:
             return []
         if self.height <= room and self.total == len(self.rows):
             return [self.heading, *(line for row in self.rows for line in row)]
-        left = room - 2  # the heading, and the word on the rest
+        left = room - 2  # the heading, and the line about the rest
         needed = min(self.needed, left, len(self.rows))
         taken = [[row[0]] for row in self.rows[:needed]]
         left -= needed
@@ -81,7 +84,10 @@ def table(
     width: int,
     needed: int = 0,
 ) -> Table:
-    """``kind`` is the heading of the names; columns that do not fit are left out, the last first."""
+    """Return a table of the items. ``kind`` is the heading of the names.
+
+    Columns that do not fit into the width are left out, the last ones first.
+    """
     total, items = len(items), items[:MOST_ROWS]
     longest = max((len(name(item)) for item in items), default=0)
     names = max(len(kind), min(longest, max(LEAST_NAME, width * 2 // 5)))
@@ -105,7 +111,7 @@ def table(
 
 
 def known(value: float | None, form: str) -> str:
-    """A cell for a figure in that form, and a dash for one that nobody knows."""
+    """Return the value in this format, or a dash if it is not known."""
     return "-" if value is None else form.format(value)
 
 

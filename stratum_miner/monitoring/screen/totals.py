@@ -1,4 +1,4 @@
-"""The miner as a whole: what it mines on, how fast, and what comes of it."""
+"""Draws the figures of the whole miner: state, pool, job, hash rates, shares, luck and costs."""
 
 from rich.text import Text
 
@@ -16,13 +16,16 @@ from stratum_miner.quantities import (
 )
 
 LEAST_WORKER = 16
-"""Letters of a worker name, which is often an address and is cut in its middle."""
+"""The fewest characters of a worker name, which is often a payout address and is shortened in its middle."""
 OLD_S = 5.0
-"""Rates that were measured longer ago are said to be old."""
+"""Seconds after which a measured hash rate is marked as old."""
 
 
 def head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
-    """The state, the rate, the power and how many devices mine. ``is_old``: the miner does not answer any more."""
+    """Return the state, the hash rate, the power and how many devices mine.
+
+    ``is_old`` is true if the miner no longer answers.
+    """
     old = f" ({duration_text(summary.sample_age_s)} old)" if summary.sample_age_s > OLD_S else ""
     items = [
         state_text(NO_ANSWER if is_old else summary.state),
@@ -44,12 +47,12 @@ def head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
 
 
 def totals(view: View, width: int) -> list[Text]:
-    """What is mined on, and what comes of it."""
+    """Return the pool, the job, the hash rates and the shares."""
     return [*_job(view, width), *_rates(view.summary, width), *_shares(view.summary, width)]
 
 
 def more_totals(view: View, width: int, ascii_only: bool) -> list[Text]:
-    """The most telling first."""
+    """Return further figures, the most important first."""
     summary = view.summary
     return [
         *_luck(summary, width), *_implied(summary, width), *history_line(view.history, width, ascii_only),
@@ -72,15 +75,15 @@ def _job(view: View, width: int) -> list[Text]:
     job = summary.job
     if job is None:
         return [*lines, *field("job", "none", width)]
-    told = [f"block {summary.height:,}"] if summary.height is not None else []
+    items = [f"block {summary.height:,}"] if summary.height is not None else []
     share, block = scaled_difficulty_text(job.share_difficulty), scaled_difficulty_text(job.network_difficulty)
     difficulty = f"{share}, each share is a block" if _is_easy(summary) else f"{share} a share, {block} a block"
-    told += [f"{duration_text(job.age_s)} old", f"difficulty {difficulty}"]
-    return [*lines, *packed(told, width, label="job")]
+    items += [f"{duration_text(job.age_s)} old", f"difficulty {difficulty}"]
+    return [*lines, *packed(items, width, label="job")]
 
 
 def _is_easy(summary: Summary) -> bool:
-    """Whether a share is worth a block, as on a private chain."""
+    """Return whether every share solves a block, as on a private block chain."""
     return summary.job is not None and summary.job.share_difficulty >= summary.job.network_difficulty
 
 
@@ -92,7 +95,8 @@ def _latency(pool: PoolView | None) -> list[str]:
 
 
 def _rates(summary: Summary, width: int) -> list[Text]:
-    """A window that is longer than the run would repeat the rate of the whole run."""
+    """Return the averages of the windows that are shorter than the run. Longer ones would repeat the rate of the
+    run."""
     windows = (
         ("5 s", 5, summary.hash_rate_5s),
         ("5 m", 300, summary.hash_rate_5m),
@@ -108,7 +112,7 @@ def _implied(summary: Summary, width: int) -> list[Text]:
     if implied is None:
         return []
     bounds = f"95 %: {hash_rate_text(implied.low)} to {hash_rate_text(implied.high)}"
-    return packed([hash_rate_text(implied.value), bounds], width, label="shares say")
+    return packed([hash_rate_text(implied.value), bounds], width, label="from shares")
 
 
 def _shares(summary: Summary, width: int) -> list[Text]:
@@ -123,24 +127,24 @@ def _shares(summary: Summary, width: int) -> list[Text]:
         counts.append(Text(f"{shares.open:,} open", "dim"))
     lines = packed(counts, width, label="shares")
     if summary.hardware_errors:
-        errors = Text(f"{summary.hardware_errors:,} nonces computed wrongly", "red")
+        errors = Text(f"{summary.hardware_errors:,} wrong nonces", "red")
         lines += packed([errors], width, label="errors")
     return lines
 
 
 def _luck(summary: Summary, width: int) -> list[Text]:
     luck = summary.luck
-    told = [f"best share {scaled_difficulty_text(summary.best_share)}"] if summary.best_share else []
+    items = [f"best share {scaled_difficulty_text(summary.best_share)}"] if summary.best_share else []
     if summary.blocks_accepted:
-        told.append(f"{summary.blocks_accepted:,} block{'s' if summary.blocks_accepted != 1 else ''} solved")
+        items.append(f"{summary.blocks_accepted:,} block{'s' if summary.blocks_accepted != 1 else ''} solved")
     if luck.ratio is not None:
         bounds = "" if luck.low is None or luck.high is None else f" ({luck.low:.2f} to {luck.high:.2f})"
-        told.append(f"luck {luck.ratio:.2f}{bounds}")
+        items.append(f"luck {luck.ratio:.2f}{bounds}")
     if summary.share_every_s is not None:
-        told.append(f"a share every {span_text(summary.share_every_s)} on average")
+        items.append(f"a share every {span_text(summary.share_every_s)} on average")
     if summary.last_share_age_s is not None:
-        told.append(f"the last {duration_text(summary.last_share_age_s)} ago")
-    return packed(told, width, label=" ")
+        items.append(f"the last {duration_text(summary.last_share_age_s)} ago")
+    return packed(items, width, label=" ")
 
 
 def _costs(summary: Summary, width: int) -> list[Text]:
@@ -148,16 +152,16 @@ def _costs(summary: Summary, width: int) -> list[Text]:
         value if isinstance(value := (summary.economics or {}).get(name), int | float) else None
         for name in ("electricity_per_day", "electricity_so_far", "profit_per_day", "seconds_per_block")
     )
-    told = [] if day is None else [f"{day:.2f} a day"]
-    told += [] if so_far is None else [f"{so_far:.4f} so far"]
-    told += [] if profit is None else [f"{'earns' if profit >= 0 else 'loses'} {abs(profit):.4f} a day"]
+    items = [] if day is None else [f"{day:.2f} a day"]
+    items += [] if so_far is None else [f"{so_far:.4f} so far"]
+    items += [] if profit is None else [f"{'earns' if profit >= 0 else 'loses'} {abs(profit):.4f} a day"]
     if summary.joules_per_terahash is not None:
-        told.append(efficiency_text(summary.joules_per_terahash))
+        items.append(efficiency_text(summary.joules_per_terahash))
     if block is not None and not _is_easy(summary):
-        told.append(f"a block here takes {span_text(block)}")
-    return packed(told, width, label="costs")
+        items.append(f"a block here takes {span_text(block)} on average")
+    return packed(items, width, label="costs")
 
 
 def address(name: str) -> str:
-    """A pool's name without what most of them begin with."""
+    """Return the name of a pool without the scheme that most URLs begin with."""
     return name.removeprefix("stratum+tcp://")

@@ -158,11 +158,11 @@ def test_at_80_by_24_everything_that_matters_is_there() -> None:
         "pool        pool0.example:3333 · worker w · answers in 0.6 ms (99 %: 2.1 ms)",
         "job         block 930,000 · 12.0s old · difficulty 0.25 a share, 144 T a block",
         "rate        5 s 157 MH/s · 5 m 158 MH/s · all 158 MH/s",
-        "shares      120 accepted · 3 rejected · 2 stale · 1 lost", "errors      2 nonces computed wrongly",
+        "shares      120 accepted · 3 rejected · 2 stale · 1 lost", "errors      2 wrong nonces",
         "best share 12.3 k · 3 blocks solved · luck 1.05 (0.87 to 1.25)",
         "a share every 6.1 seconds on average · the last 3.0s ago",
-        "shares say  150 MH/s · 95 %: 120 MH/s to 180 MH/s",
-        "costs       0.47 a day · 0.0040 so far · 411 k J/TH", "a block here takes 124 million years",
+        "from shares 150 MH/s · 95 %: 120 MH/s to 180 MH/s",
+        "costs       0.47 a day · 0.0040 so far · 411 k J/TH", "a block here takes 124 million years on average",
         "cpu0", "cpu1", "Event 29", "p pause   n next pool   q quit   ? help",
     ):  # fmt: skip
         assert any(needle in line for line in lines), needle
@@ -294,7 +294,7 @@ def test_sums_are_those_of_the_summary() -> None:
     it = view(devices=3, hash_rate_1m=1e6, hardware_errors=7777, power_w=1234.0, devices_mining=1, devices_total=9)
     lines = shown(it)
     assert lines[0].startswith("mining · 1.00 MH/s · 1,234 W · 1 of 9 devices mine")
-    assert "errors      7,777 nonces computed wrongly" in lines
+    assert "errors      7,777 wrong nonces" in lines
 
 
 def test_rows_without_end_are_counted_and_not_made() -> None:

@@ -54,12 +54,12 @@ class Bench:
 
 async def test_keys_do_what_the_foot_says(autojump_clock: MockClock) -> None:
     bench = Bench()
-    assert bench.press("p") == "paused: p again to go on"
+    assert bench.press("p") == "mining is paused: press p again to continue"
     bench.view = view(pools=3, state="paused")
-    assert bench.press("P") == "resumed"
-    assert bench.press("n") == "mining on pool1.example:3333 as soon as it is up"
-    assert bench.press("2") == "mining on pool2.example:3333 as soon as it is up"
-    assert bench.press("x") == "'x' does nothing: ? shows the keys"
+    assert bench.press("P") == "mining continues"
+    assert bench.press("n") == "mining switches to pool1.example:3333 as soon as it is up"
+    assert bench.press("2") == "mining switches to pool2.example:3333 as soon as it is up"
+    assert bench.press("x") == "'x' does nothing: press ? to see the keys"
     assert bench.press("\x01") == ""
     assert bench.press("q").startswith("stopping")
     assert bench.control.calls == [
@@ -83,10 +83,10 @@ async def test_pools_are_named_by_their_ids_wherever_they_stand(autojump_clock: 
     first, second, third = bench.view.pools
     second, third = replace(second, id=4, active=True), replace(third, id=7)
     bench.view = replace(bench.view, pools=(third, second, replace(first, active=False)))
-    assert bench.press("4") == "mining on pool1.example:3333 as soon as it is up"
-    assert bench.press("n") == "mining on pool2.example:3333 as soon as it is up"
+    assert bench.press("4") == "mining switches to pool1.example:3333 as soon as it is up"
+    assert bench.press("n") == "mining switches to pool2.example:3333 as soon as it is up"
     bench.view = replace(bench.view, pools=tuple(replace(pool, active=pool.id == 7) for pool in bench.view.pools))
-    assert bench.press("n") == "mining on pool0.example:3333 as soon as it is up"  # each has its turn
+    assert bench.press("n") == "mining switches to pool0.example:3333 as soon as it is up"  # each has its turn
     assert bench.control.calls == [("switch_pool", 4), ("switch_pool", 7), ("switch_pool", 0)]
 
 
@@ -95,9 +95,9 @@ async def test_what_cannot_be_done_is_said(autojump_clock: MockClock) -> None:
     bench.control.refusing = "pool: expected one of the ids 0, 1, 2, got 7"
     assert bench.press("7") == bench.control.refusing
     bench.view = view(pools=1)
-    assert bench.press("n") == "there is one pool only"
+    assert bench.press("n") == "there is only one pool"
     bench.view = replace(view(pools=2), pools=tuple(replace(pool, active=True) for pool in view(pools=2).pools))
-    assert bench.press("n") == "no other pool is switched on"
+    assert bench.press("n") == "no other pool is enabled"
 
 
 async def test_keys_of_a_real_terminal() -> None:

@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_said_truly() -> None:
     small = shown(many, 40, 9)
     shown_there = sum(bool(re.match(r"\d+ 10\.", line)) for line in small)
     assert 0 < shown_there < 4
-    assert f"  {40 - shown_there} more, {4 - shown_there} not mining well" in small
+    assert f"  {40 - shown_there} more, {4 - shown_there} of them not mining well" in small
 
 
 def test_miners_of_one_address_are_told_apart() -> None:
