@@ -1,13 +1,14 @@
-"""An API in the shape of AxeOS, the firmware of Bitaxe: tools that know a Bitaxe find it at port 80, read and steer it.
+"""An API that is compatible with AxeOS, the firmware of Bitaxe, so that tools for Bitaxe can read and control the
+miner.
 
-pyasic, asic-rs and Home Assistant look for the text ``AxeOS`` on ``/`` and read ``/api/system/info``. AxeOS speaks of
-one board, and so does this: of the first machine in the view, or of this computer where there is none. All figures are
-those of the one that is shown; none is of another device.
+pyasic, asic-rs and Home Assistant look for the text ``AxeOS`` at the path ``/`` on port 80 and read
+``/api/system/info``. AxeOS describes one board, so this API describes one device: the first hardware device in the
+view, or this computer with all its search threads if there is none. All figures are those of the device that is shown.
 
-Names and units are AxeOS's (``openapi.yaml`` and ``system_api_json.c`` of bitaxeorg/ESP-Miner): GH/s, MHz, millivolts,
-watts, degrees Celsius, milliseconds. A field whose value is not known now is left out, since all clients take a missing
-one for "unknown", and a zero for a measurement. The parts of an ESP32 (its heap, its Wi-Fi, its display, its
-partitions), the makers' limits of a board and the settings of the firmware have no counterpart and are left out, too.
+Names and units are those of AxeOS (``openapi.yaml`` and ``system_api_json.c`` of bitaxeorg/ESP-Miner): GH/s, MHz,
+millivolts, watts, degrees Celsius, milliseconds. A field is left out while its value is not known, because all clients
+interpret a missing field as unknown and a zero as a measurement. Fields about the ESP32 (heap, Wi-Fi, display,
+partitions), the limits of a board and the settings of the firmware have no counterpart here and are left out, too.
 """
 
 import hashlib
@@ -36,52 +37,55 @@ log = structlog.get_logger(__name__)
 
 GREETING = "AxeOS-shaped API of stratum_miner: GET /api/system/info\n"
 COMPUTER = "CPU"
-"""The ``ASICModel`` of a computer: no client knows a chip of that name."""
+"""The ``ASICModel`` of a computer. No client knows a chip with this name."""
 UNKNOWN = "Unknown"
-"""AxeOS's word for a name that it does not know."""
+"""AxeOS's word for an unknown name."""
 NO_SECOND_SENSOR_C = -1
 NO_SECOND_FAN = 0
-"""What AxeOS says on boards that have one of each."""
+"""The values that AxeOS sends for boards without a second sensor and a second fan."""
 READING = "GET of /, /api/system/info, /api/system/asic or /api/swarm/info"
-STEERING = "POST of /api/system/pause, /api/system/resume or /api/system/restart"
+ACTIONS = "POST of /api/system/pause, /api/system/resume or /api/system/restart"
 
 
 @dataclass(frozen=True, slots=True)
 class ShownBoard:
-    """What stands in for the board: one machine, or all search threads of this computer."""
+    """What the API shows as the board: one hardware device, or all search threads of this computer."""
 
     devices: tuple[DeviceView, ...]
-    machine: DeviceView | None
+    hardware: DeviceView | None
+    """The hardware device; None for this computer."""
 
     @classmethod
     def of(cls, view: View) -> "ShownBoard":
-        """The first machine, before others one that its owner has not removed."""
-        machines = sorted(
+        """Return the first hardware device that the user has not removed, or the first one if all were removed.
+
+        Without any hardware device, return this computer.
+        """
+        hardware = sorted(
             (item for item in view.devices if item.chip is not None), key=lambda item: item.state == "removed"
         )
-        return cls((machines[0],), machines[0]) if machines else cls(view.devices, None)
+        return cls((hardware[0],), hardware[0]) if hardware else cls(view.devices, None)
 
     def total(self, of: Callable[[DeviceView], float]) -> Any:
-        """A sum over the devices."""
+        """Return the sum of a figure over the devices."""
         return sum(of(device) for device in self.devices)
 
 
 def information(view: View) -> dict[str, Any]:
-    """``/api/system/info``."""
-    told, shown = view.summary, ShownBoard.of(view)
-    refused = shown.total(lambda item: item.refused)
+    """Return the fields of ``/api/system/info``."""
+    summary, shown = view.summary, ShownBoard.of(view)
     reasons = sum((Counter(item.reasons) for item in shown.devices), Counter[str]())
     best = max((item.best_share for item in shown.devices), default=0.0)
     nonces = shown.total(lambda item: item.nonces_found + item.hardware_errors)
     return _known(
         {
-            **_board(shown.machine),
-            **_sensors(shown, told.power_w if shown.devices == view.devices else None),
+            **_board(shown.hardware),
+            **_sensors(shown, summary.power_w if shown.devices == view.devices else None),
             "hostname": socket.gethostname(),
-            "macAddr": _address_of(socket.gethostname(), shown.machine),
-            "version": told.version,
-            "axeOSVersion": told.version,
-            "uptimeSeconds": int(told.elapsed_s),
+            "macAddr": _mac_address(socket.gethostname(), shown.hardware),
+            "version": summary.version,
+            "axeOSVersion": summary.version,
+            "uptimeSeconds": int(summary.elapsed_s),
             "hashRate": shown.total(lambda item: item.hash_rate_1m) / 1e9,
             "hashRate_1m": shown.total(lambda item: item.hash_rate_1m) / 1e9,
             "hashRate_10m": shown.total(lambda item: item.hash_rate_10m) / 1e9,
@@ -89,57 +93,57 @@ def information(view: View) -> dict[str, Any]:
             "errorPercentage": shown.total(lambda item: item.hardware_errors) / nonces * 100 if nonces else 0.0,
             "bestDiff": best,
             "bestSessionDiff": best,
-            "blockHeight": told.height,
-            "networkDifficulty": told.network_difficulty,
+            "blockHeight": summary.height,
+            "networkDifficulty": summary.network_difficulty,
             "blockFound": shown.total(lambda item: item.blocks_accepted),
             "sharesAccepted": shown.total(lambda item: item.accepted),
-            "sharesRejected": refused,
+            "sharesRejected": shown.total(lambda item: item.refused),
             "sharesRejectedReasons": [{"message": text, "count": count} for text, count in reasons.most_common()],
             **_pools(_pools_of(view, shown)),
-            "miningPaused": told.state == "paused",
+            "miningPaused": summary.state == "paused",
         }
     )
 
 
-def _board(machine: DeviceView | None) -> dict[str, Any]:
-    if machine is None:
+def _board(device: DeviceView | None) -> dict[str, Any]:
+    if device is None:
         return {"ASICModel": COMPUTER, "deviceModel": COMPUTER, "asicCount": 0}
-    chips, frequency, expected = len(machine.chips), machine.frequency_mhz, machine.expected_hash_rate
+    chips, frequency, expected = len(device.chips), device.frequency_mhz, device.expected_hash_rate
     return {
-        "ASICModel": machine.chip or UNKNOWN,
-        "deviceModel": (machine.product or UNKNOWN).removeprefix("Bitaxe "),
+        "ASICModel": device.chip or UNKNOWN,
+        "deviceModel": (device.product or UNKNOWN).removeprefix("Bitaxe "),
         "boardVersion": UNKNOWN,
         "asicCount": chips or None,
         "smallCoreCount": round(expected / 1e6 / (chips * frequency)) if expected and chips and frequency else None,
         "frequency": frequency,
         "actualFrequency": frequency,
         "expectedHashrate": None if expected is None else expected / 1e9,
-        "overheat_mode": int(machine.is_overheated),
+        "overheat_mode": int(device.is_overheated),
     }
 
 
 def _sensors(shown: ShownBoard, power_of_all: float | None) -> dict[str, Any]:
-    """``power_of_all`` is the miner's, where it is that of what is shown."""
-    machine = shown.machine
-    power = machine.power_w if machine is not None and machine.power_w is not None else power_of_all
-    told: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}  # no fan here is ever set by hand
-    if machine is None:
-        return told
-    return told | {
-        "voltage": _millivolts(machine.input_voltage_v),
-        "coreVoltage": _millivolts(machine.core_voltage_asked_v),
-        "coreVoltageActual": _millivolts(machine.core_voltage_v),
-        "temp": _rounded(machine.chip_temperature_c, 1),
+    """Return the fields of sensors. ``power_of_all`` is the power of the miner in watts, if only this board mines."""
+    device = shown.hardware
+    power = device.power_w if device is not None and device.power_w is not None else power_of_all
+    fields: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}  # fans are never set by hand here
+    if device is None:
+        return fields
+    return fields | {
+        "voltage": _millivolts(device.input_voltage_v),
+        "coreVoltage": _millivolts(device.core_voltage_asked_v),
+        "coreVoltageActual": _millivolts(device.core_voltage_v),
+        "temp": _rounded(device.chip_temperature_c, 1),
         "temp2": NO_SECOND_SENSOR_C,
-        "vrTemp": _rounded(machine.regulator_temperature_c, 1),
-        "fanrpm": machine.fan_rpm,
+        "vrTemp": _rounded(device.regulator_temperature_c, 1),
+        "fanrpm": device.fan_rpm,
         "fan2rpm": NO_SECOND_FAN,
-        "fanspeed": machine.fan_percent,
+        "fanspeed": device.fan_percent,
     }
 
 
 def _pools_of(view: View, shown: ShownBoard) -> list[PoolView]:
-    """The pools that the shown device mines on, the best first."""
+    """Return the pools that the shown device may mine on, the best first."""
     bound = {device.bound_to for device in view.devices if device.bound_to}
     own = {device.bound_to for device in shown.devices}
     return [
@@ -150,10 +154,11 @@ def _pools_of(view: View, shown: ShownBoard) -> list[PoolView]:
 
 
 def _pools(pools: Sequence[PoolView]) -> dict[str, Any]:
-    """The first pool is AxeOS's primary one, its fallback the one that is mined on, or the next.
+    """Return the fields of pools. The first pool is AxeOS's primary pool; its fallback is the pool mined on, or the
+    next.
 
-    Where there is one pool, it is its own fallback, as it is in AxeOS when both are set to one entry: it is what we
-    try again. asic-rs always shows a second pool, and would make ``stratum+tcp://:0`` of a missing one.
+    A single pool is also its own fallback, because the miner tries it again. AxeOS can be set in the same way. asic-rs
+    always shows a second pool, and would show ``stratum+tcp://:0`` for a missing one.
     """
     if not pools:
         return {"pools": [], "isUsingFallbackStratum": 0}
@@ -177,7 +182,7 @@ def _pool(pool: PoolView) -> dict[str, Any]:
     target = urlsplit(pool.url)
     host = target.hostname or ""
     return {
-        "stratumURL": f"[{host}]" if ":" in host else host,  # clients put the port behind it
+        "stratumURL": f"[{host}]" if ":" in host else host,  # clients append the port
         "stratumPort": target.port,
         "stratumUser": pool.worker_name,
         "stratumProtocol": "SV1",
@@ -197,9 +202,12 @@ def _millivolts(volts: float | None) -> int | None:
     return None if volts is None else round(volts * 1000)
 
 
-def _address_of(hostname: str, machine: DeviceView | None) -> str:
-    """Tools tell miners apart by it: made of the names of host and board, in the range that no maker uses."""
-    name = hostname if machine is None else f"{hostname}/{machine.name}"
+def _mac_address(hostname: str, device: DeviceView | None) -> str:
+    """Return a MAC address that is always the same for this host and device, because tools use it as an identifier.
+
+    It is a locally administered address, which no manufacturer assigns.
+    """
+    name = hostname if device is None else f"{hostname}/{device.name}"
     digest = hashlib.sha256(name.encode()).digest()
     return ":".join(f"{byte:02X}" for byte in (0x02, *digest[:5]))
 
@@ -208,21 +216,21 @@ def _address_of(hostname: str, machine: DeviceView | None) -> str:
 
 
 async def serve(bound: socket.socket, look: Callable[[], View], control: Control, access: Access) -> None:
-    """Answer on a bound socket, which it takes over, until cancelled."""
+    """Answer requests on a bound socket until cancelled. Closes the socket at the end."""
     await serve_application(bound, application(look, control, access))
 
 
 def application(look: Callable[[], View], control: Control, access: Access) -> Starlette:
-    """What tools read, and the three things that they may do; ``access`` says who may do them."""
+    """Return the application that tools read from, with its three actions. ``access`` decides who may use these."""
 
     async def info(request: Request) -> Response:
         return _json(information(look()))
 
     async def asic(request: Request) -> Response:
-        told = information(look())
+        fields = information(look())
         names = ("ASICModel", "deviceModel", "asicCount", "smallCoreCount", "frequency")
-        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # nothing can be set from here
-        return _json({name: told[name] for name in names if name in told} | settable)
+        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # this API changes no settings
+        return _json({name: fields[name] for name in names if name in fields} | settable)
 
     async def swarm(request: Request) -> Response:
         return _json([])
@@ -239,10 +247,12 @@ def application(look: Callable[[], View], control: Control, access: Access) -> S
         return "Mining resumed"
 
     def restart() -> str:
-        machine = ShownBoard.of(look()).machine
-        if machine is None:
-            raise ControlRefused("restart: expected a board, and this miner has none; restart it where it was started")
-        control.restart_device(machine.id)
+        device = ShownBoard.of(look()).hardware
+        if device is None:
+            raise ControlRefused(
+                "restart: expected a hardware device, got none; restart the miner where it was started"
+            )
+        control.restart_device(device.id)
         return "System will restart shortly."
 
     return Starlette(
@@ -251,15 +261,15 @@ def application(look: Callable[[], View], control: Control, access: Access) -> S
             Route("/api/system/info", info, methods=["GET"]),
             Route("/api/system/asic", asic, methods=["GET"]),
             Route("/api/swarm/info", swarm, methods=["GET"]),
-            *_steering((pause, resume, restart)),
+            *_action_routes((pause, resume, restart)),
         ],
         middleware=[Middleware(Guard, access=access)],
-        exception_handlers={HTTPException: _told},
+        exception_handlers={HTTPException: _describe},
     )
 
 
-def _steering(actions: Iterable[Callable[[], str]]) -> list[Route]:
-    """AxeOS answers each of them with 200 and a message."""
+def _action_routes(actions: Iterable[Callable[[], str]]) -> list[Route]:
+    """Return the routes of the actions. Like AxeOS, they answer with status 200 and a message."""
 
     def route(action: Callable[[], str]) -> Route:
         async def answer(request: Request) -> Response:
@@ -275,10 +285,10 @@ def _steering(actions: Iterable[Callable[[], str]]) -> list[Route]:
     return [route(action) for action in actions]
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _describe(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    asked = sanitize(f"{request.method[:20]} {request.scope['path']}", 100)
-    text = f"{asked}: expected {READING}; or {STEERING}; settings are changed where the miner was started"
+    where = sanitize(f"{request.method[:20]} {request.scope['path']}", 100)
+    text = f"{where}: expected {READING}, or {ACTIONS}; settings can only be changed where the miner was started"
     return refusal(error.status_code, text, **(error.headers or {}))
 
 

@@ -260,5 +260,5 @@ async def test_other_networks_need_it(trusted: str, status: int) -> None:
 async def test_a_computer_cannot_be_restarted() -> None:
     async with served(view(), "127.0.0.1/32") as api:
         refused = await api.ask("POST", "/api/system/restart")
-        assert (refused.status_code, "expected a board" in refused.json()["error"]) == (409, True)
+        assert (refused.status_code, "expected a hardware device" in refused.json()["error"]) == (409, True)
         assert api.control.calls == []

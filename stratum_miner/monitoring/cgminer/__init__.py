@@ -1,8 +1,9 @@
-"""The API that mining tools have spoken for a decade: cgminer's, version 3.7, on request.
+"""An optional API that is compatible with cgminer's API 3.7, which most mining tools support.
 
-``dialect`` is its two forms, JSON and plain; ``commands`` its vocabulary over our views; ``fields`` what it tells;
-``zero`` counts from another moment on; ``access`` who may say what; ``listener`` the socket. Facts from cgminer
-4.13.6's API-README and api.c, and from its recorded answers.
+``dialect`` reads and writes its two forms, JSON and plain text. ``commands`` carries out the commands. ``fields``
+builds the answers from views. ``zero`` resets its counters. ``access`` decides which client may send which command.
+``listener`` serves it on a socket. The facts come from API-README and api.c of cgminer 4.13.6, and from its recorded
+answers.
 """
 
 from stratum_miner.monitoring.cgminer.access import AccessError, AccessList

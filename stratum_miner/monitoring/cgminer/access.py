@@ -1,8 +1,9 @@
-"""Who may say what to cgminer's API: addresses in groups, as ``--api-allow`` and ``--api-groups`` have them.
+"""Decides which client may send which command of the cgminer API, by the options ``--api-allow`` and ``--api-groups``.
 
-``W:192.168.1.5,R:192.168.0/16`` - the first entry that fits an address decides. W may say everything, R what only
-tells, other letters what their group lists: ``P:switchpool:enablepool:*`` (a star is what R may). There is no password:
-the address is all there is, so the default is this machine and reading.
+In ``W:192.168.1.5,R:192.168.0/16``, the first entry that matches the client's IP address gives its group. Group W may
+send all commands, and group R the commands that only read. Other groups may send the commands that they list, as in
+``P:switchpool:enablepool:*``, where a star means all commands of R. The API has no password. So, by default, only this
+computer may read, and no client may make changes.
 """
 
 import ipaddress
@@ -17,12 +18,12 @@ _LOOPBACK = "R:127.0.0.1/8,R:::1"
 
 
 class AccessError(Exception):
-    """A list or a group makes no sense; the message says which part and what was expected."""
+    """The list of clients or a group is invalid. The message names the part and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessList:
-    """Entries in order, and what each group may say."""
+    """The entries in order, each with a group and a range of IP addresses, and the commands of each group."""
 
     entries: tuple[tuple[str, IpNetwork], ...]
     groups: Mapping[str, frozenset[str]]
@@ -31,21 +32,24 @@ class AccessList:
     def parse(
         cls, allow: str | None, groups: str | None, *, reading: Iterable[str], all_commands: Iterable[str]
     ) -> "AccessList":
-        """From cgminer's own spelling; None allows this machine to read. AccessError."""
+        """Return the list for the two options, in cgminer's notation. ``allow`` None lets only this computer read.
+
+        ``reading`` are the commands of group R. Raises AccessError if an option is invalid.
+        """
         read, known = frozenset(reading), frozenset(all_commands)
         allowed = {READ: read, WRITE: known, **_groups(groups, read, known)}
         entries = [_entry(text.strip(), allowed) for text in (allow or _LOOPBACK).split(",") if text.strip()]
         return cls(tuple(entries), allowed)
 
     def group_of(self, address: str) -> str | None:
-        """The group of an address; None for one that is not answered at all."""
+        """Return the group of an IP address; None if its requests are not answered."""
         numeric = ipaddress.ip_address(address.partition("%")[0])
         mapped = numeric.ipv4_mapped if isinstance(numeric, ipaddress.IPv6Address) else None
         host = mapped or numeric
         return next((group for group, network in self.entries if host in network), None)
 
     def may(self, group: str, command: str) -> bool:
-        """Whether a group may say a command."""
+        """Return whether a group may send a command."""
         return command in self.groups[group]
 
 
@@ -57,7 +61,10 @@ def _groups(text: str | None, reading: frozenset[str], known: frozenset[str]) ->
         letter, _, listed = part.strip().partition(":")
         group = letter.upper()
         if len(group) != 1 or not "A" <= group <= "Z" or group in (READ, WRITE) or group in found:
-            raise AccessError(f"groups: expected a letter of its own, not R or W, as in P:switchpool:*, got {part!r}")
+            raise AccessError(
+                f"groups: expected a letter other than R and W that no other group has, as in P:switchpool:*, "
+                f"got {part!r}"
+            )
         commands: set[str] = set()
         for name in listed.split(":"):
             commands |= reading if name == "*" else {_command(name, known)}
@@ -68,7 +75,7 @@ def _groups(text: str | None, reading: frozenset[str], known: frozenset[str]) ->
 def _command(name: str, known: frozenset[str]) -> str:
     if name.lower() in known:
         return name.lower()
-    raise AccessError(f"groups: no command is called {name!r}{did_you_mean(name, sorted(known))}")
+    raise AccessError(f"groups: expected names of commands, got {name!r}{did_you_mean(name, sorted(known))}")
 
 
 def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetwork]:
@@ -76,7 +83,7 @@ def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetw
     if len(text) > 2 and text[1] == ":" and text[0].isalpha() and not text.startswith(("a::", "A::")):
         group, address = text[0].upper(), text[2:]
         if group not in groups:
-            raise AccessError(f"allow: expected a group of {', '.join(sorted(groups))}, got {text!r}")
+            raise AccessError(f"allow: expected one of the groups {', '.join(sorted(groups))}, got {text!r}")
     try:
         return group, _network(address)
     except ValueError:
@@ -86,7 +93,7 @@ def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetw
 
 
 def _network(text: str) -> IpNetwork:
-    """cgminer also takes 192.168.0/16 and 0/0, with the missing parts zero."""
+    """Return the range of a text. As in cgminer, missing parts are zero, as in 192.168.0/16 and 0/0."""
     host, slash, bits = text.partition("/")
     if host.replace(".", "").isdecimal():
         parts = host.split(".")

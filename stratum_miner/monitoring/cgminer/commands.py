@@ -1,6 +1,6 @@
-"""The vocabulary: each command of cgminer 4.13 that makes sense for us, and what it answers. One table.
+"""The commands of cgminer 4.13 that this miner supports, as one table, and their answers.
 
-A tool reads ``Code`` and ``STATUS`` to see what became of its wish, so they are cgminer's own.
+Tools read ``Code`` and ``STATUS`` to see whether a command succeeded, so these values are the same as in cgminer.
 """
 
 from collections.abc import Callable, Collection
@@ -24,269 +24,272 @@ DESCRIPTION = f"stratum_miner {__version__}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRequest:
-    """One command with all that it needs."""
+    """One command with everything that its answer needs."""
 
     view: View
-    """The view, with the counts of the whole run."""
+    """The view with the counts of the whole run."""
     control: Control
     parameter: str
     may: Callable[[str], bool]
-    """Whether the asker may say another command."""
+    """Returns whether the client may send the command of that name."""
     zero: Zero = field(default_factory=Zero)
 
     @property
     def counted(self) -> View:
-        """The view with what is counted since the last ``zero``."""
+        """The view with counts since the last ``zero`` command."""
         return self.zero.since(self.view)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a name does."""
+    """The function that answers a command, and which clients may send it."""
 
     answer: Callable[[CommandRequest], CommandReply]
     writes: bool = False
     joinable: bool = True
 
 
-def answer(name: str, asked: CommandRequest, *, joined: bool) -> CommandReply:
-    """The reply to one command, whatever it is."""
+def answer(name: str, request: CommandRequest, *, joined: bool) -> CommandReply:
+    """Carry out one command and return its reply, which may be an error.
+
+    ``joined`` is true if the client joined several commands.
+    """
     command = COMMANDS.get(name)
     if command is None:
         return CommandReply(INVALID_COMMAND)
-    if not asked.may(name) or (joined and not command.joinable):
+    if not request.may(name) or (joined and not command.joinable):
         return CommandReply(Status("E", 45, f"Access denied to '{name}' command"))
     try:
-        return command.answer(asked)
-    except _Wrong as wrong:
-        return CommandReply(wrong.status)
+        return command.answer(request)
+    except _CommandError as error:
+        return CommandReply(error.status)
     except ControlRefused as error:
         return CommandReply(Status("E", 52, f"Refused: {error}"))
 
 
-class _Wrong(Exception):  # noqa: N818  answered
+class _CommandError(Exception):
     def __init__(self, code: int, text: str, severity: str = "E") -> None:
         super().__init__(text)
         self.status = Status(severity, code, text)
 
 
-# ---- what only tells ----------------------------------------------------------------------------------------------
+# ---- commands that only read --------------------------------------------------------------------------------------
 
 
-def _version(asked: CommandRequest) -> CommandReply:
+def _version(request: CommandRequest) -> CommandReply:
     row = {"CGMiner": __version__, "API": API_VERSION, "Miner": DESCRIPTION}
     return CommandReply(Status("S", 22, "CGMiner versions"), "VERSION", [row])
 
 
-def _summary(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 11, "Summary"), "SUMMARY", [fields.summary(asked.counted)])
+def _summary(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 11, "Summary"), "SUMMARY", [fields.summary(request.counted)])
 
 
-def _pools(asked: CommandRequest) -> CommandReply:
-    rows = fields.pools(asked.counted)
+def _pools(request: CommandRequest) -> CommandReply:
+    rows = fields.pools(request.counted)
     return CommandReply(Status("S", 7, f"{len(rows)} Pool(s)"), "POOLS", rows, is_table=True)
 
 
-def _devices(asked: CommandRequest) -> CommandReply:
-    rows = fields.devices(asked.counted)
+def _devices(request: CommandRequest) -> CommandReply:
+    rows = fields.devices(request.counted)
     if not rows:
         return CommandReply(Status("E", 10, "No ASCs"))
     return CommandReply(Status("S", 9, f"{len(rows)} ASC(s)"), "DEVS", rows, is_table=True)
 
 
-def _device(asked: CommandRequest) -> CommandReply:
-    chosen = _device_view(asked)
-    rows = [row for row in fields.devices(asked.counted) if row["ASC"] == chosen.id]
+def _device(request: CommandRequest) -> CommandReply:
+    chosen = _device_view(request)
+    rows = [row for row in fields.devices(request.counted) if row["ASC"] == chosen.id]
     return CommandReply(Status("S", 106, f"ASC{chosen.id}"), "ASC", rows, is_table=True)
 
 
-def _details(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 69, "Device Details"), "DEVDETAILS", fields.details(asked.view), is_table=True)
+def _details(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 69, "Device Details"), "DEVDETAILS", fields.details(request.view), is_table=True)
 
 
-def _statistics(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 70, "CGMiner stats"), "STATS", fields.statistics(asked.counted), is_table=True)
+def _statistics(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 70, "CGMiner stats"), "STATS", fields.statistics(request.counted), is_table=True)
 
 
-def _notify(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 60, "Notify"), "NOTIFY", fields.notices(asked.view), is_table=True)
+def _notify(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 60, "Notify"), "NOTIFY", fields.notices(request.view), is_table=True)
 
 
-def _configuration(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 33, "CGMiner config"), "CONFIG", [fields.configuration(asked.view)])
+def _configuration(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 33, "CGMiner config"), "CONFIG", [fields.configuration(request.view)])
 
 
-def _coin(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 78, "CGMiner coin"), "COIN", [fields.coin(asked.view)])
+def _coin(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 78, "CGMiner coin"), "COIN", [fields.coin(request.view)])
 
 
-def _lcd(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 125, "LCD"), "LCD", [fields.lcd(asked.counted)])
+def _lcd(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 125, "LCD"), "LCD", [fields.lcd(request.counted)])
 
 
-def _asc_count(asked: CommandRequest) -> CommandReply:
-    return CommandReply(Status("S", 104, "ASC count"), "ASCS", [{"Count": len(asked.view.devices)}])
+def _asc_count(request: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 104, "ASC count"), "ASCS", [{"Count": len(request.view.devices)}])
 
 
-def _pga_count(asked: CommandRequest) -> CommandReply:
+def _pga_count(request: CommandRequest) -> CommandReply:
     return CommandReply(Status("S", 59, "PGA count"), "PGAS", [{"Count": 0}])
 
 
-def _no_usb(asked: CommandRequest) -> CommandReply:
+def _no_usb(request: CommandRequest) -> CommandReply:
     return CommandReply(Status("I", 88, "No USB Statistics"))
 
 
-def _check(asked: CommandRequest) -> CommandReply:
-    name = asked.parameter
+def _check(request: CommandRequest) -> CommandReply:
+    name = request.parameter
     if not name:
-        raise _Wrong(71, "Missing check cmd")
+        raise _CommandError(71, "Missing check cmd")
     known = name in COMMANDS
-    row = {"Exists": "Y" if known else "N", "Access": "Y" if known and asked.may(name) else "N"}
+    row = {"Exists": "Y" if known else "N", "Access": "Y" if known and request.may(name) else "N"}
     return CommandReply(Status("S", 72, "Check command"), "CHECK", [row])
 
 
-# ---- what changes something ---------------------------------------------------------------------------------------
+# ---- commands that make changes -----------------------------------------------------------------------------------
 
 
-def _privileged(asked: CommandRequest) -> CommandReply:
+def _privileged(request: CommandRequest) -> CommandReply:
     return CommandReply(Status("S", 46, "Privileged access OK"))
 
 
-def _switch_pool(asked: CommandRequest) -> CommandReply:
-    pool = _pool(asked, asked.parameter)
-    asked.control.switch_pool(pool.id)
+def _switch_pool(request: CommandRequest) -> CommandReply:
+    pool = _pool(request, request.parameter)
+    request.control.switch_pool(pool.id)
     return CommandReply(Status("S", 27, f"Switching to pool {pool.id}:'{pool.url}'"))
 
 
-def _enable_pool(asked: CommandRequest) -> CommandReply:
-    pool = _pool(asked, asked.parameter)
+def _enable_pool(request: CommandRequest) -> CommandReply:
+    pool = _pool(request, request.parameter)
     if pool.enabled:
-        raise _Wrong(49, f"Pool {pool.id}:'{pool.url}' already enabled", "I")
-    asked.control.change_pool(pool.id, PoolChange(enabled=True))
+        raise _CommandError(49, f"Pool {pool.id}:'{pool.url}' already enabled", "I")
+    request.control.change_pool(pool.id, PoolChange(enabled=True))
     return CommandReply(Status("S", 47, f"Enabling pool {pool.id}:'{pool.url}'"))
 
 
-def _disable_pool(asked: CommandRequest) -> CommandReply:
-    pool = _pool(asked, asked.parameter)
+def _disable_pool(request: CommandRequest) -> CommandReply:
+    pool = _pool(request, request.parameter)
     if not pool.enabled:
-        raise _Wrong(50, f"Pool {pool.id}:'{pool.url}' already disabled", "I")
-    if sum(other.enabled for other in asked.view.pools) == 1:
-        raise _Wrong(51, f"Cannot disable last active pool {pool.id}:'{pool.url}'")
-    asked.control.change_pool(pool.id, PoolChange(enabled=False))
+        raise _CommandError(50, f"Pool {pool.id}:'{pool.url}' already disabled", "I")
+    if sum(other.enabled for other in request.view.pools) == 1:
+        raise _CommandError(51, f"Cannot disable last active pool {pool.id}:'{pool.url}'")
+    request.control.change_pool(pool.id, PoolChange(enabled=False))
     return CommandReply(Status("S", 48, f"Disabling pool {pool.id}:'{pool.url}'"))
 
 
-def _remove_pool(asked: CommandRequest) -> CommandReply:
-    pool = _pool(asked, asked.parameter)
-    if len(asked.view.pools) == 1:
-        raise _Wrong(66, f"Cannot remove last pool {pool.id}:'{pool.url}'")
+def _remove_pool(request: CommandRequest) -> CommandReply:
+    pool = _pool(request, request.parameter)
+    if len(request.view.pools) == 1:
+        raise _CommandError(66, f"Cannot remove last pool {pool.id}:'{pool.url}'")
     if pool.active:
-        raise _Wrong(67, f"Cannot remove active pool {pool.id}:'{pool.url}'")
-    asked.control.remove_pool(pool.id)
+        raise _CommandError(67, f"Cannot remove active pool {pool.id}:'{pool.url}'")
+    request.control.remove_pool(pool.id)
     return CommandReply(Status("S", 68, f"Removed pool {pool.id}:'{pool.url}'"))
 
 
-def _add_pool(asked: CommandRequest) -> CommandReply:
-    if not asked.parameter:
-        raise _Wrong(52, "Missing addpool details")
-    parts = _split(asked.parameter)
+def _add_pool(request: CommandRequest) -> CommandReply:
+    if not request.parameter:
+        raise _CommandError(52, "Missing addpool details")
+    parts = _split(request.parameter)
     if len(parts) != 3 or not all(parts[:2]):
-        raise _Wrong(53, "Invalid addpool details: expected URL,USER,PASS")
+        raise _CommandError(53, "Invalid addpool details: expected URL,USER,PASS")
     url, user, password = parts
-    pool_id = asked.control.add_pool(NewPool(url=url, user=user, password=password or "x"))
+    pool_id = request.control.add_pool(NewPool(url=url, user=user, password=password or "x"))
     return CommandReply(Status("S", 55, f"Added pool {pool_id}: '{url}'"))
 
 
-def _pool_priority(asked: CommandRequest) -> CommandReply:
-    if not asked.parameter:
-        raise _Wrong(25, "Missing pool id parameter")
-    order = [_pool(asked, part).id for part in asked.parameter.split(",")]
+def _pool_priority(request: CommandRequest) -> CommandReply:
+    if not request.parameter:
+        raise _CommandError(25, "Missing pool id parameter")
+    order = [_pool(request, part).id for part in request.parameter.split(",")]
     for pool_id in order:
         if order.count(pool_id) > 1:
-            raise _Wrong(74, f"Duplicate pool specified {pool_id}")
-    places = [pool.id for pool in sorted(asked.view.pools, key=lambda pool: pool.priority)]
+            raise _CommandError(74, f"Duplicate pool specified {pool_id}")
+    ordered = [pool.id for pool in sorted(request.view.pools, key=lambda pool: pool.priority)]
     moved: list[tuple[int, int]] = []
-    for place, pool_id in enumerate(order):
-        before = places.index(pool_id)
+    for position, pool_id in enumerate(order):
+        before = ordered.index(pool_id)
         try:
-            asked.control.change_pool(pool_id, PoolChange(priority=place))
-        except ControlRefused:  # a pool that a backend is bound to has an order of its own: nothing is left half done
+            request.control.change_pool(pool_id, PoolChange(priority=position))
+        except ControlRefused:  # a pool that a backend is bound to cannot move, so earlier moves are undone
             for other, back in reversed(moved):
                 with suppress(ControlRefused):
-                    asked.control.change_pool(other, PoolChange(priority=back))
+                    request.control.change_pool(other, PoolChange(priority=back))
             raise
-        places.insert(place, places.pop(before))
+        ordered.insert(position, ordered.pop(before))
         moved.append((pool_id, before))
     return CommandReply(Status("S", 73, "Changed pool priorities"))
 
 
-def _pool_quota(asked: CommandRequest) -> CommandReply:
-    if not asked.parameter:
-        raise _Wrong(25, "Missing pool id parameter")
-    number, comma, quota = asked.parameter.partition(",")
-    pool = _pool(asked, number)
+def _pool_quota(request: CommandRequest) -> CommandReply:
+    if not request.parameter:
+        raise _CommandError(25, "Missing pool id parameter")
+    number, comma, quota = request.parameter.partition(",")
+    pool = _pool(request, number)
     if not comma or not quota:
-        raise _Wrong(86, f"Missing config value N for '{number},N'")
+        raise _CommandError(86, f"Missing config value N for '{number},N'")
     if not _is_number(quota):
-        raise _Wrong(121, f"Invalid negative number ({quota[:20]}) for '{pool.url}'")
-    asked.control.change_pool(pool.id, PoolChange(quota=int(quota)))
+        raise _CommandError(121, f"Invalid negative number ({quota[:20]}) for '{pool.url}'")
+    request.control.change_pool(pool.id, PoolChange(quota=int(quota)))
     return CommandReply(Status("S", 122, f"Set pool '{pool.url}' to quota {int(quota)}'"))
 
 
-def _enable_device(asked: CommandRequest) -> CommandReply:
-    device = _device_view(asked)
+def _enable_device(request: CommandRequest) -> CommandReply:
+    device = _device_view(request)
     if device.state not in fields.DISABLED and device.state not in fields.STATUS:
-        raise _Wrong(108, f"ASC {device.id} already enabled", "I")
-    asked.control.restart_device(device.id)
+        raise _CommandError(108, f"ASC {device.id} already enabled", "I")
+    request.control.restart_device(device.id)
     return CommandReply(Status("I", 110, f"ASC {device.id} sent enable message"))
 
 
-def _disable_device(asked: CommandRequest) -> CommandReply:
-    device = _device_view(asked)
+def _disable_device(request: CommandRequest) -> CommandReply:
+    device = _device_view(request)
     if device.state in fields.DISABLED:
-        raise _Wrong(109, f"ASC {device.id} already disabled", "I")
-    asked.control.remove_device(device.id)
+        raise _CommandError(109, f"ASC {device.id} already disabled", "I")
+    request.control.remove_device(device.id)
     return CommandReply(Status("I", 111, f"ASC {device.id} set disable flag"))
 
 
-def _set_device(asked: CommandRequest) -> CommandReply:
-    index = _device_view(asked).id
-    if not asked.parameter.partition(",")[2]:
-        raise _Wrong(116, "Missing option after ASC number")
-    raise _Wrong(117, f"ASC {index} does not support ascset", "W")
+def _set_device(request: CommandRequest) -> CommandReply:
+    index = _device_view(request).id
+    if not request.parameter.partition(",")[2]:
+        raise _CommandError(116, "Missing option after ASC number")
+    raise _CommandError(117, f"ASC {index} does not support ascset", "W")
 
 
-def _identify_device(asked: CommandRequest) -> CommandReply:
-    index = _device_view(asked).id
-    raise _Wrong(114, f"ASC{index} does not support identify", "W")
+def _identify_device(request: CommandRequest) -> CommandReply:
+    index = _device_view(request).id
+    raise _CommandError(114, f"ASC{index} does not support identify", "W")
 
 
-def _save(asked: CommandRequest) -> CommandReply:
-    raise _Wrong(43, "Can't open or create save file: the configuration is a file that its owner writes")
+def _save(request: CommandRequest) -> CommandReply:
+    raise _CommandError(43, "Can't open or create save file: stratum-miner does not write its configuration file")
 
 
-def _restart(asked: CommandRequest) -> CommandReply:
-    raise _Wrong(45, "Access denied to 'restart' command: whoever started the miner restarts it")
+def _restart(request: CommandRequest) -> CommandReply:
+    raise _CommandError(45, "Access denied to 'restart' command: restart the miner where it was started")
 
 
-def _quit(asked: CommandRequest) -> CommandReply:
-    asked.control.quit()
+def _quit(request: CommandRequest) -> CommandReply:
+    request.control.quit()
     return BYE
 
 
-def _zero(asked: CommandRequest) -> CommandReply:
-    if not asked.parameter:
-        raise _Wrong(94, "Missing zero parameters")
-    what, _, with_summary = asked.parameter.partition(",")
+def _zero(request: CommandRequest) -> CommandReply:
+    if not request.parameter:
+        raise _CommandError(94, "Missing zero parameters")
+    what, _, with_summary = request.parameter.partition(",")
     if not with_summary:
-        raise _Wrong(75, "Missing parameter: true/false")
+        raise _CommandError(75, "Missing parameter: true/false")
     name = {"all": "All", "bestshare": "BestShare"}.get(what.lower())
     if name is None:
-        raise _Wrong(95, f"Invalid zero parameter '{what[:20]}'")
+        raise _CommandError(95, f"Invalid zero parameter '{what[:20]}'")
     if with_summary[0] not in "tTfF":
-        raise _Wrong(76, "Invalid parameter should be true or false")
-    shares, best = asked.counted.summary.shares, asked.counted.summary.best_share
-    (asked.zero.everything if name == "All" else asked.zero.best_share)(asked.view)
+        raise _CommandError(76, "Invalid parameter should be true or false")
+    shares, best = request.counted.summary.shares, request.counted.summary.best_share
+    (request.zero.everything if name == "All" else request.zero.best_share)(request.view)
     if with_summary[0] in "tT":
         log.info(
             "figures_zeroed", accepted=shares.accepted, rejected=shares.rejected, stale=shares.stale, best_share=best
@@ -295,54 +298,54 @@ def _zero(asked: CommandRequest) -> CommandReply:
     return CommandReply(Status("S", 97, f"Zeroed {name} stats without summary"))
 
 
-def _pause(asked: CommandRequest) -> CommandReply:
-    asked.control.pause(OVER_CGMINER)
+def _pause(request: CommandRequest) -> CommandReply:
+    request.control.pause(OVER_CGMINER)
     return CommandReply(Status("S", 46, "Paused"))
 
 
-def _resume(asked: CommandRequest) -> CommandReply:
-    asked.control.resume(OVER_CGMINER)
-    return CommandReply(Status("S", 46, "Mining again"))
+def _resume(request: CommandRequest) -> CommandReply:
+    request.control.resume(OVER_CGMINER)
+    return CommandReply(Status("S", 46, "Mining continues"))
 
 
 # ---- parameters ---------------------------------------------------------------------------------------------------
 
 
-def _pool(asked: CommandRequest, text: str) -> PoolView:
+def _pool(request: CommandRequest, text: str) -> PoolView:
     if not text:
-        raise _Wrong(25, "Missing pool id parameter")
-    pools = {pool.id: pool for pool in asked.view.pools}
+        raise _CommandError(25, "Missing pool id parameter")
+    pools = {pool.id: pool for pool in request.view.pools}
     if not _is_number(text) or int(text) not in pools:
-        raise _Wrong(26, f"Invalid pool id {text[:20]} - {_known(pools)}")
+        raise _CommandError(26, f"Invalid pool id {text[:20]} - {_known(pools)}")
     return pools[int(text)]
 
 
-def _device_view(asked: CommandRequest) -> DeviceView:
-    text = asked.parameter.partition(",")[0]
+def _device_view(request: CommandRequest) -> DeviceView:
+    text = request.parameter.partition(",")[0]
     if not text:
-        raise _Wrong(15, "Missing device id parameter")
-    devices = {device.id: device for device in asked.view.devices}
+        raise _CommandError(15, "Missing device id parameter")
+    devices = {device.id: device for device in request.view.devices}
     if not devices:
-        raise _Wrong(105, "No ASCs")
+        raise _CommandError(105, "No ASCs")
     if not _is_number(text) or int(text) not in devices:
-        raise _Wrong(107, f"Invalid ASC id {text[:20]} - {_known(devices)}")
+        raise _CommandError(107, f"Invalid ASC id {text[:20]} - {_known(devices)}")
     return devices[int(text)]
 
 
 def _is_number(text: str) -> bool:
-    """Whether it is a whole number of ordinary digits; longer ones than of anything here are none."""
+    """Return whether the text is an integer of at most six ASCII digits."""
     return text.isascii() and text.isdecimal() and len(text) <= 6
 
 
 def _known(ids: Collection[int]) -> str:
-    """cgminer gives a range, which says nothing true once an id within it is no more."""
+    """Describe the valid ids. cgminer gives a range, which would be wrong if an id within it was removed."""
     if len(ids) == max(ids) + 1:
         return f"range is 0 - {max(ids)}"
     return f"expected one of {', '.join(map(str, sorted(ids)))}"
 
 
 def _split(text: str) -> list[str]:
-    """At commas; a backslash before one keeps it."""
+    """Split a text at commas. A comma after a backslash does not split."""
     parts, escaped = [""], False
     for character in text:
         if escaped:

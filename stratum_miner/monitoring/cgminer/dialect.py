@@ -1,8 +1,9 @@
-"""Requests and replies of cgminer's API as bytes: sans-IO.
+"""Reads requests and writes replies of the cgminer API as bytes. Sans-IO.
 
-A request is one JSON object, ``{"command": "pools", "parameter": "0"}``, or plain text, ``pools|0``; it ends with the
-first packet: there is no newline and no half-close. Commands that only tell can be joined: ``summary+pools``. A reply
-has the form of its request, is on one line, and ends with a NUL.
+A request is one JSON object such as ``{"command": "pools", "parameter": "0"}``, or plain text such as ``pools|0``. It
+has no newline at its end, and the client does not close its side, so a request ends with its first packet. Commands
+that only read can be joined, as in ``summary+pools``. A reply has the form of its request, is on one line, and ends
+with a NUL byte.
 """
 
 import json
@@ -14,31 +15,31 @@ from typing import Any
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 
 MAX_REQUEST = 8192
-"""Bytes; cgminer's own buffer is about as large."""
+"""The most bytes of a request. The buffer of cgminer has about this size."""
 JOIN = "+"
 
 ReplyFields = Mapping[str, Any]
 
 
 class Fixed(float):
-    """A number that is printed with as many digits behind its point as cgminer prints, zeros too."""
+    """A number that is printed with a fixed number of digits after the decimal point, as cgminer prints it."""
 
     places: int
 
     def __new__(cls, value: float, places: int) -> "Fixed":
-        """``value`` rounded."""
+        """Return ``value`` rounded to ``places`` digits."""
         number = super().__new__(cls, round(_finite(value), places))
         number.places = places
         return number
 
     def __str__(self) -> str:
-        """As in both forms of a reply."""
+        """Return the number with all digits, for both forms of a reply."""
         return f"{float(self):.{self.places}f}"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked; ``commands`` has several where they were joined."""
+    """A request. It has several ``commands`` if the client joined them."""
 
     commands: tuple[str, ...]
     parameter: str = ""
@@ -47,7 +48,7 @@ class Request:
 
 
 class BadRequest(Exception):  # noqa: N818  answered, not raised to a user
-    """What came is no request; has the status to answer."""
+    """The bytes are not a valid request. ``status`` is the answer."""
 
     def __init__(self, status: "Status", *, is_json: bool) -> None:
         super().__init__(status.text)
@@ -57,7 +58,7 @@ class BadRequest(Exception):  # noqa: N818  answered, not raised to a user
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The first part of every reply: S success, I nothing to do, W not supported, E wrong."""
+    """The first part of every reply. ``severity`` is S (success), I (nothing to do), W (not supported) or E (error)."""
 
     severity: str
     code: int
@@ -71,7 +72,7 @@ INVALID_COMMAND = Status("E", 14, "Invalid command")
 
 @dataclass(frozen=True, slots=True)
 class CommandReply:
-    """The answer to one command. A table's rows begin with the number that names them: ``POOL=0``."""
+    """The reply to one command. The rows of a table begin with their number, as in ``POOL=0``."""
 
     status: Status
     section: str = ""
@@ -80,11 +81,11 @@ class CommandReply:
 
 
 BYE = CommandReply(Status("S", 46, "BYE"))
-"""The answer to ``quit``, which alone has no status like all others."""
+"""The reply to ``quit``, the only one without a complete status."""
 
 
 def parse(data: bytes) -> Request:
-    """A request. BadRequest for what is none."""
+    """Return the request in ``data``. Raises BadRequest if it is not valid."""
     text = data.decode("utf-8", "replace").rstrip("\0\r\n ")
     if not text.startswith("{"):
         command, _, parameter = text.partition("|")
@@ -119,20 +120,20 @@ def _parameter(value: Any) -> str:
 
 
 def encode(request: Request, replies: Sequence[CommandReply], *, when: int, description: str) -> bytes:
-    """The bytes of a reply; one reply for each command. ``when`` is Unix time."""
+    """Return the bytes of the replies, one reply for each command. ``when`` is the Unix time in seconds."""
     parts = [_one(reply, when, description, is_json=request.is_json) for reply in replies]
     if not request.is_json:
         if request.joined:
-            parts = [f"CMD={_escaped(_told(name))}|{part}" for name, part in zip(request.commands, parts, strict=True)]
+            parts = [f"CMD={_escaped(_safe(name))}|{part}" for name, part in zip(request.commands, parts, strict=True)]
         return "".join(parts).encode() + b"\0"
     if not request.joined:
         return parts[0].encode() + b"\0"
-    joined = ",".join(f"{json.dumps(_told(name))}:[{part}]" for name, part in zip(request.commands, parts, strict=True))
+    joined = ",".join(f"{json.dumps(_safe(name))}:[{part}]" for name, part in zip(request.commands, parts, strict=True))
     return f'{{{joined},"id":1}}'.encode() + b"\0"
 
 
 def refuse(bad: BadRequest, *, when: int, description: str) -> bytes:
-    """The bytes that answer what is no request."""
+    """Return the bytes that answer an invalid request."""
     return _one(CommandReply(bad.status), when, description, is_json=bad.is_json).encode() + b"\0"
 
 
@@ -145,7 +146,7 @@ def _one(reply: CommandReply, when: int, description: str, *, is_json: bool) -> 
         "Code": reply.status.code,
         "Msg": reply.status.text,
     }
-    if reply.status.code != INVALID_COMMAND.code:  # strangers who guess are not told what this is
+    if reply.status.code != INVALID_COMMAND.code:  # a stranger who tries commands does not learn the program's name
         status["Description"] = description
     if is_json:
         sections = [("STATUS", [status]), *([(reply.section, reply.rows)] if reply.section else [])]
@@ -158,7 +159,7 @@ def _one(reply: CommandReply, when: int, description: str, *, is_json: bool) -> 
 
 def _object(fields: ReplyFields) -> str:
     shown = (
-        f"{json.dumps(name)}:{value if isinstance(value, Fixed) else json.dumps(_told(value))}"
+        f"{json.dumps(name)}:{value if isinstance(value, Fixed) else json.dumps(_safe(value))}"
         for name, value in fields.items()
     )
     return f"{{{','.join(shown)}}}"
@@ -171,18 +172,18 @@ def _plain(fields: ReplyFields) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _escaped(_told(value)) if isinstance(value, str) else str(_told(value))
+    return _escaped(_safe(value)) if isinstance(value, str) else str(_safe(value))
 
 
-def _told(value: Any) -> Any:
-    """Status texts repeat what was asked, and asking is open to all."""
+def _safe(value: Any) -> Any:
+    """Make a value safe to show, because texts of statuses quote the request, which may come from anyone."""
     if isinstance(value, str):
         return sanitize(value, SENTENCE_CHARACTERS)
     return _finite(value) if isinstance(value, float) else value
 
 
 def _finite(value: float) -> float:
-    """JSON has no word for other numbers."""
+    """Return a finite number, because JSON cannot represent others."""
     return value if math.isfinite(value) else 0.0
 
 

@@ -1,7 +1,7 @@
-"""Our views in cgminer's fields: its names, their order, units, types and digits.
+"""Builds the fields of cgminer's answers from views, with cgminer's names, order, units, types and digits.
 
-What cgminer 4.13.6 answers is recorded in ``tests/vectors/cgminer.json``. Two aliases that tools ask for stand behind
-its own fields: ``GHS 5s`` and ``GHS av``. What has no counterpart here is zero; docs/watching.md lists those fields.
+``tests/vectors/cgminer.json`` has recorded answers of cgminer 4.13.6. ``summary`` has two more fields at its end that
+tools read: ``GHS 5s`` and ``GHS av``. Fields without a counterpart here are zero; docs/watching.md lists them.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ from stratum_miner.monitoring.view import DeviceView, PoolView, View
 
 Fields = dict[str, Any]
 SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
-"""All others are TLS, which tools know as stratum+ssl."""
+"""URL schemes without TLS. Tools know all others as stratum+ssl."""
 NEVER_S = 99999999.0
-"""The least wait of what never waited."""
+"""cgminer's value of a minimum wait, in seconds, if nothing has waited yet."""
 DISABLED = ("off", "removed")
-"""States of a device that is switched off, by its owner or by a limit, until somebody switches it on."""
+"""States of a device that was switched off by the user or by a limit, and stays off until it is restarted."""
 STATUS = {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": "NoStart"}
-"""By the state of a device; all others are Alive, also one that is switched off, as in cgminer."""
+"""The status for states of a device. In other states the status is Alive, even if the device is off, as in cgminer."""
 
 _Number = Callable[[float], Fixed]
 _rate: _Number = partial(Fixed, places=2)
@@ -29,59 +29,59 @@ _seconds: _Number = partial(Fixed, places=6)
 
 
 def summary(view: View) -> Fields:
-    """``summary``."""
-    told, shares = view.summary, view.summary.shares
-    worth = told.difficulties
+    """Return the fields of ``summary``."""
+    totals, shares = view.summary, view.summary.shares
+    worth = totals.difficulties
     answered = _answered(worth)
     nonces = sum(item.nonces_found for item in view.devices)
     work = sum(item.hashes for item in view.devices) / 2**32
     return {
-        "Elapsed": round(told.elapsed_s),
-        "MHS av": _rate(told.hash_rate / 1e6),
-        "MHS 5s": _rate(told.hash_rate_5s / 1e6),
-        "MHS 1m": _rate(told.hash_rate_1m / 1e6),
-        "MHS 5m": _rate(told.hash_rate_5m / 1e6),
-        "MHS 15m": _rate(told.hash_rate_15m / 1e6),
-        "Found Blocks": told.blocks_accepted,
+        "Elapsed": round(totals.elapsed_s),
+        "MHS av": _rate(totals.hash_rate / 1e6),
+        "MHS 5s": _rate(totals.hash_rate_5s / 1e6),
+        "MHS 1m": _rate(totals.hash_rate_1m / 1e6),
+        "MHS 5m": _rate(totals.hash_rate_5m / 1e6),
+        "MHS 15m": _rate(totals.hash_rate_15m / 1e6),
+        "Found Blocks": totals.blocks_accepted,
         "Getworks": sum(pool.jobs for pool in view.pools),
         "Accepted": shares.accepted,
         "Rejected": shares.rejected,
-        "Hardware Errors": told.hardware_errors,
-        "Utility": _rate(_per_minute(shares.accepted, told.elapsed_s)),
+        "Hardware Errors": totals.hardware_errors,
+        "Utility": _rate(_per_minute(shares.accepted, totals.elapsed_s)),
         "Discarded": 0,
         "Stale": shares.stale,
         "Get Failures": 0,
-        "Local Work": told.work_units,
+        "Local Work": totals.work_units,
         "Remote Failures": shares.lost,
-        "Network Blocks": told.blocks_seen,
-        "Total MH": _total(told.hash_rate * told.elapsed_s / 1e6),
-        "Work Utility": _rate(_per_minute(work, told.elapsed_s)),
+        "Network Blocks": totals.blocks_seen,
+        "Total MH": _total(totals.hash_rate * totals.elapsed_s / 1e6),
+        "Work Utility": _rate(_per_minute(work, totals.elapsed_s)),
         "Difficulty Accepted": _difficulty(worth["accepted"]),
         "Difficulty Rejected": _difficulty(worth["rejected"]),
         "Difficulty Stale": _difficulty(worth["stale"]),
-        "Best Share": int(told.best_share),
-        "Device Hardware%": _percent(told.hardware_errors, told.hardware_errors + nonces),
+        "Best Share": int(totals.best_share),
+        "Device Hardware%": _percent(totals.hardware_errors, totals.hardware_errors + nonces),
         "Device Rejected%": _percent(worth["rejected"] + worth["stale"], work),
         "Pool Rejected%": _percent(worth["rejected"], answered),
         "Pool Stale%": _percent(worth["stale"], answered),
-        "Last getwork": _date(told.last_job_at),
-        "GHS 5s": _seconds(told.hash_rate_5s / 1e9),
-        "GHS av": _seconds(told.hash_rate / 1e9),
+        "Last getwork": _date(totals.last_job_at),
+        "GHS 5s": _seconds(totals.hash_rate_5s / 1e9),
+        "GHS av": _seconds(totals.hash_rate / 1e9),
     }
 
 
 def pools(view: View) -> list[Fields]:
-    """``pools``, in the order in which they came, whatever their priority is."""
+    """Return the rows of ``pools`` in the order of their ids."""
     return [_pool(view, pool) for pool in sorted(view.pools, key=lambda pool: pool.id)]
 
 
 def devices(view: View) -> list[Fields]:
-    """``devs``: everything that hashes is an ASC to a tool."""
+    """Return the rows of ``devs``. Every device and search thread is an ASC."""
     return [device(view, item) for item in view.devices]
 
 
 def device(view: View, item: DeviceView) -> Fields:
-    """One of ``devs``."""
+    """Return the row of one device in ``devs``."""
     elapsed = view.at - item.came_at - item.frozen_s if item.came_at else 0.0
     return {
         "ASC": item.id,
@@ -115,7 +115,7 @@ def device(view: View, item: DeviceView) -> Fields:
 
 
 def details(view: View) -> list[Fields]:
-    """``devdetails``."""
+    """Return the rows of ``devdetails``."""
     return [
         {
             "DEVDETAILS": item.id,
@@ -131,21 +131,21 @@ def details(view: View) -> list[Fields]:
 
 
 def statistics(view: View) -> list[Fields]:
-    """``stats``: of devices and pools, in cgminer's order; the second has ``Elapsed`` too, which tools look for."""
+    """Return the rows of ``stats``: devices, then pools. All rows have ``Elapsed``, because tools look for it."""
     elapsed = round(view.summary.elapsed_s)
     waits = {"Calls": 0, "Wait": _seconds(0.0), "Max": _seconds(0.0), "Min": _seconds(NEVER_S)}
-    machines = [
+    device_rows = [
         {"ID": f"{item.backend}{item.id}", "Elapsed": elapsed, **waits, **_sensors(item)} for item in view.devices
     ]
-    connections = [
+    pool_rows = [
         {"ID": f"POOL{pool.id}", "Elapsed": elapsed, **waits, **_connection(pool)}
         for pool in sorted(view.pools, key=lambda pool: pool.id)
     ]
-    return [{"STATS": index, **row} for index, row in enumerate([*machines, *connections])]
+    return [{"STATS": index, **row} for index, row in enumerate([*device_rows, *pool_rows])]
 
 
 def notices(view: View) -> list[Fields]:
-    """``notify``: when each was last well, when it was last not well and why, and how often."""
+    """Return the rows of ``notify``: when each device was last well, when and why it last was not, and how often."""
     return [
         {
             "NOTIFY": item.id,
@@ -170,7 +170,7 @@ def notices(view: View) -> list[Fields]:
 
 
 def configuration(view: View) -> Fields:
-    """``config``."""
+    """Return the fields of ``config``."""
     quotas = any(pool.quota is not None for pool in view.pools)
     return {
         "ASC Count": len(view.devices),
@@ -185,36 +185,36 @@ def configuration(view: View) -> Fields:
 
 
 def coin(view: View) -> Fields:
-    """``coin``."""
-    told = view.summary
+    """Return the fields of ``coin``."""
+    totals = view.summary
     return {
         "Hash Method": "sha256",
-        "Current Block Time": _seconds(told.block_at or 0.0),
-        "Current Block Hash": "" if told.job is None else told.job.previous_hash,
+        "Current Block Time": _seconds(totals.block_at or 0.0),
+        "Current Block Hash": "" if totals.job is None else totals.job.previous_hash,
         "LP": True,
-        "Network Difficulty": _difficulty(told.network_difficulty or 0.0),
+        "Network Difficulty": _difficulty(totals.network_difficulty or 0.0),
     }
 
 
 def lcd(view: View) -> Fields:
-    """``lcd``: what fits a small display."""
-    told = view.summary
+    """Return the fields of ``lcd``, which are those for a small display."""
+    totals = view.summary
     last = max(view.pools, key=lambda pool: pool.last_share_at or 0.0, default=None)
     hot = [item.chip_temperature_c for item in view.devices if item.chip_temperature_c is not None]
     ages = [item.last_nonce_age_s for item in view.devices if item.last_nonce_age_s is not None]
     return {
-        "Elapsed": round(told.elapsed_s),
-        "GHS av": _rate(told.hash_rate / 1e9),
-        "GHS 5m": _rate(told.hash_rate_5m / 1e9),
-        "GHS 5s": _rate(told.hash_rate_5s / 1e9),
+        "Elapsed": round(totals.elapsed_s),
+        "GHS av": _rate(totals.hash_rate / 1e9),
+        "GHS 5m": _rate(totals.hash_rate_5m / 1e9),
+        "GHS 5s": _rate(totals.hash_rate_5s / 1e9),
         "Temperature": _rate(max(hot, default=0.0)),
         "Last Share Difficulty": _difficulty(0.0 if last is None else last.last_share_difficulty),
         "Last Share Time": _date(None if last is None else last.last_share_at),
-        "Best Share": int(told.best_share),
+        "Best Share": int(totals.best_share),
         "Last Valid Work": _moment(view, min(ages, default=None)),
-        "Found Blocks": told.blocks_accepted,
-        "Current Pool": _url(told.pool),
-        "User": told.worker_name,
+        "Found Blocks": totals.blocks_accepted,
+        "Current Pool": _url(totals.pool),
+        "User": totals.worker_name,
     }
 
 
@@ -266,7 +266,7 @@ def _pool(view: View, pool: PoolView) -> Fields:
 
 
 def _alive(pool: PoolView) -> str:
-    """A pool that stands by counts as alive, as it does in cgminer until it is seen dead."""
+    """Return the status of an enabled pool. As in cgminer, a standby pool is alive until it is found to be dead."""
     return "Dead" if pool.state in ("down", "silent") else "Alive"
 
 

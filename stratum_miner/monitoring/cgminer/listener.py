@@ -1,4 +1,4 @@
-"""cgminer's API on a socket: one request a connection, answered at once, then closed."""
+"""Serves the cgminer API on a socket. Each connection carries one request, is answered at once, and is then closed."""
 
 import socket
 import time
@@ -21,15 +21,15 @@ from stratum_miner.network.leaving import take_leave
 log = structlog.get_logger(__name__)
 
 REQUEST_S = 5.0
-"""Seconds to wait for the first bytes; a connection that says nothing is closed."""
+"""Seconds in which a request must come and its answer be sent. Then the connection is closed."""
 FRAGMENT_S = 0.2
-"""Seconds to wait for the rest of a JSON request that came in parts."""
+"""Seconds to wait for each further part of a JSON request."""
 MAX_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """What requests are answered from."""
+    """What the answers need."""
 
     look: Callable[[], View]
     control: Control
@@ -40,7 +40,7 @@ class _Served:
 async def serve(
     bound: socket.socket, look: Callable[[], View], control: Control, access: AccessList, zero: Zero | None = None
 ) -> None:
-    """Answer on a bound socket, which it takes over, until cancelled."""
+    """Answer requests on a bound socket until cancelled. Closes the socket at the end."""
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
     room = trio.CapacityLimiter(MAX_CONNECTIONS)
     served = _Served(look, control, access, zero or Zero())
@@ -52,7 +52,7 @@ async def _serve_one(served: _Served, room: trio.CapacityLimiter, stream: trio.S
         try:
             group = served.access.group_of(stream.socket.getpeername()[0])
             if group is None:
-                return  # as cgminer does: no word to strangers
+                return  # like cgminer, close the connection without an answer
             room.acquire_on_behalf_of_nowait(stream)
         except (OSError, trio.WouldBlock):
             return
@@ -64,14 +64,17 @@ async def _serve_one(served: _Served, room: trio.CapacityLimiter, stream: trio.S
                     await take_leave(stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        except Exception as error:  # a mistake of ours that one client brought to light must not cost the others
+        except Exception as error:  # an internal error that one client causes must not stop the others
             log.error("cgminer_failed", error=repr(error))
         finally:
             room.release_on_behalf_of(stream)
 
 
 async def read_request(stream: trio.abc.ReceiveStream) -> bytes:
-    """What comes first; more while a JSON object is not complete, each part within ``FRAGMENT_S`` of the one before."""
+    """Return the bytes of a request: the first packet, and further ones while a JSON object is not complete.
+
+    Each further packet must come within ``FRAGMENT_S`` seconds of the one before.
+    """
     data = bytes(await stream.receive_some(dialect.MAX_REQUEST))
     while data.startswith(b"{") and data.count(b"{") > data.count(b"}") and len(data) < dialect.MAX_REQUEST:
         more: bytes | bytearray = b""
@@ -89,13 +92,13 @@ def _answered(data: bytes, served: _Served, group: str) -> bytes:
         request = dialect.parse(data)
     except dialect.BadRequest as bad:
         return dialect.refuse(bad, when=when, description=DESCRIPTION)
-    asked = CommandRequest(
+    command_request = CommandRequest(
         view=served.look(),
         control=served.control,
         parameter=request.parameter,
         may=lambda command: served.access.may(group, command),
         zero=served.zero,
     )
-    replies = [answer(name, asked, joined=request.joined) for name in request.commands]
+    replies = [answer(name, command_request, joined=request.joined) for name in request.commands]
     log.debug("cgminer_asked", commands="+".join(request.commands)[:80])
     return dialect.encode(request, replies, when=when, description=DESCRIPTION)

@@ -1,4 +1,4 @@
-"""cgminer's ``zero``: what this API counts begins anew, while every other display goes on counting from the start."""
+"""Carries out cgminer's command ``zero``: resets the counts of this API. Other displays keep their counts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -6,14 +6,15 @@ from dataclasses import fields, replace
 from stratum_miner.monitoring.view import DeviceView, PoolView, SharesView, Summary, View
 
 BestSince = Callable[[float, int | None], float]
-"""Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""
+"""Returns the highest difficulty of a share resolved since that Unix time: of the pool with that id, or of all
+pools."""
 
 
 class Zero:
-    """The moment from which it is counted; of the whole run until somebody asks for another.
+    """The moment from which this API counts. It is the start of the run until a client sends ``zero``.
 
-    As in cgminer, ``all`` sets counts and totals of the run, of pools and of devices to zero, the best shares too, and
-    leaves ``Network Blocks`` and the hash rates of the last minutes alone.
+    As in cgminer, ``zero|all`` resets the counts of the run, of pools and of devices, and the best shares. It does not
+    reset ``Network Blocks`` and the hash rates of the last minutes.
     """
 
     def __init__(self, best_since: BestSince = lambda at, pool_id: 0.0) -> None:
@@ -22,7 +23,7 @@ class Zero:
         self._best_from: float | None = None
 
     def everything(self, view: View) -> None:
-        """Count from this moment on; ``view`` is not one that ``since`` made."""
+        """Count from this moment on. ``view`` must be an original view, not one that ``since`` returned."""
         self._before = view
         self.best_share(view)
 
@@ -31,7 +32,7 @@ class Zero:
         self._best_from = view.at
 
     def since(self, view: View) -> View:
-        """The view with what is counted from the moment on."""
+        """Return the view with counts from that moment on."""
         if self._best_from is not None:
             pools = (replace(pool, best_share=self._best(pool.id)) for pool in view.pools)
             view = replace(view, summary=replace(view.summary, best_share=self._best(None)), pools=tuple(pools))
@@ -104,5 +105,5 @@ def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
 
 
 def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Sums of floats: what is nothing but rounding is nothing."""
-    return {fate: max(round(value - before.get(fate, 0.0), 10), 0.0) for fate, value in now.items()}
+    """Return the differences, rounded, because sums of floats may differ slightly."""
+    return {outcome: max(round(value - before.get(outcome, 0.0), 10), 0.0) for outcome, value in now.items()}

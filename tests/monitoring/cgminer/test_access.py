@@ -39,12 +39,12 @@ def test_an_address_alone_may_read() -> None:
     ("allow", "groups", "needle"),
     [
         ("W:home", None, "allow: expected GROUP:ADDRESS/BITS, as in W:127.0.0.1 or R:192.168.0/16, got 'W:home'"),
-        ("X:127.0.0.1", None, "allow: expected a group of R, W, got 'X:127.0.0.1'"),
+        ("X:127.0.0.1", None, "allow: expected one of the groups R, W, got 'X:127.0.0.1'"),
         ("127.0.0.1/99", None, "allow: expected GROUP:ADDRESS/BITS"),
-        (None, "W:quit", "groups: expected a letter of its own, not R or W"),
-        (None, "P:quit,P:save", "groups: expected a letter of its own"),
-        (None, "PQ:quit", "groups: expected a letter of its own"),
-        (None, "P:swichpool", "groups: no command is called 'swichpool': did you mean 'switchpool'?"),
+        (None, "W:quit", "groups: expected a letter other than R and W that no other group has"),
+        (None, "P:quit,P:save", "groups: expected a letter other than R and W that no other group has"),
+        (None, "PQ:quit", "groups: expected a letter other than R and W that no other group has"),
+        (None, "P:swichpool", "groups: expected names of commands, got 'swichpool': did you mean 'switchpool'?"),
     ],
 )
 def test_mistakes_are_told(allow: str | None, groups: str | None, needle: str) -> None:
