@@ -22,7 +22,7 @@ def pool_table(view: View, width: int) -> Table:
         return [] if not pool.reason or pool.id in with_problem else [Text(pool.reason, "dim")]
 
     columns: list[Column[PoolView]] = [
-        Column("state", 11, lambda pool: state_text(pool.state if pool.enabled else "off"), is_word=True),
+        Column("state", 11, lambda pool: state_text(pool.state if pool.enabled else "disabled"), is_word=True),
         Column("for", 7, lambda pool: duration_text(pool.since_s)),
         Column("accepted", 10, lambda pool: count_text(pool.accepted)),
         Column(NOT_ACCEPTED, 11, lambda pool: count_text(pool.rejected + pool.stale)),

@@ -1,4 +1,4 @@
-// Requests to the miner, with the token where there is one. The token lives in this tab's storage and nowhere else.
+// Sends requests to the miner, with the API token if the page has one. The token is stored only for this browser tab.
 
 const ROOT = new URL("../../api/v1/", import.meta.url);
 export const VERSION = new URL(".", import.meta.url).pathname.split("/").at(-2); // these files are in /web/VERSION/
@@ -29,7 +29,7 @@ addEventListener("hashchange", () => {
   if (given !== null) keepToken(given);
 });
 
-// A response, or Refused with the miner's own words, or the network's TypeError.
+// Returns the response. Throws Refused with the miner's message, or a TypeError if the miner cannot be reached.
 export async function ask(path, { method = "GET", body, signal, headers = {} } = {}) {
   if (token) headers.authorization = `Bearer ${token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
@@ -40,7 +40,7 @@ export async function ask(path, { method = "GET", body, signal, headers = {} } =
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Refused(401, "the token has characters that no token has"); // a header cannot carry them
+    throw new Refused(401, "the token contains characters that are not allowed"); // such as line breaks, which a header cannot have
   }
   const response = await fetch(request);
   if (!response.ok) throw new Refused(response.status, await reason(response));
@@ -53,18 +53,18 @@ async function reason(response) {
   try {
     return (await response.json()).error ?? response.statusText;
   } catch {
-    return `it answers ${response.status}`;
+    return `the miner answered with status ${response.status}`;
   }
 }
 
-// "#token=..." in the address: taken, and gone from it at once.
+// Takes the token from "#token=..." in the page's URL, and removes it from there at once.
 function takeFromAddress() {
   if (!location.hash.startsWith("#token=")) return null;
   let given = location.hash.slice("#token=".length);
   try {
     given = decodeURIComponent(given);
   } catch {
-    // then it is meant as it stands
+    // it is not percent-encoded: use it unchanged
   }
   history.replaceState(null, "", location.pathname + location.search);
   storage("setItem", KEY, given.trim());
@@ -75,6 +75,6 @@ function storage(call, ...values) {
   try {
     return sessionStorage[call](...values);
   } catch {
-    return null; // storage can be switched off: then the token lasts as long as the page
+    return null; // the browser may have no storage: then the token is kept until the page is closed
   }
 }

@@ -1,10 +1,10 @@
-// The page: brings what the stream tells to its parts, and says how old what it shows is.
+// The page: passes the data of the stream to its parts, and shows how old the data is.
 
 import { hasToken, keepToken, onToken, read } from "./api.js";
 import { Charts } from "./charts.js";
 import { Configuration } from "./configuration.js";
 import { Devices } from "./devices.js";
-import { announce, askToken, change, confirmed, tell } from "./dialogs.js";
+import { announce, askToken, change, confirmed, showNotice } from "./dialogs.js";
 import { byId, once, setText } from "./dom.js";
 import { Blocks, Events, Shares } from "./events.js";
 import { duration } from "./format.js";
@@ -40,7 +40,7 @@ function take(view) {
   if (anew) {
     events.forget();
     charts.forget();
-    announce("The miner was started again.");
+    announce("The miner was restarted.");
   }
   problems.update(view.summary);
   showSummary(view);
@@ -57,7 +57,7 @@ addEventListener("changed", async () => {
   try {
     take(await read("view"));
   } catch {
-    // the stream has the last word on the connection
+    // the stream reports whether the connection works
   }
 });
 
@@ -70,7 +70,7 @@ function linked(now) {
     if (now.state === "lost") announce("The connection to the miner is lost.");
     if (now.state === "live" && before === "lost") announce("The connection to the miner is back.");
   }
-  if (now.state === "locked") unlock(); // each time: it is the answer to another try
+  if (now.state === "locked") unlock(); // every time, because each attempt has failed with this token
   fresh();
 }
 
@@ -80,23 +80,23 @@ function fresh() {
   const state = isFresh ? "live" : link.state === "live" ? "late" : link.state;
   document.body.dataset.link = state;
   showTitle(latest, state);
-  const words = { live: "live", late: `${duration(age ?? 0)} old`, lost: "no connection", locked: "locked", hidden: "resting", connecting: "connecting" };
+  const words = { live: "live", late: `${duration(age ?? 0)} old`, lost: "no connection", locked: "locked", hidden: "not updated", connecting: "connecting" };
   setText(byId("freshness").lastElementChild, words[state]);
   const banner = byId("banner");
   banner.hidden = state !== "lost" && state !== "locked";
   if (banner.hidden) return;
   const wait = Math.max(0, ((link.nextAt ?? 0) - performance.now()) / 1000);
-  setText(byId("banner-what"), state === "locked" ? "Reading needs the token of this miner." : `No connection: ${link.reason}.`);
-  setText(byId("banner-age"), age === null ? "Nothing has been seen of it yet." : `What is shown is ${duration(Math.floor(age)).replace(".0s", "s")} old.`);
-  setText(byId("banner-next"), state === "locked" ? "" : `Next try in ${Math.ceil(wait)} s.`);
-  setText(byId("banner-action"), state === "locked" ? "Give the token" : "Try now");
+  setText(byId("banner-what"), state === "locked" ? "This miner requires its API token for reading." : `No connection: ${link.reason}.`);
+  setText(byId("banner-age"), age === null ? "No data has been received yet." : `The data shown is ${duration(Math.floor(age)).replace(".0s", "s")} old.`);
+  setText(byId("banner-next"), state === "locked" ? "" : `Next attempt in ${Math.ceil(wait)} s.`);
+  setText(byId("banner-action"), state === "locked" ? "Enter the token" : "Try now");
 }
 
 byId("banner-action").addEventListener("click", () => (link.state === "locked" ? unlock() : live.tryNow()));
 setInterval(fresh, TICK_MS);
 
 async function unlock() {
-  const given = await askToken(hasToken() ? "That is not this miner's token." : "Reading needs the token of this miner.");
+  const given = await askToken(hasToken() ? "This is not the token of this miner." : "This miner requires its API token for reading.");
   if (given !== null) keepToken(given);
 }
 
@@ -115,18 +115,18 @@ pause.addEventListener("click", () => once(pause, async () => {
     await change("POST", "resume");
     return;
   }
-  const meant = await confirmed({ title: "Pause mining?", text: "The search stops; connections to pools stay.", yes: "Pause" });
+  const meant = await confirmed({ title: "Pause mining?", text: "The devices stop searching. Connections to pools stay open.", yes: "Pause" });
   if (meant) await change("POST", "pause");
 }));
 
 quit.addEventListener("click", () => once(quit, async () => {
   const meant = await confirmed({
-    title: "End the miner?", text: "It waits briefly for open replies and ends. It cannot be started again from here.", yes: "End it", danger: true,
+    title: "Stop the miner?", text: "It waits briefly for the answers to submitted shares, then stops. This page cannot start it again.", yes: "Stop it", danger: true,
   });
   if (meant) await change("POST", "quit");
 }));
 
-// ---- the parts of the page, in a menu where the header has no room for them ---------------------------------------
+// ---- the links to the parts of the page, in a menu if the header has no room for them -----------------------------
 
 const parts = byId("parts");
 parts.addEventListener("click", () => parts.matches(":popover-open") && parts.hidePopover());
@@ -141,7 +141,7 @@ function showForget() {
 
 forget.addEventListener("click", () => {
   keepToken("");
-  tell("The token is forgotten.");
+  showNotice("The page no longer has the token.");
 });
 onToken(showForget);
 showForget();

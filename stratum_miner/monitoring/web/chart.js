@@ -1,5 +1,5 @@
-// Small charts as SVG: lines, or stacked bars, over time; with axes and units, a value under the pointer or the arrow
-// keys, a sentence for screen readers and the values as a table.
+// Small SVG charts of lines or stacked bars over time, with axes and units. The pointer or the arrow keys select a value.
+// Screen readers get a sentence, and the values can be shown as a table.
 
 import { el, setText, svg } from "./dom.js";
 import { clock, moment, shortClock } from "./format.js";
@@ -12,12 +12,12 @@ const TABLE_ROWS = 30;
 const TIME_STEPS = [60, 120, 300, 600, 1800, 3600, 7200, 14400, 21600];
 
 export class Chart {
-  // series: [{name, kind}]; samples given to show() have a value for each, null where nobody knows.
+  // series: [{name, kind}]. The samples given to show() have a value for each series, or null if it is unknown.
   constructor(figure, { title, series, value, bars = false, base = "zero", none, unitNote = "" }) {
     Object.assign(this, { figure, title, series, value, bars, base, none, unitNote });
     this.samples = [];
     this.range = [0, 1];
-    this.cursor = null; // index of a sample
+    this.cursor = null; // index of the selected sample
     this.width = 0;
     this.build();
     new ResizeObserver(() => this.draw()).observe(this.plot);
@@ -45,7 +45,8 @@ export class Chart {
     this.details.addEventListener("toggle", () => this.fillTable());
   }
 
-  // samples: [{at, values}], oldest first; from and to in Unix time; gap: seconds between samples that break a line.
+  // samples: [{at, values}], the oldest first. from and to are Unix times. A line is broken between samples that are more
+  // than `gap` seconds apart.
   show(samples, from, to, gap) {
     const at = this.cursor === null ? null : this.samples[this.cursor]?.at;
     Object.assign(this, { samples, range: [from, to], gap });
@@ -68,7 +69,7 @@ export class Chart {
     this.empty.hidden = drawn;
     setText(this.empty, this.none);
     this.details.hidden = !drawn;
-    this.root.setAttribute("aria-label", this.told(known));
+    this.root.setAttribute("aria-label", this.description(known));
     if (!drawn) {
       setText(this.readout, "");
       return;
@@ -101,7 +102,7 @@ export class Chart {
     return [low, Math.max(high, steps[steps.length - 1]), steps];
   }
 
-  // As many lines of the grid as have labels that differ; of a chart that shows nothing but zero only that one.
+  // Returns the values of the grid lines: as many as have different labels. A chart that is all zero has one line.
   steps(low, high) {
     for (let most = 4; most > 0; most -= 1) {
       const steps = ticks(low, high, most, this.bars);
@@ -208,17 +209,17 @@ export class Chart {
 
   words(values) {
     if (this.series.length === 1) return this.value(values[0]);
-    const told = this.series.map(({ name }, index) => (values[index] || index === 0 ? `${this.value(values[index])} ${name}` : null));
-    return told.filter(Boolean).join(", ");
+    const texts = this.series.map(({ name }, index) => (values[index] || index === 0 ? `${this.value(values[index])} ${name}` : null));
+    return texts.filter(Boolean).join(", ");
   }
 
-  told(known) {
+  description(known) {
     if (!known.length) return `${this.title}: ${this.none}`;
     const of = (pick) => this.words(this.series.map((_, index) => pick(known.map(({ values }) => values[index]).filter((value) => value !== null))));
     const [first, last] = [known[0], known.at(-1)];
     return `${this.title} from ${clock(first.at)} to ${clock(last.at)}: now ${this.words(last.values)}; `
       + `lowest ${of((values) => Math.min(...values))}; highest ${of((values) => Math.max(...values))}. `
-      + "Arrow keys tell single values.";
+      + "The arrow keys select single values.";
   }
 
   fillTable() {
@@ -237,12 +238,12 @@ export class Chart {
   }
 }
 
-// "50.0 MH/s" reads "50 MH/s" at a line of the grid.
+// A grid line is labelled "50 MH/s" instead of "50.0 MH/s".
 const label = (text) => text.replace(/\.0+(?=\s)/, "");
 
 const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
 
-// The stretches of one series without a gap.
+// Returns the parts of one series that have no gap.
 function runs(samples, index, gap) {
   const found = [];
   let before = null;
@@ -258,7 +259,7 @@ function runs(samples, index, gap) {
   return found;
 }
 
-// About `count` round values: steps of 1, 2 or 5 times a power of ten, whole ones where only those make sense.
+// Returns about `count` round values in steps of 1, 2 or 5 times a power of ten. With `whole`, all values are integers.
 export function ticks(low, high, count, whole = false) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,4 +1,4 @@
-// The four charts, of the history: fetched once, then extended by the points that the stream brings.
+// The four charts of the history. The points are fetched once per connection, and the stream adds new ones.
 
 import { read } from "./api.js";
 import { Chart } from "./chart.js";
@@ -7,19 +7,19 @@ import { celsius, count, hashRate, milliseconds } from "./format.js";
 
 const MINUTES = 600;
 const DAY = 86400;
-const FINE_GAP = 7; // points come every two seconds
-const COARSE = 60; // and every minute before the last ten
+const FINE_GAP = 7; // seconds between points that count as a gap; in the last ten minutes points are two seconds apart
+const COARSE = 60; // seconds between points that are older than ten minutes
 const BUCKETS = [20, 60, 120, 300, 600, 1800, 3600];
 const MOST_BARS = 40;
 const MOST_SAMPLES = 288;
-const FATES = ["accepted", "rejected", "stale", "lost"];
+const OUTCOMES = ["accepted", "rejected", "stale", "lost"];
 const AGAIN_MS = 10000;
-const ANSWERS_APART = 60; // a line between two answers that are further apart would tell of latencies that nobody measured
+const ANSWERS_APART = 60; // seconds between answers that count as a gap, because no latency was measured in between
 
 export class Charts {
   constructor() {
-    this.points = []; // of the last day, coarse but for the last ten minutes
-    this.known = 0; // up to here none is missing
+    this.points = []; // points of the last day, fine ones in the last ten minutes and coarse ones before
+    this.known = 0; // Unix time up to which no point is missing
     this.complete = false;
     this.fetching = null;
     this.thinnedAt = 0;
@@ -28,19 +28,19 @@ export class Charts {
     this.drawnAt = null;
     this.hashRate = new Chart(byId("chart-hash-rate"), {
       title: "Hash rate over time", series: [{ name: "Hash rate", kind: "one" }], value: hashRate,
-      none: "The first point comes within seconds.",
+      none: "The first point appears within seconds.",
     });
     this.shares = new Chart(byId("chart-shares"), {
-      title: "Shares", series: FATES.map((fate) => ({ name: fate, kind: fate })), value: (value) => count(value),
-      bars: true, none: "No share had a result in this time.",
+      title: "Shares", series: OUTCOMES.map((outcome) => ({ name: outcome, kind: outcome })), value: (value) => count(value),
+      bars: true, none: "No share got a result in this time.",
     });
     this.latency = new Chart(byId("chart-latency"), {
-      title: "Latency", unitNote: "of answers, median", series: [{ name: "Latency", kind: "two" }], value: milliseconds,
+      title: "Latency", unitNote: "of answers (median)", series: [{ name: "Latency", kind: "two" }], value: milliseconds,
       none: "No pool has answered a share yet.",
     });
     this.temperature = new Chart(byId("chart-temperature"), {
-      title: "Temperature", unitNote: "of the hottest", series: [{ name: "Temperature", kind: "three" }], value: celsius,
-      base: "data", none: "No device here tells its temperature.",
+      title: "Temperature", unitNote: "of the hottest device", series: [{ name: "Temperature", kind: "three" }], value: celsius,
+      base: "data", none: "No device reports a temperature.",
     });
     this.buttons = { minutes: byId("range-minutes"), day: byId("range-day") };
     this.buttons.minutes.addEventListener("click", () => this.choose(false));
@@ -54,7 +54,7 @@ export class Charts {
     if (this.view) this.draw();
   }
 
-  // A connection begins: what came before it is missing, all at first, later what came since the one before broke.
+  // Starts a connection. The points from before it are missing, so they are fetched.
   begin() {
     this.complete = false;
     this.fetching?.abort();
@@ -67,12 +67,12 @@ export class Charts {
     try {
       this.join(await read(`history?after=${Math.floor(this.known)}`, { signal: fetching.signal }));
     } catch {
-      // the connection's own notice says so; what is known is shown
+      // the page already reports the lost connection, and shows the points that it has
       if (!fetching.signal.aborted) setTimeout(() => this.fetching === fetching && this.fetch(), AGAIN_MS);
     }
   }
 
-  // Points that were fetched go between those known before and those that came in the meantime.
+  // Inserts fetched points between the points known before and the points that came in the meantime.
   join(found) {
     const from = found[0]?.at ?? Infinity;
     const to = found.at(-1)?.at ?? -Infinity;
@@ -94,7 +94,7 @@ export class Charts {
     this.points = [...thinned(old, COARSE), ...this.points.filter(({ at }) => at >= fine)];
   }
 
-  // Another miner, or this one begun anew.
+  // Drops all points, because this is another miner or the miner was restarted.
   forget() {
     this.fetching?.abort();
     Object.assign(this, { points: [], known: 0, thinnedAt: 0, drawnAt: null });
@@ -103,7 +103,7 @@ export class Charts {
   show(view) {
     this.view = view;
     const newest = this.points.at(-1)?.at ?? null;
-    if (newest !== this.drawnAt) this.draw(); // points come more seldom than views
+    if (newest !== this.drawnAt) this.draw(); // points are less frequent than views
     this.drawnAt = newest;
   }
 
@@ -132,14 +132,14 @@ export class Charts {
   }
 
   bars(points, from, to, size, startedAt) {
-    this.shares.show(settled(points, from, to, size, startedAt), from, to, size);
+    this.shares.show(resolvedShares(points, from, to, size, startedAt), from, to, size);
   }
 }
 
-// How many shares a pool had answered: between two points without an answer there is no latency to show.
+// Returns the number of answered shares. Without a new answer between two points, there is no latency to show.
 const answers = ({ accepted, rejected, stale }) => accepted + rejected + stale;
 
-// Means of the points within each step.
+// Returns one point for each step of time, with the means of the points within it.
 function thinned(points, step) {
   const found = [];
   let bucket = [];
@@ -161,16 +161,16 @@ function thinned(points, step) {
   return found;
 }
 
-// Shares of each fate in each stretch of time, from totals of the run.
-function settled(points, from, to, size, startedAt) {
+// Returns the numbers of shares by outcome in each interval of `size` seconds, computed from totals of the run.
+function resolvedShares(points, from, to, size, startedAt) {
   if (!points.length) return [];
   const fromStart = points[0].at - startedAt < FINE_GAP;
-  let before = fromStart ? [0, 0, 0, 0] : FATES.map((fate) => points[0][fate]);
+  let before = fromStart ? [0, 0, 0, 0] : OUTCOMES.map((outcome) => points[0][outcome]);
   const found = new Map();
   for (const point of points) {
     const start = Math.floor(point.at / size) * size;
     const values = found.get(start) ?? [0, 0, 0, 0];
-    const totals = FATES.map((fate) => point[fate]);
+    const totals = OUTCOMES.map((outcome) => point[outcome]);
     found.set(start, values.map((value, index) => value + Math.max(0, totals[index] - before[index])));
     before = totals;
   }

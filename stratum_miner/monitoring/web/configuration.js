@@ -1,4 +1,4 @@
-// The settings in force, each with its origin; fetched when somebody looks, and again after a reload.
+// The settings in force, each with its source. They are fetched when the user opens them, and again after a reload.
 
 import { read } from "./api.js";
 import { byId, el, once } from "./dom.js";
@@ -21,7 +21,7 @@ export class Configuration {
       try {
         this.draw(await read("config"));
       } catch (error) {
-        this.body.replaceChildren(el("p", { class: "soft" }, `It cannot be read now: ${error.message}`));
+        this.body.replaceChildren(el("p", { class: "soft" }, `The configuration cannot be read now: ${error.message}`));
       }
     }
     this.body.hidden = !shown;
@@ -30,8 +30,8 @@ export class Configuration {
   }
 
   draw(found) {
-    const file = found.file ? ["From ", el("code", {}, found.file), ", the environment and the command line."] : ["From the command line and the environment; there is no file."];
-    const parts = [el("p", { class: "soft" }, ...file, " Pools as they were configured: what was changed by hand since is above.")];
+    const file = found.file ? ["From ", el("code", {}, found.file), ", the environment and the command line."] : ["From the command line and the environment. There is no file."];
+    const parts = [el("p", { class: "soft" }, ...file, " Pools are shown here as they were configured. Later changes are shown in the table of pools.")];
     for (const { title, settings } of found.groups ?? []) {
       const given = settings.filter(({ value }) => value !== null);
       if (given.length) parts.push(this.table(title, given));
@@ -46,7 +46,7 @@ export class Configuration {
   table(title, settings) {
     return el(
       "table", { class: "settings" }, el("caption", {}, title),
-      el("thead", {}, el("tr", {}, ...["Key", "Value", "Origin"].map((name) => el("th", { scope: "col" }, name)))),
+      el("thead", {}, el("tr", {}, ...["Key", "Value", "Source"].map((name) => el("th", { scope: "col" }, name)))),
       el("tbody", {}, ...settings.map(({ key, value, origin }) => el(
         "tr", {}, el("th", { scope: "row" }, el("code", {}, key)), el("td", {}, el("code", {}, value)), el("td", { class: "soft" }, origin),
       ))),

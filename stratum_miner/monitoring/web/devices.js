@@ -1,18 +1,18 @@
-// Devices and search threads, a line each: those with a problem first, or sorted by any column; the rest of a device
-// folds out under its line.
+// The table of devices and search threads, one line each: those with a problem first, or sorted by any column. A click on a
+// device shows its details below its line.
 
 import { byId, button, el, facts, once, setAttribute, setText } from "./dom.js";
 import { change, confirmed } from "./dialogs.js";
 import { ago, celsius, count, efficiency, hashRate, percent, watts } from "./format.js";
 import { tabled } from "./table.js";
 
-const FEW = 24; // a computer with many processors has a search thread on each
+const FEW = 24; // rows shown at first, because a computer may have many search threads
 
 export class Devices {
   constructor() {
     this.latest = [];
     this.problems = new Map(); // id -> the worst problem of the device
-    this.twice = new Set(); // names that several devices have
+    this.ambiguous = new Set(); // names that several devices have
     this.open = new Set(); // ids of devices whose details are shown
     this.all = false;
     this.show = tabled(byId("device-table"), this.columns(), (device) => device.id, {
@@ -48,7 +48,7 @@ export class Devices {
   columns() {
     const number = (name, kind, cell, sort, extra = {}) => ({ name, kind: `number ${kind}`, cell: (device) => cell(sort(device)), sort, down: true, ...extra });
     const sum = (of) => (devices) => devices.reduce((total, device) => total + (of(device) ?? 0), 0);
-    const [rates, refused, accepted, errors] = [({ hash_rate_1m: it }) => it, ({ refused: it }) => it, ({ accepted: it }) => it, ({ hardware_errors: it }) => it];
+    const [rates, notAccepted, accepted, errors] = [({ hash_rate_1m: it }) => it, ({ refused: it }) => it, ({ accepted: it }) => it, ({ hardware_errors: it }) => it];
     return [
       {
         name: "Device", kind: "name", sort: (device) => this.label(device), total: () => "Total",
@@ -67,7 +67,7 @@ export class Devices {
       }),
       number("Errors", "wide", count, errors, { cell: errorsOf, total: (devices) => count(sum(errors)(devices)) }),
       number("Accepted", "wide", count, accepted, { total: (devices) => count(sum(accepted)(devices)) }),
-      number("Refused", "wide", count, refused, { total: (devices) => count(sum(refused)(devices)) }),
+      number("Rejected or stale", "wide", count, notAccepted, { total: (devices) => count(sum(notAccepted)(devices)) }),
     ];
   }
 
@@ -78,7 +78,7 @@ export class Devices {
       if (problem.device_id !== null && !this.problems.has(problem.device_id)) this.problems.set(problem.device_id, problem);
     }
     const names = devices.map(({ name }) => name);
-    this.twice = new Set(names.filter((name, place) => names.indexOf(name) !== place));
+    this.ambiguous = new Set(names.filter((name, index) => names.indexOf(name) !== index));
     this.draw();
   }
 
@@ -89,12 +89,12 @@ export class Devices {
     setText(this.more, this.all ? "Show fewer devices" : `Show all ${count(this.latest.length)} devices`);
   }
 
-  // As the miner's own sentences call it.
+  // Returns the name that the miner's own sentences use for the device.
   label({ backend, name }) {
-    return this.twice.has(name) ? `${backend} ${name}` : name;
+    return this.ambiguous.has(name) ? `${backend} ${name}` : name;
   }
 
-  // 0 does not mine, 1 has a problem, 2 is well, 3 was removed by somebody.
+  // 0: does not mine, 1: has a problem, 2: has no problem, 3: was removed by the user.
   rank(device) {
     if (device.state === "removed") return 3;
     return !device.mines ? 0 : this.problems.has(device.id) ? 1 : 2;
@@ -143,7 +143,7 @@ export class Devices {
 
   makeDetails(cell, { id, product }) {
     cell.append(el("p", { class: "why" }), el("dl", { class: "facts details" }));
-    if (product === null) return; // a part of this computer: nothing to restart
+    if (product === null) return; // a search thread cannot be restarted
     cell.append(el("div", { class: "buttons" }, button("Restart", () => this.restart(id)), button("Remove", () => this.remove(id), { class: "danger" })));
   }
 
@@ -158,17 +158,17 @@ export class Devices {
   async restart(id) {
     const name = this.label(this.latest.find((device) => device.id === id));
     const meant = await confirmed({ title: `Restart ${name}?`, text: "It is powered down and up again, and continues mining.", yes: "Restart" });
-    if (meant) await change("POST", `devices/${id}/restart`, { told: `${name} restarts` });
+    if (meant) await change("POST", `devices/${id}/restart`, { success: `${name} is restarting` });
   }
 
   async remove(id) {
     const name = this.label(this.latest.find((device) => device.id === id));
-    const meant = await confirmed({ title: `Remove ${name}?`, text: "It is powered down and not used any more. Its totals stay.", yes: "Remove", danger: true });
-    if (meant) await change("DELETE", `devices/${id}`, { told: `${name} is removed` });
+    const meant = await confirmed({ title: `Remove ${name}?`, text: "It is powered down and no longer used. Its totals stay.", yes: "Remove", danger: true });
+    if (meant) await change("DELETE", `devices/${id}`, { success: `${name} was removed` });
   }
 }
 
-// Those that nobody removed; their totals stay, and they with them.
+// Returns the devices that the user has not removed. Removed devices stay in the table, because their totals stay.
 const kept = (devices) => devices.filter(({ state }) => state !== "removed");
 
 function makeState(cell) {
@@ -187,12 +187,12 @@ function details(device) {
   const some = (value, text) => (value === null ? null : text(value));
   const own = (value) => (device.product === null ? null : count(value));
   const ofNonces = (value) => (device.nonces_found && value ? { note: `${percent(value / device.nonces_found)} of its nonces` } : {});
-  const narrow = { only: "narrow" }; // what is a column where there is room
+  const narrow = { only: "narrow" }; // shown here only if the table has no room for the column
   return [
     ["Of expected", device.expected_hash_rate ? percent(device.hash_rate_1m / device.expected_hash_rate) : null, narrow],
     ["Errors", errorsOf(device), narrow],
     ["Accepted shares", count(device.accepted), narrow],
-    ["Refused shares", count(device.refused), narrow],
+    ["Rejected or stale shares", count(device.refused), narrow],
     ["Power", some(device.power_w, watts), narrow],
     ["Backend", device.backend],
     [device.product === null ? "Kernel" : "Product", device.detail || null],

@@ -1,4 +1,4 @@
-// What the page asks: for the token, and whether something is meant. And what it tells of what it did.
+// The dialogs for the token and for confirmations, and the notices about what was done.
 
 import { Refused, ask, hasToken, keepToken } from "./api.js";
 import { byId, setText } from "./dom.js";
@@ -8,8 +8,8 @@ const NOTICE_MS = 8000;
 
 let noticeTimer = null;
 
-// One line at the foot, also for screen readers.
-export function tell(text, kind = "done") {
+// Shows one line at the bottom of the page. Screen readers read it, too.
+export function showNotice(text, kind = "done") {
   const notice = byId("notice");
   notice.dataset.kind = kind;
   notice.textContent = text;
@@ -19,10 +19,10 @@ export function tell(text, kind = "done") {
   }, NOTICE_MS);
 }
 
-// For screen readers alone: what others see.
+// Makes screen readers read a text. People who see the page notice the change itself.
 export const announce = (text) => setText(byId("announcements"), text);
 
-// Resolves to whether it is meant.
+// Asks for a confirmation. Resolves to true if the user agrees.
 export function confirmed({ title, text, yes, danger = false }) {
   const dialog = byId("confirm-dialog");
   const agree = byId("confirm-yes");
@@ -30,14 +30,14 @@ export function confirmed({ title, text, yes, danger = false }) {
   setText(byId("confirm-text"), text);
   setText(agree, yes);
   agree.className = danger ? "danger" : "main";
-  return answered(dialog, byId("confirm-no"), (settle) => {
-    agree.onclick = () => settle(true);
+  return answered(dialog, byId("confirm-no"), (close) => {
+    agree.onclick = () => close(true);
   }, false);
 }
 
 let tokenAsked = null;
 
-// Resolves to a token, or null. Whoever asks while it is asked for gets the same answer.
+// Asks the user for the token. Resolves to the token, or to null. Calls while the dialog is open get the same answer.
 export function askToken(why) {
   setText(byId("token-why"), why);
   tokenAsked ??= tokenAnswered().finally(() => {
@@ -49,31 +49,31 @@ export function askToken(why) {
 function tokenAnswered() {
   const input = byId("token-input");
   input.value = "";
-  return answered(byId("token-dialog"), byId("token-cancel"), (settle) => {
+  return answered(byId("token-dialog"), byId("token-cancel"), (close) => {
     byId("token-form").onsubmit = (event) => {
       event.preventDefault();
-      settle(input.value.trim() || null);
+      close(input.value.trim() || null);
     };
   }, null);
 }
 
 function answered(dialog, cancel, prepare, otherwise) {
   return new Promise((resolve) => {
-    const settle = (answer) => {
+    const close = (answer) => {
       dialog.close();
       resolve(answer);
     };
-    prepare(settle);
-    cancel.onclick = () => settle(otherwise);
-    dialog.oncancel = () => settle(otherwise); // Escape
+    prepare(close);
+    cancel.onclick = () => close(otherwise);
+    dialog.oncancel = () => close(otherwise); // the Escape key
     dialog.showModal();
   });
 }
 
-// Change something: asks for the token when it must, tells what was done, in the words given or else the miner's, or why
-// not. Resolves to whether it was done.
-export async function change(method, path, { body, told } = {}) {
-  let why = hasToken() ? "" : "Changes need the token of this miner.";
+// Sends a request that changes something. Asks for the token if it is needed. Then shows a notice: `success` or else the
+// miner's own text, or why the request failed. Resolves to whether the change was made.
+export async function change(method, path, { body, success } = {}) {
+  let why = hasToken() ? "" : "Changes require the API token of this miner.";
   for (;;) {
     if (why) {
       const given = await askToken(why);
@@ -82,15 +82,15 @@ export async function change(method, path, { body, told } = {}) {
     }
     try {
       const { done } = await (await ask(path, { method, body })).json();
-      dispatchEvent(new Event("changed")); // to be seen at once
-      tell(sentence(told ?? (done.length ? done.join("; ") : "nothing changed")));
+      dispatchEvent(new Event("changed")); // so that the page shows the change at once
+      showNotice(sentence(success ?? (done.length ? done.join("; ") : "nothing changed")));
       return true;
     } catch (error) {
       if (!(error instanceof Refused && error.status === 401)) {
-        tell(error instanceof Refused ? error.message : "The miner cannot be reached; nothing was changed.", "refused");
+        showNotice(error instanceof Refused ? error.message : "The miner cannot be reached. Nothing was changed.", "refused");
         return false;
       }
-      why = "That is not this miner's token.";
+      why = "This is not the token of this miner.";
     }
   }
 }

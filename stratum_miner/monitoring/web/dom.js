@@ -1,4 +1,4 @@
-// Elements made and kept up to date. Text only ever becomes text: nothing here parses HTML.
+// Creates elements and keeps them up to date. Text is always inserted as text: nothing here parses HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -21,7 +21,8 @@ function filled(node, attributes, children) {
   return node;
 }
 
-// Only what differs is touched: a page that is written anew each second would cost layout, selection and focus.
+// Changes a node only if its text differs. Rewriting the page every second would cost layout time and lose the selection
+// and the focus.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -31,7 +32,8 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-// One child of `parent` for each item, in their order, the same child for the same key. Focus stays where it is.
+// Gives `parent` one child for each item, in the order of the items. An item with the same key keeps its child. The focus
+// does not move.
 export function keyed(parent, items, keyOf, make, update) {
   const known = parent.keyedChildren ?? (parent.keyedChildren = new Map());
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
@@ -47,7 +49,7 @@ export function keyed(parent, items, keyOf, make, update) {
       known.delete(key);
     }
   }
-  let place = null;
+  let previous = null;
   for (const [key, item] of wanted) {
     let child = known.get(key);
     if (child === undefined) {
@@ -55,15 +57,15 @@ export function keyed(parent, items, keyOf, make, update) {
       known.set(key, child);
     }
     update(child, item);
-    const next = place === null ? parent.firstChild : place.nextSibling;
+    const next = previous === null ? parent.firstChild : previous.nextSibling;
     if (next !== child) parent.insertBefore(child, next);
-    place = child;
+    previous = child;
   }
   if (focused !== null && focused.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
 }
 
-// A list of terms: [[name, text, {kind?, note?, only?}], ...]; a term whose text is null is left out. `kind` is a class
-// of the text, `only` one of the whole term.
+// Fills a list of terms from [[name, text, {kind?, note?, only?}], ...]. A term whose text is null is left out. `kind` is
+// a class of the text, and `only` is a class of the whole term.
 export function facts(list, pairs) {
   keyed(
     list,
@@ -71,17 +73,17 @@ export function facts(list, pairs) {
     ([name]) => name,
     ([name]) => el("div", {}, el("dt", {}, name), el("dd"), el("dd", { class: "note" })),
     (child, [, text, extra = {}]) => {
-      const [, told, note] = child.children;
+      const [, value, note] = child.children;
       note.hidden = !extra.note;
       setText(note, extra.note ?? "");
-      setText(told, text);
-      setAttribute(told, "class", extra.kind ?? null);
+      setText(value, text);
+      setAttribute(value, "class", extra.kind ?? null);
       setAttribute(child, "class", extra.only ?? null);
     },
   );
 }
 
-// A button that is not pressed twice while the first press is still being answered.
+// Returns a button that ignores clicks while the action of the last click is still running.
 export function button(label, action, attributes = {}) {
   const made = el("button", { type: "button", ...attributes }, label);
   made.addEventListener("click", () => once(made, action));

@@ -1,11 +1,11 @@
-// Events as they come, blocks found, and the newest shares.
+// The lists of events, of blocks found, and of the newest shares.
 
 import { byId, el, keyed, setAttribute, setText } from "./dom.js";
 import { announce } from "./dialogs.js";
 import { count, difficulty, milliseconds, moment, poolName } from "./format.js";
 import { tabled } from "./table.js";
 
-const KEPT = 500; // of what happens all the time, and as many of the rest
+const KEPT = 500; // number of routine events that are kept, and number of other events
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
 const isRoutine = ({ name, fields }) => name === "new_block" || name === "new_job" || (name === "share_accepted" && !fields?.block);
 const FEW_BLOCKS = 5;
@@ -18,7 +18,7 @@ export class Events {
     this.level.addEventListener("change", () => this.draw());
   }
 
-  // Of a view, and as they come: the same event may come both ways.
+  // Adds events. An event that is already known is ignored.
   add(events) {
     let news = false;
     for (const event of events) {
@@ -47,7 +47,7 @@ export class Events {
     keyed(byId("event-list"), shown, (event) => String(event.number), makeEvent, () => {});
     byId("event-list").hidden = shown.length === 0;
     byId("event-none").hidden = shown.length > 0;
-    setText(byId("event-none"), this.known.size ? `None of the newest ${count(this.known.size)} events is of this kind.` : "Nothing has happened yet.");
+    setText(byId("event-none"), this.known.size ? `None of the newest ${count(this.known.size)} events is of this kind.` : "No event has been logged yet.");
   }
 }
 
@@ -76,7 +76,7 @@ export class Blocks {
     const { blocks } = view;
     setText(byId("block-count"), count(view.summary.blocks_accepted));
     byId("block-none").hidden = blocks.length > 0;
-    setText(byId("block-none"), "None in this run yet.");
+    setText(byId("block-none"), "No block has been solved in this run yet.");
     this.newest.show(blocks);
     if (this.seen !== null && blocks.length > this.seen) announce(`A block was found, height ${blocks.at(-1).height}.`);
     this.seen = blocks.length;
@@ -87,9 +87,9 @@ export class Shares {
   constructor() {
     this.newest = new Newest(byId("more-shares"), FEW_SHARES, "shares", tabled(byId("share-table"), [
       { name: "Time", kind: "name short", cell: (share) => moment(share.at) },
-      { name: "Result", make: fateCell, fill: fillFate },
+      { name: "Result", make: resultCell, fill: fillResult },
       { name: "Difficulty", kind: "number", cell: (share) => difficulty(share.difficulty) },
-      { name: "Needed", kind: "number wide", cell: (share) => difficulty(share.share_difficulty) },
+      { name: "Required", kind: "number wide", cell: (share) => difficulty(share.share_difficulty) },
       { name: "Latency", kind: "number", cell: (share) => milliseconds(share.latency_ms) },
       { name: "Device", cell: (share) => share.device || "–" },
       { name: "Pool", kind: "wide pool", cell: (share) => poolName(share.pool) },
@@ -97,14 +97,14 @@ export class Shares {
   }
 
   update({ shares, pools }) {
-    byId("share-table").classList.toggle("one-pool", pools.length === 1); // then a column says nothing
+    byId("share-table").classList.toggle("one-pool", pools.length === 1); // the column of pools is not needed then
     byId("share-none").hidden = shares.length > 0;
     setText(byId("share-none"), "No share has a result yet.");
     this.newest.show(shares);
   }
 }
 
-// The newest few of a list, the newest first; a button shows the rest.
+// Shows the newest few items of a list, the newest first. A button shows all items.
 class Newest {
   constructor(more, few, what, draw) {
     Object.assign(this, { more, few, draw, all: false, latest: [] });
@@ -123,15 +123,15 @@ class Newest {
   }
 }
 
-const FATE_TONES = { accepted: "good", block: "good", stale: "warn" };
+const OUTCOME_TONES = { accepted: "good", block: "good", stale: "warn" };
 
-function fateCell(cell) {
+function resultCell(cell) {
   cell.append(el("span", { class: "state" }), el("span", { class: "soft detail" }));
 }
 
-function fillFate(cell, share) {
-  const fate = share.block !== null && share.fate === "accepted" ? "block" : share.fate;
-  setText(cell.children[0], fate === "block" ? "★ block" : fate);
-  setAttribute(cell.children[0], "data-tone", FATE_TONES[fate] ?? "bad");
+function fillResult(cell, share) {
+  const outcome = share.block !== null && share.fate === "accepted" ? "block" : share.fate;
+  setText(cell.children[0], outcome === "block" ? "★ block" : outcome);
+  setAttribute(cell.children[0], "data-tone", OUTCOME_TONES[outcome] ?? "bad");
   setText(cell.children[1], share.reason);
 }

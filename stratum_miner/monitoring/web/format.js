@@ -1,4 +1,4 @@
-// Numbers for people, as the terminal writes them; a test compares the two (stratum_miner.quantities).
+// Formats numbers for people in the same way as the terminal does (stratum_miner.quantities). A test compares the two.
 
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E", "Z"];
 const DAY = 86400;
@@ -8,7 +8,7 @@ const SPANS = [
 ];
 const NONE = "–";
 
-// "12.3 M": three digits and a prefix, the unit to follow.
+// "12.3 M": three digits and a prefix. The caller appends the unit.
 export function scaled(value) {
   if (Math.abs(value) >= 999.5e21) return `${significant(value, 3)} `;
   let index = 0;
@@ -30,7 +30,7 @@ export function difficulty(value) {
   return value >= 10000 ? scaled(value).trim() : significant(value, 4);
 }
 
-// As "%.4g": no trailing zeros.
+// Like "%.4g", without trailing zeros.
 export function significant(value, digits) {
   if (value === 0) return "0";
   const exponent = Math.floor(Math.log10(Math.abs(value)));
@@ -91,7 +91,7 @@ export function moment(at) {
   return today ? clock(at) : `${date.toLocaleDateString("en-GB", { day: "2-digit", month: "short" })} ${clock(at)}`;
 }
 
-// With a capital at its beginning and a stop at its end.
+// Adds a capital letter at the beginning and a full stop at the end.
 export const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 export const poolName = (name) => name.replace(/^stratum\+tcp:\/\//, "");

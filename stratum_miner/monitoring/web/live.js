@@ -1,22 +1,23 @@
-// The stream, kept open: a whole view at first, then each second what changed, which becomes a whole view again.
-// Read with fetch, since an EventSource cannot carry the token. Where the stream breaks it is tried again after pauses
-// that grow; a page that nobody looks at does not listen.
+// Keeps the stream open: it receives a whole view, then once a second the changes, and applies them to the view.
+// It uses fetch, because an EventSource cannot send the token. If the stream breaks, it is opened again after pauses that
+// grow. While the page is hidden, the stream is closed.
 
 import { Refused, VERSION, ask, onToken } from "./api.js";
 
-const SILENCE_MS = 10000; // something comes each second
+const SILENCE_MS = 10000; // data comes every second
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30000;
-const LASTING_MS = 30000; // a stream that lasted so long broke for a new reason
-const SHORT_LOSS_MS = 4000; // is not worth a word: the age of what is shown tells it
+const LASTING_MS = 30000; // a stream that lasted this long broke for a new reason, so the pauses start again
+const SHORT_LOSS_MS = 4000; // a shorter loss is not reported, because the page shows the age of the data
 
 export class Live {
-  // handlers: view(view), without events and history; begun() after the first view of a connection; event(event);
-  // point(point) of the history; state({state, reason, nextAt}): "live", "lost", "locked" or "hidden".
+  // The handlers: view(view) gets a view without events and history; begun() is called after the first view of a
+  // connection; event(event); point(point) gets a point of the history; state({state, reason, nextAt}) gets the state
+  // "live", "lost", "locked" or "hidden".
   constructor(handlers) {
     this.handlers = handlers;
-    this.told = null;
-    this.number = 0; // of the step that led to it
+    this.latest = null; // the newest view, in the form of the stream
+    this.number = 0; // number of the step that led to this view
     this.lastId = "";
     this.pause = FIRST_PAUSE_MS;
     this.lostAt = null;
@@ -47,7 +48,7 @@ export class Live {
     this.abort = abort;
     try {
       await this.listen(abort);
-      this.fail(abort, "the miner ended the stream");
+      this.fail(abort, "the miner closed the stream");
     } catch (error) {
       this.fail(abort, error);
     }
@@ -55,11 +56,11 @@ export class Live {
 
   async listen(abort) {
     let alarm = null;
-    const heard = () => {
+    const restartAlarm = () => {
       clearTimeout(alarm);
-      alarm = setTimeout(() => abort.abort(new Error("nothing was heard for 10 s")), SILENCE_MS);
+      alarm = setTimeout(() => abort.abort(new Error("the miner sent no data for 10 s")), SILENCE_MS);
     };
-    heard();
+    restartAlarm();
     try {
       const headers = this.lastId ? { "last-event-id": this.lastId } : {};
       const response = await ask("stream", { signal: abort.signal, headers });
@@ -69,11 +70,11 @@ export class Live {
       for (;;) {
         const { value, done } = await reader.read();
         if (done) return;
-        heard();
+        restartAlarm();
         const blocks = (rest + value).split("\n\n");
         rest = blocks.pop();
         for (const block of blocks) {
-          if (this.abort !== abort) return; // a newer one listens
+          if (this.abort !== abort) return; // a newer stream has been opened
           this.take(block);
         }
         if (performance.now() - since > LASTING_MS) this.pause = FIRST_PAUSE_MS;
@@ -95,8 +96,8 @@ export class Live {
   }
 
   begin({ number, page, view }) {
-    if (page !== VERSION && once(page)) location.reload(); // the miner is another one than this page was made for
-    this.told = view;
+    if (page !== VERSION && once(page)) location.reload(); // this page belongs to another version of the miner
+    this.latest = view;
     this.number = number;
     this.lostAt = null;
     this.handlers.state({ state: "live" });
@@ -106,30 +107,31 @@ export class Live {
 
   change({ number, change }) {
     if (number !== this.number + 1) throw new Error(`step ${this.number + 1} of the stream is missing`);
-    this.told = changed(this.told, change);
+    this.latest = changed(this.latest, change);
     this.number = number;
-    this.handlers.view(whole(this.told));
+    this.handlers.view(whole(this.latest));
   }
 
   fail(abort, error) {
-    if (this.abort !== abort) return; // it was we who ended it
+    if (this.abort !== abort) return; // this page closed the stream
     this.abort = null;
     if (error instanceof Refused && error.status === 401) {
       this.handlers.state({ state: "locked", reason: error.message });
-      return; // until there is another token
+      return; // no further attempt until the user enters another token
     }
     const reason = error instanceof Refused ? error.message : words(abort, error);
-    abort.abort(); // what is left of the answer
+    abort.abort(); // do not receive the rest of the answer
     const now = performance.now();
-    this.lostAt ??= this.told === null ? -Infinity : now;
-    const pause = this.pause * (0.8 + 0.4 * Math.random()); // so that not all pages come back at once
+    this.lostAt ??= this.latest === null ? -Infinity : now;
+    const pause = this.pause * (0.8 + 0.4 * Math.random()); // so that not all pages reconnect at the same time
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS);
     if (now + pause - this.lostAt > SHORT_LOSS_MS) this.handlers.state({ state: "lost", reason, nextAt: now + pause });
     this.timer = setTimeout(() => this.tryNow(), pause);
   }
 }
 
-// What a difference leads to: an object has what changed by key, or by index of a list; a list has the new value.
+// Applies a difference to a value. An object holds the differences by key, or by index of a list; a list holds the new
+// value, or is empty to remove the key (see difference.py).
 export function changed(value, change) {
   if (Array.isArray(change)) return change[0];
   const next = Array.isArray(value) ? [...value] : { ...value };
@@ -140,21 +142,22 @@ export function changed(value, change) {
   return next;
 }
 
-// A view as the API tells it: lists in place of objects by id.
-function whole(told) {
-  const pools = Object.values(told.pools).sort((one, other) => one.priority - other.priority);
-  const [devices, shares, blocks] = [told.devices, told.shares, told.blocks].map((part) => Object.values(part));
-  return { ...told, pools, devices, shares, blocks };
+// Returns a view in the form of the API: with lists instead of objects with ids as keys.
+function whole(view) {
+  const pools = Object.values(view.pools).sort((one, other) => one.priority - other.priority);
+  const [devices, shares, blocks] = [view.devices, view.shares, view.blocks].map((part) => Object.values(part));
+  return { ...view, pools, devices, shares, blocks };
 }
 
-// Whether this page was not loaded for that version already: a page that is served as another one must not load for ever.
+// Returns whether the page has not yet been reloaded for this version. Without this check, a page that is served with the
+// wrong version would reload for ever.
 function once(version) {
   try {
     if (sessionStorage.getItem("stratum-miner-loaded-for") === version) return false;
     sessionStorage.setItem("stratum-miner-loaded-for", version);
     return true;
   } catch {
-    return false; // without storage it cannot be known
+    return false; // without storage, the page cannot know this
   }
 }
 

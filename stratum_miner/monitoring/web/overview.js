@@ -1,4 +1,4 @@
-// The miner as a whole: state, hash rates, power, key figures, costs, the job.
+// The figures of the whole miner: state, hash rates, power, shares, luck, costs, and the job.
 
 import { byId, facts, setAttribute, setText } from "./dom.js";
 import {
@@ -7,19 +7,19 @@ import {
 
 const TONES = { mining: "good", degraded: "warn", paused: "warn", stopping: "warn", no_device: "bad", no_pool: "bad" };
 
-// The state in words, for the header and the title.
+// Returns the state in words, for the header and the title.
 function stateWords({ state, devices_mining: mining, devices_total: total }) {
   if (state === "degraded") return `${count(mining)} of ${count(total)} devices mine`;
   return { no_device: "no device mines", no_pool: "no pool" }[state] ?? state;
 }
 
-// `link` is what the page knows of its connection: a title is read where nobody sees how old the page is.
+// `link` is the state of the connection. The title mentions it, because people read the title without seeing the page.
 export function showTitle(view, link) {
   if (view === null) return;
   const { summary, at } = view;
-  const told = [stateWords(summary), hashRate(summary.hash_rate_1m), summary.power_w === null ? null : watts(summary.power_w)];
-  if (link === "hidden") told.unshift(`at ${clock(at)}:`);
-  const title = link === "live" || link === "late" || link === "hidden" ? told.filter(Boolean).join(" · ").replace(": · ", ": ") : "no connection";
+  const parts = [stateWords(summary), hashRate(summary.hash_rate_1m), summary.power_w === null ? null : watts(summary.power_w)];
+  if (link === "hidden") parts.unshift(`at ${clock(at)}:`);
+  const title = link === "live" || link === "late" || link === "hidden" ? parts.filter(Boolean).join(" · ").replace(": · ", ": ") : "no connection";
   if (document.title !== `${title} · stratum_miner`) document.title = `${title} · stratum_miner`;
 }
 
@@ -39,7 +39,7 @@ export function showSummary(view) {
   if (summary.economics !== null) facts(byId("economics-list"), economics(summary.economics));
 }
 
-// What an owner wants to know first.
+// The most important figures.
 function glance({ summary, pools, devices }) {
   const { shares } = summary;
   const expected = devices.every((device) => device.expected_hash_rate) && devices.reduce((sum, device) => sum + device.expected_hash_rate, 0);
@@ -59,10 +59,10 @@ function glance({ summary, pools, devices }) {
 
 function powerNote({ power_w: power, power_is_partial: isPartial, joules_per_terahash: joules }) {
   if (power === null) return "not measured";
-  return isPartial ? "of those that measure it" : joules === null ? null : efficiency(joules);
+  return isPartial ? "devices that measure it" : joules === null ? null : efficiency(joules);
 }
 
-// A window that is longer than the run would only repeat the average.
+// A window that is longer than the run is left out, because it would only repeat the average of the run.
 function rates(summary) {
   const implied = summary.implied_hash_rate;
   const elapsed = summary.elapsed_s;
@@ -71,8 +71,8 @@ function rates(summary) {
     ["5 min", elapsed < 300 ? null : hashRate(summary.hash_rate_5m)],
     ["15 min", elapsed < 900 ? null : hashRate(summary.hash_rate_15m)],
     ["since the start", hashRate(summary.hash_rate)],
-    ["by accepted shares", implied && hashRate(implied.value), { note: implied && `95 %: ${hashRate(implied.low)} to ${hashRate(implied.high)}` }],
-    ["did not run", summary.frozen_s ? duration(summary.frozen_s) : null, { kind: "warn", note: "left out of the rates" }],
+    ["from accepted shares", implied && hashRate(implied.value), { note: implied && `95 %: ${hashRate(implied.low)} to ${hashRate(implied.high)}` }],
+    ["process did not run", summary.frozen_s ? duration(summary.frozen_s) : null, { kind: "warn", note: "left out of the rates" }],
   ];
 }
 
@@ -81,7 +81,7 @@ function now({ summary, pools }) {
   const { job } = summary;
   return [
     ["Pool", active ? poolName(active.name) : null],
-    ["Waits for", job === null ? summary.detail || "a job" : null],
+    ["Waiting for", job === null ? summary.detail || "a job" : null],
     ["Block height", summary.height === null ? null : count(summary.height)],
     ["Job", job && job.job_id],
     ["Age of the job", job && duration(job.age_s)],
@@ -90,7 +90,7 @@ function now({ summary, pools }) {
     ["Share expected", summary.share_every_s === null ? null : `every ${span(summary.share_every_s)}`],
     ["Last accepted", ago(summary.last_share_age_s)],
     ["Version rolling", job && (job.version_mask !== "00000000" ? `mask ${job.version_mask}` : "no")],
-    ["Builds on", job && job.previous_hash, { kind: "hash" }],
+    ["Previous block", job && job.previous_hash, { kind: "hash" }],
     ["stratum_miner", summary.version],
     ["Running for", duration(summary.elapsed_s), { note: `since ${moment(summary.started_at)}` }],
   ];
@@ -113,25 +113,25 @@ function tiles(summary) {
 }
 
 function luckWords({ found, expected, ratio, low, high }) {
-  if (ratio === null) return "Luck is the number of shares found for each share that the hashes done should find on average.";
-  const told = `Luck ${ratio.toFixed(2)}: ${count(found)} shares were found where the hashes done find ${significant(expected, 4)} on average`;
-  if (low === null) return `${told}.`;
+  if (ratio === null) return "Luck is the number of shares found, divided by the number that the hashes computed should find on average.";
+  const ratioText = `Luck ${ratio.toFixed(2)}: ${count(found)} shares were found. On average, the hashes computed find ${significant(expected, 4)}`;
+  if (low === null) return `${ratioText}.`;
   const interval = `95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}`;
-  if (high < 1) return `${told} (${interval}). That is too few for chance: look at the errors and stale nonces of the devices.`;
-  return `${told} (${interval}). ${low > 1 ? "That is more than chance explains." : "Chance explains the difference."}`;
+  if (high < 1) return `${ratioText} (${interval}). Chance does not explain so few: check the errors and stale nonces of the devices.`;
+  return `${ratioText} (${interval}). ${low > 1 ? "Chance does not explain so many." : "Chance explains the difference."}`;
 }
 
-// Only what is known; names as Earnings gives them (stratum_miner.economics.profit.earnings).
-function economics(told) {
+// Figures that are not known are left out. The names are those of Earnings (stratum_miner.economics.profit.earnings).
+function economics(earnings) {
   const money = (value) => (value === null || value === undefined ? null : value.toFixed(Math.abs(value) < 1 ? 4 : 2));
   return [
-    ["Electricity a day", money(told.electricity_per_day)],
-    ["Electricity so far", money(told.electricity_so_far)],
-    ["Income a day", money(told.income_per_day)],
-    ["Profit a day", money(told.profit_per_day), { kind: (told.profit_per_day ?? 0) < 0 ? "bad" : null }],
-    ["A block here takes", known(told.seconds_per_block)],
-    ["A mainnet block takes", known(told.mainnet_seconds_per_block)],
-    ["Mainnet bitcoin a day", typeof told.mainnet_btc_per_day === "number" ? significant(told.mainnet_btc_per_day, 3) : null],
+    ["Electricity a day", money(earnings.electricity_per_day)],
+    ["Electricity so far", money(earnings.electricity_so_far)],
+    ["Income a day", money(earnings.income_per_day)],
+    ["Profit a day", money(earnings.profit_per_day), { kind: (earnings.profit_per_day ?? 0) < 0 ? "bad" : null }],
+    ["Mean time per block", known(earnings.seconds_per_block)],
+    ["Mean time per mainnet block", known(earnings.mainnet_seconds_per_block)],
+    ["Mainnet bitcoin a day", typeof earnings.mainnet_btc_per_day === "number" ? significant(earnings.mainnet_btc_per_day, 3) : null],
   ];
 }
 

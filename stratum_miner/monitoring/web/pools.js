@@ -1,4 +1,5 @@
-// Pools, the best first: how each does, and why; switch, add, move, use or leave, remove.
+// The table of pools, the best first, with the state of each, and with buttons to switch to a pool, and to add, move,
+// enable, disable or remove it.
 
 import { byId, button, el, facts, once, setAttribute, setText } from "./dom.js";
 import { change, confirmed } from "./dialogs.js";
@@ -43,13 +44,13 @@ export class Pools {
 
   actions(cell, { id }) {
     const of = () => this.latest.find((pool) => pool.id === id);
-    const move = (by) => change("PATCH", `pools/${id}`, { body: { priority: of().priority + by }, told: `${poolName(of().name)} moved to place ${of().priority + by}` });
+    const move = (by) => change("PATCH", `pools/${id}`, { body: { priority: of().priority + by }, success: `${poolName(of().name)} now has priority ${of().priority + by}` });
     const use = () => {
       const { enabled, name } = of();
-      return change("PATCH", `pools/${id}`, { body: { enabled: !enabled }, told: `${poolName(name)} is switched ${enabled ? "off" : "on"}` });
+      return change("PATCH", `pools/${id}`, { body: { enabled: !enabled }, success: `${poolName(name)} was ${enabled ? "disabled" : "enabled"}` });
     };
     cell.append(
-      button("Mine here", () => change("POST", `pools/${id}/switch`, { told: `${poolName(of().name)} is the first now` })),
+      button("Mine here", () => change("POST", `pools/${id}/switch`, { success: `${poolName(of().name)} is now the first` })),
       button("↑", () => move(-1), { title: "Move up" }),
       button("↓", () => move(1), { title: "Move down" }),
       button("", use),
@@ -61,11 +62,11 @@ export class Pools {
     const controls = [...cell.children];
     const last = this.latest.length - 1;
     const able = [!pool.active || pool.priority > 0, pool.priority > 0, pool.priority < last, true, last > 0];
-    const words = ["Mine here:", "Move up", "Move down", pool.enabled ? "Switch off" : "Switch on", "Remove"];
+    const words = ["Mine here:", "Move up", "Move down", pool.enabled ? "Disable" : "Enable", "Remove"];
     setText(controls[3], words[3]);
-    controls.forEach((control, place) => {
-      setAttribute(control, "aria-disabled", able[place] ? null : "true"); // disabled would lose focus
-      setAttribute(control, "aria-label", `${words[place]} ${pool.name}`);
+    controls.forEach((control, index) => {
+      setAttribute(control, "aria-disabled", able[index] ? null : "true"); // with `disabled` the button would lose focus
+      setAttribute(control, "aria-label", `${words[index]} ${pool.name}`);
     });
   }
 
@@ -73,29 +74,29 @@ export class Pools {
     this.latest = pools;
     setText(byId("pool-count"), String(pools.length));
     this.show(pools);
-    this.places(pools.length);
+    this.offerPriorities(pools.length);
   }
 
-  places(number) {
+  offerPriorities(number) {
     const list = this.form.elements.priority;
     if (list.options.length === number + 1) return;
-    list.replaceChildren(...Array.from({ length: number + 1 }, (_, place) => el("option", { value: place }, place === number ? "last" : String(place))));
+    list.replaceChildren(...Array.from({ length: number + 1 }, (_, index) => el("option", { value: index }, index === number ? "last" : String(index))));
     list.value = String(number);
   }
 
   async remove({ id, name, active }) {
     const meant = await confirmed({
       title: `Remove ${poolName(name)}?`, yes: "Remove", danger: true,
-      text: active ? "The miner uses it now and will use the next pool that is up." : "It is forgotten until the miner is started again.",
+      text: active ? "The miner mines on it now, and will switch to the next pool that is up." : "The miner does not use it again until it is restarted.",
     });
-    if (meant) await change("DELETE", `pools/${id}`, { told: `${poolName(name)} is removed` });
+    if (meant) await change("DELETE", `pools/${id}`, { success: `${poolName(name)} was removed` });
   }
 
   async add() {
     const { url, user, password, name, priority } = this.form.elements;
     const pool = { url: url.value.trim(), user: user.value.trim(), name: name.value.trim(), priority: Number(priority.value) };
     if (password.value) pool.password = password.value;
-    if (await change("POST", "pools", { body: pool, told: `${pool.name || poolName(pool.url)} is added` })) {
+    if (await change("POST", "pools", { body: pool, success: `${pool.name || poolName(pool.url)} was added` })) {
       this.form.reset();
       priority.value = String(priority.options.length - 1);
     }
@@ -108,7 +109,7 @@ function nameCell(cell) {
   cell.append(el("span", { class: "title" }), el("span", { class: "soft detail" }));
 }
 
-// Neither address nor worker is repeated where the name has it already.
+// The URL and the worker name are left out if the name of the pool contains them.
 function fillName(cell, pool) {
   const name = poolName(pool.name);
   setText(cell.children[0], `${pool.priority}  ${name}`);
@@ -123,7 +124,7 @@ const TONES = { up: "good", untried: "soft", trying: "warn", silent: "warn" };
 
 function fillState(cell, pool) {
   const [state, isHere, why, list] = cell.children;
-  setText(state, pool.enabled ? pool.state : "off");
+  setText(state, pool.enabled ? pool.state : "disabled");
   setAttribute(state, "data-tone", pool.enabled ? TONES[pool.state] ?? "bad" : "soft");
   isHere.hidden = !pool.active;
   setText(why, pool.reason);

@@ -1,5 +1,5 @@
-// What is wrong now: a bar for each problem, the worst first, above everything else until it is over. A screen reader
-// is told once that a problem came, and once that it is over.
+// Shows a bar for each present problem, the worst first, above everything else. Screen readers read a problem once when it
+// appears, and once when it is gone.
 
 import { announce } from "./dialogs.js";
 import { byId, el, keyed, setText } from "./dom.js";
@@ -9,7 +9,7 @@ const FEW = 4;
 const SEVERITIES = { critical: "Critical", warning: "Warning", note: "Note" };
 const QUIET_MS = 60000; // a problem that comes and goes is not announced again and again
 
-// As the miner tells problems apart; the text of one about a device or pool has figures that change.
+// Identifies a problem as the miner does, because the text of a problem of a device or pool has figures that change.
 const keyOf = ({ kind, device_id: device, pool_id: pool, text }) => (
   [kind, device, pool, device === null && pool === null ? text : ""].join(" ")
 );
@@ -17,7 +17,7 @@ const keyOf = ({ kind, device_id: device, pool_id: pool, text }) => (
 export class Problems {
   constructor() {
     this.known = new Map(); // key -> text
-    this.saidAt = new Map(); // key -> when
+    this.announcedAt = new Map(); // key -> time of the last announcement
     this.all = false;
     this.latest = [];
     this.more = byId("more-problems");
@@ -30,7 +30,7 @@ export class Problems {
   update(summary) {
     this.latest = [...standstill(summary), ...summary.problems];
     this.draw();
-    this.say();
+    this.announceChanges();
   }
 
   draw() {
@@ -42,28 +42,28 @@ export class Problems {
     setText(this.more, this.all ? "Show fewer problems" : `Show ${count(rest)} more ${rest === 1 ? "problem" : "problems"}`);
   }
 
-  say() {
+  announceChanges() {
     const now = new Map(this.latest.map((problem) => [keyOf(problem), problem.text]));
     const at = performance.now();
-    const come = this.latest.filter((problem) => !this.known.has(keyOf(problem)) && !(at - this.saidAt.get(keyOf(problem)) < QUIET_MS));
+    const added = this.latest.filter((problem) => !this.known.has(keyOf(problem)) && !(at - this.announcedAt.get(keyOf(problem)) < QUIET_MS));
     const gone = [...this.known].filter(([key]) => !now.has(key)).map(([, text]) => `No longer: ${text}`);
     this.known = now;
-    for (const problem of come) this.saidAt.set(keyOf(problem), at);
-    const told = [...come.slice(0, FEW).map(({ severity, text, advice }) => `${SEVERITIES[severity] ?? severity}: ${text} ${advice}`), ...gone.slice(0, FEW)];
-    if (come.length > FEW) told.push(`${count(come.length - FEW)} more problems are new.`);
-    if (told.length) announce(told.join(" "));
+    for (const problem of added) this.announcedAt.set(keyOf(problem), at);
+    const texts = [...added.slice(0, FEW).map(({ severity, text, advice }) => `${SEVERITIES[severity] ?? severity}: ${text} ${advice}`), ...gone.slice(0, FEW)];
+    if (added.length > FEW) texts.push(`${count(added.length - FEW)} more problems are new.`);
+    if (texts.length) announce(texts.join(" "));
   }
 }
 
-// Why nothing is mined, where no problem says it.
+// Returns a bar with the reason why nothing is mined, if no problem explains it.
 function standstill({ state, detail, problems }) {
-  const isMeant = state === "paused" || state === "stopping";
-  const isTold = state === "mining" || (!isMeant && problems.length > 0) || detail === "";
-  if (isTold) return [];
-  const text = state === "no_pool" ? `No pool gives work: ${detail}` : state === "stopping" ? `The miner stops: ${detail}` : detail;
+  const isIntended = state === "paused" || state === "stopping";
+  const isExplained = state === "mining" || (!isIntended && problems.length > 0) || detail === "";
+  if (isExplained) return [];
+  const text = state === "no_pool" ? `No pool gives work: ${detail}` : state === "stopping" ? `The miner is stopping: ${detail}` : detail;
   return [{
-    severity: isMeant ? "note" : state === "degraded" ? "warning" : "critical", kind: state, device_id: null, pool_id: null,
-    text: sentence(text), advice: state === "paused" ? "Resume continues it at once." : "", since_s: null,
+    severity: isIntended ? "note" : state === "degraded" ? "warning" : "critical", kind: state, device_id: null, pool_id: null,
+    text: sentence(text), advice: state === "paused" ? "The button Resume continues mining at once." : "", since_s: null,
   }];
 }
 

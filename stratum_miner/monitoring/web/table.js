@@ -1,14 +1,16 @@
-// Tables with a row for each item: sorted by any column, with totals, and with a row that folds out under an item's.
+// Tables with a row for each item, which can be sorted by any column, with totals, and with details below a row.
 
 import { el, keyed, setAttribute, setText } from "./dom.js";
 
-const KEPT_MS = 10000; // an order that a column gives is kept so long: rows that jump each second cannot be read
+const KEPT_MS = 10000; // how long rows keep their order: nobody could read rows that move every second
 
 // `columns`: [{name, kind?, cell(item) -> string, make?, fill?, sort?(item) -> number | string | null, down?, total?(items) -> string}].
-// In a table of the class "cards" each row becomes a card on a phone, whose cells are named by `data-label`; the roles
-// keep it a table for screen readers. Options: `update(row, item)`; `below`, of {of(item) -> whether, make(cell, item,
-// key), fill(cell, item)}; `natural(item)`, a number by which rows are sorted until a column is chosen, which makes
-// columns with `sort` sortable; `most()`, the number of rows to show.
+// In a table of the class "cards", each row becomes a card on a phone, and `data-label` labels its cells. The roles keep
+// it a table for screen readers. Options:
+//   update(row, item): updates the row.
+//   below: {of(item), make(cell, item, key), fill(cell, item)}: a row with details; of() returns whether it is shown.
+//   natural(item): a number by which rows are sorted until the user chooses a column that has `sort`.
+//   most(): the number of rows to show.
 export function tabled(table, columns, keyOf, { update = () => {}, below = null, natural = null, most = () => Infinity } = {}) {
   let latest = [];
   const order = natural === null ? null : new Order(natural, keyOf, () => draw());
@@ -49,7 +51,7 @@ export function tabled(table, columns, keyOf, { update = () => {}, below = null,
       else {
         const text = column.cell(item);
         setText(cell, text);
-        setAttribute(cell, "data-none", text === "–" ? "" : null); // a card has no room for what nobody knows
+        setAttribute(cell, "data-none", text === "–" ? "" : null); // a card leaves out unknown values
       }
     });
     update(made, item);
@@ -93,8 +95,8 @@ function totals(columns) {
   };
 }
 
-// The order of the rows: the natural one until a column is chosen; a column's second click turns it round, a third
-// gives the natural order back.
+// The order of the rows. It is the natural order until the user clicks a column. A second click on the column reverses the
+// order, and a third click restores the natural order.
 class Order {
   constructor(natural, keyOf, changed) {
     Object.assign(this, { natural, keyOf, changed });
@@ -134,7 +136,7 @@ class Order {
   }
 }
 
-// What nobody knows comes last, whichever way round.
+// Unknown values come last in both directions.
 function compared(one, other, down) {
   if (one === null || other === null) return (one === null) - (other === null);
   const ascending = typeof one === "string" ? one.localeCompare(other, "en", { numeric: true }) : one - other;

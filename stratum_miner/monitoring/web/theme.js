@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it: set before anything is drawn, so that nothing flashes.
+// Sets the theme: light, dark, or that of the system. It runs before anything is drawn, so that the page does not flash.
 "use strict";
 (() => {
   const KEY = "stratum-miner-theme";
@@ -9,7 +9,7 @@
       const found = localStorage.getItem(KEY);
       return ORDER.includes(found) ? found : "auto";
     } catch {
-      return "auto"; // storage can be switched off
+      return "auto"; // the browser may have no storage
     }
   };
 
@@ -18,7 +18,7 @@
     try {
       localStorage.setItem(KEY, theme);
     } catch {
-      // then it lasts as long as the page
+      // without storage, the theme is kept until the page is closed
     }
   };
 

@@ -340,7 +340,7 @@ def test_pools_are_listed_where_there_are_several_by_the_number_that_is_their_ke
     lines = shown(replace(it, pools=(last, *it.pools[:2])), 100, 40)
     rows = [line for line in lines if re.match(r"[> x]\d pool", line)]
     assert [row.split()[0] for row in rows] == ["x5", ">0", "1"]
-    assert re.match(r"x5 pool5.example:3333 +off +11m40s +30% ", rows[0])
+    assert re.match(r"x5 pool5.example:3333 +disabled +11m40s +30% ", rows[0])
     assert "    the connection was refused" in lines
     told = problem(None, "Pool pool5 is down: the connection was refused.", pool_id=5)
     again = shown(replace(it, pools=(last, *it.pools[:2]), summary=replace(it.summary, problems=(told,))), 100, 40)

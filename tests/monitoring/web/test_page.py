@@ -42,14 +42,14 @@ def test_its_figures_are_those_of_the_api(played: ServedMiner, page: Page) -> No
     assert page.text("#state") == summary["state"]
     rates = page.terms("#rates")
     assert rates["5 s"] == hash_rate_text(summary["hash_rate_5s"])
-    assert rates["by accepted shares"] == "150 MH/s"
+    assert rates["from accepted shares"] == "150 MH/s"
     assert "95 %: 120 MH/s to 180 MH/s" in page.text("#rates")
     tiles = page.terms("#tiles")
     assert [tiles[name] for name in ("Accepted", "Rejected", "Stale", "Lost")] == [
         str(summary["shares"][fate]) for fate in ("accepted", "rejected", "stale", "lost")
     ]
     assert tiles["Luck"] == f"{summary['luck']['ratio']:.2f}"
-    assert "126 shares were found where the hashes done find 120 on average" in page.text("#luck-words")
+    assert "126 shares were found. On average, the hashes computed find 120" in page.text("#luck-words")
     assert page.text("#power") == "65.0 W"
     glance = page.terms("#glance")
     assert glance["Hash rate"] == hash_rate_text(summary["hash_rate_1m"])
@@ -76,7 +76,7 @@ def test_devices_pools_shares_and_blocks_are_those_of_the_api(played: ServedMine
     assert pools[0][0].startswith("0  pool0.example:3333")
     assert "mined on" in pools[0][1]
     assert pools[1][1].split("\n") == ["down", "Connection refused", "for", "11m40s"]
-    assert pools[2][1].startswith("off")
+    assert pools[2][1].startswith("disabled")
     assert [row[2] for row in pools] == [str(item["accepted"]) for item in told["pools"]]
     shares = page.rows("#share-table")
     assert len(shares) == 10
@@ -240,9 +240,9 @@ def test_charts_tell_their_values_to_everybody(played: ServedMiner, page: Page) 
 
 def test_what_nobody_knows_is_said_in_words(steered: ServedMiner, page: Page) -> None:
     page.open(steered)
-    assert page.text("#chart-temperature .empty") == "No device here tells its temperature."
+    assert page.text("#chart-temperature .empty") == "No device reports a temperature."
     assert page.text("#chart-latency .empty") == "No pool has answered a share yet."
-    assert page.text("#block-none") == "None in this run yet."
+    assert page.text("#block-none") == "No block has been solved in this run yet."
     assert page.text("#share-none") == "No share has a result yet."
     assert not page.one("#economics").is_displayed()
     assert page.text("#state") == "no pool"
@@ -330,10 +330,10 @@ def test_a_pool_is_added_moved_switched_off_and_removed(steered: ServedMiner, pa
     page.type("#pool-form [name=name]", HOSTILE)
     page.one("#pool-form [type=submit]").click()
     page.until(lambda: page.one("#token-dialog").is_displayed(), "the question for the token")
-    assert "Changes need the token" in page.text("#token-why")
+    assert "Changes require the API token" in page.text("#token-why")
     page.type("#token-input", "not-the-token-at-all")
     page.keys(Keys.ENTER)
-    page.until(lambda: "not this miner's token" in page.text("#token-why"), "to be told")
+    page.until(lambda: "not the token of this miner" in page.text("#token-why"), "to be told")
     assert names(steered) == [one, two]
     page.type("#token-input", TOKEN)
     page.keys(Keys.ENTER)
@@ -341,20 +341,20 @@ def test_a_pool_is_added_moved_switched_off_and_removed(steered: ServedMiner, pa
     assert names(steered) == [one, two, HOSTILE]
 
     page.press(f"Move up {HOSTILE}")
-    page.notice("moved to place 1")
+    page.notice("now has priority 1")
     assert names(steered) == [one, HOSTILE, two]
     page.until(lambda: HOSTILE in page.rows("#pool-table")[1][0], "the pool to move")
     assert page.focused() == f"Move up {HOSTILE}"  # whoever moves it on need not look for it
 
     page.press(f"Mine here: {two}")
-    page.notice("is the first now")
+    page.notice("is now the first")
     assert names(steered) == [two, one, HOSTILE]
 
-    page.press(f"Switch off {one}")
-    page.notice("switched off")
+    page.press(f"Disable {one}")
+    page.notice("was disabled")
     assert [item["enabled"] for item in steered.ask("pools")] == [True, False, True]
-    page.press(f"Switch on {one}")
-    page.notice("switched on")
+    page.press(f"Enable {one}")
+    page.notice("was enabled")
 
     page.press(f"Remove {HOSTILE}")
     page.until(lambda: page.one("#confirm-dialog").is_displayed(), "a question")
@@ -381,7 +381,7 @@ def test_what_makes_no_sense_is_told_in_the_miners_words(steered: ServedMiner, p
 
 def test_pausing_and_ending_ask_first(played: ServedMiner, page: Page) -> None:
     page.open(played, f"#token={TOKEN}")
-    for name, yes, call in (("Pause", "Pause", "pause"), ("Quit", "End it", "quit")):
+    for name, yes, call in (("Pause", "Pause", "pause"), ("Stop the miner", "Stop it", "quit")):
         page.one(f"#{name.lower()}").click()
         page.until(lambda: page.one("#confirm-dialog").is_displayed(), "a question")
         page.keys(Keys.ESCAPE)
@@ -413,7 +413,7 @@ def test_machines_are_added_and_restarted_and_parts_of_the_computer_are_not(play
     page.type("#device-form input", "bitaxe:/dev/ttyACM0")
     page.keys(Keys.ENTER)
     page.until(lambda: ("add_device", "bitaxe:/dev/ttyACM0") in played.control.calls, "a machine more")
-    page.press("Read the file again")
+    page.press("Reload the file")
     page.notice("Quota changed.")
 
 
@@ -437,10 +437,10 @@ def test_on_the_network_reading_needs_the_token_too(page: Page) -> None:
         page.until(lambda: page.one("#token-dialog").is_displayed(), "the question for the token")
         page.type("#token-input", "wrong-wrong-wrong")
         page.keys(Keys.ENTER)
-        page.until(lambda: "not this miner's token" in page.text("#token-why"), "to be told")
+        page.until(lambda: "not the token of this miner" in page.text("#token-why"), "to be told")
         page.keys(Keys.ESCAPE)
-        page.until(lambda: "Reading needs the token" in page.text("#banner"), "the banner")
-        page.press("Give the token")
+        page.until(lambda: "requires its API token for reading" in page.text("#banner"), "the banner")
+        page.press("Enter the token")
         page.type("#token-input", TOKEN)
         page.keys(Keys.ENTER)
         page.until(lambda: page.text("#hash-rate") == "158 MH/s", "figures")
@@ -460,10 +460,10 @@ def test_a_lost_connection_is_told_with_the_age_of_what_is_shown_and_comes_back(
     page.until(lambda: page.text("#freshness") == "live", "figures")
     played.stop()
     page.until(lambda: page.one("#banner").is_displayed(), "the banner")
-    assert re.match(r"No connection: .*\. What is shown is \d+s old\. Next try in \d+ s\.", page.text("#banner p"))
+    assert re.match(r"No connection: .*\. The data shown is \d+s old\. Next attempt in \d+ s\.", page.text("#banner p"))
     assert page.text("#announcements") == "The connection to the miner is lost."
     assert page.text("#hash-rate") == "158 MH/s"  # still there
-    page.until(lambda: "Next try in 4 s" in page.text("#banner p"), "longer pauses")
+    page.until(lambda: "Next attempt in 4 s" in page.text("#banner p"), "longer pauses")
     shown = played.monitor.shown
     played.monitor.shown = replace(shown, summary=replace(shown.summary, hash_rate_1m=2e6))
     played.start()
@@ -527,7 +527,7 @@ def test_a_page_that_nobody_looks_at_rests(played: ServedMiner, page: Page) -> N
         "document.dispatchEvent(new Event('visibilitychange'))"
     )
     page.script(hide, True)
-    page.until(lambda: page.text("#freshness") == "resting", "rest")
+    page.until(lambda: page.text("#freshness") == "not updated", "rest")
     assert not page.one("#banner").is_displayed()
     asked = [url for url in page.requests() if url.endswith("/stream")]
     for number in range(3):
@@ -564,7 +564,7 @@ def test_a_miner_with_another_page_has_its_own_page_loaded(
     played.stop()
     other = shutil.copytree(WEB, tmp_path / "web")
     (other / "app.js").write_text((other / "app.js").read_text() + "\n// another version\n")
-    monkeypatch.setattr(application, "Page", lambda: pages.PageFiles(other))
+    monkeypatch.setattr(application, "PageFiles", lambda: pages.PageFiles(other))
     played.start()
     page.until(lambda: page.one("script[type=module]").get_attribute("src") != old, "the other page")
     page.until(lambda: page.text("#freshness") == "live", "figures")
@@ -614,7 +614,7 @@ def test_a_keyboard_is_enough(steered: ServedMiner, page: Page) -> None:
     page.notice("added")
     page.tab_to("Move down stratum+tcp://one.example:3333")
     page.keys(Keys.ENTER)
-    page.notice("moved to place 1")
+    page.notice("now has priority 1")
     assert names(steered)[1] == "stratum+tcp://one.example:3333"
 
 
