@@ -16,7 +16,7 @@ SENTENCES: dict[str, str] = {
     "new_block": "New block[ at height {height}]: job {job_id}, share difficulty {difficulty}.",
     "new_job": "New job {job_id}, share difficulty {difficulty}.",
     "share_accepted": (
-        "Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms][. It solves BLOCK {block}]."
+        "[BLOCK {block} solved. ]Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms]."
     ),
     "share_rejected": "Share[ of {worker_name}] rejected: {reason}[ (difficulty {difficulty})].",
     "share_stale": "Share[ of {worker_name}] stale: {reason}.",

@@ -70,7 +70,7 @@ def test_an_event_after_the_loop_has_ended_is_kept() -> None:
     ("name", "fields", "text"),
     [
         ("share_accepted", {"difficulty": "2", "latency_ms": 7}, "Share accepted, difficulty 2, answered in 7 ms."),
-        ("share_accepted", {"difficulty": "1", "block": "00ab"}, "Share accepted, difficulty 1. It solves BLOCK 00ab."),
+        ("share_accepted", {"difficulty": "1", "block": "00ab"}, "BLOCK 00ab solved. Share accepted, difficulty 1."),
         ("new_block", {"job_id": "a", "difficulty": "2"}, "New block: job a, share difficulty 2."),
         ("waiting", {}, "Waiting."),
         ("paused", {"reason": "hot."}, "Mining is paused: hot."),

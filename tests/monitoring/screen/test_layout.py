@@ -323,14 +323,14 @@ def test_a_long_worker_name_keeps_its_ends() -> None:
 
 def test_warnings_are_told_in_full_and_hashes_of_blocks_are_left_out() -> None:
     long = "Device erupter-d3 is off: it tripped three times because no valid temperature came from it in time."
-    solved = f"Share accepted, difficulty 0.003: solves BLOCK {'0f' * 32}."
+    solved = f"BLOCK {'0f' * 32} solved. Share accepted, difficulty 0.003."
     events = (
         EventView(number=1, at=1.7e9, level="warning", name="device_off", text=long),
         EventView(number=2, at=1.7e9, level="info", name="share_accepted", text=solved),
     )
     lines = shown(replace(view(), events=events), 80, 30)
     assert long in joined(line[10:] for line in lines if not line.startswith("cpu"))
-    assert any(line.endswith("difficulty 0.003: solves BLOCK.") for line in lines)
+    assert any(line.endswith("BLOCK solved. Share accepted, difficulty 0.003.") for line in lines)
 
 
 def test_pools_are_listed_where_there_are_several_by_the_number_that_is_their_key() -> None:
