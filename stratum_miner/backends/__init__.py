@@ -9,7 +9,7 @@ from stratum_miner.backends.base import (
     SelfTestError,
     WorkSource,
 )
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
+from stratum_miner.backends.statistics import BackendStatistics, DeviceKey, DeviceStatistics
 
 __all__ = [
     "ASK_AGAIN_SECONDS",
@@ -18,6 +18,7 @@ __all__ = [
     "BackendOptionError",
     "BackendStatistics",
     "ChangeCallback",
+    "DeviceKey",
     "DeviceStatistics",
     "SelfTestError",
     "WorkSource",

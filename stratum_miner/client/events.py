@@ -78,5 +78,6 @@ class MessageShown:
 
 
 ClientEvent: TypeAlias = JobArrived | WorkLost | ShareAnswered | StateChanged | MessageShown
+"""Any event of a ``PoolClient`` or ``PoolGroup``."""
 ClientListener: TypeAlias = Callable[[ClientEvent], None]
 """Called with each event, in the trio thread and in the order of the events. It must neither block nor raise."""

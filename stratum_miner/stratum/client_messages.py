@@ -275,8 +275,8 @@ class ClientPing:
 
 @dataclass(frozen=True, slots=True)
 class MultiVersion:
-    """mining.multi_version [n], which the firmware of the Antminer S9 sent before BIP 310
-    (docs/reference/stratum.md#old-and-private-methods)."""
+    """mining.multi_version: a request that the firmware of the Antminer S9 sent before BIP 310. Its parameter is the
+    number of versions (docs/reference/stratum.md#old-and-private-methods)."""
 
     method: ClassVar[str] = "mining.multi_version"
 
@@ -303,6 +303,7 @@ AnyClientMessage: TypeAlias = (
     | ClientPing
     | MultiVersion
 )
+"""Any request that a client sends to a pool."""
 
 CLIENT_MESSAGES: dict[str, type[AnyClientMessage]] = {
     message.method: message

@@ -188,6 +188,7 @@ ClientConnectionEvent: TypeAlias = (
     | Ignored
     | BadLine
 )
+"""Any event of a ``ClientConnection``."""
 
 # ---- seen by a pool ------------------------------------------------------------------------------------------
 
@@ -219,3 +220,4 @@ class ClientReplied:
 
 
 ServerConnectionEvent: TypeAlias = RequestReceived | RequestRefused | ClientReplied
+"""Any event of a ``ServerConnection``."""

@@ -274,6 +274,7 @@ AnyPoolMessage: TypeAlias = (
     | GetVersion
     | PoolPing
 )
+"""Any notification or request that a pool sends to a client."""
 
 POOL_MESSAGES: dict[str, type[AnyPoolMessage]] = {
     message.method: message

@@ -9,7 +9,10 @@ from stratum_miner.stratum.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class MinimumDifficulty:
-    """The client's request. ``value``: the lowest share difficulty; 0 withdraws an earlier request."""
+    """The client's request for a ``minimum-difficulty`` (BIP 310).
+
+    ``value``: the lowest share difficulty that the pool may set; 0 withdraws an earlier request.
+    """
 
     name: ClassVar[str] = "minimum-difficulty"
     value: float = 0.0

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class SubscribeExtranonce:
-    """The client's request. It has no parameters."""
+    """The client's request for ``subscribe-extranonce`` (BIP 310). It has no parameters."""
 
     name: ClassVar[str] = "subscribe-extranonce"
 

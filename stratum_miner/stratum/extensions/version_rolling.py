@@ -10,8 +10,10 @@ from stratum_miner.stratum.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class VersionRolling:
-    """The client's request. ``mask``: the bits that it can roll, 32-bit; ``min_bit_count``: how many it needs at
-    least."""
+    """The client's request for ``version-rolling`` (BIP 310).
+
+    ``mask``: the bits that the client can roll, a 32-bit mask. ``min_bit_count``: how many of them it needs at least.
+    """
 
     name: ClassVar[str] = "version-rolling"
     mask: int = GENERAL_PURPOSE_MASK
@@ -41,7 +43,10 @@ class VersionRolling:
 
 @dataclass(frozen=True, slots=True)
 class VersionRollingGrant:
-    """The pool's answer. ``mask``: the pool's 32-bit mask, before it is cut to the mask that the client asked for."""
+    """The pool's grant of ``version-rolling`` (BIP 310).
+
+    ``mask``: the pool's 32-bit mask, before it is cut to the mask that the client asked for.
+    """
 
     mask: int
 
