@@ -1,9 +1,10 @@
 """The control channel of the bitaxe-raw firmware: I²C, GPIO and a lamp behind a USB port
 (docs/reference/asic.md#control-channel-of-bitaxe-raw).
 
-Requests carry their whole length, successful replies that of their data only, failed ones again their whole length:
-a parser that believes the length waits for bytes that never come. This one knows what it asked for, and so which of
-them it sees. Later firmware of the emberOne (status byte, whole lengths) is understood, too.
+The length field of a request counts the whole packet. That of a successful reply counts only its data, and that of a
+failed reply again the whole packet. A parser that relies on the length would wait for bytes that never come. This
+parser knows how many bytes it requested, and so recognises the kind of reply. It also understands later firmware of the
+emberOne (status byte, length of the whole packet).
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.transport import Transport
 
 ANSWER_SECONDS = 2.0
-"""Twice what mujina gives it: nothing but the request waits."""
+"""Seconds to wait for a reply: twice as long as mujina waits, because only this request is delayed by it."""
 QUIET_SECONDS = 0.1
-"""How long it must be silent after a failure, so that a late reply is not taken for the next one's."""
+"""Seconds of silence to wait for after a failure, so that a late reply is not taken for the reply to the next
+request."""
 MAX_REPLY = 4096
 ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}
 UNPARSED = 0xFF
@@ -29,13 +31,13 @@ RESET_PIN = 0
 
 
 def encode_request(identifier: int, page: int, command: int, data: bytes = b"") -> bytes:
-    """One packet: length (2, little-endian, of all of it), id, bus 0, page, command, data."""
+    """Return one packet: length of the whole packet (2 bytes, little-endian), id, bus 0, page, command, data."""
     return (6 + len(data)).to_bytes(2, "little") + bytes([identifier, 0, page, command]) + data
 
 
 @dataclass(frozen=True, slots=True)
 class ControlReply:
-    """Data of a success, or the firmware's error."""
+    """The data of a successful reply, or the error of the firmware."""
 
     data: bytes = b""
     error: int | None = None
@@ -43,10 +45,11 @@ class ControlReply:
 
 
 def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool = False) -> ControlReply | None:
-    """The reply to request ``identifier``, which was to bring ``expected`` bytes; None while it is incomplete.
+    """Return the reply to request ``identifier``, for which ``expected`` bytes of data were requested; None if
+    incomplete.
 
-    ``final``: nothing more will come, which turns what may be the start of a success into an error. DeviceSilent for
-    bytes that are no reply to this request.
+    ``final`` means that no more bytes will come. What may be the start of a successful reply is then read as an error.
+    Raises DeviceSilent for bytes that are no reply to this request.
     """
     if len(buffer) < 4 and not (expected == 0 and len(buffer) == 3):
         return None
@@ -65,39 +68,39 @@ def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool =
 
 
 class BitaxeControl:
-    """One request at a time, each with a time limit."""
+    """Sends one request at a time and waits for its reply, for at most two seconds."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._turn = trio.Lock()
         self._next_id = 0
         self._late: tuple[int, int] | None = None
-        """Id and size of a reply that was given up and may still come."""
+        """Id and size of a reply that did not come in time and may still come."""
 
     async def i2c_speed(self, hertz: int) -> None:
         """Set the clock of the bus, in hertz."""
         await self._request(I2C, SET_SPEED, hertz.to_bytes(4, "little"), 4, "I²C speed")
 
     async def i2c_write(self, address: int, data: bytes) -> None:
-        """Write bytes to a device."""
+        """Write bytes to the I²C device at a 7-bit address."""
         await self._request(I2C, WRITE, bytes([address]) + data, 1, f"I²C write to {address:02x}")
 
     async def i2c_read(self, address: int, data: bytes, count: int) -> bytes:
-        """Write bytes, usually a register's number, then read."""
+        """Write bytes, usually the number of a register, and then read ``count`` bytes."""
         return await self._request(
             I2C, WRITE_READ, bytes([address]) + data + bytes([count]), count, f"I²C read from {address:02x}"
         )
 
     async def set_pin(self, pin: int, level: bool) -> None:
-        """Drive a pin high or low."""
+        """Set the level of a GPIO pin."""
         await self._request(GPIO, pin, bytes([level]), 1, f"GPIO {pin}")
 
     async def get_pin(self, pin: int) -> bool:
-        """Read the level of a pin."""
+        """Return the level of a GPIO pin."""
         return (await self._request(GPIO, pin, b"", 1, f"GPIO {pin}"))[0] != 0
 
     async def set_lamp(self, red: int, green: int, blue: int) -> None:
-        """Set the colour of the lamp, 0 to 255 for each part."""
+        """Set the colour of the lamp, with 0 to 255 for each part."""
         await self._request(LED, SET_COLOUR, bytes([red, green, blue]), 3, "lamp")
 
     async def _request(self, page: int, command: int, data: bytes, expected: int, what: str) -> bytes:
@@ -138,7 +141,7 @@ class BitaxeControl:
         return buffer[size:]
 
     async def _silence(self) -> None:
-        """Drop what comes until nothing does."""
+        """Discard input until none comes."""
         while True:
             with trio.move_on_after(QUIET_SECONDS) as quiet:
                 await self._transport.receive()

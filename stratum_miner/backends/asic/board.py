@@ -1,4 +1,4 @@
-"""What a product is, as data: how USB shows it, its ports, its chips, and the limits it is safe within."""
+"""Describes a product as data: its USB ids, its ports, its chips, and the limits within which it is safe."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,8 +12,11 @@ from stratum_miner.backends.asic.transport import Transport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsbPattern:
-    """One way a product shows up on the bus (docs/reference/asic.md#recognising-a-device). Patterns are searched for,
-    without regard to case."""
+    """One way in which a product identifies itself on the USB bus (docs/reference/asic.md#recognising-a-device).
+
+    ``manufacturer`` and ``product`` are regular expressions that are searched for in the device's texts, without regard
+    to case.
+    """
 
     vid: int
     pid: int
@@ -21,7 +24,7 @@ class UsbPattern:
     product: str = ""
 
     def matches(self, vid: int | None, pid: int | None, manufacturer: str | None, product: str | None) -> bool:
-        """Whether ids and strings fit; an empty pattern fits anything."""
+        """Return whether ids and texts match. An empty pattern matches any text."""
         return (
             (vid, pid) == (self.vid, self.pid)
             and bool(re.search(self.manufacturer, manufacturer or "", re.IGNORECASE))
@@ -30,21 +33,22 @@ class UsbPattern:
 
     @property
     def vid_pid(self) -> str:
-        """The numbers as listings have them, such as 10c4:ea60."""
+        """The ids as lists of USB devices show them, such as 10c4:ea60."""
         return f"{self.vid:04x}:{self.pid:04x}"
 
     @property
     def is_specific(self) -> bool:
-        """Whether strings are part of it: ids of USB bridges alone name no product and must never open a port."""
+        """Whether a text is part of the pattern. The ids of a USB bridge alone name no product and must never open a
+        port."""
         return bool(self.manufacturer or self.product)
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One serial port of a device: its role, and its place among the USB interfaces that have one."""
+    """One serial port of a device: its role, and its position among the USB interfaces that have a serial port."""
 
     role: str
-    """"data" (the chips), "control" (bitaxe-raw), "telemetry" (Compac A1)."""
+    """"data" (the chips), "control" (bitaxe-raw) or "telemetry" (Compac A1)."""
     interface: int = 0
     baud: int = 115200
     required: bool = True
@@ -52,12 +56,12 @@ class Port:
 
 DATA = (Port("data"),)
 MakePower: TypeAlias = Callable[[Mapping[str, Transport]], PowerControl]
-"""From the open ports of a device, by role, to what can be asked of its supply; optional ports may be missing."""
+"""Makes the power control of a device from its open ports, by role. Ports that are not required may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Limits and the value used when the user names none; MHz or volts."""
+    """Lowest and highest value, and the value without a setting of the user. The unit is MHz or volts."""
 
     low: float
     default: float
@@ -69,7 +73,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class TemperatureLimits:
-    """Degrees Celsius, rising: tell, slow down, switch off; and below which a hot device may start again."""
+    """Temperatures in °C at which to warn, to slow down and to switch off, and at or below which to start again."""
 
     warn: float
     throttle: float
@@ -82,56 +86,57 @@ class Board:
     """One product."""
 
     kind: str
-    """The name on the command line."""
+    """The name of the product on the command line."""
     product: str
-    """The name on the box."""
+    """The name under which the product is sold."""
     chip: str
-    """Chip family, as its module is called."""
+    """Name of the chip family, which is also the name of its module."""
     marking: str | None = None
-    """What stands on its chips; None where that is the name of the family in capitals."""
+    """The part number on its chips; None if that is the name of the family in capitals."""
     chips: int = 1
-    """How many it is built with."""
+    """The number of chips of the product."""
     usb: tuple[UsbPattern, ...] = ()
-    """How it is recognised; empty where it has to be named, with the path of its port."""
+    """How the product is recognised. If it is empty, the user has to name the product, with the path of its port."""
     bare_bridges: tuple[str, ...] = ()
-    """VID:PID of bridges that it has without any text of its own, besides the bridges in ``usb``."""
+    """VID:PID of bridges that some of these devices have without any text of their own, besides the bridges in
+    ``usb``."""
     ports: tuple[Port, ...] = DATA
-    """In the order of their USB interfaces."""
+    """The ports, in the order of their USB interfaces."""
     frequency: Range | None = None
-    """MHz; None where nothing can be set."""
+    """Clock frequency in MHz; None if it cannot be set."""
     voltage: Range | None = None
-    """Core volts; None where nothing can be set."""
+    """Core voltage in volts; None if it cannot be set."""
     temperature: TemperatureLimits | None = None
-    """None where the product has no sensor we can read."""
+    """None if the product has no sensor that stratum-miner can read."""
     power: MakePower = lambda transports: NoPower()
     hash_rate_per_mhz: float = 0.0
-    """H/s of the whole product for each MHz; 0 with a fixed rate."""
+    """Hash rate of the whole product in H/s for each MHz; 0 if the rate is fixed."""
     fixed_hash_rate: float = 0.0
     stops_at_nonce: bool = False
-    """Whether it idles after a nonce until it gets new work."""
+    """Whether the device idles after it has reported a nonce, until it gets new work."""
     bring_up: tuple[BringupStep, ...] = ()
-    """From reset to ready for work."""
+    """The steps from a reset until the chips are ready for work."""
     probe_is_certain: bool = True
-    """Whether an answer to the probe proves the chip; False where several kinds answer alike."""
+    """Whether an answer to the probe proves the chip. False if several kinds give the same answer."""
 
     @property
     def usb_ids(self) -> tuple[str, ...]:
-        """VID:PID of every way it may show up on the bus, recognised or not."""
+        """VID:PID of every bridge that the product may have, whether its texts identify it or not."""
         return (*(usb.vid_pid for usb in self.usb), *self.bare_bridges)
 
     @property
     def chip_name(self) -> str:
-        """What stands on its chips; empty where it is not known."""
+        """The part number on its chips; empty if it is not known."""
         return self.chip.upper() if self.marking is None else self.marking
 
     def hash_rate(self, frequency: float | None = None) -> float:
-        """H/s expected at this frequency, default the product's own."""
+        """Return the expected hash rate in H/s at a frequency in MHz. None means the default frequency."""
         if self.fixed_hash_rate or self.frequency is None:
             return self.fixed_hash_rate
         return self.hash_rate_per_mhz * (self.frequency.default if frequency is None else frequency)
 
     def hashing(self, hash_rate: float | None) -> "Board":
-        """The same product, with another hash rate at its own clock; None leaves it."""
+        """Return the same product with another hash rate (H/s) at its default frequency. None changes nothing."""
         if hash_rate is None:
             return self
         if self.frequency is None or self.fixed_hash_rate:
@@ -139,10 +144,11 @@ class Board:
         return replace(self, hash_rate_per_mhz=hash_rate / self.frequency.default)
 
     def port_paths(self, path: str) -> dict[str, str]:
-        """Role to path for a device that the user named by ``path``; discovery knows better where it found it.
+        """Return the path of each port by its role, for a device that the user named by ``path``.
 
-        A path names the only port that a product cannot do without; the others add "-role" to it. Where two are
-        needed, all do.
+        If the product has exactly one required port, ``path`` names that port, and "-ROLE" is appended for the others.
+        If it has several required ports, "-ROLE" is appended for all. ``FoundDevice.port_paths`` is more precise for a
+        listed device.
         """
         required = [port.role for port in self.ports if port.required]
         return {port.role: path if [port.role] == required else f"{path}-{port.role}" for port in self.ports}

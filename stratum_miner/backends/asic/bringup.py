@@ -1,7 +1,8 @@
-"""Bring-up as tables: the steps from a reset chip to a mining one. ``Chain.bring_up`` performs them in order.
+"""The steps of bring-up, from a reset chip to a mining one. ``ChipChain.bring_up`` performs the steps of a board in
+order.
 
-A table reads like the tables of docs/reference/asic.md it was taken from; the frames that it makes are compared with
-them byte for byte in the tests.
+The table of a board is taken from docs/reference/asic.md. The tests compare the frames that it makes with that page,
+byte for byte.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Hold the reset line and release it, where it can be reached; seconds."""
+    """Hold the reset line for ``hold`` seconds, release it, and wait ``wait`` seconds. Skipped without a reset line."""
 
     hold: float
     wait: float
@@ -17,18 +18,18 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write a register of all chips."""
+    """Write a register of all chips, ``times`` times."""
 
     register: int
     value: int
     times: int = 1
     pause: float = 0.0
-    """Seconds after each."""
+    """Seconds after each write."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteTo:
-    """Write a register of the chip at an address."""
+    """Write a register of the chip with this address."""
 
     address: int
     register: int
@@ -40,20 +41,21 @@ class WriteEach:
     """Write registers of one chip after the other."""
 
     values: tuple[tuple[int, int], ...]
+    """Pairs of register and value."""
     pause: float = 0.0
     """Seconds after each chip."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountChips:
-    """Ask all for their id; raises unless as many of the right kind answer as the board has."""
+    """Ask all chips for their ids. Raises an error unless the expected number of chips of the right kind answers."""
 
     seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class CountEngines:
-    """Find out how many engines share the nonce range; for statistics only."""
+    """Find out how many engines share the nonce range. This is used only for statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +68,35 @@ class Deactivate:
 
 @dataclass(frozen=True, slots=True)
 class AssignAddresses:
-    """Give chip i of N the address floor(256/N)·i."""
+    """Give chip number i of N the address floor(256/N)·i."""
 
     pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SetTicket:
-    """Write the ticket mask that a chip starts with."""
+    """Write the ticket mask with which a chip starts."""
 
     pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchBaud:
-    """Write a register at the old rate, let it leave, go on at the new one."""
+    """Write the baud register at the old rate, wait until the frame is sent, and continue at the new rate."""
 
     register: int
     value: int
     host_baud: int
     back: int | None = None
-    """What makes the chips return to their first rate, for those that may not be reset in between."""
+    """The value that makes the chips return to their first rate, for chips that may not be reset before the next
+    run."""
     pause: float = 0.01
-    """Seconds before and after the host's change."""
+    """Seconds before and after the computer switches its rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCores:
-    """Let empty work run through all cores; seconds between the frames."""
+    """Send empty work through all cores. ``pause`` is the seconds between the frames."""
 
     frames: int
     pause: float = 0.01
@@ -101,22 +104,23 @@ class OpenCores:
 
 @dataclass(frozen=True, slots=True)
 class RampUp:
-    """Raise the clock in even steps, the last onto the exact frequency; MHz and seconds."""
+    """Raise the clock in equal steps, and then to the exact frequency. ``base`` and ``step`` are in MHz, ``pause`` in
+    seconds."""
 
     base: float
-    """One step above it is the first that is written; targets at or below are written at once."""
+    """The first frequency that is written is one step above it. A target at or below it is written at once."""
     step: float
     pause: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyClock:
-    """Read the clock back; a chip that keeps another one than was set is refused."""
+    """Read the clock back. A chip that reports another clock than was set is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetHashCount:
-    """Write the length of a sweep, which depends on the frequency."""
+    """Write the length of a sweep over the nonces, which depends on the frequency."""
 
 
 BringupStep = (
@@ -138,8 +142,10 @@ BringupStep = (
 
 
 def ramp(base: float, step: float, target: float, start: float | None = None) -> list[float]:
-    """The frequencies to write: multiples of ``step`` above ``base`` (or from ``start`` on, also downwards), then
-    the target."""
+    """Return the frequencies (MHz) to write in order to reach ``target``, which is the last one.
+
+    The others are the multiples of ``step`` above ``base``, or from ``start``, from where the clock may also go down.
+    """
     current = base if start is None else start
     if target <= current and start is None:
         return [target]

@@ -1,7 +1,8 @@
-"""The chips behind one port, from reset to rest: what every family has in common, and what each must say itself.
+"""The chips behind one port, from reset to idle: what all chip families share, and what each of them must implement.
 
-A family subclasses ``ChipChain``: how to count, address and clock chips, what a job looks like, how to read a nonce.
-The table of ``Board.bring_up`` says in which order. The device above feeds it, judges what comes back, and decides.
+A family subclasses ``ChipChain``. It implements how its chips are counted, addressed and clocked, what a job looks like
+and how a nonce is read. The table ``Board.bring_up`` contains the order of the steps. The device, one level above,
+sends work to the chip chain, verifies what comes back, and decides.
 """
 
 from abc import ABC, abstractmethod
@@ -26,54 +27,63 @@ from stratum_miner.work.unit import WorkUnit
 log = structlog.get_logger(__name__)
 
 FEED_AT = 0.5
-"""Share of a unit's search space after which the next one is sent: the clock may be off, and early work costs nothing
-but bus time (cgminer's gekko driver waits for the same share)."""
+"""Fraction of a unit's search space after which the next unit is sent. The clock may be inaccurate, and early work
+costs only bus time (cgminer's gekko driver uses the same fraction)."""
 MAX_INTERVAL_S = 0.5
-"""Longest time between jobs for chips that search a unit for minutes: it brings fresh transactions (ESP-Miner)."""
+"""Longest time in seconds between two jobs, for chips that search a unit for minutes. A new job brings new transactions
+(ESP-Miner)."""
 BUS_MARGIN = 1.5
-"""Times the length of a work frame on the line: work sent faster than it leaves the host would queue up there."""
+"""Shortest time between two jobs, as a multiple of the time that a work frame takes on the line. Work that is sent
+faster would queue up in the computer."""
 QUIET_S = 0.1
-"""After the answers that were expected: more would be another product's."""
+"""Seconds to wait after the expected answers. Further answers would come from another product."""
 COUNT_TRIES = 3
+"""Number of attempts to count the chips."""
 CLOCK_TRIES = 3
+"""Number of attempts to set the clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainSettings:
-    """What the device decided before bring-up."""
+    """Settings that the device decided before bring-up."""
 
     chips: int
-    """How many must answer."""
+    """Number of chips that must answer."""
     frequency: float | None
+    """Clock frequency in MHz; None if it is fixed."""
     nonce_difficulty: float | None = None
+    """Lowest difficulty of reported nonces, for emulators; None for real chips."""
     rate_known: bool = True
-    """Whether its hash rate may be judged. With a nonce difficulty of its own it is an emulator, at any rate."""
+    """Whether the hash rate may be judged. With a nonce difficulty of its own the device is an emulator, which may have
+    any rate."""
     seen_alive: bool = False
-    """Whether chips answered before: silence is then about power, not about the wrong port."""
+    """Whether chips have answered before. If so, silence means a power fault and not a wrong port."""
 
 
 class ProbeKind(IntEnum):
-    """What a family takes as a question whether it is there. The lower it is, the less harm it does to others."""
+    """How a chip family is asked whether it is there. A lower value does less harm to other devices."""
 
     PREAMBLE = 0
-    """A short command behind a preamble, with a checksum: what does not understand it ignores it."""
+    """A short command with a preamble and a checksum. A device that does not understand it ignores it."""
     CHECKSUM = 1
-    """A short command with a checksum alone."""
+    """A short command with only a checksum."""
     WORK = 2
-    """Sixty-four bytes that look like work to many."""
+    """Sixty-four bytes, which many devices take for work."""
 
 
 class ChipChain(ABC):
-    """One chain of equal chips. Made with an open port at the board's own rate; brought up once."""
+    """A chain of equal chips. Create it with an open port at the board's first baud rate, and bring it up once."""
 
     probe_kind: ClassVar[ProbeKind] = ProbeKind.WORK
-    """What ``count`` asks."""
+    """What ``count`` sends."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
-    """The version bits that it can roll, by midstates or by itself, and how many of them in one unit."""
+    """A mask of the version bits that the chips can roll, by midstates or by themselves, and how many of them in one
+    unit."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)
-    """In the order they are used."""
+    """Job ids in the order in which they are used."""
     max_ticket_bits: ClassVar[int] = 0
-    """The coarsest filter worth having: still some nonces a second, to judge the chips by."""
+    """Bits of the coarsest useful ticket mask, with which some nonces a second remain, so that the chips can be
+    judged."""
     feed_at: ClassVar[float] = FEED_AT
     max_interval: ClassVar[float] = MAX_INTERVAL_S
 
@@ -89,37 +99,37 @@ class ChipChain(ABC):
         self._next_job = 0
         self._frame_size = 0
 
-    # ---- what a family says -----------------------------------------------------------------------------------
+    # ---- what a family implements -----------------------------------------------------------------------------
 
     @abstractmethod
     def _make_decoder(self) -> ReplyDecoder: ...
 
     @abstractmethod
     def job_frame(self, work: ChipWork) -> bytes:
-        """The work as the chips want it."""
+        """Return the frame that sends this work to the chips."""
 
     @abstractmethod
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Say what a nonce reply claims: nonce, likely jobs, rolled version bits, chip."""
+        """Decode a nonce reply: nonce, likely jobs, rolled version bits, chip."""
 
     @abstractmethod
     async def count(self, seconds: float) -> int:
-        """Ask all chips to answer; how many did. WrongChip when others than ours answer."""
+        """Ask all chips to answer, and return how many did. Raises WrongChip if other chips answer."""
 
     async def set_frequency(self, frequency: float) -> None:
-        """Write one clock setting to all chips."""
+        """Write one clock setting (MHz) to all chips. Raises DeviceRefused if the clock is fixed."""
         raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
 
     async def set_ticket(self, bits: int) -> None:
-        """Report only nonces with so many leading zero bits beyond the bound."""
+        """Report only nonces with this number of leading zero bits beyond the bound."""
         raise NotImplementedError
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Header versions to search this unit under, one for each midstate."""
+        """Return the header versions under which to search this unit, one for each midstate."""
         return (unit.version,)
 
     async def perform(self, step: BringupStep) -> None:
-        """One step of bring-up; a family adds those that only it knows."""
+        """Perform one step of bring-up. A family adds the steps that only it has."""
         match step:
             case bringup.Reset(hold, wait):
                 if await self.wire.transport.hold_reset(True):
@@ -137,25 +147,26 @@ class ChipChain(ABC):
                 raise AssertionError(f"{type(self).__name__} cannot perform {step}")
 
     async def _read_clock(self) -> bool | None:
-        """Whether the clock is as set; None when the chips do not say."""
+        """Return whether the chips report the clock that was set; None if they report no clock."""
         return None
 
     async def recover(self) -> None:
-        """Whatever may make chips answer that did not, before they are counted again."""
+        """Do what may make silent chips answer, before they are counted again."""
         await trio.lowlevel.checkpoint()
 
     async def identify(self) -> str:
-        """Show the device to its owner with the chips alone; returns what to look for, or nothing when it cannot."""
+        """Make the device visible to its user with the chips alone. Return what to look for, or an empty text if it
+        cannot."""
         return ""
 
     async def make_idle(self) -> None:
-        """Make the chips draw as little as they can be told to, before the port closes."""
+        """Make the chips draw as little power as possible, before the port closes."""
         if await self.wire.transport.hold_reset(True):
             return
         if self.board.frequency is not None:
             await self.set_frequency(self.board.frequency.low)
 
-    # ---- what all do ------------------------------------------------------------------------------------------
+    # ---- what all families share ------------------------------------------------------------------------------
 
     @property
     def hash_rate(self) -> float:
@@ -164,18 +175,21 @@ class ChipChain(ABC):
 
     @property
     def path(self) -> str:
-        """The port's name, for messages."""
+        """The name of the port in messages."""
         return self.wire.transport.path
 
     async def bring_up(self) -> None:
-        """From reset to ready for work. Raises DeviceSilent, WrongChip, PowerFault, DeviceRefused, DeviceGone."""
+        """Bring the chips from reset until they are ready for work.
+
+        Raises DeviceSilent, WrongChip, PowerFault, DeviceRefused or DeviceGone.
+        """
         self.wire.discard_input()
         for step in self.board.bring_up:
             await self.perform(step)
         self.wire.discard_input()
 
     def steps_to_count(self) -> list[BringupStep]:
-        """The steps of bring-up that come before chips can be counted."""
+        """Return the steps of bring-up that come before chips can be counted."""
         steps = list(self.board.bring_up)
         first = next(index for index, step in enumerate(steps) if isinstance(step, bringup.CountChips))
         return steps[:first]
@@ -190,20 +204,20 @@ class ChipChain(ABC):
         return work
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Whatever must change in the chips before this unit: the ticket, the version mask."""
+        """Change what must change in the chips before this unit: the ticket mask, the version mask."""
         bits = self.ticket_bits_for(unit)
         if self.max_ticket_bits and bits != self.ticket_bits:
             await self.set_ticket(bits)
             self.ticket_bits = bits
 
     def forget_ticket(self) -> None:
-        """Write it again before the next work: the chips do not keep to it."""
+        """Write the ticket mask again before the next work, because the chips do not obey it."""
         self.ticket_bits = -1
 
     def ticket_bits_for(self, unit: WorkUnit) -> int:
-        """The coarsest filter that loses no share of this unit.
+        """Return the bits of the coarsest ticket mask that loses no share of this unit.
 
-        With a nonce difficulty of its own the filter stays off: that is asked for by tests which want every nonce.
+        With a nonce difficulty of its own it is 0, because tests that set it need every nonce.
         """
         if self.settings.nonce_difficulty is not None:
             return 0
@@ -213,18 +227,18 @@ class ChipChain(ABC):
         return bits
 
     def interval(self, work: ChipWork) -> float:
-        """Seconds until the next work should be there."""
+        """Return the seconds after which the next work should be sent."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         wanted = min(self.max_interval, self.feed_at * versions * 2**32 / self.hash_rate)
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     def busy(self, work: ChipWork) -> float:
-        """Share of the time, at most 1, for which such work can keep the chips busy over this line."""
+        """Return the fraction of the time (0 to 1) for which such work keeps the chips busy over this line."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
 
     async def ramp_to(self, frequency: float) -> None:
-        """Change the clock of mining chips in small steps."""
+        """Change the clock of mining chips in small steps. Raises DeviceRefused if the clock is fixed."""
         step = next((step for step in self.board.bring_up if isinstance(step, bringup.RampUp)), None)
         if step is None or self.frequency is None:
             raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
@@ -234,14 +248,18 @@ class ChipChain(ABC):
             await trio.sleep(step.pause)
 
     async def ask(self, frame: bytes, seconds: float, count: int) -> list[RegisterReply]:
-        """Send a question and collect register replies: until there are ``count`` and then a short silence."""
+        """Send a question and return the register replies.
+
+        It waits at most ``seconds`` for ``count`` replies, and then until none comes for a tenth of a second.
+        """
         await self.wire.send(frame)
         replies = await self.wire.collect(seconds, lambda got: _registers(got) >= count)
         replies += await self.wire.collect_until_quiet(QUIET_S)
         return [reply for reply in replies if isinstance(reply, RegisterReply)]
 
     async def _count_and_check(self, seconds: float) -> None:
-        """Believe what does not fit only when it is said again: noise, and answers to older questions, pass."""
+        """Count the chips, and repeat if the number is wrong: noise and answers to older questions do not come
+        again."""
         for attempt in range(COUNT_TRIES):
             try:
                 self._check_count(await self.count(seconds))
@@ -256,17 +274,19 @@ class ChipChain(ABC):
         wanted = self.settings.chips
         if found == 0 and self.settings.seen_alive:
             raise PowerFault(
-                f"{self.path}: no chip answered after a reset, expected {wanted}: look at supply, hub and cable"
+                f"{self.path}: no chip answered after a reset, expected {wanted}: check power supply, hub and cable"
             )
         if found == 0:
-            raise DeviceSilent(f"{self.path}: expected {wanted} {self.board.chip} to answer, got none")
+            raise DeviceSilent(
+                f"{self.path}: expected {wanted} {self.board.chip} to answer, got none: check kind, power and cable"
+            )
         if found < wanted:
             raise PowerFault(
-                f"{self.path}: expected {wanted} {self.board.chip}, {found} answered: look at the supply; "
-                f"chips={found} runs it as it is"
+                f"{self.path}: expected {wanted} {self.board.chip}, {found} answered: check the power supply, or "
+                f"mine with these chips only by adding chips={found}"
             )
         if found > wanted:
-            raise WrongChip(f"{self.path}: expected {wanted} {self.board.chip}, {found} answered: another product?")
+            raise WrongChip(f"{self.path}: expected {wanted} {self.board.chip}, {found} answered: check the kind")
 
     async def _ramp_up(self, base: float, step: float, pause: float) -> None:
         if self.frequency is None:
@@ -288,7 +308,9 @@ class ChipChain(ABC):
                 return
             assert self.frequency is not None
             await self.set_frequency(self.frequency)
-        raise DeviceRefused(f"{self.path}: the chips do not keep a clock of {self.frequency:g} MHz")
+        raise DeviceRefused(
+            f"{self.path}: the chips do not keep a clock of {self.frequency:g} MHz: set another frequency"
+        )
 
 
 def _registers(replies: Sequence[ChipReply]) -> int:

@@ -1,13 +1,14 @@
-"""The checksums of mining chips, computed bit by bit: frames are short and rare (docs/reference/asic.md#checksums).
+"""The checksums of mining chips, computed bit by bit, because frames are short and rare
+(docs/reference/asic.md#checksums).
 
-CRC5 is a CRC of *bits*: several devices protect a number of bits that is no multiple of eight.
+CRC5 works on *bits*: several devices protect a number of bits that is not a multiple of eight.
 """
 
 
 def crc5(data: bytes, bits: int | None = None) -> int:
-    """Polynomial x⁵+x²+1, initial 0x1f, most significant bit first, over the first ``bits`` bits (default all).
+    """Return the CRC5 (0 to 31) of the first ``bits`` bits, or of all.
 
-    Returns 0 to 31. ValueError when there are fewer than ``bits`` bits.
+    Polynomial x⁵+x²+1, initial value 0x1f, most significant bit first. Raises ValueError if there are fewer bits.
     """
     total = 8 * len(data) if bits is None else bits
     if not 0 <= total <= 8 * len(data):
@@ -21,14 +22,14 @@ def crc5(data: bytes, bits: int | None = None) -> int:
 
 
 def ends_with_crc5(frame: bytes) -> bool:
-    """Whether the last five bits of ``frame`` are the CRC5 of all bits before them."""
+    """Return whether the last five bits of ``frame`` are the CRC5 of all bits before them."""
     return crc5(frame) == 0
 
 
 def put_crc5_in_last_byte(frame: bytes) -> bytes:
-    """``frame`` with the CRC5 of everything but its last five bits put into those five bits.
+    """Return ``frame`` with its last five bits replaced by the CRC5 of all bits before them.
 
-    The last byte's upper three bits are kept: they are part of what is protected (BM1384 commands, BM13xx replies).
+    The upper three bits of the last byte are kept, because they are protected, too (BM1384 commands, BM13xx replies).
     """
     top = frame[-1] & 0xE0
     unsealed = frame[:-1] + bytes([top])
@@ -36,7 +37,10 @@ def put_crc5_in_last_byte(frame: bytes) -> bytes:
 
 
 def crc16(data: bytes) -> int:
-    """CCITT-FALSE: polynomial 0x1021, initial 0xffff, no reflection, no final XOR. Chips want it big-endian."""
+    """Return the CRC-16/CCITT-FALSE: polynomial 0x1021, initial value 0xffff, no reflection, no final XOR.
+
+    Chips expect it big-endian.
+    """
     crc = 0xFFFF
     for byte in data:
         crc ^= byte << 8

@@ -1,9 +1,10 @@
-"""Which miners are plugged in: the ports of the machine held against the boards' USB patterns. Nothing is opened here.
+"""Finds out which mining devices are plugged in, by comparing the serial ports with the USB patterns of the boards.
 
-Most miners borrow the numbers of a bridge chip that thousands of other things use: 10c4:ea60 is every CP2102 on
-earth, a GPS receiver as well as a Block Erupter. So a device is *recognised*, and may be opened unasked, only when
-its own texts say what it is. A bare bridge may be any board that has its numbers, and the user has to name its port.
-Where the texts leave several kinds (all Bitaxes say the same), asking the chips decides between them.
+Nothing is opened here. Most mining devices use a USB bridge with the same ids as thousands of other devices: 10c4:ea60
+is every CP2102, whether in a GPS receiver or in a Block Erupter. A device is therefore *recognised*, and may be opened
+without being named, only if its own texts say what it is. A bridge without such texts may be any board that uses this
+bridge, and the user has to name its port. If the texts fit several kinds (all Bitaxes have the same texts), the miner
+asks the chips.
 """
 
 from collections import Counter
@@ -27,12 +28,12 @@ NOT_DRIVEN: Mapping[str, UsbPattern] = {
     "Bitaxe Bonanza on an RP2040": UsbPattern(vid=0xC0DE, pid=0xB17D, product="BitaxeBonanza"),
     "emberOne/00": UsbPattern(vid=0x1209, pid=0x256F, product="EmberOne00"),
 }
-"""Miners that we know and have no driver for (docs/reference/asic.md#recognising-a-device)."""
+"""Mining devices that stratum-miner recognises but has no driver for (docs/reference/asic.md#recognising-a-device)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A USB serial bridge without a text of its own, and what else than a miner may be behind it."""
+    """A USB serial bridge without a text of its own, and other products that use the same bridge."""
 
     name: str
     lookalikes: str
@@ -47,24 +48,24 @@ BRIDGES: Mapping[str, Bridge] = {
     "0403:8350": Bridge("FT232", "serial cables"),
     "067b:2303": Bridge("PL2303", "serial cables"),
 }
-"""By VID:PID. Sources: cgminer's usbutils.c through docs/reference/asic.md#recognising-a-device; what looks alike is
-common knowledge."""
+"""Bridges by VID:PID. The ids are from cgminer's usbutils.c (docs/reference/asic.md#recognising-a-device); the other
+products that use them are common knowledge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundDevice:
-    """One USB device with its serial ports, and what the tables make of it."""
+    """One USB device with its serial ports, and what its ids and texts say."""
 
     ports: tuple[ListedPort, ...]
-    """In the order of their USB interfaces, at least one."""
+    """At least one port, in the order of the USB interfaces."""
     boards: tuple[Board, ...] = ()
-    """What its texts say it is; several where only its chips can tell."""
+    """The boards that fit its texts; several if only its chips can decide."""
     undriven: str = ""
-    """A miner without a driver, by its name."""
+    """The name of a mining device without a driver."""
     bridge: Bridge | None = None
     identity: str = ""
-    """What stays when it is unplugged and comes back; see ``ListedPort.identity``. Of several devices under one serial
-    number, which no maker should give out, each has its socket added."""
+    """What identifies the device when it is plugged in again; see ``ListedPort.identity``. Makers should not give one
+    serial number to several devices; if some did, the socket is appended to the identity of each."""
 
     @property
     def path(self) -> str:
@@ -72,30 +73,33 @@ class FoundDevice:
         return self.ports[0].path
 
     def is_called(self, identity: str) -> bool:
-        """Whether it had this identity at some time, with or without others under its serial number beside it."""
+        """Return whether the device has or had this identity, with or without other devices of the same serial
+        number."""
         bare = self.ports[0].identity or self.path
         return identity in (self.identity, bare, f"{bare}@{self.ports[0].socket}")
 
     @property
     def recognised(self) -> bool:
-        """Whether it says itself that it is a miner we drive, so that it may be opened unasked."""
+        """Whether its texts say that it is a mining device with a driver, so that it may be opened without being
+        named."""
         return bool(self.boards)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What it is or may be; empty for anything else."""
+        """The kinds that the device is or may be; empty for anything else."""
         if self.bridge is None:
             return tuple(board.kind for board in self.boards)
         return tuple(board.kind for board in BOARDS.values() if self.ports[0].vid_pid in board.usb_ids)
 
     def port_paths(self, board: Board) -> dict[str, str]:
-        """Role to path for a board; empty while a port that it cannot do without is not there yet."""
+        """Return the path of each port by its role for a board; empty while a required port is missing."""
         paths = {port.role: self.ports[port.interface].path for port in board.ports if port.interface < len(self.ports)}
         return {} if any(port.required and port.role not in paths for port in board.ports) else paths
 
 
 def discover(ports: Iterable[ListedPort]) -> tuple[FoundDevice, ...]:
-    """The USB devices behind the ports, each once, in the order of their first port. Ports without USB are left out."""
+    """Return the USB devices of the ports, each once, in the order of their first ports. Ports without USB are left
+    out."""
     usb = [port for port in ports if port.vid_pid]
     order = {port.path: index for index, port in enumerate(usb)}
     ranked = sorted(usb, key=lambda port: (_device_key(port), port.interface_number, order[port.path]))
@@ -106,7 +110,7 @@ def discover(ports: Iterable[ListedPort]) -> tuple[FoundDevice, ...]:
 
 
 def _device_key(port: ListedPort) -> tuple[str, str]:
-    """Ports of one device share their socket; without one each port is a device."""
+    """Return a key that is the same for all ports of one device. A port without a socket is a device of its own."""
     return (port.vid_pid, port.socket or port.path)
 
 
@@ -126,5 +130,5 @@ def _recognise(ports: Sequence[ListedPort]) -> FoundDevice:
 
 
 def _fits(pattern: UsbPattern, port: ListedPort) -> bool:
-    """Whether texts and numbers fit; numbers alone never do."""
+    """Return whether ids and texts fit. The ids alone never do."""
     return pattern.is_specific and pattern.matches(port.vid, port.pid, port.manufacturer, port.product)

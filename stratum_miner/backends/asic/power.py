@@ -41,8 +41,11 @@ class PowerControl(Protocol):
         ...
 
     async def off(self) -> None:
-        """Chips into reset, then core voltage off: in that order (docs/reference/asic.md#power-on-and-power-off). May
-        be called twice."""
+        """Hold the chips in reset, and then switch the core voltage off, in this order
+        (docs/reference/asic.md#power-on-and-power-off).
+
+        May be called twice. Raises a DeviceError if a step fails; the other steps are still tried.
+        """
         ...
 
     async def read(self) -> Readings:

@@ -1,4 +1,4 @@
-"""Every product by its kind name: the one table to extend for a new one
+"""Every product by the name of its kind. To add a product, add a row here
 (docs/reference/asic.md#adding-a-chip-or-a-board)."""
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ BOARDS: Mapping[str, Board] = {
 
 
 def board_of(kind: str) -> Board:
-    """The board of a kind name. BackendOptionError with the nearest spelling for an unknown one."""
+    """Return the board of a kind. Raises BackendOptionError, with the nearest spelling, for an unknown kind."""
     if kind in BOARDS:
         return BOARDS[kind]
     raise BackendOptionError(

@@ -1,4 +1,4 @@
-"""Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a settable clock
+"""Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a clock that can be set
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern
@@ -28,7 +28,7 @@ ANTMINER_U2 = Board(
     kind="antminer-u2",
     product="Bitmain Antminer U2",
     chip="bm1380",
-    usb=(),  # the same strings as a U1: taken for one unless named
+    usb=(),  # its texts are those of a U1, so the user has to name a U2
     frequency=Range(100, 250, 300),
     hash_rate_per_mhz=8e6,
     bring_up=_BRING_UP,

@@ -1,7 +1,9 @@
-"""Power, reset, fan and sensors of a Bitaxe through bitaxe-raw (docs/reference/asic.md#power-on-and-power-off).
+"""Power, reset, fan and sensors of a Bitaxe with the bitaxe-raw firmware
+(docs/reference/asic.md#power-on-and-power-off).
 
-Two generations: TPS546 boards, whose regulator measures and switches, and DS4432U boards with an INA260 at the input,
-where the core voltage can be bent but not cut. Which one it is is asked of the board itself.
+There are two generations. On boards with a TPS546, the regulator measures the core voltage and can switch it off. On
+boards with a DS4432U and an INA260 at the input, the core voltage can be changed but not switched off. The driver asks
+the board which one it is.
 """
 
 import trio
@@ -18,17 +20,19 @@ from stratum_miner.backends.asic.transport import Transport
 
 I2C_HERTZ = 100_000
 INTERNAL_OFFSET_C = 5.0
-"""What the fan controller beside the chip reads too low on boards without a diode (esp/CFG)."""
+"""Difference in °C between the chip and the fan controller beside it, on boards without a diode in the chip
+(esp/CFG)."""
 VOLTAGE_TOLERANCE = 0.10
+"""Largest deviation of the core voltage after power-on, as a fraction of the requested voltage."""
 IDLE_FAN_PERCENT = 25
 
 
 class BitaxePower:
-    """Implements ``PowerControl``."""
+    """Implements ``PowerControl`` for a Bitaxe."""
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.6
-    """Between the regulator's own 4.5 V, where it switches off, and the 4.8 V at which it starts."""
+    """It lies between 4.5 V, at which the regulator switches off, and 4.8 V, at which it starts."""
 
     def __init__(self, transport: Transport, diode: Diode | None = None) -> None:
         self._path = transport.path
@@ -42,7 +46,7 @@ class BitaxePower:
         self._released = False
 
     async def on(self, voltage: float | None) -> None:
-        """See ``PowerControl``; the order is docs/reference/asic.md#power-on-and-power-off."""
+        """See ``PowerControl.on``; the order is that of docs/reference/asic.md#power-on-and-power-off."""
         assert voltage is not None
         await self._control.set_pin(RESET_PIN, False)
         await self._control.i2c_speed(I2C_HERTZ)
@@ -64,14 +68,14 @@ class BitaxePower:
         await trio.sleep(0.2)
 
     async def off(self) -> None:
-        """See ``PowerControl``; a step that fails keeps none of the others from being tried."""
+        """See ``PowerControl.off``. If a step fails, the later steps are still tried."""
         self._released = False
         await run_all(self._hold_reset, self._cut_voltage, self._quieten_fan)
 
     async def read(self) -> Readings:
-        """See ``PowerControl``; PowerFault when the regulator reports one while it should be on."""
+        """See ``PowerControl.read``. Raises PowerFault if the regulator reports a fault while it should be on."""
         if self._released and not await self._control.get_pin(RESET_PIN):
-            raise PowerFault(f"{self._path}: the board has restarted by itself: look at its supply")
+            raise PowerFault(f"{self._path}: the board has restarted by itself: check its power supply")
         rpm, percent = await self._fan.fan_rpm(), await self._fan.fan_percent()
         if not self._has_tps:
             internal = await self._fan.internal_temperature()
@@ -98,11 +102,11 @@ class BitaxePower:
         )
 
     async def set_fan(self, percent: int) -> None:
-        """See ``PowerControl``."""
+        """See ``PowerControl.set_fan``."""
         await self._fan.set_fan(percent)
 
     async def identify(self) -> str:
-        """The lamp in magenta, on and off."""
+        """Make the lamp flash in magenta."""
         for _ in range(5):
             await self._control.set_lamp(255, 0, 255)
             await trio.sleep(0.3)

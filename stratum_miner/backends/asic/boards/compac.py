@@ -7,7 +7,7 @@ _BRING_UP = (
     CountChips(1.0),
     Deactivate(pause=0.01),
     AssignAddresses(pause=0.01),
-    RampUp(base=150, step=25),  # the stick's own driver goes to its default at once, and up from there
+    RampUp(base=150, step=25),  # the stick's own driver sets its default at once, and then raises the clock
     VerifyClock(),
     OpenCores(57),
 )

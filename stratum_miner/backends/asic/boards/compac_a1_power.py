@@ -9,14 +9,19 @@ from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 PAUSE_S = 0.1
+"""Seconds of silence after which an answer is complete."""
 ANSWER_S = 0.5
+"""Seconds to wait for an answer."""
 _VIN, _IIN, _VOUT, _IOUT, _TEMPERATURE, _TEMPERATURE_2, _TACH = range(7)
 _HIGH_CURRENT = 0x80
 _ALL = 0x7F
 
 
 class CompacA1Power:
-    """Implements ``PowerControl``. The bridge's own pins, on the data port, hold chip and regulator in reset."""
+    """Implements ``PowerControl`` for a Compac A1.
+
+    The pins of the bridge, which belong to the data port, hold chip and regulator in reset.
+    """
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.4
@@ -28,7 +33,7 @@ class CompacA1Power:
         self._present = _ALL
 
     async def on(self, voltage: float | None) -> None:
-        """See ``PowerControl``."""
+        """See ``PowerControl.on``."""
         assert voltage is not None
         if await self._data.hold_reset(True):
             await trio.sleep(PAUSE_S)
@@ -44,11 +49,11 @@ class CompacA1Power:
             self._present = (await self._ask(b"M.", 1))[0]
 
     async def off(self) -> None:
-        """See ``PowerControl``; a step that fails keeps none of the others from being tried."""
-        await run_all(self._hold_reset, lambda: self._tell(b"B-"), lambda: self._tell(b"L-"))
+        """See ``PowerControl.off``. If a step fails, the later steps are still tried."""
+        await run_all(self._hold_reset, lambda: self._command(b"B-"), lambda: self._command(b"L-"))
 
     async def read(self) -> Readings:
-        """See ``PowerControl``."""
+        """See ``PowerControl.read``."""
         raw = self._items(await self._ask(b"G.", 0))
         temperatures = [
             _celsius(raw[item]) for item in (_TEMPERATURE, _TEMPERATURE_2) if item in raw and raw[item] != 0
@@ -67,10 +72,10 @@ class CompacA1Power:
         )
 
     async def set_fan(self, percent: int) -> None:
-        """An A1 has none to set."""
+        """Do nothing: a Compac A1 has no fan that can be set."""
 
     async def identify(self) -> str:
-        """Make the lamp beat, on and off."""
+        """Make the lamp flash."""
         for _ in range(5):
             await self._ask(b"LO", 1)
             await trio.sleep(0.3)
@@ -79,19 +84,22 @@ class CompacA1Power:
         return "its lamp flashes"
 
     def _items(self, answer: bytes) -> dict[int, int]:
-        """Present items in order; a device that sends all seven whatever is present is read by position."""
+        """Return the values by their number, for the items that the device has.
+
+        A device that sends all seven values, whichever it has, is read by position.
+        """
         present = [item for item in range(7) if self._present >> item & 1]
-        places = present if len(answer) == len(present) else list(range(7))
-        return {item: answer[place] for place, item in enumerate(places) if place < len(answer) and item in present}
+        order = present if len(answer) == len(present) else list(range(7))
+        return {item: answer[index] for index, item in enumerate(order) if index < len(answer) and item in present}
 
     async def _hold_reset(self) -> None:
         await self._data.hold_reset(True)
 
-    async def _tell(self, command: bytes) -> None:
+    async def _command(self, command: bytes) -> None:
         await self._ask(command, 1)
 
     async def _ask(self, question: bytes, size: int) -> bytes:
-        """Send, pause, take the answer: of ``size`` bytes, or 0 for what comes until it stops."""
+        """Send a question and return the answer: ``size`` bytes, or for 0 all bytes until the device stops sending."""
         self._telemetry.discard_input()
         await self._telemetry.send(question)
         answer = b""

@@ -1,7 +1,6 @@
-"""Every chip family by its name: the one table to extend for a new one
-(docs/reference/asic.md#adding-a-chip-or-a-board).
+"""Every chip family by its name. To add a family, add a row here (docs/reference/asic.md#adding-a-chip-or-a-board).
 
-A family is a file: data first, then the little code that no table can say.
+A family is one file: first its data, then the little code that a table cannot express.
 """
 
 from collections.abc import Mapping
@@ -28,4 +27,4 @@ CHAINS: Mapping[str, type[ChipChain]] = {
     "bm1380": Bm1380Chain,
     "icarus": IcarusChain,
 }
-"""By ``Board.chip``."""
+"""The class of a chip chain by ``Board.chip``."""

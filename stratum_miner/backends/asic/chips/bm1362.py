@@ -1,4 +1,4 @@
-"""BM1362 as the Compac A1 has it (docs/reference/asic.md#compac-a1)."""
+"""BM1362, as the Compac A1 uses it (docs/reference/asic.md#compac-a1)."""
 
 from stratum_miner.backends.asic.chips.full_header import FullHeaderChain, FullHeaderChip
 from stratum_miner.backends.asic.chips.pll import gekko_word_bm1362
@@ -8,7 +8,7 @@ DIVIDER_BEFORE_CLOCK = 0x0F0F0F00
 
 
 class Bm1362Chain(FullHeaderChain):
-    """Job id in the reply's upper five bits."""
+    """Sends the job id back in the upper five bits of a byte."""
 
     chip = FullHeaderChip(
         chip_id=0x1362,
@@ -24,6 +24,6 @@ class Bm1362Chain(FullHeaderChain):
     )
 
     async def set_frequency(self, frequency: float) -> None:
-        """Open the divider, then register 08."""
+        """Open the divider, then write the word of the PLL to register 08."""
         await self.write(PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK)
         await super().set_frequency(frequency)

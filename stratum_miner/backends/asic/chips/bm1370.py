@@ -5,7 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1370Chain(FullHeaderChain):
-    """Job ids as on BM1368; its clock has other bounds, and its sweep must be 268 ticks shorter than computed."""
+    """Uses job ids as BM1368 does. Its clock has other limits, and its sweep must be 268 ticks shorter than
+    computed."""
 
     chip = FullHeaderChip(
         chip_id=0x1370,

@@ -1,4 +1,4 @@
-"""BM1380 of Antminer U1 and U2: Icarus work with a job id, five-byte replies, a clock to set
+"""BM1380 of Antminer U1 and U2: Icarus work with a job id, five-byte replies, a clock that can be set
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 import trio
@@ -12,12 +12,13 @@ from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Nonce
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 FLASHES, FLASH_EVERY_S = 10, 0.25
+"""How often, and every how many seconds, the lamp frame is sent."""
 CLOCK_STABLE_AFTER_S = 0.5
-"""bfgminer: "needed to take"."""
+"""Seconds after which a new clock is stable. bfgminer's comment: "needed to take"."""
 
 
 class Bm1380Chain(IcarusChain):
-    """The one chip of a stick."""
+    """The single chip of a stick."""
 
     reply_size = 5
     job_ids = tuple(range(31))
@@ -27,28 +28,29 @@ class Bm1380Chain(IcarusChain):
         return FixedLengthDecoder(5, self._judge, lambda group: NonceReply(group[:4], group[4:]))
 
     def job_frame(self, work: ChipWork) -> bytes:
-        """The Icarus frame, with the job id in byte 51."""
+        """Return the Icarus frame with the job id in byte 51."""
         return jobs.icarus_job(work.unit.header, job_id=work.job_id)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """The low five bits of the last byte are the job id; what the upper three are is inferred only."""
+        """Decode a reply. The low five bits of the last byte are the job id; the meaning of its upper three bits is
+        inferred."""
         candidates = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
         return ReportedNonce(reply.nonce, candidates)
 
     async def set_frequency(self, frequency: float) -> None:
-        """82 and the PLL word; nothing is acknowledged."""
+        """Send command 82 with the word of the PLL. The chip sends no acknowledgement."""
         await self.wire.send(set_clock(bm1380_word(frequency)))
         await trio.sleep(CLOCK_STABLE_AFTER_S)
         self.wire.discard_input()
 
     async def identify(self) -> str:
-        """A frame of its own; bfgminer repeats it ten times."""
+        """Send the frame that makes the lamp flash. bfgminer repeats it ten times."""
         for _ in range(FLASHES):
             await self.wire.send(FLASH_LED)
             await trio.sleep(FLASH_EVERY_S)
         return "its lamp flashes"
 
     async def make_idle(self) -> None:
-        """Set the lowest clock."""
+        """Set the lowest frequency."""
         assert self.board.frequency is not None
         await self.wire.send(set_clock(bm1380_word(self.board.frequency.low)))

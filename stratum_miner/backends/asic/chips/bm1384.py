@@ -1,4 +1,4 @@
-"""BM1384: Icarus work with a job id and a share of the range for each chip, commands of four bytes
+"""BM1384: Icarus work with a job id, a part of the nonce range for each chip, four-byte commands
 (docs/reference/asic.md#compac-and-2pac)."""
 
 import trio
@@ -21,14 +21,14 @@ from stratum_miner.backends.asic.frames.replies import (
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 CHIP_ID_FIRST_BYTE = 0x13
-"""All that its own driver looks at; it answers 13 84 00 00 by inference."""
+"""The only byte of the id that the stick's own driver checks. The whole answer, 13 84 00 00, is inferred."""
 CLOCK_ANSWER_FIRST_BYTE = 0x80
 OPEN_CORE_ANSWERS_S = 0.2
 """Seconds to wait for the answers to open-core work, which belong to no unit."""
 
 
 class Bm1384Chain(ChipChain):
-    """One or two chips, each searching its part of the nonce range."""
+    """One or two chips, each of which searches its part of the nonce range."""
 
     probe_kind = ProbeKind.CHECKSUM
     job_ids = tuple(range(0x10, 0x20))
@@ -51,12 +51,13 @@ class Bm1384Chain(ChipChain):
         return jobs.bm1384_job(work.unit.header, job_id=work.job_id, chips=self.chips)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """The last byte is 0x80 | job id; each chip sweeps its own part of the range."""
+        """Decode a reply. The last byte is 0x80 | job id. The first byte of the nonce shows in which chip's part it
+        lies."""
         chip = min(reply.nonce[0] // (256 // self.chips), self.chips - 1)
         return ReportedNonce(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)
 
     async def count(self, seconds: float) -> int:
-        """84 00 00, one answer a chip."""
+        """Send 84 00 00, which each chip answers once. Raises WrongChip for another chip id."""
         answers = await self.ask(commands.COUNT_CHIPS, seconds, self.settings.chips)
         for answer in answers:
             if answer.value[0] != CHIP_ID_FIRST_BYTE:
@@ -68,7 +69,7 @@ class Bm1384Chain(ChipChain):
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: BringupStep) -> None:
-        """The steps that have their own frames here."""
+        """Perform the steps that use other frames on this chip."""
         match step:
             case bringup.Deactivate(times, pause):
                 for _ in range(times):
@@ -94,7 +95,7 @@ class Bm1384Chain(ChipChain):
 
 
 def _clock(value: bytes) -> float:
-    """MHz from 80 m n od."""
+    """Return the frequency in MHz from the answer 80 m n od."""
     m, n, od = value[1:4]
     divider = (n + 1) & 15
     return 6.25 * (m + 1) * 2 ** (3 - min(od, 3)) / divider + 6.25 * (n >> 4) if divider else 0.0

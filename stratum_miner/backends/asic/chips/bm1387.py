@@ -1,4 +1,4 @@
-"""BM1387: several midstates a job, seven-byte replies without preamble, an own register dialect
+"""BM1387: several midstates per job, seven-byte replies without a preamble, register commands of its own
 (docs/reference/asic.md#newpac-and-r606)."""
 
 from collections.abc import Sequence
@@ -26,20 +26,20 @@ from stratum_miner.work.versions import ALL_BITS
 
 PLL = 0x0C
 OPEN_CORE_NONCES = (bytes.fromhex("7203ea83"), bytes.fromhex("e16bf809"))
-"""The only two nonces of open-core work: what healthy cores answer."""
+"""The two nonces of open-core work, which healthy cores report."""
 OPEN_CORE_ANSWERS_S = 0.2
 _REGISTER = 0x1F
-"""A last byte up to this one closes the answer to a command."""
+"""Largest last byte of an answer to a command."""
 _REGISTER_STARTS = (0x13, 0x80)
-"""First bytes of an id and of a locked clock, the only registers that are read."""
+"""First bytes of a chip id and of a locked clock, the only registers that are read."""
 
 
 class Bm1387Chain(RegisterChain):
-    """2 chips of a NewPac, 12 of an R606."""
+    """2 chips of a NewPac, 12 chips of an R606."""
 
     dialect = BM1387
     chip_id = 0x1387
-    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has four at most
+    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has at most four midstates
     # ids step by one and a reply carries id + midstate: four apart they cannot be confused
     # (docs/reference/asic.md#newpac-and-r606 steps by one)
     job_ids = tuple(range(0x10, 0x7D, 4))
@@ -55,7 +55,7 @@ class Bm1387Chain(RegisterChain):
         return Judgement.SURE if self.history.matches(self.reported_nonce(_nonce(group))) else Judgement.MAYBE
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """1, 2 or 4, by how many version bits the unit grants."""
+        """Return 1, 2 or 4 versions, by the number of version bits that the unit grants."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:
@@ -63,7 +63,7 @@ class Bm1387Chain(RegisterChain):
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """The id is job id + midstate."""
+        """Decode a reply. Its id is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
         # by the addresses: at the start of its range a chip of twelve is one too low by the 256/N of
@@ -72,7 +72,10 @@ class Bm1387Chain(RegisterChain):
         return ReportedNonce(reply.nonce, candidates, chip=chip)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
-        """Replies do not name their register; ids start with 13, clocks with the lock bit."""
+        """Return whether a reply may be the answer to a read of this register.
+
+        Replies do not name their register. A chip id starts with 13, and a clock with the lock bit.
+        """
         return (answer.value[0] & 0x80 == 0) == (register != PLL)
 
     async def set_frequency(self, frequency: float) -> None:
@@ -80,7 +83,7 @@ class Bm1387Chain(RegisterChain):
         await self.write(PLL, bm1387_word(frequency))
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform also the step of open-core work."""
+        """Perform the step of open-core work, and all other steps of a register chain."""
         if not isinstance(step, bringup.OpenCores):
             await super().perform(step)
             return

@@ -1,4 +1,4 @@
-"""BM1397: midstate jobs behind a preamble, nine-byte replies, a ticket mask (docs/reference/asic.md#compac-f)."""
+"""BM1397: midstate jobs with a preamble, nine-byte replies, a ticket mask (docs/reference/asic.md#compac-f)."""
 
 from collections.abc import Sequence
 
@@ -16,21 +16,23 @@ from stratum_miner.work.versions import ALL_BITS
 PLL0_DIVIDER = 0x70
 DIVIDER_BEFORE_CLOCK = 0x0F0F0F00
 BETWEEN_WRITES_S = 0.01
+"""Seconds after each write of a clock register."""
 
 
 class Bm1397Chain(PreambleChain):
-    """One chip of a Compac F."""
+    """The chip of a Compac F."""
 
     chip_id = 0x1397
-    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has four at most
+    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has at most four midstates
     job_ids = tuple(range(0x10, 0x80, 4))
-    """The low two bits of a reply's id are the midstate's number."""
+    """Multiples of 4, because the low two bits of a reply's id are the number of the midstate."""
     start_ticket_bits = 4
     max_ticket_bits = 4
-    """16: as the stick's own driver chooses for 672 cores; a chip then still reports some nonces a second."""
+    """Difficulty 16, as the stick's own driver chooses for 672 cores. A chip then still reports some nonces a
+    second."""
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """1, 2 or 4, by how many version bits the unit grants."""
+        """Return 1, 2 or 4 versions, by the number of version bits that the unit grants."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:
@@ -38,12 +40,12 @@ class Bm1397Chain(PreambleChain):
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions, preamble=PREAMBLE)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Nonce, a byte that nobody uses, job id + midstate."""
+        """Decode a reply: nonce, an unused byte, the sum of job id and midstate number."""
         identifier = reply.tag[1]
         return ReportedNonce(reply.nonce, ((identifier & 0xFC, identifier & 3),))
 
     async def set_frequency(self, frequency: float) -> None:
-        """Open the divider, set the PLL; each twice, as every driver does."""
+        """Open the divider and set the PLL, each twice, as every driver does."""
         word = gekko_bm1397(frequency).word_bm1397()
         for register, value in ((PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK), (PLL0, word)):
             for _ in range(2):

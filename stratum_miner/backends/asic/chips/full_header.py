@@ -1,8 +1,9 @@
-"""Chips that take a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370
+"""Chips that get a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370
 (docs/reference/asic.md#whole-header-jobs).
 
-The families differ in data only: ``FullHeaderChip``. One sweep of a chip is ``hash count`` ticks long, then it takes
-the next versions; a unit therefore lasts for 2^(nonce + version bits) hashes, minutes for one chip.
+The families differ only in data (``FullHeaderChip``). A chip sweeps its nonces for ``hash count`` ticks, and then
+continues with the next versions. A unit therefore lasts for 2^(nonce bits + version bits) hashes, which takes one chip
+minutes.
 """
 
 from collections.abc import Callable
@@ -29,22 +30,23 @@ VERSION_SHIFT = 13
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullHeaderChip:
-    """What differs between these families."""
+    """The data by which these families differ."""
 
     chip_id: int
     cores: int
     job_ids: tuple[int, ...]
     job_of: Callable[[int], int]
-    """The reply's byte with job and sub-core to the job id that was sent."""
+    """Converts the reply's byte with job and sub-core to the job id that was sent."""
     clock_word: Callable[[float], int]
-    """MHz to register 08."""
+    """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether nonce bits 24-18 start at the chip's address; else each chip has an offset of its own
+    """Whether nonce bits 24 to 18 start at the address of the chip. Otherwise each chip has an offset of its own
     (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
-    """Ticks less than computed, against an erratum in counting (docs/reference/asic.md#hash-count)."""
+    """Ticks to subtract from the computed number, because of an error of the chip in counting
+    (docs/reference/asic.md#hash-count)."""
     fixed_hash_count: int | None = None
-    """The hash count of products whose own driver writes a constant; None elsewhere."""
+    """The hash count of products whose own driver writes a constant; None for the others."""
     length_byte: int = 0x56
     midstates_byte: int = 1
     version_enable: int = 0x9000
@@ -54,7 +56,7 @@ class FullHeaderChip:
 
 
 class FullHeaderChain(PreambleChain):
-    """A chain of one such family."""
+    """A chip chain of one such family."""
 
     rolls = (GENERAL_PURPOSE_MASK, 16)  # from bit 13 on, as vector A proves: docs/reference/asic.md#test-vectors
     chip: ClassVar[FullHeaderChip]
@@ -80,14 +82,15 @@ class FullHeaderChain(PreambleChain):
         )
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Nonce, excess difficulty, job and sub-core, sixteen version bits."""
+        """Decode a reply: nonce, excess difficulty, job and sub-core, sixteen version bits."""
         if len(reply.tag) < 4:
             return ReportedNonce(reply.nonce)
         rolled = int.from_bytes(reply.tag[2:4], "big") << VERSION_SHIFT
         return ReportedNonce(reply.nonce, ((self.chip.job_of(reply.tag[1]), 0),), rolled, self._chip_of(reply.nonce))
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Also the version mask: pools may grant fewer bits than the chip can roll, and change their mind."""
+        """Write the ticket mask and the version mask. A pool may grant fewer bits than the chip can roll, and change
+        the mask."""
         await super().prepare(unit)
         if unit.version_mask != self._version_mask:
             await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | unit.version_mask >> VERSION_SHIFT)
@@ -98,7 +101,7 @@ class FullHeaderChain(PreambleChain):
         await self.write(PLL0, self.chip.clock_word(frequency))
 
     def hash_count(self) -> int:
-        """Ticks of 25 MHz in which a core sweeps its share of the nonces, at half the clock
+        """Return the ticks of 25 MHz in which a core sweeps its part of the nonces, at two nonces per clock
         (docs/reference/asic.md#hash-count)."""
         if self.chip.fixed_hash_count is not None:
             return self.chip.fixed_hash_count
@@ -107,7 +110,7 @@ class FullHeaderChain(PreambleChain):
         return int(share * REFERENCE / self.frequency * 0.5) - self.chip.hash_count_guard
 
     async def perform(self, step: BringupStep) -> None:
-        """Also the length of a sweep."""
+        """Perform ``SetHashCount``, and all other steps of a register chain."""
         match step:
             case bringup.SetHashCount():
                 await self.write(HASH_COUNT, self.hash_count())
@@ -115,13 +118,13 @@ class FullHeaderChain(PreambleChain):
                 await super().perform(step)
 
     async def ramp_to(self, frequency: float) -> None:
-        """Another clock needs another length of sweep."""
+        """Change the clock, and then the length of a sweep, which depends on the clock."""
         await super().ramp_to(frequency)
         if any(isinstance(step, bringup.SetHashCount) for step in self.board.bring_up):
             await self.write(HASH_COUNT, self.hash_count())
 
     async def bring_up(self) -> None:
-        """Afterwards only the long replies are accepted."""
+        """Bring the chips up. Afterwards only the long replies are accepted."""
         await super().bring_up()
         self._version_mask, _ = self.rolls
         decoder = self.wire.decoder
@@ -135,5 +138,5 @@ class FullHeaderChain(PreambleChain):
 
 
 def _power_of_two(number: int) -> int:
-    """The number itself, or the next higher power of two."""
+    """Return the number, or the next higher power of two."""
     return 1 << (number - 1).bit_length()

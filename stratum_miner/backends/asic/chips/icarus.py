@@ -1,6 +1,6 @@
-"""The Icarus protocol: 64 bytes in, 4 bytes out, and nothing else (docs/reference/asic.md#icarus-and-block-erupter).
+"""The Icarus protocol: 64 bytes of work in, 4 bytes of nonce out (docs/reference/asic.md#icarus-and-block-erupter).
 
-No handshake, no checksum, no job id. That something speaks it is told by work whose answer is known.
+It has no handshake, no checksum and no job id. Whether a device uses it is found out by work with a known answer.
 """
 
 import structlog
@@ -20,7 +20,8 @@ GOLDEN_WORK = bytes.fromhex(
     "0000000000000000000000000000000000000000"
     "87320b1a1426674f2fa722ce"
 )
-"""Block 171874. Its nonce is the only one of all 2^32 that a chip would report (docs/reference/asic.md#golden-work)."""
+"""Work of block 171874. Its nonce is the only one of all 2^32 that a chip would report
+(docs/reference/asic.md#golden-work)."""
 GOLDEN_NONCE = bytes.fromhex("000187a2")
 PROBE_WORK = bytes.fromhex(
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a"
@@ -33,19 +34,19 @@ PROBE_ANSWERS = {
     bytes.fromhex("417c0f36"): 4,
     bytes.fromhex("60c994d5"): 8,
 }
-"""The first nonce that 1, 2, 4 or 8 engines find in it."""
+"""The first nonce in this work that 1, 2, 4 or 8 engines find."""
 IDENTIFY_S = 3.0
 PROBE_SECONDS = 1.0
 LEFTOVER_SECONDS = 0.02
-"""Seconds to wait for the further byte by which a related device, the Antminer, differs."""
+"""Seconds to wait for the fifth byte that the related Antminer sends."""
 
 
 class IcarusChain(ChipChain):
-    """One device; its chips split the nonce range without being told."""
+    """One device. Its engines divide the nonce range among themselves."""
 
     reply_size = 4
     feed_at = 0.95
-    """Its rate is fixed and known: early work costs nothing, but missing the end costs idle time
+    """The rate is fixed and known, so work is sent just before the range ends. Missing the end would cost idle time
     (docs/reference/asic.md#icarus-and-block-erupter)."""
     max_interval = float("inf")
 
@@ -57,7 +58,10 @@ class IcarusChain(ChipChain):
 
     @property
     def hash_rate(self) -> float:
-        """Less the time between a nonce and the next work for boards that idle in it: nothing at real difficulties."""
+        """Expected hash rate in H/s, without the time that a board idles between a nonce and the next work.
+
+        That time is negligible at real difficulties.
+        """
         rate = super().hash_rate
         if not self.board.stops_at_nonce:
             return rate
@@ -69,12 +73,12 @@ class IcarusChain(ChipChain):
         return jobs.icarus_job(work.unit.header)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Any remembered work may be meant. The leading bits name the engine, most significant first
-        (docs/reference/asic.md#engines-of-an-icarus)."""
+        """Decode a reply, which may belong to any remembered work. The leading bits of the nonce are the number of the
+        engine, most significant first (docs/reference/asic.md#engines-of-an-icarus)."""
         return ReportedNonce(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
 
     async def count(self, seconds: float) -> int:
-        """Golden work. WrongChip for an answer of another size or value."""
+        """Send golden work. Raises WrongChip for an answer of another size or value."""
         answer = await self._raw_answer(GOLDEN_WORK, seconds)
         if not answer:
             return 0
@@ -86,14 +90,14 @@ class IcarusChain(ChipChain):
         return self.settings.chips
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform also ``CountEngines``."""
+        """Perform ``CountEngines``, and all other steps of a chip chain."""
         if isinstance(step, CountEngines):
             self.chips = await self.count_engines()
         else:
             await super().perform(step)
 
     async def count_engines(self) -> int:
-        """How many engines share the range, by work in which each number of them finds another nonce first
+        """Return how many engines share the range, by work in which each number of engines finds another nonce first
         (docs/reference/asic.md#engines-of-an-icarus)."""
         answer = await self._raw_answer(PROBE_WORK, PROBE_SECONDS)
         if answer[:4] not in PROBE_ANSWERS:
@@ -102,17 +106,17 @@ class IcarusChain(ChipChain):
         return PROBE_ANSWERS[answer[:4]]
 
     async def identify(self) -> str:
-        """Busy, then idle: the lamp of a Block Erupter most likely shows the difference
+        """Make the device busy, and then idle. The lamp of a Block Erupter probably shows the difference
         (docs/reference/asic.md#icarus-and-block-erupter)."""
         await self.wire.send(PROBE_WORK)
         await trio.sleep(IDENTIFY_S)
-        return "its lamp changes within the next quarter of a minute: dark while busy, lit while idle (inferred)"
+        return "its lamp changes within the next 15 s: off while busy, on while idle (not tested on a device)"
 
     async def make_idle(self) -> None:
-        """It goes idle by itself at the end of its range."""
+        """Do nothing: the device becomes idle at the end of its range."""
 
     async def _raw_answer(self, frame: bytes, seconds: float) -> bytes:
-        """What comes back, at most eight bytes, unparsed: the decoder knows nothing of this work."""
+        """Return at most eight bytes as they come, because the decoder does not know this work."""
         transport, answer = self.wire.transport, b""
         transport.discard_input()
         await self.wire.send(frame)

@@ -1,4 +1,4 @@
-"""Clocks: from a wanted frequency to the dividers of each family, and back. All from a 25 MHz reference, in MHz."""
+"""Clocks: converts a frequency in MHz to the dividers of each chip family, and back. All use a 25 MHz reference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from functools import lru_cache
 
 REFERENCE = 25.0
 _HIGH_VCO = 2400.0
-"""From here on the first byte is 0x50 in place of 0x40 (docs/reference/asic.md#clock-of-a-chip)."""
+"""Frequency in MHz from which on the first byte is 0x50 instead of 0x40 (docs/reference/asic.md#clock-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pll:
-    """f = 25 MHz · feedback / (reference · post1 · post2)."""
+    """Dividers of a PLL: f = 25 MHz · feedback / (reference · post1 · post2)."""
 
     feedback: int
     reference: int
@@ -20,30 +20,31 @@ class Pll:
 
     @property
     def vco(self) -> float:
-        """Frequency of the oscillator before the post dividers."""
+        """Frequency in MHz of the oscillator before the post dividers."""
         return REFERENCE * self.feedback / self.reference
 
     @property
     def frequency(self) -> float:
-        """Frequency of the clock, in MHz."""
+        """Frequency of the clock in MHz."""
         return self.vco / (self.post1 * self.post2)
 
     def word(self) -> int:
-        """Register 08 of BM1362 and later: post dividers less one."""
+        """Return the value of register 08 of BM1362 and later, with each post divider less one."""
         first = 0x50 if self.vco >= _HIGH_VCO else 0x40
         last = (self.post1 - 1) << 4 | (self.post2 - 1)
         return first << 24 | self.feedback << 16 | self.reference << 8 | last
 
     def word_bm1397(self) -> int:
-        """Register 08 of BM1397: post dividers as they are."""
+        """Return the value of register 08 of BM1397, with the post dividers unchanged."""
         return 0x40 << 24 | self.feedback << 16 | self.reference << 8 | self.post1 << 4 | self.post2
 
 
 @lru_cache(maxsize=4096)
 def nearest(frequency: float, lowest: int, highest: int) -> Pll:
-    """ESP-Miner's choice: smallest error, then smallest VCO, then smallest post·post, post1 above post2.
+    """Return ESP-Miner's choice: smallest error, then smallest VCO, then smallest post1·post2, with post1 above post2.
 
-    ``lowest`` and ``highest`` bound the feedback divider. ValueError when nothing comes within 5 %.
+    ``lowest`` and ``highest`` limit the feedback divider. Raises ValueError if the nearest frequency is more than 5 %
+    off.
     """
     best = min(
         _candidates(frequency, lowest, highest),
@@ -51,7 +52,7 @@ def nearest(frequency: float, lowest: int, highest: int) -> Pll:
         default=None,
     )
     if best is None or abs(best.frequency - frequency) > 0.05 * frequency:
-        raise ValueError(f"clock: expected a frequency the dividers reach, got {frequency:g} MHz")
+        raise ValueError(f"clock: expected a frequency that the dividers reach, got {frequency:g} MHz")
     return best
 
 
@@ -65,10 +66,10 @@ def _candidates(frequency: float, lowest: int, highest: int) -> Iterator[Pll]:
 
 
 def bm1380_word(frequency: float) -> int:
-    """Antminer U1 and U2: f = 25 (m+1) / ((n+1) 2^od); the first exact hit, or the nearest
+    """Return the word of Antminer U1 and U2: f = 25 (m+1) / ((n+1) 2^od), exact or the nearest
     (docs/reference/asic.md#antminer-u1-and-u2)."""
     if frequency == 200:
-        return 0x0781  # what the sticks' own driver sends; the search would find an equal one
+        return 0x0781  # sent by the sticks' own driver; the search would find another word for the same frequency
     choices = [(od, n, m) for od in range(4) for n in range(16) for m in range(64)]
     od, n, m = min(choices, key=lambda c: (abs(25 * (c[2] + 1) / ((c[1] + 1) << c[0]) - frequency), c))
     boost = 1 if 500 <= frequency * (1 << od) <= 1000 else 0
@@ -76,7 +77,8 @@ def bm1380_word(frequency: float) -> int:
 
 
 def bm1384_word(frequency: float) -> int:
-    """Compac and its kin: f = 50 (m+1) / ((n+1) 2^od), steps of 6.25 MHz (docs/reference/asic.md#compac-and-2pac)."""
+    """Return the word of Compac and 2Pac: f = 50 (m+1) / ((n+1) 2^od), in steps of 6.25 MHz
+    (docs/reference/asic.md#compac-and-2pac)."""
     sixteenths = max(1, round(frequency / 6.25))
     od = 3
     while od > 1 and sixteenths >= 32 << (3 - od):
@@ -89,14 +91,15 @@ def bm1384_word(frequency: float) -> int:
 
 
 def bm1387_word(frequency: float) -> int:
-    """Register 0C: f = 25 fb / (2 · post · post), steps of 6.25 MHz (docs/reference/asic.md#newpac-and-r606)."""
+    """Return the value of register 0C: f = 25 fb / (2 · post · post), in steps of 6.25 MHz
+    (docs/reference/asic.md#newpac-and-r606)."""
     if frequency < 400:
         return round(8 * frequency / 25) << 16 | 2 << 8 | 0x41
     return round(4 * frequency / 25) << 16 | 2 << 8 | 0x21
 
 
 def gekko_bm1397(frequency: float) -> Pll:
-    """The Compac F's own choice (docs/reference/asic.md#compac-f)."""
+    """Return the dividers that the Compac F's own driver chooses (docs/reference/asic.md#compac-f)."""
     reference = 1 if frequency >= 500 else 2
     post1 = 3 if frequency <= 150 else 2 if frequency <= 250 else 1
     post2 = 5
@@ -104,14 +107,14 @@ def gekko_bm1397(frequency: float) -> Pll:
 
 
 def gekko_bm1362(frequency: float) -> Pll:
-    """The Compac A1's own choice (docs/reference/asic.md#compac-a1)."""
+    """Return the dividers that the Compac A1's own driver chooses (docs/reference/asic.md#compac-a1)."""
     reference = 1 if frequency >= 500 else 2
     post1, post2 = 5, 3 if frequency <= 150 else 2 if frequency <= 250 else 1
     return Pll(_ceil(frequency * reference * post1 * post2 / REFERENCE), reference, post1, post2)
 
 
 def gekko_word_bm1362(frequency: float) -> int:
-    """Register 08 for it; the first byte is always 0x40 there."""
+    """Return the value of register 08 for a Compac A1, whose first byte is always 0x40."""
     pll = gekko_bm1362(frequency)
     return 0x40 << 24 | pll.word() & 0x00FFFFFF
 

@@ -1,4 +1,4 @@
-"""What BM1387 and all later chips have in common: registers that are written by address or to all
+"""What BM1387 and all later chips share: registers that are written by address or on all chips
 (docs/reference/asic.md#bm13xx-chips)."""
 
 from typing import ClassVar
@@ -17,25 +17,25 @@ CHIP_ADDRESS = 0x00
 PLL0 = 0x08
 TICKET_MASK = 0x14
 LOCKED = 1 << 31
-"""Bit of a PLL register, read only."""
+"""Bit of a PLL register that is set while the PLL is locked; read only."""
 
 
 class RegisterChain(ChipChain):
-    """Chips with a register file."""
+    """A chain of chips with registers."""
 
     probe_kind = ProbeKind.CHECKSUM
     dialect: ClassVar[RegisterDialect] = BM13XX
     chip_id: ClassVar[int]
     """First two bytes of register 00."""
     start_ticket_bits: ClassVar[int] = 8
-    """As the table of bring-up sets it."""
+    """Bits of the ticket mask that bring-up sets."""
 
     async def write(self, register: int, value: int, chip: int | None = None) -> None:
-        """Write a register of one chip by address, or of all."""
+        """Write a register of the chip at an address, or of all chips."""
         await self.wire.send(self.dialect.write(register, value, chip))
 
     async def count(self, seconds: float) -> int:
-        """A broadcast read of register 00, one answer a chip."""
+        """Read register 00 of all chips, which each chip answers once. Raises WrongChip for another chip id."""
         answers = await self.ask(self.dialect.read(CHIP_ADDRESS), seconds, self.settings.chips)
         ids = [answer.value[:2] for answer in answers if self.is_answer_to(answer, CHIP_ADDRESS)]
         for found in ids:
@@ -44,20 +44,20 @@ class RegisterChain(ChipChain):
         return len(ids)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
-        """Whether a reply tells this register: chips also send values nobody asked for
+        """Return whether a reply contains this register. Chips also send values that were not requested
         (docs/reference/asic.md#unrequested-register-values)."""
         return len(answer.tag) >= 2 and answer.tag[1] == register
 
     def address(self, chip: int) -> int:
-        """The address of a chip, counted from 0."""
+        """Return the address of a chip, counted from 0."""
         return 256 // self.chips * chip
 
     async def set_ticket(self, bits: int) -> None:
-        """2^bits - 1, each byte bit-reversed (docs/reference/asic.md#ticket-mask)."""
+        """Write 2^bits - 1 with the bits of each byte reversed (docs/reference/asic.md#ticket-mask)."""
         await self.write(TICKET_MASK, ticket_mask(bits))
 
     async def recover(self) -> None:
-        """Chips that nobody could reset may still listen at the rate of an earlier run
+        """Set the first baud rate at the rate of an earlier run. Chips without a reset line may still use that rate
         (docs/reference/asic.md#chips-at-another-baud-rate)."""
         for step in self.board.bring_up:
             if isinstance(step, bringup.SwitchBaud) and step.back is not None:
@@ -66,7 +66,7 @@ class RegisterChain(ChipChain):
                 await self.wire.switch_baud(self.first_baud)
 
     async def make_idle(self) -> None:
-        """Also back to the first baud rate, where chips are not reset before the next run."""
+        """Make the chips idle. Chips that are not reset before the next run also return to the first baud rate."""
         if await self.wire.transport.hold_reset(True):
             return
         await super().make_idle()
@@ -124,13 +124,14 @@ class PreambleChain(RegisterChain):
 
 
 def ticket_mask(bits: int) -> int:
-    """Register 14 for so many extra zero bits: 8 gives 000000FF, 9 gives 000080FF."""
+    """Return the value of register 14 for a number of extra zero bits: 8 gives 000000FF, 9 gives 000080FF."""
     mask = (1 << bits) - 1
     return sum(int(f"{mask >> 8 * index & 0xFF:08b}"[::-1], 2) << 8 * index for index in range(4))
 
 
 def midstate_versions(unit: WorkUnit) -> tuple[int, ...]:
-    """Every version of a unit whose mask has at most two bits: the base, then all combinations, counting up."""
+    """Return every version of a unit with at most two bits in its mask: the base, then all combinations in ascending
+    order."""
     bits = [1 << position for position in range(32) if unit.version_mask >> position & 1]
     versions = [unit.version]
     for bit in bits:

@@ -1,7 +1,8 @@
-"""Work for chips: what each family wants to be told of a header.
+"""Work for chips: the parts of a header in the byte order of each chip family.
 
-Header bytes are those that get hashed (docs/reference/asic.md#byte-orders-of-work). Every byte order here is one of
-two: as in the header, or with the 4-byte groups last to first (``reverse_words``), bytes inside a group untouched.
+Header bytes are those that are hashed (docs/reference/asic.md#byte-orders-of-work). A frame contains them either in
+that order, or with their 4-byte groups from last to first (``reverse_words``), where the bytes of a group keep their
+order.
 """
 
 from collections.abc import Sequence
@@ -15,44 +16,55 @@ MAX_MIDSTATES = 4
 
 
 def reverse_words(data: bytes) -> bytes:
-    """The 4-byte groups of ``data`` last to first."""
+    """Return the 4-byte groups of ``data`` from last to first."""
     return b"".join(data[index : index + 4] for index in range(len(data) - 4, -1, -4))
 
 
 def wire_midstate(header: bytes, version: int | None = None) -> bytes:
-    """State after the first 64 header bytes, h7 first, each word big-endian; optionally under another version."""
+    """Return the SHA-256 state after the first 64 header bytes, h7 first, each word big-endian.
+
+    ``version`` replaces the version of the header.
+    """
     start = header[:4] if version is None else version.to_bytes(4, "little")
     return reverse_words(midstate(start + header[4:64]))
 
 
 def tail(header: bytes) -> bytes:
-    """nbits, ntime, last four bytes of the merkle root: the header words before the nonce, last first."""
+    """Return nbits, ntime and the last four bytes of the merkle root: the header words before the nonce, the last one
+    first."""
     return reverse_words(header[64:76])
 
 
 def icarus_job(header: bytes, *, job_id: int = 0, extras: bytes = bytes(19)) -> bytes:
-    """64 bytes (docs/reference/asic.md#icarus-frames). ``extras`` are bytes 32 to 50, ``job_id`` is byte 51: both zero
-    but for U1 and BM1384."""
+    """Return 64 bytes of work (docs/reference/asic.md#icarus-frames).
+
+    ``extras`` are bytes 32 to 50 and ``job_id`` is byte 51. Both are zero except on U1 and BM1384. Raises ValueError
+    unless ``extras`` has 19 bytes.
+    """
     if len(extras) != 19:
         raise ValueError(f"icarus job: expected 19 extra bytes, got {len(extras)}")
     return wire_midstate(header) + extras + bytes([job_id]) + tail(header)
 
 
 def bm1384_job(header: bytes, *, job_id: int, chips: int) -> bytes:
-    """The Icarus frame without a ticket mask, with each chip's share of the range in 40 to 43
-    (docs/reference/asic.md#compac-and-2pac)."""
+    """Return the Icarus frame without a ticket mask. Bytes 40 to 43 contain the size of each chip's part of the nonce
+    range (docs/reference/asic.md#compac-and-2pac)."""
     extras = bytes(8) + (0xFFFFFFFF // chips).to_bytes(4, "big") + bytes(7)
     return icarus_job(header, job_id=job_id, extras=extras)
 
 
 def midstate_job(header: bytes, *, job_id: int, versions: Sequence[int], preamble: bytes = b"") -> bytes:
-    """One midstate for each version (docs/reference/asic.md#midstate-jobs): BM1387, and with the preamble BM1397."""
+    """Return a job with one midstate for each version (docs/reference/asic.md#midstate-jobs), for BM1387 or, with the
+    preamble, BM1397."""
     body = midstate_body(job_id, tail(header), [wire_midstate(header, version) for version in versions])
     return preamble + body
 
 
 def midstate_body(job_id: int, last_words: bytes, midstates: Sequence[bytes]) -> bytes:
-    """The frame from 0x21 to its CRC16; the length byte counts all of it."""
+    """Return the frame from 0x21 to its CRC16. The length byte counts all of it.
+
+    Raises ValueError unless there are 1 to 4 midstates.
+    """
     if not 1 <= len(midstates) <= MAX_MIDSTATES:
         raise ValueError(f"midstate job: expected 1 to {MAX_MIDSTATES} midstates, got {len(midstates)}")
     start_nonce = bytes(4)
@@ -62,10 +74,10 @@ def midstate_body(job_id: int, last_words: bytes, midstates: Sequence[bytes]) ->
 
 
 def full_job(header: bytes, *, job_id: int, length: int = 0x56, midstates: int = 1) -> bytes:
-    """A whole header in 88 bytes, for chips that roll the version themselves
+    """Return a job of 88 bytes with a whole header, for chips that roll the version themselves
     (docs/reference/asic.md#whole-header-jobs).
 
-    ``length`` and ``midstates`` are what a product's own driver writes there; chips take 88 bytes whatever they say.
+    ``length`` and ``midstates`` are the values that a product's own driver writes. The chips take 88 bytes in any case.
     """
     body = (
         bytes([0x21, length, job_id, midstates])

@@ -1,12 +1,12 @@
-"""Bytes from chips to replies, whatever else is on the line: resynchronising decoders, without port or clock.
+"""Decodes replies from the bytes that chips send, and finds the next reply after noise. Has no port and no clock.
 
-Two kinds. From BM1397 on replies start with a preamble and end in a CRC5: scan for the preamble, check, and on failure
-drop one byte only, so that a good frame behind a broken one is found (docs/reference/asic.md#lost-and-garbled-bytes).
-Older chips answer in a bare fixed number of bytes, with little or nothing to check them by; there the caller's
-``judge`` decides, who can hash.
+There are two kinds of replies. From BM1397 on, a reply starts with a preamble and ends with a CRC5. The decoder
+searches for the preamble and checks the CRC. On failure it drops only one byte, so that it finds a good frame behind a
+broken one (docs/reference/asic.md#lost-and-garbled-bytes). Older chips send a fixed number of bytes without a preamble
+and with little or no checksum. For them the caller's ``judge`` decides, which can hash.
 
-``receive`` takes bytes as they come; ``idle`` says that the line has been silent for longer than a gap inside a
-frame, so that what is incomplete will never be completed.
+``receive`` takes bytes as they come. ``idle`` says that the line has been silent for longer than a gap inside a frame,
+so that an incomplete reply will never be completed.
 """
 
 from abc import ABC, abstractmethod
@@ -18,47 +18,48 @@ from stratum_miner.backends.asic.crc import ends_with_crc5
 
 REPLY_PREAMBLE = b"\xaa\x55"
 _TYPE_NONCE = 0x80
-"""Bit of the last byte; the type's other two bits have been seen as zero only
+"""Bit of the last byte. The other two bits of the type have only been seen as zero
 (docs/reference/asic.md#replies-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
 class NonceReply:
-    """A chip claims a nonce."""
+    """A nonce that a chip reports."""
 
     nonce: bytes
-    """Four bytes, which go into the header unchanged."""
+    """Four bytes that stand in the header unchanged."""
     tag: bytes = b""
-    """What follows it, without the byte that holds the CRC: job id, version bits and such, by family."""
+    """The bytes after the nonce, without the byte that contains the CRC: job id, version bits and others, by chip
+    family."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterReply:
-    """A register's value."""
+    """The value of a register."""
 
     value: bytes
-    """Four bytes, or the three that BM1384 has room for, big-endian."""
+    """Four bytes, or the three bytes of a BM1384, big-endian."""
     tag: bytes = b""
-    """From BM1397 on the chip's address and the register; two more bytes on later chips."""
+    """From BM1397 on, the address of the chip and the register; on later chips followed by two more bytes."""
 
 
 ChipReply = NonceReply | RegisterReply
 
 
 class ReplyDecoder(ABC):
-    """Collects bytes, hands out replies, counts the rest."""
+    """Collects bytes, returns replies, and counts what is no reply."""
 
     def __init__(self) -> None:
         self.crc_errors = 0
-        """Frames that were recognisable but for their checksum."""
+        """Number of frames that were recognised but had a wrong checksum."""
         self.garbage_bytes = 0
-        """Bytes outside of any frame, recognisable or not."""
+        """Number of bytes outside of all frames."""
         self._buffer = bytearray()
         self._already_counted = 0
 
     @property
     def pending(self) -> int:
-        """Bytes held back because more may follow."""
+        """Number of bytes that are kept because more may follow."""
         return len(self._buffer)
 
     def receive(self, data: bytes) -> list[ChipReply]:
@@ -67,14 +68,14 @@ class ReplyDecoder(ABC):
         return self._drain(final=False)
 
     def idle(self) -> list[ChipReply]:
-        """Replies that were held back in doubt; the rest of the buffer is garbage."""
+        """Return the replies that were kept because they were doubtful. The rest of the buffer counts as garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
         self._already_counted = 0
         return replies
 
     def discard(self) -> None:
-        """Forget what is buffered, uncounted: the chips were reset."""
+        """Forget what is buffered without counting it, because the chips were reset."""
         self._buffer.clear()
         self._already_counted = 0
 
@@ -88,14 +89,14 @@ class ReplyDecoder(ABC):
         return taken
 
     def _drop(self, count: int) -> None:
-        """Skip bytes; those of a frame already counted as a CRC error are not counted again."""
+        """Skip bytes. Those of a frame that was counted as a CRC error are not counted again."""
         already_counted = min(count, self._already_counted)
         self._already_counted -= already_counted
         self.garbage_bytes += count - already_counted
         del self._buffer[:count]
 
     def _drop_broken_frame(self, length: int) -> None:
-        """Count a CRC error and skip one byte of it: the next frame may begin inside."""
+        """Count a CRC error, and skip only one byte of the frame, because the next frame may begin inside it."""
         if not self._already_counted:
             self.crc_errors += 1
             self._already_counted = length
@@ -103,18 +104,21 @@ class ReplyDecoder(ABC):
 
 
 class PreambleDecoder(ReplyDecoder):
-    """AA 55, body, last = type·32 + CRC5 over body and type (docs/reference/asic.md#replies-of-a-chip); 9 bytes, or 11,
-    or while it changes both."""
+    """Decodes replies of 9 or 11 bytes: AA 55, a body, and a last byte type·32 + CRC5 over body and type
+    (docs/reference/asic.md#replies-of-a-chip).
+
+    While a chip changes from one length to the other, both are accepted.
+    """
 
     def __init__(self, lengths: tuple[int, ...] = (9,)) -> None:
         super().__init__()
         self.lengths = lengths
-        """Accepted lengths; may be changed at any time."""
+        """Accepted lengths. They may be changed at any time."""
 
     def _drain(self, final: bool) -> list[ChipReply]:
         replies: list[ChipReply] = []
         while self._find_preamble(final):
-            length = self._sealed_length()
+            length = self._valid_length()
             if length:
                 replies.append(_parse(self._take(length)))
             elif len(self._buffer) >= max(self.lengths):
@@ -126,7 +130,7 @@ class PreambleDecoder(ReplyDecoder):
         return replies
 
     def _find_preamble(self, final: bool) -> bool:
-        """Drop bytes until the buffer starts with a preamble, or with what may become one."""
+        """Drop bytes until the buffer starts with a preamble or the beginning of one."""
         start = self._buffer.find(REPLY_PREAMBLE)
         if start < 0:
             keep = 1 if not final and self._buffer.endswith(REPLY_PREAMBLE[:1]) else 0
@@ -135,8 +139,8 @@ class PreambleDecoder(ReplyDecoder):
         self._drop(start)
         return True
 
-    def _sealed_length(self) -> int:
-        """Length of the frame at the start of the buffer, 0 when none is sealed. The longer is the likelier."""
+    def _valid_length(self) -> int:
+        """Return the length of the valid frame at the start of the buffer, or 0. The longer length is tried first."""
         for length in sorted(self.lengths, reverse=True):
             if len(self._buffer) >= length and ends_with_crc5(bytes(self._buffer[2:length])):
                 follower = self._buffer[length : length + 1]
@@ -151,14 +155,14 @@ def _parse(frame: bytes) -> ChipReply:
 
 
 class Judgement(Enum):
-    """What a group of bytes is, taken as a whole reply."""
+    """What a group of bytes is, if it is taken as a whole reply."""
 
     NO = "no"
-    """It cannot be one."""
+    """It cannot be a reply."""
     MAYBE = "maybe"
-    """Nothing speaks against it, or for it: a wrong nonce, or the wrong place to start."""
+    """It may be a reply: a wrong nonce, or bytes that start in the middle of a reply."""
     SURE = "sure"
-    """It proves itself, by hashing to something or by its checksum."""
+    """It is a reply, as its hash or its checksum proves."""
 
 
 ReplyJudge = Callable[[bytes], Judgement]
@@ -166,10 +170,10 @@ Parse = Callable[[bytes], ChipReply]
 
 
 class FixedLengthDecoder(ReplyDecoder):
-    """Groups of ``length`` bytes without preamble; where they start is for ``judge`` to say.
+    """Decodes groups of ``length`` bytes without a preamble. ``judge`` decides where a group starts.
 
-    A group that is no more than possible is held back until the line falls silent or every other place to start has
-    been tried, so that one byte too many or too few does not turn all later nonces into hardware errors.
+    A group that may be a reply is kept until the line is silent, or until no other start is left to try. One byte too
+    many or too few therefore does not turn all later nonces into hardware errors.
     """
 
     def __init__(self, length: int, judge: ReplyJudge, parse: Parse, *, has_crc: bool = False) -> None:
@@ -181,13 +185,13 @@ class FixedLengthDecoder(ReplyDecoder):
         self._skipped = 0
 
     def idle(self) -> list[ChipReply]:
-        """See ``ReplyDecoder``."""
+        """See ``ReplyDecoder.idle``."""
         replies = super().idle()
         self._count_skipped()
         return replies
 
     def discard(self) -> None:
-        """See ``ReplyDecoder``."""
+        """See ``ReplyDecoder.discard``."""
         super().discard()
         self._skipped = 0
 
@@ -216,8 +220,8 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """What was skipped between two replies: whole lengths were frames with a wrong checksum, the rest never was
-        one."""
+        """Count what was skipped between two replies. If replies have a CRC, each whole length counts as a CRC
+        error."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest
@@ -228,5 +232,5 @@ class FixedLengthDecoder(ReplyDecoder):
         return self._judge(bytes(group)) if len(group) == self._length else Judgement.NO
 
     def _sure_start(self) -> int:
-        """The nearest place, within a length, where a certain reply starts; 0 for none."""
+        """Return the offset, less than the length of a reply, at which a certain reply starts; 0 if there is none."""
         return next((start for start in range(1, self._length) if self._judged_at(start) is Judgement.SURE), 0)

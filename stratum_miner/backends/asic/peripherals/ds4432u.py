@@ -1,4 +1,4 @@
-"""DS4432U: a current source that bends the core regulator's feedback on older Bitaxes. It cannot switch it off."""
+"""DS4432U: a current source that changes the core voltage of older Bitaxes. It cannot switch the voltage off."""
 
 from math import ceil
 
@@ -10,16 +10,18 @@ _SINKS_BELOW_V = 1.451
 
 
 def code(volts: float) -> int:
-    """Register F8 for a core voltage (docs/reference/asic.md#regulators-sensors-and-fans). ValueError beyond what the
-    source can bend."""
+    """Return the value of register F8 for a core voltage in volts (docs/reference/asic.md#regulators-sensors-and-fans).
+
+    Raises ValueError for a voltage that the current source cannot set.
+    """
     steps = ceil(127 * abs(0.6 / 3320 - (volts - 0.6) / 4750) / _FULL_SCALE_A)
     if steps > 127:
-        raise ValueError(f"DS4432U: expected a voltage within its reach, got {volts:g} V")
+        raise ValueError(f"DS4432U: expected a core voltage that it can set, got {volts:g} V")
     return steps | (0x80 if volts < _SINKS_BELOW_V else 0)
 
 
 class Ds4432u:
-    """One, at its address on Bitaxe boards."""
+    """The current source at its address on Bitaxe boards."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus

@@ -1,4 +1,4 @@
-"""EMC2101: fan controller, and the thermometer of the mining chip's diode."""
+"""EMC2101: fan controller, and thermometer for the diode in the mining chip."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _TACH_STOPPED = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class Diode:
-    """The constants of a diode in a mining chip, as registers 17 and 18 take them."""
+    """The constants of a diode in a mining chip, as registers 17 and 18 expect them."""
 
     ideality: int
     beta: int
@@ -27,7 +27,11 @@ class Emc2101:
         self._bus = bus
 
     async def configure(self, diode: Diode | None) -> None:
-        """Check that it is one; take the fan's tachometer and direct setting; set the diode's constants where given."""
+        """Check the ids, enable the tachometer and direct control of the fan, and set the constants of the diode, if
+        given.
+
+        Raises DeviceRefused for other ids.
+        """
         manufacturer, product = await self._get(0xFE), await self._get(0xFD)
         if manufacturer != _MANUFACTURER or product not in PRODUCT_IDS:
             raise DeviceRefused(f"EMC2101: expected ids 5d 16 or 5d 28, got {manufacturer:02x} {product:02x}")
@@ -38,19 +42,19 @@ class Emc2101:
             await self._set(0x18, diode.beta)
 
     async def set_fan(self, percent: int) -> None:
-        """Set the duty of the fan, in steps of 1/63."""
+        """Set the fan to 0 to 100 %, in steps of 1/63."""
         await self._set(0x4C, round(63 * min(100, max(0, percent)) / 100))
 
     async def fan_percent(self) -> int:
-        """Duty of the fan as it is set."""
+        """Return the percentage that the fan is set to."""
         return round(100 * (await self._get(0x4C) & 0x3F) / 63)
 
     async def internal_temperature(self) -> float:
-        """°C of the controller itself."""
+        """Return the temperature of the controller itself in °C."""
         return float(int.from_bytes(bytes([await self._get(0x00)]), "big", signed=True))
 
     async def external_temperature(self) -> float | None:
-        """°C of the diode in steps of an eighth; None while it reads open or short."""
+        """Return the temperature of the diode in °C, in steps of 1/8; None while the diode reads as open or short."""
         high, low = await self._get(0x01), await self._get(0x10)
         raw = high << 3 | low >> 5
         if raw in (_DIODE_OPEN, _DIODE_SHORT):
@@ -58,7 +62,7 @@ class Emc2101:
         return (raw - 0x800 if raw & 0x400 else raw) / 8
 
     async def fan_rpm(self) -> int:
-        """Revolutions per minute; 0 when it stands."""
+        """Return the revolutions per minute; 0 while the fan stands still."""
         count = await self._get(0x46) | await self._get(0x47) << 8
         return 0 if count in (0, _TACH_STOPPED) else 5_400_000 // count
 

@@ -1,7 +1,7 @@
 """TPS546D24A: the core regulator of newer Bitaxes, a PMBus device.
 
-Voltages are 16-bit multiples of 2^-9 V; everything else is SLINEAR11, a signed 5-bit exponent over a signed 11-bit
-mantissa. The limits of the output (40 to 44, 25, 26) are ratios to the voltage commanded.
+Voltages are 16-bit multiples of 2^-9 V. All other values are SLINEAR11: a signed 5-bit exponent and a signed 11-bit
+mantissa. The limits of the output (registers 40 to 44, 25, 26) are ratios to the commanded voltage.
 """
 
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ FAULTS = {
     0x4000: "output current fault",
     0x2000: "input fault",
 }
-"""Bits of STATUS_WORD that mean that power is not what it should be, worst first."""
+"""Bits of STATUS_WORD for a fault of the power, the worst first."""
 
 
 def slinear11(value: float) -> int:
-    """Encode with the most precise exponent."""
+    """Encode a number with the most precise exponent. Raises ValueError for a number that is too large."""
     for exponent in range(-16, 16):
         mantissa = round(value / 2.0**exponent)
         if -1024 <= mantissa <= 1023:
@@ -39,28 +39,28 @@ def slinear11(value: float) -> int:
 
 
 def from_slinear11(word: int) -> float:
-    """Decode a number of five bits of exponent and eleven of mantissa."""
+    """Decode a number with five bits of exponent and eleven bits of mantissa."""
     exponent = (word >> 11) - 32 if word & 0x8000 else word >> 11
     mantissa = (word & 0x7FF) - 2048 if word & 0x400 else word & 0x7FF
     return float(mantissa) * 2.0**exponent
 
 
 def ulinear16(volts: float) -> int:
-    """Encode a voltage, or a ratio to one."""
+    """Encode a voltage in volts, or a ratio to one."""
     return round(volts * 512)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One write of the configuration."""
+    """One value of the configuration."""
 
     command: int
     value: float
     form: str
-    """"byte", "word" as it is, "linear11", "linear16"."""
+    """"byte", "word" (unchanged), "linear11" or "linear16"."""
 
     def payload(self) -> bytes:
-        """Command and value, little-endian."""
+        """Return the command and the value, little-endian."""
         number = {"linear11": slinear11, "linear16": ulinear16}.get(self.form, int)(self.value)
         return bytes([self.command]) + number.to_bytes(1 if self.form == "byte" else 2, "little")
 
@@ -96,18 +96,18 @@ CONFIGURATION_5V = (
     Setting(0x63, 0x3B, "byte"),
     Setting(0x64, 0, "linear11"),  # off: delay
     Setting(0x65, 0, "linear11"),  # fall
-    Setting(0xEE, 0xFFFF, "word"),  # settings count, not pins
+    Setting(0xEE, 0xFFFF, "word"),  # use the settings, not the pins
 )
 
 
 class Tps546:
-    """One, at its address on Bitaxe boards."""
+    """The regulator at its address on Bitaxe boards."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus
 
     async def is_there(self) -> bool:
-        """Whether one answers by its id."""
+        """Return whether a TPS546 answers with its id."""
         try:
             answer = await self._bus.i2c_read(ADDRESS, bytes([IC_DEVICE_ID]), 7)
         except DeviceRefused:
@@ -115,7 +115,8 @@ class Tps546:
         return answer[1:7] in DEVICE_IDS
 
     async def configure(self) -> None:
-        """Off, then every limit of a 5 V board."""
+        """Switch the output off, and write every limit of a 5 V board. Raises DeviceRefused for another number
+        format."""
         await self._write(OPERATION, bytes([OFF]))
         await self._write(0x02, b"\x1f")
         mode = (await self._bus.i2c_read(ADDRESS, bytes([VOUT_MODE]), 1))[0]
@@ -126,7 +127,7 @@ class Tps546:
         await self._read_word(STATUS_WORD)
 
     async def switch_on(self, volts: float) -> None:
-        """Command a voltage, forget old faults, switch on."""
+        """Command a voltage in volts, clear old faults, and switch the output on."""
         await self._bus.i2c_write(ADDRESS, Setting(VOUT_COMMAND, volts, "linear16").payload())
         await self._write(CLEAR_FAULTS, b"")
         await self._write(OPERATION, bytes([ON]))
@@ -136,27 +137,27 @@ class Tps546:
         await self._write(OPERATION, bytes([OFF]))
 
     async def check(self) -> None:
-        """PowerFault naming the worst that the status word tells."""
+        """Raise PowerFault with the worst fault in the status word, if there is any."""
         status = await self._read_word(STATUS_WORD)
         for bit, meaning in FAULTS.items():
             if status & bit:
                 raise PowerFault(f"core regulator: {meaning} (status {status:04x})")
 
     async def output_voltage(self) -> float:
-        """Output voltage, in volts."""
+        """Return the output voltage in volts."""
         return await self._read_word(READ_VOUT) / 512
 
     async def input_voltage(self) -> float:
-        """Input voltage, in volts."""
+        """Return the input voltage in volts."""
         return from_slinear11(await self._read_word(READ_VIN))
 
     async def current(self) -> float:
-        """Output current of all phases, in amperes."""
+        """Return the output current of all phases in amperes."""
         await self._write(PHASE, b"\xff")
         return from_slinear11(await self._read_word(READ_IOUT))
 
     async def temperature(self) -> float:
-        """Temperature of the regulator, in °C."""
+        """Return the temperature of the regulator in °C."""
         return from_slinear11(await self._read_word(READ_TEMPERATURE))
 
     async def _write(self, command: int, data: bytes) -> None:
