@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from stratum_miner.backends.cpu.choice import HOPELESS, MEASURES_AGAIN, choose
+from stratum_miner.backends.cpu.choice import MEASURE_AGAIN_HINT, TOO_LONG_FACTOR, choose
 from stratum_miner.backends.cpu.kernels import Kernel, Search, SearchResult
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import MAX_TARGET, hash_value
@@ -54,11 +54,11 @@ class BudgetedSearch:
     def afford(self, hashes: float, what: str) -> None:
         """Raise Skip if so many hashes need far more time than is left of the budget. ``what`` names their purpose."""
         needed = hashes / self.hasher.hash_rate
-        if needed > HOPELESS * (self.budget - self.spent):
+        if needed > TOO_LONG_FACTOR * (self.budget - self.spent):
             raise Skip(
                 f"{what} would take {needed:,.1f} s of work at {hash_rate_text(self.hasher.hash_rate)}, and the check "
                 f"may use only {max(0.0, self.budget - self.spent):,.1f} s more. Raise --max-seconds-of-work, or lower "
-                f"the pool's share difficulty; {MEASURES_AGAIN}"
+                f"the pool's share difficulty; {MEASURE_AGAIN_HINT}"
             )
 
     async def nonce(self, header: bytes, at_most: int, above: int = -1) -> int | None:

@@ -24,7 +24,7 @@ ROUNDING_S: Final = 1e-6
 """A fault's start, added to the device's, may come out before the age at which it begins: look again, later."""
 MAX_BACKLOG_S: Final = 1.0
 """A device has no room for more answers than its wire carries in that time; picked by feel."""
-MOST_OF_KERNEL_EVER: Final = 0.8
+ACHIEVABLE_FRACTION: Final = 0.8
 """Share of one kernel's rate that a driver can clock a device up to, unless its stated rate is higher."""
 MOST_OVERDUE_SLICES: Final = 250
 """Half a second of one processor, at most."""
@@ -271,7 +271,7 @@ class EmulatedDevice(ABC):
 
     def achievable_rate(self, rate: float) -> float:
         """A rate, or what this machine can do when a driver sets a clock beyond that and beyond the stated rate."""
-        return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * MOST_OF_KERNEL_EVER))
+        return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:
         """Do what is due: one slice of searching at most for each engine."""

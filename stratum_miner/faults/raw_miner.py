@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import trio
 
-from stratum_miner.backends.cpu.choice import HOPELESS, MEASURES_AGAIN, Choice, choose
+from stratum_miner.backends.cpu.choice import MEASURE_AGAIN_HINT, TOO_LONG_FACTOR, Choice, choose
 from stratum_miner.backends.cpu.kernels import Search
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
@@ -216,10 +216,10 @@ class RawMiner:
 async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -> Submit:
     choice: Choice = await trio.to_thread.run_sync(choose)
     seconds = float(expected_hashes(target)) / choice.hash_rate
-    if seconds > MOST_SECONDS * HOPELESS:
+    if seconds > MOST_SECONDS * TOO_LONG_FACTOR:
         raise FaultNotPossible(
             f"expected a share to take at most {MOST_SECONDS:g} s on average, got one that takes {seconds:,.0f} s at "
-            f"the {hash_rate_text(choice.hash_rate)} measured on {choice.plain.measured_on}; {MEASURES_AGAIN}"
+            f"the {hash_rate_text(choice.hash_rate)} measured on {choice.plain.measured_on}; {MEASURE_AGAIN_HINT}"
         )
     action = max(1, int(choice.hash_rate * SLICE_SECONDS))
     while (unit := space.next_unit(time.monotonic())) is not None:

@@ -23,16 +23,16 @@ log = structlog.get_logger(__name__)
 
 CHOICE_SECONDS = 0.15
 """How long all kernels together are measured at the first start: enough to tell a factor of 1.1."""
-MOST_OF_KERNEL = 0.5
+SUSTAINABLE_FRACTION = 0.5
 """Share of one thread's rate up to which searching beside other work does not fall behind; picked by feel."""
-UNREACHED = 0.4
+UNREACHED_FRACTION = 0.4
 """Share of a figure that mining reaches at least. Two hardware threads of one core get half each, and some heat."""
-EXCEEDED = 1.25
+EXCEEDED_FACTOR = 1.25
 """Times a figure beyond which it was measured while the machine was slow, and with it those of the other kernels."""
-HOPELESS = 4
+TOO_LONG_FACTOR = 4
 """How many times too long work must seem before it is left alone: a machine may have been measured while it was hot and
 its cores were shared, and at its best does as many times as much."""
-MEASURES_AGAIN = "stratum-miner bench measures again"
+MEASURE_AGAIN_HINT = "stratum-miner bench measures again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class Choice:
 
         Never a reason to refuse them: what is known of a machine may have been measured while it was slow.
         """
-        if hash_rate <= self.hash_rate * MOST_OF_KERNEL:
+        if hash_rate <= self.hash_rate * SUSTAINABLE_FRACTION:
             return None
         return (
             f"{hash_rate / 1e6:,.1f} MH/s is more than half of what one thread of this machine does, "
-            f"{self.hash_rate / 1e6:,.1f} MH/s measured on {self.plain.measured_on} ({MEASURES_AGAIN})"
+            f"{self.hash_rate / 1e6:,.1f} MH/s measured on {self.plain.measured_on} ({MEASURE_AGAIN_HINT})"
         )
 
 
@@ -117,7 +117,7 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
 
     A figure that is exceeded is replaced. One that is far exceeded was measured while the machine was slow, and so were
     the other kernels': the next start measures all again, or this one would be used for good. One of which not even
-    ``UNREACHED`` was reached is of another machine (a home directory that two share, a virtual machine that moved): all
+    ``UNREACHED_FRACTION`` was reached is of another machine (a home directory that two share, a virtual machine that moved): all
     of this CPU's are forgotten, and measured at the next start. In between nothing is lowered: heat and a core's other
     hardware thread explain it, and are of the moment.
     """
@@ -156,12 +156,16 @@ def _better(new: MeasuredKernel, old: MeasuredKernel) -> MeasuredKernel:
 
 def _is_far_below(new: MeasuredKernel, old: MeasuredKernel) -> bool:
     return (
-        0 < new.hash_rate < old.hash_rate * UNREACHED or 0 < new.rolling_hash_rate < old.rolling_hash_rate * UNREACHED
+        0 < new.hash_rate < old.hash_rate * UNREACHED_FRACTION
+        or 0 < new.rolling_hash_rate < old.rolling_hash_rate * UNREACHED_FRACTION
     )
 
 
 def _is_far_above(new: MeasuredKernel, old: MeasuredKernel) -> bool:
-    return new.hash_rate > old.hash_rate * EXCEEDED or new.rolling_hash_rate > old.rolling_hash_rate * EXCEEDED
+    return (
+        new.hash_rate > old.hash_rate * EXCEEDED_FACTOR
+        or new.rolling_hash_rate > old.rolling_hash_rate * EXCEEDED_FACTOR
+    )
 
 
 def _sound(measured: MeasuredKernel) -> MeasuredKernel:
