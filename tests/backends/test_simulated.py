@@ -129,7 +129,7 @@ async def test_at_a_rate_that_this_machine_cannot_reach_no_more_is_counted_than_
     assert 2000 < len(found) <= 100 * 1e5 / 4096 + 1
     assert backend.statistics().hashes == pytest.approx(100 * 1e5, rel=0.1)
     [event] = [event for event in logs if event["log_level"] == "warning"]
-    assert "0.4 MH/s is more than half of what one thread of this machine does, 0.1 MH/s" in event["reason"]
+    assert "0.4 MH/s is more than half of what one thread of this computer reaches, 0.1 MH/s" in event["reason"]
 
 
 @pytest.mark.parametrize(

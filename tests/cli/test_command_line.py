@@ -179,4 +179,4 @@ def test_a_kernel_that_computes_wrongly_is_exit_code_5(
     monkeypatch.setattr(kernels, "self_test", lambda kernel: False)
     code, _, err = run(capsys, *arguments)
     assert code == 5
-    assert "do not mine here" in err.splitlines()[-1]
+    assert "do not mine on this computer" in err.splitlines()[-1]

@@ -84,7 +84,7 @@ def test_more_hashes_than_half_of_a_thread_are_a_note_that_says_when_that_was_me
 ) -> None:
     assert load(pool_port, "--hash-rate", "1TH", "--json") == ExitCode.OK
     [doubt] = json.loads(capsys.readouterr().out.splitlines()[-1])["doubts"]
-    assert f"measured on {date.today()} (stratum-miner bench measures again)" in doubt
+    assert f"measured on {date.today()} (to measure again, run stratum-miner bench)" in doubt
     assert load(pool_port, "--hash-rate", "1TH") == ExitCode.OK
     assert "MH/s is more than half of what one thread" in capsys.readouterr().out
 

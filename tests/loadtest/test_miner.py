@@ -151,7 +151,7 @@ def test_a_stated_hash_rate_decides_the_share_rate() -> None:
 def test_more_hashes_than_this_machine_has_are_noticed() -> None:
     scene = Scene()
     scene.handshake(difficulty=1e6)
-    assert "MH/s is more than half of what one thread of this machine does" in scene.metrics.doubt
+    assert "MH/s is more than half of what one thread of this computer reaches" in scene.metrics.doubt
     assert Metrics.from_builtins(scene.metrics.to_builtins()).doubt == scene.metrics.doubt
 
 

@@ -1,1 +1,1 @@
-"""The CPU backend: C kernels reached through cffi, and the threads that run them."""
+"""The CPU backend: C kernels that are called through cffi, and the threads that run them."""

@@ -1,15 +1,15 @@
-"""The CPU backend: one search thread per core, each with a kernel and a unit of its own.
+"""The CPU backend: one search thread per processor, each with its own kernels and its own unit.
 
-Theory of operation. A thread takes a unit and searches it in slices of some 30 ms, the GIL released. It asks for
-units with as many version bits as its kernel rolls; where the pool grants fewer, it searches nonces. When work
-changes, the trio thread changes the stop word; every slice in C ends within microseconds, and the thread takes its
-next unit. A search is told which value of the stop word to expect, read before its unit was taken, so a change
-cannot fall between the two. Hits go over a bounded queue to a trio task, which forwards them; on a void change, what
-is still in the queue from before is dropped.
+Theory of operation. A thread takes a unit and searches it in slices of about 30 ms, during which the GIL is released.
+It asks for units with as many version bits as its kernel rolls. If the pool grants fewer, it searches nonces. When work
+changes, the trio thread changes the stop word; every slice in C ends within microseconds, and each thread takes its
+next unit. A thread reads the stop word before it takes a unit, and passes this value to the search, so that no change
+in between is missed. Hits go through a bounded queue to a trio task, which sends them to the miner. After a void
+change, the task drops hits that were queued before.
 
-A search thread gives way to everything else, so it may stand still for long while it holds something: it shares no lock
-with trio (``handoff``). For the same reason a thread of its own starts the search threads: each start waits until the
-new thread had its first turn.
+A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
+no lock with trio (``handoff``). For the same reason a separate thread starts the search threads, because each start
+waits until the new thread has run for the first time.
 """
 
 import os
@@ -35,11 +35,13 @@ from stratum_miner.work.versions import ALL_BITS
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 0.03
-"""Length of one search in C: long enough that Python in between costs nothing, short enough to count often."""
+"""Seconds of one search in C: long enough that Python in between costs nothing, and short enough for frequent
+counting."""
 TIMED_SECONDS = 0.5
-"""Processor time of a stretch of searching whose rate counts as what a thread does."""
+"""Seconds of processor time of searching over which the rate of a thread is measured."""
 POINTS_PER_HIT = 10_000
-"""A hit costs microseconds of its own, at a test's difficulty most of the time: beside so many points, one per cent."""
+"""A hit costs microseconds of its own, which is most of the time at test difficulties. With this many points per hit it
+is one per cent."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -47,10 +49,11 @@ PRIORITIES = ("low", "normal")
 class CpuBackend(Backend):
     """Searches on CPU threads.
 
-    ``threads``: one per usable processor when None. ``kernel``: the fastest measured when None. ``duty_cycle``: per
-    cent of the time to search. ``priority``: "low" (nice 19, so that everything else goes first) or "normal".
-    ``affinity``: processors to pin the threads to, in turn; "auto" picks them, fast cores before slow ones and each
-    core before its second hardware thread; None leaves it to the system's scheduler.
+    ``threads`` is the number of threads; None means one for each usable processor. ``kernel`` is the name of a kernel;
+    None means the fastest. ``duty_cycle`` is the percentage of the time to search, 1 to 100. ``priority`` is "low"
+    (nice 19, so that all other programs run first) or "normal". ``affinity`` lists the processors to pin the threads
+    to, in turn; "auto" chooses them (fast cores before slow ones, and each core before its second hardware thread), and
+    None leaves it to the system's scheduler. Raises BackendOptionError for a value that cannot be used.
     """
 
     name: ClassVar[str] = "cpu"
@@ -70,7 +73,7 @@ class CpuBackend(Backend):
             raise BackendOptionError(f"threads: expected 1 or more, got {threads}")
         check_threads(self._threads)
         if not 1 <= duty_cycle <= 100:
-            raise BackendOptionError(f"duty_cycle: expected 1 to 100 per cent, got {duty_cycle}")
+            raise BackendOptionError(f"duty_cycle: expected 1 to 100 %, got {duty_cycle}")
         if priority not in PRIORITIES:
             raise BackendOptionError(f"priority: expected {' or '.join(PRIORITIES)}, got {priority!r}")
         if affinity == "auto":
@@ -78,7 +81,7 @@ class CpuBackend(Backend):
         missing = sorted(set(affinity or ()) - set(processors.usable()))
         if missing:
             raise BackendOptionError(
-                f"affinity: expected processors out of {_listed(processors.usable())}, got {_listed(missing)}"
+                f"affinity: expected processors from {_listed(processors.usable())}, got {_listed(missing)}"
             )
         kernels.check_disabled()
         if kernel is not None:
@@ -88,18 +91,21 @@ class CpuBackend(Backend):
         self._low_priority = priority == "low"
         self._affinity = tuple(affinity or ())
         self._on_search = on_search
-        """For benchmarks: called with the stop word's value and the nanosecond a slice began."""
+        """For benchmarks: called with the value of the stop word and the nanosecond in which a slice began."""
         self._choice: Choice | None = None
         self._searchers = [_Searcher(f"cpu{index}") for index in range(self._threads)]
 
     @property
     def threads(self) -> int:
-        """How many search threads it runs."""
+        """Number of search threads."""
         return self._threads
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "CpuBackend":
-        """``threads``, ``kernel``, ``duty_cycle``, ``priority``, ``affinity`` ("0,2-3" or "auto")."""
+        """Build the backend from the options ``threads``, ``kernel``, ``duty_cycle``, ``priority`` and ``affinity``.
+
+        ``affinity`` is a list of processors such as "0,2-3", or "auto".
+        """
         option.check_known(cls.name, options, ("threads", "kernel", "duty_cycle", "priority", "affinity"))
         return cls(
             threads=option.integer(options, "threads", 1, None),
@@ -110,7 +116,7 @@ class CpuBackend(Backend):
         )
 
     def statistics(self) -> BackendStatistics:
-        """Totals per thread; a slice counts when it ends."""
+        """Return the totals of each thread. A slice is counted when it ends."""
         kernel = self._choice.names if self._choice else self._forced or ""
         detail = f"{kernel or 'not started'}, {self._threads} thread{'s' if self._threads > 1 else ''}"
         devices = tuple(DeviceStatistics(item.name, item.hashes, item.nonces_found) for item in self._searchers)
@@ -119,8 +125,8 @@ class CpuBackend(Backend):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Search until cancelled.
 
-        SelfTestError when no kernel can be trusted; BackendOptionError when this and the other CPU backends of this
-        process have too many threads together.
+        Raises SelfTestError if no kernel computes the known answers, and BackendOptionError if all CPU backends of this
+        process together have too many threads.
         """
         with _counted(self._threads):
             await self._run(source, found)
@@ -143,13 +149,13 @@ class CpuBackend(Backend):
             handoff.close_sockets()
 
     def _correct(self, choice: Choice) -> None:
-        """What is remembered of the kernels, by what the threads did."""
+        """Correct the remembered rates of the kernels by those that the threads reached."""
         plain, rolling = (max(item.fastest[rolls] for item in self._searchers) for rolls in (False, True))
         if plain or rolling:
             correct(choice, plain, rolling)
 
     def _start(self, handoff: Handoff) -> None:
-        """Start the search threads, and wait until all have ended."""
+        """Start the search threads, and wait until all of them have ended."""
         threads: list[threading.Thread] = []
         try:
             for index, item in enumerate(self._searchers):
@@ -175,7 +181,7 @@ class CpuBackend(Backend):
             version_bits = rolling.kernel.version_bits
             while True:
                 expected = handoff.stop_word.value
-                if handoff.closed:  # looked at after the stop word, which changes after it: else an end could be missed
+                if handoff.closed:  # read after the stop word, which changes later: otherwise a close could be missed
                     return
                 unit = handoff.source.next_unit(ALL_BITS, version_bits)
                 if unit is None:
@@ -188,7 +194,8 @@ class CpuBackend(Backend):
             handoff.fail(error)
 
     def _pin_and_renice(self, index: int) -> None:
-        """Take the thread's place among the processors; not being allowed to is no reason not to mine."""
+        """Pin the thread to its processor and lower its priority. If the system does not permit this, log a warning and
+        mine anyway."""
         try:
             if self._affinity and hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, {self._affinity[index % len(self._affinity)]})
@@ -206,7 +213,7 @@ class CpuBackend(Backend):
             nonce_count=unit.nonce_count,
             version_mask=unit.version_mask,
         )
-        # a rare hit leaves at once; frequent ones leave in batches
+        # a rare hit is reported at once; frequent hits are reported in batches
         at_most = 1 if expected_hashes(unit.target) > mode.slice_points / 4 else None
         while position < points and stop_word.value == expected:
             started, worked = time.perf_counter(), time.thread_time()
@@ -228,7 +235,7 @@ class CpuBackend(Backend):
 
 
 def check_threads(count: int) -> None:
-    """BackendOptionError for more search threads than this process may have."""
+    """Raise BackendOptionError if ``count`` search threads are more than this process may have."""
     most = processors.most_threads()
     if count > most:
         raise BackendOptionError(
@@ -238,12 +245,12 @@ def check_threads(count: int) -> None:
 
 
 _threads_in_use = 0
-"""How many search threads all running CPU backends of this process have. Only the trio thread changes it."""
+"""Number of search threads of all running CPU backends of this process. Only the trio thread changes it."""
 
 
 @contextmanager
 def _counted(threads: int) -> Iterator[None]:
-    """Use so many threads beside those that other backends use. BackendOptionError when that is too many."""
+    """Count these threads as used inside the block. Raises BackendOptionError if all backends together use too many."""
     global _threads_in_use  # noqa: PLW0603  processors are shared by the whole process
     check_threads(_threads_in_use + threads)
     _threads_in_use += threads
@@ -254,28 +261,28 @@ def _counted(threads: int) -> Iterator[None]:
 
 
 class _Searcher:
-    """What one thread counts."""
+    """The totals of one thread."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.hashes = 0
         self.nonces_found = 0
         self.fastest = {False: 0.0, True: 0.0}
-        """H/s of processor time at its best, without and with version rolling; 0 until timed."""
+        """Best rate in H/s of processor time, without and with version rolling; 0 until it is measured."""
 
 
 class _Mode:
-    """One thread's search with or without version rolling, and how much of it is a slice."""
+    """One thread's search with or without version rolling, and the number of points in a slice of it."""
 
     def __init__(self, search: kernels.Search, hash_rate: float) -> None:
         self.search = search
         self.slice_points = max(search.kernel.lanes, int(hash_rate * SLICE_SECONDS))
         self.fastest = 0.0
-        """H/s of processor time in the best stretch so far."""
+        """Best rate so far in H/s of processor time."""
         self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def time(self, hashes: int, seconds: float) -> None:
-        """Count a slice towards the stretch that is timed."""
+        """Add a slice to the measurement of the rate."""
         self._timed_hashes += hashes
         self._timed_seconds += seconds
         if self._timed_seconds >= TIMED_SECONDS:
@@ -283,7 +290,7 @@ class _Mode:
             self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def adjust(self, result: kernels.SearchResult, elapsed: float) -> None:
-        """A slow or fast machine moves the next slice towards its length."""
+        """Adjust the number of points of the next slice, so that a slice takes about ``SLICE_SECONDS``."""
         if result.done >= self.slice_points:
             factor = min(2.0, max(0.5, SLICE_SECONDS / max(elapsed, 1e-6)))
             self.slice_points = max(1, int(self.slice_points * (0.75 + 0.25 * factor)))

@@ -1,11 +1,12 @@
-"""Which kernel to use: the fastest measured, after its self-test, remembered for the next start.
+"""Chooses the kernels to use: the fastest measured ones that pass their self-test, remembered for the next start.
 
-Two answers, since a kernel that is fastest with nonces in its lanes need not be fastest with versions in them.
+There are two choices, because a kernel that is fastest with nonces in its lanes need not be fastest with versions in
+them.
 
-What lowers a figure is of the moment: a processor that is hot, or one core's other hardware thread at work. Therefore
-the better of an old and a new figure is kept, each with the day of its measurement, and mining raises a figure that it
-exceeds. Mining lowers nothing. Where it exceeds a figure by far, or never reaches two fifths of it, all figures of the
-CPU are doubtful, and the next start measures again (`correct`).
+Measured rates are too low at times: the processor may be hot, or the other hardware thread of a core busy. The better
+of an old and a new rate is therefore kept, each with the day of its measurement. If mining exceeds a rate, the rate is
+raised; mining never lowers a rate. If mining exceeds a rate by far, or never reaches two fifths of it, all rates of
+this CPU are doubtful, and the next start measures them again (``correct``).
 """
 
 from collections.abc import Sequence
@@ -22,22 +23,24 @@ from stratum_miner.backends.cpu.kernels import Kernel
 log = structlog.get_logger(__name__)
 
 CHOICE_SECONDS = 0.15
-"""How long all kernels together are measured at the first start: enough to tell a factor of 1.1."""
+"""Seconds for measuring all kernels together at the first start. This is enough to distinguish a factor of 1.1."""
 SUSTAINABLE_FRACTION = 0.5
-"""Share of one thread's rate up to which searching beside other work does not fall behind; picked by feel."""
+"""Fraction of one thread's rate up to which a search keeps up with its schedule beside other work. Picked by feel."""
 UNREACHED_FRACTION = 0.4
-"""Share of a figure that mining reaches at least. Two hardware threads of one core get half each, and some heat."""
+"""Fraction of a remembered rate that mining always reaches. Two hardware threads of one core get half each, and heat
+costs some more."""
 EXCEEDED_FACTOR = 1.25
-"""Times a figure beyond which it was measured while the machine was slow, and with it those of the other kernels."""
+"""If mining is faster than a remembered rate by more than this factor, that rate and those of the other kernels were
+measured while the computer was slow."""
 TOO_LONG_FACTOR = 4
-"""How many times too long work must seem before it is left alone: a machine may have been measured while it was hot and
-its cores were shared, and at its best does as many times as much."""
-MEASURE_AGAIN_HINT = "stratum-miner bench measures again"
+"""Work is refused only if it seems to take longer than allowed by more than this factor. The rate may have been
+measured while the computer was hot and its cores were shared, and it can be this much faster at its best."""
+MEASURE_AGAIN_HINT = "to measure again, run stratum-miner bench"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The kernels to use, and why, in words worth logging."""
+    """The chosen kernels, and the reason for the log."""
 
     plain: MeasuredKernel
     rolling: MeasuredKernel
@@ -46,43 +49,44 @@ class Choice:
 
     @property
     def kernel(self) -> Kernel:
-        """The kernel for work without version rolling, which any work can be."""
+        """The kernel for work without version rolling. It can search any work."""
         return self.plain.kernel
 
     @property
     def hash_rate(self) -> float:
-        """H/s of ``kernel`` on one thread."""
+        """Hash rate of ``kernel`` on one thread, in H/s."""
         return self.plain.hash_rate
 
     @property
     def names(self) -> str:
-        """One name, or two when they differ."""
+        """One kernel name, or two if they differ."""
         names = dict.fromkeys((self.rolling.kernel.name, self.plain.kernel.name))
         return " and ".join(names)
 
     def doubt(self, hash_rate: float) -> str | None:
-        """Why one thread may not keep up with so many H/s beside its other work; None when it should.
+        """Return why one thread may not reach ``hash_rate`` (H/s) beside its other work; None if it should.
 
-        Never a reason to refuse them: what is known of a machine may have been measured while it was slow.
+        This is no reason to refuse the rate, because the kernels may have been measured while the computer was slow.
         """
         if hash_rate <= self.hash_rate * SUSTAINABLE_FRACTION:
             return None
         return (
-            f"{hash_rate / 1e6:,.1f} MH/s is more than half of what one thread of this machine does, "
+            f"{hash_rate / 1e6:,.1f} MH/s is more than half of what one thread of this computer reaches, "
             f"{self.hash_rate / 1e6:,.1f} MH/s measured on {self.plain.measured_on} ({MEASURE_AGAIN_HINT})"
         )
 
 
 def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache: Path | None = None) -> Choice:
-    """Pick the fastest kernels that pass their self-test, or the forced one.
+    """Return the fastest kernels that pass their self-test, or the kernel with the name ``forced``.
 
-    What an earlier call measured on such a CPU is taken from ``cache`` (default: the user's cache directory).
-    BackendOptionError for an unknown name; SelfTestError when the forced kernel, or every kernel, is broken.
+    Rates that an earlier call measured on the same CPU are read from ``cache``, by default a file in the user's cache
+    folder. Raises BackendOptionError for an unknown name, and SelfTestError if the forced kernel, or every kernel, is
+    broken.
     """
     if forced is not None:
         kernel = kernels.kernel_named(forced)
         [measured] = survey([kernel], seconds / 4)
-        return _pick((_sound(measured),), "kernel as asked for")
+        return _pick((_sound(measured),), "requested kernel")
     available = kernels.available_kernels()
     path = kernel_figures.cache_file() if cache is None else cache
     remembered = kernel_figures.recall(available, path)
@@ -94,9 +98,10 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
 
 
 def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> Choice:
-    """Choose among measured kernels, by the better of what was measured and what is remembered of each.
+    """Choose among measured kernels, by the better of the measured and the remembered rate of each.
 
-    That is remembered in turn, if it is of all kernels and none is broken. SelfTestError when every kernel is broken.
+    These rates are remembered, if all kernels were measured and none is broken. Raises SelfTestError if every kernel is
+    broken.
     """
     sound = [item for item in measured if item.self_test]
     for item in measured:
@@ -113,13 +118,15 @@ def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> C
 
 
 def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = None) -> None:
-    """Remember what one thread reached in mining, in H/s of its processor time at its best; 0 where it did not search.
+    """Correct the remembered rates by the best rates that one thread reached in mining.
 
-    A figure that is exceeded is replaced. One that is far exceeded was measured while the machine was slow, and so were
-    the other kernels': the next start measures all again, or this one would be used for good. One of which not even
-    ``UNREACHED_FRACTION`` was reached is of another machine (a home directory that two share, a virtual machine that moved): all
-    of this CPU's are forgotten, and measured at the next start. In between nothing is lowered: heat and a core's other
-    hardware thread explain it, and are of the moment.
+    ``plain`` and ``rolling`` are in H/s of processor time; 0 means that there was no such search. A remembered rate
+    that was exceeded is raised. If it was exceeded by far, all kernels were measured while the computer was slow, and
+    the next start measures them again; otherwise one of them would be preferred for good. If not even
+    ``UNREACHED_FRACTION`` of a rate was reached, the rates belong to another computer (two computers that share a home
+    folder, a virtual machine that moved). All rates of this CPU are then forgotten, and the next start measures them.
+    Otherwise no rate is lowered, because heat and the other hardware thread of a core explain a lower rate for the
+    moment.
     """
     available = kernels.available_kernels()
     path = kernel_figures.cache_file() if cache is None else cache
@@ -146,7 +153,7 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
 
 
 def _better(new: MeasuredKernel, old: MeasuredKernel) -> MeasuredKernel:
-    """Each rate as it is in the better of two measurements of a kernel."""
+    """Return a measurement with the better rate of two measurements of a kernel, for each kind of search."""
     if old.hash_rate > new.hash_rate:
         new = replace(new, hash_rate=old.hash_rate, measured_on=old.measured_on)
     if old.rolling_hash_rate > new.rolling_hash_rate:
@@ -176,7 +183,8 @@ def _sound(measured: MeasuredKernel) -> MeasuredKernel:
 
 def _broken(broken: Sequence[Kernel]) -> SelfTestError:
     names = ", ".join(kernel.name for kernel in broken)
-    return SelfTestError(f"kernel self-test: expected the known answers, got others from {names}: do not mine here")
+    got = f"expected the known answers, got others from {names}"
+    return SelfTestError(f"kernel self-test: {got}: do not mine on this computer")
 
 
 def _pick(measured: tuple[MeasuredKernel, ...], what: str = "fastest kernel") -> Choice:
@@ -186,7 +194,8 @@ def _pick(measured: tuple[MeasuredKernel, ...], what: str = "fastest kernel") ->
     if plain is not rolling:
         names += f" ({plain.kernel.name} without version rolling)"
     days = " and ".join(sorted({str(rolling.rolling_measured_on), str(plain.measured_on)}))
-    rates = f"{rolling.rolling_hash_rate / 1e6:.1f} MH/s a thread, {plain.hash_rate / 1e6:.1f} without version rolling"
+    fastest, without = rolling.rolling_hash_rate / 1e6, plain.hash_rate / 1e6
+    rates = f"{fastest:.1f} MH/s per thread, {without:.1f} without version rolling"
     others = sorted((item for item in measured if item is not rolling), key=lambda item: -item.rolling_hash_rate)
     following = f"; next {others[0].kernel.name} {others[0].rolling_hash_rate / 1e6:.1f}" if others else ""
     return Choice(plain, rolling, f"{what}: {names}, measured on {days}: {rates}{following}", measured)

@@ -1,6 +1,7 @@
-"""Two kernels over the same points: what one finds and the other does not. For people who distrust a machine.
+"""Compares two kernels over the same points: the hits that only one of them finds. For users who suspect their
+hardware.
 
-The other kernel always searches nonces, one version after the other, so that a mistake in rolling versions shows.
+The other kernel always searches nonces, one version after the other, so that an error in rolling versions shows.
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from stratum_miner.backends.cpu.kernels import Hit, Kernel, Search
 POINTS = 1 << 24
 HEADER = bytes(range(80))
 TARGET = (1 << 244) - 1
-"""One hash in 4096 is a hit, each found by the first comparison and by the full one."""
+"""About one hash in 4,096 is a hit, so that both the first 32-bit comparison and the full comparison are tested."""
 ROLLED_FROM = 13
-"""The lowest bit rolled, as in BIP320's mask."""
+"""The lowest bit that is rolled, as in the mask of BIP 320."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Points that only one of two kernels calls hits."""
+    """Points that only one of two kernels reports as hits."""
 
     kernel: Kernel
     other: Kernel
@@ -35,7 +36,7 @@ class Difference:
 
 
 def cross_check(kernel: Kernel, other: Kernel, *, rolling: bool, points: int = POINTS) -> Difference | None:
-    """Search the same ``points`` points with both; None when they agree."""
+    """Search the same ``points`` points with both kernels. Return None if they agree."""
     mask = (kernel.versions - 1) << ROLLED_FROM if rolling else 0
     nonces = points >> mask.bit_count()
     got = _hits(kernel, HEADER, nonces, mask)
@@ -56,7 +57,7 @@ def _hits(kernel: Kernel, header: bytes, nonces: int, mask: int) -> frozenset[Hi
 
 
 def _headers(mask: int) -> list[bytes]:
-    """One header for each combination of the mask's bits."""
+    """Return one header for each combination of the bits of the mask."""
     base = int.from_bytes(HEADER[:4], "little") & ~mask
     count = 1 << mask.bit_count()
     return (

@@ -1,8 +1,8 @@
-"""What search threads and trio exchange: the stop word, the threads that wait for work, the queue of hits.
+"""What the search threads and the trio task exchange: the stop word, idle threads, and the queue of hits.
 
-A search thread gives way to everything else, so it may stand still for long while it holds something. It therefore
-shares no lock with trio: a byte in a socket tells of new hits, for ``TrioToken.run_sync_soon`` takes a lock that trio's
-own thread and its signal handlers need.
+A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
+no lock with trio. It announces new hits by a byte in a socket instead of ``TrioToken.run_sync_soon``, which takes a
+lock that trio's own thread and its signal handlers need.
 """
 
 import socket
@@ -17,11 +17,11 @@ from stratum_miner.backends.cpu import kernels
 from stratum_miner.work.unit import NonceFound
 
 QUEUE_SIZE = 1024
-"""Hits between threads and trio before threads wait."""
+"""Number of hits that may wait for trio before the search threads wait."""
 
 
 class Handoff:
-    """Connects the threads of one backend with its trio task; made in the trio thread."""
+    """Connects the search threads of one backend with its trio task. Create it in the trio thread."""
 
     def __init__(self, source: WorkSource) -> None:
         self.source = source
@@ -36,10 +36,10 @@ class Handoff:
         self._void_before = 0
         self._failure: BaseException | None = None
 
-    # ---- trio's side ------------------------------------------------------------------------------------------
+    # ---- called in the trio thread ----------------------------------------------------------------------------
 
     def note_change(self, void: bool) -> None:
-        """Work changed: end all slices; on a void change also disown their hits."""
+        """End all slices of searching, because work has changed. If ``void``, also drop the hits of earlier work."""
         value = self.stop_word.bump()
         if void:
             self._void_before = value
@@ -47,7 +47,7 @@ class Handoff:
             self._changed.notify_all()
 
     async def forward(self, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Pass hits on until cancelled. BackendError when a thread failed."""
+        """Send hits to ``found`` until cancelled. Raises BackendError if a search thread failed."""
         while True:
             await trio.lowlevel.wait_readable(self._sleeper)
             with suppress(BlockingIOError):
@@ -61,42 +61,42 @@ class Handoff:
                 raise BackendError(f"search thread failed: {self._failure!r}") from self._failure
 
     def close(self) -> None:
-        """Let all threads end."""
+        """Make all search threads end."""
         self.closed = True
         self.note_change(True)
         self._room.release(QUEUE_SIZE)
 
     def close_sockets(self) -> None:
-        """Only after all threads have ended."""
+        """Close the sockets. Call it only after all search threads have ended."""
         self._waker.close()
         self._sleeper.close()
 
-    # ---- the threads' side ------------------------------------------------------------------------------------
+    # ---- called in the search threads -------------------------------------------------------------------------
 
     def put(self, generation: int, hit: NonceFound) -> None:
-        """Queue a hit; waits while the queue is full."""
+        """Queue a hit, and wait while the queue is full."""
         self._room.acquire()
         if self.closed:
-            self._room.release()  # nobody takes hits out any more: pass the room on, or the next thread waits forever
+            self._room.release()  # no hits are taken out any more, and the next thread must not wait forever
             return
         self._hits.append((generation, hit))
         self._wake()
 
     def wait_for_change(self, expected: int, seconds: float) -> None:
-        """Sleep until the stop word differs from ``expected``, at most ``seconds``."""
+        """Sleep until the stop word differs from ``expected``, for at most ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or self.stop_word.value != expected, seconds)
 
     def fail(self, error: BaseException) -> None:
-        """Tell trio that a thread cannot go on."""
+        """Report to the trio task that a search thread cannot continue."""
         self._failure = error
         self._wake()
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):  # full of bytes that wake as well
+        with suppress(BlockingIOError):  # the socket is full, so that trio wakes in any case
             self._waker.send(b"!")
 
 
 def _is_before(generation: int, limit: int) -> bool:
-    """Whether one value of the stop word is older than another, also across the wrap at 2^32."""
+    """Return whether one value of the stop word is older than another, also after it has wrapped at 2^32."""
     return (generation - limit) & 0xFFFFFFFF >= 1 << 31

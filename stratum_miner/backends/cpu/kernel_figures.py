@@ -1,7 +1,7 @@
-"""What was measured of kernels, kept in the user's cache directory from one start to the next.
+"""Remembers the measured rates of the kernels in the user's cache folder from one start to the next.
 
-The figures stand under the model of the CPU, the kernels that it can run and the build of them. A file that cannot be
-read, written or understood is as good as none.
+The rates are stored under the model of the CPU, the kernels that it can run, and the build of these kernels. A file
+that cannot be read, written or decoded counts as missing.
 """
 
 import os
@@ -21,18 +21,19 @@ from stratum_miner.backends.cpu.kernels import Kernel
 log = structlog.get_logger(__name__)
 
 MAX_AGE = timedelta(days=30)
-"""Figures older than this are measured again: systems and firmware change."""
+"""Rates that are older are measured again, because system and firmware change."""
 CACHE_LIMIT = 1 << 16
-"""Bytes of a cache file that are read."""
+"""Largest number of bytes of the cache file that are read."""
 
 
 def cache_file() -> Path:
-    """Where figures are remembered."""
+    """Return the path of the cache file."""
     return user_folders.cache() / "kernels.json"
 
 
 def recall(available: Sequence[Kernel], path: Path) -> tuple[MeasuredKernel, ...] | None:
-    """Figures of all these kernels, if such a CPU was measured before and mining did not make them doubtful."""
+    """Return the rates of all these kernels; None unless this CPU was measured before and its rates are not
+    doubtful."""
     entry = _entry(available, path)
     figures = known(available, path)
     if entry is None or entry.doubtful or not all(item.hash_rate and item.rolling_hash_rate for item in figures):
@@ -41,7 +42,7 @@ def recall(available: Sequence[Kernel], path: Path) -> tuple[MeasuredKernel, ...
 
 
 def known(available: Sequence[Kernel], path: Path) -> list[MeasuredKernel]:
-    """What is remembered of each of these kernels; 0 for what is not, is too old, or cannot be."""
+    """Return the remembered rates of each of these kernels; 0 for one that is not remembered, too old or impossible."""
     entry = _entry(available, path)
     figures = {} if entry is None else entry.processor_time
     nothing = _Figures(_Figure(0.0, date.min), _Figure(0.0, date.min))
@@ -55,7 +56,7 @@ def known(available: Sequence[Kernel], path: Path) -> list[MeasuredKernel]:
 
 
 def remember(measured: Sequence[MeasuredKernel], path: Path, *, doubtful: bool = False) -> None:
-    """Keep the figures of all kernels that this CPU can run; ``doubtful`` makes the next start measure them again."""
+    """Remember the rates of all kernels that this CPU can run. ``doubtful`` makes the next start measure them again."""
     figures = {
         item.kernel.name: _Figures(
             _Figure(item.hash_rate, item.measured_on), _Figure(item.rolling_hash_rate, item.rolling_measured_on)
@@ -66,7 +67,7 @@ def remember(measured: Sequence[MeasuredKernel], path: Path, *, doubtful: bool =
 
 
 def forget(available: Sequence[Kernel], path: Path) -> None:
-    """Keep no figures of these kernels any more."""
+    """Forget the rates of these kernels."""
     _write(available, None, path)
 
 
@@ -76,7 +77,7 @@ class _Figure(msgspec.Struct, frozen=True):
 
     @property
     def known(self) -> float:
-        """The rate; 0 when it is too old, or cannot be."""
+        """The rate; 0 if it is too old or impossible."""
         young = timedelta(0) <= date.today() - self.measured_on <= MAX_AGE
         return self.hash_rate if young and 0 < self.hash_rate <= FASTEST else 0.0
 
@@ -88,9 +89,9 @@ class _Figures(msgspec.Struct, frozen=True):
 
 class _Entry(msgspec.Struct, frozen=True):
     processor_time: dict[str, _Figures]
-    """By kernel. Before it had this name it held figures by the clock, which are not read."""
+    """Rates by kernel name. An older version stored rates of wall-clock time under another name; those are not read."""
     doubtful: bool = False
-    """Whether all are to be measured again, and the better of each kept."""
+    """Whether to measure all kernels again, and to keep the better rate of each."""
 
 
 def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
@@ -101,13 +102,13 @@ def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
 
 
 def _entries(path: Path) -> dict[str, msgspec.Raw]:
-    """The file, by CPU; entries of another version are left as they are."""
+    """Return the contents of the file, by CPU. Entries of another version are left unchanged."""
     with path.open("rb") as file:
         return msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, msgspec.Raw])
 
 
 def _write(available: Sequence[Kernel], entry: _Entry | None, path: Path) -> None:
-    """Put the entry of these kernels into the file, or take it out."""
+    """Store the entry of these kernels in the file, or remove it."""
     try:
         try:
             entries = _entries(path)

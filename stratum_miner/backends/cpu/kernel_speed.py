@@ -1,6 +1,6 @@
-"""How fast the kernels are, measured on the thread that asks.
+"""Measures how fast the kernels are on the calling thread.
 
-All figures are hashes per second of that thread's processor time, so other programs on the machine do not lower them.
+All rates are hashes per second of that thread's processor time, so other programs on the computer do not lower them.
 """
 
 import time
@@ -13,43 +13,44 @@ from stratum_miner.backends.cpu.kernels import Kernel
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 
 ROUNDS = 5
-"""Measurements of each, taken in turn, of which the best counts: what disturbs one only ever makes it slower."""
+"""Number of measurements of each kernel, taken in turn. The best one counts, because disturbances only make it
+slower."""
 FIRST_SLICE = 1 << 12
-"""Points of the first run of a measurement; the next runs are as long as that one lets expect."""
+"""Points of the first run of a measurement. The length of the next runs follows from its speed."""
 PATIENCE = 4
-"""A measurement ends after this many times its length on the clock, however little the processor did for it."""
+"""A measurement ends after this many times its length in wall-clock time, however little processor time it got."""
 FASTEST = 1e9
-"""H/s that no thread of any processor reaches: ten times the fastest that we measured (docs/benchmarks.md)."""
+"""A rate in H/s that no thread of any processor reaches: ten times the fastest measured one (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What one thread did, in H/s."""
+    """The speed of one thread, in H/s."""
 
     hash_rate: float
-    """The rate per second of its processor time: what it would do if the processor were its own."""
+    """Hashes per second of its processor time, which it would reach if the processor ran nothing else."""
     wall_hash_rate: float
-    """The rate per second of the clock; lower when other programs had the processor meanwhile."""
+    """Hashes per second of wall-clock time. It is lower if other programs used the processor meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredKernel:
-    """What a kernel did on one thread, in H/s of its processor time; 0 after a failed self-test."""
+    """The rates of a kernel on one thread, in H/s of its processor time; 0 after a failed self-test."""
 
     kernel: Kernel
     hash_rate: float
     """The rate with nonces in the lanes."""
     rolling_hash_rate: float
-    """The rate with versions in the lanes, for a pool that grants enough bits of them."""
+    """The rate with versions in the lanes, for a pool that grants enough version bits."""
     self_test: bool
     measured_on: date = field(default_factory=date.today)
-    """The day of ``hash_rate``."""
+    """The day on which ``hash_rate`` was measured."""
     rolling_measured_on: date = field(default_factory=date.today)
-    """The day of ``rolling_hash_rate``."""
+    """The day on which ``rolling_hash_rate`` was measured."""
 
 
 def time_of(kernel: Kernel, seconds: float, *, rolling: bool = False) -> Speed:
-    """Search on this thread for about ``seconds`` of processor time."""
+    """Search on this thread for about ``seconds`` of processor time, and return the speed."""
     search = kernels.Search(kernel)
     points = search.load(bytes(80), 0, version_mask=GENERAL_PURPOSE_MASK if rolling else 0)
     count, done, started, worked = FIRST_SLICE, 0, time.perf_counter(), time.thread_time()
@@ -63,12 +64,12 @@ def time_of(kernel: Kernel, seconds: float, *, rolling: bool = False) -> Speed:
 
 
 def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
-    """Hashes per second of processor time on this thread, over about ``seconds`` of it."""
+    """Return the hashes per second of processor time on this thread, measured over about ``seconds`` of it."""
     return time_of(kernel, seconds, rolling=rolling).hash_rate
 
 
 def survey(available: Sequence[Kernel], seconds: float) -> tuple[MeasuredKernel, ...]:
-    """Self-test all kernels and measure them in turn, ``seconds`` all together; broken ones are not measured."""
+    """Self-test all kernels and measure them in turn, for ``seconds`` in total. Broken kernels are not measured."""
     sound = {kernel for kernel in available if kernels.self_test(kernel)}
     ways = [(kernel, rolling) for kernel in available if kernel in sound for rolling in (False, True)]
     best = dict.fromkeys(((kernel, rolling) for kernel in available for rolling in (False, True)), 0.0)

@@ -1,8 +1,8 @@
-"""The C kernels, typed. The only module that touches the native one; everything untyped ends here.
+"""The C kernels with types. Only this module uses the native module, whose functions have no types.
 
-C trusts the sizes and indices that it is given (native/sha256d.h), so every one is checked here first: ValueError says
-what was expected and what came. A search releases the GIL for its whole length, so the caller bounds it, by the number
-of points.
+C does not check the sizes and indexes that it gets (native/sha256d.h), so this module checks each of them first. It
+raises ValueError with what was expected and what came. A search releases the GIL until it ends, so the caller limits
+its length by the number of points.
 """
 
 from collections.abc import Mapping
@@ -20,39 +20,41 @@ from stratum_miner.spelling import did_you_mean
 from stratum_miner.work.unit import NONCE_SPACE
 
 DISABLING = "STRATUM_MINER_CPU_DISABLE"
-"""The environment variable that switches features of the CPU off, and their kernels with them."""
+"""The environment variable that switches off features of the CPU, and with them the kernels that need these
+features."""
 HEADER_BYTES, MIDSTATE_BYTES, TAIL_BYTES = 80, 32, 12
 MAX_WORD = (1 << 32) - 1
 MAX_TARGET = (1 << 256) - 1
 MAX_POINTS = (1 << 64) - 1
-"""A position in a search is a 64-bit number in C."""
+"""Largest number of points in a search, because a position is a 64-bit number in C."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel this machine can run."""
+    """A kernel that this CPU can run."""
 
     name: str
     lanes: int
-    """Nonces it tries at a time, without version rolling."""
+    """Number of nonces that it tries at the same time, without version rolling."""
     versions: int
-    """Versions it tries at a time when it rolls them; a power of two."""
+    """Number of versions that it tries at the same time if it rolls them. It is a power of two."""
     index: int
-    """Its place in the native table."""
+    """Index in the native table."""
 
     @property
     def version_bits(self) -> int:
-        """How many bits of the version it wants to roll."""
+        """Number of version bits that it rolls."""
         return self.versions.bit_length() - 1
 
     @property
     def is_plain(self) -> bool:
-        """Whether every processor of its kind runs it. One that runs no other mines several times slower."""
+        """Whether every processor of this architecture can run it. A CPU that can run no other kernel mines several
+        times slower."""
         return bool(lib.sha256d_kernel_plain(self.index))
 
 
 class Hit(NamedTuple):
-    """A point whose hash is not above the target."""
+    """A point whose hash is at most the target."""
 
     nonce: int
     version: int
@@ -60,19 +62,20 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits in the order of the search, and how many points were tried: the search resumes after those."""
+    """The hits in the order of the search, and the number of points that were tried. The search continues after
+    those."""
 
     hits: tuple[Hit, ...]
     done: int
     started_ns: int
-    """time.monotonic_ns() when the C code was entered."""
+    """Value of time.monotonic_ns() when the C code was entered."""
 
 
 class StopWord:
-    """A number in memory that running searches look at: whoever changes it ends them within microseconds.
+    """A number in memory that running searches read. Changing it ends them within microseconds.
 
-    It only counts up, so a search that is about to start cannot miss a change: it is told which value to expect. It is
-    read and changed by C alone, since an atomic number is nothing that Python could read or write as one.
+    It only counts up. A search gets the value to expect, so that it cannot miss a change just before it starts. Only C
+    reads and changes the number, because Python cannot access an atomic number.
     """
 
     def __init__(self) -> None:
@@ -84,16 +87,16 @@ class StopWord:
         return int(lib.sha256d_stop_word_value(self.pointer))
 
     def bump(self) -> int:
-        """Change it; returns the new value. From any thread."""
+        """Change the value, and return the new one. May be called from any thread."""
         return int(lib.sha256d_stop_word_bump(self.pointer))
 
 
 class Search:
-    """A kernel with buffers of its own; one per thread. ``capacity`` hits fit into one run.
+    """A kernel with its own buffers. Each thread needs its own. One run can return ``capacity`` hits.
 
-    ``load`` says what to search, ``run`` searches a stretch of it. A *point* is a nonce in a version. Their order is
-    the kernel's own (native/sha256d.h), so a position means nothing to another kernel. ValueError for a kernel that is
-    not one of ``available_kernels``.
+    ``load`` sets the work, and ``run`` searches a part of it. A *point* is a nonce together with a version. Each kernel
+    has its own order of points (native/sha256d.h), so a position is only valid for the same kernel. Raises ValueError
+    for a kernel that is not one of ``available_kernels``.
     """
 
     def __init__(self, kernel: Kernel, stop_word: StopWord | None = None, capacity: int = 256) -> None:
@@ -104,7 +107,7 @@ class Search:
         self.stop_word = stop_word or StopWord()
         self._work = ffi.new("sha256d_work *")
         self._points = 0
-        """How many points the loaded work has; 0 while no work is loaded."""
+        """Number of points of the loaded work; 0 while no work is loaded."""
         self._hits = ffi.new("sha256d_hit[]", capacity)
         self._progress = ffi.new("sha256d_progress *")
 
@@ -115,7 +118,7 @@ class Search:
 
     @property
     def capacity(self) -> int:
-        """How many hits one run may return."""
+        """Largest number of hits that one run can return."""
         return len(self._hits)
 
     def load(
@@ -128,12 +131,15 @@ class Search:
         version_mask: int = 0,
         big_endian_nonces: bool = False,
     ) -> int:
-        """Take up new work; returns its number of points, ``nonce_count << version_mask.bit_count()``.
+        """Load new work, and return its number of points, ``nonce_count << version_mask.bit_count()``.
 
-        ``header`` is the serialized header, 80 bytes, its nonce and the masked bits of its version ignored;
-        ``target`` is inclusive; the nonces wrap at 2^32. With ``big_endian_nonces`` they are counted as the counter of
-        a mining chip does: the number's most significant byte is the first one in the header. ValueError for a
-        parameter that is out of its range, and for 2^64 points or more; what was loaded before then stays.
+        ``header`` is the serialized header of 80 bytes; its nonce and the masked bits of its version are ignored.
+        ``target`` is the largest hash that is a hit, as an integer. The nonces wrap at 2^32. With ``big_endian_nonces``
+        they are counted as the counter of a mining chip does: the most significant byte of the number is the first one
+        in the header.
+
+        Raises ValueError for a parameter outside its range, and for 2^64 points or more. The work that was loaded
+        before then remains.
         """
         _check_length("header", header, HEADER_BYTES)
         _check_range("target", target, 0, MAX_TARGET)
@@ -146,7 +152,7 @@ class Search:
                 f"version_mask: expected at most {MAX_POINTS} points, got {points}: "
                 f"{version_mask.bit_count()} bits with {nonce_count} nonces"
             )
-        work, self._points = self._work, 0  # an argument of a wrong type leaves half of it behind
+        work, self._points = self._work, 0  # an argument of a wrong type would leave incomplete work
         ffi.memmove(work.header, header, HEADER_BYTES)
         ffi.memmove(work.target, target.to_bytes(32, "little"), 32)
         work.version_mask = version_mask
@@ -158,10 +164,10 @@ class Search:
         return points
 
     def load_midstate(self, midstate: bytes, tail: bytes, target: int) -> int:
-        """Take up work as mining chips get it: all 2^32 nonces, in big-endian order; returns their number.
+        """Load work as mining chips get it, with all 2^32 nonces in big-endian order, and return their number.
 
-        ``midstate``: h0 to h7, each big-endian, 32 bytes; ``tail``: header bytes 64 to 75; ``target`` is inclusive.
-        ValueError as of ``load``.
+        ``midstate`` is h0 to h7, each big-endian, 32 bytes. ``tail`` is header bytes 64 to 75. ``target`` is the
+        largest hash that is a hit. Raises ValueError as ``load`` does.
         """
         _check_length("midstate", midstate, MIDSTATE_BYTES)
         _check_length("tail", tail, TAIL_BYTES)
@@ -173,8 +179,8 @@ class Search:
     def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
         """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.
 
-        Ends early when ``stop_word`` differs from ``expected``, and when the buffer of hits is full. ValueError for
-        points that the loaded work does not have, before ``load``, and for ``at_most`` below 1.
+        It ends early if the stop word differs from ``expected`` or if the buffer of hits is full. Raises ValueError for
+        points that the loaded work does not have, if no work is loaded, and for ``at_most`` below 1.
         """
         if not self._points:
             raise ValueError("run: expected work to be loaded before, got none: call load or load_midstate first")
@@ -203,30 +209,30 @@ class Search:
 
 
 def available_kernels() -> tuple[Kernel, ...]:
-    """The kernels that this CPU can run, the plainest first.
+    """Return the kernels that this CPU can run, the plainest first.
 
-    BackendOptionError when STRATUM_MINER_CPU_DISABLE has a name that is no feature's.
+    Raises BackendOptionError if STRATUM_MINER_CPU_DISABLE contains an unknown name.
     """
     check_disabled()
     return tuple(kernel for kernel in _compiled_kernels() if lib.sha256d_kernel_usable(kernel.index))
 
 
 def compiled_names() -> tuple[str, ...]:
-    """The kernels that are compiled in, whatever this CPU and the environment say."""
+    """Return the names of all compiled kernels, including those that cannot run on this CPU."""
     return tuple(kernel.name for kernel in _compiled_kernels())
 
 
 def unusable_names() -> tuple[str, ...]:
-    """The kernels that are compiled in and that this CPU cannot run, or may not by STRATUM_MINER_CPU_DISABLE.
+    """Return the names of compiled kernels that this CPU cannot run or that STRATUM_MINER_CPU_DISABLE switches off.
 
-    BackendOptionError as of ``available_kernels``.
+    Raises BackendOptionError as ``available_kernels`` does.
     """
     check_disabled()
     return tuple(kernel.name for kernel in _compiled_kernels() if not lib.sha256d_kernel_usable(kernel.index))
 
 
 def check_disabled() -> None:
-    """BackendOptionError when STRATUM_MINER_CPU_DISABLE has a name that is no feature's."""
+    """Raise BackendOptionError if STRATUM_MINER_CPU_DISABLE contains an unknown name."""
     length = ffi.new("size_t *")
     unknown = lib.sha256d_unknown_feature(length)
     if unknown != ffi.NULL:
@@ -237,24 +243,27 @@ def check_disabled() -> None:
 
 
 def kernel_named(name: str) -> Kernel:
-    """A kernel by name. BackendOptionError when this machine has none of that name."""
+    """Return the kernel with this name. Raises BackendOptionError if this CPU has no such kernel."""
     table: Mapping[str, Kernel] = {kernel.name: kernel for kernel in available_kernels()}
     if name in table:
         return table[name]
     raise BackendOptionError(
-        f"kernel: expected one of {', '.join(table)} on this machine, got {name!r}{did_you_mean(name, table)}"
+        f"kernel: expected one of {', '.join(table)} on this computer, got {name!r}{did_you_mean(name, table)}"
     )
 
 
 def self_test(kernel: Kernel) -> bool:
-    """Whether the kernel computes every known answer. ValueError for one that is not of ``available_kernels``."""
+    """Return whether the kernel computes every known answer.
+
+    Raises ValueError for a kernel that is not one of ``available_kernels``.
+    """
     _check_kernel(kernel)
     return bool(lib.sha256d_self_test(kernel.index))
 
 
 @cache
 def build_id() -> str:
-    """Sixteen hex digits that differ between builds of the native module."""
+    """Return sixteen hexadecimal digits that differ between builds of the native module."""
     return sha256(Path(_native.__file__).read_bytes()).hexdigest()[:16]
 
 

@@ -1,47 +1,49 @@
-"""How many processors this process may use, and which."""
+"""Finds out how many processors this process may use, and which."""
 
 import os
 import platform
 from pathlib import Path, PurePosixPath
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
-"""cgroup v2: cpu.max of a group has quota and period in microseconds, or "max"."""
+"""Root of cgroup v2. The file cpu.max of a group contains quota and period in microseconds, or "max"."""
 OWN_CGROUP = Path("/proc/self/cgroup")
 CPUINFO = Path("/proc/cpuinfo")
 TOPOLOGY = Path("/sys/devices/system/cpu")
 UNLIMITED = 1 << 16
+"""The quota, in processors, of a process without a limit."""
 THREADS_PER_PROCESSOR = 8
-"""The most search threads that may share a processor. More than one hash no faster, and a thousand on two processors
-kept the thread that reads the pool and answers Ctrl-C from its turn; eight leave room to try."""
+"""Largest number of search threads per processor. More than one does not hash faster. With a thousand threads on two
+processors, the thread that reads the pool and handles Ctrl-C rarely ran; eight leave room for experiments."""
 
 
 def usable() -> tuple[int, ...]:
-    """The processors the scheduler may put us on."""
+    """Return the numbers of the processors on which the scheduler may run this process."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
 
 
 def default_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
-    """One thread per usable processor, fewer when a container's quota allows less."""
+    """Return the number of usable processors, or less if the quota of a container allows less."""
     return max(1, min(len(usable()), quota(root, own)))
 
 
 def most_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
-    """How many search threads this process may have at the same time."""
+    """Return how many search threads this process may have at the same time."""
     return THREADS_PER_PROCESSOR * default_threads(root, own)
 
 
 def quota(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
-    """Processors' worth of time that our cgroup and those above it grant, rounded up; 65536 without a limit."""
+    """Return the processor time that the cgroups of this process grant, in processors, rounded up; 65536 without a
+    limit."""
     group = _own_cgroup(own)
     groups = [root / group, *(root / parent for parent in group.parents)]
     return min(_granted(place / "cpu.max") for place in groups)
 
 
 def by_preference(topology: Path = TOPOLOGY) -> tuple[int, ...]:
-    """The usable processors, those first that mine best: fast cores before slow ones, and each core once before its
-    other hardware threads."""
+    """Return the usable processors, the best for mining first: fast cores before slow ones, and each core once before
+    its other hardware threads."""
     siblings_before: dict[str, int] = {}
     ranks: list[tuple[int, int, int]] = []
     for processor in usable():
@@ -54,7 +56,7 @@ def by_preference(topology: Path = TOPOLOGY) -> tuple[int, ...]:
 
 
 def model(cpuinfo: Path = CPUINFO) -> str:
-    """What the CPU calls itself; on ARM its implementer and part numbers."""
+    """Return the name of the CPU; on ARM its implementer and part numbers."""
     fields: dict[str, set[str]] = {}
     for line in (_text(cpuinfo)).splitlines():
         name, _, value = line.partition(":")
@@ -80,7 +82,7 @@ def _granted(file: Path) -> int:
 
 
 def _speed(place: Path) -> int:
-    """A number that is higher for faster cores of the same machine; 0 when nothing tells."""
+    """Return a number that is higher for faster cores of the same computer; 0 if the system reports none."""
     text = _text(place / "cpu_capacity") or _text(place / "cpufreq" / "cpuinfo_max_freq")
     return int(text) if text.isdigit() else 0
 

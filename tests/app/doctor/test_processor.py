@@ -17,7 +17,7 @@ def test_every_kernel_is_tested_and_the_choice_is_told() -> None:
     assert f"all {len(kernels.available_kernels())} kernels" in by_subject["self-test"].text
     assert by_subject["choice"].text.startswith("fastest kernel: ")
     assert f", measured on {date.today()}: " in by_subject["choice"].text
-    assert "MH/s a thread" in by_subject["choice"].text
+    assert "MH/s per thread" in by_subject["choice"].text
 
 
 def test_a_kernel_that_computes_wrongly_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from stratum_miner.work.versions import ALL_BITS
         ({"priority": "lowest"}, "did you mean 'low'"),
         ({"affinity": "a"}, "affinity: expected numbers"),
         ({"affinity": "3-1"}, "affinity: expected numbers"),
-        ({"affinity": "9999"}, "affinity: expected processors out of"),
+        ({"affinity": "9999"}, "affinity: expected processors from"),
         ({"kernel": "avx1024"}, "kernel: expected one of"),
         ({"thread": "1"}, "did you mean 'threads'"),
         ({"zzz": "1"}, "it has affinity, duty_cycle, kernel, priority, threads"),

@@ -55,7 +55,7 @@ def test_the_fastest_is_chosen_for_each_kind_of_work_and_said() -> None:
     assert found.names == "wide and narrow"
     assert found.reason == (
         f"fastest kernel: wide (narrow without version rolling), measured on {date.today()}: "
-        "12.0 MH/s a thread, 10.0 without version rolling; next narrow 10.0"
+        "12.0 MH/s per thread, 10.0 without version rolling; next narrow 10.0"
     )
 
 
@@ -150,7 +150,7 @@ def test_an_interruption_does_not_decide(tmp_path: Path, monkeypatch: pytest.Mon
 def test_forced_choice(tmp_path: Path) -> None:
     found = choose("scalar", seconds=QUICK)
     assert found.kernel.name == found.rolling.kernel.name == "scalar"
-    assert "as asked for" in found.reason
+    assert "requested kernel" in found.reason
     with pytest.raises(BackendOptionError, match="did you mean 'scalar'"):
         choose("scaler")
 
@@ -160,7 +160,7 @@ def test_broken_kernels_are_left_out_and_none_left_is_an_error(tmp_path: Path, m
     monkeypatch.setattr(kernels, "self_test", lambda kernel: kernel.name == "scalar")
     assert choose(cache=file, seconds=QUICK).kernel.name == "scalar"
     monkeypatch.setattr(kernels, "self_test", lambda kernel: False)
-    with pytest.raises(SelfTestError, match="do not mine here"):
+    with pytest.raises(SelfTestError, match="do not mine on this computer"):
         choose(cache=file)
     with pytest.raises(SelfTestError):
         choose("scalar")
@@ -214,7 +214,7 @@ def test_the_better_of_old_and_new_is_kept_each_with_its_day(tmp_path: Path) -> 
     found = conclude(new, file)
     assert (found.plain.hash_rate, found.plain.measured_on) == (31.8e6, yesterday)
     assert (found.rolling.rolling_hash_rate, found.rolling.rolling_measured_on) == (41e6, date.today())
-    assert f"measured on {yesterday} and {date.today()}: 41.0 MH/s a thread, 31.8 without" in found.reason
+    assert f"measured on {yesterday} and {date.today()}: 41.0 MH/s per thread, 31.8 without" in found.reason
     assert known(file) == {item.name: (31.8e6, 41e6) if item == first else (5e6, 6e6) for item in KERNELS}
 
 
@@ -268,6 +268,6 @@ def test_a_rate_is_doubted_beyond_half_of_a_thread_and_the_doubt_says_when_that_
     found = conclude(made_up(("wide", 10e6, 12e6)), Path("/dev/null/none"))
     assert found.doubt(5e6) is None
     assert found.doubt(5.1e6) == (
-        "5.1 MH/s is more than half of what one thread of this machine does, 10.0 MH/s measured on "
-        f"{date.today()} (stratum-miner bench measures again)"
+        "5.1 MH/s is more than half of what one thread of this computer reaches, 10.0 MH/s measured on "
+        f"{date.today()} (to measure again, run stratum-miner bench)"
     )
