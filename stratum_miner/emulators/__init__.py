@@ -1,6 +1,7 @@
-"""Emulated mining devices on pseudo-terminals, byte for byte, hashing for real: fixtures for anybody's drivers.
+"""Emulated mining devices on pseudo-terminals, byte for byte and with real hashing, for testing any driver.
 
-Written from the devices' documentation alone; shares nothing with our drivers, so that each is a witness of the other.
+They are written from the documentation of the devices alone and share no code with the drivers of this package, so that
+a mistake in one of the two shows when they are tested against each other.
 """
 
 from stratum_miner.emulators.emulator import Emulator, EmulatorError, EmulatorStatistics, emulated

@@ -1,4 +1,4 @@
-"""Antminer U1 (BM1380): Icarus with a fifth reply byte and commands of four bytes
+"""Antminer U1 (BM1380): Icarus frames with a fifth reply byte, and commands of four bytes
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from collections.abc import Callable
@@ -11,35 +11,38 @@ from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 
 COMMAND_SIZE: Final = 4
 COMMAND_GAP_S: Final = 0.003
-"""Silence that tells a command from the start of work; nobody says how the chip does it
+"""Seconds of silence that separate a command from work. How the chip does it is not documented
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 COMMANDS: Final = frozenset((0x82, 0x84, 0x85, 0x04, 0x01, 0xAA))
 LED_FRAME: Final = bytes(32) + bytes.fromhex("80010112")
 WORK_ID_OFFSET: Final = 51
 POWER_ON_CLOCK: Final = 0x0781
-"""200 MHz."""
+"""The word for 200 MHz."""
 POWER_ON_MHZ: Final = 200.0
 
 
 def checksum_fits(frame: bytes) -> bool:
-    """Whether the low five bits of a command are the CRC of all bits before; of a voltage, C0 is added after that."""
+    """Return whether the low five bits of a command are the CRC of all bits before.
+
+    For a voltage command, C0 is added after the CRC is computed.
+    """
     last = frame[-1] & 0x1F if frame[0] == 0xAA else frame[-1]
     return frame[-1] & 0x1F == crc5(frame[:-1] + bytes([last]), 8 * len(frame) - 5)
 
 
 def clock_mhz(word: int) -> float:
-    """The clock that a BM1380's PLL word sets: 25 (m + 1) / ((n + 1) 2^od)."""
+    """Return the frequency in MHz that a BM1380's PLL word sets: 25 (m + 1) / ((n + 1) 2^od)."""
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 25.0 * (m + 1) / ((n + 1) * (1 << od))
 
 
 class AntminerU1Device(ErupterDevice):
-    """One chip that hashes eight times per clock; ``hash_rate`` is at 200 MHz."""
+    """One chip that hashes eight times per clock. ``hash_rate`` is the rate at 200 MHz."""
 
     real_hash_rate: ClassVar[float] = 8 * POWER_ON_MHZ * 1e6
 
     def reset(self, now: float) -> None:
-        """200 MHz, no work."""
+        """Set the clock to 200 MHz and forget all work."""
         super().reset(now)
         self.clock_word = POWER_ON_CLOCK
         self.led_flashes = 0
@@ -47,16 +50,16 @@ class AntminerU1Device(ErupterDevice):
 
     @property
     def mhz(self) -> float:
-        """The clock."""
+        """Clock frequency in MHz."""
         return clock_mhz(self.clock_word)
 
     @property
     def clock_rate(self) -> float:
-        """In proportion to the clock."""
+        """Hash rate in H/s at the present clock."""
         return self.settings.hash_rate * self.mhz / POWER_ON_MHZ
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Work is 64 bytes; commands may stand before it, and alone when nothing follows."""
+        """Handle work of 64 bytes. Commands may precede it, or come alone if nothing follows."""
         del port
         self.append(data, now)
         excess = len(self._buffer) % WORK_SIZE
@@ -66,12 +69,12 @@ class AntminerU1Device(ErupterDevice):
         self.deadline = now + COMMAND_GAP_S if len(self._buffer) % COMMAND_SIZE == 0 and self._buffer else inf
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """With a work id that comes back."""
+        """Begin with new work, and remember its work id for the replies."""
         self._work_id = frame[WORK_ID_OFFSET] & 0x1F
         super().take_work(frame, now)
 
     def tick(self, now: float) -> None:
-        """The line was idle long enough: what came are commands, if their checksums fit."""
+        """Handle what came as commands if their checksums fit, because the line has been silent long enough."""
         del now
         at, self.deadline = self.deadline, inf
         if bytes(self._buffer) == LED_FRAME:
@@ -82,7 +85,7 @@ class AntminerU1Device(ErupterDevice):
             self._obey(bytes(self._buffer), at)
 
     def _obey(self, data: bytes, now: float) -> None:
-        """Nothing but commands; anything else stays where it is."""
+        """Perform commands. If the bytes are anything else, leave them in the buffer."""
         frames = [data[at : at + COMMAND_SIZE] for at in range(0, len(data), COMMAND_SIZE)]
         if all(frame[0] in COMMANDS and checksum_fits(frame) for frame in frames):
             del self._buffer[: len(data)]
@@ -91,14 +94,14 @@ class AntminerU1Device(ErupterDevice):
                 self.command(frame, now)
 
     def command(self, frame: bytes, now: float) -> None:
-        """Set the clock; voltage and register reads of later chips are taken and not answered."""
+        """Set the clock. Voltages and register reads of later chips are accepted but not answered."""
         if frame[0] == 0x82:
             self.clock_word = frame[1] << 8 | frame[2]
             for engine in self.engines:
                 engine.set_rate(self.achievable_rate(self.clock_rate) / len(self.engines), now)
 
     def encoder(self) -> Callable[[bytes], bytes]:
-        """Nonce, then the work id with the top bit set."""
+        """Return a function that appends the work id, with the top bit set, to a nonce."""
         last = bytes([0x80 | self._work_id])
         return lambda nonce: nonce + last
 

@@ -1,8 +1,8 @@
-"""A Bitaxe behind the bitaxe-raw firmware: a control port for power, fan and reset, and a data port to the chip.
+"""A Bitaxe with the bitaxe-raw firmware: a control port for power, fan and reset, and a data port to the chip.
 
-The control port takes requests ``length (2, of all) | id | bus | page | command | data`` and answers
-``length (2, of the data alone) | id | data``, or, failed, ``length (2, of all) | id | code | text``
-(docs/reference/asic.md#control-channel-of-bitaxe-raw).
+The control port takes requests ``length (2 bytes, of the whole packet) | id | bus | page | command | data``. It answers
+``length (2 bytes, of the data only) | id | data`` or, on failure, ``length (2 bytes, of the whole packet) | id | code |
+text`` (docs/reference/asic.md#control-channel-of-bitaxe-raw).
 """
 
 from collections.abc import Callable
@@ -31,13 +31,13 @@ DATA: Final = "data"
 SHORTEST_REQUEST: Final = 6
 LONGEST_REQUEST: Final = 4096
 INCOMPLETE_S: Final = 0.004
-"""A request that stops half-way is forgotten after that."""
+"""Seconds after which an incomplete request is forgotten."""
 TIMED_OUT, INVALID = 0x10, 0x11
 UNPARSED: Final = 0xFF
 ANSWER_S: Final = 0.0005
 EMC2101, TPS546, DS4432U, INA260 = 0x4C, 0x24, 0x48, 0x40
 ENOUGH_VOLTS: Final = 0.7
-"""Below, a chip forgets everything."""
+"""Core voltage below which a chip forgets its state."""
 BROWN_OUT_VOLTS: Final = 3.9
 IDLE_WATTS: Final = 1.5
 DIODE_VALID_AFTER_S: Final = 0.5
@@ -45,7 +45,7 @@ HEAT_STEP_S: Final = 0.25
 
 
 class RequestKind(IntEnum):
-    """What a request is for; pin 0 of GPIO is the chip's reset, low while held."""
+    """What a request is for. Pin 0 of GPIO is the chip's reset, which is low while it is held."""
 
     I2C = 5
     GPIO = 6
@@ -54,7 +54,7 @@ class RequestKind(IntEnum):
 
 
 class BitaxeDevice(ChainDevice):
-    """Board and firmware; a subclass adds the chip, and says which regulator there is."""
+    """Board and firmware. A subclass adds the chip, and says which regulator there is."""
 
     ports: ClassVar[tuple[str, ...]] = (CONTROL, DATA)
     work_port: ClassVar[str] = DATA
@@ -87,38 +87,39 @@ class BitaxeDevice(ChainDevice):
     # ---- power, heat, reset -------------------------------------------------------------------------------------
 
     def power_cycle(self, now: float) -> None:
-        """Plugged in again; what was hot stays hot for a while."""
+        """Plug the device in again. Its temperature changes only slowly."""
         self._plug_in()
         super().power_cycle(now)
 
     @property
     def running(self) -> bool:
-        """Whether the chip has power and is out of reset."""
+        """Whether the chip has power and is not held in reset."""
         return not self.in_reset and self.supply.core_volts >= ENOUGH_VOLTS
 
     def listens(self, port: str) -> bool:
-        """The firmware lives on USB and answers through a brown-out of the supply."""
+        """Return whether a port is served. The firmware is powered by USB and answers during a brown-out of the
+        supply."""
         return port == CONTROL or (self.powered and self.running)
 
     def supply_lost(self, now: float) -> None:
-        """The input sags: the regulator gives up, or the chip does."""
+        """Lower the input voltage, so that the regulator or the chip stops."""
         self.supply.input_volts = BROWN_OUT_VOLTS
         self.regulator.update_output()
         super().supply_lost(now)
 
     def supply_back(self, now: float) -> None:
-        """The input is there again; a regulator that gave up stays off until it is told."""
+        """Restore the input voltage. A regulator that switched off stays off until the host switches it on."""
         self.supply.input_volts = Supply().input_volts
         self.regulator.update_output()
         self.reset(now)
 
     def reset(self, now: float) -> None:
-        """Reset the chip, not the board."""
+        """Reset the chip, but not the board."""
         super().reset(now)
         self.deadline = now + HEAT_STEP_S
 
     def tick(self, now: float) -> None:
-        """Heat flows."""
+        """Update the temperature."""
         self.deadline = now + HEAT_STEP_S
         self._follow_heat(now)
 
@@ -131,17 +132,17 @@ class BitaxeDevice(ChainDevice):
         supply.diode_valid = self.running and now >= self._released_at + DIODE_VALID_AFTER_S
 
     def _changed(self, before: bool, now: float) -> None:
-        """Power or reset was touched: a chip that lost either has forgotten everything."""
+        """Handle a change of power or reset. A chip that lost either has forgotten its state."""
         self._follow_heat(now)
         if self.running == before:
             return
         self.reset(now)
         self._released_at = now if self.running else inf
 
-    # ---- the firmware -------------------------------------------------------------------------------------------
+    # ---- firmware -----------------------------------------------------------------------------------------------
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Requests on the control port, frames for the chip on the other."""
+        """Handle requests on the control port, and frames for the chip on the data port."""
         if port == DATA:
             super().parse(port, data, now)
             return
@@ -215,14 +216,14 @@ def _read(chip: I2cChip, data: bytes, count: int) -> bytes:
 
 
 class GammaDevice(BitaxeDevice, Bm1370Device):
-    """BM1370, TPS546, the chip's own diode."""
+    """A Bitaxe Gamma: BM1370, TPS546, and the diode of the chip."""
 
     usual_volts: ClassVar[float] = 1.15
     usual_watts: ClassVar[float] = 16.0
 
 
 class SupraDevice(BitaxeDevice, Bm1368Device):
-    """BM1368 on a board of the first revisions: DS4432U and INA260."""
+    """A Bitaxe Supra of the first revisions: BM1368, DS4432U and INA260."""
 
     has_tps546: ClassVar[bool] = False
     usual_volts: ClassVar[float] = 1.166
@@ -230,7 +231,7 @@ class SupraDevice(BitaxeDevice, Bm1368Device):
 
 
 class UltraDevice(BitaxeDevice, Bm1366Device):
-    """BM1366, DS4432U and INA260."""
+    """A Bitaxe Ultra: BM1366, DS4432U and INA260."""
 
     has_tps546: ClassVar[bool] = False
     usual_volts: ClassVar[float] = 1.2

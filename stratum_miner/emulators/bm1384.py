@@ -19,7 +19,7 @@ CLOCK_REGISTER: Final = 4
 HASH_COUNT: Final = slice(40, 44)
 TICKET_OFFSET: Final = 39
 POWER_ON_CLOCK: Final = 0x0783
-"""100 MHz. Nobody tells what the chip begins with."""
+"""The word for 100 MHz. The chip's clock after power-on is not documented."""
 CHIP_ID: Final = bytes.fromhex("13840000")
 
 
@@ -34,13 +34,13 @@ class Bm1384Command(IntEnum):
 
 
 def clock_mhz(word: int) -> float:
-    """The clock that a PLL word sets: 50 (m + 1) / ((n + 1) 2^od)."""
+    """Return the frequency in MHz that a PLL word sets: 50 (m + 1) / ((n + 1) 2^od)."""
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 50.0 * (m + 1) / ((n + 1) * (1 << od))
 
 
 def register_reply(body: bytes) -> bytes:
-    """A register's answer: four bytes and a CRC5 of 35 bits, the three before the CRC being zero."""
+    """Return the reply with a register: four bytes and a CRC5 of 35 bits. The three bits before the CRC are zero."""
     return body + bytes([crc5(body + b"\0", 35)])
 
 
@@ -54,35 +54,35 @@ class Bm1384Chip:
 
 
 class Bm1384Device(AntminerU1Device):
-    """A chain of them; ``hash_rate`` is at ``usual_mhz``."""
+    """A chain of BM1384 chips. ``hash_rate`` is the rate at ``usual_mhz``."""
 
     usual_mhz: ClassVar[float] = 150.0
     real_hash_rate: ClassVar[float] = CORES * 150e6
 
     def reset(self, now: float) -> None:
-        """No chip has an address."""
+        """Forget all state. No chip has an address."""
         super().reset(now)
         self.clock_word = POWER_ON_CLOCK
         self.chain = [Bm1384Chip(number) for number in range(self.settings.chips)]
 
     @property
     def mhz(self) -> float:
-        """The clock of all."""
+        """Clock frequency of all chips in MHz."""
         return clock_mhz(self.clock_word)
 
     @property
     def clock_rate(self) -> float:
-        """In proportion to the clock."""
+        """Hash rate in H/s at the present clock."""
         return self.settings.hash_rate * self.mhz / self.usual_mhz
 
     def working_chips(self, now: float) -> list[Bm1384Chip]:
-        """The chips that are not dead."""
+        """Return the chips that no fault has killed."""
         dead = self.faults.active("dead-chip", self.age(now))
         gone = None if dead is None else self.faults.affected_chip(dead, len(self.chain))
         return [chip for chip in self.chain if chip.number != gone]
 
     def command(self, frame: bytes, now: float) -> None:
-        """Clock, addresses, reading."""
+        """Perform a command: set the clock, set addresses, read registers."""
         match frame[0]:
             case Bm1384Command.CLOCK:
                 self.clock_word = frame[1] << 8 | frame[2]
@@ -113,13 +113,13 @@ class Bm1384Device(AntminerU1Device):
             self.send(register_reply(bytes([0x80, word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3])), now)
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """Each chip sweeps its own part, as far as the frame says."""
+        """Begin with new work. Each chip sweeps its own part of the nonces, as far as the frame allows."""
         self._reach = int.from_bytes(frame[HASH_COUNT], "big") or NONCES
         self._ticket_bits = frame[TICKET_OFFSET].bit_length()
         super().take_work(frame, now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Have every living chip begin."""
+        """Let every working chip begin to search."""
         known = known_nonces(midstate, tail)
         share = self.achievable_rate(self.clock_rate) / len(self.chain) if known is None else self.real_hash_rate
         target = nonce_target(self.settings.nonce_difficulty) >> self._ticket_bits
@@ -134,7 +134,7 @@ class Bm1384Device(AntminerU1Device):
         self.search(engines, now)
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Which chip it was shows in the nonce."""
+        """Send a nonce. Its value shows which chip found it."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, self._searching[engine].number, self.encoder())
 
 

@@ -1,7 +1,7 @@
 """Bitmain's chips from BM1387 on, in a chain: addresses, registers, broadcasts (docs/reference/asic.md#bm13xx-chips).
 
-Commands flow away from the host and reach every chip; the first that has no address takes the next one. Every chip has
-its own register file. A subclass is one chip family: its power-on values, what registers do, its jobs and replies.
+Commands go from the host to every chip. The first chip without an address takes the next address. Every chip has its
+own registers. A subclass is one chip family: its power-on values, the effect of its registers, its jobs and replies.
 """
 
 from abc import abstractmethod
@@ -17,7 +17,7 @@ from stratum_miner.emulators.sweep import Searcher
 CHIP_ADDRESS: Final = 0x00
 TICKET_MASK: Final = 0x14
 IDLE_GAP_S: Final = 0.05
-"""A frame cut short is forgotten after that; as for Icarus, nobody says what chips do."""
+"""Seconds of silence after which an incomplete frame is forgotten. As for Icarus, the real value is not documented."""
 BROADCAST: Final = 0x10
 REFERENCE_HZ: Final = 25e6
 WRONG_CHIP_ID: Final = 0x1385
@@ -25,66 +25,66 @@ WRONG_CHIP_ID: Final = 0x1385
 
 @dataclass(slots=True)
 class Chip:
-    """One chip of a chain."""
+    """One chip of a chip chain."""
 
     number: int
     registers: dict[int, int] = field(default_factory=dict)
-    """Values of 32 bits by register; what was never written reads as its power-on value."""
+    """32-bit values by register. A register that was never written has its power-on value."""
     core_registers: dict[int, int] = field(default_factory=dict)
     address: int = 0
     addressed: bool = False
 
 
 class ChainDevice(EmulatedDevice):
-    """Chips behind one UART, 115200 baud after reset."""
+    """Chips behind one UART, which runs at 115200 baud after a reset."""
 
     has_checksums: ClassVar[bool] = True
     chip_id: ClassVar[int]
     power_on: ClassVar[dict[int, int]] = {}
     preamble: ClassVar[bytes] = b"\x55\xaa"
     operations: ClassVar[dict[int, str]] = {0: "address", 1: "write", 2: "read", 3: "inactive"}
-    """By the low four bits of a command's header."""
+    """Operations by the low four bits of a command's header."""
     has_reset_line: ClassVar[bool] = True
     usual_mhz: ClassVar[float]
     power_on_mhz: ClassVar[float] = 50.0
-    """Until a PLL is set; nobody tells."""
+    """Clock in MHz until a PLL is set; the real value is not documented."""
 
     def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
         super().__init__(settings, faults, searcher, now)
         self.in_reset = False
         self.chain: list[Chip] = []
         self.engine_shares: list[tuple[Chip, float]] = []
-        """The chip of each engine, and the engine's part of that chip's rate."""
+        """The chip of each engine, and the engine's fraction of the chip's hash rate."""
         self._last_byte = -inf
         self._bad_before = 0
 
-    # ---- what a family says -------------------------------------------------------------------------------------
+    # ---- what a family implements -------------------------------------------------------------------------------
 
     @staticmethod
     @abstractmethod
     def job_size(length: int) -> int | None:
-        """How long a job is, by its length byte; None for a length that no job has."""
+        """Return the size of a job by its length byte; None for a length that no job has."""
 
     @abstractmethod
     def job(self, frame: bytes, now: float) -> None:
-        """New work."""
+        """Handle new work."""
 
     @abstractmethod
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """What a register does, once it has its value."""
+        """Perform the effect of a register, after its value was set."""
 
     @abstractmethod
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
-        """A register's value as a reply."""
+        """Return the reply with the value of a register."""
 
     @abstractmethod
     def mhz(self, chip: Chip) -> float:
-        """Its clock."""
+        """Return the clock frequency of a chip in MHz."""
 
     # ---- commands -----------------------------------------------------------------------------------------------
 
     def reset(self, now: float) -> None:
-        """Power-on state: no addresses, no job, 115200 baud."""
+        """Set the power-on state: no addresses, no job, 115200 baud."""
         self.stop_searching(now)
         self.engine_shares = []
         self._bad_before = self.counts.bad_frames
@@ -94,12 +94,12 @@ class ChainDevice(EmulatedDevice):
         self.deadline = inf
 
     def port_closed(self, port: str, now: float) -> None:
-        """Where there is a reset line a driver uses it before anything else; a terminal has none to use."""
+        """Reset the chips if they have a reset line. A driver would use it first, but a terminal has no such line."""
         if port == self.work_port and self.has_reset_line:
             self.reset(now)
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Frames for the chips, unless they are held in reset."""
+        """Handle frames for the chips, unless they are held in reset."""
         uart = self.uarts[port]
         if now - uart.duration(len(data)) - self._last_byte > IDLE_GAP_S:
             self.parser.forget()
@@ -116,7 +116,7 @@ class ChainDevice(EmulatedDevice):
         self.counts.bad_frames = self._bad_before + self.parser.bad
 
     def working_chips(self, now: float) -> list[Chip]:
-        """The chips that are not dead, nearest to the host first."""
+        """Return the chips that no fault has killed, the nearest to the host first."""
         dead = self.faults.active("dead-chip", self.age(now))
         gone = None if dead is None else self.faults.affected_chip(dead, len(self.chain))
         return [chip for chip in self.chain if chip.number != gone]
@@ -148,14 +148,14 @@ class ChainDevice(EmulatedDevice):
                 return
 
     def write(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Also the core registers behind register 3C."""
+        """Set a register of a chip."""
         if register == CHIP_ADDRESS:
             return
         chip.registers[register] = value
         self.written(chip, register, value, now)
 
     def read(self, chip: Chip, register: int, now: float) -> int:
-        """A register's value; register 0 is the chip's id with its address."""
+        """Return the value of a register. Register 0 contains the chip's id and its address."""
         if register != CHIP_ADDRESS:
             return chip.registers.get(register, 0)
         value = self.chip_id | chip.address
@@ -166,17 +166,18 @@ class ChainDevice(EmulatedDevice):
     # ---- clocks -------------------------------------------------------------------------------------------------
 
     def rate(self, chip: Chip) -> float:
-        """Hashes a second of one chip."""
+        """Return the hash rate of one chip in H/s."""
         return self.achievable_rate(self.settings.hash_rate * self.mhz(chip) / self.usual_mhz) / len(self.chain)
 
     def set_rates(self, now: float) -> None:
-        """The clock changed under the engines."""
-        for engine, (chip, share) in zip(self.engines, self.engine_shares, strict=False):  # known work has its own rate
+        """Set the rates of the engines, because the clock has changed."""
+        # not strict: after a brown-out there are shares without engines
+        for engine, (chip, share) in zip(self.engines, self.engine_shares, strict=False):
             engine.set_rate(self.rate(chip) * share, now)
 
 
 def ticket_bits(value: int) -> int:
-    """Zero bits that register 14 asks for beyond the first 32; its last byte holds the first of them
-    (docs/reference/asic.md#ticket-mask)."""
+    """Return the number of zero bits that register 14 requires beyond the first 32. Its last byte contains the first of
+    them (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

@@ -1,7 +1,7 @@
-"""GekkoScience Compac A1: a BM1362, and on the second port of its bridge a regulator and sensors
+"""GekkoScience Compac A1: a BM1362, and a regulator and sensors on the second port of its bridge
 (docs/reference/asic.md#compac-a1).
 
-There a question is a letter and a byte, an answer one byte, or one for each thing that is measured.
+On the second port a question is a letter and a byte. The answer is one byte, or one byte for each measured value.
 """
 
 from math import inf
@@ -17,7 +17,7 @@ from stratum_miner.emulators.thermal import ThermalModel
 TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31
 PRESENT: Final = 0b1001_1111
-"""Input voltage and current, output voltage and current, one temperature; the high current scale."""
+"""The measured values: input voltage and current, output voltage and current, one temperature; high current scale."""
 INPUT_VOLTS: Final = 5.0
 BROWN_OUT_VOLTS: Final = 3.9
 USUAL_VOLTS: Final = 0.3
@@ -28,11 +28,11 @@ ANSWER_S: Final = 0.002
 GAP_S: Final = 0.05
 HEAT_STEP_S: Final = 0.25
 FAN: Final = 0.5
-"""Somebody's desk fan; the stick has none."""
+"""Airflow of an external fan, from 0 to 1. The stick itself has no fan."""
 
 
 class CompacA1Device(Bm1362Device):
-    """The stick."""
+    """A Compac A1."""
 
     ports: ClassVar[tuple[str, ...]] = ("", TELEMETRY)
     has_sensor: ClassVar[bool] = True
@@ -50,7 +50,7 @@ class CompacA1Device(Bm1362Device):
         self._asked_at = -inf
 
     def power_cycle(self, now: float) -> None:
-        """Plugged in again."""
+        """Plug the device in again."""
         self._plug_in()
         super().power_cycle(now)
 
@@ -60,16 +60,16 @@ class CompacA1Device(Bm1362Device):
         return self.regulator_on and self.core_volts >= ENOUGH_VOLTS
 
     def listens(self, port: str) -> bool:
-        """The bridge lives on USB and answers through a brown-out."""
+        """Return whether a port is served. The bridge is powered by USB and answers during a brown-out."""
         return port == TELEMETRY or (self.powered and self.running)
 
     def supply_lost(self, now: float) -> None:
-        """The input sags."""
+        """Lower the input voltage."""
         self.input_volts = BROWN_OUT_VOLTS
         super().supply_lost(now)
 
     def supply_back(self, now: float) -> None:
-        """The input is there again."""
+        """Restore the input voltage."""
         self.input_volts = INPUT_VOLTS
         super().supply_back(now)
 
@@ -79,7 +79,7 @@ class CompacA1Device(Bm1362Device):
         self.deadline = now + HEAT_STEP_S
 
     def tick(self, now: float) -> None:
-        """Heat flows."""
+        """Update the temperature."""
         self.deadline = now + HEAT_STEP_S
         self._follow_heat(now)
 
@@ -89,14 +89,14 @@ class CompacA1Device(Bm1362Device):
 
     @property
     def watts(self) -> float:
-        """At the input."""
+        """Power at the input in watts."""
         if not self.running or not self.powered:
             return IDLE_WATTS
         load = self.mhz(self.chain[0]) / self.usual_mhz * (self.core_volts / USUAL_VOLTS) ** 2
         return IDLE_WATTS + USUAL_WATTS * load
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Questions on one port, frames on the other."""
+        """Handle questions on the telemetry port, and frames for the chip on the other."""
         if port != TELEMETRY:
             super().parse(port, data, now)
             return

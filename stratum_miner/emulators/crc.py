@@ -1,6 +1,7 @@
-"""The two checksums of mining devices, written for the emulators alone: a driver's own are checked against these.
+"""The two checksums of mining devices, written for the emulators alone, so that those of a driver are tested against
+them.
 
-Both take bytes most significant bit first, unreflected and without a final XOR.
+Both take bytes with the most significant bit first, unreflected and without a final XOR.
 """
 
 CRC5_START = 0x1F
@@ -10,7 +11,7 @@ CRC16_POLYNOMIAL = 0x1021
 
 
 def crc5(data: bytes, bits: int | None = None) -> int:
-    """CRC5 (x^5 + x^2 + 1) of the first ``bits`` bits, by default of all: some frames end inside a byte."""
+    """Return the CRC5 (x^5 + x^2 + 1) of the first ``bits`` bits, or of all. Some frames end inside a byte."""
     value = int.from_bytes(data, "big")
     length = 8 * len(data)
     wanted = length if bits is None else bits
@@ -22,7 +23,7 @@ def crc5(data: bytes, bits: int | None = None) -> int:
 
 
 def crc16(data: bytes) -> int:
-    """CRC-16/CCITT-FALSE; sent big-endian."""
+    """Return the CRC-16/CCITT-FALSE, which is sent big-endian."""
     state = CRC16_START
     for byte in data:
         state ^= byte << 8

@@ -1,6 +1,7 @@
-"""An emulated device in this process: a model, its pseudo-terminals and the task that moves bytes and time between.
+"""An emulated device in this process: a model, its pseudo-terminals, and the tasks that move bytes and time between
+them.
 
-``async with emulated("erupter") as device:`` gives it a path that any driver can open.
+``async with emulated("erupter") as device:`` gives the device a path, ``device.path``, that any driver can open.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -25,41 +26,46 @@ from stratum_miner.spelling import did_you_mean
 log = structlog.get_logger(__name__)
 
 DEFAULT_HASH_RATE: Final = 1e6
+"""Hash rate in H/s of an emulator without a ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
-"""What a driver may have written ahead of the wire."""
+"""Seconds of the line's time that a driver may have written in advance."""
 MOST_NONCES: Final = 1000.0
-"""A second; more than the slowest wire carries besides work, and than anybody wants."""
+"""Largest number of nonces per second. The slowest line carries fewer besides work."""
 POLLED_S: Final = 0.01
-"""How often a port is looked at that nobody has open: nothing else tells when a driver comes."""
+"""Seconds between two checks of a port that no driver has opened. The system has no event for the opening."""
 
 
 class EmulatorError(ValueError):
-    """Such a device cannot be emulated here; one line says what was expected."""
+    """Raised if such a device cannot be emulated here. The message is one line that says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmulatorStatistics:
-    """What a device did so far."""
+    """The totals of an emulated device since it was started."""
 
     kind: str
     hash_rate: float
-    """As stated, H/s."""
+    """The configured hash rate in H/s."""
     seconds: float
+    """Seconds since the start."""
     hashes: float
     works: int
     commands: int
     nonces: int
-    """Reported, those of faults included."""
+    """Number of reported nonces, including those that faults caused."""
     bad_frames: int
     overruns: int
     bytes_received: int
     bytes_sent: int
     faults: Mapping[str, int]
-    """Injected, by name."""
+    """Number of injected faults, by name."""
 
 
 class Emulator:
-    """A device on pseudo-terminals. `run` makes it answer; the rest is for meanwhile."""
+    """A device on pseudo-terminals. It answers while ``run`` is entered; the other methods are for that time.
+
+    The parameters are those of ``emulated``. Raises EmulatorError or FaultError for values that the device cannot have.
+    """
 
     def __init__(
         self,
@@ -78,12 +84,12 @@ class Emulator:
             raise EmulatorError(f"chips: expected {_one_of(self.kind.chip_counts)} for {kind}, got {chosen}")
         difficulty = 1.0 if nonce_difficulty is None else nonce_difficulty
         if not 0 < difficulty < 1e15:
-            raise EmulatorError(f"nonce difficulty: expected a number above zero, got {difficulty:g}")
+            raise EmulatorError(f"nonce difficulty: expected a number above 0 and below 1e15, got {difficulty:g}")
         rate = DEFAULT_HASH_RATE if hash_rate is None else hash_rate
         if not 0 < rate <= FASTEST:
             raise EmulatorError(
-                f"hash rate: expected above zero and at most {FASTEST / 1e6:g} MH/s, got {rate / 1e6:g} MH/s: "
-                "emulated devices really search"
+                f"hash rate: expected more than 0 and at most {FASTEST / 1e6:g} MH/s, because the CPU searches for the "
+                f"device, got {rate / 1e6:g} MH/s"
             )
         self._searcher = Searcher()
         if doubt := self._searcher.choice.doubt(rate):
@@ -91,8 +97,8 @@ class Emulator:
         least = rate / MOST_NONCES / 2**32
         if difficulty < least:
             raise EmulatorError(
-                f"nonce difficulty: expected at least {least:.2g} at {rate / 1e6:g} MH/s, got {difficulty:g}: "
-                f"no more than {MOST_NONCES:g} nonces a second"
+                f"nonce difficulty: expected at least {least:.2g} at {rate / 1e6:g} MH/s, so that there are at most "
+                f"{MOST_NONCES:g} nonces per second, got {difficulty:g}"
             )
         self.settings = Settings(rate, chosen, difficulty, seed)
         self._faults = Faults([self._possible(fault) for fault in faults], seed)
@@ -102,36 +108,37 @@ class Emulator:
             self._directory = TemporaryDirectory(prefix="stratum-miner-")
             link = Path(self._directory.name, kind)
         self.path = str(Path(link).absolute())
-        """How a driver names the device: the link to its terminal, or what the links to its two have in common."""
+        """The path by which a driver names the device: the link to its terminal, or the common part of the links to its
+        two terminals."""
         self.terminals = {
             port: PseudoTerminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.device.ports
         }
         self.on_plug: Callable[[bool], None] = lambda _plugged: None
-        """Called when it was plugged in again, with True, and unplugged."""
+        """Called with True when the device was plugged in again, and with False when it was unplugged."""
         self._wake = trio.Event()
         self._plugged = trio.Event()
         self._pulled_by_fault = False
 
-    # ---- for its user -------------------------------------------------------------------------------------------
+    # ---- called by the user of the emulator ---------------------------------------------------------------------
 
     @property
     def paths(self) -> Mapping[str, str]:
-        """The link of each port; the only port of most devices is called ""."""
+        """The link of each port. The only port of most devices has the name ""."""
         return {port: str(terminal.link) for port, terminal in self.terminals.items()}
 
     @property
     def device(self) -> EmulatedDevice:
-        """The model, for looking into it."""
+        """The model, for tests that look into it."""
         assert self._device is not None, "the emulator does not run"
         return self._device
 
     @property
     def plugged_in(self) -> bool:
-        """Whether its ports are there."""
+        """Whether its ports exist."""
         return self._plugged.is_set()
 
     def unplug(self) -> None:
-        """Pull it out: its ports vanish, under whoever has them open."""
+        """Unplug the device. Its ports disappear, even if a driver has opened them."""
         if not self.plugged_in:
             return
         self._plugged = trio.Event()
@@ -144,7 +151,7 @@ class Emulator:
         self.on_plug(False)
 
     def replug(self) -> None:
-        """Put it back: it remembers nothing."""
+        """Plug the device in again. It has forgotten its state."""
         if self.plugged_in:
             return
         self.device.power_cycle(trio.current_time())
@@ -153,13 +160,13 @@ class Emulator:
         self.on_plug(True)
 
     def inject(self, fault: Fault | str) -> None:
-        """One more fault; its START counts from now. FaultError for one that cannot be."""
+        """Add a fault, whose START counts from now. Raises FaultError for a fault that the device cannot have."""
         given = self._possible(fault)
         self._faults.add(replace(given, start=given.start + self.device.age(trio.current_time())))
         self._wake.set()
 
     def statistics(self) -> EmulatorStatistics:
-        """What it did so far."""
+        """Return the totals since the start."""
         now, device = trio.current_time(), self.device
         counts = device.counts
         return EmulatorStatistics(
@@ -177,11 +184,11 @@ class Emulator:
             faults=dict(self._faults.injected),
         )
 
-    # ---- living -------------------------------------------------------------------------------------------------
+    # ---- running ------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Be that device while the block runs. LinkError when a link cannot be made."""
+        """Emulate the device while the block runs. Raises LinkError if a link cannot be made."""
         now = trio.current_time()
         self._device = self.kind.device(self.settings, self._faults, self._searcher, now)
         self._device.reset(now)
@@ -197,17 +204,18 @@ class Emulator:
             self.close()
 
     def close(self) -> None:
-        """Be gone, and leave nothing behind."""
+        """Close the terminals, and remove their links."""
         for terminal in self.terminals.values():
             terminal.release()
         if self._directory is not None:
             self._directory.cleanup()
 
     def _possible(self, given: Fault | str) -> Fault:
-        """A fault that this device can have."""
+        """Return the fault, if this device can have it."""
         fault = parse_fault(given) if isinstance(given, str) else given
         if not self.kind.can_have(fault.name):
-            raise FaultError(f"fault {fault.name}: expected a Bitaxe, the {self.kind.product} has no such bus")
+            got = f"got {self.kind.product}, which has no bus to its sensors"
+            raise FaultError(f"fault {fault.name}: expected a Bitaxe, {got}")
         chips = self.settings.chips
         if fault.chip is not None and fault.chip >= chips:
             raise FaultError(f"fault {fault.name}: expected a chip from 0 to {chips - 1}, got {fault.chip}")
@@ -222,7 +230,7 @@ class Emulator:
         terminal, used = self.terminals[port], False
         while True:
             await self._plugged.wait()
-            if terminal.master is None:  # pulled out while this was woken, as it may be after each wait
+            if terminal.master is None:  # the device may have been unplugged during any wait
                 used = False
                 continue
             if not terminal.gone:
@@ -235,11 +243,11 @@ class Emulator:
             if terminal.master is None:
                 used = False
                 continue
-            data = terminal.read()  # also what a driver wrote last before it closed the port
+            data = terminal.read()  # includes what a driver wrote just before it closed the port
             if data:
                 self.device.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
                 self._wake.set()
-                # as long as the wire is busy nothing more fits on it: the driver has to wait
+                # while the line is busy, no more bytes fit on it, and the driver has to wait
                 await trio.sleep_until(self.device.uarts[port].receiving_until - MOST_UNDERWAY_S)
             elif terminal.gone:
                 if used:
@@ -277,7 +285,7 @@ class Emulator:
 
 
 def kind_named(name: str) -> DeviceKind:
-    """A kind by its name. EmulatorError with the nearest spelling when there is none."""
+    """Return the kind with this name. Raises EmulatorError, with the nearest spelling, if there is none."""
     if name in KINDS:
         return KINDS[name]
     raise EmulatorError(f"kind: expected one of {', '.join(KINDS)}, got {name!r}{did_you_mean(name, KINDS)}")
@@ -298,11 +306,14 @@ async def emulated(
     seed: int = 0,
     nonce_difficulty: float | None = None,
 ) -> AsyncIterator[Emulator]:
-    """A device that lives as long as the block.
+    """Run an emulated device while the block runs.
 
-    ``hash_rate`` in H/s at the device's usual clock, 1 MH/s unless told; ``nonce_difficulty`` is the least difficulty
-    that it reports, in place of 1; equal seeds bring equal faults. EmulatorError, FaultError or LinkError for what
-    cannot be.
+    ``link`` is the path of the link to its terminal; None makes one in a temporary folder. ``hash_rate`` is in H/s at
+    the device's usual clock, above 0 and at most 1e9 [default: 1e6]. ``chips`` is the number of chips [default: as the
+    product is sold]. ``faults`` are faults or their texts (see ``parse_fault``); equal seeds give equal faults.
+    ``nonce_difficulty`` is the lowest difficulty of reported nonces [default: 1].
+
+    Raises EmulatorError, FaultError or LinkError for values that the device cannot have.
     """
     emulator = Emulator(
         kind, link=link, hash_rate=hash_rate, chips=chips, faults=faults, seed=seed, nonce_difficulty=nonce_difficulty

@@ -1,8 +1,9 @@
-"""What can be wrong with a device: faults by name, struck at random from a seed, counted.
+"""Faults of emulated devices: named, injected at random from a seed, and counted.
 
-A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. For faults of single frames VALUE is the probability, for those
-of one chip its number. START counts from the start of the emulator; without SECONDS a fault that is a state
-lasts, and one that is an event takes its usual time. Knows nothing of any device: models ask, and do the damage.
+A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. VALUE is the probability for a fault of single frames, and the
+chip's number for a fault of one chip. START counts from the start of the emulator. Without SECONDS, a lasting fault
+never ends, and a short one takes its usual time. This module knows nothing about devices: the models ask it, and do the
+damage.
 """
 
 import random
@@ -16,16 +17,16 @@ from stratum_miner.spelling import did_you_mean
 
 
 class FaultError(ValueError):
-    """A fault that cannot be; one line says what was expected."""
+    """Raised for a fault that is not possible. The message is one line that says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """What a name means."""
+    """The meaning of a fault's name, and its default values."""
 
     meaning: str
     probability: float | None = None
-    """How likely it is for each frame, unless told otherwise; None for a state."""
+    """Probability for each frame, unless the user sets another one; None for a fault that is a state."""
     start: float = 0.0
     seconds: float = inf
     of_chip: bool = False
@@ -41,18 +42,19 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "i2c-errors": FaultKind("a sensor or regulator does not answer", 0.05),
     "dead-chip": FaultKind("one chip neither answers nor hashes", of_chip=True),
     "silent-chip": FaultKind("one chip answers commands but reports no nonces", of_chip=True),
-    "wrong-chip-id": FaultKind("the device says it is something else"),
-    "overheating": FaultKind("it gets too hot: by its sensor, or else by wrong and then no nonces", start=5.0),
-    "brown-out": FaultKind("its supply breaks down: everything is forgotten, nothing answers", start=5.0, seconds=3.0),
-    "unplug": FaultKind("the port vanishes and comes back", start=5.0, seconds=3.0),
+    "wrong-chip-id": FaultKind("the device answers as another product would"),
+    "overheating": FaultKind("the device gets too hot: its sensor or its wrong nonces show it", start=5.0),
+    "brown-out": FaultKind("the supply fails: the device does not answer and forgets all", start=5.0, seconds=3.0),
+    "unplug": FaultKind("the port disappears and comes back", start=5.0, seconds=3.0),
 }
+"""The faults by name. To add one, add a row here and the damage to ``model``."""
 
 _SPELLING = re.compile(r"([a-z0-9-]+)(?:=([0-9.eE+-]+?))?(?:@([0-9.]+)(?:\+([0-9.]+))?)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of this device: struck with ``probability``, or in force, from ``start`` for ``seconds``."""
+    """A fault of one device. It lasts from ``start`` for ``seconds``, and damages a frame with ``probability``."""
 
     name: str
     probability: float | None
@@ -61,19 +63,23 @@ class Fault:
     chip: int | None = None
 
     def is_active(self, age: float) -> bool:
-        """Whether it can strike a device started ``age`` seconds ago."""
+        """Return whether the fault can damage a device that was started ``age`` seconds ago."""
         return self.start <= age < self.start + self.seconds
 
 
 def parse_fault(text: str) -> Fault:
-    """``crc-errors``, ``crc-errors=0.01``, ``dead-chip=2``, ``unplug@10+3``. FaultError says what was expected."""
+    """Parse ``crc-errors``, ``crc-errors=0.01``, ``dead-chip=2``, ``unplug@10+3`` and so on.
+
+    Raises FaultError, which says what was expected.
+    """
     match = _SPELLING.fullmatch(text.strip())
     if match is None:
         raise FaultError(f"fault: expected NAME[=VALUE][@START[+SECONDS]], got {text!r}")
     name, value, start, seconds = match.groups()
     kind = FAULTS.get(name)
     if kind is None:
-        raise FaultError(f"fault: unknown name {name!r}{did_you_mean(name, FAULTS, f'; one of {list(FAULTS)}')}")
+        hint = did_you_mean(name, FAULTS, f"; expected one of {', '.join(FAULTS)}")
+        raise FaultError(f"fault: unknown name {name!r}{hint}")
     probability, chip = kind.probability, None
     if value is not None and kind.of_chip:
         chip = int(_number(name, "chip's number", value, 255, whole=True))
@@ -101,25 +107,25 @@ def _number(name: str, what: str, text: str, most: float, *, whole: bool = False
 
 
 class Faults:
-    """The faults of one device, and how often each was injected. Equal seeds strike equally."""
+    """The faults of one device, and how often each was injected. Equal seeds give equal damage."""
 
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
         self.faults = list(faults)
         self.injected: dict[str, int] = {}
-        """Times by name: frames damaged, or states that began."""
+        """Number of injections by name: frames damaged, or states begun."""
         self._random = random.Random(f"faults {seed}")
         self._begun: set[int] = set()
 
     def add(self, fault: Fault) -> None:
-        """One more, from now on."""
+        """Add a fault."""
         self.faults.append(fault)
 
     def count(self, name: str) -> None:
-        """Note that a fault did its damage."""
+        """Count that a fault did its damage."""
         self.injected[name] = self.injected.get(name, 0) + 1
 
     def damages(self, name: str, age: float) -> bool:
-        """Whether a frame is to be damaged in this way; counted if so."""
+        """Decide at random whether to damage a frame with this fault. If so, count it and return True."""
         for fault in self.faults:
             if fault.name == name and fault.is_active(age) and self._random.random() < (fault.probability or 0):
                 self.count(name)
@@ -127,7 +133,7 @@ class Faults:
         return False
 
     def active(self, name: str, age: float) -> Fault | None:
-        """The fault of this name that is in force; counted when it is first seen so."""
+        """Return the fault of this name that is active now. It is counted when it is first found active."""
         for fault in self.faults:
             if fault.name == name and fault.is_active(age):
                 if id(fault) not in self._begun:
@@ -137,31 +143,31 @@ class Faults:
         return None
 
     def affected_chip(self, fault: Fault, chips: int) -> int:
-        """Which of ``chips`` it hits: the one named, or the last."""
+        """Return the number of the chip that the fault damages: the named chip, or the last one."""
         return chips - 1 if fault.chip is None else fault.chip
 
     def next_change(self, age: float) -> float:
-        """The age at which some state begins or ends next; infinite if none does."""
+        """Return the next age at which a fault begins or ends; infinity if there is none."""
         moments = (at for fault in self.faults for at in (fault.start, fault.start + fault.seconds))
         return min((at for at in moments if at > age), default=inf)
 
     def flip_bit(self, frame: bytes) -> bytes:
-        """The frame with one bit turned over."""
+        """Return the frame with one random bit inverted."""
         bit = self._random.randrange(8 * len(frame))
         value = bytearray(frame)
         value[bit // 8] ^= 1 << bit % 8
         return bytes(value)
 
     def noise(self, most: int = 12) -> bytes:
-        """One to ``most`` random bytes."""
+        """Return one to ``most`` random bytes."""
         return self._random.randbytes(self._random.randint(1, most))
 
     def random_other_bytes(self, data: bytes) -> bytes:
-        """Random bytes of the same length, another value."""
+        """Return random bytes of the same length with another value."""
         while (other := self._random.randbytes(len(data))) == data:
             pass
         return other
 
     def uniform(self, low: float, high: float) -> float:
-        """A number from ``low`` to ``high``."""
+        """Return a random number from ``low`` to ``high``."""
         return self._random.uniform(low, high)

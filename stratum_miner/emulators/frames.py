@@ -1,9 +1,9 @@
-"""Frames of Bitmain's chips from BM1387 on, found in whatever a host sends: checksums, resynchronisation
+"""Finds the frames for Bitmain's chips from BM1387 on in the bytes that a host sends
 (docs/reference/asic.md#commands-to-a-chip).
 
-``preamble | header | length | payload | checksum``; the length counts from the header on. Commands end with a CRC5 in a
-byte of its own, jobs with a CRC16. A frame whose checksum is wrong is ignored, as chips do, and the search goes on one
-byte further.
+A frame is ``preamble | header | length | payload | checksum``. The length counts from the header on. Commands end with
+a CRC5 in a byte of its own, jobs with a CRC16. A frame with a wrong checksum is ignored, as chips do, and the search
+continues one byte further.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,11 +17,14 @@ COMMAND_LENGTHS: Final = (5, 9)
 REGISTER_REPLY: Final = 0
 NONCE_REPLY: Final = 4
 SHORTEST: Final = 2
-"""Header and length say how long a frame is."""
+"""Header and length, which determine the length of a frame."""
 
 
 class FrameParser:
-    """Bytes in, frames without preamble out. ``job_size`` makes a job's size of its length byte; None for a bad one."""
+    """Converts bytes to frames without preamble.
+
+    ``job_size`` returns the size of a job by its length byte, or None for a length that no job has.
+    """
 
     def __init__(self, preamble: bytes, job_size: Callable[[int], int | None]) -> None:
         self._preamble = preamble
@@ -29,7 +32,7 @@ class FrameParser:
         self._buffer = bytearray()
         self._lost = False
         self.bad = 0
-        """Times that bytes had to be skipped."""
+        """Number of times that bytes had to be skipped."""
 
     @property
     def pending(self) -> bool:
@@ -37,13 +40,13 @@ class FrameParser:
         return bool(self._buffer)
 
     def forget(self) -> None:
-        """The line was idle: what has begun will not go on."""
+        """Drop an incomplete frame, because the line was silent."""
         if self._buffer:
             self.bad += 1
         self._buffer.clear()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Frames that are complete and right."""
+        """Yield the frames that are complete and valid."""
         self._buffer += data
         while self._buffer:
             size = self._size()
@@ -61,7 +64,8 @@ class FrameParser:
             yield frame
 
     def _size(self) -> int | None:
-        """Bytes of the frame at the front, 0 when that is not known yet, None when no frame begins there."""
+        """Return the size of the frame at the start of the buffer; 0 if it is not known yet, None if no frame begins
+        there."""
         start = len(self._preamble)
         if not self._preamble.startswith(self._buffer[:start]) and self._buffer[:start] != self._preamble:
             return None
@@ -86,25 +90,25 @@ class FrameParser:
 
 
 def checksum_fits(frame: bytes) -> bool:
-    """Whether the checksum of a frame without its preamble fits."""
+    """Return whether the checksum of a frame without its preamble is right."""
     if frame[0] >> 5 == COMMAND:
         return crc5(frame[:-1]) == frame[-1]
     return crc16(frame[:-2]) == int.from_bytes(frame[-2:], "big")
 
 
 def midstate_job_size(length: int) -> int | None:
-    """How long a job with one to four midstates is; None for another length byte."""
+    """Return the size of a job with one to four midstates; None for another length byte."""
     return length if length in (54, 86, 118, 150) else None
 
 
 def full_job_size(length: int) -> int | None:
-    """How long a job with a whole header is: chips take 86 bytes whatever the length byte says
+    """Return the size of a job with a whole header. Chips take 86 bytes whatever the length byte is
     (docs/reference/asic.md#whole-header-jobs)."""
     del length
     return 86
 
 
 def reply_with_crc(body: bytes, kind: int) -> bytes:
-    """A reply from its body: the last byte is three bits of kind and a CRC5 over the body and those."""
+    """Return a reply: the body, and a last byte with three bits of kind and a CRC5 over the body and these bits."""
     last = kind << 5
     return body + bytes([last | crc5(body + bytes([last]), 8 * len(body) + 3)])

@@ -1,7 +1,7 @@
-"""Chips that get whole headers, and roll the version themselves (docs/reference/asic.md#whole-header-jobs).
+"""Chips that get whole headers and roll the version themselves (docs/reference/asic.md#whole-header-jobs).
 
-A core sweeps its slice of the nonces for as many ticks as register 10 says, then takes the next versions and sweeps the
-slice again. Replies are nine bytes until register A4 enables version rolling, then eleven.
+A core sweeps its slice of the nonces for as many ticks as register 10 contains. It then takes the next versions and
+sweeps the slice again. Replies have nine bytes until register A4 enables version rolling, and then eleven.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ CORE_ENABLE: Final = 2
 ENABLED: Final = 0xAA
 VERSION_SHIFT: Final = 13
 NONCES_PER_TICK_AND_MHZ: Final = 2 / 25
-"""A core tries two nonces in a clock; register 10 counts ticks of 25 MHz."""
+"""A core tries two nonces per clock, and register 10 counts ticks of 25 MHz."""
 CORE_BITS: Final = 25
-"""The nonce's low bits, which a core counts; those above are the core's number."""
+"""Number of low bits of the nonce, which a core counts. The bits above are the number of the core."""
 POWER_ON_PLL: Final = 0x40A80265
-"""50 MHz, where every driver's ramp begins; nobody tells what the chip begins with."""
+"""The word for 50 MHz, where the ramp of every driver begins. The chip's clock after power-on is not documented."""
 
 
 class FullHeaderDevice(ChainDevice):
@@ -33,11 +33,11 @@ class FullHeaderDevice(ChainDevice):
 
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]
-    """The last bits of a version's number, which are the sub-core that tried it."""
+    """Number of low bits of the rolled version, which are the number of the sub-core that tried it."""
     units: ClassVar[int]
-    """Hashes of the whole chip in a clock."""
+    """Hashes of the whole chip per clock."""
     addressed_nonces: ClassVar[bool]
-    """Whether nonce bits 24-18 begin at the chip's address; else a register says where a chip begins."""
+    """Whether nonce bits 24 to 18 begin at the chip's address. Otherwise a register contains where a chip begins."""
     power_on_common: ClassVar[dict[int, int]] = {
         PLL0: POWER_ON_PLL,
         MISC_CONTROL: 0x0000C100,
@@ -48,13 +48,13 @@ class FullHeaderDevice(ChainDevice):
 
     @staticmethod
     def job_size(length: int) -> int | None:
-        """86 bytes, whatever the length byte says."""
+        """Return 86 bytes, whatever the length byte is."""
         return full_job_size(length)
 
     # ---- registers ----------------------------------------------------------------------------------------------
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """PLL, baud rate, and what makes a chip stop or start to report."""
+        """Perform the effect of the PLL, the baud rate, and the registers by which a chip starts or stops reporting."""
         if register == PLL0:
             chip.registers[PLL0] = value & 0x7FFFFFFF
             self.set_rates(now)
@@ -68,7 +68,7 @@ class FullHeaderDevice(ChainDevice):
             self._begin(now)
 
     def read(self, chip: Chip, register: int, now: float) -> int:
-        """The PLL's lock, and the counters of hashes, are read only."""
+        """Return a register. The lock bit of the PLL and the counters of hashes are read only."""
         value = super().read(chip, register, now)
         if register == PLL0 and self.mhz(chip):
             return value | 0x80000000
@@ -77,20 +77,20 @@ class FullHeaderDevice(ChainDevice):
         return value
 
     def mhz(self, chip: Chip) -> float:
-        """25 fb / (ref p1 p2); the post dividers are stored minus one."""
+        """Return 25 fb / (ref p1 p2) in MHz. The post dividers are stored minus one."""
         value = chip.registers[PLL0]
         fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, (value >> 4 & 15) + 1, (value & 15) + 1
         return 25.0 * fb / (ref * p1 * p2) if ref and value & 0x40000000 else 0.0
 
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
-        """Value, address, register, and two zero bytes once versions are rolled."""
+        """Return value, address, register, and two zero bytes if versions are rolled."""
         rolling = chip.registers[VERSION_ROLLING] & 0x80000000
         body = value.to_bytes(4, "big") + bytes([chip.address, register]) + (b"\0\0" if rolling else b"")
         return b"\xaa\x55" + reply_with_crc(body, REGISTER_REPLY)
 
     def may_report(self, chip: Chip) -> bool:
-        """Reporting enabled in register 18, a length of sweep in 10, cores enabled
-        (docs/reference/asic.md#when-a-chip-reports-nonces)."""
+        """Return whether the chip reports nonces: enabled in register 18, a sweep length in register 10, and cores
+        enabled (docs/reference/asic.md#when-a-chip-reports-nonces)."""
         registers = chip.registers
         enabled = registers[MISC_CONTROL] >> 28 and registers.get(HASH_COUNT)
         return bool(enabled) and chip.core_registers.get(CORE_ENABLE) == ENABLED
@@ -98,12 +98,12 @@ class FullHeaderDevice(ChainDevice):
     # ---- jobs ---------------------------------------------------------------------------------------------------
 
     def reset(self, now: float) -> None:
-        """Power-on state."""
+        """Set the power-on state."""
         super().reset(now)
         self._job: bytes | None = None
 
     def job(self, frame: bytes, now: float) -> None:
-        """A new one ends the old at once; the version counter begins again."""
+        """Begin with a new job at once. The version counter starts again."""
         self._job = frame
         self._begin(now)
 
@@ -122,12 +122,12 @@ class FullHeaderDevice(ChainDevice):
         self._report_known(now)
 
     def slice(self, chip: Chip) -> int:
-        """How many nonces a core tries with one version: as many as the count of hashes lets it."""
+        """Return how many nonces a core tries with one version, which register 10 determines."""
         most = 1 << CORE_BITS
         return max(1, min(most, round(chip.registers.get(HASH_COUNT, 0) * self.mhz(chip) * NONCES_PER_TICK_AND_MHZ)))
 
     def first_of_slice(self, chip: Chip) -> int:
-        """Where a chip's slice begins within a core's nonces."""
+        """Return where a chip's slice begins within the nonces of a core."""
         if self.addressed_nonces:
             return chip.address >> 1 << 18 if len(self.chain) > 1 else 0
         offset = chip.registers.get(NONCE_OFFSET, 0)
@@ -136,7 +136,7 @@ class FullHeaderDevice(ChainDevice):
         return chip.address << 17
 
     def versions(self, chip: Chip) -> tuple[int, ...]:
-        """The version bits that a chip rolls, as 16-bit numbers from 0 up."""
+        """Return the version bits that a chip rolls, as 16-bit numbers in ascending order."""
         value = chip.registers[VERSION_ROLLING]
         mask = value & 0xFFFF if value & 0x80000000 else 0
         return rolled_numbers(mask)
@@ -145,7 +145,7 @@ class FullHeaderDevice(ChainDevice):
         bits = ticket_bits(chip.registers.get(TICKET_MASK, 0))
         target = nonce_target(self.settings.nonce_difficulty) >> bits
         size, offset, header = self.slice(chip), self.first_of_slice(chip), self._header
-        while True:  # after the last version the chip repeats itself silently
+        while True:  # after the last version the chip starts again without notice
             for rolled in self.versions(chip):
                 load = partial(_load, header=with_version(header, rolled), target=target)
                 for core in range(self.cores):
@@ -153,7 +153,7 @@ class FullHeaderDevice(ChainDevice):
                     yield NonceRange(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Nonce, excess difficulty, job and sub-core, version bits."""
+        """Send nonce, excess difficulty, job and sub-core, version bits."""
         chip, _ = self.engine_shares[engine]
         self._report(chip, hit.nonce.to_bytes(4, "big"), hit.tag, hit.at)
 
@@ -167,7 +167,8 @@ class FullHeaderDevice(ChainDevice):
         return ticket_bits(chip.registers.get(TICKET_MASK, 0))
 
     def _report_known(self, now: float) -> None:
-        """Captured nonces, when the real chip would come to them: its sub-cores roll together, slice after slice."""
+        """Report captured nonces when the real chip would reach them. Its sub-cores roll together, slice after
+        slice."""
         known = known_rolled(self._header[:76])
         if not self.engine_shares or not known:
             return
@@ -181,38 +182,38 @@ class FullHeaderDevice(ChainDevice):
                 self._report(chip, nonce, rolled, now + (turn + 1) * sweep)
 
     def excess_byte(self, bits: int) -> int:
-        """How much harder than asked, in half bits; no driver looks at it."""
+        """Return how much harder than required the nonce is, in half bits. No driver uses it."""
         return min(2 * bits, 0xFF)
 
     def result_byte(self, rolled: int) -> int:
-        """Job and sub-core."""
+        """Return the byte with job and sub-core."""
         raise NotImplementedError
 
 
 class FiveBitJobDevice(FullHeaderDevice):
-    """BM1362 and BM1366: a job id in the top five bits, eight sub-cores."""
+    """BM1362 and BM1366: the job id in the top five bits, eight sub-cores."""
 
     sub_core_bits: ClassVar[int] = 3
     addressed_nonces: ClassVar[bool] = True
 
     def result_byte(self, rolled: int) -> int:
-        """Five bits of job, three of sub-core."""
+        """Return five bits of job id and three of sub-core."""
         return self._job_id & 0xF8 | rolled & 7
 
 
 class FourBitJobDevice(FullHeaderDevice):
-    """BM1368 and BM1370: the job id's four bits one place to the left, sixteen sub-cores."""
+    """BM1368 and BM1370: four bits of the job id, shifted left by one, and sixteen sub-cores."""
 
     sub_core_bits: ClassVar[int] = 4
     addressed_nonces: ClassVar[bool] = False
 
     def result_byte(self, rolled: int) -> int:
-        """Four bits each of job and sub-core."""
+        """Return four bits of job id and four of sub-core."""
         return self._job_id << 1 & 0xF0 | rolled & 15
 
 
 class Bm1362Device(FiveBitJobDevice):
-    """One at 300 MHz is a Compac A1."""
+    """The chip of a Compac A1, where it runs at 300 MHz."""
 
     chip_id: ClassVar[int] = 0x13620300
     cores: ClassVar[int] = 65
@@ -221,12 +222,12 @@ class Bm1362Device(FiveBitJobDevice):
     power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common
 
     def excess_byte(self, bits: int) -> int:
-        """In whole bits, by the one pair that was captured."""
+        """Return the excess difficulty in whole bits, as in the one captured pair of frames."""
         return min(bits, 0xFF)
 
 
 class Bm1366Device(FiveBitJobDevice):
-    """Bitaxe Ultra."""
+    """The chip of a Bitaxe Ultra."""
 
     chip_id: ClassVar[int] = 0x13660000
     cores: ClassVar[int] = 112
@@ -236,7 +237,7 @@ class Bm1366Device(FiveBitJobDevice):
 
 
 class Bm1368Device(FourBitJobDevice):
-    """Bitaxe Supra."""
+    """The chip of a Bitaxe Supra."""
 
     chip_id: ClassVar[int] = 0x13680000
     cores: ClassVar[int] = 80
@@ -246,7 +247,7 @@ class Bm1368Device(FourBitJobDevice):
 
 
 class Bm1370Device(FourBitJobDevice):
-    """Bitaxe Gamma."""
+    """The chip of a Bitaxe Gamma."""
 
     chip_id: ClassVar[int] = 0x13700000
     cores: ClassVar[int] = 128
@@ -256,19 +257,19 @@ class Bm1370Device(FourBitJobDevice):
 
 
 def reversed_words(data: bytes) -> bytes:
-    """32 bytes with their eight words from last to first, each as it is."""
+    """Return 32 bytes with their eight 4-byte words from last to first. The bytes of a word keep their order."""
     return b"".join(data[at : at + 4] for at in range(28, -4, -4))
 
 
 def with_version(header: bytes, rolled: int) -> bytes:
-    """The header with sixteen bits OR-ed into its version, from bit 13 on."""
+    """Return the header with sixteen bits OR-ed into its version, from bit 13 on."""
     version = int.from_bytes(header[:4], "little") | rolled << VERSION_SHIFT
     return version.to_bytes(4, "little") + header[4:]
 
 
 @cache
 def rolled_numbers(mask: int) -> tuple[int, ...]:
-    """All numbers within a mask of 16 bits, ascending."""
+    """Return all numbers within a mask of 16 bits, in ascending order."""
     numbers = [0]
     for bit in range(mask.bit_length()):
         if mask >> bit & 1:

@@ -1,7 +1,7 @@
-"""What sits on a Bitaxe's I2C bus: fan controller, regulators, power meter, as registers
+"""The chips on a Bitaxe's I²C bus, as registers: fan controller, regulators, power meter
 (docs/reference/asic.md#regulators-sensors-and-fans).
 
-Each chip reads from and writes to the board's state, `Supply`; none knows of the bus, the host or the time.
+Each chip reads and changes the physical state of the board, ``Supply``. No chip knows the bus, the host or the time.
 """
 
 from dataclasses import dataclass
@@ -11,48 +11,48 @@ from typing import Final, Protocol
 
 @dataclass(slots=True)
 class Supply:
-    """A board's physical state, shared by its chips."""
+    """The physical state of a board, which its chips share."""
 
     input_volts: float = 5.1
     core_volts: float = 0.0
     watts: float = 0.0
-    """At the input."""
+    """Power at the input."""
     chip_celsius: float = 25.0
     diode_valid: bool = False
     fan: float = 0.0
-    """0 to 1."""
+    """Speed of the fan, from 0 to 1."""
     input_failed: bool = False
-    """The input was too low since faults were last cleared."""
+    """Whether the input voltage was too low since faults were last cleared."""
 
 
 class I2cChip(Protocol):
-    """One address on the bus."""
+    """A chip at one address of the bus."""
 
     def write(self, data: bytes) -> None:
-        """Register and what goes there."""
+        """Handle a write: the number of a register and its new value."""
         ...
 
     def read(self, register: int, count: int) -> bytes:
-        """Bytes from a register on."""
+        """Return ``count`` bytes from a register on."""
         ...
 
 
 class EmulatedEmc2101:
-    """Fan controller with an internal sensor and one for a diode in the mining chip."""
+    """Fan controller with an internal sensor, and a sensor for a diode in the mining chip."""
 
     IDENTITY: Final = {0xFE: 0x5D, 0xFD: 0x16, 0xFF: 0x02}
     TOP_RPM: Final = 7000
     TACH_CLOCK: Final = 5_400_000
     OPEN_DIODE: Final = 0x3F8
     WARMER_INSIDE_C: Final = -5.0
-    """The controller beside the chip against the chip itself."""
+    """Temperature of the controller beside the chip, relative to the chip."""
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
         self._registers: dict[int, int] = {0x4A: 0x20}
 
     def write(self, data: bytes) -> None:
-        """One register at a time; the duty is 0 to 63."""
+        """Set one register. The duty of the fan is 0 to 63."""
         if len(data) < 2:
             return
         self._registers[data[0]] = data[1]
@@ -60,7 +60,7 @@ class EmulatedEmc2101:
             self._supply.fan = min(data[1], 63) / 63
 
     def read(self, register: int, count: int) -> bytes:
-        """Consecutive registers."""
+        """Return consecutive registers."""
         return bytes(self._value(register + index) for index in range(count))
 
     def _value(self, register: int) -> int:
@@ -82,7 +82,7 @@ class EmulatedEmc2101:
 
 
 class EmulatedTps546:
-    """PMBus regulator of the core voltage; measures as well. Output voltages are in 2^-9 V."""
+    """PMBus regulator of the core voltage, which also measures. Output voltages are multiples of 2^-9 V."""
 
     BLOCK_ID: Final = bytes.fromhex("06 54 49 54 6B 24 41")
     EXPONENT: Final = 9
@@ -91,10 +91,10 @@ class EmulatedTps546:
     READ_VIN, READ_VOUT, READ_IOUT, READ_TEMPERATURE, DEVICE_ID = 0x88, 0x8B, 0x8C, 0x8D, 0xAD
     OFF_BIT: Final = 0x0040
     INPUT_BITS: Final = 0x2008
-    """Input fault or warning in the high byte, undervoltage in the low one."""
+    """Input fault or warning in the high byte, undervoltage in the low byte."""
     UNDERVOLTAGE: Final = 4.5
     WARMER_C: Final = 8.0
-    """The regulator against the chip."""
+    """Temperature of the regulator, relative to the chip."""
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
@@ -102,7 +102,7 @@ class EmulatedTps546:
         self._on = False
 
     def write(self, data: bytes) -> None:
-        """A command and its bytes; some commands have none."""
+        """Perform a command with its bytes. Some commands have none."""
         command, value = data[0], data[1:]
         if command == self.CLEAR_FAULTS:
             self._supply.input_failed = self._supply.input_volts < self.UNDERVOLTAGE
@@ -113,7 +113,7 @@ class EmulatedTps546:
         self.update_output()
 
     def update_output(self) -> None:
-        """Bring the output to what was asked for, if the input lets it."""
+        """Set the output to the commanded voltage, if the input voltage allows it."""
         if self._supply.input_volts < self.UNDERVOLTAGE:
             self._supply.input_failed = True
             self._on = False
@@ -121,7 +121,7 @@ class EmulatedTps546:
         self._supply.core_volts = wish / (1 << self.EXPONENT) if self._on else 0.0
 
     def read(self, register: int, count: int) -> bytes:
-        """A value, little-endian; blocks begin with their length."""
+        """Return a value, little-endian. A block begins with its length."""
         supply = self._supply
         volts = supply.core_volts
         match register:
@@ -150,7 +150,7 @@ class EmulatedTps546:
 
 
 class EmulatedDs4432u:
-    """A current that bends the core voltage of boards whose regulator cannot be talked to."""
+    """A current source that changes the core voltage of boards whose regulator has no bus."""
 
     REGISTER: Final = 0xF8
     FULL_SCALE_A: Final = 98.921e-6
@@ -162,33 +162,33 @@ class EmulatedDs4432u:
         self.update_output()
 
     def write(self, data: bytes) -> None:
-        """Bit 7: the current is drawn in the other direction, which lowers the voltage below 1.451 V."""
+        """Set the current. With bit 7 it flows in the other direction, which gives voltages below 1.451 V."""
         if len(data) == 2 and data[0] == self.REGISTER:
             self._code = data[1]
             self.update_output()
 
     def update_output(self) -> None:
-        """The voltage that this current makes."""
+        """Set the voltage that this current leads to."""
         amperes = (self._code & 0x7F) / 127 * self.FULL_SCALE_A
         signed = -amperes if self._code & 0x80 else amperes
         self._supply.core_volts = self.REFERENCE_V + self.UPPER_OHM * (self.REFERENCE_V / self.LOWER_OHM + signed)
 
     def read(self, register: int, count: int) -> bytes:
-        """The code."""
+        """Return the code of the current."""
         return bytes([self._code if register == self.REGISTER else 0]).ljust(count, b"\0")[:count]
 
 
 class EmulatedIna260:
-    """Meter of the input: current in 1.25 mA, voltage in 1.25 mV, power in 10 mW, big-endian."""
+    """Power meter at the input: current in 1.25 mA, voltage in 1.25 mV, power in 10 mW, big-endian."""
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
 
     def write(self, data: bytes) -> None:
-        """Its configuration changes nothing here."""
+        """Do nothing: the configuration has no effect here."""
 
     def read(self, register: int, count: int) -> bytes:
-        """One register of two bytes."""
+        """Return one register of two bytes."""
         supply = self._supply
         value = {
             0x01: supply.watts / supply.input_volts / 1.25e-3,
@@ -199,7 +199,8 @@ class EmulatedIna260:
 
 
 def linear11(value: float) -> bytes:
-    """PMBus' SLINEAR11: five bits of exponent, eleven of mantissa, both signed, little-endian."""
+    """Encode a value as SLINEAR11 of PMBus: five bits of exponent and eleven of mantissa, both signed,
+    little-endian."""
     _, exponent = frexp(value)
     power = max(-16, min(15, exponent - 10))
     mantissa = max(-1024, min(1023, round(value / 2.0**power)))

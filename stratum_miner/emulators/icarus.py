@@ -1,8 +1,8 @@
-"""The Icarus protocol: 64 bytes in, 4 out, and silence (docs/reference/asic.md#icarus-and-block-erupter). Icarus
-itself, and ASICMINER's Block Erupter.
+"""The Icarus protocol: 64 bytes of work in, 4 bytes of nonce out (docs/reference/asic.md#icarus-and-block-erupter).
 
-Work is the midstate with its words from last to first, 20 bytes of filler, then nbits, ntime and the last four bytes of
-the merkle root. A nonce comes back as its header bytes. Work is told from noise by counting from an idle line alone.
+This module emulates Icarus itself and ASICMINER's Block Erupter. Work is the midstate with its words from last to
+first, 20 unused bytes, then nbits, ntime and the last four bytes of the merkle root. A nonce is sent as its four header
+bytes. The only way to recognise work is to count bytes after a silence.
 """
 
 from collections.abc import Callable
@@ -19,50 +19,52 @@ from stratum_miner.emulators.sweep import EmulatedEngine, NonceRange, SweepHit, 
 
 WORK_SIZE: Final = 64
 IDLE_GAP_S: Final = 0.05
-"""A frame cut short is forgotten after that; drivers write frames in one call
+"""Seconds of silence after which an incomplete frame is forgotten. Drivers write a frame in one call
 (docs/reference/asic.md#icarus-frames)."""
 NONCES: Final = 1 << 32
 
 
 def midstate_from_wire(wire: bytes) -> bytes:
-    """h0 to h7 from the bytes that chips take, h7 to h0: the words reversed, each as it is."""
+    """Return h0 to h7 from the bytes on the line, which are h7 to h0. The bytes of a word keep their order."""
     return b"".join(wire[at : at + 4] for at in range(28, -4, -4))
 
 
 def tail_from_wire(wire: bytes) -> bytes:
-    """Header bytes 64 to 75 from nbits, ntime, merkle root: the three reversed, each as it is."""
+    """Return header bytes 64 to 75 from nbits, ntime and merkle root: the three words reversed, each with its byte
+    order."""
     return wire[8:12] + wire[4:8] + wire[0:4]
 
 
 def load_midstate(search: kernels.Search, midstate: bytes, tail: bytes, target: int) -> None:
-    """Have a kernel search this work, given as on the wire."""
+    """Load this work, given as on the line, into a kernel's search."""
     search.load_midstate(midstate_from_wire(midstate), tail_from_wire(tail), target)
 
 
 class IcarusDevice(EmulatedDevice):
-    """Engines that divide the nonces among them and sweep upwards in parallel.
+    """Engines that divide the nonces among themselves and search upwards at the same time.
 
-    A subclass says whether they go on after a nonce, and how fast the real device is: detection takes that time.
+    A subclass says whether they continue after a nonce, and how fast the real device is, because detection takes that
+    time.
     """
 
     real_hash_rate: ClassVar[float] = 1 / 2.6316e-9
     continues_after_nonce: ClassVar[bool] = False
-    """Whether the search continues when a nonce has been reported."""
+    """Whether the search continues after a nonce was reported."""
 
     def reset(self, now: float) -> None:
-        """No state but the work and what has arrived of the next."""
+        """Forget the work, and the bytes of the next work."""
         del now
         self._buffer = bytearray()
         self._last_byte = -inf
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Count 64 bytes from idle."""
+        """Take every 64 bytes since the last silence as work."""
         del port
         self.append(data, now)
         self.take_works(now)
 
     def append(self, data: bytes, now: float) -> None:
-        """To what has come since the line was idle."""
+        """Append bytes to those that came since the last silence."""
         if now - self.uarts[""].duration(len(data)) - self._last_byte > IDLE_GAP_S and self._buffer:
             self.counts.bad_frames += 1
             self._buffer.clear()
@@ -70,19 +72,19 @@ class IcarusDevice(EmulatedDevice):
         self._buffer += data
 
     def take_works(self, now: float) -> None:
-        """Every 64 bytes."""
+        """Begin with every complete work in the buffer."""
         while len(self._buffer) >= WORK_SIZE:
             frame = bytes(self._buffer[:WORK_SIZE])
             del self._buffer[:WORK_SIZE]
             self.take_work(frame, now)
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """New work ends the old at once."""
+        """Begin with new work, which ends the old work at once."""
         self.counts.works += 1
         self.load_work(frame[:32], frame[52:64], now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Have all engines begin to search."""
+        """Let all engines begin to search."""
         known = known_nonces(midstate, tail)
         rate = self.achievable_rate(self.clock_rate) if known is None else self.real_hash_rate
         if known and self.faults.active("wrong-chip-id", self.age(now)):
@@ -100,36 +102,36 @@ class IcarusDevice(EmulatedDevice):
 
     @property
     def clock_rate(self) -> float:
-        """Hashes a second at the current clock."""
+        """Hash rate in H/s at the present clock."""
         return self.settings.hash_rate
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send it; an Icarus then waits for new work."""
+        """Send a nonce. An Icarus then waits for new work."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, engine, self.encoder())
         if not self.continues_after_nonce:
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
-        """The moment of the first nonce: all engines stop."""
+        """Stop all engines at the moment of the first nonce."""
         del now
         stopped, self.deadline = self.deadline, inf
         self.stop_searching(stopped)
 
     def encoder(self) -> Callable[[bytes], bytes]:
-        """What makes a reply of a nonce of the work at hand: here nothing is added."""
+        """Return a function that makes a reply from a nonce. Here it adds nothing."""
         return bytes
 
 
 def nonce_range(
     load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None
 ) -> NonceRange:
-    """Nonces from ``first`` to before ``end``, of them the known ones if all are."""
+    """Return the nonces from ``first`` to before ``end``, with their hits if all hits are known."""
     hits = None if known is None else tuple(nonce for nonce in known if first <= nonce < end)
     return NonceRange(load, first, end - first, known=hits)
 
 
 class ErupterDevice(IcarusDevice):
-    """ASICMINER's Block Erupter: one engine, which goes on to the end of the range."""
+    """ASICMINER's Block Erupter: one engine, which continues to the end of the range."""
 
     real_hash_rate: ClassVar[float] = 1 / 2.9761e-9
     continues_after_nonce: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""A product that can be emulated: how it is called and sold, how USB shows it, and what plays it."""
+"""A product that can be emulated: its names, its USB texts, and the class that emulates it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from stratum_miner.emulators.model import EmulatedDevice
 
 @dataclass(frozen=True, slots=True)
 class UsbTexts:
-    """What a device says of itself on the bus (docs/reference/asic.md#recognising-a-device)."""
+    """The ids and texts of a device on the USB bus (docs/reference/asic.md#recognising-a-device)."""
 
     vid: int
     pid: int
@@ -23,13 +23,14 @@ class DeviceKind:
     product: str
     device: type[EmulatedDevice]
     real_hash_rate: float
-    """H/s at its usual clock."""
+    """Hash rate of the real product in H/s at its usual clock."""
     usb: UsbTexts
     chips: int = 1
-    """Or engines, as it is sold."""
+    """Number of chips, or of engines, of the product as it is sold."""
     chip_counts: tuple[int, ...] = (1,)
-    """What it may have."""
+    """Numbers of chips that an emulator may have."""
 
     def can_have(self, fault: str) -> bool:
-        """Whether a fault makes sense for it: only what has a control port has a bus to its sensors."""
+        """Return whether a fault is possible for this product. Only a device with a control port has a bus to its
+        sensors."""
         return fault != "i2c-errors" or "control" in self.device.ports

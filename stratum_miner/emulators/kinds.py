@@ -1,4 +1,4 @@
-"""The devices that can be emulated: the one table to extend for a new one."""
+"""The devices that can be emulated. To add one, add a row here."""
 
 from typing import Final
 
@@ -27,3 +27,4 @@ KINDS: Final[dict[str, DeviceKind]] = {
         BITAXE_ULTRA,
     )
 }
+"""The kinds by name, such as "erupter"."""

@@ -1,19 +1,19 @@
-"""Work whose nonces are known: answered from a table, in the time that the real device takes.
+"""Work with known nonces, which is answered from a table, in the time that the real device takes.
 
-So detection works whatever rate is emulated, and difficulty 1 can be tried without minutes of hashing. Each entry has
-every nonce of difficulty 1 of its work: all 2^32 were searched. Nonces are numbers as the chip counts: the first byte
-on the wire is the most significant.
+Detection therefore works at any emulated rate, and difficulty 1 can be tested without minutes of hashing. Each entry
+contains every nonce of difficulty 1 of its work: all 2^32 were searched. A nonce is a number as the chip counts it, so
+that the first byte on the line is the most significant one.
 """
 
 from typing import Final
 
 _TAIL_J: Final = "043a0217df1b2266"
-"""nbits and ntime of the four works made for difficulty 1."""
+"""nbits and ntime of the four works that were made for difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     # block 171874, with which drivers detect Icarus and its kin (docs/reference/asic.md#golden-work)
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a87320b1a1426674f2fa722ce": (0x000187A2,),
-    # bfgminer's probe for the number of engines: the first to find something tells
+    # bfgminer's probe for the number of engines: the first nonce that is found shows it
     # (docs/reference/asic.md#engines-of-an-icarus)
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a6461011ac906a951fb9b3c73": (
         0x04C0FDB4,
@@ -21,9 +21,9 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
         0x60C994D5,
         0x82540E46,
     ),
-    # what opens the cores of a BM1387 (docs/reference/asic.md#newpac-and-r606)
+    # the work that opens the cores of a BM1387 (docs/reference/asic.md#newpac-and-r606)
     "00" * 32 + "ff" * 12: (0x7203EA83, 0xE16BF809),
-    # and those of a BM1384 (docs/reference/asic.md#compac-and-2pac)
+    # the work that opens the cores of a BM1384 (docs/reference/asic.md#compac-and-2pac)
     "00" * 44: (),
     # the works for difficulty 1 (docs/reference/asic.md#test-vectors)
     "9f2c265eaafb3036704daabca7124e2d63e4a31e7adce7dbd0404a179d34bf2d" + _TAIL_J + "61c0308a": (),
@@ -62,16 +62,16 @@ _ROLLED: Final = {
 
 
 def known_nonces(midstate: bytes, tail: bytes) -> tuple[int, ...] | None:
-    """All nonces of difficulty 1 of a work, ascending; None when nobody has searched it.
+    """Return all nonces of difficulty 1 of a work in ascending order; None for work that is not in the table.
 
-    ``midstate`` and ``tail`` as on the wire: h7 to h0, and nbits, ntime, the merkle root's last four bytes.
+    ``midstate`` and ``tail`` are as on the line: h7 to h0, and nbits, ntime, the last four bytes of the merkle root.
     """
     return _TABLE.get(midstate + tail)
 
 
 def known_rolled(header: bytes) -> tuple[tuple[int, bytes], ...]:
-    """Captured results of a chip that rolls versions: pairs of version bits, from bit 13 on, and nonce bytes.
+    """Return captured results of a chip that rolls versions: pairs of version bits, from bit 13 on, and nonce bytes.
 
-    ``header`` is the first 76 bytes with no version bit rolled. There are more results than those.
+    ``header`` is the first 76 bytes of a header without rolled version bits. The chip may find more results than these.
     """
     return _ROLLED.get(header, ())

@@ -1,4 +1,5 @@
-"""BM1387 and BM1397: jobs with up to four midstates, searched side by side (docs/reference/asic.md#midstate-jobs)."""
+"""BM1387 and BM1397: jobs with up to four midstates, which are searched at the same time
+(docs/reference/asic.md#midstate-jobs)."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,27 +15,30 @@ from stratum_miner.emulators.sweep import EmulatedEngine, NonceRange, SweepHit, 
 
 
 class MidstateDevice(ChainDevice):
-    """A chain whose chips divide the nonces among them; each searches all midstates of a job at once."""
+    """A chain whose chips divide the nonces among themselves. Each chip searches all midstates of a job at the same
+    time."""
 
     real_hash_rate: ClassVar[float]
-    """H/s of one chip at its usual clock."""
+    """Hash rate of one real chip in H/s at its usual clock."""
 
     @staticmethod
     def job_size(length: int) -> int | None:
-        """22 bytes and 32 for each midstate."""
+        """Return the size of a job: 22 bytes, and 32 for each midstate."""
         return midstate_job_size(length)
 
     def ranges(self, chip: Chip) -> list[tuple[int, int]]:
-        """Which nonces are a chip's, pairs of first and end: the first byte times the count of chips says whose."""
+        """Return the nonces of a chip, as pairs of first and end. The first byte of a nonce decides to which chip it
+        belongs."""
         first, end = (-(-number * 256 // len(self.chain)) << 24 for number in (chip.number, chip.number + 1))
         return [(first, end)]
 
     def ticket(self, chip: Chip) -> int:
-        """Zero bits that a nonce must have beyond the device's bound."""
+        """Return the number of zero bits that a nonce must have beyond the device's bound."""
         return ticket_bits(chip.registers.get(TICKET_MASK, 0))
 
     def job(self, frame: bytes, now: float) -> None:
-        """Id, count of midstates, start nonce, tail, midstates; slots beyond the count are not searched."""
+        """Begin with a job: id, number of midstates, start nonce, tail, midstates. Further midstates are not
+        searched."""
         self._job_id = frame[2]
         count = min(max(1, frame[3]), (len(frame) - 22) // 32)
         start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]
@@ -55,25 +59,25 @@ class MidstateDevice(ChainDevice):
     def _parts(
         self, chip: Chip, load: Callable[..., None], start: int, known: tuple[int, ...] | None
     ) -> Iterator[NonceRange]:
-        """From the start nonce on, round the chip's range once."""
+        """Yield the chip's nonces from the start nonce on, and then those before it."""
         ranges = self.ranges(chip)
         after = ((max(first, start), end) for first, end in ranges if end > start)
         before = ((first, min(end, start)) for first, end in ranges if first < start)
         return (nonce_range(load, first, end, known) for first, end in joined(after, before))
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Job id and midstate come back."""
+        """Send a nonce with its job id and midstate."""
         chip, _ = self.engine_shares[engine]
         encode = self.encoder(self._job_id, self._indexes[engine])
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, chip.number, encode)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """What makes a reply of a nonce found with a midstate of a job."""
+        """Return a function that makes a reply from a nonce that was found with a midstate of a job."""
         raise NotImplementedError
 
 
 class Bm1387Device(MidstateDevice):
-    """Frames without preamble, replies of seven bytes. NewPac has two of them at 100 MHz."""
+    """Frames without preamble, replies of seven bytes. A NewPac has two of these chips at 100 MHz."""
 
     chip_id: ClassVar[int] = 0x13879000
     preamble: ClassVar[bytes] = b""
@@ -84,7 +88,7 @@ class Bm1387Device(MidstateDevice):
     baud_register: ClassVar[int] = 0x1C
 
     def mhz(self, chip: Chip) -> float:
-        """25 fb / (ref p1 p2)."""
+        """Return 25 fb / (ref p1 p2) in MHz."""
         value = chip.registers.get(self.clock_register)
         if value is None:
             return self.power_on_mhz
@@ -92,32 +96,32 @@ class Bm1387Device(MidstateDevice):
         return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 else 0.0
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Clock and baud rate."""
+        """Perform the effect of clock and baud rate."""
         if register == self.clock_register:
             self.set_rates(now)
         elif register == self.baud_register:
             self.uarts[""].baud = round(REFERENCE_HZ / 8 / ((value >> 8 & 0x7F) + 1))
 
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
-        """Four bytes of value; two that nobody explains."""
+        """Return four bytes of value, and two bytes without a known meaning."""
         if register == self.clock_register:
             value |= 0x80000000  # locked
         return reply_with_crc(value.to_bytes(4, "big") + bytes(2), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """The midstate's number is added to the job's."""
+        """Return a function that adds the number of the midstate to the job id."""
         return lambda nonce: reply_with_crc(nonce + bytes([0, (job_id + index) & 0xFF]), NONCE_REPLY)
 
 
 class R606Device(Bm1387Device):
-    """Twelve of them at 550 MHz."""
+    """Twelve BM1387 at 550 MHz."""
 
     usual_mhz: ClassVar[float] = 550.0
     real_hash_rate: ClassVar[float] = 114 * 550e6
 
 
 class Bm1397Device(MidstateDevice):
-    """Frames with preamble, replies of nine bytes, a ticket mask. Compac F has one at 200 MHz."""
+    """Frames with preamble, replies of nine bytes, a ticket mask. A Compac F has one of these chips at 200 MHz."""
 
     chip_id: ClassVar[int] = 0x13971800
     usual_mhz: ClassVar[float] = 200.0
@@ -150,7 +154,7 @@ class Bm1397Device(MidstateDevice):
     }
 
     def ranges(self, chip: Chip) -> list[tuple[int, int]]:
-        """A chip owns a part of the 64 values that the low bits of the second byte take."""
+        """Return the nonces of a chip: a part of the 64 values of the low six bits of the second byte."""
         count = len(self.chain)
         if count == 1:
             return [(0, NONCES)]
@@ -158,13 +162,14 @@ class Bm1397Device(MidstateDevice):
         return [(high << 22 | first << 16, high << 22 | end << 16) for high in range(1024)]
 
     def mhz(self, chip: Chip) -> float:
-        """25 fb / (ref p1 p2); the dividers are stored as they are, and the PLL may be off."""
+        """Return 25 fb / (ref p1 p2) in MHz. The dividers are stored unchanged, and the PLL may be off."""
         value = chip.registers[0x08]
         fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, value >> 4 & 15, value & 15
         return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 and value & 0x40000000 else 0.0
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Clock and baud rate; bit 31 of the PLL says that it is locked, and cannot be written."""
+        """Perform the effect of clock and baud rate. Bit 31 of the PLL shows that it is locked, and cannot be
+        written."""
         if register == 0x08:
             locked = 0x80000000 if value & 0x40000000 else 0
             chip.registers[0x08] = value & 0x7FFFFFFF | locked
@@ -174,11 +179,11 @@ class Bm1397Device(MidstateDevice):
             self.uarts[self.work_port].baud = round(REFERENCE_HZ / 8 / (divider + 1))
 
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
-        """Value, address, register."""
+        """Return value, address and register."""
         return b"\xaa\x55" + reply_with_crc(value.to_bytes(4, "big") + bytes([chip.address, register]), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """The low two bits of the id are the midstate's number."""
+        """Return a function that puts the number of the midstate into the low two bits of the job id."""
         return lambda nonce: b"\xaa\x55" + reply_with_crc(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
 
 

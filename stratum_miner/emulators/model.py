@@ -1,8 +1,9 @@
-"""What all emulated devices have in common: a UART, a clock, faults, and engines that search.
+"""What all emulated devices share: UARTs, a clock, faults, and engines that search.
 
-A `Device` is sans-IO: bytes that the host sent go in, transmissions with their times come out, and ``now`` is an
-argument. Bytes take their time on the wire in both directions, ten bits each. A subclass parses the host's bytes and
-says what the device answers; what faults do to answers happens here, once for all.
+An ``EmulatedDevice`` is sans-IO. It gets the bytes that the host sent, and returns transmissions with their times;
+``now`` is an argument. The *host* is the computer whose driver uses the device. Bytes take time on the line in both
+directions, ten bits each. A subclass parses the host's bytes and decides what the device answers. What faults do to the
+answers happens here, for all devices.
 """
 
 import heapq
@@ -16,28 +17,33 @@ from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.sweep import EmulatedEngine, Searcher, SweepHit
 
 BITS_PER_BYTE: Final = 10
-"""Start, eight data bits, stop."""
+"""Start bit, eight data bits, stop bit."""
 BAUD_TOLERANCE: Final = 0.045
-"""How far the two ends of a UART may be apart; 4 % work in the field (docs/reference/asic.md#baud-rate)."""
+"""Largest difference between the rates of the two ends of a UART, as a fraction. A difference of 4 % works on real
+devices (docs/reference/asic.md#baud-rate)."""
 SLOW_ANSWER_S: Final = (0.5, 2.0)
+"""Shortest and longest delay in seconds of an answer that the fault "slow-answers" delays."""
 ROUNDING_S: Final = 1e-6
-"""A fault's start, added to the device's, may come out before the age at which it begins: look again, later."""
+"""The start of a fault, added to the start of the device, may be rounded to a time before the fault begins. The device
+then checks again after this many seconds."""
 MAX_BACKLOG_S: Final = 1.0
-"""A device has no room for more answers than its wire carries in that time; picked by feel."""
+"""Seconds of the line's time for which a device can store answers. Picked by feel."""
 ACHIEVABLE_FRACTION: Final = 0.8
-"""Share of one kernel's rate that a driver can clock a device up to, unless its stated rate is higher."""
+"""Fraction of a kernel's rate up to which a driver can raise the rate of a device by its clock, unless the configured
+rate is higher."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Half a second of one processor, at most."""
+"""Slices that a device searches at once to catch up. They take at most half a second of one processor."""
 OVERHEATED_AFTER_S: Final = 5.0
-"""A stick without a sensor computes wrongly when too hot, and nothing after that long; picked by feel."""
+"""Seconds of overheating after which a device without a sensor reports no more nonces. Before that its nonces are
+wrong. Picked by feel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a device is told to be."""
+    """The configuration of an emulated device."""
 
     hash_rate: float
-    """H/s of the whole device at its usual clock."""
+    """Hash rate of the whole device in H/s at its usual clock."""
     chips: int
     nonce_difficulty: float = 1.0
     seed: int = 0
@@ -45,7 +51,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Transmission:
-    """Bytes that have arrived at the host ``at`` a time, on one of the device's ports."""
+    """Bytes on one of the device's ports that have arrived at the host at the time ``at``."""
 
     at: float
     port: str
@@ -54,15 +60,15 @@ class Transmission:
 
 @dataclass(slots=True)
 class Counts:
-    """What happened so far, for statistics."""
+    """Totals for the statistics."""
 
     works: int = 0
     commands: int = 0
     bad_frames: int = 0
-    """Frames with a wrong checksum, unknown or cut short: ignored, as a chip does."""
+    """Frames with a wrong checksum, unknown frames and incomplete ones. They are ignored, as a chip ignores them."""
     nonces: int = 0
     overruns: int = 0
-    """Answers for which the wire had no room."""
+    """Answers that did not fit on the line."""
     bytes_received: int = 0
     bytes_sent: int = 0
     hashes: float = 0.0
@@ -71,15 +77,15 @@ class Counts:
 
 @dataclass(slots=True)
 class Uart:
-    """One port: its speed, and until when each direction is busy."""
+    """One port: its rate, and the time until which each direction is busy."""
 
     baud: int | None = 115200
-    """None for a USB port that has no real speed."""
+    """None for a USB port without a real rate."""
     receiving_until: float = -inf
     sending_until: float = -inf
 
     def duration(self, size: int) -> float:
-        """Seconds that bytes take."""
+        """Return the seconds that ``size`` bytes take."""
         return size * BITS_PER_BYTE / self.baud if self.baud else 0.0
 
 
@@ -89,20 +95,20 @@ class _Answer:
     order: int
     port: str = field(compare=False)
     data: bytes = field(compare=False)
-    """A frame, or a nonce of which ``encode`` makes one."""
+    """A frame, or a nonce from which ``encode`` makes a frame."""
     encode: Callable[[bytes], bytes] | None = field(compare=False, default=None)
     chip: int = field(compare=False, default=0)
 
 
 class EmulatedDevice(ABC):
-    """A device that answers on its ports; ``started`` is what the times of faults count from."""
+    """A device that answers on its ports. The times of faults count from ``started``."""
 
     ports: ClassVar[tuple[str, ...]] = ("",)
     work_port: ClassVar[str] = ""
     has_sensor: ClassVar[bool] = False
-    """Whether the host can see how hot it is."""
+    """Whether the host can read its temperature."""
     has_checksums: ClassVar[bool] = False
-    """Whether its reports of nonces carry one."""
+    """Whether its nonce replies have a checksum."""
 
     def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
         self.settings = settings
@@ -116,47 +122,47 @@ class EmulatedDevice(ABC):
         self._sent: list[Transmission] = []
         self._order = 0
         self.powered = True
-        """Whether there is a supply; a brown-out takes it away."""
+        """Whether the device has a supply. A brown-out takes it away."""
         self.deadline = inf
-        """When `tick` wants to be called."""
+        """Time at which to call ``tick``."""
 
-    # ---- what a device is ---------------------------------------------------------------------------------------
+    # ---- what a subclass implements -----------------------------------------------------------------------------
 
     @abstractmethod
     def reset(self, now: float) -> None:
-        """Forget everything, as when power comes back."""
+        """Forget all state, as when the power comes back."""
 
     @abstractmethod
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Take bytes whose last bit arrived at ``now``."""
+        """Handle bytes whose last bit arrived at ``now``."""
 
     @abstractmethod
     def report(self, engine: int, hit: SweepHit) -> None:
-        """An engine found something; send it with `send_nonce` if the device would."""
+        """Handle a hit of an engine. Send it with ``send_nonce`` if the device would report it."""
 
     def tick(self, now: float) -> None:
-        """Do what was put off until ``deadline``; the subclass sets it anew."""
+        """Do what was postponed until ``deadline``. The subclass sets the next deadline."""
         self.deadline = inf
 
-    def port_closed(self, port: str, now: float) -> None:  # noqa: B027  most devices cannot tell
-        """The last driver closed a port."""
+    def port_closed(self, port: str, now: float) -> None:  # noqa: B027  most devices do not notice it
+        """Handle that the last driver has closed a port."""
 
     def supply_lost(self, now: float) -> None:
-        """A brown-out began: what lives on the supply stops."""
+        """Handle the beginning of a brown-out: everything on this supply stops."""
         self.stop_searching(now)
 
     def supply_back(self, now: float) -> None:
-        """It is over: nothing is left of what was known."""
+        """Handle the end of a brown-out: all state is lost."""
         self.reset(now)
 
-    # ---- the wire -----------------------------------------------------------------------------------------------
+    # ---- the serial line ----------------------------------------------------------------------------------------
 
     def age(self, now: float) -> float:
-        """Seconds since it was started, what faults go by."""
+        """Return the seconds since the start of the device, from which faults count."""
         return now - self.started
 
     def power_cycle(self, now: float) -> None:
-        """Plugged in again: nothing is left of what it knew or was about to say."""
+        """Forget all state and all pending answers, because the device was plugged in again."""
         self.stop_searching(now)
         self._answers.clear()
         self._sent.clear()
@@ -165,37 +171,39 @@ class EmulatedDevice(ABC):
         self.reset(now)
 
     def receive(self, data: bytes, now: float, *, port: str = "", host_baud: int | None = None) -> None:
-        """Bytes that the host wrote at ``now``, at the speed it believes in: another than ours garbles them."""
+        """Handle bytes that the host wrote at ``now`` with the rate ``host_baud``. Another rate than the device's
+        garbles them."""
         uart = self.uarts[port]
         self.counts.bytes_received += len(data)
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
-        self.catch_up(uart.receiving_until)  # until the last bit is there it goes on with what it has
+        self.catch_up(uart.receiving_until)  # the device continues its old work until the last bit has arrived
         if not self._same_speed(uart, host_baud):
             data = self.faults.random_other_bytes(data)
         if self.listens(port):
             self.parse(port, data, uart.receiving_until)
 
     def listens(self, port: str) -> bool:
-        """Whether something listens behind a port."""
+        """Return whether the device behind a port can receive."""
         return self.powered
 
     def send(self, data: bytes, at: float, *, port: str = "") -> None:
-        """Answer; ``at`` is when the device has it ready."""
+        """Send an answer, which the device has ready at the time ``at``."""
         self._order += 1
         heapq.heappush(self._answers, _Answer(at, self._order, port, data))
 
     def send_nonce(self, nonce: bytes, at: float, chip: int, encode: Callable[[bytes], bytes]) -> None:
-        """Report a nonce, as ``encode`` makes a frame of it, on the first port that carries work."""
+        """Report a nonce on the port that carries work. ``encode`` makes the frame."""
         self._order += 1
         heapq.heappush(self._answers, _Answer(at, self._order, self.work_port, nonce, encode, chip))
 
     def drop_nonces(self, after: float) -> None:
-        """New work came: what would have been found later than ``after`` is not."""
+        """Drop the nonces that would have been found after the time ``after``, because new work has come."""
         self._answers = [answer for answer in self._answers if answer.at <= after or answer.encode is None]
         heapq.heapify(self._answers)
 
     def take(self, now: float, host_baud: Callable[[str], int | None] = lambda _port: None) -> list[Transmission]:
-        """What has arrived at the host since it was last asked; another speed than ours garbles it."""
+        """Return what has arrived at the host since the last call. Another rate of the host than the device's garbles
+        it."""
         while self._answers and self._answers[0].at <= now:
             self._answer(heapq.heappop(self._answers))
         taken = []
@@ -254,27 +262,27 @@ class EmulatedDevice(ABC):
     # ---- searching ----------------------------------------------------------------------------------------------
 
     def search(self, engines: Iterable[EmulatedEngine], now: float) -> None:
-        """Begin to search these, in place of what was."""
+        """Begin to search with these engines, instead of the present ones."""
         self.stop_searching(now)
         self.engines = list(engines)
         self.advance(now)
 
     def stop_searching(self, now: float) -> None:
-        """Stand still; answers that are on their way still come."""
+        """Stop searching. Answers that are already sent still arrive."""
         self.counts.hashes += sum(engine.hashes(now) for engine in self.engines)
         self.engines = []
         self.drop_nonces(now)
 
     def hashes(self, now: float) -> float:
-        """How many nonces its engines have tried."""
+        """Return how many nonces its engines have tried."""
         return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
     def achievable_rate(self, rate: float) -> float:
-        """A rate, or what this machine can do when a driver sets a clock beyond that and beyond the stated rate."""
+        """Return the rate, limited to what this computer can search, unless the configured rate is higher."""
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:
-        """Do what is due: one slice of searching at most for each engine."""
+        """Do what is due now. Each engine searches at most one slice."""
         self._follow_supply(now)
         if self.deadline <= now:
             self.tick(now)
@@ -293,9 +301,9 @@ class EmulatedDevice(ABC):
         self.powered = powered
 
     def catch_up(self, now: float) -> None:
-        """Search what the counters have passed: what follows must not find less because the machine was busy.
+        """Search what the counters have passed, so that a busy computer does not make the device find less.
 
-        Within bounds: a machine that cannot keep up must not stand still for that. What it leaves out is not counted.
+        The amount is limited, so that a computer that is too slow does not block. What is left out is not counted.
         """
         self.advance(now)
         for _ in range(MOST_OVERDUE_SLICES):
@@ -306,7 +314,7 @@ class EmulatedDevice(ABC):
             self.tick(now)
 
     def due(self, now: float) -> float:
-        """When `advance` or `take` has something to do; in the past if at once."""
+        """Return the time at which ``advance`` or ``take`` has something to do. It lies in the past if that is now."""
         searching = (engine.next_search_at(now) for engine in self.engines)
         sending = (self._answers[0].at if self._answers else inf, self._sent[0].at if self._sent else inf)
         change = max(self.started + self.faults.next_change(self.age(now)), now + ROUNDING_S)

@@ -1,8 +1,8 @@
-"""How an emulated chip searches: for real, with the C kernel, and at the stated rate.
+"""How an emulated chip searches: with the C kernel, at the configured rate.
 
-An `EmulatedEngine` goes through ranges of nonces, one after the other, as a chip's counter does. What the counter
-passes at a moment follows from the rate alone. Searching runs a few milliseconds ahead of that moment, so a hit is
-known, and can be reported, exactly when the chip would report it. Time is an argument.
+An ``EmulatedEngine`` goes through ranges of nonces, one after the other, as the counter of a chip does. What the
+counter passes at a time follows from the rate alone. The search runs a few milliseconds ahead of that time. A hit is
+therefore known, and can be reported, exactly when the chip would report it. Time is an argument.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,36 +19,42 @@ CANDIDATE_TARGET: Final = (1 << 224) - 1
 """The last four bytes of the hash are zero: what a mining chip takes for a solution
 (docs/reference/asic.md#which-hashes-a-chip-reports)."""
 LOOK_AHEAD_S: Final = 0.02
+"""Seconds by which the search runs ahead."""
 FEWEST_NONCES: Final = 4096
-"""A slice of fewer costs more in calls than in hashing, so slow engines look further ahead, but never too far."""
+"""Fewest nonces in a slice. A smaller slice costs more in calls than in hashing, so slow engines search further
+ahead."""
 FURTHEST_LOOK_S: Final = 0.25
+"""Largest number of seconds by which the search runs ahead."""
 SLICE_S: Final = 0.002
-"""At most so much of the CPU in one go; the rest of the loop waits meanwhile. Picked by feel."""
+"""Longest time in seconds for one slice, during which the rest of the event loop waits. Picked by feel."""
 CAPACITY: Final = 4096
-"""Hits in one slice; far above what any wire carries."""
+"""Largest number of hits in one slice, far above what any line carries."""
 
 
 def nonce_target(difficulty: float) -> int:
-    """The largest hash that the device reports. At difficulty 1 that is a chip's own test, 32 zero bits."""
+    """Return the largest hash that a device with this nonce difficulty reports.
+
+    At difficulty 1 it is that of a real chip, 32 leading zero bits.
+    """
     return CANDIDATE_TARGET if difficulty == 1 else target_from_difficulty(difficulty)
 
 
 @dataclass(frozen=True, slots=True)
 class NonceRange:
-    """Consecutive counter values of one work. ``known`` has all its hits when nobody needs to search for them."""
+    """Consecutive counter values of one work. ``known`` contains all its hits if they need not be searched for."""
 
     load: Callable[[kernels.Search], object]
     first: int
-    """The first nonce, as a number whose first byte in the header is the most significant."""
+    """The first nonce, as a number whose most significant byte is the first one in the header."""
     count: int
     tag: int = 0
-    """The caller's: a midstate's index, a rolled version."""
+    """A number for the caller: the index of a midstate, or rolled version bits."""
     known: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SweepHit:
-    """A nonce that the counter passes ``at`` a time."""
+    """A nonce that the counter passes at the time ``at``."""
 
     at: float
     nonce: int
@@ -56,7 +62,7 @@ class SweepHit:
 
 
 class Searcher:
-    """A kernel, and what it can do. One for all engines of a device: each slice loads its own work."""
+    """A kernel and its hash rate. All engines of a device share one, and load their work for each slice."""
 
     def __init__(self) -> None:
         self.choice = _choice()
@@ -67,48 +73,50 @@ class Searcher:
 
 @cache
 def _choice() -> Choice:
-    """The kernel of this process: chosen once, or a test with many devices would test kernels most of the time."""
+    """Choose the kernel of this process once. Otherwise a test with many devices would spend most of its time testing
+    kernels."""
     return choose()
 
 
 class EmulatedEngine:
-    """One engine at ``rate`` hashes a second since ``started``, through ``ranges``."""
+    """One engine that searches ``ranges`` at ``rate`` hashes per second since ``started``."""
 
     def __init__(self, searcher: Searcher, ranges: Iterator[NonceRange], rate: float, started: float) -> None:
         self._searcher = searcher
         self._ranges = ranges
         self._rate = rate
         self._origin = started
-        """When the counter passed the first nonce, had the rate always been this."""
+        """Time at which the counter would have passed the first nonce, if the rate had always been the present one."""
         self._done = 0
         self._before = 0
-        """Nonces of ranges that are over."""
+        """Number of nonces in the ranges that are finished."""
         self._current = next(ranges, None)
         self._look_ahead = _look_ahead(rate)
 
     def set_rate(self, rate: float, now: float) -> None:
-        """Go on from here at another rate; 0 stands still."""
+        """Continue at another rate from now on. At rate 0 the engine stands still."""
         passed = self.passed(now)
         self._rate = rate
         self._origin = now - passed / rate if rate else now
         self._look_ahead = _look_ahead(rate)
 
     def passed(self, now: float) -> float:
-        """How many nonces the counter has passed."""
+        """Return how many nonces the counter has passed."""
         steps = max(0.0, (now - self._origin) * self._rate)
         return min(steps, self.searched) if self._current is None else steps
 
     def hashes(self, now: float) -> float:
-        """How many nonces the counter has passed and were really searched."""
+        """Return how many nonces the counter has passed that were really searched."""
         return min(self.passed(now), self.searched)
 
     @property
     def searched(self) -> int:
-        """How many nonces have been searched; never more than the look-ahead beyond what the counter passed."""
+        """Number of nonces that were searched. It exceeds what the counter has passed by at most the look-ahead."""
         return self._before + self._done
 
     def next_search_at(self, now: float) -> float:
-        """When `advance` has something to do: half a look-ahead before the counter comes to what is not searched."""
+        """Return when to call ``advance``: half a look-ahead before the counter reaches a nonce that is not searched
+        yet."""
         if self._current is None or not self._rate:
             return inf
         if self._current.known is not None:
@@ -116,7 +124,7 @@ class EmulatedEngine:
         return self._origin + self.searched / self._rate - self._look_ahead / 2
 
     def advance(self, now: float) -> Iterator[SweepHit]:
-        """Search what the counter passes soon, a slice at most; yields the hits in order, each with its time."""
+        """Search one slice of what the counter will pass soon. Yield the hits in order, each with its time."""
         while self._current is not None and self._rate:
             current = self._current
             if current.known is not None:

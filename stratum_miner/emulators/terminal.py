@@ -1,8 +1,9 @@
-"""A pseudo-terminal that looks like a serial port: a stable link to it, the speed that its user set, unplugging.
+"""A pseudo-terminal that looks like a serial port: it has a stable link and a baud rate, and can be unplugged.
 
-The side that a driver opens is raw, and drivers may come and go: `gone` tells when the last one has closed it. The
-master is non-blocking: what does not fit is lost, as with a UART. Linux only: the speed is asked with TCGETS2, and
-the right to a link is a socket in the abstract namespace, which ends with its process however that ends.
+The side that a driver opens is raw. Drivers may open and close it at any time: ``gone`` is True after the last one has
+closed it. The master is non-blocking, and bytes that do not fit are lost, as on a UART. It works on Linux only. The
+baud rate is read with TCGETS2. A socket in the abstract namespace locks the link; it disappears with its process,
+however the process ends.
 """
 
 import array
@@ -17,11 +18,11 @@ from typing import Final
 
 _TCGETS2: Final = 0x802C542A
 _SPEED_INDEX: Final = 10
-"""Where c_ospeed is: after four words of flags, twenty bytes of control characters and c_ispeed."""
+"""Index of c_ospeed, after four words of flags, twenty bytes of control characters and c_ispeed."""
 
 
 class LinkError(ValueError):
-    """The link cannot be made; one line says why."""
+    """Raised if the link cannot be made. The message is one line that says why."""
 
 
 class PseudoTerminal:
@@ -31,11 +32,14 @@ class PseudoTerminal:
         self.link = link
         self.master: int | None = None
         self.device = ""
-        """The terminal's own name: another one after each `open`."""
+        """The terminal's own name, which is another one after each ``open``."""
         self._link_lock: socket.socket | None = None
 
     def open(self) -> None:
-        """Appear. LinkError when something else is where the link should be, or there is no terminal left."""
+        """Open the terminal and make the link.
+
+        Raises LinkError if something else is at the path of the link, or if the system has no terminal left.
+        """
         if self._link_lock is None:
             self._link_lock = _lock(self.link)
         try:
@@ -55,7 +59,7 @@ class PseudoTerminal:
         self.master = master
 
     def close(self) -> None:
-        """Vanish: whoever has it open gets errors, and the link is gone."""
+        """Remove the link and close the terminal. A driver that has opened it gets errors."""
         if self.master is None:
             return
         if self.link.is_symlink() and os.readlink(self.link) == self.device:
@@ -64,7 +68,7 @@ class PseudoTerminal:
         self.master = None
 
     def release(self) -> None:
-        """Vanish for good: somebody else may have the link."""
+        """Close the terminal for good, so that another emulator may use the link."""
         self.close()
         if self._link_lock is not None:
             self._link_lock.close()
@@ -72,7 +76,7 @@ class PseudoTerminal:
 
     @property
     def baud(self) -> int:
-        """The speed that the driver set."""
+        """The baud rate that the driver set."""
         assert self.master is not None
         terms = array.array("I", bytes(44))
         fcntl.ioctl(self.master, _TCGETS2, terms)
@@ -80,14 +84,14 @@ class PseudoTerminal:
 
     @property
     def gone(self) -> bool:
-        """Whether no driver has it open."""
+        """Whether no driver has opened the terminal."""
         assert self.master is not None
         poll = select.poll()
         poll.register(self.master, 0)
         return any(event & select.POLLHUP for _, event in poll.poll(0))
 
     def read(self) -> bytes | None:
-        """What the driver has written; empty when there is nothing, None when the last driver has closed it."""
+        """Return what the driver has written: empty if nothing, None if the last driver has closed the terminal."""
         assert self.master is not None
         try:
             return os.read(self.master, 65536)
@@ -97,7 +101,7 @@ class PseudoTerminal:
             return None
 
     def write(self, data: bytes) -> bool:
-        """Hand bytes to the driver; False when there was no room for all of them. Without a driver they are gone."""
+        """Send bytes to the driver. Return False if not all of them fitted. Without a driver they are dropped."""
         assert self.master is not None
         if self.gone:
             return True
@@ -108,19 +112,19 @@ class PseudoTerminal:
 
 
 def _lock(link: Path) -> socket.socket:
-    """The right to a link, which nobody else has while it is open. LinkError when another emulator has it."""
+    """Lock a link against other emulators. Raises LinkError if another emulator has locked it."""
     name = os.path.join(os.path.realpath(link.parent), link.name)
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         lock.bind(b"\0stratum-miner-emulate-" + sha256(os.fsencode(name)).hexdigest().encode())
     except OSError:
         lock.close()
-        raise LinkError(f"link: expected a free name, another emulator has {str(link)!r}") from None
+        raise LinkError(f"link: expected a free name, but another emulator uses {str(link)!r}") from None
     return lock
 
 
 def _set_link(link: Path, target: str) -> None:
-    """Make or renew a symbolic link; anything else there is left alone, even what comes at this moment."""
+    """Make or renew a symbolic link. Anything else at its path is left unchanged, even if it appears at this moment."""
     try:
         if not link.is_symlink():
             link.symlink_to(target)

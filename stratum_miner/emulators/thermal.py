@@ -1,7 +1,7 @@
-"""How warm an emulated chip is: it heats towards what its power and its fan make of it.
+"""The temperature of an emulated chip, which approaches the value that its power and its fan lead to.
 
-The constants are those of a small heat sink and picked by feel; what counts is that power heats, the fan cools, and
-both take time.
+The constants are those of a small heat sink, picked by feel. What matters is that power heats, that the fan cools, and
+that both take time.
 """
 
 from math import exp
@@ -9,26 +9,28 @@ from typing import Final
 
 AMBIENT_C: Final = 25.0
 STILL_AIR: Final = 4.0
-"""Kelvin per watt with the fan standing, ..."""
+"""Kelvin per watt while the fan stands still."""
 FULL_FAN: Final = 1.6
-"""... and at full speed."""
+"""Kelvin per watt at full speed of the fan."""
 INERTIA_S: Final = 15.0
+"""Time constant in seconds."""
 BLOCKED_INERTIA_S: Final = 3.0
+"""Time constant in seconds while the fault "overheating" is active."""
 BLOCKED_C: Final = 90.0
-"""Warmer than it would be, and sooner, when the fault "overheating" keeps the heat in."""
+"""Degrees by which the fault "overheating" raises the final temperature."""
 
 
 class ThermalModel:
-    """A temperature that follows power and fan."""
+    """A temperature in °C that follows power and fan."""
 
     def __init__(self, now: float, resistance: float = 1.0) -> None:
         self.celsius = AMBIENT_C
         self._at = now
         self._resistance = resistance
-        """In parts of the constants above: a chip of few watts has a small heat sink."""
+        """Factor for the constants above. A chip of few watts has a small heat sink."""
 
     def follow(self, now: float, watts: float, fan: float, *, blocked: bool = False) -> float:
-        """The temperature at ``now``, having had that power, and a fan from 0 to 1, since it was last asked."""
+        """Return the temperature at ``now``, if power (watts) and fan (0 to 1) were as given since the last call."""
         per_watt = self._resistance * (STILL_AIR + (FULL_FAN - STILL_AIR) * fan)
         goal = AMBIENT_C + watts * per_watt + (BLOCKED_C if blocked else 0.0)
         inertia = BLOCKED_INERTIA_S if blocked else INERTIA_S

@@ -91,7 +91,7 @@ def test_a_limit_of_time() -> None:
     [
         (["eruptor"], "emulate: kind: expected one of "),
         (["erupter", "--fault", "unplugg"], "emulate: fault: unknown name 'unplugg': did you mean 'unplug'?"),
-        (["erupter", "--hash-rate", "9TH"], "emulate: hash rate: expected above zero and at most "),
+        (["erupter", "--hash-rate", "9TH"], "emulate: hash rate: expected more than 0 and at most "),
         (["erupter", "--hash-rate", "9"], "--hash-rate: expected a hash rate with its unit"),
         (["erupter", "--time-limit", "-1"], "--time-limit: expected a number above zero"),
         (["erupter", "--link", "/"], "emulate: link: expected a free name or an old link to a terminal, got '/'"),

@@ -135,12 +135,12 @@ async def test_a_link_belongs_to_one_emulator_at_a_time(tmp_path: Path) -> None:
     async with timely(), emulated("erupter", link=link) as device:
         target = os.readlink(link)
         for taken in (link, other_name):
-            with pytest.raises(LinkError, match="another emulator has"):
+            with pytest.raises(LinkError, match="another emulator uses"):
                 async with emulated("compac", link=taken):
                     pass
         assert os.readlink(link) == target
         device.unplug()
-        with pytest.raises(LinkError, match="another emulator has"):  # it wants it back
+        with pytest.raises(LinkError, match="another emulator uses"):  # it wants it back
             async with emulated("compac", link=link):
                 pass
     async with timely(), emulated("compac", link=link):
@@ -152,7 +152,7 @@ async def test_a_link_belongs_to_one_emulator_at_a_time(tmp_path: Path) -> None:
     [
         ("erupter", "dead-chip=1", "dead-chip: expected a chip from 0 to 0, got 1"),
         ("r606", "silent-chip=12", "silent-chip: expected a chip from 0 to 11, got 12"),
-        ("compac", "i2c-errors=0.5", "i2c-errors: expected a Bitaxe, the GekkoScience Compac"),
+        ("compac", "i2c-errors=0.5", "i2c-errors: expected a Bitaxe, got GekkoScience Compac"),
     ],
 )
 async def test_faults_that_the_device_cannot_have_are_refused(kind: str, fault: str, message: str) -> None:
@@ -194,9 +194,12 @@ async def test_old_links_are_renewed_and_files_left_alone(tmp_path: Path) -> Non
         ({"kind": "erupter", "hash_rate": float("nan")}, "hash rate: expected .* got nan"),
         (
             {"kind": "erupter", "nonce_difficulty": 1e-9},
-            "nonce difficulty: expected at least 2.3e-07 at 1 MH/s, got 1e-09",
+            "nonce difficulty: expected at least 2.3e-07 at 1 MH/s, .* got 1e-09",
         ),
-        ({"kind": "erupter", "nonce_difficulty": 0.0}, "nonce difficulty: expected a number above zero, got 0"),
+        (
+            {"kind": "erupter", "nonce_difficulty": 0.0},
+            "nonce difficulty: expected a number above 0",
+        ),
     ],
 )
 def test_what_cannot_be(arguments: dict[str, object], error: str) -> None:
