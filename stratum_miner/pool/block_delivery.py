@@ -1,8 +1,9 @@
-"""Blocks of ours on their way to the node, what became of them, and those that it has to get again.
+"""Submits the pool's blocks to the node, notes the results, and submits blocks again if the node has lost them.
 
-It must not know miners. Theory of operation: a block is given to the node at once. One that the node cannot be given,
-or whose parent it does not know, is kept, and given to it before the next job is made (``give_back``), in the order of
-the chain. So are blocks that the node took before and has lost: its template then builds where a block of ours does.
+It does not know miners. Theory of operation: a block is submitted to the node at once. If the node cannot be reached,
+or does not know the parent of the block, the block is kept and submitted again before the next job is made
+(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. This
+shows when its template builds on the same parent as an accepted block. Such blocks are submitted again, too.
 """
 
 import math
@@ -22,57 +23,67 @@ from stratum_miner.pool.nodes.base import ACCEPTED, PARENT_UNKNOWN, Node, NodeEr
 from stratum_miner.pool.template import BlockTemplate
 
 MAX_EXTENDED: Final = 16
-"""Previous hashes remembered; more than a chain can go back in one breath."""
+"""Most parent hashes that are remembered: more than a block chain can go back at once."""
 MAX_FOUND: Final = 1000
-"""Blocks kept for snapshots."""
-PATIENCE: Final = 60.0
-"""Seconds for which the finder of a block may have to wait for the node's word. A block that the node cannot be given
-is kept beyond that, and is reported again when the node has judged it."""
-GIVE_BACK_SECONDS: Final = 10.0
-"""Seconds to wait for the node's answer to a block that it gets again; the next job waits for it."""
-SETTLE_SECONDS: Final = 10.0
-"""A node that took a block and still builds where the block does after this long does not have it any more."""
+"""Most blocks that are kept for snapshots."""
+ANSWER_SECONDS: Final = 60.0
+"""Most seconds for which the miner that found a block waits for the node's answer. A block that did not reach the node
+is kept longer, and is reported again when the node has answered."""
+RESUBMIT_SECONDS: Final = 10.0
+"""Seconds to wait for the node's answer to a block that is submitted again. The next job waits for it."""
+BUILD_SECONDS: Final = 10.0
+"""Seconds after which a node that accepted a block must build on it. If its template still builds on the same parent as
+the block, the node has lost the block."""
 SIBLING: Final = SubmitResult(
-    False, "sibling", "the node took another block of ours there; this one was not given to it"
+    False, "sibling", "not submitted: the node has accepted another block of this pool on the same parent"
 )
 
 _log = structlog.get_logger(__name__)
 
 
 class BlockDelivery:
-    """One node's blocks. ``on_found`` hears what became of each; ``refresh`` has the node asked for a template."""
+    """Submits blocks to one node.
+
+    ``on_found`` is called with the result of each block. ``refresh`` makes the pool ask the node for a template.
+    """
 
     def __init__(self, node: Node, *, on_found: Callable[[BlockFound], None], refresh: Callable[[], None]) -> None:
         self.submitted = 0
-        """Blocks that were found; each is accepted, refused, passed over as a sibling, or waits for the node."""
+        """Number of blocks that were found. Each was accepted, was rejected, was not submitted because of an accepted
+        sibling, or waits for the node."""
         self.accepted = 0
-        """The number of blocks that the node took."""
+        """Number of blocks that the node accepted."""
         self.refused = 0
-        """The number of blocks that the node judged and did not take."""
+        """Number of blocks that the node rejected."""
         self.found: deque[BlockFound] = deque(maxlen=MAX_FOUND)
-        """The latest ones, as they stand."""
+        """The latest blocks with their present results, the oldest first."""
         self._node = node
         self._on_found = on_found
         self._refresh = refresh
         self._extended: dict[bytes, None] = {}
-        """Previous hashes, the newest few, on which the node took a block of ours: another one there is its sibling."""
-        self._kept = KeptBlocks()
-        """Blocks that the node took."""
-        self._unsettled: list[KeptBlock] = []
-        """The newest of them, on which the node has not built yet."""
+        """The latest parent hashes on which the node accepted a block of this pool. Another one there is a sibling."""
+        self._accepted = KeptBlocks()
+        """Blocks that the node accepted."""
+        self._recent: list[KeptBlock] = []
+        """The latest of them, whose ``may_be_lost`` is not set yet."""
         self._undelivered = KeptBlocks()
+        """Blocks that the node has not judged."""
 
     async def deliver(self, block: bytes, found: BlockFound) -> BlockFound:
-        """Give a block to the node, count and tell what it says, and return that."""
+        """Submit a block to the node, count and report its answer, and return ``found`` with the answer.
+
+        ``block`` is serialized with witnesses. If the node cannot be reached within 60 s, the result is "unreachable";
+        the block is kept, and reported again when the node has judged it.
+        """
         self.submitted += 1
-        give_up_at = trio.current_time() + PATIENCE
+        give_up_at = trio.current_time() + ANSWER_SECONDS
         while True:
             if _previous_hash(block) in self._extended:
-                return self._pass_over(found)
-            result = await self._offer(block)
+                return self._skip_sibling(found)
+            result = await self._submit(block)
             judged = _judged(found, result)
             if not result.undelivered or trio.current_time() >= give_up_at:
-                self._tell(judged, result, block)
+                self._report(judged, result, block)
                 return judged
             _log.warning("block_submit_failed", error=result.explanation)
             kept = self._undelivered.keep(KeptBlock(judged, block))
@@ -81,39 +92,40 @@ class BlockDelivery:
                 await kept.judged.wait()
             if kept.block == block:
                 if not kept.judged.is_set():
-                    self._tell(judged, result, block)
+                    self._report(judged, result, block)
                 return kept.found
 
-    async def give_back(self, template: BlockTemplate) -> bool:
-        """Offer the node the blocks of ours that it does not have; whether it took any.
+    async def resubmit(self, template: BlockTemplate) -> bool:
+        """Submit the blocks that the node does not have. Return whether it accepted any of them.
 
-        It builds where a block of ours does that it took before: it has lost that block and those after it, or has
-        found them to be off the best chain. Others it could not be given when they were found.
+        These are blocks that did not reach the node when they were found, and accepted blocks that the node has lost. A
+        template that builds on the same parent as an accepted block shows that this block, and those after it, are
+        lost, or are no longer in the best chain.
         """
-        end = await self._give_chain(template.previous_hash)
-        taken = end != template.previous_hash
+        end = await self._resubmit_chain(template.previous_hash)
+        accepted = end != template.previous_hash
         for kept in self._undelivered:
-            if not kept.waits_for_parent and _previous_hash(kept.block) != end:  # that one was offered just now
-                taken = await self._deliver_late(kept) or taken
-        if not taken:
-            ours = self._kept.on(template.previous_hash)
-            if ours is None or ours.settled:  # the node has gone back: our block there is undone
+            if not kept.waits_for_parent and _previous_hash(kept.block) != end:  # that one has just been submitted
+                accepted = await self._deliver_late(kept) or accepted
+        if not accepted:
+            kept_there = self._accepted.on(template.previous_hash)
+            if kept_there is None or kept_there.may_be_lost:  # the node has removed the block from its best chain
                 self._extended.pop(template.previous_hash, None)
-            self._settle(template.height)
-        return taken
+            self._update_recent(template.height)
+        return accepted
 
-    def node_failed(self) -> None:
-        """Note that the node may have lost any block."""
-        self._settle(math.inf)
+    def note_node_failure(self) -> None:
+        """Note that the node failed, so that it may have lost any block."""
+        self._update_recent(math.inf)
 
-    def tell_lost(self) -> None:
-        """The pool stops: what the node could not be given is lost."""
+    def log_lost(self) -> None:
+        """Log the blocks that did not reach the node, because the pool stops and they are lost."""
         for kept in self._undelivered:
             _log.error("block_lost", hash=kept.found.hash, reason=kept.found.explanation)
 
-    # ---- giving ---------------------------------------------------------------------------------------------------
+    # ---- submitting -------------------------------------------------------------------------------------------------
 
-    async def _offer(self, block: bytes, seconds: float = math.inf) -> SubmitResult:
+    async def _submit(self, block: bytes, seconds: float = math.inf) -> SubmitResult:
         try:
             with trio.move_on_after(seconds):
                 return await self._node.submit_block(block)
@@ -121,36 +133,36 @@ class BlockDelivery:
             return SubmitResult.unreachable(str(error))
         return SubmitResult.unreachable(f"the node did not answer within {seconds:g} s")
 
-    async def _give_chain(self, previous_hash: bytes) -> bytes:
-        """Offer the blocks that follow on this one; returns the last one the node has then."""
-        given: list[KeptBlock] = []
+    async def _resubmit_chain(self, previous_hash: bytes) -> bytes:
+        """Submit the blocks that build on this one. Return the hash of the last block that the node then has."""
+        accepted: list[KeptBlock] = []
         while True:
-            new, lost = self._undelivered.on(previous_hash), self._kept.on(previous_hash)
+            new, lost = self._undelivered.on(previous_hash), self._accepted.on(previous_hash)
             if new is not None and await self._deliver_late(new):
-                given.append(new)
-            elif lost is not None and (lost.settled or given) and await self._give_again(lost):
-                given.append(lost)  # one after a lost block is lost as well
+                accepted.append(new)
+            elif lost is not None and (lost.may_be_lost or accepted) and await self._resubmit_lost(lost):
+                accepted.append(lost)  # a block after a lost block is lost, too
             else:
                 break
-            previous_hash = sha256d(given[-1].block[:HEADER_SIZE])
-        if given:
-            heights = [kept.found.height for kept in given]
-            _log.warning("blocks_given_back", blocks=len(given), first=heights[0], last=heights[-1])
+            previous_hash = sha256d(accepted[-1].block[:HEADER_SIZE])
+        if accepted:
+            heights = [kept.found.height for kept in accepted]
+            _log.warning("blocks_given_back", blocks=len(accepted), first=heights[0], last=heights[-1])
         return previous_hash
 
-    async def _give_again(self, lost: KeptBlock) -> bool:
-        result = await self._offer(lost.block, GIVE_BACK_SECONDS)
+    async def _resubmit_lost(self, lost: KeptBlock) -> bool:
+        result = await self._submit(lost.block, RESUBMIT_SECONDS)
         if result.result == ACCEPTED:
-            lost.settled = False
-            lost.taken_at = trio.current_time()
-            self._unsettled.append(lost)
+            lost.may_be_lost = False
+            lost.accepted_at = trio.current_time()
+            self._recent.append(lost)
         elif not result.undelivered:
-            self._kept.remove(lost)
+            self._accepted.remove(lost)
             _log.warning("block_not_taken_back", hash=lost.found.hash, reason=result.explanation)
         return result.result == ACCEPTED
 
     async def _deliver_late(self, kept: KeptBlock) -> bool:
-        result = await self._offer(kept.block, GIVE_BACK_SECONDS)
+        result = await self._submit(kept.block, RESUBMIT_SECONDS)
         if result.undelivered:
             kept.waits_for_parent = result.result == PARENT_UNKNOWN
             return False
@@ -159,30 +171,32 @@ class BlockDelivery:
             self.found.remove(kept.found)
         kept.found = _judged(kept.found, result)
         kept.judged.set()
-        self._tell(kept.found, result, kept.block)
+        self._report(kept.found, result, kept.block)
         return result.accepted
 
-    # ---- books ----------------------------------------------------------------------------------------------------
+    # ---- results ----------------------------------------------------------------------------------------------------
 
-    def _settle(self, height: float) -> None:
-        taken_before = trio.current_time() - SETTLE_SECONDS
-        for kept in self._unsettled:
-            kept.settled = kept.found.height < height or kept.taken_at <= taken_before
-        self._unsettled = [kept for kept in self._unsettled if not kept.settled]
+    def _update_recent(self, height: float) -> None:
+        accepted_before = trio.current_time() - BUILD_SECONDS
+        for kept in self._recent:
+            kept.may_be_lost = kept.found.height < height or kept.accepted_at <= accepted_before
+        self._recent = [kept for kept in self._recent if not kept.may_be_lost]
 
-    def _pass_over(self, found: BlockFound) -> BlockFound:
-        """A sibling of a block that the node took from us can win nothing, and checking it costs the node milliseconds:
-        on a chain where every share is a block, more than there are.
+    def _skip_sibling(self, found: BlockFound) -> BlockFound:
+        """Report a block as a sibling of an accepted block, without submitting it.
+
+        It cannot win anything, and checking it takes the node some milliseconds. On a block chain where every share is
+        a block, the node could not keep up.
         """
         judged = _judged(found, SIBLING)
         self._on_found(judged)
         _log.debug("sibling_not_submitted", hash=judged.hash)
         return judged
 
-    def _tell(self, found: BlockFound, result: SubmitResult, block: bytes) -> None:
-        """Count, keep and report what became of a block."""
+    def _report(self, found: BlockFound, result: SubmitResult, block: bytes) -> None:
+        """Count, keep and report the node's answer to a block."""
         if found.accepted:
-            self._take(KeptBlock(found, block, taken_at=trio.current_time()), _previous_hash(block))
+            self._note_accepted(KeptBlock(found, block, accepted_at=trio.current_time()), _previous_hash(block))
         elif not result.undelivered:
             self.refused += 1
         self.found.append(found)
@@ -201,12 +215,12 @@ class BlockDelivery:
             stale=found.stale,
         )
 
-    def _take(self, kept: KeptBlock, previous_hash: bytes) -> None:
+    def _note_accepted(self, kept: KeptBlock, previous_hash: bytes) -> None:
         self.accepted += 1
-        before = self._kept.on(previous_hash)
+        before = self._accepted.on(previous_hash)
         if before is not None:
-            self._kept.remove(before)
-        self._unsettled.append(self._kept.keep(kept))
+            self._accepted.remove(before)
+        self._recent.append(self._accepted.keep(kept))
         self._extended[previous_hash] = None
         if len(self._extended) > MAX_EXTENDED:
             del self._extended[next(iter(self._extended))]

@@ -1,8 +1,8 @@
-"""How a pool behaves: one frozen value, checked when it is made. Knows nothing of sockets and nodes.
+"""The settings of a pool: one frozen value, checked when it is made.
 
-Each default carries its reason. On a test chain whose network difficulty lies below ``minimum_difficulty`` (regtest:
-4.66e-10) the network no longer bounds the share difficulty: there a share easier than a block would mean a share
-every second hash. Blocks below the share difficulty are accepted all the same.
+Usually the share difficulty does not exceed the network difficulty. On a test chain whose network difficulty is below
+``minimum_difficulty`` (regtest: 4.66e-10), it may: otherwise every second hash would be a share. A hash that makes a
+block is accepted there even if it misses the share difficulty.
 """
 
 import math
@@ -14,41 +14,48 @@ from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
 from stratum_miner.downstream.vardiff import VardiffConfig
 
 LOWEST_DIFFICULTY = 2.0**-32
-"""Below this nearly every hash is a share (docs/reference/stratum.md#regtest)."""
+"""Lowest difficulty of a share. At this difficulty, nearly every hash is a share
+(docs/reference/stratum.md#regtest)."""
 USUAL_MINIMUM = 1e-6
-"""The least that vardiff goes down to unless told otherwise: 4300 hashes a share."""
+"""Lowest difficulty that vardiff chooses by default: about 4,300 hashes for each share."""
 MAX_TAG = 50
-"""Bytes that a coinbase script has room for beside height, extranonces, job id and the node's flags."""
+"""Bytes of a coinbase script that are left beside height, extranonces, job id and the node's flags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolConfig(MinerLimits):
-    """Settings of a pool. Raises ValueError when they contradict each other."""
+    """Settings of a pool. Raises ValueError if a setting is outside its range or contradicts another."""
 
     payout_script: bytes
-    """Output script that every block pays to: ``bitcoin.address`` turns an address into one."""
+    """Output script that every block pays to. ``bitcoin.address`` makes one of a payout address."""
     host: str = "127.0.0.1"
+    """IP address, or a name that resolves to one, on which the pool listens without ``listeners``."""
     port: int = 3333
-    """0 takes any free port."""
+    """TCP port on which the pool listens without ``listeners``, from 0 to 65535; 0 takes any free port."""
     difficulty: float = 1.0
-    """Difficulty of a new session; without ``vardiff`` it stays unless the miner asks for another."""
+    """Difficulty of a new session. Without ``vardiff`` it changes only if the miner asks for another."""
     minimum_difficulty: float | None = None
-    """Never below, and miners may ask for as little; None: the lower of 1e-6 and ``difficulty``, and miners may not
-    ask for less than they could get without asking.
-    """
+    """Lowest difficulty of a session; miners may ask for it. None means the lower of 1e-6 and ``difficulty``; miners
+    may then ask for no less than the difficulty that they could get without asking."""
     maximum_difficulty: float = 1e15
-    """Never above; ten times the main network's difficulty of 2025."""
+    """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None
-    """How difficulty follows the share rate; None leaves it alone."""
+    """How the difficulty follows the share rate; None if it does not."""
     version_mask: int = GENERAL_PURPOSE_MASK
+    """Version bits that miners may roll (BIP 310), of bits 0 to 28."""
     extranonce2_size: int = 8
-    """The most that WhatsMiner and cgminer take (docs/reference/stratum.md#extranonce-sizes)."""
+    """Bytes of extranonce2, from 2 to 16. The default is the most that WhatsMiner and cgminer accept
+    (docs/reference/stratum.md#extranonce-sizes)."""
     coinbase_tag: bytes = b"/stratum_miner/"
+    """Bytes that the coinbase script of each block contains, at most 50."""
     notify_interval: float = 30.0
-    """Seconds; Antminer firmware leaves after 60 without a job (docs/reference/stratum.md#how-often-jobs-come)."""
+    """Seconds after which the pool sends a job again if nothing has changed. Antminer firmware disconnects after 60 s
+    without a job (docs/reference/stratum.md#how-often-jobs-come)."""
     ntime_ahead: int = 600
-    """How far a share's ntime may run ahead of the clock, seconds (docs/reference/stratum.md#ntime)."""
+    """Seconds by which the ntime of a share may be ahead of the clock, from 0 to 7000
+    (docs/reference/stratum.md#ntime)."""
     max_connections: int = 10_000
+    """Most miners that are connected at the same time."""
 
     def __post_init__(self) -> None:
         if not self.payout_script:
@@ -71,12 +78,12 @@ class PoolConfig(MinerLimits):
 
     @property
     def lowest_difficulty(self) -> float:
-        """``minimum_difficulty`` with its default filled in."""
+        """Lowest difficulty of a session: ``minimum_difficulty``, or its default."""
         return min(USUAL_MINIMUM, self.difficulty) if self.minimum_difficulty is None else self.minimum_difficulty
 
     @property
     def lowest_request(self) -> float:
-        """The least that a miner may ask for: one share costs the pool the same, however little work it stands for."""
+        """Lowest difficulty that a miner may ask for. Each share costs the pool the same, however easy it is."""
         if self.minimum_difficulty is not None:
             return self.minimum_difficulty
         if self.vardiff is None:
@@ -84,7 +91,11 @@ class PoolConfig(MinerLimits):
         return min(self.difficulty, max(self.vardiff.minimum, self.lowest_difficulty))
 
     def ceiling(self, network_difficulty: float | None) -> float:
-        """The highest difficulty to ask for: the network's, unless the chain is easier than our minimum."""
+        """Return the highest difficulty of a session: the network difficulty, or ``maximum_difficulty`` if that is
+        lower.
+
+        ``network_difficulty`` does not limit it if it is unknown (None) or below ``lowest_difficulty``.
+        """
         if network_difficulty is None or network_difficulty < self.lowest_difficulty:
             return self.maximum_difficulty
         return min(self.maximum_difficulty, network_difficulty)

@@ -1,4 +1,4 @@
-"""What happens in a pool, for whoever watches: frozen values, one class per kind."""
+"""What happens in a pool, for the ``on_event`` function of ``open_pool``: one frozen class for each kind of event."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,76 +9,89 @@ from stratum_miner.stratum.errors import ErrorReason
 
 @dataclass(frozen=True, slots=True)
 class DifficultyChanged:
-    """A miner was told a new difficulty."""
+    """The pool sent a miner a new difficulty."""
 
     session: int
+    """Number of the miner's connection."""
     difficulty: float
 
 
 @dataclass(frozen=True, slots=True)
 class ShareAccepted:
-    """A share counted: ``difficulty`` is what it is credited with, ``share_difficulty`` what its hash is worth.
-
-    ``is_block`` says that the hash meets the network target; ``BlockFound`` tells whether the node takes the block.
-    """
+    """The pool accepted a share."""
 
     session: int
+    """Number of the miner's connection."""
     worker_name: str
     job_id: str
     difficulty: float
+    """The difficulty with which the share is credited: that of the miner's job."""
     share_difficulty: float
+    """The highest difficulty that the hash meets."""
     is_block: bool
+    """Whether the hash meets the network target. ``BlockFound`` says whether the node accepts the block."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareRejected:
-    """A share did not count; worker and job are empty when the request could not be read."""
+    """The pool rejected a share."""
 
     session: int
+    """Number of the miner's connection."""
     worker_name: str
+    """Empty if the request could not be parsed."""
     job_id: str
+    """Empty if the request could not be parsed."""
     reason: ErrorReason
     message: str
+    """The text that the miner got."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockFound:
-    """What became of a hash that meets the network target; only ``accepted`` ones are blocks of the chain.
+    """A share whose hash meets the network target, with the node's answer to its block.
 
-    Each such share has one of these, also one that was not given to the node because the node had taken another
-    block of ours on the same parent (``result`` is "sibling" then). ``hash`` identifies the share.
+    There is an event for each such share. If the node had already accepted another block of this pool on the same
+    parent, the pool does not submit the block, and ``result`` is "sibling". If the node could not be reached,
+    ``result`` is "unreachable", and a further event with the same ``hash`` follows when it has answered.
     """
 
     height: int
     hash: str
-    """Display order."""
+    """Block hash in display order, hex. It identifies the share."""
     worker_name: str
+    """The worker name under which the share was submitted."""
     accepted: bool
-    """In the node's chain, now or before."""
+    """Whether the node accepted the block into its chain, or had it already."""
     result: str
-    """The node's own words."""
+    """The node's answer: "accepted", or its reason for the rejection, as in BIP 22."""
     explanation: str
+    """The reason in plain words; empty if there is nothing to explain."""
     stale: bool
-    """Whether its job was outdated already."""
+    """Whether the job was outdated when the share arrived."""
     found_at: float
-    """Unix time."""
+    """Unix time at which the pool got the share."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobPublished:
-    """A job went to all miners; ``clean`` means a new block to build on."""
+    """The pool sent a job to all miners."""
 
     job_id: str
     height: int
+    """Height of the block that is mined."""
     clean: bool
+    """Whether shares of earlier jobs are no longer accepted, usually because of a new block."""
     sessions: int
+    """Number of miners that got the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFailed:
-    """The node gives no templates; miners keep the job they have."""
+    """The node gives no templates. The miners continue with the job that they have."""
 
     error: str
+    """The reason, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Turns templates into jobs that the pool announces to everyone.
+"""Makes jobs for all miners from block templates.
 
-Every job has a coinbase of its own (its id is in the coinbase's tag), so a miner that starts its extranonce2 counter
-afresh with each job never repeats itself.
+The coinbase of each job is different, because the job id is part of it. A miner that starts its extranonce2 counter
+again with each job therefore never repeats its work.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,18 @@ from stratum_miner.stratum.errors import LocalProtocolError
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PoolJob(AnnouncedJob):
-    """One job for all sessions; frozen with its template, so a block always matches its header."""
+    """A job for all sessions of a pool."""
 
     template: BlockTemplate
+    """The template of the job; a block of this job is made from it."""
 
 
 class JobFactory:
-    """Turns templates into jobs with ids that are unique for the life of the process."""
+    """Makes jobs from block templates, with ids that count up from ``first_id``.
+
+    Blocks pay to ``payout_script``. ``version_mask`` has the version bits that miners may roll, ``extranonce_size`` is
+    the number of bytes of both extranonces, and ``coinbase_tag`` is part of each coinbase script.
+    """
 
     def __init__(
         self,
@@ -32,7 +37,7 @@ class JobFactory:
         first_id: int = 1,
     ) -> None:
         self.current: PoolJob | None = None
-        """The job that new sessions get."""
+        """The newest job, which new sessions get; None before the first template."""
         self._payout_script = payout_script
         self._version_mask = version_mask
         self._extranonce_size = extranonce_size
@@ -42,36 +47,40 @@ class JobFactory:
         self._fetched_at = 0.0
 
     def update(self, template: BlockTemplate, now: float) -> PoolJob | None:
-        """Take note of a template, fetched just now. A job when miners must hear of it, else None.
+        """Note a template that the node has just given. Return a job if miners need a new one, otherwise None.
 
-        Where only the time is another, ``renew`` will use it.
+        ``now`` is in seconds of any clock that does not go back. If only the time differs from the template before, no
+        new job is needed; ``renew`` uses the new time.
         """
         current = self.current
-        if current is None or not template.same_block(current.template) or self._undoes(template, current):
+        if current is None or not template.same_block(current.template) or self._invalidates(template, current):
             return self.publish(template, now)
         self._template, self._fetched_at = template, now
         return None
 
     def publish(self, template: BlockTemplate, now: float) -> PoolJob:
-        """Make a template, fetched just now, the current job; clean when the jobs before may make invalid blocks."""
+        """Make a job from a template that the node has just given, and return it.
+
+        It is clean if a block of an earlier job may be invalid now.
+        """
         before = self.current
-        clean = before is None or self._undoes(template, before)
+        clean = before is None or self._invalidates(template, before)
         self._template, self._fetched_at = template, now
         self.current = self._job(template, template.time_at(0), clean=clean)
         return self.current
 
     def renew(self, now: float) -> PoolJob:
-        """The newest template again, with a new id and the time that passed since it was fetched.
+        """Make another job from the newest template, with a new id and the present time.
 
-        LocalProtocolError without a template.
+        Raises LocalProtocolError if there is no template yet.
         """
         if self._template is None:
             raise LocalProtocolError("JobFactory.renew: expected a template to be published before")
         self.current = self._job(self._template, self._template.time_at(now - self._fetched_at), clean=False)
         return self.current
 
-    def _undoes(self, template: BlockTemplate, current: PoolJob) -> bool:
-        return template.undoes(current.template) or template.mintime > current.content.ntime
+    def _invalidates(self, template: BlockTemplate, current: PoolJob) -> bool:
+        return template.invalidates(current.template) or template.mintime > current.content.ntime
 
     def _job(self, template: BlockTemplate, ntime: int, *, clean: bool) -> PoolJob:
         job_id = f"{self._next_id & 0xFFFFFFFF:08x}"

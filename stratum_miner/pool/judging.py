@@ -1,4 +1,5 @@
-"""How a pool treats its miners: it judges each share itself, and hands what may be a block to the node. Sans-IO."""
+"""The policy of a pool for its miners: it judges each share itself, and submits possible blocks to its node.
+Sans-IO."""
 
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
@@ -12,9 +13,9 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MIN_CHANGE_INTERVAL = 1.0
-"""Seconds between two changes of difficulty, each of which costs a job of its own; picked by feel."""
+"""Least seconds between two changes of difficulty, each of which takes a job of its own. A guess, not measured."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
-"""Bytes of transactions that mining.get_transactions hands out; bfgminer asks after every job
+"""Most bytes of transactions in a reply to mining.get_transactions. bfgminer asks after every job
 (docs/reference/stratum.md#asking-for-the-transactions)."""
 
 
@@ -45,8 +46,10 @@ class JudgingPolicy:
         return self._jobs.current
 
     def job_for(self, lease: Lease[PoolJob], now: float) -> PoolJob | None:
-        """A job that this miner does not know yet: one that was made for another's new difficulty will do, so that they
-        take some memory together and not each. One that comes back to a job may begin again with it.
+        """Return the newest job if it is new to this miner. Otherwise make a new one and return it.
+
+        A miner that gets a new difficulty with a job may start its extranonce2 counter again, so it must be another
+        job. All miners for which it is new share one job, which saves memory.
         """
         current = self._jobs.current
         if current is None or lease.jobs.get(current.content.job_id) is None:
@@ -57,22 +60,22 @@ class JudgingPolicy:
 
     @property
     def start_difficulty(self) -> float:
-        """The configured one, no higher than the network's where it may change."""
+        """The configured difficulty. With vardiff, it is limited to the network difficulty."""
         start = self._config.difficulty
         return start if self.vardiff is None else self.bounded(start, asked=False)
 
     @property
     def ceiling(self) -> float:
-        """The network's difficulty, and no more than configured."""
+        """The network difficulty, or the configured maximum if that is lower."""
         current = self._jobs.current
         return self._config.ceiling(None if current is None else difficulty_from_target(current.network_target))
 
     def difficulty(self, job: PoolJob | None, wanted: float | None, minimum: float) -> float:
-        """What is wanted, whatever the job."""
+        """Return the wanted difficulty, whatever the job, but at least the minimum that the miner asked for."""
         return max(self.start_difficulty if wanted is None else wanted, minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Inside the configured bounds; miners may not ask for less than they could get without asking."""
+        """Limit a difficulty to the configured range. A miner may not ask for less than it could get without asking."""
         lowest = self._config.lowest_request if asked else self._config.lowest_difficulty
         return max(lowest, min(difficulty, self.ceiling))
 
@@ -81,14 +84,19 @@ class JudgingPolicy:
     def judge(
         self, submit: Submit, jobs: JobTable[PoolJob], unix_time: float
     ) -> ShareVerdict[PoolJob] | ForwardVerdict[PoolJob]:
-        """A block goes to the node; one that is stale or weak is answered with the node's verdict."""
+        """Judge a share. A block is forwarded to the node.
+
+        If the share is stale or below the share difficulty, the node's answer decides what the miner is answered.
+        """
         verdict = self._validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):
             return ForwardVerdict(verdict, verdict.solution, waits=False) if verdict.is_block else verdict
         return verdict if verdict.candidate is None else ForwardVerdict(verdict, verdict.candidate, waits=True)
 
     def transactions(self, job: PoolJob | None) -> list[str] | Refused[PoolJob]:
-        """The transactions of the job's template in hex, or a refusal if they are too large."""
+        """Return the transactions of the job's template in hex, or a refusal if the job is unknown or they are too
+        large.
+        """
         if job is None:
             return Refused(ErrorReason.JOB_NOT_FOUND, "job not found")
         transactions = [transaction.data for transaction in job.template.transactions]
@@ -98,5 +106,5 @@ class JudgingPolicy:
 
 
 def block_of(solution: Solution[PoolJob]) -> bytes:
-    """The whole block, serialized with witnesses."""
+    """Return the whole block, serialized with witnesses."""
     return assemble_block(solution.job.announced.template, solution.coinbase, solution.header)

@@ -1,7 +1,7 @@
-"""Blocks of ours, by the block they build on, for a node that does not have them.
+"""Keeps blocks of this pool, by their parent, in order to submit them again to a node that does not have them.
 
-A node that was killed comes back without its last blocks, and nobody else has those of a private chain. Bounded in
-bytes: the oldest are forgotten.
+A node that crashed starts again without its last blocks. On a private block chain no other node has them. The memory is
+limited: the oldest blocks are forgotten.
 """
 
 import math
@@ -15,29 +15,30 @@ import trio
 from stratum_miner.pool.events import BlockFound
 
 MAX_BYTES: Final = 32 << 20
-"""Eight of the largest blocks that consensus allows, or 100 000 of a chain without transactions."""
+"""Most bytes of kept blocks: 8 of the largest blocks that consensus allows, or 100,000 without transactions."""
 
 
 @dataclass(slots=True)
 class KeptBlock:
-    """A block and what was told of it."""
+    """A block and its last report."""
 
     found: BlockFound
-    """What was told of it last."""
+    """The last event that was reported for the block."""
     block: bytes
+    """The block, serialized with witnesses."""
     judged: trio.Event = field(default_factory=trio.Event)
-    """Set once the node has judged a block that it could not be given when it was found."""
+    """Set when the node has judged a block that did not reach it at first."""
     waits_for_parent: bool = False
-    """Whether the node answers, but does not know the block before."""
-    settled: bool = False
-    """Whether the node has built on it, had trouble, or had long enough to build on it, since it took it; only then can
-    it have lost the block."""
-    taken_at: float = -math.inf
-    """When the node took it last, on the clock of trio."""
+    """Whether the node answered that it does not know the parent of the block."""
+    may_be_lost: bool = False
+    """Whether a template that builds on the same parent shows that the node has lost the block. That is so when the
+    node has built on the block, has failed, or had enough time to build on it since it accepted the block."""
+    accepted_at: float = -math.inf
+    """Time on trio's clock at which the node last accepted the block."""
 
 
 class KeptBlocks:
-    """The newest blocks; one for each block to build on."""
+    """The latest blocks, one for each parent."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -48,11 +49,14 @@ class KeptBlocks:
         return len(self._blocks)
 
     def __iter__(self) -> Iterator[KeptBlock]:
-        """The oldest first; the blocks may be removed meanwhile."""
+        """Iterate over the blocks, the oldest first. Blocks may be removed during the iteration."""
         return iter(list(self._blocks.values()))
 
     def keep(self, kept: KeptBlock) -> KeptBlock:
-        """The block that is kept on the same block: this one, if there was none. The oldest beyond the limit go."""
+        """Keep a block unless one with the same parent is kept. Return the one that is kept.
+
+        The oldest blocks are removed if the limit is exceeded.
+        """
         before = self._blocks.setdefault(_previous_hash(kept), kept)
         if before is kept:
             self._size += len(kept.block)
@@ -61,11 +65,11 @@ class KeptBlocks:
         return before
 
     def on(self, previous_hash: bytes) -> KeptBlock | None:
-        """The block that builds on this one."""
+        """Return the kept block with this parent hash (internal byte order), or None."""
         return self._blocks.get(previous_hash)
 
     def remove(self, kept: KeptBlock) -> None:
-        """Forget a block."""
+        """Remove a block, if it is kept."""
         if self._blocks.get(_previous_hash(kept)) is kept:
             del self._blocks[_previous_hash(kept)]
             self._size -= len(kept.block)

@@ -1,10 +1,12 @@
-"""Keeps a pool at its node's newest word, waits while the node's trouble passes, and ends when it cannot pass.
+"""Follows a node: passes its newest template to the pool, waits while the node has a temporary error, and ends with a
+permanent one.
 
-It must not know miners or jobs. Theory of operation: two ways lead to a template. One waits for another tip (a long
-poll, where the node has that) and is never cancelled while it may still bring something, because a node keeps a thread
-busy for each request that was given up. The other asks at intervals, for what a long poll tells late or never: other
-transactions, other bits on chains where they depend on the time. An answer to a request that was sent before another
-template came may be older than that one; it is dropped and the node asked again.
+It knows neither miners nor jobs. Theory of operation: two tasks get templates. One waits for a new tip of the block
+chain, with a long poll if the node has that. It is not cancelled while it may still bring a template, because a node
+keeps a thread busy for each request that its client gave up. The other task asks for the template at intervals, because
+a long poll reports other changes late or never: other transactions, or other bits on chains where they depend on the
+time. An answer may be older than the newest template, if its request was sent before that template came. Such an answer
+is dropped, and the node is asked again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,83 +15,86 @@ from typing import NoReturn
 import trio
 
 from stratum_miner.pool.nodes.base import Node, NodeDownloadingError, NodeError
-from stratum_miner.pool.nodes.patience import Patience
+from stratum_miner.pool.nodes.retry import NodeRetry
 from stratum_miner.pool.template import BlockTemplate
 
 ASK_SECONDS = 4.0
-"""Seconds between two looks at the template. Core makes a new one at the first look that is more than five whole
-seconds after the last, so a transaction waits for at most two looks: eight seconds."""
+"""Seconds between two requests for the template. Core makes a new template for the first request that comes more than
+5 whole seconds after the last. A transaction therefore waits for at most two requests, 8 s."""
 CHECK_SECONDS = 30.0
-"""Seconds between two checks whether the node still can be mined on."""
+"""Seconds between two checks whether the node is still ready for mining."""
 DROPPED_SECONDS = 1.0
-"""Pause after an answer that was dropped, so that a node that does not wait is not asked in a circle."""
+"""Seconds to wait after a dropped answer, so that a node that answers at once is not asked all the time."""
 LATE_SECONDS = 5.0
-"""How long the wait for another tip may go on after the other way brought one; then it is begun anew."""
+"""Seconds for which the wait for a new tip may continue after the other task brought one. Then it starts again."""
 
 
 class NodeFollower:
     """Follows one node for one pool.
 
-    ``tell`` hears what the node says, which it may have said before; ``failed``, once for each change of the reason,
-    that it gives nothing to mine on; ``recovered`` that it does again.
+    ``on_template`` gets each template, which may be the same as the one before. ``on_failure`` gets the error if the
+    node gives no templates, once for each change of the reason. ``on_recovery`` is called when it gives templates
+    again.
     """
 
     def __init__(
         self,
         node: Node,
         *,
-        tell: Callable[[BlockTemplate], Awaitable[None]],
-        failed: Callable[[NodeError], None],
-        recovered: Callable[[], None],
+        on_template: Callable[[BlockTemplate], Awaitable[None]],
+        on_failure: Callable[[NodeError], None],
+        on_recovery: Callable[[], None],
     ) -> None:
         self._node = node
-        self._tell = tell
-        self._recovered = recovered
-        self._patience = Patience(failed)
+        self._on_template = on_template
+        self._on_recovery = on_recovery
+        self._retry = NodeRetry(on_failure)
         self._last: BlockTemplate | None = None
-        self._taken = 0
-        """Changes with each template, and whenever the answers on their way may be outdated."""
+        self._serial = 0
+        """Increases with each template, and whenever answers that have not arrived yet may be outdated."""
         self._arrived_at = 0.0
         self._checked_at = 0.0
-        self._missing = False
+        self._lacks_blocks = False
         """Whether the node lacked blocks at the last check."""
         self._wanted = trio.Event()
+        """Set to ask for the template at once."""
         self._taking = trio.Lock()
-        self._waiting: trio.CancelScope | None = None
+        self._tip_wait: trio.CancelScope | None = None
+        """The scope of the wait for a new tip."""
 
     async def run(self) -> NoReturn:
-        """Never returns. NodeError when the node's trouble is permanent."""
+        """Follow the node for ever. Raises NodeError if the node has a permanent error."""
         while True:
             try:
                 await self._node.check_ready()
-                self._checked_at, self._missing = trio.current_time(), False
-                serial = self._taken
+                self._checked_at, self._lacks_blocks = trio.current_time(), False
+                serial = self._serial
                 template = await self._node.get_template()
-                if self._patience.over():
-                    self._recovered()
+                if self._retry.succeeded():
+                    self._on_recovery()
                 await self._take(template, serial)
                 await self._follow()
             except NodeError as error:
-                await self._patience.outwait(error)
+                await self._retry.pause_after(error)
 
     @property
     def template_at(self) -> float | None:
-        """When the node gave its newest template, on trio's clock; None before the first."""
+        """Time on trio's clock at which the node gave its newest template; None before the first."""
         return None if self._last is None else self._arrived_at
 
     def refresh(self) -> None:
-        """Ask the node now: what it said before may be outdated, also in answers that are on their way."""
-        self._taken += 1
+        """Ask the node for its template now. Answers to earlier requests may be outdated and are dropped."""
+        self._serial += 1
         self._wanted.set()
 
-    # ---- two ways -------------------------------------------------------------------------------------------------
+    # ---- the two tasks ----------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
         errors: list[NodeError] = []
 
-        async def run(way: Callable[[], Awaitable[NoReturn]]) -> None:
+        async def run(task: Callable[[], Awaitable[NoReturn]]) -> None:
             try:
-                await way()
+                await task()
             except NodeError as error:
                 errors.append(error)
                 nursery.cancel_scope.cancel()
@@ -102,10 +107,10 @@ class NodeFollower:
 
     async def _wait_for_tips(self) -> NoReturn:
         while True:
-            last, serial = self._last, self._taken
-            assert last is not None, "following begins with a template"
+            last, serial = self._last, self._serial
+            assert last is not None, "run takes a template before it follows the node"
             template = None
-            with trio.CancelScope() as self._waiting:
+            with trio.CancelScope() as self._tip_wait:
                 template = await self._node.wait_template(last)
             if template is not None and not await self._take(template, serial, last):
                 await trio.sleep(DROPPED_SECONDS)
@@ -115,7 +120,7 @@ class NodeFollower:
             with trio.move_on_at(self._ask_at()):
                 await self._wanted.wait()
             self._wanted = trio.Event()
-            serial = self._taken
+            serial = self._serial
             await self._take(await self._node.get_template(), serial)
             await self._check()
 
@@ -127,26 +132,27 @@ class NodeFollower:
         return min(now + ASK_SECONDS, self._arrived_at + left)
 
     async def _check(self) -> None:
-        """See that the node still can be mined on. A block it lacks for a moment is a new one that is on its way."""
+        """Check that the node is still ready. A single missing block is a new one that the node is about to get."""
         now = trio.current_time()
-        if not self._missing and now < self._checked_at + CHECK_SECONDS:
+        if not self._lacks_blocks and now < self._checked_at + CHECK_SECONDS:
             return
         self._checked_at = now
         try:
             await self._node.check_ready()
         except NodeDownloadingError as error:
-            again, self._missing = self._missing, error.proven and error.missing > 1
-            if again and self._missing:
+            lacked_blocks, self._lacks_blocks = self._lacks_blocks, error.proven and error.missing > 1
+            if lacked_blocks and self._lacks_blocks:
                 raise
         else:
-            self._missing = False
+            self._lacks_blocks = False
 
-    # ---- what they bring --------------------------------------------------------------------------------------------
+    # ---- templates --------------------------------------------------------------------------------------------------
 
     async def _take(self, template: BlockTemplate, serial: int, after: BlockTemplate | None = None) -> bool:
-        """Take a template that was asked for when ``_taken`` was ``serial``, or waited for ``after`` another.
+        """Pass on a template that was requested when ``_serial`` was ``serial``.
 
-        False when it says something else than what is known and may be older, so that it was dropped.
+        ``after`` is the template whose successor was waited for, if it comes from the wait for a new tip. Return False
+        if the template was dropped, because it differs from the newest one and may be older.
         """
         async with self._taking:
             last = self._last
@@ -155,15 +161,15 @@ class NodeFollower:
                 and last is not None
                 and last.previous_hash == after.previous_hash != template.previous_hash
             )
-            if serial != self._taken and not moved:
+            if serial != self._serial and not moved:
                 if last is not None and template.same_block(last):
                     return True
                 self._wanted.set()
                 return False
-            self._taken += 1
+            self._serial += 1
             self._last = template
             self._arrived_at = trio.current_time()
-            if after is None and last is not None and last.previous_hash != template.previous_hash and self._waiting:
-                self._waiting.deadline = trio.current_time() + LATE_SECONDS
-            await self._tell(template)
+            if after is None and last is not None and last.previous_hash != template.previous_hash and self._tip_wait:
+                self._tip_wait.deadline = trio.current_time() + LATE_SECONDS
+            await self._on_template(template)
             return True

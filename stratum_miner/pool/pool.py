@@ -1,10 +1,10 @@
-"""A Stratum pool on trio: accepts miners, gives them jobs from a node, and gives the node their blocks.
+"""A Stratum pool on trio: it accepts miners, sends them jobs made from a node's templates, and submits their blocks.
 
-What a miner says and hears is decided in ``judging`` and ``downstream``, which moves the bytes too; this module keeps
-time and talks to the node. Theory of operation: three services run beside the connections. One follows the node
-(``node_follower``), and what miners must hear of becomes a job; one renews the job when nothing was published for a
-while; one lets time pass for all sessions. A few submitters hand blocks to the node (``block_delivery``), which gets
-those it has lost again before the next job.
+``judging`` and ``downstream`` decide what is sent to a miner, and ``downstream`` moves the bytes. This module has the
+tasks. Theory of operation: three tasks run beside the connections. One follows the node (``node_follower``) and
+publishes a job when the template has changed. One publishes the job again when no job was published for a while. One
+lets time pass for all sessions. Four more tasks submit blocks to the node (``block_delivery``). Blocks that the node
+has lost are submitted again before the next job.
 """
 
 import math
@@ -54,13 +54,15 @@ from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
 
 TICK_SECONDS = 1.0
+"""Seconds between two calls of ``tick`` of all sessions."""
 SUBMITTERS = 4
-"""Blocks handed to the node at a time: one that hangs must not hold up the next."""
+"""Blocks that are submitted to the node at the same time, so that one that takes long does not delay the next."""
 MAX_WAITING_BLOCKS = 64
-"""Blocks that wait for a submitter before their finders have to; more than one is a toy chain."""
+"""Blocks that may wait for a submitter. Beyond that, the pool reads no more shares from the miner that found one. More
+than one block waits only on a test chain."""
 BLOCK_PAUSE = 1.0
-"""Seconds at most in which the finder of a block waits to be heard again, so that on a chain where every second hash
-is a block (regtest) its next ones do not delay the job that would make them worth something."""
+"""Most seconds for which the pool reads nothing more from a miner that found a block, until the node has answered. On
+regtest every second hash is a block; the miner's next blocks would delay the job that they have to build on."""
 
 _Session: TypeAlias = MinerSession[PoolJob]
 _Miner: TypeAlias = Connection[_Session]
@@ -69,13 +71,13 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _HandedOver:
-    """A block on its way to the node."""
+class _WaitingBlock:
+    """A share that may be a block, on its way to the node."""
 
     miner: _Miner
     candidate: _Block
     arrived: float
-    """When its share came."""
+    """When the share arrived, on trio's clock."""
     done: trio.Event = field(default_factory=trio.Event)
 
 
@@ -120,20 +122,20 @@ class Pool:
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
-        """Bound once: the lazy one is put together anew for each line, also for one that is filtered out."""
+        """A bound logger. An unbound one is built again for each line, even if the line is filtered out."""
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
         self._node_error: str | None = None
         self._follower = NodeFollower(
-            node, tell=self._take_template, failed=self._note_failure, recovered=self._note_recovery
+            node, on_template=self._take_template, on_failure=self._note_failure, on_recovery=self._note_recovery
         )
         self._first_job = trio.Event()
         self._delivery = BlockDelivery(node, on_found=self._events.add, refresh=self._follower.refresh)
         self._stopping = trio.Event()
         self._unanswered = 0
         self._all_answered = trio.Event()
-        self._send_candidate, self._receive_candidate = trio.open_memory_channel[_HandedOver](MAX_WAITING_BLOCKS)
+        self._send_candidate, self._receive_candidate = trio.open_memory_channel[_WaitingBlock](MAX_WAITING_BLOCKS)
 
     # ---- for the caller -------------------------------------------------------------------------------------------
 
@@ -162,12 +164,12 @@ class Pool:
                 for _ in range(SUBMITTERS):
                     services.start_soon(self._submit_candidates, self._receive_candidate.clone())
                 self._receive_candidate.close()
-                if self.addresses:  # none behind a tap, which logs its own address
+                if self.addresses:  # a pool behind a tap has none; the tap logs its own
                     _log.info("pool_listening", addresses=self.addresses)
                 await self._miners.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()
         finally:
-            self._delivery.tell_lost()
+            self._delivery.log_lost()
             _log.info("pool_stopped", sessions=self._miners.total, blocks=self._delivery.accepted)
             self._events.deliver()
             self._events.raise_error()
@@ -226,14 +228,14 @@ class Pool:
     # ---- the node -------------------------------------------------------------------------------------------------
 
     async def _take_template(self, template: BlockTemplate) -> None:
-        if await self._delivery.give_back(template):
+        if await self._delivery.resubmit(template):
             self._follower.refresh()
         elif (job := self._jobs.update(template, trio.current_time())) is not None:
             self._publish(job)
         self._events.deliver()
 
     def _note_failure(self, error: NodeError) -> None:
-        self._delivery.node_failed()
+        self._delivery.note_node_failure()
         _log.warning("node_failed", error=str(error), job_kept=self._jobs.current is not None)
         self._node_error = str(error)
         self._events.add(events.NodeFailed(str(error)))
@@ -270,7 +272,7 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            due = max(self._published_at, now - interval / 2) + interval  # a first job may come meanwhile
+            due = max(self._published_at, now - interval / 2) + interval  # the first job may come at any time
 
     async def _tick(self) -> None:
         while True:
@@ -284,27 +286,27 @@ class Pool:
 
     # ---- blocks ---------------------------------------------------------------------------------------------------
 
-    async def _submit_candidates(self, candidates: trio.MemoryReceiveChannel[_HandedOver]) -> None:
+    async def _submit_candidates(self, candidates: trio.MemoryReceiveChannel[_WaitingBlock]) -> None:
         async with candidates:
-            async for handed_over in candidates:
-                await self._submit(handed_over)
-                handed_over.done.set()
+            async for waiting in candidates:
+                await self._submit(waiting)
+                waiting.done.set()
                 self._unanswered -= 1
                 if not self._unanswered:
                     self._all_answered.set()
 
-    async def _submit(self, handed_over: _HandedOver) -> None:
-        miner, candidate = handed_over.miner, handed_over.candidate
+    async def _submit(self, waiting: _WaitingBlock) -> None:
+        miner, candidate = waiting.miner, waiting.candidate
         found = await self._delivery.deliver(block_of(candidate.solution), self._found(candidate))
         refusal = None if found.accepted else candidate.refusal
         answered = miner.session.answer(candidate, refusal, trio.current_time())
         miner.flush()
         if answered is not None:
-            self._report(miner, answered, handed_over.arrived)
+            self._report(miner, answered, waiting.arrived)
         self._events.deliver()
 
     def _found(self, candidate: _Block) -> events.BlockFound:
-        """What is known before the node has said anything."""
+        """Return the event for a block that the node has not answered yet."""
         return events.BlockFound(
             height=candidate.solution.job.announced.template.height,
             hash=display_hash(candidate.solution.digest),
@@ -345,7 +347,7 @@ class Pool:
             while (event := miner.session.next_event(trio.current_time(), self._unix_time())) is not None:
                 match event:
                     case ShareToForward():
-                        await self._hand_over(miner, event)
+                        await self._submit_block(miner, event)
                     case SubscribePending():
                         miner.session.subscribe(event, self._policy, trio.current_time())
                     case _:
@@ -356,34 +358,34 @@ class Pool:
         miner.flush()
         self._events.deliver()
 
-    async def _hand_over(self, miner: _Miner, candidate: _Block) -> None:
-        handed_over = _HandedOver(miner, candidate, miner.last_line_at)
+    async def _submit_block(self, miner: _Miner, candidate: _Block) -> None:
+        waiting = _WaitingBlock(miner, candidate, miner.last_line_at)
         if not self._unanswered:
             self._all_answered = trio.Event()
         self._unanswered += 1
-        is_on_its_way = True
+        is_queued = True
         try:
-            self._send_candidate.send_nowait(handed_over)
+            self._send_candidate.send_nowait(waiting)
         except trio.WouldBlock:
-            is_on_its_way = False
+            is_queued = False
         except trio.BrokenResourceError:
-            self._tell_lost(candidate)
-        self._collect_events(miner, handed_over.arrived)  # a share that is good whatever the node says
+            self._log_lost(candidate)
+        self._collect_events(miner, waiting.arrived)  # a valid share counts whatever the node answers
         miner.flush()
-        if not is_on_its_way:
-            with trio.CancelScope(shield=True):  # a block outlives the miner that found it
+        if not is_queued:
+            with trio.CancelScope(shield=True):  # the block must reach the node even if its miner disconnects
                 try:
-                    await self._send_candidate.send(handed_over)
+                    await self._send_candidate.send(waiting)
                 except trio.BrokenResourceError:
-                    self._tell_lost(candidate)
+                    self._log_lost(candidate)
         with trio.move_on_after(BLOCK_PAUSE):
-            await handed_over.done.wait()
+            await waiting.done.wait()
 
-    def _tell_lost(self, candidate: _Block) -> None:
+    def _log_lost(self, candidate: _Block) -> None:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
     def _collect_events(self, miner: _Miner, arrived: float) -> None:
-        """Report what a session did without input; ``arrived``: when the share came that it may have answered."""
+        """Report the events that wait in a session. ``arrived`` is when a share came that one of them may answer."""
         for event in miner.session.take_events():
             self._report(miner, event, arrived)
 

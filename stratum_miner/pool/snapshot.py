@@ -1,4 +1,4 @@
-"""Frozen statistics of a pool, for displays: nothing here changes, nothing here reaches back."""
+"""The figures of a pool at one moment, as frozen values for displays."""
 
 from dataclasses import dataclass
 
@@ -8,25 +8,30 @@ from stratum_miner.pool.events import BlockFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSnapshot(ServerSnapshot):
-    """The whole pool."""
+    """The figures of a whole pool."""
 
     height: int | None
-    """The height of the block being worked on; None before the first template."""
+    """Height of the block that is mined; None before the first template."""
     previous_hash: str | None
-    """Display order."""
+    """Hash of the block before, in display order, hex; None before the first template."""
     network_difficulty: float | None
+    """None before the first template."""
     job_id: str | None
+    """Id of the newest job; None before the first."""
     jobs_published: int
+    """Number of jobs that were sent to all miners."""
     node_error: str | None
-    """Why there are no new templates; None while all is well."""
+    """Why the node gives no templates; None if it does."""
     template_age: float | None
-    """Seconds since the node gave its newest template, changed or not; None before the first."""
+    """Seconds since the node last gave a template, changed or not; None before the first."""
     sessions: tuple[SessionSnapshot, ...]
+    """The miners that are connected."""
     blocks_found: int
-    """Each is accepted, refused, passed over because the node took another one of ours there, or waits for the node."""
+    """Number of shares that met the network target. Each block was accepted, was rejected, was not submitted because
+    the node had accepted another block of this pool on the same parent, or waits for the node."""
     blocks_refused: int
-    """Blocks of ours that the node judged and did not take."""
+    """Number of blocks that the node rejected."""
     blocks_accepted: int
-    """Blocks of ours that the node took."""
+    """Number of blocks that the node accepted."""
     blocks: tuple[BlockFound, ...]
-    """The latest ones, oldest first."""
+    """The latest blocks, at most 1000, the oldest first."""

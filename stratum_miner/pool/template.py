@@ -1,11 +1,11 @@
-"""A block to be: what a node gives with getblocktemplate, checked once and frozen; and the block made from it.
+"""Block templates: the result of getblocktemplate, checked once and frozen, and the blocks that are made from it.
 
-Sans-IO. Hashes are 32 bytes in internal order. A node is believed in what only it can know (which transactions, which
-height), not in what can be computed: transaction hashes are checked against the transactions
+Sans-IO. Hashes are 32 bytes in internal byte order. The node is trusted in what only it can know (which transactions,
+which height). What can be computed is checked: transaction hashes against the transactions
 (docs/reference/stratum.md#block-template).
 
-A template is valid for a range of times. The node gives the lower end and may give the upper end. On chains where the
-bits depend on the time, the upper end follows from the time of the block before (``with_tip_time``).
+A template is valid for a range of times. The node gives the earliest time, and may give the latest. On block chains
+where the bits depend on the time, the latest time follows from the time of the block before (``with_tip_time``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,101 +20,112 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import target_from_bits
 
 KNOWN_RULES: Final = frozenset(["segwit", "signet", "csv", "taproot", "testdummy"])
-"""Rules that blocks made here satisfy; a template that insists ("!") on another must not be mined on (BIP 9)."""
+"""Rules that the blocks of this pool satisfy. A template that requires another one ("!") must not be mined (BIP 9)."""
 MAX_HEIGHT: Final = 1 << 31
+"""Highest block height that is accepted."""
 MAX_VALUE: Final = 21_000_000 * 100_000_000
-"""Satoshis: more than a coinbase can ever be worth."""
+"""All satoshis that can ever exist, an upper limit for fees and coinbase values."""
 MAX_TIME: Final = (1 << 32) - 1
-"""The header has 32 bits for the time."""
+"""Latest unix time that the 32 bits of a header can hold."""
 MAX_FLAGS: Final = 16
-"""Bytes of coinbaseaux that fit beside height, extranonces and tag; Core sends none today."""
+"""Most bytes of coinbaseaux that fit beside height, extranonces and tag. Core sends none today."""
 MIN_DIFFICULTY_SECONDS: Final = 1200
-"""On testnet3 and testnet4 a block whose time is more than this after the block before has the lowest difficulty: twice
+"""Seconds after the block before, beyond which a block of testnet3 or testnet4 has the lowest difficulty. It is twice
 the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
 OP_TRUE: Final = "51"
-"""The challenge of a signet whose blocks anyone may make."""
+"""The challenge, in hex, of a signet on which anybody may make blocks."""
 _WITNESS_MARKER: Final = b"\x00\x01"
 
 
 class TemplateError(ValueError):
-    """A template that cannot be mined on; the message says which field, what was expected and what came."""
+    """A template that cannot be mined. The message names the field, what was expected and what came."""
 
 
 class UnsuitableTemplateError(TemplateError):
-    """A template of a kind that cannot be mined on here: the node's next one will be the same."""
+    """A template of a kind that this pool cannot mine. The node's next template will have the same error."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateTransaction:
-    """A transaction the node chose, serialized with its witness; hashes in internal order, the fee in satoshis."""
+    """A transaction that the node chose for the next block."""
 
     data: bytes
+    """The transaction, serialized with its witness."""
     txid: bytes
+    """Hash without the witness, 32 bytes in internal byte order."""
     wtxid: bytes
+    """Hash with the witness, 32 bytes in internal byte order."""
     fee: int = 0
+    """Satoshis."""
 
     @property
     def has_witness(self) -> bool:
-        """Whether it is serialized with marker and flag (BIP 144)."""
+        """Whether the transaction is serialized with marker and flag (BIP 144)."""
         return self.data[4:6] == _WITNESS_MARKER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockTemplate:
-    """What the next block must contain, the coinbase aside."""
+    """What the next block must contain, except for the coinbase."""
 
     height: int
+    """Height of the next block."""
     previous_hash: bytes
+    """Hash of the block before, 32 bytes in internal byte order."""
     version: int
-    """Unsigned; the pool clears the bits that miners may roll."""
+    """Version of the header as an unsigned integer. The pool clears the bits that miners may roll."""
     nbits: int
+    """The network target in compact form."""
     curtime: int
-    """The node's clock, unix time; ``time_at`` gives the time for the header."""
+    """The node's clock, unix time. ``time_at`` gives the time for a header."""
     mintime: int = 0
-    """Earliest time for the header: median time past + 1."""
+    """Earliest unix time for the header: median time past + 1."""
     maxtime: int | None = None
-    """Latest time for the header with these bits; None when only the clock limits it."""
+    """Latest unix time for a header with these bits; None if only the clock limits it."""
     rules: frozenset[str] = frozenset()
     """Consensus rules that the node names, without "!"."""
     coinbase_value: int = 0
-    """Subsidy and fees, satoshis: what the coinbase may pay."""
+    """Satoshis that the coinbase may pay: subsidy and fees."""
     transactions: tuple[TemplateTransaction, ...] = ()
+    """The transactions after the coinbase, in the order of the block."""
     witness_commitment: bytes | None = None
-    """Output script of BIP 141; None before segwit is active, when a witness in the coinbase would be an error."""
+    """Output script of BIP 141. None before segwit is active; a witness in the coinbase would then be an error."""
     coinbase_flags: bytes = b""
-    """coinbaseaux: goes into the coinbase script after the height (BIP 22)."""
+    """The bytes of coinbaseaux, which the coinbase script contains after the height (BIP 22)."""
     longpoll_id: str | None = None
+    """The id with which the node waits for another template (BIP 22); None if it has no long poll."""
     merkle_branch: tuple[bytes, ...] = field(init=False, compare=False, repr=False)
-    """Siblings of the coinbase, lowest first."""
+    """The merkle branch of the coinbase, lowest level first, hashes in internal byte order."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "merkle_branch", merkle_branch([item.txid for item in self.transactions]))
 
     def time_at(self, age: float) -> int:
-        """The time for a header ``age`` seconds after the node gave this template, within what the node allows.
+        """Return the unix time for a header, ``age`` seconds after the node gave this template.
 
-        A ``curtime`` that is not after ``mintime`` is no clock (Core raises it to ``mintime``), so it does not advance.
+        It lies within the times that the node allows. A ``curtime`` that is not after ``mintime`` does not advance,
+        because it is not the node's clock: Core has raised it to ``mintime``.
         """
         now = self.curtime + int(age) if self.curtime > self.mintime else self.mintime
         return min(now, MAX_TIME if self.maxtime is None else self.maxtime)
 
     def seconds_left(self) -> float | None:
-        """How long after its arrival the node's clock passes ``maxtime``; None when that is unknown or does not matter.
+        """Return the seconds from the arrival of the template until the node's clock passes ``maxtime``.
 
-        The node then has something new to say.
+        The node then gives another template. Return None if that time is unknown or does not matter.
         """
         if self.maxtime is None or self.maxtime < self.curtime or self.curtime <= self.mintime:
             return None
         return self.maxtime + 1 - self.curtime
 
     def same_block(self, other: "BlockTemplate") -> bool:
-        """Whether both ask for the same block, the time aside."""
+        """Return whether two templates differ in nothing but the time."""
         return self._block() == other._block()
 
-    def undoes(self, other: "BlockTemplate") -> bool:
-        """Whether a block made of ``other`` may be invalid now that the node says this.
+    def invalidates(self, other: "BlockTemplate") -> bool:
+        """Return whether a block made from ``other`` may be invalid now that the node has given this template.
 
-        Other transactions and other version bits leave it valid, and so do bits that hold for other times.
+        Other transactions and other version bits leave it valid. So do other bits, if they apply to other times.
         """
         if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
             return True
@@ -143,17 +154,17 @@ def _ends_before(one: BlockTemplate, other: BlockTemplate) -> bool:
 
 
 def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplate:
-    """A template of testnet3 or testnet4, limited to the times for which its bits are the required ones.
+    """Return a template of testnet3 or testnet4 with ``maxtime`` set, so that its bits are right for all its times.
 
-    ``tip_time`` is the time in the header of the block before; None when it is not known. The bits are then known to
-    hold for the template's own time, and up to MIN_DIFFICULTY_SECONDS after the median time past, because that is
-    never after the block before.
+    ``tip_time`` is the time in the header of the block before, or None if it is not known. In that case the bits are
+    right for the template's own time, and until MIN_DIFFICULTY_SECONDS after the median time past, which is never later
+    than the block before.
     """
     own = template.time_at(0)
     last = (template.mintime - 1 if tip_time is None else tip_time) + MIN_DIFFICULTY_SECONDS
     if own > last:
         if tip_time is not None:
-            return template  # the easy bits hold for all later times
+            return template  # the bits of the lowest difficulty are right for all later times
         last = own
     return replace(template, maxtime=last if template.maxtime is None else min(last, template.maxtime))
 
@@ -161,9 +172,9 @@ def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplat
 def coinbase_parts(
     template: BlockTemplate, *, payout_script: bytes, extranonce_size: int, tag: bytes = b""
 ) -> tuple[bytes, bytes]:
-    """The coinbase without witness, before and after an extranonce of ``extranonce_size`` bytes.
+    """Return the coinbase without witness in two parts: before and after the extranonces of ``extranonce_size`` bytes.
 
-    It pays everything to ``payout_script``. ValueError when the coinbase script would exceed 100 bytes.
+    It pays the whole value to ``payout_script``. Raises ValueError if the coinbase script would exceed 100 bytes.
     """
     outputs = [TxOut(template.coinbase_value, payout_script)]
     if template.witness_commitment is not None:
@@ -179,7 +190,7 @@ def coinbase_parts(
 
 
 def assemble_block(template: BlockTemplate, coinbase: bytes, header: bytes) -> bytes:
-    """The whole block; ``coinbase`` without witness, as miners hash it, and an 80-byte header."""
+    """Return the serialized block. ``coinbase`` is without witness, as miners hash it; ``header`` has 80 bytes."""
     first = coinbase if template.witness_commitment is None else with_witness(coinbase)
     return serialize_block(header, [first, *(item.data for item in template.transactions)])
 
@@ -188,11 +199,14 @@ def assemble_block(template: BlockTemplate, coinbase: bytes, header: bytes) -> b
 
 
 def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> BlockTemplate:
-    """Check the result of getblocktemplate. TemplateError names the first field that is missing or wrong.
+    """Check the result of getblocktemplate and return it as a template.
 
     Nodes other than Core leave fields out: mintime, maxtime, coinbaseaux, longpollid, vbrequired and the witness
-    commitment are optional. The commitment is computed when it is absent though segwit is active. Transactions that
-    were in the template ``before`` are taken from it: a full block has thousands, and most of them stay.
+    commitment are optional. A missing commitment is computed if segwit is active. Transactions that ``before`` also has
+    are taken from it, because a full block has thousands of them and most stay the same.
+
+    Raises TemplateError, which names the first field that is missing or wrong, and UnsuitableTemplateError if this pool
+    cannot mine templates of this kind.
     """
     if not isinstance(reply, dict):
         raise TemplateError(f"getblocktemplate: expected an object, got {_shown(reply)}")
@@ -201,7 +215,7 @@ def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> Blo
         raise UnsuitableTemplateError(f"getblocktemplate: vbrequired: expected 0, got {_shown(reply['vbrequired'])}")
     if "coinbasevalue" not in reply and "coinbasetxn" in reply:
         raise UnsuitableTemplateError(
-            "getblocktemplate: expected coinbasevalue, got a finished coinbasetxn, which pays others"
+            "getblocktemplate: expected coinbasevalue, got a finished coinbasetxn, which pays to other addresses"
         )
     check_signet_challenge(reply.get("signet_challenge"))
     curtime = _integer(reply, "curtime", 1, MAX_TIME)
@@ -226,11 +240,14 @@ def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> Blo
 
 
 def check_signet_challenge(challenge: object) -> None:
-    """UnsuitableTemplateError when a signet has its blocks signed; ``challenge`` is what the node says, or None."""
+    """Raise UnsuitableTemplateError if the blocks of a signet must be signed.
+
+    ``challenge`` is the field signet_challenge of the node's reply, or None.
+    """
     if challenge not in (None, OP_TRUE):
         raise UnsuitableTemplateError(
-            "only the holders of this signet's keys can make its blocks, because they must be signed: "
-            "mine on a signet of your own with -signetchallenge=51, on testnet4 or on regtest"
+            "blocks of this signet must be signed, and only the holders of its keys can do that. "
+            "Mine on a signet of your own with -signetchallenge=51, on testnet4 or on regtest"
         )
 
 
@@ -242,7 +259,8 @@ def _check_rules(rules: object) -> frozenset[str] | None:
     unknown = sorted(rule[1:] for rule in rules if rule.startswith("!") and rule[1:] not in KNOWN_RULES)
     if unknown:
         raise UnsuitableTemplateError(
-            f"getblocktemplate: rules: the node insists on {_shown(unknown)}, which this version does not know"
+            f"getblocktemplate: rules: the node requires {_shown(unknown)}, which this version of stratum-miner does "
+            "not know. Update stratum-miner"
         )
     return frozenset(rule.removeprefix("!") for rule in rules)
 
@@ -252,7 +270,7 @@ def _transactions(items: object, known: Mapping[bytes, TemplateTransaction]) -> 
         raise TemplateError(f"getblocktemplate: transactions: expected a list, got {_shown(items)}")
     transactions = tuple(_transaction(index, item, known) for index, item in enumerate(items))
     if len({item.txid for item in transactions}) != len(transactions):
-        raise TemplateError("getblocktemplate: transactions: expected each one once, got one twice")
+        raise TemplateError("getblocktemplate: transactions: expected each transaction once, got one twice")
     return transactions
 
 
@@ -288,7 +306,7 @@ def _commitment(
     given = reply.get("default_witness_commitment")
     if not any(item.has_witness for item in transactions):
         listed = given is not None if rules is None else "segwit" in rules
-        if not listed:  # bcoin gives a commitment also where a witness would be an error
+        if not listed:  # bcoin also gives a commitment when a witness would be an error
             return None
     expected = witness_commitment_script([item.wtxid for item in transactions])
     if given is not None and _hex(given, "getblocktemplate: default_witness_commitment") != expected:
@@ -363,7 +381,7 @@ def _hex(value: object, where: str) -> bytes:
 
 
 def _shown(value: object) -> str:
-    """Something foreign for an error message: one line, never long."""
+    """Return a value from the node as one short line for an error message."""
     if value is None:
         return "nothing"
     if isinstance(value, dict | list) and len(value) > 8:

@@ -76,7 +76,7 @@ def test_a_pool_that_starts_before_its_node(tmp_path: Path) -> None:
             said = until(pool, "it is starting: Loading block index…")
             node.chain["headers"] = 200
             node.trouble = None
-            said += until(pool, "it is still downloading the chain: it has 7 blocks of 200, by the headers")
+            said += until(pool, "it is still downloading the chain: it has 7 blocks of 200 (according to its headers)")
             node.chain["blocks"] = 150
             node.answers["getpeerinfo"] = [{"startingheight": 201, "synced_headers": 200}]
             node.chain["blocks"] = 200
@@ -116,10 +116,10 @@ def test_a_time_limit_includes_the_wait() -> None:
         ("signed, told by the template only", 1, "must be signed"),
         ("another chain", 2, "expected one of mainnet, got one of regtest"),
         ("no chain of ours", 1, "expected a chain of main"),
-        ("credentials", 1, "does not accept our user and password (HTTP 401)"),
-        ("address", 1, "does not allow us getblockchaininfo (HTTP 403)"),
+        ("credentials", 1, "does not accept the user and password (HTTP 401)"),
+        ("address", 1, "does not allow getblockchaininfo (HTTP 403)"),
         ("no templates", 1, "it does not know getblocktemplate"),
-        ("unknown rule", 1, "the node insists on ['new']"),
+        ("unknown rule", 1, "the node requires ['new']"),
     ],
 )
 def test_what_cannot_become_better_ends_at_once(name: str, case: str, code: int, reason: str) -> None:

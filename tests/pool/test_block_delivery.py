@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.pool.block_delivery import GIVE_BACK_SECONDS, PATIENCE, SETTLE_SECONDS, BlockDelivery
+from stratum_miner.pool.block_delivery import ANSWER_SECONDS, BUILD_SECONDS, RESUBMIT_SECONDS, BlockDelivery
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import NodeRpcError, SubmitResult
 from stratum_miner.pool.template import BlockTemplate
@@ -49,7 +49,7 @@ class Setting:
         for height, block in enumerate(blocks, 1):
             assert (await self.deliver(block, height)).accepted
         if settled:
-            await self.delivery.give_back(template_on(blocks[-1], length + 1))
+            await self.delivery.resubmit(template_on(blocks[-1], length + 1))
         return blocks
 
 
@@ -70,7 +70,7 @@ async def test_lost_blocks_are_given_back_in_order_also_one_that_the_node_had_no
     last = bytes(4) + sha256d(blocks[-1]) + bytes(44)
     await setting.deliver(last, 4)
     del setting.node.submitted[:]
-    assert await setting.delivery.give_back(template_on(blocks[0], 2))
+    assert await setting.delivery.resubmit(template_on(blocks[0], 2))
     assert setting.node.submitted == [*blocks[1:], last]
     assert setting.told == ["accepted"] * 4, "each is told once"
     assert setting.delivery.accepted == 4
@@ -80,7 +80,7 @@ async def test_a_node_that_has_not_come_to_a_block_gets_it_once() -> None:
     setting = Setting()
     await setting.chain(1, settled=False)
     for _ in range(5):
-        assert not await setting.delivery.give_back(template_on(None, 1))
+        assert not await setting.delivery.resubmit(template_on(None, 1))
     sibling = await setting.deliver(bytes(4) + GENESIS + bytes(43) + b"\x01", 1)
     assert sibling.result == "sibling"
     assert len(setting.node.submitted) == 1
@@ -89,14 +89,14 @@ async def test_a_node_that_has_not_come_to_a_block_gets_it_once() -> None:
 async def test_a_node_that_undid_a_block_before_it_was_asked_gets_another_one_there(autojump_clock: Clock) -> None:
     setting = Setting()
     await setting.chain(1, settled=False)
-    await trio.sleep(SETTLE_SECONDS)
-    assert not await setting.delivery.give_back(template_on(None, 1))
-    assert await setting.delivery.give_back(template_on(None, 1)), "it may have lost the block"
-    assert not await setting.delivery.give_back(template_on(None, 1)), "it has time again to build on it"
-    await trio.sleep(SETTLE_SECONDS)
+    await trio.sleep(BUILD_SECONDS)
+    assert not await setting.delivery.resubmit(template_on(None, 1))
+    assert await setting.delivery.resubmit(template_on(None, 1)), "it may have lost the block"
+    assert not await setting.delivery.resubmit(template_on(None, 1)), "it has time again to build on it"
+    await trio.sleep(BUILD_SECONDS)
     setting.verdict = "duplicate"
     for _ in range(2):
-        assert not await setting.delivery.give_back(template_on(None, 1))
+        assert not await setting.delivery.resubmit(template_on(None, 1))
     setting.verdict = None
     sibling = await setting.deliver(bytes(4) + GENESIS + bytes(43) + b"\x01", 1)
     assert sibling.accepted
@@ -105,10 +105,10 @@ async def test_a_node_that_undid_a_block_before_it_was_asked_gets_another_one_th
 async def test_a_node_that_takes_a_block_again_and_does_not_build_on_it_is_left_alone() -> None:
     setting = Setting()
     await setting.chain(1)
-    taken = [await setting.delivery.give_back(template_on(None, 1)) for _ in range(5)]
+    taken = [await setting.delivery.resubmit(template_on(None, 1)) for _ in range(5)]
     assert taken == [True, False, False, False, False]
-    setting.delivery.node_failed()
-    assert await setting.delivery.give_back(template_on(None, 1)), "it may have lost the block again"
+    setting.delivery.note_node_failure()
+    assert await setting.delivery.resubmit(template_on(None, 1)), "it may have lost the block again"
 
 
 @pytest.mark.parametrize("verdict", ["duplicate", "duplicate-invalid", "inconclusive", "bad-txns-nonfinal"])
@@ -117,8 +117,8 @@ async def test_a_block_that_the_node_does_not_take_back_is_not_offered_again(ver
     await setting.chain(1)
     setting.verdict = verdict
     for _ in range(5):
-        setting.delivery.node_failed()
-        assert not await setting.delivery.give_back(template_on(None, 1))
+        setting.delivery.note_node_failure()
+        assert not await setting.delivery.resubmit(template_on(None, 1))
     assert len(setting.node.submitted) == 2
 
 
@@ -129,7 +129,7 @@ async def test_an_answer_that_is_about_the_block_alone_holds_up_no_job(autojump_
     async with trio.open_nursery() as nursery:
         nursery.start_soon(setting.deliver, make_chain(1)[0], 1)
         await trio.testing.wait_all_tasks_blocked()
-        assert not await setting.delivery.give_back(template_on(None, 1))
+        assert not await setting.delivery.resubmit(template_on(None, 1))
         assert trio.current_time() == 0
 
         async def hang(block: bytes) -> SubmitResult:
@@ -137,9 +137,9 @@ async def test_an_answer_that_is_about_the_block_alone_holds_up_no_job(autojump_
             raise AssertionError
 
         setting.node.submit_block = hang  # type: ignore[method-assign]  # this node never answers
-        assert not await setting.delivery.give_back(template_on(None, 1))
-        assert trio.current_time() == GIVE_BACK_SECONDS
-    assert trio.current_time() == PATIENCE
+        assert not await setting.delivery.resubmit(template_on(None, 1))
+        assert trio.current_time() == RESUBMIT_SECONDS
+    assert trio.current_time() == ANSWER_SECONDS
     assert setting.told == ["unreachable"]
 
 
@@ -152,7 +152,7 @@ async def test_a_second_block_in_the_same_place_waits_for_the_first(autojump_clo
             nursery.start_soon(setting.deliver, block, 1)
             await trio.testing.wait_all_tasks_blocked()
         setting.node.recover()
-        assert await setting.delivery.give_back(template_on(None, 1))
+        assert await setting.delivery.resubmit(template_on(None, 1))
     assert setting.node.submitted == [first]
     assert sorted(setting.told) == ["accepted", "sibling"]
     assert trio.current_time() == 0

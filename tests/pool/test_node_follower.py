@@ -46,7 +46,10 @@ class Listener:
 async def following(node: ScriptedNode) -> AsyncIterator[tuple[Listener, NodeFollower]]:
     listener = Listener()
     follower = NodeFollower(
-        node, tell=listener.take_template, failed=listener.node_failed, recovered=listener.node_recovered
+        node,
+        on_template=listener.take_template,
+        on_failure=listener.node_failed,
+        on_recovery=listener.node_recovered,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(follower.run)
@@ -222,7 +225,7 @@ async def test_what_is_waited_for_is_told_once_for_each_reason(autojump_clock: C
         "recovered",
         "template 101",
     ]
-    assert "blocks of 200, by the headers" in listener.heard[2][1]
+    assert "blocks of 200 (according to its headers)" in listener.heard[2][1]
 
 
 @pytest.mark.parametrize("at_start", [True, False])

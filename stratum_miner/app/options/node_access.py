@@ -16,7 +16,7 @@ from stratum_miner.bitcoin.address import AddressError, Network, script_from_add
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError
-from stratum_miner.pool.nodes.patience import Patience
+from stratum_miner.pool.nodes.retry import NodeRetry
 
 log = structlog.get_logger("stratum_miner")
 
@@ -98,7 +98,7 @@ async def _when_ready(
     def tell(error: NodeError) -> None:
         log.warning("node_failed", error=str(error))
 
-    patience = Patience(tell)
+    retry = NodeRetry(tell)
     is_open = False
     with trio.move_on_after(float("inf") if time_limit is None else time_limit) as waiting:
         with trio.CancelScope() as stopping, stop.calling(stopping.cancel):
@@ -112,9 +112,9 @@ async def _when_ready(
                     await node.get_template()
                 except NodeError as error:
                     last = str(error)
-                    await patience.outwait(error)
+                    await retry.pause_after(error)
                 else:
-                    if patience.over():
+                    if retry.succeeded():
                         log.info("node_recovered")
                     return node
         return None

@@ -1,4 +1,4 @@
-"""Nodes: an embedded one for regtest (``kernel``) and real ones over JSON-RPC (``bitcoind``)."""
+"""Bitcoin nodes for a pool: an embedded one for regtest (``kernel``), and real ones over JSON-RPC (``bitcoind``)."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,19 +13,22 @@ EXPECTED = "expected kernel or http://user:password@host:port"
 def open_node(
     spec: str, *, data_dir: Path | None = None, cookie_file: Path | None = None, password: str | None = None
 ) -> Node:
-    """The node that ``spec`` names: ``kernel`` (with ``data_dir``, else temporary) or the URL of a JSON-RPC server.
+    """Return the node that ``spec`` names. ``async with`` opens it.
 
-    The URL's user and password may be percent-encoded; ``password`` or ``cookie_file`` replace them. It is opened by
-    ``async with``. ValueError for options that do not belong together; its message holds no credentials.
+    ``spec`` is ``kernel`` for the embedded regtest node, or the URL of a JSON-RPC server. The embedded node keeps its
+    block chain in ``data_dir``, or in a temporary directory without it. User and password in the URL may be
+    percent-encoded; ``password`` or ``cookie_file`` replace them.
+
+    Raises ValueError if ``spec`` cannot be used or the options do not belong together. Its message has no credentials.
     """
     if spec == "kernel":
         if cookie_file is not None or password is not None:
-            raise ValueError("the embedded node takes neither a cookie file nor a password")
+            raise ValueError("the embedded node (kernel) has neither a cookie file nor a password: leave them out")
         from stratum_miner.pool.nodes.kernel import KernelNode  # noqa: PLC0415 - an optional extra
 
         return KernelNode(data_dir)
     if data_dir is not None:
-        raise ValueError("a data directory belongs to the embedded node only")
+        raise ValueError("only the embedded node (kernel) has a data directory: leave it out, or use kernel")
     return _rpc_node(spec, cookie_file, password)
 
 
@@ -34,18 +37,18 @@ def _rpc_node(spec: str, cookie_file: Path | None, password: str | None) -> Node
         parts = urlsplit(spec)
         host, port = parts.hostname, parts.port
     except ValueError:  # urllib's message would repeat part of the URL
-        raise ValueError(f"{EXPECTED}, got a URL that cannot be read: write special characters as %xx") from None
+        raise ValueError(f"{EXPECTED}, got a URL that cannot be parsed. Write special characters as %xx") from None
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError(f"{EXPECTED}, got {'another kind of URL' if '://' in spec else 'no URL'}")
     if parts.query or parts.fragment:
-        raise ValueError(f"{EXPECTED}, got a URL with ? or #: write special characters as %xx")
+        raise ValueError(f"{EXPECTED}, got a URL with ? or #. Write special characters as %xx")
     user = unquote(parts.username or "")
     if password is None and parts.password is not None:
         password = unquote(parts.password)
     from stratum_miner.pool.nodes.bitcoind import BitcoindNode, Credentials  # noqa: PLC0415 - its client loads slowly
 
     if cookie_file is None and password is None:
-        raise ValueError(f"{EXPECTED}, got no password: give one, or a cookie file")
+        raise ValueError(f"{EXPECTED}, got no password. Add a password or a cookie file")
     shown_host = f"[{host}]" if ":" in host else host
     address = f"{parts.scheme}://{shown_host}:{port or 8332}{parts.path or '/'}"
     if cookie_file is not None:

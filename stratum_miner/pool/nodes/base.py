@@ -1,14 +1,14 @@
-"""The contract between a pool and the node that gives it templates and takes its blocks.
+"""The interface between a pool and a Bitcoin node, which gives block templates and takes blocks.
 
-The rules:
+The rules for every node:
 
-1. A node is an async context manager; entering it opens it, and its other methods work inside only.
-2. Every failure to get an answer is a NodeError with one line for people, free of credentials. A block that the node
-   turns down is an answer, not a failure.
-3. Any method may be cancelled at any time and called by several tasks at once.
-4. ``submit_block`` may be repeated with the same bytes: a block the node knows already counts as accepted.
-5. A NodeError says whether it is permanent. Whoever mines waits while trouble passes (``patience``), and ends at once
-   when it cannot.
+1. A node is an async context manager. Entering it opens the node; the other methods work only inside.
+2. If a method gets no answer, it raises NodeError with a message of one line that has no credentials. A block that the
+   node rejects is an answer, not an error.
+3. Any method may be cancelled at any time, and several tasks may call it at the same time.
+4. ``submit_block`` may be called again with the same bytes. A block that the node already has counts as accepted.
+5. A NodeError says whether it is permanent. A pool waits while the node has a temporary error (``retry``), and ends at
+   once with a permanent one.
 """
 
 from abc import ABC, abstractmethod
@@ -28,52 +28,59 @@ HALVING_INTERVAL: Final = 210_000
 REGTEST_HALVING_INTERVAL: Final = 150
 
 ACCEPTED: Final = "accepted"
-"""Stands for the silence with which a node takes a block."""
+"""The result of a block that the node accepts: submitblock then returns null."""
 UNREACHABLE: Final = "unreachable"
-"""Stands for the answer of a node that gives none."""
+"""The result of a block if the node gave no answer."""
 PARENT_UNKNOWN: Final = "prev-blk-not-found"
-"""A node's answer to a block that builds on one it does not know."""
+"""The node's answer to a block whose parent it does not know."""
 
 
 class NodeError(Exception):
-    """The node gave no answer that can be used; the message is one line."""
+    """The node gave no answer that can be used. The message is one line."""
 
     permanent: ClassVar[bool] = False
-    """Whether it stays so until somebody changes the node or our options."""
+    """Whether the error stays until the node or the options are changed."""
 
     @property
     def reason(self) -> str:
-        """The message without the figures that change all the time."""
+        """The message without numbers that change all the time."""
         return str(self)
 
 
 class NodeUnreachableError(NodeError):
-    """No connection, or it broke, or the node did not answer in time."""
+    """The node could not be reached, the connection broke, or the node did not answer in time."""
 
 
 class NodeUnauthorizedError(NodeError):
-    """The node does not accept our credentials, or what is there cannot be credentials."""
+    """The node does not accept the credentials, or the cookie file does not contain any."""
 
     permanent = True
 
 
 class NodeUnsuitableError(NodeError):
-    """Nothing can be mined on this node: another chain, a signet with signed blocks, a method that it lacks."""
+    """The node cannot be used for mining: it has another block chain, is on a signet with signed blocks, or lacks a
+    method.
+    """
 
     permanent = True
 
 
 class NodeNotReadyError(NodeError):
-    """The node is starting, still downloading the chain or without peers: later it will answer."""
+    """The node is starting, is still downloading the block chain, or has no peers. It will be ready later."""
 
 
 class NodeDownloadingError(NodeNotReadyError):
-    """The node lacks blocks of a longer chain. ``missing`` is their number; ``proven``: it has their headers."""
+    """The node lacks blocks of a longer block chain.
+
+    ``missing`` is their number. ``proven`` is true if the node has their headers, and false if only a peer reports
+    them.
+    """
 
     def __init__(self, where: str, blocks: int, longest: int, *, proven: bool) -> None:
-        source = "the headers" if proven else "a peer's word"
+        source = "its headers" if proven else "a peer"
         super().__init__(
-            f"{where}: it is still downloading the chain: it has {blocks:,} blocks of {longest:,}, by {source}"
+            f"{where}: it is still downloading the chain: "
+            f"it has {blocks:,} blocks of {longest:,} (according to {source})"
         )
         self.missing = longest - blocks
         self.proven = proven
@@ -81,16 +88,16 @@ class NodeDownloadingError(NodeNotReadyError):
 
     @property
     def reason(self) -> str:
-        """The reason without the heights."""
+        """The message without the heights."""
         return f"{self._where}: it is still downloading the chain"
 
 
 class NodeReplyError(NodeError):
-    """The node answered something that makes no sense."""
+    """The node's answer is not valid."""
 
 
 class NodeRpcError(NodeError):
-    """The node answered a method with an error; ``code`` is Core's."""
+    """The node answered a method with an error. ``code`` is the error code of JSON-RPC, as in Bitcoin Core."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -98,50 +105,54 @@ class NodeRpcError(NodeError):
 
 
 class NodeStorageError(NodeError):
-    """The data directory cannot be used."""
+    """The data directory of the embedded node cannot be used."""
 
     permanent = True
 
 
 class MissingExtraError(NodeError):
-    """An optional dependency is not installed; the message says how to get it."""
+    """An optional dependency is not installed. The message says how to install it."""
 
     permanent = True
 
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The last block of the node's best chain; the hash in internal order."""
+    """The last block of the node's best chain."""
 
     height: int
+    """0 is the genesis block."""
     hash: bytes
+    """32 bytes in internal byte order."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitResult:
-    """What became of a block."""
+    """The node's answer to a block."""
 
     accepted: bool
-    """In the node's chain, now or before."""
+    """Whether the node accepted the block into its chain, or had it already."""
     result: str
-    """The node's own words; "accepted" for the silence that means so."""
+    """The node's answer: "accepted", or its reason for the rejection, as in BIP 22."""
     explanation: str = ""
-    """What the words mean, for people."""
+    """What ``result`` means, in plain words."""
 
     @property
     def inconclusive(self) -> bool:
-        """Whether the node neither took nor refused it: a valid sibling, or not looked at in full."""
+        """Whether the node neither accepted nor rejected the block: it is a valid sibling, or was not checked in
+        full."""
         return self.result in ("inconclusive", "duplicate-inconclusive")
 
     @property
     def undelivered(self) -> bool:
-        """Whether the node has not judged it: it cannot be reached, or does not know the block before."""
+        """Whether the node has not judged the block: it could not be reached, or does not know the parent."""
         return self.result in (UNREACHABLE, PARENT_UNKNOWN)
 
     @classmethod
     def from_text(cls, text: str | None, detail: str = "") -> "SubmitResult":
-        """From what submitblock returns, None or a reason (docs/reference/stratum.md#results-of-submitblock);
-        ``detail`` adds the node's particulars."""
+        """Return the result for ``text``, which submitblock returned: None, or a reason
+        (docs/reference/stratum.md#results-of-submitblock). ``detail`` is added to the explanation.
+        """
         if text is None:
             return cls(True, ACCEPTED, "the block is in the best chain")
         meaning = explain(text)
@@ -149,64 +160,70 @@ class SubmitResult:
 
     @classmethod
     def unreachable(cls, error: str) -> "SubmitResult":
-        """The block could not be given to the node."""
+        """Return the result for a block that did not reach the node because of this error."""
         return cls(False, UNREACHABLE, error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainState:
-    """What the next block is worth and how hard it is."""
+    """The reward and the difficulty of the next block."""
 
     height: int
-    """The height of the next block."""
+    """Height of the next block."""
     difficulty: float
+    """Network difficulty."""
     subsidy: int
     """Satoshis."""
     average_fees: int
-    """Satoshis a block, over the last ``blocks`` of them."""
+    """Average fees of a block in satoshis, over the last ``blocks`` blocks."""
     blocks: int
-    """0 when the fees are those of the node's template."""
+    """Number of blocks of the average; 0 if ``average_fees`` are the fees of the node's template."""
 
 
 class Node(ABC):
-    """A node: it gives templates and takes blocks."""
+    """A Bitcoin node: it gives block templates and takes blocks. Every method raises NodeError if it gets no answer."""
 
     network: Network
-    """Known once the node is open."""
+    """The Bitcoin network of the node; set when the node is open."""
 
     async def check_ready(self) -> None:
-        """Return when the node can be mined on. NodeError otherwise: permanent when it never can."""
+        """Check that the node is ready for mining. Raises NodeError if it is not; a permanent one if it never will
+        be."""
         await trio.lowlevel.checkpoint()
 
     @abstractmethod
     async def get_template(self) -> BlockTemplate:
-        """What to mine on now."""
+        """Return the template for the next block."""
 
     @abstractmethod
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Another template than ``after`` as soon as the tip is another.
+        """Wait until the tip of the block chain is not the one of ``after``, and return the new template.
 
-        A node may also return when the template differs in something else. Only ``get_template`` tells it surely.
+        A node may also return earlier if the template differs in something else. ``get_template`` always has the
+        present state.
         """
 
     @abstractmethod
     async def submit_block(self, block: bytes) -> SubmitResult:
-        """Give a serialized block to the node."""
+        """Submit a block, serialized with witnesses, and return the node's answer."""
 
     async def tip(self) -> Tip:
-        """The last block of the best chain."""
+        """Return the last block of the best chain."""
         template = await self.get_template()
         return Tip(template.height - 1, template.previous_hash)
 
     async def block_hash(self, height: int) -> bytes:
-        """Hash of the block at ``height`` in the best chain, internal order. NodeError when there is none."""
+        """Return the hash of the block at ``height`` in the best chain, 32 bytes in internal byte order.
+
+        Raises NodeError if the best chain has no such block, or if this node knows only its tip.
+        """
         tip = await self.tip()
         if height != tip.height:
-            raise NodeError(f"block hash: expected height {tip.height}, the only one this node tells, got {height}")
+            raise NodeError(f"block hash: expected height {tip.height}, the only one that is known, got {height}")
         return tip.hash
 
     async def chain_state(self) -> ChainState:
-        """What the node's template says of the next block."""
+        """Return the reward and the difficulty of the next block, from the node's template."""
         template = await self.get_template()
         interval = REGTEST_HALVING_INTERVAL if self.network is Network.REGTEST else HALVING_INTERVAL
         subsidy = block_subsidy(template.height, interval)
@@ -219,7 +236,7 @@ class Node(ABC):
         )
 
     async def aclose(self) -> None:  # noqa: B027 - a node that holds nothing has nothing to free
-        """Free what the node holds; may be called again."""
+        """Close the node. It may be called again."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -236,36 +253,36 @@ REASONS: Final[Mapping[str, str]] = {
     "duplicate": "the node has this block already",
     "duplicate-invalid": "the node has seen this block before and found it invalid",
     "duplicate-inconclusive": "the node knows this block but has not put it into its best chain",
-    "inconclusive": "a valid block, but another of the same height came first: the race is lost for now",
+    "inconclusive": "the block is valid, but the node got another block of the same height first",
     "inconclusive-not-best-prevblk": "the block builds on another block than the tip",
     "high-hash": "the hash is above the network target",
     "bad-txnmrklroot": "the merkle root in the header is not that of the transactions",
-    "prev-blk-not-found": "the node does not know the block this one builds on",
-    "bad-prevblk": "the block this one builds on is invalid",
-    "bad-diffbits": "nbits in the header are not what the chain requires",
+    "prev-blk-not-found": "the node does not know the block that this block builds on",
+    "bad-prevblk": "the block that this block builds on is invalid",
+    "bad-diffbits": "nbits in the header are not what the block chain requires",
     "time-too-old": "the header's time is not after the median of the last eleven blocks",
     "time-too-new": "the header's time is more than two hours ahead of the node's clock",
-    "bad-version": "the header's version is not allowed at this height: rolled bits outside the mask?",
+    "bad-version": "the header's version is not allowed at this height. Were bits outside the mask rolled?",
     "bad-cb-height": "the coinbase script does not begin with the minimal push of the height",
     "bad-cb-amount": "the coinbase pays more than subsidy and fees",
     "bad-cb-length": "the coinbase script is shorter than 2 or longer than 100 bytes",
     "bad-cb-missing": "the first transaction is not a coinbase",
     "bad-witness-merkle-match": "the witness commitment is not that of the transactions",
     "bad-witness-nonce-size": "the coinbase lacks the 32-byte witness that belongs to its commitment",
-    "unexpected-witness": "there is a witness in a block without witness commitment",
-    "bad-txns-nonfinal": "a transaction's lock time has not come yet",
+    "unexpected-witness": "the block has a witness but no witness commitment",
+    "bad-txns-nonfinal": "the lock time of a transaction has not come yet",
     "bad-txns-inputs-missingorspent": "a transaction spends coins that do not exist or are spent",
-    "bad-txns-duplicate": "a transaction is there twice",
-    "bad-blk-sigops": "too many signature operations",
-    "bad-blk-weight": "the block is too heavy",
+    "bad-txns-duplicate": "the block has a transaction twice",
+    "bad-blk-sigops": "the block has too many signature operations",
+    "bad-blk-weight": "the weight of the block is too high",
     "bad-blk-length": "the block is too large or has no transactions",
-    "bad-signet-blksig": "the block lacks the signature that this signet asks for",
-    "block-decode-failed": "the node cannot read the block",
-    "rejected": "the node refuses the block and does not say why",
+    "bad-signet-blksig": "the block lacks the signature that this signet requires",
+    "block-decode-failed": "the node cannot decode the block",
+    "rejected": "the node rejects the block and gives no reason",
 }
-"""What the reasons of submitblock mean; "bad-version(0x…)" is listed without its number."""
+"""The meaning of the reasons of submitblock, by reason; "bad-version(0x…)" is listed without its number."""
 
 
 def explain(reason: str) -> str:
-    """A node's reason in words; an unknown one is repeated."""
-    return REASONS.get(reason.partition("(")[0].strip(), f"the node refuses the block: {reason}")
+    """Return the meaning of a node's reason in plain words. An unknown reason is repeated."""
+    return REASONS.get(reason.partition("(")[0].strip(), f"the node rejects the block: {reason}")

@@ -1,12 +1,12 @@
-"""A real node over JSON-RPC: Bitcoin Core, or whoever speaks as it does (bcoin is tested).
+"""A real node over JSON-RPC: Bitcoin Core, or a node that is compatible with it (tests use bcoin).
 
-Believes nothing it did not check, waits for nothing without a limit, and puts no credentials into any message.
-Theory of operation: every call is one HTTP request, repeated once when the connection breaks, for a node closes idle
-connections when it likes and each call used here may be repeated. An answer is bounded as a whole, in seconds and in
-bytes. A long poll is the exception: it may last for hours, and a node keeps a thread busy for one that was given up. So
-its answer may begin at any time, and nobody should cancel it often; the system's keepalive notices a node that
-vanished. Core's returns for a new tip at once, for other transactions after a minute, and never for other bits: whoever
-mines asks for the template at intervals besides.
+It checks each answer, limits each wait, and puts no credentials into any message. Theory of operation: each call is one
+HTTP request. It is repeated once if the connection breaks, because a node may close an idle connection at any time, and
+each call that is used here may be repeated. An answer is limited in seconds and in bytes. A long poll is the exception:
+it may last for hours, and the node keeps a thread busy for one that was cancelled. So its answer may begin at any time,
+and it should not be cancelled often. The keepalive of the operating system detects a node that vanished. A long poll of
+Core returns at once for a new tip, after a minute for other transactions, and never for other bits. A pool therefore
+also asks for the template at intervals.
 """
 
 import stat
@@ -57,21 +57,27 @@ from stratum_miner.pool.template import (
 )
 
 CONNECT_SECONDS: Final = 5.0
+"""Seconds within which a connection to the node must be open."""
 REPLY_SECONDS: Final = 60.0
-"""Limit for one answer; checking a full block on a slow machine takes some seconds."""
+"""Seconds within which an answer must be complete. To check a full block, a slow computer takes some seconds."""
 MAX_REPLY: Final = 32 << 20
-"""Bytes: the template of a full block, 4 MB written in hex, and room for its JSON."""
+"""Most bytes of an answer. The template of a full block has 4 MB, which is 8 MB in hex, and JSON around it."""
 MAX_COOKIE: Final = 4096
+"""Most bytes that are read from a cookie file."""
 POLL_SECONDS: Final = 1.0
-"""Seconds between two looks at the tip of a node without long polls."""
-CLAIM_SECONDS: Final = 600.0
-"""How long a peer that says that its chain is longer is believed without its headers; a peer may say anything."""
+"""Seconds between two requests for the tip of a node without long polls."""
+PEER_CLAIM_SECONDS: Final = 600.0
+"""Seconds for which a peer that reports a longer block chain, without headers for it, delays mining. A peer may report
+anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
-"""Pause when a long poll brings the same template: a node that does not wait must not be asked in a circle."""
+"""Seconds to wait if a long poll brings the same template, so that a node that answers at once is not asked all the
+time."""
 MANY_TRANSACTIONS: Final = 100
-"""From which on a template is read in a thread; 0.5 to 2 ms of work, as long as a change of threads may take."""
+"""Number of transactions above which a template is parsed in a thread. Parsing so many takes 0.5 to 2 ms, about as long
+as switching to a thread."""
 FEE_BLOCKS: Final = 36
-"""Number of blocks whose fees are averaged: six hours, as fees change by the day. Each takes about 20 ms."""
+"""Number of blocks whose fees are averaged. They take about 6 hours; fees vary over the day. Each block takes the node
+about 20 ms."""
 NETWORKS: Final = {
     "main": Network.MAINNET,
     "test": Network.TESTNET,
@@ -81,32 +87,38 @@ NETWORKS: Final = {
     "signet": Network.SIGNET,
     "regtest": Network.REGTEST,
 }
-"""What nodes call their chain. On those of Network.TESTNET the bits depend on the time."""
+"""The names of block chains in getblockchaininfo. On those of Network.TESTNET the bits depend on the time."""
 MAX_HEIGHT: Final = (1 << 31) - 1
+"""Highest block height that Core's own types can hold."""
 MAX_TIME: Final = (1 << 32) - 1
-"""Core's own types have these limits."""
+"""Latest unix time that Core's own types can hold."""
 MAX_SATOSHIS: Final = 21_000_000 * 100_000_000
-"""All that there will ever be."""
+"""All satoshis that can ever exist."""
 DECODE_FAILED: Final = -22
+"""Core's error code for a block that it cannot decode."""
 NO_METHOD: Final = -32601
+"""Error code of JSON-RPC for an unknown method."""
 NOT_READY: Final = {-28: "it is starting", -10: "it is still downloading the chain", -9: "it has no peers"}
-"""Core's error codes that pass with time."""
+"""Core's error codes for states that end by themselves, with their meanings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User and password of a JSON-RPC server; neither is ever shown."""
+    """User and password of a JSON-RPC server. Neither appears in any message."""
 
     user: str = field(repr=False)
     password: str = field(repr=False)
 
 
 class BitcoindNode(Node):
-    """Opened with ``async with``, which asks the node for its network.
+    """A node over JSON-RPC. ``async with`` opens it and asks the node for its network.
 
-    ``url`` is http://host:port or with a path, without credentials. They come as ``credentials`` or from
-    ``cookie_file``, which is read again whenever the node refuses what it held: a node writes a new one at each start.
-    ``network``, when given, must be the node's.
+    ``url`` is http://HOST:PORT, with or without a path, and without credentials. Give either ``credentials`` or
+    ``cookie_file``. The cookie file is read again when the node refuses its credentials, because a node writes a new
+    one at each start. If ``network`` is given, the node must be on this network. An answer may have ``max_reply`` bytes
+    and must be complete within ``reply_seconds``.
+
+    Raises ValueError if the URL cannot be used or there is not exactly one source of credentials.
     """
 
     def __init__(
@@ -126,7 +138,7 @@ class BitcoindNode(Node):
         except ValueError as error:
             raise ValueError(f"BitcoindNode: {error}") from None
         if self._target.authorization:
-            raise ValueError("BitcoindNode: expected a URL without user and password")
+            raise ValueError("BitcoindNode: expected a URL without user and password. Pass them as credentials")
         self._where = f"node at {self._target.authority}"
         self._credentials = credentials
         self._cookie_file = cookie_file
@@ -162,11 +174,11 @@ class BitcoindNode(Node):
     # ---- templates ------------------------------------------------------------------------------------------------
 
     async def get_template(self) -> BlockTemplate:
-        """The node's template of this moment."""
+        """Return the node's present template. Raises NodeError if the node gives none that can be used."""
         return await self._get_template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """By long poll when the node offered one, else by looking at the tip at intervals."""
+        """Wait for another template: by long poll if the node has that, otherwise by asking for the tip each second."""
         if after.longpoll_id is not None:
             return await self._long_poll(after, after.longpoll_id)
         while True:
@@ -188,9 +200,9 @@ class BitcoindNode(Node):
         request: dict[str, object] = {"rules": rules, "capabilities": ["longpoll"]}
         if longpoll_id is not None:
             request["longpollid"] = longpoll_id
-        reply = await self._call("getblocktemplate", [request], waits=longpoll_id is not None)
+        reply = await self._call("getblocktemplate", [request], is_long_poll=longpoll_id is not None)
         try:
-            template = await _read(reply, self._template)
+            template = await _checked_template(reply, self._template)
         except UnsuitableTemplateError as error:
             raise NodeUnsuitableError(f"{self._where}: {error}") from None
         except TemplateError as error:
@@ -201,20 +213,23 @@ class BitcoindNode(Node):
         return template
 
     async def _time_of(self, block: bytes) -> int | None:
-        """The time in a block's header; None when the node does not tell."""
+        """Return the time in the header of a block, or None if the node does not give it."""
         if self._tip_time is not None and self._tip_time[0] == block:
             return self._tip_time[1]
-        header = await self._asked("getblockheader", [display_hash(block)])
-        seconds = _whole(header.get("time") if isinstance(header, dict) else None, MAX_TIME)
+        header = await self._optional_call("getblockheader", [display_hash(block)])
+        seconds = _integer(header.get("time") if isinstance(header, dict) else None, MAX_TIME)
         if seconds is None:
             return None
         self._tip_time = block, seconds
         return seconds
 
-    # ---- blocks and the chain -------------------------------------------------------------------------------------
+    # ---- blocks and the block chain ---------------------------------------------------------------------------------
 
     async def submit_block(self, block: bytes) -> SubmitResult:
-        """submitblock; "duplicate" is a success, also because a repeated request may find its own block there."""
+        """Submit a block with submitblock. Raises NodeError if the node gives no valid answer.
+
+        "duplicate" counts as accepted, because a repeated request may find the block of the first one.
+        """
         try:
             reply = await self._call("submitblock", [block.hex()])
         except NodeRpcError as error:
@@ -228,21 +243,27 @@ class BitcoindNode(Node):
         return SubmitResult.from_text(_shown(reply.removeprefix("rejected: ")))  # bcoin's prefix
 
     async def _accepted(self, digest: bytes) -> SubmitResult:
-        """Null means the best chain with Core only; bcoin says it of a valid sibling, too."""
+        """Return the result of a block for which submitblock returned null.
+
+        In Core null means that the block is in the best chain. bcoin also returns it for a valid sibling.
+        """
         try:
             if await self._best_hash() != digest:
                 header = await self._call("getblockheader", [display_hash(digest)])
-                height = _whole(header.get("height") if isinstance(header, dict) else None, MAX_HEIGHT)
+                height = _integer(header.get("height") if isinstance(header, dict) else None, MAX_HEIGHT)
                 if height is not None and await self.block_hash(height) != digest:
                     return SubmitResult.from_text("inconclusive")
         except NodeError:
-            pass  # the block was taken; only the second look failed
+            pass  # the node accepted the block; only the check for a sibling failed
         return SubmitResult.from_text(None)
 
     async def tip(self) -> Tip:
-        """Height and hash of the best block, from one answer."""
+        """Return height and hash of the last block of the best chain, both from one answer.
+
+        Raises NodeReplyError if the answer is not valid.
+        """
         info = await self._chain_info()
-        height = _whole(info.get("blocks"), MAX_HEIGHT)
+        height = _integer(info.get("blocks"), MAX_HEIGHT)
         if height is None:
             raise NodeReplyError(
                 f"{self._where}: getblockchaininfo: blocks: expected a height from 0 to {MAX_HEIGHT}, "
@@ -251,38 +272,45 @@ class BitcoindNode(Node):
         return Tip(height, self._hash(info.get("bestblockhash"), "getblockchaininfo: bestblockhash"))
 
     async def chain_state(self) -> ChainState:
-        """The template's, with the fees of the last blocks where the node can tell them (getblockstats)."""
+        """Return reward and difficulty of the next block, with the average fees of the last 36 blocks (getblockstats).
+
+        If the node does not give them, the fees are those of its template.
+        """
         state = await super().chain_state()
         heights = range(max(1, state.height - FEE_BLOCKS), state.height)
         try:
             fees = [await self._block_fees(height) for height in heights]
-        except (NodeRpcError, NodeUnsuitableError):  # a pruned node does not know the blocks, bcoin not the call
+        except (NodeRpcError, NodeUnsuitableError):  # a pruned node lacks the blocks, bcoin lacks the method
             return state
         return replace(state, average_fees=sum(fees) // len(fees), blocks=len(fees)) if fees else state
 
     async def _block_fees(self, height: int) -> int:
         stats = await self._call("getblockstats", [height, ["totalfee"]])
-        told = stats.get("totalfee") if isinstance(stats, dict) else None
-        fees = _whole(told, MAX_SATOSHIS)
+        value = stats.get("totalfee") if isinstance(stats, dict) else None
+        fees = _integer(value, MAX_SATOSHIS)
         if fees is None:
             raise NodeReplyError(
                 f"{self._where}: getblockstats: totalfee: expected from 0 to {MAX_SATOSHIS} satoshis, "
-                f"got {_shown(told)}"
+                f"got {_shown(value)}"
             )
         return fees
 
     async def block_hash(self, height: int) -> bytes:
-        """getblockhash, in internal order. NodeRpcError when the chain is not that long."""
+        """Return the hash of the block at ``height``, 32 bytes in internal byte order.
+
+        Raises NodeRpcError if the block chain is not that long.
+        """
         return self._hash(await self._call("getblockhash", [height]), "getblockhash")
 
     async def _best_hash(self) -> bytes:
         return self._hash(await self._call("getbestblockhash", []), "getbestblockhash")
 
     async def check_ready(self) -> None:
-        """Judge by the chain's name, a signet's challenge, the headers, and what peers say of their chains.
+        """Check the block chain's name, the challenge of a signet, the headers, and the heights that peers report.
 
-        That the node calls itself in "initial block download" means nothing: a private chain's does so until somebody
-        mines.
+        The flag "initial block download" is ignored: on a private block chain it is set until somebody mines.
+
+        Raises NodeUnsuitableError if the node can never be used, and NodeDownloadingError if it lacks blocks.
         """
         info = await self._chain_info()
         self._network_of(info)
@@ -290,7 +318,7 @@ class BitcoindNode(Node):
             check_signet_challenge(info.get("signet_challenge"))
         except UnsuitableTemplateError as error:
             raise NodeUnsuitableError(f"{self._where}: {error}") from None
-        blocks, headers = (_whole(info.get(key), MAX_HEIGHT) for key in ("blocks", "headers"))
+        blocks, headers = (_integer(info.get(key), MAX_HEIGHT) for key in ("blocks", "headers"))
         if blocks is None:
             return
         if headers is not None and headers > blocks:
@@ -301,24 +329,24 @@ class BitcoindNode(Node):
             return
         now = trio.current_time()
         self._claimed_at = self._claimed_at or now
-        if now < self._claimed_at + CLAIM_SECONDS:
+        if now < self._claimed_at + PEER_CLAIM_SECONDS:
             raise NodeDownloadingError(self._where, blocks, claimed, proven=False)
 
     async def _claimed_heights(self) -> list[int]:
-        peers = await self._asked("getpeerinfo", [])
-        told = (
-            _whole(peer.get(key), MAX_HEIGHT)
+        peers = await self._optional_call("getpeerinfo", [])
+        heights = (
+            _integer(peer.get(key), MAX_HEIGHT)
             for peer in (peers if isinstance(peers, list) else ())
             if isinstance(peer, dict)
             for key in ("startingheight", "synced_headers")
         )
-        return [height for height in told if height is not None]
+        return [height for height in heights if height is not None]
 
-    async def _asked(self, method: str, params: Sequence[object]) -> object:
-        """The answer to something that a node need not tell; None when this one does not."""
+    async def _optional_call(self, method: str, params: Sequence[object]) -> object:
+        """Call a method that a node need not have or allow. Return None if it does not."""
         try:
             return await self._call(method, params)
-        except (NodeRpcError, NodeUnsuitableError, NodeUnauthorizedError):  # it lacks the method, or we may not call it
+        except (NodeRpcError, NodeUnsuitableError, NodeUnauthorizedError):
             return None
 
     def _network_of(self, info: dict[str, Any]) -> Network:
@@ -352,43 +380,47 @@ class BitcoindNode(Node):
 
     # ---- JSON-RPC -------------------------------------------------------------------------------------------------
 
-    async def _call(self, method: str, params: Sequence[object], *, waits: bool = False) -> object:
+    async def _call(self, method: str, params: Sequence[object], *, is_long_poll: bool = False) -> object:
         self._next_id += 1
         content = msgspec.json.encode({"jsonrpc": "1.0", "id": self._next_id, "method": method, "params": list(params)})
-        return self._result(method, await self._authorized(method, content, waits=waits))
+        return self._result(method, await self._authorized(method, content, is_long_poll=is_long_poll))
 
-    async def _authorized(self, method: str, content: bytes, *, waits: bool) -> HttpResponse:
+    async def _authorized(self, method: str, content: bytes, *, is_long_poll: bool) -> HttpResponse:
         if self._credentials is None:
             self._credentials = await self._read_cookie()
         used = self._credentials
-        answer = await self._steady(method, content, used, waits=waits)
+        answer = await self._repeated(method, content, used, is_long_poll=is_long_poll)
         if answer.status == 401 and self._cookie_file is not None:
             self._credentials = await self._read_cookie()
             if self._credentials != used:
-                answer = await self._steady(method, content, self._credentials, waits=waits)
+                answer = await self._repeated(method, content, self._credentials, is_long_poll=is_long_poll)
         if answer.status == 401:
             source = f"cookie file {str(self._cookie_file)!r}" if self._cookie_file else "user and password"
-            raise NodeUnauthorizedError(f"{self._where}: it does not accept our {source} (HTTP 401)")
+            raise NodeUnauthorizedError(f"{self._where}: it does not accept the {source} (HTTP 401)")
         if answer.status == 403:
             raise NodeUnauthorizedError(
-                f"{self._where}: it does not allow us {method} (HTTP 403): see its rpcallowip and rpcwhitelist"
+                f"{self._where}: it does not allow {method} (HTTP 403). Check its settings rpcallowip and rpcwhitelist"
             )
         return answer
 
-    async def _steady(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> HttpResponse:
-        """Once more when the connection breaks; not when there is none to be had or the answer takes too long."""
+    async def _repeated(
+        self, method: str, content: bytes, credentials: Credentials, *, is_long_poll: bool
+    ) -> HttpResponse:
+        """Send a request, and once more if the connection breaks. It is not repeated if the node cannot be reached or
+        is too slow.
+        """
         try:
-            return await self._post(method, content, credentials, waits=waits)
+            return await self._post(method, content, credentials, is_long_poll=is_long_poll)
         except BrokenFetchError:
             await trio.lowlevel.checkpoint()
         try:
-            return await self._post(method, content, credentials, waits=waits)
+            return await self._post(method, content, credentials, is_long_poll=is_long_poll)
         except BrokenFetchError as error:
             raise NodeUnreachableError(
                 f"{self._where}: the connection broke during {method}, twice: {error.text}"
             ) from None
 
-    async def _post(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> HttpResponse:
+    async def _post(self, method: str, content: bytes, credentials: Credentials, *, is_long_poll: bool) -> HttpResponse:
         try:
             return await self._open_fetcher().fetch(
                 self._target,
@@ -401,12 +433,12 @@ class BitcoindNode(Node):
                 seconds=self._reply_seconds,
                 connect_seconds=CONNECT_SECONDS,
                 max_bytes=self._max_reply,
-                waits=waits,
+                waits=is_long_poll,
             )
         except SlowFetchError as error:
             raise NodeUnreachableError(f"{self._where}: no answer to {method} within {error.seconds:g} s") from None
         except ConnectFetchError as error:
-            raise NodeUnreachableError(f"{self._where}: {error.text}; is it running, with server=1?") from None
+            raise NodeUnreachableError(f"{self._where}: {error.text}. Is it running, with server=1?") from None
         except TlsFetchError as error:
             raise NodeUnreachableError(f"{self._where}: {error.text}") from None
         except LargeFetchError as error:
@@ -414,7 +446,7 @@ class BitcoindNode(Node):
 
     def _open_fetcher(self) -> Fetcher:
         if self._fetcher is None:
-            raise NodeError(f"{self._where}: it is not open")
+            raise NodeError(f'{self._where}: it is not open. Use it inside of "async with"')
         return self._fetcher
 
     def _result(self, method: str, answer: HttpResponse) -> object:
@@ -453,30 +485,30 @@ class BitcoindNode(Node):
                 content = await file.read(MAX_COOKIE)
         except FileNotFoundError:
             raise NodeUnreachableError(
-                f"{self._where}: there is no cookie file {str(path)!r}: is the node running?"
+                f"{self._where}: there is no cookie file {str(path)!r}. Is the node running?"
             ) from None
         except OSError as error:
             raise NodeUnauthorizedError(
                 f"{self._where}: cannot read the cookie file {str(path)!r}: {error.strerror}"
             ) from None
         if not content:
-            raise NodeUnreachableError(f"{self._where}: the cookie file {str(path)!r} is empty: is the node starting?")
+            raise NodeUnreachableError(f"{self._where}: the cookie file {str(path)!r} is empty. Is the node starting?")
         user, separator, password = content.decode("utf-8", "replace").strip().partition(":")
         if not separator or "\n" in password:
             raise NodeUnauthorizedError(f"{self._where}: expected user:password in the cookie file {str(path)!r}")
         return Credentials(user, password)
 
 
-async def _read(reply: object, before: BlockTemplate | None) -> BlockTemplate:
-    """Check a template; a large one in a thread, for it takes 50 ms when the block is full."""
+async def _checked_template(reply: object, before: BlockTemplate | None) -> BlockTemplate:
+    """Check a template. A large one is checked in a thread, because that takes 50 ms for a full block."""
     transactions = reply.get("transactions") if isinstance(reply, dict) else None
     if isinstance(transactions, list) and len(transactions) > MANY_TRANSACTIONS:
         return await trio.to_thread.run_sync(template_from_rpc, reply, before, abandon_on_cancel=True)
     return template_from_rpc(reply, before)
 
 
-def _whole(value: object, high: int) -> int | None:
-    """A whole number from 0 to ``high``; None for everything else that a node may say."""
+def _integer(value: object, high: int) -> int | None:
+    """Return an integer from 0 to ``high``, or None for any other value."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= high else None
 
 

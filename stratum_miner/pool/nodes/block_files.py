@@ -1,8 +1,9 @@
-"""The blocks that Bitcoin Core's block files hold, whatever its index says of them.
+"""Reads the blocks from Bitcoin Core's block files, without its index.
 
-Core puts each block into ``blocks/blk?????.dat`` as soon as it has it, and its index and chainstate to disk much later.
-So after a crash the files know more than the rest. Each entry is the network's magic, the size (4 bytes, little-endian)
-and the block; newer versions XOR the whole with the key in ``xor.dat`` (src/node/blockstorage.cpp).
+Core writes each block into ``blocks/blk?????.dat`` at once, and its index and chainstate to disk much later. After a
+crash, the files have blocks that the index does not have. Each entry is the magic of the network, the size of the block
+(4 bytes, little-endian) and the block. Newer versions XOR the file with the key in ``xor.dat``
+(src/node/blockstorage.cpp).
 """
 
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from stratum_miner.bitcoin.header import HEADER_SIZE
 REGTEST_MAGIC = bytes.fromhex("fabfb5da")
 _ENTRY_HEADER = 8
 _MAX_BLOCK = 4_000_000
-"""Bytes, by BIP 141."""
+"""Most bytes of a block (BIP 141)."""
 
 
 def read_blocks(directory: Path) -> Iterator[bytes]:
-    """Every block of the files in this directory, in the order in which they came. OSError when one cannot be read."""
+    """Yield all blocks of the files in this directory, in the order of the files.
+
+    Raises OSError if a file cannot be read.
+    """
     key_file = directory / "xor.dat"
     key = key_file.read_bytes() if key_file.exists() else b""
     for path in sorted(directory.glob("blk*.dat")):
@@ -25,7 +29,7 @@ def read_blocks(directory: Path) -> Iterator[bytes]:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Up to the first place without an entry: the rest is room for blocks to come, or was not written whole."""
+    """Yield blocks until there is no complete entry. What follows is reserved space, or was not written completely."""
     at = 0
     while data[at : at + len(REGTEST_MAGIC)] == REGTEST_MAGIC:
         size = int.from_bytes(data[at + len(REGTEST_MAGIC) : at + _ENTRY_HEADER], "little")

@@ -1,11 +1,11 @@
-"""An embedded regtest node: one chain without peers, judged by Bitcoin Core's own validation in this process.
+"""An embedded regtest node: a block chain without peers, validated by Bitcoin Core's own library in this process.
 
-It must not know who mines. The validation library is an alpha, so everything said to it is in this module.
+It does not know the miners. The validation library is an alpha version, so only this module uses it.
 
-Theory of operation: the library calls back while it processes a block and says whether the block is valid, and which
-kind of rule it breaks; the rule itself ("bad-cb-amount") it tells its log only, so the log is listened to during the
-call. Measured on blocks as this node makes them: 0.1 ms to process one, 0.1 ms for a template, so both happen in
-place; opening and closing take 10 to 20 ms and happen in a thread.
+Theory of operation: while the library processes a block, it calls back with whether the block is valid, and which kind
+of rule it breaks. The rule itself ("bad-cb-amount") appears only in the library's log, so this module reads the log
+during the call. Processing a block of this node takes 0.1 ms, and making a template 0.1 ms, so both run in the trio
+thread. Opening and closing take 10 to 20 ms and run in another thread.
 """
 
 import fcntl
@@ -43,23 +43,25 @@ from stratum_miner.pool.template import BlockTemplate
 _log = structlog.get_logger(__name__)
 
 NBITS: Final = 0x207FFFFF
-"""Regtest never retargets: every second hash is a block."""
+"""The target of regtest in compact form, which never changes: every second hash is a block."""
 VERSION: Final = 0x20000000
 MEDIAN_BLOCKS: Final = 11
 SMALL_BLOCK: Final = 20_000
-"""Bytes up to which a block is processed in place; larger ones take milliseconds and go to a thread."""
+"""Most bytes of a block that is processed in the trio thread. A larger one takes milliseconds, in another thread."""
 LOG_LINES: Final = 50
-"""Lines of the library's log kept while a block is processed; a refusal writes up to seven."""
+"""Lines of the library's log that are kept while it processes a block. For a rejected block it writes up to 7."""
 
 IN_USE: Final = "another process is using it"
 LOCK_FILE: Final = ".stratum_miner.lock"
-"""In a data directory. The library's own lock belongs to the process: a second opening in the same process fails, as
-it should, but gives the first one's lock away, and another process then damages the chain. This one cannot be lost."""
+"""Name of the lock file in a data directory. The library's own lock is not enough, because it belongs to the process.
+If the same process opens the directory again, that fails, but it also releases the first lock. Another process could
+then damage the block chain."""
 
 IS_OPEN: Final = b"open\n"
-"""In the lock file from the opening of a directory until its chain was written."""
-MIN_ROOM: Final = 80 << 20
-"""Bytes. The library writes nothing when less than 50 MiB would be left, and takes 16 MiB at a time for blocks."""
+"""Content of the lock file from the opening of a directory until its block chain has been written."""
+MIN_FREE_BYTES: Final = 80 << 20
+"""Bytes that must be free on the disk. The library writes nothing if less than 50 MiB would be left, and it reserves
+16 MiB at a time for blocks."""
 
 _NOT_WRITTEN = re.compile(r"((?:Failed to (?:force )?flush|Disk space is too low|No space left|.*[Ww]rite.*failed).*)")
 _REFUSED = re.compile(r"AcceptBlock FAILED \((.*)\)\s*$")
@@ -68,14 +70,16 @@ _NOT_CONNECTED = re.compile(r"(?:Block validation error:|ConnectBlock [0-9a-f]{6
 
 
 class KernelNode(Node):
-    """Opened with ``async with``. Without ``data_dir`` the chain is temporary and gone afterwards.
+    """The embedded regtest node. ``async with`` opens it.
 
-    ``unix_time`` gives the times of templates; the validation itself always looks at the system's clock.
+    Without ``data_dir`` the block chain is temporary and is deleted when the node closes. With ``data_dir`` it
+    continues where it ended; only one process can have the directory open. ``unix_time`` gives the times of templates.
+    The validation always uses the system's clock.
 
-    With a ``data_dir`` the chain goes on where it ended; only one process can have it open. The library writes the
-    blocks at once and everything that makes a chain of them when the node closes. Where it could not, because the
-    process was killed or the disk was full, the next opening makes the chain of the blocks again. A disk that is nearly
-    full ends the node with NodeStorageError while there is still room to write the chain.
+    The library writes blocks to disk at once, and the index that makes a chain of them when the node closes. If it
+    could not write the index, because the process was killed or the disk was full, the next opening makes the index
+    again from the blocks. If the disk is nearly full, methods raise NodeStorageError while there is still enough space
+    to write the index.
     """
 
     network = Network.REGTEST
@@ -107,28 +111,32 @@ class KernelNode(Node):
         return self
 
     async def aclose(self) -> None:
-        """Write what is in memory and release the directory; a temporary one is removed."""
+        """Write the block chain to disk and release the directory. A temporary directory is deleted."""
         with trio.CancelScope(shield=True):
-            async with self._processing:  # a block in a thread is finished first
+            async with self._processing:  # wait for a block that is processed in a thread
                 try:
                     await trio.to_thread.run_sync(self._close)
                 finally:
                     self._wake()
 
     async def get_template(self) -> BlockTemplate:
-        """An empty block on the tip. NodeError when the chain has run two hours ahead of the clock."""
+        """Return a template for an empty block on the tip.
+
+        Raises NodeError if the time of the block chain is more than two hours ahead of the clock, and NodeStorageError
+        if the disk is nearly full.
+        """
         await trio.lowlevel.checkpoint()
         return self._template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Returns when the tip is another; there is no mempool, so nothing else ever changes."""
+        """Wait for a new tip and return the new template. Nothing else changes, because there is no mempool."""
         await trio.lowlevel.checkpoint()
         while self._tip().hash == after.previous_hash:
             await self._tip_changed.wait()
         return self._template()
 
     async def submit_block(self, block: bytes) -> SubmitResult:
-        """Judge a block and add it to the chain. A known or valid block off the best chain is inconclusive."""
+        """Validate a block and add it to the block chain. A valid block outside of the best chain is inconclusive."""
         await trio.lowlevel.checkpoint()
         async with self._processing:
             before = self._tip().hash
@@ -141,12 +149,15 @@ class KernelNode(Node):
             return result
 
     async def tip(self) -> Tip:
-        """The last block of the best chain; height 0 is the genesis block."""
+        """Return the last block of the best chain. Height 0 is the genesis block."""
         await trio.lowlevel.checkpoint()
         return self._tip()
 
     async def block_hash(self, height: int) -> bytes:
-        """Hash of the block at ``height``. NodeError when the chain is not that long."""
+        """Return the hash of the block at ``height``, 32 bytes in internal byte order.
+
+        Raises NodeError if the block chain is not that long.
+        """
         await trio.lowlevel.checkpoint()
         tip = self._tip()
         if not 0 <= height <= tip.height:
@@ -157,11 +168,11 @@ class KernelNode(Node):
 
     def _open(self) -> None:
         directory = self._directory()
-        self._check_room()
+        self._check_free_space()
         blocks = self._unwritten(directory)
         kernel = self._kernel
         try:
-            self._log = kernel.LoggingConnection(self._hear)
+            self._log = kernel.LoggingConnection(self._note_line)
             callbacks = kernel.ValidationInterfaceCallbacks(block_checked=self._note_checked)
             context = kernel.make_context(kernel.ChainType.REGTEST, callbacks)
             options = kernel.ChainstateManagerOptions(context, str(directory), str(directory / "blocks"))
@@ -180,7 +191,7 @@ class KernelNode(Node):
             _log.warning("blocks_recovered", directory=str(directory), height=self._tip().height, before=before)
 
     def _unwritten(self, directory: Path) -> list[bytes]:
-        """The blocks of a directory whose last user could not write its chain; from now on it is one."""
+        """Return the blocks of a directory if its last user could not write the index. Mark the directory as open."""
         if self._lock is None:
             return []
         try:
@@ -193,12 +204,12 @@ class KernelNode(Node):
             raise NodeStorageError(f"embedded node: cannot open {str(directory)!r}: {error.strerror}") from None
         return blocks
 
-    def _check_room(self) -> None:
-        """NodeStorageError while there is still room to write the chain, but hardly more."""
-        if self._data_dir is not None and (free := _free(self._data_dir)) < MIN_ROOM:
+    def _check_free_space(self) -> None:
+        """Raise NodeStorageError if the disk has little more space than is needed to write the index."""
+        if self._data_dir is not None and (free := _free(self._data_dir)) < MIN_FREE_BYTES:
             raise NodeStorageError(
-                f"embedded node: {str(self._data_dir)!r} is full: expected {MIN_ROOM / 1e6:.0f} MB of free space, "
-                f"got {free / 1e6:.0f} MB; make room or give another --data-dir"
+                f"embedded node: {str(self._data_dir)!r} is full: expected {MIN_FREE_BYTES / 1e6:.0f} MB of free "
+                f"space, got {free / 1e6:.0f} MB. Free some space, or use another --data-dir"
             )
 
     def _directory(self) -> Path:
@@ -220,16 +231,17 @@ class KernelNode(Node):
         return directory
 
     def _storage_reason(self, directory: Path) -> str:
-        if _free(directory) < MIN_ROOM:
-            return f"expected {MIN_ROOM / 1e6:.0f} MB of free space, got {_free(directory) / 1e6:.0f} MB"
+        if _free(directory) < MIN_FREE_BYTES:
+            return f"expected {MIN_FREE_BYTES / 1e6:.0f} MB of free space, got {_free(directory) / 1e6:.0f} MB"
         failures = [match[1] for line in self._lines if (match := _NOT_OPENED.search(line))]
         if any(re.search(r"\block\b.*LOCK", failure) for failure in failures):
             return IN_USE
-        return f"is it a regtest data directory? ({failures[-1][:300] if failures else 'no reason given'})"
+        return f"is it a regtest data directory? ({failures[-1][:300] if failures else 'the library gives no reason'})"
 
     def _close(self) -> None:
         self._lines.clear()
-        was_open, self._manager = self._manager is not None, None  # the library writes its state, now or never
+        was_open = self._manager is not None
+        self._manager = None  # the library writes its state when the manager is freed
         self._log = None
         failures = [match[1] for line in self._lines if (match := _NOT_WRITTEN.search(line))]
         if self._lock is not None:
@@ -242,13 +254,13 @@ class KernelNode(Node):
             self._temporary = None
         elif failures:
             raise NodeStorageError(
-                f"embedded node: cannot write the chain to {str(self._data_dir)!r}: {failures[0][:300]}; "
-                "make room, and the next start makes the chain again of the blocks that are there"
+                f"embedded node: cannot write the chain to {str(self._data_dir)!r}: {failures[0][:300]}. "
+                "Free some space; the next start restores the chain from the block files"
             )
 
     # ---- the library's callbacks: during a call, in the calling thread ----------------------------------------------
 
-    def _hear(self, line: str) -> None:
+    def _note_line(self, line: str) -> None:
         self._lines.append(line)
 
     def _note_checked(self, _user_data: object, block: Any, state: Any) -> None:
@@ -259,7 +271,7 @@ class KernelNode(Node):
 
     def _chain(self) -> Any:
         if self._manager is None:
-            raise NodeError("embedded node: it is not open")
+            raise NodeError('embedded node: it is not open. Use it inside of "async with"')
         return self._manager.get_active_chain()
 
     def _tip(self) -> Tip:
@@ -272,14 +284,15 @@ class KernelNode(Node):
         self._tip_changed = trio.Event()
 
     def _template(self) -> BlockTemplate:
-        self._check_room()
+        self._check_free_space()
         tip = self._tip()
         height = tip.height + 1
         mintime = self._median_time_past(tip.height) + 1
         now = int(self._unix_time())
         if mintime > now + MAX_TIME_AHEAD:
             raise NodeError(
-                f"embedded node: the chain is {mintime - now} seconds ahead of the clock, the limit is {MAX_TIME_AHEAD}"
+                f"embedded node: expected the chain to be at most {MAX_TIME_AHEAD} s ahead of the clock, "
+                f"got {mintime - now} s. Wait, or use another --data-dir"
             )
         return BlockTemplate(
             height=height,
@@ -299,7 +312,7 @@ class KernelNode(Node):
             int.from_bytes(bytes(entries[at].block_header)[68:72], "little") for at in heights
         )
 
-    # ---- judging --------------------------------------------------------------------------------------------------
+    # ---- validation -------------------------------------------------------------------------------------------------
 
     def _process(self, raw: bytes) -> SubmitResult:
         chain, kernel = self._chain(), self._kernel
@@ -330,7 +343,7 @@ class KernelNode(Node):
             return None
 
     def _refusal(self, kind: str) -> SubmitResult:
-        """The rule that was broken, as the log tells it; the kind of rule when the log is silent."""
+        """Return the rule that the block broke, from the log, or the kind of rule if the log does not have it."""
         for line in self._lines:
             match = _REFUSED.search(line) or _NOT_CONNECTED.search(line)
             if match:
@@ -340,7 +353,7 @@ class KernelNode(Node):
 
 
 def _free(directory: Path) -> int:
-    """Bytes; NodeStorageError when the directory is gone."""
+    """Return the free bytes of a directory. Raises NodeStorageError if the directory does not exist."""
     try:
         status = os.statvfs(directory)
     except OSError as error:
@@ -353,5 +366,5 @@ def _import_kernel() -> Any:
         return import_module("pbk")
     except ImportError:
         raise MissingExtraError(
-            "the embedded regtest node needs an extra: pip install 'stratum-miner[regtest]'"
+            "the embedded regtest node needs an optional package: pip install 'stratum-miner[regtest]'"
         ) from None

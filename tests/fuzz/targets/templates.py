@@ -33,7 +33,7 @@ def run(data: bytes) -> None:
             check_shown(str(error), 5000)
             return
         assert before is None or template.same_block(before)
-        assert not template.undoes(template)
+        assert not template.invalidates(template)
         before = template
     _use(template)
 

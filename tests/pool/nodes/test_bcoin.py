@@ -113,7 +113,7 @@ async def test_what_bcoin_refuses_is_explained(real_pool: RealPoolFactory) -> No
         late = await node.submit_block(sibling)
         assert not late.accepted
         assert late.inconclusive
-        assert "another of the same height came first" in late.explanation
+        assert "another block of the same height first" in late.explanation
         wrong = await node.submit_block(mine(await node.get_template(), wrong_root=True))
         assert (wrong.accepted, wrong.result) == (False, "bad-txnmrklroot")
         assert "merkle root" in wrong.explanation

@@ -250,11 +250,11 @@ async def test_an_unknown_network(info: dict[str, object]) -> None:
             "does not know getblocktemplate",
         ),
         ("getblocktemplate", template(signet_challenge="5121"), NodeUnsuitableError, "must be signed"),
-        ("getblocktemplate", template(rules=["!new"]), NodeUnsuitableError, "the node insists on ['new']"),
+        ("getblocktemplate", template(rules=["!new"]), NodeUnsuitableError, "the node requires ['new']"),
         ("getblocktemplate", RpcError(-10, "is in IBD"), NodeNotReadyError, "still downloading the chain: is in IBD"),
         ("getblocktemplate", RpcError(-9, "is not connected!"), NodeNotReadyError, "it has no peers"),
         ("getblocktemplate", RpcError(-8, "must\n support"), NodeRpcError, "getblocktemplate: error -8: must support"),
-        ("getblocktemplate", Raw(403), NodeUnauthorizedError, "allow us getblocktemplate (HTTP 403)"),
+        ("getblocktemplate", Raw(403), NodeUnauthorizedError, "allow getblocktemplate (HTTP 403)"),
         ("getblocktemplate", Raw(404), NodeReplyError, "got HTTP 404 with nothing"),
         ("getblocktemplate", Raw(503, b"Work queue depth exceeded"), NodeReplyError, "HTTP 503 with 'Work queue depth"),
         ("getblocktemplate", Raw(200, b"<html>\n hello"), NodeReplyError, "expected a JSON-RPC answer, got HTTP 200"),
@@ -310,7 +310,7 @@ async def test_nobody_listens() -> None:
         pass
     error = await failure(node_at(fake))
     assert isinstance(error, NodeUnreachableError)
-    assert "cannot connect: Connection refused; is it running" in str(error)
+    assert "cannot connect: Connection refused. Is it running" in str(error)
 
 
 async def test_no_answer_in_time() -> None:
@@ -337,7 +337,7 @@ async def test_an_answer_is_to_be_whole_in_time(waits: bool) -> None:
         node = BitcoindNode(url, credentials=Credentials("user", SECRET), reply_seconds=0.2)
         node._fetcher = Fetcher()
         with trio.fail_after(SECONDS), pytest.raises(NodeUnreachableError, match=r"no answer to x within 0.2 s"):
-            await node._call("x", [], waits=waits)
+            await node._call("x", [], is_long_poll=waits)
         await node.aclose()
 
 
@@ -362,7 +362,7 @@ async def test_a_wrong_password() -> None:
         fake.password = "another"
         error = await failure(node_at(fake))
         assert isinstance(error, NodeUnauthorizedError)
-        assert "does not accept our user and password (HTTP 401)" in str(error)
+        assert "does not accept the user and password (HTTP 401)" in str(error)
         assert len(fake.requests) == 1
 
 
@@ -378,7 +378,7 @@ async def test_a_cookie_is_read_again_after_a_restart(tmp_path: Path) -> None:
             await node.tip()
             assert [request.password for request in fake.requests] == ["first", "first", "first", "second"]
             fake.password = "third"
-            with pytest.raises(NodeUnauthorizedError, match=r"does not accept our cookie file '.*cookie' \(HTTP 401\)"):
+            with pytest.raises(NodeUnauthorizedError, match=r"does not accept the cookie file '.*cookie' \(HTTP 401\)"):
                 await node.tip()
             await cookie.write_text("__cookie__:third")
             await node.tip()
@@ -387,8 +387,8 @@ async def test_a_cookie_is_read_again_after_a_restart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "permanent", "text"),
     [
-        (None, False, "there is no cookie file '.*cookie': is the node running?"),
-        ("", False, "the cookie file '.*cookie' is empty: is the node starting?"),
+        (None, False, "there is no cookie file '.*cookie'. Is the node running?"),
+        ("", False, "the cookie file '.*cookie' is empty. Is the node starting?"),
         ("no colon", True, "expected user:password"),
         ("a:b\nc", True, "expected user:password"),
     ],
@@ -420,8 +420,8 @@ PEERS = [{"startingheight": 6, "synced_headers": -1}, {"startingheight": 9, "syn
     [
         ({}, ""),
         ({"getblockchaininfo": CHAIN | {"headers": 7, "initialblockdownload": True}}, ""),
-        ({"getblockchaininfo": CHAIN | {"headers": 8}}, "it has 7 blocks of 8, by the headers"),
-        ({"getpeerinfo": [PEERS]}, "it has 7 blocks of 9, by a peer's word"),
+        ({"getblockchaininfo": CHAIN | {"headers": 8}}, "it has 7 blocks of 8 (according to its headers)"),
+        ({"getpeerinfo": [PEERS]}, "it has 7 blocks of 9 (according to a peer)"),
         ({"getpeerinfo": [PEERS[:1]]}, ""),
         ({"getpeerinfo": [[None, {}, {"startingheight": "9"}]]}, ""),
         ({"getpeerinfo": [[{"startingheight": 10**4000}, {"synced_headers": True}]]}, ""),
@@ -448,7 +448,7 @@ async def test_a_peer_without_headers_is_not_believed_for_ever(monkeypatch: pyte
     async with serving(getpeerinfo=[PEERS]) as fake, node_at(fake) as node:
         with pytest.raises(NodeDownloadingError):
             await node.check_ready()
-        monkeypatch.setattr(bitcoind, "CLAIM_SECONDS", 0.0)
+        monkeypatch.setattr(bitcoind, "PEER_CLAIM_SECONDS", 0.0)
         await node.check_ready()
 
 
@@ -501,10 +501,10 @@ async def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> No
     ("answer", "accepted", "result", "words"),
     [
         ("duplicate", True, "duplicate", "has this block already"),
-        ("inconclusive", False, "inconclusive", "another of the same height came first"),
-        ("bad-version(0xe0000001)", False, "bad-version(0xe0000001)", "rolled bits outside the mask"),
+        ("inconclusive", False, "inconclusive", "another block of the same height first"),
+        ("bad-version(0xe0000001)", False, "bad-version(0xe0000001)", "Were bits outside the mask rolled?"),
         ("rejected: high-hash", False, "high-hash", "above the network target"),
-        ("bad-new-rule", False, "bad-new-rule", "the node refuses the block: bad-new-rule"),
+        ("bad-new-rule", False, "bad-new-rule", "the node rejects the block: bad-new-rule"),
         (RpcError(-22, "Block decode failed"), False, "block-decode-failed", "error -22: Block decode failed"),
     ],
 )

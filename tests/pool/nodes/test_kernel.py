@@ -99,7 +99,7 @@ async def test_times_of_templates() -> None:
         clock[0] = float(template.mintime - 100)
         assert (await node.get_template()).curtime == template.mintime, "the chain is ahead of the clock"
         clock[0] = float(template.mintime - 7201)
-        with pytest.raises(NodeError, match="7201 seconds ahead of the clock"):
+        with pytest.raises(NodeError, match="at most 7200 s ahead of the clock, got 7201 s"):
             await node.get_template()
 
 
@@ -135,7 +135,7 @@ def spoiled(template: BlockTemplate, how: str) -> bytes:
         ("high-hash", "above the network target"),
         ("bad-txnmrklroot", "not that of the transactions"),
         ("prev-blk-not-found", "does not know the block"),
-        ("bad-diffbits", "not what the chain requires"),
+        ("bad-diffbits", "not what the block chain requires"),
         ("time-too-old", "median of the last eleven"),
         ("time-too-new", "two hours ahead"),
         ("bad-version(0x00000001)", "version is not allowed"),
@@ -145,7 +145,7 @@ def spoiled(template: BlockTemplate, how: str) -> bytes:
         ("bad-cb-length", "shorter than 2 or longer than 100"),
         ("bad-witness-merkle-match", "witness commitment is not that"),
         ("bad-witness-nonce-size", "lacks the 32-byte witness"),
-        ("unexpected-witness", "without witness commitment"),
+        ("unexpected-witness", "no witness commitment"),
     ],
 )
 async def test_a_bad_block_is_refused_and_explained(how: str, words: str) -> None:
@@ -288,7 +288,7 @@ class CannotWrite:
         self._node = node
 
     def __del__(self) -> None:
-        self._node._hear("2026-01-01T00:00:00Z [warning] Failed to force flush state (Disk space is too low!)")
+        self._node._note_line("2026-01-01T00:00:00Z [warning] Failed to force flush state (Disk space is too low!)")
 
 
 async def test_a_chain_that_cannot_be_written_at_the_end_is_told_and_made_again(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ async def test_a_chain_that_cannot_be_written_at_the_end_is_told_and_made_again(
 
 
 async def test_a_disk_that_is_nearly_full_ends_the_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = r"'.*' is full: expected 84 MB of free space, got 5 MB; make room"
+    text = r"'.*' is full: expected 84 MB of free space, got 5 MB. Free some space"
     async with KernelNode(tmp_path) as node:
         await grow(node, 3)
         with monkeypatch.context() as patch:
@@ -450,7 +450,7 @@ async def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_when_the_log_is_silent_the_kind_of_rule_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KernelNode, "_hear", lambda self, line: None)
+    monkeypatch.setattr(KernelNode, "_note_line", lambda self, line: None)
     async with KernelNode() as node:
         result = await node.submit_block(spoiled(await node.get_template(), "high-hash"))
         assert (result.accepted, result.result) == (False, "rejected")

@@ -39,12 +39,12 @@ def test_urls(spec: str, shown: str) -> None:
         ("user:hunter2@host", {}, "got no URL"),
         ("ftp://user:hunter2@host", {}, "got another kind of URL"),
         ("http://user:hunter2@", {}, "expected kernel"),
-        ("http://user:hunter2@host:99999", {}, "got a URL that cannot be read"),
-        ("http://user:hunter2@[::1", {}, "got a URL that cannot be read"),
-        ("http://user:hunter2#@host", {}, "got a URL that cannot be read: write special characters as %xx"),
+        ("http://user:hunter2@host:99999", {}, "got a URL that cannot be parsed"),
+        ("http://user:hunter2@[::1", {}, "got a URL that cannot be parsed"),
+        ("http://user:hunter2#@host", {}, "got a URL that cannot be parsed. Write special characters as %xx"),
         ("http://user:hunter2@host/?a=hunter2", {}, r"got a URL with \? or #"),
         ("http://host:1", {}, "got no password"),
-        ("http://user:hunter2@host:1", {"data_dir": Path("x")}, "belongs to the embedded node only"),
+        ("http://user:hunter2@host:1", {"data_dir": Path("x")}, "only the embedded node .* has a data directory"),
         ("kernel", {"password": "hunter2"}, "neither a cookie file nor a password"),
         ("kernel", {"cookie_file": Path("x")}, "neither a cookie file nor a password"),
     ],
@@ -94,7 +94,7 @@ def test_only_silence_and_duplicate_are_success() -> None:
 
 def test_reasons_in_words() -> None:
     assert explain("bad-version(0x00000003)") == REASONS["bad-version"]
-    assert explain("something-new") == "the node refuses the block: something-new"
+    assert explain("something-new") == "the node rejects the block: something-new"
     assert SubmitResult.from_text("bad-cb-amount", "1 vs 2").explanation == REASONS["bad-cb-amount"] + ": 1 vs 2"
     gone = SubmitResult.unreachable("no route")
     assert (gone.accepted, gone.result, gone.explanation) == (False, "unreachable", "no route")
