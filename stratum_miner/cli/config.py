@@ -28,7 +28,7 @@ from stratum_miner.user_files import UserFileError
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
-Target: TypeAlias = Annotated[
+OutputFile: TypeAlias = Annotated[
     Path | None, Parameter(help="File to write. [default: ~/.config/stratum-miner/config.toml]")
 ]
 Force: TypeAlias = Annotated[
@@ -37,7 +37,7 @@ Force: TypeAlias = Annotated[
 
 
 @app.command
-def init(file: Target = None, /, *, force: Force = False) -> int:
+def init(file: OutputFile = None, /, *, force: Force = False) -> int:
     """Write a configuration file with all options as comments. Only its owner can read it (mode 0600).
 
     An existing file is replaced only with --force.
@@ -87,7 +87,7 @@ def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) ->
 @app.command(name="import")
 def import_(
     old: Annotated[Path, Parameter(help="JSON configuration file of cgminer or cpuminer.")],
-    file: Target = None,
+    file: OutputFile = None,
     /,
     *,
     force: Force = False,

@@ -23,8 +23,9 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
         (["mine", "-o", "h", "-u", "x"], ["pool URL", "port"]),
         (["mine", "-o", "http://h:1", "-u", "x"], ["stratum+ssl", "stratum+tcp"]),
         (["mine", "-o", "h:1", "-O", "nocolon"], ["--userpass", "USER:PASS"]),
-        (["mine", "-o", "h:1", "-O", "a:b", "-u", "c"], ["--userpass", "instead"]),
-        (["mine", "-o", "h:1", "-u", "x", "-p", "secret1", "--pass-file", "f"], ["--pass-file", "instead"]),
+        (["mine", "-o", "h:1", "-O", "a:b", "-u", "c"], ["--userpass", "expected this or --user and --pass"]),
+        (["mine", "-o", "h:1", "-u", "x", "-p", "secret1", "--pass-file", "f"], ["--pass-file", "a password or a "
+            "password file"]),
         (["mine", "-o", "h:1", "-u", "x", "--pass-file", "/nonexistent"], ["--pass-file", "No such file"]),
         (["mine", "-o", "h:1", "-u", "x", "--backend", "cpuu"], ["did you mean 'cpu'"]),
         (["mine", "-o", "h:1", "-u", "x", "--kernel", "scaler"], ["did you mean 'scalar'"]),
@@ -33,7 +34,7 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
         (["mine", "-o", "h:1", "-u", "x", "--until-shares", "0"], ["--until-shares", "above zero"]),
         (["mine", "-o", "h:1", "-u", "x", "--time-limit", "nan"], ["--time-limit", "above zero"]),
         (["mine", "-o", "h:1", "-u", "x", "--suggest-difficulty=-1"], ["--suggest-difficulty", "auto or off"]),
-        (["mine", "-o", "h:1", "-u", "x", "--axeos-control", "10.0.0.0/8"], ["expected it together with --axeos-api"]),
+        (["mine", "-o", "h:1", "-u", "x", "--axeos-control", "10.0.0.0/8"], ["--axeos-control needs --axeos-api"]),
         (
             ["mine", "-o", "h:1", "-u", "x", "--axeos-api", "127.0.0.1:0", "--axeos-control", "10.0.0.1/8"],
             ["--axeos-control: expected a network, such as 192.168.1.0/24, got '10.0.0.1/8'"],

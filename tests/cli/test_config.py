@@ -107,14 +107,16 @@ def test_a_password_of_a_stronger_place_wins_over_a_file_of_a_weaker(tmp_path: P
     own = text.replace("url = 'a:1'\n", "") + "[pools.p]\nurl = 'a:1'\npass = 'own11'\n"
     assert settings(tmp_path, own).pools[0].password == "own11"
     assert settings(tmp_path, text, userpass=["v:both1"]).pools[0].worker_name == "v"
-    assert problems(tmp_path, text + "pass = 'x'") == ["F:3: pass_file: expected it instead of pass, got both"]
+    assert problems(tmp_path, text + "pass = 'x'") == [
+        "F:3: pass_file: expected a password or a password file, got both"
+    ]
 
 
 def test_a_pool_may_be_disabled_but_not_all(tmp_path: Path) -> None:
     text = TWO_POOLS + "enabled = false\n"
     assert [pool.enabled for pool in settings(tmp_path, text).pools] == [False, True]
     assert problems(tmp_path, "[pools.a]\nurl = 'a:1'\nuser = 'u'\nenabled = false") == [
-        "F:1: pools.a: expected a pool to be enabled, none is"
+        "F:1: pools.a: expected at least one enabled pool, got none; set enabled = true for one"
     ]
 
 
@@ -128,18 +130,20 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "pools: expected a pool: -o URL (--url), url or [pools.NAME] in the file"),
+        ("", "pools: expected a pool: --url (-o), or in the file url or [pools.NAME]"),
         ("url = 'a'\nuser = 'u'", "F:1: url: pool URL: expected a port, as in stratum+tcp://a:3333"),
-        ("url = 'a:1'", "--user: expected a worker name, as in -u bcrt1q...; some pools want an address"),
-        ("url = 'a:1'\n[pools.b]\nurl = 'b:1'\nuser = 'u'", "F:1: url: expected it or [pools.NAME], got both"),
+        ("url = 'a:1'", "--user: expected a worker name, as in -u bcrt1q..., got none; some pools expect a payout "
+            "address"),
+        ("url = 'a:1'\n[pools.b]\nurl = 'b:1'\nuser = 'u'", "F:1: url: expected this key or tables [pools.NAME], got "
+            "both"),
         ("[pools.b]\nurl = 'b:1'", "F:1: pools.b.user: expected a worker name"),
-        ("[pools.b]\nuser = 'u'", "F:1: pools.b: expected url = \"stratum+tcp://HOST:PORT\", got none"),
+        ("[pools.b]\nuser = 'u'", "F:1: pools.b: expected url = \"stratum+tcp://HOST:PORT\", got no url"),
         ("[pools.b]\nuser = 'u'\nurl = 'stratum+tpc://b:1'", "F:3: pools.b.url: pool URL: expected stratum+tc"),
         ("[pools.b]\nurl = 'b:1'\nuesr = 'u'", "F:3: pools.b.uesr: unknown key: did you mean 'user'?"),
         ("[pools.b]\nxyzzy = 1", "F:2: pools.b.xyzzy: unknown key; known keys are enabled, extranonce_subscribe"),
         ("[pools.'']\nurl = 'b:1'", "F:1: pools.: expected a name of letters, digits, . _ -, got ''"),
         ("[pools]\nb = 1", "F:2: pools.b: expected a table, as in [pools.NAME]"),
-        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nquota = -1", "F:4: pools.b.quota: expected whole numbers from 0"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nquota = -1", "F:4: pools.b.quota: expected integers from 0"),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\nversion_mask = 'xyz'", "F:4: pools.b.version_mask: expected versi"),
         ("user = 'u'\nurl = 'b:1'\nsuggest_difficulty = -1", "F:3: suggest_difficulty: expected a number above"),
         ("user = 'u'\nurl = 'b:1'\nuser_agent = ''", "F:3: user_agent: expected 1 to 200 printable"),
@@ -151,12 +155,14 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
             "F:6: pools.b.tls_fingerprint: expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp",
         ),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\npass_file = 'no'", "F:4: pools.b.pass_file: cannot read"),
-        ("user = ['u', 'v', 'w']\nurl = ['a:1', 'b:1']", "F:1: user: expected it once for all pools or once for"),
-        ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected it once for each of several"),
+        ("user = ['u', 'v', 'w']\nurl = ['a:1', 'b:1']", "F:1: user: expected one value for all pools, or one for"),
+        ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected one for each of several"),
         ("user = 'u'\nurl = 'a:1'\nuntil_shares = 0", "F:3: until_shares: expected a number above zero, got 0"),
         ("user = 'u'\nurl = 'a:1'\npower = '65W'", "F:3: power: expected it together with --electricity"),
-        ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool, got several"),
-        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nquota = 0", "F:4: pools.b.quota: expected one above 0 among the pools"),
+        ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool without retries, got "
+            "several"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nquota = 0", "F:4: pools.b.quota: expected a quota above 0 for at least "
+            "one pool"),
         ("userpass = 'nocolon'\nurl = 'a:1'", "F:1: userpass: expected USER:PASS"),
     ],
 )  # fmt: skip
@@ -208,8 +214,8 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
         ("[backends.cpu]\noptions = {threads = 9999}", {}, "F:3: backends.cpu: threads: expected at most "),
         ("[backends.cpu]\nthread = 1", {}, "F:4: backends.cpu.thread: unknown key: did you mean 'threads'?"),
         ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected a string or a number"),
-        ("backend = 'cpu'\n[backends.cpu]", {}, "F:3: backend: expected it or [backends.NAME], got both"),
-        ("[backends.cpu]\nenabled = false", {}, "F:3: backends.cpu: expected a backend to be enabled"),
+        ("backend = 'cpu'\n[backends.cpu]", {}, "F:3: backend: expected --backend or tables [backends.NAME], got both"),
+        ("[backends.cpu]\nenabled = false", {}, "F:3: backends.cpu: expected at least one enabled backend"),
         ("", {"backend": ["cpu", "reference"], "backend_option": ["a=1"]}, "--backend-option: expected BACKEND.KEY="),
         ("", {"backend_option": ["a.b=1"]}, "--backend-option: expected a backend of cpu, got 'a'"),
         ("backend_option = 'nothing'", {}, "F:3: backend_option: expected KEY=VALUE, got 'nothing'"),
@@ -301,14 +307,14 @@ def test_mistakes_with_bindings(tmp_path: Path, given: dict[str, Any], said: str
 
 def test_mistakes_with_bindings_in_the_file(tmp_path: Path) -> None:
     assert problems(tmp_path, "[pools.a]\nurl = 'a:1'\nuser = 'u'\nworkers = ['v', 'w']") == [
-        "F:4: pools.a.workers: expected at most one for each backend, 1, got 2"
+        "F:4: pools.a.workers: expected at most 1, one for each backend, got 2"
     ]
     assert len(settings(tmp_path, ROUTED, backend=["reference"]).pools) == 2
     assert problems(tmp_path, ROUTED.replace('pool = "side"', 'pool = "sied"')) == [
         "F:16: backends.third.pool: expected a pool of main, side, got 'sied': did you mean 'side'?"
     ]
     assert problems(tmp_path, ROUTED.replace('user = "you"', 'user = "you"\nenabled = false')) == [
-        "F:17: backends.third.pool: expected a pool that is enabled, 'side' is not"
+        "F:17: backends.third.pool: expected a pool that is enabled, got 'side', which is not"
     ]
 
 
@@ -426,7 +432,7 @@ def test_init_writes_a_private_file_once(tmp_path: Path, capsys: pytest.CaptureF
     assert run(capsys, "config", "check", "--config", str(file))[0] == 0
     file.write_text("mine")
     code, _, err = run(capsys, "config", "init", str(file))
-    assert (code, err) == (2, f"stratum-miner: {file}: it is there already; --force replaces it\n")
+    assert (code, err) == (2, f"stratum-miner: {file}: the file exists already; add --force to replace it\n")
     assert file.read_text() == "mine"
     assert run(capsys, "config", "init", "--force", str(file))[0] == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -494,7 +500,7 @@ def test_mistakes_in_options_and_in_tables_are_told_together(tmp_path: Path) -> 
 
 def test_a_pool_twice_for_one_worker(tmp_path: Path) -> None:
     assert problems(tmp_path, "url = ['a:1', 'a:1']\nuser = 'u'") == [
-        "F:1: url: expected each pool once for a worker, got stratum+tcp://a:1 twice"
+        "F:1: url: expected each pool once for each worker name, got stratum+tcp://a:1 twice"
     ]
     assert len(settings(tmp_path, "url = ['a:1', 'a:1']\nuser = ['u', 'v']").pools) == 2
 

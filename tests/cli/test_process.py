@@ -294,7 +294,7 @@ def test_a_full_disk_is_told_in_one_line() -> None:
             [*COMMAND, "luck", "--found", "3"], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
     assert result.returncode == 1
-    assert result.stderr == "stratum-miner: cannot write the output: no space left on the device\n"
+    assert result.stderr == "stratum-miner: cannot write the output: no space left on the device; free some space\n"
 
 
 def test_ping_that_is_interrupted_tells_what_it_measured() -> None:
@@ -326,7 +326,7 @@ def test_ping_measures_each_step_of_several_pools() -> None:
     assert good["tls_ms"] is None
     for step in ("resolve", "connect", "subscribe", "authorize", "first_job", "submit"):
         assert good[f"{step}_ms"] >= 0
-    assert "is it a stratum+tcp port?" in encrypted["error"]
+    assert "try stratum+tcp:// for this port" in encrypted["error"]
     assert encrypted["connect_ms"] >= 0
     assert absent["error"] == "stratum+tcp://127.0.0.1:1: Connection refused"
     assert absent["connect_ms"] is None
@@ -420,12 +420,15 @@ def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
     [
         (
             ["-o", "h:1", "-o", "h:2", "-o", "h:3", "-u", "a", "-u", "b"],
-            "--user: expected it once for all pools or once",
+            "--user: expected one value for all pools, or one",
         ),
-        (["-o", "h:1", "-o", "h:2", "-u", "a", "--no-retry"], "--no-retry: expected one pool, got several"),
-        (["-o", "h:1", "-u", "a", "--quota", "3"], "--quota: expected it once for each of several pools, got 1 for 1"),
-        (["-o", "h:1", "-o", "h:2", "-u", "a", "--quota", "0", "--quota", "0"], "not all 0"),
-        (["-o", "h:1", "-O", "a", "-u", "b"], "--userpass: expected it instead of --user and --pass"),
+        (
+            ["-o", "h:1", "-o", "h:2", "-u", "a", "--no-retry"],
+            "--no-retry: expected one pool without retries, got several",
+        ),
+        (["-o", "h:1", "-u", "a", "--quota", "3"], "--quota: expected one for each of several pools, got 1 for 1"),
+        (["-o", "h:1", "-o", "h:2", "-u", "a", "--quota", "0", "--quota", "0"], "at least one above 0"),
+        (["-o", "h:1", "-O", "a", "-u", "b"], "--userpass: expected this or --user and --pass"),
         (["-o", "h:1", "-O", "nocolon"], "--userpass: expected USER:PASS"),
         (
             ["-o", "h:1", "-u", "a", "--journal", "/nowhere/j"],

@@ -1,1 +1,1 @@
-"""What runs as long as a process that mines, pools or proxies: its services, its status, and who may control it."""
+"""Runs what a mining, pool or proxy process needs: services, status, reload, control."""

@@ -1,4 +1,4 @@
-"""What keys, pages and APIs may do to a running miner: ``monitoring.control.Control`` over the miner itself."""
+"""Implements ``monitoring.control.Control``: what keys, pages and APIs may change of a running miner."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,9 @@ from stratum_miner.monitoring.numbers import Numbers
 
 log = structlog.get_logger("stratum_miner")
 
-NO_RELOAD = ControlRefused("reload: expected a configuration file, and this miner was started without one")
+NO_RELOAD = ControlRefused(
+    "reload: expected a configuration file, but this miner was started without one. Restart it with --config FILE"
+)
 
 
 def _no_reload() -> tuple[str, ...]:
@@ -28,18 +30,18 @@ def _no_reload() -> tuple[str, ...]:
 
 
 class MinerControl:
-    """Implements ``Control``; from the trio thread. It knows whose numbers ``numbers`` are."""
+    """Changes a running miner. Call it from the trio thread. ``numbers`` has the ids of its pools and devices."""
 
     def __init__(self, miner: Miner, numbers: Numbers, reload: Callable[[], tuple[str, ...]] = _no_reload) -> None:
         self._miner = miner
         self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
-        """Who wants a pause, and why."""
+        """The causes of the present pause, and the reason of each."""
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """The reasons for the present pause, by who asked for it."""
+        """The reasons for the present pause, by what caused it."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:
@@ -61,7 +63,7 @@ class MinerControl:
 
     def quit(self) -> None:
         """See ``Control``."""
-        log.info("stopping", hint="waiting briefly for open replies")
+        log.info("stopping", hint="waiting for replies to open shares")
         self._miner.stop()
 
     # ---- pools ------------------------------------------------------------------------------------------------
@@ -69,8 +71,8 @@ class MinerControl:
     def switch_pool(self, pool_id: int) -> None:
         """See ``Control``."""
         with _refusing():
-            control, place = self._pool(pool_id)
-            control.switch(place)
+            control, position = self._pool(pool_id)
+            control.switch(position)
 
     def add_pool(self, pool: NewPool) -> int:
         """See ``Control``."""
@@ -84,38 +86,38 @@ class MinerControl:
             )
             known = {(other.url, other.worker_name) for other in self._miner.pool_control.settings()}
             if (settings.url, settings.worker_name) in known:
-                raise ControlRefused(f"pool: expected each once for a worker, {settings.url} is there already")
-            self._snapshot()  # those that are there have come before
+                raise ControlRefused(
+                    f"pool: expected each pool once for each worker name, {settings.url} is already in use"
+                )
+            self._snapshot()  # number the present pools first
             return self._numbers.pools.of(self._miner.pool_control.add(settings, pool.priority))
 
     def remove_pool(self, pool_id: int) -> None:
         """See ``Control``."""
         with _refusing():
-            control, place = self._pool(pool_id)
-            control.remove(place)
+            control, position = self._pool(pool_id)
+            control.remove(position)
 
     def change_pool(self, pool_id: int, change: PoolChange) -> None:
         """See ``Control``."""
         with _refusing():
-            control, place = self._pool(pool_id)
+            control, position = self._pool(pool_id)
             pools = control.pools()
-            if change.quota is not None and pools[place].quota is None:
-                raise ControlRefused(
-                    "quota: expected pools that are mined on in turns, and these are used one at a time"
-                )
+            if change.quota is not None and pools[position].quota is None:
+                raise ControlRefused("quota: expected the strategy quota, but this miner uses its pools for failover")
             if change.quota is not None and change.quota < 0:
                 raise ControlRefused(f"quota: expected a number from 0, got {change.quota}")
             if change.priority is not None and not 0 <= change.priority < len(pools):
-                raise ControlRefused(f"priority: expected a place from 0 to {len(pools) - 1}, got {change.priority}")
+                raise ControlRefused(f"priority: expected a position from 0 to {len(pools) - 1}, got {change.priority}")
             if change.quota is not None:
-                control.set_quota(place, change.quota)
+                control.set_quota(position, change.quota)
             if change.enabled is not None:
-                control.enable(place, change.enabled)
+                control.enable(position, change.enabled)
             if change.priority is not None:
-                control.move(place, change.priority)
+                control.move(position, change.priority)
 
     def _pool(self, pool_id: int) -> tuple[Arrangement, int]:
-        """What changes the pool with this number, and its place there."""
+        """Return the arrangement that has the pool with this id, and the position of the pool in it."""
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:
             raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")
@@ -132,7 +134,9 @@ class MinerControl:
                 with _refusing():
                     backend.add(DeviceSpec.parse(spec))
                 return
-        raise ControlRefused("device: expected a miner that was started with --device, to which others can be added")
+        raise ControlRefused(
+            "device: expected a miner that was started with --device; only such a miner can add devices"
+        )
 
     def restart_device(self, device_id: int) -> None:
         """See ``Control``."""
@@ -152,7 +156,7 @@ class MinerControl:
             raise ControlRefused(f"device: expected one of the ids {_listed(known)}, got {device_id}")
         backend, name = self._miner.device(known[device_id])
         if not isinstance(backend, AsicBackend):
-            raise ControlRefused(f"device: expected a machine of its own, {name} is a part of this computer")
+            raise ControlRefused(f"device: expected an ASIC device, got {name}, which is part of this computer")
         return backend, name
 
     def reload(self) -> tuple[str, ...]:
@@ -160,14 +164,14 @@ class MinerControl:
         return self._reload()
 
     def _snapshot(self) -> MinerSnapshot:
-        """The miner as it is now, with everything in it numbered."""
+        """Return the present state of the miner, and give ids to its new pools and devices."""
         snapshot = self._miner.snapshot()
         self._numbers.see(snapshot)
         return snapshot
 
 
 def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(numbers))) or "(there is no device)"
+    return ", ".join(map(str, sorted(numbers))) or "(there is none)"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A miner's events as lines of the log."""
+"""Logs the events of a miner."""
 
 from typing import Any
 
@@ -14,9 +14,10 @@ log = structlog.get_logger("stratum_miner")
 
 
 class EventLines:
-    """Turns a miner's events into lines.
+    """Logs each event of a miner as a line.
 
-    ``node_judges``: the pool is in this process and logs what the node says of each block, so a share is only a share.
+    With ``node_judges``, the pool is in this process and logs the result of each block, so shares are logged without
+    the blocks that they solve.
     """
 
     def __init__(self, *, quiet: bool = False, node_judges: bool = False) -> None:
@@ -24,7 +25,7 @@ class EventLines:
         self._node_judges = node_judges
 
     def __call__(self, event: MinerEvent) -> None:
-        """Take one event."""
+        """Log one event."""
         match event:
             case ShareResult():
                 self._share(event)

@@ -1,4 +1,4 @@
-"""``mine`` as a process: a miner, its services, and a reload of its settings."""
+"""Runs ``mine`` as a process: a miner, its services, and the reload of its settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ log = structlog.get_logger("stratum_miner")
 
 
 def mine(sources: Sources, settings: MineSettings) -> int:
-    """Mine with these settings until stopped or until a goal is reached; returns the exit code."""
+    """Mine with these settings until stopped or until a goal is reached, and return the exit code."""
     chosen = settings.options
     _set_up_logging(chosen, log_format=chosen.log_format)
     with (
@@ -37,12 +37,12 @@ def mine(sources: Sources, settings: MineSettings) -> int:
         capture.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
         _journal(chosen) as journal,
     ):
-        _tell_sources(sources)
+        _log_sources(sources)
         return MineRun(sources, settings, recorder, journal).run()
 
 
 class MineRun:
-    """A miner and what shows it, with the settings that it has at the time."""
+    """A miner with its services and its present settings."""
 
     def __init__(
         self, sources: Sources, settings: MineSettings, recorder: Recorder | None, journal: Journal | None
@@ -63,7 +63,7 @@ class MineRun:
             goals=settings.goals,
             journal=self.journal,
             strategy=settings.strategy,
-            on_event=self._tell,
+            on_event=self._notify,
             options=ClientOptions(
                 retry=chosen.retry,
                 wrap=None if recorder is None else partial(record_connections, recorder=recorder),
@@ -80,16 +80,16 @@ class MineRun:
         self._listeners.append(services.monitor.note)
         self._services = services
         self.services = (*services.services, *self._reloading())
-        """What runs beside the miner, as long."""
+        """Services that run as long as the miner."""
 
     def run(self) -> int:
-        """Mine; returns the exit code."""
+        """Mine until stopped or until a goal is reached, and return the exit code."""
         ending = StopReason.STOPPED
         chosen, monitor = self._settings.options, self._services.monitor
         on_screen = chosen.display == "auto" and not chosen.quiet and live.usable(logs.console)
         display = self._services.display if on_screen else None
 
-        async def mine_and_tell(stop: signals.Stop) -> None:
+        async def mine_and_summarize(stop: signals.Stop) -> None:
             nonlocal ending
             try:
                 ending = await status_lines.mine_until_done(
@@ -105,30 +105,30 @@ class MineRun:
                     view = monitor.view()
                     run_summary.print_summary(view, costs=self.costs(view.summary))
 
-        signals.run(mine_and_tell)
+        signals.run(mine_and_summarize)
         return run_summary.exit_code(ending, self.miner, monitor)
 
     def take(self, settings: MineSettings) -> None:
-        """Go on with other settings (``Reloadable``): the level of the log, the tariff."""
+        """Continue with other settings, as ``Reloadable`` demands: the level of the log and the tariff."""
         chosen = settings.options
         self._settings = settings
         self.reporter.quiet = chosen.quiet
         _set_up_logging(chosen, log_format=self._log_format)
 
     def tariff(self) -> earnings.Tariff | None:
-        """What mining costs, as of now."""
+        """Return the present tariff of mining, None without one."""
         return self._settings.tariff
 
     def costs(self, summary: Summary) -> str:
-        """What mining costs and earns, in a line for people; empty where nobody told a price."""
+        """Return what mining costs and earns in one line, empty without a tariff."""
         terms = self.tariff()
         return "" if terms is None else earnings_of(summary, terms).line()
 
     def shown_settings(self) -> dict[str, Any]:
-        """The settings in force, for people, without secrets."""
+        """Return the settings in force without secrets, to show them."""
         return shown.as_object(self._settings, None if self._sources.file is None else str(self._sources.file))
 
-    def _tell(self, event: MinerEvent) -> None:
+    def _notify(self, event: MinerEvent) -> None:
         for listener in self._listeners:
             listener(event)
 
@@ -137,18 +137,18 @@ class MineRun:
         if not self._settings.options.watch_config:
             return [self.reloader.on_hangup]
         if file is None:
-            raise UsageError("--watch-config: expected it together with a file, got none")
+            raise UsageError("--watch-config needs a configuration file, as in --config miner.toml --watch-config")
         return [self.reloader.on_hangup, partial(self.reloader.on_change, file)]
 
     def _reload(self) -> tuple[str, ...]:
-        """Reload the settings. Returns a line for each thing that changed or will change, for whoever asked."""
+        """Reload the settings. Returns a line for each setting that changed or will change at a restart."""
         result = self.reloader.reload()
         if result.refused:
             raise ControlRefused("; ".join(result.refused))
         return (*map(str, result.applied), *(f"{item} (at a restart)" for item in result.restart))
 
 
-def _tell_sources(sources: Sources) -> None:
+def _log_sources(sources: Sources) -> None:
     if sources.file is not None:
         log.info("configuration", file=str(sources.file))
     if sources.is_exposed:
@@ -159,7 +159,7 @@ def _tell_sources(sources: Sources) -> None:
 
 @contextmanager
 def _journal(chosen: MineOptions) -> Iterator[Journal | None]:
-    """The share journal while the block runs, which may also end before mining begins."""
+    """Yield the share journal, or None without one. It is also closed if mining never begins."""
     if chosen.journal is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""A pool of ours, from its node and options to the end of the process."""
+"""Runs the built-in pool, from its node and options to the end of the process."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ def pool_config(
     low: float | None = None,
     high: float | None = None,
 ) -> PoolConfig:
-    """A checked configuration. UsageError repeats what PoolConfig objects to."""
+    """Return the checked configuration of the pool. Raises UsageError with the error of PoolConfig."""
     script = node_access.payout_script(address, node)
     optional: dict[str, Any] = {} if high is None else {"maximum_difficulty": high}
     try:
@@ -57,7 +57,7 @@ async def running_pool(
     seed: int = 0,
     on_event: Callable[[PoolEvent], None] | None = None,
 ) -> AsyncIterator[tuple[Pool, str]]:
-    """A pool that serves while the block runs, and its URL. CommandFailed when it cannot listen."""
+    """Yield a running pool and its URL. Raises CommandFailed if it cannot listen."""
     sockets = await listen_address.open_listeners(config.host, config.port)
     url = listen_address.listening(sockets)
     with keep_old_objects(), failing_with_listeners():
@@ -77,18 +77,18 @@ async def running_pool(
 
 
 async def until_stopped(pool: Pool, stop: signals.Stop, url: str, beside: Callable[[], Awaitable[None]] | None) -> None:
-    """Tell how the pool is doing until the first signal; ``beside`` runs as long."""
+    """Log the state of the pool until the first signal. ``beside`` runs as long."""
     stopped = trio.Event()
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log_status, pool)
-            nursery.start_soon(_tell_ready, pool, url)
+            nursery.start_soon(_log_ready, pool, url)
             if beside is not None:
                 nursery.start_soon(beside)
             await stopped.wait()
             nursery.cancel_scope.cancel()
 
 
-async def _tell_ready(pool: Pool, url: str) -> None:
+async def _log_ready(pool: Pool, url: str) -> None:
     await pool.wait_job()
     log.info("ready", url=url)

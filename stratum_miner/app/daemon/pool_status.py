@@ -1,4 +1,4 @@
-"""How a pool of ours is doing: an object for programs, and a line of the log now and then."""
+"""The state of the built-in pool: an object for programs, and a log line every 30 s."""
 
 import time
 from typing import Any
@@ -15,10 +15,11 @@ from stratum_miner.quantities import hash_rate_text
 log = structlog.get_logger("stratum_miner")
 
 STATUS_INTERVAL_S = 30.0
+"""Seconds between status lines."""
 
 
 def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
-    """The object that --json prints at the end; ``difficulty`` is the sum that accepted shares were credited with."""
+    """Return the object that --json prints at the end. ``difficulty`` is the sum over all accepted shares."""
     return {
         "elapsed_s": round(time.time() - snapshot.started_at, 3),
         "listen": list(snapshot.addresses),
@@ -49,8 +50,9 @@ def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
 
 
 def blocks(snapshot: PoolSnapshot) -> dict[str, list[dict[str, Any]]]:
-    """``blocks`` has those that the node took. ``blocks_refused`` has the others with the node's reason: they count for
-    nothing.
+    """Return the blocks of the pool.
+
+    ``blocks`` has those that the node accepted. ``blocks_refused`` has those that it rejected, with its reason.
     """
     taken = [_block(block) for block in snapshot.blocks if block.accepted]
     refused = [_block(block) | {"reason": sanitize(block.result)} for block in snapshot.blocks if not block.accepted]
@@ -62,7 +64,7 @@ def _block(block: BlockFound) -> dict[str, Any]:
 
 
 async def log_status(pool: Pool) -> None:
-    """Log how the pool is doing now and then, until cancelled."""
+    """Log the state of the pool every 30 s, until cancelled."""
     while True:
         await trio.sleep(STATUS_INTERVAL_S)
         snapshot = pool.snapshot()

@@ -1,4 +1,4 @@
-"""How a proxy is doing: a table and lines for people, an object for programs."""
+"""The state of a proxy: a table and lines for people, and an object for programs."""
 
 from typing import Any
 
@@ -23,18 +23,20 @@ from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_t
 log = structlog.get_logger("stratum_miner")
 
 STATUS_INTERVAL_S = 30.0
+"""Seconds between status lines."""
 REFRESH_S = 1.0
+"""Seconds between two drawings of the live table."""
 SHOWN_MINERS = 20
-"""Miners shown in a table or a round of log lines, those with the highest hash rates; the API has all."""
+"""Largest number of miners in a table, or in the log at once: those with the highest hash rates. The API has all."""
 NAME_WIDTH = 16
-"""The most characters of a name, so that 80 columns are enough for every figure."""
+"""Largest number of characters of a name, so that every figure fits into 80 columns."""
 
 
 # ---- what people see -------------------------------------------------------------------------------------------------
 
 
 async def show_status(running: Proxy, quiet: bool) -> None:
-    """A live table on a terminal, else lines of the log; until cancelled."""
+    """Show the state of the proxy until cancelled, as a live table on a terminal, otherwise as log lines."""
     if can_redraw(console) and not quiet:
         await redraw(console, lambda: _status_view(running.snapshot()), REFRESH_S)
     while True:
@@ -89,7 +91,7 @@ def _miner_fields(miner: SessionSnapshot) -> dict[str, Any]:
 
 
 def miners_table(miners: tuple[SessionSnapshot, ...]) -> Table:
-    """The busiest, a row each."""
+    """Return a table with a row for each of the miners with the highest hash rates."""
     table = text_table(console, ("worker", "miner", "rate", "accepted", "bad", "difficulty", "last"), names=2)
     for column in table.columns[:2]:
         column.no_wrap, column.overflow, column.max_width = True, "ellipsis", NAME_WIDTH
@@ -117,7 +119,7 @@ def _bad(shares: DownstreamShareCounts) -> int:
 
 
 def print_end(snapshot: ProxySnapshot, elapsed: float, *, as_json: bool) -> None:
-    """The last word: on stdout for programs, else on stderr for people."""
+    """Print the summary at the end: as JSON on stdout, or as text on stderr."""
     if as_json:
         printing.print_json(summary(snapshot, elapsed))
         return
@@ -128,7 +130,8 @@ def print_end(snapshot: ProxySnapshot, elapsed: float, *, as_json: bool) -> None
     lines = [
         f"{duration_text(elapsed)}, {snapshot.connections_total} connections",
         f"shares: {shares.received} received, {shares.accepted} accepted, {sum(shares.rejected.values())} rejected, "
-        f"{shares.stale} stale, {shares.lost} lost, {sum(shares.refused.values())} refused here, {shares.kept} kept",
+        f"{shares.stale} stale, {shares.lost} lost, {sum(shares.refused.values())} refused by the proxy, "
+        f"{shares.kept} not sent to the pool",
         *(run_summary.pool_line(pool) for pool in _pools(snapshot)),
     ]
     for line in lines:
@@ -139,7 +142,7 @@ def print_end(snapshot: ProxySnapshot, elapsed: float, *, as_json: bool) -> None
 
 
 def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
-    """The object that --json prints and the API shows; hash_rate in H/s, times in seconds."""
+    """Return the object that --json prints and the API serves. Hash rates are in H/s, times in seconds."""
     return {
         "elapsed_s": round(elapsed, 3),
         "listen": list(snapshot.addresses),
@@ -170,8 +173,8 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
 
 
 def _pools(snapshot: ProxySnapshot) -> list[PoolView]:
-    """They never move, so that a place is a number, too."""
-    return [pool_view(place, place, pool) for place, pool in enumerate(snapshot.pools)]
+    """Return the views of the pools. Their order never changes, so the position is also the id."""
+    return [pool_view(position, position, pool) for position, pool in enumerate(snapshot.pools)]
 
 
 def _miner_object(miner: SessionSnapshot, *, connected: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The configuration read again while mining: on SIGHUP, when its file changes, or when an interface asks.
+"""Reads the configuration again while the miner mines: on SIGHUP, when its file changes, or over an API.
 
-What can change live changes; what cannot is told to take a restart; and where anything is wrong nothing changes at all.
+Settings that can change while mining change at once. For the others, the log says that they need a restart. If the
+configuration has any error, nothing changes.
 """
 
 import os
@@ -23,29 +24,31 @@ from stratum_miner.miner import Miner
 log = structlog.get_logger("stratum_miner")
 
 WATCH_INTERVAL_S = 1.0
+"""Seconds between two looks at the file with --watch-config."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What became of a reload."""
+    """The result of a reload."""
 
     applied: tuple[SettingChange, ...] = ()
+    """Settings that changed."""
     restart: tuple[SettingChange, ...] = ()
-    """What differs from the running miner and takes a restart; told again by each reload until then."""
+    """Settings that differ from the running miner and need a restart. Each reload reports them again."""
     refused: tuple[str, ...] = ()
-    """What is wrong, a line each; then nothing changed."""
+    """The errors in the configuration, a line each. If there are any, nothing changed."""
 
 
 class Reloadable(Protocol):
-    """What a reload changes besides the miner."""
+    """The object that takes the settings which the miner does not take itself."""
 
     def take(self, settings: MineSettings) -> None:
-        """Go on with these: what is LIVE of them."""
+        """Continue with these settings, as far as they are marked LIVE."""
         ...
 
 
 class Reloader:
-    """Applies configurations to a running miner; from the trio thread."""
+    """Applies a changed configuration to a running miner. Call it from the trio thread."""
 
     def __init__(self, sources: Sources, settings: MineSettings, miner: Miner, rest: Reloadable) -> None:
         self._sources = sources
@@ -54,7 +57,7 @@ class Reloader:
         self._rest = rest
 
     def reload(self) -> Reloaded:
-        """Read the configuration again and go over to it; a service manager is told of it."""
+        """Read the configuration again and apply it. The service manager is notified."""
         with ServiceManager(self._sources.environment).reloading():
             return self._reload()
 
@@ -73,14 +76,14 @@ class Reloader:
         self._miner.set_goals(settings.goals)
         self._settings = settings
         result = Reloaded(tuple(live), tuple(rest))
-        if settings.options.quiet:  # say it while one can still hear it
-            self._tell(result)
+        if settings.options.quiet:  # log it before the log becomes quiet
+            self._log(result)
         self._rest.take(settings)
         if not settings.options.quiet:
-            self._tell(result)
+            self._log(result)
         return result
 
-    def _tell(self, result: Reloaded) -> None:
+    def _log(self, result: Reloaded) -> None:
         for item in result.applied:
             log.info("configuration_changed", what=item.what, before=item.before, after=item.after)
         for item in result.restart:
@@ -103,7 +106,7 @@ class Reloader:
                 bound.arrange([pool])
 
     async def on_hangup(self) -> None:
-        """Reload on SIGHUP; but when it came because our terminal is gone, end as anybody does."""
+        """Reload on SIGHUP. If the signal came because the terminal was closed, stop the miner instead."""
         had_terminal = os.isatty(2)
         with trio.open_signal_receiver(signal.SIGHUP) as signals:
             async for _ in signals:
@@ -113,13 +116,13 @@ class Reloader:
                 self.reload()
 
     async def on_change(self, file: Path) -> None:
-        """Reload when the file is another than before, and has stayed so for one look: it may be half written."""
+        """Reload when the file has changed and then stayed the same for a second, because it may be half written."""
         async for _ in states(file):
             self.reload()
 
 
 async def states(file: Path) -> AsyncIterator[None]:
-    """Each new state of a file, once it has rested for a second."""
+    """Yield whenever the file has changed and then stayed the same for a second."""
     acted = seen = _stamp(file)
     while True:
         await trio.sleep(WATCH_INTERVAL_S)
@@ -131,7 +134,7 @@ async def states(file: Path) -> AsyncIterator[None]:
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """What tells one state of a file from another; None while it is not there."""
+    """Return values that differ between two versions of a file; None while there is no file."""
     try:
         status = file.stat()
     except OSError:
@@ -140,7 +143,7 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 def _refuse(problems: list[str]) -> Reloaded:
-    told = tuple(str(secrets.redact(problem)) for problem in problems)
-    for problem in told:
+    texts = tuple(str(secrets.redact(problem)) for problem in problems)
+    for problem in texts:
         log.error("configuration_refused", problem=problem)
-    return Reloaded(refused=told)
+    return Reloaded(refused=texts)

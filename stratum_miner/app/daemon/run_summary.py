@@ -1,4 +1,4 @@
-"""The last word on a run: a few lines for people, and the exit code."""
+"""The summary at the end of a run: a few lines for people, and the exit code."""
 
 from itertools import islice
 
@@ -11,7 +11,7 @@ from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_t
 
 
 def pool_line(pool: PoolView) -> str:
-    """One pool for people."""
+    """Return the figures of one pool as a line."""
     latency = "" if pool.latency_p50_ms is None else f", {latency_text(pool.latency_p50_ms)}"
     why = f" ({pool.reason})" if pool.reason else ""
     if pool.work_share is not None and pool.work_share < 1:
@@ -25,7 +25,7 @@ def pool_line(pool: PoolView) -> str:
 
 
 def _worker_lines(pool: PoolView) -> list[str]:
-    """The workers of a pool, where several share a connection."""
+    """Return a line for each worker name of a pool, if it has several."""
     workers = pool.workers
     return [
         f"      {worker.name}: {worker.accepted} accepted, {worker.rejected} rejected, {worker.stale} stale"
@@ -36,22 +36,26 @@ def _worker_lines(pool: PoolView) -> list[str]:
 
 
 def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> None:
-    """The last word for people, a few lines on stderr; ``blocks_refused`` counts those that the node did not take."""
+    """Print the summary on stderr. ``blocks_refused`` is the number of blocks that the node rejected."""
     summary, shares = view.summary, view.summary.shares
     lines = [
         f"{duration_text(summary.elapsed_s)} at {hash_rate_text(summary.hash_rate)} on {summary.pool}",
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
         f"; best {difficulty_text(summary.best_share)}; blocks {summary.blocks_accepted}"
-        + (f", and {blocks_refused} that the node refused" if blocks_refused else ""),
+        + (f", and {blocks_refused} that the node rejected" if blocks_refused else ""),
     ]
     if summary.frozen_s:
-        lines.append(f"besides, the process did not run for {duration_text(summary.frozen_s)}; rates leave that out")
+        lines.append(
+            f"the process was suspended for {duration_text(summary.frozen_s)}, which is not part of the hash rate"
+        )
     for pool in view.pools:
         lines += [pool_line(pool)] if len(view.pools) > 1 else []
         lines += _worker_lines(pool)
     lines += [f"  {count} {reason}" for reason, count in islice(summary.reasons.items(), 5)]
     if summary.all_runs is not None:
-        lines.append(f"journal, all runs: {', '.join(f'{count} {fate}' for fate, count in summary.all_runs.items())}")
+        lines.append(
+            f"share journal, all runs: {', '.join(f'{count} {fate}' for fate, count in summary.all_runs.items())}"
+        )
     if summary.hardware_errors:
         lines.append(f"hardware errors: {summary.hardware_errors}")
     if costs:
@@ -61,7 +65,10 @@ def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> No
 
 
 def exit_code(ending: StopReason, miner: Miner, monitor: Monitor) -> ExitCode:
-    """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined."""
+    """Return the exit code of a run.
+
+    Reaching the time limit is a failure if there was another goal, or if no device mined.
+    """
     if ending is not StopReason.TIME_LIMIT:
         return ExitCode.OK
     if not miner.has_had_work:

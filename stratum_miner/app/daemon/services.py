@@ -1,8 +1,8 @@
-"""A miner as others see and control it: the monitor, and the services that stand on it, made of the settings.
+"""Creates the monitor of a miner and the services that use it: HTTP servers, APIs, pauses, hooks, service manager.
 
-To add a service, add a function to ``_SERVICES``: it says what to run beside the miner, or None when it is not wanted.
-What only a server over HTTP needs is imported when there is to be one: starlette and prometheus_client take longer to
-import than all else that a miner needs.
+To add a service, add a function to ``_SERVICES``. It returns what runs beside the miner, or None if the settings do not
+ask for it. The modules of HTTP servers are imported only when needed: starlette and prometheus_client take longer to
+import than everything else that a miner needs.
 """
 
 import ipaddress
@@ -41,14 +41,14 @@ Service = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What is seen, what may be done, and what runs beside the miner for both."""
+    """The monitor and the control of a miner, and the services that run beside it."""
 
     monitor: Monitor
     control: MinerControl
     services: tuple[Service, ...]
 
     async def display(self) -> None:
-        """The status screen, in place of log lines, until cancelled."""
+        """Show the status screen instead of log lines, until cancelled."""
         with logs.silenced():
             await Screen(logs.console, self.monitor.view, self.control).run()
 
@@ -69,10 +69,11 @@ def services_of(
     configuration: Callable[[], Mapping[str, Any]] = dict,
     reload: Callable[[], tuple[str, ...]] | None = None,
 ) -> Services:
-    """Addresses are taken at once, so that one that is in use is told before mining begins. UsageError.
+    """Create the services of a miner. Raises UsageError for a wrong setting, or for an address that is in use.
 
-    ``tariff`` and ``configuration``, the settings to show, are asked for each time; ``reload`` reads the configuration
-    again, None where there is none.
+    All addresses are opened at once, so that an error is reported before mining begins. ``tariff`` and
+    ``configuration`` (the settings to show) are called each time. ``reload`` reads the configuration again, None
+    without a file.
     """
 
     def economics(summary: Summary) -> dict[str, Any] | None:
@@ -101,7 +102,7 @@ def services_of(
 
 
 def earnings_of(summary: Summary, tariff: Tariff) -> Earnings:
-    """What a run came to, in the light of a tariff."""
+    """Return the earnings of a run at a tariff."""
     measured = MeasuredRun(
         elapsed=summary.elapsed_s,
         hash_rate=summary.hash_rate,
@@ -138,7 +139,7 @@ def _cgminer(parts: _Parts) -> Service | None:
     if chosen.cgminer_api is None:
         for flag, value in (("--api-allow", chosen.api_allow), ("--api-groups", chosen.api_groups)):
             if value is not None:
-                raise UsageError(f"{flag}: expected it together with --cgminer-api")
+                raise UsageError(f"{flag} needs --cgminer-api, as in --cgminer-api 127.0.0.1:4028")
         return None
     try:
         access = cgminer.AccessList.parse(
@@ -156,7 +157,7 @@ def _axeos(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
     if chosen.axeos_api is None:
         if chosen.axeos_control is not None:
-            raise UsageError("--axeos-control: expected it together with --axeos-api")
+            raise UsageError("--axeos-control needs --axeos-api, as in --axeos-api 192.168.1.5:80")
         return None
     from stratum_miner.monitoring import axeos, http  # noqa: PLC0415  starlette loads slowly
 

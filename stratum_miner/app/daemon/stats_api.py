@@ -1,6 +1,6 @@
-"""``--http`` of commands that are no miner: their figures and metrics while they run, for programs.
+"""``--http`` of ``pool`` and ``proxy``: serves their statistics and metrics to programs while they run.
 
-What a server over HTTP needs is imported when there is to be one: it takes longer than all else that they need.
+The modules of the HTTP server are imported only when needed, because they take longer than everything else.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -28,9 +28,10 @@ def api(
     names: Sequence[str] | None,
     token_file: Path | None,
 ) -> Callable[[], Awaitable[None]]:
-    """The server, its address taken already. UsageError when it cannot be.
+    """Open the address, and return the function that runs the server. Raises UsageError if it cannot be opened.
 
-    On the network reading needs the token. On this machine nothing does, because nothing can be changed.
+    At an address that other computers can reach, reading requires the API token. On loopback nothing requires it,
+    because this API makes no changes.
     """
     from stratum_miner.monitoring import http  # noqa: PLC0415  starlette loads slowly
 

@@ -1,1 +1,1 @@
-"""Settings in force: options, environment and file, read, laid over each other, checked and made into values."""
+"""Reads options, environment and file, combines and checks them, and returns settings."""

@@ -1,6 +1,6 @@
-"""Terms that others know: the chain of a node, the hash rate of a running miner, the price of the user's source.
+"""Gets terms for ``profit`` from a Bitcoin node, from a running miner and from the user's price source.
 
-Each answer is limited as a whole in bytes and in seconds, and dated. No credentials of an address get into a message.
+Each answer is dated, and limited in bytes and in seconds. No message shows the credentials of a URL.
 """
 
 import shlex
@@ -20,9 +20,9 @@ from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, HttpT
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
-"""Limit for a whole answer, from looking up the name to the last byte, and for a command from start to end."""
+"""Seconds for a whole answer, from the lookup of the host name to the last byte, and for a whole command."""
 MAX_ANSWER = 1 << 20
-"""Bytes of an answer, with its head, and of each of the two outputs of a command."""
+"""Largest size in bytes of an answer with its head, and of each of the two outputs of a command."""
 SUMMARY_PATH = "/api/v1/summary"
 
 
@@ -36,7 +36,10 @@ def layers(
     price_command: str | None,
     price_field: str | None,
 ) -> list[Raw]:
-    """What those who are to be asked answer, each as a layer of a scenario. UsageError, CommandFailed, SourceError."""
+    """Query the given sources, and return the answer of each as a layer of a scenario.
+
+    Raises UsageError for a wrong option, CommandFailed without an answer, and SourceError for an unusable answer.
+    """
     found = []
     if api:
         found.append(answered(miner_terms(api), "--api"))
@@ -50,9 +53,15 @@ def layers(
 
 
 def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> Mapping[str, str]:
-    """Difficulty, height, subsidy and fees as a node has them now. UsageError; CommandFailed without an answer."""
+    """Return the present difficulty, height, subsidy and fees of a node.
+
+    Raises UsageError for a wrong option, and CommandFailed if the node does not answer.
+    """
     if spec == "kernel":
-        raise UsageError("--node: expected the URL of a node's JSON-RPC: the embedded chain has nothing to earn")
+        raise UsageError(
+            "--node: expected the JSON-RPC of a node, as in http://HOST:PORT, got kernel, on whose chain coins have "
+            "no value"
+        )
 
     async def ask() -> ChainState:
         async with node_access.opened(spec, cookie=cookie, password_file=password_file) as node:
@@ -69,21 +78,21 @@ def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> M
 
 
 def miner_terms(url: str) -> Mapping[str, str]:
-    """Measured hash rate of a running miner, and its power when it knows it."""
+    """Return the measured hash rate of a running miner, and its power if the miner knows it."""
     return sources.miner_terms(_get(url.rstrip("/") + SUMMARY_PATH, "--api"), "--api", _shown(url))
 
 
 def price_from_url(url: str, field: str | None) -> Mapping[str, str]:
-    """The price in the answer of an address."""
+    """Return the price in the answer of a URL."""
     return sources.price(_get(url, "--price-url"), field, "--price-url", _shown(url), _today())
 
 
 def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
-    """The price in what a command prints; it is started without a shell."""
+    """Return the price that a command prints. The command is started without a shell."""
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise UsageError(f"--price-command: expected a command line: {error}") from None
+        raise UsageError(f"--price-command: expected a command line, got one with an error: {error}") from None
     if not words:
         raise UsageError("--price-command: expected a command, got none")
 
@@ -96,12 +105,15 @@ def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
         kind = CommandFailed if error.started else UsageError
         raise kind(f"--price-command: {words[0]!r}: {error}") from None
     if result.exit_code:
-        raise CommandFailed(f"--price-command: {words[0]!r} ended with {result.exit_code}")
+        raise CommandFailed(f"--price-command: expected exit code 0 of {words[0]!r}, got {result.exit_code}")
     return sources.price(result.output, field, "--price-command", repr(words[0]), _today())
 
 
 def _get(url: str, option: str) -> bytes:
-    """The body, whole. Nobody follows a redirection, and no proxy of the environment is asked."""
+    """Return the whole body of an answer.
+
+    Redirections are not followed, and proxies of the environment are not used.
+    """
     try:
         target = HttpTarget.parse(url)
     except ValueError as error:
@@ -124,7 +136,7 @@ def _get(url: str, option: str) -> bytes:
 
 
 def _shown(url: str) -> str:
-    """Scheme, host and port: the rest may hold a key."""
+    """Return scheme, host and port of a URL. The rest may contain a key, and is not shown."""
     return HttpTarget.parse(url).where
 
 

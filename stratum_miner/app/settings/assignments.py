@@ -1,8 +1,8 @@
-"""Which backend mines where, and under which worker name.
+"""Assigns pools and worker names to backends.
 
-A backend's worker name at a pool is its own ``worker``; else, where the pool lists ``workers``, the one at the
-backend's place in that list, which starts over when it is shorter; else the pool's user. A name that begins with a dot
-is put behind the user.
+The worker name of a backend at a pool is the ``worker`` of the backend. Without it, the pool may list ``workers``: the
+backend takes the name at its own position, and a shorter list is used again from its start. Without both, the name is
+the ``user`` of the pool. A name that begins with a dot is appended to the user.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,16 @@ from stratum_miner.client import PoolSettings
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.spelling import did_you_mean
 
-PLAIN_NAMES = "expected worker names of printable characters in UTF-8"
+PRINTABLE_NAMES = "expected worker names of printable characters in UTF-8, got others"
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The pools of the strategy with the workers of the free backends, and those of the bound ones by their names."""
+    """The pools with the worker names of the backends that mine on them.
+
+    ``pools`` are those of the strategy. ``bound`` has the pool of each backend that mines on only one pool, by the name
+    of the backend.
+    """
 
     pools: tuple[PoolSettings, ...]
     bound: dict[str, PoolSettings]
@@ -36,19 +40,19 @@ def assign(
     plans: Sequence[BackendPlan],
     problems: list[Problem],
 ) -> Assigned:
-    """Join pools and backends; mistakes are added to ``problems``."""
+    """Assign pools and worker names to backends. Errors are added to ``problems``."""
     listed = listed_workers(document)
     for names, where in listed.values():
         if len(names) > len(plans) and resolved.layer("backend") < Layer.ENVIRONMENT:
-            problems.append(Problem(where, f"expected at most one for each backend, {len(plans)}, got {len(names)}"))
+            problems.append(Problem(where, f"expected at most {len(plans)}, one for each backend, got {len(names)}"))
         if not all(map(is_plain, names)):
-            problems.append(Problem(where, PLAIN_NAMES))
-    problems += [Problem(plan.where, PLAIN_NAMES) for plan in plans if plan.worker and not is_plain(plan.worker)]
-    places = {plan.name: place for place, plan in enumerate(plans)}
+            problems.append(Problem(where, PRINTABLE_NAMES))
+    problems += [Problem(plan.where, PRINTABLE_NAMES) for plan in plans if plan.worker and not is_plain(plan.worker)]
+    positions = {plan.name: position for position, plan in enumerate(plans)}
 
     def with_workers(pool: PoolSettings, these: Sequence[BackendPlan]) -> PoolSettings:
         names = listed.get(pool.name, ([], ""))[0]
-        workers = [(plan.name, _worker(pool, plan, names, places[plan.name])) for plan in these]
+        workers = [(plan.name, _worker(pool, plan, names, positions[plan.name])) for plan in these]
         return replace(pool, workers=tuple(pair for pair in workers if pair[1] != pool.worker_name))
 
     free = [plan for plan in plans if plan.pool is None]
@@ -61,8 +65,8 @@ def assign(
     return Assigned(tuple(with_workers(pool, free) for pool in pools), bound)
 
 
-def _worker(pool: PoolSettings, plan: BackendPlan, names: Sequence[str], place: int) -> str:
-    name = plan.worker or (names[place % len(names)] if names else pool.worker_name)
+def _worker(pool: PoolSettings, plan: BackendPlan, names: Sequence[str], position: int) -> str:
+    name = plan.worker or (names[position % len(names)] if names else pool.worker_name)
     return pool.worker_name + name if name.startswith(".") else name
 
 
@@ -73,8 +77,9 @@ def _find(
     plan: BackendPlan,
     problems: list[Problem],
 ) -> PoolSettings | None:
-    """The pool that a backend is bound to: by its name, its URL, or its number from 1; a table of the file need not be
-    in force.
+    """Return the pool on which a backend mines, given by its name, its URL, or its number from 1.
+
+    A table of the file is found by its name even if the command line or the environment replaces the tables.
     """
     known: dict[str, PoolSettings] = {}
     for number, pool in enumerate(pools, 1):
@@ -90,5 +95,5 @@ def _find(
             Problem(where, f"expected a pool of {', '.join(names)}, got {plan.pool!r}{did_you_mean(plan.pool, names)}")
         )
     elif not found.enabled:
-        problems.append(Problem(where, f"expected a pool that is enabled, {plan.pool!r} is not"))
+        problems.append(Problem(where, f"expected a pool that is enabled, got {plan.pool!r}, which is not"))
     return found

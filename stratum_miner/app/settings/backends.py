@@ -1,6 +1,6 @@
-"""The backends of ``mine``: named tables of the file, or the names on the command line or in the environment.
+"""The backends of ``mine``: the named tables of the file, or the names on the command line or in the environment.
 
-A backend more, from an option of its own, is one more ``BackendPlan`` in ``plan_backends``.
+To add a backend with an option of its own, add a ``BackendPlan`` in ``plan_backends``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,47 +17,53 @@ from stratum_miner.spelling import did_you_mean
 
 DEFAULT_BACKEND = "cpu"
 DEVICES = "device"
-"""What the backend behind --device is called."""
+"""Name of the backend of --device."""
 THREADED = "cpu"
-"""Whom --threads and --kernel mean where there are several."""
+"""Kind of the backends that --threads and --kernel apply to if there are several backends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendPlan:
-    """A backend to be made. ``where`` leads complaints about it."""
+    """A backend that will be created. Errors about it begin with ``where``."""
 
     name: str
-    """The name of this backend; unique."""
+    """The unique name of this backend."""
     kind: str
     options: Mapping[str, str]
     where: str
     worker: str | None = None
-    """The worker name of this backend; one that begins with a dot is put behind the pool's user."""
+    """The worker name of this backend. A name that begins with a dot is appended to the user of the pool."""
     pool: str | None = None
-    """The pool that it mines on alone."""
+    """The only pool that the backend mines on; None for all pools."""
     pool_where: str = ""
-    """Leads complaints about that."""
+    """Errors about ``pool`` begin with this text."""
 
     def create(self) -> Backend:
-        """BackendError says what does not fit."""
+        """Create the backend. Raises BackendError for a wrong option."""
         return create(self.kind, self.options)
 
 
 def plan_backends(
     resolved: Resolved[MineOptions], document: Document | None, problems: list[Problem]
 ) -> list[BackendPlan]:
-    """What to mine with; mistakes are added to ``problems``."""
+    """Return the backends to mine with. Errors are added to ``problems``."""
     profiles = backend_profiles(document, problems)
     options = resolved.values
     if profiles and options.backend and resolved.layer("backend") < Layer.ENVIRONMENT:
-        problems.append(Problem(resolved.origins["backend"].where, "expected it or [backends.NAME], got both"))
+        problems.append(
+            Problem(resolved.origins["backend"].where, "expected --backend or tables [backends.NAME], got both")
+        )
     devices = _of_devices(resolved, problems)
     if options.backend or not (profiles or options.device):
         found = _of_options(resolved)
     else:
         found = [_of_profile(profile) for profile in profiles if profile.values.enabled]
         if not (found or options.device):
-            problems.append(Problem(profiles[0].where, "expected a backend to be enabled, none is"))
+            problems.append(
+                Problem(
+                    profiles[0].where, "expected at least one enabled backend, got none; set enabled = true for one"
+                )
+            )
     found = _with_options(resolved, found, problems)
     made: list[tuple[BackendPlan, Backend]] = []
     for item in found:
@@ -70,7 +76,7 @@ def plan_backends(
 
 
 def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: list[Problem]) -> None:
-    """Each has no more than it may; now all together."""
+    """Check the threads of all CPU backends together. Each backend has already checked its own."""
     if [item.kind for item, _ in made].count(THREADED) < 2:
         return
     from stratum_miner.backends.cpu.backend import CpuBackend, check_threads  # noqa: PLC0415  only with CPU backends
@@ -84,12 +90,12 @@ def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: li
 
 
 def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:
-    """One backend for all of ``--device``: they share hotplug, and one name is not given twice."""
+    """Return one backend for all ``--device``, because they share hotplug and the names of devices."""
     texts = resolved.values.device
     if not texts:
         return []
     where = resolved.origins["device"].where
-    from stratum_miner.backends.asic.device_spec import DeviceSpec  # noqa: PLC0415  who has none need not load it
+    from stratum_miner.backends.asic.device_spec import DeviceSpec  # noqa: PLC0415  only needed with --device
 
     try:
         for text in texts:
@@ -132,22 +138,25 @@ def _of_profile(profile: Named[BackendProfile]) -> BackendPlan:
 def _with_options(
     resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]
 ) -> list[BackendPlan]:
-    """What the options say to each backend: more than its table does, if by the command line or the environment."""
+    """Return the plans with the options for each backend.
+
+    Options of the command line and the environment take precedence over the table of a backend.
+    """
     values = resolved.values
     if not found:
         return found
-    told: dict[str, dict[str, str]] = {item.name: {} for item in found}
+    added: dict[str, dict[str, str]] = {item.name: {} for item in found}
 
-    def tell(field: str, name: str, key: str, value: str) -> None:
+    def add(field: str, name: str, key: str, value: str) -> None:
         [item] = [item for item in found if item.name == name]
         if resolved.layer(field) >= Layer.ENVIRONMENT or key not in item.options:
-            told[name][key] = value
+            added[name][key] = value
 
     for field, number in (("threads", values.threads), ("kernel", values.kernel)):
         if number is not None:
             for item in found:
                 if len(found) == 1 or item.kind == THREADED:
-                    tell(field, item.name, field, str(number))
+                    add(field, item.name, field, str(number))
     where = resolved.origins["backend_option"].where
     for text in values.backend_option or ():
         key, equals, value = (part.strip() for part in text.partition("="))
@@ -156,16 +165,20 @@ def _with_options(
             problems.append(Problem(where, f"expected KEY=VALUE, got {text!r}"))
         elif not dot and len(found) > 1:
             example = f"{found[0].name}.{key}"
-            problems.append(Problem(where, f"expected BACKEND.KEY=VALUE as there are several, as in {example}={value}"))
-        elif dot and name not in told:
-            problems.append(Problem(where, _no_such("backend", name, told)))
+            problems.append(
+                Problem(
+                    where, f"expected BACKEND.KEY=VALUE, because there are several backends, as in {example}={value}"
+                )
+            )
+        elif dot and name not in added:
+            problems.append(Problem(where, _no_such("backend", name, added)))
         else:
-            tell("backend_option", name or found[0].name, rest, value)
-    return [replace(item, options={**item.options, **told[item.name]}) for item in found]
+            add("backend_option", name or found[0].name, rest, value)
+    return [replace(item, options={**item.options, **added[item.name]}) for item in found]
 
 
 def _routed(resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]) -> list[BackendPlan]:
-    """The plans with the worker names and the pools that options give to backends."""
+    """Return the plans with the worker names and pools that the options give to backends."""
     names = [item.name for item in found]
     workers = _by_backend(resolved, "backend_worker", resolved.values.backend_worker, names, problems)
     bound = _by_backend(resolved, "bind", resolved.values.bind, names, problems)
@@ -193,7 +206,7 @@ def _by_backend(
     names: Iterable[str],
     problems: list[Problem],
 ) -> dict[str, str]:
-    """``BACKEND=VALUE`` as a mapping."""
+    """Return texts ``BACKEND=VALUE`` as a mapping."""
     found = {}
     where = resolved.origins[field].where
     for text in texts or ():

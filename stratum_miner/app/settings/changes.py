@@ -1,4 +1,4 @@
-"""What differs between two checked configurations, in words, secrets hidden; and what of it can change while mining."""
+"""Compares two checked configurations and lists the differences in words, without secrets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,25 +12,25 @@ from stratum_miner.app.settings.mine import MineSettings
 from stratum_miner.client import PoolSettings
 
 NOT_SET = "not set"
-TOLD_OF_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
-"""Options whose effect is told of the backends, or of the workers of pools."""
-TOLD_OF_POOLS = frozenset(keys_of(PoolOptions))
+COMPARED_AS_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
+"""Options that are compared as backends, or as worker names of pools."""
+COMPARED_AS_POOLS = frozenset(keys_of(PoolOptions))
 _POOL_KEYS = {
     "worker_name": "user",
     "password": "pass",
     "addresses": "further addresses",
     "tls": "TLS settings",
 }
-"""Fields of a pool's settings that go by another name in the file."""
-_NOT_TOLD = frozenset({"name", "trace", "timeouts"})
+"""Fields of the settings of a pool that have another name in the file."""
+_NOT_COMPARED = frozenset({"name", "trace", "timeouts"})
 
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """One setting that differs. ``live``: it can change while mining; the others take a restart."""
+    """One setting that differs. ``live`` says that a reload changes it; any other change needs a restart."""
 
     what: str
-    """A key, as ``until_shares`` or ``pools.home.quota``."""
+    """The key, such as ``until_shares`` or ``pools.home.quota``."""
     before: str
     after: str
     live: bool
@@ -40,7 +40,7 @@ class SettingChange:
 
 
 def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[SettingChange]:
-    """All of them. ``follows_strategy``: whether any backend mines on the strategy's pools."""
+    """Return all differences. ``follows_strategy`` says whether any backend mines on the pools of the strategy."""
     return [
         *_of_options(before, after),
         *_of_strategy(before, after, follows_strategy),
@@ -50,14 +50,14 @@ def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool
 
 
 def pool_name(pool: PoolSettings) -> str:
-    """What a pool is called."""
+    """Return the name of a pool, or its URL if it has no name."""
     return pool.name or str(pool.url)
 
 
 def _of_options(before: MineSettings, after: MineSettings) -> Iterator[SettingChange]:
     for key in keys_of(MineOptions).values():
         old, new = (getattr(settings.options, key.field) for settings in (before, after))
-        if old != new and key.name not in TOLD_OF_POOLS | TOLD_OF_BACKENDS:
+        if old != new and key.name not in COMPARED_AS_POOLS | COMPARED_AS_BACKENDS:
             yield SettingChange(key.name, _text(hidden(key, old)), _text(hidden(key, new)), key.live)
 
 
@@ -69,7 +69,7 @@ def _of_strategy(before: MineSettings, after: MineSettings, follows_strategy: bo
 def _of_pools(before: Sequence[PoolSettings], after: Sequence[PoolSettings], live: bool) -> Iterator[SettingChange]:
     old, new = ({pool_name(pool): pool for pool in pools} for pools in (before, after))
     for name in old.keys() - new.keys():
-        yield SettingChange(f"pools.{name}", "there", "removed", live)
+        yield SettingChange(f"pools.{name}", "present", "removed", live)
     for name in new:
         if name not in old:
             yield SettingChange(f"pools.{name}", NOT_SET, "added", live)
@@ -83,7 +83,7 @@ def _of_pools(before: Sequence[PoolSettings], after: Sequence[PoolSettings], liv
 def _of_pool(what: str, before: PoolSettings, after: PoolSettings, live: bool) -> Iterator[SettingChange]:
     for item in fields(PoolSettings):
         old, new = getattr(before, item.name), getattr(after, item.name)
-        if old != new and item.name not in _NOT_TOLD:
+        if old != new and item.name not in _NOT_COMPARED:
             key = _POOL_KEYS.get(item.name, item.name)
             texts = (HIDDEN, f"another {HIDDEN}") if item.name == "password" else (_text(old), _text(new))
             yield SettingChange(f"{what}.{key}", *texts, live)
@@ -92,7 +92,7 @@ def _of_pool(what: str, before: PoolSettings, after: PoolSettings, live: bool) -
 def _of_backends(before: MineSettings, after: MineSettings) -> Iterator[SettingChange]:
     old, new = ({plan.name: plan for plan in settings.backends} for settings in (before, after))
     for name in old.keys() - new.keys():
-        yield SettingChange(f"backends.{name}", "there", "removed", False)
+        yield SettingChange(f"backends.{name}", "present", "removed", False)
     for name, plan in new.items():
         if name not in old:
             yield SettingChange(f"backends.{name}", NOT_SET, "added", False)
@@ -105,7 +105,7 @@ def _of_backends(before: MineSettings, after: MineSettings) -> Iterator[SettingC
         if was.pool != plan.pool:
             yield SettingChange(f"backends.{name}.pool", was.pool or NOT_SET, plan.pool or NOT_SET, False)
         elif name in before.bound and name in after.bound:
-            was_bound = replace(before.bound[name], quota=after.bound[name].quota)  # it has no say here
+            was_bound = replace(before.bound[name], quota=after.bound[name].quota)  # a bound pool has no quota
             yield from _of_pool(f"backends.{name}.pool", was_bound, after.bound[name], True)
 
 

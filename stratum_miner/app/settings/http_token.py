@@ -1,4 +1,4 @@
-"""The token that changes over HTTP need: given, or made once and kept where only its owner can read it."""
+"""The API token: given by the user, or created once and kept in a file that only its owner can read."""
 
 import os
 import secrets as random
@@ -10,13 +10,14 @@ from stratum_miner.app.process.exit_codes import UsageError
 
 VARIABLE = "STRATUM_MINER_HTTP_TOKEN"
 SHORTEST = 16
-"""Characters that cannot be guessed at the rate at which we answer."""
+"""Smallest number of characters. A token of this length cannot be guessed at the rate at which the API answers."""
 
 
 def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
-    """The token, and in words where its owner finds it. UsageError for one that is too short or cannot be kept.
+    """Return the API token, and the name of the file or variable in which the user finds it.
 
-    ``flag`` is the option that wants it, for these errors.
+    Raises UsageError for a token that is too short, or that cannot be kept. The error begins with ``flag``, the option
+    that requires the token.
     """
     if file is not None:
         return _checked(secrets.read_secret_file(file, "--http-token-file"), str(file), flag)
@@ -38,12 +39,14 @@ def _made(path: Path, flag: str) -> str:
             out.write(token + "\n")
     except OSError as error:
         raise UsageError(
-            f"{flag}: cannot keep a token in {str(path)!r}: {error.strerror}; give one with --http-token-file"
+            f"{flag}: cannot write an API token to {str(path)!r}: {error.strerror}. Give one with --http-token-file"
         ) from None
     return token
 
 
 def _checked(token: str, where: str, flag: str) -> tuple[str, str]:
     if len(token) < SHORTEST:
-        raise UsageError(f"{flag}: expected a token of at least {SHORTEST} characters in {where}, got {len(token)}")
+        raise UsageError(
+            f"{flag}: expected an API token of at least {SHORTEST} characters in {where}, got {len(token)}"
+        )
     return token, where

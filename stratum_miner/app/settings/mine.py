@@ -1,7 +1,7 @@
-"""What ``mine`` is to do, from a file, the environment and the command line: read, laid over each other, checked.
+"""The settings of ``mine``, read from a file, the environment and the command line, combined and checked.
 
-Pure but for the files that are named: nothing is connected, opened or started. ``load`` may be called again while
-mining, for a reload.
+These functions read only the named files. They connect, open and start nothing. A reload calls ``load`` again while the
+miner mines.
 """
 
 import os
@@ -44,18 +44,18 @@ class Sources:
     """The sources of settings; a reload asks the same ones again."""
 
     given: Mapping[str, Any]
-    """What the command line said, by field."""
+    """The values of the command line, by field."""
     file: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @property
     def misspelt(self) -> list[Problem]:
-        """Environment variables that look like ours and are not."""
+        """Errors for unknown environment variables that begin with STRATUM_MINER_."""
         return unknown_variables(self.environment, keys_of(MineOptions), OTHER_VARIABLES)
 
     @property
     def is_exposed(self) -> bool:
-        """Whether the file has passwords that others on this machine can read."""
+        """Whether the file has passwords that other users of this computer can read."""
         try:
             mode = 0 if self.file is None else self.file.stat().st_mode
             return bool(mode & READABLE_BY_OTHERS) and self.file is not None and _has_secrets(read(self.file))
@@ -70,7 +70,7 @@ def _has_secrets(document: Document) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MineSettings:
-    """Everything that ``mine`` is told, checked."""
+    """All settings of ``mine``, checked."""
 
     resolved: Resolved[MineOptions]
     document: Document | None
@@ -78,7 +78,7 @@ class MineSettings:
     strategy: Strategy
     backends: tuple[BackendPlan, ...]
     bound: Mapping[str, PoolSettings]
-    """The pools of backends that mine on one alone, by the backends' names."""
+    """The pool of each backend that mines on only one pool, by the name of the backend."""
     goals: Goals
     tariff: earnings.Tariff | None
     schedule: Schedule | None
@@ -91,36 +91,39 @@ class MineSettings:
 
 
 def find_file(config: Path | None, no_config: bool, environment: Mapping[str, str]) -> Path | None:
-    """The configuration file: the one named, else the user's own where there is one. UsageError for a contradiction."""
+    """Return the named configuration file, otherwise the user's own file if it exists, otherwise None.
+
+    Raises UsageError for ``config`` together with ``no_config``.
+    """
     if config is not None and no_config:
-        raise UsageError("--no-config: expected it instead of --config, got both")
+        raise UsageError("--config, --no-config: expected at most one of the two, got both")
     if no_config:
         return None
     named = config or (Path(text) if (text := environment.get(CONFIG_VARIABLE)) else None)
     if named is not None:
         return named.expanduser()
     default = default_file()
-    return default if os.path.exists(default) else None  # also where we may not even look
+    return default if os.path.exists(default) else None  # also if its directory cannot be read
 
 
 def default_file() -> Path:
-    """Where the user's own configuration is looked for."""
+    """Return the path of the user's own configuration file."""
     return user_folders.configuration() / "config.toml"
 
 
 def load(sources: Sources) -> MineSettings:
-    """Read and check everything. ConfigError with every mistake; what is secret is registered as such."""
+    """Read and check all settings, and register the secrets. Raises ConfigError with every error."""
     return settings_of(sources, None if sources.file is None else read(sources.file))
 
 
 def settings_of(sources: Sources, document: Document | None) -> MineSettings:
-    """The same with the file read already."""
+    """Do the same as ``load`` with a file that was read before."""
     problems: list[Problem] = []
     try:
         resolved = resolve(
             MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
         )
-    except ConfigError as error:  # the tables are worth a look, too; what they make together is not
+    except ConfigError as error:  # check the tables as well, but not all settings together
         problems += error.problems
         pool_profiles(document, problems)
         backend_profiles(document, problems)
@@ -151,7 +154,9 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         hooks = tuple(map(Hook.parse, checked.on_event or ()))
     with collecting(problems, resolved):
         if not checked.retry and len(pools) > 1:
-            raise UsageError("--retry: expected one pool, got several: failing over is trying again")
+            raise UsageError(
+                "--retry: expected one pool without retries, got several, because a failover is a new attempt"
+            )
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     return MineSettings(
@@ -170,26 +175,29 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
 
 @contextmanager
 def collecting(problems: list[Problem], resolved: Resolved[Any]) -> Iterator[None]:
-    """Note a mistake, told as of the place that it came from, instead of failing at the first."""
+    """Collect errors in ``problems`` instead of raising the first one.
+
+    Each problem names the file line, variable or option that the value came from.
+    """
     try:
         yield
     except (UsageError, TermError, BackendError) as error:
         flag, _, text = str(error).partition(": ")
-        problems.append(Problem(place(resolved, flag), text) if text else Problem("mine", flag))
+        problems.append(Problem(source_of(resolved, flag), text) if text else Problem("mine", flag))
 
 
 @contextmanager
 def naming_source(resolved: Resolved[Any]) -> Iterator[None]:
-    """Reword a UsageError about ``--option`` to the place that the option's value came from."""
+    """Replace ``--option`` at the start of a UsageError by the source of the value of this option."""
     try:
         yield
     except UsageError as error:
         flag, _, text = str(error).partition(": ")
-        raise UsageError(f"{place(resolved, flag)}: {text}" if text else flag) from None
+        raise UsageError(f"{source_of(resolved, flag)}: {text}" if text else flag) from None
 
 
-def place(resolved: Resolved[Any], flag: str) -> str:
-    """The file, variable or option that the value of ``--option`` came from; the option itself where nobody gave it."""
+def source_of(resolved: Resolved[Any], flag: str) -> str:
+    """Return the file line, variable or option that the value of ``flag`` came from, or ``flag`` for a default."""
     for key in keys_of(type(resolved.values)).values():
         if key.flag == flag and resolved.layer(key.field) is not Layer.DEFAULT:
             return resolved.origins[key.field].where
@@ -197,7 +205,7 @@ def place(resolved: Resolved[Any], flag: str) -> str:
 
 
 def register_secrets(settings: PoolOptions) -> None:
-    """Never show the passwords that were given."""
+    """Register the given passwords as secrets, so that they are never shown."""
     for text in settings.password or ():
         secrets.register(text)
     for text in settings.userpass or ():

@@ -1,7 +1,7 @@
-"""The pools of a command: named profiles of the file, or the URLs of the command line or the environment.
+"""The pools of a command: the named tables of the file, or the URLs of the command line or the environment.
 
-For each setting of each pool, in this order: the command line, the environment, the pool's own table, the file's option
-of that name, the default.
+Each setting of a pool comes from the first of these sources that has it: the command line, the environment, the table
+of the pool, the key of the same name above all tables, the default.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,21 +29,23 @@ ValueT = TypeVar("ValueT")
 Made = TypeVar("Made")
 
 DIRECT = "direct"
-"""No proxy, although the file has one for all pools."""
+"""The value of ``proxy`` of a pool that uses no proxy, although the file has one for all pools."""
 
 
 def plan_pools(
     resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> tuple[list[PoolSettings], Strategy]:
-    """The pools, the best first, and how they are used; mistakes are added to ``problems``."""
+    """Return the pools, the preferred one first, and the strategy. Errors are added to ``problems``."""
     options = resolved.values
     profiles = _in_force(resolved, document, problems)
     if profiles and options.url:
-        problems.append(Problem(resolved.origins["url"].where, f"expected it or [{POOLS}.NAME], got both"))
+        problems.append(Problem(resolved.origins["url"].where, f"expected this key or tables [{POOLS}.NAME], got both"))
         profiles = []
     sources: list[Named[PoolProfile] | None] = list(profiles) or [None] * len(options.url or ())
     if not sources:
-        problems.append(Problem("pools", f"expected a pool: -o URL (--url), url or [{POOLS}.NAME] in the file"))
+        problems.append(
+            Problem("pools", f"expected a pool: --url (-o), or in the file url or [{POOLS}.NAME], got none")
+        )
     found = []
     for index, profile in enumerate(sources):
         with _collecting(problems, "pools" if profile is None else profile.where):
@@ -52,24 +54,26 @@ def plan_pools(
         if any((pool.url, pool.worker_name) == (other.url, other.worker_name) for other in found[:index]):
             profile = sources[index] if len(found) == len(sources) else None
             where = resolved.origins["url"].where if profile is None else profile.where
-            problems.append(Problem(where, f"expected each pool once for a worker, got {pool.url} twice"))
+            problems.append(Problem(where, f"expected each pool once for each worker name, got {pool.url} twice"))
     if not problems:
         problems += _tls_for_nothing(resolved, sources, found)
     if found and not problems and not any(pool.enabled for pool in found):
-        problems.append(Problem(profiles[0].where, "expected a pool to be enabled, none is"))
+        problems.append(
+            Problem(profiles[0].where, "expected at least one enabled pool, got none; set enabled = true for one")
+        )
     return found, _strategy(options, profiles, found, problems)
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """A pool's settings as the user gave them, each with its origin."""
+class DescribedPool:
+    """The settings of a pool as the user gave them, each with its source."""
 
     name: str
     values: tuple[tuple[ConfigKey, Any, SettingSource], ...]
 
 
-def described(resolved: Resolved[PoolOptions], document: Document | None) -> list[Described]:
-    """The pools of a checked configuration, for people; secrets are the caller's to hide."""
+def described(resolved: Resolved[PoolOptions], document: Document | None) -> list[DescribedPool]:
+    """Return the pools of a checked configuration, to show them. The caller must hide the secrets."""
     found = []
     for profile in _in_force(resolved, document, []):
         values = []
@@ -77,12 +81,12 @@ def described(resolved: Resolved[PoolOptions], document: Document | None) -> lis
             value, origin = _stronger(resolved, profile, key.field)
             if value is not None:
                 values.append((key, value, origin))
-        found.append(Described(profile.name, tuple(values)))
+        found.append(DescribedPool(profile.name, tuple(values)))
     return found
 
 
 def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]]:
-    """The worker names that tables of pools list, by the pools' names, with their places."""
+    """Return the ``workers`` of each table of a pool and their source, by the name of the pool."""
     return {
         profile.name: (profile.values.workers, profile.origins["workers"].where)
         for profile in pool_profiles(document, [])
@@ -93,7 +97,10 @@ def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]
 def named_pool(
     resolved: Resolved[PoolOptions], document: Document | None, name: str, problems: list[Problem]
 ) -> PoolSettings | None:
-    """The pool of a table of the file, whether or not the tables are in force; None when there is none of that name."""
+    """Return the pool of a table of the file, even if other pools replace the tables.
+
+    None if there is no such table.
+    """
     for profile in pool_profiles(document, []):
         if profile.name == name:
             with _collecting(problems, profile.where):
@@ -104,7 +111,7 @@ def named_pool(
 def _in_force(
     resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> list[Named[PoolProfile]]:
-    """The tables of the file, unless the command line or the environment names other pools."""
+    """Return the tables of the file, or none if the command line or the environment names other pools."""
     profiles = pool_profiles(document, problems)
     return [] if resolved.layer("url") >= Layer.ENVIRONMENT else profiles
 
@@ -112,7 +119,7 @@ def _in_force(
 def _stronger(
     resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, field: str
 ) -> tuple[Any, SettingSource]:
-    """A setting of a pool and its origin, the strongest first: the command line, the environment, the pool's own."""
+    """Return a setting of a pool and its source: the command line, the environment, or the table of the pool."""
     option = resolved.origins.get(field)
     if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
         return getattr(profile.values, field), profile.origins[field]
@@ -125,16 +132,16 @@ def _stronger(
 def _tls_for_nothing(
     resolved: Resolved[PoolOptions], sources: Sequence[Named[PoolProfile] | None], pools: Sequence[PoolSettings]
 ) -> list[Problem]:
-    """Whoever pins a certificate and names a plain pool believes in a protection that is not there."""
+    """Return errors for TLS options of pools without TLS, because the user would expect a protection that they lack."""
     plain = [not any(url.tls for url in (pool.url, *pool.addresses)) for pool in pools]
-    places: dict[str, None] = {}
+    wheres: dict[str, None] = {}
     for profile, is_unencrypted in zip(sources, plain, strict=True):
         for field in ("tls_ca", "tls_fingerprint", "tls_cert", "tls_key"):
             value, origin = _stronger(resolved, profile, field)
             own = profile is not None and profile.origins.get(field) == origin
             if value is not None and (is_unencrypted if own else all(plain)):
-                places[origin.where] = None
-    return [Problem(where, "expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp") for where in places]
+                wheres[origin.where] = None
+    return [Problem(where, "expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp") for where in wheres]
 
 
 def _strategy(
@@ -145,13 +152,13 @@ def _strategy(
         by_quota = options.strategy == "quota"
     if by_quota and not problems and not any(pool.quota for pool in pools):
         where = next((item.origins["quota"].where for item in profiles if "quota" in item.origins), "--quota")
-        problems.append(Problem(where, "expected one above 0 among the pools, got none"))
+        problems.append(Problem(where, "expected a quota above 0 for at least one pool, got none"))
     return Strategy.QUOTA if by_quota else Strategy.FAILOVER
 
 
 @contextmanager
 def _collecting(problems: list[Problem], where: str) -> Iterator[None]:
-    """Note a mistake instead of failing at the first; it is at ``where`` unless it says so itself."""
+    """Collect errors instead of raising the first one. ``where`` is the place of errors that do not name their own."""
     try:
         yield
     except ConfigError as error:
@@ -161,7 +168,7 @@ def _collecting(problems: list[Problem], where: str) -> Iterator[None]:
 
 
 class _Reader:
-    """Makes one pool's settings, the ``index``-th of ``count``, of its profile or of its place among the options."""
+    """Reads the settings of one pool, the ``index``-th of ``count``, from its table and the options."""
 
     def __init__(
         self, resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, index: int, count: int
@@ -172,7 +179,7 @@ class _Reader:
         self._count = count
 
     def settings(self) -> PoolSettings:
-        """ConfigError or UsageError for the first mistake."""
+        """Return the settings of the pool. Raises ConfigError or UsageError for the first error."""
         profile = self._profile
         worker_name, password = self._credentials()
         url, *others = self._urls()
@@ -195,7 +202,7 @@ class _Reader:
         )
 
     def _pick(self, field: str) -> tuple[Any, str]:
-        """A setting's value and the place that it came from."""
+        """Return the value of a setting, and the text that begins errors about it."""
         value, origin = _stronger(self._resolved, self._profile, field)
         return value, origin.where
 
@@ -208,14 +215,15 @@ class _Reader:
             text = (self._resolved.values.url or [])[self._index]
             return [_fit(self._resolved.origins["url"].where, PoolUrl.parse, text)]
         if not self._profile.values.url:
-            raise ConfigError(Problem(self._profile.where, 'expected url = "stratum+tcp://HOST:PORT", got none'))
+            raise ConfigError(Problem(self._profile.where, 'expected url = "stratum+tcp://HOST:PORT", got no url'))
         where = self._profile.origins["url"].where
         return [_fit(where, PoolUrl.parse, text) for text in self._profile.values.url]
 
-    # ---- who mines ----------------------------------------------------------------------------------------------
+    # ---- worker name and password
+    # ----------------------------------------------------------------------------------------------
 
     def _credentials(self) -> tuple[str, str]:
-        """Worker name and password, from whichever way the user gave them."""
+        """Return worker name and password, which the user may give together or separately."""
         layer, options = self._resolved.layer, self._resolved.values
         apart = max(layer("user"), layer("password"), layer("pass_file"))
         together = layer("userpass")
@@ -223,7 +231,7 @@ class _Reader:
         if options.userpass is not None and together >= apart and not (own and together <= Layer.FILE):
             where = self._resolved.origins["userpass"].where
             if together == apart:
-                raise ConfigError(Problem(where, "expected it instead of --user and --pass, got both"))
+                raise ConfigError(Problem(where, "expected this or --user and --pass, got both"))
             return self._split(self._one_of(options.userpass, "userpass"), where)
         return self._user(), self._password()
 
@@ -231,10 +239,14 @@ class _Reader:
         value, where = self._pick("user")
         name = self._one_of(value, "user") if isinstance(value, list) else value
         if name and not is_plain(name):
-            raise ConfigError(Problem(where, "expected a worker name of printable characters in UTF-8"))
+            raise ConfigError(Problem(where, "expected a worker name of printable characters in UTF-8, got others"))
         if not name:
             where = where if value else self._missing("user")
-            raise ConfigError(Problem(where, "expected a worker name, as in -u bcrt1q...; some pools want an address"))
+            raise ConfigError(
+                Problem(
+                    where, "expected a worker name, as in -u bcrt1q..., got none; some pools expect a payout address"
+                )
+            )
         return str(name)
 
     def _password(self) -> str:
@@ -242,7 +254,7 @@ class _Reader:
         if value is not None and file is not None:
             ranks = self._rank("password"), self._rank("pass_file")
             if ranks[0] == ranks[1]:
-                raise ConfigError(Problem(file_where, "expected it instead of pass, got both"))
+                raise ConfigError(Problem(file_where, "expected a password or a password file, got both"))
             value, file = (value, None) if ranks[0] > ranks[1] else (None, file)
         if file is not None:
             return _fit(file_where, secrets.first_line, file)
@@ -251,45 +263,46 @@ class _Reader:
         return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
 
     def _rank(self, field: str) -> tuple[int, bool]:
-        """How strong the place of a setting is: the layer, and in the file the pool's own table."""
+        """Return the precedence of a setting: its source and, in the file, whether it is in the table of the pool."""
         layer = self._resolved.layer(field)
         own = self._profile is not None and field in self._profile.origins and layer < Layer.ENVIRONMENT
         return (Layer.FILE if own else layer, own)
 
     def _one_of(self, values: list[Any], field: str) -> Any:
-        """One for all, or one for each."""
+        """Return the value for this pool of a list with one value for all pools, or one for each."""
         if len(values) not in (1, self._count):
-            text = f"expected it once for all pools or once for each of the {self._count}, got {len(values)}"
+            text = f"expected one value for all pools, or one for each of the {self._count} pools, got {len(values)}"
             raise ConfigError(Problem(self._resolved.origins[field].where, text))
         return values[0 if len(values) == 1 else self._index]
 
     def _split(self, text: str, where: str) -> tuple[str, str]:
         name, colon, secret = text.partition(":")
         if not colon or not name:
-            raise ConfigError(Problem(where, "expected USER:PASS"))
+            raise ConfigError(Problem(where, "expected USER:PASS, got a value without a colon"))
         return name, secrets.register(secret)
 
     def _missing(self, field: str) -> str:
         return f"--{field}" if self._profile is None else f"{self._profile.where}.{field}"
 
-    # ---- how ----------------------------------------------------------------------------------------------------
+    # ---- other
+    # settings------------------------------------------------------------------------------------------------
 
     def _quota(self) -> int:
         value, where = self._pick("quota")
         if isinstance(value, list):
             if self._count < 2 or len(value) != self._count:
                 raise ConfigError(
-                    Problem(where, f"expected it once for each of several pools, got {len(value)} for {self._count}")
+                    Problem(where, f"expected one for each of several pools, got {len(value)} for {self._count}")
                 )
             if not any(value):
                 raise ConfigError(
-                    Problem(where, f"expected whole numbers from 0 to {MAX_QUOTA}, not all 0, got {value}")
+                    Problem(where, f"expected integers from 0 to {MAX_QUOTA}, at least one above 0, got {value}")
                 )
             value = value[self._index]
         if value is None:
             return 1
         if not 0 <= value <= MAX_QUOTA:
-            raise ConfigError(Problem(where, f"expected whole numbers from 0 to {MAX_QUOTA}, got {value}"))
+            raise ConfigError(Problem(where, f"expected integers from 0 to {MAX_QUOTA}, got {value}"))
         return int(value)
 
     def _version_mask(self) -> int:
@@ -308,12 +321,12 @@ class _Reader:
         files: list[Path | None] = [self._pick(name)[0] for name in ("tls_ca", "tls_cert", "tls_key")]
         fingerprint = self._pick("tls_fingerprint")[0]
         if fingerprint is None and not any(files):
-            return SYSTEM_TRUST  # loading what the system trusts takes a while
+            return SYSTEM_TRUST  # loading the certificates of the system takes a while
         return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])
 
 
 def _fit(where: str, make: Callable[[ValueT], Made], value: ValueT) -> Made:
-    """What is made of a value; what is wrong with it is told of the place that it came from."""
+    """Return the converted value. Raises ConfigError, which names the source of the value, for a wrong one."""
     try:
         return make(value)
     except ValueError as error:

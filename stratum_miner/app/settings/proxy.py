@@ -1,5 +1,6 @@
-"""What ``proxy`` is to do. Its pools may also stand in the configuration file of ``mine``: what else is in there is
-left to that.
+"""The settings of ``proxy``, checked.
+
+Its pools may be in the configuration file of ``mine``. Keys of this file that only ``mine`` knows are ignored.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from stratum_miner.proxy import ProxyConfig, WorkerNames
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
-    """Everything that ``proxy`` is told, checked."""
+    """All settings of ``proxy``, checked."""
 
     resolved: Resolved[ProxyOptions]
     pools: tuple[PoolSettings, ...]
@@ -35,7 +36,7 @@ class ProxySettings:
 
 
 def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, str]) -> ProxySettings:
-    """Read and check everything. ConfigError or UsageError; what is secret is registered as such."""
+    """Read and check all settings, and register the secrets. Raises ConfigError or UsageError for an error."""
     document = None if file is None else _without_mining(read(file))
     resolved = resolve(ProxyOptions, given=given, environment=environment, document=document, tables=TABLES)
     register_secrets(resolved.values)
@@ -47,13 +48,13 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
 
 
 def misspelt(environment: Mapping[str, str]) -> list[Problem]:
-    """Environment variables that look like ours and are not."""
+    """Return errors for unknown environment variables that begin with STRATUM_MINER_."""
     of_mine = frozenset(key.variable for key in keys_of(MineOptions).values())
     return unknown_variables(environment, keys_of(ProxyOptions), OTHER_VARIABLES | of_mine)
 
 
 def _without_mining(document: Document) -> Document:
-    """The file without what only ``mine`` knows."""
+    """Return the file without the keys and tables that only ``mine`` knows."""
     foreign = set(keys_of(MineOptions)) - set(keys_of(ProxyOptions)) | (TABLES - {POOLS})
     table = {name: value for name, value in document.table.items() if name not in foreign}
     return Document(document.path, table, document.lines)
@@ -65,7 +66,7 @@ def _proxy_config(chosen: ProxyOptions) -> ProxyConfig:
     try:
         vardiff = VardiffConfig(target_seconds=chosen.vardiff, minimum=USUAL_MINIMUM) if chosen.vardiff else None
     except ValueError:
-        raise UsageError(f"--vardiff: expected seconds above zero, got {chosen.vardiff}") from None
+        raise UsageError(f"--vardiff: expected a number of seconds above zero, got {chosen.vardiff}") from None
     try:
         return ProxyConfig(max_miners=chosen.max_miners, worker_names=WorkerNames(chosen.worker_names), vardiff=vardiff)
     except ValueError as error:

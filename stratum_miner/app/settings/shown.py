@@ -1,4 +1,4 @@
-"""The settings in force as they may be shown, each with its origin, secrets hidden: ``config show`` and the page."""
+"""The settings in force without secrets, each with its source, for ``config show`` and the web page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stratum_miner.app.settings.pools import described
 
 @dataclass(frozen=True, slots=True)
 class ShownSetting:
-    """One setting; ``value`` as TOML, None where nobody set it and it has no default."""
+    """One setting. ``value`` is TOML, or None if it is not set and has no default."""
 
     key: str
     value: str | None
@@ -25,16 +25,16 @@ class ShownSetting:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Settings that belong together: those of the command, of a pool, of a backend."""
+    """The settings of the command, of one pool or of one backend."""
 
     table: str
-    """The table as the file spells it; empty for what stands above all tables."""
+    """The name of the table in the file; empty for the keys above all tables."""
     settings: tuple[ShownSetting, ...]
     note: str = ""
 
 
 def groups(settings: MineSettings) -> Iterator[Group]:
-    """Everything in force, as the file would have it."""
+    """Yield all settings in force, in the groups and the order of a configuration file."""
     resolved = settings.resolved
     own = keys_of(MineOptions).values()
     yield Group("", tuple(_shown(key, getattr(resolved.values, key.field), resolved.origins[key.field]) for key in own))
@@ -49,12 +49,12 @@ def groups(settings: MineSettings) -> Iterator[Group]:
                 for key in keys_of(BackendProfile).values()
                 if key.field in profile.origins
             ),
-            note="" if used else "not used: --backend says otherwise",
+            note="" if used else "not used, because --backend names the backends",
         )
 
 
 def as_object(settings: MineSettings, file: str | None) -> dict[str, Any]:
-    """The settings for the API: their file and their groups. Values are TOML, null where nobody set one."""
+    """Return the settings for the API: their file and their groups. Values are TOML, or null if not set."""
     return {
         "file": file,
         "groups": [
@@ -72,5 +72,5 @@ def as_object(settings: MineSettings, file: str | None) -> dict[str, Any]:
 
 
 def _shown(key: ConfigKey, value: Any, origin: SettingSource) -> ShownSetting:
-    told = None if value is None and origin.layer is Layer.DEFAULT else toml_value(hidden(key, value))
-    return ShownSetting(key.name, told, str(origin))
+    text = None if value is None and origin.layer is Layer.DEFAULT else toml_value(hidden(key, value))
+    return ShownSetting(key.name, text, str(origin))

@@ -62,7 +62,9 @@ def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
     assert steering.add_pool(new) == 3
     assert hosts(it) == ["a", "d", "b", "c"]
     assert redact("a long secret") == "***"
-    with pytest.raises(ControlRefused, match="expected each once for a worker, stratum\\+tcp://d:1 is there already"):
+    with pytest.raises(
+        ControlRefused, match="expected each pool once for each worker name, stratum\\+tcp://d:1 is already in use"
+    ):
         steering.add_pool(NewPool(url="d:1", user="w"))
     steering.change_pool(3, PoolChange(enabled=False))
     assert [pool.enabled for pool in it.pool_control.pools()] == [True, False, True, True]
@@ -81,16 +83,16 @@ def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
 @pytest.mark.parametrize(
     ("change", "needle"),
     [
-        (PoolChange(enabled=False, quota=3, priority=50), "priority: expected a place from 0 to 2, got 50"),
+        (PoolChange(enabled=False, quota=3, priority=50), "priority: expected a position from 0 to 2, got 50"),
         (PoolChange(enabled=False, quota=-1), "quota: expected a number from 0, got -1"),
-        (PoolChange(enabled=False, priority=-1), "priority: expected a place from 0 to 2, got -1"),
+        (PoolChange(enabled=False, priority=-1), "priority: expected a position from 0 to 2, got -1"),
     ],
 )
 def test_a_wrong_change_changes_nothing(strategy: Strategy, change: PoolChange, needle: str) -> None:
     it = miner(strategy=strategy)
     before = it.pool_control.pools()
     if strategy is Strategy.FAILOVER and change.quota is not None:
-        needle = "quota: expected pools that are mined on in turns, and these are used one at a time"
+        needle = "quota: expected the strategy quota, but this miner uses its pools for failover"
     with pytest.raises(ControlRefused) as refused:
         MinerControl(it, Numbers()).change_pool(1, change)
     assert str(refused.value) == needle
@@ -109,7 +111,7 @@ def test_a_pool_of_one_backend_alone_is_addressed_like_the_others() -> None:
     assert len({pool.key for pool in pools_seen}) == 3
     MinerControl(it, Numbers()).change_pool(2, PoolChange(enabled=False))
     assert [pool.enabled for pool in it.snapshot().pools] == [True, True, False]
-    with pytest.raises(ControlRefused, match="priority: expected a place from 0 to 0, got 1"):
+    with pytest.raises(ControlRefused, match="priority: expected a position from 0 to 0, got 1"):
         MinerControl(it, Numbers()).change_pool(2, PoolChange(priority=1))
 
 
@@ -122,11 +124,11 @@ def test_what_makes_no_sense_is_refused() -> None:
     for ask, needle in (
         (lambda: steering.switch_pool(3), "pool: expected one of the ids 0, 1, 2, got 3"),
         (lambda: steering.add_pool(NewPool(url="http://x", user="w")), "http"),
-        (lambda: steering.add_pool(NewPool(url="a:1", user="w")), "there already"),
+        (lambda: steering.add_pool(NewPool(url="a:1", user="w")), "already in use"),
         (lambda: alone.remove_pool(0), "at least one pool"),
         (lambda: quotas.switch_pool(1), "expected failover"),
         (lambda: steering.restart_device(9), "device: expected one of the ids 0, 1, got 9"),
-        (lambda: steering.restart_device(0), "a part of this computer"),
+        (lambda: steering.restart_device(0), "which is part of this computer"),
         (lambda: steering.add_device("eruptr:/dev/ttyUSB0"), "erupter"),
         (lambda: alone.add_device("erupter:/dev/ttyUSB0"), "started with --device"),
         (steering.reload, "reload: expected a configuration file"),

@@ -17,7 +17,7 @@ from trio.testing import MockClock
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.daemon.reload import Reloader
 from stratum_miner.app.options.mine import MineOptions
-from stratum_miner.app.settings.changes import TOLD_OF_BACKENDS, TOLD_OF_POOLS, changes
+from stratum_miner.app.settings.changes import COMPARED_AS_BACKENDS, COMPARED_AS_POOLS, changes
 from stratum_miner.app.settings.mine import MineSettings, Sources, load
 from stratum_miner.client import ClientOptions, PoolUrl
 from stratum_miner.miner import Assignment, Goals, Miner, StopReason
@@ -144,7 +144,7 @@ async def test_pools_are_added_removed_reordered_and_changed(running: RunningFac
         assert [pool.enabled for pool in it.miner.pool_control.pools()] == [False, True, True]
         assert it.miner.pool_control.settings()[1].password == "hunter2two"
         it.write(('[pools.third]\nurl = "third.example:3"\n', ""))
-        assert told(it.reloader.reload().applied) == ["pools.third: there -> removed"]
+        assert told(it.reloader.reload().applied) == ["pools.third: present -> removed"]
         assert it.pools == ["away", "home"]
 
 
@@ -236,7 +236,7 @@ async def test_where_every_backend_is_bound_other_pools_do_not_matter(running: R
 @pytest.mark.parametrize("name", sorted(keys_of(MineOptions)))
 def test_every_option_that_says_it_is_live_is_one_that_somebody_applies(name: str, tmp_path: Path) -> None:
     key = keys_of(MineOptions)[name]
-    told_elsewhere = name in TOLD_OF_POOLS | TOLD_OF_BACKENDS
+    told_elsewhere = name in COMPARED_AS_POOLS | COMPARED_AS_BACKENDS
     assert told_elsewhere or key.live == (name in APPLIED_BY_MINE | APPLIED_BY_MINER)
 
 

@@ -39,8 +39,8 @@ def test_a_file_goes_before_the_environment_and_that_before_what_is_kept(
 def test_mistakes_are_told(home: Path) -> None:
     short = home / "short"
     short.write_text("abc\n")
-    with pytest.raises(UsageError, match=r"--http: expected a token of at least 16 characters in .*, got 3"):
+    with pytest.raises(UsageError, match=r"--http: expected an API token of at least 16 characters in .*, got 3"):
         http_token.find(short)
     (home / "state").write_text("a file where a folder should be")
-    with pytest.raises(UsageError, match=r"--http: cannot keep a token in .*; give one with --http-token-file"):
+    with pytest.raises(UsageError, match=r"--http: cannot write an API token to .*. Give one with --http-token-file"):
         http_token.find(None)
