@@ -21,7 +21,7 @@ class History:
         self._coarse: deque[Point] = deque(maxlen=COARSE_KEPT)
         self._since_coarse: list[float] = []
 
-    def wants(self, now: float) -> bool:
+    def is_due(self, now: float) -> bool:
         """Return whether the next point is due at the Unix time ``now``."""
         return not self._fine or now - self._fine[-1].at >= FINE_S
 

@@ -104,7 +104,7 @@ class Monitor:
         self._has_mined = self._has_mined or verdict.devices_mining > 0
         self._log_thread_states(snapshot, verdict)
         self._devices.sample(now, date, snapshot.backends, verdict.devices, ran=now - snapshot.left_out)
-        if self._history.wants(date):
+        if self._history.is_due(date):
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
     def _log_thread_states(self, snapshot: MinerSnapshot, verdict: HealthVerdict) -> None:

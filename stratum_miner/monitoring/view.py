@@ -225,7 +225,7 @@ class PoolView:
     work_share: float | None
     """Fraction of all work that was done for this pool, from 0 to 1."""
     bound: tuple[str, ...]
-    """Labels of the backends that mine only on this pool, over this connection, which is theirs alone."""
+    """Labels of the backends that mine only on this pool, over this connection, which no other backend uses."""
     workers: tuple[WorkerView, ...]
     difficulty: float | None
     """Share difficulty that the pool requires now; None before it has set one."""

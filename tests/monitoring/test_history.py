@@ -14,7 +14,7 @@ def point(at: float, hash_rate: float = 1.0) -> Point:
 def test_a_day_is_coarse_and_its_last_minutes_are_fine() -> None:
     history = History()
     for second in range(0, 2 * 86400, 2):
-        assert history.wants(float(second))
+        assert history.is_due(float(second))
         history.add(point(float(second)))
     points = history.points()
     ages = [points[-1].at - item.at for item in points]
@@ -37,5 +37,5 @@ def test_it_wants_no_more_than_it_keeps() -> None:
     history = History()
     assert history.points() == ()
     history.add(point(10.0))
-    assert not history.wants(11.0)
-    assert history.wants(12.0)
+    assert not history.is_due(11.0)
+    assert history.is_due(12.0)

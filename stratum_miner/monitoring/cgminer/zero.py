@@ -28,7 +28,7 @@ class Zero:
         self.best_share(view)
 
     def best_share(self, view: View) -> None:
-        """Look for the best share from this moment on."""
+        """Count the best share from this moment on. ``view`` is the present view."""
         self._best_from = view.at
 
     def since(self, view: View) -> View:

@@ -16,11 +16,11 @@ def _by_ending(it: ServerSnapshot) -> Samples:
     return [((ending.value,), it.connections_ended.get(ending, 0)) for ending in DisconnectReason]
 
 
-def by_reason(fate: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
+def by_reason(outcome: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
     """Return the counts of one outcome by reason. All reasons are present from the start, so that rates see the
     first."""
     named = {reason.value: count for reason, count in counts}
-    return [((fate, reason.value), named.get(reason.value, 0)) for reason in RejectReason]
+    return [((outcome, reason.value), named.get(reason.value, 0)) for reason in RejectReason]
 
 
 CONNECTIONS: tuple[Family[ServerSnapshot], ...] = (

@@ -40,8 +40,8 @@ def metrics_of_pools(prefix: str, table: Sequence[Family[PoolView]], pools: Sequ
     return metrics_of_each(prefix + "pool_", table, [((pool.name,), pool) for pool in pools], "pool")
 
 
-def _by_fate(shares: SharesView | PoolView) -> Samples:
-    return [((fate,), getattr(shares, fate)) for fate in ("accepted", "rejected", "stale", "lost")]
+def _by_outcome(shares: SharesView | PoolView) -> Samples:
+    return [((outcome,), getattr(shares, outcome)) for outcome in ("accepted", "rejected", "stale", "lost")]
 
 
 def _by_state(summary: Summary) -> Samples:
@@ -71,7 +71,7 @@ MINER: tuple[Family[Summary], ...] = (
     gauge("start_time_seconds", "Unix time at which the miner started", lambda it: it.started_at),
     counter("frozen_seconds", "Time in which the process did not run; hash rates leave it out", lambda it: it.frozen_s),
     gauges("hash_rate", "Hashes per second, averaged over a window", _by_window, "window"),
-    counters("shares", "Shares by outcome", lambda it: _by_fate(it.shares), "fate"),
+    counters("shares", "Shares by outcome", lambda it: _by_outcome(it.shares), "fate"),
     gauge("shares_open", "Shares without an outcome so far", lambda it: it.shares.open),
     counter("blocks_accepted", "Shares that solve a block and that a pool accepted", lambda it: it.blocks_accepted),
     counter("hardware_errors", "Wrong nonces that drivers or the miner found", lambda it: it.hardware_errors),
@@ -93,7 +93,7 @@ POOL: tuple[Family[PoolView], ...] = (
     gauge("active", "1 for the pool mined on", lambda it: float(it.active)),
     gauge("up", "1 for a pool that is up, which means that it sends valid jobs", lambda it: float(it.state == "up")),
     gauge("enabled", "1 for a pool that may be used", lambda it: float(it.enabled)),
-    counters("shares", "Shares by outcome", _by_fate, "fate"),
+    counters("shares", "Shares by outcome", _by_outcome, "fate"),
     counter("jobs", "Valid jobs received", lambda it: it.jobs),
     counter("connects", "Connections made", lambda it: it.connects),
     counter("received_bytes", "Bytes received", lambda it: it.bytes_received),

@@ -35,7 +35,7 @@ def families(proxy: ProxySnapshot) -> Iterator[Metric]:
 
 def _shares(proxy: ProxySnapshot) -> Samples:
     shares = proxy.shares
-    plain = [((fate, ""), getattr(shares, fate)) for fate in ("accepted", "kept", "stale", "lost")]
+    plain = [((outcome, ""), getattr(shares, outcome)) for outcome in ("accepted", "kept", "stale", "lost")]
     return [*plain, *by_reason("rejected", shares.rejected.items()), *by_reason("refused", shares.refused.items())]
 
 

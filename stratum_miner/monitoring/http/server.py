@@ -100,7 +100,7 @@ class _Connection:
         return not self._answering.cancel_called and self._is_complete()
 
     async def _head(self) -> h11.Request | None:
-        """The next request; None at the end of the connection."""
+        """Return the next request; None at the end of the connection."""
         start = bytearray(self._http.trailing_data[0][:MAX_HEAD])
         taken = len(self._http.trailing_data[0])
         self._is_head = False

@@ -103,7 +103,7 @@ class Order {
     this.heads = new Map(); // column -> its header cell
     this.column = null;
     this.down = false;
-    this.places = new Map();
+    this.positions = new Map();
     this.sortedAt = 0;
   }
 
@@ -123,15 +123,15 @@ class Order {
     if (this.column === null) {
       return items.map((item) => [this.natural(item), item]).sort(([one], [other]) => one - other).map(([, item]) => item);
     }
-    const isKnown = items.every((item) => this.places.has(this.keyOf(item)));
+    const isKnown = items.every((item) => this.positions.has(this.keyOf(item)));
     if (!isKnown || performance.now() - this.sortedAt > KEPT_MS || this.sortedAt === 0) this.sort(items);
-    return [...items].sort((one, other) => this.places.get(this.keyOf(one)) - this.places.get(this.keyOf(other)));
+    return [...items].sort((one, other) => this.positions.get(this.keyOf(one)) - this.positions.get(this.keyOf(other)));
   }
 
   sort(items) {
     const { column, down } = this;
     const sorted = [...items].sort((one, other) => compared(column.sort(one), column.sort(other), down));
-    this.places = new Map(sorted.map((item, place) => [this.keyOf(item), place]));
+    this.positions = new Map(sorted.map((item, position) => [this.keyOf(item), position]));
     this.sortedAt = performance.now();
   }
 }
