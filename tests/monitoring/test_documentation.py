@@ -82,14 +82,14 @@ def test_the_tables_are_those_of_the_program(made: Callable[[], str]) -> None:
 @pytest.mark.parametrize(
     "promise",
     [
-        f"have at most {server.MAX_HEAD / 1024:g} KiB and come within {server.REQUEST_S:g} seconds of the connection",
-        f"A body has at most {guard.MAX_BODY / 1024:g} KiB and comes within {server.REQUEST_S:g} seconds",
-        f"takes less than {server.PIECE / 1024:g} KiB of what waits for it in {server.SEND_S:g} seconds is dropped",
-        f"At most {listener.MAX_CONNECTIONS} clients are connected at a time",
-        f"at most {stream.MAX_LISTENERS} of them may listen to the stream",
+        f"have at most {server.MAX_HEAD / 1024:g} KiB, and must arrive within {server.REQUEST_S:g} s of the connection",
+        f"A body has at most {guard.MAX_BODY / 1024:g} KiB, and must arrive within {server.REQUEST_S:g} s",
+        f"takes less than {server.PIECE / 1024:g} KiB of the waiting data within {server.SEND_S:g} s is disconnected",
+        f"At most {listener.MAX_CONNECTIONS} clients can be connected at a time",
+        f"at most {stream.MAX_LISTENERS} of them can receive the stream",
         f"A request has at most {dialect.MAX_REQUEST / 1024:g} KiB",
-        f"is over after {cgminer.listener.REQUEST_S:g} seconds, whatever it said or took",
-        f"At most {cgminer.listener.MAX_CONNECTIONS} are there at a time",
+        f"is closed after {cgminer.listener.REQUEST_S:g} s, whatever the client has sent or received",
+        f"At most {cgminer.listener.MAX_CONNECTIONS} connections are open at a time",
     ],
 )
 def test_the_limits_are_those_of_the_program(promise: str) -> None:
