@@ -225,7 +225,7 @@ def top_text(port: int) -> Reading:
             "pool": pool[1],
             "worker": pool[2],
             "shares": {name: counts.get(name, 0) for name in ("accepted", "rejected", "stale", "lost", "open")},
-            "hardware_errors": counts.get("nonces", 0),
+            "hardware_errors": counts.get("wrong", 0),
             "blocks": counts.get("blocks", counts.get("block", 0)),
             "best_share": float(best[1]) if best else 0.0,
             "rates": {
