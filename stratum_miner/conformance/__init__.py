@@ -14,8 +14,8 @@ To run checks from Python, describe the pool, select checks and await ``verify``
     for result in failed:
         print(result.case.id, result.case.requirement, result.outcome.actual)
 
-``stratum_miner.conformance.report`` makes JSON, JUnit XML and a table of results. Inside the package, ``cases`` holds
-the checks, ``probe`` the connections and shares that they use, and ``verify`` runs them and reaches the verdicts.
+``as_object`` and ``junit`` turn the results into JSON and JUnit XML. Inside the package, ``cases`` holds the checks,
+``probe`` the connections and shares that they use, and ``verify`` runs them and reaches the verdicts.
 """
 
 from stratum_miner.conformance.case import Case, Kind, Level
@@ -30,6 +30,7 @@ from stratum_miner.conformance.pool_under_test import (
     Unreachable,
     tcp_dialer,
 )
+from stratum_miner.conformance.report import as_object, junit
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.conformance.verify import Result, Tally, unreachable_reason, verify
@@ -51,6 +52,8 @@ __all__ = [
     "Tally",
     "Unreachable",
     "Verdict",
+    "as_object",
+    "junit",
     "select",
     "tcp_dialer",
     "unreachable_reason",

@@ -4,7 +4,7 @@ pool."""
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from stratum_miner.conformance.outcome import CheckOutcome
 from stratum_miner.conformance.probe import Probe
@@ -59,7 +59,8 @@ class Case:
     """Time limit in seconds, without the time for finding shares."""
     disturbs: bool
     """Whether the check would change the results of checks that run at the same time, so that it runs alone."""
-    run: CheckFunction
+    run: Callable[[Any], Awaitable[CheckOutcome]]
+    """The function that runs the check with its ``Probe``. Call ``verify`` instead, which opens the probe."""
     topic: str
     """The first part of ``address``, such as ``shares``."""
 

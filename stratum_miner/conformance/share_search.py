@@ -26,7 +26,7 @@ SLICE_SECONDS = 0.1
 class Hasher:
     """The search kernel for all checks, and the hash rate of one thread with it, in H/s."""
 
-    kernel: Kernel
+    _kernel: Kernel
     hash_rate: float
 
     @classmethod
@@ -72,7 +72,7 @@ class BudgetedSearch:
             raise Skip("no hash value lies between the two targets that the check needs")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
-        search = Search(self.hasher.kernel)
+        search = Search(self.hasher._kernel)  # the class of the same file
         search.load(header, at_most)
         while self._next_nonce < NONCE_SPACE:
             found = await self._slice(search, header, expected, above)

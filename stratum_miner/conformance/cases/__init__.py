@@ -1,7 +1,7 @@
-"""The checks, one file per topic.
+"""The checks, one file for each topic.
 
-The topic of shares has three files: ``shares`` (SH: shares that the pool must accept), ``refusals`` (ERR: shares that
-it must refuse) and ``duplicates`` (ERR: shares that come again). To add a topic, add its file and its name here.
+The topic ``shares`` has three files: ``shares`` (SH: valid shares), ``refusals`` (ERR: faulty shares) and
+``duplicates`` (ERR: repeated shares). To add a topic, add its file and the name of the file below.
 """
 
 from importlib import import_module
@@ -13,4 +13,4 @@ for file in ("framing", "handshake", "extensions", "jobs", "shares", "duplicates
     import_module(f"{__name__}.{file}")
 
 ALL: Final[tuple[Case, ...]] = tuple(CASES.values())
-"""Every check, in the order of the list: of the files, and in them of their functions."""
+"""All checks, in the order of the files above and of the functions in them."""
