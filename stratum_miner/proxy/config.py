@@ -1,4 +1,4 @@
-"""How a proxy treats its miners: one frozen value, checked when it is made. Knows nothing of sockets and pools."""
+"""The settings of a proxy for its miners: one frozen value, checked when it is made."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,50 +8,60 @@ from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
 from stratum_miner.downstream.vardiff import VardiffConfig
 
 MAX_MINERS = 10_000
-"""What one process was ever tried with."""
+"""Most miners that a proxy accepts: the highest number that was tested with one process."""
 
 
 class WorkerNames(Enum):
     """The worker name under which a miner's share is submitted to the pool."""
 
-    OURS = "ours"
-    """The pool's own login, whatever miners call themselves."""
+    POOL_USER = "ours"
+    """The worker name in the pool's settings, whatever the miner's worker name is."""
     SUFFIX = "suffix"
-    """The same with ``.NAME`` added: what follows the dot in a miner's worker name, or all of it."""
-    THEIRS = "theirs"
+    """The worker name in the pool's settings, with ``.NAME`` added. NAME is the part after the dot of the miner's
+    worker name, or the whole name if it has no dot."""
+    MINER = "theirs"
     """The miner's worker name."""
 
-    def login(self, worker_name: str) -> str:
-        """``Share.worker_name`` for a miner's worker; the client authorizes it when a share first needs it."""
+    def submitted_as(self, worker_name: str) -> str:
+        """Return ``Share.worker_name`` for a share of this miner's worker name.
+
+        It is empty for the worker name in the pool's settings. A name that begins with a dot is appended to that one.
+        The pool client authorizes a name when a share first needs it.
+        """
         match self:
-            case WorkerNames.OURS:
+            case WorkerNames.POOL_USER:
                 return ""
             case WorkerNames.SUFFIX:
                 return "." + (worker_name.partition(".")[2] or worker_name.strip("."))
-            case WorkerNames.THEIRS:
+            case WorkerNames.MINER:
                 return worker_name.lstrip(".")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyConfig(MinerLimits):
-    """Settings of a proxy; times in seconds. Raises ValueError when one makes no sense."""
+    """Settings of a proxy. Times are in seconds. Raises ValueError if a setting is outside its range."""
 
     host: str = "127.0.0.1"
-    """The IP address, or a name that resolves to one, on which the proxy listens without ``listeners``."""
+    """IP address, or a name that resolves to one, on which the proxy listens without ``listeners``."""
     port: int = 3333
-    """The TCP port on which the proxy listens without ``listeners``, from 0 to 65535; 0 takes any free port."""
+    """TCP port on which the proxy listens without ``listeners``, from 0 to 65535; 0 takes any free port."""
     max_miners: int = 256
-    """The most miners at a time. One byte of the pool's extranonce2 tells so many apart."""
-    worker_names: WorkerNames = WorkerNames.OURS
+    """Most miners that are connected at the same time, from 1 to 10,000. For up to 256, the extranonce prefix of a
+    miner has one byte, otherwise two."""
+    worker_names: WorkerNames = WorkerNames.POOL_USER
+    """The worker name under which a miner's share is submitted to the pool."""
     vardiff: VardiffConfig | None = None
-    """A difficulty for each miner, up to the pool's; None: the pool's for all."""
+    """How each miner's difficulty follows its share rate, up to the pool's difficulty. None: all miners get the pool's
+    difficulty."""
     ntime_ahead: int = MAX_NTIME_AHEAD
-    """How far a share's ntime may run ahead of the clock: whatever a block may; pools that want less say so."""
+    """Seconds by which the ntime of a share may be ahead of the clock. By default it is as much as for a block; a pool
+    that allows less rejects the share."""
     answer_timeout: float = 120.0
-    """Seconds to wait for the pool's answer to a share. Our client gives up a silent pool after 60 s and resumes."""
+    """Seconds to wait for the pool's answer to a share. The pool client reconnects after 60 s without an answer, and
+    resumes the session."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: expected 0 to 65535, got {self.port}")
         if not 1 <= self.max_miners <= MAX_MINERS:
-            raise ValueError(f"miners: expected 1 to {MAX_MINERS}, got {self.max_miners}")
+            raise ValueError(f"max_miners: expected 1 to {MAX_MINERS}, got {self.max_miners}")

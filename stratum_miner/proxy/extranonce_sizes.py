@@ -1,4 +1,4 @@
-"""How many bytes of a pool's extranonce2 name a miner, and how many the miner counts in. Sans-IO.
+"""How a pool's extranonce2 is divided: into the prefix of a miner, and the bytes in which the miner counts. Sans-IO.
 
 ``downstream.extranonces`` decides which miner gets which prefix.
 
@@ -6,42 +6,44 @@
     what a miner sees:   coinb1 ------------------------- | prefix      | extranonce2 | coinb2
                                               padding        extranonce1
 
-The pool's extranonce1 and the padding, which ``job_translator`` counts, move into the coinb1 that miners get, so what a
-miner was told in its subscribe reply stays true when the pool's extranonce1 changes, or when another pool takes over
-that gives more extranonce2.
+The pool's extranonce1 and the padding become part of the coinb1 that miners get; ``job_translator`` chooses the
+padding. The extranonce1 and the extranonce2 size in a miner's subscribe reply therefore stay valid when the pool's
+extranonce1 changes, or when another pool with a longer extranonce2 takes over.
 """
 
 from dataclasses import dataclass
 
 MINER_SIZE = 3
-"""Bytes a miner counts in: 2^24 headers of 2^32 nonces last six minutes at 200 TH/s, without rolling versions."""
+"""Bytes in which a miner counts. 2^24 headers of 2^32 nonces take 6 minutes at 200 TH/s without version rolling."""
 LEAST_MINER_SIZE = 2
-"""The least that cgminer takes (docs/reference/stratum.md#extranonce-sizes)."""
+"""Least bytes of extranonce2 that cgminer accepts (docs/reference/stratum.md#extranonce-sizes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtranonceSplit:
-    """Sizes in bytes: of a miner's own prefix, and of the extranonce2 that it counts in."""
+    """How a pool's extranonce2 is divided, in bytes."""
 
     prefix_size: int
+    """Bytes of a miner's prefix."""
     extranonce2_size: int
+    """Bytes in which a miner counts."""
 
     @property
     def size(self) -> int:
-        """The size in bytes of the smallest extranonce2 of a pool that this fits into."""
+        """Bytes of both parts. A pool's extranonce2 must have at least as many."""
         return self.prefix_size + self.extranonce2_size
 
     @property
     def miners(self) -> int:
-        """The number of miners that can be told apart."""
+        """Number of miners that can have different prefixes."""
         return 1 << 8 * self.prefix_size
 
 
 def split_extranonce2(extranonce2_size: int, miners: int) -> ExtranonceSplit:
-    """The split for a pool that gives so many bytes, and for so many miners if that is possible.
+    """Return the split for a pool with this extranonce2 size in bytes, and for this number of miners if possible.
 
-    No more is used than needed, so that the split also fits a pool that gives less. With fewer than three bytes there
-    is room for one miner only: it gets all of them.
+    It uses no more bytes than needed, so that it also fits a pool with a shorter extranonce2. If ``extranonce2_size``
+    is less than 3, there is only one prefix, of 0 bytes, and the miner counts in all bytes.
     """
     wanted = max(1, ((miners - 1).bit_length() + 7) // 8)
     for own in (MINER_SIZE, LEAST_MINER_SIZE):

@@ -1,7 +1,7 @@
-"""How a proxy treats its miners: what they find for the pool is passed on, and answered as the pool answers. Sans-IO.
+"""The policy of a proxy for its miners: it forwards shares to the pool, and answers them as the pool does. Sans-IO.
 
-A share that is good goes up when it meets the pool's difficulty (or is a block). One that meets only the miner's own
-difficulty is answered at once.
+A valid share is forwarded if it meets the pool's difficulty or is a block. If it meets only the miner's own difficulty,
+the proxy accepts it at once and does not forward it.
 """
 
 import math
@@ -22,7 +22,7 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 
 class ForwardingPolicy:
-    """The policy of all sessions that work on one connection up."""
+    """The policy of all sessions that work on one connection to the pool."""
 
     decides_shares = False
     change_interval: float | None = None
@@ -36,45 +36,48 @@ class ForwardingPolicy:
 
     @property
     def leases(self) -> ExtranonceRegistry[ProxyJob]:
-        """The registry of the prefixes that the pool's extranonce2 has room for."""
+        """The registry of the extranonce prefixes."""
         return self._jobs.extranonces
 
     @property
     def latest(self) -> ProxyJob | None:
-        """The last job of the pool."""
+        """The newest job of the pool; None before the first."""
         return self._jobs.latest
 
     @property
     def rollable_mask(self) -> int:
-        """What the pool grants; before it has said so, what it may grant."""
+        """Version bits that the pool grants. Before the first job, all bits that it may grant."""
         return GENERAL_PURPOSE_MASK if self.latest is None else self.latest.rollable_mask
 
     def job_for(self, lease: Lease[ProxyJob], now: float) -> ProxyJob | None:
-        """The pool's current job, made anew for a prefix that had it before."""
+        """Return the pool's current job, or None if there is none. If the prefix had it before, it is announced again
+        as new work.
+        """
         job = self._jobs.job_for(lease.extranonce1, now)
         self._jobs.note_holder(lease.extranonce1)
         return job
 
     def difficulty(self, job: ProxyJob | None, wanted: float | None, minimum: float) -> float | None:
-        """The pool's difficulty, or with vardiff a wanted one up to that."""
+        """Return the pool's difficulty, or with vardiff the wanted one if it is lower. Before the first job, None."""
         if job is None:
             return None
-        theirs = job.difficulty
+        of_pool = job.difficulty
         if self.vardiff is None:
-            return max(theirs, minimum)
-        return max(min(max(wanted or theirs, self.vardiff.minimum), theirs), minimum)
+            return max(of_pool, minimum)
+        return max(min(max(wanted or of_pool, self.vardiff.minimum), of_pool), minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Accept any difficulty: the bounds come with the pool's jobs."""
+        """Return the difficulty unchanged. ``difficulty`` applies the limits, which depend on the job."""
         return difficulty
 
     def judge(
         self, submit: Submit, jobs: JobTable[ProxyJob], unix_time: float
     ) -> ShareVerdict[ProxyJob] | ForwardVerdict[ProxyJob]:
-        """What meets the pool's target goes up, and so does a late or weak block, over which the pool decides.
+        """Judge a share. It is forwarded if it meets the pool's target.
 
-        What came before is handed on too, with our refusal: the proxy waits for the answer that it may still get, and
-        sends nothing up a second time.
+        A block is forwarded even if it is stale or below the share difficulty, because the pool decides about it. A
+        duplicate is passed to ``Proxy``, with the refusal: ``Proxy`` does not forward it again, but a miner that has
+        reconnected may get the answer that is still open.
         """
         job = jobs.get(submit.job_id)
         if job is None:
@@ -83,21 +86,24 @@ class ForwardingPolicy:
         verdict = announced.session.validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):
             solution = verdict.solution
-            goes_up = verdict.is_block or hash_value(solution.digest) <= announced.job.share_target
-            return ForwardVerdict(verdict, solution, waits=True) if goes_up else verdict
+            is_for_pool = verdict.is_block or hash_value(solution.digest) <= announced.job.share_target
+            return ForwardVerdict(verdict, solution, waits=True) if is_for_pool else verdict
         if verdict.candidate is not None:
             return ForwardVerdict(verdict, verdict.candidate, waits=True)
         is_known = verdict.reason is ErrorReason.DUPLICATE
         return ForwardVerdict(verdict, solution_of(submit, job), waits=True) if is_known else verdict
 
     def transactions(self, job: ProxyJob | None) -> Refused[ProxyJob]:
-        """Refuse: a proxy does not know the transactions."""
-        return Refused(ErrorReason.OTHER, "not known here: this is a proxy")
+        """Refuse the request, because a proxy does not know the transactions."""
+        return Refused(ErrorReason.OTHER, "this is a proxy, which does not know the transactions")
 
 
-def share_of(passed: ShareToForward[ProxyJob], login: str) -> Share:
-    """A miner's share as one of ours, for the job that the pool sent; ``login`` is the worker whose it is there."""
-    solution, submit = passed.solution, passed.submit
+def share_of(share: ShareToForward[ProxyJob], worker_name: str) -> Share:
+    """Translate a miner's share into a share for the job that the pool sent.
+
+    ``worker_name`` is the one under which the share is submitted to the pool, as in ``Share.worker_name``.
+    """
+    solution, submit = share.solution, share.submit
     announced = solution.job.announced
     return Share(
         job=announced.session.as_granted(announced.job),
@@ -107,12 +113,12 @@ def share_of(passed: ShareToForward[ProxyJob], login: str) -> Share:
         version=int.from_bytes(solution.header[:4], "little"),
         header=solution.header,
         digest=solution.digest,
-        worker_name=login,
+        worker_name=worker_name,
     )
 
 
 def refusal_of(result: ShareResult) -> Refused[ProxyJob] | None:
-    """What a miner is told of a share that the pool answered; None: it is good."""
+    """Return the error with which a miner's share is answered, or None if the pool accepted the share."""
     match result:
         case ShareResult(outcome=ShareOutcome.ACCEPTED):
             return None

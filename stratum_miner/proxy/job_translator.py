@@ -1,12 +1,12 @@
-"""What there is to work on: the pool's jobs, remade for miners. Sans-IO.
+"""Translates the pool's jobs into jobs for miners. Sans-IO.
 
-The shares of an upstream session are judged by a validator of its own; they are remembered with what the pool sent for
-a job, its id apart, so none goes up twice. A job belongs to the upstream session it came in, for ever.
+Each upstream session has a validator for its shares. Shares are remembered by the content of the pool's job, without
+its id, so that no share is forwarded twice. A job always belongs to the upstream session in which it came.
 
-Many miners count their extranonce2 from the beginning at a clean job, some at every notify (ESP-Miner). So whatever is
-announced anew must be new work, also where a pool repeats a job, where another pool's turn is over, and where a miner
-returns to its prefix. Each announcement of the same work has bytes of its own in the part of the pool's extranonce2
-that no miner needs, its *padding*. Where there is none, and once all have been used, it has an ntime of its own.
+Many miners start their extranonce2 counter again at a clean job, some at each mining.notify (ESP-Miner). So each
+announcement must be new work. That also holds when a pool repeats a job, when it is the turn of a pool again, and when
+a miner returns to its prefix. Announcements of the same job therefore differ in their *padding*: the bytes of the
+pool's extranonce2 that no miner needs. If there are none, or all values have been used, they differ in their ntime.
 """
 
 from collections import OrderedDict
@@ -27,42 +27,44 @@ from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
 MAX_SESSIONS = 16
-"""Remembered: with several pools in turns each comes back to its own."""
-MAX_BEGINNINGS = 1024
-"""Jobs of which it is remembered how they were announced: eight hours of one every half minute."""
+"""Most upstream sessions that are remembered. With several pools in turn, each continues its session."""
+MAX_ANNOUNCED = 1024
+"""Most jobs whose announcements are remembered: those of 8 hours at one job every 30 s."""
 
 
 class JobChange(Enum):
-    """What a job of the pool means for the miners."""
+    """What a new job of the pool changes for the miners."""
 
     JOB = auto()
-    """Another job, for all miners."""
+    """The job is another one for all miners."""
     MASK = auto()
-    """The current job again, under another version mask, which is in force at once."""
+    """The job is the current one with another version mask, which applies at once."""
     SPLIT = auto()
-    """What miners were told of extranonces is no longer true."""
+    """The pool's extranonce2 is divided for the first time, or it has become so short that miners need other
+    extranonces."""
 
 
 @dataclass(slots=True, eq=False)
 class UpstreamSession:
-    """One session of a pool under one extranonce1."""
+    """The time in which a pool session has one extranonce1."""
 
     number: int
+    """Number of the pool session, as in ``Job.origin.session``."""
     extranonce1: bytes
     extranonce2_size: int
-    """What the pool gave."""
+    """Bytes of the pool's extranonce2."""
     split: ExtranonceSplit
     validator: ShareValidator
     mask: int = 0
-    """All version bits that were ever granted in this session: what a submitted version is cut to."""
+    """All version bits that the pool has granted in this session. A submitted version may differ in these bits."""
 
     @property
     def padding_size(self) -> int:
-        """How many bytes of the pool's extranonce2 no miner needs."""
+        """Bytes of the pool's extranonce2 that no miner needs."""
         return self.extranonce2_size - self.split.size
 
     def as_granted(self, job: Job) -> Job:
-        """A job of this session with every version bit that was granted since it came."""
+        """Return a job of this session with all version bits that the pool has granted since the job came."""
         if job.version_mask == self.mask:
             return job
         return replace(job, version_mask=self.mask, version_rolling=True)
@@ -70,24 +72,28 @@ class UpstreamSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProxyJob(AnnouncedJob):
-    """A pool's job as miners get it; its id is ours, for two pools may use the same."""
+    """A pool's job as miners get it. The proxy gives it an id of its own, because two pools may use the same ids."""
 
     job: Job
+    """The job of the pool."""
     session: UpstreamSession
     padding: bytes
+    """The first bytes of the pool's extranonce2, which are part of the miners' coinb1."""
     difficulty: float
-    """What miners may be told at the least, so that their shares meet the pool's target."""
+    """The pool's difficulty: the least at which each share of a miner meets the pool's target."""
 
 
 _SessionKey: TypeAlias = tuple[int, bytes, int]
+"""Session number, extranonce1 and extranonce2 size of an upstream session."""
 
 
 @dataclass(slots=True)
-class _Beginnings:
-    """Where miners began on the same work: no two announcements of it have both padding and ntime in common.
+class _Announced:
+    """The announcements of one job. No two of them have the same padding and the same ntime.
 
-    But for a flood of them: a miner that connects again and again must not drive the time of all to where the pool
-    refuses it, so the time goes no further than ``MAX_NTIME_ROLL`` ahead, and the rest of the flood repeats itself.
+    There is one exception. A miner that connects again and again must not advance the ntime of all miners so far that
+    the pool rejects it. So ntime is never more than ``MAX_NTIME_ROLL`` seconds ahead, and further announcements may
+    repeat.
     """
 
     first_ntime: int
@@ -96,8 +102,11 @@ class _Beginnings:
     padding_size: int
     padding: int = 0
 
-    def another(self, ntime: int, padding_size: int, now: float) -> None:
-        """Go on to the next; its ntime is not ahead of the time that passed, unless they follow within a second."""
+    def advance(self, ntime: int, padding_size: int, now: float) -> None:
+        """Choose padding and ntime of the next announcement.
+
+        ntime is ahead of the time that has passed only if all paddings were used within a second.
+        """
         passed = self.first_ntime + min(int(now - self.first_at), MAX_NTIME_ROLL)
         least = max(ntime, passed)
         self.padding += 1
@@ -108,9 +117,11 @@ class _Beginnings:
 
 
 class JobTranslator:
-    """The current job, the split of its extranonce2, and the registry that says who has which prefix. ``first_id``,
-    ``first_prefix`` and ``first_padding`` are where counting starts: a random start keeps a restarted proxy from
-    repeating what it said.
+    """Makes jobs for miners, and has the split of the pool's extranonce2 and the registry of the prefixes.
+
+    ``miners`` is the number of miners that need a prefix. ``token`` makes session ids that nobody can guess.
+    ``first_id``, ``first_prefix`` and ``first_padding`` are the first values; random ones keep a restarted proxy from
+    repeating the values of its last run. ``memory`` limits the number of remembered shares.
     """
 
     def __init__(
@@ -126,11 +137,11 @@ class JobTranslator:
         memory: FairBound | None = None,
     ) -> None:
         self.split: ExtranonceSplit | None = None
-        """The sizes of prefixes; None before the first job."""
+        """How the pool's extranonce2 is divided; None before the first job."""
         self.current: ProxyJob | None = None
         """The current job; None while no pool gives work."""
         self.latest: ProxyJob | None = None
-        """The last job there was."""
+        """The newest job, which may be outdated; None before the first."""
         self._miners = miners
         self._ntime_ahead = ntime_ahead
         self._resume_seconds = resume_seconds
@@ -138,21 +149,22 @@ class JobTranslator:
         self._next_id = first_id
         self._first_prefix = first_prefix
         self._first_padding = first_padding
-        self._beginnings: OrderedDict[bytes, _Beginnings] = OrderedDict()
-        """By the content of jobs, the latest last."""
+        self._announced: OrderedDict[bytes, _Announced] = OrderedDict()
+        """The announcements of the latest jobs, by the content of the job, the latest last."""
         self._holders: set[bytes] = set()
-        """The prefixes under which the current job was given out."""
+        """The prefixes whose miners got the current job."""
         self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
-        """By the content of the jobs that are still known."""
+        """The valid shares of jobs that are still in use, by the content of the job."""
         self._sessions: OrderedDict[_SessionKey, UpstreamSession] = OrderedDict()
-        """The current one is the last."""
+        """The latest upstream sessions; the current one is the last."""
         self.extranonces = self._registry(0, 0)
 
     def take(self, job: Job, now: float = 0.0) -> JobChange:
-        """Make a pool's job the current one. ``now``: seconds of any clock that does not go back.
+        """Make a pool's job the current one, and return what it changes. ``now``: seconds of any clock that does not go
+        back.
 
-        Raises ValueError for a job whose coinbase the pool does not show.
+        Raises ValueError for a job without a coinbase, which cannot be divided among miners.
         """
         current = self.current
         session = self._sessions.get(_session_key(job))
@@ -172,30 +184,31 @@ class JobTranslator:
         return JobChange.SPLIT if resplit else JobChange.JOB
 
     def job_for(self, extranonce1: bytes, now: float) -> ProxyJob | None:
-        """The current job for a miner that begins under this prefix; made anew if the prefix had it before.
+        """Return the current job for a miner that starts with this prefix, or None if there is no job.
 
-        A miner that comes back may count from the beginning again, and so does another one that gets its prefix.
+        If a miner with this prefix got it before, it is announced again as new work, because the miner may start its
+        extranonce2 counter again.
         """
         if self.current is not None and extranonce1 in self._holders:
             self._announce(self.current.job, self.current.session, now, clean=False)
         return self.current
 
     def note_holder(self, extranonce1: bytes) -> None:
-        """The current job was given out under this prefix."""
+        """Note that a miner with this prefix got the current job."""
         self._holders.add(extranonce1)
 
     def lose(self) -> None:
-        """No pool gives work any more; what miners have may still be worth something if the session is resumed."""
+        """Note that no pool gives work. The jobs of the miners stay valid, in case the pool session is resumed."""
         self.current = None
 
     def _widen(self, job: Job) -> None:
-        """A mask counts for all jobs of its session, under whatever extranonce1 they came."""
+        """Grant the version bits of a job to all jobs of its pool session, whatever their extranonce1."""
         for session in self._sessions.values():
             if session.number == job.origin.session:
                 session.mask |= job.version_mask
 
     def _announce(self, job: Job, session: UpstreamSession, now: float, *, clean: bool) -> None:
-        body, (padding, ntime) = _body(job), self._begin(job, session, now)
+        body, (padding, ntime) = _body(job), self._new_work(job, session, now)
         content = JobContent(
             job_id=f"{self._next_id & 0xFFFFFFFF:x}",
             previous_hash=job.previous_hash,
@@ -224,18 +237,18 @@ class JobTranslator:
             difficulty=difficulty_to_announce(job.share_target),
         )
 
-    def _begin(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
-        """Padding and ntime of an announcement of this job that makes it new work."""
+    def _new_work(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
+        """Return the padding and the ntime with which the job is new work."""
         key, size = job.content_hash(), session.padding_size
-        begun = self._beginnings.get(key)
-        if begun is None:
-            begun = self._beginnings[key] = _Beginnings(job.ntime, now, job.ntime, size)
-            if len(self._beginnings) > MAX_BEGINNINGS:
-                self._beginnings.popitem(last=False)
+        announced = self._announced.get(key)
+        if announced is None:
+            announced = self._announced[key] = _Announced(job.ntime, now, job.ntime, size)
+            if len(self._announced) > MAX_ANNOUNCED:
+                self._announced.popitem(last=False)
         else:
-            self._beginnings.move_to_end(key)
-            begun.another(job.ntime, size, now)
-        return ((self._first_padding + begun.padding) % (1 << 8 * size)).to_bytes(size, "big"), begun.ntime
+            self._announced.move_to_end(key)
+            announced.advance(job.ntime, size, now)
+        return ((self._first_padding + announced.padding) % (1 << 8 * size)).to_bytes(size, "big"), announced.ntime
 
     def _enter(self, job: Job) -> UpstreamSession:
         key = _session_key(job)
@@ -275,7 +288,7 @@ def _body(job: Job) -> CoinbaseBody:
     match job.body:
         case CoinbaseBody() as body:
             return body
-    raise ValueError("job: expected a coinbase to divide among miners, got a bare merkle root")
+    raise ValueError("job: expected a coinbase, whose extranonce2 can be divided among miners, got a merkle root")
 
 
 def _content(job: Job) -> object:

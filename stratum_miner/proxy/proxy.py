@@ -1,8 +1,8 @@
-"""A Stratum proxy on trio: one connection to a pool for many miners that speak Stratum too.
+"""A Stratum proxy on trio: many miners share one connection to a pool.
 
-To the pool it is a client (``client.group``: failover, TLS, resume), to its miners a pool (``downstream``);
-``job_translator`` and ``forwarding`` between them decide what is said, ``upstream`` and this module move it. Where a
-pool's extranonce2 has no room for a further miner, another connection is made.
+To the pool it is a client (``client.group``: failover, TLS, resume), to its miners a pool (``downstream``).
+``job_translator`` and ``forwarding`` decide what is sent; ``upstream`` and this module have the tasks. If a pool's
+extranonce2 has no free prefix for another miner, the proxy opens a further connection to the pool.
 """
 
 import random
@@ -48,11 +48,12 @@ from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
 
 TICK_SECONDS = 1.0
+"""Seconds between two calls of ``tick`` of all upstream connections."""
 MAX_LEFT = 200
-"""Miners that left and are still told of."""
+"""Most disconnected miners whose figures are kept for snapshots."""
 MAX_UPSTREAMS = 64
-"""Connections up at a time; picked by feel, pools that count them are hard to please."""
-DESERTED_SECONDS = 60.0
+"""Most connections to the pool at the same time. A guess, not measured; a pool may limit its connections."""
+UNUSED_SECONDS = 60.0
 """Seconds without a miner after which a further connection to the pool is closed."""
 
 _log = structlog.get_logger(__name__)
@@ -91,11 +92,11 @@ class Proxy:
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
-        """Whether any miner was given a place: from then on a refusal of the pools is something that passes."""
+        """Whether any miner has got a prefix. From then on, the proxy continues if the pools refuse the worker."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
         self._first = Upstream(config, first_group, self._memory, self._answers, self._events)
         self._upstreams = [self._first]
-        """The first is always there, others while miners need them."""
+        """The upstream connections. The first one always exists, the others while miners need them."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
         callbacks = ServerCallbacks(
             open_session=self._open_session,
@@ -108,7 +109,7 @@ class Proxy:
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = DownstreamShareCounts()
         self._late = 0
-        """Answers that came too late, of connections that are no more."""
+        """Number of late answers on upstream connections that are closed."""
         self._stopping = trio.Event()
         self._started_at = unix_time()
 
@@ -189,7 +190,7 @@ class Proxy:
             pools=self._first.group.control.pools(),
         )
 
-    # ---- what the connections tell --------------------------------------------------------------------------------
+    # ---- callbacks of the miners' connections -----------------------------------------------------------------------
 
     def _open_session(self, now: float) -> ProxySession:
         return ProxySession(self._first.policy, self._total, now)
@@ -200,14 +201,14 @@ class Proxy:
         self._events.deliver()
 
     def _note_disconnected(self, miner: MinerConnection) -> None:
-        """A miner is gone; what it has under way is still counted."""
+        """Note that a miner's connection is closed. Its open shares are still counted when their results come."""
         now = trio.current_time()
         miner.session.close(now)
         upstream = miner.session.upstream
         if upstream is not None:
             del upstream.miners[miner.number]
             if not upstream.miners:
-                upstream.deserted_since = now
+                upstream.unused_since = now
         if miner.session.workers:
             self._left.append(miner)
         shares = miner.session.shares
@@ -244,12 +245,12 @@ class Proxy:
         for miner in self._miners:
             miner.finish("the proxy stops")
 
-    # ---- moving ---------------------------------------------------------------------------------------------------
+    # ---- miners and upstream connections ----------------------------------------------------------------------------
 
     async def _handle(self, miner: MinerConnection, event: SessionEvent[ProxyJob]) -> None:
         match event:
             case ShareToForward():
-                await self._pass(miner, event)
+                await self._forward(miner, event)
             case SubscribePending():
                 miner.flush()
                 await self._subscribe(miner, event)
@@ -267,39 +268,41 @@ class Proxy:
                 _log.debug("share_refused", session=miner.number, worker_name=worker_name, reason=message)
                 self._events.add(ShareRefused(miner.number, worker_name, reason, message))
 
-    async def _pass(self, miner: MinerConnection, passed: ShareToForward[ProxyJob]) -> None:
+    async def _forward(self, miner: MinerConnection, share: ShareToForward[ProxyJob]) -> None:
         upstream = miner.session.upstream
         assert upstream is not None, "a miner that has jobs subscribed"
-        if passed.refusal is None or passed.refusal.reason is not ErrorReason.DUPLICATE:
-            upstream.submit(miner, passed)
-        elif not upstream.take_over(miner, passed):
-            refused = miner.session.answer(passed, passed.refusal, trio.current_time())
+        if share.refusal is None or share.refusal.reason is not ErrorReason.DUPLICATE:
+            upstream.submit(miner, share)
+        elif not upstream.take_over(miner, share):
+            refused = miner.session.answer(share, share.refusal, trio.current_time())
             if refused is not None:
                 await self._handle(miner, refused)
 
-    async def _subscribe(self, miner: MinerConnection, held: SubscribePending) -> None:
-        """Wait until there is a connection with room for this miner; make one when there is none."""
+    async def _subscribe(self, miner: MinerConnection, pending: SubscribePending) -> None:
+        """Wait for an upstream connection with a free prefix for this miner. Open one if there is none."""
         while True:
-            upstream = self._with_room(held.resume)
+            upstream = self._with_free_prefix(pending.resume)
             if upstream is not None or len(self._upstreams) >= MAX_UPSTREAMS:
                 break
             opening = next((each for each in self._upstreams if not each.divisible.is_set()), None)
             await (opening or self._open_further()).divisible.wait()
         upstream = miner.session.upstream = upstream or self._first
         upstream.miners[miner.number] = miner
-        upstream.deserted_since = None
+        upstream.unused_since = None
         self._has_served = True
-        miner.session.subscribe(held, upstream.policy, trio.current_time())
+        miner.session.subscribe(pending, upstream.policy, trio.current_time())
 
-    def _with_room(self, session_id: str | None) -> Upstream | None:
-        """Where the miner was before, if it is remembered there, else the first place that is free."""
-        roomy = [each for each in self._upstreams if each.has_room]
-        known = (each for each in roomy if session_id and each.jobs.extranonces.remembers(session_id))
-        return next(known, roomy[0] if roomy else None)
+    def _with_free_prefix(self, session_id: str | None) -> Upstream | None:
+        """Return the upstream connection on which the miner can resume its session, otherwise the first one with a free
+        prefix, or None.
+        """
+        free = [each for each in self._upstreams if each.has_room]
+        known = (each for each in free if session_id and each.jobs.extranonces.remembers(session_id))
+        return next(known, free[0] if free else None)
 
     def _open_further(self) -> Upstream:
         upstream = Upstream(self.config, self._new_group, self._memory, self._answers, self._events)
-        upstream.deserted_since = trio.current_time()  # who it is for may not wait for it
+        upstream.unused_since = trio.current_time()  # the miner may disconnect before the connection is ready
         self._upstreams.append(upstream)
         self._send_upstream.send_nowait(upstream)
         _log.info("upstream_added", connections=len(self._upstreams))
@@ -313,14 +316,14 @@ class Proxy:
                 nursery.start_soon(self._run_one, upstream)
 
     async def _run_one(self, upstream: Upstream) -> None:
-        """A pool that wants no second connection of this worker does not end the first."""
+        """Run a further upstream connection. If the pool refuses it, the others continue."""
         try:
             await upstream.run()
         except WorkerRefused as error:
             _log.warning("upstream_refused", reason=str(error))
             self._close_further(upstream)
             for miner in upstream.miners.values():
-                miner.finish("the pool refused the connection that was made for it")
+                miner.finish("the pool refused the connection that was opened for this miner")
 
     async def _tick(self) -> None:
         while True:
@@ -328,8 +331,8 @@ class Proxy:
             now = trio.current_time()
             for each in list(self._upstreams):
                 each.tick(now)
-                deserted = each.deserted_since is not None and now - each.deserted_since >= DESERTED_SECONDS
-                if deserted and each is not self._first and not each.open_shares:
+                is_unused = each.unused_since is not None and now - each.unused_since >= UNUSED_SECONDS
+                if is_unused and each is not self._first and not each.open_shares:
                     self._close_further(each)
 
     def _close_further(self, upstream: Upstream) -> None:

@@ -1,4 +1,4 @@
-"""Frozen statistics of a proxy, for displays: nothing here changes, nothing here reaches back."""
+"""The figures of a proxy at one moment, as frozen values for displays."""
 
 from dataclasses import dataclass
 
@@ -8,25 +8,26 @@ from stratum_miner.downstream.snapshot import ServerSnapshot, SessionSnapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySnapshot(ServerSnapshot):
-    """The whole proxy."""
+    """The figures of a whole proxy."""
 
     has_work: bool
     """Whether a pool gives jobs."""
     prefix_size: int | None
-    """Bytes of the pool's extranonce2 that tell miners apart; None before the first job."""
+    """Bytes of the pool's extranonce2 that are the prefix of a miner; None before the first job."""
     extranonce2_size: int | None
-    """Bytes left to each miner."""
+    """Bytes of the pool's extranonce2 in which each miner counts; None before the first job."""
     room: int | None
-    """How many miners that is enough for."""
+    """Number of extranonce prefixes, and so of miners, on one connection to the pool; None before the first job."""
     upstreams: int
-    """Connections to the pool: further ones are made when a miner finds no room."""
+    """Number of connections to the pool. A further one is opened when the others have no free extranonce prefix."""
     difficulty: float | None
-    """The pool's."""
+    """The pool's share difficulty; None before the first job."""
     answered_late: int
-    """Shares the pool answered after their miners had been told that they are lost."""
+    """Number of shares that the pool answered after the proxy had reported them to their miners as lost."""
     miners: tuple[SessionSnapshot, ...]
     """The miners that are connected."""
     left: tuple[SessionSnapshot, ...]
-    """The newest few hundred miners that have left, the oldest first."""
+    """The last 200 miners that have disconnected, the oldest first."""
     pools: tuple[PoolStatus, ...]
-    """As they are for the first connection; their counts are those of all connections, of closed ones too."""
+    """The pools, with the state of the first connection. Their counts are those of all connections, including closed
+    ones."""

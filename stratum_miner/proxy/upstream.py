@@ -1,8 +1,8 @@
-"""One connection up, with its backups, and the miners that share it.
+"""An upstream connection: one connection to a pool, with the backup pools, and the miners that share it.
 
-It listens to the pools: a job goes to all its miners, an answer to the one that asked. When the
-pool is lost the miners stay, and get a job as soon as one gives work again; their open shares are answered with what
-became of them, at the latest when it is clear that nothing will.
+It handles the events of the pool client: a job goes to all miners of the connection, an answer to the miner that
+submitted the share. If the connection to the pool is lost, the miners stay connected, and get a job when a pool gives
+work again. Their open shares are answered when their results are known, or as lost after a time limit.
 """
 
 import secrets
@@ -42,32 +42,44 @@ from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, CoinbaseBody, Job
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
-SETTLED_SECONDS = 60.0
-"""Seconds of shares after which they say what the hash rate is."""
+MEASURE_SECONDS = 60.0
+"""Seconds after the first share from which the measured hash rate is precise enough."""
 
 _log = structlog.get_logger(__name__)
 
 
 class ProxySession(MinerSession[ProxyJob]):
-    """A miner's session that knows its connection up, once it is subscribed."""
+    """A miner's session in a proxy."""
 
     upstream: "Upstream | None" = None
+    """The connection to the pool that forwards its shares; None before it is subscribed."""
 
 
 MinerConnection: TypeAlias = Connection[ProxySession]
+"""The connection of a miner to a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
+class _ForwardedShare:
+    """A share that was forwarded and has no result yet."""
+
     miner: MinerConnection
-    passed: ShareToForward[ProxyJob]
+    from_miner: ShareToForward[ProxyJob]
     share: Share
+    """The share as it was submitted to the pool."""
     arrived: float
+    """When the miner's share arrived, on trio's clock."""
     since: float
+    """When the share was forwarded, on trio's clock."""
 
 
 class Upstream:
-    """Run ``run`` in a task. ``pools`` makes the group that it listens to; ``answers`` is told how long each took."""
+    """An upstream connection. Run ``run`` in a task.
+
+    ``pools`` makes the pool group for a function that gets its events. ``memory`` limits the number of remembered
+    shares. ``answers`` measures the time from the arrival of a share to its answer. ``events`` reports to the proxy's
+    ``on_event``.
+    """
 
     def __init__(
         self,
@@ -89,19 +101,22 @@ class Upstream:
         )
         self.policy = ForwardingPolicy(config, self.jobs)
         self.divisible = trio.Event()
-        """It is known how the extranonce2 is split."""
+        """Set when the first job has come, so that it is known how many prefixes there are."""
         self.miners: dict[int, MinerConnection] = {}
-        """The miners that subscribed here, by number."""
+        """The subscribed miners of this connection, by number."""
         self.answered_late = 0
-        self.deserted_since: float | None = None
-        """The time since which it has no miner."""
+        """Number of shares that the pool answered after they were reported to their miners as lost."""
+        self.unused_since: float | None = None
+        """Time on trio's clock since which this connection has no miners; None while it has."""
         self.scope = trio.CancelScope()
+        """Cancelled to close the connection."""
         self.group = pools(self._take)
+        """The pool client: the pools with their strategy."""
         self._config = config
         self._answers = answers
         self._events = events
-        self._open: dict[tuple[int, bytes], _Open] = {}
-        """Shares on the way up, by session of the pool and hash, the oldest first."""
+        self._open: dict[tuple[int, bytes], _ForwardedShare] = {}
+        """Forwarded shares without a result, by pool session and hash, the oldest first."""
         self._first_share_at: float | None = None
         self._suggested = False
 
@@ -116,51 +131,52 @@ class Upstream:
             except BaseExceptionGroup as errors:
                 raise leading_cause(errors, WorkerRefused) or errors from None
 
-    # ---- what the proxy uses --------------------------------------------------------------------------------------
+    # ---- for the proxy ---------------------------------------------------------------------------------------------
 
     @property
     def has_room(self) -> bool:
-        """Whether a further miner finds a prefix here."""
+        """Whether there is a free extranonce prefix for another miner."""
         split = self.jobs.split
         return split is not None and self.jobs.extranonces.live < split.miners
 
-    def submit(self, miner: MinerConnection, passed: ShareToForward[ProxyJob]) -> None:
-        """Hand a share over; its miner is answered, possibly before this returns."""
+    def submit(self, miner: MinerConnection, from_miner: ShareToForward[ProxyJob]) -> None:
+        """Submit a share to the pool. The miner may be answered before this function returns."""
         if self._first_share_at is None:
             self._first_share_at = trio.current_time()
-        share = share_of(passed, self._config.worker_names.login(passed.submit.worker_name))
-        self._open[_key(share)] = _Open(miner, passed, share, miner.last_line_at, trio.current_time())
-        self._events.add(ShareForwarded(miner.number, passed.submit.worker_name))
+        share = share_of(from_miner, self._config.worker_names.submitted_as(from_miner.submit.worker_name))
+        self._open[_key(share)] = _ForwardedShare(miner, from_miner, share, miner.last_line_at, trio.current_time())
+        self._events.add(ShareForwarded(miner.number, from_miner.submit.worker_name))
         self.group.submit(share)
 
     def take_over(self, miner: MinerConnection, repeated: ShareToForward[ProxyJob]) -> bool:
-        """A miner that came back sends a share again whose answer is still on the way: it gets that answer, whatever it
-        will be. False when none is, or when the connection that waits for it still stands.
+        """Give a miner that reconnected the open answer to a share that it submits again.
+
+        Return False if the share is not open, or if the connection that submitted it first is still open.
         """
         solution = repeated.solution
         key = (solution.job.announced.job.origin.session, solution.digest)
         item = self._open.get(key)
         if item is None or item.miner.session.lease is not None:
             return False
-        item.miner.session.uncount_received(item.passed)
-        passed = msgspec.structs.replace(item.passed, request_id=repeated.request_id, submit=repeated.submit)
-        self._open[key] = replace(item, miner=miner, passed=passed, arrived=miner.last_line_at)
+        item.miner.session.uncount_received(item.from_miner)
+        from_miner = msgspec.structs.replace(item.from_miner, request_id=repeated.request_id, submit=repeated.submit)
+        self._open[key] = replace(item, miner=miner, from_miner=from_miner, arrived=miner.last_line_at)
         return True
 
     @property
     def open_shares(self) -> int:
-        """On the way up."""
+        """Number of forwarded shares without a result."""
         return len(self._open)
 
     def tick(self, now: float) -> None:
-        """Let time pass: at least every few seconds."""
+        """Let time pass. Call it at least every few seconds."""
         for miner in self.miners.values():
             miner.session.tick(now)
-            miner.session.take_events()  # a change of difficulty is told with the next job
+            miner.session.take_events()  # a change of difficulty is sent with the next job, and is no event of a proxy
         self._give_up(now - self._config.answer_timeout)
         self._suggest(now)
 
-    # ---- what the pools tell --------------------------------------------------------------------------------------
+    # ---- events of the pool client ----------------------------------------------------------------------------------
 
     def _take(self, event: ClientEvent) -> None:
         match event:
@@ -170,14 +186,14 @@ class Upstream:
                 self._on_loss(reason)
             case ShareAnswered(result):
                 self._on_answer(result)
-            case StateChanged(_, state, detail):  # that it failed, the client has logged
+            case StateChanged(_, state, detail):  # the pool client logs failures itself
                 log = _log.info if state is ConnectionState.MINING else _log.debug
                 log("upstream", state=state.value, detail=detail)
-            case MessageShown():  # the client has logged it
+            case MessageShown():  # the pool client logs it
                 pass
 
     def _on_job(self, job: Job) -> None:
-        """A job to work on: to all miners."""
+        """Announce a job of the pool to all miners."""
         now = trio.current_time()
         if not isinstance(job.body, CoinbaseBody):
             _log.warning("job_without_coinbase", job_id=job.job_id)
@@ -186,7 +202,7 @@ class Upstream:
         current = self.jobs.current
         assert current is not None
         if change is JobChange.SPLIT:
-            self._say_split(job)
+            self._log_split(job)
         for miner in list(self.miners.values()):
             session = miner.session
             if change is JobChange.MASK:
@@ -195,7 +211,7 @@ class Upstream:
                 miner.finish("the pool's extranonce changed")
             elif session.was_refused_rolling(current):
                 session.ask_to_reconnect()
-                miner.finish("versions may be rolled now, which it was told it may not")
+                miner.finish("it must connect again to negotiate version rolling, which a pool grants now")
             else:
                 session.announce(current, now)
                 if session.started and session.lease is not None:
@@ -204,27 +220,27 @@ class Upstream:
         self.divisible.set()
 
     def _on_loss(self, reason: str) -> None:
-        """No pool gives work: miners go on with what they have, in case the session is resumed."""
+        """Note that no pool gives work. The miners continue with their jobs, in case the pool session is resumed."""
         if self.jobs.current is not None and reason != STOPPED:
             _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
         self.jobs.lose()
 
     def _on_answer(self, result: ShareResult) -> None:
-        """The pool's answer, or that there is none: to the miner that asked."""
+        """Resolve a share with the result that the pool client reports."""
         item = self._open.pop(_key(result.share), None)
         if item is None:
             self.answered_late += 1
             _log.info("share_answered_late", fate=result.outcome.value, reason=result.reason)
         else:
-            self._settle(item, result)
+            self._resolve(item, result)
 
     # ---- helpers --------------------------------------------------------------------------------------------------
 
-    def _settle(self, item: _Open, result: ShareResult) -> None:
+    def _resolve(self, item: _ForwardedShare, result: ShareResult) -> None:
         if result.outcome is ShareOutcome.LOST:
-            item.miner.session.answer_lost(item.passed)
+            item.miner.session.answer_lost(item.from_miner)
         else:
-            item.miner.session.answer(item.passed, refusal_of(result), trio.current_time())
+            item.miner.session.answer(item.from_miner, refusal_of(result), trio.current_time())
         item.miner.flush()
         if result.latency is not None:
             self._answers.add(trio.current_time() - item.arrived)
@@ -232,33 +248,32 @@ class Upstream:
         log(
             f"share_{result.outcome.value}",
             session=item.miner.number,
-            worker_name=item.passed.submit.worker_name,
+            worker_name=item.from_miner.submit.worker_name,
             reason=result.reason,
             latency_ms=None if result.latency is None else round(result.latency * 1000, 1),
         )
-        worker_name = item.passed.submit.worker_name
+        worker_name = item.from_miner.submit.worker_name
         self._events.add(ShareResolved(item.miner.number, worker_name, result.outcome, result.reason, result.latency))
         self._events.deliver()
 
     def _give_up(self, before: float) -> None:
-        """A miner is told when no answer is to be expected; one that comes later is counted apart."""
+        """Resolve shares as lost that were forwarded before this time. A later answer is counted in
+        ``answered_late``."""
         reason = f"no answer of the pool within {self._config.answer_timeout:g} s"
         for key, item in list(self._open.items()):
             if item.since > before:
                 return  # they are in order
             del self._open[key]
-            self._settle(item, ShareResult(item.share, ShareOutcome.LOST, reason))
+            self._resolve(item, ShareResult(item.share, ShareOutcome.LOST, reason))
 
     def _suggest(self, now: float) -> None:
-        """Once shares have come for a while, what they say of the hash rate, for those pools that are to be asked for a
-        difficulty that fits it.
-        """
-        if self._suggested or self._first_share_at is None or now - self._first_share_at < SETTLED_SECONDS:
+        """Report the measured hash rate to the pool client once, which may suggest a difficulty to the pool."""
+        if self._suggested or self._first_share_at is None or now - self._first_share_at < MEASURE_SECONDS:
             return
         self._suggested = True
         self.group.note_hash_rate(sum(miner.session.hash_rate(now) for miner in self.miners.values()))
 
-    def _say_split(self, job: Job) -> None:
+    def _log_split(self, job: Job) -> None:
         split = self.jobs.split
         assert split is not None
         _log.info(

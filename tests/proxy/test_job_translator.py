@@ -176,7 +176,7 @@ def test_the_same_work_divided_otherwise_is_not_repeated() -> None:
 
 
 def test_work_that_is_announced_now_and_then_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_translator, "MAX_BEGINNINGS", 2)
+    monkeypatch.setattr(job_translator, "MAX_ANNOUNCED", 2)
     translator, miner = new_translator(), RestlessMiner(b"\x01", 3)
     for number in range(6):
         translator.take(upstream_job())
@@ -185,11 +185,11 @@ def test_work_that_is_announced_now_and_then_is_remembered(monkeypatch: pytest.M
 
 
 def test_memory_of_announcements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_translator, "MAX_BEGINNINGS", 10)
+    monkeypatch.setattr(job_translator, "MAX_ANNOUNCED", 10)
     translator = new_translator()
     for number in range(30):
         translator.take(upstream_job(suffix=bytes([number])))
-    assert len(translator._beginnings) == 10
+    assert len(translator._announced) == 10
 
 
 def test_a_mask_that_is_widened_counts_for_all_extranonces_of_its_session_and_for_no_other() -> None:
@@ -213,6 +213,6 @@ def test_a_job_without_its_coinbase_cannot_be_divided() -> None:
     translator = new_translator()
     translator.take(upstream_job())
     current = translator.current
-    with pytest.raises(ValueError, match="got a bare merkle root"):
+    with pytest.raises(ValueError, match="got a merkle root"):
         translator.take(replace(upstream_job(), body=HeaderBody(bytes(32))))
     assert translator.current is current

@@ -297,7 +297,7 @@ async def test_a_share_that_was_accepted_is_a_duplicate_once_its_job_is_stale(au
     ("names", "logins"),
     [
         (WorkerNames.SUFFIX, ["farm.rig1", "farm.two"]),
-        (WorkerNames.THEIRS, ["account.rig1", "two"]),
+        (WorkerNames.MINER, ["account.rig1", "two"]),
     ],
 )
 async def test_miners_names_go_up_and_are_authorized_on_the_same_connection(
@@ -319,7 +319,7 @@ async def test_miners_names_go_up_and_are_authorized_on_the_same_connection(
 
 
 async def test_a_name_that_the_pool_refuses_costs_no_share(autojump_clock: Clock) -> None:
-    async with proxy_lab(worker_names=WorkerNames.THEIRS) as lab:
+    async with proxy_lab(worker_names=WorkerNames.MINER) as lab:
         pool = await lab.working()
         miner = await lab.miner("stranger")
         sent = await submit(miner, miner.miner.solve())

@@ -70,4 +70,4 @@ def _proxy_config(chosen: ProxyOptions) -> ProxyConfig:
     try:
         return ProxyConfig(max_miners=chosen.max_miners, worker_names=WorkerNames(chosen.worker_names), vardiff=vardiff)
     except ValueError as error:
-        raise UsageError(f"--max-miners: {str(error).removeprefix('miners: ')}") from None
+        raise UsageError(f"--max-miners: {str(error).removeprefix('max_miners: ')}") from None
