@@ -36,7 +36,7 @@ class FrameParser:
 
     @property
     def pending(self) -> bool:
-        """Whether a frame has begun."""
+        """Whether the beginning of a frame is in the buffer."""
         return bool(self._buffer)
 
     def forget(self) -> None:

@@ -29,7 +29,7 @@ POWER_ON_PLL: Final = 0x40A80265
 
 
 class FullHeaderDevice(ChainDevice):
-    """A chain of such chips."""
+    """A chain of chips that get whole headers."""
 
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]

@@ -17,7 +17,7 @@ class UsbTexts:
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind:
-    """A product."""
+    """A product that can be emulated."""
 
     name: str
     product: str

@@ -72,7 +72,7 @@ class Counts:
     bytes_received: int = 0
     bytes_sent: int = 0
     hashes: float = 0.0
-    """Hashes of works that are over."""
+    """Number of hashes of the works that have ended."""
 
 
 @dataclass(slots=True)

@@ -83,7 +83,7 @@ class TemperatureLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """One product."""
+    """One product design: its USB ids, ports, chips and settings, and the limits within which it is safe."""
 
     kind: str
     """The name of the product on the command line."""

@@ -60,7 +60,7 @@ class BoardDriver:
                 return "chips reset"
             await power.off()
             if not isinstance(power, NoPower):
-                return "chips in reset, core voltage off"
+                return "chips in reset, core voltage off if the board can switch it"
             if self._board.frequency is None:
                 return "nothing to reset: the device becomes idle when it has searched its nonce range"
             await chain.make_idle()

@@ -126,8 +126,8 @@ class BitaxePower:
     async def _quieten_fan(self) -> None:
         await self._fan.set_fan(IDLE_FAN_PERCENT)
 
-    async def _check_output(self, wish: float) -> None:
+    async def _check_output(self, requested: float) -> None:
         await self._tps.check()
         measured = await self._tps.output_voltage()
-        if abs(measured - wish) > VOLTAGE_TOLERANCE * wish:
-            raise PowerFault(f"{self._path}: core voltage: expected {wish:.3f} V, got {measured:.3f} V")
+        if abs(measured - requested) > VOLTAGE_TOLERANCE * requested:
+            raise PowerFault(f"{self._path}: core voltage: expected {requested:.3f} V, got {measured:.3f} V")

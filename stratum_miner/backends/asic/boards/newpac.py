@@ -21,7 +21,7 @@ _BRING_UP = (
     AssignAddresses(pause=0.005),
     # the chip's real rate is 1.5625 MBd, a difference of 4 %, which works
     SwitchBaud(_BAUD, 0x00200100, host_baud=1_500_000, back=0x00201A00),
-    Write(_BAUD, 0x40208180, pause=0.01),  # "gate block"
+    Write(_BAUD, 0x40208180, pause=0.01),  # the drivers call this value "gate block"
     OpenCores(116),
     RampUp(base=100, step=25),
     VerifyClock(),

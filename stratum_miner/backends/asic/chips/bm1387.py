@@ -40,7 +40,7 @@ class Bm1387Chain(RegisterChain):
     dialect = BM1387
     chip_id = 0x1387
     rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has at most four midstates
-    # ids step by one and a reply carries id + midstate: four apart they cannot be confused
+    # a reply contains the sum of job id and midstate: with ids that differ by 4, each sum has one meaning
     # (docs/reference/asic.md#newpac-and-r606 steps by one)
     job_ids = tuple(range(0x10, 0x7D, 4))
 
@@ -66,7 +66,7 @@ class Bm1387Chain(RegisterChain):
         """Decode a reply. Its id is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        # by the addresses: at the start of its range a chip of twelve is one too low by the 256/N of
+        # by the addresses: with 256/N, the first nonces of a chip of twelve belong to the chip before, see
         # docs/reference/asic.md#newpac-and-r606
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
         return ReportedNonce(reply.nonce, candidates, chip=chip)

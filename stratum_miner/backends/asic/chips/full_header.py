@@ -72,7 +72,7 @@ class FullHeaderChain(PreambleChain):
         cls.max_ticket_bits = cls.chip.max_ticket_bits
 
     def _make_decoder(self) -> ReplyDecoder:
-        return PreambleDecoder((9, 11))  # 11 from the first write of A4 on, which a chip may have missed
+        return PreambleDecoder((9, 11))  # 11 after the first write of A4, which a chip may have missed
 
     def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.full_job``."""
