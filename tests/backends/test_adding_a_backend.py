@@ -1,4 +1,4 @@
-"""A backend is one file and one line in the registry: a copy of the package is given one, and mines with it."""
+"""A new backend needs one file and one line in the registry: a copy of the package gets one and mines with it."""
 
 import json
 import shutil

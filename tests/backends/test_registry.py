@@ -1,4 +1,4 @@
-"""Backends by name: ours, and those that other packages register."""
+"""Backends by name: those of this package, and those that other packages register."""
 
 from importlib.metadata import EntryPoint
 from typing import Any

@@ -1,4 +1,4 @@
-"""The simulated backend on a mock clock: the rate it states, the same shares for the same seed, nothing invented."""
+"""The simulated backend on a mock clock: its rate, equal shares for equal seeds, and no invented shares."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""A wire without a wire: a model, a clock that only moves when told, and what arrived when."""
+"""A serial line without a line: a model, a clock that a test moves, and the bytes that arrived with their times."""
 
 from collections.abc import Callable, Iterable
 from math import inf
@@ -35,7 +35,7 @@ class Host:
         self.device.receive(frame, self.now, port=port, host_baud=self.baud.get(port))
 
     def wait(self, seconds: float, until_bytes: float = inf) -> list[Heard]:
-        """Let time pass, moment by moment; ends early when so many bytes have been heard."""
+        """Let time pass step by step; stop when this many bytes have arrived."""
         end, heard = self.now + seconds, list[Heard]()
         while True:
             self.device.advance(self.now)

@@ -1,4 +1,4 @@
-"""The boards round a chip: bitaxe-raw's requests, regulators, sensors, heat; and the telemetry of a Compac A1."""
+"""The boards around a chip: requests of bitaxe-raw, regulators, sensors, heat, and the telemetry of a Compac A1."""
 
 from collections.abc import Callable
 from typing import Any

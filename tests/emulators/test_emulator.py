@@ -1,4 +1,4 @@
-"""Emulated devices on real pseudo-terminals: paths, speeds, coming and going."""
+"""Emulated devices on real pseudo-terminals: paths, baud rates, plugging and unplugging."""
 
 import errno
 import os

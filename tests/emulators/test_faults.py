@@ -1,4 +1,4 @@
-"""Faults as they are written, and how often they strike."""
+"""How faults are written, and how often they damage a frame."""
 
 from math import inf
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever a host sends, on any port and at any speed, a device neither breaks nor goes deaf."""
+"""Whatever a host sends, on any port and at any rate, a device neither crashes nor stops answering."""
 
 from collections.abc import Callable
 from typing import Any

@@ -62,7 +62,7 @@ async def test_every_product_mines() -> None:
         statistics = [emulator.statistics() for emulator in emulators]
 
     told = _snapshots(backend)
-    assert set(told) == set(KINDS), [slot.reason for slot in backend.device_records()]
+    assert set(told) == set(KINDS), [record.reason for record in backend.device_records()]
     for kind, snapshot in told.items():
         assert snapshot.nonces >= NONCES[kind], kind
         assert (snapshot.hardware_errors, snapshot.crc_errors, snapshot.restarts) == (0, 0, 0), kind
@@ -97,7 +97,7 @@ async def _stop_when_all_have_mined(miner: Miner, backend: AsicBackend, events: 
 
 
 def _snapshots(backend: AsicBackend) -> dict[str, DeviceSnapshot]:
-    told = (slot.device for slot in backend.device_records())
+    told = (record.device for record in backend.device_records())
     return {snapshot.identity.kind: snapshot for snapshot in told if snapshot is not None}
 
 

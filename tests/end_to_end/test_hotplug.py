@@ -62,23 +62,23 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
         settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=ADDRESS)
         miner = Miner(settings, [sticks, CpuBackend(threads=1)], on_event=events.append)
 
-        def slot(name: str) -> DeviceRecordSnapshot:
-            return next(slot for slot in sticks.device_records() if slot.name == name)
+        def record(name: str) -> DeviceRecordSnapshot:
+            return next(record for record in sticks.device_records() if record.name == name)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(miner.run)
             await until(lambda: all(shares(name) >= 2 for name in (STICK, OTHER, CPU)))
             erupter.unplug()
-            await until(lambda: slot(STICK).state is DeviceRecordState.WAITING)
+            await until(lambda: record(STICK).state is DeviceRecordState.WAITING)
             before = {name: shares(name) for name in (STICK, OTHER, CPU)}
             await until(lambda: all(shares(name) >= before[name] + 2 for name in (OTHER, CPU)))
             erupter.replug()
             await until(lambda: shares(STICK) >= before[STICK] + 2)
-            other = slot(OTHER).device
+            other = record(OTHER).device
             assert other is not None
             assert other.state is DeviceState.MINING
             assert (other.restarts, other.hardware_errors) == (0, 0)
-            assert (slot(STICK).unplugged, slot(OTHER).unplugged) == (1, 0)
+            assert (record(STICK).unplugged, record(OTHER).unplugged) == (1, 0)
             miner.stop()
         result = miner.snapshot()
         assert (result.shares.rejected, result.shares.lost, result.hardware_errors) == (0, 0, 0)

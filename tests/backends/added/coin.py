@@ -1,4 +1,4 @@
-"""A made-up backend: what the file of a new one has."""
+"""A backend that does not exist, in the file that a new backend takes."""
 
 from typing import ClassVar
 

@@ -1,8 +1,8 @@
-"""A soak of the device drivers on emulated devices: every fault in random order, and how long each recovery takes.
+"""Tests the device drivers on emulated devices: injects every fault in random order, and measures each recovery.
 
-The devices are joined to the drivers in memory, not by pseudo-terminals, so that a mock clock can turn the minutes of
-pauses and cooling into seconds. Everything else is as in life: the asic backend supervises, finds ports by their USB
-texts, runs bring-up, restarts, trips and reopens. Equal seeds give equal faults.
+The devices are connected to the drivers in memory, not by pseudo-terminals, so that a mock clock can turn the minutes
+of pauses and cooling into seconds. Everything else is as on real hardware: the asic backend supervises the devices,
+finds ports by their USB texts, runs bring-up, restarts devices and reopens their ports. Equal seeds give equal faults.
 """
 
 import random
@@ -30,41 +30,41 @@ HASH_RATE: Final = 5e4
 NONCES_PER_SECOND: Final = 10.0
 NONCE_DIFFICULTY: Final = HASH_RATE / NONCES_PER_SECOND / 2**32
 PATIENCE_S: Final = 900.0
-"""Seconds of the mock clock: longer than any pause between restarts, cooling included."""
+"""Seconds of the mock clock to wait for a recovery: longer than any pause between restarts, cooling included."""
 CALM_S: Final = (3.0, 15.0)
-"""Seconds of good work between two faults, least and most."""
+"""Shortest and longest time in seconds without a fault between two faults."""
 SETTLING_S: Final = 3.0
-"""After a recovery, for what arrives late to be counted."""
+"""Seconds after a recovery in which late answers are still counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What one fault did to one device."""
+    """The effect of one fault on one device."""
 
     kind: str
     fault: str
     injected: int
-    """Frames damaged, or 1 for a state."""
-    told: Mapping[str, int]
-    """What the driver counted meanwhile, by how much a counter went up.
+    """Number of damaged frames, or 1 for a state."""
+    counted: Mapping[str, int]
+    """The counters of the driver that rose, and by how much.
 
-    ``switched_off``: it gave up, and its owner had to start it again.
+    ``switched_off`` counts how often the driver gave up and the device had to be restarted by hand.
     """
-    said: str
-    """Its last complaint; empty when there was none."""
+    last_error: str
+    """The last error of the driver; empty if there was none."""
     rate: float
-    """Hashes that the driver measured while it lasted, by those it expected of its time spent mining."""
+    """Hashes that the driver measured during the fault, divided by those that it expected."""
     seconds: float
-    """From the end of the fault to the next valid nonce; infinite when none came in time."""
+    """Seconds from the end of the fault to the next valid nonce; infinity if none came in time."""
 
     @property
-    def is_told(self) -> bool:
-        """Whether the driver noticed, and under the right name."""
+    def is_noticed(self) -> bool:
+        """Whether the driver noticed the fault and counted it under the right name."""
         return SIGNS[self.fault](self)
 
 
 class EndlessWork:
-    """A ``WorkSource`` that never runs dry."""
+    """A ``WorkSource`` that always has work."""
 
     def __init__(self, seed: int, difficulty: float) -> None:
         self._space = SearchSpace()
@@ -88,14 +88,14 @@ class EndlessWork:
         return self._space.next_unit(0.0, rollable, at_once)
 
     def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
-        """Nothing ever changes."""
+        """Return a function that does nothing, because work never changes."""
         del callback
         return lambda: None
 
 
 @dataclass(slots=True)
 class _Run:
-    """One device under its driver, and what came of it."""
+    """One device under its driver."""
 
     plugged: PluggedDevice
     backend: AsicBackend
@@ -109,7 +109,7 @@ class _Run:
             self.news = trio.Event()
 
     async def nonce_after(self, moment: float) -> float:
-        """When the first valid nonce after a moment came; infinite if none comes."""
+        """Return when the first valid nonce after a moment came; infinity if none came."""
         with trio.move_on_after(PATIENCE_S):
             while self.last_nonce <= moment:
                 await self.news.wait()
@@ -117,28 +117,28 @@ class _Run:
         return inf
 
     @property
-    def slot(self) -> DeviceRecordSnapshot:
-        [slot] = self.backend.device_records()
-        return slot
+    def record(self) -> DeviceRecordSnapshot:
+        [record] = self.backend.device_records()
+        return record
 
     def counters(self) -> dict[str, int]:
-        """What the driver counts that may be a trace of a fault."""
-        slot = self.slot
-        device = slot.device
+        """Return the counters of the driver that may rise because of a fault."""
+        record = self.record
+        device = record.device
         assert device is not None
         counted = {name: int(getattr(device, name)) for name in COUNTERS}
-        return counted | {"unplugged": slot.unplugged}
+        return counted | {"unplugged": record.unplugged}
 
     def hashes(self) -> tuple[int, int]:
-        """Measured and expected."""
-        device = self.slot.device
+        """Return measured and expected hashes."""
+        device = self.record.device
         assert device is not None
         return device.hashes, device.expected_hashes
 
-    def complaint(self) -> str:
-        slot = self.slot
-        told = [slot.reason, *(_complaints(slot.device) if slot.device is not None else ())]
-        return next((text for text in told if text), "")
+    def error(self) -> str:
+        record = self.record
+        texts = [record.reason, *(_errors(record.device) if record.device is not None else ())]
+        return next((text for text in texts if text), "")
 
 
 COUNTERS: Final = (
@@ -153,26 +153,26 @@ COUNTERS: Final = (
 )
 
 
-def _complaints(device: DeviceSnapshot) -> tuple[str, str]:
+def _errors(device: DeviceSnapshot) -> tuple[str, str]:
     return device.reason, device.last_error
 
 
 def _counts(*names: str) -> Callable[[Recovery], bool]:
-    return lambda recovery: any(recovery.told.get(name, 0) > 0 for name in names)
+    return lambda recovery: any(recovery.counted.get(name, 0) > 0 for name in names)
 
 
 def _is_hot(recovery: Recovery) -> bool:
     sensed = KINDS[recovery.kind].device.has_sensor
-    return ("safety_shutdowns" if sensed else "hardware_errors") in recovery.told
+    return ("safety_shutdowns" if sensed else "hardware_errors") in recovery.counted
 
 
 def _is_bad_frame(recovery: Recovery) -> bool:
-    """Replies without a checksum show damage only by their hash."""
+    """Return whether damaged frames were noticed. Replies without a checksum show damage only by their hash."""
     return _counts("crc_errors" if KINDS[recovery.kind].device.has_checksums else "hardware_errors")(recovery)
 
 
 def _restarted_with_reason(recovery: Recovery) -> bool:
-    return _counts("restarts", "switched_off")(recovery) and bool(recovery.said)
+    return _counts("restarts", "switched_off")(recovery) and bool(recovery.last_error)
 
 
 SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
@@ -185,7 +185,7 @@ SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "i2c-errors": _counts("sensor_errors", "restarts", "safety_shutdowns"),
     "dead-chip": _restarted_with_reason,
     "silent-chip": _restarted_with_reason,
-    "wrong-chip-id": lambda recovery: "expected" in recovery.said,
+    "wrong-chip-id": lambda recovery: "expected" in recovery.last_error,
     "overheating": _is_hot,
     "brown-out": _counts("restarts", "safety_shutdowns", "switched_off"),
     "unplug": _counts("unplugged"),
@@ -193,7 +193,7 @@ SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
 
 
 def faults_for(kind: str) -> list[str]:
-    """The faults that make sense for a product."""
+    """Return the faults that are possible for a product."""
     return [name for name in FAULTS if KINDS[kind].can_have(name)]
 
 
@@ -205,7 +205,7 @@ async def soak(
     hash_rate: float = HASH_RATE,
     nonce_difficulty: float = NONCE_DIFFICULTY,
 ) -> list[Recovery]:
-    """Mine with a device while its faults strike one after the other, in random order; one row for each.
+    """Mine with a device while its faults are injected in random order, and return one result for each.
 
     Meant for a mock clock. Whatever the driver raises comes through.
     """
@@ -225,14 +225,14 @@ async def soak(
         nursery.start_soon(backend.run, EndlessWork(seed, nonce_difficulty), send)
         nursery.start_soon(run.listen, receive)
         for name in names:
-            rows.append(await _strike(run, name, rng))
+            rows.append(await _inject(run, name, rng))
             while not rows[-1].injected:  # the device was on its way down for an earlier one
-                rows[-1] = await _strike(run, name, rng)
+                rows[-1] = await _inject(run, name, rng)
         nursery.cancel_scope.cancel()
     return rows
 
 
-async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
+async def _inject(run: _Run, name: str, rng: random.Random) -> Recovery:
     await trio.sleep(rng.uniform(*CALM_S))
     await run.nonce_after(trio.current_time())
     plugged, now = run.plugged, trio.current_time()
@@ -241,38 +241,38 @@ async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
     before, hashes, count = run.counters(), run.hashes(), plugged.faults.injected.get(name, 0)
     plugged.inject(Fault(name, probability, plugged.device.age(now), seconds))
     if name == "wrong-chip-id":  # is asked for at bring-up only
-        run.backend.restart(run.slot.name)
-    said = await _listen_for_complaints(run, now + seconds)
+        run.backend.restart(run.record.name)
+    last_error = await _watch_errors(run, now + seconds)
     done, expected = (later - earlier for later, earlier in zip(run.hashes(), hashes, strict=True))
     switched_off = 0
-    while run.slot.state is DeviceRecordState.OFF:  # its owner comes and has a look
+    while run.record.state is DeviceRecordState.OFF:  # its owner comes and has a look
         switched_off += 1
-        run.backend.restart(run.slot.name)
+        run.backend.restart(run.record.name)
         await trio.sleep(1)
     recovered = await run.nonce_after(now + seconds)
     await trio.sleep(SETTLING_S)
-    told = {key: count - before[key] for key, count in run.counters().items() if count != before[key]}
+    counted = {key: count - before[key] for key, count in run.counters().items() if count != before[key]}
     if switched_off:
-        told["switched_off"] = switched_off
+        counted["switched_off"] = switched_off
     return Recovery(
         kind=plugged.kind,
         fault=name,
         injected=plugged.faults.injected.get(name, 0) - count,
-        told=told,
-        said=said,
+        counted=counted,
+        last_error=last_error,
         rate=done / expected if expected else 1.0,
         seconds=recovered - now - seconds,
     )
 
 
-async def _listen_for_complaints(run: _Run, until: float) -> str:
-    heard, known, restarts = "", run.complaint(), run.counters()["restarts"]
+async def _watch_errors(run: _Run, until: float) -> str:
+    last, known, restarts = "", run.error(), run.counters()["restarts"]
     while trio.current_time() < until:
         await trio.sleep(min(0.25, until - trio.current_time()))
-        complaint = run.complaint()
-        if complaint and (complaint != known or run.counters()["restarts"] > restarts):
-            heard = complaint
-    return heard
+        error = run.error()
+        if error and (error != known or run.counters()["restarts"] > restarts):
+            last = error
+    return last
 
 
 DEFAULT_LENGTH: Final = (4.0, 8.0)
@@ -285,4 +285,5 @@ LENGTHS: Final[dict[str, tuple[float, float]]] = {
     "unplug": (1.0, 20.0),
     "wrong-chip-id": (20.0, 30.0),
 }
-"""How long a fault lasts: silence is told from chance after ten seconds, a chip that finds too little after minutes."""
+"""Shortest and longest duration of a fault in seconds. Silence differs from chance only after ten seconds, and a chip
+that finds too little only after minutes."""

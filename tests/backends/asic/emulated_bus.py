@@ -1,4 +1,4 @@
-"""A bus in memory with an emulated device on it: what the drivers need of a system, without ports and real time.
+"""A USB bus in memory with an emulated device, for tests of the drivers without serial ports and without real time.
 
 `PluggedDevice` stands in for the listing of serial ports and for opening them; on a mock clock hours pass in seconds.
 """

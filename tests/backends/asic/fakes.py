@@ -1,4 +1,4 @@
-"""A bus, drivers and devices that obey their contracts, for what supervises them."""
+"""A USB bus, drivers and devices in memory that obey their interfaces, for tests of the supervisor."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from stratum_miner.work.unit import NonceFound
 
 @dataclass
 class Bus:
-    """What is plugged in. ``chips`` says what is behind a path; opening anything else means that it is gone."""
+    """The devices that are plugged in. ``chips`` has the chip at each path; opening another path raises DeviceGone."""
 
     ports: list[ListedPort] = field(default_factory=list)
     chips: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class FakeDriver(Driver):
 
 
 class FakeDevice(Device):
-    """Mines until it is told to end; its totals survive."""
+    """A device that mines until a test ends it. Its totals remain."""
 
     def __init__(
         self, bus: Bus, board: Board, identity: DeviceIdentity, ports: PortOpener, options: DeviceOptions

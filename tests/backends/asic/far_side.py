@@ -1,4 +1,4 @@
-"""The device's end of a pseudo-terminal, played by a test."""
+"""The device's end of a pseudo-terminal, controlled by a test."""
 
 import array
 import fcntl

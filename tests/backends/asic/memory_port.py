@@ -1,4 +1,5 @@
-"""Ports in memory with a scripted chip behind them: what a driver sends is recorded, what the chip says arrives."""
+"""Ports in memory with a scripted chip behind them: the frames of a driver are recorded, and the chip's answers
+arrive."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""bitaxe-raw firmware in a few lines: registers behind I²C, the reset pin, and failures on demand."""
+"""The bitaxe-raw firmware in a few lines: registers behind I²C, the reset pin, and failures on demand."""
 
 from collections.abc import Callable
 

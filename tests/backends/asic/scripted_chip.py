@@ -1,4 +1,5 @@
-"""A chip in a few lines: it answers its id, hashes a window of each job in Python, and can be told to misbehave."""
+"""A chip in a few lines: it answers with its id, hashes a few nonces of each job in Python, and misbehaves on
+demand."""
 
 from collections.abc import Callable, Iterable
 from hashlib import sha256

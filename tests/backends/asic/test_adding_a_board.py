@@ -1,4 +1,4 @@
-"""A chip, a board and an emulated device are each one file and one line more: a copy of the package is given them."""
+"""A new chip, board or emulated device needs one file and one line: a copy of the package gets one of each."""
 
 import json
 import shutil

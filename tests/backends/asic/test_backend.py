@@ -71,17 +71,17 @@ async def mining(bus: Bus, *specs: str) -> AsyncIterator[AsicBackend]:
 
 
 def only(backend: AsicBackend) -> DeviceRecordSnapshot:
-    [slot] = backend.device_records()
-    return slot
+    [record] = backend.device_records()
+    return record
 
 
 async def until(backend: AsicBackend, state: DeviceRecordState, name: str = "") -> DeviceRecordSnapshot:
-    """Wait, in looks at the bus, for a slot to be in a state."""
+    """Wait until a record is in a state, and check after each list of the bus."""
     with trio.fail_after(3600):
         while True:
-            for slot in backend.device_records():
-                if slot.state is state and name in slot.name:
-                    return slot
+            for record in backend.device_records():
+                if record.state is state and name in record.name:
+                    return record
             await trio.sleep(0.1)
 
 
@@ -91,7 +91,7 @@ async def test_auto_runs_what_is_recognised_and_opens_nothing_else(bus: Bus, aut
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: "/dev/ttyUSB0" in bus.running)
         await trio.sleep(60)
-        assert [slot.name for slot in backend.device_records()] == ["compac-10018221"]
+        assert [record.name for record in backend.device_records()] == ["compac-10018221"]
     assert set(bus.opened) == {"/dev/ttyUSB0"}
     assert bus.history == ["compac-10018221 runs at /dev/ttyUSB0", "compac-10018221 is off"]
 
@@ -239,8 +239,8 @@ async def test_without_a_number_of_its_own_the_socket_recognises(bus: Bus, autoj
         bus.plug(replace(erupter, path="/dev/ttyUSB3"), chip="icarus")
         bus.plug(replace(erupter, path="/dev/ttyUSB4", location="1-6"), chip="icarus")
         await bus.until(lambda: len(bus.running) == 2)
-        assert [slot.name for slot in backend.device_records()] == ["erupter-1-5", "erupter-1-6"]
-        assert [slot.path for slot in backend.device_records()] == ["/dev/ttyUSB3", "/dev/ttyUSB4"]
+        assert [record.name for record in backend.device_records()] == ["erupter-1-5", "erupter-1-6"]
+        assert [record.path for record in backend.device_records()] == ["/dev/ttyUSB3", "/dev/ttyUSB4"]
 
 
 async def test_a_named_node_means_the_device_that_was_there(bus: Bus, autojump_clock: MockClock) -> None:
@@ -313,8 +313,8 @@ async def test_what_answers_as_several_kinds_has_to_be_named(
     path.touch()
     bus.chips[str(path)] = (chip, 1)
     async with mining(bus, str(path)) as backend:
-        slot = await until(backend, DeviceRecordState.OFF)
-        assert slot.reason.endswith("name its kind, " + " or ".join(f"{kind}:{path}" for kind in kinds))
+        record = await until(backend, DeviceRecordState.OFF)
+        assert record.reason.endswith("name its kind, " + " or ".join(f"{kind}:{path}" for kind in kinds))
 
 
 async def test_what_does_not_answer_is_off_and_not_guessed_at(
@@ -324,8 +324,8 @@ async def test_what_does_not_answer_is_off_and_not_guessed_at(
     path.touch()
     bus.chips[str(path)] = ("", 0)
     async with mining(bus, str(path)) as backend:
-        slot = await until(backend, DeviceRecordState.OFF)
-        assert "expected an answer from one of" in slot.reason
+        record = await until(backend, DeviceRecordState.OFF)
+        assert "expected an answer from one of" in record.reason
 
 
 @pytest.mark.parametrize("trouble", [PortBusy("x: in use by bfgminer (process 7)"), PortForbidden("x: not yours")])
@@ -336,8 +336,8 @@ async def test_a_port_that_cannot_be_ours_is_tried_again_after_growing_pauses(
     bus.trouble[COMPAC.path] = trouble
     with capture_logs() as logged:
         async with mining(bus, "auto") as backend:
-            slot = await until(backend, DeviceRecordState.TRYING)
-            assert slot.reason == str(trouble)
+            record = await until(backend, DeviceRecordState.TRYING)
+            assert record.reason == str(trouble)
             assert listed(backend) == [("compac-10018221", "off", str(trouble))]
             await trio.sleep(2 + 5 + 10 + 30 + 60 * 3 + 5)
             assert len(bus.opened) == 8
@@ -356,8 +356,8 @@ async def test_what_stays_off_stays_off_until_it_is_replugged(
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 1)
         bus.end(COMPAC.path, error)
-        slot = await until(backend, DeviceRecordState.OFF)
-        assert slot.reason == str(error)
+        record = await until(backend, DeviceRecordState.OFF)
+        assert record.reason == str(error)
         await trio.sleep(1000)
         assert len(bus.opened) == 1
         bus.unplug(COMPAC)
@@ -372,8 +372,8 @@ async def test_a_defect_of_one_driver_stops_nobody_else(bus: Bus, autojump_clock
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 2)
         bus.end(COMPAC.path, ZeroDivisionError("oops"))
-        slot = await until(backend, DeviceRecordState.OFF)
-        assert "oops" in slot.reason
+        record = await until(backend, DeviceRecordState.OFF)
+        assert "oops" in record.reason
         assert list(bus.running) == [R606.path]
 
 
@@ -384,8 +384,8 @@ async def test_a_setting_that_the_board_found_cannot_take_switches_off_that_devi
     bus.plug(GPS, chip="icarus")
     async with mining(bus, "auto", f"{GPS.path},frequency=150") as backend:
         await bus.until(lambda: COMPAC.path in bus.running)
-        slot = await until(backend, DeviceRecordState.OFF)
-        assert "frequency" in slot.reason
+        record = await until(backend, DeviceRecordState.OFF)
+        assert "frequency" in record.reason
 
 
 async def test_devices_are_added_removed_and_restarted_while_mining(bus: Bus, autojump_clock: MockClock) -> None:
@@ -403,7 +403,7 @@ async def test_devices_are_added_removed_and_restarted_while_mining(bus: Bus, au
         assert list(bus.running) == [GPS.path]
         backend.restart("erupter-1-3")
         await bus.until_runs(GPS.path, 2)
-        assert [slot.state for slot in backend.device_records()] == [
+        assert [record.state for record in backend.device_records()] == [
             DeviceRecordState.REMOVED,
             DeviceRecordState.RUNNING,
         ]
@@ -421,8 +421,8 @@ async def test_restarting_wakes_what_was_switched_off(bus: Bus, autojump_clock: 
     async with mining(bus, "auto") as backend:
         await bus.until(lambda: len(bus.running) == 1)
         bus.end(COMPAC.path, Overheated("82 °C"))
-        slot = await until(backend, DeviceRecordState.OFF)
-        backend.restart(slot.name)
+        record = await until(backend, DeviceRecordState.OFF)
+        backend.restart(record.name)
         await bus.until(lambda: len(bus.running) == 1)
 
 
@@ -459,10 +459,10 @@ async def test_what_is_listed_and_cannot_be_opened_is_no_loss(bus: Bus, autojump
     bus.plug(COMPAC, chip="bm1384")
     bus.trouble[COMPAC.path] = DeviceGone(f"{COMPAC.path}: the device is gone (Input/output error)")
     async with mining(bus, "auto") as backend:
-        slot = await until(backend, DeviceRecordState.TRYING)
+        record = await until(backend, DeviceRecordState.TRYING)
         await trio.sleep(2 + 5 + 10 + 5)
         assert len(bus.opened) == 4
-        assert slot.unplugged == 0
+        assert record.unplugged == 0
         del bus.trouble[COMPAC.path]
         await bus.until_runs(COMPAC.path, 1)
 
@@ -476,7 +476,7 @@ async def test_one_serial_number_on_two_sticks(bus: Bus, autojump_clock: MockClo
         await bus.until_runs(twin.path, 1)
         await trio.sleep(30)
         assert len(bus.running) == 2
-        assert sorted(slot.name for slot in backend.device_records()) == ["compac-10018221", "compac-10018221-2"]
+        assert sorted(record.name for record in backend.device_records()) == ["compac-10018221", "compac-10018221-2"]
         bus.unplug(COMPAC)
         await trio.sleep(30)
         assert list(bus.running) == [twin.path], "the other is not taken for it"
@@ -511,7 +511,7 @@ async def test_emulators_called_alike_get_names_apart(bus: Bus, autojump_clock: 
         bus.chips[str(path)] = ("icarus", 1)
     async with mining(bus, *(f"erupter:{path}" for path in paths)) as backend:
         await bus.until(lambda: len(bus.running) == 2)
-        assert sorted(slot.name for slot in backend.device_records()) == ["erupter-stick", "erupter-stick-2"]
+        assert sorted(record.name for record in backend.device_records()) == ["erupter-stick", "erupter-stick-2"]
 
 
 async def test_a_flood_of_serial_numbers_is_bounded(bus: Bus, autojump_clock: MockClock) -> None:

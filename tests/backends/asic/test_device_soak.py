@@ -1,4 +1,4 @@
-"""A short soak: every fault strikes an emulated device of each make, and none brings its driver down."""
+"""A short test of every fault on an emulated device of each kind: no fault stops the driver for good."""
 
 from math import isfinite
 
@@ -10,12 +10,12 @@ from tests.backends.asic.device_soak import SIGNS, Recovery, faults_for, soak
 
 
 @pytest.mark.parametrize("kind", ["erupter", "2pac", "compac-f", "bitaxe-gamma"])
-async def test_every_fault_is_told_and_survived(kind: str, autojump_clock: MockClock) -> None:
+async def test_every_fault_is_noticed_and_survived(kind: str, autojump_clock: MockClock) -> None:
     del autojump_clock
     rows = await soak(kind, seed=1)
     assert sorted(row.fault for row in rows) == sorted(faults_for(kind))
     assert [row for row in rows if row.injected == 0] == []
-    assert [row for row in rows if not row.is_told] == []
+    assert [row for row in rows if not row.is_noticed] == []
     assert [row for row in rows if not isfinite(row.seconds)] == []
 
 
@@ -24,5 +24,5 @@ def test_every_kind_and_every_fault_can_be_soaked() -> None:
     for kind in KINDS:
         for fault in faults_for(kind):
             row = Recovery(kind, fault, 1, {}, "", 1.0, 0.0)
-            assert row.is_told == (fault == "slow-answers")
+            assert row.is_noticed == (fault == "slow-answers")
     assert set(faults_for("bitaxe-ultra")) == set(FAULTS)

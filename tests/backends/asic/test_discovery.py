@@ -233,7 +233,7 @@ def test_the_listing_of_this_machine_can_be_read() -> None:
 
 
 def granted(port: ListedPort) -> bool:
-    """Whether our rule file gives this port to the user, by what udev does with it: matches, jumps, labels."""
+    """Return whether the rule file gives this port to the user, by evaluating its matches, jumps and labels."""
     attributes = {
         "idVendor": f"{port.vid:04x}",
         "idProduct": f"{port.pid:04x}",

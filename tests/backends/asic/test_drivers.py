@@ -1,4 +1,4 @@
-"""What can be asked of a device at rest: probe, identify, reset, configure; the ports are given back every time."""
+"""Drivers of devices that do not mine: probe, identify, reset, configure. The ports are closed every time."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Verdicts on simulated devices: the good are left alone whatever chance does, the bad are caught, each by its name."""
+"""Health of simulated devices: good devices pass whatever chance does, and bad ones are found with the right
+problem."""
 
 import random
 
@@ -27,7 +28,7 @@ def live(
     dead: frozenset[int] = frozenset(),
     seed: int = 0,
 ) -> list[HealthProblem]:
-    """Complaints about a device of so much of the expected speed; ``errors`` is the share of wrong nonces."""
+    """Return the problems of a device with this fraction of the expected speed, and of wrong nonces (``errors``)."""
     rng, now = random.Random(seed), 0.0
     monitor = HealthMonitor(now, chips)
     monitor.expect(now, RATE, PER_NONCE)
@@ -85,7 +86,7 @@ def test_the_silent_chip_is_numbered() -> None:
 
 
 def watched(monitor: HealthMonitor, start: float, seconds: float) -> HealthProblem:
-    """The verdict after so many seconds of looking once a second."""
+    """Return the judgement after this many seconds, with one check per second."""
     verdicts = [monitor.assess(start + step).problem for step in range(1, int(seconds) + 1)]
     return next((verdict for verdict in verdicts if verdict is not HealthProblem.NONE), HealthProblem.NONE)
 

@@ -86,9 +86,9 @@ async def test_a_terminal_replaced_behind_its_link_goes_on_and_the_neighbour_not
                 first = plug(one, stack)
                 assert await first.read(6) == b"ready\n"
                 await speak(first, b"again")
-            slots = {slot.name: slot for slot in backend.device_records()}
-            assert (slots["erupter-one"].unplugged, slots["erupter-other"].unplugged) == (3, 0)
-            assert slots["erupter-one"].state is DeviceRecordState.RUNNING
+            records = {record.name: record for record in backend.device_records()}
+            assert (records["erupter-one"].unplugged, records["erupter-other"].unplugged) == (3, 0)
+            assert records["erupter-one"].state is DeviceRecordState.RUNNING
             hashes = {device.name: device.hashes for device in backend.statistics().devices}
             assert hashes == {"erupter-one": 6 + 3 * 5, "erupter-other": 6 + 3 * 16}
             one.unlink()

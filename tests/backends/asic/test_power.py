@@ -1,4 +1,4 @@
-"""The way down: nothing that fails, hangs or is gone keeps the power on."""
+"""The power-down sequence: no failure, hang or missing device keeps the power on."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,5 @@
-"""Boards whose power is ours, on emulators: ended at any moment, on a bus that fails from then on, all is off."""
+"""Boards with a controllable supply, on emulators: whenever they are stopped, also on a failing bus, all power is
+off."""
 
 import pytest
 import trio

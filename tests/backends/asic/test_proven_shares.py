@@ -1,5 +1,5 @@
-"""What each family reads out of its own reply: vectors of docs/reference/asic.md#test-vectors, from wire bytes to the
-proven share."""
+"""What each chip family decodes from its own reply, with the vectors of docs/reference/asic.md#test-vectors: from wire
+bytes to the verified share."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A device from opening to power-down: mining, faults counted under their names, restarts, trips, every way out."""
+"""A device from opening to power-down: mining, counted faults, restarts, safety shutdowns, and every way to end."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -280,16 +280,16 @@ async def test_a_slow_device_is_sick_and_that_it_is_well_again_is_told(autojump_
     device = device_of(MemoryPorts({"data": ScriptedChip(FEW)}), hash_rate=None)
     async with mining(device, EndlessSource()):
         await until(lambda: device.statistics().nonces > 0)
-        stretch = device._mining_run
-        assert stretch is not None
+        mining_run = device._mining_run
+        assert mining_run is not None
         verdicts = iter(
             [DeviceHealth(HealthProblem.SLOW, "50% of what it should be"), DeviceHealth(judged=False), DeviceHealth()]
         )
-        assess, stretch.health.assess = stretch.health.assess, lambda now: next(verdicts)  # type: ignore[method-assign]
+        assess, mining_run.health.assess = mining_run.health.assess, lambda now: next(verdicts)  # type: ignore[method-assign]
         with capture_logs() as logged:
             await until(lambda: device.statistics().state is DeviceState.SICK)
             await trio.sleep(2)
-            stretch.health.assess = assess  # type: ignore[method-assign]
+            mining_run.health.assess = assess  # type: ignore[method-assign]
             await until(lambda: device.statistics().state is DeviceState.MINING)
     told = [(entry["log_level"], entry["event"], entry.get("state")) for entry in logged]
     assert told == [("warning", "device_sick", None), ("info", "device_state", "mining")]

@@ -66,21 +66,21 @@ def test_a_tripped_device_resumes_only_when_everything_is_cold(
             return
 
 
-def trip(guard: SafetyGuard, now: float) -> SafetyLevel:
+def shut_down(guard: SafetyGuard, now: float) -> SafetyLevel:
     levels = [guard.update(now, heat(90.0), None).level for _ in range(IN_A_ROW)]
     return levels[-1]
 
 
 def test_the_third_trip_within_an_hour_locks() -> None:
     guard = SafetyGuard(LIMITS)
-    assert [trip(guard, now) for now in (0.0, 1800.0, 3599.0)] == [
+    assert [shut_down(guard, now) for now in (0.0, 1800.0, 3599.0)] == [
         SafetyLevel.CUT_OFF,
         SafetyLevel.CUT_OFF,
         SafetyLevel.LOCKED,
     ]
     assert guard.is_locked
     patient = SafetyGuard(LIMITS)
-    assert {trip(patient, now) for now in (0.0, 1900.0, 3800.0, 5700.0)} == {SafetyLevel.CUT_OFF}
+    assert {shut_down(patient, now) for now in (0.0, 1900.0, 3800.0, 5700.0)} == {SafetyLevel.CUT_OFF}
     assert (patient.is_locked, patient.shutdowns) == (False, MAX_SHUTDOWNS + 1)
 
 
@@ -119,7 +119,7 @@ def test_voltage_is_a_power_fault(readings: Readings, reason: str) -> None:
 
 def test_it_is_overheated_until_it_is_cold() -> None:
     guard = SafetyGuard(LIMITS)
-    trip(guard, 0.0)
+    shut_down(guard, 0.0)
     assert guard.is_overheated
     assert not guard.may_resume(MIN_OFF_S, heat(46))
     assert guard.is_overheated

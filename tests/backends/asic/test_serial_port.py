@@ -1,4 +1,4 @@
-"""Serial ports, on real pseudo-terminals: closing the far side is what unplugging looks like."""
+"""Serial ports on real pseudo-terminals. Closing the device's end has the effect of unplugging the device."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The system calls of a serial port against those of pyserial, which shares no code with ours."""
+"""The system calls of a serial port, compared with those of pyserial, which shares no code with stratum-miner."""
 
 import array
 import fcntl

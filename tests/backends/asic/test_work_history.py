@@ -1,4 +1,4 @@
-"""What a claim is worth, on the vectors of docs/reference/asic.md#test-vectors: right, duplicate, stale, recovered,
+"""Reported nonces, with the vectors of docs/reference/asic.md#test-vectors: right, duplicate, stale, recovered,
 wrong."""
 
 from dataclasses import replace
@@ -32,25 +32,25 @@ def unit_a() -> WorkUnit:
 
 
 def test_the_captured_share() -> None:
-    a, book = VECTORS["A"], WorkHistory(REAL_BOUND, remembered=4)
-    book.add(0x68, unit_a(), [0x20000000])
-    proven = book.verify(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
-    assert proven is not None
-    assert display_hash(proven.hash_value.to_bytes(32, "little")) == a["hash"]
-    assert proven.version & 0x1FFFE000 == int(a["submit_version"], 16)
-    hit = proven.nonce_found("gamma")
+    a, history = VECTORS["A"], WorkHistory(REAL_BOUND, remembered=4)
+    history.add(0x68, unit_a(), [0x20000000])
+    verified = history.verify(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
+    assert verified is not None
+    assert display_hash(verified.hash_value.to_bytes(32, "little")) == a["hash"]
+    assert verified.version & 0x1FFFE000 == int(a["submit_version"], 16)
+    hit = verified.nonce_found("gamma")
     assert hit is not None
     assert hit.nonce.to_bytes(4, "big").hex() == a["submit_nonce"]
 
 
 @pytest.mark.parametrize("row", VECTORS["D"]["rows"], ids=lambda row: str(row["nonce"]))
 def test_every_nonce_of_the_solved_block(row: dict[str, str]) -> None:
-    book = WorkHistory(REAL_BOUND, remembered=4)
-    book.add(8, unit_with(header_d()), [0x20000000])
-    proven = book.verify(ReportedNonce(unhex(row["wire"]), ((8, 0),), rolled=int(row["version"], 16) & 0x1FFFE000))
-    assert proven is not None
-    assert proven.nonce == row["nonce"]  # type: ignore[comparison-overlap]
-    assert display_hash(proven.hash_value.to_bytes(32, "little")) == row["hash"]
+    history = WorkHistory(REAL_BOUND, remembered=4)
+    history.add(8, unit_with(header_d()), [0x20000000])
+    verified = history.verify(ReportedNonce(unhex(row["wire"]), ((8, 0),), rolled=int(row["version"], 16) & 0x1FFFE000))
+    assert verified is not None
+    assert verified.nonce == row["nonce"]  # type: ignore[comparison-overlap]
+    assert display_hash(verified.hash_value.to_bytes(32, "little")) == row["hash"]
 
 
 def corpus_unit(extranonce2: str) -> WorkUnit:
@@ -58,29 +58,29 @@ def corpus_unit(extranonce2: str) -> WorkUnit:
 
 
 def test_the_difficulty_1_corpus_at_the_true_bound() -> None:
-    book = WorkHistory(REAL_BOUND, remembered=8)
+    history = WorkHistory(REAL_BOUND, remembered=8)
     for vector in VECTORS["J"]["units"]:
-        book.add(0, corpus_unit(vector["extranonce2"]), [0x20000000])
+        history.add(0, corpus_unit(vector["extranonce2"]), [0x20000000])
         for nonce in vector["nonces"]:
-            assert book.verify(ReportedNonce(unhex(nonce))) is not None
-    assert book.verify(ReportedNonce(unhex("0faed943"))) is None
+            assert history.verify(ReportedNonce(unhex(nonce))) is not None
+    assert history.verify(ReportedNonce(unhex("0faed943"))) is None
 
 
 def test_a_nonce_said_twice() -> None:
-    book = WorkHistory(REAL_BOUND, remembered=4)
-    book.add(0, corpus_unit("02000000"), [0x20000000])
-    claims = [book.verify(ReportedNonce(unhex("0faed942"))) for _ in range(2)]
-    assert [proven is not None and proven.is_duplicate for proven in claims] == [False, True]
+    history = WorkHistory(REAL_BOUND, remembered=4)
+    history.add(0, corpus_unit("02000000"), [0x20000000])
+    nonces = [history.verify(ReportedNonce(unhex("0faed942"))) for _ in range(2)]
+    assert [verified is not None and verified.is_duplicate for verified in nonces] == [False, True]
 
 
 def test_a_nonce_of_void_work_is_stale_and_no_error() -> None:
-    book = WorkHistory(REAL_BOUND, remembered=4)
-    book.add(0x10, corpus_unit("02000000"), [0x20000000])
-    book.mark_void()
-    book.add(0x10, corpus_unit("04000000"), [0x20000000])  # the same id again
+    history = WorkHistory(REAL_BOUND, remembered=4)
+    history.add(0x10, corpus_unit("02000000"), [0x20000000])
+    history.mark_void()
+    history.add(0x10, corpus_unit("04000000"), [0x20000000])  # the same id again
     old, new = (
-        book.verify(ReportedNonce(unhex("0faed942"), ((0x10, 0),))),
-        book.verify(ReportedNonce(unhex("6544b836"), ((0x10, 0),))),
+        history.verify(ReportedNonce(unhex("0faed942"), ((0x10, 0),))),
+        history.verify(ReportedNonce(unhex("6544b836"), ((0x10, 0),))),
     )
     assert old is not None
     assert old.is_stale
@@ -89,17 +89,17 @@ def test_a_nonce_of_void_work_is_stale_and_no_error() -> None:
 
 
 def test_a_wrong_job_id_is_recovered() -> None:
-    book = WorkHistory(REAL_BOUND, remembered=4)
-    book.add(0x10, corpus_unit("02000000"), [0x20000000])
-    book.add(0x18, corpus_unit("04000000"), [0x20000000])
-    assert book.verify(ReportedNonce(unhex("0faed942"), ((0x18, 0), (0x70, 0)))) is not None
+    history = WorkHistory(REAL_BOUND, remembered=4)
+    history.add(0x10, corpus_unit("02000000"), [0x20000000])
+    history.add(0x18, corpus_unit("04000000"), [0x20000000])
+    assert history.verify(ReportedNonce(unhex("0faed942"), ((0x18, 0), (0x70, 0)))) is not None
 
 
 def test_forgotten_work_proves_nothing() -> None:
-    book = WorkHistory(REAL_BOUND, remembered=1)
-    book.add(0, corpus_unit("02000000"), [0x20000000])
-    book.add(0, corpus_unit("04000000"), [0x20000000])
-    assert book.verify(ReportedNonce(unhex("0faed942"))) is None
+    history = WorkHistory(REAL_BOUND, remembered=1)
+    history.add(0, corpus_unit("02000000"), [0x20000000])
+    history.add(0, corpus_unit("04000000"), [0x20000000])
+    assert history.verify(ReportedNonce(unhex("0faed942"))) is None
 
 
 @pytest.mark.parametrize(
@@ -108,20 +108,20 @@ def test_forgotten_work_proves_nothing() -> None:
     ids=["above the target", "outside the nonces", "outside the mask"],
 )
 def test_valid_but_not_to_be_reported(changes: dict[str, int]) -> None:
-    book = WorkHistory(REAL_BOUND, remembered=4)
-    book.add(0x68, replace(unit_a(), **changes), [0x20000000])  # type: ignore[arg-type]
-    proven = book.verify(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
-    assert proven is not None
-    assert proven.nonce_found("gamma") is None
+    history = WorkHistory(REAL_BOUND, remembered=4)
+    history.add(0x68, replace(unit_a(), **changes), [0x20000000])  # type: ignore[arg-type]
+    verified = history.verify(ReportedNonce(unhex("4c035275"), ((0x68, 0),), rolled=0x05A2 << 13))
+    assert verified is not None
+    assert verified.nonce_found("gamma") is None
 
 
 @given(st.binary(min_size=4, max_size=4), st.integers(0, 255), st.integers(0, 5), st.integers(0, 0xFFFF))
-def test_any_claim_is_judged(nonce: bytes, job_id: int, index: int, rolled: int) -> None:
-    book = WorkHistory(REAL_BOUND, remembered=4)
-    claim = ReportedNonce(nonce, ((job_id, index), (job_id - 1, 0)), rolled << 13)
-    assert not book.matches(claim)
-    book.add(job_id, unit_a(), [0x20000000])
-    assert book.matches(claim) is (book.verify(claim) is not None)
+def test_any_reported_nonce_is_judged(nonce: bytes, job_id: int, index: int, rolled: int) -> None:
+    history = WorkHistory(REAL_BOUND, remembered=4)
+    reported = ReportedNonce(nonce, ((job_id, index), (job_id - 1, 0)), rolled << 13)
+    assert not history.matches(reported)
+    history.add(job_id, unit_a(), [0x20000000])
+    assert history.matches(reported) is (history.verify(reported) is not None)
 
 
 def test_bounds() -> None:

@@ -1,4 +1,4 @@
-"""What the contract check does not cover: options, placement, failures inside a thread."""
+"""What ``check_backend`` does not cover: options, processors of threads, failures inside a thread."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""Which kernel is used, and that figures are remembered where they hold."""
+"""The choice of a kernel, and the remembered rates of kernels."""
 
 import json
 from collections.abc import Mapping

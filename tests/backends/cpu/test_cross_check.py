@@ -1,4 +1,4 @@
-"""That a difference would be seen."""
+"""The cross-check finds a difference between two kernels."""
 
 import pytest
 

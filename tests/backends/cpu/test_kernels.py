@@ -1,4 +1,4 @@
-"""Every kernel this machine can run, against hashlib."""
+"""Every kernel that this computer can run, compared with hashlib."""
 
 import json
 import platform
@@ -102,7 +102,7 @@ def test_rolls_exactly_the_versions_of_the_mask(
 @each_kernel
 @given(headers, st.integers(0, 1 << 7), st.integers(0, 1 << 7))
 @settings(max_examples=20)
-def test_any_stretch_of_the_points_is_searched_once(kernel: Kernel, header: bytes, first: int, second: int) -> None:
+def test_any_range_of_the_points_is_searched_once(kernel: Kernel, header: bytes, first: int, second: int) -> None:
     search = Search(kernel, capacity=1 << 11)
     points = search.load(header, MAX_TARGET, nonce_count=8, version_mask=0x3F << 13)
     begin, end = sorted((first, second))
@@ -267,12 +267,12 @@ def test_a_midstate_and_its_tail_have_their_lengths(midstate: int, tail: int, co
         ({"expected": 1 << 32}, "expected: expected 0 to 4294967295, got 4294967296"),
     ],
 )
-def test_a_stretch_lies_within_its_work(arguments: dict[str, int], complaint: str) -> None:
+def test_a_range_lies_within_its_work(arguments: dict[str, int], complaint: str) -> None:
     search = Search(KERNELS[0])
     search.load(HEADER, MAX_TARGET, nonce_count=2)
     with pytest.raises(ValueError, match=complaint):
         search.run(**{"position": 0, "count": 2, **arguments})
-    assert search.run(2, 0).done == 0, "the stretch behind the last point has no points"
+    assert search.run(2, 0).done == 0, "the range behind the last point has no points"
 
 
 def test_nothing_is_searched_before_it_is_loaded() -> None:

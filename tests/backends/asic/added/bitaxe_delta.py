@@ -1,4 +1,5 @@
-"""A board that does not exist, as its file in boards/ would be: only its chip tells it from other Bitaxes."""
+"""A board that does not exist, in the file that a new board takes. Only its chip distinguishes it from other
+Bitaxes."""
 
 from stratum_miner.backends.asic.board import Board, Port, Range, TemperatureLimits, UsbPattern
 from stratum_miner.backends.asic.boards.bitaxe import BITAXE_GAMMA

@@ -1,4 +1,4 @@
-"""A chip that does not exist, as its file in chips/ would be."""
+"""A chip that does not exist, in the file that a new chip takes."""
 
 from stratum_miner.backends.asic.chips.full_header import FullHeaderChain, FullHeaderChip
 from stratum_miner.backends.asic.chips.pll import nearest

@@ -1,4 +1,4 @@
-"""Find, recognise and mine with an emulated device, as the package at hand knows it; prints what came of it."""
+"""Finds, recognises and mines with an emulated device that this copy of the package has, and prints the result."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What plays a board that does not exist, as its file in emulators/ would be."""
+"""Emulates a board that does not exist, in the file that a new emulated device takes."""
 
 from typing import ClassVar
 
