@@ -216,8 +216,9 @@ def sentence(name: str, fields: Mapping[str, Any]) -> str:
     if not _has_all(text, fields):
         return _plain(name, fields)
     shown = {key: _shown(value) for key, value in fields.items()}
-    if "hint" in shown and ". {hint}" in text:
-        shown["hint"] = _capitalized(shown["hint"])
+    for key in ("text", "hint"):
+        if key in shown and (text.startswith(f"{{{key}}}") or f". {{{key}}}" in text):
+            shown[key] = _capitalized(shown[key])
     return _TWO_ENDS.sub("", _FIELD.sub(lambda match: shown[match[1]], text))
 
 

@@ -76,6 +76,8 @@ def test_an_event_after_the_loop_has_ended_is_kept() -> None:
         ("paused", {"reason": "hot."}, "Mining is paused: hot."),
         ("device_off", {"device": "stick", "reason": "hot", "hint": "unplug it"}, "stick stays off: hot. Unplug it."),
         ("hook_failed", {"kind": "k", "reason": "why?"}, "The hook for k failed: why?"),
+        ("shares_rare", {"text": "a share a day", "hint": "--x asks for more"}, "A share a day. --x asks for more."),
+        ("pool_message", {"text": "hello"}, "Message from the pool: hello"),
         ("no_device_found", {"hint": "stratum-miner x"}, "No mining device was recognised. stratum-miner x."),
         ("kernel_chosen", {}, "Kernel chosen"),  # a field is missing: better plain than wrong
         ("never_heard_of", {"some_count": 3, "who": ["a", "b"]}, "Never heard of: some count 3, who a, b"),
