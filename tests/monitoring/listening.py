@@ -1,11 +1,11 @@
-"""A listener of the stream, as anybody could write one: it makes whole views of a first one and of what changed."""
+"""A listener of the stream, written only from its documentation: it applies changes to the first view."""
 
 import json
 from typing import Any
 
 
 class Listener:
-    """Takes the bytes of a stream, in pieces of any size."""
+    """Receives the bytes of a stream in pieces of any size."""
 
     def __init__(self) -> None:
         self.view: Any = None
@@ -43,7 +43,7 @@ class Listener:
 
 
 def changed(before: Any, difference: Any) -> Any:
-    """The value that a difference leads to; it leaves the old one as it was."""
+    """Return the value with a difference applied. The old value is not changed."""
     if isinstance(difference, list):
         return difference[0]
     if not difference:

@@ -1,4 +1,4 @@
-"""Miners on a real socket, in a thread, for tests without trio: one that is played, and one that can be steered."""
+"""Serves miners on a real socket in a thread, for tests without trio: one with a fixed view, and a real one."""
 
 import queue
 import threading
@@ -22,11 +22,11 @@ from tests.monitoring.screen.test_layout import device, pool, view
 
 TOKEN = "a-token-that-nobody-guesses"
 PATIENCE_S = 60.0
-"""For a busy machine; nothing takes a second on an idle one."""
+"""Seconds to wait on a busy computer. On an idle one, everything takes less than a second."""
 
 
 class PlayedMonitor:
-    """Shows the view that the test sets."""
+    """A monitor that returns the view that the test sets."""
 
     def __init__(self, shown: View) -> None:
         self.shown = shown
@@ -40,7 +40,7 @@ class PlayedMonitor:
 
 
 class ServedMiner:
-    """A miner's page on a socket, in a thread; it can go and come back at the same address."""
+    """A miner's page on a socket in a thread. It can be stopped and started again at the same address."""
 
     def __init__(self, monitor: Any, control: Any, *, open_reading: bool = True) -> None:
         self.monitor = monitor
@@ -78,7 +78,7 @@ class ServedMiner:
             self._thread = None
 
     def ask(self, path: str) -> Any:
-        """What the API answers."""
+        """Return the JSON answer of the API."""
         return httpx2.get(
             f"{self.url}api/v1/{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False
         ).json()
@@ -95,7 +95,7 @@ def serving(monitor: Any, control: Any, *, open_reading: bool = True) -> Iterato
 
 
 def full_view() -> View:
-    """Everything that there can be to see, at this moment."""
+    """Return a view of this moment in which every part of the page has something to show."""
     now = time.time()
     asic = {
         "backend": "asic", "product": "Bitaxe Gamma", "detail": "Bitaxe Gamma", "chip_temperature_c": 61.5,
@@ -137,7 +137,7 @@ def full_view() -> View:
 
 
 def farm_view() -> View:
-    """Twelve devices of an owner: one is off, one is hot, one computes wrongly."""
+    """Return a view of twelve devices: one is off, one is hot, and one computes wrong results."""
     base = full_view()
     well = {
         "backend": "farm", "product": "Bitaxe Gamma", "detail": "Bitaxe Gamma", "chip_temperature_c": 58.2,
@@ -182,7 +182,7 @@ def farm_view() -> View:
 
 @contextmanager
 def serving_steered() -> Iterator[ServedMiner]:
-    """A real miner, standing still, with two pools; what it is asked is done."""
+    """Serves a real miner with two pools, which does not search. Requests change it."""
     settings = [PoolSettings(url=PoolUrl.parse(f"{host}.example:3333"), worker_name="w") for host in ("one", "two")]
     miner = Miner(settings, [])
     monitor = Monitor(miner.snapshot, EventLog())

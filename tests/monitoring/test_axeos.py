@@ -1,4 +1,4 @@
-"""What tools read of AxeOS, made of our views: one board and its figures; and what may be done over it, by whom."""
+"""Tests the AxeOS API: the figures of the shown device, the actions, and which clients may use them."""
 
 import re
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ SENSORS = ("voltage", "coreVoltage", "coreVoltageActual", "temp", "vrTemp", "fan
 
 
 def board(index: int = 0, **changes: Any) -> DeviceView:
-    """A Bitaxe, each of whose figures differs from every other."""
+    """A Bitaxe in which all figures have different values."""
     gamma = device(
         index, backend="asic", name="bitaxe-gamma-a1", product="Bitaxe Gamma", chip="BM1370", chip_temperature_c=61.26,
         regulator_temperature_c=55.04, core_voltage_v=1.147, core_voltage_asked_v=1.15, input_voltage_v=5.06,

@@ -1,4 +1,4 @@
-"""Steps from one view to the next, without a clock: who applies them has the view; who is too far behind is told so."""
+"""Tests the steps between views, without a clock: applying them gives the view, and old steps are not available."""
 
 from dataclasses import replace
 from functools import reduce

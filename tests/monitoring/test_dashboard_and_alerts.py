@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules ask for metrics, labels and words that the programs tell, in PromQL that parses."""
+"""Tests that the dashboard and the alert rules use existing metrics, labels and values, in valid PromQL."""
 
 import json
 import re
@@ -28,7 +28,7 @@ TOKEN = re.compile(
 
 
 def known() -> dict[str, dict[str, set[str]]]:
-    """Each series name that a program tells, with the values of each label."""
+    """Each name of a series that a program has, with the values of each label."""
     found: dict[str, dict[str, set[str]]] = {}
     for scrape in SCRAPES.values():
         for family in text_string_to_metric_families(scrape()):
@@ -40,7 +40,7 @@ def known() -> dict[str, dict[str, set[str]]]:
 
 
 class Query:
-    """Reads the part of PromQL that is used here, and checks names on the way. AssertionError for anything else."""
+    """Parses the part of PromQL that is used here, and checks names. Raises AssertionError for anything else."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -162,7 +162,7 @@ def panels() -> list[dict[str, Any]]:
 
 
 def queries() -> Iterator[tuple[str, str, str]]:
-    """Where, what, and the words around it that are filled with labels."""
+    """Yields the place and expression of each query, and the texts that contain labels."""
     for rule in rules():
         yield rule["alert"], rule["expr"], " ".join(rule["annotations"].values())
     for panel in panels():

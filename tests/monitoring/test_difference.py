@@ -1,4 +1,4 @@
-"""Differences lead from each JSON value to each other one, and are as small as what changed."""
+"""Tests that a difference leads from any JSON value to any other, and is small if little changed."""
 
 from typing import Any
 

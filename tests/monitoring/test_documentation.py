@@ -1,4 +1,4 @@
-"""docs/watching.md says what there is: endpoints, metrics and commands are compared with the program's own tables."""
+"""Tests docs/watching.md: its endpoints, metrics and commands are those of the program's tables."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -67,7 +67,7 @@ def commands() -> str:
 
 @pytest.mark.parametrize("made", [endpoints, metrics, pool_metrics, proxy_metrics, commands])
 def test_the_tables_are_those_of_the_program(made: Callable[[], str]) -> None:
-    """With UPDATE_REFERENCE=1 in the environment the table is written instead."""
+    """With UPDATE_REFERENCE=1 in the environment, the table is written instead."""
     text = DOCUMENTATION.read_text()
     before, mark, rest = text.partition(f"<!-- {made.__name__} -->\n")
     _, end, after = rest.partition("<!-- end -->")

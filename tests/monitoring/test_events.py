@@ -1,4 +1,4 @@
-"""The log of events: numbered, bounded, from any thread, and words for each."""
+"""Tests the log of events: numbers, limits, threads, and sentences."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The verdict over devices, pools and pauses, from snapshots that the test sets; time is an argument."""
+"""Tests the health verdict over devices, pools and pauses, from snapshots that the test sets. Time is an argument."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ POOL: PoolStatus = replace(EMPTY.pools[0], name="A", condition=Condition.UP, act
 
 
 class Looks:
-    """Looks twice a second at a miner whose parts the test sets; it has work, and one pool that is up."""
+    """Looks twice a second at a miner whose parts the test sets. The miner has work, and one pool that is up."""
 
     def __init__(self) -> None:
         self.health = Health(Numbers())

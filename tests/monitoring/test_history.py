@@ -1,4 +1,4 @@
-"""A day of points in bounded memory: fine at the end, coarse before, the coarse ones true to what they stand for."""
+"""Tests the history: a day of points in bounded memory, fine at the end and coarse before, with the right means."""
 
 from stratum_miner.monitoring.history import COARSE_KEPT, FINE_KEPT, History
 from stratum_miner.monitoring.view import Point

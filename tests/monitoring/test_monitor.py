@@ -1,4 +1,4 @@
-"""Views of a miner whose figures the test sets: every figure of a display comes from here, so each is checked here."""
+"""Tests the views of a miner whose figures the test sets. All displays show these figures, so each is checked here."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -126,7 +126,7 @@ def test_time_that_the_process_did_not_run_is_in_no_rate_and_a_hole_in_the_histo
 
 
 def test_two_backends_of_one_kind_are_two() -> None:
-    """Their devices have the same names; only the labels of the backends tell them apart."""
+    """The devices of two backends have the same names. Only the labels of the backends differ."""
     bench = Bench()
 
     def hashed(first: int, second: int) -> None:

@@ -1,4 +1,4 @@
-"""Numbers belong to what came first under them, wherever it moves and whatever it is called later."""
+"""Tests that an id always belongs to the same pool or device, even if it moves or changes its name."""
 
 from dataclasses import replace
 

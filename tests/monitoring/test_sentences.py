@@ -1,4 +1,4 @@
-"""Every event that is logged anywhere in the source is told in words, and is given what its sentence needs."""
+"""Tests that every event that is logged in the source has a sentence, and all fields that the sentence needs."""
 
 import ast
 import re
@@ -15,21 +15,21 @@ SOURCE = Path(stratum_miner.__file__).parent
 LOGGERS = ("log", "_log", "logger")
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
 READS_WELL = frozenset({"status", "load", "miner", "ended"})
-"""Lists of figures, which the form without a sentence is made for: "Status: miners 3, rate 2 MH/s"."""
+"""Events that are lists of figures and read well without a sentence: "Status: miners 3, rate 2 MH/s"."""
 OTHER_FIELDS = frozenset({("cli/emulate.py", "ready")})
-"""Where a name is told by its fields on purpose."""
+"""Calls that log an event with other fields on purpose, so that it is shown without its sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One call in the source."""
+    """One call of a logger in the source."""
 
     where: str
     level: str
     name: str
     fields: frozenset[str]
     complete: bool
-    """Whether all its fields are written out."""
+    """Whether the call names all its fields."""
 
 
 def calls() -> Iterator[Logged]:
@@ -60,7 +60,8 @@ def _is_logging(node: ast.AST) -> bool:
 
 
 def _names(argument: ast.expr) -> list[str]:
-    """Also of both ways of a condition; a name that is computed is told by the tests of its module."""
+    """Return the names of the event, also of both branches of a condition. The tests of a module cover computed
+    names."""
     return [node.value for node in ast.walk(argument) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
@@ -98,6 +99,6 @@ def test_a_sentence_begins_like_one_and_ends_like_one(name: str, template: str) 
 
 @pytest.mark.parametrize("name", sorted(SENTENCES))
 def test_no_sentence_is_for_nothing(name: str) -> None:
-    """It is logged somewhere, by name or as the value of a state."""
+    """The event is logged somewhere, by its name or as the value of a state."""
     text = "".join(path.read_text() for path in SOURCE.rglob("*.py") if path.name != "sentences.py")
     assert f'"{name}"' in text or name.startswith("share_"), f"nobody logs {name}"

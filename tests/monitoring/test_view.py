@@ -1,4 +1,4 @@
-"""A view in JSON: one schema, whoever asks."""
+"""Tests the JSON form of a view, which is the same for all displays."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Addresses in groups, as cgminer spells them."""
+"""Tests the groups of IP addresses in cgminer's notation."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""The vocabulary: what is told equals our own figures, what is asked for reaches the control, codes are cgminer's."""
+"""Tests the commands: answers equal the figures of the view, changes reach the control, and codes are those of
+cgminer."""
 
 from dataclasses import replace
 from typing import Any
@@ -85,7 +86,7 @@ def test_machines_show_their_sensors() -> None:
 
 
 def test_hardware_errors_are_a_part_of_all_nonces_not_of_shares() -> None:
-    """A stick reports nonces of difficulty 1 and above, of which few are shares."""
+    """A stick reports all nonces of difficulty 1 and above, and only few of them are shares."""
     base = view()
     sick = device(0, nonces_found=990, hardware_errors=10)
     it = replace(base, devices=(sick,), summary=replace(base.summary, hardware_errors=10))
@@ -193,7 +194,7 @@ def test_who_asks_for_an_id_that_is_no_more_is_told_which_there_are() -> None:
 
 def test_an_order_that_is_refused_on_the_way_leaves_all_pools_where_they_were() -> None:
     class Bound(Control):
-        """Its last pool is one that a backend is bound to."""
+        """A control whose last pool has a backend bound to it."""
 
         def __init__(self) -> None:
             super().__init__()

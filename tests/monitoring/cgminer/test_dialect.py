@@ -1,4 +1,4 @@
-"""Requests as tools write them, replies as they read them."""
+"""Tests requests as tools write them, and replies as tools read them."""
 
 import json
 import math
@@ -106,7 +106,7 @@ def test_joined_replies_stand_under_their_commands() -> None:
 
 
 def test_a_number_that_is_none_is_told_as_zero() -> None:
-    """A reader of JSON would take nothing of the reply."""
+    """With NaN or infinity, a JSON parser would refuse the whole reply."""
     row = CommandReply(Status("S", 1, "x"), "A", [{"a": math.nan, "b": Fixed(math.inf, 2), "c": -math.inf}])
     answer = encode(Request(("a",)), [row], when=0, description="d")
     assert json.loads(answer[:-1], parse_constant=pytest.fail)["A"] == [{"a": 0, "b": 0, "c": 0}]

@@ -1,4 +1,4 @@
-"""Every field against a view in which no two sources have the same number."""
+"""Tests every field against a view in which all figures have different values."""
 
 from dataclasses import replace
 from typing import Any
@@ -180,7 +180,7 @@ def test_the_last_share_is_the_newest_of_all_pools() -> None:
 
 
 def later(it: View) -> View:
-    """A hundred seconds on: the stick found two shares, of which one was accepted; nothing else happened."""
+    """The view 100 s later: the stick found two shares, and one of them was accepted. Nothing else changed."""
     worth = it.summary.difficulties
     after = replace(
         it.summary, elapsed_s=1100.0, hash_rate=(11e12 + 1e12) / 1100,

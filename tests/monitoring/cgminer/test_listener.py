@@ -1,4 +1,4 @@
-"""On real sockets: as old scripts ask, in parts, in silence, from where nobody may."""
+"""Tests the API on real sockets: requests of old scripts, in parts, missing, or from a client without a group."""
 
 import json
 from collections.abc import AsyncIterator, Callable

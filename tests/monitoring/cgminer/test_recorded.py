@@ -1,4 +1,4 @@
-"""Our answers against those that cgminer 4.13.6 gave: its fields, in its order, of its types, with its digits."""
+"""Compares the answers with recorded ones of cgminer 4.13.6: the same fields, order, types and digits."""
 
 import json
 from dataclasses import replace
@@ -30,11 +30,11 @@ TABLES = (
     "pgacount",
 )
 OF_DRIVERS = 5
-"""In ``stats`` a row of a device has these fields first, and what its driver tells behind them."""
+"""In ``stats``, the row of a device begins with these fields. Fields of its driver follow."""
 
 
 def two_of_each(**changes: Any) -> View:
-    """As the recorded cgminer was at first: two pools, two devices."""
+    """A view like the recorded cgminer at its start: two pools, two devices."""
     base = view(pools=2, devices=2)
     named = [replace(one, url=f"stratum+tcp://127.0.0.1:2480{one.id + 1}") for one in base.pools]
     return replace(base, pools=tuple(named), **changes)
@@ -61,7 +61,7 @@ def recorded(request: str) -> str:
 
 
 def kinds(text: str) -> dict[str, list[list[tuple[str, str]]]]:
-    """The rows of each section: names with types, and with how many digits stand behind a point."""
+    """The rows of each section: the fields with their types and numbers of digits after the decimal point."""
     whole = json.loads(
         text.rstrip("\0"), object_pairs_hook=list, parse_float=lambda number: f"float.{len(number.split('.')[1])}"
     )
@@ -181,7 +181,7 @@ def test_what_is_so_already_is_told_and_not_done_again(command: str, code: int) 
 
 
 def test_a_pool_keeps_its_number_and_its_priority_moves() -> None:
-    """The record has ``pools`` before and after ``switchpool|1`` was said twice."""
+    """The recording has ``pools`` before and after ``switchpool|1`` was sent twice."""
     before, after, *_ = (json.loads(one["answer"].rstrip("\0")) for one in RECORDED if one["request"] ==
                          '{"command":"pools"}')  # fmt: skip
     assert [(one["POOL"], one["Priority"]) for one in before["POOLS"]] == [(0, 0), (1, 1)]
@@ -195,7 +195,7 @@ def test_a_pool_keeps_its_number_and_its_priority_moves() -> None:
 
 
 def test_zero_leaves_what_it_left_in_cgminer() -> None:
-    """What was not zero in its summary after ``zero|all`` and is counted here is not zero in ours either."""
+    """Fields that cgminer did not set to zero with ``zero|all`` are not set to zero here, if they are counted here."""
     zeroed = [one["answer"] for one in RECORDED if one["request"] == '{"command":"summary"}'][1]
     theirs = json.loads(zeroed.rstrip("\0"))["SUMMARY"][0]
     before = view(pools=2, devices=2, blocks_seen=53, last_job_at=1_700_000_000.0)

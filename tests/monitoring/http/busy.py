@@ -1,4 +1,4 @@
-"""A miner with twelve devices that find nonces and shares all the time, whose measurements are never twice the same."""
+"""A miner with twelve devices that find nonces and shares all the time. No measurement has the same value twice."""
 
 import random
 from dataclasses import replace
@@ -19,7 +19,7 @@ REASON = "21: job not found"
 
 
 class BusyMiner(Bench):
-    """Every ``second`` all that changes in one: nonces, heat, fans, power, shares, jobs, events."""
+    """A miner in which each call of ``second`` changes everything: nonces, heat, fans, power, shares, jobs, events."""
 
     def __init__(self) -> None:
         super().__init__(power_w=lambda: None)
@@ -36,7 +36,7 @@ class BusyMiner(Bench):
         self.second()
 
     def second(self) -> None:
-        """Let one pass."""
+        """Change everything that changes in one second."""
         noise = self._random.gauss
         self._seconds += 1
         for index in range(DEVICES):

@@ -1,4 +1,4 @@
-"""A served API over a miner that stands still, and a control that notes what it is asked."""
+"""Fixtures: the served API of a miner that does not change, and a control that records its calls."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,7 +20,7 @@ TOKEN = "a-token-that-nobody-guesses"
 
 
 class NotedControl:
-    """Remembers calls; refuses what the test says."""
+    """Records its calls, and refuses them if the test says so."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []

@@ -1,4 +1,4 @@
-"""Scrapes of all three programs with every family that they have, for tests of what is made of them."""
+"""Scrapes of all three programs with all their metrics, for tests of documents and dashboards."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from stratum_miner.work.durations import DurationMeter
 from ..served import full_view
 
 FOREIGN = "foreign-text"
-"""In everything that a peer says of itself."""
+"""A text that is part of everything that a peer says about itself."""
 
 
 def of_miner(shown: View | None = None) -> str:

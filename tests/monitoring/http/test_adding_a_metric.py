@@ -1,4 +1,5 @@
-"""A new metric is one line in the table of what it is about, and a row in docs/watching.md, which a test demands."""
+"""Shows that a new metric needs only one line in a table, and a row in docs/watching.md, which another test
+requires."""
 
 from collections.abc import Callable
 from types import ModuleType

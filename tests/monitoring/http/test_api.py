@@ -1,4 +1,4 @@
-"""The API on real sockets: what it answers, what it changes, and how it refuses."""
+"""Tests the API on real sockets: its answers, changes and errors."""
 
 from dataclasses import replace
 from typing import Any

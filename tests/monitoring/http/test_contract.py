@@ -1,5 +1,5 @@
-"""The OpenAPI document and what is really answered, compared by schemathesis over a socket: valid and invalid requests,
-status codes, types, headers.
+"""Compares the OpenAPI document with real answers over a socket, with schemathesis: valid and invalid requests, status
+codes, types, headers.
 """
 
 import subprocess
@@ -9,7 +9,8 @@ from pathlib import Path
 from ..served import TOKEN, serving_steered
 
 EXAMPLES = 10
-"""For each operation, besides those at the bounds of its schema: all together some 500 requests, in a few seconds."""
+"""Number of examples for each operation, besides those at the limits of its schema. All together are about 500
+requests."""
 
 
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where it listens, and where it does not."""
+"""Tests on which addresses the API listens."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The text of a scrape, read back by Prometheus's own parser, and its conventions."""
+"""Tests the text of a scrape with Prometheus's own parser, and its naming conventions."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ from ..test_monitor import Bench
 from .scrapes import FOREIGN, SCRAPES, of_miner, of_pool, of_proxy
 
 UNITS = ("seconds", "bytes", "celsius", "watts", "hertz", "volts", "ratio", "total", "info")
-"""Prometheus's base units; of what has none there, the name says what it is."""
+"""Allowed ends of names: Prometheus's base units, and suffixes of metric types."""
 NOT_BASE = (
     "milliseconds", "ms", "minutes", "hours", "days", "kilobytes", "megabytes", "bits", "fahrenheit", "kelvin",
     "milliwatts", "kilowatts", "megahertz", "mhz", "gigahertz", "ghz", "millivolts", "percent",
@@ -48,7 +48,7 @@ def test_figures_are_those_of_the_view() -> None:
 
 @pytest.mark.parametrize("program", SCRAPES)
 def test_names_types_and_units_keep_the_conventions(program: str) -> None:
-    """promtool check metrics, by its rules (prometheus/client_golang, testutil/promlint): help, types, names, units."""
+    """Checks the rules of `promtool check metrics` (prometheus/client_golang, testutil/promlint)."""
     text = SCRAPES[program]()
     for family in text_string_to_metric_families(text):
         assert family.name.startswith(f"stratum_{program}_")

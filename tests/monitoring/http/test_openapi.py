@@ -1,4 +1,4 @@
-"""The document says what is answered: every endpoint, its types, its refusals."""
+"""Tests that the document describes every endpoint with its types and errors."""
 
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
 from stratum_miner.monitoring.http.openapi import document

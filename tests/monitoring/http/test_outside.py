@@ -1,4 +1,5 @@
-"""What strangers send, on raw sockets: a fitting 4xx or the right answer, never a 5xx, and no line in the log."""
+"""Tests requests of strangers on raw sockets: each gets a suitable 4xx or the right answer, never a 5xx, and no log
+line."""
 
 import hmac
 import json
@@ -256,7 +257,7 @@ BODIES: list[tuple[bytes, set[int]]] = [
 
 @dataclass
 class Answer:
-    """The first one on a connection."""
+    """The first answer on a connection."""
 
     sent: bytes
     status: int = 0
@@ -268,7 +269,7 @@ class Answer:
         return f"{self.sent[:160]!r}... -> {self.status} {self.body[:100]!r}"
 
     def is_told(self) -> bool:
-        """Whether a refusal is one line of JSON."""
+        """Return whether an error is one line of text in JSON."""
         if self.status < 400 or self.sent.startswith(b"HEAD"):
             return True
         error = json.loads(self.body)["error"]
@@ -276,7 +277,7 @@ class Answer:
 
 
 async def ask(port: int, sent: bytes) -> Answer:
-    """Send, say that it was all, and read to the end."""
+    """Send the bytes, close the sending side, and read to the end."""
     answer = Answer(sent)
     with trio.fail_after(60):
         stream = await trio.open_tcp_stream("127.0.0.1", port)
@@ -307,7 +308,7 @@ async def ask(port: int, sent: bytes) -> Answer:
 
 
 async def wrong(port: int, cases: list[tuple[bytes, set[int]]]) -> list[str]:
-    """Those that were not answered as they should be."""
+    """Return the requests that did not get an expected status."""
     answers = [(await ask(port, sent), statuses) for sent, statuses in cases]
     return [str(answer) for answer, statuses in answers if answer.status not in statuses or not answer.is_told()]
 
@@ -369,7 +370,7 @@ async def test_so_is_what_looks_like_axeos() -> None:
 
 
 async def answers(port: int, sent: bytes) -> list[bytes]:
-    """The statuses of all answers on one connection."""
+    """Return the statuses of all answers on one connection."""
     answer = await ask(port, sent)
     return [b"%d" % answer.status, *re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", answer.headers + answer.body)]
 
@@ -458,7 +459,7 @@ PIECES = [
 
 @st.composite
 def mutants(draw: st.DrawFn) -> bytes:
-    """A request with a few bytes changed, left out or put in."""
+    """Generate a request with a few bytes changed, removed or inserted."""
     sent = bytearray(draw(st.sampled_from(CASES))[:20_000])
     if draw(st.booleans()):
         sent[: sent.find(b" ") + 1] = draw(st.sampled_from(NAMES))
@@ -470,7 +471,7 @@ def mutants(draw: st.DrawFn) -> bytes:
 
 @cache
 def everything() -> ASGIApp:
-    """The application over a miner that stands still."""
+    """Return the application for a miner that does not change."""
     source: Any = Source(monitor=PlayedMonitor(view()), control=NotedControl())  # type: ignore[arg-type]  # it is enough
     return application(source, Access(TOKEN))
 

@@ -1,4 +1,4 @@
-"""The page's files: kept by browsers for good, never mixed with those of another version, and guarded."""
+"""Tests the files of the page: browsers cache them for ever, never mix versions, and the guard protects them."""
 
 import re
 from pathlib import Path

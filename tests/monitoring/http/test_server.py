@@ -1,4 +1,4 @@
-"""Connections on memory streams and a mock clock: each limit is one of a request or an answer, and holds."""
+"""Tests connections on memory streams with a mock clock: each limit applies to a request or an answer, and holds."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ Stream = trio.abc.HalfCloseableStream
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers method, path, query and body."""
+    """Answers with the method, path, query and body of the request."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -30,7 +30,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def endless(pieces: list[int], size: int = 1, pause_s: float = 1.0) -> ASGIApp:
-    """An application that sends a piece a second and counts them in ``pieces``."""
+    """An application that sends a piece every second and counts the pieces in ``pieces``."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -46,7 +46,7 @@ def endless(pieces: list[int], size: int = 1, pause_s: float = 1.0) -> ASGIApp:
 async def connected(
     app: ASGIApp = echo, pair: Callable[[], tuple[Stream, Stream]] = memory_stream_pair
 ) -> AsyncIterator[Stream]:
-    """The client's end of a connection that is answered, and that must end when the client does."""
+    """Yields the client's end of a served connection, which must end when the client closes it."""
     ours, theirs = pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(answer, theirs, app)
@@ -55,7 +55,7 @@ async def connected(
 
 
 async def everything(stream: Stream) -> bytes:
-    """All that comes until the server closes."""
+    """Return all bytes until the server closes the connection."""
     found = b""
     while data := await stream.receive_some():
         found += data
@@ -63,7 +63,7 @@ async def everything(stream: Stream) -> bytes:
 
 
 def head(size: int) -> bytes:
-    """A request's head of exactly this many bytes."""
+    """Return the head of a request with exactly this many bytes."""
     start, end = b"GET /path?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Long: ", b"\r\n\r\n"
     return start + b"l" * (size - len(start) - len(end)) + end
 

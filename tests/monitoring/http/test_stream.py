@@ -1,4 +1,4 @@
-"""The stream on a mock clock: what a listener makes of it is the API's view, it lasts, and it costs little."""
+"""Tests the stream with a mock clock: a listener computes the API's view from it, it does not end, and it is small."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,7 +31,7 @@ Take = Callable[[bytes], Awaitable[None]]
 
 @asynccontextmanager
 async def listening(streams: Streams, listener: Listener, take: Take | None = None) -> AsyncIterator[Listener]:
-    """Let it listen, its first view taken."""
+    """Run a listener, which has its first view when the block begins."""
 
     async def at_once(data: bytes) -> None:
         listener.take(data)
@@ -50,7 +50,8 @@ async def seconds(miner: BusyMiner, count: int) -> None:
 
 
 def as_told(view: Any) -> Any:
-    """A view of the API without what comes on its own, things in lists by their ids, or by their numbers."""
+    """Return a view of the API in the form of the stream: without events and history, and with objects instead of
+    lists."""
     told = json.loads(msgspec.json.encode(view))
     for name in ("pools", "devices"):
         told[name] = {str(item["id"]): item for item in told[name]}
@@ -61,7 +62,7 @@ def as_told(view: Any) -> Any:
 
 
 def assert_close(found: Any, told: Any, where: str = "view") -> None:
-    """Equal, but for digits that nobody is shown."""
+    """Assert that two views are equal up to the digits of the stream."""
     if isinstance(told, dict) and isinstance(found, dict):
         assert found.keys() == told.keys(), where
         for key, value in told.items():
@@ -159,7 +160,7 @@ async def test_who_comes_back_gets_the_events_that_it_missed_and_no_other(autoju
 
 @pytest.mark.parametrize("last_id", ["", "17", "1-3", "other-3", "-", "1" * 99, "é-1", "{run}-x", "{run}-" + "9" * 99])
 async def test_who_was_not_here_gets_the_newest_events(last_id: str, autojump_clock: MockClock) -> None:
-    """Numbers of another run say nothing about this one."""
+    """Event numbers of another run are ignored."""
     monitor = PlayedMonitor(full_view())
     monitor.events = EventLog()
     for index in range(150):
@@ -281,7 +282,7 @@ async def test_head_says_what_the_stream_is_and_takes_no_place(autojump_clock: M
 
 @asynccontextmanager
 async def api() -> AsyncIterator[Callable[..., Awaitable[trio.abc.HalfCloseableStream]]]:
-    """A way to ask for the stream on a new connection."""
+    """Yields a function that requests the stream on a new connection."""
     source: Any = Source(monitor=PlayedMonitor(full_view()), control=NotedControl())  # type: ignore[arg-type]
     app = application(source, Access("token"))
     async with trio.open_nursery() as nursery:
@@ -297,7 +298,7 @@ async def api() -> AsyncIterator[Callable[..., Awaitable[trio.abc.HalfCloseableS
 
 
 class Http:
-    """Takes an answer in chunks."""
+    """A client that receives an answer in chunks."""
 
     def __init__(self) -> None:
         self._http = h11.Connection(h11.CLIENT)

@@ -1,4 +1,4 @@
-"""The screen at every size: as many lines as it has, none too wide, what matters most at the top."""
+"""Tests the screen at every size: the number of lines, their width, and that the most important ones are shown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -83,7 +83,8 @@ def device(index: int, **changes: Any) -> DeviceView:
 
 
 def view(*, pools: int = 1, devices: int = 2, events: int = 30, **changes: Any) -> View:
-    """As many as asked for, all well; ``changes`` are those of the summary."""
+    """Return a view with these numbers of pools, devices and events, without problems. ``changes`` change the
+    summary."""
     points = [
         Point(
             at=2.0 * second, hash_rate=1e8 * (second % 7), accepted=0, rejected=0, stale=0, lost=0, latency_ms=None,
@@ -115,7 +116,7 @@ def problem(device_id: int | None, text: str, advice: str = "", **changes: Any) 
 
 
 def troubled(off: Sequence[int], *, devices: int = 12, advice: str = "Let it cool down, then restart it.") -> View:
-    """Some devices are off, and each of them is a problem."""
+    """Return a view in which some devices are off, with a problem for each."""
     it = view(devices=devices, devices_mining=devices - len(off), state="degraded")
     problems = tuple(
         problem(index, f"cpu{index} is off: it tripped three times and its cause, number {index}, was heat.", advice)
@@ -134,7 +135,7 @@ def shown(it: View, width: int = 80, height: int = 24, **screen: Any) -> list[st
 
 
 def joined(lines: Iterable[str]) -> str:
-    """Without the ends of lines: what was wrapped is whole again."""
+    """Join lines, so that wrapped texts are whole again."""
     return " ".join(" ".join(lines).split())
 
 
@@ -420,7 +421,7 @@ def test_no_word_of_another_steers_the_terminal(ascii_only: bool) -> None:
 
 
 def made(hint: Any) -> st.SearchStrategy[Any]:
-    """Anything that JSON can hold where this type is expected."""
+    """Generate any JSON value that may occur where this type is expected."""
     if hint is float:
         return st.floats(allow_nan=False, allow_infinity=False)
     if is_dataclass(hint):

@@ -1,4 +1,4 @@
-"""Keys: what each does, how they are read from a real terminal, and that the terminal is left as it was."""
+"""Tests the keys: their actions, reading them from a real terminal, and that the terminal's settings are restored."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from tests.monitoring.screen.test_layout import view
 
 
 class Control:
-    """Notes what it is asked; refuses on request."""
+    """Records its calls, and refuses them if the test says so."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []

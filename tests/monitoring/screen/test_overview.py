@@ -1,4 +1,4 @@
-"""Several miners as a list: the worst first, what is wrong with each in full, and sums of those that answer."""
+"""Tests the list of several miners: the worst first, all problems in full, and sums of the miners that answer."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A browser that looks at the page."""
+"""Fixtures: a browser with the page."""
 
 import fcntl
 import json
@@ -31,14 +31,14 @@ T = TypeVar("T")
 
 @pytest.fixture
 def played() -> Iterator[ServedMiner]:
-    """Shows ``full_view``; notes what it is asked to change."""
+    """Serves ``full_view`` and records the requests for changes."""
     with serving(PlayedMonitor(full_view()), NotedControl()) as served:
         yield served
 
 
 @pytest.fixture
 def steered() -> Iterator[ServedMiner]:
-    """A real miner, standing still, with two pools; what the page asks is done."""
+    """Serves a real miner with two pools, which does not search. Requests of the page change it."""
     with serving_steered() as served:
         yield served
 
@@ -67,7 +67,7 @@ def driver() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def page(driver: webdriver.Chrome) -> Iterator["Page"]:
-    """A new tab of its own; at the end nothing may have been asked elsewhere, nor anything be wrong in the console."""
+    """A new tab. At the end, there must be no requests to other hosts and no errors in the console."""
     before = driver.current_window_handle
     driver.switch_to.new_window("tab")
     opened = Page(driver)
@@ -83,7 +83,7 @@ def page(driver: webdriver.Chrome) -> Iterator["Page"]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The source of axe-core, installed once; skips without npm."""
+    """The source of axe-core, which is installed once. Skips the test without npm."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("needs npm for axe-core")
@@ -99,12 +99,12 @@ def axe() -> str:
 
 
 class Page:
-    """What a person does with the page, and sees."""
+    """The page as a person uses it: actions, and what the page shows."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
         self.allowed: tuple[str, ...] = ()
-        """Parts of console messages that the test provokes."""
+        """Parts of the console messages that the test expects."""
         self.shape(1280, 900)
         self.prefer(scheme="light")
         self._log("browser")
@@ -151,7 +151,7 @@ class Page:
         return str(self.script("return document.querySelector(arguments[0]).innerText", selector))
 
     def rows(self, table: str) -> list[list[str]]:
-        """The cells of a table's body, as they read."""
+        """Return the texts of the cells in a table's body."""
         found: list[list[str]] = self.script(
             "return [...document.querySelectorAll(arguments[0] + ' > tbody > tr')].map((row) => "
             "[...row.children].map((cell) => cell.innerText))",
@@ -168,7 +168,7 @@ class Page:
         return found
 
     def press(self, name: str) -> None:
-        """The button of this name, as a screen reader says it."""
+        """Return the button with this accessible name."""
         found = self.until(lambda: self.button(name), f"a button {name!r}")
         self.script("arguments[0].scrollIntoView({block: 'center'})", found)
         found.click()
@@ -182,13 +182,13 @@ class Page:
         return found
 
     def click(self, selector: str) -> None:
-        """Where a person would: not under the bar at the top."""
+        """Scroll the element to the middle, so that the header does not cover it, and click it."""
         found = self.one(selector)
         self.script("arguments[0].scrollIntoView({block: 'center'})", found)
         found.click()
 
     def leave(self) -> None:
-        """Before the miner goes."""
+        """Leave the page before the miner stops."""
         self.script("localStorage.clear(); sessionStorage.clear()")
         self.driver.get("about:blank")
 
@@ -198,7 +198,7 @@ class Page:
         field.send_keys(text)
 
     def keys(self, *keys: str) -> None:
-        """To whatever has the focus."""
+        """Send keys to the element that has the focus."""
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def tab_to(self, name: str, most: int = 120) -> None:
@@ -230,6 +230,6 @@ class Page:
         ]
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
-        """What came since it was asked for last."""
+        """Return the entries of a log since the last call."""
         found: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
         return found

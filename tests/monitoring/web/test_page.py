@@ -1,5 +1,5 @@
-"""The page in a real browser: it shows what the API says, steers, and survives a miner that goes and comes; with a
-keyboard alone, on a phone, in the dark, to a screen reader.
+"""Tests the page in a real browser: it shows the API's data, makes changes, and survives a miner that stops and starts
+again. It works with a keyboard only, on a phone, with a dark theme and with a screen reader.
 """
 
 import random
@@ -708,7 +708,7 @@ def test_axe_finds_nothing_where_the_token_is_asked_for(page: Page, axe: str) ->
 
 
 def violations(page: Page, axe: str) -> list[str]:
-    """By rule, with where."""
+    """Return the violated rules with the elements."""
     if not page.script("return 'axe' in window"):
         page.script(axe)
     found = page.driver.execute_async_script(

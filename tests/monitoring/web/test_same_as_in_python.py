@@ -1,4 +1,4 @@
-"""The page's numbers are the terminal's, and its axes those of the reports."""
+"""Tests that the page formats numbers like the terminal, and axes like the reports."""
 
 import json
 import random
@@ -23,7 +23,7 @@ WRITERS: dict[str, tuple[Callable[[float], str], float]] = {
     "milliseconds": (quantities.latency_text, 1e15),
     "span": (quantities.span_text, 1e25),
 }
-"""What format.js exports, its counterpart, and up to what they are compared."""
+"""Functions of format.js, their counterparts in Python, and the highest value that is compared."""
 PROGRAM = """
 import { readFileSync } from "node:fs";
 const module = await import(process.argv[1]);
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node
 
 
 def answers(module: str, calls: dict[str, list[list[float]]]) -> dict[str, list[Any]]:
-    """What the functions of a module return, by name, for each list of arguments."""
+    """Return the results of the functions of a module, by name, for each list of arguments."""
     command = ["node", "--input-type=module", "--eval", PROGRAM, (WEB / module).as_uri()]
     ended = subprocess.run(command, input=json.dumps(calls), capture_output=True, check=True, text=True, timeout=60)
     found: dict[str, list[Any]] = json.loads(ended.stdout)
