@@ -168,7 +168,7 @@ class Page:
         return found
 
     def press(self, name: str) -> None:
-        """Return the button with this accessible name."""
+        """Click the button with this accessible name."""
         found = self.until(lambda: self.button(name), f"a button {name!r}")
         self.script("arguments[0].scrollIntoView({block: 'center'})", found)
         found.click()

@@ -381,7 +381,7 @@ def test_what_makes_no_sense_is_told_in_the_miners_words(steered: ServedMiner, p
 
 def test_pausing_and_ending_ask_first(played: ServedMiner, page: Page) -> None:
     page.open(played, f"#token={TOKEN}")
-    for name, yes, call in (("Pause", "Pause", "pause"), ("Stop the miner", "Stop it", "quit")):
+    for name, yes, call in (("Pause", "Pause", "pause"), ("Quit", "Stop it", "quit")):
         page.one(f"#{name.lower()}").click()
         page.until(lambda: page.one("#confirm-dialog").is_displayed(), "a question")
         page.keys(Keys.ESCAPE)
