@@ -19,11 +19,10 @@ from stratum_miner.client.events import (
     StateChanged,
     WorkLost,
 )
-from stratum_miner.client.group.arrangement import Arrangement
-from stratum_miner.client.group.failover import Condition, FailoverPolicy, HealthSnapshot
+from stratum_miner.client.group.control import PoolControl
+from stratum_miner.client.group.failover import Condition, FailoverPolicy
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
-from stratum_miner.client.group.member import GroupMember
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.pool_memory import Handshake, PoolMemory
@@ -36,7 +35,6 @@ from stratum_miner.client.traffic import Traffic
 
 __all__ = [
     "SYSTEM_TRUST",
-    "Arrangement",
     "ClientEvent",
     "ClientListener",
     "ClientOptions",
@@ -48,12 +46,11 @@ __all__ = [
     "Destination",
     "Dialer",
     "FailoverPolicy",
-    "GroupMember",
     "Handshake",
-    "HealthSnapshot",
     "JobArrived",
     "MessageShown",
     "PoolClient",
+    "PoolControl",
     "PoolGroup",
     "PoolIdentities",
     "PoolMemory",

@@ -21,7 +21,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.events import MessageShown, ShareAnswered, StateChanged
-from stratum_miner.client.group.arrangement import Arrangement
+from stratum_miner.client.group.control import PoolControl
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.options import ClientOptions
@@ -224,15 +224,15 @@ class Miner:
         return self.scheduler.paused
 
     @property
-    def pool_control(self) -> Arrangement:
+    def pool_control(self) -> PoolControl:
         """Changes the pools of the strategy while mining.
 
         If every backend is bound to a pool, it changes the pool of the first backend.
         """
         return self._groups[0].pools.control
 
-    def find_pool(self, pool: PoolKey) -> tuple[Arrangement, int]:
-        """Return the ``Arrangement`` that a pool belongs to, and its position there, from 0.
+    def find_pool(self, pool: PoolKey) -> tuple[PoolControl, int]:
+        """Return the ``PoolControl`` that a pool belongs to, and its position there, from 0.
 
         Raises LookupError if the miner has no such pool.
         """
@@ -243,7 +243,7 @@ class Miner:
                 return control, keys.index(pool)
         raise LookupError(f"pool: expected a pool of this miner, got {pool}")
 
-    def bound_control(self, backend: str) -> Arrangement | None:
+    def bound_control(self, backend: str) -> PoolControl | None:
         """Return what changes the pool that a backend is bound to, or None if the backend is not bound."""
         return next((group.pools.control for group in self._groups if backend in group.bound), None)
 

@@ -11,7 +11,7 @@ from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.base import BackendError
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
-from stratum_miner.client.group.arrangement import Arrangement
+from stratum_miner.client.group.control import PoolControl
 from stratum_miner.foreign_text import is_plain, sanitize
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.miner.snapshot import keyed_devices
@@ -116,8 +116,8 @@ class MinerControl:
             if change.priority is not None:
                 control.move(position, change.priority)
 
-    def _pool(self, pool_id: int) -> tuple[Arrangement, int]:
-        """Return the arrangement that has the pool with this id, and the position of the pool in it."""
+    def _pool(self, pool_id: int) -> tuple[PoolControl, int]:
+        """Return what changes the pool with this id, and the position of the pool in it."""
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:
             raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")

@@ -1,6 +1,6 @@
 """``PoolGroup``: several pools that the miner uses like one ``PoolClient``.
 
-Each pool has a client of its own, and a share goes to the client of the pool that its job came from. ``arrangement``
+Each pool has a client of its own, and a share goes to the client of the pool that its job came from. ``members``
 holds the pools, ``failover`` and ``quota`` decide which pool to mine on, and this module starts and stops the clients.
 When the miner leaves a pool, its client keeps running until its open shares have results.
 """
@@ -21,10 +21,11 @@ from stratum_miner.client.events import (
     StateChanged,
     WorkLost,
 )
-from stratum_miner.client.group.arrangement import Arrangement
+from stratum_miner.client.group.control import PoolControl
 from stratum_miner.client.group.failover import DEFAULT_POLICY, Condition, FailoverPolicy
 from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.group.member import GroupMember
+from stratum_miner.client.group.members import Members
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.pool_tally import PoolTally, Tallies
 from stratum_miner.client.reconnecting import Destination
@@ -78,15 +79,16 @@ class PoolGroup:
         self._tallies: Tallies = {} if tallies is None else tallies
         self._was_accepted = self._is_over = False
         self._changed = trio.Event()
-        self.control = Arrangement(
+        self._members = Members(
             settings,
             self._new_member,
-            self._act,
             self._clock,
             identities=self._identities,
             policy=policy,
             strategy=strategy,
         )
+        self.control = PoolControl(self._members, self._act)
+        """Changes the pools, also while the group runs."""
 
     async def run(self) -> None:
         """Keep the needed pools connected until cancelled.
@@ -99,7 +101,7 @@ class PoolGroup:
                 while True:
                     self._apply()
                     self._changed = trio.Event()
-                    for member in self.control.members:
+                    for member in self._members.all:
                         if member.is_to_start:
                             member.is_to_start = False
                             nursery.start_soon(self._keep, member)
@@ -129,7 +131,7 @@ class PoolGroup:
 
         Returns False if there is no such pool.
         """
-        for member in self.control.members:
+        for member in self._members.all:
             if str(member.settings.url) == pool:
                 member.client.adopt(resumable, shares)
                 return True
@@ -137,7 +139,7 @@ class PoolGroup:
 
     def note_hash_rate(self, hash_rate: float) -> None:
         """Note the measured hash rate in H/s; see ``PoolClient.note_hash_rate``."""
-        for member in self.control.members:
+        for member in self._members.all:
             member.client.note_hash_rate(hash_rate)
 
     def count_work(self, switches: Sequence[tuple[PoolKey, float]], units: Mapping[PoolKey, int]) -> None:
@@ -153,20 +155,20 @@ class PoolGroup:
 
     async def wait_all_answered(self) -> None:
         """Wait until no share is open at any connected pool."""
-        for member in (*self.control.members, *self.control.removed):
+        for member in (*self._members.all, *self._members.removed):
             await member.client.wait_all_answered()
 
     async def wait_for_room(self) -> None:
         """Wait while very many shares are open at the active pool."""
-        if self.control.active is not None:
-            await self.control.active.client.wait_for_room()
+        if self._members.active is not None:
+            await self._members.active.client.wait_for_room()
 
     @property
     def all_refused(self) -> bool:
         """Whether all pools that may be used refused the worker names, and none has ever accepted one."""
         return not self._was_accepted and all(
-            member.refused or not self.control.failover.is_enabled(index)
-            for index, member in enumerate(self.control.members)
+            member.refused or not self._members.failover.is_enabled(index)
+            for index, member in enumerate(self._members.all)
         )
 
     def snapshot(self) -> ClientSnapshot:
@@ -176,7 +178,7 @@ class PoolGroup:
     def _owner(self, origin: Origin) -> GroupMember | None:
         """Return the pool that a session belongs to or belonged to, or None if it is not in this group."""
         found = None
-        for member in (*self.control.members, *self.control.removed):
+        for member in (*self._members.all, *self._members.removed):
             if member.key == origin.pool:
                 if member.client.origin.session == origin.session:
                     return member
@@ -185,7 +187,7 @@ class PoolGroup:
 
     @property
     def _shown(self) -> GroupMember:
-        return self.control.active or self.control.members[0]
+        return self._members.active or self._members.all[0]
 
     # ---- events of the clients ----------------------------------------------------------------------------------
 
@@ -208,40 +210,40 @@ class PoolGroup:
         member.job = job
         if member.removed:
             return
-        control = self.control
-        is_the_only_one = len(control.members) == 1 and control.quotas is None and member.leaving_since is None
-        if control.active is None and is_the_only_one:
-            control.active = member  # failover could choose no other pool
-        if member is control.active:
+        members = self._members
+        is_the_only_one = len(members.all) == 1 and members.quotas is None and member.leaving_since is None
+        if members.active is None and is_the_only_one:
+            members.active = member  # failover could choose no other pool
+        if member is members.active:
             self._on_event(event)
         if not member.removed:  # the listener may have changed the pools
-            control.failover.job(control.index(member), self._clock(), _content(job))
+            members.failover.job(members.index(member), self._clock(), _content(job))
             self._apply()
 
     def _take_loss(self, member: GroupMember, reason: str, event: ClientEvent) -> None:
         member.job = None
         if reason == STOPPED and member.leaving_since is None:
-            if member is self.control.active:
+            if member is self._members.active:
                 self._on_event(event)
             return  # the whole group ends; keep the conditions of the pools for the summary
         if member.removed:
             return
         if member.leaving_since is None:
-            self.control.failover.lost(self.control.index(member), self._clock(), reason)
+            self._members.failover.lost(self._members.index(member), self._clock(), reason)
         else:
-            self.control.failover.left(self.control.index(member), self._clock())
+            self._members.failover.left(self._members.index(member), self._clock())
         self._act()
 
     def _note_result(self, member: GroupMember, result: ShareResult) -> None:
         """Update failover by the result of a share, unless another share has the same cause."""
         if member.removed or result.same_event:
             return
-        control = self.control
+        members = self._members
         if result.outcome is ShareOutcome.ACCEPTED:
-            control.failover.share_accepted(control.index(member))
+            members.failover.share_accepted(members.index(member))
         elif result.outcome is ShareOutcome.REJECTED and not result.refused_as_weak:
-            control.failover.share_refused(control.index(member), self._clock(), result.reason)
-            if control.condition(member) is Condition.PENALIZED:
+            members.failover.share_refused(members.index(member), self._clock(), result.reason)
+            if members.condition(member) is Condition.PENALIZED:
                 self._changed.set()
 
     def _take_state(self, member: GroupMember, state: ConnectionState, detail: str, event: ClientEvent) -> None:
@@ -249,13 +251,13 @@ class PoolGroup:
             member.refused, self._was_accepted = False, True
         if member.removed:
             return
-        control = self.control
+        members = self._members
         if state is ConnectionState.CONNECTING:
-            control.failover.trying(control.index(member), self._clock())
-        elif state is ConnectionState.WAITING and control.condition(member) is Condition.TRYING:
-            control.failover.lost(control.index(member), self._clock(), detail)
+            members.failover.trying(members.index(member), self._clock())
+        elif state is ConnectionState.WAITING and members.condition(member) is Condition.TRYING:
+            members.failover.lost(members.index(member), self._clock(), detail)
             self._changed.set()
-        if member is control.active or control.active is None:
+        if member is members.active or members.active is None:
             self._on_event(event)
 
     # ---- switching pools ----------------------------------------------------------------------------------------
@@ -266,40 +268,40 @@ class PoolGroup:
 
     def _apply(self) -> None:
         """Carry out the decision of failover or quotas: switch the pool, start and stop clients."""
-        control = self.control
+        members = self._members
         chosen, wanted = self._decide()
-        if chosen is not control.active:
+        if chosen is not members.active:
             self._switch(chosen)
-        for index, member in enumerate(control.members):
+        for index, member in enumerate(members.all):
             if index in wanted:
                 member.leaving_since = None
                 self._start(member)
             elif member.scope is not None:
                 self._leave(member)
-        control.removed = [member for member in control.removed if member.scope is not None]
-        for member in control.removed:
+        members.removed = [member for member in members.removed if member.scope is not None]
+        for member in members.removed:
             self._leave(member)
 
     def _decide(self) -> tuple[GroupMember | None, frozenset[int]]:
-        now, control = self._clock(), self.control
-        decision = control.failover.decide(now)
-        if control.quotas is None:
-            return None if decision.active is None else control.members[decision.active], decision.wanted
-        up = {member: member.settings.quota for member in (control.members[i] for i in control.failover.up())}
-        return control.quotas.choose(up, now), control.failover.connectable(now)
+        now, members = self._clock(), self._members
+        decision = members.failover.decide(now)
+        if members.quotas is None:
+            return None if decision.active is None else members.all[decision.active], decision.wanted
+        up = {member: member.settings.quota for member in (members.all[i] for i in members.failover.up())}
+        return members.quotas.choose(up, now), members.failover.connectable(now)
 
     def _switch(self, chosen: GroupMember | None) -> None:
-        control = self.control
-        before, control.active = control.active, chosen
+        members = self._members
+        before, members.active = members.active, chosen
         why = self._why(before)
-        several = len(control.members) > 1  # of a single pool, the events of its connection report everything
+        several = len(members.all) > 1  # of a single pool, the events of its connection report everything
         if chosen is None:
             if several:
                 log.warning("no_pool", reason=why)
             self._on_event(WorkLost(self._origin_of(before), why or "no pool is up"))
             return
         if several:
-            log.info("pool_chosen", pool=control.name(chosen), **({"reason": why} if why else {}))
+            log.info("pool_chosen", pool=members.name(chosen), **({"reason": why} if why else {}))
         if chosen.job is not None:
             self._on_event(JobArrived(chosen.job))
 
@@ -307,17 +309,17 @@ class PoolGroup:
         return (member or self._shown).client.origin
 
     def _why(self, before: GroupMember | None) -> str:
-        control = self.control
+        members = self._members
         if before is None:
             return ""
         if before.removed:
-            return f"{control.name(before)} was removed or changed"
-        if not control.failover.is_enabled(control.index(before)):
-            return f"{control.name(before)} was disabled"
-        health = control.failover.health(control.index(before))
+            return f"{members.name(before)} was removed or changed"
+        if not members.failover.is_enabled(members.index(before)):
+            return f"{members.name(before)} was disabled"
+        health = members.failover.health(members.index(before))
         if health.condition is Condition.UP:
-            return "a better pool is up again" if control.quotas is None else "its turn is over"
-        return f"{control.name(before)} is {health.condition.value}: {health.reason}"
+            return "a better pool is up again" if members.quotas is None else "its turn is over"
+        return f"{members.name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: GroupMember) -> None:
         """Start a client, unless ``run`` has ended."""
@@ -346,8 +348,8 @@ class PoolGroup:
         except WorkerRefused as error:
             if not member.removed:
                 member.refused = True
-                self.control.failover.refused(self.control.index(member), self._clock(), str(error))
-                log.warning("worker_refused", pool=self.control.name(member), reason=str(error))
+                self._members.failover.refused(self._members.index(member), self._clock(), str(error))
+                log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
         member.scope = None  # not after an exception: then no client may be started any more
