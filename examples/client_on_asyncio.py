@@ -11,10 +11,7 @@ and searches the share in Python, which is enough for a tiny difficulty. To try 
 import asyncio
 import sys
 
-from stratum_miner.bitcoin.header import BlockHeader, display_hash
-from stratum_miner.bitcoin.merkle import fold_branch
-from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.bitcoin.target import difficulty_from_target, hash_value
+from stratum_miner.bitcoin import BlockHeader, difficulty_from_target, display_hash, fold_branch, hash_value, sha256d
 from stratum_miner.stratum import (
     AuthorizeRefused,
     ClientConnection,

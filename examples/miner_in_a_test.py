@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.backends import CpuBackend
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.miner import Goals, JobStarted, MinerEvent, ShareResult, StopReason, open_miner
 from stratum_miner.pool import PoolConfig, open_pool
-from stratum_miner.testing.scripted_node import ScriptedNode
+from stratum_miner.testing import ScriptedNode
 from stratum_miner.work import ShareOutcome
 
 

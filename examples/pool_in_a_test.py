@@ -16,7 +16,7 @@ from typing import TypeVar
 import trio
 
 from stratum_miner.pool import JobPublished, PoolConfig, PoolEvent, ShareAccepted, ShareRejected, open_pool
-from stratum_miner.testing.scripted_node import ScriptedNode, make_template
+from stratum_miner.testing import ScriptedNode, make_template
 
 EventT = TypeVar("EventT", bound=PoolEvent)
 

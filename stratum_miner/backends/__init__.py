@@ -1,5 +1,8 @@
 """Hashing backends: the interface that every backend implements, the registry, and the backends of this package."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from stratum_miner.backends.base import (
     ASK_AGAIN_SECONDS,
     Backend,
@@ -11,6 +14,9 @@ from stratum_miner.backends.base import (
 )
 from stratum_miner.backends.statistics import BackendStatistics, DeviceKey, DeviceStatistics
 
+if TYPE_CHECKING:
+    from stratum_miner.backends.cpu.backend import CpuBackend
+
 __all__ = [
     "ASK_AGAIN_SECONDS",
     "Backend",
@@ -18,8 +24,16 @@ __all__ = [
     "BackendOptionError",
     "BackendStatistics",
     "ChangeCallback",
+    "CpuBackend",
     "DeviceKey",
     "DeviceStatistics",
     "SelfTestError",
     "WorkSource",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``CpuBackend`` when it is used, because it loads the C kernels."""
+    if name != "CpuBackend":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module("stratum_miner.backends.cpu.backend").CpuBackend

@@ -8,6 +8,7 @@ from typing import Final
 from stratum_miner.bitcoin.sha256d import sha256d
 
 HEADER_SIZE = 80
+"""Size of a serialized block header in bytes."""
 GENERAL_PURPOSE_MASK = 0x1FFFE000
 """Bits 13 to 28 of the version, which BIP 320 reserves for miners to roll."""
 MAX_TIME_AHEAD: Final = 7200

@@ -11,7 +11,9 @@ from fractions import Fraction
 from typing import Final
 
 DIFFICULTY_1_TARGET: Final = 0xFFFF << 208
+"""The target of difficulty 1: nbits 1d00ffff."""
 MAX_TARGET: Final = (1 << 256) - 1
+"""The target that every hash meets."""
 HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
 """Average number of hashes for a solution of difficulty 1, about 2^32; for statistics."""
 TRIVIAL_TARGET: Final = 1 << 240

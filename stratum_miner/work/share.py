@@ -77,6 +77,7 @@ class Share:
 
 
 VerifyResult = Share | BelowTarget | InvalidNonce
+"""What ``verify`` returns."""
 
 
 def verify(found: NonceFound, *, backend: str = "", worker_name: str = "") -> VerifyResult:
