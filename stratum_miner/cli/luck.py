@@ -121,7 +121,7 @@ def _count(found: int, expected: float | None, confidence: float, answer: dict[s
     if not terms.LEAST <= expected <= MAX_FOUND:
         raise UsageError(f"--expected: expected a number from {terms.LEAST:g} to {MAX_FOUND}, got {expected:g}")
     it = odds.Luck(found, expected)
-    chance = odds.chance_of_luck(it)
+    chance = odds.probability_of_luck(it)
     low, high = interval.low / expected, interval.high / expected
     answer["luck"] = {"ratio": it.ratio, "low": low, "high": high, "chance": chance}
     side = "or fewer" if found <= expected else "or more"
@@ -135,7 +135,7 @@ def _rounds(blocks: int, times: float, answer: dict[str, Any], lines: list[str])
         raise UsageError(f"--blocks: expected a count from 1 to {MAX_FOUND}, got {blocks}")
     if not terms.LEAST <= times <= MAX_FOUND:
         raise UsageError(f"--times: expected a number from {terms.LEAST:g} to {MAX_FOUND}, got {times:g}")
-    chance = odds.chance_of_pool_luck(blocks, times)
+    chance = odds.probability_of_pool_luck(blocks, times)
     answer["pool"] = {"blocks": blocks, "times": times, "chance": chance}
     lines.append(
         f"{blocks} {'block takes' if blocks == 1 else 'blocks take'} more than {times:g} times the expected work with "
@@ -164,7 +164,7 @@ def _work(
     )
     if difficulty is not None:
         wanted = terms.difficulty("--difficulty", difficulty)
-        best["chance"] = odds.chance_of_best_share(rate * span, wanted)
+        best["chance"] = odds.probability_of_best_share(rate * span, wanted)
         best["seconds_per_share"] = odds.seconds_per_share(wanted, rate)
         lines.append(
             f"A share of difficulty {rounded(wanted)} is found every {span_text(best['seconds_per_share'])} on "

@@ -20,7 +20,7 @@ from stratum_miner.economics.profit.scenario import (
     DEFAULT_HORIZON_YEARS,
     SECONDS_PER_SHARE,
     USUAL_POOL_SHARE,
-    Raw,
+    RawScenario,
     Scenario,
 )
 from stratum_miner.reports import profit_page, profit_text
@@ -320,10 +320,10 @@ def profit(
         price_field=price_field,
     )
     raws = _chosen([raw for path in scenario_files or [] for raw in scenario.from_file(path, known)], only)
-    complete = [scenario.complete(scenario.merged([flags, raw, *answers], raw.name)) for raw in raws]
+    complete = [scenario.complete_scenario(scenario.merged([flags, raw, *answers], raw.name)) for raw in raws]
     for item in complete:
-        for doubt in item.doubts:
-            profit_text.say(console, f"stratum-miner: note: {f'{item.name}: ' if item.name else ''}{doubt}")
+        for doubt in item.warnings:
+            profit_text.print_line(console, f"stratum-miner: note: {f'{item.name}: ' if item.name else ''}{doubt}")
     if html is not None:
         output_files.write(html, profit_page.page(complete), "--html")
     if json:
@@ -344,7 +344,7 @@ def _tell(scenarios: Sequence[Scenario], *, schemes: bool, plots: bool) -> None:
     for item in scenarios:
         if len(scenarios) > 1:
             output.rule(item.name)
-        profit_text.tell(output, item)
+        profit_text.show_scenario(output, item)
         if schemes:
             profit_text.payout_schemes(output, item)
         if plots:
@@ -364,11 +364,11 @@ def _check(item: Scenario, seed: int) -> int:
     return ExitCode.OK if all(line.agrees for line in found) else ExitCode.FAILED
 
 
-def _chosen(raws: list[Raw], only: list[str] | None) -> list[Raw]:
+def _chosen(raws: list[RawScenario], only: list[str] | None) -> list[RawScenario]:
     if not raws:
         if only:
             raise UsageError("--only needs --scenario, as in --scenario FILE --only NAME")
-        return [Raw(name="", values={})]
+        return [RawScenario(name="", values={})]
     names = [raw.name for raw in raws]
     for name in only or []:
         if name not in names:

@@ -1,5 +1,6 @@
-"""What mining earns, costs and risks: pure functions of numbers, with no clock, no network and no opinion.
+"""Computes what mining earns, costs and risks. The functions use no clock and no network.
 
-Hash rates are H/s, powers watts at the wall, money any currency as Decimal, coins Decimal bitcoin, difficulties as
-pools and nodes state them, probabilities and waiting times floats. Nothing here is a forecast.
+Hash rates are in H/s and powers in watts at the wall. Money is a Decimal in any currency, coins are a Decimal in
+bitcoin. Difficulties are in the unit of pools and nodes; probabilities and waiting times are floats. No result is a
+forecast.
 """

@@ -1,4 +1,4 @@
-"""Energy over a year and what it emits, which nobody knows but as a range."""
+"""CO2 emissions of electricity, which are known only as a range."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Emissions:
-    """Kilograms of CO2, or grams per kWh."""
+    """A lower bound, a best estimate and an upper bound: in kilograms of CO2, or in grams of CO2 per kWh."""
 
     low: Decimal
     best: Decimal
@@ -14,10 +14,11 @@ class Emissions:
 
 
 GRAMS_PER_KWH = Emissions(Decimal(11), Decimal(288), Decimal(820))
-"""Life-cycle medians of onshore wind and of coal (IPCC AR5, WG III, annex III); between them the mix of mining that the
-Cambridge Digital Mining Industry Report of 2025 implies: 39.8 Mt for 138 TWh."""
+"""Grams of CO2 per kWh. The bounds are the life-cycle medians of onshore wind and of coal (IPCC AR5, WG III, annex
+III). The best estimate is the average of mining in the Cambridge Digital Mining Industry Report of 2025: 39.8 Mt for
+138 TWh."""
 
 
 def emissions(kwh: Decimal) -> Emissions:
-    """Kilograms for so much electricity."""
+    """Return the kilograms of CO2 that this much electricity emits."""
     return Emissions(*(kwh * grams / 1000 for grams in (GRAMS_PER_KWH.low, GRAMS_PER_KWH.best, GRAMS_PER_KWH.high)))

@@ -1,4 +1,4 @@
-"""Income, costs and the points where they meet, per day and at today's difficulty."""
+"""Income, costs and break-even points, per day and at the current difficulty."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,103 +11,113 @@ PETAHASH = 10**15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A machine, or many as one, and the terms it mines on. Shares of one, not per cent."""
+    """One or several mining machines together, and the terms on which they mine. Fractions are from 0 to 1."""
 
     hash_rate: float
-    """H/s."""
+    """Hash rate in H/s."""
     power: Decimal
-    """Watts at the wall."""
+    """Power in watts at the wall."""
     electricity: Decimal
-    """Money per kWh."""
+    """Price of electricity, per kWh."""
     difficulty: float
+    """Network difficulty."""
     block_reward: Decimal
-    """Subsidy and average fees, in bitcoin."""
+    """Subsidy and average transaction fees of a block, in bitcoin."""
     price: Decimal
-    """Money per bitcoin."""
+    """Price of a bitcoin."""
     pool_fee: Decimal = Decimal(0)
+    """Fraction of the income that the pool keeps."""
     stale: Decimal = Decimal(0)
+    """Fraction of the shares that are stale."""
     uptime: Decimal = Decimal(1)
+    """Fraction of the time in which the machines run."""
     cooling: Decimal = Decimal(0)
-    """Electricity for cooling, as a share of the machine's."""
+    """Electricity for cooling, as a fraction of that of the machines."""
     other_costs_per_day: Decimal = Decimal(0)
-    """Money for hosting and maintenance, due whether it runs or not."""
+    """Costs of hosting and maintenance per day, which are due even if the machines do not run."""
 
     @property
     def blocks_per_day(self) -> float:
-        """Mean number of blocks found in a day of full uptime."""
+        """Return the mean number of blocks found in a day without pauses."""
         return DAY_SECONDS * self.hash_rate / hashes_per_block(self.difficulty)
 
     @property
     def btc_per_day_gross(self) -> Decimal:
-        """Mean, before fees, stale shares and pauses."""
+        """Return the mean income in bitcoin, before the pool fee, stale shares and pauses are subtracted."""
         return Decimal(self.blocks_per_day) * self.block_reward
 
     @property
     def btc_per_day_net(self) -> Decimal:
-        """Mean of what is paid out."""
+        """Return the mean income in bitcoin that is paid out."""
         return self.btc_per_day_gross * (1 - self.pool_fee) * (1 - self.stale) * self.uptime
 
     @property
     def revenue_per_day(self) -> Decimal:
-        """Money."""
+        """Return the mean income in money."""
         return self.btc_per_day_net * self.price
 
     @property
     def kwh_per_day(self) -> Decimal:
-        """Used while it runs, cooling included."""
+        """Return the electricity used, including cooling, in kWh."""
         return self.power * (1 + self.cooling) / 1000 * 24 * self.uptime
 
     @property
     def electricity_per_day(self) -> Decimal:
-        """Money."""
+        """Return the costs of electricity."""
         return self.kwh_per_day * self.electricity
 
     @property
     def costs_per_day(self) -> Decimal:
-        """Money for electricity, hosting and maintenance."""
+        """Return the costs of electricity, hosting and maintenance."""
         return self.electricity_per_day + self.other_costs_per_day
 
     @property
     def profit_per_day(self) -> Decimal:
-        """Money; negative for a loss. The machine itself is not in it: see ``depreciation_per_day`` and ``outlook``."""
+        """Return the running profit, which is negative for a loss.
+
+        It does not include the costs of the machines: see ``depreciation_per_day`` and ``outlook``.
+        """
         return self.revenue_per_day - self.costs_per_day
 
     @property
     def joules_per_terahash(self) -> Decimal:
-        """The machine's efficiency with its cooling, W per TH/s."""
+        """Return the energy per terahash, including cooling, in J/TH (which is W per TH/s)."""
         return self.power * (1 + self.cooling) / Decimal(self.hash_rate) * 10**12
 
     @property
     def break_even_electricity(self) -> Decimal | None:
-        """Money per kWh at which nothing is left; None without power, or when other costs alone exceed the revenue."""
+        """Return the price of a kWh at which the profit is zero.
+
+        Return None if no electricity is used, or if the other costs alone exceed the revenue.
+        """
         left = self.revenue_per_day - self.other_costs_per_day
         return left / self.kwh_per_day if self.kwh_per_day and left >= 0 else None
 
     @property
     def break_even_price(self) -> Decimal | None:
-        """Money per bitcoin at which nothing is left; None when nothing is earned at any price."""
+        """Return the price of a bitcoin at which the profit is zero; None if no bitcoin is earned."""
         return self.costs_per_day / self.btc_per_day_net if self.btc_per_day_net else None
 
     @property
     def break_even_difficulty(self) -> float | None:
-        """None when running costs nothing: then no difficulty is too high."""
+        """Return the network difficulty at which the profit is zero; None if running costs nothing."""
         cost = self.costs_per_day
         return float(Decimal(self.difficulty) * self.revenue_per_day / cost) if cost else None
 
 
 def depreciation_per_day(outlay: Decimal, resale: Decimal, days: Decimal) -> Decimal:
-    """Money a machine loses in value each day: evenly, from what it cost to what it is sold for. Days above 0."""
+    """Return the loss of value per day, evenly from the purchase price to the resale price. ``days`` is above 0."""
     return (outlay - resale) / days
 
 
 def hash_price(difficulty: float, block_reward: Decimal, price: Decimal) -> Decimal:
-    """Money that one PH/s earns in a day, before anything is taken off."""
+    """Return the money that 1 PH/s earns in a day, before fees and costs are subtracted."""
     return Decimal(DAY_SECONDS) * PETAHASH * block_reward * price / Decimal(hashes_per_block(difficulty))
 
 
 def energy_cost_per_btc(
     electricity: Decimal, joules_per_terahash: Decimal, difficulty: float, block_reward: Decimal
 ) -> Decimal:
-    """Money for the electricity that one bitcoin takes, before anything is taken off."""
+    """Return the costs of the electricity for one mined bitcoin, before fees and stale shares are subtracted."""
     kwh_per_hash = joules_per_terahash / 10**12 / 3_600_000
     return electricity * kwh_per_hash * Decimal(hashes_per_block(difficulty)) / block_reward

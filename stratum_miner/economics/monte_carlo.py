@@ -1,7 +1,7 @@
-"""The closed forms against chance itself: mining played many times from a seed, block by block and share by share.
+"""Checks the formulas by simulation: mining is simulated many times, block by block and share by share.
 
-What is simulated is the process (times between blocks, shares in a window, the best of many hashes) and never the
-formula under test.
+The simulation uses the random process itself (times between blocks, shares in a window, the best of many hashes), never
+the formula under test. A seed decides the random numbers.
 """
 
 import math
@@ -15,16 +15,18 @@ from stratum_miner.economics.chain import hashes_per_block
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 
 CONFIDENCE_Z = 3.2905
-"""Standard errors either side of a mean that hold 99.9 % of it: a dozen checks, one false alarm in eighty seeds."""
+"""Number of standard errors on each side of a mean that contain 99.9 % of its distribution. With a dozen checks, about
+one seed in eighty gives a false alarm."""
 DAYS = 30.0
-"""The number of days whose income is simulated."""
+"""Number of days whose income is simulated."""
 WINDOW_BLOCKS = 2.0
-"""PPLNS: shares of the last so many expected blocks are paid."""
+"""Length of the PPLNS window, in the expected work of a block: a block pays the shares of this much work before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One closed form beside its simulation; ``low`` to ``high`` is the simulation's 99.9 % interval."""
+    """The value of one formula and that of its simulation; ``low`` and ``high`` are the simulation's 99.9 %
+    interval."""
 
     quantity: str
     formula: float
@@ -34,14 +36,14 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Whether the formula lies in the interval."""
+        """Return whether the value of the formula lies in the interval."""
         return self.low <= self.formula <= self.high
 
 
 def check(
     operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int = 4000, days: float = DAYS
 ) -> tuple[Agreement, ...]:
-    """Play ``runs`` lives of the operation; at least 100."""
+    """Compare the formulas with ``runs`` simulation runs. Raises ValueError if ``runs`` is below 100."""
     if runs < 100:
         raise ValueError(f"runs: expected 100 or more, got {runs}")
     source = random.Random(seed)
@@ -49,7 +51,10 @@ def check(
 
 
 def poisson_count(source: random.Random, mean: float) -> int:
-    """A draw, exact at any mean: cut down by gamma and beta variates first (Ahrens and Dieter 1974)."""
+    """Return a random number of a Poisson distribution, exact for any mean.
+
+    Gamma and beta variates reduce a large mean first (Ahrens and Dieter 1974).
+    """
     count = 0
     while mean > 30:
         steps = int(mean * 7 / 8)
@@ -64,16 +69,16 @@ def poisson_count(source: random.Random, mean: float) -> int:
     return count
 
 
-def _binomial(source: random.Random, trials: int, chance: float) -> int:
+def _binomial(source: random.Random, trials: int, probability: float) -> int:
     count = 0
     while trials > 30:
         middle = trials // 2 + 1
         cut = source.betavariate(middle, trials + 1 - middle)
-        if cut <= chance:
-            count, trials, chance = count + middle, trials - middle, (chance - cut) / (1 - cut)
+        if cut <= probability:
+            count, trials, probability = count + middle, trials - middle, (probability - cut) / (1 - cut)
         else:
-            trials, chance = middle - 1, chance / cut
-    return count + sum(source.random() < chance for _ in range(trials))
+            trials, probability = middle - 1, probability / cut
+    return count + sum(source.random() < probability for _ in range(trials))
 
 
 def _solo(operation: Operation, source: random.Random, runs: int) -> tuple[Agreement, ...]:
@@ -81,13 +86,13 @@ def _solo(operation: Operation, source: random.Random, runs: int) -> tuple[Agree
     waits = [source.expovariate(1.0) / rate for _ in range(runs)]
     span = 1 / rate
     day = operation.hash_rate * DAY_SECONDS
-    # the best of n uniform draws is the n-th root of one; in difficulty, what one in so many hashes reaches
+    # the best of n uniform random numbers is distributed as the n-th root of one of them
     best = [1 / (hashes_per_block(1) * -math.expm1(math.log(source.random()) / day)) for _ in range(runs)]
     return (
         _mean("mean wait for a block, days", odds.mean_wait_days(rate), waits),
-        _chance("a block within the median wait", 0.5, [wait <= odds.median_wait_days(rate) for wait in waits]),
-        _chance("a block within the mean wait", odds.chance_of_block(rate, span), [w <= span for w in waits]),
-        _chance("best share of a day over median", 0.5, [value > odds.median_best_share(day) for value in best]),
+        _probability("a block within the median wait", 0.5, [wait <= odds.median_wait_days(rate) for wait in waits]),
+        _probability("a block within the mean wait", odds.probability_of_block(rate, span), [w <= span for w in waits]),
+        _probability("best share of a day over median", 0.5, [value > odds.median_best_share(day) for value in best]),
     )
 
 
@@ -100,13 +105,13 @@ def _luck(source: random.Random, runs: int) -> tuple[Agreement, ...]:
         interval = intervals.setdefault(count, odds.count_interval(count))
         covered.append(_holds(interval, 10))
     exact = sum(
-        chance
-        for count, chance in _poisson_chances(10)
+        probability
+        for count, probability in _poisson_probabilities(10)
         if odds.count_interval(count).low <= 10 <= odds.count_interval(count).high
     )
     return (
-        _chance("10 blocks take 1.5 times the work", odds.chance_of_pool_luck(10, 1.5), long_rounds),
-        _chance("95 % interval holds its mean", exact, covered),
+        _probability("10 blocks take 1.5 times the work", odds.probability_of_pool_luck(10, 1.5), long_rounds),
+        _probability("95 % interval contains the mean", exact, covered),
     )
 
 
@@ -114,7 +119,7 @@ def _holds(interval: odds.Interval, mean: float) -> bool:
     return interval.low <= mean <= interval.high
 
 
-def _poisson_chances(mean: float) -> list[tuple[int, float]]:
+def _poisson_probabilities(mean: float) -> list[tuple[int, float]]:
     return [(k, math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))) for k in range(60)]
 
 
@@ -122,25 +127,25 @@ def _payouts(
     operation: Operation, pool: schemes.PayoutPool, source: random.Random, runs: int, days: float
 ) -> tuple[Agreement, ...]:
     by_name = {item.scheme: item for item in schemes.compare(operation, pool, days, operation.block_reward * 0)}
-    games: tuple[tuple[str, Callable[[], float]], ...] = (
-        ("FPPS", lambda: _play_fpps(operation, pool, source, days)),
-        ("PPLNS", lambda: _play_pplns(operation, pool, source, days)),
+    simulations: tuple[tuple[str, Callable[[], float]], ...] = (
+        ("FPPS", lambda: _simulate_fpps(operation, pool, source, days)),
+        ("PPLNS", lambda: _simulate_pplns(operation, pool, source, days)),
     )
     found: list[Agreement] = []
-    for name, play in games:
+    for name, simulate in simulations:
         payouts = by_name[name]
-        incomes = [play() for _ in range(runs)]
+        incomes = [simulate() for _ in range(runs)]
         low, high = (float(value) for value in payouts.quantiles((0.05, 0.95)))
         found += [
             _mean(f"{name}: mean, bitcoin", float(payouts.mean), incomes),
             _spread(f"{name}: relative spread", payouts.relative_spread, incomes),
-            _chance_between(f"{name}: in the 5 to 95 % range", incomes, low, high, payouts),
+            _probability_between(f"{name}: in the 5 to 95 % range", incomes, low, high, payouts),
         ]
     return tuple(found)
 
 
-def _play_fpps(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
-    """Every share is paid at once."""
+def _simulate_fpps(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
+    """Return the simulated income in bitcoin under FPPS, which pays every share at once."""
     working = float((1 - operation.stale) * operation.uptime)
     shares = operation.hash_rate * working * days * DAY_SECONDS / hashes_per_block(pool.share_difficulty)
     pay = schemes.fpps(
@@ -153,11 +158,12 @@ def _play_fpps(operation: Operation, pool: schemes.PayoutPool, source: random.Ra
     return poisson_count(source, shares) * float(pay)
 
 
-def _play_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
-    """Blocks of the pool come one after the other; each pays the shares of the window before it, ours among them.
+def _simulate_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
+    """Return the simulated income in bitcoin under PPLNS.
 
-    Between blocks our shares are drawn; they stay in the window until so much of the pool's work lies behind them. It
-    starts with a full window, as after some time in the pool.
+    Blocks of the pool come one after the other, and each pays the shares in the window before it. The number of the
+    miner's shares between two blocks is random. They stay in the window until the pool has done the work of the window
+    after them. The window is full at the start, as after some time in the pool.
     """
     working = float((1 - operation.stale) * operation.uptime)
     block_days = hashes_per_block(operation.difficulty) / pool.hash_rate / DAY_SECONDS
@@ -165,16 +171,18 @@ def _play_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.R
     window_days = WINDOW_BLOCKS * block_days
     pay = float(operation.block_reward * (1 - operation.pool_fee)) * pool.share_difficulty
     pay /= WINDOW_BLOCKS * operation.difficulty
-    slots: list[tuple[float, float, int]] = [(-window_days, 0.0, poisson_count(source, shares_per_day * window_days))]
+    intervals: list[tuple[float, float, int]] = [
+        (-window_days, 0.0, poisson_count(source, shares_per_day * window_days))
+    ]
     now, income = 0.0, 0.0
     while True:
         before, now = now, now + source.expovariate(1.0) * block_days
         if now > days:
             return income
-        slots.append((before, now, poisson_count(source, shares_per_day * (now - before))))
-        slots = [slot for slot in slots if slot[1] > now - window_days]
+        intervals.append((before, now, poisson_count(source, shares_per_day * (now - before))))
+        intervals = [interval for interval in intervals if interval[1] > now - window_days]
         income += pay * math.fsum(
-            count * (end - max(begin, now - window_days)) / (end - begin) for begin, end, count in slots
+            count * (end - max(begin, now - window_days)) / (end - begin) for begin, end, count in intervals
         )
 
 
@@ -183,16 +191,17 @@ def _mean(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
     return Agreement(quantity, formula, centre, centre - CONFIDENCE_Z * error, centre + CONFIDENCE_Z * error)
 
 
-def _chance(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agreement:
-    """Its interval by Wilson's score, which holds at the ends too."""
-    count, chance, z = len(outcomes), fmean(outcomes), CONFIDENCE_Z
-    middle = (chance + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(chance * (1 - chance) / count + z * z / (4 * count * count))
-    return Agreement(quantity, formula, chance, middle - half, middle + half)
+def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agreement:
+    """Compare a probability. The interval is Wilson's score interval, which also holds near 0 and 1."""
+    count, part, z = len(outcomes), fmean(outcomes), CONFIDENCE_Z
+    middle = (part + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(part * (1 - part) / count + z * z / (4 * count * count))
+    return Agreement(quantity, formula, part, middle - half, middle + half)
 
 
 def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
-    """Standard deviation over mean; its error from the fourth moment, for a normal kurtosis plus the sample's own."""
+    """Compare a relative spread. Its error follows from the kurtosis of the sample, or of a normal distribution if that
+    is larger."""
     centre, deviation = fmean(values), stdev(values)
     fourth = fmean((value - centre) ** 4 for value in values) / deviation**4
     error = math.sqrt(max(fourth - 1, 2.0) / (4 * len(values)))
@@ -200,10 +209,13 @@ def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement
     return Agreement(quantity, formula, ratio, ratio * (1 - CONFIDENCE_Z * error), ratio * (1 + CONFIDENCE_Z * error))
 
 
-def _chance_between(
+def _probability_between(
     quantity: str, values: Sequence[float], low: float, high: float, payouts: schemes.Payouts
 ) -> Agreement:
-    """The chance is 90 % but for the steps of a count; the formula is what the counts themselves give."""
+    """Compare the probability of an income between the 5 % and the 95 % quantile.
+
+    It is a little above 90 %, because the number of payments is an integer; the formula takes that into account.
+    """
     slack = float(payouts.value) / 2
-    formula = payouts.chance_between(0.05, 0.95)
-    return _chance(quantity, formula, [low - slack <= value <= high + slack for value in values])
+    formula = payouts.probability_between(0.05, 0.95)
+    return _probability(quantity, formula, [low - slack <= value <= high + slack for value in values])

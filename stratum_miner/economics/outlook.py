@@ -1,6 +1,7 @@
-"""The days ahead: what comes in and goes out while the difficulty grows and the subsidy halves, and when it is back.
+"""Income and costs of the coming days under assumed growth of the difficulty, and the day on which an outlay is repaid.
 
-An assumption carried forward, not a forecast: nobody knows the growth, and a halving moves price and difficulty too.
+The results follow from assumptions. They are not forecasts: the growth is unknown, and a halving also changes the price
+and the difficulty.
 """
 
 import math
@@ -10,67 +11,74 @@ from decimal import Decimal
 
 EPOCH_DAYS = 14
 HORIZON_DAYS = 365 * 30
-"""Nobody's machine lasts longer."""
+"""Number of days after which ``payback`` gives up; no mining machine lasts longer."""
 LEAST_GROWTH = -0.99
-MOST = 1e100
-"""The most that a day may earn, as a multiple of today."""
+"""Minimum growth of the difficulty per epoch that ``income_factor`` uses."""
+MAX_INCOME_FACTOR = 1e100
+"""Maximum income of a day, as a multiple of that of the first day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """What is assumed of the time to come."""
+class Assumptions:
+    """Assumptions about the coming days."""
 
     growth: float = 0.0
-    """Growth of the difficulty, a fraction per epoch of two weeks; may be negative."""
+    """Growth of the difficulty per epoch of two weeks, as a fraction; it may be negative."""
     price_growth: float = 0.0
-    """Growth of the price, a fraction per year."""
+    """Growth of the price of a bitcoin per year, as a fraction."""
     halvings: tuple[int, ...] = ()
-    """Days on which the subsidy halves."""
+    """Days on which the subsidy halves, counted from 0."""
     subsidy_share: Decimal = Decimal(1)
-    """The fraction of a block's reward that halves; the rest are fees, which stay."""
+    """Fraction of the block reward that halves: the subsidy. The transaction fees stay the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day, or the last of a step: money in, money out, and everything so far, in running totals."""
+    """Revenue and costs of one day, and the profit so far."""
 
     number: int
+    """Number of the day, counted from 0."""
     revenue: Decimal
     cost: Decimal
     total: Decimal
-    """Since the start, without the outlay."""
+    """Profit of all days up to this one; the outlay is not subtracted."""
 
     @property
     def pays(self) -> bool:
-        """Whether running earns more than it costs."""
+        """Return whether running on this day earns more than it costs."""
         return self.revenue > self.cost
 
 
 @dataclass(frozen=True, slots=True)
 class Payback:
-    """When an outlay is back; None for never, with the reason in ``reason``."""
+    """The day on which an outlay is repaid."""
 
     days: int | None
+    """Number of days until the outlay is repaid; None if it never is."""
     reason: str
+    """Why the outlay is never repaid; empty if it is."""
     best_day: int
-    """The last day on which it pays to run."""
+    """Number of days after which the profit so far is largest."""
     most: Decimal
-    """The largest sum earned, on that day, the outlay not yet taken off."""
+    """The profit after that number of days; the outlay is not subtracted."""
 
 
 def income_factor(day: int, growth: float) -> float:
-    """What a day earns as a share of today: the difficulty grows once per epoch of two weeks.
+    """Return the income of a day as a multiple of that of day 0. The difficulty grows once per epoch of two weeks.
 
-    Growth below -99 % counts as that, and a share above ``MOST`` as that: who assumes more assumes no mining.
+    A growth below LEAST_GROWTH counts as LEAST_GROWTH, and a result above MAX_INCOME_FACTOR as MAX_INCOME_FACTOR.
     """
     try:
-        return min(MOST, (1 + max(growth, LEAST_GROWTH)) ** -(day // EPOCH_DAYS))
+        return min(MAX_INCOME_FACTOR, (1 + max(growth, LEAST_GROWTH)) ** -(day // EPOCH_DAYS))
     except OverflowError:
-        return MOST
+        return MAX_INCOME_FACTOR
 
 
 def shut_off_day(revenue_per_day: float, cost_per_day: float, growth: float) -> float:
-    """From which day on running costs more than it earns; infinite without growth or costs, 0 for a loss today."""
+    """Return the number of days after which running costs more than it earns.
+
+    It is infinite without growth or costs, and 0 if running already makes a loss.
+    """
     if revenue_per_day <= cost_per_day:
         return 0.0
     if growth <= 0 or cost_per_day <= 0:
@@ -78,24 +86,31 @@ def shut_off_day(revenue_per_day: float, cost_per_day: float, growth: float) -> 
     return EPOCH_DAYS * math.log(revenue_per_day / cost_per_day) / math.log1p(growth)
 
 
-def days(revenue_per_day: Decimal, cost_per_day: Decimal, course: Course, horizon: int = HORIZON_DAYS) -> Iterator[Day]:
-    """Every day from the first, whether it pays or not."""
+def days(
+    revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions, horizon: int = HORIZON_DAYS
+) -> Iterator[Day]:
+    """Yield every day from day 0 to the horizon, including days that do not pay."""
     total = Decimal(0)
     for number in range(horizon):
-        halved = Decimal(2) ** -sum(day <= number for day in course.halvings)
-        reward = 1 - course.subsidy_share * (1 - halved)
-        factor = income_factor(number, course.growth) * (1 + course.price_growth) ** (number / 365)
+        halved = Decimal(2) ** -sum(day <= number for day in assumptions.halvings)
+        reward = 1 - assumptions.subsidy_share * (1 - halved)
+        factor = income_factor(number, assumptions.growth) * (1 + assumptions.price_growth) ** (number / 365)
         revenue = revenue_per_day * Decimal(factor) * reward
         total += revenue - cost_per_day
         yield Day(number, revenue, cost_per_day, total)
 
 
-def payback(outlay: Decimal, revenue_per_day: Decimal, cost_per_day: Decimal, course: Course = Course()) -> Payback:
-    """Run until running no longer pays, and see whether the outlay came back before."""
+def payback(
+    outlay: Decimal, revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions = Assumptions()
+) -> Payback:
+    """Compute when the outlay is repaid, if the machine runs until it no longer pays.
+
+    The result is limited to HORIZON_DAYS days.
+    """
     total, best_day, back = Decimal(0), 0, None
-    for day in days(revenue_per_day, cost_per_day, course):
-        if not day.pays and course.price_growth <= 0 <= course.growth:
-            break  # it will not pay again either
+    for day in days(revenue_per_day, cost_per_day, assumptions):
+        if not day.pays and assumptions.price_growth <= 0 <= assumptions.growth:
+            break  # it cannot pay later either
         if day.total > total:
             total, best_day = day.total, day.number + 1
         if back is None and day.total >= outlay:
@@ -105,17 +120,17 @@ def payback(outlay: Decimal, revenue_per_day: Decimal, cost_per_day: Decimal, co
     elif best_day == 0:
         reason = "it costs more than it earns from the first day"
     elif best_day < HORIZON_DAYS:
-        reason = f"it stops earning after {best_day} days, with {total:.2f} of {outlay:.2f} back"
+        reason = f"it stops earning after {best_day:,} days, when {total:,.2f} of {outlay:,.2f} have been earned"
     else:
-        reason = f"after {HORIZON_DAYS // 365} years {total:.2f} of {outlay:.2f} would be back"
+        reason = f"after {HORIZON_DAYS // 365} years, only {total:,.2f} of {outlay:,.2f} have been earned"
     return Payback(back, reason, best_day, total)
 
 
 def earned(
-    revenue_per_day: Decimal, cost_per_day: Decimal, course: Course, horizon: int, *, switch_off: bool = True
+    revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions, horizon: int, *, switch_off: bool = True
 ) -> Decimal:
-    """Money after so many days; with ``switch_off`` days that do not pay are not run."""
+    """Return the profit of this many days. With ``switch_off``, the machine does not run on days that do not pay."""
     chosen: Sequence[Day] = [
-        day for day in days(revenue_per_day, cost_per_day, course, horizon) if day.pays or not switch_off
+        day for day in days(revenue_per_day, cost_per_day, assumptions, horizon) if day.pays or not switch_off
     ]
     return sum((day.revenue - day.cost for day in chosen), Decimal(0))

@@ -1,8 +1,8 @@
-"""The Poisson distribution for means from nothing to billions: what counts of blocks and shares follow.
+"""The Poisson distribution, which the numbers of blocks and shares follow, for means from 0 to billions.
 
-The chance of at most k events where m are expected is the upper regularised incomplete gamma function Q(k + 1, m),
-here by its series below the mean and by its continued fraction above (NIST DLMF 8.11.4 and 8.9.2), good to nine digits;
-from a million expected events on by the cube-root approximation of Wilson and Hilferty (1931), good to six.
+The probability of at most k events where m are expected is the regularised upper incomplete gamma function Q(k + 1, m).
+It is computed with its series below the mean and with its continued fraction above (NIST DLMF 8.11.4 and 8.9.2), to
+nine digits. From a million expected events on, the cube-root approximation of Wilson and Hilferty (1931) gives six.
 """
 
 import math
@@ -10,11 +10,11 @@ import math
 _TINY = 1e-300
 _PRECISION = 1e-16
 _MANY = 1e6
-"""Expected events from which on series and fraction take too long."""
+"""Number of expected events from which on the series and the fraction take too long."""
 
 
 def cdf(count: int, mean: float) -> float:
-    """Chance of at most ``count`` events where ``mean`` are expected."""
+    """Return the probability of at most ``count`` events where ``mean`` are expected."""
     if count < 0:
         return 0.0
     if mean <= 0:
@@ -28,16 +28,19 @@ def cdf(count: int, mean: float) -> float:
     return min(1.0, max(0.0, scale * _fraction(shape, mean)))
 
 
-def quantile(chance: float, mean: float) -> int:
-    """The smallest count that is not exceeded with at least this chance, which is between 0 and 1."""
-    if not 0 < chance < 1:
-        raise ValueError(f"chance: expected more than 0 and less than 1, got {chance}")
+def quantile(probability: float, mean: float) -> int:
+    """Return the smallest count that is not exceeded with at least this probability.
+
+    Raises ValueError if the probability is not above 0 and below 1.
+    """
+    if not 0 < probability < 1:
+        raise ValueError(f"probability: expected more than 0 and less than 1, got {probability}")
     low, high = -1, max(1, math.ceil(mean))
-    while cdf(high, mean) < chance:
+    while cdf(high, mean) < probability:
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        if cdf(middle, mean) < chance:
+        if cdf(middle, mean) < probability:
             low = middle
         else:
             high = middle
@@ -45,7 +48,7 @@ def quantile(chance: float, mean: float) -> int:
 
 
 def _series(shape: float, mean: float) -> float:
-    """The series of the lower incomplete gamma function, without its leading factor."""
+    """Return the series of the lower incomplete gamma function, without its leading factor."""
     term = total = 1.0 / shape
     while term > total * _PRECISION:
         shape += 1
@@ -55,7 +58,7 @@ def _series(shape: float, mean: float) -> float:
 
 
 def _fraction(shape: float, mean: float) -> float:
-    """The continued fraction of the upper incomplete gamma function (Lentz), without its leading factor."""
+    """Return the continued fraction of the upper incomplete gamma function (Lentz), without its leading factor."""
     b = mean + 1 - shape
     c, d = 1 / _TINY, 1 / (b or _TINY)
     value, step, index = d, 0.0, 0

@@ -1,7 +1,8 @@
-"""What pools pay for a share, and how far the income of a month or a year scatters under each scheme.
+"""Payout schemes: what a pool pays for a share, and how much the income varies under each scheme.
 
-At the same fee every scheme pays the same on average (PPS keeps the transaction fees, and less by those); what differs
-is who bears the luck: with PPS and FPPS the pool, with PPLNS all its miners together, alone the miner.
+At the same fee, every scheme pays the same on average, except that a PPS pool keeps the transaction fees. The schemes
+differ in who bears the luck: the pool under PPS and FPPS, all its miners together under PPLNS, and the miner alone when
+it mines solo.
 """
 
 import math
@@ -17,62 +18,73 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def pps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fee: Decimal) -> Decimal:
-    """Pay per share: its part of the subsidy, in bitcoin; the fees stay with the pool."""
+    """Return the pay for one share under PPS (pay per share), in bitcoin: its part of the subsidy.
+
+    ``subsidy`` is in bitcoin, ``fee`` the pool fee as a fraction. The pool keeps the transaction fees.
+    """
     return Decimal(share_difficulty) / Decimal(network_difficulty) * subsidy * (1 - fee)
 
 
 def fpps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fees: Decimal, fee: Decimal) -> Decimal:
-    """Full pay per share: its part of subsidy and fees, in bitcoin."""
+    """Return the pay for one share under FPPS (full pay per share), in bitcoin.
+
+    It is the share's part of the subsidy and of the average transaction fees ``fees``, both in bitcoin.
+    """
     return pps(share_difficulty, network_difficulty, subsidy + fees, fee)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutPool:
-    """What of a pool matters for the spread of income."""
+    """The properties of a pool that determine how much the income varies."""
 
     hash_rate: float
-    """H/s of all its miners."""
+    """Hash rate of all its miners, in H/s."""
     share_difficulty: float
-    """At which it pays this miner's shares."""
+    """Share difficulty of this miner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payouts:
-    """Income over some days under one scheme, in bitcoin."""
+    """Income of some days under one scheme, in bitcoin."""
 
     scheme: str
     mean: Decimal
+    """Mean income, in bitcoin."""
     events: float
-    """Expected number of independent payments behind it, or what amounts to it; the spread is one over its root."""
+    """Expected number of independent payments, or the number that gives the same relative spread, 1 / sqrt(events)."""
     value: Decimal
-    """The value of one such event."""
+    """Value of one such payment, in bitcoin."""
 
     @property
     def relative_spread(self) -> float:
-        """Standard deviation over mean."""
+        """Return the standard deviation divided by the mean."""
         return 1 / math.sqrt(self.events)
 
     @property
-    def chance_of_nothing(self) -> float:
-        """The probability that not even one event comes."""
+    def probability_of_nothing(self) -> float:
+        """Return the probability of no payment at all."""
         return math.exp(-self.events)
 
-    def quantiles(self, chances: Sequence[float] = QUANTILES) -> tuple[Decimal, ...]:
-        """Bitcoin that the income stays at or below with each of these chances."""
-        return tuple(poisson.quantile(chance, self.events) * self.value for chance in chances)
+    def quantiles(self, probabilities: Sequence[float] = QUANTILES) -> tuple[Decimal, ...]:
+        """Return the quantiles of the income, in bitcoin: with each of these probabilities it is at most this much."""
+        return tuple(poisson.quantile(probability, self.events) * self.value for probability in probabilities)
 
-    def chance_between(self, low: float, high: float) -> float:
-        """The probability that the income lies between two quantiles, both included: at least their difference."""
-        first, last = (poisson.quantile(chance, self.events) for chance in (low, high))
+    def probability_between(self, low: float, high: float) -> float:
+        """Return the probability that the income lies between the quantiles ``low`` and ``high``, both included.
+
+        It is at least ``high - low``, because the number of payments is an integer.
+        """
+        first, last = (poisson.quantile(probability, self.events) for probability in (low, high))
         return poisson.cdf(last, self.events) - poisson.cdf(first - 1, self.events)
 
 
 def compare(operation: Operation, pool: PayoutPool, days: float, fees: Decimal) -> tuple[Payouts, ...]:
-    """PPS, FPPS, PPLNS and solo for one miner, at the operation's pool fee; ``fees`` are bitcoin per block.
+    """Return the income of one miner under PPS, FPPS, PPLNS and solo, all at the pool fee of the operation.
 
-    PPLNS: a block of the pool pays every miner by the shares of a window, so income scatters with the pool's blocks
-    and, much less, with the miner's own shares; both relative variances are added (after Rosenfeld 2011, for times
-    much longer than the window).
+    ``fees`` are the average transaction fees of a block, in bitcoin. Under PPLNS, each block of the pool pays the
+    miners for their shares in a window. The income therefore varies with the blocks of the pool and, much less, with
+    the shares of the miner. The two relative variances are added (Rosenfeld 2011); this holds for times much longer
+    than the window.
     """
     working = float((1 - operation.stale) * operation.uptime)
     seconds = days * DAY_SECONDS

@@ -1,4 +1,4 @@
-"""What the result hangs on: each input moved alone (a tornado), and two moved together (grids)."""
+"""How the profit depends on the inputs: each input changed alone (a tornado), and two changed together (grids)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from stratum_miner.economics.income import Operation
-from stratum_miner.economics.outlook import Course, earned
+from stratum_miner.economics.outlook import Assumptions, earned
 
 
 @dataclass(frozen=True, slots=True)
 class Swing:
-    """Profit per day with one input lowered and raised by the same share."""
+    """Profit per day with one input 10 % lower, and with the same input 10 % higher."""
 
     name: str
     lowered: Decimal
@@ -19,7 +19,7 @@ class Swing:
 
     @property
     def width(self) -> Decimal:
-        """How much this input moves the profit."""
+        """Return the difference between the two profits."""
         return abs(self.raised - self.lowered)
 
 
@@ -36,11 +36,11 @@ INPUTS: dict[str, Callable[[Operation, Decimal], dict[str, Any]]] = {
     "cooling": lambda operation, factor: {"cooling": operation.cooling * factor},
     "other costs": lambda operation, factor: {"other_costs_per_day": operation.other_costs_per_day * factor},
 }
-"""Name of an input to what it changes of an operation when multiplied."""
+"""For each input, a function that takes an operation and a factor, and returns the changed fields of the operation."""
 
 
 def tornado(operation: Operation) -> tuple[Swing, ...]:
-    """Every input by itself, 10 % down and up, the widest first; inputs that move nothing are left out."""
+    """Return the effect of each input on the profit per day, the largest first. Inputs without effect are omitted."""
     swings = (
         Swing(
             name,
@@ -55,7 +55,7 @@ def tornado(operation: Operation) -> tuple[Swing, ...]:
 def price_by_electricity(
     operation: Operation, prices: Sequence[Decimal], electricity: Sequence[Decimal]
 ) -> tuple[tuple[Decimal, ...], ...]:
-    """Profit per day: a row for each price of a kWh, a column for each price of a bitcoin."""
+    """Return the profit per day: one row for each price of a kWh, one column for each price of a bitcoin."""
     return tuple(
         tuple(replace(operation, price=price, electricity=cost).profit_per_day for price in prices)
         for cost in electricity
@@ -63,18 +63,19 @@ def price_by_electricity(
 
 
 def price_by_growth(
-    operation: Operation, prices: Sequence[Decimal], growths: Sequence[float], course: Course, days: int
+    operation: Operation, prices: Sequence[Decimal], growths: Sequence[float], assumptions: Assumptions, days: int
 ) -> tuple[tuple[Decimal, ...], ...]:
-    """What is earned in so many days: a row for each growth of the difficulty per epoch, a column for each price.
+    """Return the profit of this many days: one row for each growth of the difficulty per epoch of two weeks, one
+    column for each price of a bitcoin.
 
-    The machine is switched off on days that do not pay.
+    The machine does not run on days that do not pay.
     """
     return tuple(
         tuple(
             earned(
                 replace(operation, price=price).revenue_per_day,
                 operation.costs_per_day,
-                replace(course, growth=growth),
+                replace(assumptions, growth=growth),
                 days,
             )
             for price in prices

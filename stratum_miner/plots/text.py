@@ -23,7 +23,7 @@ _ASCII_MARKS = ("*", "o", "+", "x")
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class TextSize:
     """The room for a figure, in characters."""
 
     width: int = 78
@@ -31,7 +31,7 @@ class Space:
     ascii_only: bool = False
 
 
-def render(figure: Figure, space: Space = Space()) -> RenderableType:
+def render(figure: Figure, space: TextSize = TextSize()) -> RenderableType:
     """A figure for a rich console, with its title above and its note below."""
     parts: list[RenderableType] = [Text(figure.title, style="bold"), _draw(figure, space)]
     if figure.note:
@@ -40,7 +40,7 @@ def render(figure: Figure, space: Space = Space()) -> RenderableType:
 
 
 @singledispatch
-def _draw(figure: Figure, space: Space) -> RenderableType:
+def _draw(figure: Figure, space: TextSize) -> RenderableType:
     raise TypeError(f"figure: expected a chart, a heat map or a tornado, got {type(figure).__name__}")
 
 
@@ -76,7 +76,7 @@ class _Canvas:
 
 
 @_draw.register
-def _line_chart(chart: LineChart, space: Space) -> RenderableType:
+def _line_chart(chart: LineChart, space: TextSize) -> RenderableType:
     low, high = chart.y_range
     marks_at = _rows_of_ticks(chart, space.height)
     margin = max(len(label) for label in marks_at.values())
@@ -138,7 +138,7 @@ def _x_axis(chart: LineChart, margin: int, width: int) -> Text:
     return Text(" " * margin + "".join(line).rstrip())
 
 
-def _legend(chart: LineChart, space: Space) -> Iterable[Text]:
+def _legend(chart: LineChart, space: TextSize) -> Iterable[Text]:
     yield Text(f"  {chart.x_name} across, {chart.y_name} up", style="dim")
     for index, series in enumerate(chart.series):
         mark = _ASCII_MARKS[index % len(_ASCII_MARKS)] if space.ascii_only else "━"
@@ -151,7 +151,7 @@ def _legend(chart: LineChart, space: Space) -> Iterable[Text]:
 
 
 @_draw.register
-def _heat_map(heat: HeatMap, space: Space) -> RenderableType:
+def _heat_map(heat: HeatMap, space: TextSize) -> RenderableType:
     table = Table(box=box.ASCII if space.ascii_only else box.SIMPLE_HEAD, padding=(0, 0), collapse_padding=True)
     table.add_column(f"{heat.y_name} \\ {heat.x_name}", justify="right", no_wrap=True)
     for name in heat.columns:
@@ -171,7 +171,7 @@ def _cell(heat: HeatMap, value: float, here: bool) -> Text:
 
 
 @_draw.register
-def _tornado(tornado: Tornado, space: Space) -> RenderableType:
+def _tornado(tornado: Tornado, space: TextSize) -> RenderableType:
     names = max((len(bar.name) for bar in tornado.bars), default=0)
     ends = [tornado.label(end) for bar in tornado.bars for end in (bar.low, bar.high)]
     numbers = max((len(text) for text in ends), default=0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from stratum_miner.economics import odds, outlook, sensitivity
-from stratum_miner.economics.outlook import Course
+from stratum_miner.economics.outlook import Assumptions
 from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.plots.figure import Bar, Figure, HeatMap, LineChart, Mark, Series, Tornado
 from stratum_miner.quantities import amount, rounded, span_text, time_unit
@@ -69,8 +69,8 @@ def price_by_growth(scenario: Scenario) -> HeatMap:
     """Earned over the horizon, without the outlay."""
     operation = scenario.operation
     prices = [operation.price * factor for factor in FACTORS]
-    growths = [scenario.course.growth + step for step in GROWTHS]
-    grid = sensitivity.price_by_growth(operation, prices, growths, scenario.course, scenario.horizon_days)
+    growths = [scenario.assumptions.growth + step for step in GROWTHS]
+    grid = sensitivity.price_by_growth(operation, prices, growths, scenario.assumptions, scenario.horizon_days)
     years = scenario.horizon_days / odds.YEAR_DAYS
     outlay = " The outlay is not taken off." if scenario.capex else ""
     return HeatMap(
@@ -88,15 +88,15 @@ def price_by_growth(scenario: Scenario) -> HeatMap:
 
 def cash_flow(scenario: Scenario) -> LineChart:
     """Cumulative, from the outlay on, with the growth of the difficulty a band lower and higher."""
-    course = scenario.course
+    assumptions = scenario.assumptions
     step = max(1, scenario.horizon_days // POINTS)
     shown = range(0, scenario.horizon_days, step)
     x = tuple(day / odds.YEAR_DAYS for day in shown)
     middle, easier, harder = (
-        _cumulative(scenario, replace(course, growth=course.growth + shift), step)
+        _cumulative(scenario, replace(assumptions, growth=assumptions.growth + shift), step)
         for shift in (0.0, -scenario.band, scenario.band)
     )
-    marks = [Mark(day / odds.YEAR_DAYS, "halving") for day in course.halvings if day <= shown[-1]]
+    marks = [Mark(day / odds.YEAR_DAYS, "halving") for day in assumptions.halvings if day <= shown[-1]]
     returned = scenario.payback
     if returned is not None and returned.days is not None and returned.days <= shown[-1]:
         marks.append(Mark(returned.days / odds.YEAR_DAYS, "paid back"))
@@ -107,7 +107,7 @@ def cash_flow(scenario: Scenario) -> LineChart:
         x=x,
         series=(
             Series(
-                f"difficulty {course.growth:+.1%} in two weeks, ±{scenario.band:.1%} in the band",
+                f"difficulty {assumptions.growth:+.1%} in two weeks, ±{scenario.band:.1%} in the band",
                 middle,
                 harder,
                 easier,
@@ -130,7 +130,7 @@ def survival(scenario: Scenario) -> LineChart:
         x_name=unit,
         y_name="chance",
         x=tuple(day * in_unit for day in days),
-        series=(Series("no block yet", tuple(odds.chance_of_no_block(rate, day) for day in days)),),
+        series=(Series("no block yet", tuple(odds.probability_of_no_block(rate, day) for day in days)),),
         marks=tuple(
             Mark(wait * in_unit, f"{what}: {span_text(wait * 86400)}")
             for what, wait in (("half have one", odds.median_wait_days(rate)), ("mean", odds.mean_wait_days(rate)))
@@ -141,10 +141,10 @@ def survival(scenario: Scenario) -> LineChart:
     )
 
 
-def _cumulative(scenario: Scenario, course: Course, step: int) -> tuple[float, ...]:
+def _cumulative(scenario: Scenario, assumptions: Assumptions, step: int) -> tuple[float, ...]:
     operation = scenario.operation
     start = float(scenario.capex or 0)
-    run = outlook.days(operation.revenue_per_day, operation.costs_per_day, course, scenario.horizon_days)
+    run = outlook.days(operation.revenue_per_day, operation.costs_per_day, assumptions, scenario.horizon_days)
     return tuple(float(day.total) - start for day in run if day.number % step == 0)
 
 

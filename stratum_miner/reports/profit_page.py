@@ -29,8 +29,8 @@ def _section(scenario: Scenario, *, named: bool) -> str:
     parts.append(table("", *profit_tables.periods(scenario)))
     if len(scenario.machines) > 1 or scenario.machines[0].count > 1:
         parts.append(_fleet(scenario))
-    parts += map(paragraph, profit_text.chances(scenario))
-    parts += [paragraph(line, "soft") for line in (*scenario.doubts, _assumed(scenario))]
+    parts += map(paragraph, profit_text.solo_odds(scenario))
+    parts += [paragraph(line, "soft") for line in (*scenario.warnings, _assumed(scenario))]
     parts += map(figure, figures(scenario))
     parts += [_payouts(scenario, period) for period in ("month", "year")]
     return f"<section>{''.join(parts)}</section>"

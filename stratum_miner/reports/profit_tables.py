@@ -92,7 +92,7 @@ def payouts(scenario: Scenario, period: str) -> Rows:
             coins(item.mean),
             *map(coins, item.quantiles()),
             f"{item.relative_spread:.2%}" if item.relative_spread < 10 else f"{item.relative_spread:.0f}x",
-            _chance(item.chance_of_nothing),
+            _chance(item.probability_of_nothing),
         )
         for item in compared
     ]

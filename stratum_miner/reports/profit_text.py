@@ -21,18 +21,18 @@ from stratum_miner.reports.profit_tables import Rows
 MAX_WIDTH = 100
 
 
-def tell(output: Console, scenario: Scenario) -> None:
+def show_scenario(output: Console, scenario: Scenario) -> None:
     """Words, the periods, and the machines of a fleet."""
     for line in sentences(scenario):
-        say(output, line)
+        print_line(output, line)
     output.print(_table(output, profit_tables.periods(scenario)))
     if len(scenario.machines) > 1 or scenario.machines[0].count > 1:
         output.print(_table(output, profit_tables.fleet(scenario)))
-    for line in (*chances(scenario), *_dates(scenario)):
-        say(output, line)
+    for line in (*solo_odds(scenario), *_dates(scenario)):
+        print_line(output, line)
 
 
-def say(output: Console, line: str) -> None:
+def print_line(output: Console, line: str) -> None:
     """One line of words, as it is."""
     output.print(line, markup=False, highlight=False, emoji=False)
 
@@ -70,7 +70,7 @@ def sentences(scenario: Scenario) -> list[str]:
     return lines
 
 
-def chances(scenario: Scenario) -> list[str]:
+def solo_odds(scenario: Scenario) -> list[str]:
     """The chances of finding a block alone; efficiency and emissions."""
     operation = scenario.operation
     rate = operation.blocks_per_day
@@ -78,7 +78,7 @@ def chances(scenario: Scenario) -> list[str]:
     emitted = energy.emissions(kwh)
     return [
         f"Alone, a block takes {rounded(odds.mean_wait_days(rate) / odds.YEAR_DAYS)} years on average; "
-        f"the chance of one within a year is {odds.chance_of_block(rate, odds.YEAR_DAYS):.3g}.",
+        f"the chance of one within a year is {odds.probability_of_block(rate, odds.YEAR_DAYS):.3g}.",
         f"{rounded(float(operation.joules_per_terahash))} J/TH, {rounded(float(kwh))} kWh a year, which emit "
         f"{rounded(float(emitted.low))} to {rounded(float(emitted.high))} kg of CO2 "
         f"({rounded(float(emitted.best))} at the average mix of mining).",
@@ -88,14 +88,14 @@ def chances(scenario: Scenario) -> list[str]:
 def compare(output: Console, scenarios: Sequence[Scenario]) -> None:
     """Side by side."""
     output.print(_table(output, profit_tables.comparison(scenarios)))
-    say(output, "Money is per month; it breaks even at the price of a kWh in the last but one column.")
+    print_line(output, "Money is per month; it breaks even at the price of a kWh in the last but one column.")
 
 
 def payout_schemes(output: Console, scenario: Scenario) -> None:
     """Quantiles of the income under each scheme, over a month and a year."""
     for period in ("month", "year"):
         output.print(_table(output, profit_tables.payouts(scenario, period)))
-    say(
+    print_line(
         output,
         "Satoshis, or bitcoin where there is a point; each column is what the income stays at or below with that "
         f"chance, in a pool of {hash_rate_text(scenario.pool.hash_rate)}. The means are the same, but PPS keeps the "
@@ -125,7 +125,7 @@ def machines(output: Console, known: dict[str, Machine]) -> None:
 
 def drawings(output: Console, scenario: Scenario) -> None:
     """Every figure as text."""
-    space = plots.Space(width=min(output.width, MAX_WIDTH) - 2, ascii_only=is_plain(output))
+    space = plots.TextSize(width=min(output.width, MAX_WIDTH) - 2, ascii_only=is_plain(output))
     for figure in figures(scenario):
         output.print()
         output.print(plots.render(figure, space))
@@ -144,7 +144,9 @@ def agreement(output: Console, found: Sequence[Agreement], seed: int, runs: int)
         for item in found
     ]
     output.print(_table(output, Rows(("quantity", "formula", "played", "interval", ""), rows)))
-    say(output, f"Seed {seed}, {runs} lives of {DAYS:g} days; the interval holds the simulated value with 99.9 %.")
+    print_line(
+        output, f"Seed {seed}, {runs} lives of {DAYS:g} days; the interval holds the simulated value with 99.9 %."
+    )
 
 
 def _dates(scenario: Scenario) -> list[str]:

@@ -177,10 +177,10 @@ def test_a_key_of_the_file_is_explained_in_sentences(table: type) -> None:
 
 def test_defaults_in_texts_are_those_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"hash_rate": "1TH", "power": "20W", "electricity": "0.3", "difficulty": "1e12", "subsidy": "3"}
-    it = scenario.complete(scenario.from_flags(given, [], {}))
+    it = scenario.complete_scenario(scenario.from_flags(given, [], {}))
     assert [it.operation.uptime, it.operation.stale, it.operation.cooling, it.operation.pool_fee] == [1, 0, 0, 0]
     assert [it.operation.other_costs_per_day, it.fees, it.resale] == [0, 0, 0]
-    assert (it.course.growth, it.course.price_growth) == (0, 0)
+    assert (it.assumptions.growth, it.assumptions.price_growth) == (0, 0)
     assert it.horizon_days == int(3 * Decimal("365.25"))
     for name, default in {
         "--uptime": "100%", "--stale": "0%", "--cooling": "0%", "--pool-fee": "0%", "--hosting": "0",

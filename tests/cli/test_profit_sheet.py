@@ -106,7 +106,7 @@ def test_payback(capsys: pytest.CaptureFixture[str]) -> None:
     assert same(back["most_earned"], "1519")
     never = ask(capsys, "profit", *S21, "--price", price, "--capex", "2000")
     assert never["payback_days"] is None
-    assert "with 1519" in never["payback_reason"] or "with 1518" in never["payback_reason"]
+    assert "when 1,519" in never["payback_reason"] or "when 1,518" in never["payback_reason"]
 
 
 def test_subsidy(capsys: pytest.CaptureFixture[str]) -> None:

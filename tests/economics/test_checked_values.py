@@ -7,7 +7,7 @@ import pytest
 
 from stratum_miner.economics import chain, energy, odds, outlook, schemes
 from stratum_miner.economics.income import Operation, depreciation_per_day, energy_cost_per_btc, hash_price
-from stratum_miner.economics.outlook import Course
+from stratum_miner.economics.outlook import Assumptions
 
 DIFFICULTY = 144.40e12
 REWARD = Decimal("3.145")
@@ -58,13 +58,13 @@ def test_income_and_costs() -> None:
 
 def test_odds() -> None:
     rate = STICK.blocks_per_day
-    assert close(odds.chance_of_block(rate, 365.25), 6.106e-5)
-    assert round(1 / odds.chance_of_block(rate, 365.25)) == 16_378
+    assert close(odds.probability_of_block(rate, 365.25), 6.106e-5)
+    assert round(1 / odds.probability_of_block(rate, 365.25)) == 16_378
     assert round(odds.mean_wait_days(rate) / 365.25) == 16_377
     assert round(odds.median_wait_days(rate) / 365.25) == 11_352
     day = 1.2e12 * 86400
     assert close(odds.median_best_share(day), 34.8e6, 3)
-    assert close(odds.chance_of_best_share(day, 1e9), 0.02385)
+    assert close(odds.probability_of_best_share(day, 1e9), 0.02385)
     assert close(odds.seconds_per_share(1000, 1.2e12), 3.579)
     assert odds.hash_rate_from_shares(1000, odds.seconds_per_share(1000, 1.2e12)) == pytest.approx(1.2e12)
     for count, low, high in ((0, 0, 3.689), (10, 4.80, 18.39), (100, 81.4, 121.6)):
@@ -73,9 +73,9 @@ def test_odds() -> None:
     assert odds.relative_spread(rate * 30) == pytest.approx(446.5, abs=0.1)
     pool = Operation(**{**{name: getattr(STICK, name) for name in STICK.__slots__}, "hash_rate": 30e18})
     assert close(odds.relative_spread(pool.blocks_per_day * 30), 0.089, 2)
-    assert odds.chance_of_no_block(rate, 365.25) == pytest.approx(1 - odds.chance_of_block(rate, 365.25))
-    assert close(odds.chance_of_pool_luck(1, 2), 0.1353)
-    assert close(odds.chance_of_pool_luck(10, 1.5), 0.0699, 3)
+    assert odds.probability_of_no_block(rate, 365.25) == pytest.approx(1 - odds.probability_of_block(rate, 365.25))
+    assert close(odds.probability_of_pool_luck(1, 2), 0.1353)
+    assert close(odds.probability_of_pool_luck(10, 1.5), 0.0699, 3)
 
 
 def test_other_costs() -> None:
@@ -93,12 +93,13 @@ def test_growth_and_payback() -> None:
     assert pytest.approx(0.676, abs=1e-3) == (1.02 ** (365 / 14) - 1)
     assert math.fsum(outlook.income_factor(day, 0.02) for day in range(365)) == pytest.approx(287.93, abs=0.005)
     assert round(outlook.shut_off_day(7.73, 5.04, 0.005)) in (1200, 1201)
-    back = outlook.payback(Decimal(1500), Decimal("7.73"), Decimal("5.04"), Course(growth=0.005))
+    back = outlook.payback(Decimal(1500), Decimal("7.73"), Decimal("5.04"), Assumptions(growth=0.005))
     assert back.days == 1064
     assert round(back.most) == 1519
-    never = outlook.payback(Decimal(2000), Decimal("7.73"), Decimal("5.04"), Course(growth=0.005))
+    never = outlook.payback(Decimal(2000), Decimal("7.73"), Decimal("5.04"), Assumptions(growth=0.005))
     assert never.days is None
-    assert never.reason == f"it stops earning after {never.best_day} days, with {never.most:.2f} of 2000.00 back"
+    earned = f"{never.most:,.2f} of 2,000.00 have been earned"
+    assert never.reason == f"it stops earning after {never.best_day:,} days, when {earned}"
 
 
 def test_payback_without_hope_or_limit() -> None:
@@ -106,7 +107,7 @@ def test_payback_without_hope_or_limit() -> None:
     assert outlook.shut_off_day(1, 2, 0.1) == 0
     assert outlook.shut_off_day(2, 1, 0) == math.inf
     assert "30 years" in outlook.payback(Decimal(10**6), Decimal(2), Decimal(1)).reason
-    halved = outlook.payback(Decimal(100), Decimal(3), Decimal(2), Course(halvings=(50,)))
+    halved = outlook.payback(Decimal(100), Decimal(3), Decimal(2), Assumptions(halvings=(50,)))
     assert (halved.days, halved.best_day) == (None, 50)
 
 

@@ -41,5 +41,5 @@ def test_a_quantile_is_the_first_count_to_reach_its_chance(chance: float, mean: 
 
 @pytest.mark.parametrize("chance", [0.0, 1.0, -1.0])
 def test_a_quantile_of_no_chance_is_refused(chance: float) -> None:
-    with pytest.raises(ValueError, match="chance: expected more than 0 and less than 1"):
+    with pytest.raises(ValueError, match="probability: expected more than 0 and less than 1"):
         poisson.quantile(chance, 3)

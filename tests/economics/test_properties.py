@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.economics import odds, outlook, schemes, sensitivity
 from stratum_miner.economics.income import Operation
-from stratum_miner.economics.outlook import Course
+from stratum_miner.economics.outlook import Assumptions
 
 
 def amounts(low: str, high: str) -> st.SearchStrategy[Decimal]:
@@ -58,16 +58,16 @@ def test_at_each_break_even_point_nothing_is_left(operation: Operation) -> None:
 
 @given(operations, st.floats(-0.02, 0.05), st.floats(-0.2, 0.5), st.integers(1, 60))
 def test_days_add_up(operation: Operation, growth: float, price_growth: float, horizon: int) -> None:
-    course = Course(growth=growth, price_growth=price_growth, halvings=(20,), subsidy_share=Decimal("0.9"))
-    days = list(outlook.days(operation.revenue_per_day, operation.costs_per_day, course, horizon))
+    assumptions = Assumptions(growth=growth, price_growth=price_growth, halvings=(20,), subsidy_share=Decimal("0.9"))
+    days = list(outlook.days(operation.revenue_per_day, operation.costs_per_day, assumptions, horizon))
     assert len(days) == horizon
     assert days[0].revenue == operation.revenue_per_day
     total = sum((day.revenue - day.cost for day in days), Decimal(0))
     assert float(days[-1].total) == pytest.approx(float(total))
-    best = outlook.earned(operation.revenue_per_day, operation.costs_per_day, course, horizon)
+    best = outlook.earned(operation.revenue_per_day, operation.costs_per_day, assumptions, horizon)
     assert best >= max(Decimal(0), total) - abs(total) / 10**20
     assert outlook.earned(
-        operation.revenue_per_day, operation.costs_per_day, course, horizon, switch_off=False
+        operation.revenue_per_day, operation.costs_per_day, assumptions, horizon, switch_off=False
     ) == pytest.approx(total)
 
 
@@ -79,11 +79,11 @@ def test_schemes_pay_the_same_and_scatter_apart(operation: Operation) -> None:
     assert pps.mean == pytest.approx(fpps.mean * Decimal("0.9"))
     assert fpps.mean == pytest.approx(operation.btc_per_day_net * 30)
     assert fpps.relative_spread < pplns.relative_spread < solo.relative_spread
-    assert fpps.chance_of_nothing <= solo.chance_of_nothing
+    assert fpps.probability_of_nothing <= solo.probability_of_nothing
     for item in (fpps, pplns, solo):
         quantiles = item.quantiles()
         assert list(quantiles) == sorted(quantiles)
-        assert item.chance_between(0.05, 0.95) >= 0.9 - 1e-9
+        assert item.probability_between(0.05, 0.95) >= 0.9 - 1e-9
 
 
 @given(operations)
@@ -102,7 +102,7 @@ def test_grids_agree_with_the_operation_in_the_middle(operation: Operation) -> N
     assert grid[0][1] == operation.profit_per_day
     assert grid[0][0] < grid[0][1]
     assert grid[1][1] < grid[0][1]
-    lasting = sensitivity.price_by_growth(operation, [operation.price], [0.0, 0.05], Course(), 60)
+    lasting = sensitivity.price_by_growth(operation, [operation.price], [0.0, 0.05], Assumptions(), 60)
     assert lasting[0][0] == pytest.approx(max(Decimal(0), operation.profit_per_day * 60))
     assert lasting[1][0] <= lasting[0][0]
 
@@ -123,7 +123,7 @@ def test_luck_before_any_work_is_unknown() -> None:
 
 
 def test_a_loss_that_a_rising_price_turns_into_a_gain_can_pay_back() -> None:
-    course = Course(price_growth=1.0)
-    back = outlook.payback(Decimal(100), Decimal(1), Decimal("1.5"), course)
+    assumptions = Assumptions(price_growth=1.0)
+    back = outlook.payback(Decimal(100), Decimal(1), Decimal("1.5"), assumptions)
     assert back.days is not None
     assert back.days > 365

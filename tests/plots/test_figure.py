@@ -41,7 +41,7 @@ FIGURES: tuple[Figure, ...] = (CHART, HEAT, TORNADO)
 def drawn(figure: Figure, *, width: int = 78, ascii_only: bool = False, colour: bool = False) -> str:
     console = Console(width=width, color_system="truecolor" if colour else None, force_terminal=colour)
     with console.capture() as capture:
-        console.print(text.render(figure, text.Space(width, 10, ascii_only)))
+        console.print(text.render(figure, text.TextSize(width, 10, ascii_only)))
     return capture.get()
 
 

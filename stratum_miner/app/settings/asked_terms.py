@@ -13,7 +13,7 @@ from stratum_miner.app.options import node_access
 from stratum_miner.app.process import secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.economics.profit import sources
-from stratum_miner.economics.profit.scenario import Raw, answered
+from stratum_miner.economics.profit.scenario import RawScenario, from_answers
 from stratum_miner.network import child
 from stratum_miner.network.child import ChildError, Ended
 from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, HttpTarget
@@ -35,20 +35,20 @@ def layers(
     price_url: str | None,
     price_command: str | None,
     price_field: str | None,
-) -> list[Raw]:
+) -> list[RawScenario]:
     """Query the given sources, and return the answer of each as a layer of a scenario.
 
     Raises UsageError for a wrong option, CommandFailed without an answer, and SourceError for an unusable answer.
     """
     found = []
     if api:
-        found.append(answered(miner_terms(api), "--api"))
+        found.append(from_answers(miner_terms(api), "--api"))
     if node:
-        found.append(answered(chain_terms(node, node_cookie, node_password_file), "--node"))
+        found.append(from_answers(chain_terms(node, node_cookie, node_password_file), "--node"))
     if price_url:
-        found.append(answered(price_from_url(price_url, price_field), "--price-url"))
+        found.append(from_answers(price_from_url(price_url, price_field), "--price-url"))
     if price_command:
-        found.append(answered(price_from_command(price_command, price_field), "--price-command"))
+        found.append(from_answers(price_from_command(price_command, price_field), "--price-command"))
     return found
 
 

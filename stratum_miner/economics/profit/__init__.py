@@ -1,1 +1,1 @@
-"""What mining earns on the user's terms: machines, scenarios and their results, and what a run earns meanwhile."""
+"""Profit on the user's terms: mining machines, scenarios and their results, and the earnings of a running miner."""

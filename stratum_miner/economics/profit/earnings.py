@@ -1,7 +1,7 @@
-"""What mining costs and earns while it runs: one line for people, one object for programs. It promises nothing.
+"""Costs and expected earnings of a running miner: one line for people, and one object for programs.
 
-A miner sees jobs, not chains: a network difficulty that only mainnet reaches is taken for mainnet, any other for a test
-chain, whose coins have no price.
+A miner knows jobs, but not which block chain they belong to. If the network difficulty is one that only mainnet
+reaches, the chain counts as mainnet; otherwise as a test chain, whose coins have no price.
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,18 @@ from stratum_miner.quantities import amount, rounded, scaled, span_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """What the user said of money and power."""
+    """Prices and power that the user gave."""
 
     electricity: Decimal
-    """Per kWh."""
+    """Price of electricity, per kWh."""
     power: Decimal | None
-    """Watts; None for what the devices measure."""
+    """Power in watts; None to use the power that the devices measure."""
     price: Decimal | None = None
+    """Price of a bitcoin; None if the user gave none."""
     pool_fee: Decimal = Decimal(0)
+    """Fraction of the income that the pool keeps."""
     mainnet_difficulty: float = chain.MAINNET_DIFFICULTY
+    """Mainnet difficulty with which a test chain is compared."""
 
 
 def tariff(
@@ -39,9 +42,10 @@ def tariff(
     mainnet_difficulty: str | None,
     may_measure: bool = False,
 ) -> Tariff | None:
-    """From options; None without --electricity. TermError for what is wrong or makes no sense alone.
+    """Return the tariff that the options of these names give, or None without --electricity.
 
-    ``may_measure``: there may be devices that measure their power, so --power may be left out.
+    ``may_measure`` says that there may be devices that measure their power, so that --power may be omitted. Raises
+    TermError if an option is invalid, or needs another option that is missing.
     """
     if electricity is None:
         others = {
@@ -52,11 +56,11 @@ def tariff(
         }
         for name, value in others.items():
             if value is not None:
-                raise TermError(f"{name}: expected it together with --electricity, the price of a kWh")
+                raise TermError(f"{name}: needs --electricity, the price of a kWh, as in --electricity 0.30")
         return None
     if power is None and not may_measure:
         raise TermError(
-            "--electricity: expected it together with --power, as in --power 65W, or with a --device that measures it"
+            "--electricity: needs the power: add --power, as in --power 65W, or a --device that measures its power"
         )
     return Tariff(
         electricity=terms.money("--electricity", electricity),
@@ -73,39 +77,43 @@ def tariff(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRun:
-    """What a run came to so far; None is what nobody knows."""
+    """The figures of a running miner. A figure that is not known is None."""
 
     elapsed: float
-    """Seconds."""
+    """Seconds since the start."""
     hash_rate: float
-    """H/s since the start."""
+    """Mean hash rate since the start, in H/s."""
     height: int | None
-    """The height of the block being searched for."""
+    """Height of the block that is being searched."""
     network_difficulty: float | None
+    """Network difficulty of the current job."""
     share_difficulty: float | None
-    """The share difficulty of the job being searched."""
+    """Share difficulty of the current job."""
     luck: Luck
     power: float | None
-    """Watts of everything that mines, where its devices measure that."""
+    """Power of all devices that mine, in watts; None unless all of them measure it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Earnings:
-    """What was measured, in the light of a tariff."""
+    """Costs and expected earnings, computed from a miner's figures and the user's tariff."""
 
     measured: MeasuredRun
     tariff: Tariff
 
     @property
     def power(self) -> Decimal | None:
-        """Watts: those of the tariff, else what the devices measure; None where they do not measure all of it."""
+        """Return the power in watts: that of the tariff, otherwise the measured one; None if neither is known."""
         if self.tariff.power is not None:
             return self.tariff.power
         return None if self.measured.power is None else Decimal(repr(self.measured.power))
 
     @property
     def operation(self) -> Operation | None:
-        """At mainnet's difficulty: the job's when it is mainnet, else the tariff's; None before any hash."""
+        """Return the operation on mainnet at the measured hash rate; None before the first hash.
+
+        The difficulty is that of the job on mainnet, and that of the tariff on a test chain.
+        """
         if self.measured.hash_rate <= 0:
             return None
         height = self.measured.height if self.on_mainnet and self.measured.height is not None else None
@@ -122,18 +130,20 @@ class Earnings:
 
     @property
     def difficulty(self) -> float | None:
-        """The difficulty of the network mined on."""
+        """Return the network difficulty of the current job."""
         return self.measured.network_difficulty
 
     @property
     def on_mainnet(self) -> bool:
-        """As far as the difficulty tells."""
+        """Return whether the network difficulty is one that only mainnet reaches."""
         return self.difficulty is not None and self.difficulty >= chain.LEAST_MAINNET_DIFFICULTY
 
     @property
     def seconds_per_block(self) -> float | None:
-        """Expected on the chain mined on; None while nobody knows. Where every second hash is a block, as on plain
-        regtest, only shares are handed in, and a block takes as long as a share.
+        """Return the expected seconds per block on the chain that is being mined; None if they are not known.
+
+        If every second hash is a block, as on regtest, the miner submits only shares, so a block takes as long as a
+        share.
         """
         difficulty, share_difficulty = self.difficulty, self.measured.share_difficulty
         if difficulty is not None and difficulty <= difficulty_from_target(TRIVIAL_TARGET):
@@ -143,14 +153,14 @@ class Earnings:
         return chain.hashes_per_block(difficulty, exact=True) / self.measured.hash_rate
 
     def line(self) -> str:
-        """For people: what it costs, how lucky it was, what to expect."""
+        """Return one line for people: the costs, the luck and the expected earnings."""
         operation, per_day = self.operation, self._per_day
         if operation is None:
-            return "no hash yet" if per_day is None else f"costs {amount(per_day)} a day to run; no hash yet"
+            return "no hash yet" if per_day is None else f"costs {amount(per_day)} per day; no hash yet"
         parts = [
-            "what it costs is not known, because not every device measures its power: --power tells it"
+            "costs not known, because not every device measures its power (give it with --power)"
             if per_day is None
-            else f"costs {amount(per_day)} a day, {rounded(float(operation.joules_per_terahash))} J/TH",
+            else f"costs {amount(per_day)} per day, {rounded(float(operation.joules_per_terahash))} J/TH",
             self._luck_text(),
             self._income_text(operation),
         ]
@@ -158,7 +168,7 @@ class Earnings:
 
     @property
     def _per_day(self) -> float | None:
-        """What a day costs at the power of the moment."""
+        """Return the costs of electricity per day at the current power."""
         power = self.power
         return None if power is None else float(power / 1000 * 24 * self.tariff.electricity)
 
@@ -166,28 +176,28 @@ class Earnings:
         ratio, interval = self.measured.luck.ratio, self.measured.luck.interval()
         if ratio is None or interval is None:
             return ""
-        return f"luck {ratio:.2f} (95 %: {interval.low:.2f} to {interval.high:.2f})"
+        return f"luck {ratio:.2f} (95 % interval: {interval.low:.2f} to {interval.high:.2f})"
 
     def _income_text(self, operation: Operation) -> str:
         wait = DAY_SECONDS / operation.blocks_per_day
-        coins = f"{float(operation.btc_per_day_net):.3g} bitcoin a day"
+        coins = f"{float(operation.btc_per_day_net):.3g} bitcoin per day"
         money = f" ({amount(float(operation.revenue_per_day))})" if self.tariff.price else ""
         if self.on_mainnet:
-            return f"earns {coins}{money} on average, a block takes {span_text(wait)}"
+            return f"earns {coins}{money} on average; a block takes {span_text(wait)} on average"
         there = (
-            f"a mainnet block (difficulty {scaled(self.tariff.mainnet_difficulty).replace(' ', '')}) takes "
-            f"{span_text(wait)} on average and mining there would earn {coins}{money}"
+            f"at this hash rate, mainnet (difficulty {scaled(self.tariff.mainnet_difficulty).replace(' ', '')}) would "
+            f"pay {coins}{money} on average, and a block would take {span_text(wait)}"
         )
         here = self.seconds_per_block
         if here is None:
-            return f"at this rate {there}"
-        return f"at this rate {there}; on this test chain, whose coins have no price, {span_text(here)}"
+            return there
+        return f"{there}; on this test chain, whose coins have no price, a block takes {span_text(here)}"
 
     def as_object(self) -> dict[str, Any]:
-        """For --json and the API; money in the tariff's own, None for what is not known."""
+        """Return the figures for --json and the HTTP API. Money is in the user's currency; unknown figures are None."""
         operation, interval = self.operation, self.measured.luck.interval()
         power, per_day = self.power, self._per_day
-        fixed = self.tariff.power is not None  # what is measured changes, so that of the moment says nothing of before
+        fixed = self.tariff.power is not None  # a measured power changes, so the current one does not hold for the past
         found: dict[str, Any] = {
             "power_w": None if power is None else float(power),
             "electricity_per_day": per_day,

@@ -1,4 +1,4 @@
-"""TOML files of users: scenarios and hardware, read with a limit, and complained about by file and key."""
+"""Reads the TOML files of users (scenarios, machines) with a size limit. Errors name the file and the key."""
 
 from datetime import date
 from decimal import Decimal
@@ -11,10 +11,14 @@ from stratum_miner.spelling import did_you_mean
 from stratum_miner.user_files import UserFileError
 
 MAX_FILE_SIZE = 1 << 20
+"""Maximum bytes of a file."""
 
 
 def read_toml(path: Path, option: str) -> dict[str, Any]:
-    """The tables of a file, numbers as Decimal. TermError names the file, and the line of a mistake in its form."""
+    """Return the tables of a TOML file, with numbers as Decimal.
+
+    Raises TermError, which names the file and the line, if it cannot be read or is not valid TOML.
+    """
     try:
         return user_files.parse_toml(user_files.read_text(path, MAX_FILE_SIZE), Decimal)
     except OSError as error:
@@ -24,24 +28,24 @@ def read_toml(path: Path, option: str) -> dict[str, Any]:
 
 
 def table(value: Any, where: str) -> dict[str, Any]:
-    """A table, or TermError."""
+    """Return the value if it is a table. Raises TermError otherwise."""
     if not isinstance(value, dict):
         raise TermError(f"{where}: expected a table, got {value!r}")
     return value
 
 
 def text(value: Any, where: str) -> str:
-    """A value as an option would have it: numbers and dates written out."""
+    """Return the text that the option would have for this value. Raises TermError for a table, a list or a boolean."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal | date):
-        raise TermError(f"{where}: expected a text or a number, got {_kind(value)}")
+        raise TermError(f"{where}: expected a string or a number, got {_kind(value)}")
     return str(value)
 
 
 def check_keys(values: dict[str, Any], known: list[str], where: str) -> None:
-    """TermError for the first unknown key, with the nearest known one."""
+    """Raise TermError for the first unknown key; the text suggests the nearest known key."""
     for key in values:
         if key not in known:
-            hint = did_you_mean(key, known, f"; known are {', '.join(sorted(known))}")
+            hint = did_you_mean(key, known, f"; known keys: {', '.join(sorted(known))}")
             raise TermError(f"{where}: unknown key {key!r}{hint}")
 
 

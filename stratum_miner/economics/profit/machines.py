@@ -1,4 +1,4 @@
-"""Machines by name: the built-in table, and a user's file that adds to it."""
+"""Mining machines by name: the built-in table, and a user's file that adds machines or replaces them."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,19 +15,28 @@ _KEYS = ["hash_rate", "power", "capex", "source", "date"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One kind of machine; several of them when ``count`` says so, the figures being those of one."""
+    """One kind of mining machine, and how many of them there are. The figures are those of one machine."""
 
     name: str
     hash_rate: float
+    """Hash rate in H/s."""
     power: Decimal
+    """Power in watts at the wall."""
     capex: Decimal | None = None
+    """Purchase price; None if unknown."""
     count: int = 1
+    """Number of machines."""
     source: str = ""
+    """Where the figures come from, such as a data sheet."""
     date: str = ""
+    """Date of the source (ISO 8601)."""
 
 
 def known_machines(extra: Path | None = None) -> dict[str, Machine]:
-    """All machines by name; those of ``extra`` replace built-in ones. TermError says what is wrong with the file."""
+    """Return all known machines by name. Those in the file ``extra`` replace built-in ones with the same name.
+
+    Raises TermError if the file cannot be read or is invalid.
+    """
     with resources("stratum_miner.economics.profit").joinpath("machines.toml").open("rb") as file:
         path = Path(file.name)
     machines = _read(path, "machines.toml")
@@ -35,19 +44,19 @@ def known_machines(extra: Path | None = None) -> dict[str, Machine]:
 
 
 def machine_named(name: str, machines: dict[str, Machine], where: str) -> Machine:
-    """By name. TermError with the nearest one."""
+    """Return the machine with this name. Raises TermError, which suggests the nearest name, if there is none."""
     if name not in machines:
-        hint = did_you_mean(name, machines, f"; known are {', '.join(sorted(machines))}")
-        raise TermError(f"{where}: no machine is called {name!r}{hint}")
+        hint = did_you_mean(name, machines, f"; known machines: {', '.join(sorted(machines))}")
+        raise TermError(f"{where}: unknown machine {name!r}{hint}")
     return machines[name]
 
 
 def machine_of(values: dict[str, Any], name: str, where: str, *, count: int = 1) -> Machine:
-    """A machine from its keys in a file."""
+    """Return the machine with these keys of a file. Raises TermError, which begins with ``where``, if one is wrong."""
     files.check_keys(values, _KEYS, where)
     for key in ("hash_rate", "power"):
         if key not in values:
-            raise TermError(f"{where}: expected {key}, found none")
+            raise TermError(f"{where}: expected the key {key}, but it is missing")
     texts = {key: files.text(value, f"{where}: {key}") for key, value in values.items()}
     return Machine(
         name=name,

@@ -1,4 +1,4 @@
-"""A scenario's figures as one object for --json, and as rows for --csv. Money is in the scenario's own currency."""
+"""The figures of a scenario as one object for --json, and as rows for --csv. Money is in the user's currency."""
 
 import csv
 import io
@@ -13,11 +13,11 @@ from stratum_miner.economics.income import Operation, energy_cost_per_btc, hash_
 from stratum_miner.economics.profit.scenario import YEAR, Scenario
 
 PERIODS = {"hour": Decimal(1) / 24, "day": Decimal(1), "month": YEAR / 12, "year": YEAR}
-"""Days in each."""
+"""Number of days in each period."""
 
 
 def result(scenario: Scenario) -> dict[str, Any]:
-    """Every figure; None where there is none, with the reason where it is not plain."""
+    """Return every figure of a scenario for --json; a figure that cannot be computed is None."""
     operation, priced = scenario.operation, scenario.price is not None
     kwh = operation.kwh_per_day * YEAR
     emitted = energy.emissions(kwh)
@@ -76,7 +76,7 @@ def result(scenario: Scenario) -> dict[str, Any]:
 
 
 def machine_operation(scenario: Scenario, index: int) -> Operation:
-    """One kind of machine of a fleet, all of its count, without the costs that the whole has."""
+    """Return the operation of all machines of one kind in a scenario, without the costs of hosting and maintenance."""
     machine = scenario.machines[index]
     return replace(
         scenario.operation,
@@ -87,7 +87,10 @@ def machine_operation(scenario: Scenario, index: int) -> Operation:
 
 
 def as_csv(scenarios: Sequence[Scenario]) -> str:
-    """A row for each scenario, a column for each figure that is one number or text; nested ones by dots."""
+    """Return CSV text with a row for each scenario and a column for each figure that is a number or a string.
+
+    The name of a nested figure consists of its keys, joined by dots.
+    """
     rows = [_flat(result(scenario)) for scenario in scenarios]
     output = io.StringIO()
     writer = csv.DictWriter(output, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
@@ -109,8 +112,8 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _odds(operation: Operation) -> dict[str, float]:
     rate = operation.blocks_per_day
     return {
-        "solo_probability_year": odds.chance_of_block(rate, odds.YEAR_DAYS),
-        "solo_one_in_year": 1 / odds.chance_of_block(rate, odds.YEAR_DAYS),
+        "solo_probability_year": odds.probability_of_block(rate, odds.YEAR_DAYS),
+        "solo_one_in_year": 1 / odds.probability_of_block(rate, odds.YEAR_DAYS),
         "solo_mean_wait_years": odds.mean_wait_days(rate) / odds.YEAR_DAYS,
         "solo_median_wait_years": odds.median_wait_days(rate) / odds.YEAR_DAYS,
         "best_share_day_median": odds.median_best_share(operation.hash_rate * 86400),
@@ -129,8 +132,9 @@ def _payback(scenario: Scenario) -> dict[str, Any]:
 
 
 def _growth(scenario: Scenario) -> dict[str, Any]:
-    """What the assumed growth of the difficulty makes of a year, and when it ends the mining; halvings left out."""
-    growth, operation = scenario.course.growth, scenario.operation
+    """Return the effect of the assumed growth of the difficulty, without halvings: per year, on the income of the first
+    year, and the day on which mining stops to pay."""
+    growth, operation = scenario.assumptions.growth, scenario.operation
     end = outlook.shut_off_day(float(operation.revenue_per_day), float(operation.costs_per_day), growth)
     return {
         "difficulty_growth_year": (1 + growth) ** (365 / outlook.EPOCH_DAYS) - 1,
@@ -146,7 +150,7 @@ def _payouts(scenario: Scenario, period: str) -> list[dict[str, Any]]:
             "scheme": item.scheme,
             "mean_btc": float(item.mean),
             "relative_spread": item.relative_spread,
-            "chance_of_nothing": item.chance_of_nothing,
+            "chance_of_nothing": item.probability_of_nothing,
             "quantiles_btc": dict(
                 zip((f"{chance:.0%}" for chance in schemes.QUANTILES), map(float, item.quantiles()), strict=True)
             ),
@@ -187,8 +191,8 @@ def _inputs(scenario: Scenario) -> dict[str, Any]:
         "uptime": float(operation.uptime),
         "cooling": float(operation.cooling),
         "capex": _number(scenario.capex),
-        "difficulty_growth": scenario.course.growth,
-        "price_growth": scenario.course.price_growth,
+        "difficulty_growth": scenario.assumptions.growth,
+        "price_growth": scenario.assumptions.price_growth,
         "pool_hash_rate": scenario.pool.hash_rate,
         "share_difficulty": scenario.pool.share_difficulty,
         "price_date": str(scenario.dates["price"]) if "price" in scenario.dates else None,

@@ -1,7 +1,7 @@
-"""From what was written and asked for to one complete scenario: machines, terms, chain, price, and what is assumed.
+"""Builds complete scenarios from options, scenario files and the answers of other programs.
 
-What a flag says goes before what a scenario's table says, that before the top of its file, that before what a node, a
-running miner or a price source answered, and that before the defaults.
+If a term comes from several sources, the first of these has precedence: an option; the table of the scenario in the
+file; the top of the file; the answer of a node, a running miner or a price source; the default.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 from stratum_miner.economics import chain
 from stratum_miner.economics.income import Operation, depreciation_per_day
 from stratum_miner.economics.odds import YEAR_DAYS
-from stratum_miner.economics.outlook import Course, Payback, payback
+from stratum_miner.economics.outlook import Assumptions, Payback, payback
 from stratum_miner.economics.profit import files, terms
 from stratum_miner.economics.profit.machines import Machine, machine_named, machine_of
 from stratum_miner.economics.profit.terms import TermError
@@ -26,26 +26,26 @@ YEAR = Decimal(YEAR_DAYS)
 DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
-"""The fraction of the network that a pool has if the user says nothing of it: a middling pool."""
+"""Default hash rate of the pool, as a fraction of that of the network: a pool of medium size."""
 SECONDS_PER_SHARE = 10
-"""Where nothing is said of the share difficulty: pools aim at something like it."""
+"""Seconds per share at the default share difficulty; pools aim at a similar rate."""
 BEST_EFFICIENCY = Decimal(5)
-"""J/TH that no machine of 2026 reaches (the best announced are near 10); below it a unit is likely wrong."""
+"""J/TH below which the units are probably wrong: the best machines announced in 2026 need about 10."""
 WORST_EFFICIENCY = Decimal(10) ** 9
-"""J/TH of a busy processor at 100 kH/s, the slowest that anybody mines with; above it a unit is likely wrong."""
+"""J/TH above which the units are probably wrong: a processor with 100 W at 100 kH/s needs this much."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourcedValue:
-    """A text and the place it came from, as complaints name it."""
+    """A value as the user wrote it, and its origin for errors."""
 
     text: str
     where: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
-    """One scenario before it is understood."""
+class RawScenario:
+    """One scenario whose values are not parsed yet."""
 
     name: str
     values: Mapping[str, SourcedValue]
@@ -54,11 +54,11 @@ class Raw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Everything that answers depend on."""
+    """One complete scenario: everything on which its figures depend."""
 
     name: str
     operation: Operation
-    """All machines together; its price is 0 when none is known."""
+    """All machines together. Its price is 0 if ``price`` is None."""
     machines: tuple[Machine, ...]
     price: Decimal | None
     currency: str
@@ -68,63 +68,68 @@ class Scenario:
     capex: Decimal | None
     resale: Decimal
     lifetime: Decimal | None
-    """Years."""
-    course: Course
+    """Lifetime of the machines, in years."""
+    assumptions: Assumptions
     band: float
-    """The difficulty may as well grow by so much less or more per epoch."""
+    """Uncertainty of the growth of the difficulty per epoch, as a fraction: it may be this much lower or higher."""
     horizon_days: int
     pool: PayoutPool
     dates: Mapping[str, date]
-    """The dates of what has one: price, chain."""
+    """The dates of the price (key ``price``) and of the chain's figures (``chain``), if they are known."""
 
     @property
     def depreciation_per_day(self) -> Decimal | None:
-        """Money; None without an outlay and a lifetime."""
+        """Return the loss of value per day; None without a purchase price or a lifetime."""
         if self.capex is None or self.lifetime is None:
             return None
         return depreciation_per_day(self.capex, self.resale, self.lifetime * YEAR)
 
     @property
     def payback(self) -> Payback | None:
-        """When the outlay is earned back; None without an outlay or a price."""
+        """Return when the purchase price is earned back; None without a purchase price or a price of a bitcoin."""
         if self.capex is None or self.price is None:
             return None
-        return payback(self.capex, self.operation.revenue_per_day, self.operation.costs_per_day, self.course)
+        return payback(self.capex, self.operation.revenue_per_day, self.operation.costs_per_day, self.assumptions)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """What looks like a slip, in words."""
+    def warnings(self) -> tuple[str, ...]:
+        """Return sentences about values that are probably mistakes."""
         found = []
         efficiency = self.operation.joules_per_terahash
         if 0 < efficiency < BEST_EFFICIENCY:
             found.append(
-                f"{efficiency:.3g} J/TH is better than any machine: are the units of hash rate and power right?"
+                f"{efficiency:.3g} J/TH is better than any machine; check the units of the hash rate and the power"
             )
         if efficiency > WORST_EFFICIENCY:
             found.append(
-                f"{rounded(float(efficiency))} J/TH is worse than any machine: "
-                "are the units of hash rate and power right?"
+                f"{rounded(float(efficiency))} J/TH is worse than any machine; "
+                "check the units of the hash rate and the power"
             )
         network = chain.network_hash_rate(self.operation.difficulty)
         if self.operation.hash_rate > network:
-            found.append("the hash rate is more than the whole network's at this difficulty, which would rise")
+            found.append(
+                "the hash rate exceeds that of the whole network at this difficulty, so the difficulty would rise"
+            )
         return tuple(found)
 
 
 def option(name: str) -> str:
-    """``pool_fee`` as ``--pool-fee``."""
+    """Return the option of a term: ``--pool-fee`` for ``pool_fee``."""
     return "--" + name.replace("_", "-")
 
 
-def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: dict[str, Machine]) -> Raw:
-    """What the command line says."""
+def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: dict[str, Machine]) -> RawScenario:
+    """Return the terms and machines of the command line. Raises TermError if a machine is unknown."""
     values = {name: SourcedValue(text, option(name)) for name, text in given.items() if text is not None}
     _check_exclusive(values)
-    return Raw(name="", values=values, machines=tuple(_named(item, known, "--machine") for item in machines))
+    return RawScenario(name="", values=values, machines=tuple(_named(item, known, "--machine") for item in machines))
 
 
-def from_file(path: Path, known: dict[str, Machine]) -> tuple[Raw, ...]:
-    """Each scenario of a file: its [scenarios.NAME] tables over its top, or the top alone. TermError for a mistake."""
+def from_file(path: Path, known: dict[str, Machine]) -> tuple[RawScenario, ...]:
+    """Return each scenario of a file: the terms of a [scenarios.NAME] table, completed by those at the top of the file.
+
+    Without such tables, the top of the file is the only scenario. Raises TermError if the file is invalid.
+    """
     content = files.read_toml(path, "--scenario")
     named = files.table(content.pop("scenarios", {}), f"{path}: scenarios")
     top = _raw(content, path.stem, str(path), known, extra=("scenarios",))
@@ -138,33 +143,33 @@ def from_file(path: Path, known: dict[str, Machine]) -> tuple[Raw, ...]:
     return tuple(found)
 
 
-def answered(texts: Mapping[str, str], source: str) -> Raw:
-    """What a node, a miner or a price source said."""
-    return Raw(name="", values={name: SourcedValue(text, source) for name, text in texts.items()})
+def from_answers(texts: Mapping[str, str], source: str) -> RawScenario:
+    """Return the terms that a node, a miner or a price source answered; ``source`` names it in errors."""
+    return RawScenario(name="", values={name: SourcedValue(text, source) for name, text in texts.items()})
 
 
-def merged(layers: Sequence[Raw], name: str) -> Raw:
-    """One scenario of several layers, the first going before the others."""
+def merged(layers: Sequence[RawScenario], name: str) -> RawScenario:
+    """Return one scenario of several layers; the first layer has precedence over the others."""
     result = layers[0]
     for layer in layers[1:]:
         result = _over(result, layer, name)
-    return Raw(name=name, values=result.values, machines=result.machines)
+    return RawScenario(name=name, values=result.values, machines=result.machines)
 
 
-def complete(raw: Raw) -> Scenario:
-    """Understand every value, fill in the defaults. TermError for the first thing that is wrong or missing."""
+def complete_scenario(raw: RawScenario) -> Scenario:
+    """Parse every value and fill in the defaults. Raises TermError for the first value that is invalid or missing."""
     parsed = {name: terms.PARSERS[name](value.where, value.text) for name, value in raw.values.items()}
     machines = raw.machines or (_machine(parsed),)
     if raw.machines and ("hash_rate" in raw.values or "power" in raw.values):
         where = raw.values.get("hash_rate", raw.values.get("power"))
         assert where is not None
-        raise TermError(f"{where.where}: expected it or machines, got both")
-    _require(parsed, "difficulty", "such as 144.40e12, or a node to ask: --node URL")
-    _require(parsed, "electricity", "the price of a kWh")
+        raise TermError(f"{where.where}: expected either this or machines, got both")
+    _require(parsed, "difficulty", "the network difficulty, such as 144.40e12 (or --node URL of a node to ask)")
+    _require(parsed, "electricity", "the price of a kWh, such as 0.12")
     subsidy = _subsidy(parsed)
     fees = parsed.get("fees", Decimal(0))
     if not subsidy + fees:
-        raise TermError("--subsidy, --fees: expected a block to be worth something, got 0")
+        raise TermError("--subsidy, --fees: expected a sum above 0, got 0")
     hash_rate = sum(machine.hash_rate * machine.count for machine in machines)
     capex = parsed.get("capex", _capex(machines))
     _check_resale(parsed, capex)
@@ -196,7 +201,7 @@ def complete(raw: Raw) -> Scenario:
         capex=capex,
         resale=parsed.get("resale", Decimal(0)),
         lifetime=parsed.get("lifetime"),
-        course=Course(
+        assumptions=Assumptions(
             growth=parsed.get("difficulty_growth", 0.0),
             price_growth=parsed.get("price_growth", 0.0),
             halvings=() if height is None else chain.halving_days(height, 365 * 30),
@@ -216,7 +221,7 @@ def complete(raw: Raw) -> Scenario:
 
 def _raw(
     content: dict[str, Any], name: str, where: str, known: dict[str, Machine], *, extra: tuple[str, ...] = ()
-) -> Raw:
+) -> RawScenario:
     files.check_keys(content, [*terms.PARSERS, "machines", *extra], where)
     listed = content.pop("machines", [])
     if not isinstance(listed, list):
@@ -226,17 +231,17 @@ def _raw(
         key: SourcedValue(files.text(value, f"{where}: {key}"), f"{where}: {key}") for key, value in content.items()
     }
     _check_exclusive(values)
-    return Raw(name=name, values=values, machines=machines)
+    return RawScenario(name=name, values=values, machines=machines)
 
 
 def _check_exclusive(values: Mapping[str, SourcedValue]) -> None:
     if "subsidy" in values and "height" in values:
         first, second = values["subsidy"].where, values["height"].where
-        raise TermError(f"{first}, {second}: expected one of the two: the height tells the subsidy")
+        raise TermError(f"{first}, {second}: expected one of the two, got both: the subsidy follows from the height")
 
 
 def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
-    """A machine in a file: its name, or a table with a name or figures of its own."""
+    """Return a machine in a scenario file, which is a name, or a table with a name or with figures."""
     if isinstance(item, str):
         return _named(item, known, where)
     values = dict(files.table(item, where))
@@ -262,22 +267,23 @@ def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
     )  # fmt: skip
 
 
-def _over(upper: Raw, lower: Raw, name: str) -> Raw:
-    """Both layers as one; what the upper says replaces what the lower says otherwise, be it in other words."""
+def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:
+    """Join two layers. A term of the upper one replaces the same term of the lower one, in any form: machines replace
+    hash rate and power, and a height replaces a subsidy."""
     values = dict(lower.values)
     if upper.machines:
         for key in ("hash_rate", "power"):
             values.pop(key, None)
     if "height" in upper.values:
-        values.pop("subsidy", None)  # which follows from the height
+        values.pop("subsidy", None)  # the subsidy follows from the height
     values |= upper.values
     hidden = {"hash_rate", "power"} & upper.values.keys()
-    return Raw(name=name, values=values, machines=upper.machines or (() if hidden else lower.machines))
+    return RawScenario(name=name, values=values, machines=upper.machines or (() if hidden else lower.machines))
 
 
 def _machine(parsed: Mapping[str, Any]) -> Machine:
-    _require(parsed, "hash_rate", "such as 1.2TH, a machine's name (--machine), or a running miner to ask (--api URL)")
-    _require(parsed, "power", "at the wall, such as 17W")
+    _require(parsed, "hash_rate", "a hash rate, such as 1.2TH (or --machine NAME, or --api URL of a miner)")
+    _require(parsed, "power", "the power at the wall, such as 17W")
     return Machine(name="", hash_rate=parsed["hash_rate"], power=parsed["power"])
 
 
@@ -296,11 +302,11 @@ def _capex(machines: Sequence[Machine]) -> Decimal | None:
 
 def _check_resale(parsed: Mapping[str, Any], capex: Decimal | None) -> None:
     if "resale" in parsed and (capex is None or parsed["resale"] > capex):
-        raise TermError("--resale: expected at most what the machine cost (--capex)")
+        raise TermError("--resale: expected at most the purchase price (--capex), which must be given as well")
     if "lifetime" in parsed and capex is None:
-        raise TermError("--lifetime: expected it together with what the machine cost (--capex)")
+        raise TermError("--lifetime: needs the purchase price of the machine (--capex)")
 
 
 def _require(parsed: Mapping[str, Any], name: str, hint: str) -> None:
     if name not in parsed:
-        raise TermError(f"{option(name)}: expected it, {hint}")
+        raise TermError(f"{option(name)}: expected {hint}, got no value")

@@ -1,6 +1,7 @@
-"""What others know, out of their answers: a running miner's hash rate and power, a price, the state of a chain.
+"""Reads terms from the answers of other programs: hash rate and power of a running miner, a price, figures of the
+chain.
 
-Each number is checked for its size before anything is computed with it or printed; no answer gets into a message whole.
+The size of each number is checked before it is used or printed. Errors repeat only the beginning of an answer.
 """
 
 import json
@@ -16,15 +17,15 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.quantities import MAX_HASH_RATE, MIN_HASH_RATE
 
 SHOWN = 40
-"""Characters of an answer that a message repeats."""
+"""Maximum characters of an answer in the text of an error."""
 
 
 class SourceError(ValueError):
-    """An answer that cannot be used: who gave it, what was expected, what came."""
+    """An answer cannot be used. The text says where it came from, what was expected and what came."""
 
 
 def chain_terms(*, difficulty: float, height: int, subsidy: int, average_fees: int, today: date) -> Mapping[str, str]:
-    """Difficulty, height, subsidy and fees as a node has them now; subsidy and fees in satoshis."""
+    """Return the terms that follow from a node's current figures; ``subsidy`` and ``average_fees`` are in satoshis."""
     return {
         "difficulty": repr(difficulty),
         "height": str(height),
@@ -35,9 +36,13 @@ def chain_terms(*, difficulty: float, height: int, subsidy: int, average_fees: i
 
 
 def miner_terms(answer: bytes, option: str, source: str) -> Mapping[str, str]:
-    """Measured hash rate of a running miner, and its power when it knows it. SourceError."""
-    told = _object(answer, option)
-    shown = told.get("hash_rate_15m") or told.get("hash_rate")
+    """Return the measured hash rate of a running miner, and its power if its devices measure it.
+
+    ``answer`` is the JSON of its HTTP API; ``option`` and ``source`` name the origin in errors. Raises SourceError if
+    the answer cannot be used.
+    """
+    summary = _object(answer, option)
+    shown = summary.get("hash_rate_15m") or summary.get("hash_rate")
     rate = _number(shown)
     if rate is None or not MIN_HASH_RATE <= rate < MAX_HASH_RATE:
         raise SourceError(
@@ -45,7 +50,7 @@ def miner_terms(answer: bytes, option: str, source: str) -> Mapping[str, str]:
             f"got {sanitize(str(shown), SHOWN)}"
         )
     found = {"hash_rate": f"{rate:.6e}H"}
-    power = told.get("power_w")
+    power = summary.get("power_w")
     if power is None:
         return found
     watts = _number(power)
@@ -58,22 +63,25 @@ def miner_terms(answer: bytes, option: str, source: str) -> Mapping[str, str]:
 
 
 def price(answer: bytes, field: str | None, option: str, source: str, today: date) -> Mapping[str, str]:
-    """A number alone, or the one under ``field`` (names and indexes joined by dots) of a JSON answer. SourceError."""
+    """Return the price in an answer, which is a number, or JSON with the number at ``field``.
+
+    ``field`` consists of names and indexes joined by dots. Raises SourceError if the answer has no valid price.
+    """
     text = answer.decode("utf-8", "replace").strip()
     value: Any = text
     if field is not None or text[:1] in ("{", "["):
         try:
             value = json.loads(text, parse_float=Decimal)
-        except (ValueError, RecursionError, ArithmeticError):  # the last: Decimal, of an exponent of twenty digits
+        except (ValueError, RecursionError, ArithmeticError):  # Decimal raises the last for an exponent of 20 digits
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
     found = "" if isinstance(value, bool) else str(value)
-    if not found.isascii() or "_" in found:  # Python takes 1_000, and the digits of every script
+    if not found.isascii() or "_" in found:  # Python accepts 1_000 and the digits of other scripts as numbers
         found = ""
     try:
         terms.price(option, found)
     except terms.TermError:
-        hint = "" if field else "; --price-field names the place of a number in JSON"
+        hint = "" if field else "; if the answer is JSON, name the field of the price with --price-field"
         raise SourceError(
             f"{option}: expected a price above 0 and up to {terms.MAX_MONEY:,} from {source}, "
             f"got {sanitize(str(value), SHOWN)!r}{hint}"
@@ -88,7 +96,7 @@ def _walk(value: Any, field: str | None, source: str) -> Any:
         elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
             value = value[int(name)]
         else:
-            raise SourceError(f"--price-field: found no {name!r} in the answer of {source}")
+            raise SourceError(f"--price-field: expected a field {name!r} in the answer of {source}, but it is missing")
     return value
 
 
@@ -103,7 +111,8 @@ def _object(body: bytes, option: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """A number; None for what is none, what is too large for one, and for the NaN that Python reads in JSON."""
+    """Return the number, or None if the value is not a number, is too large, or is the NaN that Python's JSON
+    allows."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:

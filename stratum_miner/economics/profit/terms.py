@@ -1,7 +1,8 @@
-"""The terms of mining as people write them, on a command line or in a file, and what becomes of each text.
+"""Parses the terms of mining (prices, powers, percentages, dates) as people write them in options and files.
 
-One table for both, so that an option and a key mean the same and complain the same. ``where`` is how the complaint
-names the place: ``--power`` or ``farm.toml: scenarios.garage: power``.
+Options and file keys share one table of parsers, so that both accept the same values and have the same errors. Each
+parser takes ``where``, the origin of the value, such as ``--power`` or ``farm.toml: scenarios.garage: power``. It
+raises TermError, which begins with the origin, if the value is invalid.
 """
 
 import re
@@ -14,14 +15,15 @@ from stratum_miner.economics import chain
 from stratum_miner.quantities import parse_hash_rate
 
 LEAST = 1e-12
-"""The smallest number besides 0. Nobody means less, and writing it could take a screen of zeros."""
+"""Minimum absolute value of a number other than 0. Smaller ones are typing errors, and would take many digits to
+print."""
 MAX_MONEY = Decimal(10) ** 12
 MAX_POWER = Decimal(10) ** 12
 MAX_COUNT = 1_000_000
 MIN_YEARS, MAX_YEARS = Decimal("0.01"), Decimal(30)
-"""From three days on there is a course of time to draw."""
+"""Bounds of a number of years. The charts need at least three days."""
 MAX_LENGTH = 60
-"""Characters of a number; nobody writes more digits."""
+"""Maximum characters of a number."""
 _POWER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|k|M|G)?W")
 _WATTS = {None: Decimal(1), "m": Decimal("0.001"), "k": Decimal(10) ** 3, "M": Decimal(10) ** 6, "G": Decimal(10) ** 9}
 _PERCENT = re.compile(r"([+-]?\d+(?:\.\d*)?)\s*%")
@@ -29,11 +31,11 @@ _MACHINE = re.compile(r"(?:(\d+)\s*x\s*)?([A-Za-z][\w.+-]*)")
 
 
 class TermError(ValueError):
-    """The user's mistake in a term: where it stands, what was expected, what came."""
+    """A value that the user gave is invalid. The text says where it was given, what was expected and what came."""
 
 
 def hash_rate(where: str, text: str) -> float:
-    """H/s of ``1.2TH`` or ``30 EH/s``; the unit must be there."""
+    """Return the H/s of a text such as ``1.2TH`` or ``30 EH/s``; the unit is required. Raises TermError."""
     try:
         return parse_hash_rate(text, unit_needed=True)
     except ValueError as error:
@@ -41,11 +43,11 @@ def hash_rate(where: str, text: str) -> float:
 
 
 def power(where: str, text: str) -> Decimal:
-    """Watts of ``17W`` or ``3.5kW``; the unit must be there."""
+    """Return the watts of a text such as ``17W`` or ``3.5kW``; the unit is required. Raises TermError."""
     match = _POWER.fullmatch(text.strip())
     value = Decimal(match[1]) * _WATTS[match[2]] if match and len(text) <= MAX_LENGTH else None
     if value is None:
-        raise TermError(f"{where}: expected watts with their unit, such as 17W or 3.5kW, got {_got(text)}")
+        raise TermError(f"{where}: expected a power with its unit, such as 17W or 3.5kW, got {_got(text)}")
     if value > MAX_POWER:
         raise TermError(f"{where}: expected at most {MAX_POWER:,} W, got {_got(text)}")
     _check_smallness(where, text, value)
@@ -53,58 +55,60 @@ def power(where: str, text: str) -> Decimal:
 
 
 def money(where: str, text: str) -> Decimal:
-    """An amount, not negative."""
+    """Return an amount of money, which is 0 or more."""
     return _number(where, text, Decimal(0), MAX_MONEY)
 
 
 def price(where: str, text: str) -> Decimal:
-    """Money per bitcoin, above 0: who has no price leaves it out."""
+    """Return a price of a bitcoin, which is above 0. Without a price, the term is omitted."""
     return _number(where, text, Decimal(0), MAX_MONEY, above=True)
 
 
 def bitcoin(where: str, text: str) -> Decimal:
-    """An amount of coins that a block can pay."""
+    """Return an amount in bitcoin, from 0 to 21 million."""
     return _number(where, text, Decimal(0), Decimal(21_000_000))
 
 
 def share(where: str, text: str) -> Decimal:
-    """``2%`` as 0.02, from 0 % to 100 %."""
+    """Return a percentage from 0 % to 100 % as a fraction: ``2%`` is 0.02."""
     return _percentage(where, text, Decimal(0), Decimal(100), "2%")
 
 
 def uptime(where: str, text: str) -> Decimal:
-    """``98%`` as 0.98, above 0 %."""
+    """Return a percentage above 0 % as a fraction: ``98%`` is 0.98."""
     value = share(where, text)
     if not value:
-        raise TermError(f"{where}: expected more than 0%: what never runs neither earns nor costs anything")
+        raise TermError(f"{where}: expected more than 0%, got {_got(text)}: a machine that never runs earns nothing")
     return value
 
 
 def stale(where: str, text: str) -> Decimal:
-    """``2%`` as 0.02, below 100 %."""
+    """Return a percentage below 100 % as a fraction: ``2%`` is 0.02."""
     value = share(where, text)
     if value == 1:
-        raise TermError(f"{where}: expected less than 100%: who hands in nothing in time earns nothing")
+        raise TermError(
+            f"{where}: expected less than 100%, got {_got(text)}: a miner whose every share is stale earns nothing"
+        )
     return value
 
 
 def growth(where: str, text: str) -> float:
-    """``2%`` or ``-1%`` as a share."""
+    """Return a growth from -50 % to 1000 % as a fraction: ``2%`` is 0.02."""
     return float(_percentage(where, text, Decimal(-50), Decimal(1000), "2% or -1%"))
 
 
 def cooling(where: str, text: str) -> Decimal:
-    """``10%`` of the machine's electricity on top, as 0.1."""
+    """Return the electricity for cooling, in percent of that of the machines, as a fraction: ``10%`` is 0.1."""
     return _percentage(where, text, Decimal(0), Decimal(1000), "10%")
 
 
 def years(where: str, text: str) -> Decimal:
-    """A span of years, from 0.01 to 30."""
+    """Return a number of years from 0.01 to 30."""
     return _number(where, text, MIN_YEARS, MAX_YEARS)
 
 
 def difficulty(where: str, text: str) -> float:
-    """A difficulty of the network or of a share."""
+    """Return a difficulty of the network or of a share, which is above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -116,39 +120,39 @@ def difficulty(where: str, text: str) -> float:
 
 
 def height(where: str, text: str) -> int:
-    """The height of a block."""
+    """Return the height of a block."""
     return _whole(where, text, 0, chain.MAX_HEIGHT)
 
 
 def count(where: str, text: str) -> int:
-    """A number of machines."""
+    """Return a number of machines, which is at least 1."""
     return _whole(where, text, 1, MAX_COUNT)
 
 
 def day(where: str, text: str) -> date:
-    """An ISO date, not in the future: nobody knows tomorrow's price."""
+    """Return an ISO 8601 date that is not in the future."""
     try:
         value = date.fromisoformat(text)
     except ValueError:
         raise TermError(f"{where}: expected a date such as 2026-11-01, got {text!r}") from None
     today = datetime.now(UTC).date()
     if value > today:
-        raise TermError(f"{where}: expected a date up to today, {today}, got {value}, which is in the future")
+        raise TermError(f"{where}: expected a date that is not after today ({today}), got {value}")
     return value
 
 
 def currency(where: str, text: str) -> str:
-    """A few letters to put behind amounts."""
+    """Return the name or sign of a currency, which is printed after amounts: one to eight letters, or a sign."""
     if not re.fullmatch(r"[^\W\d_]{1,8}|[$€£¥₿₹₽₩]", text):
         raise TermError(f"{where}: expected a currency such as EUR, got {text!r}")
     return text
 
 
 def machine_and_count(where: str, text: str) -> tuple[int, str]:
-    """``3xbitaxe-gamma`` as 3 and the name."""
+    """Return the number and the name of machines in a text: ``3xbitaxe-gamma`` is 3 and ``bitaxe-gamma``."""
     match = _MACHINE.fullmatch(text.strip())
     if match is None:
-        raise TermError(f"{where}: expected a machine's name or COUNTxNAME, such as 3xbitaxe-gamma, got {text!r}")
+        raise TermError(f"{where}: expected NAME or COUNTxNAME of a machine, such as 3xbitaxe-gamma, got {text!r}")
     return (count(where, match[1]) if match[1] else 1), match[2]
 
 
@@ -180,7 +184,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "share_difficulty": difficulty,
     "horizon": years,
 }
-"""Every term by the name it has in a file; its option has hyphens and two more."""
+"""The parser of each term, by its key in a file. The option of ``pool_fee`` is ``--pool-fee``."""
 
 
 def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool = False) -> Decimal:
@@ -192,7 +196,7 @@ def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool =
         bounds = f"above {low} and up to {high:,}" if above else f"from {low} to {high:,}"
         raise TermError(f"{where}: expected a number {bounds}, got {_got(text)}")
     _check_smallness(where, text, value)
-    return value or Decimal(0)  # not 0e-400000000, which is as long to write
+    return value or Decimal(0)  # a zero such as 0e-400000000 would take as many characters to print
 
 
 def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str) -> Decimal:
@@ -205,16 +209,16 @@ def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str
 
 
 def _whole(where: str, text: str, low: int, high: int) -> int:
-    digits = text.strip()  # int() strips less
+    digits = text.strip()  # int() would not strip every kind of space
     value = int(digits) if re.fullmatch(r"\d{1,12}", digits) else low - 1
     if not low <= value <= high:
-        raise TermError(f"{where}: expected a whole number from {low} to {high:,}, got {_got(text)}")
+        raise TermError(f"{where}: expected an integer from {low} to {high:,}, got {_got(text)}")
     return value
 
 
 def _check_smallness(where: str, text: str, value: Decimal | float) -> None:
-    if value and -LEAST < value < LEAST:  # abs() would round to 0
-        raise TermError(f"{where}: expected a number that is not closer to 0 than {LEAST:g}, got {_got(text)}")
+    if value and -LEAST < value < LEAST:  # abs() of a Decimal would round a tiny value to 0
+        raise TermError(f"{where}: expected 0 or a number of at least {LEAST:g}, got {_got(text)}")
 
 
 def _got(text: str) -> str:

@@ -117,8 +117,8 @@ def test_a_price_from_a_url_is_read_and_dated(
         (200, b"soon", None, "expected a price above 0"),
         (200, b"-5", None, "expected a price above 0"),
         (200, b"NaN", None, "expected a price above 0"),
-        (200, b'{"last": 3}', None, "--price-field names the place"),
-        (200, b'{"last": 3}', "first", "found no 'first'"),
+        (200, b'{"last": 3}', None, "name the field of the price with --price-field"),
+        (200, b'{"last": 3}', "first", "expected a field 'first' in the answer"),
         (200, b'{"last": true}', "last", "expected a price above 0"),
         (200, b"1_000_000", None, "expected a price above 0 and up to 1,000,000,000,000 from http://127.0.0.1"),
         (200, "٦٤٠٠٠".encode(), None, "expected a price above 0 and up to 1,000,000,000,000 from http://127.0.0.1"),
@@ -224,7 +224,9 @@ def test_a_running_miner_tells_its_hash_rate_and_power(server: Server, capsys: p
     assert server.asked[0][0] == "/api/v1/summary"
     server.answer = lambda path, sent: (200, b'{"hash_rate_15m": 0, "hash_rate": 1e8, "power_w": null}')
     assert asked(capsys, *CHAIN, "--api", f"http://{server.address}", "--power", "70W")["power_w"] == 70
-    assert "--power: expected it" in refused(capsys, *CHAIN, "--api", f"http://{server.address}", code=2)
+    assert "--power: expected the power at the wall" in refused(
+        capsys, *CHAIN, "--api", f"http://{server.address}", code=2
+    )
 
 
 NO_RATE = "--api: expected a hash rate from 0.001 to 1e+21 H/s from http://127.0.0.1"

@@ -31,10 +31,10 @@ def run(data: bytes) -> None:
     for raw in found:
         missing = {name: text for name, text in LATE.items() if not (raw.machines and name in ("hash_rate", "power"))}
         try:
-            whole = scenario.complete(scenario.merged([raw, scenario.answered(missing, "fuzz")], raw.name))
+            whole = scenario.complete_scenario(scenario.merged([raw, scenario.from_answers(missing, "fuzz")], raw.name))
         except TermError as error:
             check_shown(str(error), 10 * len(data) + 1000)
             continue
         assert whole.operation.hash_rate > 0
-        str(whole.doubts)
+        str(whole.warnings)
         str(whole.payback)
