@@ -1,1 +1,1 @@
-"""The command line: one file per command, and the only place where everything meets."""
+"""The command line: one file for each command. Only this package uses all others."""

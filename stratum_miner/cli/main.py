@@ -70,7 +70,7 @@ MAX_CHARACTERS = 2000
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code. A mistake of the user causes one line, not a traceback."""
+    """Run one command line and return its exit code. An error of the user prints one line, not a traceback."""
     app = command_line()
     if not arguments or arguments[0] in ("--help", "-h"):
         for name in COMMANDS:
