@@ -124,8 +124,8 @@ FEW = 6
 def test_too_few_files_to_begin_with_are_told_in_one_line(arguments: list[str]) -> None:
     limited = ["sh", "-c", f'ulimit -n {FEW}; exec "$@"', "sh", *COMMAND, *arguments]
     done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
-    advice = f"this process may have {FEW} open; ulimit -n 1024 lets it have more"
-    assert done.stderr.splitlines()[-1] == f"stratum-miner: no more files can be opened: {advice}"
+    advice = f"this process may have {FEW} open files; allow more, as with ulimit -n 1024"
+    assert done.stderr.splitlines()[-1] == f"stratum-miner: cannot open more files: {advice}"
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
 
@@ -139,4 +139,4 @@ def test_files_that_run_out_among_other_errors_are_told_in_one_line(
 
     monkeypatch.setattr(main, "run", fail)
     assert main.run_process([]) == 1
-    assert capsys.readouterr().err.startswith("stratum-miner: no more files can be opened: ")
+    assert capsys.readouterr().err.startswith("stratum-miner: cannot open more files: ")

@@ -353,7 +353,10 @@ def test_ping_measures_each_step_of_several_pools() -> None:
             ["mine", "-o", "stratum+ssl://h:1", "-u", "w", "--tls-fingerprint", "ab"],
             "TLS fingerprint: expected SHA-256",
         ),
-        (["mine", "-o", "stratum+ssl://h:1", "-u", "w", "--tls-key", "k.pem"], "TLS key: expected it together"),
+        (
+            ["mine", "-o", "stratum+ssl://h:1", "-u", "w", "--tls-key", "k.pem"],
+            "TLS key: expected a certificate (--tls-cert) with the key",
+        ),
     ],
 )
 def test_how_to_reach_a_pool_is_checked_first(arguments: list[str], needle: str) -> None:

@@ -77,4 +77,4 @@ def test_the_summary_for_people_tells_refused_blocks_apart(judge: Judge, capsys:
     assert main.run([*SOLO[:-1], "--until-blocks", "1"]) == 0
     _, err = capsys.readouterr()
     assert "; blocks 1, and " in err
-    assert "that the node refused" in err
+    assert "that the node rejected" in err
