@@ -87,7 +87,7 @@ class ProblemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The miner as a whole. ``hash_rate`` is the average since the start; ``hash_rate_*`` are averages of that time."""
+    """The miner as a whole. ``hash_rate`` is the average since the start; others have their time in the name."""
 
     version: str
     state: str

@@ -32,7 +32,7 @@ def document() -> dict[str, Any]:
             "description": (
                 "Reads and changes the state of a running miner. Hash rates are in H/s, durations in seconds unless "
                 "their name has another unit, and points in time are Unix times. Requests other than GET need the API "
-                "token."
+                "token. If the miner listens on a network address, GET needs it, too."
             ),
         },
         "paths": paths,
