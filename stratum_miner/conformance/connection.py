@@ -24,7 +24,7 @@ from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
-"""Seconds to wait for a reply, some twenty times what a slow pool takes (public-pool waits for its database)."""
+"""Seconds to wait for a reply, about 20 times what a slow pool takes (public-pool waits for its database)."""
 SILENCE = 5.0
 """Seconds to wait for a reply where the pool is allowed to send none."""
 MAX_LINES = 50_000
@@ -127,7 +127,7 @@ class ProbeConnection:
     async def call(self, method: str, *params: Any, within: float = PATIENCE, what: str = "") -> Answer:
         """Send a request and return its reply.
 
-        Raises Silent or UnexpectedDisconnect if the pool does not reply within so many seconds.
+        Raises Silent if the pool does not reply in ``within`` seconds, UnexpectedDisconnect if the connection ends.
         """
         return await self.wait_for_reply(await self.send_request(method, *params, what=what), within)
 
@@ -154,13 +154,13 @@ class ProbeConnection:
         return bool(condition())
 
     async def listen(self, seconds: float) -> None:
-        """Keep receiving for so many seconds, or until the connection ends."""
+        """Keep receiving until the seconds are over or the connection ends."""
         await self.wait_until(lambda: False, seconds)
 
     async def wait_for_reply(self, request_id: int | str, within: float = PATIENCE) -> Answer:
         """Return the first reply to a request.
 
-        Raises Silent if there is none within so many seconds, UnexpectedDisconnect if the connection ends before it.
+        Raises Silent if there is none in ``within`` seconds, UnexpectedDisconnect if the connection ends before it.
         """
         if await self.wait_until(lambda: self.answers.get(request_id), within):
             return self.answers[request_id][0]
@@ -175,7 +175,7 @@ class ProbeConnection:
         return self.answers[request_id][0] if self.answers.get(request_id) else None
 
     async def wait_closed(self, within: float) -> bool:
-        """Return whether the connection ends within so many seconds."""
+        """Return whether the connection ends in ``within`` seconds."""
         return await self.wait_until(lambda: self.closed, within)
 
     def reaction(self, answer: Answer | None, seconds: float) -> str:

@@ -201,7 +201,8 @@ class Probe:
         return ""
 
     async def others_problem(self, other_session: ProbeConnection) -> str:
-        """Return "" if the pool answers both ``other_session`` and a new connection, otherwise which not, as a clause.
+        """Return "" if the pool answers both ``other_session`` and a new connection, otherwise a clause that says which
+        of them it no longer answers.
 
         Raises Silent if exactly one of them gets no answer, because the other one shows that the pool still runs.
         """

@@ -52,7 +52,10 @@ class BudgetedSearch:
     _next_nonce: int = field(default=0)
 
     def afford(self, hashes: float, what: str) -> None:
-        """Raise Skip if so many hashes need far more time than is left of the budget. ``what`` names their purpose."""
+        """Raise Skip if this number of hashes needs far more time than is left of the budget.
+
+        ``what`` names their purpose in the message.
+        """
         needed = hashes / self.hasher.hash_rate
         if needed > TOO_LONG_FACTOR * (self.budget - self.spent):
             raise Skip(
@@ -72,7 +75,7 @@ class BudgetedSearch:
             raise Skip("no hash value lies between the two targets that the check needs")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
-        search = Search(self.hasher._kernel)  # the class of the same file
+        search = Search(self.hasher._kernel)  # both classes are in this file
         search.load(header, at_most)
         while self._next_nonce < NONCE_SPACE:
             found = await self._slice(search, header, expected, above)

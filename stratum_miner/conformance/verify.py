@@ -148,7 +148,7 @@ async def unreachable_reason(pool: PoolUnderTest) -> str | None:
 
 
 async def _run_in_parallel(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
-    """Run so many checks at a time, the longest first. One at a time, they run in the given order."""
+    """Run up to ``at_a_time`` checks at once, the longest first. If it is 1, they run in the given order."""
     limit = trio.CapacityLimiter(at_a_time)
     ordered = cases if at_a_time == 1 else sorted(cases, key=lambda case: -case.seconds)
     async with trio.open_nursery() as nursery:
@@ -192,7 +192,9 @@ async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts
         return Result(case, skipped("the check needs the pool's node; name it with --node"), 0.0)
     async with open_probe(pool, hasher, facts, seed) as probe:
         outcome = await _outcome(case, probe)
-    outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # it contains text of the pool
+    outcome = CheckOutcome(
+        outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL)
+    )  # the pool may have sent control characters
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
 
 

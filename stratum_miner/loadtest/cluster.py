@@ -46,7 +46,7 @@ _QUIET_LOGGERS = ("distributed.client", "distributed.core", "distributed.utils",
 
 @dataclass(slots=True)
 class _ShardState:
-    """The state of a shard, as far as its reports tell."""
+    """The state of a shard, as known from its reports."""
 
     plan: LoadPlan
     worker: str

@@ -2,8 +2,8 @@
 
 The layout is that of HdrHistogram by Gil Tene: buckets of 1 µs below 256 µs, then 128 buckets for each doubling. A
 quantile is therefore at most 1/128 above the exact value, and never below it. The package has an implementation of its
-own because the maintained Python port (hdrhistogram 0.10) takes five times as long to record a value. It takes 1.4 µs,
-and this is the loop that is being measured. The port also depends on setuptools.
+own because the maintained Python port (hdrhistogram 0.10) takes five times as long to record a value. That is 1.4 µs
+for each value, in the very loop that is being measured. The port also depends on setuptools.
 """
 
 import math
@@ -39,15 +39,15 @@ class Histogram:
         if seconds < 0:
             seconds = 0.0
         value = int(seconds * 1e6)
-        if value > MAX_MICROSECONDS:  # noqa: PLR1730  faster than min() and max()
+        if value > MAX_MICROSECONDS:  # noqa: PLR1730  faster than a call
             value = MAX_MICROSECONDS
         shift = value.bit_length() - 8
         self._counts[value if shift <= 0 else shift * SUB_BUCKETS + (value >> shift)] += 1
         self.count += 1
         self.total += seconds
-        if seconds > self.maximum:  # noqa: PLR1730  faster than min() and max()
+        if seconds > self.maximum:  # noqa: PLR1730  faster than a call
             self.maximum = seconds
-        if seconds < self.minimum:  # noqa: PLR1730  faster than min() and max()
+        if seconds < self.minimum:  # noqa: PLR1730  faster than a call
             self.minimum = seconds
 
     @property

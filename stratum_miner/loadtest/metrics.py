@@ -168,7 +168,7 @@ class Metrics:
         self.rows[-1].submit[micros // digits * digits] += 1
 
     def row_at(self, elapsed: float) -> Row:
-        """Return the row of the time line at so many seconds. Missing rows before it are added."""
+        """Return the row of the time line at ``elapsed`` seconds. Missing rows before it are added."""
         index = int(elapsed / self.row_seconds)
         while len(self.rows) <= index:
             self.rows.append(Row())

@@ -1,8 +1,8 @@
 """Computes when connections, shares and storms are due. It reads no clock; random choices come from a seeded generator.
 
 The loop is open: the times depend on the plan alone, never on how fast the pool answers. A pool that stalls therefore
-gets as many requests as one that does not, and its latencies are not flattered ("coordinated omission"). The pacer of
-vegeta works the same way.
+gets as many requests as one that does not, and its latencies do not look better than they are ("coordinated omission").
+The pacer of vegeta works the same way.
 
 A hash of a simulated miner with hash rate h meets the share target with probability p. Its shares are a Poisson process
 with the intensity h * p * factor(t), where the load profile gives the factor. The times are drawn by thinning (Lewis

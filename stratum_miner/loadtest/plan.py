@@ -12,7 +12,8 @@ from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.loadtest import pacer, spec
 
 MAX_MINERS = 50_000
-"""Maximum number of miners in one process: twice as many as one source address has ports, and a full core of work."""
+"""Maximum number of miners in one process. It is twice the number of ports of one source address, and about the most
+that one processor core can serve."""
 MAX_CLUSTER_MINERS = 1_000_000
 """Maximum number of miners in all shards together."""
 MAX_SECONDS = 24 * 3600

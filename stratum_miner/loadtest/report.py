@@ -14,7 +14,7 @@ from stratum_miner.loadtest.metrics import PHASES, LatencyStatistics, Metrics, R
 from stratum_miner.loadtest.plan import LoadPlan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
-"""Names of the reported quantiles, and the fraction of the samples that each is not exceeded by."""
+"""Names of the reported quantiles, and the fraction of the samples that do not exceed each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,7 @@ def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
 
 
 def row_json(row: Row, at: float) -> dict[str, Any]:
-    """Return a row of the time line that begins ``at`` so many seconds."""
+    """Return a row of the time line as JSON values. ``at`` is the second at which it begins."""
     micros = sorted(row.submit.items())
     return {
         "at_s": round(at, 3),

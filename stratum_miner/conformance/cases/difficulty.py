@@ -133,7 +133,7 @@ async def silence_lowers(probe: Probe) -> CheckOutcome:
 async def stays_stable(probe: Probe) -> CheckOutcome:
     period = _period(probe)
     connection = await probe.session()
-    rate = 2.0 * float(expected_hashes(connection.job.share_target))  # two shares a second at the start
+    rate = 2.0 * float(expected_hashes(connection.job.share_target))  # two shares per second at the start
     probe.search.afford(rate * PERIODS * period, f"{PERIODS} periods")
     until = trio.current_time() + PERIODS * period
     while trio.current_time() < until and not connection.closed:

@@ -54,7 +54,7 @@ async def _job(probe: Probe) -> tuple[ProbeConnection, Job]:
 
 
 async def _watched(probe: Probe, seconds: float = WATCH) -> list[Job]:
-    """Return the jobs of a session as soon as there are two, or after so many seconds."""
+    """Return the jobs of a session as soon as there are two, or after ``seconds``."""
     connection, _ = await _job(probe)
     await connection.wait_until(lambda: len(connection.jobs) > 1, seconds)
     return connection.jobs
@@ -339,7 +339,7 @@ async def renewal(probe: Probe) -> CheckOutcome:
     while trio.current_time() < until:
         known = len(connection.notifies)
         last = connection.notifies[-1]
-        if not await connection.wait_until(lambda: len(connection.notifies) > known, RENEWAL):  # noqa: B023  awaited at once
+        if not await connection.wait_until(lambda: len(connection.notifies) > known, RENEWAL):  # noqa: B023  awaited in this turn
             return failed(connection.ending or f"the pool sent no further mining.notify within {RENEWAL:g} s")
         if connection.notifies[known].previous == last.previous:
             waited = connection.notifies[known].line.seconds - last.line.seconds

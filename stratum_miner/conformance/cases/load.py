@@ -35,7 +35,7 @@ check = Topic("load")
 MANY = 100
 """Number of connections of which the handshakes are measured."""
 IDLE = 1000
-"""Number of idle connections; fewer if this process may not open so many files."""
+"""Number of idle connections. There are fewer if the limit of open files of this process is too low."""
 FAN_OUT = 200
 """Number of sessions that wait for the same job."""
 SPREAD = 0.5
@@ -332,7 +332,7 @@ async def fan_out(probe: Probe) -> CheckOutcome:
     known = {connection: len(connection.notifies) for connection in connections}
     async with _lag() as lag:
         for connection in connections:
-            await connection.wait_until(lambda: len(connection.notifies) > known[connection], RENEWAL)  # noqa: B023  awaited at once
+            await connection.wait_until(lambda: len(connection.notifies) > known[connection], RENEWAL)  # noqa: B023  awaited in this turn
     late = [connection for connection in connections if len(connection.notifies) == known[connection]]
     if late:
         return (
@@ -465,7 +465,7 @@ async def share_meets_block(probe: Probe) -> CheckOutcome:
             nursery.start_soon(extend, probe, connection)
             request = await connection.send_request("mining.submit", *found.params)
         replies.append(str(await connection.wait_for_reply(request)))
-        await connection.wait_until(lambda: connection.is_stale(job), 10.0)  # noqa: B023  awaited at once
+        await connection.wait_until(lambda: connection.is_stale(job), 10.0)  # noqa: B023  awaited in this turn
         await connection.listen(0.2)
         if len(connection.answers[request]) != 1:
             return failed(f"the pool sent {len(connection.answers[request])} replies to one share")
@@ -505,7 +505,7 @@ async def bad_handshakes(probe: Probe) -> CheckOutcome:
         connection = await probe.connect(probe.pool.dial_raw)
         with suppress(UnexpectedDisconnect):
             await connection.send(hello, quiet=True)
-        answered = await connection.wait_until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023  awaited
+        answered = await connection.wait_until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023  awaited in this turn
         if not answered:
             return failed(
                 f"after a ClientHello of {name}, the pool sent nothing within {SILENCE:g} s and kept the connection"

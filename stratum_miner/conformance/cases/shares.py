@@ -70,7 +70,7 @@ async def older_job(probe: Probe) -> CheckOutcome:
     while trio.current_time() < until:
         older = connection.job
         known = len(connection.jobs)
-        if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
+        if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):  # noqa: B023  awaited in this turn
             return skipped(f"the pool sent no second job within {RENEWAL:g} s")
         if connection.is_stale(older):
             continue
