@@ -1,4 +1,4 @@
-"""A pool that is right, a pool that somebody made wrong, and one check at a time against either."""
+"""Runs one check against a correct pool, or against a pool with changed messages."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.conformance.verify import Result, run_case
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from tests.conformance.meddled_pool import EASY_BITS, EASY_DIFFICULTY, ToyChain, meddled_pool
+from tests.conformance.changed_pool import EASY_BITS, EASY_DIFFICULTY, ToyChain, open_changed_pool
 
 RETARGET_SECONDS = 20.0
-ENGINE = Hasher(available_kernels()[0], 1e6)
-"""The rate only sets the budget: nothing here takes more than some hundred hashes."""
+HASHER = Hasher(available_kernels()[0], 1e6)
+"""The hash rate only sets the time budget. No check here needs more than a few hundred hashes."""
 VARDIFF = VardiffConfig(target_seconds=5.0, retarget_seconds=RETARGET_SECONDS, minimum=2.4e-10)
 
 RunCheck = Callable[..., Awaitable[Result]]
@@ -26,7 +26,7 @@ RunCheck = Callable[..., Awaitable[Result]]
 
 @dataclass(frozen=True)
 class PoolSetup:
-    """How the right pool is set up for a check."""
+    """Settings of the correct pool for a check."""
 
     nbits: int = EASY_BITS
     config: dict[str, Any] | None = None
@@ -46,21 +46,21 @@ SETUPS = {
 
 @pytest.fixture
 def run_check() -> RunCheck:
-    """``await run_check("ERR-01", to_client=...)``: the check's result against the pool, meddled with as told.
+    """``await run_check("ERR-01", to_client=...)`` runs a check against a pool with changed messages.
 
-    For tests that ask for ``autojump_clock``: most checks wait.
+    The test must also use ``autojump_clock``, because most checks wait.
     """
 
-    async def run(identifier: str, *, worker: str = "alice", password: str = "x", **meddling: Any) -> Result:
+    async def run(identifier: str, *, worker: str = "alice", password: str = "x", **changes: Any) -> Result:
         setup = SETUPS.get(identifier, PoolSetup())
         settings = {"difficulty": EASY_DIFFICULTY, "minimum_difficulty": 2.4e-10} | (setup.config or {})
-        settings |= meddling.pop("config", {})
+        settings |= changes.pop("config", {})
         chain = ToyChain(setup.nbits)
-        async with meddled_pool(chain, PoolConfig(payout_script=b"\x51", **settings), **meddling) as (_, meddler):
+        async with open_changed_pool(chain, PoolConfig(payout_script=b"\x51", **settings), **changes) as (_, changer):
             target = PoolUnderTest(
                 name="memory",
-                dial=meddler.dial,
-                dial_raw=meddler.dial if setup.tls else None,
+                dial=changer.dial,
+                dial_raw=changer.dial if setup.tls else None,
                 tls=setup.tls,
                 worker=worker,
                 password=password,
@@ -68,6 +68,6 @@ def run_check() -> RunCheck:
                 chain=chain,
                 retarget_seconds=RETARGET_SECONDS,
             )
-            return await run_case(target, CASES[identifier], ENGINE, Facts(), seed=7)
+            return await run_case(target, CASES[identifier], HASHER, Facts(), seed=7)
 
     return run

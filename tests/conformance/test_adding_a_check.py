@@ -1,4 +1,4 @@
-"""A check is one function, and a topic of checks one file and its name: a copy of the package is given both."""
+"""A new check is one function, and a new topic one file and its name: a copy of the package gets both."""
 
 import json
 import socket
@@ -46,7 +46,7 @@ def test_they_are_listed_and_made(added: Path) -> None:
     addresses = [f"{check['topic']}/{check['id']}" for check in listed]
     assert addresses.index("framing/FRM-99") == addresses.index("framing/FRM-22") + 1
     assert addresses.index("weather/WX-01") == addresses.index("framing/FRM-99") + 1
-    with socket.create_server(("127.0.0.1", 0)) as pool:  # which says nothing to anybody
+    with socket.create_server(("127.0.0.1", 0)) as pool:  # a listener that sends nothing
         arguments = ("conformance", f"127.0.0.1:{pool.getsockname()[1]}", "FRM-99", "weather", "--json")
         told = json.loads(said(added, "-m", "stratum_miner", *arguments))
     verdicts = [(check["id"], check["verdict"], check["actual"]) for check in told["checks"]]

@@ -1,4 +1,4 @@
-"""Every check passes on a pool that is right, and fails on one that is wrong in just its respect."""
+"""Every check passes on a correct pool, and fails on a pool that is wrong in exactly its respect."""
 
 import re
 from collections.abc import Callable
@@ -10,46 +10,46 @@ import trio.testing
 from stratum_miner.conformance.case import Level
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.outcome import Verdict
-from tests.conformance.meddled_pool import Conversation, HangUp, Message
+from tests.conformance.changed_pool import CloseConnection, Message, RelayedConnection
 
 from .conftest import RunCheck
 
 SKIPPED = {"SH-08": "the pool sent no mining.set_extranonce"}
-"""Checks whose condition our pool cannot meet, with why."""
+"""Checks with a precondition that the pool cannot meet, and the reason that they give."""
 NEEDS_SOCKETS = {"LD-05"}
-"""Streams in memory hold any number of bytes: test_own_pool.py has these."""
+"""Checks that need sockets, because streams in memory hold any number of bytes; see test_own_pool.py."""
 
-# ---- ways to be wrong ------------------------------------------------------------------------------------------------
+# ---- changes that make a pool wrong -------------------------------------------------------------------------------
 
 Clock = trio.testing.MockClock
-Meddling = dict[str, Any]
+Changes = dict[str, Any]
 Edit = Callable[[Message], Any]
 
 
-def reply_to(method: str, edit: Edit) -> Meddling:
-    """Replies to one method are edited in place, or replaced by what ``edit`` returns."""
+def reply_to(method: str, edit: Edit) -> Changes:
+    """Edit the replies to one method, or replace them by the messages that ``edit`` returns."""
 
-    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
-        if "method" in message or talk.methods.get(message.get("id")) != method:
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        if "method" in message or relayed.methods.get(message.get("id")) != method:
             return None
         return edited(message, edit)
 
     return {"to_client": change}
 
 
-def say(method: str, edit: Edit) -> Meddling:
-    """The same for notifications."""
+def say(method: str, edit: Edit) -> Changes:
+    """Do the same with notifications of one method."""
 
-    def change(_talk: Conversation, message: Message) -> list[Message | bytes] | None:
+    def change(_talk: RelayedConnection, message: Message) -> list[Message | bytes] | None:
         return edited(message, edit) if message.get("method") == method else None
 
     return {"to_client": change}
 
 
-def asked(condition: Callable[[Message], Any], edit: Edit) -> Meddling:
-    """The same for requests that meet a condition."""
+def asked(condition: Callable[[Message], Any], edit: Edit) -> Changes:
+    """Do the same with requests that meet a condition."""
 
-    def change(_talk: Conversation, message: Message) -> list[Message | bytes] | None:
+    def change(_talk: RelayedConnection, message: Message) -> list[Message | bytes] | None:
         return edited(message, edit) if condition(message) else None
 
     return {"to_pool": change}
@@ -72,8 +72,8 @@ def param(index: int, value: Any) -> Edit:
     return edit
 
 
-def hang_up(_message: Message) -> None:
-    raise HangUp
+def close(_message: Message) -> None:
+    raise CloseConnection
 
 
 def swallow(_message: Message) -> list[Message]:
@@ -84,26 +84,26 @@ def twice(message: Message) -> list[Message]:
     return [message, message]
 
 
-def bytes_like(condition: Callable[[bytes], Any], instead: bytes | None = None) -> Meddling:
-    """Bytes of the client that meet a condition end the connection, or are replaced."""
+def bytes_like(condition: Callable[[bytes], Any], instead: bytes | None = None) -> Changes:
+    """Close the connection at bytes of the client that meet a condition, or replace these bytes."""
 
-    def raw(_talk: Conversation, data: bytes) -> bytes:
+    def raw(_talk: RelayedConnection, data: bytes) -> bytes:
         if not condition(data):
             return data
         if instead is None:
-            raise HangUp
+            raise CloseConnection
         return instead
 
     return {"raw": raw}
 
 
-def others_suffer(condition: Callable[[bytes], Any]) -> Meddling:
-    """After such bytes from any client, the pool hangs up on whoever speaks."""
+def others_suffer(condition: Callable[[bytes], Any]) -> Changes:
+    """After such bytes of any client, close the first connection when it next sends something."""
 
-    def raw(talk: Conversation, data: bytes) -> bytes:
-        if talk.shared.get("down") and talk.number == 1:
-            raise HangUp
-        talk.shared["down"] = talk.shared.get("down") or bool(condition(data))
+    def raw(relayed: RelayedConnection, data: bytes) -> bytes:
+        if relayed.shared.get("down") and relayed.number == 1:
+            raise CloseConnection
+        relayed.shared["down"] = relayed.shared.get("down") or bool(condition(data))
         return data
 
     return {"raw": raw}
@@ -116,7 +116,7 @@ def _granted(message: Message, mask: str) -> None:
         message.update(result={"version-rolling": True, "version-rolling.mask": mask}, error=None)
 
 
-def grants(mask: str) -> Meddling:
+def grants(mask: str) -> Changes:
     return reply_to("mining.configure", lambda message: _granted(message, mask))
 
 
@@ -132,13 +132,13 @@ def _is(method: str) -> Callable[[Message], bool]:
     return lambda message: message.get("method") == method
 
 
-def another_extranonce1() -> Meddling:
-    """The second mining.subscribe of a connection gets another."""
+def another_extranonce1() -> Changes:
+    """Answer the second mining.subscribe of a connection with another extranonce1."""
 
-    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
-        if "method" not in message and talk.methods.get(message.get("id")) == "mining.subscribe":
-            talk.memory["count"] = talk.memory.get("count", 0) + 1
-            if talk.memory["count"] > 1:
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        if "method" not in message and relayed.methods.get(message.get("id")) == "mining.subscribe":
+            relayed.memory["count"] = relayed.memory.get("count", 0) + 1
+            if relayed.memory["count"] > 1:
                 message["result"][1] = "0badcafe"
                 return [message]
         return None
@@ -146,70 +146,70 @@ def another_extranonce1() -> Meddling:
     return {"to_client": change}
 
 
-def no_job_after_a_suggestion() -> Meddling:
-    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
-        suggested = "mining.suggest_difficulty" in talk.methods.values()
+def no_job_after_a_suggestion() -> Changes:
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        suggested = "mining.suggest_difficulty" in relayed.methods.values()
         return [] if suggested and message.get("method") == "mining.notify" else None
 
     return {"to_client": change}
 
 
-def changes_extranonce() -> Meddling:
-    """A set_extranonce with a job after it, of which the pool itself knows nothing."""
+def changes_extranonce() -> Changes:
+    """Send mining.set_extranonce and a job, which the pool itself does not know about."""
 
-    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
         if message.get("method") == "mining.notify":
-            talk.memory["notify"] = message
-        if "method" in message or talk.methods.get(message.get("id")) != "mining.extranonce.subscribe":
+            relayed.memory["notify"] = message
+        if "method" in message or relayed.methods.get(message.get("id")) != "mining.extranonce.subscribe":
             return None
         moved = {"id": None, "method": "mining.set_extranonce", "params": ["0badcafe", 8]}
-        return [message, moved, talk.memory["notify"]]
+        return [message, moved, relayed.memory["notify"]]
 
     return {"to_client": change}
 
 
-def difficulties(keep: Callable[[float, float], bool]) -> Meddling:
-    """Pass on only those of the difficulties told that ``keep`` finds right after the last one."""
+def difficulties(keep: Callable[[float, float], bool]) -> Changes:
+    """Forward only the difficulties for which ``keep``, called with the last one and this one, returns True."""
 
-    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
         if message.get("method") != "mining.set_difficulty":
             return None
-        value, last = message["params"][0], talk.memory.get("last")
+        value, last = message["params"][0], relayed.memory.get("last")
         if last is not None and not keep(last, value):
             return []
-        talk.memory["last"] = value
+        relayed.memory["last"] = value
         return None
 
     return {"to_client": change}
 
 
-def oscillates() -> Meddling:
-    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
-        if "method" in message or talk.methods.get(message.get("id")) != "mining.submit":
+def oscillates() -> Changes:
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        if "method" in message or relayed.methods.get(message.get("id")) != "mining.submit":
             return None
-        talk.memory["count"] = talk.memory.get("count", 0) + 1
-        value = 3e-10 if talk.memory["count"] % 2 else 3.5e-10
+        relayed.memory["count"] = relayed.memory.get("count", 0) + 1
+        value = 3e-10 if relayed.memory["count"] % 2 else 3.5e-10
         return [message, {"id": None, "method": "mining.set_difficulty", "params": [value]}]
 
     return {"to_client": change}
 
 
-def stops_answering(after: int) -> Meddling:
-    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
-        if "method" in message or talk.methods.get(message.get("id")) != "mining.submit":
+def stops_answering(after: int) -> Changes:
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        if "method" in message or relayed.methods.get(message.get("id")) != "mining.submit":
             return None
-        talk.memory["count"] = talk.memory.get("count", 0) + 1
-        return [] if talk.memory["count"] > after else None
+        relayed.memory["count"] = relayed.memory.get("count", 0) + 1
+        return [] if relayed.memory["count"] > after else None
 
     return {"to_client": change}
 
 
-def crowded(most: int) -> Meddling:
-    """The first client is thrown out when there are too many."""
+def crowded(most: int) -> Changes:
+    """Close the first connection when there are more than ``most``."""
 
-    def raw(talk: Conversation, data: bytes) -> bytes:
-        if talk.number == 1 and talk.shared["connections"] > most:
-            raise HangUp
+    def raw(relayed: RelayedConnection, data: bytes) -> bytes:
+        if relayed.number == 1 and relayed.shared["connections"] > most:
+            raise CloseConnection
         return data
 
     return {"raw": raw}
@@ -244,7 +244,7 @@ def _difficulty_after_it(value: Any) -> Edit:
     return lambda message: [message, {"id": None, "method": "mining.set_difficulty", "params": [value]}]
 
 
-WRONG: dict[str, Meddling] = {
+WRONG: dict[str, Changes] = {
     "FRM-01": say("mining.notify", _one_after_another),
     "FRM-02": bytes_like(lambda data: len(data) == 1),
     "FRM-03": reply_to("mining.submit", twice),
@@ -262,22 +262,22 @@ WRONG: dict[str, Meddling] = {
     "FRM-18": bytes_like(lambda data: data.startswith(b"GET"), b""),
     "FRM-19": bytes_like(lambda data: b"method" not in data, b""),
     "FRM-20": asked(_is("mining.unknown_to_everyone"), swallow),
-    "FRM-21": asked(lambda message: not isinstance(message.get("params"), list), hang_up),
+    "FRM-21": asked(lambda message: not isinstance(message.get("params"), list), close),
     "FRM-22": asked(lambda message: "method" not in message, put(method="mining.ping", params=[])),
     "HS-01": reply_to("mining.subscribe", lambda message: message["result"].__setitem__(2, "eight")),
-    "HS-02": asked(lambda message: message.get("params") == [], hang_up),
+    "HS-02": asked(lambda message: message.get("params") == [], close),
     "HS-03": reply_to("mining.subscribe", lambda message: message["result"].__setitem__(2, 3)),
     "HS-04": ONE_EXTRANONCE1,
     "HS-05": reply_to("mining.authorize", put(result=False)),
-    "HS-06": asked(lambda message: message["method"] == "mining.authorize" and len(message["params"]) == 1, hang_up),
+    "HS-06": asked(lambda message: message["method"] == "mining.authorize" and len(message["params"]) == 1, close),
     "HS-09": say("mining.set_difficulty", swallow),
-    "HS-10": say("mining.notify", hang_up),
+    "HS-10": say("mining.notify", close),
     "HS-11": NEVER_CLEAN,
     "HS-12": another_extranonce1(),
     "HS-14": ACCEPTS,
     "HS-15": ACCEPTS,
     "HS-16": {"config": {"authorize_timeout": 100_000.0}},
-    "HS-18": asked(lambda message: "no session of yours" in message["params"], hang_up),
+    "HS-18": asked(lambda message: "no session of yours" in message["params"], close),
     "HS-19": ONE_EXTRANONCE1,
     "HS-20": reply_to("mining.configure", twice),
     "EXT-01": grants("ffffffff"),
@@ -288,7 +288,7 @@ WRONG: dict[str, Meddling] = {
     "EXT-06": say("mining.set_difficulty", param(0, lambda value: value / 2)),
     "EXT-07": grants("1fffe000"),
     "EXT-08": grants("1fffe000"),
-    "EXT-09": asked(lambda message: message.get("method") == "mining.extranonce.subscribe", hang_up),
+    "EXT-09": asked(lambda message: message.get("method") == "mining.extranonce.subscribe", close),
     "EXT-11": reply_to("mining.suggest_difficulty", _difficulty_after_it(0)),
     "EXT-12": LOW,
     "JOB-01": say("mining.notify", param(6, "7fffff")),
@@ -316,7 +316,7 @@ WRONG: dict[str, Meddling] = {
     "SH-10": REFUSES,
     "SH-11": LOSES_SUBMITS,
     "SH-12": LOSES_SUBMITS,
-    "SH-13": {"delay": lambda talk: 1.0},
+    "SH-13": {"delay": lambda relayed: 1.0},
     "ERR-01": ACCEPTS,
     "ERR-02": ACCEPTS,
     "ERR-03": ACCEPTS,
@@ -348,17 +348,17 @@ WRONG: dict[str, Meddling] = {
     "LD-01": reply_to("mining.authorize", refuses_latecomers),
     "LD-03": crowded(500),
     "LD-04": others_suffer(lambda data: len(data) == 1),
-    "LD-07": {"delay": lambda talk: 1.0 if talk.number == 1 else 0.0},
+    "LD-07": {"delay": lambda relayed: 1.0 if relayed.number == 1 else 0.0},
     "LD-08": stops_answering(50),
     "LD-09": ONE_EXTRANONCE1,
-    "LD-10": {"delay": lambda talk: 2.0 if talk.number > 100 else 0.0},
+    "LD-10": {"delay": lambda relayed: 2.0 if relayed.number > 100 else 0.0},
     "LD-11": ACCEPTS,
     "LD-13": others_suffer(lambda data: data.endswith(b"mining.subs")),
     "LD-14": ACCEPTS,
     "LD-15": reply_to("mining.submit", twice),
     "LD-17": bytes_like(lambda data: data.startswith(b"\x16\x03"), b""),
 }
-"""Id to what makes the pool wrong in just the respect of that check."""
+"""For each check that judges, the changes that make a pool wrong in exactly its respect."""
 
 
 # ---- the tests -----------------------------------------------------------------------------------------------------

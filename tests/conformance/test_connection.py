@@ -1,4 +1,4 @@
-"""A connection to a pool that may say anything: what is kept of it, and that nothing of it does harm."""
+"""A connection to a pool that may send anything: its messages are kept, and none of them raises an exception."""
 
 import json
 from contextlib import suppress
@@ -186,13 +186,13 @@ async def test_a_pool_that_talks_without_end_is_left(line: bytes, ending: str, m
     ours, theirs = trio.testing.memory_stream_pair()
     connection = ProbeConnection(ours, 1, CheckTranscript(), 0.0)
 
-    async def talk() -> None:
+    async def relayed() -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while True:
                 await theirs.send_all(line * 20)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(talk)
+        nursery.start_soon(relayed)
         await connection.read()
         nursery.cancel_scope.cancel()
     assert ending in connection.ending

@@ -1,6 +1,6 @@
-"""A pool that other people wrote (tests/realpool): its deviations, each seen by hand on a raw socket, and no other.
+"""A pool of other authors (tests/realpool): the checks find exactly the deviations that were seen on a raw socket.
 
-docs/conformance.md tells them with what the pool said.
+docs/conformance.md describes them.
 """
 
 from collections.abc import Callable
@@ -32,9 +32,9 @@ DEVIATIONS = {
     "ERR-21": "other letters: true",
     "ERR-24": '[21,"job not found"]',
 }
-"""Check to what its report says."""
+"""The failing checks, and a part of what each reports."""
 CHECKS = ["framing", "handshake", "EXT-0*", "JOB-0*", "SH-01", "SH-11", "ERR-0[1279]", "ERR-18", "ERR-2[1345]"]
-"""Without those that take minutes, and some of those that pass."""
+"""All checks but those that take minutes, and some that pass."""
 
 
 async def test_its_deviations_and_no_other(

@@ -1,4 +1,4 @@
-"""Our own pool gets no mercy: over real sockets and on Bitcoin Core's validation every MUST and SHOULD passes."""
+"""The pool of this package passes every MUST and SHOULD, over real sockets and with Bitcoin Core's validation."""
 
 import pytest
 
@@ -23,9 +23,10 @@ FAST = PoolConfig(
 )
 """A pool that renews its jobs every second, on regtest a little below the network's difficulty."""
 SLOW = ["LD-03", "LD-04", "LD-07", "LD-09", "LD-10", "SH-08"]
-"""Two minutes between them; test_cases has them on a clock that jumps."""
+"""Checks that take two minutes together; test_cases.py runs them with an autojump clock."""
 CANNOT = {"SH-12", "VD-02", "VD-03", "VD-04", "VD-05", "LD-17"}
-"""No room between the targets, no vardiff, a test chain, no TLS."""
+"""Checks that are skipped here: the targets are too close, the pool has no vardiff, the chain is a test chain, no
+TLS."""
 
 
 async def checked(config: PoolConfig, patterns: list[str], skip: list[str]) -> list[Result]:

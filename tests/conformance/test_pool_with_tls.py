@@ -1,4 +1,4 @@
-"""A pool with TLS: everything goes through it, and handshakes that fail end cleanly."""
+"""The checks work over TLS, and failed TLS handshakes end cleanly."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -10,18 +10,18 @@ import trustme
 
 from stratum_miner.conformance import ALL, Hasher, PoolUnderTest, Verdict, select, tcp_dialer, verify
 from stratum_miner.pool.config import PoolConfig
-from tests.conformance.meddled_pool import Meddler, ToyChain, meddled_pool
+from tests.conformance.changed_pool import MessageChanger, ToyChain, open_changed_pool
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=3e-10, minimum_difficulty=2.4e-10)
 CHECKS = ["FRM-0[1-3]", "FRM-17", "HS-01", "HS-05", "SH-01", "LD-13", "LD-17"]
 
 
 @asynccontextmanager
-async def terminator(meddler: Meddler, context: ssl.SSLContext) -> AsyncIterator[int]:
-    """TLS on a port of its own in front of a pool in memory; yields the port."""
+async def terminator(changer: MessageChanger, context: ssl.SSLContext) -> AsyncIterator[int]:
+    """Run a TLS terminator in front of a pool in memory, and yield its port."""
 
     async def serve(secured: trio.SSLStream[trio.SocketStream]) -> None:
-        plain = await meddler.dial()
+        plain = await changer.dial()
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(pump, secured, plain, nursery.cancel_scope)
@@ -49,7 +49,7 @@ async def test_over_tls() -> None:
     authority.issue_cert("127.0.0.1").configure_cert(server)
     client = ssl.create_default_context()
     authority.configure_trust(client)
-    async with meddled_pool(ToyChain(), CONFIG) as (_, meddler), terminator(meddler, server) as port:
+    async with open_changed_pool(ToyChain(), CONFIG) as (_, changer), terminator(changer, server) as port:
         raw = tcp_dialer("127.0.0.1", port)
 
         async def dial() -> trio.abc.Stream:

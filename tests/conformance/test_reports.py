@@ -1,4 +1,4 @@
-"""Choosing checks, and telling what came of them: data, XML, a page, the command line."""
+"""Selecting checks, and reporting results: JSON, JUnit XML, the page and the command line."""
 
 import json
 import socket
@@ -195,11 +195,11 @@ def test_a_pool_that_went_away_is_not_one_that_passed(capsys: pytest.CaptureFixt
 
     def serve_once() -> None:
         with listener:
-            listener.accept()[0].close()  # it is there when the run begins
+            listener.accept()[0].close()  # the pool accepts a connection when the run begins
 
     with ThreadPoolExecutor() as pool:
         pool.submit(serve_once)
-        assert main.run(["conformance", address, "HS-08"]) == 1  # which judges nothing
+        assert main.run(["conformance", address, "HS-08"]) == 1  # which only records
     assert f"stratum+tcp://{address}: Connection refused: the pool answered at the start" in capsys.readouterr().err
 
 

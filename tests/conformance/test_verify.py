@@ -1,4 +1,4 @@
-"""How verdicts are reached: what silence, a close and a missing condition are worth."""
+"""How verdicts are reached after a timeout, a closed connection and an unmet precondition."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ from stratum_miner.conformance.probe import Facts
 from stratum_miner.conformance.verify import Tally, run_case, verify
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.pool import Pool
-from tests.conformance.meddled_pool import ToyChain, meddled_pool
+from tests.conformance.changed_pool import ToyChain, open_changed_pool
 
-from .conftest import ENGINE, RunCheck
-from .test_cases import asked, hang_up, swallow
+from .conftest import HASHER, RunCheck
+from .test_cases import asked, close, swallow
 
 Clock = trio.testing.MockClock
 
@@ -49,14 +49,14 @@ async def test_silence_towards_everybody_says_nothing(autojump_clock: Clock, run
 
 
 async def test_a_close_where_an_answer_is_due_fails(autojump_clock: Clock, run_check: RunCheck) -> None:
-    result = await run_check("HS-05", **_asks("mining.authorize", hang_up))
+    result = await run_check("HS-05", **_asks("mining.authorize", close))
     assert result.verdict is Verdict.FAILED
     assert "no reply to mining.authorize: the pool closed the connection" in result.outcome.actual
 
 
 async def test_without_a_session_other_checks_are_skipped(autojump_clock: Clock, run_check: RunCheck) -> None:
     for identifier in ("SH-01", "ERR-09", "JOB-02", "EXT-12"):
-        result = await run_check(identifier, **_asks("mining.authorize", hang_up))
+        result = await run_check(identifier, **_asks("mining.authorize", close))
         assert result.verdict is Verdict.SKIPPED
         assert "no session" in result.outcome.actual
 
@@ -80,7 +80,7 @@ async def test_what_is_not_allowed_is_not_done(autojump_clock: Clock) -> None:
     target = PoolUnderTest(name="a stranger's", dial=dial, worker="x")
     for case in ALL:
         before = dialled
-        result = await run_case(target, case, ENGINE, Facts())
+        result = await run_case(target, case, HASHER, Facts())
         if "intrusive" in case.kind or "needs the chain" in case.kind:
             assert result.verdict is Verdict.SKIPPED
             assert "--i-own-this-pool" in result.outcome.actual or "--node" in result.outcome.actual
@@ -95,7 +95,7 @@ async def test_a_pool_that_is_not_there(autojump_clock: Clock) -> None:
         raise OSError(111, "Connection refused")
 
     with pytest.raises(Unreachable, match="nowhere: Connection refused"):
-        await verify(PoolUnderTest(name="nowhere", dial=dial, worker="x"), ALL, ENGINE)
+        await verify(PoolUnderTest(name="nowhere", dial=dial, worker="x"), ALL, HASHER)
 
 
 async def test_a_block_that_the_pool_accepts_and_keeps(
@@ -115,8 +115,8 @@ async def test_a_defect_costs_one_check_and_says_where(autojump_clock: Clock) ->
         raise KeyError("oops")
 
     case = replace(CASES["HS-01"], run=broken)
-    async with meddled_pool(ToyChain(), PoolConfig(payout_script=b"\x51", difficulty=3e-10)) as (_, meddler):
-        result = await run_case(PoolUnderTest(name="memory", dial=meddler.dial, worker="x"), case, ENGINE, Facts())
+    async with open_changed_pool(ToyChain(), PoolConfig(payout_script=b"\x51", difficulty=3e-10)) as (_, changer):
+        result = await run_case(PoolUnderTest(name="memory", dial=changer.dial, worker="x"), case, HASHER, Facts())
     assert result.verdict is Verdict.SKIPPED
     assert result.outcome.actual.startswith("internal error of the check: KeyError in test_verify.py:")
 
@@ -126,11 +126,11 @@ async def test_results_come_in_the_order_of_the_list(autojump_clock: Clock) -> N
     wanted = [case for case in ALL if case.topic in ("framing", "handshake")]
     started: list[str] = []
     finished: list[str] = []
-    async with meddled_pool(ToyChain(), config) as (_, meddler):
+    async with open_changed_pool(ToyChain(), config) as (_, changer):
         results = await verify(
-            PoolUnderTest(name="memory", dial=meddler.dial, worker="alice", owned=True),
+            PoolUnderTest(name="memory", dial=changer.dial, worker="alice", owned=True),
             wanted,
-            ENGINE,
+            HASHER,
             on_start=lambda case: started.append(case.id),
             on_result=lambda result: finished.append(result.case.id),
         )

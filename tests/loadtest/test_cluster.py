@@ -1,4 +1,4 @@
-"""The same run on a Dask cluster of several processes: merged figures, and a worker killed in the middle."""
+"""A run on a Dask cluster of several processes: merged figures, and a worker that is killed during the run."""
 
 import os
 import signal
@@ -62,14 +62,14 @@ def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(cluster: A
     def kill() -> None:
         os.kill(pid, signal.SIGKILL)
 
-    _once(lambda: run.look()[1].connections == 31, kill)  # all have told their figures at least once
+    _once(lambda: run.look()[1].connections == 31, kill)  # all shards have reported their figures at least once
     report = run.execute()
     (lost,) = report.lost
     assert lost.worker == address
     assert lost.lost_at is not None
     assert 0 < lost.lost_at < 6
     assert lost.reason
-    assert report.metrics.connections == 31  # what the lost one had told is in
+    assert report.metrics.connections == 31  # the last report of the lost shard is included
     assert report.to_json()["shards"][0]["lost_at_s"] == pytest.approx(lost.lost_at, abs=0.001)
 
 
@@ -91,7 +91,7 @@ def test_a_worker_that_cannot_do_it_is_told_before_the_start(cluster: Any, pool_
 
 
 def _once(condition: Callable[[], bool], act: Callable[[], None]) -> None:
-    """In a thread, look again and again: a run tells its figures every other second."""
+    """Poll in a thread until the condition holds, and then act. A run reports its figures every 2 s."""
 
     def watch() -> None:
         pause = threading.Event()

@@ -1,4 +1,4 @@
-"""Fleets on real sockets, against our pool and against servers that are none."""
+"""The load generator on real sockets, with the pool of this package and with servers that are no pools."""
 
 import errno
 import socket
@@ -36,7 +36,7 @@ def plan(port: int, **settings: Any) -> LoadPlan:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Look again and again: the generator runs in a thread that tells nobody what it does."""
+    """Poll until the condition holds, because the generator runs in a thread that sends no events."""
     while not condition():  # noqa: ASYNC110
         await trio.sleep(0.01)
 
@@ -155,7 +155,7 @@ async def test_the_figures_so_far_survive_a_stop() -> None:
 
 
 async def test_a_load_beyond_this_machine_is_told_and_keeps_its_figures() -> None:
-    """What is known of the machine may be too low."""
+    """The measured hash rate of the computer may be too low, so the run continues."""
     async with open_pool(ScriptedNode(), config(difficulty=1e6)) as pool:
         generator = await loaded(pool, duration=0.6)
     assert "MH/s is more than half of what one thread" in generator.metrics.doubt
@@ -183,7 +183,7 @@ async def test_figures_survive_what_the_machine_refuses_in_the_middle(monkeypatc
 
 @contextmanager
 def server(answer: bytes | None) -> Iterator[int]:
-    """Says one thing to everyone who comes, and hangs up; with None it hangs up at once."""
+    """Run a server that sends the same bytes to each client and closes; with None it closes at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -222,7 +222,7 @@ def test_a_server_that_is_no_pool(answer: bytes | None, ending: str) -> None:
 
 
 def test_a_pool_that_does_not_read_and_then_vanishes() -> None:
-    """It answers the handshake and reads nothing more: shares fill the sockets, wait, and are lost with it."""
+    """The pool answers the handshake and then reads nothing: shares fill the sockets, wait, and are lost with it."""
     job = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12).publish(make_template(), 0.0).line
     hello = b"".join(
         (
@@ -266,7 +266,7 @@ def test_a_name_that_means_nothing() -> None:
 
 
 async def test_a_name_with_several_addresses_means_the_one_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As localhost does where the pool listens on one of the two."""
+    """For example, localhost has two addresses, and the pool may listen on one of them."""
     places = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
     real = socket.getaddrinfo
 

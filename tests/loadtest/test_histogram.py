@@ -1,4 +1,4 @@
-"""Histograms: how wrong a quantile may be, and that sums and copies lose nothing."""
+"""Histograms: the error of quantiles, and that sums and copies lose nothing."""
 
 import math
 

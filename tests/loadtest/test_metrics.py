@@ -1,4 +1,4 @@
-"""Metrics: marked samples, the spread of a job, the time line, and shards that add up."""
+"""Metrics: unreliable samples, the spread of a job, the time line, and the sum of shards."""
 
 import json
 
@@ -23,11 +23,11 @@ def filled(seed: int) -> Metrics:
     return metrics
 
 
-def test_a_sample_is_marked_when_most_of_it_may_be_our_own() -> None:
+def test_a_sample_is_unreliable_if_most_of_it_may_be_overhead() -> None:
     phase = LatencyStatistics()
     for latency, overhead in ((0.010, 0.004), (0.010, 0.006), (0.0005, 0.0004), (0.010, 5.0)):
         phase.add(latency, overhead)
-    assert phase.unreliable == 2  # the second and the last; the third is too short to matter
+    assert phase.unreliable == 2  # the second and the last sample; the third is too short
     assert phase.overhead.maximum == 0.010  # never more than the latency itself
 
 

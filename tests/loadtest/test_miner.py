@@ -1,4 +1,4 @@
-"""One simulated miner, line by line: what it says, what it believes, and that its shares are truly valid."""
+"""One simulated miner, line by line: its messages, its state, and that its shares are valid."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ MASK = 0x1FFFE000
 
 
 class Scene:
-    """A miner and the pool's lines for it; time stands still unless a test moves it."""
+    """A miner and the pool's lines for it. The clock moves only when a test moves it."""
 
     def __init__(self, **settings: Any) -> None:
         self.plan = LoadPlan(
@@ -67,7 +67,7 @@ def calls(data: bytes) -> list[Call]:
 
 
 def verified(miner: SimulatedMiner, call: Call) -> Share:
-    """The share as the rest of the program judges it."""
+    """Verify a share with ``work.share``."""
     assert miner.assignment is not None
     submit = client_messages.Submit.from_params(call.params)
     job = miner.assignment.job()
@@ -114,7 +114,7 @@ def test_a_share_is_answered_from_the_moment_it_was_due() -> None:
     scene.handshake()
     due = scene.miner.due
     assert due is not None
-    call = scene.submit(due + 0.5)  # the loop was late
+    call = scene.submit(due + 0.5)  # the loop sent the share late
     scene.receive(encode_reply(call.id, True), now=due + 0.75)
     phase = scene.metrics.phases["submit"]
     assert phase.latency.maximum == pytest.approx(0.75)

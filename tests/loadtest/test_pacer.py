@@ -1,4 +1,4 @@
-"""The pacer: rates that come out as asked, profiles in their shapes, distributions with a mean of one."""
+"""The pacer: mean rates, the shapes of profiles, and distributions with a mean of 1."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Plans: what is refused, and how they are cut into shards."""
+"""Plans: settings that are refused, and splitting into shards."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reports as JSON, limits that fail a run, and two runs side by side."""
+"""Reports as JSON, limits that fail a run, and the comparison of two runs."""
 
 import json
 from typing import Any

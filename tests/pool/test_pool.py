@@ -17,7 +17,7 @@ from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
-from tests.conformance.meddled_pool import ToyChain
+from tests.conformance.changed_pool import ToyChain
 from tests.downstream.wire_client import MemoryListener, WireClient
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8)

@@ -1,6 +1,6 @@
-"""A pool on memory streams with somebody in between who changes what is said: for tests of whatever judges pools.
+"""A correct pool on memory streams, and a relay that changes its messages, for tests of checks of pools.
 
-A ``ToyChain``, our own pool and a ``Meddler``: the pool is right, and the meddler makes it wrong in exactly one way.
+The pool is that of this package, on a ``ToyChain``. A ``MessageChanger`` makes it wrong in exactly one respect.
 """
 
 import json
@@ -22,19 +22,19 @@ from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.pool.template import BlockTemplate
 
 EASY_BITS = 0x207FFFFF
-"""Regtest: every second hash is a block."""
+"""nBits of regtest: every second hash is a block."""
 EASY_DIFFICULTY = 3e-10
-"""A little below regtest's: some three in ten hashes are shares without being blocks, two in ten are neither."""
+"""A little below the difficulty of regtest. About 30 % of the hashes are shares and no blocks, 20 % are neither."""
 
 Message: TypeAlias = dict[str, Any]
-Change: TypeAlias = Callable[["Conversation", Message], list[Message | bytes] | None]
-"""Given a message, what goes on instead of it; None leaves it as it is, an empty list swallows it."""
+Change: TypeAlias = Callable[["RelayedConnection", Message], list[Message | bytes] | None]
+"""Takes a message and returns the messages to forward instead; None forwards it unchanged, an empty list drops it."""
 
 
 class ToyChain(Node):
-    """A chain in memory that follows the highest block it was given first and validates nothing but the parent.
+    """A block chain in memory. Its tip is the highest block; of a block, it validates only the parent.
 
-    It is a node for a pool and, with ``submit``, the node of a conformance run.
+    It is the node of a pool and, with ``tip`` and ``submit``, the ``Chain`` of a conformance run.
     """
 
     def __init__(self, nbits: int = EASY_BITS, height: int = 200) -> None:
@@ -47,28 +47,28 @@ class ToyChain(Node):
         self._made_at: float | None = None
 
     async def get_template(self) -> BlockTemplate:
-        """On the tip, without transactions."""
+        """Return a template on the tip, without transactions."""
         await trio.lowlevel.checkpoint()
         return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """The next one."""
+        """Wait for a template on another block."""
         while self._template.same_block(after):
             await self._changed.wait()
         await trio.lowlevel.checkpoint()
         return self._now()
 
     async def submit_block(self, block: bytes) -> SubmitResult:
-        """Take any block whose parent is known."""
+        """Accept any block with a known parent."""
         return SubmitResult.from_text(await self.submit(block) or None)
 
     async def tip(self) -> Any:
-        """The highest block, the first of its height."""
+        """Return the highest block; of several, the one submitted first."""
         await trio.lowlevel.checkpoint()
         return self._best
 
     async def submit(self, block: bytes) -> str:
-        """The node's objection, empty when there is none."""
+        """Submit a block. Return why it is rejected, in the words of BIP 22; empty if it is accepted."""
         await trio.lowlevel.checkpoint()
         digest, parent = sha256d(block[:80]), self._blocks.get(block[4:36])
         if digest in self._blocks:
@@ -101,32 +101,34 @@ class ToyChain(Node):
 
 
 @dataclass(slots=True)
-class Conversation:
-    """One connection as the meddler sees it. ``methods`` maps the ids of requests to their methods."""
+class RelayedConnection:
+    """One relayed connection. ``methods`` maps the ids of requests to their methods."""
 
     number: int
     client: trio.abc.Stream
     pool: trio.abc.Stream
     methods: dict[Any, str]
     memory: dict[str, Any]
-    """For the changes, whatever they need to remember."""
+    """Values that the changes of this connection remember."""
     shared: dict[str, Any]
-    """The same for all connections."""
+    """Values that the changes of all connections remember."""
 
-    async def hang_up(self) -> None:
-        """End it on both sides."""
+    async def close(self) -> None:
+        """Close both sides of the connection."""
         await trio.aclose_forcefully(self.client)
         await trio.aclose_forcefully(self.pool)
 
 
-class HangUp(Exception):  # noqa: N818  a wish
-    """Raised by a change that wants the connection ended."""
+class CloseConnection(Exception):  # noqa: N818  a request, not an error
+    """Raised by a change to close the connection."""
 
 
-class Meddler:
-    """Dials the pool and changes messages on the way: ``to_pool`` requests, ``to_client`` replies and notifications.
+class MessageChanger:
+    """Relays connections to the pool and changes messages.
 
-    ``raw`` sees the bytes from the client first. Each may raise HangUp. ``delay`` holds back what the pool says.
+    ``to_pool`` changes requests, and ``to_client`` changes replies and notifications. ``raw`` changes the client's
+    bytes before both. Each of them may raise CloseConnection. ``delay`` returns the seconds by which the pool's
+    messages are delayed.
     """
 
     def __init__(
@@ -136,8 +138,8 @@ class Meddler:
         *,
         to_pool: Change | None = None,
         to_client: Change | None = None,
-        raw: Callable[[Conversation, bytes], bytes] | None = None,
-        delay: Callable[[Conversation], float] | None = None,
+        raw: Callable[[RelayedConnection, bytes], bytes] | None = None,
+        delay: Callable[[RelayedConnection], float] | None = None,
     ) -> None:
         self._nursery = nursery
         self._accept = accept
@@ -149,60 +151,60 @@ class Meddler:
         self._shared: dict[str, Any] = {}
 
     async def dial(self) -> trio.abc.Stream:
-        """The client's end of a new connection."""
+        """Open a connection to the pool and return the client's end."""
         await trio.lowlevel.checkpoint()
         ours, outer = trio.testing.memory_stream_pair()
         inner, theirs = trio.testing.memory_stream_pair()
         self._accept(theirs)
         self._count += 1
         self._shared["connections"] = self._count
-        talk = Conversation(self._count, outer, inner, {}, {}, self._shared)
-        self._nursery.start_soon(self._pump, talk, outer, inner, self._request)
-        self._nursery.start_soon(self._pump, talk, inner, outer, self._answer)
+        relayed = RelayedConnection(self._count, outer, inner, {}, {}, self._shared)
+        self._nursery.start_soon(self._pump, relayed, outer, inner, self._request)
+        self._nursery.start_soon(self._pump, relayed, inner, outer, self._answer)
         return ours
 
     async def _pump(
         self,
-        talk: Conversation,
+        relayed: RelayedConnection,
         source: trio.abc.Stream,
         sink: trio.abc.Stream,
-        change: Callable[[Conversation, bytes], bytes],
+        change: Callable[[RelayedConnection, bytes], bytes],
     ) -> None:
         rest = b""
         try:
             while data := bytes(await source.receive_some(65536)):
-                if source is talk.client and self._raw is not None:
-                    data = self._raw(talk, data)
+                if source is relayed.client and self._raw is not None:
+                    data = self._raw(relayed, data)
                 *lines, rest = (rest + data).split(b"\n")
-                if sink is talk.client and self._delay is not None:
-                    await trio.sleep(self._delay(talk))
+                if sink is relayed.client and self._delay is not None:
+                    await trio.sleep(self._delay(relayed))
                 for line in lines:
-                    await sink.send_all(change(talk, line))
+                    await sink.send_all(change(relayed, line))
                 if len(rest) > 1 << 16:
                     await sink.send_all(rest)
                     rest = b""
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        except HangUp:
-            await talk.hang_up()
+        except CloseConnection:
+            await relayed.close()
         else:
             if rest:
                 with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                     await sink.send_all(rest)
             await trio.aclose_forcefully(sink)
 
-    def _request(self, talk: Conversation, line: bytes) -> bytes:
+    def _request(self, relayed: RelayedConnection, line: bytes) -> bytes:
         message = _object(line)
         if message is None:
             return line + b"\n"
         identifier = message.get("id")
         if isinstance(identifier, int | str) and isinstance(message.get("method"), str):
-            talk.methods[identifier] = message["method"]
-        return _changed(self._to_pool, talk, message, line)
+            relayed.methods[identifier] = message["method"]
+        return _changed(self._to_pool, relayed, message, line)
 
-    def _answer(self, talk: Conversation, line: bytes) -> bytes:
+    def _answer(self, relayed: RelayedConnection, line: bytes) -> bytes:
         message = _object(line)
-        return line + b"\n" if message is None else _changed(self._to_client, talk, message, line)
+        return line + b"\n" if message is None else _changed(self._to_client, relayed, message, line)
 
 
 def _object(line: bytes) -> Message | None:
@@ -213,15 +215,15 @@ def _object(line: bytes) -> Message | None:
     return value if isinstance(value, dict) else None
 
 
-def _changed(change: Change | None, talk: Conversation, message: Message, line: bytes) -> bytes:
-    instead = None if change is None else change(talk, message)
+def _changed(change: Change | None, relayed: RelayedConnection, message: Message, line: bytes) -> bytes:
+    instead = None if change is None else change(relayed, message)
     if instead is None:
         return line + b"\n"
     return b"".join(each if isinstance(each, bytes) else json.dumps(each).encode() + b"\n" for each in instead)
 
 
-class _Door(trio.abc.Listener[trio.abc.Stream]):
-    """Accepts what is handed to it."""
+class _MemoryListener(trio.abc.Listener[trio.abc.Stream]):
+    """A listener that accepts the streams given to ``send``."""
 
     def __init__(self) -> None:
         self.send, self._receive = trio.open_memory_channel[trio.abc.Stream](10_000)
@@ -235,21 +237,26 @@ class _Door(trio.abc.Listener[trio.abc.Stream]):
 
 
 @asynccontextmanager
-async def meddled_pool(
+async def open_changed_pool(
     chain: ToyChain,
     config: PoolConfig,
     *,
     to_pool: Change | None = None,
     to_client: Change | None = None,
-    raw: Callable[[Conversation, bytes], bytes] | None = None,
-    delay: Callable[[Conversation], float] | None = None,
-) -> AsyncIterator[tuple[Pool, Meddler]]:
-    """A pool over a chain, reached through a meddler, while the block runs. For a clock that jumps."""
-    door = _Door()
+    raw: Callable[[RelayedConnection, bytes], bytes] | None = None,
+    delay: Callable[[RelayedConnection], float] | None = None,
+) -> AsyncIterator[tuple[Pool, MessageChanger]]:
+    """Run a pool on a block chain, and yield it with a changer that relays to it. It needs an autojump clock."""
+    listener = _MemoryListener()
     async with (
         trio.open_nursery() as nursery,
-        open_pool(chain, config, listeners=[door], unix_time=time.time) as pool,
+        open_pool(chain, config, listeners=[listener], unix_time=time.time) as pool,
     ):
         await trio.testing.wait_all_tasks_blocked()
-        yield pool, Meddler(nursery, door.send.send_nowait, to_pool=to_pool, to_client=to_client, raw=raw, delay=delay)
+        yield (
+            pool,
+            MessageChanger(
+                nursery, listener.send.send_nowait, to_pool=to_pool, to_client=to_client, raw=raw, delay=delay
+            ),
+        )
         nursery.cancel_scope.cancel()
