@@ -12,7 +12,8 @@ from stratum_miner.backends.base import (
     SelfTestError,
     WorkSource,
 )
-from stratum_miner.backends.statistics import BackendStatistics, DeviceKey, DeviceStatistics
+from stratum_miner.backends.registry import available, create, load
+from stratum_miner.backends.statistics import BackendStatistics, DeviceKey, DeviceStatistics, Hardware, device_key
 
 if TYPE_CHECKING:
     from stratum_miner.backends.cpu.backend import CpuBackend
@@ -27,8 +28,13 @@ __all__ = [
     "CpuBackend",
     "DeviceKey",
     "DeviceStatistics",
+    "Hardware",
     "SelfTestError",
     "WorkSource",
+    "available",
+    "create",
+    "device_key",
+    "load",
 ]
 
 

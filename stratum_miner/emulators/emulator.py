@@ -102,7 +102,7 @@ class Emulator:
             )
         self.settings = Settings(rate, chosen, difficulty, seed)
         self._faults = Faults([self._possible(fault) for fault in faults], seed)
-        self._device: EmulatedDevice | None = None
+        self._started_model: EmulatedDevice | None = None
         self._directory: TemporaryDirectory[str] | None = None
         if link is None:
             self._directory = TemporaryDirectory(prefix="stratum-miner-")
@@ -127,10 +127,10 @@ class Emulator:
         return {port: str(terminal.link) for port, terminal in self.terminals.items()}
 
     @property
-    def device(self) -> EmulatedDevice:
-        """The model, for tests that look into it."""
-        assert self._device is not None, "the emulator does not run"
-        return self._device
+    def _model(self) -> EmulatedDevice:
+        """The model of the device, which exists while the emulator runs."""
+        assert self._started_model is not None, "the emulator does not run"
+        return self._started_model
 
     @property
     def plugged_in(self) -> bool:
@@ -142,7 +142,7 @@ class Emulator:
         if not self.plugged_in:
             return
         self._plugged = trio.Event()
-        self.device.power_cycle(trio.current_time())
+        self._model.power_cycle(trio.current_time())
         for terminal in self.terminals.values():
             if terminal.master is not None:
                 trio.lowlevel.notify_closing(terminal.master)
@@ -154,7 +154,7 @@ class Emulator:
         """Plug the device in again. It has forgotten its state."""
         if self.plugged_in:
             return
-        self.device.power_cycle(trio.current_time())
+        self._model.power_cycle(trio.current_time())
         self._open()
         self._wake.set()
         self.on_plug(True)
@@ -162,12 +162,12 @@ class Emulator:
     def inject(self, fault: Fault | str) -> None:
         """Add a fault, whose START counts from now. Raises FaultError for a fault that the device cannot have."""
         given = self._possible(fault)
-        self._faults.add(replace(given, start=given.start + self.device.age(trio.current_time())))
+        self._faults.add(replace(given, start=given.start + self._model.age(trio.current_time())))
         self._wake.set()
 
     def statistics(self) -> EmulatorStatistics:
         """Return the totals since the start."""
-        now, device = trio.current_time(), self.device
+        now, device = trio.current_time(), self._model
         counts = device.counts
         return EmulatorStatistics(
             kind=self.kind.name,
@@ -190,8 +190,8 @@ class Emulator:
     async def run(self) -> AsyncIterator[None]:
         """Emulate the device while the block runs. Raises LinkError if a link cannot be made."""
         now = trio.current_time()
-        self._device = self.kind.device(self.settings, self._faults, self._searcher, now)
-        self._device.reset(now)
+        self._started_model = self.kind.device(self.settings, self._faults, self._searcher, now)
+        self._started_model.reset(now)
         try:
             self._open()
             async with trio.open_nursery() as nursery:
@@ -245,13 +245,13 @@ class Emulator:
                 continue
             data = terminal.read()  # includes what a driver wrote just before it closed the port
             if data:
-                self.device.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
+                self._model.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
                 self._wake.set()
                 # while the line is busy, no more bytes fit on it, and the driver has to wait
-                await trio.sleep_until(self.device.uarts[port].receiving_until - MOST_UNDERWAY_S)
+                await trio.sleep_until(self._model.uarts[port].receiving_until - MOST_UNDERWAY_S)
             elif terminal.gone:
                 if used:
-                    self.device.port_closed(port, trio.current_time())
+                    self._model.port_closed(port, trio.current_time())
                 used = False
                 await trio.sleep(POLLED_S)
 
@@ -260,10 +260,10 @@ class Emulator:
             self._wake = trio.Event()
             now = trio.current_time()
             self._follow_unplugging(now)
-            self.device.advance(now)
+            self._model.advance(now)
             if self.plugged_in:
                 self._deliver(now)
-            due = self.device.due(now)
+            due = self._model.due(now)
             if due <= now:
                 await trio.lowlevel.checkpoint()
                 continue
@@ -271,7 +271,7 @@ class Emulator:
                 await self._wake.wait()
 
     def _follow_unplugging(self, now: float) -> None:
-        pulled = self._faults.active("unplug", self.device.age(now)) is not None
+        pulled = self._faults.active("unplug", self._model.age(now)) is not None
         if pulled and not self._pulled_by_fault:
             self.unplug()
         elif self._pulled_by_fault and not pulled:
@@ -279,9 +279,9 @@ class Emulator:
         self._pulled_by_fault = pulled
 
     def _deliver(self, now: float) -> None:
-        for item in self.device.take(now, lambda port: self.terminals[port].baud):
+        for item in self._model.take(now, lambda port: self.terminals[port].baud):
             if not self.terminals[item.port].write(item.data):
-                self.device.counts.overruns += 1
+                self._model.counts.overruns += 1
 
 
 def kind_named(name: str) -> DeviceKind:

@@ -47,7 +47,8 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "brown-out": FaultKind("the supply fails: the device does not answer and forgets all", start=5.0, seconds=3.0),
     "unplug": FaultKind("the port disappears and comes back", start=5.0, seconds=3.0),
 }
-"""The faults by name. To add one, add a row here and the damage to ``model``."""
+"""The faults of emulated devices by name, with their meanings and default values. To add one, add a row here and the
+damage to ``model``."""
 
 _SPELLING = re.compile(r"([a-z0-9-]+)(?:=([0-9.eE+-]+?))?(?:@([0-9.]+)(?:\+([0-9.]+))?)?")
 

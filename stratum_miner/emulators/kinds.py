@@ -27,4 +27,4 @@ KINDS: Final[dict[str, DeviceKind]] = {
         BITAXE_ULTRA,
     )
 }
-"""The kinds by name, such as "erupter"."""
+"""The products that can be emulated, by name, such as "erupter"."""

@@ -247,9 +247,9 @@ async def test_closing_the_port_resets_chips_that_have_a_reset_line() -> None:
     async with timely(), emulated("compac-f") as device:
         with opened(device.path) as port:
             os.write(port.fd, bytes.fromhex("55aa51090018000061311c"))  # 1.5625 Mbaud
-            while device.device.uarts[""].baud == 115200:
+            while device._model.uarts[""].baud == 115200:
                 await trio.lowlevel.checkpoint()
-        while device.device.uarts[""].baud != 115200:
+        while device._model.uarts[""].baud != 115200:
             await trio.lowlevel.checkpoint()
         with opened(device.path) as port:
             os.write(port.fd, bytes.fromhex("55aa520500000a"))
@@ -288,7 +288,7 @@ async def test_unplugged_in_the_middle_of_answers_it_rests() -> None:
             os.write(port.fd, bytes(range(64)))
             await port.read(4)
             device.unplug()
-            assert device.device.due(trio.current_time()) > trio.current_time()
+            assert device._model.due(trio.current_time()) > trio.current_time()
 
 
 async def test_a_link_that_was_taken_meanwhile_ends_it_with_a_reason(tmp_path: Path) -> None:
