@@ -58,10 +58,10 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 1 << 16
-"""Most bytes to read at once."""
+"""Maximum number of bytes to read at once."""
 MAX_JOBS_AT_ONCE = 4
-"""Most jobs that are reported of the bytes read at once. If there are more, only the last of the others is reported,
-because each job starts the search again."""
+"""Maximum number of jobs that are reported of the bytes read at once. If there are more, only the last of the others is
+reported, because each job starts the search again."""
 WATCHDOG_INTERVAL_S = 1.0
 """Seconds between two checks of the time limits."""
 TLS_ALERT = b"\x15\x03"
@@ -524,7 +524,7 @@ class PoolConnection:
 
     def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
         if host is not None and not (is_plain(host) and same_domain(host, self.settings.url.host)):
-            reason = "not the configured host or its domain"
+            reason = "expected the configured host, or a host of the same registered domain"
             log.warning("reconnect_refused", host=host, port=port, reason=reason)
             return
         raise Redirect(host, port, wait)

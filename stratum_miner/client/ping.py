@@ -109,7 +109,7 @@ async def _connect_resolved(settings: PoolSettings, steps: _Steps) -> trio.Socke
     except OSError as error:
         raise PoolUnreachable(f"{url}: {error.strerror or error}") from None
     steps.done("resolve")
-    reason = "no address"
+    reason = "the host name has no IP address"
     for family, kind, protocol, _, address in found:
         socket = trio.socket.socket(family, kind, protocol)
         try:

@@ -14,8 +14,8 @@ from stratum_miner.client.settings import Timeouts
 KEPT_S = 3600.0
 """Seconds for which something learnt is kept."""
 TRIES = 2
-"""Number of connections that must end during one form of the handshake before the next form is tried. A single one may
-be due to a restart of the pool."""
+"""Number of connections that must end during the handshake before its form changes, because a single one may be due to
+a restart of the pool. After that the form changes with each further one."""
 MOST_PATIENCE = 16.0
 """Largest factor for a time limit. The longest wait for an authorization is then 8 minutes, if no jobs come."""
 

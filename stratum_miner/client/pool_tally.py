@@ -12,7 +12,7 @@ from stratum_miner.work.job import PoolKey
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_WORKERS = len(ShareOutcome) * MAX_WORKER_NAMES
-"""Most pairs of worker name and outcome that are counted, because a proxy's miners choose the names."""
+"""Maximum number of pairs of worker name and outcome that are counted, because a proxy's miners choose the names."""
 
 
 class PoolTally:

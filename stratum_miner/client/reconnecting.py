@@ -46,7 +46,7 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 MAX_UNANSWERED = 1000
-"""Most open shares before the search has to wait. Picked by feel, not measured."""
+"""Maximum number of open shares before the search has to wait. Picked by feel, not measured."""
 SECONDS_PER_SHARE = 10.0
 """Seconds per share that ``suggest_difficulty="auto"`` aims at: often enough to see that the pool accepts shares,
 rarely enough for any pool."""

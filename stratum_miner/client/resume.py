@@ -10,7 +10,7 @@ from stratum_miner.work.job import Origin
 from stratum_miner.work.share import Share
 
 MAX_CARRIED = 4096
-"""Most shares that are kept for the next connection. If there are more, the oldest are lost."""
+"""Maximum number of shares that are kept for the next connection. If there are more, the oldest are lost."""
 
 
 @dataclass(frozen=True, slots=True)

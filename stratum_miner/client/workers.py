@@ -17,10 +17,10 @@ from stratum_miner.work.share import Share
 log = structlog.get_logger(__name__)
 
 MAX_WORKER_NAMES = 10_000
-"""Most worker names of one connection. A proxy's miners choose the names, so there could be any number. Shares of
-further names are submitted under a configured one."""
+"""Maximum number of worker names of one connection. A proxy's miners choose the names, so there could be any number.
+Shares of further names are submitted under a configured one."""
 MAX_ACCEPTED = 1000
-"""Most worker names that are remembered as accepted, because a proxy's miners choose the names."""
+"""Maximum number of worker names that are remembered as accepted, because a proxy's miners choose the names."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
 """First and longest pause (s) before mining.authorize is sent again for a refused worker name on the same connection.
 The pause doubles each time."""

@@ -13,8 +13,8 @@ from stratum_miner.stratum.client_connection import ClientConnection
 log = structlog.get_logger(__name__)
 
 MAX_UNSENT = 256 << 10
-"""Most bytes that may wait to be sent before the client stops reading. So a pool that sends requests without reading
-the replies cannot fill the memory. The shares that may be open take less."""
+"""Maximum number of bytes that may wait to be sent before the client stops reading. So a pool that sends requests
+without reading the replies cannot fill the memory. The shares that may be open take less."""
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
 """The password in a mining.authorize, as ``envelope`` encodes it."""
 

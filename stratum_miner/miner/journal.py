@@ -60,9 +60,9 @@ RETRY_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 """Longest wait (s) for the last records to reach the disk. A disk that hangs must not keep the miner from stopping."""
 MAX_BATCH = 256
-"""Most records that are written together."""
+"""Maximum number of records that are written together."""
 MAX_WAITING = 10_000
-"""Most records that may wait to be written, some 6 MB."""
+"""Maximum number of records that may wait to be written, some 6 MB."""
 CURRENT_SECONDS = 600.0
 """Age (s) from which a block is not resubmitted, because the chain has grown, and a share's header is forgotten."""
 ROTATE_AGAIN_SECONDS = 60.0

@@ -224,7 +224,7 @@ def _lock(file: int, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        reason = "another miner writes it. Give each miner a --journal file of its own"
+        reason = "another running miner uses this file. Give each miner a --journal file of its own"
         raise JournalError(path, reason) from None
     except OSError:  # a file system without locks
         pass

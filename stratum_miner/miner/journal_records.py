@@ -20,7 +20,8 @@ from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.share_result import ShareOutcome
 
 MAX_LINE = 1 << 20
-"""Most bytes that are read as one line. The longest real records, blocks with large coinbases, are far shorter."""
+"""Maximum number of bytes that are read as one line. The longest real records, blocks with large coinbases, are far
+shorter."""
 MAX_HEADERS = 1 << 16
 """Number of headers of earlier shares that are kept, more than a fast miner finds in 10 minutes."""
 MAX_JUMP = 1 << 40

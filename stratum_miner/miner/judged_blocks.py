@@ -13,7 +13,8 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_BLOCKS = 1024
-"""Most blocks that are remembered. The node may accept a block later, if it could not be reached at first."""
+"""Maximum number of blocks that are remembered. The node may accept a block later, if it could not be reached at
+first."""
 
 
 class JudgedBlocks:

@@ -37,7 +37,7 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 FOUND_BUFFER = 256
-"""Most reported nonces that may wait to be verified. After that the backend has to wait."""
+"""Maximum number of reported nonces that may wait to be verified. After that the backend has to wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from stratum_miner.work.unit import WorkUnit
 MAX_PREVIOUS_HASHES = 16
 """Number of previous hashes that are remembered. Shares and jobs of older ones are stale."""
 MAX_SWITCHES = 1000
-"""Most job changes that are kept for ``take_switches``, which the miner calls twice a second."""
+"""Maximum number of job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 
 
 class Scheduler:

@@ -22,8 +22,8 @@ LONGEST_S = 5.0
 busy processor delays a thread by only tenths of a second. A shorter standstill changes an average of minutes only
 slightly."""
 SHORTEST_SLEEP_S = 1.0
-"""Least difference of the two clocks, in seconds, that counts as sleep. A smaller one may come from reading one clock
-after the other."""
+"""Smallest difference of the two clocks, in seconds, that counts as sleep. A smaller one may come from reading one
+clock after the other."""
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 

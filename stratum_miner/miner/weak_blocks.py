@@ -14,7 +14,7 @@ MOST_REJECTED = 3
 """Number of weak blocks that a pool may reject in a row without one becoming a block. After that it gets no more of
 them in this session. Picked by feel, not measured: another miner's block may have been faster once or twice."""
 MAX_SESSIONS = 64
-"""Most sessions that are remembered; a miner has one for each pool."""
+"""Maximum number of sessions that are remembered; a miner has one for each pool."""
 
 
 class WeakBlocks:

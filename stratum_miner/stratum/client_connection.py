@@ -48,9 +48,9 @@ from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 
 MAX_LINE = 1 << 20
-"""Most bytes of a line that the client accepts from a pool (docs/reference/stratum.md#line-limits)."""
+"""Maximum number of bytes of a line that the client accepts from a pool (docs/reference/stratum.md#line-limits)."""
 MAX_SENT_LINE = 1000
-"""Most bytes of a line that the client sends. ckpool disconnects a client at 1,024 bytes
+"""Maximum number of bytes of a line that the client sends. ckpool disconnects a client at 1,024 bytes
 (docs/reference/stratum.md#line-limits). A reply repeats the id of the pool's request; if the reply would be longer than
 this, the request counts as an unusable line."""
 MAX_BAD_LINES = 10
@@ -63,7 +63,7 @@ MAX_EMPTY_LINES = 1000
 """Number of empty lines in a row that ends the connection. A few are allowed: a pool may send them to keep the
 connection alive."""
 MAX_OUTSTANDING = 4096
-"""Most requests that may wait for a reply. A pool that never replies would otherwise fill the memory."""
+"""Maximum number of requests that may wait for a reply. A pool that never replies would otherwise fill the memory."""
 DEFAULT_SHARE_TARGET = target_from_difficulty(1)
 """Share target until the pool sets one: difficulty 1."""
 
@@ -150,7 +150,7 @@ class ClientConnection:
     ``user_agent``: name and version of the client, sent in mining.subscribe.
     ``version_mask``: 32-bit mask of the version bits that the client can roll. ``configure`` requests them, and no
     grant of the pool goes beyond them. 0: the client does not ask for version rolling.
-    ``max_line``: most bytes of a line from the pool.
+    ``max_line``: maximum number of bytes of a line from the pool.
     ``first_id``: id of the first request. After a reconnect, pass the ``next_id`` of the connection before: a late
     reply to an old request is then never mistaken for a reply to a new one.
 

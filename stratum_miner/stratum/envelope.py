@@ -22,11 +22,11 @@ MAX_DEPTH = 32
 and echoing from overflowing the stack."""
 
 MAX_CONTAINERS = 1024
-"""Most arrays and objects in one line; Stratum needs five, besides the merkle branch. Each takes the parser a hundred
-times as long as a letter."""
+"""Maximum number of arrays and objects in one line; Stratum needs five. Each takes the parser a hundred times as long
+as a letter."""
 MAX_DIGITS = 400
-"""Most digits in a row outside of strings. A double has at most 309 digits, and reading thousands of digits takes
-quadratic time."""
+"""Maximum number of digits in a row outside of strings. A double has at most 309 digits, and reading thousands of
+digits takes quadratic time."""
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))

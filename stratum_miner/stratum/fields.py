@@ -16,17 +16,17 @@ from stratum_miner.stratum.errors import FieldError
 MAX_EXTRANONCE_SIZE = 32
 MAX_JOB_ID_LENGTH = 128
 MAX_MERKLE_BRANCH = 32
-"""Most hashes in a merkle branch, enough for 2^32 transactions. A real block has at most some 16."""
+"""Maximum number of hashes in a merkle branch, enough for 2^32 transactions. A real block has at most some 16."""
 MAX_COINBASE = 64 << 10
-"""Most bytes of a job's coinbase, prefix and suffix together: some 1,900 outputs. The limit protects the memory,
-because each share that waits for its answer keeps its job."""
+"""Maximum number of bytes of a job's coinbase, prefix and suffix together: some 1,900 outputs. The limit protects the
+memory, because each share that waits for its answer keeps its job."""
 
 _LOOSE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
 _STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")
 
 
 SHOWN_CHARACTERS = 60
-"""Most characters of a value from the peer in an error message."""
+"""Maximum number of characters of a value from the peer in an error message."""
 
 
 def shown(value: Any) -> str:

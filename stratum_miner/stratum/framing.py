@@ -23,7 +23,7 @@ def foreign_protocol(data: bytes | bytearray) -> str | None:
 class LineDecoder:
     """Collects bytes and returns complete lines without their terminator.
 
-    ``max_line``: most bytes of one line, without its terminator.
+    ``max_line``: maximum number of bytes of one line, without its terminator.
     """
 
     def __init__(self, max_line: int) -> None:

@@ -41,10 +41,10 @@ from stratum_miner.stratum.results import SubscribeResult
 
 MAX_LINE_UNAUTHORIZED = 16 << 10
 MAX_LINE_AUTHORIZED = 64 << 10
-"""Most bytes of a line that the pool accepts from a miner, before and after its first mining.authorize is accepted
-(docs/reference/stratum.md#line-limits)."""
+"""Maximum number of bytes of a line that the pool accepts from a miner, before and after its first mining.authorize is
+accepted (docs/reference/stratum.md#line-limits)."""
 MAX_WORKERS = 64
-"""Most worker names that one connection may authorize. Picked by feel, not measured."""
+"""Maximum number of worker names that one connection may authorize. Picked by feel, not measured."""
 MAX_REFUSED = 1000
 """Number of requests in a row that the connection itself may refuse. One more ends the connection, because a miner
 would not go on like this."""
@@ -52,10 +52,11 @@ MAX_USELESS = 1000
 """Number of empty lines and of replies without a request in the bytes of one ``receive_data``. One more ends the
 connection. A miner that keeps its connection alive with such lines sends only one at a time."""
 MAX_ID = 1024
-"""Most bytes of a request's id. The connection keeps the id until the request is answered, which may take minutes."""
+"""Maximum number of bytes of a request's id. The connection keeps the id until the request is answered, which may take
+minutes."""
 MAX_QUESTIONS = 16
-"""Most requests of the pool that may wait for a reply. The oldest are forgotten first, because cpuminer (pooler) and
-bfgminer never answer a ping."""
+"""Maximum number of requests of the pool that may wait for a reply. The oldest are forgotten first, because cpuminer
+(pooler) and bfgminer never answer a ping."""
 
 
 class ServerState(Enum):
@@ -88,8 +89,8 @@ TRANSITIONS: dict[ServerState, dict[_Trigger, ServerState]] = {
 class ServerConnection:
     """The pool's side of one Stratum connection. It cannot be used again after it was closed.
 
-    ``max_line_unauthorized`` and ``max_line_authorized``: most bytes of a line from the miner, before and after its
-    first mining.authorize is accepted.
+    ``max_line_unauthorized`` and ``max_line_authorized``: maximum number of bytes of a line from the miner, before and
+    after its first mining.authorize is accepted.
 
     ``state`` and ``workers`` (the authorized worker names) may be read at any time. Source:
     docs/reference/stratum.md.

@@ -131,7 +131,7 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "pools: expected a pool: --url (-o), or in the file url or [pools.NAME]"),
-        ("url = 'a'\nuser = 'u'", "F:1: url: pool URL: expected a port, as in stratum+tcp://a:3333"),
+        ("url = 'a'\nuser = 'u'", "F:1: url: pool URL: expected a port, as in stratum+tcp://a:3333, got none"),
         ("url = 'a:1'", "--user: expected a worker name, as in -u bcrt1q..., got none; some pools expect a payout "
             "address"),
         ("url = 'a:1'\n[pools.b]\nurl = 'b:1'\nuser = 'u'", "F:1: url: expected this key or tables [pools.NAME], got "

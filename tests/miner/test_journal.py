@@ -466,10 +466,10 @@ def test_two_miners_do_not_write_one_journal(tmp_path: Path, opened: Opener) -> 
     it.submitted(share, TO)
     assert it.flush()
     before = path.read_bytes()
-    with pytest.raises(JournalError, match="another miner writes it"):
+    with pytest.raises(JournalError, match="another running miner uses this file"):
         opened(path)
     path.rename(tmp_path / "shares.jsonl.1")  # as in the middle of a rotation
-    with pytest.raises(JournalError, match="another miner writes it"):
+    with pytest.raises(JournalError, match="another running miner uses this file"):
         opened(path)
     (tmp_path / "shares.jsonl.1").rename(path)
     assert path.read_bytes() == before  # its open share is not settled as lost

@@ -14,7 +14,7 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl
 from stratum_miner.client.dialing.url import HOST_FORM, PoolUnreachable, PoolUrl, is_host
 
 PROXY_SECONDS = 60.0
-"""Least time limit (s) for a connection through a proxy, because building a Tor circuit takes long
+"""Shortest time limit (s) for a connection through a proxy, because building a Tor circuit takes long
 (docs/reference/stratum.md#proxies-and-tor)."""
 
 

@@ -114,7 +114,7 @@ def _hex_digits(text: str) -> str:
 
 
 def _no_password() -> str:
-    raise ValueError("expected a key without a password")
+    raise ValueError("expected a private key without a password, got an encrypted one")
 
 
 def _words(error: Exception) -> str:

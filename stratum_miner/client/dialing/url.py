@@ -13,7 +13,7 @@ TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", 
 """Schemes of TLS from the first byte on; the first is the commonest
 (docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
-"""Most characters of a host name (RFC 1035). In a message to a proxy, its length has one byte."""
+"""Maximum number of characters of a host name (RFC 1035). In a message to a proxy, its length has one byte."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
@@ -65,13 +65,15 @@ class PoolUrl:
         except ValueError:
             port = 0
         if port is None:
-            raise PoolUrlError(f"pool URL: expected a port, as in stratum+tcp://{sanitize(parts.netloc)}:3333")
+            raise PoolUrlError(
+                f"pool URL: expected a port, as in stratum+tcp://{sanitize(parts.netloc)}:3333, got none"
+            )
         if port == 0:
             raise PoolUrlError(f"pool URL: expected a port from 1 to 65535, got {parts.netloc.rpartition(':')[2]!r}")
         if parts.path not in ("", "/") or parts.query:
             raise PoolUrlError(f"pool URL: expected nothing after the port, got {parts.path + parts.query!r}")
         if not re.fullmatch(r"[0-9A-Za-z._:%-]+", host):
-            raise PoolUrlError(f"pool URL: expected a host name or address, got {host!r}")
+            raise PoolUrlError(f"pool URL: expected a host name or IP address, got {host!r}")
         if not is_host(host):
             raise PoolUrlError(f"pool URL: expected a host name of {HOST_FORM}, got {sanitize(host)!r}")
         return cls(host, port, parts.scheme in TLS_SCHEMES)

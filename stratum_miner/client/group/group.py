@@ -43,8 +43,8 @@ TICK_S = 1.0
 DRAIN_S = 30.0
 """Seconds to wait for the replies of a pool that the miner has left. Then its open shares are lost."""
 LINGER_S = 3.0
-"""Least seconds for which a pool stays connected after the miner has left it, because a device may report a nonce that
-it found just before."""
+"""Minimum number of seconds for which a pool stays connected after the miner has left it, because a device may report a
+nonce that it found just before."""
 
 
 class PoolGroup:
@@ -318,7 +318,7 @@ class PoolGroup:
             return f"{members.name(before)} was disabled"
         health = members.failover.health(members.index(before))
         if health.condition is Condition.UP:
-            return "a better pool is up again" if members.quotas is None else "its turn is over"
+            return "a better pool is up again" if members.quotas is None else "its time slice has ended"
         return f"{members.name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: GroupMember) -> None:

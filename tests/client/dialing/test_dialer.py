@@ -120,8 +120,8 @@ async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() ->
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("h", "expected a port, as in stratum+tcp://h:3333"),
-        ("[::1]", "expected a port, as in stratum+tcp://[::1]:3333"),
+        ("h", "expected a port, as in stratum+tcp://h:3333, got none"),
+        ("[::1]", "expected a port, as in stratum+tcp://[::1]:3333, got none"),
         ("h:0", "expected a port from 1 to 65535, got '0'"),
         ("h:99999", "expected a port from 1 to 65535, got '99999'"),
         ("h:x", "expected a port from 1 to 65535, got 'x'"),
