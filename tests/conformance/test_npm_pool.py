@@ -17,19 +17,19 @@ from stratum_miner.pool.nodes import open_node
 pytestmark = pytest.mark.node
 
 DEVIATIONS = {
-    "FRM-12": "a normal reply",
-    "FRM-19": "no reply",
-    "FRM-20": "no reply",
-    "FRM-21": "no reply",
-    "HS-06": "no reply",
-    "HS-12": "extranonce1 changed",
-    "EXT-02": "granted 1fffe000",
-    "EXT-03": "granted 1fffe000",
-    "EXT-05": "got version-rolling",
-    "EXT-07": "granted 1fffe000",
-    "EXT-08": "[]:",
+    "FRM-12": "after a user agent that is not UTF-8, the pool answered",
+    "FRM-19": "the pool did not reply to a request without method",
+    "FRM-20": "the pool did not reply to mining.unknown_to_everyone",
+    "FRM-21": "the pool did not reply to mining.authorize without params",
+    "HS-06": "the pool did not reply to mining.authorize without a password",
+    "HS-12": "with another extranonce1",
+    "EXT-02": "granted the version mask 1fffe000",
+    "EXT-03": "granted the version mask 1fffe000",
+    "EXT-05": "the pool also answered version-rolling",
+    "EXT-07": "granted the version mask 1fffe000",
+    "EXT-08": "after mining.configure with the params []",
     "SH-11": "does not have",
-    "ERR-21": "other letters: true",
+    "ERR-21": "after a share with version bits that are not hex, the pool answered true",
     "ERR-24": '[21,"job not found"]',
 }
 """The failing checks, and a part of what each reports."""
