@@ -1,6 +1,6 @@
-"""What a pool says that is being judged: ``conformance.wire``, which keeps whatever it is, and its transcript.
+"""Messages of a pool that is checked: ``conformance.connection``, which keeps any messages, and its transcript.
 
-The first byte is the size of the pieces in which it comes.
+The first byte is the size of the pieces in which the rest arrives.
 """
 
 import trio
@@ -25,7 +25,7 @@ async def _feed(data: bytes, size: int) -> None:
         await wire.send_request(method)
     for start in range(0, len(data), size):
         wire.receive(data[start : start + size])
-    wire.mark_ended("closed by the pool")
+    wire.mark_ended("the pool closed the connection")
     assert len(wire.lines) == min(data.count(b"\n"), len(wire.lines))
     for line in wire.lines:
         assert (line.value is None) == bool(line.problem)

@@ -1,6 +1,6 @@
-"""What a pool says to the miners of a load test: ``loadtest.miner``, one of thousands.
+"""Messages of a pool to a simulated miner of a load test (``loadtest.miner``).
 
-The first byte chooses: with its lowest bit the handshake was made before.
+If the lowest bit of the first byte is set, the miner has completed the handshake before.
 """
 
 from random import Random
@@ -22,7 +22,7 @@ HANDSHAKE = (
 )
 PLAN = LoadPlan(host="127.0.0.1", port=1, miners=1, duration=1000.0, share_rate=1.0)
 STATE: RunState[SimulatedMiner] = RunState(PLAN, Metrics(PLAN.duration), 0.0, schedule=lambda miner, due: None)
-"""One for all inputs, for to make one takes 50 ms: it tests the kernel that it searches with."""
+"""State for all inputs, because a new one takes 50 ms to test its kernel."""
 
 
 def run(data: bytes) -> None:
@@ -48,6 +48,6 @@ def run(data: bytes) -> None:
     miner.closed("over")
 
 
-def _check(said: bytes) -> None:
-    for line in said.splitlines():
+def _check(sent: bytes) -> None:
+    for line in sent.splitlines():
         decode(line)
