@@ -251,7 +251,9 @@ def mine_text(words: list[str]) -> Reading:
             ):
                 names = ("accepted", "rejected", "stale", "lost", "best", "blocks")
                 told |= {name: float(text) for name, text in zip(names, match.groups(), strict=True)}
-            elif match := re.match(r"journal, all runs: (\d+) accepted, (\d+) rejected, (\d+) stale, (\d+) lost", line):
+            elif match := re.match(
+                r"share journal, all runs: (\d+) accepted, (\d+) rejected, (\d+) stale, (\d+) lost", line
+            ):
                 told["journal"] = [int(text) for text in match.groups()]
             elif match := re.match(r"hardware errors: (\d+)", line):
                 told["hardware_errors"] = int(match[1])
@@ -297,7 +299,9 @@ def proxy_text(words: list[str]) -> Reading:
             if match := re.fullmatch(r"(.+), (\d+) connections", line):
                 told |= {"elapsed": match[1], "connections": int(match[2])}
             elif match := re.fullmatch(r"shares: (.*)", line):
-                told |= {name: int(text) for text, name in re.findall(r"(\d+) (\w+)", match[1])}
+                told |= {
+                    name: int(text) for text, name in re.findall(r"(\d+) (\w+)", match[1].replace("not sent", "kept"))
+                }
             elif match := re.fullmatch(
                 r"  ([* ]) (\S+) (\w+)(?: \(.*\))?: (\d+) accepted, (\d+) rejected, (\d+) stale, (\d+) lost"
                 r"(?:, (\S+) ms)?",
