@@ -1,4 +1,4 @@
-"""A client whose pool the test plays by hand, on memory streams and a mock clock."""
+"""A client on memory streams and a mock clock; the test sends the pool's messages by hand."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +27,7 @@ from stratum_miner.work.unit import NonceFound
 
 
 class Recorder:
-    """Keeps everything that it is told."""
+    """Records all events."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
@@ -80,12 +80,12 @@ class Lab:
         self.error: BaseException | None = None
 
     async def connection(self) -> ManualPool:
-        """The next connection that the client opens."""
+        """Return the next connection that the client opens."""
         with trio.fail_after(86400):
             return await self._connections.receive()
 
     async def mining(self) -> ManualPool:
-        """The next connection, its handshake played and its first job announced."""
+        """Return the next connection, after its handshake and its first job."""
         pool = await self.connection()
         await pool.accept()
         await pool.notify()
@@ -93,7 +93,7 @@ class Lab:
         return pool
 
     def shares(self, job: Job, count: int) -> list[Share]:
-        """Real shares of a job, found by trying nonces: on regtest every second hash is one."""
+        """Return real shares of a job, found by trying nonces. On regtest every second hash is one."""
         return find_shares(job, count)
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Several addresses of one pool: the next is tried after a second, and a round of them in vain takes a pause."""
+"""Several addresses of one pool: the client tries the next one after a second, and pauses after all have failed."""
 
 import itertools
 

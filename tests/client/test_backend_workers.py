@@ -1,4 +1,4 @@
-"""Several workers on one connection: who is asked for, whose share it is, what a refusal of one does to the others."""
+"""Several worker names on one connection: which are authorized, which one a share gets, and what a refusal changes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ REFUSAL = [24, "Unauthorized worker", None]
 
 
 async def asked(it: Any) -> tuple[ManualPool, list[dict[str, Any]]]:
-    """The next connection, subscribed, a job announced; and its requests for workers, unanswered."""
+    """Return the next connection after its subscription and first job, and its unanswered mining.authorize requests."""
     pool = await it.connection()
     await pool.accept_subscribe()
     requests = [await pool.request("mining.authorize") for _ in range(3)]

@@ -1,5 +1,5 @@
-"""Pools that do their worst, from a seed: whatever happens, every share found ends in exactly one fate, none is sent
-twice but for a resume, and none reaches a session that did not issue its job.
+"""Pools that misbehave at random, from a seed. Each share gets exactly one result, none is sent twice except after a
+resume, and none reaches a session that did not issue its job.
 """
 
 import gc
@@ -27,11 +27,11 @@ from stratum_miner.work.unit import NonceFound
 
 DISCONNECTS = 1000
 RATE = 4000
-"""How much faster than real time the clock of the run on real sockets goes."""
+"""How many times as fast as real time the clock of the run on real sockets is."""
 
 
 class ChaosPool:
-    """Serves connections on memory streams; each life is short and of its own kind of misery."""
+    """Serves short connections on memory streams; each misbehaves in its own way."""
 
     def __init__(self, name: str, source: random.Random, enough: int = DISCONNECTS) -> None:
         self.name = name
@@ -77,7 +77,7 @@ class _Life:
         self.session = ""
         self._sending = trio.Lock()
         self.owed: list[bytes] = []
-        """Replies kept back, to come later and in another order."""
+        """Replies that are sent later and in another order."""
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -192,7 +192,7 @@ class _Life:
 
 
 class Digger:
-    """Finds shares of whatever job it has, and keeps the books."""
+    """Finds shares of its present job, and counts them."""
 
     def __init__(self, source: random.Random) -> None:
         self.source = source
@@ -218,7 +218,7 @@ class Digger:
                 self.settled[id(result.share)] += 1
 
     async def dig(self, client: PoolClient | PoolGroup) -> None:
-        """Now and then a burst of shares; some are handed over late, when their job is long gone."""
+        """Submit bursts of shares from time to time; some of them are late, for an old job."""
         late: list[Share] = []
         while True:
             await trio.sleep(self.source.choice((0.002, 0.2, 3)))

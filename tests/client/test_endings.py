@@ -1,4 +1,4 @@
-"""What happens when several things end at once."""
+"""Several things that end at the same moment."""
 
 import socket
 
@@ -22,7 +22,7 @@ def new_client(connect: Connector) -> PoolClient:
 
 @pytest.mark.parametrize("first", ["hang up", "cancel"])
 async def test_cancelled_while_the_pool_hangs_up(first: str, autojump_clock: MockClock) -> None:
-    """Only the cancellation counts; it once left the error of the connection behind."""
+    """Only the cancellation is raised. Once, the error of the connection was raised too."""
     ours, theirs = trio.testing.memory_stream_pair()
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
@@ -44,7 +44,7 @@ async def test_cancelled_while_the_pool_hangs_up(first: str, autojump_clock: Moc
 async def test_a_pool_that_hangs_up_with_its_first_reply_has_not_refused_the_worker(
     autojump_clock: MockClock,
 ) -> None:
-    """On a socket the end is seen before the worker is asked for; that once ended mining for good."""
+    """On a socket, the end comes before mining.authorize is sent. Once, that ended mining for good."""
     send, connections = trio.open_memory_channel[socket.socket](1)
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:

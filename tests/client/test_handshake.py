@@ -1,4 +1,4 @@
-"""What is asked at the beginning of a connection, and what is left out where a pool hangs up on it."""
+"""The requests of a handshake, and those that the client leaves out after a pool has disconnected during one."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ GRANT = {"version-rolling": True, "version-rolling.mask": "1fffe000"}
 
 
 async def asked(pool: ManualPool) -> tuple[bool, bool]:
-    """Play the handshake and announce a job; says whether configure and extranonce.subscribe were asked."""
+    """Do the handshake and send a job. Return whether configure and extranonce.subscribe were sent."""
     requests = [await pool.request()]
     configured = requests[0]["method"] == "mining.configure"
     if configured:
@@ -35,7 +35,7 @@ async def asked(pool: ManualPool) -> tuple[bool, bool]:
 
 
 async def hang_up(it: Any) -> list[str]:
-    """The next connection ends before its first job; returns what was asked on it."""
+    """End the next connection before its first job. Return the methods that were sent on it."""
     pool: ManualPool = await it.connection()
     methods: list[str] = []
     while not methods or methods[-1] != "mining.authorize":
@@ -94,7 +94,7 @@ async def test_two_hang_ups_shorten_the_handshake_step_by_step(autojump_clock: M
 
 
 async def test_one_hang_up_is_forgotten(autojump_clock: MockClock) -> None:
-    """A pool that restarts hangs up once: it was never asked for version rolling again."""
+    """A pool disconnects once because it restarts. Once, the client never asked it for version rolling again."""
     async with lab() as it:
         for _ in range(4):
             assert await hang_up(it) == FULL
@@ -148,7 +148,7 @@ async def test_after_an_hour_a_connection_that_lasts_asks_for_the_rest(autojump_
 
 
 async def test_a_pool_that_answered_everything_tolerates_it(autojump_clock: MockClock) -> None:
-    """It hangs up before its first job, but not because of what it was asked."""
+    """The pool disconnects before its first job, but not because of a request."""
     async with lab() as it:
         assert await hang_up(it) == FULL
         for _ in range(6):
@@ -173,7 +173,7 @@ async def test_a_pool_that_hangs_up_on_extranonce_subscribe_is_spared_it(
 
 
 async def test_a_hang_up_in_the_middle_of_mining_shortens_nothing(autojump_clock: MockClock) -> None:
-    """Also where the pool never answers one of the requests, as many do not."""
+    """The same if the pool never answers one of the requests, as many pools do not."""
     async with lab() as it:
         for _ in range(5):
             pool = await it.connection()

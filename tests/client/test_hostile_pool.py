@@ -1,4 +1,5 @@
-"""A pool that does its worst: the client stays bounded, keeps its account, and comes back with growing pauses."""
+"""A hostile pool: the client's memory stays limited, each share gets a result, and the pauses between connections
+grow."""
 
 import contextlib
 import json
@@ -133,7 +134,7 @@ PING = b'{"id":42,"method":"mining.ping","params":[]}\n'
 
 
 def stop_reading(it: Any) -> trio.Event:
-    """From now on the pool takes nothing, until the event is set."""
+    """Let the pool read nothing until the event is set."""
     reads_again = trio.Event()
     stream = it.client._connection._stream.send_stream
     deliver = stream.send_all_hook

@@ -1,4 +1,4 @@
-"""Quantiles of latencies: the documented ones, of the newest values."""
+"""Quantiles of the newest latencies."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""However a pool behaves, it makes us connect at most once a second; and it keeps us from no other pool."""
+"""Whatever a pool does, the client reconnects to it at most once a second, and can still mine on another pool."""
 
 import contextlib
 import itertools
@@ -25,7 +25,7 @@ Behaviour = Callable[[trio.abc.Stream], Any]
 
 
 class Pools:
-    """Pools that behave as they are told, and when each was connected to."""
+    """Pools with a behaviour that the test chooses, and the times of the connections to each."""
 
     def __init__(self, nursery: trio.Nursery, behaviour: Behaviour) -> None:
         self.times: list[float] = []
@@ -64,7 +64,7 @@ def new_client(pools: Pools, memories: Memories | None = None, **settings: Any) 
 
 
 def ordering(*params: Any) -> Behaviour:
-    """A pool that answers every connection with an order to reconnect."""
+    """A pool that sends client.reconnect on every connection."""
 
     async def behave(stream: trio.abc.Stream) -> None:
         await stream.receive_some(4096)
@@ -146,7 +146,7 @@ async def test_an_order_to_wait_is_bounded(autojump_clock: MockClock, wait: Any)
 
 
 async def test_all_clients_of_a_pool_share_its_pace(autojump_clock: MockClock) -> None:
-    """The first connection of each is what the configuration, or growth, asks for."""
+    """The first connection of each client does not wait."""
     async with trio.open_nursery() as nursery:
         pools = Pools(nursery, hang_up_after_a_job)
         memories: Memories = {}
@@ -171,7 +171,7 @@ async def test_two_pools_do_not_slow_each_other_down(autojump_clock: MockClock) 
 
 
 async def test_leaving_a_pool_and_coming_back_counts(autojump_clock: MockClock) -> None:
-    """A pool that loses its job and finds it again makes the backup's client come and go."""
+    """If a pool alternates between jobs and silence, the backup pool's client starts and stops each time."""
     async with trio.open_nursery() as nursery:
         pools = Pools(nursery, hang_up_after_a_job)
         client = new_client(pools)

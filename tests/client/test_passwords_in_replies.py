@@ -1,4 +1,4 @@
-"""What a pool says with our password in it, in whatever spelling, reaches nobody with it."""
+"""The client removes the password, in any spelling, from all texts of a pool."""
 
 import json
 

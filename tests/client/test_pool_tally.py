@@ -1,4 +1,4 @@
-"""Counts of a pool go on over its connections, and over its clients."""
+"""The counts of a pool continue over all its connections and clients."""
 
 from stratum_miner.client.pool_tally import PoolTally
 from stratum_miner.client.traffic import Traffic

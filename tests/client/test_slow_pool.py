@@ -1,4 +1,4 @@
-"""A pool that answers, but not within our limits: the next try is more patient, and nothing found meanwhile is lost."""
+"""A pool that replies too late: the next connection waits longer, and no share is lost meanwhile."""
 
 import trio
 import trio.testing
@@ -59,7 +59,7 @@ async def test_a_slow_subscription_gets_longer_too(autojump_clock: MockClock) ->
 
 
 async def test_a_pool_that_answers_shares_slowly_is_not_left_for_ever(autojump_clock: MockClock) -> None:
-    """It needs 100 s for each answer: longer than the first limit, shorter than the second."""
+    """The pool needs 100 s for each reply, longer than the first limit and shorter than the second."""
     async with lab(extranonce_subscribe=False) as it:
         pool = await it.connection()
         await pool.accept(xnsub=False)

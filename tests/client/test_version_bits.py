@@ -1,4 +1,4 @@
-"""The sixth parameter of a share: as BIP 310 has it, or as pools that made it from ESP-Miner take it."""
+"""The sixth parameter of mining.submit: in the form of BIP 310, or in that of ESP-Miner."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ from tests.client.client_lab import lab
 SIGNALLING = "30000000"
 """A version with bit 28 set, which is inside the mask."""
 EASY = 1e-11
-"""So that each block of the regtest job is a share, too."""
+"""A share difficulty so low that each block of the regtest job is a share, too."""
 LOW = [23, "Difficulty too low", None]
 
 
@@ -43,7 +43,7 @@ def rolled_shares(job: Job, count: int) -> list[Share]:
 
 
 class Judge:
-    """A pool that rebuilds the header's version from the sixth parameter in one of two ways."""
+    """A pool that computes the header's version from the sixth parameter in one of the two forms."""
 
     def __init__(self, pool: ManualPool, form: str) -> None:
         self.pool = pool
@@ -51,7 +51,7 @@ class Judge:
         self.bits: list[str] = []
 
     async def judge(self, share: Share) -> bool:
-        """Answer the next submit; it is of this share."""
+        """Answer the next submit, which must be for this share."""
         request = await self.pool.request("mining.submit")
         bits = request["params"][5]
         self.bits.append(bits)
@@ -190,7 +190,7 @@ async def test_rolled_bits_and_bits_of_the_job_together(autojump_clock: MockCloc
 
 
 async def test_a_widened_mask_reaches_shares_of_the_job_before(autojump_clock: MockClock) -> None:
-    """By BIP 310 it is in force at once: the pool clears the job's bits under the new mask and puts ours there."""
+    """By BIP 310 a mask is in force at once: the pool replaces the bits under the new mask by those of the submit."""
     async with lab() as it:
         pool = await it.connection()
         await pool.accept(mask="0fffe000")

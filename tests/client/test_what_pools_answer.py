@@ -1,4 +1,4 @@
-"""A share's fate is what the pool said of it: nothing is concluded from other shares, connections or memories."""
+"""The result of a share is the pool's reply to it, independent of other shares and connections."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ LOST = [20, SHARE_LOST_TEXT, None]
 
 
 async def mining(it: Any) -> ManualPool:
-    """The next connection with its handshake, and the first job if there was none yet."""
+    """Return the next connection after its handshake, and after the first job if there was none yet."""
     pool: ManualPool = await it.connection()
     await pool.accept(xnsub=False)
     await pool.notify()
@@ -128,7 +128,7 @@ async def test_lost_answers_of_a_proxy_never_end_a_session(autojump_clock: MockC
 
 @pytest.mark.parametrize("last", ["reconnect", "refusals"])
 async def test_answers_that_came_are_heard_before_a_session_is_given_up(autojump_clock: MockClock, last: str) -> None:
-    """In one piece with what ends the session, and in the next piece."""
+    """The replies come together with what ends the session, or just after it."""
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         shares = it.shares(it.recorder.jobs[0], 13)

@@ -1,4 +1,4 @@
-"""Several workers on one connection: a device with a login of its own, whatever the pool says to it."""
+"""Several worker names on one connection: a device with a name of its own, which the pool accepts or refuses."""
 
 from dataclasses import replace
 from typing import Any

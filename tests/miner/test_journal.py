@@ -1,4 +1,4 @@
-"""The journal: what is written when, what a crash leaves, what the totals say after any of it."""
+"""The share journal: when records are written, what a crash leaves, and the totals afterwards."""
 
 import json
 import os
@@ -36,11 +36,11 @@ JOB = make_job(
     version_rolling=True,
 )  # fmt: skip
 WAIT_S = 30.0
-"""For a thread to come to a point; only a failure takes so long."""
+"""Seconds to wait for a thread. Only a failing test takes so long."""
 
 
 class Clock:
-    """Unix time as a test wants it."""
+    """A clock of Unix time that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -73,7 +73,7 @@ Events = list[MutableMapping[str, Any]]
 
 @pytest.fixture
 def opened() -> Iterator[Opener]:
-    """Opens journals, and closes them at the end."""
+    """Opens share journals, and closes them at the end."""
     journals: list[Journal] = []
 
     def open_journal(path: Path, **options: Any) -> Journal:
@@ -105,7 +105,7 @@ def events(path: Path) -> list[str]:
 
 
 def as_after_a_crash(it: Journal) -> Path:
-    """A copy of what is in the file now: what another process finds after this one was killed."""
+    """Copy the file as it is now, as another process would find it after this one was killed."""
     assert it.flush()
     copy = it.path.with_name("copy.jsonl")
     shutil.copy(it.path, copy)
@@ -252,7 +252,7 @@ def test_the_end_waits_for_a_disk_that_hangs_no_longer_than_it_may(
 
 
 class FullDisk:
-    """``os.write`` while there is no room; it takes a few bytes of a line first, as file systems do."""
+    """``os.write`` on a full disk. It writes a few bytes of a line first, as file systems do."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.full = True

@@ -1,4 +1,4 @@
-"""The file of a journal: killed at every system call, and failing at every one."""
+"""The file of a share journal: the process is killed at each system call, or each one fails."""
 
 import fcntl
 import itertools
@@ -31,7 +31,7 @@ def accepted(number: int) -> ResolvedShare:
 
 @contextmanager
 def each_call(act: Callable[[int], None]) -> Iterator[None]:
-    """Have ``act`` called with a number before each system call of ours."""
+    """Call ``act`` with a number before each system call of the code under test."""
     calls = itertools.count(1)
 
     def wrapped(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,7 +62,7 @@ class FailingCall:
 
 
 def write_all(path: Path, told: Callable[[str], None]) -> None:
-    """A run that finds ``SHARES`` shares, keeps a block open, and exchanges the file many times."""
+    """A run with ``SHARES`` shares and an open block that continues in a new file many times."""
     file = JournalFile(path, max_bytes=300)
     first = file.account.next_id
     file.append([found(first, block=True)], 1.0)
@@ -79,7 +79,7 @@ def write_all(path: Path, told: Callable[[str], None]) -> None:
 
 
 def kill_at_each_call(directory: Path) -> None:
-    """In a process without threads: a child for each system call, killed there; what it was told goes to a file."""
+    """Fork a child for each system call, which is killed there. It notes the records that were written in a file."""
     earlier = directory / "earlier"
     earlier.mkdir()
     write_all(earlier / "shares.jsonl", lambda what: None)  # there are older files to rename, and an open block

@@ -1,4 +1,4 @@
-"""A miner with a played pool and backends that find what the test says: goals, claims, counts, a graceful end."""
+"""A miner whose pool and backends the test plays: goals, reported nonces, counts, a graceful stop."""
 
 import itertools
 import os
@@ -33,7 +33,7 @@ from tests.work.jobs import make_job
 
 
 class ScriptedBackend(Backend):
-    """Reports what the test tells it to."""
+    """Reports the nonces that the test chooses."""
 
     name = "scripted"
     exhaustive = False
@@ -73,7 +73,7 @@ class ScriptedBackend(Backend):
         await self.found.send(NonceFound(unit, nonce, unit.version, "s0"))
 
     async def report_where(self, unit: WorkUnit, wanted: Callable[[Share], bool], *, count: int = 1) -> list[Share]:
-        """Report the first real solutions that fit."""
+        """Report the first real solutions that the test accepts."""
         shares: list[Share] = []
         nonce = 0
         while len(shares) < count:
@@ -188,7 +188,7 @@ def job_of(session: int, extranonce2_size: int) -> Job:
 
 
 def test_each_miner_counts_extranonce2_from_a_place_of_its_own() -> None:
-    """Some pools give the next session, that of the next process too, the extranonce1 of the last one."""
+    """Some pools give the next session the extranonce1 of the last one, even that of another process."""
     settings = PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="worker")
     begins = set()
     for _ in range(2):
@@ -213,7 +213,7 @@ async def test_groups_on_one_pool_that_gives_both_one_extranonce1_search_differe
 
 
 async def test_a_nonce_that_wins_in_two_versions_is_submitted_in_one(autojump_clock: MockClock) -> None:
-    """Pools of NOMP's line leave the version out of their duplicate check; a block goes out all the same."""
+    """Pools like NOMP ignore the version in their check for duplicates; a block is submitted nevertheless."""
 
     def share_of(unit: WorkUnit, nonce: int) -> Share | None:
         verdict = verify(NonceFound(unit, nonce, unit.version))
@@ -254,7 +254,7 @@ async def test_weak_block_is_submitted_once_per_previous_hash(autojump_clock: Mo
 
 
 async def _refuse_weak_blocks(it: Bench, count: int) -> list[Share]:
-    """On one tip, each answered before the next one is found."""
+    """Submit them on one previous hash; each gets its reply before the next one is found."""
     shares: list[Share] = []
     nonce = 0
     while len(shares) < count:
@@ -504,7 +504,7 @@ async def test_what_an_earlier_run_submitted_is_not_submitted_again(autojump_clo
 
 
 class MockStandstill(Standstill):
-    """On the mock clock, where no thread but trio's may look."""
+    """Run on the mock clock, on which only the trio thread may look."""
 
     def __init__(self) -> None:
         super().__init__(trio.current_time, lambda: 0.0, lambda: 0.0)

@@ -1,4 +1,4 @@
-"""Backends bound to pools, on memory streams and a mock clock: who mines where, whose share it is, what is told."""
+"""Backends bound to pools, on memory streams and a mock clock: their pools, their shares and the events."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ SIDE = replace(MAIN, url=PoolUrl("side.example", 3333), name="side", workers=(("
 
 
 class IdleBackend(Backend):
-    """Does what the test tells it."""
+    """Reports a nonce when the test asks for it."""
 
     name: ClassVar[str] = "idle"
 
@@ -82,12 +82,12 @@ class Rig:
         return ours
 
     async def connections(self, count: int) -> list[tuple[str, ManualPool]]:
-        """The next connections, by host."""
+        """Return the next connections, by host."""
         with trio.fail_after(86400):
             return sorted([await self._receive.receive() for _ in range(count)], key=lambda item: item[0])
 
     async def up(self, pool: ManualPool, extranonce1: str, workers: int = 1) -> None:
-        """Play the handshake and announce a job."""
+        """Do the handshake and send a job."""
         await pool.accept_subscribe(mask=None, extranonce1=extranonce1)
         for _ in range(workers):
             await pool.reply(await pool.request("mining.authorize"), True)

@@ -1,4 +1,4 @@
-"""What is remembered of claims, and what that costs."""
+"""What the verifier remembers about reported nonces, and how much memory that takes."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""What the scheduler hands out, however many threads ask, and what makes work void."""
+"""The units that the scheduler hands out to any number of threads, and the changes that make work void."""
 
 import threading
 from dataclasses import replace

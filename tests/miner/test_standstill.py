@@ -1,4 +1,4 @@
-"""When time counts as one in which the process did not run, on clocks that the test sets; and one real stop."""
+"""When time counts as a standstill of the process: on clocks that the test sets, and with one real stop."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from stratum_miner.miner.standstill import LONGEST_S, LOOK_S, Standstill
 
 
 class Machine:
-    """Its clocks, and how long the looking thread has waited for a processor."""
+    """A standstill with clocks that the test sets, and with the time that the thread has waited for a processor."""
 
     def __init__(self) -> None:
         self.monotonic, self.slept, self.waited = 1000.0, 50.0, 3.0

@@ -1,4 +1,4 @@
-"""An extension is one file and one line in the table: a made-up one is asked for, parsed, answered and understood."""
+"""A new extension is one file and one line in the table: the test requests, parses and answers a made-up one."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from tests.pool.test_judging import SansIoPool
 
 @dataclass(frozen=True, slots=True)
 class Color:
-    """What such a file has."""
+    """A request for the made-up extension."""
 
     name: ClassVar[str] = "color"
     depth: int
@@ -28,7 +28,7 @@ class Color:
 
 
 class ColorGrant:
-    """An answer that says more than yes."""
+    """A grant of the made-up extension."""
 
     def to_result(self) -> dict[str, Any]:
         return {"color": True, "color.depth": 8}

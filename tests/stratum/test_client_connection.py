@@ -1,4 +1,4 @@
-"""The client's end of a connection: states, staging, real pools' replies, real-world quirks."""
+"""The client's side of a connection: states, settings of the next job, and replies of real pools."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def jobs(happened: list[events.ClientConnectionEvent]) -> list[events.JobAnnounc
 
 
 def subscribed(*, mask: int = 0, extranonce1: str = "f1ad9a67", size: Any = 4) -> ClientConnection:
-    """A session with worker user.w1 authorized; ids from 10 on are free."""
+    """Return a session whose worker user.w1 is authorized. Ids from 10 on are free."""
     connection = ClientConnection("test/1", version_mask=mask)
     if mask:
         granted = {"version-rolling": True, "version-rolling.mask": f"{MASK:08x}"}

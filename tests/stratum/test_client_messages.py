@@ -1,4 +1,4 @@
-"""What a client says, in both directions."""
+"""The requests of a client, sent and parsed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Client and server back to back: whatever the two sides do, they understand each other."""
+"""A ClientConnection and a ServerConnection, connected: whatever they send, they understand each other."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ NOTIFIES = st.builds(
 
 
 class Settings:
-    """What the pool last said, in the order in which the client reads it."""
+    """The last settings that the pool sent, in the order in which the client reads them."""
 
     def __init__(self, result: SubscribeResult) -> None:
         self.extranonce1, self.extranonce2_size = result.extranonce1, result.extranonce2_size
@@ -41,7 +41,7 @@ class Settings:
 
 
 class BackToBack(RuleBasedStateMachine):
-    """Bytes travel in segments of any size; the pool answers in any order; nothing may be lost or doubled."""
+    """Bytes come in pieces of any size, and the pool answers in any order. No message may be lost or repeated."""
 
     @initialize(mask=st.sampled_from([0, OWN_MASK]))
     def connect(self, mask: int) -> None:
@@ -202,7 +202,7 @@ class BackToBack(RuleBasedStateMachine):
         assert self.server.state is not ServerState.CLOSED
 
     def teardown(self) -> None:
-        """Once all bytes arrived, nothing is left but what the pool did not answer."""
+        """After all bytes have arrived, only requests that the pool did not answer are open."""
         if not hasattr(self, "client"):
             return
         for _ in range(2):

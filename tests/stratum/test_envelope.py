@@ -1,4 +1,4 @@
-"""One line to one envelope and back."""
+"""Lines parsed into envelopes, and envelopes encoded as lines."""
 
 import json
 from typing import Any
@@ -113,7 +113,7 @@ def test_brackets_in_strings_and_side_by_side_are_no_nesting() -> None:
 
 @pytest.mark.parametrize("filler", [b'\\"', b'"[', b'"', b"\\", b"[]", b'"\\'])
 def test_the_search_for_nesting_takes_linear_time(filler: bytes) -> None:
-    """Quadratic time would take hours here and run into the suite's time-out."""
+    """With quadratic time, this test would take hours and exceed its time limit."""
     line = b'{"id":"' + b"[" * 40 + filler * (1_000_000 // len(filler))
     with pytest.raises(FieldError):
         decode(line)
@@ -131,7 +131,7 @@ def test_arrays_and_objects_are_counted_exactly(container: bytes) -> None:
 
 @given(st.lists(JSON, max_size=30), st.integers(0, 3))
 def test_only_what_is_too_deep_or_too_much_is_refused(values: list[Any], spread: int) -> None:
-    """Strings full of quotes, backslashes and brackets change nothing."""
+    """Strings with quotes, backslashes and brackets do not count as nesting."""
     tricky = ['[{"\\', "[" * 40, '"', "\\", '"[', "{}"] * spread
     parsed = {"id": 1, "result": [[values], *tricky, *values, dict.fromkeys(tricky, values)]}
     line = json.dumps(parsed).encode()

@@ -1,4 +1,4 @@
-"""Every wire form of a refusal, to one value with the original kept."""
+"""All forms of an error reply, parsed into one kind of value that keeps the original."""
 
 import json
 from typing import Any
@@ -142,7 +142,7 @@ def test_str_says_what_is_known() -> None:
 
 @pytest.mark.parametrize("text", ["job" * 350_000, "low" * 350_000, " " * 1_000_000, "stale-" * 170_000])
 def test_a_megabyte_of_hostile_text_is_judged_by_its_start(text: str) -> None:
-    """A pattern that saw all of it would take hours and run into the suite's time-out."""
+    """If the patterns looked at the whole text, this test would take hours and exceed its time limit."""
     for error in ([20, text], text, {"message": text}):
         assert len(error_reply_from(error).message) <= 201
 

@@ -1,4 +1,4 @@
-"""Whatever line a pool sends leaves an event, an answer or an error. tests/fuzz has what else must hold of any line."""
+"""Any line of a pool causes an event, a reply or an error. tests/fuzz tests further properties of any line."""
 
 import random
 
@@ -10,9 +10,9 @@ from tests.fuzz.judge import corpus
 from tests.fuzz.mutation import mutate
 
 LINES = dict(corpus("pool_lines"))["pieces"][1:].splitlines()
-"""One of everything that a pool says, behind the byte that steers the target."""
+"""One line of each kind that a pool sends, after the byte that selects the fuzz target."""
 SILENT = {"mining.ping", "client.get_version"}
-"""Answered on the wire and no event."""
+"""Requests of a pool that the client answers without an event."""
 
 
 @pytest.mark.parametrize("seed", range(300))

@@ -1,4 +1,4 @@
-"""Hex strings and loose JSON values to numbers and bytes."""
+"""Hex strings and JSON values of varying types, parsed into numbers and bytes."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bytes to lines."""
+"""Bytes split into lines."""
 
 import pytest
 from hypothesis import given

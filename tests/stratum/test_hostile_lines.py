@@ -1,12 +1,13 @@
-"""No line of a stranger costs much more than an ordinary one that is as long, in processor time."""
+"""No line of a hostile peer takes much more processor time than an ordinary line of the same length."""
 
 import pytest
 from hostile_lines import CLIENT_LINE, KINDS, SERVER_LINE, ClientSide, ServerSide, cost
 
 MAX_RATIO = 20
-"""The worst measured is 7 for long lines and 12 for short ones; before there was a limit it was 217."""
+"""Maximum factor. The worst measured is 7 for long lines and 12 for short ones; before there was a limit, it was
+217."""
 TRIES = 5
-"""The least cost counts: another program on this processor makes a line look dearer, never cheaper."""
+"""Number of measurements. The shortest time counts, because other programs can only make a line look slower."""
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_a_hostile_line_costs_at_most_twenty_ordinary_ones(side: type[ClientSide
 
 
 def test_what_the_benchmark_says_costs_is_really_heard() -> None:
-    """An ordinary line is a request that is answered, and a good job is announced: nothing ended the connection."""
+    """Check that the connection still works: an ordinary request is answered, and a good job is reported."""
     client, server = ClientSide(), ServerSide()
     for side, size in ((client, CLIENT_LINE), (server, SERVER_LINE)):
         before = side.connection

@@ -1,4 +1,4 @@
-"""What a pool says, in both directions."""
+"""The messages of a pool, sent and parsed."""
 
 import math
 from dataclasses import replace

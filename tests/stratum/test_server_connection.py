@@ -1,4 +1,4 @@
-"""The pool's end of a connection: what real miners send, the order of a session, refusals."""
+"""The pool's side of a connection: the messages of real miners, the order of a session, refusals."""
 
 import json
 from typing import Any
@@ -53,7 +53,7 @@ def sent(connection: ServerConnection) -> list[Any]:
 
 
 class Pool:
-    """A pool that says yes: answers each request as it comes out."""
+    """A pool that accepts everything: it answers each request at once."""
 
     def __init__(self) -> None:
         self.connection = ServerConnection()
@@ -239,7 +239,7 @@ def test_a_foreign_protocol_closes_at_once_without_a_word(data: bytes, hint: str
 
 
 def test_a_captured_job_goes_out_and_its_share_comes_back(vector: dict[str, Any]) -> None:
-    """Notify line out as captured, submit line in, header and hash rebuilt by hand."""
+    """The notify is sent as it was captured, the submit is parsed, and its header and hash are computed again."""
     note = pool_messages.Notify.from_params(vector["notify_params"])
     connection = ready()
     connection.announce(note)

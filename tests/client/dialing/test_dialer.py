@@ -1,4 +1,4 @@
-"""Connections on real sockets: which address is taken, and how a connection is kept."""
+"""Connections on real sockets: the choice of the address, and keepalive."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ ELSEWHERE = "127.0.0.2"
 
 
 class Addresses(trio.abc.HostnameResolver):
-    """Knows one name, which has several addresses."""
+    """Resolves one name to several addresses."""
 
     def __init__(self, *addresses: str) -> None:
         self._addresses = addresses

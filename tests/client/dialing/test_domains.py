@@ -1,4 +1,4 @@
-"""Where a pool may send its miners: its own registered domain, whatever the suffix."""
+"""A pool may redirect miners only within its own registered domain, whatever the suffix."""
 
 import pytest
 from publicsuffixlist import PublicSuffixList
@@ -50,7 +50,7 @@ def test_wildcards_exceptions_and_names_in_other_scripts(one: str, other: str, s
 
 
 def test_a_look_costs_a_few_rules_and_not_the_whole_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To parse the whole list took the connection's reader a quarter of a second."""
+    """Parsing the whole list would stop the reader of the connection for a quarter of a second."""
     parsed: list[int] = []
 
     class Counting(PublicSuffixList):

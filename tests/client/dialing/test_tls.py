@@ -1,4 +1,4 @@
-"""TLS against certificates of every kind: each wrong one gives one clear line, and never a fall back to plain text."""
+"""TLS with all kinds of bad certificates: each gives one clear line, and never a fallback to plain text."""
 
 import ssl
 import warnings
@@ -53,7 +53,7 @@ async def pool(
     client_ca: trustme.CA | None = None,
     old: bool = False,
 ) -> AsyncIterator[int]:
-    """A pool on a real socket that plays the handshake and one job; plain without a certificate."""
+    """Serve a pool on a real socket that does the handshake and sends one job; without a certificate in plain text."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     if certificate is not None:
         certificate.configure_cert(context)
@@ -83,7 +83,7 @@ async def pool(
 
 
 async def told(port: int, settings: TlsSettings = SYSTEM_TRUST, *, tls: bool = True, host: str = HOST) -> str:
-    """What ping says of it; empty when a job came."""
+    """Return the error of ping, or an empty string if a job came."""
     url = PoolUrl(host, port, tls)
     result = await ping(PoolSettings(url=url, worker_name="w", tls=settings), seconds=10)
     assert (result.first_job_ms is None) == (result.error is not None)
@@ -142,7 +142,7 @@ async def test_a_self_signed_certificate_is_good_under_its_pin_alone(ca_file: Pa
 
 
 def self_signed(host: str) -> trustme.LeafCert:
-    """What pools make with ``openssl req -x509``; trustme itself makes none."""
+    """Make a self-signed certificate like ``openssl req -x509``, which trustme cannot do."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     certificate = (

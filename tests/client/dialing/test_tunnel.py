@@ -1,4 +1,4 @@
-"""SOCKS5 and HTTP CONNECT, against small proxies on real sockets; the pool behind them is played."""
+"""SOCKS5 and HTTP CONNECT through small proxies on real sockets; the test plays the pool behind them."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -16,7 +16,8 @@ from stratum_miner.testing.manual_pool import ManualPool
 
 
 class TestProxy:
-    """SOCKS5 (RFC 1928, 1929) and CONNECT, one connection at a time, to wherever ``pool_port`` is."""
+    """A SOCKS5 (RFC 1928, 1929) and CONNECT proxy that connects everything to ``pool_port``, one connection at a
+    time."""
 
     __test__ = False
 
@@ -24,7 +25,7 @@ class TestProxy:
         self.pool_port = pool_port
         self.user, self.password, self.refuse = user, password, refuse
         self.asked: list[tuple[int, bytes, int]] = []
-        """Address type (1 IPv4, 3 name, 0 CONNECT), host, port."""
+        """The address type (1 IPv4, 3 name, 0 CONNECT), host and port of each request."""
 
     async def serve(self, stream: trio.SocketStream) -> None:
         first = await stream.receive_some(1)

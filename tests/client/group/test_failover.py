@@ -1,4 +1,4 @@
-"""The state machine alone: every way for a pool to be bad, by age and not by luck, and the way back."""
+"""The state machine of failover alone: every condition of a pool, with the times at which it changes."""
 
 import random
 
@@ -12,7 +12,7 @@ POLICY = FailoverPolicy()
 
 
 class Story:
-    """A failover and a clock; jobs differ unless said."""
+    """A failover and a clock. Jobs differ unless the test gives their content."""
 
     def __init__(self, count: int = 2) -> None:
         self.now = 1000.0
@@ -20,7 +20,7 @@ class Story:
         self.jobs = 0
 
     def wait(self, seconds: float) -> None:
-        """Second by second, as the group ticks; pools that are up renew their jobs every 30 s."""
+        """Let time pass second by second, as in a group. Pools that are up send a new job every 30 s."""
         for _ in range(int(seconds)):
             for index in self.it.decide(self.now).wanted:
                 self.it.trying(index, self.now)  # as the clients do that the group starts
@@ -32,7 +32,7 @@ class Story:
         self.it.job(index, self.now, content or self.jobs)
 
     def up(self, index: int, seconds: float) -> None:
-        """Up for so long, with a new job every 30 s."""
+        """Keep a pool up for so many seconds, with a new job every 30 s."""
         for _ in range(int(seconds // 30)):
             self.job(index)
             self.wait(30)

@@ -1,4 +1,4 @@
-"""Several pools on memory streams and a mock clock: who is mined on, where each share goes, what is told."""
+"""Several pools on memory streams and a mock clock: the pool to mine on, the pool of each share, and the events."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ HOSTS = ("first.example", "second.example")
 
 
 class Farm(Recorder):
-    """A group under test and the pools it may reach; listens to the group."""
+    """A group under test, its pools, and its events."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,14 +49,14 @@ class Farm(Recorder):
             return await self._receive[HOSTS[index]].receive()
 
     async def up(self, index: int) -> ManualPool:
-        """The next connection to a pool, its handshake played and a job announced."""
+        """Return the next connection to a pool, after its handshake and a job."""
         pool = await self.connection(index)
         await pool.accept(extranonce1=f"{index + 1:08x}")
         await self.renew(pool)
         return pool
 
     async def renew(self, pool: ManualPool, seconds: float = 0.0) -> None:
-        """Announce a new job every 30 s for so long."""
+        """Send a new job every 30 s for so many seconds."""
         until = trio.current_time() + seconds
         while True:
             self.counter = getattr(self, "counter", 0) + 1
@@ -424,7 +424,7 @@ async def test_without_retries_nothing_is_tried_again_while_it_ends(autojump_clo
 
 
 async def test_changes_after_the_end_change_the_list_and_start_nothing(autojump_clock: MockClock) -> None:
-    """An API may still be served while the miner says goodbye."""
+    """The API may still be served while the miner stops."""
     it, tried = Farm(), []
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:

@@ -1,4 +1,4 @@
-"""Keys and labels of pools: each has its own, and keeps it."""
+"""Keys and labels of pools: each pool has its own, and keeps it."""
 
 import pytest
 

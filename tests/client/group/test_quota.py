@@ -1,4 +1,4 @@
-"""Turns: the shares come out as the quotas say, whatever pools do; nobody catches up at the others' expense."""
+"""Quotas: each pool gets its part of the time, and a pool that was down does not get the time of others afterwards."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from stratum_miner.client.group.quota import SLICE_S, Quotas
 
 
 def run(it: Quotas[str], up: dict[str, int], seconds: int, now: float = 0.0) -> dict[str, int]:
-    """A second at a time; how long each was mined on."""
+    """Choose a pool every second. Return the seconds that each one got."""
     spent = dict.fromkeys(up, 0)
     for second in range(seconds):
         chosen = it.choose(up, now + second)
