@@ -226,7 +226,7 @@ async def after_reconnect(probe: Probe) -> CheckOutcome:
 
 @check(
     "VD-09",
-    "The pool should accept valid shares so that their difficulties add up to the work done.",
+    "The pool should accept every valid share, so that the accepted difficulties add up to the work done.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=240,

@@ -330,8 +330,8 @@ async def job_ids(probe: Probe) -> CheckOutcome:
     "The pool should send a new job at least every 60 s, also without a new block.",
     level=SHOULD,
     seconds=240,
-    expected=f"another mining.notify on the same block ({RENEWAL:g} s are allowed); Antminer firmware leaves a pool "
-    "that is silent for longer",
+    expected=f"another mining.notify on the same block ({RENEWAL:g} s are allowed); Antminer firmware disconnects from "
+    "a pool that is silent for longer",
 )
 async def renewal(probe: Probe) -> CheckOutcome:
     connection, _ = await _notified(probe)
@@ -353,8 +353,8 @@ async def renewal(probe: Probe) -> CheckOutcome:
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=90,
-    expected=f"mining.notify with the new prevhash and clean_jobs true, {NEW_BLOCK_SECONDS:g} s after the node has the "
-    "block at the latest; a later one is recorded",
+    expected=f"mining.notify with the new prevhash and clean_jobs true within {NEW_BLOCK_SECONDS:g} s after the node "
+    "has the block; a later one is recorded",
 )
 async def new_block(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)

@@ -371,7 +371,7 @@ async def _lag() -> AsyncIterator[list[float]]:
 
 @check(
     "LD-11",
-    "The pool must end on the right block after many blocks in a row.",
+    "The pool must send a job on the newest block after many blocks in a row, and must reject shares of older jobs.",
     level=MUST,
     kinds=(INTRUSIVE, WORK, CHAIN),
     seconds=120,

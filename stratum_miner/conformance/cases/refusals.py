@@ -279,8 +279,8 @@ async def malformed_nonce(probe: Probe) -> CheckOutcome:
     level=MUST,
     kinds=(WORK,),
     seconds=120,
-    expected="an error (20 or another) for a byte more, a byte less, no byte, half a byte, and letters that are not "
-    "hex digits; then true for a valid share of the same job",
+    expected="an error (20 or another) for a byte more, a byte less, no byte, half a byte less, and letters that are "
+    "not hex digits; then true for a valid share of the same job",
 )
 async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
