@@ -1,4 +1,4 @@
-"""Figures as values, drawn twice: as text for a terminal and as SVG for a page. Knows nothing of what they show.
+"""Charts as values, drawn as text for a terminal and as SVG for a web page. The package must not know what they show.
 
-No library draws both, and those that draw pages put megabytes of script into each; these need none.
+No library draws both forms, and libraries for web pages add megabytes of script to each page. These charts need none.
 """

@@ -1,4 +1,4 @@
-"""What a figure says, apart from how it is drawn."""
+"""The contents of a chart, independent of how it is drawn."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Label: TypeAlias = Callable[[float], str]
-"""How a value reads on an axis."""
+"""A function that returns the text of a value on an axis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line, or with ``low`` and ``high`` a band; each as long as the chart's ``x``."""
+    """A line and, if ``low`` and ``high`` are given, a band around it. Each is as long as ``x`` of the chart."""
 
     name: str
     values: tuple[float, ...]
@@ -21,7 +21,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment worth a vertical line."""
+    """A labelled vertical line at one value of the x axis."""
 
     x: float
     label: str
@@ -29,7 +29,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineChart:
-    """Lines over one axis; a horizontal line marks zero where zero is within."""
+    """Lines over a common x axis. A horizontal line marks zero."""
 
     title: str
     x_name: str
@@ -43,7 +43,7 @@ class LineChart:
 
     @property
     def y_range(self) -> tuple[float, float]:
-        """The least and the greatest of all lines and bands, and zero; never the same."""
+        """Return the minimum and the maximum of all lines, bands and zero; they always differ."""
         values = [value for line in self.series for part in (line.values, line.low, line.high) for value in part]
         low, high = min(0.0, *values), max(0.0, *values)
         return (low, high) if high > low else (low, low + 1)
@@ -51,7 +51,7 @@ class LineChart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatMap:
-    """A grid of values around zero: gains in one colour, losses in the other, and every value written."""
+    """A grid of values, with profits in one colour, losses in another, and every value as text."""
 
     title: str
     x_name: str
@@ -59,31 +59,32 @@ class HeatMap:
     columns: tuple[str, ...]
     rows: tuple[str, ...]
     values: tuple[tuple[float, ...], ...]
-    """A tuple for each row."""
+    """The values of each row."""
     label: Label
     here: tuple[int, int]
-    """Row and column of the case itself."""
+    """Row and column of the cell that is framed."""
     note: str = ""
 
     @property
     def largest(self) -> float:
-        """The largest distance from zero; above zero."""
+        """Return the largest absolute value, or 1 if all values are zero."""
         return max((abs(value) for row in self.values for value in row), default=0.0) or 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a tornado."""
+    """One row of a tornado chart: the results for one input."""
 
     name: str
     low: float
-    """With the input lowered."""
+    """Result with the input lowered."""
     high: float
+    """Result with the input raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tornado:
-    """Bars around the value that nothing moved."""
+    """A tornado chart: bars around ``centre``, the result with all inputs unchanged."""
 
     title: str
     centre: float
@@ -93,7 +94,7 @@ class Tornado:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The least and the greatest end of a bar; never the same."""
+        """Return the minimum and the maximum of all bars; they always differ."""
         ends = [self.centre, *(end for bar in self.bars for end in (bar.low, bar.high))]
         low, high = min(ends), max(ends)
         return (low, high) if high > low else (low - 1, high + 1)
@@ -103,7 +104,7 @@ Figure: TypeAlias = LineChart | HeatMap | Tornado
 
 
 def ticks(low: float, high: float, count: int) -> Sequence[float]:
-    """About ``count`` round values from ``low`` to ``high``: steps of 1, 2 or 5 times a power of ten."""
+    """Return about ``count`` round values from ``low`` to ``high``, in steps of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / max(1, count)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))

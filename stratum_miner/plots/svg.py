@@ -1,5 +1,7 @@
-"""Figures as SVG for a page: no script, no font, no request; colours come from the page's variables, so that light and
-dark are the page's choice. Every point of interest has a tooltip, and every figure a description for screen readers.
+"""Draws charts as SVG for a web page, without scripts, fonts or requests.
+
+The colours are variables of the page, so that the page decides between light and dark. The charts have tooltips, and a
+description for screen readers.
 """
 
 from collections.abc import Callable
@@ -34,11 +36,11 @@ STYLE = """
 .figure .gain { fill: rgb(var(--gain)); }
 .figure .loss { fill: rgb(var(--loss)); }
 """
-"""The variables and classes that the figures use; the page includes it once."""
+"""CSS variables and classes of the charts. A page includes it once."""
 
 
 def render(figure: Figure) -> str:
-    """One ``<svg>`` element with a title and a description."""
+    """Return the chart as one ``<svg>`` element with a title and a description."""
     body, height = _draw(figure)
     return (
         f'<svg class="figure" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(figure.title)}">'
@@ -48,7 +50,7 @@ def render(figure: Figure) -> str:
 
 @singledispatch
 def _draw(figure: Figure) -> tuple[str, int]:
-    raise TypeError(f"figure: expected a chart, a heat map or a tornado, got {type(figure).__name__}")
+    raise TypeError(f"figure: expected a LineChart, HeatMap or Tornado, got {type(figure).__name__}")
 
 
 @_draw.register
@@ -123,10 +125,10 @@ def _heat_map(heat: HeatMap) -> tuple[str, int]:
             x = left + column * cell_width
             kind = "gain" if value >= 0 else "loss"
             opacity = 0.08 + 0.62 * abs(value) / heat.largest
-            told = f"{heat.x_name} {heat.columns[column]}, {heat.y_name} {name}: {heat.label(value)}"
+            tooltip = f"{heat.x_name} {heat.columns[column]}, {heat.y_name} {name}: {heat.label(value)}"
             parts.append(
                 f'<rect class="cell {kind}" x="{x:.1f}" y="{y}" width="{cell_width:.1f}" height="{cell_height}" '
-                f'fill-opacity="{opacity:.2f}"><title>{escape(told)}</title></rect>'
+                f'fill-opacity="{opacity:.2f}"><title>{escape(tooltip)}</title></rect>'
             )
             parts.append(_text(x + cell_width / 2, y + 20, heat.label(value), "middle"))
     row, column = heat.here
@@ -163,7 +165,7 @@ def _tornado(tornado: Tornado) -> tuple[str, int]:
         parts.append(_text(across(ends[1]) + 6, y + 15, tornado.label(ends[1]), "start", soft=True))
     parts.append(_line("zero", across(tornado.centre), 0, across(tornado.centre), bottom))
     parts.append(_text(across(tornado.centre), bottom + 14, tornado.label(tornado.centre), "middle"))
-    parts.append(_text(8, bottom + 14, "pale: lowered, strong: raised", "start", soft=True))
+    parts.append(_text(8, bottom + 14, "pale: input lowered; strong: input raised", "start", soft=True))
     return "".join(parts), bottom + 20
 
 

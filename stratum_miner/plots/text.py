@@ -1,6 +1,6 @@
-"""Figures as text: braille lines, coloured cells, bars of blocks; plain ASCII where the terminal knows no more.
+"""Draws charts as text: lines of braille characters, coloured cells and bars, or plain ASCII for simple terminals.
 
-Colour only ever repeats what signs and numbers say, so nothing is lost without it.
+Colours only repeat what signs and numbers show, so a chart is complete without them.
 """
 
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ from stratum_miner.plots.figure import Figure, HeatMap, LineChart, Series, Torna
 
 _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-"""Bits of a braille character, by column and row of its dots."""
+"""Bit of each dot of a braille character, by column and row."""
 _COLOURS = ("cyan", "magenta", "yellow", "green")
 _ASCII_MARKS = ("*", "o", "+", "x")
 
 
 @dataclass(frozen=True, slots=True)
 class TextSize:
-    """The room for a figure, in characters."""
+    """The size of a chart in characters, and whether it may contain ASCII characters only."""
 
     width: int = 78
     height: int = 12
@@ -32,7 +32,7 @@ class TextSize:
 
 
 def render(figure: Figure, space: TextSize = TextSize()) -> RenderableType:
-    """A figure for a rich console, with its title above and its note below."""
+    """Return the chart for a rich console, with its title above and its note below."""
     parts: list[RenderableType] = [Text(figure.title, style="bold"), _draw(figure, space)]
     if figure.note:
         parts.append(Text(figure.note, style="dim"))
@@ -41,14 +41,14 @@ def render(figure: Figure, space: TextSize = TextSize()) -> RenderableType:
 
 @singledispatch
 def _draw(figure: Figure, space: TextSize) -> RenderableType:
-    raise TypeError(f"figure: expected a chart, a heat map or a tornado, got {type(figure).__name__}")
+    raise TypeError(f"figure: expected a LineChart, HeatMap or Tornado, got {type(figure).__name__}")
 
 
 # ---- lines ----------------------------------------------------------------------------------------------------------
 
 
 class _Canvas:
-    """Dots on a grid of characters: 2 by 4 to a character in braille, one in ASCII."""
+    """Dots on a grid of characters: 2 x 4 dots per braille character, or one per ASCII character."""
 
     def __init__(self, columns: int, rows: int, *, ascii_only: bool) -> None:
         self.across, self.down = (1, 1) if ascii_only else (2, 4)
@@ -57,13 +57,13 @@ class _Canvas:
         self._cells: list[list[tuple[int, int]]] = [[(0, -1)] * columns for _ in range(rows)]
 
     def dot(self, x: int, y: int, colour: int) -> None:
-        """Set one; ``y`` counts from the top."""
+        """Set a dot; ``y`` counts from the top."""
         row, column = y // self.down, x // self.across
         bits, _ = self._cells[row][column]
         self._cells[row][column] = (bits | _DOTS[x % self.across][y % self.down], colour)
 
     def line(self, index: int) -> Text:
-        """One row of characters."""
+        """Return one row of characters."""
         text = Text()
         for bits, colour in self._cells[index]:
             if not bits:
@@ -108,7 +108,7 @@ def _lines(series: Series) -> Iterable[tuple[float, ...]]:
 
 
 def _joined(points: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    """All dots of a line through the points."""
+    """Yield all dots of a line through the points."""
     yield points[0]
     for (x0, y0), (x1, y1) in pairwise(points):
         steps = max(abs(x1 - x0), abs(y1 - y0))
@@ -139,7 +139,7 @@ def _x_axis(chart: LineChart, margin: int, width: int) -> Text:
 
 
 def _legend(chart: LineChart, space: TextSize) -> Iterable[Text]:
-    yield Text(f"  {chart.x_name} across, {chart.y_name} up", style="dim")
+    yield Text(f"  horizontal: {chart.x_name}; vertical: {chart.y_name}", style="dim")
     for index, series in enumerate(chart.series):
         mark = _ASCII_MARKS[index % len(_ASCII_MARKS)] if space.ascii_only else "━"
         yield Text.assemble("  ", (mark, _COLOURS[index % len(_COLOURS)]), " ", series.name)

@@ -1,4 +1,4 @@
-"""A table for a terminal: ruled with lines, or with ASCII alone where the terminal knows no more."""
+"""Tables for a terminal, ruled with lines or, for simple terminals, with ASCII characters."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,16 @@ from rich.table import Table
 
 
 def is_plain(output: Console) -> bool:
-    """Whether a terminal knows no more than ASCII."""
+    """Return whether the terminal can show ASCII characters only."""
     return output.options.ascii_only or output.is_dumb_terminal
 
 
 def text_table(output: Console, headings: Iterable[str], *, names: int = 1, between: int = 1) -> Table:
-    """A table without rows. Its first ``names`` columns are words, which may be folded; the others are numbers."""
+    """Return a table without rows.
+
+    The first ``names`` columns contain words, which may be wrapped; the others contain numbers. ``between`` is the
+    number of spaces between two columns.
+    """
     padding = (0, between // 2, 0, between - between // 2)
     table = Table(box=box.ASCII if is_plain(output) else box.SIMPLE_HEAD, padding=padding)
     for index, heading in enumerate(headings):

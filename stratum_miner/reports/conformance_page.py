@@ -1,4 +1,4 @@
-"""Results of the checks as a page, those that failed open."""
+"""Results of the conformance checks as an HTML page, on which the details of failed checks are open."""
 
 from collections.abc import Sequence
 from html import escape
@@ -28,10 +28,10 @@ pre { background: var(--panel); border-radius: .5rem; padding: .7rem; overflow-x
 
 
 def page(pool: str, results: Sequence[Result], seconds: float) -> str:
-    """The whole document; failed checks stand open."""
+    """Return the whole HTML document."""
     lead = (
-        f"{len(results)} checks in {seconds:.0f} s. An unmet MUST breaks miners, or costs work or blocks; a SHOULD is "
-        "what most pools do; an OBS is recorded and never judged."
+        f"{len(results)} checks in {seconds:.0f} s. A pool that fails a MUST breaks miners, or loses work or blocks. A "
+        "SHOULD is what most pools do. An OBS is only recorded, never judged."
     )
     topics = dict.fromkeys(result.case.topic for result in results)
     sections = [paragraph(lead, "soft"), _tally(Tally.of(results)), _links(results)]
@@ -57,7 +57,7 @@ def _tally(tally: Tally) -> str:
 
 
 def _links(results: Sequence[Result]) -> str:
-    """To the failed checks."""
+    """Return links to the failed checks."""
     links = ", ".join(
         f'<a class="failed" href="#{result.case.id}">{result.case.id}</a>'
         for result in results
@@ -73,8 +73,8 @@ def _check(result: Result) -> str:
         ("expected", case.expected),
         ("actual", result.outcome.actual),
         ("class", case.kind),
-        ("address", case.address),
-        ("took", f"{result.seconds:.2f} s"),
+        ("code path", case.address),
+        ("duration", f"{result.seconds:.2f} s"),
     )
     terms = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows)
     transcript = f"<pre>{escape(chr(10).join(result.transcript))}</pre>" if result.transcript else ""

@@ -1,4 +1,4 @@
-"""Results of the checks for a terminal: a line each, what was expected of those that failed, and a tally."""
+"""Results of the conformance checks for a terminal: one line per check, details of failed checks, and a summary."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ _STYLES = {
     Verdict.OBSERVED: "blue",
 }
 _INDENT = 11
-"""Where a verdict's particulars stand."""
+"""Column in which the details of a check begin."""
 
 
 def show(pool: str, results: Sequence[Result], seconds: float, console: Console) -> None:
-    """The whole result of a run that took so many seconds."""
+    """Print the whole result of a run that took ``seconds`` seconds."""
     topic = ""
     for result in results:
         case = result.case
@@ -49,7 +49,7 @@ def _show_failure(console: Console, result: Result) -> None:
 
 
 def _print(console: Console, indent: int, text: Text, hanging: int = 0) -> None:
-    """Wrapped under a hanging indent on a terminal, one line each elsewhere."""
+    """Print a text: wrapped with a hanging indent on a terminal, on one line otherwise."""
     if not console.is_terminal:
         console.print(Text(" " * indent) + text, soft_wrap=True)
         return

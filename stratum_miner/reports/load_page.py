@@ -1,4 +1,4 @@
-"""A load test as a page: its latencies, their courses, what came of the shares."""
+"""The result of a load test as an HTML page: latencies, charts over time, and the results of the shares."""
 
 from collections.abc import Iterable
 
@@ -10,17 +10,17 @@ from stratum_miner.reports import load_text
 from stratum_miner.reports.page import document, figure, paragraph, table
 
 POINTS = 120
-"""The points of a curve."""
+"""Number of points of a curve."""
 NINES = 3.6
-"""Curves of quantiles end at 99.975 %."""
+"""Last quantile of a curve, as a number of nines: 99.975 %."""
 
 
 def page(report: LoadReport) -> str:
-    """The whole document."""
+    """Return the whole HTML document."""
     plan, metrics = report.plan, report.metrics
     lead = (
-        f"{metrics.most_mining:,} mined at most, {report.shares_per_second:,.1f} shares a second were accepted over "
-        f"{duration_text(report.duration)}."
+        f"At most {metrics.most_mining:,} miners mined at the same time. The pool accepted "
+        f"{report.shares_per_second:,.1f} shares per second over {duration_text(report.duration)}."
     )
     lost = (
         f"Worker {shard.worker} with {shard.miners:,} miners was lost after {duration_text(shard.lost_at or 0.0)}: "
@@ -40,13 +40,17 @@ def page(report: LoadReport) -> str:
 
 
 def figures(report: LoadReport) -> list[LineChart]:
-    """The figures for which there is something to draw."""
+    """Return the charts for which there are data."""
     drawn = [
-        _quantiles(report, "The answer to a share, from the moment it was due", ("submit",)),
-        _quantiles(report, "From the connection to the first job", ("connect", "subscribe", "authorize", "first_job")),
-        _quantiles(report, "A job on its way to all miners, from the first that got it", ("notify",)),
+        _quantiles(report, "Time from when a share was due until the pool answered it", ("submit",)),
+        _quantiles(
+            report,
+            "Time of each step from connecting to the first job",
+            ("connect", "subscribe", "authorize", "first_job"),
+        ),
+        _quantiles(report, "Time from the first miner that received a job to each other miner", ("notify",)),
     ]
-    return [figure for figure in (*drawn, *_courses(report)) if figure is not None]
+    return [figure for figure in (*drawn, *_over_time(report)) if figure is not None]
 
 
 def _quantiles(report: LoadReport, title: str, names: tuple[str, ...]) -> LineChart | None:
@@ -60,20 +64,21 @@ def _quantiles(report: LoadReport, title: str, names: tuple[str, ...]) -> LineCh
         phase = report.metrics.phases[name]
         series.append(Series(name.replace("_", " "), _ms(phase.latency.curve(shares))))
     if len(present) == 1:
-        series.append(Series("the generator's own part", _ms(report.metrics.phases[present[0]].overhead.curve(shares))))
+        overhead = report.metrics.phases[present[0]].overhead
+        series.append(Series("generator overhead", _ms(overhead.curve(shares))))
     return LineChart(
         title=title,
-        x_name="share of all that were at least as fast",
+        x_name="percentage of samples that took at most this time",
         y_name="milliseconds",
         x=tuple(nines),
         series=tuple(series),
         x_label=lambda value: "0" if value == 0 else f"{(1 - 10**-value) * 100:.4g} %",
         y_label=milliseconds_text,
-        note="Quantiles at most 0.8 % above the truth. Each step to the right is ten times as rare.",
+        note="Quantiles are at most 0.8 % too high. Each step to the right is ten times as rare.",
     )
 
 
-def _courses(report: LoadReport) -> list[LineChart | None]:
+def _over_time(report: LoadReport) -> list[LineChart | None]:
     rows = report.to_json()["timeline"]
     if len(rows) < 3:
         return []
@@ -88,21 +93,21 @@ def _courses(report: LoadReport) -> list[LineChart | None]:
 
     return [
         chart(
-            "Shares in the course of the run",
-            "a second",
+            "Shares during the run",
+            "shares per second",
             (
                 Series("sent", column("sent", 1 / step)),
                 Series("accepted", column("accepted", 1 / step)),
-                Series("refused", column("refused", 1 / step)),
+                Series("rejected", column("refused", 1 / step)),
             ),
         ),
         chart(
-            "The answer to a share in the course of the run",
+            "Time until the pool answered a share, during the run",
             "milliseconds",
             (
                 Series("p99", column("submit_p99_ms")),
                 Series("p50", column("submit_p50_ms")),
-                Series("the loop's longest lag", column("lag_max_ms")),
+                Series("longest lag of the generator's loop", column("lag_max_ms")),
             ),
         ),
         chart("Miners with a job", "miners", (Series("mining", column("mining")),)),
@@ -111,7 +116,8 @@ def _courses(report: LoadReport) -> list[LineChart | None]:
 
 def _phases(report: LoadReport) -> str:
     note = paragraph(
-        "Own p99 is the part of a latency that may be the generator's; marked are the samples of which that is most.",
+        "Overhead p99 is the part of a latency that the load generator may have caused. A sample is unreliable if this "
+        "may be most of it.",
         "soft",
     )
     return table("Latencies", *load_text.latencies(report.metrics)) + note
@@ -122,13 +128,13 @@ def _outcomes(report: LoadReport) -> str:
     shares = [
         ("sent", metrics.sent),
         ("accepted", metrics.accepted),
-        ("lost with their connection", metrics.lost),
+        ("lost when the connection ended", metrics.lost),
         ("unanswered at the end", metrics.unanswered),
-        ("found late", metrics.late),
+        ("found after they were due", metrics.late),
     ]
     parts = [table("Shares", ("", "count"), [(name, f"{count:,}") for name, count in shares])]
     for title, counts in (
-        ("Refused, by the pool's reason", metrics.refused),
+        ("Rejected, by the pool's reason", metrics.refused),
         ("Connections that ended", metrics.endings),
         ("Errors", metrics.errors),
     ):
@@ -139,7 +145,7 @@ def _outcomes(report: LoadReport) -> str:
             (kind, f"{count.sent:,}", f"{count.refused:,}", f"{count.accepted:,}")
             for kind, count in sorted(metrics.bad.items())
         ]
-        parts.append(table("Bad submits", ("kind", "sent", "refused", "accepted"), rows))
+        parts.append(table("Faulty shares", ("fault", "sent", "rejected", "accepted"), rows))
     return "".join(parts)
 
 
@@ -147,7 +153,7 @@ def _settings(report: LoadReport) -> str:
     settings = report.to_json()["settings"]
     rows = [(name.replace("_", " "), str(value)) for name, value in settings.items() if value not in (None, {}, [])]
     rows.append(("memory per miner", figure_text("memory_per_miner", report.memory_per_miner)))
-    return table("The run", ("setting", "value"), rows)
+    return table("Settings of the run", ("setting", "value"), rows)
 
 
 def _ms(seconds: Iterable[float]) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""A run in words and tables of 80 columns: while it goes on, when it is over, and beside an earlier one."""
+"""A load test as text of 80 columns: its progress, its result, and the comparison with an earlier run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,24 +17,26 @@ from stratum_miner.plots.text_table import text_table
 from stratum_miner.quantities import duration_text, milliseconds_text
 
 _MOST_SHOWN = 8
-"""Reasons and kinds told one by one."""
+"""Maximum number of reasons of one kind that are listed."""
+_NARROW = {"overhead p99": "overhead\np99", "unreliable": "unre-\nliable"}
+"""Headings on two lines, so that the table fits 80 columns."""
 
 
 def live(
     plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress | None, output: Console
 ) -> RenderableType:
-    """The picture of a moment."""
+    """Return the display of a running load test."""
     rate = _rate(progress, before)
     line = (
-        f"{progress.mining:,} of {plan.miners:,} mining | {rate:,.0f} shares/s | A {progress.accepted:,} "
-        f"R {progress.refused:,} | {duration_text(progress.elapsed)} of {duration_text(plan.duration)}"
+        f"{progress.mining:,} of {plan.miners:,} mining | {rate:,.0f} shares/s | accepted {progress.accepted:,}, "
+        f"rejected {progress.refused:,} | {duration_text(progress.elapsed)} of {duration_text(plan.duration)}"
     )
     doubts = [Text(f"NOTE {metrics.doubt}")] if metrics.doubt else []
     return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), *doubts, _phases(metrics, output))
 
 
 def progress_fields(progress: Progress, before: Progress | None) -> dict[str, Any]:
-    """The same for a log line."""
+    """Return the fields of the log line about the progress."""
     return {
         "mining": progress.mining,
         "shares_per_s": round(_rate(progress, before)),
@@ -47,7 +49,7 @@ def progress_fields(progress: Progress, before: Progress | None) -> dict[str, An
 
 
 def show(report: LoadReport, output: Console) -> None:
-    """The whole result."""
+    """Print the whole result."""
     metrics = report.metrics
     for line in _lead(report):
         output.print(line, markup=False, soft_wrap=not output.is_terminal)
@@ -57,7 +59,7 @@ def show(report: LoadReport, output: Console) -> None:
 
 
 def latencies(metrics: Metrics) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Heads and rows: each phase, with the generator's own part beside it."""
+    """Return the headings and rows of the table of latencies, with the generator overhead of each phase."""
     rows = []
     for name in PHASES:
         row = phase_json(metrics.phases[name])
@@ -67,12 +69,12 @@ def latencies(metrics: Metrics) -> tuple[Sequence[str], Sequence[Sequence[str]]]
     lag = metrics.loop_lag.quantiles(tuple(QUANTILES.values()))
     cells = [milliseconds_text(milliseconds(value)) for value in lag]
     rows.append(["loop lag", f"{metrics.loop_lag.count:,}", *cells, "", ""])
-    return ("phase", "count", *map(_heading, QUANTILES), "own p99", "marked"), rows
+    return ("phase", "count", *map(_heading, QUANTILES), "overhead p99", "unreliable"), rows
 
 
 def _phases(metrics: Metrics, output: Console) -> Table:
     heads, rows = latencies(metrics)
-    table = text_table(output, heads)
+    table = text_table(output, [_NARROW.get(head, head) for head in heads])
     for row in rows:
         table.add_row(*row)
     return table
@@ -83,16 +85,16 @@ def _lead(report: LoadReport) -> list[str]:
     early = " (interrupted)" if report.interrupted else ""
     lines = [
         f"{plan.miners:,} miners on {plan.host}:{plan.port} for {duration_text(report.duration)}{early}: "
-        f"{metrics.most_mining:,} mining at most, {report.shares_per_second:,.1f} shares/s accepted"
+        f"at most {metrics.most_mining:,} mining, {report.shares_per_second:,.1f} shares/s accepted"
     ]
     if metrics.doubt:
         lines.append(
-            f"NOTE {metrics.doubt}. Shares that are found late tell of this machine, not of the pool: ask for a lower "
-            "share rate, or the pool for an easier difficulty"
+            f"NOTE {metrics.doubt}. Shares that are found late are due to this computer, not to the pool: use a lower "
+            "share rate, or a pool with an easier difficulty"
         )
     lines += [
         f"LOST {'worker ' + shard.worker if shard.worker else 'this process'} with {shard.miners:,} miners after "
-        f"{duration_text(shard.lost_at or 0.0)}: {shard.reason}; its figures end there"
+        f"{duration_text(shard.lost_at or 0.0)}: {shard.reason}. Its figures end at that time"
         for shard in report.lost
     ]
     return lines
@@ -102,26 +104,28 @@ def _details(report: LoadReport) -> list[str]:
     metrics = report.metrics
     refused = metrics.refused.total()
     lines = [
-        f"shares: {metrics.sent:,} sent, {metrics.accepted:,} accepted, {refused:,} refused, {metrics.lost:,} lost, "
+        f"shares: {metrics.sent:,} sent, {metrics.accepted:,} accepted, {refused:,} rejected, {metrics.lost:,} lost, "
         f"{metrics.unanswered:,} unanswered, {metrics.late:,} found late"
     ]
-    lines += [f"  refused: {reason} {count:,}" for reason, count in metrics.refused.most_common(_MOST_SHOWN)]
+    lines += [f"  rejected: {reason} {count:,}" for reason, count in metrics.refused.most_common(_MOST_SHOWN)]
     for kind, bad in sorted(metrics.bad.items()):
-        told = "" if not bad.accepted else f", {bad.accepted:,} ACCEPTED"
-        lines.append(f"  bad: {kind} {bad.sent:,} sent, {bad.refused:,} refused{told}")
+        accepted = "" if not bad.accepted else f", {bad.accepted:,} ACCEPTED"
+        lines.append(f"  faulty: {kind} {bad.sent:,} sent, {bad.refused:,} rejected{accepted}")
     lines.append(f"connections: {metrics.connections:,} made; {_spread(metrics)}")
     lines += [f"  ended: {reason} {count:,}" for reason, count in metrics.endings.most_common(_MOST_SHOWN)]
     lines += [f"  ERROR: {what} {count:,}" for what, count in metrics.errors.most_common(_MOST_SHOWN)]
     memory = figure_text("memory_per_miner", report.memory_per_miner)
-    lines.append(f"generator: {memory} a miner; own is its possible part of a latency, marked where that is most")
+    lines.append(
+        f"load generator: {memory} per miner. A latency is unreliable if the generator may have caused most of it"
+    )
     lines += [f"FAILED {failure}" for failure in report.failures]
     return lines
 
 
 def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Console) -> None:
-    """Two runs, figure by figure."""
+    """Print the figures of two runs side by side."""
     for line in thresholds.different_settings(before, after):
-        output.print(f"not the same {line}", markup=False, soft_wrap=not output.is_terminal)
+        output.print(f"different settings: {line}", markup=False, soft_wrap=not output.is_terminal)
     table = text_table(output, ("figure", "before", "after", "change"), between=2)
     for change in thresholds.compare(before, after):
         figures = (figure_text(change.figure, change.before), figure_text(change.figure, change.after))
@@ -130,14 +134,14 @@ def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Cons
 
 
 def change_text(ratio: float | None) -> str:
-    """``+12.5 %``, or a factor where per cent would be silly."""
+    """Return the change as a percentage, such as ``+12.5%``, or as a factor if it is 3 or more."""
     if ratio is None:
         return "-"
     return f"x {ratio:.3g}" if ratio >= 3 else f"{ratio - 1:+.1%}"
 
 
 def reasons(counts: Mapping[str, int]) -> Sequence[tuple[str, str]]:
-    """Rows of a table, the most frequent first."""
+    """Return the rows of a table of reasons, the most frequent first."""
     return [(name, f"{count:,}") for name, count in sorted(counts.items(), key=lambda item: -item[1])]
 
 
@@ -149,15 +153,14 @@ def _rate(progress: Progress, before: Progress | None) -> float:
 
 
 def _heading(quantile: str) -> str:
-    """``p99.9``."""
     return "p99.9" if quantile == "p999" else quantile
 
 
 def _spread(metrics: Metrics) -> str:
     widest = max(metrics.notifies.values(), key=lambda spread: spread.seconds, default=None)
     if widest is None:
-        return "no job came to miners that had one"
+        return "no further job came"
     return (
-        f"{len(metrics.notifies):,} jobs to all, the widest spread over {widest.miners:,} miners "
+        f"{len(metrics.notifies):,} jobs sent to all miners; the slowest reached {widest.miners:,} miners within "
         f"{milliseconds_text(milliseconds(widest.seconds))}"
     )

@@ -1,4 +1,4 @@
-"""The page that every report becomes: one self-contained file, no script, no request, light or dark as it is read."""
+"""The HTML page of a report: one file without scripts or requests, light or dark as the reader's system asks for."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -26,13 +26,14 @@ th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; }
 """
-"""What all pages look like, beside the colours and classes of ``plots.svg``."""
+"""CSS of all report pages, besides the colours and classes of ``plots.svg``."""
 
 
 def document(title: str, sections: Iterable[str], *, style: str = "", note: str = "") -> str:
-    """The whole document. ``sections`` are HTML, the title and the ``note`` at the end are text.
+    """Return the whole HTML document.
 
-    ``style`` is for what only one report has.
+    ``sections`` are HTML; ``title`` and the ``note`` at the end are plain text. ``style`` is the CSS that only this
+    report needs.
     """
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
@@ -46,12 +47,15 @@ def document(title: str, sections: Iterable[str], *, style: str = "", note: str 
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """A text of its own; its ``kind`` is a class of the style."""
+    """Return a paragraph of plain text; ``kind`` is a CSS class."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]], *, level: int = 2) -> str:
-    """A table under a heading of that level, without one for an empty title. It scrolls where the page is narrow."""
+    """Return a table under a heading of this level, or without a heading if the title is empty.
+
+    On a narrow page, the table scrolls sideways.
+    """
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows)
     shown = f"<h{level}>{escape(title)}</h{level}>" if title else ""
@@ -59,6 +63,6 @@ def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]], *, le
 
 
 def figure(drawn: Figure) -> str:
-    """A figure between its title and its note."""
+    """Return a chart with its title above and its note below."""
     note = f"<figcaption>{escape(drawn.note)}</figcaption>" if drawn.note else ""
     return f"<figure><figcaption><strong>{escape(drawn.title)}</strong></figcaption>{svg.render(drawn)}{note}</figure>"

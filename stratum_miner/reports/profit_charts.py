@@ -1,4 +1,4 @@
-"""The pictures of a scenario: what it hangs on, where it pays, how the money runs, how long one waits alone."""
+"""The charts of a profit scenario: sensitivity, profit by price and electricity, cash flow, and solo odds."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,17 +11,17 @@ from stratum_miner.plots.figure import Bar, Figure, HeatMap, LineChart, Mark, Se
 from stratum_miner.quantities import amount, rounded, span_text, time_unit
 
 FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.5", "2"))
-"""Factors of the price, and of the price of a kWh."""
+"""Factors for the price of a bitcoin and for the price of a kWh in the heat maps."""
 HERE = FACTORS.index(Decimal(1))
 GROWTHS = (-0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06)
-"""Growths around the scenario's own, per epoch of two weeks."""
+"""Values added to the scenario's growth of the difficulty per epoch of two weeks in the heat map."""
 GROWTH_HERE = GROWTHS.index(0.0)
 POINTS = 160
-"""The points of a curve."""
+"""Number of points of a curve."""
 
 
 def figures(scenario: Scenario) -> tuple[Figure, ...]:
-    """All that can be drawn; without a price, only the chances."""
+    """Return all charts of the scenario; without a price of a bitcoin, only the solo odds."""
     if scenario.price is None:
         return (survival(scenario),)
     return (
@@ -34,10 +34,10 @@ def figures(scenario: Scenario) -> tuple[Figure, ...]:
 
 
 def tornado(scenario: Scenario) -> Tornado:
-    """Profit per day with each input 10 % lower and higher."""
+    """Return the chart of the profit per day with each input 10 % lower and 10 % higher."""
     swings = sensitivity.tornado(scenario.operation)
     return Tornado(
-        title="What a day's profit hangs on, each input 10 % down and up",
+        title="Profit per day with each input 10 % lower and 10 % higher",
         centre=float(scenario.operation.profit_per_day),
         bars=tuple(Bar(swing.name, float(swing.lowered), float(swing.raised)) for swing in swings),
         label=amount,
@@ -45,49 +45,49 @@ def tornado(scenario: Scenario) -> Tornado:
 
 
 def price_by_electricity(scenario: Scenario) -> HeatMap:
-    """Profit per day."""
+    """Return the heat map of the profit per day by the price of a bitcoin and the price of a kWh."""
     operation = scenario.operation
     base = operation.electricity or operation.break_even_electricity or Decimal(1)
     prices = [operation.price * factor for factor in FACTORS]
     costs = [base * factor for factor in FACTORS]
     grid = sensitivity.price_by_electricity(operation, prices, costs)
     return HeatMap(
-        title="Profit a day by the price of a bitcoin and of a kWh",
-        x_name="price",
+        title="Profit per day by the price of a bitcoin and the price of a kWh",
+        x_name="bitcoin",
         y_name="kWh",
         columns=tuple(_short(price) for price in prices),
         rows=tuple(f"{float(cost):.4g}" for cost in costs),
         values=tuple(tuple(float(value) for value in row) for row in grid),
         label=_cell_label(grid),
         here=(HERE, HERE),
-        note="The frame is the scenario"
-        + ("." if operation.electricity else ", at the price of a kWh that it breaks even at."),
+        note="The frame marks the scenario"
+        + ("." if operation.electricity else ", with the price of a kWh at which the profit is zero."),
     )
 
 
 def price_by_growth(scenario: Scenario) -> HeatMap:
-    """Earned over the horizon, without the outlay."""
+    """Return the heat map of the profit over the horizon by the price of a bitcoin and the growth of the difficulty."""
     operation = scenario.operation
     prices = [operation.price * factor for factor in FACTORS]
     growths = [scenario.assumptions.growth + step for step in GROWTHS]
     grid = sensitivity.price_by_growth(operation, prices, growths, scenario.assumptions, scenario.horizon_days)
     years = scenario.horizon_days / odds.YEAR_DAYS
-    outlay = " The outlay is not taken off." if scenario.capex else ""
+    outlay = " The purchase price is not subtracted." if scenario.capex else ""
     return HeatMap(
-        title=f"Earned in {years:.3g} years by the price and the growth of the difficulty in two weeks",
-        x_name="price",
+        title=f"Profit in {years:.3g} years by the price of a bitcoin and the growth of the difficulty per two weeks",
+        x_name="bitcoin",
         y_name="growth",
         columns=tuple(_short(price) for price in prices),
         rows=tuple(f"{growth:+.1%}" for growth in growths),
         values=tuple(tuple(float(value) for value in row) for row in grid),
         label=_cell_label(grid),
         here=(GROWTH_HERE, HERE),
-        note=f"Days that do not pay are not run.{outlay}",
+        note=f"The machines do not run on days that do not pay.{outlay}",
     )
 
 
 def cash_flow(scenario: Scenario) -> LineChart:
-    """Cumulative, from the outlay on, with the growth of the difficulty a band lower and higher."""
+    """Return the chart of the cash flow so far; the band shows a lower and a higher growth of the difficulty."""
     assumptions = scenario.assumptions
     step = max(1, scenario.horizon_days // POINTS)
     shown = range(0, scenario.horizon_days, step)
@@ -99,15 +99,15 @@ def cash_flow(scenario: Scenario) -> LineChart:
     marks = [Mark(day / odds.YEAR_DAYS, "halving") for day in assumptions.halvings if day <= shown[-1]]
     returned = scenario.payback
     if returned is not None and returned.days is not None and returned.days <= shown[-1]:
-        marks.append(Mark(returned.days / odds.YEAR_DAYS, "paid back"))
+        marks.append(Mark(returned.days / odds.YEAR_DAYS, "repaid"))
     return LineChart(
-        title="Cash so far" + (", from the outlay on" if scenario.capex else ""),
+        title="Total profit so far" + (", minus the purchase price" if scenario.capex else ""),
         x_name="years",
         y_name="money" + (f" ({scenario.currency})" if scenario.currency else ""),
         x=x,
         series=(
             Series(
-                f"difficulty {assumptions.growth:+.1%} in two weeks, ±{scenario.band:.1%} in the band",
+                f"difficulty growth {assumptions.growth:+.1%} per two weeks, band ±{scenario.band:.1%}",
                 middle,
                 harder,
                 easier,
@@ -115,29 +115,29 @@ def cash_flow(scenario: Scenario) -> LineChart:
         ),
         marks=tuple(marks),
         y_label=amount,
-        note="It goes on running when it no longer pays." if middle[-1] < max(middle) else "",
+        note="The machines also run on days that do not pay." if middle[-1] < max(middle) else "",
     )
 
 
 def survival(scenario: Scenario) -> LineChart:
-    """Chance that a miner alone has no block yet."""
+    """Return the chart of the probability that a solo miner has found no block yet."""
     rate = scenario.operation.blocks_per_day
     seconds, unit = time_unit(86400 / rate)
     days = [3 / rate * index / POINTS for index in range(POINTS + 1)]
     in_unit = 86400 / seconds
     return LineChart(
-        title="Alone: the chance that no block has come yet",
+        title="Solo mining: probability of no block so far",
         x_name=unit,
-        y_name="chance",
+        y_name="probability",
         x=tuple(day * in_unit for day in days),
         series=(Series("no block yet", tuple(odds.probability_of_no_block(rate, day) for day in days)),),
         marks=tuple(
             Mark(wait * in_unit, f"{what}: {span_text(wait * 86400)}")
-            for what, wait in (("half have one", odds.median_wait_days(rate)), ("mean", odds.mean_wait_days(rate)))
+            for what, wait in (("median", odds.median_wait_days(rate)), ("mean", odds.mean_wait_days(rate)))
         ),
         x_label=rounded,
         y_label=lambda value: f"{value:.0%}",
-        note="Nobody is ever due: whoever has waited stands where the curve begins.",
+        note="Waiting does not bring a block closer: after any wait, the curve begins again at its start.",
     )
 
 
@@ -153,7 +153,7 @@ def _cell_label(grid: Sequence[Sequence[Decimal]]) -> "_Label":
 
 
 class _Label:
-    """All cells of a grid in one unit and with as many digits, so that they compare by eye."""
+    """Prints all cells of a grid in one unit with the same number of digits, so that they are easy to compare."""
 
     def __init__(self, largest: Decimal) -> None:
         sizes = ((10**13, "T"), (10**10, "G"), (10**7, "M"), (10**4, "k"))

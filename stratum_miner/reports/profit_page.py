@@ -1,4 +1,4 @@
-"""A scenario, or several side by side, as a page."""
+"""One or several profit scenarios as an HTML page."""
 
 from collections.abc import Sequence
 from html import escape
@@ -15,12 +15,13 @@ _STYLE = """
 
 
 def page(scenarios: Sequence[Scenario]) -> str:
-    """The whole document."""
+    """Return the whole HTML document."""
     several = len(scenarios) > 1
     sections = [_section(scenario, named=several) for scenario in scenarios]
     if several:
-        sections.insert(0, table("Side by side, money per month", *profit_tables.comparison(scenarios), level=3))
-    return document("What mining earns", sections, style=_STYLE, note="Nothing here is a forecast.")
+        title = "Comparison of the scenarios (money per month)"
+        sections.insert(0, table(title, *profit_tables.comparison(scenarios), level=3))
+    return document("What mining earns", sections, style=_STYLE, note="These figures are not a forecast.")
 
 
 def _section(scenario: Scenario, *, named: bool) -> str:
@@ -44,8 +45,11 @@ def _fleet(scenario: Scenario) -> str:
 
 
 def _payouts(scenario: Scenario, period: str) -> str:
-    title = f"A {period}'s income by payout scheme, at or below with each chance: satoshis, or bitcoin with a point"
-    return table(title, *profit_tables.payouts(scenario, period), level=3)
+    title = (
+        f"Income of a {period} by payout scheme: the mean, and the amount that it does not exceed with each probability"
+    )
+    unit = paragraph("Whole numbers are satoshis, numbers with a decimal point are bitcoin.", "soft")
+    return table(title, *profit_tables.payouts(scenario, period), level=3) + unit
 
 
 def _assumed(scenario: Scenario) -> str:
@@ -53,8 +57,8 @@ def _assumed(scenario: Scenario) -> str:
     price = f", price {scenario.price:f} {scenario.currency}".rstrip() if scenario.price is not None else ""
     dates = "".join(f", {what} of {day}" for what, day in scenario.dates.items())
     return (
-        f"Difficulty {operation.difficulty:.4g}, {operation.block_reward:f} bitcoin a block"
+        f"Assumptions: difficulty {operation.difficulty:.4g}, {operation.block_reward:f} bitcoin per block"
         f"{price}, electricity "
-        f"{operation.electricity:f} per kWh, pool fee {operation.pool_fee:.2%}, stale {operation.stale:.2%}, uptime "
-        f"{operation.uptime:.2%}{dates}; a pool of {hash_rate_text(scenario.pool.hash_rate)}."
+        f"{operation.electricity:f} per kWh, pool fee {operation.pool_fee:.2%}, stale shares {operation.stale:.2%}, "
+        f"uptime {operation.uptime:.2%}{dates}; hash rate of the pool {hash_rate_text(scenario.pool.hash_rate)}."
     )

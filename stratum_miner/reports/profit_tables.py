@@ -1,4 +1,4 @@
-"""The tables of a scenario, as heads and rows of text: what the terminal and the page both show."""
+"""The tables of a profit scenario, as headings and rows of text. The terminal and the HTML page both show them."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -11,14 +11,14 @@ from stratum_miner.quantities import amount, hash_rate_text, rounded
 
 
 class Rows(NamedTuple):
-    """The first column of each is words, the others are numbers."""
+    """The contents of a table: the first column of each row contains words, the others contain numbers."""
 
     heads: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
 
 
 def comparison(scenarios: Sequence[Scenario]) -> Rows:
-    """Side by side; money is per month."""
+    """Return the comparison of several scenarios; money is per month."""
     month = PERIODS["month"]
     rows = []
     for scenario in scenarios:
@@ -35,11 +35,11 @@ def comparison(scenarios: Sequence[Scenario]) -> Rows:
             f"{even:.4g}" if priced and even is not None else "-",
             "-" if returned is None else f"{returned.days} d" if returned.days else "never",
         ))  # fmt: skip
-    return Rows(("scenario", "hash rate", "J/TH", "revenue", "costs", "profit", "even at", "paid back"), rows)
+    return Rows(("scenario", "hash rate", "J/TH", "revenue", "costs", "profit", "even/kWh", "repaid"), rows)
 
 
 def periods(scenario: Scenario) -> Rows:
-    """What comes and goes in an hour, a day, a month, a year."""
+    """Return the revenue, the costs and the profit per hour, day, month and year."""
     operation, priced = scenario.operation, scenario.price is not None
     columns = {
         "revenue": operation.revenue_per_day if priced else None,
@@ -64,7 +64,7 @@ def periods(scenario: Scenario) -> Rows:
 
 
 def fleet(scenario: Scenario) -> Rows:
-    """What each kind of machine brings."""
+    """Return the figures of each kind of machine; money is per day."""
     priced = scenario.price is not None
     rows = []
     for index, machine in enumerate(scenario.machines):
@@ -83,7 +83,7 @@ def fleet(scenario: Scenario) -> Rows:
 
 
 def payouts(scenario: Scenario, period: str) -> Rows:
-    """Quantiles of the income under each scheme, in satoshis, or in bitcoin where there is a point."""
+    """Return the quantiles of the income under each scheme, in satoshis, or in bitcoin with a decimal point."""
     compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
     coins = _coins(compared[1].mean)
     rows = [
@@ -92,23 +92,24 @@ def payouts(scenario: Scenario, period: str) -> Rows:
             coins(item.mean),
             *map(coins, item.quantiles()),
             f"{item.relative_spread:.2%}" if item.relative_spread < 10 else f"{item.relative_spread:.0f}x",
-            _chance(item.probability_of_nothing),
+            _probability(item.probability_of_nothing),
         )
         for item in compared
     ]
-    return Rows((period, "mean", *(f"{chance:.0%}" for chance in schemes.QUANTILES), "spread", "nothing"), rows)
+    columns = [f"{probability:.0%}" for probability in schemes.QUANTILES]
+    return Rows((period, "mean", *columns, "spread", "no income"), rows)
 
 
 def _amount(value: Decimal, known: bool) -> str:
     return amount(float(value)) if known else "-"
 
 
-def _chance(value: float) -> str:
+def _probability(value: float) -> str:
     return "-" if value < 5e-6 else f"{value:.3%}" if value < 0.99999 else ">99.999%"
 
 
 def _coins(mean: Decimal) -> Callable[[Decimal], str]:
-    """How the amounts of a table are written: whole satoshis, or bitcoin when those would be long."""
+    """Return the function that prints the amounts of a table: in satoshis, or in bitcoin if those would be long."""
     if mean < Decimal("0.01"):
         return lambda value: f"{value * 100_000_000:,.0f}"
     digits = max(0, 5 - max(0, mean.adjusted()))

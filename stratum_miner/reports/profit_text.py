@@ -1,4 +1,4 @@
-"""A scenario for a terminal: the answer in words, then tables, then what was asked for besides."""
+"""A profit scenario for a terminal: the result in sentences and tables, and what further options ask for."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -22,7 +22,7 @@ MAX_WIDTH = 100
 
 
 def show_scenario(output: Console, scenario: Scenario) -> None:
-    """Words, the periods, and the machines of a fleet."""
+    """Print the result in sentences, the table of periods, and the table of machines if there are several."""
     for line in sentences(scenario):
         print_line(output, line)
     output.print(_table(output, profit_tables.periods(scenario)))
@@ -33,78 +33,81 @@ def show_scenario(output: Console, scenario: Scenario) -> None:
 
 
 def print_line(output: Console, line: str) -> None:
-    """One line of words, as it is."""
+    """Print one line of plain text."""
     output.print(line, markup=False, highlight=False, emoji=False)
 
 
 def sentences(scenario: Scenario) -> list[str]:
-    """The answer: what is left, where nothing is left, whether the outlay comes back."""
+    """Return the result in sentences: the profit, the break-even points, and when the purchase price is repaid."""
     operation = scenario.operation
     if scenario.price is None:
         year = PERIODS["year"]
         lines = [
-            f"It earns {operation.btc_per_day_net * year:.6g} bitcoin a year and costs "
-            f"{_money(operation.costs_per_day * year, scenario)} to run."
+            f"Mining earns {operation.btc_per_day_net * year:.6g} bitcoin per year and costs "
+            f"{_money(operation.costs_per_day * year, scenario)} per year to run."
         ]
         if operation.break_even_price is not None:
-            lines.append(f"It breaks even at a price of {operation.break_even_price:,.0f} (none was given: --price).")
+            lines.append(
+                f"It breaks even at a price of {operation.break_even_price:,.0f} per bitcoin. "
+                "Give the current price with --price to see the profit."
+            )
         return lines
     month = operation.profit_per_day * PERIODS["month"]
     verdict = f"earns {_money(month, scenario)}" if month >= 0 else f"loses {_money(-month, scenario)}"
     even = operation.break_even_electricity
-    limit = f"; breaks even at {even:.4g}" if even is not None else ""
-    lines = [f"It {verdict} a month at {operation.electricity:f} per kWh{limit}."]
+    limit = f". It breaks even at {even:.4g} per kWh" if even is not None else ""
+    lines = [f"Mining {verdict} per month at {operation.electricity:f} per kWh{limit}."]
     if operation.break_even_price is not None and operation.break_even_difficulty is not None:
         lines.append(
-            f"It also breaks even at a price of {operation.break_even_price:,.0f} or a difficulty of "
+            f"It also breaks even at a price of {operation.break_even_price:,.0f} per bitcoin, or at a difficulty of "
             f"{scaled(operation.break_even_difficulty).strip()}."
         )
     if scenario.depreciation_per_day is not None:
         left = (operation.profit_per_day - scenario.depreciation_per_day) * PERIODS["month"]
         verdict = "leaves" if left >= 0 else "loses"
-        lines.append(f"After depreciation it {verdict} {_money(abs(left), scenario)} a month.")
+        lines.append(f"After depreciation it {verdict} {_money(abs(left), scenario)} per month.")
     returned = scenario.payback
     if returned is not None:
-        back = f"is back after {returned.days} days" if returned.days else f"never comes back: {returned.reason}"
-        lines.append(f"The outlay {back}.")
+        back = f"repaid after {returned.days:,} days" if returned.days else f"never repaid: {returned.reason}"
+        lines.append(f"The purchase price is {back}.")
     return lines
 
 
 def solo_odds(scenario: Scenario) -> list[str]:
-    """The chances of finding a block alone; efficiency and emissions."""
+    """Return sentences about finding a block alone, the efficiency and the emissions."""
     operation = scenario.operation
     rate = operation.blocks_per_day
     kwh = operation.kwh_per_day * PERIODS["year"]
     emitted = energy.emissions(kwh)
     return [
-        f"Alone, a block takes {rounded(odds.mean_wait_days(rate) / odds.YEAR_DAYS)} years on average; "
-        f"the chance of one within a year is {odds.probability_of_block(rate, odds.YEAR_DAYS):.3g}.",
-        f"{rounded(float(operation.joules_per_terahash))} J/TH, {rounded(float(kwh))} kWh a year, which emit "
-        f"{rounded(float(emitted.low))} to {rounded(float(emitted.high))} kg of CO2 "
-        f"({rounded(float(emitted.best))} at the average mix of mining).",
+        f"Solo, a block takes {rounded(odds.mean_wait_days(rate) / odds.YEAR_DAYS)} years on average. "
+        f"The probability of a block within a year is {odds.probability_of_block(rate, odds.YEAR_DAYS):.3g}.",
+        f"It needs {rounded(float(operation.joules_per_terahash))} J/TH and {rounded(float(kwh))} kWh per year, "
+        f"which emit {rounded(float(emitted.low))} to {rounded(float(emitted.high))} kg of CO2 "
+        f"({rounded(float(emitted.best))} kg with the average electricity of miners).",
     ]
 
 
 def compare(output: Console, scenarios: Sequence[Scenario]) -> None:
-    """Side by side."""
+    """Print the comparison of several scenarios."""
     output.print(_table(output, profit_tables.comparison(scenarios)))
-    print_line(output, "Money is per month; it breaks even at the price of a kWh in the last but one column.")
+    print_line(output, "Money is per month. The column even/kWh is the price of a kWh at which the profit is zero.")
 
 
 def payout_schemes(output: Console, scenario: Scenario) -> None:
-    """Quantiles of the income under each scheme, over a month and a year."""
+    """Print the quantiles of the income of a month and of a year under each payout scheme."""
     for period in ("month", "year"):
         output.print(_table(output, profit_tables.payouts(scenario, period)))
     print_line(
         output,
-        "Satoshis, or bitcoin where there is a point; each column is what the income stays at or below with that "
-        f"chance, in a pool of {hash_rate_text(scenario.pool.hash_rate)}. The means are the same, but PPS keeps the "
-        "transaction fees.",
+        "Whole numbers are satoshis, numbers with a decimal point are bitcoin. Each column is the amount that the "
+        f"income does not exceed with that probability, in a pool of {hash_rate_text(scenario.pool.hash_rate)}. "
+        "The means are the same, except that a PPS pool keeps the transaction fees.",
     )
 
 
 def machines(output: Console, known: dict[str, Machine]) -> None:
-    """The hardware table."""
+    """Print the table of known machines."""
     rows = [
         (
             machine.name,
@@ -116,7 +119,7 @@ def machines(output: Console, known: dict[str, Machine]) -> None:
         )
         for machine in known.values()
     ]
-    table = _table(output, Rows(("machine", "hash rate", "W", "J/TH", "dated", "source"), rows))
+    table = _table(output, Rows(("machine", "hash rate", "W", "J/TH", "date", "source"), rows))
     table.columns[-1].justify = "left"
     table.columns[-1].no_wrap = False
     table.columns[-1].overflow = "ellipsis"
@@ -124,7 +127,7 @@ def machines(output: Console, known: dict[str, Machine]) -> None:
 
 
 def drawings(output: Console, scenario: Scenario) -> None:
-    """Every figure as text."""
+    """Print every chart as text."""
     space = plots.TextSize(width=min(output.width, MAX_WIDTH) - 2, ascii_only=is_plain(output))
     for figure in figures(scenario):
         output.print()
@@ -132,7 +135,7 @@ def drawings(output: Console, scenario: Scenario) -> None:
 
 
 def agreement(output: Console, found: Sequence[Agreement], seed: int, runs: int) -> None:
-    """The closed forms beside their simulation."""
+    """Print the values of the formulas beside those of the simulation."""
     rows = [
         (
             item.quantity,
@@ -143,15 +146,19 @@ def agreement(output: Console, found: Sequence[Agreement], seed: int, runs: int)
         )
         for item in found
     ]
-    output.print(_table(output, Rows(("quantity", "formula", "played", "interval", ""), rows)))
+    output.print(_table(output, Rows(("quantity", "formula", "simulated", "interval", ""), rows)))
     print_line(
-        output, f"Seed {seed}, {runs} lives of {DAYS:g} days; the interval holds the simulated value with 99.9 %."
+        output,
+        f"Seed {seed}, {runs:,} simulation runs of {DAYS:g} days. The interval is the 99.9 % confidence interval of "
+        "the simulated value.",
     )
 
 
 def _dates(scenario: Scenario) -> list[str]:
-    told = [f"{what} of {day}" for what, day in scenario.dates.items()]
-    return [f"Dated: {', '.join(told)}. Everything is at today's difficulty unless it says otherwise."] if told else []
+    dates = [f"{what} of {day}" for what, day in scenario.dates.items()]
+    if not dates:
+        return []
+    return [f"Dates: {', '.join(dates)}. The figures are for the current difficulty unless a line says otherwise."]
 
 
 def _table(output: Console, content: Rows) -> Table:

@@ -102,8 +102,8 @@ def test_a_report_fits_eighty_columns_and_says_what_happened(
 ) -> None:
     assert load(pool_port, "--bad", "wrong-job=30%") == ExitCode.OK
     out = capsys.readouterr().out
-    assert "10 mining at most" in out
-    assert "bad: wrong-job" in out
+    assert "at most 10 mining" in out
+    assert "faulty: wrong-job" in out
     table = [line for line in out.splitlines() if "ms" in line and line.startswith("  ")]
     assert table
     assert max(map(len, table)) <= 80
@@ -116,7 +116,7 @@ def test_a_run_beside_an_earlier_one(pool_port: int, tmp_path: Path, capsys: pyt
         path.write_text(capsys.readouterr().out, encoding="utf-8")
     assert load(pool_port, "--compare", str(first), "--seed", "7") == ExitCode.OK
     out = capsys.readouterr().out
-    assert "not the same seed: 0 then, 7 now" in out
+    assert "different settings: seed: 0 then, 7 now" in out
     assert "submit_p99" in out
     assert main.run(["load", "--compare", str(first), "--compare", str(second)]) == ExitCode.OK
     assert "submit_p99" in capsys.readouterr().out

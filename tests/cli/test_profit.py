@@ -78,8 +78,8 @@ def test_payback_and_never(capsys: pytest.CaptureFixture[str]) -> None:
 def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None:
     assert profit(capex="200") == 0
     out = capsys.readouterr().out
-    assert "loses 0.08 a month at 0.12 per kWh; breaks even at 0.1134" in out
-    assert "never comes back: it costs more than it earns" in out
+    assert "loses 0.08 per month at 0.12 per kWh. It breaks even at 0.1134 per kWh" in out
+    assert "The purchase price is never repaid: it costs more than it earns" in out
     assert "16,400 years" in out.replace("\n", " ")
     assert max(map(len, out.splitlines())) <= 80
 
@@ -172,7 +172,7 @@ def test_every_horizon_can_be_drawn(
     options = {"subsidy": "", "height": height, "capex": "0e-400000000", "horizon": horizon}
     assert profit("--plots", "--html", str(page), **options) == 0
     out, err = capsys.readouterr()
-    assert "Cash so far" in out
+    assert "Total profit so far" in out
     assert err == ""
     assert page.stat().st_size < 1_000_000
     assert len(out) < 100_000

@@ -196,9 +196,9 @@ def test_without_a_price_it_speaks_of_bitcoin(capsys: pytest.CaptureFixture[str]
     assert isinstance(found["break_even_price"], float)
     assert run(["profit", *arguments, "--plots"]) == 0
     out = capsys.readouterr().out
-    assert "It earns 0.000190" in out
-    assert "none was given: --price" in out
-    assert "no block has come yet" in out
+    assert "Mining earns 0.000190" in out
+    assert "Give the current price with --price" in " ".join(out.split())
+    assert "probability of no block so far" in out
     assert "tornado" not in out
 
 
@@ -221,7 +221,7 @@ def test_everything_fits_the_terminal(
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= int(width)
     assert "…" not in out
-    for words in ("side by side", "What a day's profit hangs on", "halving", "PPLNS", "After depreciation", "EUR"):
+    for words in ("side by side", "Profit per day with each input", "halving", "PPLNS", "After depreciation", "EUR"):
         assert words in out
 
 
@@ -266,7 +266,7 @@ def test_monte_carlo_prints_seed_interval_and_agreement(
     monkeypatch.setattr("stratum_miner.cli.profit.RUNS", 400)
     assert run(["profit", "--machine", "antminer-s21", *ALONE, "--monte-carlo", "--seed", "5"]) == 0
     out = capsys.readouterr().out
-    assert "Seed 5, 400 lives of 30 days" in out
+    assert "Seed 5, 400 simulation runs of 30 days" in out
     assert out.count("agrees") == 12
     assert "DIFFERS" not in out
 

@@ -57,7 +57,7 @@ def test_text_fits_its_width(figure: Figure, ascii_only: bool) -> None:
 
 def test_a_chart_has_its_axis_series_and_marks() -> None:
     out = drawn(CHART)
-    for word in ("-10", "10", "middle", "halving", "years across, money up", "A note."):
+    for word in ("-10", "10", "middle", "halving", "horizontal: years; vertical: money", "A note."):
         assert word in out
     plain = drawn(CHART, ascii_only=True)
     assert plain.count("*") > 10
