@@ -38,8 +38,8 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s without the option ``hash_rate``."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""Seconds by which a hit may be late without the clock of its device being stopped, because the search is expected to
-catch up after a moment of other load on the computer. Picked by feel."""
+"""A hit that is late by at most this many seconds does not stop the clock of its device, because the search is expected
+to catch up. Picked by feel."""
 SLICE_SECONDS = 0.001
 """Seconds that one search in the trio task takes."""
 

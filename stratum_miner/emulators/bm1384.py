@@ -76,7 +76,7 @@ class Bm1384Device(AntminerU1Device):
         return self.settings.hash_rate * self.mhz / self.usual_mhz
 
     def working_chips(self, now: float) -> list[Bm1384Chip]:
-        """Return the chips that no fault has killed."""
+        """Return the chips that no "dead-chip" fault affects."""
         dead = self.faults.active("dead-chip", self.age(now))
         gone = None if dead is None else self.faults.affected_chip(dead, len(self.chain))
         return [chip for chip in self.chain if chip.number != gone]

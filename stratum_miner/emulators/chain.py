@@ -71,7 +71,7 @@ class ChainDevice(EmulatedDevice):
 
     @abstractmethod
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Perform the effect of a register, after its value was set."""
+        """Apply the new value of a register to the chip."""
 
     @abstractmethod
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
@@ -116,7 +116,7 @@ class ChainDevice(EmulatedDevice):
         self.counts.bad_frames = self._bad_before + self.parser.bad
 
     def working_chips(self, now: float) -> list[Chip]:
-        """Return the chips that no fault has killed, the nearest to the host first."""
+        """Return the chips that no "dead-chip" fault affects, the nearest to the host first."""
         dead = self.faults.active("dead-chip", self.age(now))
         gone = None if dead is None else self.faults.affected_chip(dead, len(self.chain))
         return [chip for chip in self.chain if chip.number != gone]

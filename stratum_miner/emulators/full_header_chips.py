@@ -54,7 +54,7 @@ class FullHeaderDevice(ChainDevice):
     # ---- registers ----------------------------------------------------------------------------------------------
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Perform the effect of the PLL, the baud rate, and the registers by which a chip starts or stops reporting."""
+        """Apply a new clock or baud rate, and the registers that start or stop the reports of nonces."""
         if register == PLL0:
             chip.registers[PLL0] = value & 0x7FFFFFFF
             self.set_rates(now)

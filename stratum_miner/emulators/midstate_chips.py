@@ -96,7 +96,7 @@ class Bm1387Device(MidstateDevice):
         return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 else 0.0
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Perform the effect of clock and baud rate."""
+        """Apply a new clock or baud rate."""
         if register == self.clock_register:
             self.set_rates(now)
         elif register == self.baud_register:
@@ -168,8 +168,7 @@ class Bm1397Device(MidstateDevice):
         return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 and value & 0x40000000 else 0.0
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Perform the effect of clock and baud rate. Bit 31 of the PLL shows that it is locked, and cannot be
-        written."""
+        """Apply a new clock or baud rate. Bit 31 of the PLL shows that it is locked, and cannot be written."""
         if register == 0x08:
             locked = 0x80000000 if value & 0x40000000 else 0
             chip.registers[0x08] = value & 0x7FFFFFFF | locked

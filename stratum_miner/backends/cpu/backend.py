@@ -38,7 +38,7 @@ SLICE_SECONDS = 0.03
 """Seconds of one search in C: long enough that Python in between costs nothing, and short enough for frequent
 counting."""
 TIMED_SECONDS = 0.5
-"""Seconds of processor time of searching over which the rate of a thread is measured."""
+"""Seconds of processor time over which the rate of a search thread is measured."""
 POINTS_PER_HIT = 10_000
 """A hit costs microseconds of its own, which is most of the time at test difficulties. With this many points per hit it
 is one per cent."""

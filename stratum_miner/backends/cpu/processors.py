@@ -10,7 +10,7 @@ OWN_CGROUP = Path("/proc/self/cgroup")
 CPUINFO = Path("/proc/cpuinfo")
 TOPOLOGY = Path("/sys/devices/system/cpu")
 UNLIMITED = 1 << 16
-"""The quota, in processors, of a process without a limit."""
+"""The quota of a process without a limit, in processors."""
 THREADS_PER_PROCESSOR = 8
 """Largest number of search threads per processor. More than one does not hash faster. With a thousand threads on two
 processors, the thread that reads the pool and handles Ctrl-C rarely ran; eight leave room for experiments."""

@@ -84,9 +84,9 @@ class CompacA1Power:
         return "its lamp flashes"
 
     def _items(self, answer: bytes) -> dict[int, int]:
-        """Return the values by their number, for the items that the device has.
+        """Return the measured values by item number, for the items that the device has.
 
-        A device that sends all seven values, whichever it has, is read by position.
+        Some devices send all seven values, including those that they do not have. Their values are read by position.
         """
         present = [item for item in range(7) if self._present >> item & 1]
         order = present if len(answer) == len(present) else list(range(7))
@@ -99,7 +99,8 @@ class CompacA1Power:
         await self._ask(command, 1)
 
     async def _ask(self, question: bytes, size: int) -> bytes:
-        """Send a question and return the answer: ``size`` bytes, or for 0 all bytes until the device stops sending."""
+        """Send a question and return the answer of ``size`` bytes. With size 0, return all bytes until the device stops
+        sending."""
         self._telemetry.discard_input()
         await self._telemetry.send(question)
         answer = b""

@@ -8,7 +8,7 @@ DIVIDER_BEFORE_CLOCK = 0x0F0F0F00
 
 
 class Bm1362Chain(FullHeaderChain):
-    """Sends the job id back in the upper five bits of a byte."""
+    """A reply contains the job id in the upper five bits of a byte."""
 
     chip = FullHeaderChip(
         chip_id=0x1362,

@@ -5,7 +5,7 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1366Chain(FullHeaderChain):
-    """Sends the job id back in the upper five bits of a byte. Job ids are multiples of 8."""
+    """A reply contains the job id in the upper five bits of a byte. Job ids are multiples of 8."""
 
     chip = FullHeaderChip(
         chip_id=0x1366,

@@ -5,8 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1368Chain(FullHeaderChain):
-    """Sends four bits of the job id back, shifted left by one. Job ids are multiples of 24, so that neighbours differ
-    in several bits."""
+    """A reply contains four bits of the job id, shifted left by one. Job ids are multiples of 24, so that neighbours
+    differ in several bits."""
 
     chip = FullHeaderChip(
         chip_id=0x1368,

@@ -57,8 +57,8 @@ class RegisterChain(ChipChain):
         await self.write(TICKET_MASK, ticket_mask(bits))
 
     async def recover(self) -> None:
-        """Set the first baud rate at the rate of an earlier run. Chips without a reset line may still use that rate
-        (docs/reference/asic.md#chips-at-another-baud-rate)."""
+        """Send the command for the first baud rate at the rate of an earlier run, because chips without a reset line
+        may still use that rate (docs/reference/asic.md#chips-at-another-baud-rate)."""
         for step in self.board.bring_up:
             if isinstance(step, bringup.SwitchBaud) and step.back is not None:
                 await self.wire.switch_baud(step.host_baud)
