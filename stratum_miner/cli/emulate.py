@@ -49,8 +49,9 @@ def emulate(
         list[str] | None,
         Parameter(
             name="--fault",
-            help="NAME[=VALUE][@START[+SECONDS]]: inject this fault from START on, in seconds, for SECONDS. Faults "
-            f"are {', '.join(FAULTS)}. Repeatable.",
+            help="NAME[=VALUE][@START[+SECONDS]]: inject this fault from START on, in seconds, for SECONDS. VALUE is "
+            f"a probability, or the number of a chip for dead-chip and silent-chip. Faults are {', '.join(FAULTS)}. "
+            "Repeatable.",
             negative=(),
             consume_multiple=True,
         ),

@@ -213,7 +213,8 @@ def profit(
         str | None,
         _text(
             "--node",
-            "JSON-RPC of a Bitcoin node, http://USER:PASS@HOST:PORT, from which to get difficulty, height and fees.",
+            "JSON-RPC of a Bitcoin node, http://USER:PASS@HOST:PORT, from which to get difficulty, height, subsidy "
+            "and fees.",
             "Sources",
         ),
     ] = None,

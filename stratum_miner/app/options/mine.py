@@ -140,7 +140,7 @@ class MineOptions(PoolOptions):
         bool,
         Parameter(
             name="--watch-config",
-            help="Reload the configuration file when it changes. Without this option, SIGHUP reloads it.",
+            help="Reload the configuration file when it changes. SIGHUP reloads it in any case.",
             group="Configuration",
         ),
     ] = False
@@ -196,7 +196,8 @@ class MineOptions(PoolOptions):
         Parameter(
             name="--api-allow",
             help="IP addresses that may use --cgminer-api, in cgminer's notation: R: may read, W: may also make "
-            "changes, as in W:127.0.0.1,R:192.168.0/16. [default: this computer may read]",
+            "changes, as in W:127.0.0.1,R:192.168.0/16. With it, --cgminer-api may be an address that other computers "
+            "can reach. [default: this computer may read]",
             group="Watching",
         ),
     ] = None
@@ -231,7 +232,8 @@ class MineOptions(PoolOptions):
         Literal["auto", "lines"],
         Parameter(
             name="--display",
-            help="What a terminal shows: auto shows a status screen if the terminal can, lines shows only log lines.",
+            help="What a terminal shows: auto shows a status screen if the terminal can, lines shows log lines and a "
+            "status line.",
             group="Output",
         ),
     ] = "auto"
