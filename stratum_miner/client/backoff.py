@@ -34,12 +34,12 @@ class Pauses:
         if self._has_tried:
             await trio.sleep_until(self._memory.next_turn(now, interval))
         else:
-            self._memory.connecting(now, interval)
+            self._memory.note_connecting(now, interval)
         self._has_tried = True
 
     def connected(self) -> None:
         """Note that a connection was made just now."""
-        self._memory.connecting(trio.current_time(), MIN_INTERVAL_S)
+        self._memory.note_connecting(trio.current_time(), MIN_INTERVAL_S)
 
     def after_failure(self) -> float:
         """Return the seconds to wait after a connection failed or ended."""

@@ -53,7 +53,7 @@ class PoolMemory:
         self._free_at = turn + interval
         return turn
 
-    def connecting(self, now: float, interval: float) -> None:
+    def note_connecting(self, now: float, interval: float) -> None:
         """Note that a client connects now without waiting. Others have to wait ``interval`` seconds from now."""
         self._free_at = max(self._free_at, now + interval)
 
@@ -69,11 +69,11 @@ class PoolMemory:
             self._kept = Handshake.FULL
         return Handshake((self._kept + max(0, self._hang_ups - TRIES + 1)) % len(Handshake))
 
-    def hung_up(self) -> None:
+    def note_disconnected(self) -> None:
         """Note that the pool disconnected during the handshake, or sent nothing at all."""
         self._hang_ups += 1
 
-    def worked(self, handshake: Handshake, since: float) -> None:
+    def note_worked(self, handshake: Handshake, since: float) -> None:
         """Note that the pool gave jobs after this form of the handshake, the first one at ``since``."""
         self._hang_ups = 0
         if handshake is not self._kept:
@@ -87,7 +87,7 @@ class PoolMemory:
             self._patience.clear()
         return replace(timeouts, **{limit: getattr(timeouts, limit) * more for limit, more in self._patience.items()})
 
-    def too_slow(self, limit: Limit, now: float) -> None:
+    def note_too_slow(self, limit: Limit, now: float) -> None:
         """Note that the pool did not reply within a time limit. The limit doubles for the next connections."""
         self._patience[limit] = min(self._patience.get(limit, 1.0) * 2, MOST_PATIENCE)
         self._patient_until = now + KEPT_S

@@ -55,12 +55,12 @@ class PoolTally:
         if result.latency is not None:
             self.answers.add(result.latency)
 
-    def opened(self, connection: Traffic) -> None:
+    def note_opened(self, connection: Traffic) -> None:
         """Count a new connection and its traffic."""
         self.connects += 1
         self._open.append(connection)
 
-    def closed(self, connection: Traffic) -> None:
+    def note_closed(self, connection: Traffic) -> None:
         """Note that a connection has ended, and keep its counts."""
         self._open = [item for item in self._open if item is not connection]
         self._before += connection

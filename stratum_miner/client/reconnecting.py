@@ -286,7 +286,7 @@ class PoolClient:
         )
 
     async def _mine_on(self, connection: PoolConnection) -> None:
-        self._tally.opened(connection.traffic)
+        self._tally.note_opened(connection.traffic)
         self._enter(ConnectionState.HANDSHAKE, str(self._addresses.current))
         self._connection = connection
         reason = STOPPED
@@ -297,7 +297,7 @@ class PoolClient:
             raise
         finally:
             self._carry(connection.take_unanswered())
-            self._tally.closed(connection.traffic)
+            self._tally.note_closed(connection.traffic)
             self._version_mask, self._refusals = connection.version_mask, connection.workers.refusals
             self._connection = None
             self._on_event(WorkLost(self._resumption.origin, reason))
@@ -307,9 +307,9 @@ class PoolClient:
         if isinstance(end, SubscribeRefused):
             self._resumption.resumable = None
         if isinstance(end, TooSlow):
-            self._memory.too_slow(end.limit, now)
+            self._memory.note_too_slow(end.limit, now)
         if (isinstance(end, PoolDisconnected) and end.unanswered) or not (traffic.jobs or traffic.bytes_received):
-            self._memory.hung_up()
+            self._memory.note_disconnected()
             following = self._memory.handshake(now)
             if following not in (connection.handshake, Handshake.FULL):
                 methods = ["mining.extranonce.subscribe", "mining.configure"][:following]
@@ -319,7 +319,7 @@ class PoolClient:
 
     def _note_that_it_works(self, connection: PoolConnection) -> None:
         if connection.first_job_at is not None:
-            self._memory.worked(connection.handshake, connection.first_job_at)
+            self._memory.note_worked(connection.handshake, connection.first_job_at)
 
     def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
         """Switch to the next URL, or return the pause before the first one again. Raises ``error`` without retries."""

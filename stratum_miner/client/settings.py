@@ -36,7 +36,7 @@ class Timeouts:
     unanswered_submit: float = 60.0
     """Seconds that the oldest share may wait for its reply. A shorter limit makes miners reconnect to slow pools all
     the time (docs/reference/stratum.md#silence-and-lost-connections)."""
-    farewell: float = 2.0
+    stop_grace: float = 2.0
     """Seconds that a stopping miner waits for replies to open shares."""
 
 

@@ -133,7 +133,7 @@ class Miner:
         if journal is not None:
             self._resubmit_blocks(journal)
         self._verifier = NonceVerifier() if journal is None else NonceVerifier(journal.submitted_earlier)
-        self._farewell = max(pool.timeouts.farewell for pool in [*pools, *bound])
+        self._stop_grace = max(pool.timeouts.stop_grace for pool in [*pools, *bound])
         self._goals = goals
         self._goals_changed = trio.Event()
         self._on_event = on_event
@@ -287,7 +287,7 @@ class Miner:
             await self._stopping.wait()
             searching.cancel_scope.cancel()
         self._take_sample()
-        with trio.move_on_after(self._farewell):
+        with trio.move_on_after(self._stop_grace):
             for group in self._groups:
                 await group.pools.wait_all_answered()
             if self._blocks is not None:

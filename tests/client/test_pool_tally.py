@@ -6,10 +6,10 @@ from stratum_miner.client.traffic import Traffic
 
 def test_bytes_of_open_and_of_closed_connections_are_counted_once() -> None:
     tally, one, other = PoolTally(), Traffic(), Traffic()
-    tally.opened(one)
-    tally.opened(other)
+    tally.note_opened(one)
+    tally.note_opened(other)
     one.bytes_received, one.bytes_sent, other.bytes_received = 3, 5, 4
     assert (tally.traffic.bytes_received, tally.traffic.bytes_sent) == (7, 5)
-    tally.closed(one)
+    tally.note_closed(one)
     other.bytes_received = 10
     assert (tally.traffic.bytes_received, tally.traffic.bytes_sent) == (13, 5)

@@ -69,7 +69,7 @@ async def test_jobs_before_authorize_are_mined_and_shares_held_back(autojump_clo
         ("true", None, ShareOutcome.REJECTED),
     ],
 )
-async def test_each_reply_becomes_one_fate(
+async def test_each_reply_becomes_one_outcome(
     autojump_clock: MockClock, result: Any, error: Any, fate: ShareOutcome
 ) -> None:
     async with lab() as it:
@@ -321,7 +321,7 @@ async def test_pauses_grow_while_the_pool_is_useless(autojump_clock: MockClock) 
         assert min(pauses) >= 1
 
 
-async def test_stopping_settles_what_is_open(autojump_clock: MockClock) -> None:
+async def test_stopping_resolves_open_shares(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])

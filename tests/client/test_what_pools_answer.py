@@ -44,7 +44,7 @@ async def test_a_duplicate_after_a_lost_answer_is_lost_and_not_accepted(autojump
         ]
 
 
-async def test_answers_to_requests_of_an_earlier_connection_settle_nothing(autojump_clock: MockClock) -> None:
+async def test_answers_to_requests_of_an_earlier_connection_resolve_nothing(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         for share in it.shares(it.recorder.jobs[0], 3):

@@ -112,7 +112,7 @@ def as_after_a_crash(it: Journal) -> Path:
     return copy
 
 
-def test_each_share_and_its_fate_is_a_line(tmp_path: Path, opened: Opener) -> None:
+def test_each_share_and_its_result_is_a_line(tmp_path: Path, opened: Opener) -> None:
     path = tmp_path / "shares.jsonl"
     it = opened(path)
     first, second = shares(2)
@@ -144,7 +144,7 @@ def test_what_is_no_text_is_written_all_the_same(tmp_path: Path, opened: Opener)
 # ---- threads: nothing waits for the disk ------------------------------------------------------------------------
 
 
-def test_neither_found_nor_settled_waits_for_the_disk(
+def test_neither_submitted_nor_resolved_waits_for_the_disk(
     tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it = opened(tmp_path / "shares.jsonl")

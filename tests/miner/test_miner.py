@@ -149,7 +149,7 @@ async def test_shares_goal_is_reached_and_counted_once(autojump_clock: MockClock
         assert snapshot.best_share > 0
 
 
-async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(autojump_clock: MockClock) -> None:
+async def test_wrong_and_repeated_nonces_are_hardware_errors_and_never_submitted(autojump_clock: MockClock) -> None:
     async with bench() as it:
         unit = it.backend.unit()
         [share] = await it.backend.report_where(unit, lambda share: share.meets_share_target)

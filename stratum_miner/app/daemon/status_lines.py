@@ -46,7 +46,7 @@ async def mine_until_done(
     """
 
     def stop_gracefully() -> None:
-        log.info("stopping", hint=stopping_hint(Timeouts().farewell))
+        log.info("stopping", hint=stopping_hint(Timeouts().stop_grace))
         miner.stop()
 
     with stop.calling(stop_gracefully):

@@ -29,7 +29,7 @@ class PoolIdentities:
         self.label(key, settings)
         return key
 
-    def leave(self, key: PoolKey) -> None:
+    def release(self, key: PoolKey) -> None:
         """Note that the pool was removed."""
         self._in_use.discard(key)
 

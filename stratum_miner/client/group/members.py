@@ -71,7 +71,7 @@ class Members:
 
     def retire(self, member: GroupMember) -> None:
         """Let a pool go that is no longer in ``all``. Its client runs until its open shares have results."""
-        self._identities.leave(member.key)
+        self._identities.release(member.key)
         if self.quotas is not None:
             self.quotas.forget(member)
         member.removed = True

@@ -14,7 +14,7 @@ def settings(host: str, worker: str = "alice", name: str = "") -> PoolSettings:
 def test_a_key_belongs_to_one_url_and_worker_for_ever() -> None:
     identities = PoolIdentities()
     first, second, third = (identities.take(settings(host)) for host in "abc")
-    identities.leave(second)
+    identities.release(second)
     assert identities.take(settings("d")) not in (first, second, third)
     assert identities.take(settings("b", "bob")) not in (first, second, third)
     assert identities.take(settings("b")) == second
