@@ -224,7 +224,7 @@ class MinerSession(Generic[J]):
     def answer(self, share: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
         """Answer a share that waits: with true if ``refusal`` is None, otherwise with this error.
 
-        Return the event to report, or None if it was reported when the share arrived.
+        Return the event to report, or None if the share was credited when it arrived.
         """
         if not share.waits:
             return None
