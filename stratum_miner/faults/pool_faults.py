@@ -146,7 +146,7 @@ _ERROR_FORMS: tuple[dict[str, Any], ...] = (
     {"result": None, "error": []},
     {"result": None, "error": {"nested": [[{}]]}},
 )
-"""Refusals in the shapes of docs/reference/stratum.md#forms-of-an-error and worse."""
+"""Errors in the forms of docs/reference/stratum.md#forms-of-an-error, and in forms that no pool should use."""
 
 
 def _error_forms(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:

@@ -1,7 +1,7 @@
-"""Bad shares by name: each is a good share with one thing wrong, so that a pool has one reason to refuse it.
+"""Faulty shares, by name: each is a good share with one error, so that a pool has only one reason to reject it.
 
-Pure: a good share and a source of chance in, a submit out; nothing is sent here. What each may lawfully be answered
-with is docs/reference/stratum.md#faulty-shares.
+The functions do no input and output: they take a good share and a source of random numbers, and return a mining.submit.
+docs/reference/stratum.md#faulty-shares lists the allowed answers.
 """
 
 from collections.abc import Callable, Mapping
@@ -190,4 +190,4 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ),
     )
 }
-"""All of them, in the order of docs/reference/stratum.md#faulty-shares."""
+"""All faulty shares, in the order of docs/reference/stratum.md#faulty-shares."""

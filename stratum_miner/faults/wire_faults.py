@@ -12,7 +12,7 @@ from random import Random
 from stratum_miner.stratum import envelope
 
 OVERSIZED = 1 << 20
-"""Bytes of an oversized line: sixteen times what our own pool takes (FRM-15)."""
+"""Bytes of an oversized line: sixteen times the longest line that stratum-miner's own pool accepts (FRM-15)."""
 SLOW_READ_BYTES, SLOW_READ_SECONDS = 1, 1.0
 """Bytes that a slow reader reads at a time, and seconds that it waits before each read."""
 SLOW_RECEIVE_BUFFER = 4096
@@ -37,8 +37,8 @@ _GARBAGE: tuple[bytes, ...] = (
     b"GET / HTTP/1.1\r",
     b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r",
 )
-"""Lines that are no request: text, halves, JSON of other shapes, too deep, no UTF-8, other protocols
-(docs/reference/stratum.md#unusable-lines)."""
+"""Lines that are not requests: text, incomplete or deeply nested JSON, JSON of other forms, invalid UTF-8, and other
+protocols (docs/reference/stratum.md#unusable-lines)."""
 
 
 @dataclass(frozen=True, slots=True)
