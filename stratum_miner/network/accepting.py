@@ -1,9 +1,9 @@
-"""Accepts connections on every listener of the program, also while the system is short of resources.
+"""Accepts connections on every listener of the program, and continues while the system is short of resources.
 
-This module must not know what is sent over a connection. File descriptors, memory and buffers can run out while many
-clients connect. Such a shortage passes: the loop waits, tries again, and logs one warning a minute. The last few file
-descriptors are never used for an accepted connection, because the process needs them for its own connections to a node
-or to a pool.
+This module must not depend on what is sent over a connection. File descriptors, memory and buffers can run out while
+many clients connect. Such a shortage passes: the loop waits, tries again, and logs one warning a minute. The last few
+file descriptors are never used for an accepted connection, because the process needs them for its own connections to a
+node or to a pool.
 """
 
 import errno
@@ -21,7 +21,8 @@ import trio
 from stratum_miner.network import files
 
 ACCEPTED_AT_ONCE = 64
-"""Connections accepted in one turn of the event loop. With only one, thousands of clients would wait for seconds."""
+"""Most connections accepted in one turn of the event loop. If it were one, then thousands of clients that connect
+together would wait for seconds."""
 OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 PAUSE_S = 0.1
 """Seconds until the next attempt after a shortage of resources; the value that trio uses."""
@@ -45,8 +46,8 @@ GONE_BEFORE_ACCEPTED = frozenset(
     )
     if hasattr(errno, name)
 )
-"""Errors that accept reports although they belong to the waiting connection (accept(2)). The next connection may work,
-so the loop tries again at once."""
+"""Errors of the system call accept that concern only the connection that was waiting, and not the listener (accept(2)).
+The loop accepts the next connection at once."""
 
 Listener: TypeAlias = trio.abc.Listener[Any]
 _Serve: TypeAlias = Callable[[Any], None]
@@ -54,7 +55,8 @@ log = structlog.get_logger(__name__)
 
 
 class ListenerError(Exception):
-    """A listener is broken, so that no client can connect to it. The text gives its address and the reason."""
+    """A listener is broken, so that no client can connect to it. The message gives the HOST:PORT of the listener and
+    the reason."""
 
 
 async def serve(
@@ -64,9 +66,9 @@ async def serve(
     handlers: trio.Nursery | None = None,
     task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
 ) -> Never:
-    """Start ``handler`` with the stream of each accepted connection, until cancelled; then close the listeners.
+    """Accept connections until cancelled, and start ``handler`` with the stream of each. Then close the listeners.
 
-    The handlers run in the nursery ``handlers``. Without it, they are cancelled together with this function.
+    The handlers run in the nursery ``handlers``. If it is None, they are cancelled together with this function.
     Raises ListenerError if a listener is broken.
     """
     async with trio.open_nursery() as nursery:
@@ -79,7 +81,10 @@ async def serve(
 
 
 async def serve_beside(handler: Callable[[Any], Awaitable[object]], listeners: Sequence[Listener]) -> None:
-    """Like ``serve``, for a listener that the process can do without: log a broken listener and return."""
+    """Accept connections as ``serve`` does, but if a listener is broken, log the error and return.
+
+    Use it for a listener that the process can do without.
+    """
     try:
         await serve(handler, listeners)
     except* ListenerError as errors:
@@ -90,7 +95,7 @@ async def serve_beside(handler: Callable[[Any], Awaitable[object]], listeners: S
 def shortage_behind(error: BaseException | None) -> int | None:
     """Return the errno of the resource shortage that caused an error, or None if no shortage did.
 
-    Follows the causes, contexts and exception groups into which the original OSError was wrapped.
+    Searches the causes, contexts and exception groups of ``error`` for the original OSError.
     """
     if error is None:
         return None
@@ -101,13 +106,13 @@ def shortage_behind(error: BaseException | None) -> int | None:
 
 
 def address_text(name: tuple[Any, ...]) -> str:
-    """Return a socket address as ``host:port``, an IPv6 host in brackets."""
+    """Return a socket address as ``host:port``, with an IPv6 address in brackets."""
     host, port = name[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def innermost(wrapped: object) -> object:
-    """Return the stream or listener that holds the socket, without TLS and other wrappers of trio's kind."""
+    """Return the stream or listener that has the socket, from inside the wrappers that trio uses, such as TLS."""
     while (inner := getattr(wrapped, "transport_stream", getattr(wrapped, "transport_listener", None))) is not None:
         wrapped = inner
     return wrapped
@@ -135,15 +140,17 @@ async def _accept_on(listener: Listener, serve_one: _Serve) -> None:
 
 @contextmanager
 def _acceptor(listener: Listener) -> Iterator[Callable[[_Serve], Awaitable[None]]]:
-    """Provide the function that accepts on this listener.
+    """Yield a function that waits for connections on this listener and accepts them.
 
-    On a plain socket it accepts many connections at a time, because all miners reconnect together after a restart.
+    On a plain socket the function accepts many connections at a time, because all miners reconnect together after a
+    restart.
     """
     if not isinstance(listener, trio.SocketListener):
         yield partial(_accept_one, listener)
         return
     with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-        acceptor.setblocking(False)  # closed before the listener, because an open duplicate keeps the port occupied
+        # this duplicate of the socket is closed before the listener: while it is open, the port stays occupied
+        acceptor.setblocking(False)
         yield partial(_accept_many, acceptor)
 
 

@@ -1,6 +1,6 @@
 """Runs another program to its end, with a limit on its time (seconds) and on its output (bytes).
 
-Theory of operation: the program leads a process group of its own. Its output is read while it runs, so a program that
+Theory of operation: the program runs in a process group of its own. Its output is read while it runs, so a program that
 prints too much is killed before the output fills the memory. When the program itself has ended, its own child processes
 may still hold the pipe open. The function does not wait for them: it reads what is in the pipe and kills the group.
 """
@@ -23,8 +23,8 @@ KILLED_SECONDS: Final = 5.0
 class ChildError(Exception):
     """The program could not be started or did not end by itself.
 
-    The text gives the reason. It never contains the arguments, which may be secret. ``started`` says whether the
-    program ran at all.
+    The message gives the reason. It never contains the arguments of the program, which may be secret. ``started`` is
+    false if the program could not be started.
     """
 
     def __init__(self, text: str, *, started: bool = True) -> None:
@@ -52,10 +52,10 @@ async def run(
 ) -> Ended:
     """Run a program to its end, without a shell.
 
-    ``seconds`` limits its run time, ``max_bytes`` its standard output and its standard error, each. With None both
-    outputs are discarded, and a program that ends in time may leave child processes running. In all other cases the
-    whole process group is killed. Raises ChildError if the program cannot be started, takes too long or prints too
-    much.
+    ``seconds`` limits the run time. ``max_bytes`` limits the size of the standard output, and also that of the standard
+    error. At the end, the program and its child processes are killed. There is one exception: if ``max_bytes`` is None,
+    both outputs are discarded, and a program that ends in time may leave child processes running. Raises ChildError if
+    the program cannot be started, takes too long or prints too much.
     """
     target = subprocess.DEVNULL if max_bytes is None else subprocess.PIPE
     try:
@@ -63,7 +63,7 @@ async def run(
             [*command], stdin=subprocess.PIPE, stdout=target, stderr=target, start_new_session=True,
             env=None if environment is None else dict(environment),
         )  # fmt: skip
-    except (OSError, ValueError) as error:  # ValueError: a null byte
+    except (OSError, ValueError) as error:  # ValueError if an argument contains a null byte
         raise ChildError(f"cannot run it: {getattr(error, 'strerror', None) or error}", started=False) from None
     outputs = [_Output(stream, max_bytes or 0) for stream in (process.stdout, process.stderr) if stream is not None]
     try:
@@ -90,23 +90,23 @@ async def run(
 
 @dataclass(slots=True)
 class _Output:
-    """One of the two output pipes of a program, and the bytes read from it: at most ``limit`` plus one chunk."""
+    """One of the two output pipes of a program, and the bytes read from this pipe, at most ``limit`` plus one chunk."""
 
     stream: trio.abc.ReceiveStream
     limit: int
     data: bytearray = field(default_factory=bytearray)
 
     async def read(self, stop: trio.CancelScope) -> None:
-        """Read until the pipe ends. Cancel ``stop`` if more than ``limit`` bytes came."""
+        """Read until the pipe is closed. Cancel ``stop`` if the program printed more than ``limit`` bytes."""
         while data := await self.stream.receive_some(CHUNK):
             self.data += data
             if len(self.data) > self.limit:
                 stop.cancel()
 
     def rest(self) -> bytes:
-        """Read what is still in the pipe after the end of the program, and return everything."""
+        """Read what is still in the pipe after the end of the program. Return all that was read from the pipe."""
         assert isinstance(self.stream, trio.lowlevel.FdStream), "trio wraps a pipe into this class"
-        with suppress(BlockingIOError):  # a child process of the program still holds the other end
+        with suppress(BlockingIOError):  # a child process of the program still has the other end open
             while len(self.data) <= self.limit and (data := os.read(self.stream.fileno(), CHUNK)):
                 self.data += data
         return bytes(self.data)

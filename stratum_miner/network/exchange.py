@@ -20,7 +20,7 @@ import h11
 from stratum_miner.foreign_text import sanitize
 
 MAX_HEAD: Final = 1 << 16
-"""Bytes that the status line and the header fields may take. A smaller limit for the whole response applies first."""
+"""Most bytes of the status line and the header fields together. The limit of the whole response may be smaller."""
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[0-9A-Za-z._~:%-]+")
 _SAFE: Final = "/?%:@!$&'()*+,;=~[]"
@@ -31,7 +31,7 @@ as %xx."""
 class FetchError(Exception):
     """There is no usable response. The message names the server, but neither the path nor a password.
 
-    ``text`` is the message without the server. The same failure always has the same text.
+    ``text`` is the message without the server. It is the same each time the same failure occurs.
     """
 
     def __init__(self, where: str, text: str) -> None:
@@ -143,11 +143,9 @@ class Exchange:
     @property
     def reusable(self) -> bool:
         """Whether the last response is complete and another request may be sent."""
+        # bytes after the last response would be taken for the beginning of the next one
         whole = self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
-        return whole and self._connection.trailing_data == (
-            b"",
-            False,
-        )  # or a next response would begin with them
+        return whole and self._connection.trailing_data == (b"", False)
 
     def request(
         self,
@@ -183,7 +181,8 @@ class Exchange:
     def feed(self, data: bytes) -> HttpResponse | None:
         """Take received bytes, empty at the end of the connection. Return the response if it is complete, else None.
 
-        Raises LargeFetchError or BrokenFetchError.
+        Raises LargeFetchError if the response is too large or is compressed, and BrokenFetchError if it is not valid
+        HTTP or if the connection ended early.
         """
         self._came += len(data)
         if self._came > self._max_bytes:
@@ -192,7 +191,7 @@ class Exchange:
             self._connection.receive_data(data)
             return self._advance()
         except h11.RemoteProtocolError as error:
-            if error.error_status_hint == 431:  # h11's code for a head beyond max_incomplete_event_size
+            if error.error_status_hint == 431:  # h11 reports a head larger than max_incomplete_event_size
                 raise LargeFetchError(self._where, f"expected a head of at most {MAX_HEAD} bytes") from None
             raise BrokenFetchError(self._where, self._what_broke(data, error)) from None
 

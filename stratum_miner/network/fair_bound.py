@@ -1,17 +1,19 @@
 """A limit that all connected miners share, and that no single miner can use up.
 
-Theory of operation: a holder may take more only as long as it then holds no more than what remains for everybody. One
-greedy holder therefore stops at half of the limit, two stop at a third each, and a holder of little always gets more.
+Theory of operation: a miner may take more units only while it would then have at most as many units as are free. A
+single miner that takes all it can get therefore stops at half of the limit, and two such miners stop at a third each. A
+miner that has few units can always take more.
 """
 
 
 class FairBound:
-    """A shared limit, counted in any unit, such as bytes or shares; ``used`` is kept by the callers."""
+    """A shared limit, counted in any unit, such as bytes or shares. Callers keep ``used``, the number of units
+    taken."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
 
     def has_room(self, held: int, more: int = 1) -> bool:
-        """Return whether a holder of ``held`` units may take ``more`` units."""
+        """Return whether a miner that has ``held`` units may take ``more`` further units."""
         return held + more <= self.limit - self.used

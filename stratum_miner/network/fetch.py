@@ -1,9 +1,9 @@
-"""Sends HTTP requests to web servers. This is the only place that does; each response is limited in seconds and bytes.
+"""Sends HTTP requests to web servers. Each response is limited in seconds and bytes.
 
 Theory of operation: ``exchange`` implements HTTP and counts bytes; this module adds sockets, TLS and time limits. One
 deadline covers the name lookup, connecting, the TLS handshake, sending, and the response to its last byte, so a server
-that sends one byte a second cannot delay anything. Connections are kept between requests if the server allows it.
-Closing a connection never blocks.
+that sends one byte a second cannot exceed the time limit. Connections are kept between requests if the server allows
+it. Closing a connection never blocks.
 
 The environment has no influence: proxy variables, .netrc and SSL_CERT_FILE are ignored. Certificates are checked
 against those of the system, in the locations that its OpenSSL was built with.
@@ -51,24 +51,26 @@ __all__ = [
 IDLE_SECONDS: Final = 20.0
 """Seconds for which an unused connection is kept; bitcoind closes it after 30 s (rpcservertimeout)."""
 MAX_IDLE: Final = 4
-"""Unused connections kept to one server."""
+"""Most unused connections that are kept to one server."""
 CHUNK: Final = 1 << 16
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-"""Seconds, seconds, count. With these values a server that vanished is detected within 90 s, also during requests that
-have no deadline."""
+"""TCP keepalive: the first probe after 60 s without data, further probes every 10 s, and 3 unanswered probes break the
+connection. So a server that is no longer reachable is detected within 90 s, also during requests without a deadline."""
 _AUTHORITIES: Final = (
     "/etc/ssl/cert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/ca-bundle.pem",
 )
-"""Where operating systems keep their certificates, for a Python whose OpenSSL was built for another system."""
+"""Files in which operating systems keep their certificates. They are needed if the OpenSSL of this Python was built for
+another system."""
 
 
 class Fetcher:
-    """Sends requests to servers and keeps the connections until it is closed; use it with ``async with``.
+    """Sends requests to servers and keeps connections for later requests. Use it with ``async with``, which closes
+    them.
 
-    ``tls`` replaces the trust in the system's certificates.
+    ``tls`` is used instead of a context that trusts the system's certificates.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -106,8 +108,8 @@ class Fetcher:
         """Send one request and return the complete response, whatever its status code.
 
         ``seconds`` limits everything from the name lookup to the last byte, ``connect_seconds`` the part before the
-        request. ``max_bytes`` limits the head and the body together, as they come over the wire. With ``waits`` the
-        response may begin at any time (long polling), and the time limit starts again with its first byte.
+        request. ``max_bytes`` limits the head and the body together, as they come over the wire. With ``waits`` (long
+        polling) the response may begin at any time, and after its first byte the rest must arrive within ``seconds``.
         Raises a FetchError if there is no complete response within the limits.
         """
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
@@ -188,9 +190,10 @@ class _Connection:
         self._stream = stream
 
     def is_fresh(self) -> bool:
-        """Return whether the connection can take another request.
+        """Return whether another request can be sent on this connection.
 
-        It must have been used recently, and the server must have sent nothing since, not even the end of the stream.
+        The last request must have ended less than ``IDLE_SECONDS`` ago. The server must have sent nothing since then,
+        and must not have closed the connection.
         """
         inner = self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
         assert isinstance(inner, trio.SocketStream), "what open_tcp_stream gives"
@@ -233,17 +236,18 @@ def _system_trust() -> ssl.SSLContext:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the text of the innermost error, such as "Connection refused", instead of a group of attempts."""
+    """Return the text of the innermost error, such as "Connection refused", instead of that of a group of failed
+    attempts."""
     while True:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         elif isinstance(error, ssl.SSLCertVerificationError):
             return f"its certificate cannot be trusted: {sanitize(error.verify_message)}"
-        elif isinstance(error, ssl.SSLError):  # an OSError whose number is not an errno of the system
+        elif isinstance(error, ssl.SSLError):  # its number is not an errno, although it is an OSError
             return sanitize(error.reason or str(error))
         elif error.__cause__ is not None:
             error = error.__cause__
-        elif isinstance(error, OSError) and error.strerror:  # trio keeps the errno, but not always the system's text
+        elif isinstance(error, OSError) and error.strerror:  # trio may replace the system's text, but keeps the errno
             return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         else:
             return sanitize(str(error)) or type(error).__name__

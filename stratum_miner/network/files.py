@@ -1,4 +1,4 @@
-"""The number of files that this process may have open, with a few kept in reserve from accepted connections."""
+"""Sets how many files this process may have open, and keeps a few of them in reserve."""
 
 import errno
 import os
@@ -14,15 +14,16 @@ process opens itself."""
 
 
 def allow(needed: int = 0) -> int:
-    """Raise this process's limit of open files as far as permitted, up to ``PLENTY`` or ``needed``; return the limit.
+    """Raise the limit of open files of this process to the larger of ``PLENTY`` and ``needed``, as far as permitted.
 
-    -1 means unlimited. The usual limit of 1024 is too low for 1024 miners. Child processes inherit the limit.
+    Returns the limit, where -1 means unlimited. The usual limit of 1024 is too low for 1024 connected miners. Child
+    processes inherit the limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(needed, PLENTY)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with suppress(ValueError, OSError):  # an unlimited hard limit may exceed what the system has
+        with suppress(ValueError, OSError):  # the system may refuse this value even if the hard limit is unlimited
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return limit()
 
@@ -34,10 +35,14 @@ def limit() -> int:
 
 
 def keep_spare(limit: int, file: int) -> None:
-    """Raise OSError (EMFILE) if only the reserve is left below ``limit``. ``file`` is the number of any open file."""
+    """Raise OSError (EMFILE) if this process may open only the ``SPARE`` files in reserve before it reaches ``limit``.
+
+    ``file`` is the descriptor of any open file. A limit of -1 means unlimited. Of a small limit, at most a quarter is
+    kept in reserve.
+    """
     if limit < 0:
         return
-    lowest = os.dup(file)  # the system assigns the lowest free number, so all lower numbers are in use
+    lowest = os.dup(file)  # the system assigns the lowest free descriptor, so all lower ones are in use
     os.close(lowest)
     if lowest >= limit - min(SPARE, limit // 4):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

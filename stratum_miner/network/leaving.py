@@ -1,7 +1,7 @@
 """Closes a connection whose peer may still be sending.
 
-If a socket is closed while it holds unread bytes, the peer gets an error and may lose what was sent to it just before.
-After a reply that ends a connection early, the program therefore reads and discards the rest for a moment.
+If a socket is closed while unread bytes wait in it, the peer gets an error and may lose the last reply to it. After a
+reply that ends a connection early, the program therefore reads and discards further bytes for a moment.
 """
 
 import trio
