@@ -9,5 +9,5 @@ def __getattr__(name: str) -> str:
 
     try:
         return version("stratum-miner")
-    except PackageNotFoundError:  # a source tree on sys.path without an installation
+    except PackageNotFoundError:  # the source tree is on sys.path, but the package is not installed
         return "0+unknown"

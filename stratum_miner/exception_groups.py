@@ -1,4 +1,4 @@
-"""Nurseries wrap the exceptions that end them into groups; this module finds the exception that the user needs."""
+"""Finds the exception that a user should see inside the exception groups that trio's nurseries raise."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ import trio
 
 @asynccontextmanager
 async def unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery that raises a single exception as it is. Several exceptions still come as one group."""
+    """Open a nursery that raises a single exception without a group around it, and several exceptions as a group."""
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -18,11 +18,12 @@ async def unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
             raise
         failure = group.exceptions[0]
     if failure is not None:
-        raise failure  # outside of the handler, so that the exception keeps its own cause and context
+        raise failure  # raised after the except block, so that the group does not become the context of the exception
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions inside a group in order, however nested, or the error itself if it is not a group."""
+    """Yield the exceptions inside a group and inside its nested groups, in order. Yield an error that is no group
+    itself."""
     if isinstance(error, BaseExceptionGroup):
         for item in error.exceptions:
             yield from leaves(item)
@@ -31,9 +32,10 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def leading_cause(error: BaseException, *ranked: type[Exception]) -> Exception | None:
-    """Return the first exception of the highest-ranked type inside ``error``.
+    """Return the most important exception inside ``error``: the first one of the earliest possible type in ``ranked``.
 
-    Returns None if any exception inside is of an unlisted type: it is an internal error and must stay visible.
+    Returns None if any exception inside ``error`` has none of these types, because it is an internal error and must not
+    be hidden.
     """
     found = list(leaves(error))
     if not all(isinstance(leaf, ranked) for leaf in found):

@@ -1,8 +1,9 @@
-"""Makes foreign text safe to print: limited in length, printable, on one line. Only this module does it.
+"""Makes foreign text safe to print: limited in length, printable, on one line. All other modules use these functions.
 
-Peers, files, devices and other programs choose such text. It must not control a terminal, begin another line of a log,
-fill a page, change the writing direction of neighbouring text, or look like another text. If a text identifies
-something, such as a job id or a worker name, the value itself stays unchanged and is made safe when it is printed.
+Foreign text comes from peers, files, devices and other programs. It must not control a terminal, begin another line of
+a log, fill a page, change the writing direction of neighbouring text, or contain invisible characters. If a text
+identifies something, such as a job id or a worker name, the value itself stays unchanged and is made safe when it is
+printed.
 """
 
 import math
@@ -10,23 +11,23 @@ import re
 from typing import Any
 
 SHOWN_CHARACTERS = 200
-"""How much of a foreign text is kept; python pools send tracebacks of 2 kB
+"""Characters kept of a foreign text. Some pools send error texts of 2 kB, such as Python tracebacks
 (docs/reference/stratum.md#long-error-texts)."""
 SENTENCE_CHARACTERS = 500
 """Characters kept of a sentence of this program that quotes foreign text, and of one field of a log line."""
 SHOWN_ITEMS = 20
-"""Number of entries of a collection that are kept."""
+"""Number of entries that ``sanitize_value`` keeps of a list or an object."""
 SHOWN_LINES = 500
 """Number of lines that are kept of a text with several lines, such as a traceback."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
-"""Characters that Python calls printable although they are invisible: fillers and variation selectors, except the two
-selectors that belong to ordinary emoji."""
+"""Characters that Python calls printable although they are invisible: fillers and variation selectors. The two
+variation selectors that ordinary emoji need are not among them."""
 
 
 def is_plain(text: str) -> bool:
-    """Return whether every character of a text is printable and visible. The length does not matter."""
+    """Return whether every character of a text is printable and visible, whatever the length of the text."""
     return text.isprintable() and (text.isascii() or not _UNSEEN.search(text))
 
 
@@ -42,8 +43,8 @@ def replace_unsafe(text: str) -> str:
 def sanitize(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
     """Replace all characters that are not printable and visible, and cut the text after ``limit`` characters.
 
-    Replaced are control characters, escape sequences, line ends, direction marks, characters without width and lone
-    surrogates. An ellipsis at the end shows that the text was cut.
+    It replaces control characters, also those that begin escape sequences, line ends, direction marks, characters
+    without width, and lone surrogates. An ellipsis at the end shows that the text was cut.
     """
     if isinstance(text, bytes):
         text = text[: limit * 4].decode("utf-8", "replace")
@@ -53,7 +54,8 @@ def sanitize(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
 def sanitize_lines(text: str, limit: int = 1000) -> str:
     """Sanitize each line of a text of several lines, such as a traceback, and keep the indentation.
 
-    Of more than ``SHOWN_LINES`` lines, only the first and the last are kept; ``limit`` is in characters per line.
+    Each line is cut after ``limit`` characters. If there are more than ``SHOWN_LINES`` lines, the middle ones are left
+    out.
     """
     lines = text.splitlines()
     if len(lines) > SHOWN_LINES:
@@ -65,9 +67,9 @@ def sanitize_lines(text: str, limit: int = 1000) -> str:
 def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) -> Any:
     """Return a JSON value of limited size in which every text, including the keys, is sanitized.
 
-    The entries of a collection share ``limit`` characters, and at most ``SHOWN_ITEMS`` entries are kept. Nested
-    collections are cut below ``depth``. A value that JSON cannot represent, or a number that JSON readers reject,
-    becomes text.
+    A string is cut after ``limit`` characters. The entries of a list or object share these characters, and at most
+    ``SHOWN_ITEMS`` entries are kept. Below ``depth`` levels, an ellipsis replaces each list or object. A value that
+    JSON cannot represent, or a number that JSON readers reject, becomes a string.
     """
     match value:
         case None | bool():
@@ -93,9 +95,9 @@ def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) ->
 
 
 def escape_json(text: str) -> str:
-    """Escape the unprintable characters of a JSON text. Its value stays the same.
+    """Return the same JSON value, written with an escape sequence for each character that is not printable.
 
-    Files and outputs that keep foreign text unchanged are written this way.
+    JSON that must keep foreign text unchanged is written in this way, so that a terminal can still show it safely.
     """
     return text if is_plain(text) else "".join(map(_escaped, text))
 

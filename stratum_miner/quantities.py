@@ -1,12 +1,13 @@
 """Parses and prints numbers for people: hash rates, difficulties, durations, counts, amounts of money.
 
-The page has the same functions in JavaScript (monitoring/web/format.js); a test compares the two.
+The web page has the same functions in JavaScript (monitoring/web/format.js); a test compares the two.
 """
 
 import re
 
 MIN_HASH_RATE, MAX_HASH_RATE = 1e-3, 1e21
-"""Limits of a plausible hash rate in H/s: from the first, below the second. The whole network of 2026 is near 1e21."""
+"""Limits of a plausible hash rate in H/s. It must be at least the first and below the second limit. The whole Bitcoin
+network computes about 1e21 H/s in 2026."""
 _HASH_RATE = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
@@ -29,7 +30,7 @@ _SPANS = (
 def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
     """Return a hash rate in H/s from a text such as ``1000000``, ``1MH`` or ``2.5 GH/s``.
 
-    With ``unit_needed`` a plain number is an error. Raises ValueError if the text is not a plausible hash rate.
+    Raises ValueError if the text is not a plausible hash rate or, with ``unit_needed``, if it has no unit.
     """
     if unit_needed and text.strip()[-1:].isdigit():
         raise ValueError(f"expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text!r}")
@@ -50,7 +51,11 @@ def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
 
 
 def scaled(value: float) -> str:
-    """Return three significant digits and an SI prefix, ready for a unit: ``12.3 M``; or ``1.23e+30 `` without one."""
+    """Return a value in three significant digits, a space and an SI prefix, such as ``12.3 M``.
+
+    The caller appends the unit. A value that is too large for the prefixes has an exponent instead, as in
+    ``1.23e+30 ``.
+    """
     if abs(value) >= 999.5e21:
         return f"{value:.3g} "
     index = 0
@@ -78,17 +83,18 @@ def difficulty_text(difficulty: float | None) -> str:
 
 
 def scaled_difficulty_text(difficulty: float) -> str:
-    """Return a difficulty as ``0.001`` or ``8192``, from 10,000 on with a prefix, as in ``16.4 k``."""
+    """Return a difficulty as ``0.001`` or ``8192``. From 10,000 on, it has an SI prefix, as in ``16.4 k``."""
     return scaled(difficulty).strip() if difficulty >= 10_000 else difficulty_text(difficulty)
 
 
 def count_text(number: int) -> str:
-    """Return a count as ``12,345``, from a million on as ``1.23M``."""
+    """Return a count as ``12,345``. From a million on, the form is ``1.23M``."""
     return f"{number:,}" if number < 1_000_000 else scaled(number).strip().replace(" ", "")
 
 
 def rounded(value: float) -> str:
-    """Return three significant digits without an exponent, from a million on with a word: ``1.5 million``."""
+    """Return a number in three significant digits without an exponent. From a million on, it has a word: ``1.5
+    million``."""
     if value >= 1e15:
         return f"{value:.3g}"
     for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
@@ -121,7 +127,7 @@ def duration_text(seconds: float) -> str:
 
 
 def latency_text(milliseconds: float) -> str:
-    """Return a latency as ``0.6 ms`` or ``123 ms``, from a second on like ``duration_text``."""
+    """Return a latency as ``0.6 ms`` or ``123 ms``. From one second on, it is written as by ``duration_text``."""
     if milliseconds >= 999.5:
         return duration_text(milliseconds / 1000)
     return f"{milliseconds:.1f} ms" if milliseconds < 99.95 else f"{milliseconds:.0f} ms"

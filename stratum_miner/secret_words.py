@@ -1,8 +1,8 @@
-"""Finds secrets in text, in every encoding, and hides them without hiding words that only look like a secret.
+"""Finds secrets in text, in every encoding, and hides them without hiding ordinary words.
 
-A password may be a common word such as "mining", "share" or "1234". In foreign text it is hidden wherever it stands as
-a word of its own. In this program's own text it is not hidden: without these words, events, messages and paths would be
-unreadable, and anybody could guess the password from the missing word.
+A password may be a common word such as "mining", "share" or "1234". Foreign text comes from other computers; there,
+such a password is hidden wherever it is a whole word. In this program's own text, such a password is not hidden.
+Otherwise events, messages and paths would be unreadable, and a reader could guess the password from the missing word.
 """
 
 import json
@@ -15,22 +15,26 @@ from stratum_miner.foreign_text import replace_unsafe
 
 HIDDEN = "***"
 SHORTEST = 4
-"""Least length of a secret in characters. A shorter password, such as "x", is a convention and not a secret."""
+"""Smallest length of a secret in characters. A shorter password is not hidden: "x", for example, is what miners send if
+the pool needs no password."""
 DISTINCT = 8
-"""Length in characters from which a secret is also found inside of words, because no word contains it by chance."""
+"""From this length in characters on, a secret is also hidden inside of words, because no word contains it by chance."""
 _WORD = re.compile(r"[^\W\d_]+|[\d.]+")
-"""Letters only, or a number. Any text may contain it."""
+"""Matches a secret that consists only of letters or is a number. Any text may contain it by chance."""
 _NAME = re.compile(r"[\w.-]+")
-"""Characters that may occur in a path or a compound word. A user with a password, as in ``u:pool``, does not match."""
+"""Matches a secret that could be part of a name, such as a file name or a compound word. If it is shorter than
+``DISTINCT``, it is hidden only as a whole word. A secret with other characters, such as ``u:pool``, is hidden
+everywhere."""
 _AFTER_ESCAPE = r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-fA-F]{4})"
-"""In JSON and in Python literals, the letter of an escape sequence may precede a secret."""
+"""Matches the position behind an escape sequence of JSON or Python, such as ``\\n``. The letter ``n`` of the escape
+sequence is not part of the word that follows it, so a secret may begin there."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
-"""A JSON string, and the colon behind it if it is a key."""
+"""Matches a JSON string, with the colon behind the string if the string is a key."""
 _CUT = "…"
 
 
 def is_word(secret: str) -> bool:
-    """Return whether a secret is a plain word or a number, which other texts may contain, too."""
+    """Return whether a secret is a plain word or a number, so that any other text may contain it by chance."""
     return _WORD.fullmatch(secret) is not None
 
 
@@ -46,9 +50,14 @@ class Hider:
     """Replaces a set of secrets in texts. Immutable, so that any thread may use it."""
 
     def __init__(self, secrets: Iterable[str] = (), *, own_text: bool = False) -> None:
-        """With ``own_text``, for text of this program, a short secret is not hidden inside a path, name or number."""
+        """Prepare to hide ``secrets`` in foreign text or, with ``own_text``, in text of this program.
+
+        In foreign text, a secret shorter than ``DISTINCT`` is not hidden inside a word or number. In text of this
+        program, it is not hidden inside a path or a compound name either.
+        """
         spelt = {spelling: secret for secret in secrets if len(secret) >= SHORTEST for spelling in spellings(secret)}
-        self._spellings = sorted(spelt, key=len, reverse=True)  # longest first: one may be the beginning of another
+        # longest first, because a secret may be the beginning of a longer one
+        self._spellings = sorted(spelt, key=len, reverse=True)
         self._shortest_beginning = DISTINCT if own_text else SHORTEST
         distinct = [text for text in self._spellings if not _is_common(spelt[text])]
         common = [text for text in self._spellings if _is_common(spelt[text])]
@@ -57,8 +66,8 @@ class Hider:
         self._common = _pattern(common, own_text=own_text)
 
     def hide(self, text: str) -> str:
-        """Return the text without the secrets. If the text was cut, the beginning of a secret at its end is hidden
-        too."""
+        """Return the text without the secrets. If the text ends with an ellipsis, the beginning of a secret before the
+        ellipsis is hidden, too."""
         if any(spelling in text for spelling in self._spellings):
             text = self._all.sub(HIDDEN, text)
         return self._without_beginning(text) if text.endswith(_CUT) else text
@@ -96,7 +105,7 @@ class Hider:
 
 @lru_cache(maxsize=256)
 def hider(secret: str) -> Hider:
-    """Return the hider of one secret for foreign text."""
+    """Return an object that hides one secret in foreign text. It is cached."""
     return Hider([secret])
 
 

@@ -1,4 +1,4 @@
-"""Finds the known name that is most like an unknown one. Every error about an unknown name gives this hint."""
+"""Finds the known name that is most like an unknown name. Every error about an unknown name suggests it."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 LIKENESS = 0.6
-"""Least similarity of two names for a hint, from 0 to 1; the default of difflib."""
+"""Smallest similarity, from 0 to 1, at which a known name is suggested. The value is the default of difflib."""
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = LIKENESS) -> str | None:
@@ -26,9 +26,10 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def named(table: Mapping[str, T], name: str, what: str) -> T:
-    """Return the entry ``name`` of a table. Raises ValueError with the nearest known name, or with all known names.
+    """Return the entry ``name`` of a table.
 
-    ``what`` begins the message: it names the option or field that the name came from.
+    Raises ValueError if there is no such entry. The message suggests the most similar known name, or lists all known
+    names. It begins with ``what``, the option or field that contained the name.
     """
     if name in table:
         return table[name]

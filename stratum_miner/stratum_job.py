@@ -1,6 +1,7 @@
-"""Converts a ``mining.notify`` into a job, and a share into a ``mining.submit``.
+"""Converts a ``mining.notify`` message into a job, and a share into a ``mining.submit`` message.
 
-The module stands above ``stratum``, which knows no jobs, and ``work``, which knows no protocol.
+This module connects two packages that must not import each other: ``stratum`` (messages) and ``work`` (jobs and
+shares).
 """
 
 from stratum_miner.stratum.client_messages import Submit
@@ -21,11 +22,11 @@ def job_of(
     clean_jobs: bool | None = None,
     received_at: float = 0.0,
 ) -> Job:
-    """Return the job of a notify under the settings of its session.
+    """Return the job that a ``mining.notify`` message announces in a session with these settings.
 
-    ``extranonce1`` is the pool's, ``extranonce2_size`` is in bytes, ``share_target`` is the largest hash that is a
-    share, ``received_at`` is in seconds of the caller's clock. ``clean_jobs`` replaces that of the notify if given.
-    Raises ValueError if a target or a size is not valid.
+    ``extranonce1`` is the value that the pool sent, and ``extranonce2_size`` is in bytes. ``share_target`` is the
+    largest hash that is a share. ``received_at`` is in seconds of the caller's clock. ``clean_jobs`` replaces the value
+    in the message unless it is None. Raises ValueError if a target or a size is not valid.
     """
     return Job(
         origin=origin,
@@ -52,12 +53,14 @@ def job_of(
 def submit_of(
     share: Share, worker_name: str, *, mask: int | None = None, version_rolling: bool = False, differences: bool = False
 ) -> Submit:
-    """Return the ``mining.submit`` of a share.
+    """Return the ``mining.submit`` message for a share.
 
-    With version rolling, the submit contains the version bits inside ``mask``: as they are in the header (BIP 310), or
-    with ``differences`` XORed with those of the job's version. The default of ``mask`` is the mask of the job; give one
-    if the pool has changed the mask since. ``version_rolling``: the pool agreed to version rolling after the job
-    arrived.
+    With version rolling, the message contains the bits of the share's version that are in ``mask``, as BIP 310
+    requires. With ``differences``, the message contains these bits XORed with the same bits of the job's version
+    instead.
+
+    ``mask`` is the version mask now in force; None means that it is still the mask of the job. ``version_rolling`` is
+    true if the pool agreed to version rolling after the job arrived; a job knows whether the pool agreed earlier.
     """
     job = share.job
     mask = job.version_mask if mask is None else mask

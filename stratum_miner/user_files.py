@@ -9,48 +9,49 @@ from pathlib import Path
 from typing import Any
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-"""The end of an error message of tomllib."""
+"""The end of an error message of tomllib, which names the line and column."""
 
 
 class UserFileError(ValueError):
-    """A file that cannot be used. The text says what was expected."""
+    """A file of the user cannot be used. The message says what was expected."""
 
     def __init__(self, text: str, line: int | None = None) -> None:
         super().__init__(text)
         self.line = line
-        """Number of the line with the error, counted from 1; None if the error has no line."""
+        """Number of the line with the error, counted from 1; None if the error is not in a certain line."""
 
     def where(self, path: Path) -> str:
-        """Return ``FILE:LINE``, or the file alone if the error has no line."""
+        """Return ``FILE:LINE``, or only ``FILE`` if the error is not in a certain line."""
         return f"{path}:{self.line}" if self.line else str(path)
 
 
 def read(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a file of at most ``max_bytes``.
+    """Return the content of a file that may have at most ``max_bytes`` bytes.
 
-    Raises OSError if the file cannot be read, and UserFileError if it is larger or a named pipe. Reading a named pipe
-    would block until another process writes to it.
+    Raises OSError if the file cannot be read, and UserFileError if it is larger or if it is a named pipe. Reading a
+    named pipe would block until another process writes to it.
     """
     if is_named_pipe(path):
         raise UserFileError("expected a file, got a pipe")
     with path.open("rb") as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
-        raise UserFileError(f"expected a file of at most {max_bytes} bytes, it is larger")
+        raise UserFileError(f"expected a file of at most {max_bytes} bytes, got a larger one")
     return content
 
 
 def is_named_pipe(path: Path) -> bool:
     """Return whether opening the file would block until another process opens the other end of a pipe.
 
-    A pipe that the process inherited (/dev/stdin, /dev/fd/3) has no file name of its own and does not block.
-    Raises OSError if the file cannot be examined.
+    The result is false for a pipe that this process inherited (such as /dev/stdin or /dev/fd/3), because opening it
+    does not block. Raises OSError if the file cannot be examined.
     """
     return path.exists() and stat.S_ISFIFO(path.stat().st_mode) and os.path.exists(os.path.realpath(path))
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """Return the content of a file as text. Raises like ``read``, and UserFileError if the file is not UTF-8."""
+    """Return the content of a file as text. Raises the errors of ``read``, and UserFileError if the file is not
+    UTF-8."""
     content = read(path, max_bytes)
     try:
         return content.decode()
@@ -62,7 +63,7 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
     """Parse TOML. Raises UserFileError if the text is not TOML, is nested too deeply, or has a number that is too
     large.
 
-    ``parse_float`` converts the text of a float, as in ``tomllib.loads``.
+    ``parse_float`` converts each float from its text, as in ``tomllib.loads``.
     """
     try:
         return tomllib.loads(text, parse_float=parse_float)
@@ -73,5 +74,5 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
         raise UserFileError(f"expected TOML: {reason[:1].lower()}{reason[1:]}", line) from None
     except RecursionError:
         raise UserFileError("expected TOML: its tables and lists are nested too deep") from None
-    except (ValueError, ArithmeticError):  # int() rejects 5000 digits, Decimal an exponent of 20 digits
+    except (ValueError, ArithmeticError):  # int() rejects 5000 digits, and Decimal an exponent of 20 digits
         raise UserFileError("expected TOML: a number in it is too large") from None

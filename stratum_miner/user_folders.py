@@ -1,6 +1,6 @@
-"""The folders of a user's configuration, state and cache, by the XDG Base Directory Specification.
+"""Finds the folders of a user's configuration, state and cache by the XDG Base Directory Specification.
 
-The variables of the specification are used only if they contain an absolute path, as the specification requires.
+As the specification requires, its environment variables are used only if they contain an absolute path.
 """
 
 import os

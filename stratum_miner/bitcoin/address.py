@@ -15,7 +15,7 @@ MAX_LENGTH = 90
 
 
 class AddressError(ValueError):
-    """The text is not an address, or it is an address of another network."""
+    """A text is not an address, or it is an address of another network."""
 
 
 class Network(Enum):
@@ -45,7 +45,8 @@ _PREFIXES = {
 def script_from_address(address: str, network: Network) -> bytes:
     """Return the output script of an address of ``network``.
 
-    Raises AddressError if it is not an address of that network; the text names the network that it belongs to.
+    Raises AddressError if ``address`` is not an address of ``network``. If it is valid on another network, the message
+    names that network.
     """
     if not address or len(address) > MAX_LENGTH or not address.isascii():
         raise AddressError(
@@ -96,7 +97,9 @@ def _base58_decode(address: str) -> bytes:
     for character in address:
         digit = _BASE58.find(character)
         if digit < 0:
-            raise AddressError(f"address {address!r}: {character!r} is neither base58 nor a bech32 address we know")
+            raise AddressError(
+                f"address {address!r}: {character!r} is not a base58 character, and no known bech32 prefix comes first"
+            )
         number = number * 58 + digit
     zeros = len(address) - len(address.lstrip("1"))
     data = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
@@ -145,7 +148,7 @@ def _bech32_decode(address: str) -> tuple[int, bytes]:
         raise AddressError(f"address {address!r}: expected a {wanted} checksum for witness version {version}")
     program = _regroup(values[1:-6], 5, 8, pad=False)
     if program is None or not _program_fits(version, len(program)):
-        raise AddressError(f"address {address!r}: the witness program has a wrong length or padding")
+        raise AddressError(f"address {address!r}: expected a witness program of valid length and padding")
     return version, bytes(program)
 
 
@@ -169,7 +172,7 @@ def _expand(hrp: str) -> list[int]:
 
 
 def _polymod(values: Iterable[int]) -> int:
-    """Return the BCH checksum of BIP 173."""
+    """Return the BCH checksum of five-bit values, as BIP 173 defines it."""
     checksum = 1
     for value in values:
         top = checksum >> 25
@@ -180,7 +183,11 @@ def _polymod(values: Iterable[int]) -> int:
 
 
 def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
-    """Regroup bits. Without padding, return None unless the remaining bits are zero and fewer than ``from_bits``."""
+    """Return the same bits in groups of ``to_bits`` instead of ``from_bits``.
+
+    With ``pad``, zero bits fill the last group. Without ``pad``, bits that do not fill a group are dropped. These bits
+    must be zero and fewer than ``from_bits``; otherwise the result is None.
+    """
     accumulator = bits = 0
     result: list[int] = []
     for value in values:

@@ -1,7 +1,8 @@
 """The coinbase transaction, split at the extranonce as Stratum sends it
 (docs/reference/stratum.md#coinbase-transaction).
 
-The split is of the serialization without witness, whose hash is the txid; a block carries the witness form.
+Both parts are serialized without witness, because the hash of that form is the txid. A block contains the form with
+witness (``with_witness``).
 """
 
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ COIN: Final = 100_000_000
 """Satoshis in a bitcoin."""
 INITIAL_SUBSIDY: Final = 50 * COIN
 MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
-"""Consensus limits of a coinbase script, bytes (bad-cb-length)."""
+"""Smallest and largest size of a coinbase script in bytes. A node rejects other sizes (bad-cb-length)."""
 MAX_PUSH: Final = 75
-"""Longest push in bytes whose length is its own opcode."""
+"""Most bytes that a script can push with a single opcode, which is then the number of bytes."""
 SEQUENCE: Final = 0xFFFFFFFE
-"""A sequence number that is not final, so that nLockTime applies. BIP 54 will require it with lock time height - 1."""
+"""Sequence number of the input. It is not the final one, 0xFFFFFFFF, so that the lock time applies. BIP 54 requires
+such a sequence number and the lock time height - 1, once it is in force."""
 WITNESS_RESERVED: Final = bytes(32)
 _COMMITMENT_HEADER: Final = bytes.fromhex("6a24aa21a9ed")
 _VERSION: Final = (2).to_bytes(4, "little")
@@ -36,7 +38,7 @@ class TxOut:
     script: bytes
 
     def to_bytes(self) -> bytes:
-        """Return the serialized output. Raises ValueError if no output can have this value."""
+        """Return the serialized output. Raises ValueError unless the value is 0 to 21 million bitcoin."""
         if not 0 <= self.value <= 21_000_000 * COIN:
             raise ValueError(f"output value: expected 0 to 21 million bitcoin in satoshis, got {self.value}")
         return self.value.to_bytes(8, "little") + compact_size(len(self.script)) + self.script
@@ -64,8 +66,9 @@ def split_coinbase(
 ) -> CoinbaseSplit:
     """Build a coinbase around an extranonce of ``extranonce_size`` bytes.
 
-    The script consists of the height (BIP 34), ``flags`` unchanged (coinbaseaux), one push of the extranonce and one
-    push of ``tag``. The lock time is height - 1. Raises ValueError if a part or the script exceeds its limits.
+    The script consists of the height (BIP 34), the bytes ``flags`` unchanged, one push of the extranonce and one push
+    of ``tag``. ``flags`` are those that a node requires under ``coinbaseaux`` of its block template. The lock time is
+    height - 1. Raises ValueError if the extranonce, the tag or the script has a size that is not allowed.
     """
     if not 1 <= extranonce_size <= MAX_PUSH:
         raise ValueError(f"extranonce: expected 1 to {MAX_PUSH} bytes, got {extranonce_size}")
@@ -90,22 +93,25 @@ def with_witness(coinbase: bytes) -> bytes:
     """Return the coinbase as a block contains it: with marker, flag and one witness item, the reserved value of BIP
     141.
 
-    Core adds a missing one on submitblock, other nodes do not (docs/reference/stratum.md#building-a-block), so it is
-    always there.
+    A block must always contain this witness, also a block without other witnesses: on submitblock, Bitcoin Core adds a
+    missing one, but other nodes do not (docs/reference/stratum.md#building-a-block).
     """
     return coinbase[:4] + b"\x00\x01" + coinbase[4:-4] + b"\x01\x20" + WITNESS_RESERVED + coinbase[-4:]
 
 
 def witness_commitment_script(wtxids_without_coinbase: Sequence[bytes]) -> bytes:
-    """Return the output script that commits to all witnesses (BIP 141); the wtxids are in internal order."""
+    """Return the output script that commits to the witnesses of all transactions (BIP 141).
+
+    The wtxids are 32 bytes each, in internal order.
+    """
     root = merkle_root([bytes(32), *wtxids_without_coinbase])
     return _COMMITMENT_HEADER + sha256d(root + WITNESS_RESERVED)
 
 
 def push_height(height: int) -> bytes:
-    """Return the minimal script push of a block height (BIP 34); Bitcoin Core rejects a longer one (bad-cb-height).
+    """Return the shortest script push of a block height (BIP 34). Bitcoin Core rejects longer pushes (bad-cb-height).
 
-    Raises ValueError below 0.
+    Raises ValueError if the height is negative.
     """
     if height < 0:
         raise ValueError(f"height: expected 0 or more, got {height}")
@@ -113,14 +119,15 @@ def push_height(height: int) -> bytes:
         return b"\x00"
     if height <= 16:
         return bytes([_OP_1 + height - 1])
-    encoded = height.to_bytes(height.bit_length() // 8 + 1, "little")  # room for the sign bit
+    encoded = height.to_bytes(height.bit_length() // 8 + 1, "little")  # one bit more than the height has, for the sign
     return bytes([len(encoded)]) + encoded
 
 
 def height_from_coinbase_prefix(prefix: bytes) -> int | None:
-    """Return the height at the beginning of the script in a coinb1, or None without a minimal height push.
+    """Return the block height at the beginning of the coinbase script in ``prefix``, the coinb1 of mining.notify.
 
-    Never raises, whatever the bytes are.
+    Returns None if the script does not begin with the shortest push of a height, or if the bytes are not the beginning
+    of a coinbase. Never raises an exception.
     """
     script = prefix[42:]  # version, input count, null input, script size
     if prefix[4:41] != b"\x01" + _NULL_INPUT or not script:

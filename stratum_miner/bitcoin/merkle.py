@@ -20,9 +20,13 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 
 
 def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Return the siblings on the path from the coinbase to the root, lowest level first; empty without transactions."""
+    """Return the merkle branch: the sibling hashes on the path from the coinbase to the root, the lowest level first.
+
+    The branch is empty if the block contains only the coinbase.
+    """
     branch: list[bytes] = []
-    rest = list(txids_without_coinbase)  # one level of the tree without its first hash, which depends on the coinbase
+    # the hashes of one level of the tree, without the first hash, because that depends on the coinbase
+    rest = list(txids_without_coinbase)
     while rest:
         branch.append(rest[0])
         pairs = rest[1:]
@@ -31,7 +35,10 @@ def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
 
 
 def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
-    """Return the root for the txid of a coinbase, which is always the left child."""
+    """Return the merkle root, computed from ``leaf``, the txid of the coinbase, and its merkle branch.
+
+    On each level, the hash from the coinbase is the left child and the item of the branch is the right child.
+    """
     for sibling in branch:
         leaf = sha256d(leaf + sibling)
     return leaf

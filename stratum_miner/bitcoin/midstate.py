@@ -12,7 +12,7 @@ _PRIMES = [number for number in range(2, 312) if all(number % divisor for diviso
 
 
 def _cube_root(number: int) -> int:
-    """Return the integer part of the cube root. ``number`` is so small that the float error is less than 1."""
+    """Return the integer part of the cube root of a number below 2^105. Its float cube root is wrong by less than 1."""
     root = round(cbrt(number))
     return root - (root**3 > number)
 
@@ -24,7 +24,7 @@ INITIAL_STATE = tuple(isqrt(prime << 64) & _WORD for prime in _PRIMES[:8])
 
 
 def midstate(block: bytes) -> bytes:
-    """Return the state words h0 to h7, each big-endian, after one block: 32 bytes.
+    """Return the state of SHA-256 after the 64 bytes of ``block``: the words h0 to h7, each big-endian, 32 bytes.
 
     Raises ValueError unless ``block`` has 64 bytes.
     """

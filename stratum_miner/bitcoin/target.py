@@ -1,7 +1,7 @@
 """Targets as exact integers, and difficulties, which are rounded and for display only.
 
-A target is the largest winning hash, read as a 256-bit little-endian number. Difficulty is "bdiff": the ratio
-to the target of nbits 1d00ffff, as in Bitcoin Core and as pools mean it
+A target is the largest hash that is a solution, where a hash is read as a 256-bit little-endian number. A difficulty is
+the target of nbits 1d00ffff divided by the target. Bitcoin Core and pools define it in the same way ("bdiff")
 (docs/reference/stratum.md#difficulty-and-target).
 """
 
@@ -17,12 +17,13 @@ MAX_TARGET: Final = (1 << 256) - 1
 HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
 """Average number of hashes for a solution of difficulty 1, about 2^32; for statistics."""
 TRIVIAL_TARGET: Final = 1 << 240
-"""A network target from which on blocks are trivial: they take at most 65,536 hashes on average. The value is not
-measured; it is far from the 2 hashes of regtest and from every other network."""
+"""From this network target on, finding a block is trivial: it takes at most 65,536 hashes on average. This limit is a
+choice: a block takes 2 hashes on regtest, and far more than 65,536 on every other network."""
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
-    """Return floor(difficulty-1 target / difficulty), limited to 1 to 2^256-1.
+    """Return the target of a difficulty: difficulty-1 target / difficulty, rounded down, at least 1 and at most
+    2^256-1.
 
     Raises ValueError unless the difficulty is finite and above zero.
     """
@@ -36,15 +37,16 @@ def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
 
 
 def difficulty_from_target(target: int) -> float:
-    """Return difficulty-1 target / target, rounded, for display; infinite for target 0."""
+    """Return the difficulty of a target: difficulty-1 target / target, rounded, for display. Target 0 gives
+    infinity."""
     return DIFFICULTY_1_TARGET / target if target else math.inf
 
 
 def difficulty_to_announce(target: int) -> float:
-    """Return the smallest double whose target is not above ``target``.
+    """Return the smallest difficulty, as a float, whose target is not above ``target``.
 
-    Many targets have the same difficulty as a double. With a difficulty that is rounded down, a miner would submit
-    shares that miss the target.
+    A float can represent the difficulty of a target only approximately. If it were rounded down, miners would compute a
+    target above ``target`` and submit shares that miss ``target``.
     """
     difficulty = difficulty_from_target(target)
     while target_from_difficulty(difficulty) > target:
@@ -53,9 +55,9 @@ def difficulty_to_announce(target: int) -> float:
 
 
 def target_from_bits(nbits: int) -> int:
-    """Return the target of compact bits: mantissa · 256^(exponent-3).
+    """Return the target that the compact form ``nbits`` stands for: mantissa · 256^(exponent-3).
 
-    Raises ValueError if it is negative, zero or larger than 256 bits.
+    Raises ValueError if this target is negative, zero or larger than 256 bits.
     """
     exponent, mantissa = nbits >> 24, nbits & 0x7FFFFF
     target = mantissa << 8 * (exponent - 3) if exponent >= 3 else mantissa >> 8 * (3 - exponent)
@@ -65,13 +67,15 @@ def target_from_bits(nbits: int) -> int:
 
 
 def bits_from_target(target: int) -> int:
-    """Return the compact bits of a target, which keep only its top 16 to 23 bits. Raises ValueError outside 1 to
-    2^256-1."""
+    """Return the compact form (nbits) of a target, which keeps only the highest 16 to 23 bits of the target.
+
+    Raises ValueError if the target is not from 1 to 2^256-1.
+    """
     if not 0 < target <= MAX_TARGET:
         raise ValueError(f"target: expected 1 to 2^256-1, got {target}")
     size = (target.bit_length() + 7) // 8
     mantissa = target >> 8 * (size - 3) if size > 3 else target << 8 * (3 - size)
-    if mantissa & 0x800000:  # the sign bit of the format
+    if mantissa & 0x800000:  # this bit is the sign in the compact form, so the mantissa must not use it
         mantissa, size = mantissa >> 8, size + 1
     return size << 24 | mantissa
 
@@ -82,7 +86,7 @@ def hash_value(digest: bytes) -> int:
 
 
 def difficulty_from_digest(digest: bytes) -> float:
-    """Return the difficulty of a hash, which is the highest difficulty that it meets; rounded, for display."""
+    """Return the highest difficulty that a hash meets, rounded, for display."""
     return difficulty_from_target(hash_value(digest))
 
 

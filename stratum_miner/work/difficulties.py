@@ -1,4 +1,4 @@
-"""The difficulties of shares, summed by outcome."""
+"""Sums the difficulties of shares by outcome."""
 
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
@@ -6,8 +6,8 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 class Difficulties:
     """Sums of difficulties, one for each outcome.
 
-    A share counts with the difficulty that the pool required of it, because the pool credits no more. A block whose
-    hash misses the share target counts with the difficulty of its hash, which is lower.
+    A share counts with the share difficulty of its job, because the pool credits no more than this. The exception is a
+    block whose hash misses the share target: it counts with the difficulty of its hash, which is lower.
     """
 
     def __init__(self) -> None:

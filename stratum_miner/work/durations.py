@@ -1,9 +1,9 @@
-"""Durations counted in fixed buckets, for as long as a process runs. A Prometheus histogram needs exactly these counts.
+"""Counts durations in fixed buckets, as a Prometheus histogram needs them.
 
 The buckets fit the time between a share and its answer. A pool on the same computer answers within 0.1 ms
 (docs/proxy.md), a pool in the local network within 1 ms, a pool on the internet within 10 to 300 ms, and a busy pool
-within seconds. After 60 s the client no longer waits (``client.settings.Timeouts``). All meters use the same buckets,
-so that counts of several pools and programs can be added.
+within seconds. After 60 s the client no longer waits (``client.settings.Timeouts``). Every DurationMeter uses the same
+buckets, so that the counts of several pools and programs can be added.
 """
 
 from bisect import bisect_left
@@ -22,7 +22,7 @@ class DurationCounts:
     """The number of durations in each bucket."""
 
     counts: tuple[int, ...]
-    """One number for each of ``BOUNDS_S`` and one for longer durations. Each duration is counted in one bucket."""
+    """The number of durations in each bucket: one number for each of ``BOUNDS_S``, and one for all longer durations."""
     total_s: float
     """Sum of all durations in seconds."""
     bounds_s: tuple[float, ...] = BOUNDS_S

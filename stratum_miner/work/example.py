@@ -8,13 +8,14 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 NONCES = 512
-"""Number of nonces in a bounded unit: enough for several slices of a search, few enough for hashlib."""
+"""Default number of nonces in a unit. Backends search such a unit in several slices, and hashlib can check it
+quickly."""
 EASY = MAX_TARGET >> 5
 """A target that one hash in 32 meets."""
 
 
 def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, nonce_count: int = NONCES) -> WorkUnit:
-    """Return a work unit with ``nonce_count`` nonces whose header differs for each ``number``."""
+    """Return a work unit with ``nonce_count`` nonces. Each ``number`` gives a different header."""
     job = Job(
         origin=Origin(PoolKey("example"), "", 1),
         job_id=f"check-{number}",

@@ -1,18 +1,19 @@
-"""Hash rate over sliding windows, computed from a counter of hashes. Time is an argument."""
+"""Computes hash rates over sliding windows from a counter of hashes. This module reads no clock: time is an
+argument."""
 
 from bisect import bisect_right
 from collections import deque
 
 WINDOWS = (5.0, 60.0, 900.0)
-"""The windows in seconds that other mining programs show too: 5 s, 1 min, 15 min."""
+"""Lengths of the windows in seconds, which are the same as in other mining programs: 5 s, 1 min, 15 min."""
 RESOLUTION = 0.5
-"""Default for the seconds between two kept samples: at most 1,800 samples for the longest window."""
+"""Default number of seconds between two kept samples. The longest window then has at most 1,800 samples."""
 
 
 class HashRateMeter:
     """Samples a counter of hashes and computes its rate over any window up to the longest.
 
-    Call ``sample`` at regular times. Reading a rate changes nothing, so the rates do not depend on who reads them.
+    Call ``sample`` at regular times. Reading a rate changes nothing, so any number of readers get the same rates.
     """
 
     def __init__(self, started: float, longest_window: float = max(WINDOWS), *, resolution: float = RESOLUTION) -> None:

@@ -1,9 +1,9 @@
 """A job: what a pool announced, together with the settings of the session that were in force at that moment.
 
-Targets, extranonces and the version mask belong to the job, never to the connection: a share is judged against the
-settings its own job was issued under (docs/reference/stratum.md#when-a-setting-takes-effect). A job does not know which
-protocol brought it. What protocols do differently is in its ``body``: a pool shows either the parts of a coinbase, or
-nothing but a merkle root.
+Targets, extranonces and the version mask belong to the job, never to the connection: a share is judged by the settings
+that were in force when its own job was sent (docs/reference/stratum.md#when-a-setting-takes-effect). A job does not
+depend on the protocol that brought it. Only the ``body`` of a job may differ between protocols: it has either the parts
+of a coinbase, or only a merkle root.
 """
 
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ MAX_EXTRANONCE2_SIZE = 32
 """Largest extranonce2 in bytes, more than any known pool assigns. The protocol code rejects larger sizes."""
 
 PoolKey = NewType("PoolKey", str)
-"""Identifies a configured pool: the name that the user gave it, otherwise its URL and worker name. Unique in a
-miner."""
+"""Identifies a configured pool: the name that the user gave to the pool, or else its URL and worker name. No two pools
+of a miner have the same key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The pool and the session that a job comes from. Its shares can only be submitted there."""
+    """The pool and the session that a job comes from. The shares of the job can only be submitted in this session."""
 
     pool: PoolKey
     worker_name: str
@@ -53,7 +53,7 @@ class CoinbaseBody:
 
     def __post_init__(self) -> None:
         if any(len(item) != 32 for item in self.branch):
-            raise ValueError("job: expected 32-byte merkle branch items")
+            raise ValueError(f"job: expected merkle branch items of 32 bytes, got {[*map(len, self.branch)]} bytes")
         if not 0 <= self.extranonce2_size <= MAX_EXTRANONCE2_SIZE:
             raise ValueError(f"job: expected extranonce2_size 0 to {MAX_EXTRANONCE2_SIZE}, got {self.extranonce2_size}")
 
@@ -63,7 +63,10 @@ class CoinbaseBody:
         return height_from_coinbase_prefix(self.prefix)
 
     def template_key(self) -> bytes:
-        """Return 32 bytes that are equal for bodies with the same set of merkle roots, and differ for others."""
+        """Return 32 bytes that identify the set of merkle roots which the miner can make from this body.
+
+        They are equal for two bodies with the same set, and differ for bodies with different sets.
+        """
         return _hash_of(
             self.prefix + self.extranonce1, bytes([self.extranonce2_size]), self.suffix, b"".join(self.branch)
         )
@@ -95,10 +98,11 @@ class HeaderBody:
 
     def __post_init__(self) -> None:
         if len(self.root) != 32:
-            raise ValueError(f"job: expected a 32-byte merkle root, got {len(self.root)}")
+            raise ValueError(f"job: expected a merkle root of 32 bytes, got {len(self.root)}")
 
     def template_key(self) -> bytes:
-        """Return 32 bytes that are equal for equal roots, and differ for others."""
+        """Return 32 bytes that are equal for bodies with equal merkle roots, and differ for bodies with different
+        roots."""
         return _hash_of(self.root)
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
@@ -112,14 +116,14 @@ Body: TypeAlias = CoinbaseBody | HeaderBody
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One announced job. All byte strings are in internal order, all integers are plain numbers.
+    """A job that a pool announced. All hashes are in internal byte order.
 
     Raises ValueError if nbits or the share target is not a valid target, or if a size is wrong.
     """
 
     origin: Origin
     job_id: str
-    """The pool's name for the job, an opaque text that is sent back with each share."""
+    """Identifies the job at the pool. The miner sends this text back with each share and does not interpret it."""
     previous_hash: bytes
     """Hash of the previous block, 32 bytes in internal order."""
     body: Body
@@ -138,13 +142,13 @@ class Job:
     version_rolling: bool = False
     """Whether the pool agreed to version rolling, possibly with mask 0."""
     received_at: float = 0.0
-    """When the job arrived, in seconds of the caller's clock. ntime rolling counts from here."""
+    """Time at which the job arrived, in seconds of the caller's clock. ntime rolling counts from this time on."""
     network_target: int = field(init=False)
     """The largest hash that solves a block, computed from ``nbits``."""
 
     def __post_init__(self) -> None:
         if len(self.previous_hash) != 32:
-            raise ValueError("job: expected a 32-byte previous hash")
+            raise ValueError(f"job: expected a previous hash of 32 bytes, got {len(self.previous_hash)}")
         if not 0 < self.share_target <= MAX_TARGET:
             raise ValueError(f"job: expected share_target 1 to 2^256-1, got {self.share_target}")
         object.__setattr__(self, "network_target", target_from_bits(self.nbits))
@@ -161,7 +165,7 @@ class Job:
 
     @property
     def search_target(self) -> int:
-        """The looser of share and network target: on test chains a block can miss the share target
+        """The larger of share target and network target, because on test networks a block can miss the share target
         (docs/reference/stratum.md#difficulty-and-target)."""
         return max(self.share_target, self.network_target)
 
@@ -182,14 +186,14 @@ class Job:
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits we may set: granted, and not already used by the job's own version
+        """Version bits that the miner may set: the pool permits them, and they are 0 in the job's own version
         (docs/reference/stratum.md#merging-version-bits)."""
         return self.version_mask & ~self.version
 
     def content_hash(self) -> bytes:
         """Return a hash of all header fields except extranonce2, version, ntime and nonce: 32 bytes.
 
-        If it is equal for two jobs, the same header can solve both.
+        If two jobs have the same hash, then the miner can make the same header for both of them.
         """
         return _hash_of(self.previous_hash, self.nbits.to_bytes(4, "little"), self.body.template_key())
 
@@ -198,8 +202,7 @@ class Job:
         return self.body.merkle_root(extranonce2)
 
     def header(self, extranonce2: bytes, ntime: int, nonce: int, version: int) -> BlockHeader:
-        """Return the header for one point of the search space. Raises ValueError if ``extranonce2`` has a wrong
-        size."""
+        """Return the header of this job with these values. Raises ValueError if ``extranonce2`` has a wrong size."""
         return BlockHeader(
             version=version,
             previous_hash=self.previous_hash,

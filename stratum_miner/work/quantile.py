@@ -1,5 +1,7 @@
-"""The position of a quantile among sorted values: the smallest value that a given fraction of all values do not
-exceed."""
+"""Computes the position of a quantile among sorted values.
+
+The quantile of a fraction is the smallest of the values for which at least this fraction of all values are not larger.
+"""
 
 from fractions import Fraction
 from functools import lru_cache
@@ -8,7 +10,8 @@ from functools import lru_cache
 def rank(fraction: float, count: int) -> int:
     """Return the position of a quantile among ``count`` sorted values, counted from 1. ``fraction`` is from 0 to 1.
 
-    The fraction is used as the decimal number that it prints as, because 0.07 * 100 is above 7 in floating point.
+    The position is exact: the fraction stands for the decimal number that Python prints for it. As a float, 0.07 * 100
+    is above 7, so that the position would be 8 instead of 7.
     """
     exact = _exact(fraction)
     return max(1, -(-exact.numerator * count // exact.denominator))

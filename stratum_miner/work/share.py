@@ -1,8 +1,8 @@
-"""Verifies a reported nonce: hashes its header again in Python and compares the hash with the exact targets.
+"""Verifies a reported nonce: hashes the header with this nonce in Python and compares the hash with the exact targets.
 
-A nonce whose hash misses the target of its work unit is a hardware error. A correct hash can still be above the targets
-of the job. Both results are values and not exceptions, because a broken device reports thousands of wrong nonces while
-mining continues.
+If the hash misses the target of the work unit, the nonce is a hardware error. A hash that meets the target of the unit
+can still be above the targets of the job. Both results are values and not exceptions, because a broken device reports
+thousands of wrong nonces while mining continues.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class InvalidNonce(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BelowTarget:
-    """A correct hash that meets neither the share target nor the network target."""
+    """A hash that meets the target of its work unit, but neither the share target nor the network target of the job."""
 
     difficulty: float
     """Difficulty of the hash, rounded."""
@@ -31,7 +31,7 @@ class BelowTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A verified solution of a job, with the fields that a submit needs and the names that the statistics need.
+    """A verified solution of a job, with the fields of a ``mining.submit`` message and the names of device and backend.
 
     ``header`` is the serialized header (80 bytes), ``digest`` its hash (32 bytes, internal order), ``version`` the full
     version field with the rolled bits.
@@ -48,8 +48,8 @@ class Share:
     backend: str = ""
     """The name of the backend that the device belongs to."""
     worker_name: str = ""
-    """Worker name to submit under. If empty, it is the pool's worker name. If it begins with a dot, it is appended to
-    the user part of the pool's worker name."""
+    """Worker name under which the share is submitted. If it is empty, the worker name of the pool's configuration is
+    used. If it begins with a dot, it is appended to the user part of that worker name."""
     hash_value: int = field(init=False, repr=False, compare=False)
     """The hash as a number (little-endian), to be compared with a target."""
     difficulty: float = field(init=False, repr=False, compare=False)
@@ -72,7 +72,8 @@ class Share:
 
     @property
     def dedup_key(self) -> tuple[int, bytes]:
-        """The session number and header bytes 4 to 79. Two shares with the same key differ at most in their version."""
+        """The session number and bytes 4 to 79 of the header. Shares with equal keys differ at most in their
+        version."""
         return self.job.origin.session, self.header[4:]
 
 
@@ -83,8 +84,9 @@ VerifyResult = Share | BelowTarget | InvalidNonce
 def verify(found: NonceFound, *, backend: str = "", worker_name: str = "") -> VerifyResult:
     """Hash a reported nonce again and compare the hash with the targets of its work unit and of its job.
 
-    Returns a Share with the given names; BelowTarget if the hash meets the target of the unit but none of the job, as
-    with a device that filters coarsely; or InvalidNonce if the nonce is not a solution of its unit.
+    Returns a Share with the given names if the hash meets a target of the job. Returns BelowTarget if the hash meets
+    only the target of the unit, which is larger if the device can compare hashes only roughly. Returns InvalidNonce if
+    the nonce is not a solution of the unit.
     """
     unit, job = found.unit, found.unit.job
     offset = (found.nonce - unit.first_nonce) % NONCE_SPACE

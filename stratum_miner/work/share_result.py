@@ -1,6 +1,6 @@
-"""The final result of a share. Each share that the miner hands to the client gets exactly one.
+"""The final result of a share. Each share that the miner passes to the pool client gets exactly one result.
 
-Nothing here depends on the protocol in which the pool answered.
+This module does not depend on the protocol that the pool uses.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ class ShareOutcome(Enum):
     ACCEPTED = "accepted"
     """The pool credited the share."""
     REJECTED = "rejected"
-    """The pool answered that it does not credit the share, for another reason than a job that it no longer knows."""
+    """The pool answered that it does not credit the share, and the share is not stale."""
     STALE = "stale"
     """The pool answered that it does not know the job of the share, or the client did not send the share because the
     previous block had changed."""
     LOST = "lost"
-    """No answer to the share arrived or can still arrive, so that nobody knows whether the pool credited it."""
+    """No answer to the share arrived, and none can arrive any more. So it is not known whether the pool credited the
+    share."""
 
 
 class RejectReason(Enum):
@@ -43,8 +44,8 @@ class ShareResult:
     share: Share
     outcome: ShareOutcome
     text: str = ""
-    """Why the share was not accepted: the pool's text, made printable and shortened, or for a lost share the client's
-    own reason."""
+    """Why the share was not accepted: the text that the pool sent, made printable and shortened. For a share
+    without an answer, it is the reason that the client gives."""
     refusal: RejectReason | None = None
     """The meaning of the pool's rejection; None if the pool did not reject the share."""
     code: str = ""
@@ -54,8 +55,8 @@ class ShareResult:
     worker_name: str = ""
     """The worker name under which the share was submitted; empty if the share was never sent."""
     same_event: bool = False
-    """Whether the share was sent before the rejection of another share arrived. One event at the pool, such as a
-    restart, may then have caused both rejections."""
+    """Whether this share was sent before the rejection of another share arrived. If so, a single event at the pool,
+    such as a restart, may have caused both rejections."""
 
     @property
     def reason(self) -> str:
@@ -65,9 +66,9 @@ class ShareResult:
 
     @property
     def cause(self) -> str:
-        """Why the share was not accepted, as one of a bounded set of texts.
+        """Why the share was not accepted, as one of a limited number of texts, so that shares can be counted by cause.
 
-        A pool's own text is not bounded: pools put numbers into it ("difficulty 2.55e-10").
+        The texts that pools send would not do: they contain numbers that vary, as in "difficulty 2.55e-10".
         """
         return self.refusal.value if self.refusal is not None else self.text
 
@@ -75,6 +76,6 @@ class ShareResult:
     def refused_as_weak(self) -> bool:
         """Whether the share solves a block but misses the share target, and the pool rejected it for that reason.
 
-        A pool may do so. Such a rejection is no sign of a fault.
+        A pool may reject such a share, so the rejection is not a sign of a problem.
         """
         return self.refusal is RejectReason.LOW_DIFFICULTY and not self.share.meets_share_target

@@ -1,8 +1,8 @@
 """The search space of a job (extranonce2, version bits, ntime and nonce), divided into work units.
 
 Each unit contains all nonces. ``visited`` chooses extranonce2 and version, and remembers what earlier jobs used. ntime
-is rolled last, only when the present ntime has no unit left. It never runs ahead of the time that has passed since the
-job arrived, because pools differ in how much later than the job's ntime a share may be.
+is rolled last, only when the present ntime has no unit left. It is increased by at most the time that has passed since
+the job arrived, because some pools reject a share whose ntime is further ahead.
 """
 
 from stratum_miner.bitcoin.sha256d import sha256d
@@ -12,7 +12,7 @@ from stratum_miner.work.versions import Versions
 from stratum_miner.work.visited import Visited
 
 MAX_NTIME_ROLL = 600
-"""Largest difference between a unit's ntime and the job's ntime in seconds, however long ago the job arrived."""
+"""Largest difference in seconds between the ntime of a unit and the ntime of its job, however old the job is."""
 
 
 class SearchSpace:
@@ -38,10 +38,11 @@ class SearchSpace:
         self._job, self._content = job, None
 
     def next_unit(self, now: float, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """Return a unit that was never returned before, or None without a job or if no unit is left at this time.
+        """Return a unit that was never returned before. Return None if there is no job, or if no unit is left at this
+        time.
 
-        ``rollable`` has the version bits that the caller can roll itself, ``at_once`` limits how many of them one unit
-        contains. ``now`` is in seconds of the clock of ``Job.received_at``.
+        ``rollable`` has the version bits that the caller can roll inside a unit. ``at_once`` is the largest number of
+        such bits in one unit. ``now`` is in seconds of the clock of ``Job.received_at``.
         """
         job = self._job
         if job is None:

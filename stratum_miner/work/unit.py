@@ -12,10 +12,10 @@ NONCE_SPACE = 1 << 32
 class WorkUnit:
     """A header to search.
 
-    ``header`` is the serialized header (80 bytes) with this ``version`` and a zero nonce. ``version_mask`` has the bits
-    that the backend may roll inside this unit; they are zero in ``version``. It is 0 for a backend that rolls none. The
-    nonces to try are ``first_nonce`` up to, not including, ``first_nonce + nonce_count``, modulo 2^32. A header is a
-    solution if its hash is at most ``target``.
+    ``header`` is the serialized header (80 bytes) with this ``version`` and a zero nonce. ``version_mask`` has the
+    version bits that the backend may roll inside this unit. These bits are zero in ``version``. The mask is 0 for a
+    backend that does not roll versions. The backend tries ``nonce_count`` nonces, beginning with ``first_nonce``; after
+    2^32 - 1 comes 0. A header is a solution if its hash is at most ``target``.
     """
 
     job: Job
@@ -36,7 +36,10 @@ class WorkUnit:
 
 @dataclass(frozen=True, slots=True)
 class NonceFound:
-    """A nonce that a backend reports, not verified yet. With this version it should meet the target of the unit."""
+    """A nonce that a backend reports and that is not verified yet.
+
+    The header of the unit with this nonce and this version should meet the target of the unit.
+    """
 
     unit: WorkUnit
     nonce: int

@@ -1,7 +1,7 @@
 """Sets of header versions: some bits are fixed, the other bits may have any value.
 
-A ``Versions`` describes 2^n versions, where n is the number of bits in its mask. Other sets are sequences of
-``Versions``.
+A ``Versions`` is a set of 2^n versions, where n is the number of bits in its mask. A set that is not of this form is
+written as several ``Versions``.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,9 @@ class Versions(NamedTuple):
     def without(self, part: "Versions", first: int) -> Iterator["Versions"]:
         """Yield the versions of this set that are not in ``part``, as sets that do not overlap.
 
-        ``part`` must be a subset of this set. The smaller sets come first. Sets that differ from ``part`` only in bits
-        of ``first`` come before the others, so that a caller that always uses the first set counts these bits upwards.
+        ``part`` must be a subset of this set. Smaller sets come before larger ones. Sets that differ from ``part`` only
+        in bits of ``first`` come before all others. So a caller that always takes the first set uses up the values of
+        these bits in ascending order.
         """
         split = self.mask & ~part.mask
         free = part.mask
@@ -40,7 +41,7 @@ ALL_VERSIONS = Versions(0, ALL_BITS)
 
 
 def each_bit(mask: int) -> Iterator[int]:
-    """Yield each bit of a mask as a mask of its own, the lowest first."""
+    """Yield the bits of a mask, the lowest first, each as a mask with only this bit."""
     while mask:
         yield mask & -mask
         mask &= mask - 1

@@ -1,21 +1,21 @@
-"""Remembers which headers have been given out for searching, so that no header is searched twice.
+"""Remembers which headers were given to backends, so that no header is searched twice.
 
-A *header template* is a header without extranonce2, version and nonce. It is identified by its content, whichever
-session or job it came from. So the memory holds when a pool repeats a job under another id (miningcore does, see
+A *header template* is a header without extranonce2, version and nonce. It is identified by its content and not by its
+session or job. So it is recognised again if a pool repeats a job under another id (miningcore does, see
 ESP-Miner#1587), gives the next session the same extranonce1, or becomes the active pool again. Theory of operation:
 
-* A unit contains all nonces. Per template there is a table of extranonce2 values, each with the versions that are still
-  unused. Neighbouring values with equal versions share one entry: values never used, values used up under the present
-  mask, and a few that are partly used.
-* A caller names the version bits that it can roll. It gets the largest unit possible, taken from the smallest set that
-  contains such a unit, so that a partly used value is used up before the next value is begun.
-* All templates count extranonce2 from the same start value and wrap round. The caller draws the start value at random,
-  because a pool may give the next process the extranonce1 of the previous one.
+* A unit contains all nonces. Each template has a table of extranonce2 values with the versions that are still unused
+  for each value. Consecutive values with the same unused versions share one entry. So the table is short: most values
+  were never used or are used up under the present mask, and only a few are partly used.
+* A caller names the version bits that it can roll, and gets the largest possible unit. The unit is taken from the
+  smallest version set that contains such a unit, so that a partly used extranonce2 is used up before the next one.
+* In all templates, extranonce2 counts from the same start value and continues with 0 after its highest value. The
+  caller draws the start value at random, because a pool may give the next process the extranonce1 of the previous one.
 
-Memory is limited. A template that was not used for a long time is forgotten, except for 64 bits of its name. If it
-comes back, it begins beyond the furthest value that any forgotten template had reached: some headers are skipped, none
-is repeated. Only a template that returns after more than ``MAX_FORGOTTEN`` others were forgotten begins again at the
-start.
+Memory is limited. A template that was not used for a long time is forgotten, except for 64 bits of its name. If it is
+used again, its extranonce2 begins after the highest value that any forgotten template had reached. So some headers are
+skipped, but none is repeated. A template begins again at the start value only if more than ``MAX_FORGOTTEN`` other
+templates were forgotten since.
 """
 
 from collections import OrderedDict
@@ -26,12 +26,14 @@ from functools import lru_cache
 from stratum_miner.work.versions import ALL_VERSIONS, Versions, lowest_bits
 
 MAX_TEMPLATES = 512
-"""Number of templates remembered exactly. A job without extranonce2 uses one each second, because its ntime rolls."""
+"""Number of templates whose tables are remembered. A job without extranonce2 uses a new template each second, because
+its ntime is rolled."""
 MAX_SETS = 512
-"""Number of version sets in one template. Devices that roll in three different ways need about a hundred. A pool that
-sends hundreds of versions for each header can make all templates take 55 MB (measured: 210 bytes for each set)."""
+"""Most version sets in the table of one template. Devices that roll three different sets of version bits need about
+100. If a pool sends hundreds of versions for each header, all templates together take up to 55 MB (measured: 210 bytes
+for each set)."""
 MAX_FORGOTTEN = 100_000
-"""Least number of forgotten templates whose names are remembered. Twice as many names take 17 MB."""
+"""At least so many names of forgotten templates are remembered, and at most twice as many, which take 17 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class _Choice:
     index: int
     unit: Versions
     left_out: int
-    """Number of free bits of the set outside the unit. The fewer there are, the less the set is split."""
+    """Number of bits that the version set and the job leave free, but that are fixed in the unit. With fewer such bits,
+    the set is split into fewer parts."""
 
     def is_better_than(self, other: "_Choice | None") -> bool:
         if other is None:
@@ -65,13 +68,13 @@ class _Choice:
 
 
 class _Template:
-    """The table of one header template. Its extranonce2 values are relative to the common start value, below
-    ``limit``."""
+    """The table of one header template. Its extranonce2 values are counted from the common start value, from 0 to
+    ``limit`` - 1."""
 
     def __init__(self, begin: int, limit: int) -> None:
         self.entries = [_Entry(begin, limit - begin, (ALL_VERSIONS,))] if begin < limit else []
         self.unused_from = min(begin, limit)
-        """From this value on, no value was ever used."""
+        """The lowest extranonce2 value such that neither this value nor any higher one was ever used."""
         self.known_since: float | None = None
 
     def take(self, wanted: Versions, rollable: int, at_once: int) -> tuple[int, Versions] | None:
@@ -91,7 +94,7 @@ class _Template:
     def _choices(self, wanted: Versions, rollable: int, at_once: int) -> Iterator[_Choice]:
         for position, entry in enumerate(self.entries):
             for index, left in enumerate(entry.left):
-                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # as in ``common``, inlined for speed
+                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # as in Versions.common, but faster
                     continue
                 common = left.common(wanted)
                 assert common is not None
@@ -123,21 +126,23 @@ class _Template:
 
 
 class Visited:
-    """The memory of everything that one process has searched. Not thread-safe.
+    """The memory of all headers that one process has searched. Not thread-safe.
 
-    ``start`` is the extranonce2 at which every template begins, modulo the number of values of its size.
+    ``start`` is the first extranonce2 of every template. It is taken modulo the number of values that an extranonce2 of
+    the template's size can have.
     """
 
     def __init__(self, start: int = 0) -> None:
         self._start = start
         self._templates: OrderedDict[bytes, _Template] = OrderedDict()
         self._forgotten: tuple[set[bytes], set[bytes]] = set(), set()
-        """Two generations of names, the newer one first."""
+        """The shortened names of forgotten templates, in two sets: the newer names first. When the first set is full,
+        it replaces the second."""
         self._begin_again = 0
-        """The furthest value that any forgotten template had reached."""
+        """The highest ``unused_from`` of all forgotten templates, with which a forgotten template begins again."""
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """Return the time of the first call for this template, which is ``now`` if there was none."""
+        """Return the ``now`` of the first call for this template; the first call returns its own ``now``."""
         template = self._template(name, size)
         if template.known_since is None:
             template.known_since = now
@@ -146,7 +151,7 @@ class Visited:
     def take(
         self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
     ) -> tuple[bytes, Versions] | None:
-        """Return an unused extranonce2 of ``size`` bytes with its versions, or None if the template has none left.
+        """Return an extranonce2 of ``size`` bytes with a set of unused versions, or None if the template has none left.
 
         ``name`` is a hash of the content of the template, 32 bytes. ``versions`` are those that the job permits. The
         mask of the result has at most ``at_once`` bits, all of them in ``rollable``.
@@ -180,5 +185,6 @@ class Visited:
 
 @lru_cache(maxsize=4096)
 def _rest(whole: Versions, part: Versions, first: int) -> tuple[Versions, ...]:
-    """Return the rest of a set without a part. Cached, because it is the same for one extranonce2 after the other."""
+    """Return the versions of ``whole`` that are not in ``part``. Cached, because many extranonce2 values in turn need
+    the same result."""
     return tuple(whole.without(part, first))

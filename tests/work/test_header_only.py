@@ -119,7 +119,7 @@ def test_a_root_and_a_coinbase_never_have_a_name_in_common() -> None:
 
 
 def test_a_root_has_a_size_and_no_extranonce() -> None:
-    with pytest.raises(ValueError, match="32-byte merkle root, got 31"):
+    with pytest.raises(ValueError, match="merkle root of 32 bytes, got 31"):
         HeaderBody(bytes(31))
     with pytest.raises(ValueError, match="extranonce2: expected 0 bytes, got 1"):
         HeaderBody(bytes(32)).merkle_root(b"\x00")

@@ -280,8 +280,8 @@ def play(script: list[tuple[Job, list[tuple[tuple[int, int], float]]]], visited:
 @pytest.mark.parametrize(
     ("changes", "needle"),
     [
-        ({"previous_hash": b"short"}, "32-byte"),
-        ({"branch": (b"short",)}, "32-byte"),
+        ({"previous_hash": b"short"}, "of 32 bytes"),
+        ({"branch": (b"short",)}, "of 32 bytes"),
         ({"extranonce2_size": 33}, "0 to 32"),
         ({"share_target": 0}, "share_target"),
         ({"share_target": 1 << 256}, "share_target"),
