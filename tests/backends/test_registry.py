@@ -14,13 +14,13 @@ def register(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
     monkeypatch.setattr(registry, "entry_points", lambda group: points)
 
 
-def test_ours_are_there() -> None:
+def test_backends_of_this_package_are_listed() -> None:
     assert {"cpu", "reference", "simulated"} <= set(registry.available())
     for name in ("cpu", "reference", "simulated"):
         assert registry.load(name).name == name
 
 
-def test_ours_need_no_installed_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backends_of_this_package_need_no_installed_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch)
     assert registry.load("reference") is ReferenceBackend
 

@@ -151,7 +151,7 @@ class TestPower:
         gamma.power(3.3)
         assert gamma.register(0x24, 0x8B, 2) == 2 * 512
 
-    def test_brown_out_trips_the_regulator(self, plug: Plug) -> None:
+    def test_brown_out_switches_the_regulator_off(self, plug: Plug) -> None:
         board = Board(plug("bitaxe-gamma", faults=["brown-out@1+1"]))
         board.power().release()
         assert board.count()

@@ -63,7 +63,7 @@ def test_a_state_is_counted_once() -> None:
     assert [faults.next_change(age) for age in (0, 1, 3, 7)] == [1, 2, 5, inf]
 
 
-def test_the_chip_that_is_named_is_struck_or_else_the_last() -> None:
+def test_the_named_chip_is_affected_or_else_the_last() -> None:
     faults = Faults()
     assert faults.affected_chip(parse_fault("dead-chip"), 12) == 11
     assert faults.affected_chip(parse_fault("dead-chip=3"), 12) == 3

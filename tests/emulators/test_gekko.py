@@ -140,7 +140,7 @@ class TestBm1387:
         assert [data[:4].hex() for data in replies] == ["0faed942", "5959e6eb", "b5f5c643"]
         assert all(is_sealed(data) for data in replies)
 
-    def test_baud_rate_changes_when_told(self, plug: Plug) -> None:
+    def test_baud_rate_changes_on_command(self, plug: Plug) -> None:
         host = plug("newpac")
         host.baud[""] = 115200
         host.ask("5809001c002001001b")

@@ -107,7 +107,7 @@ class TestDetection:
         seconds = (offset + 1) * engines * 2.6316e-9
         assert heard.at == pytest.approx(68 * BYTE + seconds, abs=1e-6)
 
-    def test_erupter_goes_on_after_the_probe(self, plug: Plug) -> None:
+    def test_erupter_continues_after_the_probe(self, plug: Plug) -> None:
         host = plug("erupter")
         assert host.ask(PROBE, 13) == "04c0fdb4417c0f3660c994d582540e46"
 
@@ -375,6 +375,6 @@ class TestFaults:
         assert not any(meets(UNKNOWN, item.data, EASY) for item in heard if item.at > 0.51)
         assert max(item.at for item in heard) < 5.6
 
-    def test_equal_seeds_strike_equally(self, plug: Plug) -> None:
+    def test_equal_seeds_damage_equally(self, plug: Plug) -> None:
         faults = ("wrong-nonces=0.3", "garbage=0.3", "dropped-nonces=0.3")
         assert self.host(plug, *faults).wait(1) == self.host(plug, *faults).wait(1)

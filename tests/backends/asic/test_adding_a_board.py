@@ -36,7 +36,7 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_the_device_is_discovered_told_by_its_chip_and_mined_with(added: Path) -> None:
+def test_the_device_is_discovered_identified_by_its_chip_and_mined_with(added: Path) -> None:
     told = json.loads(said(added, str(ADDED / "drive.py"), "bitaxe-delta").splitlines()[-1])  # log lines stand above
     assert set(told["may be"]) == {"bitaxe-delta", "bitaxe-gamma", "bitaxe-supra", "bitaxe-ultra"}
     assert (told["name"], told["product"], told["chip"]) == ("bitaxe-delta-EBITAXE-DELTA", "Bitaxe Delta", "BM1371")

@@ -105,7 +105,7 @@ async def test_a_device_that_comes_later_is_taken_in(bus: Bus, autojump_clock: M
         assert only(backend).device is not None
 
 
-async def test_nothing_to_mine_with_is_said(bus: Bus, autojump_clock: MockClock) -> None:
+async def test_no_recognised_device_is_logged(bus: Bus, autojump_clock: MockClock) -> None:
     bus.plug(GPS)
     with capture_logs() as logged:
         async with mining(bus, "auto"):
@@ -207,7 +207,7 @@ async def test_a_kind_narrows_auto(bus: Bus, autojump_clock: MockClock) -> None:
     assert bus.opened == ["/dev/ttyUSB1"]
 
 
-async def test_a_replugged_stick_is_recognised_by_its_number_and_goes_on(bus: Bus, autojump_clock: MockClock) -> None:
+async def test_a_replugged_stick_is_recognised_by_its_number_and_continues(bus: Bus, autojump_clock: MockClock) -> None:
     bus.plug(COMPAC, chip="bm1384")
     bus.plug(R606, chip="bm1387", chips=12)
     async with mining(bus, "auto") as backend:
@@ -329,7 +329,7 @@ async def test_what_does_not_answer_is_off_and_not_guessed_at(
 
 
 @pytest.mark.parametrize("trouble", [PortBusy("x: in use by bfgminer (process 7)"), PortForbidden("x: not yours")])
-async def test_a_port_that_cannot_be_ours_is_tried_again_after_growing_pauses(
+async def test_a_port_that_cannot_be_opened_is_tried_again_after_growing_pauses(
     bus: Bus, autojump_clock: MockClock, trouble: Exception
 ) -> None:
     bus.plug(COMPAC, chip="bm1384")
@@ -366,7 +366,7 @@ async def test_what_stays_off_stays_off_until_it_is_replugged(
         await bus.until(lambda: len(bus.running) == 1)
 
 
-async def test_a_defect_of_one_driver_stops_nobody_else(bus: Bus, autojump_clock: MockClock) -> None:
+async def test_an_internal_error_of_one_driver_stops_no_other_device(bus: Bus, autojump_clock: MockClock) -> None:
     bus.plug(COMPAC, chip="bm1384")
     bus.plug(R606, chip="bm1387", chips=12)
     async with mining(bus, "auto") as backend:

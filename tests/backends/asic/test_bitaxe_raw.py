@@ -210,7 +210,7 @@ async def test_power_faults_are_named(register: int, value: str, message: str, a
         await power.on(1.15)
 
 
-async def test_a_board_that_restarted_by_itself_is_told(autojump_clock: object) -> None:
+async def test_a_board_that_restarted_by_itself_is_reported(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
     power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     await power.on(1.15)

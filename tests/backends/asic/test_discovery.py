@@ -125,7 +125,7 @@ def test_miners_without_a_driver_are_known_and_left_alone(product: str, vid_pid:
     assert name in NOT_DRIVEN
 
 
-def test_two_ports_are_paired_by_socket_and_told_apart_by_interface() -> None:
+def test_two_ports_are_paired_by_socket_and_distinguished_by_interface() -> None:
     second = [replace(port, path=port.path + "0", location=port.location.replace("3-2", "3-3")) for port in BITAXE]
     first, other = discover([second[1], BITAXE[1], BITAXE[0], second[0]])
     by_role = {device.path: device.port_paths(device.boards[0]) for device in (first, other)}
@@ -220,7 +220,7 @@ def test_a_device_that_vanishes_while_it_is_read_is_not_listed(tmp_path: Path, t
     assert port_list.list_ports(tmp_path) == ()
 
 
-def test_a_system_that_cannot_be_read_is_told_from_one_without_ports(tmp_path: Path) -> None:
+def test_a_system_that_cannot_be_read_differs_from_one_without_ports(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="dev"):
         port_list.list_ports(tmp_path)
 

@@ -105,7 +105,7 @@ def test_silence_counts_only_while_there_is_work() -> None:
 
 
 @pytest.mark.parametrize(("every", "complaint"), [(2, HealthProblem.DUPLICATES), (8, HealthProblem.NONE)])
-def test_chips_that_search_the_same_are_told(every: int, complaint: HealthProblem) -> None:
+def test_chips_that_search_the_same_range_are_reported(every: int, complaint: HealthProblem) -> None:
     monitor = HealthMonitor(0.0, chips=2)
     for count in range(DUPLICATES_JUDGED_AT):
         if count % every:

@@ -58,7 +58,7 @@ async def speak(side: FarSide, text: bytes) -> None:
     assert await side.read(len(text)) == text
 
 
-async def test_a_terminal_replaced_behind_its_link_goes_on_and_the_neighbour_notices_nothing(tmp_path: Path) -> None:
+async def test_a_terminal_replaced_behind_its_link_continues_and_the_neighbour_notices_nothing(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     bus = Bus()
 

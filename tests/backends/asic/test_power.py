@@ -57,7 +57,7 @@ async def test_the_power_goes_off_whatever_becomes_of_the_chips(rest: str, autoj
 @pytest.mark.parametrize(
     ("failures", "hangs", "reason"), [(99, False, "no answer"), (0, True, "it took longer than 8 s")]
 )
-async def test_power_that_stays_on_is_told_and_waited_for_no_longer(
+async def test_power_that_stays_on_is_logged_and_not_waited_for_any_longer(
     failures: int, hangs: bool, reason: str, autojump_clock: object
 ) -> None:
     power, began = Switch(failures=failures, hangs=hangs), trio.current_time()
@@ -70,7 +70,7 @@ async def test_power_that_stays_on_is_told_and_waited_for_no_longer(
     assert reason in logged[1]["reason"]
 
 
-async def test_each_step_is_tried_and_the_first_error_told() -> None:
+async def test_each_step_is_tried_and_the_first_error_raised() -> None:
     done: list[str] = []
 
     async def step() -> None:

@@ -101,7 +101,7 @@ def test_the_work_frame_of_a_2pac_says_each_chips_share() -> None:
     assert chain.job_frame(work) == icarus[:39] + b"\0" + unhex("7fffffff") + bytes(7) + b"\x11" + icarus[52:]
 
 
-def test_a_midstate_is_told_by_the_id() -> None:
+def test_the_id_identifies_the_midstate() -> None:
     """Vector F: job 18, midstate 2. Only the framing can be checked: its other header words are not known."""
     chain = chain_of("compac-f")
     [reply] = chain.wire.decoder.receive(unhex(F["result"]))
@@ -192,7 +192,7 @@ def test_a_chip_gets_bits_that_it_can_roll_and_units_that_it_can_search(kind: st
     assert len(seen) == 9
 
 
-async def test_a_smaller_version_mask_is_told_to_the_chips(autojump_clock: object) -> None:
+async def test_a_smaller_version_mask_is_written_to_the_chips(autojump_clock: object) -> None:
     chain = chain_of("bitaxe-gamma", nonce_difficulty=1.0)
     port = chain.wire.transport
     assert isinstance(port, MemoryPort)

@@ -52,7 +52,7 @@ def test_bridges_without_a_line_and_ports_without_usb(tmp_path: Path, sent: list
     assert sent == []
 
 
-def test_a_node_that_is_not_ours_or_no_usb_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usb_device_that_the_user_may_not_write_to_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reset_line, "USB_NODES", str(tmp_path))
     sysfs = port(tmp_path, "0403", "6015")
     assert hold_reset("/dev/ttyUSB0", True, sysfs=sysfs) is False

@@ -35,7 +35,7 @@ IDENTITY = DeviceIdentity(kind="test", path="memory", serial_number="1")
 
 
 class ScriptedPower:
-    """Remembers what it was told; its readings are set by the test."""
+    """Remembers the calls; a test sets its readings."""
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.6
@@ -96,8 +96,10 @@ class OneDevice(Backend):
             await self.device.run(source, found)
 
     def statistics(self) -> BackendStatistics:
-        told = self.device.statistics()
-        return BackendStatistics(self.name, "", (DeviceStatistics(told.identity.name, told.hashes, told.nonces),))
+        snapshot = self.device.statistics()
+        return BackendStatistics(
+            self.name, "", (DeviceStatistics(snapshot.identity.name, snapshot.hashes, snapshot.nonces),)
+        )
 
 
 async def test_the_contract_holds() -> None:
@@ -147,10 +149,15 @@ async def test_every_hit_verifies(autojump_clock: object) -> None:
                 break
     assert len(hits) > 100
     assert not any(isinstance(verify(hit), InvalidNonce) for hit in hits)
-    told = device.statistics()
-    assert (told.hardware_errors, told.duplicate_nonces, told.crc_errors, told.garbage_bytes) == (0, 0, 0, 0)
-    assert told.hashes == pytest.approx(2**32 * NONCE_DIFFICULTY * told.nonces, rel=0.001)
-    assert told.chips[0] == told.nonces
+    snapshot = device.statistics()
+    assert (snapshot.hardware_errors, snapshot.duplicate_nonces, snapshot.crc_errors, snapshot.garbage_bytes) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    assert snapshot.hashes == pytest.approx(2**32 * NONCE_DIFFICULTY * snapshot.nonces, rel=0.001)
+    assert snapshot.chips[0] == snapshot.nonces
 
 
 @pytest.mark.parametrize(
@@ -167,10 +174,10 @@ async def test_faults_are_counted_under_their_names(
     device = device_of(MemoryPorts({"data": ScriptedChip(mangle=mangle)}))
     async with mining(device, units(1)):
         await until(lambda: getattr(device.statistics(), counter) >= 30)
-    told = device.statistics()
+    snapshot = device.statistics()
     others = {"crc_errors", "garbage_bytes", "duplicate_nonces"} - {counter}
-    assert told.hardware_errors == 0 or counter == "crc_errors"
-    assert all(getattr(told, other) < 10 for other in others)
+    assert snapshot.hardware_errors == 0 or counter == "crc_errors"
+    assert all(getattr(snapshot, other) < 10 for other in others)
 
 
 async def test_wrong_nonces_are_hardware_errors_and_end_in_a_restart(autojump_clock: object) -> None:
@@ -179,9 +186,9 @@ async def test_wrong_nonces_are_hardware_errors_and_end_in_a_restart(autojump_cl
     device = device_of(MemoryPorts({"data": chip}))
     async with mining(device, units()):
         await until(lambda: device.statistics().restarts > 0)
-    told = device.statistics()
-    assert told.hardware_errors > 30
-    assert "mostly hardware errors" in told.last_error
+    snapshot = device.statistics()
+    assert snapshot.hardware_errors > 30
+    assert "mostly hardware errors" in snapshot.last_error
 
 
 async def test_answers_to_replaced_work_are_stale(autojump_clock: object) -> None:
@@ -223,8 +230,8 @@ async def test_a_silent_chip_is_restarted_with_growing_pauses_and_given_up(autoj
         async with mining(device, units()):
             await trio.sleep_forever()
     assert trio.current_time() - started > 5 + 10 + 30 + 6 * 60
-    told = device.statistics()
-    assert (told.state, told.restarts) == (DeviceState.OFF, MAX_FAILURES - 1)
+    snapshot = device.statistics()
+    assert (snapshot.state, snapshot.restarts) == (DeviceState.OFF, MAX_FAILURES - 1)
 
 
 async def test_an_emulator_of_unknown_rate_is_not_judged_by_its_rate(autojump_clock: object) -> None:
@@ -234,8 +241,8 @@ async def test_an_emulator_of_unknown_rate_is_not_judged_by_its_rate(autojump_cl
         await until(lambda: device.statistics().nonces > 0)
         chip.silent = True
         await trio.sleep(300)
-        told = device.statistics()
-        assert (told.state, told.restarts) == (DeviceState.MINING, 0)
+        snapshot = device.statistics()
+        assert (snapshot.state, snapshot.restarts) == (DeviceState.MINING, 0)
 
 
 async def test_a_chip_that_falls_silent_comes_back(autojump_clock: object) -> None:
@@ -252,7 +259,7 @@ async def test_a_chip_that_falls_silent_comes_back(autojump_clock: object) -> No
     assert device.statistics().restarts >= 1
 
 
-async def test_a_device_that_comes_to_be_dead_is_a_warning_and_that_it_mines_again_is_none(
+async def test_a_dead_device_is_a_warning_and_mining_again_is_none(
     autojump_clock: object,
 ) -> None:
     chip = ScriptedChip(FEW)
@@ -264,8 +271,8 @@ async def test_a_device_that_comes_to_be_dead_is_a_warning_and_that_it_mines_aga
             await until(lambda: device.statistics().state is DeviceState.DEAD)
             chip.silent = False
             await until(lambda: device.statistics().state is DeviceState.MINING)
-    told = [(entry["log_level"], entry["event"], entry.get("state")) for entry in logged]
-    assert told == [
+    lines = [(entry["log_level"], entry["event"], entry.get("state")) for entry in logged]
+    assert lines == [
         ("info", "device_state", "starting"),
         ("info", "device_mining", None),
         ("warning", "device_state", "dead"),
@@ -275,7 +282,7 @@ async def test_a_device_that_comes_to_be_dead_is_a_warning_and_that_it_mines_aga
     ]
 
 
-async def test_a_slow_device_is_sick_and_that_it_is_well_again_is_told(autojump_clock: object) -> None:
+async def test_a_slow_device_is_sick_and_its_recovery_is_logged(autojump_clock: object) -> None:
     """The chip is as fast as ever; for a while it is expected to be twice as fast."""
     device = device_of(MemoryPorts({"data": ScriptedChip(FEW)}), hash_rate=None)
     async with mining(device, EndlessSource()):
@@ -291,8 +298,8 @@ async def test_a_slow_device_is_sick_and_that_it_is_well_again_is_told(autojump_
             await trio.sleep(2)
             mining_run.health.assess = assess  # type: ignore[method-assign]
             await until(lambda: device.statistics().state is DeviceState.MINING)
-    told = [(entry["log_level"], entry["event"], entry.get("state")) for entry in logged]
-    assert told == [("warning", "device_sick", None), ("info", "device_state", "mining")]
+    lines = [(entry["log_level"], entry["event"], entry.get("state")) for entry in logged]
+    assert lines == [("warning", "device_sick", None), ("info", "device_state", "mining")]
 
 
 async def test_an_unplugged_device_ends_with_its_own_error(autojump_clock: object) -> None:
@@ -311,7 +318,7 @@ async def test_an_unplugged_device_ends_with_its_own_error(autojump_clock: objec
         await until(lambda: device.statistics().nonces > before)
 
 
-async def test_another_chip_is_told_at_once(autojump_clock: object) -> None:
+async def test_another_chip_is_reported_at_once(autojump_clock: object) -> None:
     device = device_of(MemoryPorts({"data": ScriptedChip(chip_id="13700000")}))
     with pytest.RaisesGroup(pytest.RaisesExc(WrongChip, match="expected 1366, got 1370")):
         async with mining(device, units()):
@@ -348,7 +355,7 @@ async def test_heat_slows_down_then_switches_off_and_only_the_cold_resumes(autoj
     assert ports.opened["data"][0].bauds == [115200]  # reset chips start over at their first rate
 
 
-async def test_heat_is_told_once_and_why_it_is_slow_for_as_long_as_it_is(autojump_clock: object) -> None:
+async def test_heat_is_logged_once_and_the_reason_is_shown_while_it_is_throttled(autojump_clock: object) -> None:
     device, power, _ = hot_device()
     with capture_logs() as logged:
         async with mining(device, EndlessSource()):
@@ -395,7 +402,7 @@ async def test_heat_during_bring_up_switches_off_too(autojump_clock: object) -> 
         assert device.statistics().work_sent == 0
 
 
-async def test_after_repeated_trips_it_stays_off(autojump_clock: object) -> None:
+async def test_after_repeated_safety_shutdowns_it_stays_off(autojump_clock: object) -> None:
     device, power, _ = hot_device()
 
     async def swing() -> None:
@@ -467,14 +474,14 @@ async def test_without_work_it_is_powered_down_until_there_is_some(autojump_cloc
     assert device.statistics().restarts == 0
 
 
-async def test_chips_that_must_wait_for_work_are_told_once_with_the_reason(autojump_clock: object) -> None:
+async def test_chips_that_must_wait_for_work_are_logged_once_with_the_reason(autojump_clock: object) -> None:
     fast = replace(TEST_BOARD, fixed_hash_rate=1e13)
     device = device_of(MemoryPorts({"data": ScriptedChip(FEW)}), fast, hash_rate=1e13)
     with capture_logs() as logged:
         async with mining(device, units(5)):
             await until(lambda: device.statistics().work_sent == 5)
-    told = [entry["reason"] for entry in logged if entry["event"] == "device_underfed"]
-    assert told == ["with 0 version bits from the pool, its serial line carries work for only 0 % of the time"]
+    lines = [entry["reason"] for entry in logged if entry["event"] == "device_underfed"]
+    assert lines == ["with 0 version bits from the pool, its serial line carries work for only 0 % of the time"]
 
 
 async def test_a_device_that_is_to_stay_on_waits_for_work(autojump_clock: object) -> None:

@@ -49,7 +49,7 @@ def test_it_is_off_after_three_bad_readings_and_never_for_less(temperatures: lis
 
 
 @given(st.lists(st.tuples(st.floats(0, 20), TEMPERATURES, TEMPERATURES), max_size=60))
-def test_a_tripped_device_resumes_only_when_everything_is_cold(
+def test_a_device_that_was_shut_down_resumes_only_when_everything_is_cold(
     looks: list[tuple[float, float | None, float | None]],
 ) -> None:
     guard, now = SafetyGuard(LIMITS), 0.0
@@ -71,7 +71,7 @@ def shut_down(guard: SafetyGuard, now: float) -> SafetyLevel:
     return levels[-1]
 
 
-def test_the_third_trip_within_an_hour_locks() -> None:
+def test_the_third_safety_shutdown_within_an_hour_locks() -> None:
     guard = SafetyGuard(LIMITS)
     assert [shut_down(guard, now) for now in (0.0, 1800.0, 3599.0)] == [
         SafetyLevel.CUT_OFF,
@@ -127,7 +127,7 @@ def test_it_is_overheated_until_it_is_cold() -> None:
     assert not guard.is_overheated
 
 
-def test_a_regulator_at_its_limit_trips_at_once() -> None:
+def test_a_regulator_at_its_limit_is_shut_down_at_once() -> None:
     decision = SafetyGuard(LIMITS).update(0.0, Readings(chip_temperature=50, regulator_temperature=106), None)
     assert (decision.level, decision.reason) == (SafetyLevel.CUT_OFF, "regulator at 106 °C")
 
@@ -191,7 +191,7 @@ def test_good_work_forgives_failures() -> None:
 
 
 @pytest.mark.parametrize("kind", BOARDS)
-def test_defaults_do_not_trip(kind: str) -> None:
+def test_defaults_cause_no_safety_shutdown(kind: str) -> None:
     limits = BOARDS[kind].temperature
     if limits is not None:
         guard = SafetyGuard(limits)

@@ -202,7 +202,7 @@ async def test_through_a_symlink(tmp_path: Path) -> None:
         port.close()
 
 
-async def test_a_port_is_ours_alone_and_free_again_when_closed() -> None:
+async def test_a_port_is_exclusive_and_free_again_when_closed() -> None:
     async with connected() as (side, port):
         with pytest.raises(PortBusy, match="in use by stratum-miner itself, under another path"):
             await open_serial_port(side.path)

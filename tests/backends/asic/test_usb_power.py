@@ -41,7 +41,7 @@ def test_a_quiet_log_shows_nothing() -> None:
     assert signs_in_log([]) == ()
 
 
-def test_a_log_that_is_not_ours(tmp_path: Path) -> None:
+def test_a_log_that_the_user_may_not_read(tmp_path: Path) -> None:
     assert kernel_log(str(tmp_path / "missing")) is None
     (tmp_path / "kmsg").write_text("\n".join(LOG))
     assert kernel_log(str(tmp_path / "kmsg")) == LOG

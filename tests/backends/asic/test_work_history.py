@@ -66,7 +66,7 @@ def test_the_difficulty_1_corpus_at_the_true_bound() -> None:
     assert history.verify(ReportedNonce(unhex("0faed943"))) is None
 
 
-def test_a_nonce_said_twice() -> None:
+def test_a_nonce_reported_twice() -> None:
     history = WorkHistory(REAL_BOUND, remembered=4)
     history.add(0, corpus_unit("02000000"), [0x20000000])
     nonces = [history.verify(ReportedNonce(unhex("0faed942"))) for _ in range(2)]

@@ -48,7 +48,7 @@ def made_up(*rates: tuple[str, float, float]) -> list[MeasuredKernel]:
     return [MeasuredKernel(Kernel(name, 4, 16, 0), plain, rolling, plain > 0) for name, plain, rolling in rates]
 
 
-def test_the_fastest_is_chosen_for_each_kind_of_work_and_said() -> None:
+def test_the_fastest_is_chosen_for_each_kind_of_work_with_a_reason() -> None:
     found = conclude(made_up(("wide", 9e6, 12e6), ("narrow", 10e6, 10e6)), Path("/dev/null/none"))
     assert (found.kernel.name, found.rolling.kernel.name) == ("narrow", "wide")
     assert found.hash_rate == 10e6

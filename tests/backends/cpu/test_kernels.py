@@ -295,7 +295,7 @@ def test_a_search_has_room_for_a_hit(capacity: int) -> None:
     "kernel",
     [Kernel("x", 1, 1, 99), Kernel("x", 1, 1, -1), replace(KERNELS[0], versions=1024), replace(KERNELS[0], index=1)],
 )
-def test_a_kernel_that_somebody_made_up(kernel: Kernel) -> None:
+def test_a_kernel_that_does_not_exist(kernel: Kernel) -> None:
     with pytest.raises(ValueError, match=r"kernel: expected one that available_kernels returned \(scalar"):
         Search(kernel)
     with pytest.raises(ValueError, match="kernel: expected one that available_kernels returned"):

@@ -78,7 +78,7 @@ def test_gekko_clocks() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind, board in BOARDS.items() if board.frequency is not None])
-async def test_every_clock_that_a_user_may_ask_for_can_be_said(kind: str, autojump_clock: object) -> None:
+async def test_every_clock_that_a_user_may_set_has_dividers(kind: str, autojump_clock: object) -> None:
     board = BOARDS[kind]
     assert board.frequency is not None
     port = MemoryPort()

@@ -30,7 +30,7 @@ def test_full_job_of_the_solved_block() -> None:
 
 
 @pytest.mark.parametrize("job", VECTORS["H"]["jobs"], ids=lambda job: job["tag"])
-def test_frame_only_full_jobs_are_sealed_like_ours(job: dict[str, str]) -> None:
+def test_captured_full_jobs_have_the_same_checksum(job: dict[str, str]) -> None:
     frame = unhex(job["frame"])
     # back to a header: the groups of the two hashes are reversed, all else is in place
     merkle, previous = jobs.reverse_words(frame[18:50]), jobs.reverse_words(frame[50:82])
