@@ -20,7 +20,7 @@ HALF = rb"\ud800"
 
 
 def traces_in(data: bytes) -> list[str]:
-    """What of it came through as it was."""
+    """Return the hostile characters that a text still has."""
     text = data.decode("utf-8", "surrogateescape")
     found = [repr(trace) for trace in TRACES if trace in text]
     return found + (["a lone surrogate"] if SURROGATE in data else [])
@@ -75,7 +75,7 @@ def hostile_pool(answers: Answers | None = None) -> Iterator[HostilePool]:
 
 
 def hostile_answers(request: dict[str, Any], submits: int) -> Iterator[dict[str, Any] | bytes]:
-    """A pool on which one can mine all the same."""
+    """Return the answers of a pool with hostile text on which a miner can still mine."""
     number = request.get("id")
     match request.get("method"):
         case "mining.configure":
@@ -100,7 +100,7 @@ def hostile_answers(request: dict[str, Any], submits: int) -> Iterator[dict[str,
 
 
 def refusing_answers(request: dict[str, Any], submits: int) -> Iterator[dict[str, Any] | bytes]:
-    """A pool that refuses everything."""
+    """Return the answers of a pool that refuses everything."""
     yield {"id": request.get("id"), "result": None, "error": [24, LONG, EVIL], EVIL: EVIL}
 
 

@@ -1,4 +1,4 @@
-"""A command in this process."""
+"""Runs a command in this process."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from stratum_miner.cli import main
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Its exit code, and what it wrote to both streams."""
+    """Run a command and return its exit code, stdout and stderr."""
     code = main.run(arguments)
     out, err = capsys.readouterr()
     return code, out, err

@@ -1,4 +1,4 @@
-"""A node's JSON-RPC in a thread, for tests of commands as processes: it says what the test wants it to say."""
+"""A JSON-RPC of a node in a thread, for tests of commands as processes. The test sets its answers."""
 
 import json
 import socket
@@ -13,7 +13,7 @@ TIP = "07" * 32
 
 
 class RpcError(Exception):
-    """The answer is an error."""
+    """An error to answer with."""
 
 
 class RpcNode:
@@ -53,7 +53,7 @@ class RpcNode:
 
 @contextmanager
 def serving(node: RpcNode, port: int = 0) -> Iterator[int]:
-    """The node's port while the block runs; at its end the node is killed."""
+    """Yield the port of the node; at the end of the block, the node stops."""
     connections: list[socket.socket] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,7 @@
-"""A command is one file and one line in the table: it runs, is helped, is completed, and tells mistakes like all."""
+"""A command is one file and one line in the table.
+
+It then runs, and has help, completions and errors like all others.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What ``bench`` says on a busy machine, and what it leaves of an earlier one's figures. No test depends on speed."""
+"""``bench`` on a busy computer, and which earlier measurements it keeps. No test depends on speed."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from stratum_miner.cli import bench, main
 
 @pytest.fixture(autouse=True)
 def busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine whose threads get a quarter of a processor, and figures of it from before."""
+    """A computer whose threads get a quarter of a processor, with measurements from before."""
     file = tmp_path / "kernels.json"
     monkeypatch.setattr(kernel_figures, "cache_file", lambda: file)
     monkeypatch.setattr(bench, "time_of", lambda *_, **__: Speed(20e6, 5e6))

@@ -23,7 +23,7 @@ SIMULATED = ["--backend", "simulated", "--backend-option", "hash_rate=1MH"]
 
 @contextmanager
 def running(*arguments: str) -> Iterator[str]:
-    """A command that listens; yields its address."""
+    """Run a command that listens, and yield its address."""
     process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -126,7 +126,7 @@ def test_wrong_usage_is_one_line(arguments: list[str], complaint: str, capsys: p
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """One conversation as the miner and as the pool recorded it."""
+    """Return two recordings of the same connection: one of the miner, one of the pool."""
     directory = tmp_path_factory.mktemp("recorded")
     ours, theirs = directory / "miner.jsonl", directory / "pool.jsonl"
     with running(*pool("--record", str(theirs))) as address:

@@ -1,4 +1,4 @@
-"""What is to be left alone is checked with the rest of the configuration, with the line that it stands in."""
+"""Settings of operation are checked with the rest of the configuration, and errors name their line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Command lines as a user types them: what is said, where, and with which exit code."""
+"""Command lines as a user types them: the output, its stream and the exit code."""
 
 import json
 from collections.abc import Sequence

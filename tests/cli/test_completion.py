@@ -1,4 +1,4 @@
-"""The scripts that shells read, asked by a real bash."""
+"""The completion scripts, tested in a real bash."""
 
 import shutil
 import subprocess

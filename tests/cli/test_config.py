@@ -1,4 +1,4 @@
-"""``config init``, ``check`` and ``show``, and what ``mine`` makes of a file, the environment and the command line."""
+"""``config init``, ``check`` and ``show``, and the settings that ``mine`` reads from its three sources."""
 
 import os
 import stat
@@ -470,7 +470,7 @@ def test_what_init_writes_is_right_without_its_comment_signs(
     ("name", "table"), [("options", MineOptions), ("pools", PoolProfile), ("backends", BackendProfile)]
 )
 def test_the_documentation_lists_every_key(name: str, table: type) -> None:
-    """With UPDATE_REFERENCE=1 in the environment the table is written instead."""
+    """With UPDATE_REFERENCE=1 in the environment, the test writes the table instead."""
     text = DOCUMENTATION.read_text()
     before, mark, rest = text.partition(f"<!-- {name} -->\n")
     _, end, after = rest.partition("<!-- end -->")

@@ -35,7 +35,7 @@ def terminal() -> Iterator[str]:
 
 @pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch, terminal: str) -> list[ListedPort]:
-    """What is plugged in; all of it at the same pseudo-terminal."""
+    """Set the devices that are plugged in, all at the same pseudo-terminal."""
     ports: list[ListedPort] = []
 
     def listing() -> list[ListedPort]:
@@ -50,7 +50,7 @@ def plugged(monkeypatch: pytest.MonkeyPatch, terminal: str) -> list[ListedPort]:
 
 @pytest.fixture
 def held(terminal: str) -> Iterator[int]:
-    """Another program has the port open."""
+    """Let another program have the port open."""
     program = "import serial, sys; port = serial.Serial(sys.argv[1], exclusive=True); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program, terminal], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""The command as it is installed: without a network, without a configuration, as JSON."""
+"""The installed command without a network and without a configuration, with JSON output."""
 
 import json
 import os

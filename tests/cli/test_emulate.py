@@ -1,4 +1,4 @@
-"""``stratum-miner emulate`` as a process: what it prints, whom it answers, how it ends."""
+"""``stratum-miner emulate`` as a process: its output, its answers to a driver, and its end."""
 
 import json
 import os

@@ -249,7 +249,7 @@ def _spellings(secret: str) -> set[str]:
 
 
 def _token(directory: Path, case: Case) -> str:
-    """The one that is given, else the one that was made."""
+    """Return the given API token, otherwise the one that was created."""
     made = directory / "state" / "stratum-miner" / "http-token"
     return TOKEN if TOKEN in case.secrets else made.read_text().strip()
 
@@ -258,7 +258,7 @@ def _token(directory: Path, case: Case) -> str:
 
 
 def _addresses(said: "_Said") -> dict[str, str]:
-    """HOST:PORT of each service, from the log of any format."""
+    """Return HOST:PORT of each service from a log of any format."""
     found: dict[str, str] = {}
     marks = {
         "http": ("http  ", '"event": "http"', "The page and the API are at"),
@@ -274,7 +274,7 @@ def _addresses(said: "_Said") -> dict[str, str]:
 
 
 def _until_rejected(said: "_Said") -> None:
-    """All of the pool's ways to say it have been heard by then."""
+    """Wait until the pool has repeated the password in every way."""
     while not any(sign in (line := said.line()) for sign in ("share_rejected", "rejected: ")):
         assert "Traceback" not in line
 
@@ -296,14 +296,14 @@ class _Said:
         self._lines.put("")
 
     def line(self) -> str:
-        """The next one. AssertionError at the end."""
+        """Return the next line. Raises AssertionError at the end of the stream."""
         line = self._lines.get(timeout=120)
         assert line, "".join(self._seen)
         self._seen.append(line)
         return line
 
     def rest(self) -> str:
-        """All of them, once the process has ended."""
+        """Return all remaining lines, once the process has ended."""
         self._reader.join(120)
         while line := self._lines.get(timeout=120):
             self._seen.append(line)

@@ -1,4 +1,4 @@
-"""Open files run out while strangers connect: the service goes on, and the log tells of it once a minute."""
+"""Too many connections use up all open files: the service continues, and logs this once a minute."""
 
 import errno
 import os
@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, bytes]] = {
 
 
 class Log:
-    """What a process writes to stderr, read as it comes."""
+    """The stderr of a process, read line by line while it runs."""
 
     def __init__(self, stream: object) -> None:
         self.lines: list[str] = []
@@ -54,7 +54,7 @@ class Log:
                 self._changed.notify_all()
 
     def until(self, needle: str) -> str:
-        """The first line with it; the test's own time limit is the deadline."""
+        """Return the first line with a text. The time limit of the test is the deadline."""
         with self._changed:
             self._changed.wait_for(lambda: any(needle in line for line in self.lines))
             return next(line for line in self.lines if needle in line)

@@ -65,7 +65,7 @@ def assert_clean(outputs: dict[str, bytes]) -> None:
 
 
 def assert_clean_json(data: bytes) -> Any:
-    """Every text in it is plain; any reader takes it."""
+    """Assert that every string in a JSON text is printable."""
     value = msgspec.json.decode(data)
     assert not [text for text in _texts(value) if not is_plain(text.replace("\n", ""))]
     return value
@@ -317,7 +317,7 @@ def test_ping(refusing: bool, json_wanted: bool, capfd: Any) -> None:
 
 @contextmanager
 def served(body: bytes, status: int = 200) -> Iterator[str]:
-    """The same answer to everybody."""
+    """Serve the same answer to every request."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -339,7 +339,7 @@ def served(body: bytes, status: int = 200) -> Iterator[str]:
 
 
 def evil_view() -> bytes:
-    """A view of a miner in which every text is of the worst."""
+    """Return a view of a miner in which every string is hostile."""
 
     def spoilt(value: Any) -> Any:
         if isinstance(value, str):

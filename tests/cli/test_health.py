@@ -1,4 +1,4 @@
-"""Exit codes of ``health``, asked of a miner's real HTTP side and of things that are none."""
+"""Exit codes of ``health`` for a real HTTP API of a miner, and for servers that are not one."""
 
 import signal
 import socket
@@ -26,7 +26,7 @@ Ask = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """The command in this process: its code, output and errors."""
+    """Run the command in this process and return its exit code, output and errors."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = main.run(["health", *arguments])
@@ -56,7 +56,7 @@ def test_a_miner_that_mines_and_one_that_waits(ask: Ask) -> None:
 
 @pytest.fixture
 def shown() -> Iterator[tuple[PlayedMonitor, str]]:
-    """A page whose view the test sets, and its URL."""
+    """Yield an HTTP API with a view that the test sets, and its URL."""
     monitor = PlayedMonitor(full_view())
     with serving(monitor, None) as served:
         yield monitor, served.url
@@ -150,7 +150,7 @@ def test_no_proxy_of_the_environment_is_asked(ask: Ask, monkeypatch: pytest.Monk
 
 
 def test_it_imports_nothing_that_loads_slowly() -> None:
-    """It is started every few seconds, often on a small board."""
+    """The command is started every few seconds, often on a small computer."""
     code = "import sys, stratum_miner.cli.health; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     slow = {"trio", "ssl", "asyncio", "http.client", "email", "importlib.metadata", "msgspec", "structlog", "rich"}
@@ -159,7 +159,7 @@ def test_it_imports_nothing_that_loads_slowly() -> None:
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
-    """The URL of a server that takes one request."""
+    """Yield the URL of a server that answers one request."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -209,7 +209,7 @@ def test_a_problem_that_lasts_is_told(ask: Ask) -> None:
 
 
 def _until_all(process: subprocess.Popen[str], *needles: str) -> dict[str, str]:
-    """The first line of stderr with each needle, in whatever order they come."""
+    """Return the first line of stderr with each needle, in any order."""
     assert process.stderr is not None
     found: dict[str, str] = {}
     for line in process.stderr:

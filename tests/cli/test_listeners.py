@@ -1,4 +1,4 @@
-"""Every listener of every command: on loopback until told otherwise, and nothing changes without the token."""
+"""Every listener of every command is on loopback by default, and no change works without the API token."""
 
 import http.client
 import ipaddress
@@ -77,7 +77,7 @@ class Running:
 
 
 def listening(pid: int) -> list[tuple[str, int]]:
-    """Addresses and ports of a process's own listening sockets, by the kernel's word."""
+    """Return the addresses and ports of the listening sockets of a process, as the kernel reports them."""
     own = set()
     for file in Path(f"/proc/{pid}/fd").glob("*"):
         with suppress(FileNotFoundError):  # closed since
@@ -96,7 +96,7 @@ def listening(pid: int) -> list[tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
-    """All of them at once, because each takes a second to start."""
+    """Run all commands at the same time, because each takes a second to start."""
     pytest.importorskip("pbk")
     directory = tmp_path_factory.mktemp("listeners")
     record = directory / "record"

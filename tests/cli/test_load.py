@@ -1,4 +1,4 @@
-"""``stratum-miner load`` as users call it: what is refused, what is told, what the exit code says."""
+"""``stratum-miner load`` as users call it: its errors, its output and its exit code."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ from stratum_miner.loadtest.generator import LoadGenerator
 
 
 def load(port: int, *arguments: str) -> int:
-    """10 miners for half a second or so."""
+    """Run a load test with 10 miners for about half a second."""
     settings = ["--miners", "10", "--duration", "0.6", "--share-rate", "20"]
     return main.run(["load", f"127.0.0.1:{port}", *settings, *arguments])
 
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_report_is_told(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_second_interrupt_ends_it_at_once() -> None:
-    """A cluster that does not answer is waited for no longer."""
+    """The command stops waiting for a cluster that does not answer."""
     pytest.importorskip("distributed", reason="needs the extra 'cluster' (dask.distributed)")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         scheduler = f"tcp://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""The luck command: words, and one line for each mistake."""
+"""``luck``: its output, and one line for each error."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A pool with thousands of sessions: it may have them, and does not stop to look through all of them."""
+"""A pool may have thousands of connections, and does not block while it goes through all of them."""
 
 import gc
 import socket
@@ -23,7 +23,7 @@ COMMANDS = pytest.mark.parametrize(
 
 @pytest.fixture
 def broken_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command accepts once, and ends."""
+    """Let the listener of a command accept once and then fail."""
 
     async def open_broken(host: str, port: int) -> list[trio.SocketListener]:
         listeners = await trio.open_tcp_listeners(port, host=host)

@@ -47,7 +47,7 @@ EAGER = ("--threads", "1", "--backend-option", "priority=normal")
 
 
 def until_line(process: subprocess.Popen[str], needle: str) -> str:
-    """Read stderr up to a line; the test's own time limit is the deadline."""
+    """Read stderr up to a line with a text. The time limit of the test is the deadline."""
     assert process.stderr is not None
     for line in process.stderr:
         if needle in line:
@@ -139,7 +139,7 @@ def test_a_demo_that_is_interrupted_tells_what_it_mined_and_exits_0() -> None:
 
 @pytest.mark.parametrize("seen", ["kernel_chosen", "share_accepted"])
 def test_interrupt_with_as_many_threads_as_are_allowed(seen: str) -> None:
-    """Also while they are being started, which follows the choice of the kernel."""
+    """The interrupt may also come while the threads start, after the choice of the kernel."""
     threads = str(processors.most_threads())
     with running_pool() as (_, address), started("mine", "-o", address, "-u", ADDRESS, "-t", threads) as miner:
         until_line(miner, seen)
@@ -151,7 +151,7 @@ def test_interrupt_with_as_many_threads_as_are_allowed(seen: str) -> None:
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_while_the_pool_does_not_answer(second: signal.Signals) -> None:
-    """The first asks for a graceful end, which waits for the open share; the second ends it at once."""
+    """The first interrupt stops gracefully and waits for the open share. The second stops at once."""
     import socket
     import threading
 

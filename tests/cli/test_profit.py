@@ -1,4 +1,4 @@
-"""The profit command: the checked values through the command line, words, and one line for each mistake."""
+"""``profit``: the checked values through the command line, its output, and one line for each error."""
 
 import json
 from pathlib import Path

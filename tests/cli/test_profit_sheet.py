@@ -24,7 +24,7 @@ def ask(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 def same(value: float, printed: str) -> bool:
-    """Equal to as many significant digits as were printed."""
+    """Whether a value equals a printed one to all of its significant digits."""
     digits = len(printed.split("e", maxsplit=1)[0].replace(".", "").replace("-", "").lstrip("0"))
     return f"{value:.{digits - 1}e}" == f"{float(printed):.{digits - 1}e}"
 

@@ -1,4 +1,4 @@
-"""The command ``proxy`` as its users meet it: mistakes in one line, figures at the end."""
+"""``proxy`` as a command: errors in one line, and figures at the end."""
 
 import io
 import json

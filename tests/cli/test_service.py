@@ -1,4 +1,4 @@
-"""The unit as systemd's own tools judge it, and ``mine`` as systemd runs it: every datagram, signal and line of it."""
+"""The unit, checked with the tools of systemd, and ``mine`` as systemd runs it: datagrams, signals and log lines."""
 
 import os
 import shutil
@@ -75,7 +75,9 @@ def test_steps_name_this_program() -> None:
 
 @contextmanager
 def as_systemd_would(arguments: list[str], directory: Path) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
-    """With its notification socket, a watchdog, the journal as stderr, and no memory that is both writable and code."""
+    """Run with a notification socket, a watchdog, the systemd journal as stderr, and no memory that is writable and
+    code.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.bind(str(directory / "notify"))
         notified.settimeout(120)

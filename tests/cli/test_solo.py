@@ -17,7 +17,7 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
 
 class Judge:
-    """Refuses so many blocks, then takes the rest."""
+    """A node that rejects a number of blocks and accepts the rest."""
 
     def __init__(self, refusals: float) -> None:
         self.refused: list[str] = []

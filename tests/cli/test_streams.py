@@ -1,4 +1,4 @@
-"""A miner whose standard streams are closed or full mines on."""
+"""A miner with closed or full standard streams continues to mine."""
 
 import json
 import subprocess

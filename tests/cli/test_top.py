@@ -1,4 +1,4 @@
-"""top against served views and against what is no miner: once, in words, and on a real terminal."""
+"""``top`` with served views and with servers that are not miners: once, as text, and on a real terminal."""
 
 import io
 import json
@@ -28,7 +28,7 @@ VIEW = msgspec.json.encode(view())
 
 
 def changed(key: str, number: bytes) -> bytes:
-    """The view, with one of its numbers replaced as it stands in JSON."""
+    """Return the JSON of a view with one of its numbers replaced."""
     body, count = re.subn(rb'"%s":[-0-9.e+]+' % key.encode(), b'"%s":%s' % (key.encode(), number), VIEW, count=1)
     assert count == 1
     return body

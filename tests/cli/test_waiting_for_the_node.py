@@ -1,4 +1,4 @@
-"""``pool`` and ``solo`` as processes beside a node that is not there, not ready, or never will be."""
+"""``pool`` and ``solo`` as processes with a node that does not run, is not ready, or never becomes ready."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def until(process: subprocess.Popen[str], needle: str) -> list[str]:
-    """What stderr says up to a line; the test's own time limit is the deadline."""
+    """Read stderr up to a line with a text. The time limit of the test is the deadline."""
     assert process.stderr is not None
     lines: list[str] = []
     for line in process.stderr:

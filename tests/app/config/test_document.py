@@ -1,4 +1,4 @@
-"""Where each key of a TOML file stands, and what is said of a file that is none."""
+"""The line of each key of a TOML file, and the errors for a file that is not TOML."""
 
 import time
 import tomllib

@@ -1,4 +1,4 @@
-"""Precedence, and what is said of each kind of mistake."""
+"""The precedence of the sources, and the error for each kind of wrong setting."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Settings as TOML: what is written reads back."""
+"""Settings that are written as TOML are the same when they are read."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Steering a miner: pauses that several may want, pools and devices by their id, and refusals in one line."""
+"""Control of a miner: pauses with several causes, pools and devices by their id, and refusals in one line."""
 
 import pytest
 import structlog.testing
@@ -141,7 +141,7 @@ def test_what_makes_no_sense_is_refused() -> None:
 
 def test_a_device_keeps_its_id_when_it_becomes_known_what_it_is() -> None:
     class OneDevice(SimulatedBackend):
-        """Listed by its port, and later by its name; another one comes between."""
+        """A device that is listed by its port and later by its name, with another device in between."""
 
         devices: tuple[DeviceStatistics, ...] = (DeviceStatistics("/dev/ttyUSB7", 0, 0),)
 

@@ -1,4 +1,4 @@
-"""A configuration read again while mining: what changes at once, what takes a restart, what is refused."""
+"""A configuration that is read again while mining: what changes at once, what needs a restart, what is refused."""
 
 import os
 import signal

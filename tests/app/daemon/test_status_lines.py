@@ -1,4 +1,4 @@
-"""Silence explains itself: a warning in words where shares are rare."""
+"""A warning if shares will be rare, because the miner is then silent for long."""
 
 from types import SimpleNamespace
 from typing import Any

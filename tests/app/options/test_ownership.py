@@ -1,4 +1,4 @@
-"""Whose pool it is."""
+"""Pools on this computer need no option; other pools need --i-own-this-pool."""
 
 import pytest
 

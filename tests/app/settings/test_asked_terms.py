@@ -1,4 +1,4 @@
-"""What others are asked: a node, a running miner, a price source; each by a server that answers as the test says."""
+"""Terms from a node, from a running miner and from price sources. A server gives the answers that each test sets."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ class _Web(ThreadingHTTPServer):
 
 
 class Server:
-    """Answers on a loopback port; remembers what was asked."""
+    """A server on loopback that keeps the requests."""
 
     def __init__(self) -> None:
         self.answer: Answer = lambda path, body: (404, b"")

@@ -1,4 +1,4 @@
-"""Where the token comes from, and that it is kept from everybody else."""
+"""The sources of the API token, and that only its owner can read it."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The settings in force as the API tells them: every value with its origin, and no secret."""
+"""The settings in force as the API serves them: every value with its source, and no secret."""
 
 from pathlib import Path
 
