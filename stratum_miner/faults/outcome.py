@@ -7,14 +7,14 @@ from enum import Enum
 class FaultVerdict(Enum):
     """How a pool reacted to a fault. The values are texts for people."""
 
-    REFUSED = "refused, as expected"
+    REFUSED = "rejected, as expected"
     SERVED = "served"
     CLOSED = "closed the connection"
-    REFUSED_OTHERWISE = "refused for another reason"
-    TOLERATED = "accepted; some pools do"
+    REFUSED_OTHERWISE = "rejected for another reason"
+    TOLERATED = "accepted, as some pools do"
     ACCEPTED = "accepted"
     NO_ANSWER = "no answer"
-    HARMED = "harmed"
+    HARMED = "harmful reaction"
     NOT_POSSIBLE = "not possible here"
 
 

@@ -1,1 +1,1 @@
-"""Results drawn and told: each as text for a terminal, and as one page of HTML that needs nothing else."""
+"""Reports of load tests, conformance checks and profit scenarios, as text for a terminal and as one HTML page."""

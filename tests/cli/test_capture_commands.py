@@ -162,7 +162,7 @@ def test_faults_against_a_pool_and_what_it_says(capsys: pytest.CaptureFixture[st
     assert first["answer"].startswith("23: low difficulty share")
     assert second["verdict"] in ("served", "closed")
     shown = capsys.readouterr().out
-    assert shown.startswith("ok   wrong-job                  refused, as expected\n       21: job not found")
+    assert shown.startswith("ok   wrong-job                  rejected, as expected\n       21: job not found")
 
 
 def test_a_record_is_played_to_a_miner(recorded: tuple[Path, Path]) -> None:
