@@ -1,4 +1,4 @@
-"""``WireMiner`` on a stream, and a listener in memory that servers accept such clients from. For tests of servers."""
+"""``WireMiner`` on a stream, and a listener in memory on which a server accepts such miners. For tests of servers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ class WireClient:
         self.closed = False
 
     async def read(self) -> None:
-        """Take the next piece; at the end ``closed`` is set."""
+        """Receive the next bytes. At the end of the stream, set ``closed``."""
         try:
             data = bytes(await self.stream.receive_some(65536))
         except trio.BrokenResourceError:
@@ -27,18 +27,18 @@ class WireClient:
         self.miner.receive(data)
 
     async def read_until(self, condition: Callable[[], Any]) -> None:
-        """Read until something holds. AssertionError when the server closes first."""
+        """Read until a condition holds. Raises AssertionError if the server closes the connection first."""
         while not condition():
             assert not self.closed, "the pool closed the connection"
             await self.read()
 
     async def read_to_end(self) -> None:
-        """Read until the server closes."""
+        """Read until the server closes the connection."""
         while not self.closed:
             await self.read()
 
     async def read_jobs(self, count: int) -> None:
-        """Read until there were so many jobs."""
+        """Read until this number of jobs has come."""
         await self.read_until(lambda: len(self.miner.jobs) >= count)
 
     async def login(self, *subscribe: Any) -> None:
@@ -54,13 +54,13 @@ class WireClient:
 
 
 class MemoryListener(trio.abc.Listener[trio.abc.Stream]):
-    """Accepts what ``connect`` makes."""
+    """A listener that accepts the connections that ``connect`` makes."""
 
     def __init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel[trio.abc.Stream](1000)
 
     def connect(self, worker_name: str = "alice.rig", *, lockstep: bool = False) -> WireClient:
-        """A client whose other end the server will accept."""
+        """Make a connection that the server will accept, and return the miner's end of it."""
         make: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = (
             trio.testing.lockstep_stream_pair if lockstep else trio.testing.memory_stream_pair
         )
@@ -69,14 +69,14 @@ class MemoryListener(trio.abc.Listener[trio.abc.Stream]):
         return WireClient(ours, worker_name)
 
     async def accept(self) -> trio.abc.Stream:
-        """The next of them."""
+        """Return the next connection."""
         return await self._receive.receive()
 
     def fail(self) -> None:
-        """Accept nobody any more, as a socket does that is broken."""
+        """Fail to accept connections from now on, like a broken socket."""
         self._receive.close()
 
     async def aclose(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         self._receive.close()
         await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""A proxy between pools that a test plays by hand and miners that know nothing but the wire."""
+"""A proxy for tests, between pools whose messages the test sends, and miners that share no code with the program."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ from tests.downstream.wire_miner import WireJob
 HARD = "1d00ffff"
 """Bits of difficulty 1: no share of a test is a block."""
 NOW = 0x6B0424DC
-"""When the test job was made."""
+"""Unix time of the test job."""
 
 
 def job(job_id: str = "1", *, nbits: str = HARD, clean: bool = True, **changes: Any) -> list[Any]:
@@ -41,30 +41,30 @@ class ProxyLab:
         self._connections = connections
 
     async def connection(self) -> ManualPool:
-        """The next connection to a pool, nothing said on it yet."""
+        """Wait for the proxy's next connection to a pool. No message has been sent on it yet."""
         with trio.fail_after(86400):
             return await self._connections.receive()
 
     async def upstream(self, **options: Any) -> ManualPool:
-        """The next connection to a pool, its handshake played."""
+        """Wait for the proxy's next connection to a pool, and answer its handshake."""
         pool = await self.connection()
         with trio.fail_after(86400):
             await pool.accept(**{"difficulty": 1e-7} | options)
         return pool
 
     async def working(self, **options: Any) -> ManualPool:
-        """The same with a job announced, and taken by the proxy."""
+        """Do the same, and announce a job, so that the proxy has work."""
         pool = await self.upstream(**options)
         await pool.send_call("mining.notify", *job())
         await trio.testing.wait_all_tasks_blocked()
         return pool
 
     def connect(self, name: str = "alice.rig") -> WireClient:
-        """A miner that has said nothing yet."""
+        """Connect a miner that has sent no message yet."""
         return self._listener.connect(name)
 
     async def miner(self, name: str = "alice.rig") -> WireClient:
-        """A miner at work."""
+        """Connect a miner, and wait until it has a job."""
         client = self.connect(name)
         with trio.fail_after(86400):
             await client.login()
@@ -84,7 +84,7 @@ async def verdict(client: WireClient, request_id: int | None = None) -> int:
 
 
 def upstream_header(params: list[Any], extranonce1: str, submitted: list[str]) -> bytes:
-    """The header that a pool rebuilds from a submit and the job it announced."""
+    """Return the header that a pool rebuilds from a share and the job that it announced."""
     _, _, extranonce2, ntime, nonce, *version_bits = submitted
     bits = int(version_bits[0], 16) if version_bits else 0
     return WireJob(params, extranonce1, 1.0).header(extranonce2, int(ntime, 16), int(nonce, 16), bits)
