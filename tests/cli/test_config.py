@@ -156,7 +156,7 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
         ),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\npass_file = 'no'", "F:4: pools.b.pass_file: cannot read"),
         ("user = ['u', 'v', 'w']\nurl = ['a:1', 'b:1']", "F:1: user: expected one value for all pools, or one for"),
-        ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected one for each of several"),
+        ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected several pools and one quota for each"),
         ("user = 'u'\nurl = 'a:1'\nuntil_shares = 0", "F:3: until_shares: expected a number above zero, got 0"),
         ("user = 'u'\nurl = 'a:1'\npower = '65W'", "F:3: power: needs --electricity"),
         ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool without retries, got "

@@ -429,7 +429,10 @@ def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
             ["-o", "h:1", "-o", "h:2", "-u", "a", "--no-retry"],
             "--no-retry: expected one pool without retries, got several",
         ),
-        (["-o", "h:1", "-u", "a", "--quota", "3"], "--quota: expected one for each of several pools, got 1 for 1"),
+        (
+            ["-o", "h:1", "-u", "a", "--quota", "3"],
+            "--quota: expected several pools and one quota for each, got 1 for 1",
+        ),
         (["-o", "h:1", "-o", "h:2", "-u", "a", "--quota", "0", "--quota", "0"], "at least one above 0"),
         (["-o", "h:1", "-O", "a", "-u", "b"], "--userpass: expected this or --user and --pass"),
         (["-o", "h:1", "-O", "nocolon"], "--userpass: expected USER:PASS"),

@@ -292,7 +292,7 @@ class _Reader:
         if isinstance(value, list):
             if self._count < 2 or len(value) != self._count:
                 raise ConfigError(
-                    Problem(where, f"expected one for each of several pools, got {len(value)} for {self._count}")
+                    Problem(where, f"expected several pools and one quota for each, got {len(value)} for {self._count}")
                 )
             if not any(value):
                 raise ConfigError(

@@ -7,7 +7,7 @@ from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError, Su
 
 __all__ = ["MissingExtraError", "Node", "NodeError", "SubmitResult", "Tip", "open_node"]
 
-EXPECTED = "expected kernel or http://user:password@host:port"
+EXPECTED = "expected kernel or the JSON-RPC of a node, as in http://HOST:PORT"
 
 
 def open_node(

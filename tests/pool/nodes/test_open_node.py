@@ -34,7 +34,7 @@ def test_urls(spec: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "text"),
     [
-        ("", {}, "expected kernel or http://.*, got no URL"),
+        ("", {}, "expected kernel or the JSON-RPC of a node, .*, got no URL"),
         ("Kernel", {}, "got no URL"),
         ("user:hunter2@host", {}, "got no URL"),
         ("ftp://user:hunter2@host", {}, "got another kind of URL"),
