@@ -12,7 +12,7 @@ from stratum_miner.cli import main
     [
         ('sched_start = "7h"', "miner.toml:3: sched_start: expected a time of day such as 07:30, got '7h'"),
         ('sched_stop = "25:00"', "miner.toml:3: sched_stop: expected a time of day"),
-        ("pause_above = 500", "miner.toml:3: pause_above: expected degrees C from 30 to 120, got 500"),
+        ("pause_above = 500", "miner.toml:3: pause_above: expected a temperature from 30 to 120 °C, got 500"),
         ('on_event = ["blokc=true"]', "miner.toml:3: on_event: no event is called 'blokc': did you mean 'block'?"),
         ('on_event = ["https://h/t0ken"]', "miner.toml:3: on_event: expected KIND=COMMAND or KIND=https://..."),
     ],
