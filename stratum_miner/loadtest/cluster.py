@@ -1,12 +1,12 @@
-"""Spreads a run over several computers: one shard for each worker of a dask.distributed cluster.
+"""Runs a load test on several computers: one shard of the run on each worker of a dask.distributed cluster.
 
-Each worker gets a part of the miners, with a different seed. It reports when it is ready, and begins when an event of
-the scheduler is set, which is the same for all workers. Every 2 s it sends its figures. If a worker is lost during the
-run, the report therefore contains its last figures, and says when they end. No shard runs twice: if Dask starts a shard
-again on another worker, the shard fails at once.
+Each worker simulates a part of the miners, with a random seed of its own. A worker reports when it is ready and then
+waits for a Dask event. Setting this event starts all workers at the same time. Each worker sends its figures every 2 s.
+If a worker is lost during the run, the report contains the last figures of this worker and the time at which they end.
+No shard runs twice: if Dask starts a shard again on another worker, the shard fails at once.
 
-This module needs the extra ``cluster``, also on the workers. The plan, with the password of the pool, is sent over
-Dask's connections, which are encrypted only if the cluster is set up so.
+This module needs the extra ``cluster``, also on the workers. The plan contains the password of the pool and is sent
+over the connections of Dask. These connections are encrypted only if the Dask cluster is configured to use TLS.
 """
 
 import contextlib
@@ -28,19 +28,20 @@ from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import LoadReport, Shard
 
 TOPIC = "stratum-miner-load"
-"""Topic of all runs. With a single topic, the scheduler keeps a bounded number of old messages."""
+"""Dask topic to which the workers of all runs send their reports. The scheduler limits the stored messages of each
+topic, so a new topic for each run would use more and more of its memory."""
 REPORT_SECONDS = 2.0
-"""Seconds between two reports of a shard. Each report delays its loop by some milliseconds."""
+"""Seconds between two reports of a shard. Each report delays the loop of the load generator by some milliseconds."""
 POLL_SECONDS = 0.2
-"""Seconds between two checks of the workers."""
+"""Seconds between two checks of whether the workers are ready, finished or lost."""
 CONNECT_SECONDS = 10.0
-"""Seconds to wait for the scheduler."""
+"""Seconds within which the connection to the Dask scheduler must be made."""
 READY_SECONDS = 120.0
 """Seconds to wait until all workers are ready. They may have to import this package from a slow disk first."""
 SILENT_SECONDS = 30.0
-"""Seconds without a report after which a shard is lost, also if Dask still lists its worker."""
+"""Seconds without a report after which a shard counts as lost, even if its worker is still connected to Dask."""
 GRACE_SECONDS = 30.0
-"""Seconds to wait for the last figures after the end of the run."""
+"""Seconds to wait for the last figures of the workers after the end of the run."""
 _QUIET_LOGGERS = ("distributed.client", "distributed.core", "distributed.utils", "distributed.comm")
 
 
@@ -62,9 +63,9 @@ class _ShardState:
 
 
 class ClusterRun:
-    """One run on the workers of the Dask scheduler at ``address``.
+    """One load test on the workers of the Dask scheduler at ``address``, which has the form tcp://HOST:PORT.
 
-    ``execute`` blocks its thread. Other threads may call ``look`` and ``stop`` meanwhile.
+    ``execute`` returns only when the run has ended. Meanwhile, other threads may call ``look`` and ``stop``.
     """
 
     def __init__(self, plan: LoadPlan, address: str) -> None:
@@ -81,13 +82,14 @@ class ClusterRun:
     def execute(self) -> LoadReport:
         """Run the plan on all workers and return the report.
 
-        Raises LoadError if the scheduler cannot be reached, has no workers, or a worker is lost before the start.
+        Raises LoadError if the package distributed is not installed, the scheduler cannot be reached or has no workers,
+        a worker fails or is not ready in time, or ``stop`` is called before the start.
         """
         distributed = _distributed()
-        for name in _QUIET_LOGGERS:  # they log tracebacks of failures that this run reports in one line
+        for name in _QUIET_LOGGERS:  # they would log a traceback for an error that LoadError states in one line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            # checked here, because Client does not fail cleanly for a malformed address
+            # Client raises no clear error for a malformed address, so the address is checked here.
             distributed.comm.addressing.parse_host_port(distributed.comm.parse_address(self._address)[1])
             client = distributed.Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -105,7 +107,7 @@ class ClusterRun:
             self._await_done(client, distributed.Event(f"{self._id}-stop", client=client))
             return self._report()
         finally:
-            with contextlib.suppress(OSError, TimeoutError):  # the scheduler may have stopped
+            with contextlib.suppress(OSError, TimeoutError):  # the scheduler may no longer run
                 for shard in self._shards:
                     shard.future.cancel()
             client.close()
@@ -168,14 +170,15 @@ class ClusterRun:
             alive = client.nthreads()
             for shard in self._shards:
                 if shard.future.status == "error":
-                    raise LoadError(f"--cluster: worker {shard.worker}: {shard.future.exception()}")
+                    error = shard.future.exception()
+                    raise LoadError(f"--cluster: worker {shard.worker} failed before the start: {error}")
                 if shard.worker not in alive:
                     raise LoadError(f"--cluster: worker {shard.worker} was lost before the start")
             if time.monotonic() > give_up_at:
                 late = ", ".join(shard.worker for shard in self._shards if not shard.ready)
                 raise LoadError(
-                    f"--cluster: these workers are not ready within {READY_SECONDS:g} s: {late}. Check that they are "
-                    "not busy"
+                    f"--cluster: expected all workers to be ready within {READY_SECONDS:g} s, these were not: {late}. "
+                    "Check that they are not busy"
                 )
             time.sleep(POLL_SECONDS)
 
@@ -238,9 +241,10 @@ class ClusterRun:
 
 
 def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
-    """Run a shard on a worker: report that it is ready, wait for the start, run, and report figures meanwhile.
+    """Run one shard of the run with the id ``run`` in a Dask worker, and return its last figures.
 
-    Return the last figures. Raises LoadError if this shard was started before.
+    The function reports that the worker is ready, waits for the common start, and sends figures during the run. Raises
+    LoadError if this shard was started before.
     """
     distributed = _distributed()
     begun = distributed.Event(f"{run}-begun-{index}")
@@ -259,7 +263,7 @@ def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
 
     def watch_for_stop() -> None:
         stop = distributed.Event(f"{run}-stop", client=client)
-        with contextlib.suppress(OSError):  # without the scheduler nothing can stop this shard, nor use its figures
+        with contextlib.suppress(OSError):  # if the scheduler is lost, no request to stop can arrive
             while not ended.is_set():
                 if stop.wait(timeout=REPORT_SECONDS):
                     generator.stop()

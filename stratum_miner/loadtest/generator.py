@@ -1,14 +1,14 @@
-"""The load generator: moves the bytes of many simulated miners with one thread and one epoll, without tasks.
+"""The load generator: one thread that sends and receives the bytes of many simulated miners.
 
 Theory of operation. Each turn of the loop first handles the timed events that are due, and then lets each miner read
-the bytes that have arrived for it. If there is nothing to do, the thread sleeps until the next event, to the
-microsecond. The loop is blocking code in its own thread instead of trio tasks for two reasons. A task with its stream
-takes several kilobytes per miner. A timer of trio rounds up to a millisecond, which would show in latencies that count
-from the time at which a share was due.
+the bytes that have arrived for it. If there is nothing to do, the thread sleeps until the next event, with a precision
+of microseconds. The loop waits for all sockets with one epoll object instead of one trio task for each miner, for two
+reasons. A task with its stream takes several kilobytes per miner. A timer of trio is rounded up to a millisecond, and
+this error would be part of every latency that begins when a share is due.
 
-The loop measures how much it adds to the latencies. Bytes that are read in a turn may have waited since the last poll
-at which nothing was waiting. This time, plus the delay with which a share was sent, is the overhead of a sample.
-A tick every 10 ms also measures the loop lag.
+The loop measures how much it adds to the latencies. Bytes that it reads may have arrived just after the most recent
+poll that left no socket waiting. The time since that poll, plus the delay with which a share was sent, is the generator
+overhead of a latency. An event every 10 ms also measures the loop lag, which is how late the loop handles its events.
 """
 
 import contextlib
@@ -42,20 +42,24 @@ EVENTS = 256
 DRAIN_SECONDS = 3.0
 """Seconds to wait for the answers to open shares when the run ends."""
 PROBE_SECONDS = 3.0
-"""Seconds to wait for a connection when the pool's name has several addresses and each is tried."""
+"""Seconds to wait for a connection to one of several addresses of the pool, to find an address that accepts
+connections."""
 SELECT_LIMIT = 1024
-"""select() accepts only file descriptors below this. Otherwise epoll's time-out is used, which rounds up to 1 ms."""
+"""File descriptors from this number on cannot be used with select(). If the epoll object has such a descriptor, the
+loop sleeps with the time-out of epoll, which is rounded up to 1 ms."""
 MAX_UNSENT = 64 << 10
-"""Maximum number of bytes per miner that wait because the pool does not read."""
+"""Maximum number of bytes that a miner holds unsent while the pool does not read. The connection is closed if there are
+more."""
 MAX_REASON = 120
-"""Maximum number of characters of an error in the metrics."""
+"""Maximum number of characters of an error text in the metrics."""
 _READ = select.EPOLLIN | select.EPOLLRDHUP
 _CLOSED = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The progress of a run, for displays. Two of them give the rates between them."""
+    """The progress of a run, for displays. The differences between two of these objects give rates, such as shares per
+    second."""
 
     elapsed: float
     """Seconds since the start of the run, at most its duration."""
@@ -69,9 +73,9 @@ class Progress:
     """Number of valid shares that the pool rejected."""
     errors: int
     submit_p99: float | None
-    """Seconds that 99 % of the share latencies do not exceed; None before the first."""
+    """Seconds that 99 % of the share latencies do not exceed; None before the first answer to a share."""
     lag_p99: float | None
-    """Seconds that 99 % of the loop lags do not exceed; None before the first."""
+    """Seconds that 99 % of the loop lags do not exceed; None before the first measurement."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,9 +99,9 @@ class LoadGenerator:
         self.memory_per_miner: float | None = None
         """Bytes per miner: the growth of this process at its peak, divided by the highest number of connections."""
         self.elapsed = 0.0
-        """Seconds that the run took, without the wait for the last answers."""
+        """Seconds that the run took, without the time for the answers to the last shares; 0 until the run ends."""
         self.failure = ""
-        """The error of this computer that ended the run early; empty otherwise."""
+        """The error of this computer, not of the pool, that ended the run early; empty if there was none."""
         self._clock = clock
         self._stopped = False
         self._epoll = select.epoll()
@@ -128,10 +132,10 @@ class LoadGenerator:
             self._family, self._address = _resolve(self.plan.host, self.plan.port)
             baseline = _resident()
             self._begin()
-            gc.freeze()  # the miners stay, so the garbage collector need not examine them again and again
+            gc.freeze()  # the garbage collector then skips the miners, which exist until the end of the run
             try:
                 self._loop()
-            except (OSError, MemoryError) as error:  # of this computer, so the figures until now stay valid
+            except (OSError, MemoryError) as error:  # an error of this computer, so the figures stay valid
                 self.failure = str(error) or type(error).__name__
                 self.elapsed = self.elapsed or self._clock() - self._started
             if self._most_connected and not self.failure:
@@ -143,7 +147,7 @@ class LoadGenerator:
         return self.metrics
 
     def stop(self) -> None:
-        """Stop the run; ``run`` then returns the figures so far."""
+        """Stop the run. ``run`` then returns the metrics collected so far."""
         self._stopped = True
         self._wake()
 
@@ -236,7 +240,7 @@ class LoadGenerator:
                 self._break_connection(connection, "churn", due)
 
     def _tick_lag(self, due: float) -> None:
-        """Add the loop lag of this tick, and of each tick that the loop missed."""
+        """Add the measured loop lag. Ticks that the loop missed meanwhile count as one lag each."""
         now, metrics = self._clock(), self.metrics
         metrics.rows[-1].lag = max(metrics.rows[-1].lag, now - due)
         while due <= now:
@@ -308,8 +312,8 @@ class LoadGenerator:
             self._queue.add(miner.breaks_at, Event.BREAK, miner)
 
     def _break_connection(self, connection: _Connection, reason: str, due: float) -> None:
-        """Close a connection because of a storm or churn. The miner connects again at once, unless the plan says
-        never."""
+        """Close a connection because of a storm or churn. The miner then connects again at once, unless
+        ``plan.reconnect`` is "never"."""
         miner = connection.miner
         self._on_connection_end(connection, reason, reconnect=False)
         if self.plan.reconnect != "never":
@@ -339,7 +343,7 @@ class LoadGenerator:
             return
         if mask & select.EPOLLOUT:
             self._send(connection, b"")
-            if self._connections.get(descriptor) is not connection:  # sending showed that the pool has closed it
+            if self._connections.get(descriptor) is not connection:  # _send closed the connection after an error
                 return
         if mask & select.EPOLLIN:
             self._read(connection)
@@ -411,8 +415,8 @@ class LoadGenerator:
     # ---- shares that take long to find ------------------------------------------------------------------------------
 
     def _schedule(self, miner: SimulatedMiner, due: float) -> None:
-        """Schedule the next share of a miner. If it takes long to find, let the search thread search for it until
-        then."""
+        """Schedule the next share of a miner for the time ``due``. If it takes long to find a share, also let the
+        search thread search for this share, so that it is found before ``due``."""
         self._queue.add(due, Event.SHARE, miner)
         work = miner.assignment
         if work is None or hashes_of(work.target) <= INLINE_HASHES:
@@ -443,9 +447,8 @@ class LoadGenerator:
                 self._send(connection, miner.due_share(self._clock()))
 
     def _wake(self) -> None:
-        with contextlib.suppress(
-            OSError
-        ):  # a full buffer wakes the loop too, and a closed socket means that it has ended
+        # An error is harmless. A full buffer also wakes the loop, and a closed socket means that the loop has ended.
+        with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 
     # ---- the end ----------------------------------------------------------------------------------------------------
@@ -468,11 +471,15 @@ class LoadGenerator:
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """Return the address to which all miners connect: if the name has several, the first that accepts a connection."""
+    """Return the address to which all miners connect. If the host name has several, it is the first that accepts a
+    connection.
+
+    Raises LoadError if the host name has no address.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise LoadError(f"{host}: {error.strerror or error}") from None
+        raise LoadError(f"no address found for the host name {host} of the pool: {error.strerror or error}") from None
     addresses = [(family, address) for family, _, _, _, address in found]
     if len(addresses) == 1:
         return addresses[0]

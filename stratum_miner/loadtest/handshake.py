@@ -14,12 +14,12 @@ _CONFIGURE = encode_request(
 
 
 def hello(*, rolling: bool, session_id: str | None) -> bytes:
-    """Return the first lines: mining.configure if ``rolling``, and mining.subscribe, which resumes ``session_id`` if
-    given."""
+    """Return the first lines that a miner sends: mining.configure if ``rolling``, then mining.subscribe. If
+    ``session_id`` is given, mining.subscribe asks to resume this session."""
     subscribe = encode_request(SUBSCRIBE_ID, Subscribe.method, Subscribe(USER_AGENT, session_id).to_params())
     return _CONFIGURE + subscribe if rolling else subscribe
 
 
 def authorize(worker_name: str, password: str) -> bytes:
-    """Return the line that a miner sends after the reply to mining.subscribe."""
+    """Return the mining.authorize line, which a miner sends after the reply to mining.subscribe."""
     return encode_request(AUTHORIZE_ID, Authorize.method, [worker_name, password])

@@ -1,9 +1,9 @@
-"""A histogram of durations with a fixed size and a bounded error. Adding two histograms loses nothing.
+"""A histogram of durations with a fixed size and a bounded error. Adding two histograms loses no precision.
 
 The layout is that of HdrHistogram by Gil Tene: buckets of 1 µs below 256 µs, then 128 buckets for each doubling. A
-quantile is therefore at most 1/128 above the exact value, and never below it. The package has an implementation of its
-own because the maintained Python port (hdrhistogram 0.10) takes five times as long to record a value. That is 1.4 µs
-for each value, in the very loop that is being measured. The port also depends on setuptools.
+quantile is therefore never below the exact value, and above it by at most 1/128 of the value or 1 µs. The package has
+its own implementation because the maintained Python version (hdrhistogram 0.10) takes five times as long to record a
+value. It takes 1.4 µs for each value, in the same loop that is being measured. That package also depends on setuptools.
 """
 
 import math
@@ -15,7 +15,7 @@ from stratum_miner.work.quantile import rank
 SUB_BUCKETS = 128
 """Number of buckets for each doubling, which gives 7 bits of precision."""
 MAX_MICROSECONDS = (1 << 32) - 1
-"""Longest duration in µs, which is 71 minutes. Longer durations count as this one."""
+"""Longest duration in µs that a bucket can represent, 71 minutes. A longer duration is counted in the last bucket."""
 BUCKETS = (MAX_MICROSECONDS.bit_length() - 8) * SUB_BUCKETS + 2 * SUB_BUCKETS
 
 
@@ -30,12 +30,12 @@ class Histogram:
         """Sum of all durations in seconds."""
         self.minimum = math.inf
         self.maximum = 0.0
-        """The longest duration in seconds, exactly."""
+        """The longest duration in seconds, not rounded to a bucket."""
         self._counts = array("Q", bytes(8 * BUCKETS))
 
     def add(self, seconds: float) -> None:
-        """Add a duration in seconds. The code compares, because min() and max() would take as long as everything
-        else."""
+        """Add a duration in seconds. The code uses comparisons, because min() and max() would take as long as the rest
+        of it."""
         if seconds < 0:
             seconds = 0.0
         value = int(seconds * 1e6)
@@ -52,19 +52,19 @@ class Histogram:
 
     @property
     def mean(self) -> float | None:
-        """Mean in seconds; None without any duration."""
+        """Mean duration in seconds; None if the histogram is empty."""
         return self.total / self.count if self.count else None
 
     def quantile(self, fraction: float) -> float | None:
-        """Return the duration in seconds that this fraction, 0 to 1, of all durations does not exceed; None without
-        any.
+        """Return the duration in seconds that this fraction, 0 to 1, of all durations does not exceed.
 
-        It is the end of a bucket, and at most the longest duration.
+        The result is the upper end of a bucket, or the longest duration if that is shorter. It is None if the histogram
+        is empty.
         """
         return self.quantiles((fraction,))[0]
 
     def quantiles(self, fractions: Sequence[float]) -> list[float | None]:
-        """Return the quantiles of several fractions, which must ascend, in one pass."""
+        """Return the quantiles, in seconds, of several fractions in ascending order. One pass finds all of them."""
         if not self.count:
             return [None] * len(fractions)
         found: list[float | None] = []
@@ -114,7 +114,8 @@ class Histogram:
         return restored
 
     def curve(self, points: Sequence[float]) -> list[float]:
-        """Return quantiles in seconds for a plot; 0 without any duration."""
+        """Return the quantiles, in seconds, of the ascending fractions ``points`` for a plot. All are 0 if the
+        histogram is empty."""
         return [value or 0.0 for value in self.quantiles(points)]
 
 

@@ -1,4 +1,4 @@
-"""Jobs of ten thousand simulated miners. All miners that received the same mining.notify share one parsed object.
+"""The jobs of the simulated miners. All miners that received the same mining.notify share one parsed object.
 
 Most pools send the same line to all miners, so the line is the key of a cache. If a pool sends a different line to each
 miner, for example with the miner's payout address, each line is parsed and each miner holds its own object.
@@ -24,7 +24,7 @@ target_of = lru_cache(maxsize=4096)(target_from_difficulty)
 
 
 class NotifyCache:
-    """A cache of parsed mining.notify messages by their lines."""
+    """A cache of parsed mining.notify messages. The key is the line as received."""
 
     def __init__(self) -> None:
         self._notifies: OrderedDict[bytes, Notify] = OrderedDict()
@@ -50,8 +50,8 @@ class NotifyCache:
 
 @dataclass(frozen=True, slots=True)
 class MinerJob:
-    """A job of one simulated miner, under the settings of its session. ``target`` is the share target of
-    ``difficulty``."""
+    """A job of one simulated miner: the shared mining.notify, and the values that differ between miners. ``target`` is
+    the share target that belongs to ``difficulty``."""
 
     notify: Notify
     extranonce1: bytes

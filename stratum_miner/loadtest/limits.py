@@ -1,4 +1,4 @@
-"""Limits of the operating system for ten thousand connections: open files and source ports."""
+"""Limits of the operating system that many connections reach: open files and source ports."""
 
 import errno
 import os
@@ -6,7 +6,8 @@ import os
 from stratum_miner.network import files
 
 SPARE_FILES = 64
-"""Number of open files besides the connections: standard streams, libraries, and those of the loop."""
+"""Number of open files that the process needs besides the connections of the miners, for example for its standard
+streams."""
 PORTS_OF_ADDRESS = 25_000
 """Maximum number of connections from one source address to one port. Linux has 28,232 ephemeral ports by default."""
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -15,11 +16,12 @@ it."""
 
 
 class LoadError(Exception):
-    """A run cannot begin, or cannot be as planned. The message is one line and says why."""
+    """A run cannot begin, or cannot be carried out as planned. The message is one line and says why."""
 
 
 def raise_file_limit(connections: int) -> None:
-    """Allow this process as many open files as it needs. Raises LoadError if the system does not permit it."""
+    """Raise the limit of open files of this process to what ``connections`` need. Raises LoadError if that is not
+    permitted."""
     needed = connections + SPARE_FILES
     allowed = files.allow(needed)
     if 0 <= allowed < needed:

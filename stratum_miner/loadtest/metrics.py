@@ -1,8 +1,8 @@
 """The figures of a run: latency histograms for each phase, counts of shares, ended connections and errors, a time line.
 
-Each latency has an ``overhead``: an upper bound of the time in it that the load generator itself may have caused. If
-the overhead is more than half of a latency, the sample is unreliable. The metrics of several shards can be added, and
-they can be sent to another process as plain values.
+Each latency has an ``overhead``: an upper bound of the part of it that the load generator itself may have caused. If
+the overhead is more than 1 ms and more than half of the latency, the sample is unreliable. The metrics of several
+shards can be added. Converted to plain values, they can be sent to another process.
 """
 
 from collections import Counter, OrderedDict
@@ -13,34 +13,36 @@ from typing import Any
 from stratum_miner.loadtest.histogram import Histogram
 
 PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
-"""Names of the latencies, in the order in which a miner has them.
+"""Names of the latencies that are measured, in the order in which a connection reaches them.
 
-``connect`` and ``first_job`` begin when the connection was due, ``subscribe`` and ``authorize`` when the request was
-sent, ``submit`` when the share was due, and ``notify`` when the first miner received the job.
+``connect`` and ``first_job`` are measured from the time at which the connection was due, ``subscribe`` and
+``authorize`` from the time at which the request was sent, ``submit`` from the time at which the share was due, and
+``notify`` from the time at which the first miner received the job.
 """
 UNRELIABLE_FROM = 0.5
-"""A sample is unreliable if its overhead is more than this fraction of it, and more than ``UNRELIABLE_ABOVE``."""
+"""A sample is unreliable if its overhead exceeds this fraction of the latency, and also exceeds
+``UNRELIABLE_ABOVE``."""
 UNRELIABLE_ABOVE = 0.001
-"""Seconds of overhead that do not make a sample unreliable. One turn of the loop takes about that long."""
+"""Seconds up to which an overhead never makes a sample unreliable. One turn of the loop takes about as long."""
 LAG_TICK = 0.01
 """Seconds between two measurements of the loop lag."""
 MAX_ROWS = 300
-"""Maximum number of rows of the time line. In a longer run, each row covers a longer time."""
+"""Maximum number of rows of the time line. In a longer run, each row covers a longer interval."""
 MAX_ERRORS = 100
 """Maximum number of different errors that are counted separately, so that a hostile pool cannot fill the memory."""
 MAX_NOTIFIES = 256
-"""Number of most recent jobs of which the spread is kept."""
+"""Maximum number of jobs for which the time between the first and the last miner is kept. The oldest job is dropped."""
 
 
 class LatencyStatistics:
-    """The latencies of one phase."""
+    """The latencies of one phase, and how much of them the load generator may have caused."""
 
     __slots__ = ("latency", "overhead", "unreliable")
 
     def __init__(self) -> None:
         self.latency = Histogram()
         self.overhead = Histogram()
-        """The generator overhead of each latency, at most."""
+        """Upper bounds of the generator overhead, one for each latency."""
         self.unreliable = 0
         """Number of unreliable samples."""
 
@@ -80,13 +82,13 @@ class Spread:
 
     @property
     def seconds(self) -> float:
-        """Seconds from the first miner to the last one."""
+        """Seconds between the first and the last miner that received the job."""
         return self.last - self.first
 
 
 @dataclass(slots=True)
 class Row:
-    """One interval of the time line. The counts are those of the interval."""
+    """One interval of the time line. The counts are those of this interval alone."""
 
     sent: int = 0
     accepted: int = 0
@@ -94,12 +96,12 @@ class Row:
     mining: int = 0
     """Number of miners with a job at the end of the interval."""
     lag: float = 0.0
-    """The longest loop lag in seconds."""
+    """The longest loop lag of the interval in seconds."""
     submit: Counter[int] = field(default_factory=Counter)
-    """Number of share latencies by their value in µs, rounded down to two digits."""
+    """Number of share latencies by their value in µs, rounded down to two significant digits."""
 
     def merge(self, other: "Row") -> None:
-        """Add the same interval of another shard."""
+        """Add the counts of the same interval of another shard."""
         self.sent += other.sent
         self.accepted += other.accepted
         self.refused += other.refused
@@ -133,23 +135,24 @@ class Metrics:
         self.errors: Counter[str] = Counter()
         """Number of errors, by their text."""
         self.most_mining = 0
-        """Highest number of miners with a job at the same time."""
+        """Highest number of miners that had a job at the same time; for merged shards, the sum of their highest
+        numbers."""
         self.late = 0
-        """Number of shares that were not found until they were due."""
+        """Number of shares that had not been found when they were due."""
         self.doubt = ""
-        """Why this computer may find shares too late, with the required and the measured hash rate; empty if it should
-        not."""
+        """Warning that this computer may be too slow to find all shares in time, with the required and the measured
+        hash rate; empty if it is fast enough."""
         self.notifies: OrderedDict[str, Spread] = OrderedDict()
-        """The most recent jobs by job id."""
+        """The times at which the most recent jobs arrived, by job id."""
         self.row_seconds = max(1.0, duration / MAX_ROWS)
         self.rows: list[Row] = [Row()]
 
     def note_error(self, what: str) -> None:
-        """Count an error."""
+        """Count an error with the text ``what``, or as "other" if there are too many different errors."""
         self.errors[what if what in self.errors or len(self.errors) < MAX_ERRORS else "other"] += 1
 
     def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
-        """Note that a miner which already had a job received this one at ``now``."""
+        """Note that a miner received the job ``job_id`` at ``now``. Not called for the first job of a connection."""
         spread = self.notifies.get(job_id)
         if spread is None:
             self.notifies[job_id] = Spread(job_id, clean, now, now)
@@ -189,7 +192,8 @@ class Metrics:
             merged.sent += count.sent
             merged.refused += count.refused
             merged.accepted += count.accepted
-        for job_id, spread in other.notifies.items():  # the shards' clocks differ, so keep the widest spread of a shard
+        # The clocks of two shards cannot be compared, so keep the longest time that one shard measured.
+        for job_id, spread in other.notifies.items():
             known = self.notifies.get(job_id)
             if known is None:
                 self.notifies[job_id] = Spread(job_id, spread.clean, spread.first, spread.last, spread.miners)
@@ -202,7 +206,8 @@ class Metrics:
             self.rows[index].merge(row)
 
     def to_builtins(self) -> dict[str, Any]:
-        """Return plain values for another process. Another thread may call this while the run changes the figures."""
+        """Return plain values that can be sent to another process; ``from_builtins`` reverses this. A thread may call
+        it while another one adds figures."""
         return {
             "phases": {
                 name: [_numbers(phase.latency), _numbers(phase.overhead), phase.unreliable]
@@ -222,7 +227,7 @@ class Metrics:
 
     @classmethod
     def from_builtins(cls, value: Mapping[str, Any]) -> "Metrics":
-        """Return the metrics that ``to_builtins`` made plain values of."""
+        """Return metrics from the plain values that ``to_builtins`` returned."""
         metrics = cls(0.0)
         for name, (latency, overhead, unreliable) in value["phases"].items():
             phase = metrics.phases[name]
@@ -252,7 +257,7 @@ def _numbers(histogram: Histogram) -> dict[str, Any]:
     return {
         "cells": histogram.cells(),
         "total": histogram.total,
-        "minimum": histogram.minimum if histogram.count else 0.0,  # JSON has no infinity
+        "minimum": histogram.minimum if histogram.count else 0.0,  # JSON cannot represent infinity
         "maximum": histogram.maximum,
     }
 

@@ -1,9 +1,9 @@
-"""One simulated miner as a state machine: it takes the pool's bytes and returns the bytes to send.
+"""One simulated miner as a state machine: it takes the bytes that the pool sent and returns the bytes to send.
 
-It has no socket and no clock. Ten thousand miners share one ``RunState``, so that a miner needs only a few hundred
-bytes: the settings of its session, a reference to the shared job, and the time at which its next share is due. It
-answers the requests of a pool and applies its settings as a real miner does: a difficulty and an extranonce count from
-the next job on, a version mask at once.
+A simulated miner has no socket and no clock. All miners share one ``RunState``, so that each needs only a few hundred
+bytes: the settings of its session, a reference to the shared job, and the time at which its next share is due. A miner
+answers the pool's requests and applies the pool's settings as a real miner does: a new difficulty or extranonce from
+the next job on, a new version mask at once.
 """
 
 from dataclasses import replace
@@ -33,20 +33,21 @@ from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 from stratum_miner.work.job import Job
 
 MAX_LINE = 128 << 10
-"""Maximum size of a line in bytes. A real miner accepts ten times as much, but here are thousands of miners."""
+"""Maximum size of a line in bytes. It is a tenth of what a real miner accepts, because this process has thousands of
+miners."""
 DEFAULT_DIFFICULTY = 1.0
 """Difficulty until the pool sets one."""
 
 
 class State(IntEnum):
-    """How far the connection of a miner has come."""
+    """The states through which the connection of a miner passes."""
 
     AWAY = 0
     CONNECTING = 1
     SUBSCRIBING = 2
     AUTHORIZING = 3
     AUTHORIZED = 4
-    """Authorized, and still without a job."""
+    """Authorized, but without a job so far."""
     MINING = 5
     SLOW = 6
     """Authorized as a slow reader, which reads only one byte per second and submits no shares."""
@@ -60,7 +61,8 @@ class _OpenShare(NamedTuple):
     kind: str
     """Name of the fault of a faulty share; empty for a valid one."""
     repeatable: tuple[bytes, Submit] | None
-    """Previous block hash and share, if the plan has duplicates, so that the share can be submitted again."""
+    """Previous block hash and parameters of the share, kept so that the share can be submitted again as a duplicate;
+    None if the plan has no duplicates."""
 
 
 class SimulatedMiner:
@@ -90,24 +92,26 @@ class SimulatedMiner:
         self.wants_rolling = _is_among(number, plan.version_rolling)
         self.session_id: str | None = None
         self.hash_rate = 0.0
-        """Hash rate in H/s. Unless the plan names it, the first job fixes it."""
+        """Hash rate in H/s; 0 until the first job. If the plan gives no hash rate, it follows from the share rate of
+        the plan and the difficulty of this job."""
         self.failed_attempts = 0
-        """Number of failed attempts to connect in a row."""
+        """Number of attempts to reconnect since the pool last authorized this miner. It determines the pause before the
+        next attempt."""
         self.connect_due = 0.0
-        """When the connection was due."""
+        """Time at which the current connection was due."""
         self.breaks_at = 0.0
-        """When the generator breaks this connection, if the plan has churn."""
+        """Time at which the generator breaks this connection, if the plan has churn."""
         self.refused = False
         """Whether the pool refused mining.subscribe or mining.authorize. Such a miner does not reconnect."""
         self.extranonce2_count = 0
-        """The extranonce2 used last, as a number."""
+        """The most recently used extranonce2, as an integer."""
         self._reset()
 
     def _reset(self) -> None:
         self.state = State.AWAY
         self.buffer = b""
         self.asked_at = 0.0
-        """When the request of the handshake that has no reply yet was sent."""
+        """Time at which the last request of the handshake was sent."""
         self.difficulty = DEFAULT_DIFFICULTY
         self.difficulty_known = False
         self.extranonce1: bytes | None = None
@@ -117,27 +121,29 @@ class SimulatedMiner:
         self.notify: pool_messages.Notify | None = None
         self.assignment: MinerJob | None = None
         self.stale_job: MinerJob | None = None
-        """A job on the previous block, if the plan has stale shares."""
+        """The last job on an earlier block, from which stale shares are made; None if the plan has no stale shares."""
         self.accepted_share: tuple[bytes, Submit] | None = None
-        """Previous block hash and share of the last accepted share, if the plan has duplicates."""
+        """Previous block hash and parameters of the last accepted share, from which duplicates are made; None if the
+        plan has no duplicates."""
         self.found_share: tuple[MinerJob, bytes, FoundPoint] | None = None
-        """A share that was found before it is due."""
+        """A share that was found before the time at which it is due."""
         self.is_late = False
-        """Whether the share that is due has not been found yet."""
+        """Whether a share is due that has not been found yet."""
         self.due: float | None = None
-        """When the next share is due; None if no more share is due."""
+        """Time at which the next share is due; None if no more share is due. For a slow reader, it is the time of its
+        next read."""
         self.rate = 0.0
-        """Shares per second at the job's share target, if the factor of the load profile is 1."""
+        """Shares per second at the share target of the job, before the load profile multiplies the rate."""
         self.open: dict[int, _OpenShare] = {}
         """Shares without an answer, by request id."""
         self.next_id = FIRST_SUBMIT_ID
         self.close_reason = ""
-        """Why the generator must close this connection; empty if it need not."""
+        """Why the generator must close this connection; empty if it may stay open."""
 
     # ---- connection -----------------------------------------------------------------------------------------------
 
     def connected(self, now: float, overhead: float) -> bytes:
-        """Note that the connection is made, and return the first lines to send."""
+        """Note that the connection was made, and return the first lines to send."""
         self.run_state.metrics.phases["connect"].add(now - self.connect_due, overhead)
         self.run_state.metrics.connections += 1
         self.state = State.SUBSCRIBING
@@ -146,7 +152,7 @@ class SimulatedMiner:
         return hello(rolling=self.wants_rolling, session_id=resumed)
 
     def closed(self, reason: str) -> None:
-        """Note that the connection has ended."""
+        """Note that the connection has ended, and count ``reason``."""
         metrics = self.run_state.metrics
         metrics.endings[f"slow reader: {reason}" if self.state is State.SLOW else reason] += 1
         metrics.lost += self.open_valid_shares
@@ -171,7 +177,7 @@ class SimulatedMiner:
             data = self.buffer + data
         *lines, self.buffer = data.split(b"\n")
         if len(self.buffer) > MAX_LINE:
-            raise RemoteProtocolError(f"line too long: expected at most {MAX_LINE} bytes")
+            raise RemoteProtocolError(f"expected a line of at most {MAX_LINE} bytes, got a longer one")
         to_send = b""
         known = self.run_state.notify_cache.get
         for line in lines:
@@ -198,9 +204,8 @@ class SimulatedMiner:
                 self._take_notify(notify, now, overhead)
             case pool_messages.SetDifficulty(difficulty):
                 self.difficulty = difficulty
-                if (
-                    not self.difficulty_known and self.assignment is not None
-                ):  # ckpool sends a job before its difficulty
+                # ckpool sends the first job before the first difficulty, which then also applies to this job.
+                if not self.difficulty_known and self.assignment is not None:
                     self._mine(replace(self.assignment, difficulty=difficulty, target=target_of(difficulty)), now)
                 self.difficulty_known = True
             case pool_messages.SetExtranonce(extranonce1, size):
@@ -278,7 +283,7 @@ class SimulatedMiner:
             self._assign(now)
 
     def _begin(self, now: float, overhead: float) -> None:
-        """Begin to mine the newest job, the first one after the handshake."""
+        """Begin to mine after the handshake, as soon as there is a job. A slow reader does not mine."""
         if self.state is State.SLOW:
             return
         self.run_state.metrics.phases["first_job"].add(now - self.connect_due, overhead)
@@ -287,7 +292,7 @@ class SimulatedMiner:
         self.run_state.join(self.hash_rate)
 
     def _assign(self, now: float) -> None:
-        """Mine the newest job under the current settings."""
+        """Mine the newest job with the current difficulty, extranonce and version mask."""
         assert self.notify is not None, "a mining miner has a job"
         assert self.extranonce1 is not None, "a mining miner has an extranonce1"
         difficulty, before = self.difficulty, self.assignment
@@ -304,7 +309,7 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            if hashes_of(work.target) > INLINE_HASHES:  # a share found before is stale
+            if hashes_of(work.target) > INLINE_HASHES:  # search again: a share of the previous block would be stale
                 self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:
@@ -324,8 +329,11 @@ class SimulatedMiner:
     # ---- shares ---------------------------------------------------------------------------------------------------
 
     def due_share(self, now: float) -> bytes:
-        """Return the line that submits the due share, or nothing if it is not found yet; then schedule the next
-        share."""
+        """Return the line that submits the share that is due, and schedule the next share.
+
+        Return no bytes if no share has been found. If the search thread still searches, the next share is not scheduled
+        yet.
+        """
         assert self.due is not None, "the generator asks for a share only when one is due"
         assert self.assignment is not None, "only a mining miner has a due share"
         work, due = self.assignment, self.due
@@ -347,13 +355,13 @@ class SimulatedMiner:
         return self._submit(found, due, now)
 
     def find(self, work: MinerJob) -> tuple[MinerJob, bytes, FoundPoint] | None:
-        """Search for a share with the next extranonce2. Return None if there is none."""
+        """Search for a share of the job with a new extranonce2. Return None if no share is found."""
         extranonce2 = self.next_extranonce2(work)
         found = self.run_state.search.find(work, extranonce2)
         return None if found is None else (work, extranonce2, found)
 
     def next_extranonce2(self, work: MinerJob) -> bytes:
-        """Return an extranonce2 that this miner has not used yet."""
+        """Return the next extranonce2 of this miner, counting up. It repeats only after all values of its size."""
         self.extranonce2_count += 1
         size = work.extranonce2_size
         return (self.extranonce2_count & ((1 << 8 * size) - 1)).to_bytes(size, "big")
@@ -384,7 +392,7 @@ class SimulatedMiner:
                 try:
                     return share_fault(kind).spoil(self._fault_input(submit, work, kind), self.run_state.rng), kind
                 except FaultNotPossible:
-                    # before the first accepted share there is no duplicate, and on the first block no stale share
+                    # A duplicate needs an accepted share, and a stale share needs a job on an earlier block.
                     break
         return submit, ""
 
@@ -421,5 +429,6 @@ class SimulatedMiner:
 
 
 def _is_among(number: int, fraction: float) -> bool:
-    """Return whether miner ``number`` belongs to a fraction of all miners. The chosen miners are evenly spaced."""
+    """Return whether miner ``number`` is one of the given fraction of all miners, which is spread evenly over the
+    numbers."""
     return int((number + 1) * fraction + 1e-9) > int(number * fraction + 1e-9)

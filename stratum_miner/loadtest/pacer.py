@@ -1,8 +1,8 @@
-"""Computes when connections, shares and storms are due. It reads no clock; random choices come from a seeded generator.
+"""Computes when connections, shares and storms are due. The module reads no clock and uses a seeded random generator.
 
-The loop is open: the times depend on the plan alone, never on how fast the pool answers. A pool that stalls therefore
-gets as many requests as one that does not, and its latencies do not look better than they are ("coordinated omission").
-The pacer of vegeta works the same way.
+The load is an open loop: the times depend on the plan alone, never on how fast the pool answers. A pool that stalls
+therefore gets as many requests as a fast pool, so the measured latencies include the stall. A load generator that waits
+for answers would hide it ("coordinated omission"). The load tester vegeta computes its times in the same way.
 
 A hash of a simulated miner with hash rate h meets the share target with probability p. Its shares are a Poisson process
 with the intensity h * p * factor(t), where the load profile gives the factor. The times are drawn by thinning (Lewis
@@ -29,18 +29,22 @@ PROFILES: Mapping[str, Mapping[str, float]] = {
     "burst": {"every": 0.25, "for": 0.05, "to": 5.0},
     "oscillate": {"period": 0.25, "depth": 0.5},
 }
-"""Load profiles with their settings and defaults. Times are fractions of the run; ``begin`` and ``to`` are factors of
-the hash rate."""
+"""Load profiles with their settings and defaults.
+
+``at``, ``for``, ``every`` and ``period`` are times as fractions of the run. ``begin`` and ``to`` are factors by which
+the hash rate is multiplied. ``depth`` is the amplitude of the oscillation as a fraction of the hash rate.
+"""
 DISTRIBUTIONS: Mapping[str, Mapping[str, float]] = {
     "equal": {},
     "uniform": {"spread": 0.5},
     "lognormal": {"sigma": 1.0},
     "pareto": {"alpha": 1.5},
 }
-"""Distributions of the hash rates over the miners, with settings and defaults. Each has a mean of 1. ``pareto`` with an
-alpha of 1.5 is like a few farms among many small miners."""
+"""Distributions of the hash rates among the miners, with their settings and defaults. The mean of each distribution is
+1. ``pareto`` with an alpha of 1.5 resembles a few large farms among many small miners."""
 LARGEST_WEIGHT = 1000.0
-"""Highest hash rate of a miner, in multiples of the mean. Without it, one miner could get nearly the whole load."""
+"""Highest hash rate of a miner, in multiples of the mean. Without this limit, one miner could produce nearly all
+shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,10 @@ class LoadProfile:
 
     name: str
     peak: float
-    """The highest factor."""
+    """The highest value that ``factor`` returns during the run."""
     factor: Callable[[float], float]
-    """Returns the factor of the hash rates, from 0 to ``peak``, for the seconds since the start."""
+    """Function that takes the seconds since the start, and returns the factor from 0 to ``peak`` by which all hash
+    rates are multiplied."""
 
     @classmethod
     def parse(cls, text: str, duration: float) -> "LoadProfile":
@@ -62,8 +67,9 @@ class LoadProfile:
         name, values = spec.parse(text, "profile", PROFILES)
         for key in ("at", "for", "every", "period", "depth"):
             if values.get(key, 0.0) > 1:
+                whole = "hash rate" if key == "depth" else "run"
                 raise spec.SpecError(
-                    f"profile {name} {key}: expected a fraction of the run, 0 to 1, got {values[key]:g}"
+                    f"profile {name} {key}: expected a fraction of the {whole}, 0 to 1, got {values[key]:g}"
                 )
         for key in ("every", "period"):
             if values.get(key, 1.0) == 0:
@@ -93,9 +99,9 @@ def _shape(name: str, values: Mapping[str, float], duration: float) -> tuple[flo
 
 
 def next_share(rng: random.Random, now: float, rate: float, profile: LoadProfile, end: float) -> float | None:
-    """Return when the next share after ``now`` of a miner with ``rate`` shares per second is due.
+    """Return when the next share of a miner is due that finds ``rate`` shares per second while the factor is 1.
 
-    All times are seconds since the start. Return None if no share is due before ``end``.
+    ``now``, ``end`` and the result are seconds since the start. Return None if no share is due before ``end``.
     """
     highest = rate * profile.peak
     if highest <= 0:
@@ -110,19 +116,26 @@ def next_share(rng: random.Random, now: float, rate: float, profile: LoadProfile
 
 
 def connect_at(index: int, count: int, ramp: float) -> float:
-    """Return the second at which miner ``index`` of ``count`` connects: evenly over ``ramp`` seconds, all at once for
-    0."""
+    """Return the time, in seconds since the start, at which miner ``index`` of ``count`` connects. The times are spread
+    evenly over ``ramp`` seconds; with 0, all miners connect at once."""
     return ramp * index / count
 
 
 def weights(text: str, count: int, rng: random.Random) -> list[float]:
-    """Return a hash rate for each miner, in multiples of the mean. Raises SpecError if ``text`` is no distribution."""
+    """Draw a hash rate for each of ``count`` miners, in multiples of the mean.
+
+    Raises SpecError if ``text`` is not a valid distribution.
+    """
     draw = distribution(text)
     return [draw(rng) for _ in range(count)]
 
 
 def distribution(text: str) -> Callable[[random.Random], float]:
-    """Return a function that draws weights with a mean of 1. Raises SpecError if ``text`` is no distribution."""
+    """Return a function that draws a hash rate in multiples of the mean, from a distribution such as
+    ``pareto:alpha=1.5``.
+
+    Raises SpecError if ``text`` is not a valid distribution.
+    """
     name, values = spec.parse(text, "distribution", DISTRIBUTIONS)
     match name:
         case "uniform":
@@ -138,17 +151,17 @@ def distribution(text: str) -> Callable[[random.Random], float]:
         case "pareto":
             alpha = values["alpha"]
             if alpha <= 1:
-                raise spec.SpecError(f"distribution pareto alpha: expected above 1, for a finite mean, got {alpha:g}")
+                raise spec.SpecError(f"distribution pareto alpha: expected a number above 1, got {alpha:g}")
             return lambda rng: min(LARGEST_WEIGHT, rng.paretovariate(alpha) * (alpha - 1) / alpha)
         case _:
             return lambda _: 1.0
 
 
 def reconnect_pause(attempt: int, first: float, longest: float, rng: random.Random) -> float:
-    """Return the seconds to wait before attempt number ``attempt``, which counts from 0.
+    """Return the seconds to wait before the next attempt to connect. ``attempt`` is the number of attempts before it.
 
-    The pause doubles with each attempt, from ``first`` up to ``longest``. A random part of each pause, up
-    to a half, is left out.
+    The longest possible pause doubles with each attempt, from ``first`` up to ``longest`` seconds. The result is random
+    between half of it and all of it, so that the miners do not reconnect at the same time.
     """
     ceiling = min(longest, first * 2.0 ** min(attempt, 32))
     return rng.uniform(ceiling / 2, ceiling)
@@ -168,8 +181,8 @@ class Event(IntEnum):
 
 
 class EventQueue(Generic[T]):
-    """A queue of timed events, each for one miner or for the whole run. ``take`` returns overdue events, the oldest
-    first."""
+    """A queue of timed events, each for one miner or for the whole run. ``take`` yields the events that are due, the
+    earliest first."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Event, T | None]] = []
@@ -185,11 +198,11 @@ class EventQueue(Generic[T]):
 
     @property
     def next_due(self) -> float:
-        """Time of the earliest event; infinite if there is none."""
+        """Time at which the earliest event is due; infinite if the queue is empty."""
         return self._heap[0][0] if self._heap else math.inf
 
     def take(self, now: float, most: int) -> Iterator[tuple[float, Event, T | None]]:
-        """Yield the events that are due by ``now``, at most ``most`` of them, with the times at which they were due."""
+        """Remove and yield at most ``most`` events that are due by ``now``, each with the time at which it was due."""
         heap = self._heap
         while most and heap and heap[0][0] <= now:
             due, _, event, target = heappop(heap)

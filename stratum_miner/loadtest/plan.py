@@ -1,6 +1,7 @@
-"""The settings of a load test, checked when they are made. A plan can be split into shards for several processes.
+"""The settings of a load test, which are checked when a ``LoadPlan`` is made.
 
-The fixed limits catch typing errors. A larger run needs several shards.
+A plan can be split into shards for several processes. The fixed limits of the settings protect against typing errors. A
+run that exceeds the limit of one process must be split into shards.
 """
 
 import math
@@ -12,8 +13,8 @@ from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.loadtest import pacer, spec
 
 MAX_MINERS = 50_000
-"""Maximum number of miners in one process. It is twice the number of ports of one source address, and about the most
-that one processor core can serve."""
+"""Maximum number of miners in one process, which is about as many as one processor core can serve. It is twice
+``limits.PORTS_OF_ADDRESS``."""
 MAX_CLUSTER_MINERS = 1_000_000
 """Maximum number of miners in all shards together."""
 MAX_SECONDS = 24 * 3600
@@ -22,9 +23,10 @@ MAX_RATE = 1000.0
 """Maximum number of shares per second of one miner."""
 ReconnectPolicy = Literal["fresh", "resume", "never"]
 SHORTEST_PAUSE = 0.01
-"""Shortest pause in seconds. Without one, a pool that is down would get connections as fast as this computer can."""
+"""Shortest allowed pause between two attempts to connect, in seconds. It prevents connecting without a pause to a pool
+that is down."""
 LONGEST_PAUSE = 60.0
-"""Longest pause between two attempts in seconds."""
+"""Longest pause between two attempts to connect, in seconds."""
 
 
 class PlanError(ValueError):
@@ -47,9 +49,9 @@ class LoadPlan:
     ramp: float = 10.0
     """Seconds over which the miners connect, evenly spaced. With 0, all connect at once."""
     share_rate: float = 0.1
-    """Shares per second of one miner on average, at the difficulty that the pool sets first. This fixes the hash rate,
-    so a pool that raises the difficulty gets fewer shares, as from real miners. It is not used if ``hash_rate`` is
-    given."""
+    """Shares per second of one miner on average, at the first difficulty that the pool sets. This determines the hash
+    rate, which then stays the same: if the pool raises the difficulty, it gets fewer shares. Not used if ``hash_rate``
+    is given."""
     hash_rate: float | None = None
     """Hash rate of one miner on average in H/s. The share rate then follows from the pool's difficulty."""
     distribution: str = "equal"
@@ -57,14 +59,17 @@ class LoadPlan:
     profile: str = "track"
     """How the hash rates change during the run, such as ``step:at=0.5,to=2``; see ``pacer.PROFILES``."""
     storms: tuple[float, ...] = ()
-    """Seconds at which all connections break and are made again at once."""
+    """Times, in seconds since the start, at which all connections are closed at once. The miners reconnect
+    immediately."""
     churn: float | None = None
-    """Mean lifetime of a connection in seconds, exponentially distributed. With None, no connection is broken."""
+    """Mean lifetime of a connection in seconds, exponentially distributed. If it is None, the miners close no
+    connections."""
     reconnect: ReconnectPolicy = "fresh"
-    """After a connection ended: connect with a new session, ask to resume the session, or do not connect again."""
+    """What a miner does after its connection ended: start a new session ("fresh"), ask to resume the session
+    ("resume"), or stay disconnected ("never")."""
     pause: float = 1.0
-    """Seconds before the first attempt to reconnect. The pause doubles with each failure, up to 60 s, and is
-    randomised."""
+    """Seconds before the first attempt to reconnect. The pause doubles with each failed attempt, up to 60 s. Each
+    pause is shortened by a random part, which is at most a half."""
     slow_readers: float = 0.0
     """Fraction of the miners, 0 to 1, that read only one byte per second once they are authorized."""
     version_rolling: float = 1.0
@@ -77,7 +82,7 @@ class LoadPlan:
     seed: int = 0
     """Seed for the random choices. The same seed gives the same choices."""
     first: int = 0
-    """Number of the first miner; above 0 in the later shards of a run."""
+    """Number of the first miner. It is above 0 in all shards of a run but the first."""
     total: int | None = None
     """Number of miners of the whole run; None if this plan is not a shard."""
 
@@ -118,7 +123,8 @@ class LoadPlan:
         return self.worker_name.replace("{n}", str(number))
 
     def shards(self, count: int) -> list["LoadPlan"]:
-        """Split the run into ``count`` shards, each with a different seed, or into fewer if there are fewer miners."""
+        """Split the run into ``count`` shards, each with a different seed. Every shard has at least one miner, so
+        there may be fewer shards than ``count``."""
         count = min(count, self.miners)
         sizes = [self.miners // count + (index < self.miners % count) for index in range(count)]
         return [
@@ -133,13 +139,14 @@ class LoadPlan:
         ]
 
     def to_builtins(self) -> dict[str, Any]:
-        """Return plain values for another process, for ``from_builtins``. They contain the password."""
+        """Return plain values that can be sent to another process; ``from_builtins`` reverses this. They contain the
+        password."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         return plain | {"bad": dict(self.bad), "storms": list(self.storms)}
 
     @classmethod
     def from_builtins(cls, value: Mapping[str, Any]) -> "LoadPlan":
-        """Return the plan that ``to_builtins`` made plain values of."""
+        """Return a plan from the plain values that ``to_builtins`` returned."""
         return cls(**{**value, "storms": tuple(value["storms"])})
 
 

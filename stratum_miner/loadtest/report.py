@@ -1,6 +1,6 @@
-"""The results of a run, as a frozen value and as JSON, with which later runs can be compared.
+"""The results of a run, as a frozen object and as JSON. The JSON of an earlier run can be compared with a later one.
 
-Latencies are in milliseconds in the JSON, with the generator overhead of each phase.
+All latencies and overheads in the JSON are in milliseconds.
 """
 
 import math
@@ -19,19 +19,20 @@ QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """The part of a run that one process did."""
+    """The part of a run that one process executed."""
 
     worker: str
     """Address of the Dask worker; empty for this process."""
     miners: int
     duration: float
-    """Seconds that this part took."""
+    """Seconds that this part of the run took."""
     memory_per_miner: float | None
     """Bytes of memory per miner; None if they were not measured."""
     lost_at: float | None = None
-    """Seconds into the run at which its figures end, if the process did not reach the end of the run."""
+    """Seconds into the run at which the figures of this shard end because its process was lost or failed; None if the
+    figures are complete."""
     reason: str = ""
-    """Why the process did not reach the end of the run."""
+    """Why the figures of this shard end early; empty if they are complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class LoadReport:
     interrupted: bool = False
     """Whether the user stopped the run before its end."""
     failures: tuple[str, ...] = field(default=())
-    """The limits that were crossed, as text."""
+    """The limits of ``--fail-if`` that this run violates, each as a text with the measured value."""
 
     @property
     def duration(self) -> float:
@@ -53,12 +54,12 @@ class LoadReport:
 
     @property
     def lost(self) -> tuple[Shard, ...]:
-        """The shards with figures that end before the end of the run."""
+        """The shards with incomplete figures, because their process was lost or failed during the run."""
         return tuple(shard for shard in self.shards if shard.lost_at is not None)
 
     @property
     def memory_per_miner(self) -> float | None:
-        """Mean number of bytes per miner, over all shards that measured it; None without any."""
+        """Mean number of bytes of memory per miner, over all shards that measured it; None if no shard did."""
         measured = [
             (shard.memory_per_miner, shard.miners) for shard in self.shards if shard.memory_per_miner is not None
         ]
@@ -130,7 +131,8 @@ class LoadReport:
 
 
 def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
-    """Return the count, mean and quantiles of a phase, its generator overhead and the number of unreliable samples."""
+    """Return one phase as JSON values: count, mean and quantiles of the latencies, generator overhead, unreliable
+    samples."""
     overhead = phase.overhead.quantiles((0.99, 1.0))
     return {
         "count": phase.latency.count,
@@ -143,7 +145,8 @@ def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
 
 
 def row_json(row: Row, at: float) -> dict[str, Any]:
-    """Return a row of the time line as JSON values. ``at`` is the second at which it begins."""
+    """Return a row of the time line as JSON values. ``at`` is the time at which the row begins, in seconds since the
+    start."""
     micros = sorted(row.submit.items())
     return {
         "at_s": round(at, 3),
@@ -158,7 +161,7 @@ def row_json(row: Row, at: float) -> dict[str, Any]:
 
 
 def milliseconds(seconds: float | None) -> float | None:
-    """Return a duration in milliseconds, rounded to the microsecond."""
+    """Convert seconds to milliseconds, rounded to 0.001 ms. None stays None."""
     return None if seconds is None else round(seconds * 1e3, 3)
 
 
@@ -177,6 +180,6 @@ def _of_counts(counts: list[tuple[int, int]], fraction: float) -> float | None:
 
 
 def _settings(plan: LoadPlan) -> dict[str, Any]:
-    """Return the settings that must be equal for a comparison, without secrets."""
+    """Return the settings that two comparable runs must have in common. The password is not among them."""
     hidden = ("password", "host", "port", "miners", "total", "first")
     return {name: value for name, value in plan.to_builtins().items() if name not in hidden}

@@ -54,12 +54,14 @@ class RunState(Generic[MinerT]):
         self.end = now + self.plan.duration
 
     def next_due(self, after: float, rate: float) -> float | None:
-        """Return when the next share of a miner with ``rate`` shares per second is due; None if not before the end."""
+        """Return when the next share after ``after`` is due, for a miner with ``rate`` shares per second. Return None
+        if that would be after the end of the run."""
         due = next_share(self.rng, after - self.started, rate, self.profile, self.plan.duration)
         return None if due is None else self.started + due
 
     def join(self, hash_rate: float) -> None:
-        """Count a miner with this hash rate that got its first job."""
+        """Count a miner that got the first job of its connection, and warn in the metrics if this computer is too slow
+        for all miners."""
         self.hash_rate += hash_rate
         self.mining += 1
         self.metrics.most_mining = max(self.metrics.most_mining, self.mining)

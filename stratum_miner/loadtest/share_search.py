@@ -1,7 +1,8 @@
 """Finds valid shares with the C kernel. At the difficulties of a load test, a share takes few hashes.
 
-A share that takes less than a millisecond is searched in the loop when it is due. Otherwise a thread searches before
-the share is due, in the order of the times at which shares are due. The kernel releases the GIL while it searches.
+If a share takes less than a millisecond on average, the loop of the load generator searches for it when it is due.
+Otherwise a thread searches for it before it is due. The thread searches first for the share that is due first. The
+kernel releases the GIL while it searches.
 """
 
 import struct
@@ -22,11 +23,12 @@ from stratum_miner.loadtest.jobs import MinerJob
 from stratum_miner.stratum.client_messages import Submit
 
 INLINE_HASHES = 1 << 15
-"""Average number of hashes per share up to which a share is searched in the loop: half a millisecond at 60 MH/s."""
+"""Average number of hashes per share up to which the loop itself searches. It takes half a millisecond at 60 MH/s."""
 SLICE_SECONDS = 0.02
-"""Seconds after which the search thread checks whether the share is still wanted."""
+"""Seconds after which the search thread checks whether the miner still needs the share."""
 PATIENCE = 40
-"""Multiple of the average number of hashes after which a search gives up. It is reached with a probability of 4e-18."""
+"""A search stops without a share after this multiple of the average number of hashes. The probability of that is
+4e-18."""
 
 _HEAD = struct.Struct("<I32s32sIII")
 
@@ -53,10 +55,11 @@ class ShareSearch:
     def find(
         self, work: MinerJob, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
     ) -> FoundPoint | None:
-        """Return the first share with this extranonce2; None if there is none, or it is no longer wanted.
+        """Return the first share of the job with this extranonce2. Return None if there is none, or ``wanted`` returned
+        False.
 
-        ``most`` is the maximum number of hashes of one kernel call. ``wanted`` is called between two kernel calls; the
-        search ends when it returns False.
+        ``most`` is the maximum number of hashes of one kernel call. ``wanted`` is called before each kernel call, and
+        the search stops when it returns False.
         """
         notify = work.notify
         coinbase = notify.coinbase_prefix + work.extranonce1 + extranonce2 + notify.coinbase_suffix
@@ -75,7 +78,7 @@ class ShareSearch:
         return None
 
     def _searched_mask(self, rollable: int) -> int:
-        """Return as many of the lowest bits of ``rollable`` as the kernel searches in one call."""
+        """Return the lowest bits that are set in ``rollable``, as many as the kernel can vary in one call."""
         mask = 0
         for _ in range(self._version_bits):
             lowest = rollable & -rollable
@@ -106,9 +109,9 @@ class ShareRequest:
 
 
 class SearchThread:
-    """A thread that searches for requested shares, in the order in which they are due.
+    """A thread that searches for requested shares, always first for the share that is due first.
 
-    After each search it appends to ``done`` and calls ``on_found``, both in the search thread.
+    After each search, the thread appends the request and the found share, or None, to ``done`` and calls ``on_found``.
     """
 
     def __init__(self, choice: Choice, on_found: Callable[[], None]) -> None:
@@ -123,21 +126,21 @@ class SearchThread:
         self._thread.start()
 
     def request(self, due: float, request: ShareRequest) -> None:
-        """Request a share that is due at ``due``."""
+        """Request a share that is due at the time ``due``."""
         with self._changed:
             self._number += 1
             heappush(self._requests, (due, self._number, request))
             self._changed.notify()
 
     def close(self) -> None:
-        """Stop the thread, which takes up to ``SLICE_SECONDS``."""
+        """Stop the thread and wait for its end, up to ``SLICE_SECONDS``."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._thread.join()
 
     def _work(self) -> None:
-        nice(10)  # on Linux, lowers the priority of this thread only, so that the loop runs first
+        nice(10)  # on Linux, this lowers only the priority of this thread, below that of the loop
         search = ShareSearch(self._choice)
         slice_hashes = max(1, int(self._choice.hash_rate * SLICE_SECONDS))
         while (request := self._next()) is not None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from stratum_miner.spelling import did_you_mean
 
 MOST_LISTED = 12
-"""Number of names up to which an error lists all names, also if it suggests one."""
+"""Maximum number of names that an error lists in addition to a suggestion. Without a suggestion, the error lists all
+names."""
 
 
 class SpecError(ValueError):
@@ -16,9 +17,11 @@ class SpecError(ValueError):
 
 
 def parse(text: str, what: str, known: Mapping[str, Mapping[str, float]]) -> tuple[str, dict[str, float]]:
-    """Return the name and all its numbers, with the defaults of ``known`` for those that ``text`` does not give.
+    """Parse ``text`` and return its name and its settings.
 
-    ``what`` names the setting in errors. Raises SpecError if a name or number is not valid.
+    ``known`` contains the valid names, each with its settings and their default values. Defaults are returned for the
+    settings that ``text`` does not give. ``what`` says in errors what the text configures. Raises SpecError if a name,
+    a key or a number is not valid.
     """
     name, colon, rest = text.strip().partition(":")
     defaults = known[check_known(name, known, what)]
@@ -27,13 +30,13 @@ def parse(text: str, what: str, known: Mapping[str, Mapping[str, float]]) -> tup
         key, equals, value = part.partition("=")
         if not equals:
             raise SpecError(f"{what}: expected {name}:KEY=VALUE with {_listed(defaults)}, got {text!r}")
-        known_key = check_known(key.strip(), defaults, f"{what} {name}")  # before an error message repeats the key
+        known_key = check_known(key.strip(), defaults, f"{what} {name}")
         values[known_key] = number(value, f"{what} {name} {known_key}")
     return name, values
 
 
 def check_known(word: str, known: Iterable[str], what: str) -> str:
-    """Return ``word`` if it is known. Otherwise raises SpecError, which suggests the most similar known word."""
+    """Return ``word`` if it is known. Raises SpecError with the most similar known word if it is not."""
     names = list(known)
     if word in names:
         return word
@@ -43,7 +46,7 @@ def check_known(word: str, known: Iterable[str], what: str) -> str:
 
 
 def number(text: str, what: str) -> float:
-    """Return a finite number from 0. Raises SpecError if ``text`` is no such number."""
+    """Parse a finite number that is not negative. Raises SpecError if ``text`` is not such a number."""
     try:
         value = float(text)
     except ValueError:
@@ -54,7 +57,8 @@ def number(text: str, what: str) -> float:
 
 
 def fraction(text: str, what: str) -> float:
-    """Return a fraction from 0 to 1, written as ``5%`` or ``0.05``. Raises SpecError if ``text`` is none."""
+    """Parse a fraction from 0 to 1, written as ``5%`` or ``0.05``. Raises SpecError if ``text`` is not such a
+    fraction."""
     match = re.fullmatch(r"\s*([0-9.]+)\s*(%?)\s*", text)
     value = number(match[1], what) / (100 if match[2] else 1) if match else math.nan
     if not 0 <= value <= 1:

@@ -1,6 +1,6 @@
 """The figures of a run by name, limits for them (``--fail-if``), and their changes since an earlier run.
 
-Everything here works on the JSON of a report.
+All functions take a report in its JSON form.
 """
 
 import re
@@ -23,26 +23,27 @@ _UNITS: Mapping[str, Mapping[str, float]] = (
     | {name: {} for name in ("mining", "shares_per_second", "lost", "unanswered", "errors", "bad_accepted", "marked")}
     | {"refused": _PER_CENT}
 )
-"""Every figure that can have a limit, and its units. A limit without a unit is in ms, bytes, a count or a fraction."""
+"""The names of all figures that can have a limit, each with its units. Without a unit, the value of a limit is in
+milliseconds or bytes, or it is a count or a fraction."""
 _LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+?)\s*([a-zA-Zµ%]*)\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A limit. A run fails if ``figure operator value`` is true."""
+    """A limit for one figure. The run fails if the condition ``figure operator value`` is true."""
 
     text: str
     """The limit as the user wrote it."""
     figure: str
     operator: str
     value: float
-    """In the base unit of the figure: ms, bytes, a count or a fraction."""
+    """The value of the limit in the base unit of the figure: ms, bytes, a count or a fraction."""
 
     @classmethod
     def parse(cls, text: str) -> "Threshold":
         """Parse a limit such as ``submit_p99>50ms``, ``shares_per_second<1000`` or ``refused>1%``.
 
-        Raises SpecError if the figure or the unit is unknown, or the text has another form.
+        Raises SpecError if the figure or the unit is unknown, or the text is not of this form.
         """
         match = _LIMIT.fullmatch(text)
         if match is None:
@@ -58,7 +59,8 @@ class Threshold:
         return cls(text.strip(), figure, operator, spec.number(number, f"--fail-if {figure}") * factor)
 
     def failure(self, figures: Mapping[str, float | None]) -> str | None:
-        """Return why the run fails by this limit, or None if it does not. A figure without any sample fails."""
+        """Return why the run fails because of this limit, or None if it does not fail. The run also fails if it has no
+        value for the figure."""
         value = figures.get(self.figure)
         if value is None:
             return f"{self.text}: the run has no sample of this figure"
@@ -73,7 +75,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:
-    """One figure in two runs; None if a run does not have it."""
+    """The values of one figure in an earlier and a later run. A value is None if that run does not have the figure."""
 
     figure: str
     before: float | None
@@ -81,17 +83,17 @@ class FigureChange:
 
     @property
     def ratio(self) -> float | None:
-        """The later value divided by the earlier one; None if either is missing or the earlier one is 0."""
+        """The later value divided by the earlier value; None if a value is missing or the earlier value is 0."""
         return self.after / self.before if self.before and self.after is not None else None
 
 
 def figures_of(report: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return all figures of the JSON of a report. Raises SpecError if it is not such a JSON object."""
+    """Return all figures of a report by name. Raises SpecError if ``report`` is not the JSON of a report."""
     try:
         return dict(_figures(report))
     except (KeyError, TypeError, AttributeError) as error:
         raise spec.SpecError(
-            f"expected the JSON that stratum-miner load --json prints, got a value of another form ({error})"
+            f"expected the JSON that stratum-miner load --json prints, got JSON of another form ({error})"
         ) from None
 
 
@@ -116,7 +118,7 @@ def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FigureChange]:
-    """Return the changes of all figures that at least one of the runs has.
+    """Return the values of all figures that at least one of the two runs has.
 
     Raises SpecError if one of the arguments is not the JSON of a report.
     """
@@ -127,14 +129,15 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FigureC
 
 
 def different_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the settings that differ between two runs, as text. Figures of such runs are not comparable."""
+    """Return the settings that differ between two runs, one text for each. The figures of such runs are not
+    comparable."""
     old = {"miners": before.get("miners"), "target": before.get("target"), **before.get("settings", {})}
     new = {"miners": after.get("miners"), "target": after.get("target"), **after.get("settings", {})}
     return [f"{name}: {old.get(name)} then, {value} now" for name, value in new.items() if old.get(name) != value]
 
 
 def figure_text(figure: str, value: float | None) -> str:
-    """Return a figure with its unit."""
+    """Return the value of a figure as text with its unit; "-" for None."""
     if value is None:
         return "-"
     units = _UNITS[figure]
