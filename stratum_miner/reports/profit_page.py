@@ -9,6 +9,7 @@ from stratum_miner.reports import profit_tables, profit_text
 from stratum_miner.reports.page import document, figure, paragraph, table
 from stratum_miner.reports.profit_charts import figures
 
+_UNITS = "Whole numbers are satoshis, numbers with a decimal point are bitcoin."
 _STYLE = """
 .source td:last-child, .source th:last-child { text-align: left; white-space: normal; color: var(--soft); }
 """
@@ -48,7 +49,7 @@ def _payouts(scenario: Scenario, period: str) -> str:
     title = (
         f"Income of a {period} by payout scheme: the mean, and the amount that it does not exceed with each probability"
     )
-    unit = paragraph("Whole numbers are satoshis, numbers with a decimal point are bitcoin.", "soft")
+    unit = paragraph(f"{_UNITS} The spread is the standard deviation divided by the mean.", "soft")
     return table(title, *profit_tables.payouts(scenario, period), level=3) + unit
 
 

@@ -102,7 +102,8 @@ def payout_schemes(output: Console, scenario: Scenario) -> None:
         output,
         "Whole numbers are satoshis, numbers with a decimal point are bitcoin. Each column is the amount that the "
         f"income does not exceed with that probability, in a pool of {hash_rate_text(scenario.pool.hash_rate)}. "
-        "The means are the same, except that a PPS pool keeps the transaction fees.",
+        "The means are the same, except that a PPS pool keeps the transaction fees. The spread is the standard "
+        "deviation divided by the mean.",
     )
 
 
