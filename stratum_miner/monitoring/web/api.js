@@ -1,7 +1,7 @@
 // Sends requests to the miner, with the API token if the page has one. The token is stored only for this browser tab.
 
 const ROOT = new URL("../../api/v1/", import.meta.url);
-export const VERSION = new URL(".", import.meta.url).pathname.split("/").at(-2); // these files are in /web/VERSION/
+export const VERSION = new URL(".", import.meta.url).pathname.split("/").at(-2); // this file is /web/VERSION/api.js
 const KEY = "stratum-miner-token";
 
 let token = takeFromAddress() ?? storage("getItem", KEY) ?? "";
@@ -64,7 +64,7 @@ function takeFromAddress() {
   try {
     given = decodeURIComponent(given);
   } catch {
-    // it is not percent-encoded: use it unchanged
+    // the token is not percent-encoded: use it unchanged
   }
   history.replaceState(null, "", location.pathname + location.search);
   storage("setItem", KEY, given.trim());
@@ -75,6 +75,6 @@ function storage(call, ...values) {
   try {
     return sessionStorage[call](...values);
   } catch {
-    return null; // the browser may have no storage: then the token is kept until the page is closed
+    return null; // the browser may permit no storage: the token is then kept only until the page is closed
   }
 }

@@ -1,4 +1,4 @@
-// The page: passes the data of the stream to its parts, and shows how old the data is.
+// Passes the data of the stream to the parts of the page, and shows how old the data is.
 
 import { hasToken, keepToken, onToken, read } from "./api.js";
 import { Charts } from "./charts.js";
@@ -13,7 +13,7 @@ import { showSummary, showTitle } from "./overview.js";
 import { Pools } from "./pools.js";
 import { Problems } from "./problems.js";
 
-const FRESH_S = 3; // a view comes each second
+const FRESH_S = 3; // age in seconds up to which data counts as live; new data comes every second
 const TICK_MS = 500;
 
 const charts = new Charts();
@@ -26,7 +26,7 @@ const shares = new Shares();
 new Configuration();
 
 let latest = null;
-let takenAt = null; // when the latest view came, by performance.now()
+let takenAt = null; // time of the latest view, as performance.now() gives it
 let link = { state: "connecting" };
 
 const live = new Live({
@@ -57,7 +57,7 @@ addEventListener("changed", async () => {
   try {
     take(await read("view"));
   } catch {
-    // the stream reports whether the connection works
+    // nothing to do: the stream reports that the connection is lost
   }
 });
 
@@ -70,7 +70,7 @@ function linked(now) {
     if (now.state === "lost") announce("The connection to the miner is lost.");
     if (now.state === "live" && before === "lost") announce("The connection to the miner is back.");
   }
-  if (now.state === "locked") unlock(); // every time, because each attempt has failed with this token
+  if (now.state === "locked") unlock(); // also a second time: the miner refused the token that the user entered
   fresh();
 }
 
@@ -121,7 +121,7 @@ pause.addEventListener("click", () => once(pause, async () => {
 
 quit.addEventListener("click", () => once(quit, async () => {
   const meant = await confirmed({
-    title: "Stop the miner?", text: "It waits briefly for the answers to submitted shares, then stops. This page cannot start it again.", yes: "Stop it", danger: true,
+    title: "Stop the miner?", text: "The miner waits briefly for the answers to submitted shares, then stops. This page cannot start it again.", yes: "Stop it", danger: true,
   });
   if (meant) await change("POST", "quit");
 }));

@@ -1,5 +1,5 @@
-// Small SVG charts of lines or stacked bars over time, with axes and units. The pointer or the arrow keys select a value.
-// Screen readers get a sentence, and the values can be shown as a table.
+// Draws small SVG charts of lines or stacked bars over time, with axes and units. The pointer or the arrow keys select
+// a value. Screen readers read a sentence that describes the chart. The user can also show the values as a table.
 
 import { el, setText, svg } from "./dom.js";
 import { clock, moment, shortClock } from "./format.js";
@@ -45,8 +45,8 @@ export class Chart {
     this.details.addEventListener("toggle", () => this.fillTable());
   }
 
-  // samples: [{at, values}], the oldest first. from and to are Unix times. A line is broken between samples that are more
-  // than `gap` seconds apart.
+  // samples: [{at, values}], the oldest first. from and to are Unix times. A line is broken between samples that are
+  // more than `gap` seconds apart.
   show(samples, from, to, gap) {
     const at = this.cursor === null ? null : this.samples[this.cursor]?.at;
     Object.assign(this, { samples, range: [from, to], gap });
@@ -102,7 +102,7 @@ export class Chart {
     return [low, Math.max(high, steps[steps.length - 1]), steps];
   }
 
-  // Returns the values of the grid lines: as many as have different labels. A chart that is all zero has one line.
+  // Returns the values at which grid lines are drawn: at most five, and so few that no two have the same label.
   steps(low, high) {
     for (let most = 4; most > 0; most -= 1) {
       const steps = ticks(low, high, most, this.bars);
@@ -238,12 +238,12 @@ export class Chart {
   }
 }
 
-// A grid line is labelled "50 MH/s" instead of "50.0 MH/s".
+// Returns the label of a grid line: "50 MH/s" instead of "50.0 MH/s".
 const label = (text) => text.replace(/\.0+(?=\s)/, "");
 
 const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
 
-// Returns the parts of one series that have no gap.
+// Divides one series at its gaps. Returns the parts, each as a list of samples.
 function runs(samples, index, gap) {
   const found = [];
   let before = null;
@@ -266,6 +266,6 @@ export function ticks(low, high, count, whole = false) {
   let step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * (1 - 1e-9));
   if (whole) step = Math.max(1, Math.round(step));
   const found = [];
-  for (let index = Math.ceil(low / step - 1e-9) + 0; index * step <= high + step * 1e-9; index += 1) found.push(index * step + 0); // no -0
+  for (let index = Math.ceil(low / step - 1e-9) + 0; index * step <= high + step * 1e-9; index += 1) found.push(index * step + 0); // + 0 turns -0 into 0
   return found;
 }

@@ -1,4 +1,5 @@
-// The four charts of the history. The points are fetched once per connection, and the stream adds new ones.
+// Shows the four charts of the history. Its points are fetched once for each connection. The stream then adds new
+// points.
 
 import { read } from "./api.js";
 import { Chart } from "./chart.js";
@@ -7,19 +8,19 @@ import { celsius, count, hashRate, milliseconds } from "./format.js";
 
 const MINUTES = 600;
 const DAY = 86400;
-const FINE_GAP = 7; // seconds between points that count as a gap; in the last ten minutes points are two seconds apart
-const COARSE = 60; // seconds between points that are older than ten minutes
+const FINE_GAP = 7; // from so many seconds between two points on, charts show a gap; points come every 2 s
+const COARSE = 60; // seconds between two points that are older than ten minutes
 const BUCKETS = [20, 60, 120, 300, 600, 1800, 3600];
 const MOST_BARS = 40;
 const MOST_SAMPLES = 288;
 const OUTCOMES = ["accepted", "rejected", "stale", "lost"];
 const AGAIN_MS = 10000;
-const ANSWERS_APART = 60; // seconds between answers that count as a gap, because no latency was measured in between
+const ANSWERS_APART = 60; // from so many seconds between two answers on, the chart of latencies shows a gap
 
 export class Charts {
   constructor() {
-    this.points = []; // points of the last day, fine ones in the last ten minutes and coarse ones before
-    this.known = 0; // Unix time up to which no point is missing
+    this.points = []; // the points of the last day: one every 2 s in the last ten minutes, one every 60 s before
+    this.known = 0; // Unix time of the end of the points that are certainly complete
     this.complete = false;
     this.fetching = null;
     this.thinnedAt = 0;
@@ -54,7 +55,7 @@ export class Charts {
     if (this.view) this.draw();
   }
 
-  // Starts a connection. The points from before it are missing, so they are fetched.
+  // Call this when a connection begins: it fetches the points from before the connection.
   begin() {
     this.complete = false;
     this.fetching?.abort();
@@ -72,7 +73,7 @@ export class Charts {
     }
   }
 
-  // Inserts fetched points between the points known before and the points that came in the meantime.
+  // Inserts the fetched points between the earlier points and those that came while the points were fetched.
   join(found) {
     const from = found[0]?.at ?? Infinity;
     const to = found.at(-1)?.at ?? -Infinity;
@@ -94,7 +95,7 @@ export class Charts {
     this.points = [...thinned(old, COARSE), ...this.points.filter(({ at }) => at >= fine)];
   }
 
-  // Drops all points, because this is another miner or the miner was restarted.
+  // Removes all points. Call this when the miner was restarted or another miner answers.
   forget() {
     this.fetching?.abort();
     Object.assign(this, { points: [], known: 0, thinnedAt: 0, drawnAt: null });
@@ -103,7 +104,7 @@ export class Charts {
   show(view) {
     this.view = view;
     const newest = this.points.at(-1)?.at ?? null;
-    if (newest !== this.drawnAt) this.draw(); // points are less frequent than views
+    if (newest !== this.drawnAt) this.draw(); // points come less often than views, so most views need no drawing
     this.drawnAt = newest;
   }
 
@@ -136,10 +137,11 @@ export class Charts {
   }
 }
 
-// Returns the number of answered shares. Without a new answer between two points, there is no latency to show.
+// Returns the number of shares that pools have answered. A point has a new latency only if this number has increased.
 const answers = ({ accepted, rejected, stale }) => accepted + rejected + stale;
 
-// Returns one point for each step of time, with the means of the points within it.
+// Returns one point for each interval of `step` seconds. Its hash rate, latency and temperature are means of the
+// interval.
 function thinned(points, step) {
   const found = [];
   let bucket = [];
@@ -161,7 +163,7 @@ function thinned(points, step) {
   return found;
 }
 
-// Returns the numbers of shares by outcome in each interval of `size` seconds, computed from totals of the run.
+// Returns the numbers of shares by outcome in each interval of `size` seconds. The points have the totals of the run.
 function resolvedShares(points, from, to, size, startedAt) {
   if (!points.length) return [];
   const fromStart = points[0].at - startedAt < FINE_GAP;

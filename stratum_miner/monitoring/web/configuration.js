@@ -1,4 +1,5 @@
-// The settings in force, each with its source. They are fetched when the user opens them, and again after a reload.
+// Shows the settings in force, each with its source. They are fetched when the user opens this part, and after a
+// reload.
 
 import { read } from "./api.js";
 import { byId, el, once } from "./dom.js";
@@ -30,7 +31,7 @@ export class Configuration {
   }
 
   draw(found) {
-    const file = found.file ? ["From ", el("code", {}, found.file), ", the environment and the command line."] : ["From the command line and the environment. There is no file."];
+    const file = found.file ? ["From ", el("code", {}, found.file), ", the environment and the command line."] : ["From the command line and the environment. There is no configuration file."];
     const parts = [el("p", { class: "soft" }, ...file, " Pools are shown here as they were configured. Later changes are shown in the table of pools.")];
     for (const { title, settings } of found.groups ?? []) {
       const given = settings.filter(({ value }) => value !== null);

@@ -1,17 +1,17 @@
-// The table of devices and search threads, one line each: those with a problem first, or sorted by any column. A click on a
-// device shows its details below its line.
+// Shows the table of devices and search threads. Those with a problem come first, unless the user sorts by a column. A
+// click on a device shows its details below its row.
 
 import { byId, button, el, facts, once, setAttribute, setText } from "./dom.js";
 import { change, confirmed } from "./dialogs.js";
 import { ago, celsius, count, efficiency, hashRate, percent, watts } from "./format.js";
 import { tabled } from "./table.js";
 
-const FEW = 24; // rows shown at first, because a computer may have many search threads
+const FEW = 24; // number of rows shown at first, because a computer may have many search threads
 
 export class Devices {
   constructor() {
     this.latest = [];
-    this.problems = new Map(); // id -> the worst problem of the device
+    this.problems = new Map(); // the worst problem of each device, by id
     this.ambiguous = new Set(); // names that several devices have
     this.open = new Set(); // ids of devices whose details are shown
     this.all = false;
@@ -89,12 +89,13 @@ export class Devices {
     setText(this.more, this.all ? "Show fewer devices" : `Show all ${count(this.latest.length)} devices`);
   }
 
-  // Returns the name that the miner's own sentences use for the device.
+  // Returns the name of the device in the form that the texts of problems use.
   label({ backend, name }) {
     return this.ambiguous.has(name) ? `${backend} ${name}` : name;
   }
 
-  // 0: does not mine, 1: has a problem, 2: has no problem, 3: was removed by the user.
+  // Returns a number to sort by: 0 if the device does not mine, 1 if it has another problem, 2 if it has none, 3 if the
+  // user removed it.
   rank(device) {
     if (device.state === "removed") return 3;
     return !device.mines ? 0 : this.problems.has(device.id) ? 1 : 2;
@@ -157,18 +158,18 @@ export class Devices {
 
   async restart(id) {
     const name = this.label(this.latest.find((device) => device.id === id));
-    const meant = await confirmed({ title: `Restart ${name}?`, text: "It is powered down and up again, and continues mining.", yes: "Restart" });
+    const meant = await confirmed({ title: `Restart ${name}?`, text: "The device is powered down and up again, and continues mining.", yes: "Restart" });
     if (meant) await change("POST", `devices/${id}/restart`, { success: `${name} is restarting` });
   }
 
   async remove(id) {
     const name = this.label(this.latest.find((device) => device.id === id));
-    const meant = await confirmed({ title: `Remove ${name}?`, text: "It is powered down and no longer used. Its totals stay.", yes: "Remove", danger: true });
+    const meant = await confirmed({ title: `Remove ${name}?`, text: "The device is powered down and no longer used. Its totals are kept.", yes: "Remove", danger: true });
     if (meant) await change("DELETE", `devices/${id}`, { success: `${name} was removed` });
   }
 }
 
-// Returns the devices that the user has not removed. Removed devices stay in the table, because their totals stay.
+// Returns the devices that the user has not removed. The table also has removed devices, because their totals are kept.
 const kept = (devices) => devices.filter(({ state }) => state !== "removed");
 
 function makeState(cell) {
@@ -187,7 +188,7 @@ function details(device) {
   const some = (value, text) => (value === null ? null : text(value));
   const own = (value) => (device.product === null ? null : count(value));
   const ofNonces = (value) => (device.nonces_found && value ? { note: `${percent(value / device.nonces_found)} of its nonces` } : {});
-  const narrow = { only: "narrow" }; // shown here only if the table has no room for the column
+  const narrow = { only: "narrow" }; // shown among the details only if the table has no room for this column
   return [
     ["Of expected", device.expected_hash_rate ? percent(device.hash_rate_1m / device.expected_hash_rate) : null, narrow],
     ["Errors", errorsOf(device), narrow],

@@ -1,4 +1,4 @@
-// The dialogs for the token and for confirmations, and the notices about what was done.
+// Shows the dialogs for the token and for confirmations, and notices that say what was done.
 
 import { Refused, ask, hasToken, keepToken } from "./api.js";
 import { byId, setText } from "./dom.js";
@@ -8,7 +8,7 @@ const NOTICE_MS = 8000;
 
 let noticeTimer = null;
 
-// Shows one line at the bottom of the page. Screen readers read it, too.
+// Shows a notice of one line at the bottom of the page. Screen readers read the notice, too.
 export function showNotice(text, kind = "done") {
   const notice = byId("notice");
   notice.dataset.kind = kind;
@@ -19,7 +19,7 @@ export function showNotice(text, kind = "done") {
   }, NOTICE_MS);
 }
 
-// Makes screen readers read a text. People who see the page notice the change itself.
+// Makes screen readers read a text that is not shown, because people who see the page notice the change itself.
 export const announce = (text) => setText(byId("announcements"), text);
 
 // Asks for a confirmation. Resolves to true if the user agrees.
@@ -37,7 +37,8 @@ export function confirmed({ title, text, yes, danger = false }) {
 
 let tokenAsked = null;
 
-// Asks the user for the token. Resolves to the token, or to null. Calls while the dialog is open get the same answer.
+// Asks the user for the token. Resolves to the token, or to null if the user cancels. If the dialog is already open,
+// the call gets the answer of that dialog.
 export function askToken(why) {
   setText(byId("token-why"), why);
   tokenAsked ??= tokenAnswered().finally(() => {
@@ -65,13 +66,14 @@ function answered(dialog, cancel, prepare, otherwise) {
     };
     prepare(close);
     cancel.onclick = () => close(otherwise);
-    dialog.oncancel = () => close(otherwise); // the Escape key
+    dialog.oncancel = () => close(otherwise); // the user pressed the Escape key
     dialog.showModal();
   });
 }
 
-// Sends a request that changes something. Asks for the token if it is needed. Then shows a notice: `success` or else the
-// miner's own text, or why the request failed. Resolves to whether the change was made.
+// Sends a request that changes something. Asks the user for the token if it is needed. Then shows a notice. If the
+// change was made, the notice is `success` or, without `success`, the text of the miner. Otherwise it says why the
+// request failed. Resolves to whether the change was made.
 export async function change(method, path, { body, success } = {}) {
   let why = hasToken() ? "" : "Changes require the API token of this miner.";
   for (;;) {

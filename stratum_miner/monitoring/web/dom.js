@@ -1,10 +1,11 @@
-// Creates elements and keeps them up to date. Text is always inserted as text: nothing here parses HTML.
+// Creates elements and keeps them up to date. No function here parses HTML: text is always inserted as text.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 export const byId = (id) => document.getElementById(id);
 
-// el("td", {class: "number"}, "text", node): strings become text nodes, null and undefined nothing.
+// Creates an element, as in el("td", {class: "number"}, "text", node). A string becomes a text node. Children that are
+// null or undefined are left out.
 export function el(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
@@ -21,8 +22,8 @@ function filled(node, attributes, children) {
   return node;
 }
 
-// Changes a node only if its text differs. Rewriting the page every second would cost layout time and lose the selection
-// and the focus.
+// Sets the text of a node, but only if it differs. If the page were written again every second, the browser would
+// compute the layout each time, and the user would lose the selection and the focus.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -32,8 +33,8 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-// Gives `parent` one child for each item, in the order of the items. An item with the same key keeps its child. The focus
-// does not move.
+// Gives `parent` one child for each item, in the order of the items. An item with the same key keeps its child. The
+// focus does not move.
 export function keyed(parent, items, keyOf, make, update) {
   const known = parent.keyedChildren ?? (parent.keyedChildren = new Map());
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
@@ -64,8 +65,8 @@ export function keyed(parent, items, keyOf, make, update) {
   if (focused !== null && focused.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
 }
 
-// Fills a list of terms from [[name, text, {kind?, note?, only?}], ...]. A term whose text is null is left out. `kind` is
-// a class of the text, and `only` is a class of the whole term.
+// Fills a list of terms from [[name, text, {kind?, note?, only?}], ...]. A term whose text is null is left out. `kind`
+// is the CSS class of the text, `only` is the CSS class of the whole term, and `note` is a small text below.
 export function facts(list, pairs) {
   keyed(
     list,

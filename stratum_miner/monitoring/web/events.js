@@ -1,11 +1,11 @@
-// The lists of events, of blocks found, and of the newest shares.
+// Shows the lists of events, of blocks found, and of the newest shares.
 
 import { byId, el, keyed, setAttribute, setText } from "./dom.js";
 import { announce } from "./dialogs.js";
 import { count, difficulty, milliseconds, moment, poolName } from "./format.js";
 import { tabled } from "./table.js";
 
-const KEPT = 500; // number of routine events that are kept, and number of other events
+const KEPT = 500; // so many routine events are kept, and as many other events
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
 const isRoutine = ({ name, fields }) => name === "new_block" || name === "new_job" || (name === "share_accepted" && !fields?.block);
 const FEW_BLOCKS = 5;
@@ -13,7 +13,7 @@ const FEW_SHARES = 10;
 
 export class Events {
   constructor() {
-    this.known = new Map(); // by number
+    this.known = new Map(); // the kept events by number
     this.level = byId("event-level");
     this.level.addEventListener("change", () => this.draw());
   }
@@ -97,14 +97,14 @@ export class Shares {
   }
 
   update({ shares, pools }) {
-    byId("share-table").classList.toggle("one-pool", pools.length === 1); // the column of pools is not needed then
+    byId("share-table").classList.toggle("one-pool", pools.length === 1); // CSS then hides the column of pools
     byId("share-none").hidden = shares.length > 0;
     setText(byId("share-none"), "No share has a result yet.");
     this.newest.show(shares);
   }
 }
 
-// Shows the newest few items of a list, the newest first. A button shows all items.
+// Shows a few items of a list, the newest first. After a click on the button, it shows all items.
 class Newest {
   constructor(more, few, what, draw) {
     Object.assign(this, { more, few, draw, all: false, latest: [] });

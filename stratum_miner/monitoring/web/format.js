@@ -8,7 +8,7 @@ const SPANS = [
 ];
 const NONE = "–";
 
-// "12.3 M": three digits and a prefix. The caller appends the unit.
+// Returns three digits and an SI prefix, such as "12.3 M". The caller appends the unit.
 export function scaled(value) {
   if (Math.abs(value) >= 999.5e21) return `${significant(value, 3)} `;
   let index = 0;
@@ -30,7 +30,8 @@ export function difficulty(value) {
   return value >= 10000 ? scaled(value).trim() : significant(value, 4);
 }
 
-// Like "%.4g", without trailing zeros.
+// Returns a number in `digits` significant digits without trailing zeros, with an exponent if it is very small or
+// large.
 export function significant(value, digits) {
   if (value === 0) return "0";
   const exponent = Math.floor(Math.log10(Math.abs(value)));
@@ -40,7 +41,7 @@ export function significant(value, digits) {
   return String(Number(value.toPrecision(digits)));
 }
 
-// "4.2s", "3m07s", "2h05m", "9d04h"
+// Returns a duration such as "4.2s", "3m07s", "2h05m" or "9d04h".
 export function duration(seconds) {
   if (seconds === null) return NONE;
   if (seconds < 60) return `${seconds.toFixed(1)}s`;
@@ -53,7 +54,7 @@ export function duration(seconds) {
   return hours ? `${hours}h${two(minutes)}m` : `${minutes}m${two(whole % 60)}s`;
 }
 
-// A mean waiting time: "3.58 minutes", "1 day", "2.1 million years".
+// Returns a waiting time such as "3.58 minutes", "1 day" or "2.1 million years".
 export function span(seconds) {
   if (seconds === null) return NONE;
   const [size, name] = SPANS.find(([unit]) => seconds >= unit) ?? SPANS[SPANS.length - 1];
@@ -69,7 +70,7 @@ function rounded(value) {
   return value >= 100 ? count(Number(value.toPrecision(3))) : significant(value, 3);
 }
 
-// "0.6 ms", "123 ms", "1.2s"
+// Returns a latency such as "0.6 ms", "123 ms" or "1.2s".
 export function milliseconds(value) {
   if (value === null) return NONE;
   if (value >= 999.5) return duration(value / 1000);
@@ -91,7 +92,7 @@ export function moment(at) {
   return today ? clock(at) : `${date.toLocaleDateString("en-GB", { day: "2-digit", month: "short" })} ${clock(at)}`;
 }
 
-// Adds a capital letter at the beginning and a full stop at the end.
+// Returns the text with a capital letter at the beginning and a full stop at the end.
 export const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 export const poolName = (name) => name.replace(/^stratum\+tcp:\/\//, "");

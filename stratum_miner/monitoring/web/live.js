@@ -1,23 +1,23 @@
-// Keeps the stream open: it receives a whole view, then once a second the changes, and applies them to the view.
-// It uses fetch, because an EventSource cannot send the token. If the stream breaks, it is opened again after pauses that
-// grow. While the page is hidden, the stream is closed.
+// Keeps the stream of the miner open. The stream sends a whole view, then the changes once a second, which are applied
+// to the view. It is read with fetch, because an EventSource cannot send the token. If the stream breaks, the page
+// opens it again, after a pause that doubles each time. While the page is hidden, the stream is closed.
 
 import { Refused, VERSION, ask, onToken } from "./api.js";
 
-const SILENCE_MS = 10000; // data comes every second
+const SILENCE_MS = 10000; // without data for so long, the stream counts as broken; data should come every second
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30000;
-const LASTING_MS = 30000; // a stream that lasted this long broke for a new reason, so the pauses start again
-const SHORT_LOSS_MS = 4000; // a shorter loss is not reported, because the page shows the age of the data
+const LASTING_MS = 30000; // after a stream that lasted this long, the next pause is the first again
+const SHORT_LOSS_MS = 4000; // a shorter interruption is not reported, because the page shows the age of the data
 
 export class Live {
-  // The handlers: view(view) gets a view without events and history; begun() is called after the first view of a
-  // connection; event(event); point(point) gets a point of the history; state({state, reason, nextAt}) gets the state
-  // "live", "lost", "locked" or "hidden".
+  // The handlers are functions that this class calls: view(view) with a view without events and history; begun() after
+  // the first view of a connection; event(event) with an event; point(point) with a point of the history; and
+  // state({state, reason, nextAt}) with the state "live", "lost", "locked" or "hidden".
   constructor(handlers) {
     this.handlers = handlers;
     this.latest = null; // the newest view, in the form of the stream
-    this.number = 0; // number of the step that led to this view
+    this.number = 0; // number of the step after which `latest` is the view
     this.lastId = "";
     this.pause = FIRST_PAUSE_MS;
     this.lostAt = null;
@@ -96,7 +96,7 @@ export class Live {
   }
 
   begin({ number, page, view }) {
-    if (page !== VERSION && once(page)) location.reload(); // this page belongs to another version of the miner
+    if (page !== VERSION && once(page)) location.reload(); // the miner has another version than this page
     this.latest = view;
     this.number = number;
     this.lostAt = null;
@@ -113,7 +113,7 @@ export class Live {
   }
 
   fail(abort, error) {
-    if (this.abort !== abort) return; // this page closed the stream
+    if (this.abort !== abort) return; // this page closed the stream itself
     this.abort = null;
     if (error instanceof Refused && error.status === 401) {
       this.handlers.state({ state: "locked", reason: error.message });
@@ -130,8 +130,9 @@ export class Live {
   }
 }
 
-// Applies a difference to a value. An object holds the differences by key, or by index of a list; a list holds the new
-// value, or is empty to remove the key (see difference.py).
+// Returns the new value that follows from a value and a difference. If the difference is an object, it holds the
+// difference of each changed entry, by the key of an object or the index of a list. If the difference is a list, it
+// holds the new value, or is empty if the key was removed (see difference.py).
 export function changed(value, change) {
   if (Array.isArray(change)) return change[0];
   const next = Array.isArray(value) ? [...value] : { ...value };
@@ -142,22 +143,22 @@ export function changed(value, change) {
   return next;
 }
 
-// Returns a view in the form of the API: with lists instead of objects with ids as keys.
+// Returns a view in the form of the API: with a list of pools instead of an object with their ids as keys, and so on.
 function whole(view) {
   const pools = Object.values(view.pools).sort((one, other) => one.priority - other.priority);
   const [devices, shares, blocks] = [view.devices, view.shares, view.blocks].map((part) => Object.values(part));
   return { ...view, pools, devices, shares, blocks };
 }
 
-// Returns whether the page has not yet been reloaded for this version. Without this check, a page that is served with the
-// wrong version would reload for ever.
+// Returns true the first time that it is called for a version, also across reloads. Without this check, a page that is
+// served with a wrong version would reload for ever.
 function once(version) {
   try {
     if (sessionStorage.getItem("stratum-miner-loaded-for") === version) return false;
     sessionStorage.setItem("stratum-miner-loaded-for", version);
     return true;
   } catch {
-    return false; // without storage, the page cannot know this
+    return false; // without storage, the page cannot know whether it was reloaded
   }
 }
 

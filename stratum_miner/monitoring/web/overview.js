@@ -1,4 +1,4 @@
-// The figures of the whole miner: state, hash rates, power, shares, luck, costs, and the job.
+// Shows the figures of the whole miner: state, hash rates, power, shares, luck, costs, and the job.
 
 import { byId, facts, setAttribute, setText } from "./dom.js";
 import {
@@ -13,7 +13,8 @@ function stateWords({ state, devices_mining: mining, devices_total: total }) {
   return { no_device: "no device mines", no_pool: "no pool" }[state] ?? state;
 }
 
-// `link` is the state of the connection. The title mentions it, because people read the title without seeing the page.
+// Sets the title of the page. `link` is the state of the connection, which the title also shows, because people read
+// the title while another page is open.
 export function showTitle(view, link) {
   if (view === null) return;
   const { summary, at } = view;
@@ -39,7 +40,7 @@ export function showSummary(view) {
   if (summary.economics !== null) facts(byId("economics-list"), economics(summary.economics));
 }
 
-// The most important figures.
+// Returns the most important figures, for the top of the page.
 function glance({ summary, pools, devices }) {
   const { shares } = summary;
   const expected = devices.every((device) => device.expected_hash_rate) && devices.reduce((sum, device) => sum + device.expected_hash_rate, 0);
@@ -62,7 +63,8 @@ function powerNote({ power_w: power, power_is_partial: isPartial, joules_per_ter
   return isPartial ? "devices that measure it" : joules === null ? null : efficiency(joules);
 }
 
-// A window that is longer than the run is left out, because it would only repeat the average of the run.
+// Returns the hash rates. A time window that is longer than the run is left out, because its average is that of the
+// run.
 function rates(summary) {
   const implied = summary.implied_hash_rate;
   const elapsed = summary.elapsed_s;
@@ -121,7 +123,8 @@ function luckWords({ found, expected, ratio, low, high }) {
   return `${ratioText} (${interval}). ${low > 1 ? "Chance does not explain so many." : "Chance explains the difference."}`;
 }
 
-// Figures that are not known are left out. The names are those of Earnings (stratum_miner.economics.profit.earnings).
+// Returns the costs and the expected income, without figures that are not known. `earnings` has the fields of Earnings
+// (stratum_miner.economics.profit.earnings).
 function economics(earnings) {
   const money = (value) => (value === null || value === undefined ? null : value.toFixed(Math.abs(value) < 1 ? 4 : 2));
   return [

@@ -1,5 +1,5 @@
-// The table of pools, the best first, with the state of each, and with buttons to switch to a pool, and to add, move,
-// enable, disable or remove it.
+// Shows the table of pools, the best first, with the state of each pool. Buttons add a pool, switch to a pool, and
+// move, enable, disable or remove a pool.
 
 import { byId, button, el, facts, once, setAttribute, setText } from "./dom.js";
 import { change, confirmed } from "./dialogs.js";
@@ -65,7 +65,7 @@ export class Pools {
     const words = ["Mine here:", "Move up", "Move down", pool.enabled ? "Disable" : "Enable", "Remove"];
     setText(controls[3], words[3]);
     controls.forEach((control, index) => {
-      setAttribute(control, "aria-disabled", able[index] ? null : "true"); // with `disabled` the button would lose focus
+      setAttribute(control, "aria-disabled", able[index] ? null : "true"); // `disabled` would remove the focus
       setAttribute(control, "aria-label", `${words[index]} ${pool.name}`);
     });
   }
@@ -87,7 +87,7 @@ export class Pools {
   async remove({ id, name, active }) {
     const meant = await confirmed({
       title: `Remove ${poolName(name)}?`, yes: "Remove", danger: true,
-      text: active ? "The miner mines on it now, and will switch to the next pool that is up." : "The miner does not use it again until it is restarted.",
+      text: active ? "The miner mines on this pool now, and will switch to the next pool that is up." : "The miner does not use this pool again until the miner is restarted.",
     });
     if (meant) await change("DELETE", `pools/${id}`, { success: `${poolName(name)} was removed` });
   }

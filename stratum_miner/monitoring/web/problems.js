@@ -1,5 +1,5 @@
-// Shows a bar for each present problem, the worst first, above everything else. Screen readers read a problem once when it
-// appears, and once when it is gone.
+// Shows a bar for each present problem, the worst first, above everything else. Screen readers read a problem once when
+// it appears, and once when it is gone.
 
 import { announce } from "./dialogs.js";
 import { byId, el, keyed, setText } from "./dom.js";
@@ -7,17 +7,18 @@ import { count, duration, sentence } from "./format.js";
 
 const FEW = 4;
 const SEVERITIES = { critical: "Critical", warning: "Warning", note: "Note" };
-const QUIET_MS = 60000; // a problem that comes and goes is not announced again and again
+const QUIET_MS = 60000; // a problem that returns within this time is not announced again
 
-// Identifies a problem as the miner does, because the text of a problem of a device or pool has figures that change.
+// Returns the key of a problem. The text of a problem of a device or pool is not part of the key, because it contains
+// figures that change. The miner identifies problems in the same way.
 const keyOf = ({ kind, device_id: device, pool_id: pool, text }) => (
   [kind, device, pool, device === null && pool === null ? text : ""].join(" ")
 );
 
 export class Problems {
   constructor() {
-    this.known = new Map(); // key -> text
-    this.announcedAt = new Map(); // key -> time of the last announcement
+    this.known = new Map(); // texts of the present problems, by key
+    this.announcedAt = new Map(); // time of the last announcement of each problem, by key
     this.all = false;
     this.latest = [];
     this.more = byId("more-problems");
@@ -55,7 +56,7 @@ export class Problems {
   }
 }
 
-// Returns a bar with the reason why nothing is mined, if no problem explains it.
+// Returns a list with one more problem that says why the miner does not mine, if none of the problems explains it.
 function standstill({ state, detail, problems }) {
   const isIntended = state === "paused" || state === "stopping";
   const isExplained = state === "mining" || (!isIntended && problems.length > 0) || detail === "";

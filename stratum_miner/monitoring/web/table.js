@@ -1,14 +1,14 @@
-// Tables with a row for each item, which can be sorted by any column, with totals, and with details below a row.
+// Makes tables with a row for each item. A table can be sorted by a column, can have totals, and details below a row.
 
 import { el, keyed, setAttribute, setText } from "./dom.js";
 
-const KEPT_MS = 10000; // how long rows keep their order: nobody could read rows that move every second
+const KEPT_MS = 10000; // rows keep their order for so long, because nobody could read rows that move every second
 
 // `columns`: [{name, kind?, cell(item) -> string, make?, fill?, sort?(item) -> number | string | null, down?, total?(items) -> string}].
-// In a table of the class "cards", each row becomes a card on a phone, and `data-label` labels its cells. The roles keep
-// it a table for screen readers. Options:
+// On a narrow screen, CSS shows each row of a table of the class "cards" as a card, with `data-label` as the label of each
+// cell. The ARIA roles make screen readers still read a table. Options:
 //   update(row, item): updates the row.
-//   below: {of(item), make(cell, item, key), fill(cell, item)}: a row with details; of() returns whether it is shown.
+//   below: {of(item), make(cell, item, key), fill(cell, item)}: a row with details; of() returns whether this row is shown.
 //   natural(item): a number by which rows are sorted until the user chooses a column that has `sort`.
 //   most(): the number of rows to show.
 export function tabled(table, columns, keyOf, { update = () => {}, below = null, natural = null, most = () => Infinity } = {}) {
@@ -51,7 +51,7 @@ export function tabled(table, columns, keyOf, { update = () => {}, below = null,
       else {
         const text = column.cell(item);
         setText(cell, text);
-        setAttribute(cell, "data-none", text === "–" ? "" : null); // a card leaves out unknown values
+        setAttribute(cell, "data-none", text === "–" ? "" : null); // CSS leaves out unknown values of a card
       }
     });
     update(made, item);
@@ -95,12 +95,12 @@ function totals(columns) {
   };
 }
 
-// The order of the rows. It is the natural order until the user clicks a column. A second click on the column reverses the
-// order, and a third click restores the natural order.
+// Keeps the order of the rows. Until the user clicks a column, it is the natural order. A first click sorts by the
+// column, a second click reverses this order, and a third click restores the natural order.
 class Order {
   constructor(natural, keyOf, changed) {
     Object.assign(this, { natural, keyOf, changed });
-    this.heads = new Map(); // column -> its header cell
+    this.heads = new Map(); // the header cell of each column
     this.column = null;
     this.down = false;
     this.positions = new Map();
@@ -136,7 +136,7 @@ class Order {
   }
 }
 
-// Unknown values come last in both directions.
+// Compares two values for sorting. Unknown values come last in both directions.
 function compared(one, other, down) {
   if (one === null || other === null) return (one === null) - (other === null);
   const ascending = typeof one === "string" ? one.localeCompare(other, "en", { numeric: true }) : one - other;

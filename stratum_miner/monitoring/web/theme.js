@@ -1,4 +1,5 @@
-// Sets the theme: light, dark, or that of the system. It runs before anything is drawn, so that the page does not flash.
+// Sets the theme: light, dark, or that of the system. This runs before the page is drawn, so that no other theme
+// appears first.
 "use strict";
 (() => {
   const KEY = "stratum-miner-theme";
@@ -9,7 +10,7 @@
       const found = localStorage.getItem(KEY);
       return ORDER.includes(found) ? found : "auto";
     } catch {
-      return "auto"; // the browser may have no storage
+      return "auto"; // the browser may permit no storage
     }
   };
 
