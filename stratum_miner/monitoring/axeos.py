@@ -39,10 +39,11 @@ GREETING = "AxeOS-shaped API of stratum_miner: GET /api/system/info\n"
 COMPUTER = "CPU"
 """The ``ASICModel`` of a computer. No client knows a chip with this name."""
 UNKNOWN = "Unknown"
-"""AxeOS's word for an unknown name."""
+"""The text that AxeOS uses for an unknown name."""
 NO_SECOND_SENSOR_C = -1
+"""Temperature that AxeOS sends for the second sensor of a board that has only one."""
 NO_SECOND_FAN = 0
-"""The values that AxeOS sends for boards without a second sensor and a second fan."""
+"""Fan speed that AxeOS sends for the second fan of a board that has only one."""
 READING = "GET of /, /api/system/info, /api/system/asic or /api/swarm/info"
 ACTIONS = "POST of /api/system/pause, /api/system/resume or /api/system/restart"
 
@@ -67,7 +68,7 @@ class ShownBoard:
         return cls((hardware[0],), hardware[0]) if hardware else cls(view.devices, None)
 
     def total(self, of: Callable[[DeviceView], float]) -> Any:
-        """Return the sum of a figure over the devices."""
+        """Return the sum of one figure of all shown devices. ``of`` returns the figure of a device."""
         return sum(of(device) for device in self.devices)
 
 
@@ -123,10 +124,13 @@ def _board(device: DeviceView | None) -> dict[str, Any]:
 
 
 def _sensors(shown: ShownBoard, power_of_all: float | None) -> dict[str, Any]:
-    """Return the fields of sensors. ``power_of_all`` is the power of the miner in watts, if only this board mines."""
+    """Return the fields for power, voltages, temperatures and fans.
+
+    ``power_of_all`` is the power of the whole miner in watts; None if the miner has other devices than those shown.
+    """
     device = shown.hardware
     power = device.power_w if device is not None and device.power_w is not None else power_of_all
-    fields: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}  # fans are never set by hand here
+    fields: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}  # this API sets no fan speed
     if device is None:
         return fields
     return fields | {
@@ -154,11 +158,11 @@ def _pools_of(view: View, shown: ShownBoard) -> list[PoolView]:
 
 
 def _pools(pools: Sequence[PoolView]) -> dict[str, Any]:
-    """Return the fields of pools. The first pool is AxeOS's primary pool; its fallback is the pool mined on, or the
-    next.
+    """Return the fields about pools: a list of all pools, and a primary and a fallback pool as AxeOS has them.
 
-    A single pool is also its own fallback, because the miner tries it again. AxeOS can be set in the same way. asic-rs
-    always shows a second pool, and would show ``stratum+tcp://:0`` for a missing one.
+    The primary pool is the first in the order. The fallback pool is the pool that the miner mines on, or the next in
+    the order if the miner mines on the primary pool or on no pool. A single pool is both, as AxeOS allows: asic-rs
+    always shows a fallback pool, and would show ``stratum+tcp://:0`` if there were none.
     """
     if not pools:
         return {"pools": [], "isUsingFallbackStratum": 0}
@@ -221,7 +225,10 @@ async def serve(bound: socket.socket, look: Callable[[], View], control: Control
 
 
 def application(look: Callable[[], View], control: Control, access: Access) -> Starlette:
-    """Return the application that tools read from, with its three actions. ``access`` decides who may use these."""
+    """Return the application that answers the requests of tools, including the three actions pause, resume and restart.
+
+    ``access`` decides which clients may read and which may use the actions.
+    """
 
     async def info(request: Request) -> Response:
         return _json(information(look()))

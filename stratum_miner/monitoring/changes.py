@@ -1,8 +1,8 @@
-"""Computes how the view of a miner changes from one look to the next, so that a listener needs only small steps.
+"""Computes the changes between successive views of a miner, so that a listener receives only small steps.
 
-All changes since the previous look form one numbered ``SnapshotChanges``. A listener that lacks a step that is no
-longer kept, or that has no view yet, needs the whole view. Events and points of the history are not part of that view.
-Each of them is sent once, when it happens.
+A step (``SnapshotChanges``) has a number and contains all changes since the previous view. A listener needs the whole
+view if it has no view yet, or if it missed a step that is no longer kept. The whole view contains no events and no
+history: each event and each point of the history is part of one step only.
 """
 
 from collections import deque
@@ -14,17 +14,17 @@ from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView, View, as_json
 
 STEPS_KEPT = 30
-"""How many steps are kept for listeners that are briefly behind. A whole view is as large as 10 to 30 steps."""
+"""Number of steps that are kept for a listener that missed some. A whole view is as large as 10 to 30 steps."""
 DIGITS = 4
-"""Significant digits of fractional numbers. Displays show no more digits, and further digits would change every
-time."""
+"""Significant digits that are kept of fractional numbers. Displays show no more digits, and further digits would differ
+in every view."""
 LONGEST_WHOLE = 1e15
 """From this value on, a number in JSON is shorter with an exponent than as an integer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SnapshotChanges:
-    """What is new in one look."""
+    """A step: everything that is new in a view, compared with the previous view."""
 
     number: int
     change: Any
@@ -34,7 +34,7 @@ class SnapshotChanges:
 
 
 class Changes:
-    """The steps between views: call ``look`` with each view, then read the steps with ``after``."""
+    """Keeps the steps between views. Call ``look`` with each new view, then read the steps with ``after``."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -42,8 +42,8 @@ class Changes:
         self.run = ""
         """Text that identifies this run of the miner, because events of another run have the same numbers."""
         self.whole: dict[str, Any] = {}
-        """The newest view without events and history. Pools, devices, shares and blocks are objects with the id or
-        number as key, so that differences are small."""
+        """The newest view without events and history. Lists of pools, devices, shares and blocks are objects here, with
+        the id or number of each entry as its key, so that differences are small."""
         self.event = 0
         """Number of the newest event in a step."""
         self._steps: deque[SnapshotChanges] = deque(maxlen=STEPS_KEPT)
@@ -52,7 +52,7 @@ class Changes:
         self._points = EntryNumbers()
 
     def look(self, view: View, events: EventLog) -> None:
-        """Take the newest view, and keep its difference from the view before as a step."""
+        """Take the newest view, and keep its difference from the previous view as a step."""
         self.run = f"{view.summary.started_at * 1000:.0f}"
         shown = as_json(replace(view, events=(), history=self._points.take(view.history)))
         points = _rounded("", shown.pop("history"))
@@ -80,7 +80,7 @@ class Changes:
 
 
 class EntryNumbers:
-    """Numbers the entries of a list that grows at its end and loses entries at its start."""
+    """Gives a lasting number to each entry of a list that grows at its end and loses entries at its start."""
 
     def __init__(self) -> None:
         self._entries: tuple[Any, ...] = ()
@@ -88,7 +88,7 @@ class EntryNumbers:
         """Number of the first entry."""
 
     def take(self, entries: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Take the present list. Return the entries that are new in it."""
+        """Take the present list, and return the entries that were not in the previous list."""
         before = self._entries
         lost = before.index(entries[0]) if entries and entries[0] in before else len(before)
         self._entries, self.first = entries, self.first + lost

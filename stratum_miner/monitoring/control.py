@@ -11,11 +11,11 @@ OVER_HTTP = "over HTTP"
 OVER_CGMINER = "over cgminer's API"
 OVER_AXEOS = "over AxeOS's API"
 PERSONS = (BY_HAND, OVER_HTTP, OVER_CGMINER, OVER_AXEOS)
-"""The names of the ways in which a person can pause the miner, in words that follow "paused"."""
+"""The ways in which a person can pause the miner, each in words that follow "paused", such as "by hand"."""
 
 
 class ControlRefused(Exception):  # noqa: N818  not an error of the program: the answer to a request
-    """The request cannot be carried out now. The message says what was expected, what came and where."""
+    """A change cannot be made now. The message says what was expected, what was given, and where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class PoolChange:
 
     enabled: bool | None = None
     quota: int | None = None
-    """Weight of the pool where the miner mines on all pools in turn."""
+    """Weight of the pool with the strategy quota: the pool gets mining time in proportion to its weight."""
     priority: int | None = None
     """New position among all pools, 0 for the best."""
 
@@ -50,7 +50,7 @@ class Control(Protocol):
     def pause(self, by: str, reason: str = "") -> None:
         """Stop searching; connections to pools stay open.
 
-        ``by`` names what asks for the pause, in words that follow "paused": one of PERSONS, or the words of a part that
+        ``by`` says what paused the miner, in words that follow "paused": one of PERSONS, or a part of the program that
         pauses by itself, such as "by the schedule".
         """
         ...
@@ -87,7 +87,7 @@ class Control(Protocol):
         ...
 
     def restart_device(self, device_id: int) -> None:
-        """Power a device down and up again, for whatever reason it was switched off."""
+        """Power a device down and up again, even if the user or a limit switched it off."""
         ...
 
     def remove_device(self, device_id: int) -> None:

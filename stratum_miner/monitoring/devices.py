@@ -26,21 +26,21 @@ THIS_COMPUTER = Hardware(product="")
 
 @dataclass(slots=True)
 class _Remembered:
-    """What is kept of one device from sample to sample."""
+    """The figures of one device that are kept between samples."""
 
     came_at: float = 0.0
-    """Unix time of its first sample; 0 before that."""
+    """Unix time of the first sample of the device; 0 before the first sample."""
     frozen_before: float = 0.0
-    """Seconds in which the process did not run before its first sample."""
+    """Seconds in which the process did not run, up to the first sample of the device."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
     """Hash rate meters for windows of up to 1 min, and of up to 1 h."""
     nonces: int = 0
     """Number of nonces found."""
     nonce_at: float | None = None
-    """Time of the sample in which that number last grew, in seconds on the clock of the samples."""
+    """Time of the sample in which ``nonces`` last increased, in seconds on the clock of the samples."""
     state: str = ""
     unwell: tuple[float, str] | None = None
-    """Unix time at which it was last seen in one of the states UNWELL, and the reason."""
+    """Unix time of the last sample in which the state was one of ``UNWELL``, and the reason; None if there was none."""
     spells: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     refused: int = 0
@@ -59,7 +59,7 @@ class DeviceMeters:
         self._numbers = numbers
         self._devices: defaultdict[DeviceKey, _Remembered] = defaultdict(_Remembered)
         self._frozen = 0.0
-        """Seconds in which the process did not run, until the last sample."""
+        """Seconds in which the process did not run, up to the last sample."""
 
     def sample(
         self,
@@ -72,8 +72,8 @@ class DeviceMeters:
     ) -> None:
         """Note the counters and the condition of each device.
 
-        ``now`` is the time in seconds, ``at`` the same moment as Unix time, and ``ran`` is ``now`` without the time in
-        which the process did not run.
+        ``now`` is the time in seconds on the clock of the samples, and ``at`` is the same moment as Unix time. ``ran``
+        is ``now`` minus the seconds in which the process did not run; None means that it always ran.
         """
         ran = now if ran is None else ran
         self._frozen = now - ran

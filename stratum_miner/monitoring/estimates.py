@@ -10,27 +10,29 @@ from stratum_miner.monitoring.view import Estimate, LuckView
 KEPT_S = 10.0
 """Seconds for which the estimates are kept. Computing exact intervals of large counts takes tens of milliseconds."""
 LARGE = 1000
-"""Number of shares below which the intervals are computed anew each time, because that is fast."""
+"""Below this number of shares, the intervals are computed again each time, because that is fast."""
 
 
 class Estimates:
-    """Computes the estimates from the newest snapshot, or returns those of a snapshot at most ``KEPT_S`` seconds
-    older."""
+    """Computes the estimates, or returns the previous ones if they are less than ``KEPT_S`` seconds old."""
 
     def __init__(self) -> None:
         self._made: tuple[float, Estimate | None, LuckView] | None = None
 
     def of(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
-        """Return the implied hash rate (None before the first accepted share) and the luck at ``now`` (s)."""
+        """Return the hash rate that the accepted shares imply (None before the first one), and the luck.
+
+        ``now`` is the present time in seconds.
+        """
         if self._made is None or now - self._made[0] >= KEPT_S or snapshot.shares_found < LARGE:
             self._made = (now, _implied(snapshot), _luck(snapshot))
         return self._made[1:]
 
 
 def _implied(snapshot: MinerSnapshot) -> Estimate | None:
-    """Estimate the hash rate from the exact interval of the count of accepted shares.
+    """Estimate the hash rate from the accepted shares, with the exact confidence interval of their number.
 
-    The mean difficulty of the shares is taken as known.
+    The mean difficulty of the shares is treated as exact.
     """
     count = snapshot.shares.accepted
     if not count or snapshot.elapsed <= 0:

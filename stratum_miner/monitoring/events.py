@@ -1,7 +1,7 @@
-"""Keeps the newest events of a process, numbered, so that displays can show them or wait for the next one.
+"""Keeps the newest events of a process and numbers them, so that displays can show them or wait for the next event.
 
-An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. Secrets are
-removed before an event comes here. Text from other computers is made safe to show here.
+An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. Callers
+remove secrets from an event. This module makes text from other computers safe to show.
 """
 
 import threading
@@ -20,7 +20,7 @@ KEPT = 500
 
 
 class EventLog:
-    """The newest events. A reader that waits too long misses the oldest ones, and sees a gap in their numbers."""
+    """The newest events. A reader that reads too rarely misses the oldest events, and finds a gap in the numbers."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._events: deque[EventView] = deque(maxlen=kept)
@@ -51,7 +51,8 @@ class EventLog:
         return event
 
     def newest(self, limit: int | None = None, *, after: int = 0) -> tuple[EventView, ...]:
-        """Return the events with a number above ``after``, the newest last; at most the newest ``limit`` of them."""
+        """Return the events with a number above ``after``, the newest last. With ``limit``, return at most so many, the
+        newest ones."""
         with self._lock:
             events = tuple(event for event in self._events if event.number > after)
         return events if limit is None else events[max(0, len(events) - limit) :]

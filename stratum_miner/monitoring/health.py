@@ -1,6 +1,6 @@
 """Decides whether the miner computes hashes and, if not, why. Every display shows the same verdict.
 
-A hardware device mines if its driver reports that it does. A search thread mines if its count of hashes grew within the
+A hardware device mines if its driver reports so. A search thread mines if its count of hashes grew within the
 last ``STILL_AFTER_S`` seconds in which it was able to search: there was work, no pause, and this process ran. This
 module reads no clock, device or pool: time and snapshots are arguments. ``problems`` describes what is wrong.
 """
@@ -23,24 +23,24 @@ READY = ("mining", "degraded", "paused")
 """The states in which the miner mines or could mine, so that a restart would not help. ``/ready`` answers 200 in
 them."""
 STILL_AFTER_S = 10.0
-"""Seconds without a new hash, while it can search, after which a search thread is dead. One slice of a search takes
-0.03 s, and 3 s at the lowest duty cycle."""
+"""Seconds after which a search thread that could search, but computed no hash, counts as dead. A thread counts its
+hashes after each slice of a search, which takes 0.03 s, or 3 s at the lowest duty cycle."""
 LONGEST_STEP_S = 2.0
-"""The most seconds that one step between two looks counts. Looks come twice a second. In the rest of a longer step this
-process did not run, so it does not count against a search thread."""
+"""Most seconds that count between two calls of ``look``, which normally come twice a second. If more seconds have
+passed, this process did not run for the rest of them, so the rest does not count as time without a hash."""
 _HASHING = ("mining", "throttled")
 REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceCondition:
-    """What one device does now: whether it mines, and its state."""
+    """Whether one device mines now, its state, and the reason for the state."""
 
     mines: bool
     state: str
     reason: str = ""
     is_thread: bool = False
-    """Whether it is a search thread that has no driver, so that its state comes from its count of hashes."""
+    """Whether this is a dead search thread. Its state is logged here, because it has no driver that would log it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +57,17 @@ class HealthVerdict:
 
 @dataclass(slots=True)
 class _Search:
-    """What is known of a search thread since the last look."""
+    """What earlier calls of ``Health.look`` found out about a search thread."""
 
     hashes: int = 0
     hashed: bool = False
     """Whether the thread has ever computed a hash."""
     still_s: float = 0.0
-    """Seconds in which the thread could search since its last hash."""
+    """Seconds in which the thread could search but computed no hash, since its last hash."""
 
 
 class Health:
-    """Judges a miner: call ``look`` with each snapshot. Remembers what a verdict needs from earlier snapshots."""
+    """Finds out the state of a miner. Call ``look`` with each snapshot. Keeps what is needed from earlier snapshots."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.pools = PoolProblems(numbers)
@@ -76,7 +76,7 @@ class Health:
         self._searches: defaultdict[DeviceKey, _Search] = defaultdict(_Search)
         self._errors: defaultdict[DeviceKey, RecentErrors] = defaultdict(RecentErrors)
         self._since: dict[object, float] = {}
-        """The time at which each present problem was first seen."""
+        """For each present problem, the time at which it was first seen."""
 
     def look(
         self,
@@ -86,9 +86,10 @@ class Health:
         pauses: Mapping[str, str] | None = None,
         others: Sequence[ProblemView] = (),
     ) -> HealthVerdict:
-        """Judge the miner at ``now``, in seconds on the clock of the snapshots.
+        """Return the verdict on the miner at ``now``, in seconds on the clock of the snapshots.
 
-        ``pauses`` maps who asked for a pause to the reason. ``others`` are problems of neither a device nor a pool.
+        ``pauses`` has the reason of each pause by what asked for it, such as "by the schedule". ``others`` are problems
+        that concern neither a device nor a pool.
         """
         step = 0.0 if self._looked_at is None else min(max(0.0, now - self._looked_at), LONGEST_STEP_S)
         self._looked_at = now
@@ -236,7 +237,7 @@ _WORST = ("dead", "off", "absent", "sick", "idle", "starting")
 
 
 def _why_not_mining(failing: Sequence[tuple[str, DeviceCondition]]) -> str:
-    """Describe the device in the worst state, and count the others."""
+    """Describe the device in the worst state, and give the number of other devices that do not mine."""
     if not failing:
         return ""
     name, worst = min(failing, key=lambda item: _WORST.index(item[1].state) if item[1].state in _WORST else len(_WORST))

@@ -1,4 +1,5 @@
-"""Keeps the points of charts: fine ones of the last ten minutes and coarse ones of the last day, in bounded memory."""
+"""Keeps the points of charts in limited memory: one every 2 s for the last ten minutes, one every 60 s for the last
+day."""
 
 from collections import deque
 from dataclasses import replace
@@ -6,15 +7,15 @@ from dataclasses import replace
 from stratum_miner.monitoring.view import Point
 
 FINE_S = 2.0
-"""Seconds between points of the last ten minutes."""
+"""Seconds between two points of the last ten minutes."""
 FINE_KEPT = 300
 COARSE_S = 60.0
-"""Seconds between points of the last day."""
+"""Seconds between two points that are older than ten minutes."""
 COARSE_KEPT = 1440
 
 
 class History:
-    """The points of the last day. Points that are older than ten minutes are thinned out."""
+    """The points of the last day. Of points older than ten minutes, one for each minute is kept."""
 
     def __init__(self) -> None:
         self._fine: deque[Point] = deque(maxlen=FINE_KEPT)
@@ -26,7 +27,8 @@ class History:
         return not self._fine or now - self._fine[-1].at >= FINE_S
 
     def add(self, point: Point) -> None:
-        """Keep a point, which must be newer than all before. A coarse point has the mean hash rate of its minute."""
+        """Keep a point, which must be newer than all earlier ones. The point that is kept for a minute has the mean
+        hash rate of that minute."""
         self._fine.append(point)
         self._since_coarse.append(point.hash_rate)
         if not self._coarse or point.at - self._coarse[-1].at >= COARSE_S:
@@ -39,8 +41,8 @@ class History:
         return tuple(self._fine)
 
     def points(self) -> tuple[Point, ...]:
-        """Return the points of the last day, the oldest first: coarse ones, then the fine ones of the last ten
-        minutes."""
+        """Return the points of the last day, the oldest first: one every 60 s, and for the last ten minutes one every 2
+        s."""
         if not self._fine:
             return ()
         first = self._fine[0].at

@@ -1,6 +1,6 @@
 """Watches one miner: samples its snapshots, keeps its shares, blocks and history, and builds views from them.
 
-There are two clocks. ``clock`` measures durations and is the clock of the snapshots. ``wall_clock`` gives Unix times.
+It uses two clocks: ``clock`` is the clock of the snapshots, in seconds, and ``wall_clock`` returns Unix times.
 """
 
 import time
@@ -72,9 +72,9 @@ class Monitor:
         self._devices = devices.DeviceMeters(self.numbers)
         self._health = Health(self.numbers)
         self._has_mined = False
-        """Whether any device was mining at any sample of this run."""
+        """Whether a device was mining in at least one sample of this run."""
         self._dead: set[DeviceKey] = set()
-        """Search threads that compute no hashes. The state of a hardware device is logged by its driver."""
+        """Search threads whose state was logged as dead. Drivers log the states of hardware devices."""
         self._shares = ShareOutcomes()
         self._tips = Tips()
         self._last_accepted: float | None = None
@@ -121,7 +121,7 @@ class Monitor:
         share = result.share
         pool, device = share.job.origin.pool, device_key(share.backend, share.device)
         if not (self.numbers.pools.has(pool) and self.numbers.devices.has(device)):
-            self.numbers.see(self._snapshot())  # the pool or device is newer than the last sample
+            self.numbers.see(self._snapshot())  # a pool or device that was added after the last sample has no id yet
         accepted = result.outcome is ShareOutcome.ACCEPTED
         shown = ShareView(
             at=self._wall_clock(),
@@ -182,7 +182,7 @@ class Monitor:
 
     @property
     def has_mined(self) -> bool:
-        """Whether any device mined in this run, even if it stopped before it reported a nonce."""
+        """Whether any device has mined in this run, even if the device never reported a nonce."""
         return self._has_mined or any(backend.hashes for backend in self._snapshot().backends)
 
     def history(self) -> tuple[Point, ...]:
@@ -219,12 +219,14 @@ class Monitor:
         return replace(made, economics=self._economics(made))
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
-        """Return the power in watts, and whether it leaves out devices that use power but do not measure it."""
+        """Return the power of the miner in watts, and whether devices are left out that use power but do not measure
+        it."""
         configured = self._power_w()
         return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
 
     def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
-        """Return a point of the history. ``now`` is the clock without the time in which the process did not run."""
+        """Return a point of the history. ``now`` is the time in seconds, minus the seconds in which the process did not
+        run."""
         hashes = sum(backend.hashes for backend in snapshot.backends)
         since, before = self._hashes_at_point
         self._hashes_at_point = (now, hashes)

@@ -44,7 +44,7 @@ class Numbered(Generic[KeyT]):
     def of(self, key: KeyT, before: KeyT | None = None) -> int:
         """Return the id of a key.
 
-        A new key takes over the id of ``before``, the key that the same device had until now. Without ``before`` it
+        A new key gets the id of ``before`` if this is given: the key that the same device had until now. Otherwise it
         gets a new id.
         """
         if key not in self._numbers:

@@ -1,7 +1,7 @@
 """Finds what is wrong with devices and pools. Each problem has a sentence and advice, and exists until its cause is
 gone.
 
-This module reads no clock. It remembers earlier snapshots from one look to the next.
+This module reads no clock: time is an argument. It keeps what it needs of earlier snapshots.
 """
 
 from collections import defaultdict, deque
@@ -22,31 +22,31 @@ KINDS = (
     "pool_silent", "pool_penalized", "device_sick", "device_errors", "device_hot", "device_throttled", "journal",
     "log_file",
 )  # fmt: skip
-"""Every kind of problem. Among problems of equal severity, those that come first here are the worst."""
+"""Every kind of problem. Among problems of equal severity, a kind that comes earlier in this list is worse."""
 
 MANY_ERRORS = 0.05
-"""The fraction of a device's results, 0 to 1, that may be errors. Three standard deviations are added, so that a random
-cluster of errors is not reported. Drivers slow a device down at the same limit (backends.asic.health), but not every
-device can be slowed down."""
+"""Largest fraction of a device's results, from 0 to 1, that may be wrong. Three standard deviations are added to the
+limit, so that errors which come together by chance are not reported. Drivers slow a device down at the same limit
+(backends.asic.health), but not every device can be slowed down."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
-"""Counts are noted after at least this many seconds and at least this many new results. This many notes are kept, so
-the fraction of errors covers at least the last 150 results and the last 5 min."""
+"""Totals are recorded when at least 10 s have passed and at least 5 new results have come since the last record. The
+newest 30 records are kept, so that the fraction of errors covers at least the last 150 results and the last 5 min."""
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
-"""How many of the newest answers of a pool to shares are judged, and the smallest number of answers that is judged."""
+"""A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3
-"""How many pools the reason for having no work names; the others are counted."""
+"""Largest number of pools that are named in the reason why there is no work. Further pools are only counted."""
 
 
 class RecentErrors:
-    """How many of a device's newest results were wrong."""
+    """Counts the right and the wrong results among the newest results of a device."""
 
     def __init__(self) -> None:
         self._notes: deque[tuple[float, int, int]] = deque(maxlen=ERRORS_KEPT)
         self._latest = (0, 0)
 
     def look(self, now: float, good: int, bad: int) -> None:
-        """Note the totals of right and wrong results at ``now`` (s)."""
+        """Take the total numbers of right and wrong results at the time ``now``, in seconds."""
         self._latest = good, bad
         if not self._notes:
             self._notes.append((now, 0, 0))
@@ -56,7 +56,7 @@ class RecentErrors:
 
     @property
     def newest(self) -> tuple[int, int]:
-        """The numbers of right and of wrong results among the newest ones."""
+        """The number of right results and the number of wrong results among the newest results."""
         if not self._notes:
             return 0, 0
         _, good, bad = self._notes[0]
@@ -64,7 +64,7 @@ class RecentErrors:
 
     @property
     def are_many(self) -> bool:
-        """Whether there are more errors than a healthy device makes by chance."""
+        """Whether there are more wrong results than a device below the limit ``MANY_ERRORS`` has by chance."""
         good, bad = self.newest
         allowed = MANY_ERRORS * (good + bad)
         return good + bad >= ERRORS_JUDGED_AT and bad > allowed + 3 * sqrt(allowed)
@@ -73,7 +73,8 @@ class RecentErrors:
 def device_problems(
     name: str, device: DeviceStatistics, state: str, reason: str, errors: RecentErrors, *, number: int
 ) -> list[ProblemView]:
-    """Return the problems of a device in this state. ``number`` is its id, ``name`` the name that people see."""
+    """Return the problems of a device in the state ``state``. ``number`` is the id of the device, and ``name`` is the
+    name to show."""
     why = f": {reason}" if reason else ""
     found = []
     if state in _DEVICE_STATES:
@@ -122,18 +123,22 @@ def _of_device(severity: str, kind: str, number: int, text: str, advice: str) ->
 
 @dataclass(slots=True)
 class PoolProblems:
-    """Finds the problems of pools. Remembers why each pool was lost while it is tried again, and its newest answers."""
+    """Finds the problems of pools. For each pool, it remembers why the pool was lost, and the newest answers to
+    shares."""
 
     numbers: Numbers
     _lost: dict[PoolKey, tuple[str, str]] = field(default_factory=dict)
-    """For each pool that is not up, the condition in which it was last seen, and the reason."""
+    """For each pool that was lost, the condition and the reason. Both are kept while the miner tries to connect
+    again."""
     _answers: defaultdict[PoolKey, deque[str]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=ANSWERS_JUDGED))
     )
-    """The reason with which the pool rejected each of the newest answered shares; empty for an accepted share."""
+    """The newest answers of each pool to shares: the reason of a rejection, or an empty string for an accepted
+    share."""
 
     def answered(self, pool: PoolKey, rejection: str) -> None:
-        """Note the answer of a pool to a share: the reason of a rejection, also of a stale share, or empty."""
+        """Record the answer of a pool to a share. ``rejection`` is the reason why the pool rejected the share or called
+        it stale, or empty if the pool accepted the share."""
         self._answers[pool].append(rejection)
 
     def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
@@ -143,7 +148,8 @@ class PoolProblems:
         return [problem for pool in snapshot.pools for problem in self._of(pool, snapshot)]
 
     def why_no_work(self, snapshot: MinerSnapshot) -> str:
-        """Return why no pool gives work, for up to ``POOLS_NAMED`` pools."""
+        """Return why no pool gives work: the reasons of up to ``POOLS_NAMED`` pools, and the number of further
+        pools."""
         usable = [pool for pool in snapshot.pools if pool.enabled]
         if not usable:
             return "all pools are disabled"
@@ -165,7 +171,7 @@ class PoolProblems:
         if not pool.enabled:
             return []
         found = [*self._lost_problem(pool, snapshot), *self._rejections(pool)]
-        if not found:  # the miner mines on this pool under another worker name
+        if not found:  # this pool works, so it only refused one of several worker names
             found += [
                 self._problem(WARNING, "pool_refuses", pool, *_refusal(pool, worker.name, worker.refusal))
                 for worker in pool.client.workers

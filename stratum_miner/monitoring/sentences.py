@@ -1,4 +1,4 @@
-"""The sentence that people read for each event of the log. An event without a sentence is shown as its name and fields.
+"""Has a sentence for each event of the log, for people. An event without a sentence is shown as its name and fields.
 
 ``{field}`` is replaced by the value of that field. A part in [brackets] is left out if one of its fields is absent or
 empty.
@@ -203,11 +203,13 @@ SENTENCES: dict[str, str] = {
 _PART = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
 _TWO_ENDS = re.compile(r"(?<=[.?!])\.(?= [A-Z]|$)")
-"""The full stop of a template after a value that already ends a sentence."""
+"""Matches a full stop that follows another end of a sentence: that of a template after a value that is itself a
+sentence."""
 
 
 def sentence(name: str, fields: Mapping[str, Any]) -> str:
-    """Return the event as a sentence, or as its name and fields if it has no sentence or lacks a field of it."""
+    """Return the event as a sentence. Return its name and fields if there is no sentence for it, or if a field of the
+    sentence is missing."""
     template = SENTENCES.get(name)
     if template is None:
         return _plain(name, fields)
@@ -232,7 +234,8 @@ def _plain(name: str, fields: Mapping[str, Any]) -> str:
 
 
 def _capitalized(text: str) -> str:
-    """Return the text with a capital letter, unless it begins with a command such as ``stratum-miner``."""
+    """Return the text with a capital letter at its beginning, unless it begins with a command such as
+    ``stratum-miner``."""
     return text if "-" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 

@@ -21,12 +21,14 @@ class ShareOutcomes:
         self._best = _BestShares()
         self._best_of_pools: defaultdict[int | None, _BestShares] = defaultdict(_BestShares)
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
-        """Previous hashes of the accepted blocks. A second block with the same previous hash is a sibling."""
+        """The previous hashes of the blocks that were counted. A second block with the same previous hash is not
+        counted, because only one of the two can remain in the block chain."""
 
     def add(self, result: ShareResult, shown: ShareView) -> bool:
-        """Keep a resolved share, which displays show as ``shown``. Return whether it counts as a new block.
+        """Keep a resolved share, which displays show as ``shown``. Return whether the share counts as a new block.
 
-        It does if it solves a block, a pool accepted it, and no accepted block before has the same previous hash.
+        The share counts if it solves a block, if a pool accepted it, and if no earlier accepted block has the same
+        previous hash.
         """
         job = result.share.job
         self.newest.append(shown)
@@ -57,9 +59,9 @@ class ShareOutcomes:
 
 
 class _BestShares:
-    """Answers which share is the best since any given time.
+    """Finds the highest difficulty of a share since any given time.
 
-    Keeps only the shares that no later share surpassed, the best first. These are few.
+    Keeps only those shares whose difficulty no later share reached, the best first. These are few.
     """
 
     def __init__(self) -> None:

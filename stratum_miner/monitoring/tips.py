@@ -3,7 +3,8 @@
 from collections import deque
 
 TIPS_KEPT = 1000
-"""How many of the newest blocks are remembered, to recognise a job that builds on one of them again."""
+"""Number of the newest blocks that are remembered, so that a further job on one of them does not count as a new
+block."""
 
 
 class Tips:
@@ -13,14 +14,15 @@ class Tips:
         self.seen = 0
         """Number of different blocks, including the first one."""
         self.newest_at: float | None = None
-        """Time at which the first job on the newest block came."""
+        """Time at which the first job arrived that builds on the newest block."""
         self.last_job_at: float | None = None
         self._newest: deque[bytes] = deque(maxlen=TIPS_KEPT)
 
     def note(self, previous_hash: bytes, at: float) -> None:
-        """Note the previous block of a new job that came at the Unix time ``at``.
+        """Count the previous block of a new job that arrived at the Unix time ``at``, unless the block is already
+        known.
 
-        A pool that lags behind may send a job on a block that is already known, which is not counted again.
+        A pool that lags behind may send a job on a block that other pools have left long ago.
         """
         self.last_job_at = at
         if previous_hash not in self._newest:

@@ -1,8 +1,8 @@
-"""Frozen values that describe a running miner. Every display shows these values and nothing else.
+"""Defines the values that describe a running miner. Every display shows only these values, which cannot be changed.
 
-A ``View`` describes one moment, and a ``Point`` is what charts keep of a moment. Hash rates are in H/s. Other units are
-in the names: _s and _ms for times, _c for degrees Celsius, _v for volts, _w for watts. ``*_age_s`` is the age of a
-figure in seconds when the view is taken. None means that the value is not known.
+A ``View`` describes the miner at one moment. A ``Point`` has the few figures of a moment that charts need. Hash rates
+are in H/s. Other units are in the names: _s and _ms for times, _c for degrees Celsius, _v for volts, _w for watts.
+``*_age_s`` is the age of a figure in seconds when the view is taken. None means that the value is not known.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LuckView:
-    """The number of shares found, compared with the number that the work done was expected to find.
+    """The number of shares found, and the number that was to be expected from the number of hashes computed.
 
     ``found`` counts the distinct hashes that met the share target. ``ratio`` is found / expected, and ``low`` to
     ``high`` is its 95 % confidence interval.
@@ -39,7 +39,7 @@ class LuckView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharesView:
-    """Numbers of shares by outcome: found = accepted + rejected + stale + lost + open."""
+    """Numbers of shares by outcome. ``found`` is the sum of accepted, rejected, stale, lost and open shares."""
 
     found: int
     accepted: int
@@ -61,7 +61,7 @@ class JobView:
     share_difficulty: float
     network_difficulty: float
     version_mask: str
-    """The version bits that may be rolled, as eight hex digits."""
+    """The version bits that the miner may roll, as eight hex digits."""
     version: int
     """The version field of the block header that the pool sent."""
 
@@ -71,7 +71,8 @@ class ProblemView:
     """Something that is wrong now. It is shown until its cause is gone."""
 
     severity: str
-    """"critical": hashes are not computed or not paid for; "warning": there may soon be fewer hashes."""
+    """One of: critical (hashes are not computed, or the pool does not pay for them); warning (there may soon be fewer
+    hashes)."""
     kind: str
     """The kind of problem in one word for programs, one of ``problems.KINDS``."""
     text: str
@@ -80,19 +81,21 @@ class ProblemView:
     """What to do about it, as full sentences."""
     device_id: int | None = None
     pool_id: int | None = None
-    """The id of the device or of the pool with the problem; both are None for any other problem."""
+    """Id of the pool with the problem. ``device_id`` and ``pool_id`` are None unless a device or a pool has the
+    problem."""
     since_s: float = 0.0
     """Seconds since the problem was first seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The miner as a whole. ``hash_rate`` is the average since the start; others have their time in the name."""
+    """The miner as a whole. ``hash_rate`` is the average since the start. The other averages are of the last 5 s to 15
+    min, as their names say."""
 
     version: str
     state: str
-    """One of: mining; degraded (only some devices mine, or a device is sick); no_device (there is work, but no device
-    mines); no_pool (no pool gives work); paused; stopping."""
+    """One of these: mining; degraded (only some devices mine, or a device is sick); no_device (there is work, but no
+    device mines); no_pool (no pool gives work); paused; stopping."""
     detail: str
     """Why the miner is in that state; empty in the state mining."""
     devices_mining: int
@@ -103,7 +106,8 @@ class Summary:
     started_at: float
     """Unix time at which the miner started."""
     elapsed_s: float
-    """Seconds that the miner ran since then, without ``frozen_s``. Rates and averages are computed with this time."""
+    """Seconds since ``started_at`` in which the miner ran, so without ``frozen_s``. Rates and averages refer to this
+    time."""
     frozen_s: float
     """Seconds since the start in which the process did not run, because it was stopped or the computer slept."""
     sample_age_s: float
@@ -119,29 +123,30 @@ class Summary:
     reasons: dict[str, int]
     """Numbers of shares that were not accepted, by the reason."""
     all_runs: dict[str, int] | None
-    """Numbers of shares by outcome over all runs in the share journal, including this run. None without a journal."""
+    """Numbers of shares by outcome over all runs in the share journal, including this run. None if there is no share
+    journal."""
     blocks_accepted: int
     """Blocks that the node accepted, if the miner is connected to the node. Otherwise accepted shares that solve a
     block, because pools do not report whether their node accepted it."""
     best_share: float
     """Highest difficulty of a share of this run."""
     difficulties: dict[str, float]
-    """Sums of the difficulties of shares, by outcome."""
+    """Sums of the difficulties of all shares, by outcome."""
     last_share_age_s: float | None
     """Seconds since the last accepted share."""
     share_every_s: float | None
     """Expected seconds between two shares at the present difficulty and hash rate; None while either is unknown."""
     work_utility: float
-    """Accepted difficulty per minute, which equals the number of shares of difficulty 1 per minute with the same
-    pay."""
+    """Sum of the difficulties of accepted shares, per minute. As many shares of difficulty 1 per minute would earn the
+    same."""
     luck: LuckView
     hardware_errors: int
-    """Wrong nonces of all devices that a driver or the miner found."""
+    """Number of wrong nonces of all devices. Drivers or the miner found that they are wrong."""
     below_target: int
-    """Nonces that hash correctly but do not meet the share target of their job."""
+    """Number of nonces whose hash is as the device reported, but does not meet the share target of the job."""
     withheld: int
-    """Shares that were not submitted, because the same nonce was submitted with another version, or because this run or
-    an earlier one had found the same share."""
+    """Number of shares that were not submitted: the same nonce was submitted with another version, or the same share
+    was found earlier in this run or in an earlier run."""
     height: int | None
     """Height of the block that the newest job works on, if its coinbase transaction shows it."""
     network_difficulty: float | None
@@ -161,9 +166,9 @@ class Summary:
     blocks_seen: int
     """Number of different previous blocks of the jobs mined on, including the first."""
     block_at: float | None
-    """Unix time at which the first job on the newest of these blocks came."""
+    """Unix time at which the first job arrived that builds on the newest of the blocks counted in ``blocks_seen``."""
     last_job_at: float | None
-    """Unix time at which the newest job came, even if that job is no longer valid; None before the first job."""
+    """Unix time at which the newest job arrived, even if that job is no longer valid; None before the first job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +185,11 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolView:
-    """One pool. Latencies are times from submitting a share to the reply."""
+    """One pool. Latencies are the times from submitting a share to the reply of the pool."""
 
     id: int
-    """Counts from 0 in the order in which pools were added in this run, and never changes. Requests name a pool by
-    it."""
+    """Identifies the pool in requests. Ids count from 0 in the order in which pools were added in this run. The id of a
+    pool never changes."""
     priority: int
     """Position among all pools, 0 for the best."""
     name: str
@@ -196,11 +201,11 @@ class PoolView:
     enabled: bool
     """Whether the miner may use this pool."""
     state: str
-    """Condition for failover: untried, trying, up, silent, down or penalized."""
+    """Whether the miner can use the pool: untried, trying, up, silent, down or penalized. Failover depends on it."""
     reason: str
-    """Why the pool is in that condition; empty for a pool that is up."""
+    """Why the pool is in this ``state``; empty for a pool that is up."""
     since_s: float
-    """Seconds in that condition."""
+    """Seconds since the pool came into this ``state``."""
     connection: str
     """State of the connection: connecting, handshake, mining, waiting or stopped."""
     accepted: int
@@ -217,15 +222,17 @@ class PoolView:
     latency_p99_ms: float | None
     job_switch_p50_ms: float | None
     job_switch_p99_ms: float | None
-    """Times from the arrival of a job until a device takes work from it; None at a proxy, which does not search."""
+    """99 % of jobs had to wait at most so many milliseconds, from their arrival, until a device took work from them.
+    None for a proxy, which does not search."""
     difficulties: dict[str, float]
-    """Sums of the difficulties of shares, by outcome."""
+    """Sums of the difficulties of the shares of this pool, by outcome."""
     quota: int | None
-    """Weight of the pool where the miner mines on all pools in turn; None with other strategies."""
+    """Weight of the pool with the strategy quota, which mines on all pools in turn, for a time in proportion to the
+    weight. None with other strategies."""
     work_share: float | None
-    """Fraction of all work that was done for this pool, from 0 to 1."""
+    """Fraction of the work of the miner that was done for this pool, from 0 to 1."""
     bound: tuple[str, ...]
-    """Labels of the backends that mine only on this pool, over this connection, which no other backend uses."""
+    """Labels of the backends that mine only on this pool. No other backend mines on it."""
     workers: tuple[WorkerView, ...]
     difficulty: float | None
     """Share difficulty that the pool requires now; None before it has set one."""
@@ -234,44 +241,44 @@ class PoolView:
     jobs: int
     """Number of valid jobs received."""
     work_units: int
-    """Number of work units taken from its jobs; 0 at a proxy, which does not search."""
+    """Number of work units that were taken from jobs of this pool; 0 for a proxy, which does not search."""
     connects: int
     """Number of connections made."""
     bytes_received: int
     bytes_sent: int
     answers: DurationCounts
-    """Times from submitting a share to the reply, of all replies."""
+    """For all replies, the times from submitting a share to the reply."""
     job_switches: DurationCounts
-    """Times from the arrival of a job until a device takes work from it, of all jobs."""
+    """For all jobs, the times from the arrival of a job until a device took work from it."""
     best_share: float
-    """Highest difficulty among its resolved shares; 0 before the first."""
+    """Highest difficulty among the resolved shares of this pool; 0 before the first share."""
     last_share_at: float | None
-    """Unix time at which it accepted the last share; None before the first."""
+    """Unix time at which this pool last accepted a share; None before the first accepted share."""
     last_share_difficulty: float
-    """Share difficulty of the job of that share; 0 before the first."""
+    """Difficulty that this pool required of the share of ``last_share_at``; 0 before the first accepted share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceView:
-    """One device or search thread. Fields of hardware are None for a search thread of this computer."""
+    """One device or search thread. Fields about hardware are None for a search thread of this computer."""
 
     id: int
-    """Counts from 0 in the order in which devices were first seen in this run, and never changes. Requests name a
-    device by it."""
+    """Identifies the device in requests. Ids count from 0 in the order in which devices were first seen in this run.
+    The id of a device never changes."""
     backend: str
     """Label of the backend, which is unique."""
     name: str
     detail: str
-    """The product, or the kernel of a search thread."""
+    """Name of the product or, for a search thread, of its kernel."""
     mines: bool
     """Whether the device computes hashes now at its proper rate. A sick device does not count as mining."""
     state: str
-    """One of: mining, throttled (slower than configured), starting, idle (no work, or a pause), sick, dead, off,
+    """One of these: mining, throttled (slower than configured), starting, idle (no work, or a pause), sick, dead, off,
     absent, or removed (by the user)."""
     reason: str
     """Why the device is in that state; empty in the state mining."""
     hash_rate: float
-    """Average of the last 5 s."""
+    """Average hash rate of the last 5 s."""
     hash_rate_1m: float
     hash_rate_10m: float
     hash_rate_1h: float
@@ -284,27 +291,27 @@ class DeviceView:
     refused: int
     """Shares of this device that a pool answered but did not accept: rejected and stale ones."""
     reasons: dict[str, int]
-    """Numbers of rejected and stale shares, by outcome and reason."""
+    """Numbers of the rejected and stale shares of this device, by outcome and reason."""
     best_share: float
-    """Highest difficulty among its resolved shares; 0 before the first."""
+    """Highest difficulty among the resolved shares of this device; 0 before the first share."""
     blocks_accepted: int
     """Accepted shares of this device that solve a block."""
     difficulties: dict[str, float]
-    """Sums of the difficulties of its shares, by outcome."""
+    """Sums of the difficulties of the shares of this device, by outcome."""
     hardware_errors: int
-    """Wrong nonces that the driver or the miner found."""
+    """Number of wrong nonces of this device. The driver or the miner found that they are wrong."""
     last_nonce_age_s: float | None
     """Seconds since the device last reported a nonce."""
     bound_to: str
     """Name of the only pool that the device mines on; empty if it mines on any pool."""
     product: str | None = None
     chip: str | None = None
-    """Marking of its chips, such as BM1370; empty if it is not known, None for a search thread of this computer."""
+    """Type of the chips, such as BM1370; empty if it is not known; None for a search thread of this computer."""
     frequency_mhz: float | None = None
     chip_temperature_c: float | None = None
     regulator_temperature_c: float | None = None
     core_voltage_v: float | None = None
-    """Measured core voltage."""
+    """Measured core voltage of the chips."""
     core_voltage_asked_v: float | None = None
     """Core voltage that the miner set."""
     input_voltage_v: float | None = None
@@ -327,19 +334,20 @@ class DeviceView:
     came_at: float
     """Unix time at which the device was first seen in this run."""
     frozen_s: float
-    """Seconds since then in which the process did not run."""
+    """Seconds since ``came_at`` in which the process did not run."""
     last_share_at: float | None
-    """Unix time of its last accepted share; None before the first."""
+    """Unix time at which a pool last accepted a share of this device; None before the first accepted share."""
     last_share_pool_id: int | None
-    """Id of the pool that accepted that share."""
+    """Id of the pool that accepted the share of ``last_share_at``; None if the pool is no longer known or there is no
+    share."""
     last_share_difficulty: float
-    """Share difficulty of the job of that share; 0 before the first."""
+    """Difficulty that the pool required of the share of ``last_share_at``; 0 before the first accepted share."""
     unwell_at: float | None
     """Unix time at which the device was last sick, dead, off or absent; None if it never was."""
     unwell_reason: str
-    """The reason at that time."""
+    """Why the device was not well at ``unwell_at``; empty if ``unwell_at`` is None."""
     spells: dict[str, int]
-    """How often the device became sick, dead, off or absent."""
+    """How often the device became sick, dead, off or absent, by this state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,13 +366,13 @@ class ShareView:
     pool_id: int | None
     job_id: str
     difficulty: float
-    """Difficulty of its hash."""
+    """Difficulty of the hash of the share."""
     share_difficulty: float
-    """Difficulty that the pool required."""
+    """Difficulty that the pool required of the share."""
     fate: str
     """The outcome: accepted, rejected, stale or lost."""
     reason: str
-    """Why it was not accepted."""
+    """Why the share was not accepted; empty for an accepted share."""
     latency_ms: float | None
     """Time from submitting the share to the reply; None without a reply."""
     block: str | None
@@ -389,7 +397,7 @@ class EventView:
     secrets."""
 
     number: int
-    """Counts from 1 and never repeats in a run. With it, a reader can ask for newer events only."""
+    """Number of the event, counted from 1 in each run. With it, a reader can request only newer events."""
     at: float
     """Unix time."""
     level: str
@@ -408,15 +416,15 @@ class Point:
     at: float
     """Unix time."""
     hash_rate: float
-    """Average since the previous point."""
+    """Average hash rate since the previous point."""
     accepted: int
     rejected: int
     stale: int
     lost: int
     latency_ms: float | None
-    """Median latency of the newest replies of the pool mined on."""
+    """Median latency of the newest replies of the pool that the miner mines on; None if there is no reply."""
     temperature_c: float | None
-    """Chip temperature of the hottest device."""
+    """Highest chip temperature of all devices; None if no device measures it."""
     power_w: float | None
 
 
@@ -437,18 +445,22 @@ class View:
 
     @property
     def mined_on(self) -> PoolView | None:
-        """The best of the pools that give work; None if no pool gives work."""
+        """The first pool in the order of the pools that the miner mines on; None if no pool gives work."""
         return next((pool for pool in self.pools if pool.active), None)
 
     @property
     def share_difficulty(self) -> float | None:
-        """Share difficulty of the pool mined on, or of the best pool if none gives work; None before it has set one."""
+        """Share difficulty of the pool that the miner mines on. If no pool gives work, that of the first pool in the
+        order; None before the pool has set one."""
         pool = self.mined_on or next(iter(self.pools), None)
         return None if pool is None else pool.difficulty
 
 
 def as_json(view: View) -> dict[str, Any]:
-    """Return a view as dictionaries, lists and plain values with the names above. All JSON outputs use this schema."""
+    """Return a view as dictionaries, lists and plain values, with the names of the fields in this module as keys.
+
+    All JSON outputs use this form.
+    """
     shown: dict[str, Any] = msgspec.to_builtins(view)
     return shown
 

@@ -93,7 +93,8 @@ def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetw
 
 
 def _network(text: str) -> IpNetwork:
-    """Return the range of a text. As in cgminer, missing parts are zero, as in 192.168.0/16 and 0/0."""
+    """Return the range of IP addresses that a text describes. As in cgminer, missing parts are zero, as in 192.168.0/16
+    and 0/0."""
     host, slash, bits = text.partition("/")
     if host.replace(".", "").isdecimal():
         parts = host.split(".")

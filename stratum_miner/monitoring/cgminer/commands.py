@@ -52,7 +52,7 @@ class Command:
 def answer(name: str, request: CommandRequest, *, joined: bool) -> CommandReply:
     """Carry out one command and return its reply, which may be an error.
 
-    ``joined`` is true if the client joined several commands.
+    ``joined`` is true if the client joined several commands in one request.
     """
     command = COMMANDS.get(name)
     if command is None:

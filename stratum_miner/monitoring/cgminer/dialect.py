@@ -15,7 +15,7 @@ from typing import Any
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 
 MAX_REQUEST = 8192
-"""The most bytes of a request. The buffer of cgminer has about this size."""
+"""Largest request in bytes. The buffer of cgminer has about this size."""
 JOIN = "+"
 
 ReplyFields = Mapping[str, Any]
@@ -33,7 +33,7 @@ class Fixed(float):
         return number
 
     def __str__(self) -> str:
-        """Return the number with all digits, for both forms of a reply."""
+        """Return the number with all ``places`` digits, as in JSON replies and in text replies."""
         return f"{float(self):.{self.places}f}"
 
 
@@ -48,7 +48,7 @@ class Request:
 
 
 class BadRequest(Exception):  # noqa: N818  answered, not raised to a user
-    """The bytes are not a valid request. ``status`` is the answer."""
+    """The bytes are not a valid request. ``status`` is the status of the reply to the client."""
 
     def __init__(self, status: "Status", *, is_json: bool) -> None:
         super().__init__(status.text)
@@ -146,7 +146,8 @@ def _one(reply: CommandReply, when: int, description: str, *, is_json: bool) -> 
         "Code": reply.status.code,
         "Msg": reply.status.text,
     }
-    if reply.status.code != INVALID_COMMAND.code:  # a stranger who tries commands does not learn the program's name
+    # a client that guesses commands must not learn the name of this program
+    if reply.status.code != INVALID_COMMAND.code:
         status["Description"] = description
     if is_json:
         sections = [("STATUS", [status]), *([(reply.section, reply.rows)] if reply.section else [])]
@@ -183,7 +184,7 @@ def _safe(value: Any) -> Any:
 
 
 def _finite(value: float) -> float:
-    """Return a finite number, because JSON cannot represent others."""
+    """Return a finite number in place of an infinite one or of NaN, because JSON cannot represent these."""
     return value if math.isfinite(value) else 0.0
 
 

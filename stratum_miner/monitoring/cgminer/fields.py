@@ -13,9 +13,9 @@ from stratum_miner.monitoring.view import DeviceView, PoolView, View
 
 Fields = dict[str, Any]
 SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
-"""URL schemes without TLS. Tools know all others as stratum+ssl."""
+"""URL schemes without TLS, and the scheme that is shown for each. For all other schemes, stratum+ssl is shown."""
 NEVER_S = 99999999.0
-"""cgminer's value of a minimum wait, in seconds, if nothing has waited yet."""
+"""Shortest wait in seconds that cgminer shows while nothing has waited yet."""
 DISABLED = ("off", "removed")
 """States of a device that was switched off by the user or by a limit, and stays off until it is restarted."""
 STATUS = {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": "NoStart"}
@@ -76,7 +76,8 @@ def pools(view: View) -> list[Fields]:
 
 
 def devices(view: View) -> list[Fields]:
-    """Return the rows of ``devs``. Every device and search thread is an ASC."""
+    """Return the rows of ``devs``. Every device and search thread is shown as an ``ASC``, which is cgminer's word for a
+    mining device."""
     return [device(view, item) for item in view.devices]
 
 
@@ -145,7 +146,7 @@ def statistics(view: View) -> list[Fields]:
 
 
 def notices(view: View) -> list[Fields]:
-    """Return the rows of ``notify``: when each device was last well, when and why it last was not, and how often."""
+    """Return the rows of ``notify``: when each device last worked, and when, why and how often it did not work."""
     return [
         {
             "NOTIFY": item.id,

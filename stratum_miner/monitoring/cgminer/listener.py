@@ -21,7 +21,7 @@ from stratum_miner.network.leaving import take_leave
 log = structlog.get_logger(__name__)
 
 REQUEST_S = 5.0
-"""Seconds in which a request must come and its answer be sent. Then the connection is closed."""
+"""Seconds within which a request must arrive and its answer must be sent. After that, the connection is closed."""
 FRAGMENT_S = 0.2
 """Seconds to wait for each further part of a JSON request."""
 MAX_CONNECTIONS = 64
@@ -29,7 +29,7 @@ MAX_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """What the answers need."""
+    """The objects that answers are made from, which are the same for all connections."""
 
     look: Callable[[], View]
     control: Control

@@ -6,12 +6,13 @@ from dataclasses import fields, replace
 from stratum_miner.monitoring.view import DeviceView, PoolView, SharesView, Summary, View
 
 BestSince = Callable[[float, int | None], float]
-"""Returns the highest difficulty of a share resolved since that Unix time: of the pool with that id, or of all
-pools."""
+"""A function that returns the highest difficulty among shares resolved since a Unix time. It counts the shares of the
+pool with the given id, or those of all pools if the id is None."""
 
 
 class Zero:
-    """The moment from which this API counts. It is the start of the run until a client sends ``zero``.
+    """Remembers the moment from which this API counts: the last ``zero`` command, or the start of the run if there was
+    none.
 
     As in cgminer, ``zero|all`` resets the counts of the run, of pools and of devices, and the best shares. It does not
     reset ``Network Blocks`` and the hash rates of the last minutes.
@@ -23,16 +24,16 @@ class Zero:
         self._best_from: float | None = None
 
     def everything(self, view: View) -> None:
-        """Count from this moment on. ``view`` must be an original view, not one that ``since`` returned."""
+        """Reset all counts at the moment of ``view``, which must be an original view and not a result of ``since``."""
         self._before = view
         self.best_share(view)
 
     def best_share(self, view: View) -> None:
-        """Count the best share from this moment on. ``view`` is the present view."""
+        """Reset only the best share at the moment of ``view``, the present view."""
         self._best_from = view.at
 
     def since(self, view: View) -> View:
-        """Return the view with counts from that moment on."""
+        """Return a copy of ``view`` in which the counts begin at the last reset."""
         if self._best_from is not None:
             pools = (replace(pool, best_share=self._best(pool.id)) for pool in view.pools)
             view = replace(view, summary=replace(view.summary, best_share=self._best(None)), pools=tuple(pools))
@@ -105,5 +106,5 @@ def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
 
 
 def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return the differences, rounded, because sums of floats may differ slightly."""
+    """Return the difference of each value, rounded, because rounding errors in sums of floats must not show."""
     return {outcome: max(round(value - before.get(outcome, 0.0), 10), 0.0) for outcome, value in now.items()}

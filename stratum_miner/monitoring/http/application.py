@@ -30,7 +30,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def application(source: Source, access: Access) -> Starlette:
-    """Return the application that answers all HTTP requests about a miner."""
+    """Return the application that answers all HTTP requests to a miner."""
     page = PageFiles()
     scrape = Exposition(lambda: metrics.families(source.monitor.view())).text
     return Starlette(
@@ -131,7 +131,7 @@ def _whole(where: str, name: str, text: str) -> int:
 
 
 def _body(content: bytes, wanted: Any) -> Any:
-    """Decode a JSON body as its type. JSON has only one type of number, so 3.0 counts as the integer 3."""
+    """Decode a JSON body to the type ``wanted``. JSON has only one type of number, so 3.0 counts as the integer 3."""
     value = msgspec.json.decode(content)
     json.loads(content, object_pairs_hook=_each_once)
     if isinstance(value, dict):
@@ -142,7 +142,7 @@ def _body(content: bytes, wanted: Any) -> Any:
 
 
 def _each_once(pairs: Sequence[tuple[str, Any]]) -> None:
-    """Raise ValueError if a key occurs twice, because programs differ in which value they use; msgspec uses the
+    """Raise ValueError if a key occurs twice. Programs differ in which of the two values they use: msgspec uses the
     last."""
     seen: set[str] = set()
     for name, _ in pairs:
@@ -186,8 +186,9 @@ async def _health(request: Request) -> Response:
 def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
     """Return a handler that answers with the state, the reason of a pause, and a line for each problem.
 
-    With ``refusing``, the status is 503 unless the state is one of READY. The handler needs no token. If reading other
-    data needs the token, a problem is shown only by its kind, because its text names pools, workers and devices.
+    With ``refusing``, the HTTP status is 503 unless the state is one of READY. These requests need no API token. If all
+    other reading needs the token, the line for a problem contains only its kind, because its text names pools, workers
+    and devices.
     """
 
     async def answer(request: Request) -> Response:

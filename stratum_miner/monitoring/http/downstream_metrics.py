@@ -1,4 +1,4 @@
-"""Metrics that the pool and the proxy have in common, because both serve miners.
+"""The metrics of connected miners, which the pool and the proxy have in common.
 
 No label contains text from a miner, such as a worker name, a user agent or an IP address.
 """
@@ -17,8 +17,8 @@ def _by_ending(it: ServerSnapshot) -> Samples:
 
 
 def by_reason(outcome: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
-    """Return the counts of one outcome by reason. All reasons are present from the start, so that rates see the
-    first."""
+    """Return the counts of one outcome by reason. Reasons that have not occurred have the count 0, because Prometheus
+    can compute the rate of a metric only if the metric exists before its first increase."""
     named = {reason.value: count for reason, count in counts}
     return [((outcome, reason.value), named.get(reason.value, 0)) for reason in RejectReason]
 

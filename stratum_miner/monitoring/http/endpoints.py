@@ -14,19 +14,20 @@ from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import BlockView, DeviceView, EventView, Point, PoolView, ShareView, Summary, View
 
 MOST = 500
-"""The most entries of a list in one answer."""
+"""Largest number of entries of a list in one answer."""
 BOUNDS = {"limit": MOST, "after": 2**53, "id": 2**31, "priority": 1000}
-"""The largest integers in paths and queries. Up to 2^53, every JSON reader represents integers exactly."""
+"""Largest permitted value of each integer in paths and queries. Every JSON reader represents integers up to 2^53
+exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What the answers come from: the monitor, the control interface and the settings."""
+    """The objects that answers are made from: the monitor, the control interface and the settings."""
 
     monitor: Monitor
     control: Control
     configuration: Callable[[], Mapping[str, Any]] = dict
-    """Returns the settings in force and the source of each, without secrets."""
+    """Returns the settings in force without secrets, and the source of each setting."""
 
 
 class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,10 +84,10 @@ class Endpoint:
     path: str
     summary: str
     answer: Any
-    """The type of the JSON answer."""
+    """Type that the JSON answer is encoded from."""
     handle: Callable[[Source, ApiRequest], Any]
     body: Any = None
-    """The type of the JSON body; None if the request has no body."""
+    """Type that the JSON body is decoded to; None if the request has no body."""
     query: tuple[str, ...] = ()
     """Names of the optional integers in the query."""
 

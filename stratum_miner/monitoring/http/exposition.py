@@ -24,18 +24,19 @@ from stratum_miner.work.durations import DurationCounts
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Subject_contra = TypeVar("Subject_contra", contravariant=True)
 Samples = Iterable[tuple[Sequence[str], Any]]
-"""Pairs of label values and value. A sample with the value None is left out."""
+"""The samples of a metric: pairs of its label values and its value. A sample with the value None is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Subject_contra]):
-    """A metric of one kind of subject. The functions below create one for each metric type of Prometheus."""
+    """Describes one metric of a kind of subject, such as pools. The functions below create a ``Family`` of each metric
+    type of Prometheus."""
 
     make: Callable[..., Any]
     name: str
-    """Name without the prefix of the program and without the suffix ``_total`` of counters."""
+    """Name of the metric, without the prefix of the program and without the suffix ``_total`` of counters."""
     text: str
-    """Help text."""
+    """Help text of the metric."""
     samples: Callable[[Subject_contra], Samples]
     labels: tuple[str, ...] = ()
 
@@ -46,7 +47,7 @@ def gauge(name: str, text: str, value: Callable[[Subject_contra], float | None])
 
 
 def gauges(name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str) -> Family[Subject_contra]:
-    """Return a metric for several such numbers with different labels."""
+    """Return a metric for several numbers that rise and fall, with different values of ``labels``."""
     return Family(GaugeMetricFamily, name, text, samples, labels)
 
 
@@ -58,7 +59,7 @@ def counter(name: str, text: str, value: Callable[[Subject_contra], float | None
 def counters(
     name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str
 ) -> Family[Subject_contra]:
-    """Return a metric for several such totals with different labels."""
+    """Return a metric for several totals that never fall, with different values of ``labels``."""
     return Family(CounterMetricFamily, name, text, samples, labels)
 
 
@@ -73,7 +74,7 @@ def histogram(name: str, text: str, value: Callable[[Subject_contra], DurationCo
 
 
 def metrics_of(prefix: str, table: Iterable[Family[Subject_contra]], subject: Subject_contra) -> Iterator[Metric]:
-    """Yield the metrics of one subject. A metric without a known value is left out."""
+    """Yield the metrics of one subject. A metric whose value is not known is left out."""
     return metrics_of_each(prefix, table, [((), subject)])
 
 
@@ -103,7 +104,7 @@ def _arguments(value: Any) -> tuple[Any, ...]:
 
 
 class Exposition(Collector):
-    """The text of all metrics. Calls ``metrics`` for their present values at each scrape."""
+    """Writes all metrics as text. At each scrape, it calls ``metrics`` to get their present values."""
 
     def __init__(self, metrics: Callable[[], Iterable[Metric]]) -> None:
         self._metrics = metrics

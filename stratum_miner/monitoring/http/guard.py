@@ -1,11 +1,11 @@
 """Decides which requests are allowed, by their Host and Origin headers, the API token, the IP address and the body
 size.
 
-The web page of a stranger can make a browser send requests to this server. If the stranger makes a host name of their
-own point to this server (DNS rebinding), their page could even read the answers. So the Host header must be an IP
-address or a configured name. A request that changes something needs the API token, which such a page does not know, and
-an Origin header, if there is one, of this server. On a loopback address reading needs no token. On a network address
-reading needs the token, too.
+A web page of an attacker can make a browser send requests to this server. If the host name of that page then resolves
+to the IP address of this server (DNS rebinding), the page could even read the answers. So the Host header must contain
+an IP address or a configured name. A request that changes something needs the API token, which such a page does not
+have. If such a request has an Origin header, the header must name this server. If the server listens on a loopback
+address, reading needs no token. If other computers can reach the server, reading needs the token, too.
 """
 
 import hmac
@@ -36,8 +36,8 @@ HEADERS = {
 }
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
-"""The accepted forms of a Host header in lower case. Forms that programs interpret differently could be used by an
-attacker, so they are refused."""
+"""Matches the accepted forms of a Host header in lower case. Other forms are refused, because programs interpret them
+in different ways, which an attacker could use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Access:
     token: str
     """The API token, which every change requires and which is never shown. If it is empty, nothing can be changed."""
     open_reading: bool = True
-    """Whether reading needs no token, because only this computer can send requests."""
+    """Whether reading needs no token. True if only this computer can send requests."""
     names: tuple[str, ...] = ("localhost",)
     """Names that a Host header may contain instead of an IP address."""
     trusted: tuple[IpNetwork, ...] = ()
@@ -67,9 +67,11 @@ class Access:
         return True
 
     def owns(self, origin: str, host: str) -> bool:
-        """Return whether a page with this Origin header came from this server, which the request names as ``host``.
+        """Return whether a page with this Origin header came from this server. ``host`` is the Host header of the
+        request.
 
-        This server does not support TLS. A reverse proxy in front of it may, under a configured name.
+        The scheme must be http, because this server does not support TLS. It may be https under a configured name,
+        because a reverse proxy in front of this server may support TLS.
         """
         scheme, _, authority = origin.lower().partition("://")
         name = host.lower().partition(":")[0]
@@ -95,14 +97,14 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware that passes on allowed requests and answers all others with an error as JSON."""
+    """ASGI middleware that passes allowed requests to the application and answers all others with an error as JSON."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check a request, then pass it on or refuse it."""
+        """Check a request, then pass it to the application or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -122,7 +124,8 @@ class Guard:
             if not access.owns(origin, host):
                 return refusal(403, f"origin: expected a page of {host}, got {origin[:80]!r}")
         safe = scope["method"] in SAFE
-        is_page = scope["path"] == "/" or scope["path"].startswith("/web/")  # the user enters the token on the page
+        # the page itself loads without the token, because the user enters the token on it
+        is_page = scope["path"] == "/" or scope["path"].startswith("/web/")
         wants_token = not safe or not (access.open_reading or is_page or scope["path"] in OPEN_PATHS)
         may = access.trusts(scope.get("client")) or access.has_token(headers.get("authorization", ""))
         if wants_token and not may:

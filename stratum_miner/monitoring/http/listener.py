@@ -1,6 +1,6 @@
 """Opens the socket of the API and serves a limited number of connections on it.
 
-A socket that other computers can reach needs permission, and ``guard`` has stricter rules for it.
+An address that other computers can reach must be permitted by an option, and ``guard`` then has stricter rules.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ from stratum_miner.network import accepting
 
 MAX_BACKLOG = 64
 MAX_CONNECTIONS = 256
-"""The most connections at a time. Further connections are closed at once. A browser opens six for a page."""
+"""Largest number of connections at a time. Further connections are closed at once. A browser opens six for a page."""
 
 
 class ListenError(Exception):
@@ -29,7 +29,7 @@ class ListenError(Exception):
 
 
 def listening_socket(address: str, *, network: bool = False, permission: str = "--http-network") -> socket.socket:
-    """Return a socket that listens on ``HOST:PORT``; port 0 takes a free port.
+    """Return a socket that listens on ``HOST:PORT``. With port 0, the system chooses a free port.
 
     Raises ListenError if that is not possible, or if other computers can reach the address and ``network`` is false.
     ``permission`` is the option that permits such an address, for the error message.
@@ -73,12 +73,13 @@ async def serve_stats(
     metrics: Callable[[], Iterable[Metric]],
     access: Access,
 ) -> None:
-    """Serve the figures of a command other than ``mine`` until cancelled. Nothing can be changed there."""
+    """Serve a summary, metrics and health of a command other than ``mine`` until cancelled. No request can make
+    changes."""
     await serve_application(bound, stats(summary, Exposition(metrics).text, access))
 
 
 def in_turns(app: ASGIApp) -> ASGIApp:
-    """Return the application, limited to starting one answer per turn of the trio loop.
+    """Return the application, changed so that it begins at most one answer in each turn of the trio loop.
 
     An answer takes 1 to 2 ms. Without this limit, many requests at the same moment would delay miners and pools by the
     sum of these times.
@@ -94,7 +95,8 @@ def in_turns(app: ASGIApp) -> ASGIApp:
 
 
 async def serve_application(bound: socket.socket, app: ASGIApp) -> None:
-    """Serve an application with limits on a bound socket until cancelled. Closes the socket at the end."""
+    """Serve an application on a bound socket until cancelled. Limits the number of connections and of answers at a
+    time. Closes the socket at the end."""
     limit = trio.CapacityLimiter(MAX_CONNECTIONS)
     app = in_turns(app)
 

@@ -105,7 +105,7 @@ SEARCHED_POOL: tuple[Family[PoolView], ...] = (
         "job_switch_seconds", "Time from the arrival of a job until a device works on it", lambda it: it.job_switches
     ),
 )
-"""Further metrics of the pools of a miner. A proxy lacks them, because it does not search."""
+"""Further metrics of the pools of a miner. A proxy does not have them, because it does not search for shares."""
 DEVICE: tuple[Family[DeviceView], ...] = (
     counter("hashes", "Hashes computed, or implied by nonces if the device does not count them", lambda it: it.hashes),
     gauge("hash_rate", "Hashes per second, averaged over 1 min", lambda it: it.hash_rate_1m),

@@ -10,13 +10,13 @@ from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, E
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a request was refused: what was expected, what came, and where."""
+    """Why a request was refused: what was expected, what was sent, and where."""
 
     error: str
 
 
 def document() -> dict[str, Any]:
-    """Return the document, as of OpenAPI 3.1."""
+    """Return the document in the format of OpenAPI 3.1."""
     types = [*(endpoint.answer for endpoint in ENDPOINTS), *_bodies(), Refusal]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     by_type = dict(zip(map(repr, types), schemas, strict=True))

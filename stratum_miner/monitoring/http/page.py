@@ -1,8 +1,8 @@
 """Serves the files of the web page, which are read once, at paths that contain a hash of their content.
 
-A browser can cache the files for ever and never mixes two versions, because other content has another path. Only the
-page itself, which names the paths, is fetched each time. If an upgrade replaces the files on the disk, a running miner
-continues to serve those that match its API.
+A browser can cache the files for ever and never mixes two versions, because different content has a different path.
+Only the page itself, which names the paths, is fetched each time. If an upgrade replaces the files on the disk, a
+running miner continues to serve those that match its API.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """Serves HTTP/1.1 on one connection: h11 between a trio stream and an ASGI application.
 
-This module must not know what the answers contain. The limits apply to a request or to an answer, not to the
+This module does not depend on what the answers contain. The limits apply to a request or to an answer, not to the
 connection, so an answer may last for weeks. A request is limited in size and time. An answer ends if the client takes
-no data for ``SEND_S`` seconds. So a client that stops reading costs at most one piece of an answer, until that time is
-over.
+no data for ``SEND_S`` seconds. So for a client that stops reading, at most one piece of an answer is kept in memory,
+and for at most this time.
 
 The requests of one connection are answered one after the other. The next request is read when the previous answer is
 complete. Until then, data from the client waits in the kernel. A client that disconnected is noticed when the next data
@@ -28,17 +28,17 @@ from stratum_miner.network.leaving import take_leave
 log = structlog.get_logger(__name__)
 
 MAX_HEAD = 8192
-"""The most bytes of the request line and all headers."""
+"""Largest size of the request line and all headers together, in bytes."""
 REQUEST_S = 10.0
-"""Seconds for the head, counted from the connection or the end of the previous answer. The same number of seconds for
-the body, counted from the end of the head."""
+"""Seconds within which the head of a request must arrive, counted from the start of the connection or the end of the
+previous answer. The body must arrive within the same number of seconds, counted from the end of the head."""
 SEND_S = 20.0
 """Seconds within which a client must take ``PIECE`` bytes of an answer."""
 PIECE = 16 * 1024
-"""The most bytes that are received or sent at a time."""
+"""Largest number of bytes that are received or sent at a time."""
 
 SHOWN_OF_A_REQUEST = 80
-"""The most characters of a request that the log shows."""
+"""Largest number of characters of a request that the log shows."""
 INTERNAL_ERROR = "an internal error of stratum-miner; the log has the details"
 
 _ABSOLUTE = re.compile(rb"(?i:http)://(?P<host>[^/?#]*)(?P<path>/.*)?")
@@ -46,7 +46,7 @@ _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError
 
 
 async def answer(stream: trio.abc.HalfCloseableStream, app: ASGIApp) -> None:
-    """Answer all requests of a connection. The connection is closed at the end in any case."""
+    """Answer all requests of a connection, then close the connection, also after an error."""
     try:
         await _Connection(stream, app).run()
         await take_leave(stream)
@@ -71,7 +71,8 @@ class _Connection:
         """The head of an answer, which is sent together with the first piece of the body."""
         self._answering = trio.CancelScope()
         self._refusal: tuple[int, str] | None = None
-        """Status and text of the answer if the application was cancelled."""
+        """Status and text of the error that the client gets because the application failed or was cancelled; None if
+        there is no such error."""
 
     async def run(self) -> None:
         while await self._exchange():
@@ -83,7 +84,8 @@ class _Connection:
             with trio.fail_after(REQUEST_S):
                 request = await self._head()
         except trio.TooSlowError:
-            if self._http.trailing_data[0]:  # a client that has not begun a request does not wait for an answer
+            # a client that has sent no part of a request gets no error
+            if self._http.trailing_data[0]:
                 await self._refuse(408, f"head: expected the request line and all headers within {REQUEST_S:.0f} s")
             return False
         except h11.RemoteProtocolError as error:
@@ -111,7 +113,7 @@ class _Connection:
                 taken += len(data)
                 self._http.receive_data(data)
             self._is_head = isinstance(event, h11.Request) and event.method == b"HEAD"
-            if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 bounds only what is incomplete
+            if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 limits only a head that is incomplete
                 raise h11.RemoteProtocolError("too large", error_status_hint=431)
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == 431 and b"\n" not in start:
@@ -130,8 +132,8 @@ class _Connection:
             self._refusal = (500, INTERNAL_ERROR)
 
     def _is_complete(self) -> bool:
-        """Return whether request and answer are complete. Does not wait for a body that the application did not
-        read."""
+        """Return whether the request and the answer are complete. If the application did not read the body of the
+        request, this function does not wait for the body."""
         with suppress(h11.RemoteProtocolError):
             while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:
                 pass
@@ -173,11 +175,12 @@ class _Connection:
             await self._write(data)
         except _BROKEN:
             await self._give_up()
-        if self._is_head and more:  # HEAD needs no body, which may be endless
+        if self._is_head and more:  # the client wants only the head, and the body may be endless
             await self._give_up()
 
     async def _give_up(self, *refusal: Any) -> Never:
-        """Cancel the application, because the client disconnected or gets an error with this status and text."""
+        """Cancel the application. ``refusal`` is the status and text of the error that the client gets; it is empty if
+        the client gets no error."""
         self._refusal = refusal or None
         self._answering.cancel()
         await trio.sleep_forever()
@@ -206,9 +209,10 @@ class _Connection:
 
 
 def _refusal(error: h11.RemoteProtocolError) -> tuple[int, str]:
-    """Return status and text for an invalid request.
+    """Return the status and text of the error for an invalid request.
 
-    Every such error is the client's, so the status is never 501, which h11 suggests for an unknown transfer coding.
+    The status is never 501 (not implemented), which h11 suggests for an unknown transfer coding: the client made the
+    mistake, so the status must begin with 4.
     """
     match error.error_status_hint:
         case 414:
@@ -220,14 +224,14 @@ def _refusal(error: h11.RemoteProtocolError) -> tuple[int, str]:
 
 
 def _checked(request: h11.Request) -> h11.Request:
-    """Return the request with a path as its target.
+    """Return the request in a form in which its target is a path, without scheme and host.
 
-    Raises RemoteProtocolError for some requests that h11 accepts. Programs interpret a request differently if it has
-    both a length and a transfer coding, or a transfer coding in HTTP/1.0. Behind a reverse proxy, a second request
-    could then hide in the body of the first (RFC 9112 6.1).
+    Raises RemoteProtocolError for some requests that h11 accepts, but that programs interpret in different ways: those
+    with both a length and a transfer coding, and those of HTTP/1.0 with a transfer coding. Behind a reverse proxy, a
+    second request could then hide in the body of the first (RFC 9112 6.1).
     """
     names = {name for name, _ in request.headers}
-    if not request.http_version.startswith(b"1."):  # h11 does not check the version
+    if not request.http_version.startswith(b"1."):  # h11 accepts any version
         raise h11.RemoteProtocolError(f"version {request.http_version.decode()}")
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         raise h11.RemoteProtocolError("Transfer-Encoding with Content-Length, or in HTTP/1.0")
@@ -237,7 +241,8 @@ def _checked(request: h11.Request) -> h11.Request:
     if absolute is None:
         raise h11.RemoteProtocolError("a target that is not a path")
     others = [(name, value) for name, value in request.headers if name != b"host"]
-    return h11.Request(  # RFC 9112 3.2.2: the target names the host, whatever the header says
+    # the host in the target replaces the Host header (RFC 9112 3.2.2)
+    return h11.Request(
         method=request.method,
         target=absolute["path"] or b"/",
         headers=[(b"host", absolute["host"]), *others],

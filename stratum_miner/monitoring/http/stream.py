@@ -1,8 +1,8 @@
-"""Server-sent events: first a view of the miner, then its changes once a second.
+"""Sends server-sent events: first a view of the miner, then the changes of the view once a second.
 
 All listeners receive the same bytes. While there is a listener, a view is taken once a second, and each listener
-receives the steps that it has not had. A new listener, or one that is too far behind, receives a whole view. A listener
-that reconnects sends the id of the last event that it received.
+receives the steps that it has not received yet. A new listener, or a listener that missed too many steps, receives a
+whole view. A listener that reconnects sends the id of the last event that it received.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ STEP_S = 1.0
 """Seconds between two steps."""
 MAX_LISTENERS = 16
 EVENTS_AT_FIRST = 100
-"""How many of the newest events a new listener receives."""
+"""Largest number of earlier events that a new listener receives, the newest ones."""
 
 
 class Streams:
@@ -42,9 +42,9 @@ class Streams:
         return self.listeners >= MAX_LISTENERS
 
     async def listen(self, last_id: str, take: Callable[[bytes], Awaitable[None]]) -> None:
-        """Pass the stream to one listener until cancelled. It begins with the event after the id ``last_id``.
+        """Pass the stream to one listener until cancelled, beginning after the event with the id ``last_id``.
 
-        ``take`` is called with the bytes to send.
+        ``take`` is called with the bytes to send to the listener.
         """
         self.listeners += 1
         try:

@@ -9,7 +9,8 @@ from stratum_miner.monitoring.screen.lines import LABEL
 from stratum_miner.monitoring.view import Point
 
 FEWEST_MISSING = 3
-"""Number of consecutive missing points that are shown as a gap. A busy computer leaves out one or two."""
+"""From this number of consecutive missing points on, a gap is shown. One or two points are missing if the computer is
+busy."""
 MOST_RATE = 1e30
 """Highest hash rate of a bar, in H/s. No miner is so fast, but a miner on another computer may send any number."""
 _BARS = "▁▂▃▄▅▆▇█"
@@ -17,13 +18,15 @@ _ASCII_BARS = "_.-=+*#@"
 
 
 def history_line(points: Sequence[Point], width: int, ascii_only: bool) -> list[Text]:
-    """Return one line of bars, or no line if there are fewer than two points or fewer than eight columns for them."""
+    """Return a list of one line of bars. The list is empty if there are fewer than two points or fewer than eight
+    columns."""
     bars = _bars(_with_gaps(points), width - LABEL, ascii_only)
     return [Text.assemble(f"{'10 minutes':<{LABEL}}", (bars, "cyan"))] if bars else []
 
 
 def _with_gaps(points: Sequence[Point]) -> list[float | None]:
-    """Return the hash rates of the newest points, with None for each point that is missing because nothing ran."""
+    """Return the hash rates of the newest points, with None for each point that is missing because the process did not
+    run."""
     rates: list[float | None] = []
     newest = points[-FINE_KEPT:]
     for before, point in zip([None, *newest], newest, strict=False):
@@ -35,9 +38,10 @@ def _with_gaps(points: Sequence[Point]) -> list[float | None]:
 
 
 def _bars(values: Sequence[float | None], width: int, ascii_only: bool) -> str:
-    """Return one character for each value, or for the mean of a few values, and a space where nothing ran.
+    """Return one character for each value, and a space for each None, which means that the process did not run.
 
-    Bars reach from zero to the highest value. If there are too many values, the oldest are left out.
+    If there are more values than columns, each character shows the mean of a few values. The height of a bar is
+    relative to the highest bar.
     """
     if len(values) < 2 or width < 8:
         return ""

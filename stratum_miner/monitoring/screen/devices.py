@@ -1,4 +1,4 @@
-"""The table of devices, those with problems first."""
+"""Builds the table of devices. Devices with problems come first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def device_table(view: View, width: int) -> Table:
 
 
 def _sensors(devices: Sequence[DeviceView]) -> list[Column[DeviceView]]:
-    """Return columns for the temperature and the power, if a device measures them."""
+    """Return the columns for temperature and power. A column is left out if no device measures its figure."""
     found: list[Column[DeviceView]] = []
     if any(device.chip_temperature_c is not None for device in devices):
         found.append(Column("temp", 7, lambda device: known(device.chip_temperature_c, "{:.0f} C")))

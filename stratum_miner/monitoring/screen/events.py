@@ -14,7 +14,10 @@ _HASH = re.compile(r"[:;,]? *\b[0-9a-f]{64}\b")
 
 
 def event_lines(events: Sequence[EventView], room: int, width: int) -> list[Text]:
-    """Return lines for the newest events. Warnings and errors are wrapped, others cut; block hashes are left out."""
+    """Return at most ``room`` lines for the newest events, without block hashes.
+
+    Warnings and errors may take several lines. Each other event takes one line and is cut if it is too long.
+    """
     lines: list[Text] = []
     for event in reversed(events):
         if room - len(lines) < 1:

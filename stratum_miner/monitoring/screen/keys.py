@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager
 import trio
 
 MOST = 64
-"""The most bytes that are read at a time, and the most keys that wait, so that a pasted text is not executed whole."""
+"""Largest number of bytes that are read at a time, and of keys that wait. A long pasted text is therefore not carried
+out as a whole."""
 
 
 @asynccontextmanager
 async def reading(descriptor: int) -> AsyncIterator[trio.MemoryReceiveChannel[str]]:
-    """Return a channel that receives each pressed key as a string. Escape sequences are left out. Ctrl-C stays a
-    signal.
+    """Yield a channel that receives each pressed key as a string.
 
-    After Ctrl-Z and ``fg``, the terminal has the settings of the shell, so they are replaced again.
+    Keys that send an escape sequence, such as the arrow keys, are ignored. Ctrl-C still sends SIGINT. When the process
+    continues after Ctrl-Z and ``fg``, the terminal settings are made again, because the shell has changed them.
     """
     before = termios.tcgetattr(descriptor)
     send, receive = trio.open_memory_channel[str](MOST)

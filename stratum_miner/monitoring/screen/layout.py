@@ -1,4 +1,5 @@
-"""Draws a view as lines of text that fit a screen of any size. It uses no terminal, so that every size can be tested.
+"""Draws a view as lines of text that fit a screen of any size. This module uses no terminal, so that every size can be
+tested.
 
 From top to bottom, the screen shows:
 
@@ -9,7 +10,7 @@ From top to bottom, the screen shows:
 * events, and the keys.
 
 If the screen is too small, problems and devices that do not mine are left out last, and left-out lines are counted.
-Colour only repeats what words say. Totals are those of the view's summary.
+Colour only repeats what words say. All totals come from the summary of the view.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ class ScreenState:
 
 
 def draw(view: View, screen: ScreenState) -> list[Text]:
-    """Return exactly as many lines as the screen has, none wider than the screen."""
+    """Return exactly as many lines as the screen has. No line is wider than the screen."""
     width = max(screen.width, LEAST_WIDTH)
     top = head(view.summary, width, is_old=bool(screen.old))
     if screen.old:
@@ -64,7 +65,7 @@ def framed(lines: Sequence[Text], screen: ScreenState) -> list[Text]:
 
 
 def foot_height(screen: ScreenState) -> int:
-    """Return the number of lines that the keys, or the notice in their place, take."""
+    """Return the number of lines at the bottom, which show the keys or, instead, the notice."""
     return len(_foot(screen))
 
 
@@ -76,10 +77,11 @@ def _foot(screen: ScreenState) -> list[Text]:
 
 
 def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
-    """Return the lines between the head and the foot.
+    """Return at most ``room`` lines, which are shown between the top line and the keys.
 
-    Lines are given first to problems, then to devices with problems, then to the pool, hash rates and shares, then to
-    the other devices and pools, and then to further figures. Events get a few lines, and all lines that are left.
+    If there are not enough lines for everything, problems get lines first. Then come, in this order: devices with
+    problems; the pool, hash rates and shares; other devices and pools; further figures. A few lines are kept for
+    events, which also get all lines that are left.
     """
     devices, pools = device_table(view, width), pool_table(view, width)
     problems = problem_lines(view.summary.problems, width, max(room - devices.least, room // 3))[:room]
@@ -102,7 +104,10 @@ def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
 def _spaced(
     blocks: Sequence[list[Text]], events: Sequence[EventView], least: int, spare: int, width: int
 ) -> list[Text]:
-    """Return the blocks and the events, with empty lines between them as long as lines are left."""
+    """Return the blocks of lines and then the events, with empty lines between them as far as ``spare`` lines allow.
+
+    The events get ``least`` lines and what remains of the ``spare`` lines.
+    """
     lines: list[Text] = []
     for block in blocks:
         if lines and block and spare:

@@ -14,7 +14,7 @@ NARROW = 60
 """Width of the screen below which labels have no column of their own."""
 _ASCII = {ord("·"): "|", ord("…"): "~", ord("–"): "-", ord("─"): "-"}
 _RULER = Console(file=io.StringIO(), width=80)
-"""rich needs a console to wrap text; its width does not matter."""
+"""The library rich needs a console to wrap text. The width of this console does not matter."""
 
 
 def field(label: str, body: str | Text, width: int, *, style: str = "dim") -> list[Text]:
@@ -47,7 +47,7 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 def packed(items: Sequence[str | Text], width: int, *, label: str = "", between: str = " · ") -> list[Text]:
     """Return the items on as many lines as they need. An item is divided only if it is wider than a line.
 
-    A label that consists of spaces indents the items like a label.
+    A label of spaces only is not shown, but indents the items as a label does.
     """
     prefix = f"{label:<{LABEL}}" if label and width >= NARROW else f"{label}: " if label.strip() else "  " * len(label)
     indent = " " * (len(prefix) if width >= NARROW else 2 * bool(label))
@@ -82,13 +82,13 @@ def _printable(line: Text) -> Text:
 
 
 def sides(left: Text, right: Text, width: int) -> Text | None:
-    """Return both texts on one line, at its left and right ends; None if they do not fit."""
+    """Return one line with ``left`` at its left end and ``right`` at its right end; None if the texts do not fit."""
     gap = width - left.cell_len - right.cell_len
     return None if gap < 2 else Text.assemble(left, " " * gap, right)
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a name with its middle left out if it is too long, because names of ports differ at their ends."""
+    """Return a name. If it is too long, its middle is left out, because the names of ports differ at their ends."""
     if len(text) <= width:
         return text
     tail = (width - 1) * 2 // 3

@@ -18,7 +18,7 @@ from stratum_miner.monitoring.view import View
 
 REFRESH_S = 1.0
 WHOLE_EVERY = 10
-"""After this many drawings, all lines are written again, also those that did not change."""
+"""Number of drawings after which all lines are written again, also those that did not change."""
 ERASE_LINE = (ControlType.ERASE_IN_LINE, 2)
 NOTICE_S = 4.0
 """Seconds for which the response to a key is shown."""
@@ -45,7 +45,8 @@ def is_ascii(console: Console) -> bool:
 
 @dataclass(slots=True)
 class Screen:
-    """The status screen of the miner in this process: shows the view of ``look``, and keys act on ``control``."""
+    """The status screen of the miner in this process. It shows the view that ``look`` returns. Keys call
+    ``control``."""
 
     console: Console
     look: Callable[[], View]
@@ -135,7 +136,7 @@ class Painter:
         self._whole_at = 0
 
     def forget(self) -> None:
-        """Write all lines next time."""
+        """Make the next ``paint`` write all lines."""
         self._shown = []
 
     def paint(self, lines: list[Text]) -> None:

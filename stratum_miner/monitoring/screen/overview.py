@@ -19,7 +19,7 @@ from stratum_miner.monitoring.view import Summary, View
 from stratum_miner.quantities import count_text, duration_text, hash_rate_text
 
 _WORST = (NO_ANSWER, "no_device", "no_pool", "stopping", "paused", "degraded")
-"""States, the worst first. A miner in any other state mines."""
+"""States of a miner, the worst first. A miner in any other state mines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class WatchedMiner:
 
 
 def draw_one(miner: WatchedMiner, screen: ScreenState) -> list[Text]:
-    """Return the lines for one miner, or the reason why it has no view yet."""
+    """Return the lines of the screen for one miner, or lines that say why no view of the miner has been received."""
     if miner.view is None:
         text = Text(f"{miner.url}: {miner.failure}", "yellow")
         return framed(field(NO_ANSWER, text, max(screen.width, LEAST_WIDTH), style="red"), screen)
@@ -120,7 +120,8 @@ def _list(miners: Sequence[WatchedMiner], width: int) -> Table:
 
 
 def _of(cell: Callable[[Summary], str]) -> Callable[[WatchedMiner], str]:
-    """Return a function for the cell of a miner: a figure, or a dash if the miner does not answer."""
+    """Return a function for ``Column.cell``: it returns the text of ``cell`` for a miner, or a dash if the miner does
+    not answer."""
     return lambda miner: "-" if miner.summary is None else cell(miner.summary)
 
 

@@ -1,4 +1,4 @@
-"""The table of pools, which is shown if there are several."""
+"""Builds the table of pools, which is shown if there are several pools."""
 
 from rich.text import Text
 

@@ -11,11 +11,14 @@ from stratum_miner.quantities import duration_text
 
 
 def problem_lines(problems: Sequence[ProblemView], width: int, room: int) -> list[Text]:
-    """Return as many whole problems as fit, and how many more there are. The worst is always shown if it fits alone."""
+    """Return lines for as many whole problems as fit into ``room``, and a line with the number of the others.
+
+    The worst problem is always shown, even if it does not fit.
+    """
     lines: list[Text] = []
     advice = ""
     for index, problem in enumerate(problems):
-        block = _whole(problem, width, "" if problem.advice == advice else problem.advice)  # the same advice only once
+        block = _whole(problem, width, "" if problem.advice == advice else problem.advice)  # not the same advice twice
         is_last = index == len(problems) - 1
         if lines and len(lines) + len(block) + (not is_last) > room:
             return [*lines, _rest(problems[index:])]

@@ -22,9 +22,9 @@ def state_text(state: str) -> Text:
 
 
 def detail_is_news(summary: Summary) -> bool:
-    """Return whether the detail of the state has information that the problems do not have.
+    """Return whether ``summary.detail`` says more than the problems.
 
-    Problems already describe in full why a device or pool does not mine.
+    The problems already describe in full why a device or pool does not mine.
     """
     is_shown = summary.state in ("degraded", "no_device", "no_pool") and bool(summary.problems)
     return bool(summary.detail) and not is_shown

@@ -10,18 +10,20 @@ from stratum_miner.monitoring.screen.lines import hanging, shortened
 
 ItemT = TypeVar("ItemT")
 LEAST_NAME = 14
-"""Width that the column of names may always take."""
+"""Width in characters that the column of names may always take."""
 GAP = 2
-"""Spaces between the names and the first column."""
+"""Number of spaces between the column of names and the next column."""
 MOST_ROWS = 1000
-"""The most rows that are built, because a miner on another computer may send any number."""
+"""Largest number of rows that are built. It is limited because a miner on another computer may send any number of
+items."""
 NOT_ACCEPTED = "rej+stale"
-"""Heading of the shares that a pool answered but did not accept: rejected and stale ones."""
+"""Heading of the column for rejected and stale shares, which a pool answered but did not accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[ItemT]):
-    """One column: a figure, which is aligned to the right, or a word of each item."""
+    """One column of a table. ``cell`` returns the text of an item. Figures are aligned to the right, words to the
+    left."""
 
     heading: str
     width: int
@@ -31,34 +33,36 @@ class Column(Generic[ItemT]):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows, the most important first. Each row is one line, followed by the lines of its notes."""
+    """The heading and the rows of a table, the most important row first. A row has one line for an item, followed by
+    lines of notes."""
 
     heading: Text
     rows: tuple[tuple[Text, ...], ...]
     total: int
-    """Number of items, including those without a row."""
+    """Number of all items, including those beyond ``MOST_ROWS``, which have no row."""
     rest: Callable[[int], str]
-    """Returns the text that describes the items after this many."""
+    """Given the number of items that are shown, returns the text that describes the other items."""
     needed: int = 0
-    """Number of rows that are shown before any less important line of the screen."""
+    """Number of rows, counted from the first, that are more important than the rest of the table and of the screen."""
 
     @property
     def least(self) -> int:
-        """Number of lines for the needed rows without their notes, and for the line about the rest."""
+        """Number of lines that the heading, the ``needed`` rows without their notes, and the line about other items
+        take."""
         return 0 if not self.needed else 1 + self.needed + (self.total > self.needed)
 
     @property
     def height(self) -> int:
-        """Number of lines for the whole table."""
+        """Number of lines that the whole table takes."""
         return 1 + sum(map(len, self.rows)) + (self.total > len(self.rows)) if self.rows else 0
 
     def lines(self, room: int) -> list[Text]:
-        """Return what fits in ``room`` lines: the needed rows, then their notes, then the other rows."""
+        """Return at most ``room`` lines. The ``needed`` rows get lines first, then their notes, then the other rows."""
         if not self.rows or room < 2:
             return []
         if self.height <= room and self.total == len(self.rows):
             return [self.heading, *(line for row in self.rows for line in row)]
-        left = room - 2  # the heading, and the line about the rest
+        left = room - 2  # one line for the heading, and one about the other items
         needed = min(self.needed, left, len(self.rows))
         taken = [[row[0]] for row in self.rows[:needed]]
         left -= needed
@@ -84,9 +88,9 @@ def table(
     width: int,
     needed: int = 0,
 ) -> Table:
-    """Return a table of the items. ``kind`` is the heading of the names.
+    """Return a table of the items. ``kind`` is the heading of the column of names.
 
-    Columns that do not fit into the width are left out, the last ones first.
+    If the columns do not all fit into ``width``, the last ones are left out.
     """
     total, items = len(items), items[:MOST_ROWS]
     longest = max((len(name(item)) for item in items), default=0)
@@ -111,7 +115,7 @@ def table(
 
 
 def known(value: float | None, form: str) -> str:
-    """Return the value in this format, or a dash if it is not known."""
+    """Return the value in the format ``form``, such as ``{:.1f}``, or a dash if the value is None."""
     return "-" if value is None else form.format(value)
 
 

@@ -16,9 +16,10 @@ from stratum_miner.quantities import (
 )
 
 LEAST_WORKER = 16
-"""The fewest characters of a worker name, which is often a payout address and is shortened in its middle."""
+"""Smallest number of characters to which a worker name is shortened. It is often a payout address, and its middle is
+left out."""
 OLD_S = 5.0
-"""Seconds after which a measured hash rate is marked as old."""
+"""Age in seconds from which on the screen shows the age of a measured hash rate."""
 
 
 def head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
@@ -95,8 +96,10 @@ def _latency(pool: PoolView | None) -> list[str]:
 
 
 def _rates(summary: Summary, width: int) -> list[Text]:
-    """Return the averages of the windows that are shorter than the run. Longer ones would repeat the rate of the
-    run."""
+    """Return the average hash rates of the time windows that are shorter than the run, and that of the run.
+
+    Longer windows are left out, because their average is that of the run.
+    """
     windows = (
         ("5 s", 5, summary.hash_rate_5s),
         ("5 m", 300, summary.hash_rate_5m),
