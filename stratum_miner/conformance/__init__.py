@@ -1,6 +1,6 @@
 """Checks any Stratum V1 pool as a client, and reports what the pool did.
 
-It shares no code with ``stratum_miner.pool`` and ``stratum_miner.client`` above the message formats.
+The package shares no code with ``stratum_miner.pool`` and ``stratum_miner.client`` except the message formats.
 
 To run checks from Python, describe the pool, select checks and await ``verify`` in trio:
 
@@ -14,8 +14,8 @@ To run checks from Python, describe the pool, select checks and await ``verify``
     for result in failed:
         print(result.case.id, result.case.requirement, result.outcome.actual)
 
-``as_object`` and ``junit`` turn the results into JSON and JUnit XML. Inside the package, ``cases`` holds the checks,
-``probe`` the connections and shares that they use, and ``verify`` runs them and reaches the verdicts.
+``as_object`` and ``junit`` convert the results to JSON and JUnit XML. The module ``cases`` contains the checks,
+``probe`` the connections and shares that they use, and ``verify`` runs the checks and decides on their verdicts.
 """
 
 from stratum_miner.conformance.case import Case, Kind, Level

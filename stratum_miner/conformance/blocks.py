@@ -1,4 +1,5 @@
-"""Makes empty blocks on any block and gives them to the pool's node, so that the pool sees a block of someone else."""
+"""Makes empty blocks and submits them to the pool's node. To the pool, these look like blocks that other miners
+found."""
 
 from stratum_miner.bitcoin.block import serialize_block
 from stratum_miner.bitcoin.coinbase import TxOut, split_coinbase
@@ -12,13 +13,15 @@ from stratum_miner.conformance.probe import Probe
 
 ANYONE_CAN_SPEND = b"\x51"
 HARMLESS_ANSWERS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"})
-"""Answers of a node that has stored the block. "inconclusive" is a valid block that is not on the best chain."""
+"""Answers of a node that has stored the block. "inconclusive" means that the block is valid but not on the best
+chain."""
 
 
 async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None = None) -> bytes:
-    """Give the node an empty block on top of ``on`` and return its hash, 32 bytes in internal order. [default: its tip]
+    """Submit an empty block on top of ``on`` to the pool's node, and return its hash: 32 bytes in internal order.
 
-    Raises Skip if the block costs too much work or the node rejects it, ChainError if the node does not answer.
+    Without ``on``, the block extends the best chain. Raises Skip if making the block takes too much work or the node
+    rejects it, ChainError if the node does not answer.
     """
     tip = on or await probe.chain.tip()
     block, digest = await make_block(probe, connection, tip)
@@ -29,9 +32,9 @@ async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None 
 
 
 async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> tuple[bytes, bytes]:
-    """Return an empty block on ``tip`` and its hash, with the nbits and the time of the connection's newest job.
+    """Return an empty block on top of ``tip``, and its hash. Its nbits and its time come from the newest job.
 
-    Raises Skip if the block costs too much work.
+    Raises Skip if making the block takes too much work.
     """
     job = connection.job
     nonce = probe.rng.randbytes(8)
@@ -43,7 +46,8 @@ async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -
         version=0x20000000,
         previous_hash=tip.hash,
         merkle_root=sha256d(coinbase),
-        # later than the median of the eleven blocks before it, however many blocks the check makes
+        # One second later for each block that the check makes, because the time of a block must be later than the
+        # median time of the eleven blocks before it.
         ntime=job.ntime + probe.blocks_made,
         nbits=job.nbits,
         nonce=0,

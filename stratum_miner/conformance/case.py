@@ -1,5 +1,5 @@
-"""A check: one function with an id, its requirement, the level of the requirement, and what the check does to the
-pool."""
+"""The definition of a check: a function with an id, a requirement on pools and its level, and what the check does to
+the pool."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,22 +10,23 @@ from stratum_miner.conformance.outcome import CheckOutcome
 from stratum_miner.conformance.probe import Probe
 
 SECONDS: Final = 60.0
-"""Default time limit of a check in seconds, without the time for finding shares."""
+"""Default time limit of a check in seconds. The time for finding shares is not part of it."""
 
 
 class Level(Enum):
-    """How strongly a pool has to meet a requirement. The values are those of reports and of ``select``."""
+    """How important a requirement is. The values are those of reports and of ``select``."""
 
     MUST = "MUST"
-    """A violation breaks miners, or costs work or blocks."""
+    """A pool that does not meet the requirement breaks miners, or wastes work or blocks."""
     SHOULD = "SHOULD"
-    """Most pools meet it, and miners clearly benefit."""
+    """Most pools meet the requirement, and miners clearly benefit from it."""
     INFO = "OBS"
-    """The behaviour is recorded and never judged. Reports, which scripts read, call this level ``OBS``."""
+    """The behaviour of the pool is recorded and never judged. Reports use the name ``OBS``, because scripts read
+    them."""
 
 
 class Kind(Enum):
-    """What a check does to the pool, or needs. A check may have several kinds."""
+    """What a check does to the pool, or what it needs. A check may have several kinds."""
 
     POLITE = "polite"
     """The check is harmless for any pool."""
@@ -39,7 +40,8 @@ class Kind(Enum):
 
 
 CheckFunction: TypeAlias = Callable[[Probe], Awaitable[CheckOutcome]]
-"""The body of a check. It may raise the exceptions of ``outcome``, Unreachable and ChainError."""
+"""The function that performs a check. It may raise the exceptions of the module ``outcome``, Unreachable and
+ChainError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +54,21 @@ class Case:
     """The requirement, as a sentence: "The pool must ...", "The pool should ..." or, if it only records, "The check
     records ..."."""
     expected: str
-    """Every allowed result, as text; what is recorded, for the level INFO."""
+    """All results that the requirement allows, as text. For the level INFO, it says what is recorded."""
     level: Level
     kinds: tuple[Kind, ...]
     seconds: float
-    """Time limit in seconds, without the time for finding shares."""
+    """Time limit in seconds. The time for finding shares is not part of it."""
     disturbs: bool
-    """Whether the check would change the results of checks that run at the same time, so that it runs alone."""
+    """Whether the check would change the results of other checks at the same time. Such a check runs alone."""
     run: Callable[[Any], Awaitable[CheckOutcome]]
-    """The function that runs the check with its ``Probe``. Call ``verify`` instead, which opens the probe."""
+    """The function that performs the check with a ``Probe``. To run checks, call ``verify``, which makes the probes."""
     topic: str
     """The first part of ``address``, such as ``shares``."""
 
     @property
     def address(self) -> str:
-        """Topic and id, as ``select`` and the command line take them: ``shares/ERR-07``."""
+        """Topic and id, such as ``shares/ERR-07``, as ``select`` and the command line accept them."""
         return f"{self.topic}/{self.id}"
 
     @property
@@ -76,12 +78,13 @@ class Case:
 
 
 CASES: Final[dict[str, Case]] = {}
-"""Every check by id, in the order of the documented list. Importing ``stratum_miner.conformance.cases`` fills it."""
+"""All checks by id, in the order of ``ALL``. Importing ``stratum_miner.conformance.cases`` fills this dictionary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Decorator for the checks of one file: ``check = Topic("framing")``, then ``@check("FRM-01", ...)`` for each."""
+    """A decorator that registers the checks of one topic: ``check = Topic("framing")``, then ``@check("FRM-01",
+    ...)``."""
 
     name: str
     """The first part of the checks' addresses. Several files may have the same topic."""
@@ -97,9 +100,10 @@ class Topic:
         seconds: float = SECONDS,
         disturbs: bool = False,
     ) -> Callable[[CheckFunction], CheckFunction]:
-        """Register the decorated function as a check, with the fields of ``Case``.
+        """Return a decorator that registers a function as a check. The parameters are the fields of ``Case``.
 
-        A check of the kind CHAIN always disturbs others. Raises ValueError if another check has this id.
+        A check of the kind CHAIN always counts as one that disturbs others. The decorator raises ValueError if another
+        check has this id.
         """
 
         def register(run: CheckFunction) -> CheckFunction:

@@ -1,4 +1,5 @@
-"""Parses a pool's coinbase: one transaction without witness, with exactly one null input and no trailing bytes."""
+"""Parses the coinbase transaction of a pool's job. It must have no witness, exactly one null input, and no bytes after
+its end."""
 
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ _COMMITMENT = bytes.fromhex("6a24aa21a9ed")
 
 
 class CoinbaseError(ValueError):
-    """The bytes are not a coinbase transaction. The message says what is wrong, as a clause after "the coinbase"."""
+    """The bytes are not a coinbase transaction. The message says what is wrong and continues a sentence that begins
+    with "the coinbase"."""
 
 
 def body_of(job: Job) -> CoinbaseBody:
@@ -24,8 +26,8 @@ def body_of(job: Job) -> CoinbaseBody:
 
 @dataclass(frozen=True, slots=True)
 class Coinbase:
-    """A parsed coinbase transaction. ``script_start`` is the offset of the script in bytes, ``size`` that of the
-    whole."""
+    """A parsed coinbase transaction. ``script`` is its input script, which begins at the byte ``script_start``;
+    ``size`` is the number of bytes of the transaction."""
 
     version: int
     script: bytes
@@ -37,7 +39,8 @@ class Coinbase:
 
     @property
     def commitments(self) -> list[bytes]:
-        """Output scripts that begin like a witness commitment (BIP 141). The last one is the commitment."""
+        """All output scripts with the prefix of a witness commitment (BIP 141). If there are several, the last one is
+        the commitment."""
         return [output.script for output in self.outputs if output.script.startswith(_COMMITMENT)]
 
     @classmethod

@@ -1,8 +1,9 @@
-"""One connection to the pool under test. It sends exactly the bytes that a check gives it and keeps all it receives.
+"""One connection to the pool under test. It sends exactly the bytes that a check gives it and keeps everything it
+receives.
 
-A connection judges nothing. A reader task receives the pool's lines, keeps the state of the session (extranonce,
-difficulty, version mask, jobs) and wakes the tasks that wait for a change. A setting applies to jobs as
-docs/reference/stratum.md#when-a-setting-takes-effect describes.
+This module makes no judgements about the pool. A reader task receives the pool's lines, keeps the state of the session
+(extranonce, difficulty, version mask, jobs) and wakes the tasks that wait for a change.
+docs/reference/stratum.md#when-a-setting-takes-effect says from which job on a new setting applies.
 """
 
 import json
@@ -24,16 +25,17 @@ from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
-"""Seconds to wait for a reply, about 20 times what a slow pool takes (public-pool waits for its database)."""
+"""Seconds to wait for a reply. This is about 20 times what a slow pool takes, such as public-pool, which waits for its
+database."""
 SILENCE = 5.0
-"""Seconds to wait for a reply where the pool is allowed to send none."""
+"""Seconds to wait for a reply that the pool need not send."""
 MAX_LINES = 50_000
-"""Maximum number of lines that are kept of one connection."""
+"""Maximum number of received lines that are kept for each connection."""
 MAX_BUFFER = 4 << 20
-"""Maximum size in bytes of a line that has no line end yet."""
+"""Maximum number of bytes that the pool may send without a line end. Beyond it, the check closes the connection."""
 MAX_RECEIVED = 32 << 20
-"""Maximum number of bytes received on one connection, because its lines are kept until the check has ended. The checks
-themselves cause a hundredth of this."""
+"""Maximum number of bytes received on one connection, a hundred times what the checks themselves cause. It limits the
+memory, because all lines are kept until the check ends."""
 _NO_EXTRANONCE1 = "the job came before any extranonce1"
 
 
@@ -47,25 +49,25 @@ class _SentRequest:
 class ProbeConnection:
     """One connection of a check to the pool. A ``Probe`` opens it and runs its reader task.
 
-    ``started`` is the time, on trio's clock, from which the times of lines count.
+    ``started`` is the time on trio's clock at which the check began. The times of all lines are seconds since then.
     """
 
     def __init__(self, stream: trio.abc.Stream, number: int, transcript: CheckTranscript, started: float) -> None:
         self.stream = stream
         self.number = number
         self.lines: list[PoolLine] = []
-        """All received lines, at most ``MAX_LINES``."""
+        """All received lines, up to ``MAX_LINES``."""
         self.notifies: list[Notified] = []
-        """Every mining.notify, including those that make no usable job."""
+        """Every received mining.notify, even if it is malformed and makes no job."""
         self.jobs: list[Job] = []
         self.difficulties: list[tuple[PoolLine, Any]] = []
-        """Every mining.set_difficulty, with its first parameter as it was received."""
+        """Every received mining.set_difficulty, with its unchecked first parameter."""
         self.closed = False
         self.ending = ""
         """How the connection ended, as a clause such as "the pool closed the connection"; empty while it is open."""
         self.bytes_received = 0
         self.dial_seconds = 0.0
-        """Seconds that connecting took: one round trip, or three with TLS."""
+        """Seconds that connecting took. This is one network round trip, or three with TLS."""
         self.worker = ""
         self.difficulty: float | None = None
         self.extranonce1: bytes | None = None
@@ -84,7 +86,7 @@ class ProbeConnection:
     # ---- sending ----------------------------------------------------------------------------------------------------
 
     async def send(self, data: bytes, *, quiet: bool = False) -> None:
-        """Send bytes unchanged. ``quiet`` keeps them out of the transcript.
+        """Send bytes unchanged. If ``quiet``, the transcript does not contain them.
 
         Raises UnexpectedDisconnect if the connection has ended.
         """
@@ -99,7 +101,8 @@ class ProbeConnection:
             raise UnexpectedDisconnect(f"{self.ending} while the check was sending") from None
 
     def compose(self, method: str, *params: Any, what: str = "") -> tuple[int | str, bytes]:
-        """Return the id and the line of a request, and expect a reply to this id.
+        """Make a request with a new id, and return its id and its line. Replies with this id are then recorded in
+        ``answers``.
 
         ``what`` names the request in the message of an exception. [default: the method]
         """
@@ -108,7 +111,8 @@ class ProbeConnection:
         return identifier, self.compose_object(method, message, what)
 
     def compose_object(self, method: str, message: dict[str, Any], what: str = "") -> bytes:
-        """Return the line of any JSON object. If it has an id, a reply to this id counts as a reply to ``method``.
+        """Return a JSON object as a line. If the object has an id, a reply with this id counts as a reply to
+        ``method``.
 
         ``what`` names the object in the message of an exception. [default: the method]
         """
@@ -127,12 +131,13 @@ class ProbeConnection:
     async def call(self, method: str, *params: Any, within: float = PATIENCE, what: str = "") -> Answer:
         """Send a request and return its reply.
 
-        Raises Silent if the pool does not reply in ``within`` seconds, UnexpectedDisconnect if the connection ends.
+        Raises Silent if the pool does not reply within ``within`` seconds, UnexpectedDisconnect if the connection ends.
         """
         return await self.wait_for_reply(await self.send_request(method, *params, what=what), within)
 
     async def reset(self) -> None:
-        """End the connection with a TCP RST instead of a FIN; over another transport than TCP, only close it."""
+        """End the connection with a TCP RST instead of a FIN. A connection that does not use TCP is closed without
+        RST."""
         stream = self.stream.transport_stream if isinstance(self.stream, trio.SSLStream) else self.stream
         if isinstance(stream, trio.SocketStream):
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -146,21 +151,21 @@ class ProbeConnection:
     # ---- receiving --------------------------------------------------------------------------------------------------
 
     async def wait_until(self, condition: Callable[[], Any], within: float) -> bool:
-        """Wait until the condition holds, the connection ends or the seconds are over. Return whether the condition
-        holds."""
+        """Wait until the condition is true or the connection ends, at most ``within`` seconds. Return whether the
+        condition is true."""
         with trio.move_on_after(within):
             while not condition() and not self.closed:
                 await self._changed.wait()
         return bool(condition())
 
     async def listen(self, seconds: float) -> None:
-        """Keep receiving until the seconds are over or the connection ends."""
+        """Keep receiving for ``seconds``, or until the connection ends."""
         await self.wait_until(lambda: False, seconds)
 
     async def wait_for_reply(self, request_id: int | str, within: float = PATIENCE) -> Answer:
-        """Return the first reply to a request.
+        """Wait for the first reply to a request and return it.
 
-        Raises Silent if there is none in ``within`` seconds, UnexpectedDisconnect if the connection ends before it.
+        Raises Silent if there is no reply within ``within`` seconds, UnexpectedDisconnect if the connection ends first.
         """
         if await self.wait_until(lambda: self.answers.get(request_id), within):
             return self.answers[request_id][0]
@@ -170,16 +175,21 @@ class ProbeConnection:
         raise Silent(f"the pool did not reply to {what} within {within:g} s")
 
     async def reply_or_none(self, request_id: int | str, within: float) -> Answer | None:
-        """Return the first reply to a request, or None if it does not come in time or the connection ends."""
+        """Return the first reply to a request. Return None if there is none within ``within`` seconds or the connection
+        ends first."""
         await self.wait_until(lambda: self.answers.get(request_id), within)
         return self.answers[request_id][0] if self.answers.get(request_id) else None
 
     async def wait_closed(self, within: float) -> bool:
-        """Return whether the connection ends in ``within`` seconds."""
+        """Wait at most ``within`` seconds for the end of the connection, and return whether it has ended."""
         return await self.wait_until(lambda: self.closed, within)
 
     def reaction(self, answer: Answer | None, seconds: float) -> str:
-        """Return what the pool did after a request, as a clause: its reply, the end, or ``seconds`` without either."""
+        """Return what the pool did after a request, as a clause.
+
+        The clause contains the reply ``answer``. Without a reply, it says how the connection ended, or that the pool
+        sent no reply within ``seconds``.
+        """
         if answer is not None:
             return f"the pool answered {answer}"
         return self.ending or f"the pool sent no reply within {seconds:g} s"
@@ -190,7 +200,8 @@ class ProbeConnection:
         return self.jobs[-1]
 
     def is_stale(self, job: Job) -> bool:
-        """Return whether the pool has announced another block or a job with clean_jobs since it announced this job."""
+        """Return whether the job has become stale: after it, the pool sent a job on another block or one with
+        clean_jobs."""
         later = [each for each in self.notifies if each.job is not None]
         at = next(
             (index for index, each in enumerate(later) if each.job is not None and _same(each.job, job)), len(later)
@@ -203,7 +214,7 @@ class ProbeConnection:
     # ---- the reader task --------------------------------------------------------------------------------------------
 
     async def read(self) -> None:
-        """Receive until the connection ends. The probe runs this as a task."""
+        """Receive lines until the connection ends. The probe runs this method as a task."""
         try:
             while data := await self.stream.receive_some(65536):
                 self.receive(bytes(data))
@@ -231,7 +242,7 @@ class ProbeConnection:
             self.mark_ended("the pool closed the connection")
 
     def receive(self, data: bytes) -> None:
-        """Process received bytes, whatever they are."""
+        """Process received bytes, including bytes that are not Stratum messages."""
         self.bytes_received += len(data)
         self._buffer += data
         self._parse_lines()
@@ -319,7 +330,7 @@ class ProbeConnection:
             self.mask = fields.number(mask, "mask") if self.rolling else 0
         except FieldError:
             return
-        for index, job in enumerate(self.jobs):  # a new mask also applies to earlier jobs
+        for index, job in enumerate(self.jobs):  # a new version mask also applies to jobs that were received before it
             self._replace(index, replace(job, version_mask=self.mask, version_rolling=self.rolling))
 
     def _notify(self, line: PoolLine, params: list[Any]) -> None:
@@ -345,12 +356,13 @@ class ProbeConnection:
             share_target=target_from_difficulty(self.difficulty or 1.0),
             version_mask=self.mask if self.rolling else 0,
             version_rolling=self.rolling,
-            # strictly increasing, because _same compares it
+            # Two jobs must not have the same time, because _same compares the times.
             received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),
         )
 
     def _complete_jobs(self) -> None:
-        """Make usable jobs of those that the pool sent before its reply to mining.subscribe."""
+        """Make the jobs that could not be made before the reply to mining.subscribe, because the extranonce1 was
+        unknown."""
         for index, each in enumerate(self.notifies):
             if each.job is None and each.problem == _NO_EXTRANONCE1:
                 try:
@@ -369,5 +381,5 @@ class ProbeConnection:
 
 
 def _same(first: Job, second: Job) -> bool:
-    """Return whether both jobs come from the same mining.notify, perhaps under different version masks."""
+    """Return whether both jobs come from the same mining.notify. Their version masks may differ."""
     return (first.job_id, first.received_at) == (second.job_id, second.received_at)

@@ -1,4 +1,4 @@
-"""The messages of a pool: its lines, the replies and jobs among them, and tests of their JSON values."""
+"""The messages that a check receives from a pool: lines, replies and jobs. Also functions that check JSON values."""
 
 import json
 import math
@@ -10,7 +10,8 @@ from stratum_miner.stratum.errors import ErrorReason, ErrorReply, error_reply_fr
 from stratum_miner.work.job import Job
 
 SANE_DIFFICULTY = 1e16
-"""A difficulty from this on is absurd: it is a hundred times the difficulty of the main network in 2025."""
+"""Difficulties from this value on are absurd. It is a hundred times the difficulty of the Bitcoin main network in
+2025."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class PoolLine:
 
     @property
     def method(self) -> str | None:
-        """The method, if the line is a notification or a request; otherwise None."""
+        """The method of a notification or a request; None for any other line."""
         method = None if self.value is None else self.value.get("method")
         return method if isinstance(method, str) else None
 
@@ -44,33 +45,33 @@ class Answer:
 
     @property
     def result(self) -> Any:
-        """The member ``result``, or None if it is missing."""
+        """The member ``result`` of the reply, or None if it is missing."""
         return None if self.line.value is None else self.line.value.get("result")
 
     @property
     def is_subscription(self) -> bool:
-        """Whether the result has the shape of a result of mining.subscribe: an array of at least three."""
+        """Whether the result can be that of mining.subscribe: an array with at least three elements."""
         return isinstance(self.result, list) and len(self.result) >= 3
 
     @property
     def accepted(self) -> bool:
-        """Whether it says true and nothing else; only ``true`` is to be trusted
-        (docs/reference/stratum.md#forms-of-an-error)."""
+        """Whether the reply has the result true and no error. Other results do not prove that the pool accepted the
+        request (docs/reference/stratum.md#forms-of-an-error)."""
         return self.result is True and not self._error
 
     @property
     def refused(self) -> bool:
-        """Whether it carries an error, or says false, or nothing."""
+        """Whether the reply contains an error, or its result is false, null or missing."""
         return bool(self._error) or self.result in (None, False)
 
     @property
     def error(self) -> ErrorReply:
-        """The error of the reply, in one form for all the forms that pools use."""
+        """The error of the reply. The different forms that pools use are converted to one."""
         return error_reply_from(self._error, (self.line.value or {}).get("reject-reason"))
 
     @property
     def reason(self) -> ErrorReason | None:
-        """Why the pool refused the request; None if it did not."""
+        """Why the pool refused the request; None if the reply is not a refusal."""
         return self.error.reason if self.refused else None
 
     @property
@@ -88,7 +89,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """A mining.notify as it was received. ``job`` is None if no job can be made of it; ``problem`` then says why."""
+    """A mining.notify as it was received. If it is malformed, ``job`` is None and ``problem`` says why."""
 
     line: PoolLine
     params: list[Any]
@@ -107,7 +108,11 @@ class Notified:
 
 
 def parse_line(seconds: float, data: bytes) -> PoolLine:
-    """Return a received line as a ``PoolLine``. Only one JSON object in UTF-8, without NaN or Infinity, is valid."""
+    """Parse a received line, which must be one JSON object in UTF-8 without NaN and Infinity.
+
+    ``seconds`` is the time since the check began. The function does not raise: ``problem`` says what is wrong with the
+    line.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -131,10 +136,10 @@ def is_number(value: Any) -> bool:
 
 
 def is_positive(value: Any) -> bool:
-    """Return whether a JSON value is a number above zero that a double can hold."""
+    """Return whether a JSON value is a number above zero that a 64-bit floating-point number can represent."""
     try:
         return is_number(value) and math.isfinite(value) and value > 0
-    except OverflowError:  # an integer of hundreds of digits
+    except OverflowError:  # an integer that is too large for a floating-point number
         return False
 
 
@@ -144,7 +149,10 @@ def is_sane(value: Any) -> bool:
 
 
 def notify_id(subscriptions: Any) -> str | None:
-    """Return the subscription id of mining.notify, in any of the shapes that pools send; None if there is none."""
+    """Return the subscription id of mining.notify from the first result of mining.subscribe; None if there is none.
+
+    All shapes that pools send are understood.
+    """
     pairs = subscriptions if isinstance(subscriptions, list) else []
     for pair in [pairs, *pairs]:
         match pair:

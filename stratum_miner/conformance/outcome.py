@@ -1,8 +1,9 @@
 """The outcome of a check: a verdict and the evidence for it, or an exception if the check cannot continue.
 
-The functions ``passed``, ``failed``, ``skipped`` and ``observed`` make a ``CheckOutcome``. A check may also end with an
-exception: ``Skip`` if its precondition cannot be met, ``Silent`` if the pool did not send a reply that it owes, and
-``UnexpectedDisconnect`` if the connection ended where a reply was due. ``verify`` turns these into verdicts.
+The functions ``passed``, ``failed``, ``skipped`` and ``observed`` make a ``CheckOutcome``. A check may also raise an
+exception: ``Skip`` if its precondition cannot be met, ``Silent`` if the pool did not send a required reply, and
+``UnexpectedDisconnect`` if the connection ended before a required reply. ``verify`` turns these exceptions into
+verdicts.
 """
 
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ class Verdict(Enum):
     """The judgement of one check about the pool. The values are those of the reports."""
 
     PASSED = "passed"
-    """The pool did one of the allowed things."""
+    """The pool did what the requirement allows."""
     FAILED = "failed"
-    """The pool did something else."""
+    """The pool did something that the requirement does not allow."""
     SKIPPED = "skipped"
     """A precondition of the check could not be met, so nothing is known about the pool."""
     OBSERVED = "observed"
-    """The behaviour is recorded and not judged, or the evidence does not suffice to judge a MUST ("inconclusive")."""
+    """The behaviour is only recorded, or there is not enough evidence to judge a MUST ("inconclusive")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +29,26 @@ class CheckOutcome:
 
     verdict: Verdict
     actual: str
-    """What the check sent and what the pool did, as text; why, if the check was skipped."""
+    """What the check sent and what the pool did, as text. For a skipped check, it says why the check was skipped."""
 
     @property
     def is_failure(self) -> bool:
-        """Whether the check failed. A check that tries several things ends with its first failure."""
+        """Whether the verdict is FAILED. A check that tries several things stops at the first failure."""
         return self.verdict is Verdict.FAILED
 
 
 def passed(actual: str) -> CheckOutcome:
-    """Return the outcome of a check for which the pool did one of the allowed things."""
+    """Return the outcome of a check if the pool did what the requirement allows."""
     return CheckOutcome(Verdict.PASSED, actual)
 
 
 def failed(actual: str) -> CheckOutcome:
-    """Return the outcome of a check for which the pool provably did something that is not allowed."""
+    """Return the outcome of a check if the pool provably did something that the requirement does not allow."""
     return CheckOutcome(Verdict.FAILED, actual)
 
 
 def skipped(why: str) -> CheckOutcome:
-    """Return the outcome of a check with a precondition that could not be met; ``why`` names it."""
+    """Return the outcome of a check if a precondition could not be met. ``why`` says which."""
     return CheckOutcome(Verdict.SKIPPED, why)
 
 
@@ -57,12 +58,12 @@ def observed(actual: str) -> CheckOutcome:
 
 
 class Skip(Exception):  # noqa: N818  a skipped check is no error
-    """Raised by a check with a precondition that cannot be met. The message names the precondition."""
+    """A precondition of the check cannot be met. The message says which."""
 
 
 class Silent(Exception):  # noqa: N818  an exception that describes the pool
-    """Raised if a reply is due and does not come. The message says to which request, and how long the check waited."""
+    """The pool did not send a required reply. The message names the request and the seconds that the check waited."""
 
 
 class UnexpectedDisconnect(Exception):  # noqa: N818  an exception that describes the pool
-    """Raised if the connection ends where the pool owes a reply. The message says to which request."""
+    """The connection ended before the pool sent a required reply. The message names the request."""

@@ -1,4 +1,5 @@
-"""What a check works with: new connections, complete sessions, and shares of which each has exactly one fault."""
+"""The tools of a check: it opens connections and complete sessions, and finds shares that are valid or have one
+fault."""
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,24 +24,25 @@ from stratum_miner.work.job import Job
 
 AGENT = f"stratum_miner-conformance/{__version__}"
 CONFIGURE_PATIENCE = 3.0
-"""Seconds to wait for a reply to mining.configure, because NOMP never answers it."""
+"""Seconds to wait for a reply to mining.configure. The time is short because NOMP never answers this request."""
 FIRST_JOB_PATIENCE = 75.0
-"""Seconds to wait for the first job, because public-pool may delay it by 60 s."""
+"""Seconds to wait for the first job. The time is long because public-pool may send it only after 60 s."""
 RENEWAL = 65.0
-"""Seconds within which pools announce another job: every 10 to 60 s (docs/reference/stratum.md#how-often-jobs-come)."""
+"""Seconds within which a pool sends another job. Pools send one every 10 to 60 s
+(docs/reference/stratum.md#how-often-jobs-come)."""
 NEW_BLOCK_PATIENCE = 2.0
-"""Seconds within which the announcement of a block may follow the rejection of a share that the block caused."""
+"""Seconds to wait for the announcement of a new block after a share was rejected as stale."""
 LONG_PATIENCE = 30.0
 """Seconds within which the pool must answer other clients after a check has disturbed it."""
 TRIES = 5
-"""Number of shares to try while new blocks make them stale."""
+"""Number of shares that a check tries one after the other if new blocks make them stale."""
 NO_JOB = "no-such-job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundShare:
-    """A share made for a check. ``params`` are the parameters of mining.submit, ``header`` is the 80-byte block
-    header."""
+    """A share that was made for a check, valid or not. ``params`` are the parameters of mining.submit, ``header`` is
+    the 80-byte block header."""
 
     job: Job
     extranonce2: bytes
@@ -57,7 +59,7 @@ class FoundShare:
 
     @property
     def value(self) -> int:
-        """The hash of the header as a number, as it is compared with targets."""
+        """The hash of the header as an integer, which can be compared with targets."""
         return hash_value(self.digest)
 
     @property
@@ -66,18 +68,18 @@ class FoundShare:
         return self.value <= self.job.network_target
 
     def with_param(self, index: int, value: Any) -> list[Any]:
-        """Return the parameters of mining.submit with the one at ``index`` replaced by ``value``."""
+        """Return the parameters of mining.submit, with the parameter at ``index`` replaced by ``value``."""
         return [*self.params[:index], value, *self.params[index + 1 :]]
 
 
 @dataclass(slots=True)
 class Facts:
-    """Facts about the pool that a check of this run found out, so that later checks save time."""
+    """What the checks of this run have found out about the pool. Later checks use these facts to save time."""
 
     configure_unanswered: bool = False
-    """The pool does not answer mining.configure."""
+    """Whether the pool does not answer mining.configure."""
     configure_closes: bool = False
-    """The pool closes the connection at mining.configure, as ckpool of 2017 does."""
+    """Whether the pool closes the connection after mining.configure, as ckpool of 2017 does."""
 
 
 @dataclass(slots=True)
@@ -99,7 +101,10 @@ class Probe:
     # ---- connections ----------------------------------------------------------------------------------------------
 
     async def connect(self, dial: OpenPoolStream | None = None) -> ProbeConnection:
-        """Return a new connection on which nothing has been sent. Raises Unreachable if no connection can be made."""
+        """Return a new connection on which nothing has been sent, opened with ``dial``. [default: ``dial`` of the pool]
+
+        Raises Unreachable if no connection can be made.
+        """
         dialled = trio.current_time()
         try:
             stream = await (dial or self.pool.dial)()
@@ -112,10 +117,10 @@ class Probe:
         return connection
 
     async def subscribed(self, *params: Any) -> ProbeConnection:
-        """Return a new connection after mining.subscribe with ``params``, without mining.configure. [default: user
-        agent]
+        """Open a connection, send mining.subscribe without mining.configure, and return the connection after the reply.
 
-        Raises Skip if the pool does not answer, Unreachable if no connection can be made.
+        ``params`` are the parameters of mining.subscribe. [default: the user agent] Raises Skip if the pool does not
+        answer, Unreachable if no connection can be made.
         """
         connection = await self.connect()
         await self._set_up(connection, "mining.subscribe", *(params or (AGENT,)))
@@ -129,11 +134,12 @@ class Probe:
         job: bool = True,
         subscribe: tuple[Any, ...] = (AGENT,),
     ) -> ProbeConnection:
-        """Return a new connection after the whole handshake, and with its first job unless ``job`` is False.
+        """Open a connection, complete the handshake, and wait for the first job unless ``job`` is False. Return the
+        connection.
 
-        ``mask`` is the version mask to ask for; None sends no mining.configure. Raises Skip if the pool does not
-        complete the handshake or sends no job, because other checks judge that. Raises Unreachable if no connection can
-        be made.
+        ``mask`` is the version mask to ask for; if it is None, mining.configure is not sent. ``subscribe`` contains the
+        parameters of mining.subscribe. Raises Skip if the pool does not complete the handshake or sends no job, because
+        other checks judge that. Raises Unreachable if no connection can be made.
         """
         connection = await self.connect()
         if mask is not None and not self.facts.configure_closes:
@@ -148,7 +154,7 @@ class Probe:
         return connection
 
     async def authorize(self, connection: ProbeConnection, password: str | None = None) -> None:
-        """Authorize the worker. Raises Skip if the pool refuses or does not answer."""
+        """Authorize the worker of the pool under test. Raises Skip if the pool refuses or does not answer."""
         connection.worker = self.pool.worker
         answer = await self._set_up(
             connection, "mining.authorize", connection.worker, self.pool.password if password is None else password
@@ -179,18 +185,18 @@ class Probe:
     # ---- whether the pool still answers -----------------------------------------------------------------------------
 
     async def reply_seconds(self, connection: ProbeConnection, within: float = PATIENCE) -> float:
-        """Return the seconds until the pool answers a share of an unknown job, which every pool rejects.
+        """Return the seconds until the pool answers a share of an unknown job. Every pool rejects such a share at once.
 
-        Raises Silent or UnexpectedDisconnect if it does not answer.
+        Raises Silent or UnexpectedDisconnect if the pool does not answer.
         """
         params = (connection.worker, NO_JOB, "00" * connection.extranonce2_size, "00000000", "00000000")
         return (await connection.call("mining.submit", *params, within=within)).waited
 
     async def new_connection_problem(self) -> str:
-        """Return "" if the pool answers mining.subscribe on a new connection, otherwise what it did instead, as a
-        clause.
+        """Return "" if the pool answers mining.subscribe on a new connection. Otherwise return a clause that says what
+        happened.
 
-        Raises Silent if the pool does not answer.
+        Raises Silent if the pool does not answer but keeps the connection open.
         """
         try:
             connection = await self.connect()
@@ -201,10 +207,10 @@ class Probe:
         return ""
 
     async def others_problem(self, other_session: ProbeConnection) -> str:
-        """Return "" if the pool answers both ``other_session`` and a new connection, otherwise a clause that says which
-        of them it no longer answers.
+        """Return "" if the pool answers both ``other_session`` and a new connection. Otherwise return a clause that
+        says which of the two the pool no longer answers.
 
-        Raises Silent if exactly one of them gets no answer, because the other one shows that the pool still runs.
+        Raises Silent if the pool answers one of the two and is silent on the other, because the pool then still runs.
         """
         silence: Silent | None = None
         try:
@@ -237,11 +243,12 @@ class Probe:
         above: int | None = None,
         fits: Callable[[FoundShare], bool] = lambda found: True,
     ) -> FoundShare:
-        """Return a new share of the job. [default: the newest job]
+        """Find a new share of ``job`` and return it. [default: the newest job]
 
-        Its hash lies in (above, at_most]. By default the hash meets the share target, and it does not meet the network
-        target if there are such shares. ``bits`` replace the version bits of the job's mask; None keeps the job's
-        version. Only a share for which ``fits`` returns True is returned. Raises Skip if the search takes too long.
+        The value of its hash is above ``above`` and not above ``at_most``. By default, the hash meets the share target;
+        if possible, it does not meet the network target, so that the share is no block. ``bits`` are the version bits
+        inside the version mask of the job; None keeps those of the job. The function ``fits`` may reject a share.
+        Raises Skip if the search takes too long.
         """
         job = job or connection.job
         at_most = job.share_target if at_most is None else at_most
@@ -260,8 +267,10 @@ class Probe:
                 return found
 
     def low_difficulty_share(self, connection: ProbeConnection) -> FoundShare:
-        """Return a well-formed share with a hash that meets neither target. Raises Skip if nearly every hash meets
-        one."""
+        """Return a well-formed share with a hash that meets neither the share target nor the network target.
+
+        Raises Skip if nearly every hash meets one of the targets.
+        """
         job = connection.job
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
         for _ in range(1000):
@@ -272,22 +281,23 @@ class Probe:
         raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash meets the share target")
 
     def unchecked_share(self, connection: ProbeConnection) -> FoundShare:
-        """Return a well-formed share without looking at its hash."""
+        """Return a well-formed share with a random nonce. Its hash may or may not meet the share target."""
         job, nonce = connection.job, self.rng.randrange(1 << 32)
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
         return _found(connection, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
 
     async def submit(self, connection: ProbeConnection, params: list[Any]) -> Answer:
-        """Submit a share and return the reply. Raises Silent or UnexpectedDisconnect if there is none."""
+        """Submit a share and return the reply. Raises Silent or UnexpectedDisconnect if the pool does not reply."""
         return await connection.call("mining.submit", *params)
 
     async def find_and_submit(
         self, connection: ProbeConnection, make: Callable[[Job], Awaitable[FoundShare]] | None = None
     ) -> tuple[FoundShare, Answer]:
-        """Find a share of the newest job, submit it, and return it with the reply. Repeat while new blocks make it
-        stale.
+        """Find a share of the newest job, submit it, and return the share and the reply. If a new block makes the share
+        stale, try again with another share.
 
-        ``make`` finds the share of a given job. [default: ``find``] Raises Skip if blocks come too fast.
+        ``make`` finds a share of the given job. [default: ``find``] Raises Skip if ``TRIES`` shares in a row become
+        stale.
         """
         for _ in range(TRIES):
             job = connection.job
@@ -300,14 +310,15 @@ class Probe:
         raise Skip(f"each of {TRIES} shares became stale because of a new block before the pool answered it")
 
     async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
-        """Return whether the pool rejected a share because of a new block that it announced at the same time."""
+        """Return whether the pool rejected a share of ``job`` as stale because of a new block, which it announces
+        within 2 s."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
         return await connection.wait_until(lambda: connection.is_stale(job), NEW_BLOCK_PATIENCE)
 
     @property
     def chain(self) -> Chain:
-        """The pool's node. Raises Skip if there is none."""
+        """The pool's Bitcoin node. Raises Skip if the user named none."""
         if self.pool.chain is None:
             raise Skip("the check needs the pool's node; name it with --node")
         return self.pool.chain
@@ -315,7 +326,10 @@ class Probe:
 
 @asynccontextmanager
 async def open_probe(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
-    """Open the probe of one check; at the end, close its connections. Equal seeds give equal random choices."""
+    """Open the probe of one check. At the end of the ``async with`` block, close all connections of the check.
+
+    The same ``seed`` gives the same random choices.
+    """
     async with trio.open_nursery() as nursery:
         probe = Probe(
             pool=pool,

@@ -1,4 +1,4 @@
-"""Results as one JSON object, as JUnit XML for continuous integration, and the list of checks as a Markdown table."""
+"""Converts results to JSON and to JUnit XML for continuous integration, and the list of checks to a Markdown table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,8 @@ from stratum_miner.conformance.verify import Result, Tally
 
 
 def as_object(pool: str, results: Sequence[Result], seconds: float) -> dict[str, Any]:
-    """Return all results of a run as JSON values. ``pool`` is its name, ``seconds`` the duration of the run."""
+    """Return the results of a run as one JSON object. ``pool`` is the name of the pool, ``seconds`` the duration of the
+    run."""
     tally = Tally.of(results)
     return {
         "pool": pool,
@@ -56,14 +57,14 @@ def table(cases: Sequence[Case]) -> str:
 
 
 def counts_as_failure(result: Result, strict: bool) -> bool:
-    """Return whether a result fails the run: a failed MUST always does, a failed SHOULD only if ``strict``."""
+    """Return whether a result makes the run fail. A failed MUST always does, a failed SHOULD only if ``strict``."""
     return result.verdict is Verdict.FAILED and (strict or result.case.level is Level.MUST)
 
 
 def junit(pool: str, results: Sequence[Result], *, strict: bool) -> str:
     """Return the results as JUnit XML, with one test suite for each topic.
 
-    A SHOULD that failed becomes a skipped test with the reason as its message; if ``strict``, it becomes a failure.
+    If ``strict``, a failed SHOULD is a failed test. Otherwise it is a skipped test, and the message says what failed.
     """
     root = ElementTree.Element("testsuites", name=f"conformance of {pool}")
     for topic in dict.fromkeys(result.case.topic for result in results):
@@ -120,7 +121,7 @@ def _difference(result: Result) -> str:
 
 
 def _xml(text: str) -> str:
-    """Return the text with a replacement character for each character that XML 1.0 does not allow."""
+    """Return the text with each character that XML 1.0 does not allow replaced by U+FFFD."""
     return "".join(
         character if character in "\t\n" or (character >= " " and character not in "\ufffe\uffff") else "\ufffd"
         for character in text

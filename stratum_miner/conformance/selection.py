@@ -1,4 +1,5 @@
-"""Selects checks by id, address, topic or level, each of which may be a glob. Suggests a name for a misspelled one."""
+"""Selects checks by id, address, topic or level. Patterns may contain wildcards, and errors suggest the most similar
+name."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -8,14 +9,15 @@ from stratum_miner.spelling import nearest
 
 
 class SelectionError(ValueError):
-    """A pattern matches no check. The message suggests the most similar name."""
+    """A pattern matches no check. The message suggests the most similar name, if there is one."""
 
 
 def select(cases: Sequence[Case], only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[Case]:
-    """Return the checks that match a pattern of ``only`` and none of ``skip``, in the order of ``cases``.
+    """Return the checks that match a pattern of ``only`` and no pattern of ``skip``, in the order of ``cases``.
 
-    A pattern is an id (``ERR-07``), an address (``shares/ERR-07``), a topic (``framing``), a level (``MUST``) or a glob
-    of one of these (``VD-*``), in upper or lower case. Without a pattern in ``only``, all checks match.
+    A pattern is an id (``ERR-07``), an address (``shares/ERR-07``), a topic (``framing``), a level (``MUST``), or one
+    of these with wildcards (``VD-*``). Upper and lower case are equal. If ``only`` is empty, all checks are selected
+    except those of ``skip``.
 
     Raises SelectionError if a pattern matches no check.
     """

@@ -1,4 +1,5 @@
-"""Finds shares for a check with a search kernel: for any header, any range of hash values, within a time budget."""
+"""Finds shares for a check with a search kernel. The block header and the range of hash values are free; the time is
+limited."""
 
 import time
 from dataclasses import dataclass, field
@@ -14,17 +15,17 @@ from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
-"""Number of hashes below which a search runs in the trio thread, because it takes only milliseconds."""
+"""A search of fewer hashes than this runs in the trio thread, because it takes only milliseconds."""
 ENOUGH = 4
-"""Number of hits that end one call of the kernel. The first hit in the wanted range is used; the search resumes after
-it."""
+"""Number of hits after which one call of the kernel ends. If the first hit in the wanted range is used, the next search
+continues after it."""
 SLICE_SECONDS = 0.1
-"""Seconds that a thread searches before it checks whether the check was cancelled."""
+"""Seconds of one search in a worker thread. Between two of these, the check can be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hasher:
-    """The search kernel for all checks, and the hash rate of one thread with it, in H/s."""
+    """The search kernel that all checks use. ``hash_rate`` is the hash rate of one thread in H/s."""
 
     _kernel: Kernel
     hash_rate: float
@@ -33,9 +34,8 @@ class Hasher:
     def fastest(cls) -> "Hasher":
         """Return the fastest kernel of this computer, with its measured hash rate.
 
-        The first call on a computer measures the kernels, which blocks for less than a second; later calls, also of
-        other processes, use the stored result.
-        Raises SelfTestError if no kernel passes its self-test.
+        The first call on a computer measures the kernels, which takes less than a second. The result is stored, and
+        later calls use it, even in other processes. Raises SelfTestError if no kernel passes its self-test.
         """
         choice = choose()
         return cls(choice.kernel, choice.hash_rate)
@@ -43,7 +43,8 @@ class Hasher:
 
 @dataclass(slots=True)
 class BudgetedSearch:
-    """Searches shares for one check. ``budget`` and ``spent`` are seconds of processor time."""
+    """Searches for the shares of one check. ``budget`` and ``spent`` are the allowed and the used seconds of processor
+    time."""
 
     hasher: Hasher
     budget: float
@@ -52,9 +53,9 @@ class BudgetedSearch:
     _next_nonce: int = field(default=0)
 
     def afford(self, hashes: float, what: str) -> None:
-        """Raise Skip if this number of hashes needs far more time than is left of the budget.
+        """Raise Skip if this number of hashes would take far longer than the processor time that is left in the budget.
 
-        ``what`` names their purpose in the message.
+        ``what`` says in the message what the hashes are for, such as "a share".
         """
         needed = hashes / self.hasher.hash_rate
         if needed > TOO_LONG_FACTOR * (self.budget - self.spent):
@@ -65,17 +66,18 @@ class BudgetedSearch:
             )
 
     async def nonce(self, header: bytes, at_most: int, above: int = -1) -> int | None:
-        """Return a nonce for which the hash of the 80-byte ``header`` lies in (above, at_most], as a 256-bit number.
+        """Return a nonce for the 80-byte ``header`` such that the hash value is above ``above`` and not above
+        ``at_most``.
 
-        Each call continues after the nonce that the call before returned, also for another header. Return None if no
-        nonce is left; the next call starts again at 0. Raises Skip if the budget is used up or no hash can lie in the
-        range.
+        Each call begins after the nonce that the previous call returned, even if the header differs. Return None if no
+        nonce is left; the next call then begins at 0. Raises Skip if the budget is used up, or no hash value can lie in
+        the range.
         """
         if at_most <= above:
             raise Skip("no hash value lies between the two targets that the check needs")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
-        search = Search(self.hasher._kernel)  # both classes are in this file
+        search = Search(self.hasher._kernel)  # the private attribute of a class in the same file
         search.load(header, at_most)
         while self._next_nonce < NONCE_SPACE:
             found = await self._slice(search, header, expected, above)
@@ -108,9 +110,9 @@ class BudgetedSearch:
 
 
 def _run(search: Search, position: int, count: int, at_most: int | None) -> tuple[SearchResult, float]:
-    """Search, and return the result and the seconds of processor time used.
+    """Search ``count`` nonces from ``position`` on. Return the result and the processor time used, in seconds.
 
-    Processor time does not pass while other programs keep the thread waiting, so a busy computer costs no budget.
+    Processor time does not pass while the thread waits for the processor, so other programs do not use up the budget.
     """
     started = time.thread_time()
     result = search.run(position, count, at_most=at_most)

@@ -1,4 +1,4 @@
-"""Steps and judgements that several checks have in common."""
+"""Steps and judgements that several checks use."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,8 @@ from stratum_miner.work.quantile import rank
 
 
 def replied_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
-    """Judge whether each request has exactly one reply, and name the order of the replies."""
+    """Judge that the pool sent exactly one reply to each request. The outcome also says in which order the replies
+    came."""
     twice = [request for request in requests if len(connection.answers[request]) > 1]
     if twice:
         count = len(connection.answers[twice[0]])
@@ -30,14 +31,14 @@ def expect_accepted(answer: Answer, what: str) -> CheckOutcome:
 
 
 def expect_rejected(answer: Answer, what: str, *allowed: ErrorReason) -> CheckOutcome:
-    """Judge that the pool rejected a faulty share, for one of the reasons in ``allowed`` if there are any."""
+    """Judge that the pool rejected a faulty share. If ``allowed`` is given, the reason must be one of these."""
     if not answer.refused or (allowed and answer.reason not in allowed):
         return failed(f"after {what}, the pool answered {answer}")
     return passed(f"after {what}, the pool answered {answer}")
 
 
 def granted_mask(connection: ProbeConnection) -> int:
-    """Return the granted version mask. Raises Skip if the pool granted none."""
+    """Return the version mask that the pool granted. Raises Skip if the pool granted none."""
     if not connection.job.version_mask:
         raise Skip("the pool does not grant version rolling")
     return connection.job.version_mask
@@ -49,7 +50,8 @@ def percentile_95(values: Sequence[float]) -> float:
 
 
 async def change_difficulty(probe: Probe, connection: ProbeConnection, difficulty: float) -> bool:
-    """Suggest a difficulty. Return whether the pool then set another one and sent a job with it."""
+    """Suggest ``difficulty`` to the pool. Return whether the pool then changed the difficulty and sent a job with the
+    new one."""
     before = connection.job.share_difficulty
     await connection.listen(1.1)  # stratum-miner's pool changes a difficulty at most once a second
     await connection.send_request("mining.suggest_difficulty", difficulty)
@@ -59,16 +61,17 @@ async def change_difficulty(probe: Probe, connection: ProbeConnection, difficult
 
 
 async def wait_for_second_job(connection: ProbeConnection) -> None:
-    """Wait for another job, because some pools apply a new difficulty one job late. Raises Skip if none comes."""
+    """Wait for the next job. Some pools apply a new difficulty one job too late. Raises Skip if no job arrives."""
     known = len(connection.jobs)
     if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"the pool sent no second job within {RENEWAL:g} s")
 
 
 async def share_between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:
-    """Return a share of the job with a difficulty between the job's and ``other``, and no block if that is possible.
+    """Return a share of the job with a difficulty between the job's difficulty and ``other``. If possible, it is no
+    block.
 
-    Raises Skip if there is no such share.
+    Raises Skip if such a share cannot exist.
     """
     targets = sorted((job.share_target, min(target_from_difficulty(other), MAX_TARGET)))
     if targets[0] == targets[1]:

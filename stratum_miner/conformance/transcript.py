@@ -1,4 +1,5 @@
-"""The messages on all connections of one check, in both directions, with times. Passwords are replaced."""
+"""The transcript of a check: the messages on all its connections with their times. Passwords are replaced by
+``***``."""
 
 import json
 import re
@@ -8,15 +9,15 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.secret_words import HIDDEN, hider
 
 MAX_ENTRIES = 300
-"""Maximum number of entries: the first half and the most recent half are kept."""
+"""Maximum number of entries. If there are more, entries in the middle are left out."""
 MAX_SHOWN = 4096
-"""Maximum number of characters kept of one line."""
+"""Maximum number of characters of one line. The rest is left out."""
 _AUTHORIZE = re.compile(rb'"mining\.authorize"')
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line or event, ``seconds`` after the check began.
+    """One line or event. ``seconds`` is the time since the check began.
 
     ``direction`` is ``>`` for a line to the pool, ``<`` for a line from the pool and ``-`` for an event.
     """
@@ -29,8 +30,8 @@ class Entry:
 
 @dataclass(slots=True)
 class CheckTranscript:
-    """The transcript of one check. ``secret`` is the password; ``dropped`` counts the entries left out of the
-    middle."""
+    """The transcript of one check. ``secret`` is the password to replace; ``dropped`` is the number of entries that
+    were left out."""
 
     secret: str = field(default="", repr=False)
     entries: list[Entry] = field(default_factory=list)
@@ -58,7 +59,7 @@ class CheckTranscript:
 
 
 def without_password(data: bytes) -> bytes:
-    """Return the lines with the password of each mining.authorize replaced. Other bytes are unchanged."""
+    """Return the lines with the password of each mining.authorize replaced. All other lines stay as they are."""
     if not _AUTHORIZE.search(data):
         return data
     return b"\n".join(_hide(line) if _AUTHORIZE.search(line) else line for line in data.split(b"\n"))

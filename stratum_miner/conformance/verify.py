@@ -1,17 +1,17 @@
-"""Runs checks and reaches their verdicts.
+"""Runs checks and decides on their verdicts.
 
 A verdict needs evidence:
 
-* A reply, another line or a closed connection is evidence. A timeout alone is not. If an answer is due and does not
-  come, a second connection is opened. If the pool answers the second connection, the silence is real: a SHOULD then
-  fails. A MUST never fails because of a timeout; it is observed, with the time that the check waited. If the pool does
-  not answer the second connection either, nothing is known and the check is skipped.
+* A reply, another line or a closed connection is evidence. A time-out alone is not. If a required answer does not
+  arrive, a second connection is opened. If the pool answers on it, the pool runs and ignores the request: a SHOULD
+  then fails. A MUST never fails because of a time-out; it is observed, with the time that the check waited. If the
+  pool does not answer on the second connection either, nothing is known and the check is skipped.
 * If a precondition of a check (a session, a job, a difficulty low enough to find shares) cannot be met, the check is
   skipped, with the reason.
 
-Checks that need no work run in parallel with each other and with those that need work. Checks that need work run one
-after another if nearly every share is a block, because each new block makes the jobs of the other checks stale.
-Otherwise they run in parallel, too. Checks that would disturb others run alone, at the end.
+Checks that need no work run in parallel with all others. Checks that need work also run in parallel, unless every share
+is a block. In that case they run one after another, because each new block makes the jobs of other checks stale. Checks
+that would disturb others run alone, at the end.
 """
 
 import random
@@ -39,16 +39,15 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
 MAX_PARALLEL = 12
-"""Number of checks without work that run in parallel. Most of them wait most of the time."""
+"""Number of checks that run in parallel, among those that need no work. Most of the time they only wait for the
+pool."""
 MAX_PARALLEL_WORKING = 6
-"""Number of checks with work that run in parallel. Half of them wait for a second job."""
+"""Number of checks that run in parallel, among those that need work. Half of them only wait for a second job."""
 MAX_ACTUAL = 4000
 """Maximum number of characters in ``CheckOutcome.actual``."""
 REACH_ATTEMPTS = 3
-"""Number of connection attempts before the pool counts as unreachable."""
+"""Number of attempts to connect before the pool counts as unreachable."""
 _NOT_OWNED = "the check is intrusive and runs only on your own pool; if the pool is yours, add --i-own-this-pool"
-RARE = 32
-"""Average number of shares per block from which on blocks are rare enough not to disturb other checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +56,12 @@ class Result:
 
     case: Case
     outcome: CheckOutcome
-    """The verdict, and in ``outcome.actual`` what the check sent and what the pool did."""
+    """The verdict and the evidence for it."""
     seconds: float
-    """Duration of the check in seconds; 0 for a check that is not allowed to run."""
+    """Duration of the check in seconds; 0 if the check was not allowed to run."""
     transcript: tuple[str, ...] = field(default=(), repr=False)
-    """The messages in both directions as text: seconds, number of the connection, ``>`` or ``<``, line."""
+    """The messages in both directions, as lines of text: seconds since the start, ``#`` and number of the connection,
+    ``>`` or ``<``, message."""
 
     @property
     def verdict(self) -> Verdict:
@@ -71,7 +71,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Number of results by verdict, with failed ones by level."""
+    """Number of results for each verdict. Failed results are counted for each level."""
 
     passed: int
     failed_must: int
@@ -101,14 +101,14 @@ async def verify(
 ) -> list[Result]:
     """Run the checks against a pool and return their results in the order of ``cases``.
 
-    Call it in a trio event loop. Intrusive checks are skipped unless ``pool.owned``, and checks that need the node are
-    skipped without ``pool.chain``. All checks take two to six minutes.
+    Call it in a trio event loop. Intrusive checks are skipped unless ``pool.owned`` is True, and checks that need the
+    node are skipped if ``pool.chain`` is None. All checks together take two to six minutes.
 
-    ``on_start`` and ``on_result`` are called before and after each check, in the order in which they run; they must not
-    block. ``seed`` fixes the random choices of the checks. [default: random]
+    ``on_start`` is called when a check starts, and ``on_result`` when it has ended. Neither must block. ``seed``
+    determines the random choices of the checks. [default: random]
 
-    Raises Unreachable if no connection to the pool can be made. A check that goes wrong, also by an internal error,
-    raises nothing: it becomes a result.
+    Raises Unreachable if no connection to the pool can be made. After that, no error of a check is raised: each check
+    gets a result, even after an internal error.
     """
     await _reach(pool)
     facts = Facts()
@@ -132,9 +132,9 @@ async def verify(
 
 
 async def unreachable_reason(pool: PoolUnderTest) -> str | None:
-    """Return why no connection to the pool can be made, or None if one can be made.
+    """Try to connect to the pool. Return None if that succeeds, and otherwise why no connection can be made.
 
-    It tries three times, one second apart, because a single attempt may fail at a full backlog of the pool.
+    There are three attempts, one second apart, because a single attempt fails if the listen queue of the pool is full.
     """
     for _ in range(REACH_ATTEMPTS):
         try:
@@ -148,7 +148,8 @@ async def unreachable_reason(pool: PoolUnderTest) -> str | None:
 
 
 async def _run_in_parallel(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
-    """Run up to ``at_a_time`` checks at once, the longest first. If it is 1, they run in the given order."""
+    """Call ``one`` for each check, at most ``at_a_time`` at once. Checks with long time limits start first. If
+    ``at_a_time`` is 1, the checks run in the given order."""
     limit = trio.CapacityLimiter(at_a_time)
     ordered = cases if at_a_time == 1 else sorted(cases, key=lambda case: -case.seconds)
     async with trio.open_nursery() as nursery:
@@ -165,14 +166,14 @@ async def _one_of(one: Callable[[Case], Awaitable[None]], case: Case, limit: tri
 
 
 async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) -> bool:
-    """Return whether a share is likely to be a block; True if the pool sends no job."""
+    """Return whether every share of the pool is a block; True if the pool sends no job."""
     async with open_probe(pool, hasher, facts, 0) as probe:
         try:
             job = (await probe.session()).job
         except (Skip, UnexpectedDisconnect, Silent, Unreachable):
             return True
-    beside = job.share_target - job.network_target  # above 0, some shares are no blocks, and checks use these
-    return beside <= 0 and job.network_target * RARE > job.share_target
+    # If only some shares are blocks, the checks use the other shares.
+    return job.share_target <= job.network_target
 
 
 async def _reach(pool: PoolUnderTest) -> None:
@@ -184,7 +185,7 @@ async def _reach(pool: PoolUnderTest) -> None:
 
 
 async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts, seed: int = 0) -> Result:
-    """Run one check and return its result. An internal error of the check makes it skipped."""
+    """Run one check and return its result. After an internal error of the check, the verdict is SKIPPED."""
     started = trio.current_time()
     if Kind.INTRUSIVE in case.kinds and not pool.owned:
         return Result(case, skipped(_NOT_OWNED), 0.0)
@@ -192,9 +193,8 @@ async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts
         return Result(case, skipped("the check needs the pool's node; name it with --node"), 0.0)
     async with open_probe(pool, hasher, facts, seed) as probe:
         outcome = await _outcome(case, probe)
-    outcome = CheckOutcome(
-        outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL)
-    )  # the pool may have sent control characters
+    # The text may quote the pool, which may have sent control characters.
+    outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
 
 
@@ -203,13 +203,13 @@ async def _outcome(case: Case, probe: Probe) -> CheckOutcome:
     try:
         with trio.move_on_after(limit):
             return await case.run(probe)
-    except Exception as error:  # an internal error of one check must not cost the results of the others
+    except Exception as error:  # an internal error of one check must not end the run
         return await _outcome_of_exception(case, probe, _leaf(error))
     return skipped(f"the check did not end within {limit:g} s")
 
 
 async def _outcome_of_exception(case: Case, probe: Probe, reason: BaseException) -> CheckOutcome:
-    """Return the outcome of a check that ended with an exception."""
+    """Return the outcome of a check that raised ``reason``."""
     match reason:
         case Skip():
             return skipped(str(reason))
@@ -230,7 +230,7 @@ async def _outcome_of_exception(case: Case, probe: Probe, reason: BaseException)
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """Return the first exception inside nested groups. Nurseries put the exceptions of connections into groups."""
+    """Return the first exception inside nested exception groups, which the nursery of the probe creates."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -1,7 +1,8 @@
 """The checks, one file for each topic.
 
 The topic ``shares`` has three files: ``shares`` (SH: valid shares), ``refusals`` (ERR: faulty shares) and
-``duplicates`` (ERR: repeated shares). To add a topic, add its file and the name of the file below.
+``duplicates`` (ERR: repeated shares). To add a topic, add a file for it, and add the name of the file to the loop
+below.
 """
 
 from importlib import import_module
@@ -13,4 +14,4 @@ for file in ("framing", "handshake", "extensions", "jobs", "shares", "duplicates
     import_module(f"{__name__}.{file}")
 
 ALL: Final[tuple[Case, ...]] = tuple(CASES.values())
-"""All checks, in the order of the files above and of the functions in them."""
+"""All checks. Their order is that of the imported files, and of the functions in each file."""

@@ -1,7 +1,7 @@
-"""The checks VD-01 to VD-09: share difficulties, and how they follow the hash rate (vardiff).
+"""The checks VD-01 to VD-09: share difficulties, and how the pool adjusts them to the hash rate (vardiff).
 
-Whether a pool adjusts difficulties, and how often, depends on its configuration, which no client can see. VD-02 to
-VD-04 therefore need the period from the user (``--retarget-seconds``).
+A client cannot see whether and how often a pool adjusts difficulties, because that depends on its configuration. The
+user must therefore state the time between two adjustments for VD-02 to VD-04 (``--retarget-seconds``).
 """
 
 import math
@@ -28,15 +28,15 @@ from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 check = Topic("difficulty")
 
 FLOOD_RATE = 10.0
-"""Shares per second of a flood. Pools adjust the difficulty for one share in 2 to 30 s, so this is far too fast."""
+"""Shares per second of a flood. Pools aim at one share every 2 to 30 s, so they should raise the difficulty."""
 PERIODS = 10
-"""Number of retarget periods in which the difficulty is watched."""
+"""Duration of the check VD-04, in retarget periods."""
 MAX_TURNS = 2
-"""Maximum number of changes between a rising and a falling difficulty."""
+"""Maximum number of times that a stable difficulty changes its direction, between rising and falling."""
 ACCOUNTED = 60
-"""Number of shares of which the difficulties are added up."""
+"""Number of shares for which the check VD-09 compares the accepted difficulties with the computed hashes."""
 SIGMAS = 3
-"""Allowed deviation of the sum, in standard deviations."""
+"""Largest allowed difference between accepted difficulties and computed hashes, in standard deviations."""
 
 
 @check(
@@ -66,7 +66,10 @@ def _period(probe: Probe) -> float:
 
 
 async def _flood(probe: Probe, connection: ProbeConnection, seconds: float) -> None:
-    """Submit valid shares at ``FLOOD_RATE`` until the difficulty rises or the seconds are over."""
+    """Submit valid shares at ``FLOOD_RATE`` for ``seconds``, or until the difficulty rises or the connection ends.
+
+    Raises Skip if finding the shares would take too much work.
+    """
     start = connection.difficulty or 1.0
     probe.search.afford(FLOOD_RATE * seconds * float(expected_hashes(connection.job.share_target)), "the flood")
     until = trio.current_time() + seconds
@@ -133,7 +136,8 @@ async def silence_lowers(probe: Probe) -> CheckOutcome:
 async def stays_stable(probe: Probe) -> CheckOutcome:
     period = _period(probe)
     connection = await probe.session()
-    rate = 2.0 * float(expected_hashes(connection.job.share_target))  # two shares per second at the start
+    # The hash rate, in H/s, that finds two shares per second at the first difficulty.
+    rate = 2.0 * float(expected_hashes(connection.job.share_target))
     probe.search.afford(rate * PERIODS * period, f"{PERIODS} periods")
     until = trio.current_time() + PERIODS * period
     while trio.current_time() < until and not connection.closed:

@@ -1,4 +1,7 @@
-"""The checks ERR-01 to ERR-06: a share that is submitted again, unchanged, in another notation, session or job."""
+"""The checks ERR-01 to ERR-06: an accepted share is submitted again, unchanged or changed in one respect.
+
+The changes are another notation, another session, and another job.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,15 +20,16 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""Probability that a hash is a share, below which a share of one job is hardly ever a share of another one, too."""
+"""Probability that a hash is a share. Below this value, one share is enough to find one that is no share of another
+job."""
 
 
 async def _submit_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, params: list[Any], what: str
 ) -> CheckOutcome:
-    """Submit a share that the pool has accepted again, with ``params``, and judge that the pool rejects it.
+    """Submit an accepted share again, as ``params``, and judge that the pool rejects it.
 
-    If the share was a block, its job may have become stale.
+    ``what`` names the repeated share in the outcome. If the share was a block, the pool may also reject it as stale.
     """
     try:
         answer = await probe.submit(connection, params)
@@ -40,7 +44,7 @@ async def _submit_again(
 
 
 async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
-    """Return a share that the pool has accepted. Raises Skip if it does not accept a valid share."""
+    """Return a share that the pool has accepted. Raises Skip if the pool rejects a valid share."""
     found, answer = await probe.find_and_submit(connection)
     if not answer.accepted:
         raise Skip(f"after a valid share, the pool answered {answer}")
@@ -50,7 +54,11 @@ async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
 async def _submit_all_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, spelled: Mapping[str, list[Any]]
 ) -> CheckOutcome:
-    """Do the same for each of several notations, up to the first that the pool accepts."""
+    """Submit an accepted share again in several notations, and judge that the pool rejects all of them.
+
+    ``spelled`` contains the parameters of mining.submit by the name of the notation. The first failure ends the
+    function.
+    """
     replies = []
     for name, params in spelled.items():
         outcome = await _submit_again(probe, connection, found, params, name)
@@ -181,7 +189,7 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    probability = connection.job.search_target / 2.0**256  # that a share is also a share of the next job
+    probability = connection.job.search_target / 2.0**256  # of a share to be also a share of the next job
     count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]
     first = shares[-1].job

@@ -25,11 +25,12 @@ from stratum_miner.stratum.errors import ErrorReason, FieldError
 check = Topic("extensions")
 
 WIDEST_MASK = 0x1FFFFFE0
-"""The version bits that a pool may grant: 1fffe000 of BIP 320, and bits 5 to 12 that the draft of BIP 323 adds."""
+"""All version bits that a pool may grant: 1fffe000 (BIP 320), and bits 5 to 12, which the draft of BIP 323 adds."""
 
 
 async def _configure(connection: ProbeConnection, extensions: Any, parameters: Any) -> Answer | None:
-    """Return the reply, or None if there is none, which is allowed for a pool without extensions.
+    """Send mining.configure and return the reply. Return None if the pool sends none, as pools without extensions may
+    do.
 
     Raises UnexpectedDisconnect if the pool closes the connection.
     """
@@ -41,7 +42,8 @@ async def _configure(connection: ProbeConnection, extensions: Any, parameters: A
 
 
 def _grant(answer: Answer | None) -> int | str:
-    """Return the granted version mask, 0 if there is none; a text that says what is wrong if the reply is malformed."""
+    """Return the version mask that a reply to mining.configure grants, or 0 if it grants none. If the reply is
+    malformed, return a text that says what is wrong."""
     if answer is None or answer.refused:
         return 0
     if not isinstance(answer.result, dict):
@@ -174,7 +176,7 @@ async def minimum_difficulty(probe: Probe) -> CheckOutcome:
 
 
 def _between(share: float, network: float) -> float:
-    """Return a difficulty above the usual share difficulty, and below the network difficulty if that is possible."""
+    """Return a difficulty above the share difficulty. It is also below the network difficulty, if that is possible."""
     return min(2 * share, (share + network) / 2) if network > share else 2 * share
 
 

@@ -24,12 +24,13 @@ from stratum_miner.conformance.steps import replied_once
 check = Topic("framing")
 
 FLOOD = 16 << 20
-"""Size in bytes of a line without end. It exceeds the socket buffers of both sides, on Linux 6 + 4 MiB at most."""
+"""Number of bytes that are sent as one line without a line end. They do not fit into the socket buffers of both
+computers, which on Linux have at most 6 + 4 MiB."""
 _INTERNALS = re.compile(rb"Traceback|Exception|\bat .+:\d+|File \"|\.(?:py|js|go|rs|c|cs|php):\d+|stack", re.I)
 _CLIENT_HELLO = bytes.fromhex(
     "16030100a5010000a10303000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f000020cca8cca9c02fc030c02bc02cc013c009c014c00a009c009d002f0035c012000a0100005800000013001100000e6578616d706c652e756c666865696d000500050100000000000a000a0008001d001700180019000b00020100000d0012001004010403050105030601060302010203ff0100010000120000"
 )
-"""A TLS 1.2 ClientHello, which bfgminer sends first on any port."""
+"""A TLS 1.2 ClientHello, as bfgminer sends it on every new connection, even if the port does not use TLS."""
 
 
 def _subscription(answer: Answer, how: str) -> CheckOutcome:
@@ -84,11 +85,8 @@ async def byte_by_byte(probe: Probe) -> CheckOutcome:
 )
 async def three_in_one_segment(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
-    share = (
-        NO_JOB,
-        "00" * connection.extranonce2_size,
-        "00000000",
-    )  # every pool answers mining.submit, at least with an error
+    # The check uses mining.submit because every pool answers it, at least with an error.
+    share = (NO_JOB, "00" * connection.extranonce2_size, "00000000")
     requests = [connection.compose("mining.submit", connection.worker, *share, f"{nonce:08x}") for nonce in range(3)]
     await connection.send(b"".join(line for _, line in requests))
     for request, _ in requests:
@@ -225,7 +223,8 @@ async def missing_id(probe: Probe) -> CheckOutcome:
 
 
 async def _first_reaction(connection: ProbeConnection, within: float = SILENCE) -> str:
-    """Return what the pool does next, as a clause: its first reply, the end of the connection, or nothing."""
+    """Return what the pool does next, as a clause: its first reply, the end of the connection, or nothing for
+    ``within`` seconds."""
 
     def replies() -> list[Any]:
         return [line for line in connection.lines if line.method is None]

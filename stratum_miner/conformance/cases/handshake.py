@@ -16,9 +16,9 @@ from stratum_miner.stratum.errors import ErrorReason
 check = Topic("handshake")
 
 PARALLEL, SEQUENTIAL = 16, 16
-"""Number of sessions of which the extranonce1 are compared."""
+"""Number of parallel and of sequential sessions that must all have different extranonce1."""
 IDLE_LEAST, IDLE_MOST = 10.0, 120.0
-"""Seconds after which a pool should close a connection on which nothing is sent."""
+"""Shortest and longest time, in seconds, after which a pool should close a connection on which nothing is sent."""
 
 
 @check(
@@ -244,9 +244,8 @@ async def second_worker(probe: Probe) -> CheckOutcome:
 async def unauthorized_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     connection.worker = probe.pool.worker
-    await connection.wait_until(
-        lambda: connection.jobs, 1.0
-    )  # if the pool sends jobs before mining.authorize, submit a share of a job
+    # Some pools send jobs before mining.authorize. The share then belongs to such a job.
+    await connection.wait_until(lambda: connection.jobs, 1.0)
     job_id = connection.job.job_id if connection.jobs else "1"
     allowed = {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND}
     return await _rejected_or_closed(connection, job_id, allowed, "a share before mining.authorize")

@@ -1,4 +1,4 @@
-"""The checks JOB-01 to JOB-19: the content of mining.notify, and the times at which a pool sends it."""
+"""The checks JOB-01 to JOB-19: the content of mining.notify, and when a pool sends it."""
 
 import re
 import time
@@ -26,11 +26,11 @@ from stratum_miner.work.job import Job
 check = Topic("jobs")
 
 WATCH = 35.0
-"""Seconds within which most pools announce a second job."""
+"""Seconds to wait for a second job. Most pools send one within this time."""
 NEW_BLOCK_SECONDS = 2.0
-"""Seconds within which a pool must announce a new block."""
+"""Seconds within which a pool must announce a new block with a job."""
 NEW_BLOCK_PATIENCE = 30.0
-"""Seconds to wait for the announcement of a new block."""
+"""Seconds after which a check no longer waits for the announcement of a new block."""
 _HEX = {
     "64": re.compile("[0-9a-fA-F]{64}"),
     "8": re.compile("[0-9a-fA-F]{8}"),
@@ -39,7 +39,7 @@ _HEX = {
 
 
 async def _notified(probe: Probe) -> tuple[ProbeConnection, Notified]:
-    """Return a session and its first mining.notify, also if no job can be made of it. Raises Skip if there is none."""
+    """Return a new session and its first mining.notify, which need not be valid. Raises Skip if the pool sends none."""
     connection = await probe.session(job=False)
     if not await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
         raise Skip(f"no job within {FIRST_JOB_PATIENCE:g} s{': ' * connection.closed}{connection.ending}")
@@ -54,7 +54,7 @@ async def _job(probe: Probe) -> tuple[ProbeConnection, Job]:
 
 
 async def _watched(probe: Probe, seconds: float = WATCH) -> list[Job]:
-    """Return the jobs of a session as soon as there are two, or after ``seconds``."""
+    """Open a session and return its jobs, as soon as there are two or after ``seconds``."""
     connection, _ = await _job(probe)
     await connection.wait_until(lambda: len(connection.jobs) > 1, seconds)
     return connection.jobs
@@ -372,7 +372,8 @@ async def new_block(probe: Probe) -> CheckOutcome:
 
 
 async def _announced(connection: ProbeConnection, previous: bytes) -> Notified | None:
-    """Return the first mining.notify on top of a block; None if there is none within ``NEW_BLOCK_PATIENCE``."""
+    """Return the first mining.notify for a job on top of the block ``previous``. Return None if none arrives within
+    ``NEW_BLOCK_PATIENCE``."""
 
     def found() -> Notified | None:
         return next((each for each in connection.notifies if each.job and each.job.previous_hash == previous), None)
@@ -454,7 +455,7 @@ async def difficulty_between_jobs(probe: Probe) -> CheckOutcome:
 
 
 def _after(connection: ProbeConnection, first: Any, second: Any) -> bool:
-    """Return whether the first line came after the second."""
+    """Return whether the line ``first`` was received after the line ``second``."""
     positions = {id(line): index for index, line in enumerate(connection.lines)}
     return positions[id(first)] > positions[id(second)]
 

@@ -1,6 +1,7 @@
-"""The checks LD-01 to LD-17: floods, many connections and broken clients, and whether other clients notice them.
+"""The checks LD-01 to LD-17: floods, many connections and broken clients, and whether the pool still serves other
+clients.
 
-They are intrusive and run only on the user's own pool.
+These checks are intrusive and run only on the user's own pool.
 """
 
 import json
@@ -33,36 +34,38 @@ from stratum_miner.network import files
 check = Topic("load")
 
 MANY = 100
-"""Number of connections of which the handshakes are measured."""
+"""Number of connections in the check LD-01, which measures the duration of their handshakes."""
 IDLE = 1000
-"""Number of idle connections. There are fewer if the limit of open files of this process is too low."""
+"""Number of idle connections. The check opens fewer if this process may not open as many files."""
 FAN_OUT = 200
-"""Number of sessions that wait for the same job."""
+"""Number of sessions that wait for the same job in the check LD-10."""
 SPREAD = 0.5
-"""Seconds between the first and the last session that receives the job."""
+"""Longest allowed time, in seconds, between the first and the last session that receives the job."""
 SLOW_BYTES = 12
 """Number of bytes that the slow client sends, one per second."""
 UNREAD = 24 << 20
-"""Bytes of replies that are requested and not read. They exceed the socket buffers of both sides."""
+"""Number of bytes of replies that the check requests and does not read. They do not fit into the socket buffers of both
+computers."""
 FLOOD_SECONDS, FLOOD_RATE = 5, 1000
-"""Duration of a flood in seconds, and its requests per second."""
+"""Duration of a flood in seconds, and the number of requests per second."""
 LATENCY = 0.5
-"""Seconds within which the pool should answer another session during the flood."""
+"""Seconds within which the pool should answer the requests of another session during the flood."""
 BAD_SHARES = 200
 RECONNECTS, RECONNECT_INTERVAL = 100, 0.1
-"""Number of connections in a row, and the seconds between two of them."""
+"""Number of connections that one client makes in a row, and the seconds between two of them."""
 STORM = 50
-"""Number of blocks in a row."""
+"""Number of blocks in a row in the check LD-11."""
 KEPT_FILES = 100
-"""Open files that this process needs besides the connections of a check."""
+"""Number of open files that this process needs besides the connections of a check."""
 LAG = 0.1
-"""Seconds of delay in this process from which on a measured spread says nothing about the pool."""
+"""If this process itself was delayed by more than these seconds, a long time between sessions is not the fault of the
+pool."""
 
 
 def _affordable(wanted: int) -> int:
     """Return how many of the wanted connections this process may open.
 
-    A connection counts twice, because in tests the pool runs in the same process.
+    Each connection counts as two open files, because in the tests of this project the pool runs in the same process.
     """
     allowed = files.allow(2 * wanted + KEPT_FILES)
     return wanted if allowed < 0 else max(10, min(wanted, (allowed - KEPT_FILES) // 2))
@@ -354,7 +357,8 @@ async def fan_out(probe: Probe) -> CheckOutcome:
 
 @asynccontextmanager
 async def _lag() -> AsyncIterator[list[float]]:
-    """Measure how late, in seconds, this process wakes up while the block runs."""
+    """Measure, while the ``async with`` block runs, by how many seconds this process wakes up too late. The yielded
+    list contains all measured delays."""
     late = [0.0]
 
     async def watch() -> None:
@@ -518,7 +522,8 @@ async def bad_handshakes(probe: Probe) -> CheckOutcome:
 
 
 def _client_hello_of_tls_1_0() -> bytes:
-    """Return a ClientHello that offers nothing newer than TLS 1.0, which OpenSSL no longer makes."""
+    """Return the bytes of a ClientHello that offers only TLS 1.0. They are written by hand, because OpenSSL no longer
+    offers TLS 1.0 alone."""
     body = b"\x03\x01" + random.Random(0).randbytes(32) + b"\x00" + b"\x00\x04\x00\x2f\x00\x35" + b"\x01\x00"
     message = b"\x01" + len(body).to_bytes(3, "big") + body
     return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message

@@ -29,7 +29,7 @@ check = Topic("shares")
 
 STALE, LOW = ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 BLOCK_PATIENCE = 30.0
-"""Seconds to wait for the announcement of a new block."""
+"""Seconds to wait until the pool announces a new block."""
 
 
 @check(
@@ -60,7 +60,7 @@ async def unknown_job(probe: Probe) -> CheckOutcome:
 
 
 def _well_formed_share(probe: Probe, connection: ProbeConnection) -> FoundShare:
-    """Return a well-formed share; its hash does not matter."""
+    """Return a well-formed share. Its hash need not meet any target."""
     try:
         return probe.low_difficulty_share(connection)
     except Skip:
@@ -216,7 +216,11 @@ async def far_ntime(probe: Probe) -> CheckOutcome:
 
 
 async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
-    """Judge that the pool rejects a share with each of the values as one parameter, and still answers afterwards."""
+    """Judge that the pool rejects each share in which one parameter of mining.submit has a malformed value.
+
+    ``index`` is the position of the parameter, and ``values`` contains the malformed values by name. At the end, the
+    pool must still answer a share.
+    """
     connection = await probe.session()
     replies = []
     for name, value in values.items():

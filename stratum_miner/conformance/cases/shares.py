@@ -18,13 +18,13 @@ check = Topic("shares")
 PIPELINED = 50
 """Number of shares that are sent without waiting for replies."""
 MEASURED = 20
-"""Number of shares of which the reply times are measured."""
+"""Number of shares for which the check SH-13 measures how quickly the pool answers."""
 LATENCY = 0.5
-"""Seconds within which the pool should answer a share, besides the round trip."""
+"""Seconds within which the pool should answer a share. The time of a network round trip is added."""
 BLOCK_PATIENCE = 30.0
 """Seconds to wait for a job on a new block."""
 STALE_SECONDS = 0.1
-"""Seconds between a new block and a share of the job before it."""
+"""Seconds between the announcement of a new block and the submission of a share of a job that is stale since then."""
 
 
 @check("SH-01", "The pool must accept a valid share.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
@@ -205,7 +205,7 @@ async def pipelined(probe: Probe) -> CheckOutcome:
     ids = [request for request, _ in requests]
     for request in ids:
         await connection.wait_for_reply(request, 30.0)
-    await connection.listen(0.5)  # a second reply would follow at once
+    await connection.listen(0.5)  # a pool that answers twice would send the second reply within this time
     return replied_once(connection, ids)
 
 
@@ -281,12 +281,12 @@ async def stale_block(probe: Probe) -> CheckOutcome:
 
 
 async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> bool:
-    """Return whether the node has a block, also off its best chain: it then accepts another block on top of it."""
-    for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be submitting the block
+    """Return whether the node has the block ``tip``, even if it is not on the best chain. A node that has it accepts
+    another block on top of it."""
+    for pause in (0.1, 0.5, 1.0, 2.0):  # try several times, because the pool may submit its block a little later
         await trio.sleep(pause)
-        block, _ = await make_block(
-            probe, connection, tip
-        )  # another block each time, because a node remembers a block that it rejected
+        # Each attempt makes a different block, because a node remembers the blocks that it has rejected.
+        block, _ = await make_block(probe, connection, tip)
         if await probe.chain.submit(block) in HARMLESS_ANSWERS:
             return True
     return False
