@@ -22,8 +22,8 @@ async def unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions inside a group and inside its nested groups, in order. Yield an error that is no group
-    itself."""
+    """Yield the exceptions inside a group and inside its nested groups, in order. If ``error`` is not a group, yield
+    it."""
     if isinstance(error, BaseExceptionGroup):
         for item in error.exceptions:
             yield from leaves(item)

@@ -127,7 +127,7 @@ def duration_text(seconds: float) -> str:
 
 
 def latency_text(milliseconds: float) -> str:
-    """Return a latency as ``0.6 ms`` or ``123 ms``. From one second on, it is written as by ``duration_text``."""
+    """Return a latency as ``0.6 ms`` or ``123 ms``. From one second on, it has the form of ``duration_text``."""
     if milliseconds >= 999.5:
         return duration_text(milliseconds / 1000)
     return f"{milliseconds:.1f} ms" if milliseconds < 99.95 else f"{milliseconds:.0f} ms"

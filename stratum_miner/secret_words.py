@@ -105,7 +105,7 @@ class Hider:
 
 @lru_cache(maxsize=256)
 def hider(secret: str) -> Hider:
-    """Return an object that hides one secret in foreign text. It is cached."""
+    """Return a cached object that hides one secret in foreign text."""
     return Hider([secret])
 
 

@@ -19,7 +19,7 @@ class AddressError(ValueError):
 
 
 class Network(Enum):
-    """The Bitcoin networks. Testnet, signet and regtest share the versions of base58 addresses."""
+    """The Bitcoin networks. Testnet, signet and regtest use the same version bytes in base58 addresses."""
 
     MAINNET = "mainnet"
     TESTNET = "testnet"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 
 def compact_size(value: int) -> bytes:
-    """Return Bitcoin's variable-length integer, 1 to 9 bytes. Raises ValueError outside 0 to 2^64-1."""
+    """Return ``value`` as Bitcoin's variable-length integer of 1 to 9 bytes. Raises ValueError unless it is 0 to
+    2^64-1."""
     if not 0 <= value < 1 << 64:
         raise ValueError(f"compact size: expected 0 to 2^64-1, got {value}")
     if value < 0xFD:

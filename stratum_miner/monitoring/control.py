@@ -1,4 +1,5 @@
-"""Defines the changes that people and programs may make while mining: one interface for keys, the page and all APIs.
+"""Defines the changes that people and programs may make while mining: one interface for the keys of the screen, the web
+page and all APIs.
 
 A call that is refused raises ``ControlRefused`` with a message of one line. A call that succeeds logs an event.
 """
@@ -44,7 +45,7 @@ class PoolChange:
 class Control(Protocol):
     """Changes a running miner. Pools and devices are named by their id in the view, which never changes (``numbers``).
 
-    Each method raises ControlRefused if it cannot be carried out now.
+    Each method raises ControlRefused if the change cannot be made now.
     """
 
     def pause(self, by: str, reason: str = "") -> None:
@@ -91,7 +92,7 @@ class Control(Protocol):
         ...
 
     def remove_device(self, device_id: int) -> None:
-        """Power a device down and stop using it. Its totals stay."""
+        """Power a device down and stop using it. Its totals are kept."""
         ...
 
     def reload(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Builds the views of the devices of all backends, each with its measured hash rate.
 
-The hash rate is the number of hashes that a backend counts in a window of time. ``estimates`` computes the hash rate of
-the whole miner that the accepted shares imply.
+The hash rate is measured: the number of hashes that a backend counted in a time window, divided by the length of the
+window. The hash rate that the accepted shares imply comes from ``estimates``, for the whole miner.
 """
 
 from collections import Counter, defaultdict
@@ -33,7 +33,7 @@ class _Remembered:
     frozen_before: float = 0.0
     """Seconds in which the process did not run, up to the first sample of the device."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
-    """Hash rate meters for windows of up to 1 min, and of up to 1 h."""
+    """One meter for hash rates over up to 1 min, and one for up to 1 h; None before the first sample."""
     nonces: int = 0
     """Number of nonces found."""
     nonce_at: float | None = None
@@ -49,7 +49,8 @@ class _Remembered:
     reasons: Counter[str] = field(default_factory=Counter)
     difficulties: Difficulties = field(default_factory=Difficulties)
     last: tuple[float, int | None, float] | None = None
-    """The last accepted share: its Unix time, the id of the pool, and the share difficulty of its job."""
+    """The last accepted share: its Unix time, the id of the pool, and the share difficulty of its job. None before the
+    first."""
 
 
 class DeviceMeters:

@@ -88,8 +88,8 @@ class Health:
     ) -> HealthVerdict:
         """Return the verdict on the miner at ``now``, in seconds on the clock of the snapshots.
 
-        ``pauses`` has the reason of each pause by what asked for it, such as "by the schedule". ``others`` are problems
-        that concern neither a device nor a pool.
+        ``pauses`` has one entry for each pause: what asked for it, such as "by the schedule", and the reason.
+        ``others`` are problems that concern neither a device nor a pool.
         """
         step = 0.0 if self._looked_at is None else min(max(0.0, now - self._looked_at), LONGEST_STEP_S)
         self._looked_at = now

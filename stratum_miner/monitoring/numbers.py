@@ -44,8 +44,8 @@ class Numbered(Generic[KeyT]):
     def of(self, key: KeyT, before: KeyT | None = None) -> int:
         """Return the id of a key.
 
-        A new key gets the id of ``before`` if this is given: the key that the same device had until now. Otherwise it
-        gets a new id.
+        A new key gets a new id. The exception is a device whose key has changed: with its previous key as ``before``,
+        the new key takes over the id.
         """
         if key not in self._numbers:
             number = len(self._numbers)

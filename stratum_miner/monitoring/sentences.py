@@ -1,4 +1,5 @@
-"""Has a sentence for each event of the log, for people. An event without a sentence is shown as its name and fields.
+"""Defines the sentence that people read for each event of the log. An event without a sentence is shown as its name and
+fields.
 
 ``{field}`` is replaced by the value of that field. A part in [brackets] is left out if one of its fields is absent or
 empty.
@@ -203,8 +204,8 @@ SENTENCES: dict[str, str] = {
 _PART = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
 _TWO_ENDS = re.compile(r"(?<=[.?!])\.(?= [A-Z]|$)")
-"""Matches a full stop that follows another end of a sentence: that of a template after a value that is itself a
-sentence."""
+"""Matches a full stop that is one too many: that of a sentence whose last value already ends with ``.``, ``?`` or
+``!``."""
 
 
 def sentence(name: str, fields: Mapping[str, Any]) -> str:

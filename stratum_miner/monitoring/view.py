@@ -155,7 +155,7 @@ class Summary:
     pool: str
     worker_name: str
     power_w: float | None
-    """The configured power, or else the sum of the power that devices measure."""
+    """The configured power, or else the sum of the power that devices measure; None if neither is known."""
     power_is_partial: bool
     """Whether ``power_w`` is a sum that leaves out devices which use power but do not measure it."""
     joules_per_terahash: float | None
@@ -201,7 +201,8 @@ class PoolView:
     enabled: bool
     """Whether the miner may use this pool."""
     state: str
-    """Whether the miner can use the pool: untried, trying, up, silent, down or penalized. Failover depends on it."""
+    """One of these: untried; trying (to connect); up (gives jobs); silent (connected, but gives no new job); down (not
+    connected); penalized (not used for a while, because it refused the worker names or rejected many shares)."""
     reason: str
     """Why the pool is in this ``state``; empty for a pool that is up."""
     since_s: float
@@ -445,7 +446,8 @@ class View:
 
     @property
     def mined_on(self) -> PoolView | None:
-        """The first pool in the order of the pools that the miner mines on; None if no pool gives work."""
+        """The pool that the miner mines on; if there are several, the first in the order. None if no pool gives
+        work."""
         return next((pool for pool in self.pools if pool.active), None)
 
     @property

@@ -1,4 +1,4 @@
 """Network connections, HTTP requests and child processes, each with limits on size and time.
 
-Nothing here knows Stratum, mining or a command.
+This package does not depend on Stratum, on mining or on any command.
 """

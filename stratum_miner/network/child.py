@@ -17,7 +17,8 @@ import trio
 
 CHUNK: Final = 1 << 16
 KILLED_SECONDS: Final = 5.0
-"""Seconds to wait for a killed program. A program that is blocked inside a system call may take longer to end."""
+"""Seconds to wait until a killed program has ended. A program that is blocked inside a system call may take longer to
+end."""
 
 
 class ChildError(Exception):
@@ -37,7 +38,7 @@ class Ended:
     """How a program ended, and what it printed. The output is empty if ``run`` was called without ``max_bytes``."""
 
     exit_code: int
-    """The exit code of the program; if negative, the number of the signal that killed it."""
+    """The exit code of the program, or -N if the signal with the number N killed the program."""
     output: bytes
     errors: bytes
 

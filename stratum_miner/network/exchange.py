@@ -85,7 +85,7 @@ class HttpTarget:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
             host = host.encode("idna").decode()  # also rejects labels that the name lookup would reject
-        except ValueError:  # its message repeats parts of the URL
+        except ValueError:  # the message of this error repeats parts of the URL
             raise ValueError("expected a URL as in http://host:port/path") from None
         if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or port == 0:
             raise ValueError("expected a URL as in http://host:port/path")

@@ -5,8 +5,9 @@ deadline covers the name lookup, connecting, the TLS handshake, sending, and the
 that sends one byte a second cannot exceed the time limit. Connections are kept between requests if the server allows
 it. Closing a connection never blocks.
 
-The environment has no influence: proxy variables, .netrc and SSL_CERT_FILE are ignored. Certificates are checked
-against those of the system, in the locations that its OpenSSL was built with.
+Environment variables have no influence: proxy variables and SSL_CERT_FILE are ignored. So is the file .netrc. The
+certificates of servers are checked with the trusted certificates of the system, at the paths that OpenSSL was built
+with.
 """
 
 import math

@@ -1,6 +1,7 @@
 """Jobs, work units and shares: what a miner searches and what it finds.
 
-Everything here is sans-IO and independent of the protocol of the pool. Time is an argument.
+This package does no input or output, and does not depend on the protocol of the pool. It reads no clock: times are
+arguments.
 """
 
 from stratum_miner.work.durations import DurationCounts

@@ -36,7 +36,7 @@ class HashRateMeter:
         return self.rate_at(*self._samples[-1], window)
 
     def rate_at(self, now: float, hashes: int, window: float) -> float:
-        """Return the same rate for a counter that is at ``hashes`` at ``now``, without recording this value."""
+        """Return the rate that ``rate`` would return after ``sample(now, hashes)``, but record nothing."""
         index = max(0, bisect_right(self._samples, (now - window, 1 << 128)) - 1)
         start_time, start_hashes = self._samples[index]
         return (hashes - start_hashes) / (now - start_time) if now > start_time else 0.0

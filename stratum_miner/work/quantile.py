@@ -1,6 +1,6 @@
 """Computes the position of a quantile among sorted values.
 
-The quantile of a fraction is the smallest of the values for which at least this fraction of all values are not larger.
+For the fraction 0.9, for example, the quantile is the smallest value that at least 90 % of all values do not exceed.
 """
 
 from fractions import Fraction

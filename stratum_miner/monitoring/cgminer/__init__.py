@@ -2,8 +2,8 @@
 
 ``dialect`` reads and writes its two forms, JSON and plain text. ``commands`` carries out the commands. ``fields``
 builds the answers from views. ``zero`` resets its counters. ``access`` decides which client may send which command.
-``listener`` serves it on a socket. The facts come from API-README and api.c of cgminer 4.13.6, and from its recorded
-answers.
+``listener`` serves it on a socket. The package follows API-README and api.c of cgminer 4.13.6, and recorded
+answers of cgminer.
 """
 
 from stratum_miner.monitoring.cgminer.access import AccessError, AccessList

@@ -23,7 +23,8 @@ class AccessError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessList:
-    """The entries in order, each with a group and a range of IP addresses, and the commands of each group."""
+    """The two options as values: the entries in order, each a group with a range of IP addresses, and the commands of
+    each group."""
 
     entries: tuple[tuple[str, IpNetwork], ...]
     groups: Mapping[str, frozenset[str]]
@@ -93,8 +94,8 @@ def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetw
 
 
 def _network(text: str) -> IpNetwork:
-    """Return the range of IP addresses that a text describes. As in cgminer, missing parts are zero, as in 192.168.0/16
-    and 0/0."""
+    """Return the range of IP addresses that a text describes. As in cgminer, missing parts are zero: 0/0 is
+    0.0.0.0/0."""
     host, slash, bits = text.partition("/")
     if host.replace(".", "").isdecimal():
         parts = host.split(".")

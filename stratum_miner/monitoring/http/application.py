@@ -1,4 +1,4 @@
-"""The Starlette application: the endpoints of the table, the stream, metrics, health, and the page."""
+"""Builds the Starlette application from the table in ``endpoints``, the stream, metrics, health, and the web page."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Turns tables of metrics into the text that Prometheus reads. This module does not know which metrics exist.
+"""Turns tables of metrics into the text that Prometheus reads. This module does not depend on which metrics there are.
 
 A ``Family`` describes one metric: its name, its help text, and how to read its value from a subject such as a view, a
 pool, a device or a snapshot. To add a metric, add a line to the table of its program.

@@ -1,4 +1,4 @@
-"""Serves HTTP/1.1 on one connection: h11 between a trio stream and an ASGI application.
+"""Serves HTTP/1.1 on one connection: reads and writes a trio stream with h11, and calls an ASGI application.
 
 This module does not depend on what the answers contain. The limits apply to a request or to an answer, not to the
 connection, so an answer may last for weeks. A request is limited in size and time. An answer ends if the client takes

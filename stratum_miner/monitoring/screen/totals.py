@@ -19,7 +19,7 @@ LEAST_WORKER = 16
 """Smallest number of characters to which a worker name is shortened. It is often a payout address, and its middle is
 left out."""
 OLD_S = 5.0
-"""Age in seconds from which on the screen shows the age of a measured hash rate."""
+"""If a measured hash rate is older than this number of seconds, the screen shows its age."""
 
 
 def head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
