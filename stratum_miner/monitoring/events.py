@@ -51,8 +51,8 @@ class EventLog:
         return event
 
     def newest(self, limit: int | None = None, *, after: int = 0) -> tuple[EventView, ...]:
-        """Return the events with a number above ``after``, the newest last. With ``limit``, return at most so many, the
-        newest ones."""
+        """Return the events with a number above ``after``, the newest last. With ``limit``, return at most this number
+        of events, the newest ones."""
         with self._lock:
             events = tuple(event for event in self._events if event.number > after)
         return events if limit is None else events[max(0, len(events) - limit) :]

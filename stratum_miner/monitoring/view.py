@@ -223,7 +223,7 @@ class PoolView:
     latency_p99_ms: float | None
     job_switch_p50_ms: float | None
     job_switch_p99_ms: float | None
-    """99 % of jobs had to wait at most so many milliseconds, from their arrival, until a device took work from them.
+    """Milliseconds from the arrival of a job until a device took work from it; 99 % of the jobs took at most this time.
     None for a proxy, which does not search."""
     difficulties: dict[str, float]
     """Sums of the difficulties of the shares of this pool, by outcome."""

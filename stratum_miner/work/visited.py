@@ -33,7 +33,8 @@ MAX_SETS = 512
 100. If a pool sends hundreds of versions for each header, all templates together take up to 55 MB (measured: 210 bytes
 for each set)."""
 MAX_FORGOTTEN = 100_000
-"""At least so many names of forgotten templates are remembered, and at most twice as many, which take 17 MB."""
+"""Least number of names of forgotten templates that are remembered. At most twice this number are remembered, which
+take 17 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ import { celsius, count, hashRate, milliseconds } from "./format.js";
 
 const MINUTES = 600;
 const DAY = 86400;
-const FINE_GAP = 7; // from so many seconds between two points on, charts show a gap; points come every 2 s
+const FINE_GAP = 7; // charts show a gap if two points are more than so many seconds apart; points come every 2 s
 const COARSE = 60; // seconds between two points that are older than ten minutes
 const BUCKETS = [20, 60, 120, 300, 600, 1800, 3600];
 const MOST_BARS = 40;
 const MOST_SAMPLES = 288;
 const OUTCOMES = ["accepted", "rejected", "stale", "lost"];
 const AGAIN_MS = 10000;
-const ANSWERS_APART = 60; // from so many seconds between two answers on, the chart of latencies shows a gap
+const ANSWERS_APART = 60; // the chart of latencies shows a gap if two answers are more than so many seconds apart
 
 export class Charts {
   constructor() {

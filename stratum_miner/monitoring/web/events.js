@@ -5,7 +5,7 @@ import { announce } from "./dialogs.js";
 import { count, difficulty, milliseconds, moment, poolName } from "./format.js";
 import { tabled } from "./table.js";
 
-const KEPT = 500; // so many routine events are kept, and as many other events
+const KEPT = 500; // number of routine events that are kept, and also number of other events that are kept
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
 const isRoutine = ({ name, fields }) => name === "new_block" || name === "new_job" || (name === "share_accepted" && !fields?.block);
 const FEW_BLOCKS = 5;
