@@ -60,7 +60,7 @@ class Case:
     seconds: float
     """Time limit in seconds. The time for finding shares is not part of it."""
     disturbs: bool
-    """Whether the check would change the results of other checks at the same time. Such a check runs alone."""
+    """Whether the check would change the results of checks that run at the same time. Such a check runs alone."""
     run: Callable[[Any], Awaitable[CheckOutcome]]
     """The function that performs the check with a ``Probe``. To run checks, call ``verify``, which makes the probes."""
     topic: str

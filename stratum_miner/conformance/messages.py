@@ -10,8 +10,8 @@ from stratum_miner.stratum.errors import ErrorReason, ErrorReply, error_reply_fr
 from stratum_miner.work.job import Job
 
 SANE_DIFFICULTY = 1e16
-"""Difficulties from this value on are absurd. It is a hundred times the difficulty of the Bitcoin main network in
-2025."""
+"""Difficulties from this value on are absurd. This value is a hundred times the difficulty of the Bitcoin main network
+in 2025."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class PoolLine:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply to one request, received ``waited`` seconds after it was sent."""
+    """A reply to one request. ``waited`` is the number of seconds between the request and the reply."""
 
     line: PoolLine
     waited: float
@@ -149,9 +149,9 @@ def is_sane(value: Any) -> bool:
 
 
 def notify_id(subscriptions: Any) -> str | None:
-    """Return the subscription id of mining.notify from the first result of mining.subscribe; None if there is none.
+    """Return the subscription id of mining.notify; None if there is none.
 
-    All shapes that pools send are understood.
+    ``subscriptions`` is the first element of the result of mining.subscribe, in any of the shapes that pools send.
     """
     pairs = subscriptions if isinstance(subscriptions, list) else []
     for pair in [pairs, *pairs]:

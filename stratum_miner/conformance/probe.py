@@ -247,8 +247,8 @@ class Probe:
 
         The value of its hash is above ``above`` and not above ``at_most``. By default, the hash meets the share target;
         if possible, it does not meet the network target, so that the share is no block. ``bits`` are the version bits
-        inside the version mask of the job; None keeps those of the job. The function ``fits`` may reject a share.
-        Raises Skip if the search takes too long.
+        inside the version mask of the job; None keeps those of the job. The search continues until ``fits`` returns
+        True for a share. Raises Skip if the search takes too long.
         """
         job = job or connection.job
         at_most = job.share_target if at_most is None else at_most

@@ -1,5 +1,7 @@
-"""Finds shares for a check with a search kernel. The block header and the range of hash values are free; the time is
-limited."""
+"""Finds shares for a check with a search kernel, for any block header and any range of hash values.
+
+The processor time that a check may use is limited.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -17,10 +19,10 @@ from stratum_miner.work.unit import NONCE_SPACE
 QUICK = 200_000
 """A search of fewer hashes than this runs in the trio thread, because it takes only milliseconds."""
 ENOUGH = 4
-"""Number of hits after which one call of the kernel ends. If the first hit in the wanted range is used, the next search
-continues after it."""
+"""Number of hits after which one call of the kernel ends. The first hit in the wanted range is used, and the next
+search continues after this hit."""
 SLICE_SECONDS = 0.1
-"""Seconds of one search in a worker thread. Between two of these, the check can be cancelled."""
+"""Seconds that one call of the kernel takes in a worker thread. Between two calls, the check can be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)

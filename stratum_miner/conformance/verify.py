@@ -81,7 +81,7 @@ class Tally:
 
     @classmethod
     def of(cls, results: Sequence[Result]) -> "Tally":
-        """Count the results."""
+        """Return the counts of the given results."""
         verdicts = [(each.verdict, each.case.level) for each in results]
         count = [verdict for verdict, _ in verdicts].count
         must = verdicts.count((Verdict.FAILED, Level.MUST))

@@ -42,8 +42,8 @@ EVENTS = 256
 DRAIN_SECONDS = 3.0
 """Seconds to wait for the answers to open shares when the run ends."""
 PROBE_SECONDS = 3.0
-"""Seconds to wait for a connection to one of several addresses of the pool, to find an address that accepts
-connections."""
+"""If the pool's host name has several addresses, each is tried for this many seconds, until one accepts a
+connection."""
 SELECT_LIMIT = 1024
 """File descriptors from this number on cannot be used with select(). If the epoll object has such a descriptor, the
 loop sleeps with the time-out of epoll, which is rounded up to 1 ms."""

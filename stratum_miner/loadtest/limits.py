@@ -20,8 +20,10 @@ class LoadError(Exception):
 
 
 def raise_file_limit(connections: int) -> None:
-    """Raise the limit of open files of this process to what ``connections`` need. Raises LoadError if that is not
-    permitted."""
+    """Allow this process to open ``connections`` sockets and some other files.
+
+    Raises LoadError if the operating system does not permit so many open files.
+    """
     needed = connections + SPARE_FILES
     allowed = files.allow(needed)
     if 0 <= allowed < needed:

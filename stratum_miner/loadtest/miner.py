@@ -429,6 +429,8 @@ class SimulatedMiner:
 
 
 def _is_among(number: int, fraction: float) -> bool:
-    """Return whether miner ``number`` is one of the given fraction of all miners, which is spread evenly over the
-    numbers."""
+    """Return whether miner ``number`` belongs to the given fraction of all miners.
+
+    The miners that belong to it have evenly spaced numbers.
+    """
     return int((number + 1) * fraction + 1e-9) > int(number * fraction + 1e-9)

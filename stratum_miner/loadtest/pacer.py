@@ -99,9 +99,10 @@ def _shape(name: str, values: Mapping[str, float], duration: float) -> tuple[flo
 
 
 def next_share(rng: random.Random, now: float, rate: float, profile: LoadProfile, end: float) -> float | None:
-    """Return when the next share of a miner is due that finds ``rate`` shares per second while the factor is 1.
+    """Return when the next share of a miner is due, after ``now``. Return None if no share is due before ``end``.
 
-    ``now``, ``end`` and the result are seconds since the start. Return None if no share is due before ``end``.
+    ``rate`` is the average number of shares per second while the factor of the load profile is 1. ``now``, ``end`` and
+    the result are seconds since the start.
     """
     highest = rate * profile.peak
     if highest <= 0:
@@ -158,7 +159,7 @@ def distribution(text: str) -> Callable[[random.Random], float]:
 
 
 def reconnect_pause(attempt: int, first: float, longest: float, rng: random.Random) -> float:
-    """Return the seconds to wait before the next attempt to connect. ``attempt`` is the number of attempts before it.
+    """Return the seconds to wait before the next attempt to connect. ``attempt`` is the number of attempts so far.
 
     The longest possible pause doubles with each attempt, from ``first`` up to ``longest`` seconds. The result is random
     between half of it and all of it, so that the miners do not reconnect at the same time.

@@ -22,7 +22,7 @@ class Shard:
     """The part of a run that one process executed."""
 
     worker: str
-    """Address of the Dask worker; empty for this process."""
+    """Address of the Dask worker; empty if this process executed the run itself."""
     miners: int
     duration: float
     """Seconds that this part of the run took."""

@@ -20,8 +20,8 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""Probability that a hash is a share. Below this value, one share is enough to find one that is no share of another
-job."""
+"""If a hash is a share with a lower probability than this, the check ERR-06 needs only one share. It is then almost
+certain that this share is not also a share of the next job."""
 
 
 async def _submit_again(
@@ -189,7 +189,8 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    probability = connection.job.search_target / 2.0**256  # of a share to be also a share of the next job
+    # The probability that a share of one job is also a share of the next job.
+    probability = connection.job.search_target / 2.0**256
     count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]
     first = shares[-1].job

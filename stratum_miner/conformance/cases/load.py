@@ -58,8 +58,8 @@ STORM = 50
 KEPT_FILES = 100
 """Number of open files that this process needs besides the connections of a check."""
 LAG = 0.1
-"""If this process itself was delayed by more than these seconds, a long time between sessions is not the fault of the
-pool."""
+"""If this process itself was delayed by more seconds than this, the check LD-10 does not blame the pool for a late
+job."""
 
 
 def _affordable(wanted: int) -> int:
