@@ -26,22 +26,23 @@ from stratum_miner.network.accepting import Listener, ListenerError, address_tex
 from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 16 << 10
-"""Most bytes received from one miner at a time, about 150 shares. Other miners get their turn before the next ones."""
+"""Most bytes read from one miner at a time: about 150 shares. Other miners are served before more is read from it."""
 SEND_BUFFER = 64 << 10
 """Send buffer of a socket, in bytes. It is small so that a miner that does not read is detected soon; by default, the
 kernel would buffer megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """TCP keepalive settings with which a miner that vanished is detected within two minutes."""
 USER_TIMEOUT_MS = 120_000
-"""Milliseconds after which unacknowledged bytes close the connection: a miner vanished before it received them."""
+"""Milliseconds for which sent bytes may stay unacknowledged. The operating system then closes the connection, because
+the miner has vanished."""
 FLUSH_SECONDS = 1.0
-"""Seconds for which a connection that is being closed may still receive its last lines."""
+"""Seconds within which the last lines must be sent to a miner whose connection is being closed."""
 
 _log = structlog.get_logger(__name__)
 
 
 class LineSession(Protocol):
-    """What ``Connection`` uses of the session of its miner."""
+    """The attributes and methods of a miner's session that ``Connection`` uses."""
 
     started: bool
     """Whether the miner gets jobs: it is subscribed and authorized."""
@@ -59,7 +60,7 @@ class Connection(Generic[S]):
     """The connection of one miner."""
 
     number: int
-    """Counted from 1; no other connection of the server has the same."""
+    """Number of the connection, counted from 1. No other connection of this server gets the same number."""
     address: str
     """IP address and TCP port of the miner, as HOST:PORT."""
     stream: trio.abc.Stream
@@ -72,9 +73,9 @@ class Connection(Generic[S]):
     last_line_at: float
     """Time at which the end of a line was last received, on trio's clock."""
     read_scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    """Cancelled to stop reading; what waits in the queue is still sent."""
+    """Cancel this scope to stop reading. The bytes in the queue are still sent."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    """Cancelled to close the connection at once."""
+    """Cancel this scope to close the connection at once."""
     reason: str = ""
     """Why the connection is being closed; empty while it is open."""
     ending: DisconnectReason = DisconnectReason.BY_SERVER
@@ -83,7 +84,9 @@ class Connection(Generic[S]):
     bytes_sent: int = 0
 
     def flush(self) -> None:
-        """Send the bytes that the session has waiting, or queue them. A miner that does not read is disconnected."""
+        """Send the bytes that the session wants to send. Queue what the socket does not take at once. A miner that does
+        not read is disconnected.
+        """
         data = self.session.data_to_send()
         if not data:
             return
@@ -134,7 +137,7 @@ class ServerCallbacks(Generic[S]):
     disconnected: Callable[[Connection[S]], None]
     """Called when a connection was closed; its ``reason`` says why."""
     stopping: Callable[[], Awaitable[None]]
-    """Called when no more miners are accepted, to answer and close the connections that are open."""
+    """Called when the server has stopped accepting miners. It waits for open answers, then closes all connections."""
 
 
 class Connections(Generic[S]):
@@ -163,11 +166,12 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._open: dict[int, Connection[S]] = {}
         self._unauthorized: dict[int, Connection[S]] = {}
-        """Connections whose miner may not be subscribed and authorized yet, the oldest first."""
+        """Open connections, the oldest first. A connection is removed when it is found to be subscribed and authorized,
+        which is checked only if too many connections are open."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0
-        """Bytes on connections that are closed."""
+        """Bytes received and sent on the connections that are closed by now."""
 
     def __iter__(self) -> Iterator[Connection[S]]:
         return iter(tuple(self._open.values()))
@@ -198,10 +202,11 @@ class Connections(Generic[S]):
         stopping: trio.Event,
         task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept connections until ``stopping`` is set, then call the ``stopping`` callback, which closes them.
+        """Accept connections until ``stopping`` is set, then call the ``stopping`` callback, which closes the
+        connections.
 
-        Raises ListenerError if a listener breaks. The connections are closed in the same way before it is raised, so
-        that no answer is lost.
+        Raises ListenerError if a listener breaks. The ``stopping`` callback is called before that, so that no answer is
+        lost.
         """
         broken: Exception | None = None
         async with unwrapping_nursery() as connections:
@@ -254,8 +259,8 @@ class Connections(Generic[S]):
     def _close_oldest_unauthorized(self) -> bool:
         """Close the oldest connection that is not subscribed and authorized. Return False if there is none.
 
-        Otherwise a stranger could keep all miners out by opening connections, which costs nothing. A miner subscribes
-        and authorizes within a moment.
+        Without this, a stranger could keep all miners out by opening many connections. A real miner subscribes and
+        authorizes within a moment.
         """
         while self._unauthorized:
             connection = self._unauthorized.pop(next(iter(self._unauthorized)))
@@ -354,7 +359,7 @@ def _host(address: str) -> str:
 
 
 def _set_options(stream: trio.abc.Stream) -> None:
-    """Keepalive and a small send buffer; trio has set TCP_NODELAY already."""
+    """Turn on TCP keepalive and set a small send buffer. trio has set TCP_NODELAY already."""
     transport = innermost(stream)
     if not isinstance(transport, trio.SocketStream):
         return
@@ -363,5 +368,5 @@ def _set_options(stream: trio.abc.Stream) -> None:
     options = KEEPALIVE | {"TCP_USER_TIMEOUT": USER_TIMEOUT_MS}
     for name, value in options.items():
         option = getattr(socket, name, None)
-        if option is not None:  # the names differ between systems
+        if option is not None:  # not every operating system has each option
             transport.setsockopt(socket.IPPROTO_TCP, option, value)

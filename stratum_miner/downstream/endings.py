@@ -1,5 +1,5 @@
-"""The kinds of reasons for which a miner's connection is closed: a fixed set, so that no miner can make metrics
-grow."""
+"""The kinds of reasons for which a miner's connection is closed. The set is fixed, so that no miner can add entries to
+the metrics."""
 
 from enum import Enum
 
@@ -10,7 +10,7 @@ class DisconnectReason(Enum):
     """The kind of reason for which a miner's connection was closed."""
 
     CLOSED = "closed"
-    """The miner closed it."""
+    """The miner closed the connection."""
     LOST = "lost"
     """The connection broke."""
     NOT_AUTHORIZED = "not_authorized"
@@ -22,7 +22,7 @@ class DisconnectReason(Enum):
     REFUSED_SHARES = "refused_shares"
     """Too many shares in a row were answered with an error."""
     NO_ROOM = "no_room"
-    """The extranonce2 of the proxy's pool has no free prefix for another miner."""
+    """No extranonce1 is free for another miner. In a proxy, the extranonce1 is a prefix of the pool's extranonce2."""
     PROTOCOL_ERROR = "protocol_error"
     """The miner sent bytes that are not valid Stratum."""
     BY_SERVER = "by_us"

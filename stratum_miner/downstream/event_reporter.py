@@ -1,4 +1,4 @@
-"""Calls the ``on_event`` function of a pool or a proxy in such a way that it can cost no share and no block."""
+"""Calls the ``on_event`` function of a pool or a proxy. An exception in ``on_event`` never loses a share or a block."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,7 +12,7 @@ class EventReporter(Generic[E]):
 
     The owner adds an event when something happens, and calls ``deliver`` after it has acted on it: a share is answered
     and a block is on its way to the node before ``on_event`` runs. The first exception of ``on_event`` is kept, no
-    further event is delivered, and ``stop`` is called, so that the owner stops gracefully. It then calls
+    further event is delivered, and ``stop`` is called, so that the owner stops gracefully. The owner then calls
     ``raise_error``.
     """
 
@@ -23,12 +23,12 @@ class EventReporter(Generic[E]):
         self._error: Exception | None = None
 
     def add(self, event: E) -> None:
-        """Note an event for the next ``deliver``."""
+        """Add an event. The next ``deliver`` passes it to ``on_event``."""
         if self._on_event is not None:
             self._waiting.append(event)
 
     def deliver(self) -> None:
-        """Call ``on_event`` with each event that waits. Raises nothing, whatever ``on_event`` raises."""
+        """Call ``on_event`` with each event that waits. An exception of ``on_event`` is kept, not raised."""
         while self._waiting and self._on_event is not None:
             try:
                 self._on_event(self._waiting.popleft())

@@ -17,7 +17,8 @@ from stratum_miner.downstream.jobs import J, JobTable
 EXTRANONCE1_SIZE = 4
 """Bytes of extranonce1 that a pool gives its miners."""
 MAX_RETIRED = 10_000
-"""Most ended sessions that can be resumed. Beyond that, the oldest are forgotten before their time."""
+"""Most ended sessions that can be resumed. If there are more, the oldest are forgotten although their time is not
+over."""
 
 
 class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake
@@ -26,11 +27,11 @@ class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake
 
 @dataclass(frozen=True, slots=True)
 class Lease(Generic[J]):
-    """The part of the search space that belongs to one session. It outlives the connection until it expires."""
+    """The extranonce1 and the jobs of one session. They are kept after the connection ends, until the lease expires."""
 
     extranonce1: bytes
     extranonce2_size: int
-    """Bytes of extranonce2 that the miner counts in."""
+    """Number of bytes of the miner's extranonce2."""
     session_id: str
     """Secret id with which the miner can resume the session."""
     jobs: JobTable[J] = field(default_factory=JobTable)
@@ -39,9 +40,9 @@ class Lease(Generic[J]):
 class ExtranonceRegistry(Generic[J]):
     """Leases extranonce1 values of ``size`` bytes to sessions, each with ``extranonce2_size`` bytes of extranonce2.
 
-    A lease can be resumed for ``resume_seconds`` after its session ended. ``first`` is the first value: a random one
-    keeps a restarted pool from assigning the values of its last run again. ``token`` makes session ids that nobody can
-    guess.
+    A lease can be resumed for ``resume_seconds`` after its session ended. ``first`` is the first extranonce1. If it is
+    random, a restarted pool does not assign the values of its last run again. ``token`` makes session ids that nobody
+    can guess.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class ExtranonceRegistry(Generic[J]):
 
     def _fresh(self) -> bytes:
         if self.live >= self._values:
-            raise ExtranoncesExhausted(f"expected at most {self._values} miners at the same time, got one more")
+            raise ExtranoncesExhausted(f"all {self._values} values are in use by connected miners")
         if len(self._taken) >= self._values:
             self._drop_oldest()
         while True:

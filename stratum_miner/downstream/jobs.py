@@ -2,8 +2,8 @@
 
 A ``JobContent`` has the fields of a job, independent of a protocol; ``notify_lines`` encodes it as mining.notify. An
 ``AnnouncedJob`` is encoded once for all sessions. A ``SessionJob`` adds the settings of one session at the time of the
-announcement: extranonce1, difficulty, version mask. Its shares are judged by these settings, even if the session's
-settings change later (docs/reference/stratum.md#when-a-setting-takes-effect).
+announcement: extranonce1, difficulty, version mask. The shares of a job are judged by these settings, even if the
+session's settings change later (docs/reference/stratum.md#when-a-setting-takes-effect).
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,12 +16,13 @@ from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
 
 MAX_JOBS = 32
-"""Most jobs for which a session may still submit shares. That is 16 minutes at one job every 30 s, or 4 minutes where
-other transactions bring a job every 8 s."""
+"""Most jobs for which a session may still submit shares. These are the jobs of 16 minutes if a job comes every 30 s,
+and of 4 minutes if new transactions cause a job every 8 s."""
 MAX_OLD_JOBS = 512
-"""Most older jobs whose valid shares a session remembers. Only a test chain makes more."""
+"""Most jobs that a session remembers after their removal from the table. Only a test chain makes jobs fast enough to
+reach this limit."""
 OLD_JOB_SECONDS = 600
-"""Seconds for which older jobs are remembered: as long as a session can be resumed."""
+"""Seconds for which jobs are remembered after their removal from the table: as long as a session can be resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class JobContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnnouncedJob:
-    """A job as it is announced to all sessions, with what its shares are judged by."""
+    """A job as it is announced to all sessions, with the data by which its shares are judged."""
 
     content: JobContent
     network_target: int
@@ -68,7 +69,8 @@ class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False
     """A job as one session got it. A share is valid if its hash is at most ``target``, which follows from
     ``difficulty``.
 
-    It is a struct because the server makes one for each of thousands of sessions before it can send a job.
+    It is a ``msgspec.Struct``, which is made quickly: before it can send a job, the server makes one for each of
+    thousands of sessions.
     """
 
     announced: J
@@ -85,7 +87,9 @@ class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OldJob:
-    """The fields of a ``SessionJob`` that are needed to recognize its shares. It keeps no block template in memory."""
+    """The fields of a ``SessionJob`` that are needed to recognize its shares. Unlike a ``SessionJob``, it keeps no
+    block template in memory.
+    """
 
     content: JobContent
     seen: SeenShares
@@ -96,15 +100,16 @@ class OldJob:
 class JobTable(Generic[J]):
     """The jobs of one session, by id. The oldest are removed when there are too many.
 
-    Jobs with valid shares of this session are remembered for a while after that, to recognize these shares. A miner
-    whose connection broke before it got the answer to a share submits the share again when it reconnects.
+    A removed job is remembered for a while if this session submitted valid shares for it, to recognize duplicates of
+    these shares. A miner whose connection broke before it got the answer to a share submits the share again when it
+    reconnects.
     """
 
     __slots__ = ("_jobs", "_max_jobs", "_old", "_shares", "shares")  # there may be many thousand of these objects
 
     def __init__(self, max_jobs: int = MAX_JOBS) -> None:
         self.shares = 0
-        """Number of valid shares of this session on the jobs that are remembered."""
+        """Number of valid shares of this session for all jobs in the table and all removed jobs that are remembered."""
         self._max_jobs = max_jobs
         self._jobs: dict[str, SessionJob[J]] = {}
         self._old: dict[str, OldJob] = {}
@@ -141,11 +146,12 @@ class JobTable(Generic[J]):
         return self._jobs.get(job_id)
 
     def get_old(self, job_id: str) -> OldJob | None:
-        """Return a job that was removed from the table, if it has valid shares of this session, or None."""
+        """Return a removed job for which this session submitted valid shares, or None if no such job is remembered."""
         return self._old.get(job_id)
 
     def _is_outdated(self, oldest: OldJob, newest: SessionJob[J]) -> bool:
-        age = newest.announced.content.ntime - oldest.content.ntime  # the table has no clock
+        # the table has no clock, so the age is the difference between the ntime fields of the jobs
+        age = newest.announced.content.ntime - oldest.content.ntime
         return len(self._old) > MAX_OLD_JOBS or age > OLD_JOB_SECONDS
 
     def allow_versions(self, mask: int, origin: int) -> None:
@@ -160,7 +166,9 @@ class JobTable(Generic[J]):
 
 
 def notify_lines(content: JobContent) -> tuple[bytes, bytes]:
-    """Encode a job as mining.notify. Return two lines: with the job's own clean_jobs, and with clean_jobs true."""
+    """Encode a job as mining.notify. Return two lines: the first has the job's own clean_jobs, the second has
+    clean_jobs true.
+    """
     notify = Notify(
         job_id=content.job_id,
         previous_hash=content.previous_hash,

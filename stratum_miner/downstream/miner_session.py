@@ -5,8 +5,8 @@ policy (``session_policy``) for jobs and for verdicts on shares. ``now`` is the 
 not go back. ``unix_time`` is the time to which the ntime of shares is compared.
 
 A miner gets its first job when it is subscribed and authorized: first the difficulty, then the job
-(docs/reference/stratum.md#order-of-a-session). A new difficulty applies from the next job on. So the session sends it
-directly before the job that it is for, and both sides agree on which job that is.
+(docs/reference/stratum.md#order-of-a-session). A new difficulty applies from the next job on. The session sends a new
+difficulty directly before a job, so that the miner and the session agree on the first job to which it applies.
 """
 
 import math
@@ -50,18 +50,19 @@ from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.work.hash_rate import HashRateMeter
 
 RATE_WINDOW = 300.0
-"""Seconds of shares from which the hash rate of a session is estimated."""
+"""The hash rate of a session is estimated from the shares of this many seconds."""
 RATE_RESOLUTION = 10.0
-"""Seconds between the samples that are kept for it: about 30 samples, 4 kB for each session."""
+"""Seconds between the samples from which the hash rate is estimated. A session keeps about 30 samples (4 kB)."""
 
 _Counted: TypeAlias = tuple[DownstreamShareCounts, ...]
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
 
 
 class MinerSession(Generic[J]):
-    """The session of one connection of a miner.
+    """The Stratum session of one miner's connection.
 
-    ``policy`` applies until ``subscribe`` gets another one. ``total`` also counts the shares of this session.
+    ``policy`` applies until ``subscribe`` sets another one. ``total`` has the counts of all sessions, to which this
+    session adds its shares.
     """
 
     def __init__(self, policy: SessionPolicy[J], total: DownstreamShareCounts, now: float) -> None:
@@ -73,7 +74,8 @@ class MinerSession(Generic[J]):
         self.user_agent = ""
         """First parameter of mining.subscribe."""
         self.info: Info | None = None
-        """What the miner sent about itself with mining.configure."""
+        """What the miner reported about itself with the info extension of mining.configure; None if it reported
+        nothing."""
         self.workers: dict[str, DownstreamShareCounts] = {}
         """Share counts by worker name, for the worker names that were authorized."""
         self.shares = DownstreamShareCounts()
@@ -94,16 +96,16 @@ class MinerSession(Generic[J]):
         self._minimum = 0.0
         """The minimum difficulty that the miner asked for."""
         self._wanted = policy.start_difficulty
-        """The difficulty that the miner asked for or that vardiff chose, whichever came last; None for the job's
-        own."""
+        """The difficulty that the miner asked for or that vardiff chose, whichever came last. None: the difficulty of
+        each job applies."""
         self._is_difficulty_fixed = False
         """Whether the miner fixed the difficulty in its password, so that vardiff does not change it."""
         self._target = 0
         """The target of ``difficulty``."""
         self._changed_at = -math.inf
-        """Time of the last change of difficulty that was sent with a job of its own."""
+        """Time of the last change of difficulty for which the session sent an extra job."""
         self._change_waits = False
-        """Whether a change of difficulty waits, because the last change was too recent."""
+        """Whether a change of difficulty is delayed, because the last change was too recent."""
         self._vardiff: Vardiff | None = None
         self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
 
@@ -116,8 +118,8 @@ class MinerSession(Generic[J]):
     def next_event(self, now: float, unix_time: float) -> SessionEvent[J] | None:
         """Return the next event, or None if more bytes are needed.
 
-        Raises RemoteProtocolError if the miner sent invalid bytes, and LimitReachedError if it exceeded a limit. Then
-        send the bytes that wait, and close the connection.
+        Raises RemoteProtocolError if the miner sent invalid bytes, and LimitReachedError if it exceeded a limit. In
+        both cases, send the bytes that wait, and close the connection.
         """
         while not self._events:
             limit = self._policy.max_refused_shares
@@ -134,7 +136,7 @@ class MinerSession(Generic[J]):
                         counts.received += 1
                     self._count_refused(counted, AnsweredWithError("", "", error.reason, error.message))
                 case _:
-                    pass  # the connection has answered other invalid requests; replies of the miner mean nothing
+                    pass  # ServerConnection has answered other invalid requests; replies from miners are ignored
         return self._events.pop(0)
 
     def take_events(self) -> list[SessionEvent[J]]:
@@ -169,7 +171,9 @@ class MinerSession(Generic[J]):
             self.lease = None
 
     def tick(self, now: float) -> None:
-        """Let time pass. Call it at least every few seconds. The difficulty may change."""
+        """Update the hash rate, and let vardiff lower the difficulty if no shares come. Call it at least every few
+        seconds.
+        """
         self._meter.sample(now, self._hashes)
         if self._change_waits:
             self._announce_wanted_difficulty(now)
@@ -183,7 +187,9 @@ class MinerSession(Generic[J]):
         return self.connection.data_to_send()
 
     def announce(self, job: J, now: float) -> None:
-        """Send the miner this job if it gets jobs, after a new difficulty or version mask that is due."""
+        """Send the miner this job, if it is subscribed and authorized. A new difficulty or version mask is sent before
+        the job.
+        """
         if self.started and self.lease is not None:
             self._announce(job, self.lease, job.line, now)
 
@@ -199,7 +205,7 @@ class MinerSession(Generic[J]):
         """
         if self.lease is None:
             return True
-        self.lease = None  # it belongs to a registry that the policy no longer uses
+        self.lease = None  # this lease belongs to a registry that the policy no longer uses
         if not self._accepts_extranonce:
             self.ask_to_reconnect()
             return False
@@ -211,9 +217,8 @@ class MinerSession(Generic[J]):
         return True
 
     def was_refused_rolling(self, job: J) -> bool:
-        """Return whether the miner was refused version rolling that ``job`` allows.
-
-        It can negotiate version rolling only on a new connection.
+        """Return whether the miner's request for version rolling was refused earlier, although ``job`` allows it. The
+        miner can negotiate version rolling only on a new connection.
         """
         return self.started and not self._rolls and bool(self._requested_mask & job.rollable_mask)
 
@@ -222,9 +227,9 @@ class MinerSession(Generic[J]):
         self.connection.announce(Reconnect())
 
     def answer(self, share: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
-        """Answer a share that waits: with true if ``refusal`` is None, otherwise with this error.
+        """Answer a share that has ``waits`` set: with true if ``refusal`` is None, otherwise with this error.
 
-        Return the event to report, or None if the share was credited when it arrived.
+        Return the event to report. It is None if the share was answered or credited when it arrived.
         """
         if not share.waits:
             return None
@@ -237,10 +242,10 @@ class MinerSession(Generic[J]):
         self.connection.reply(share.request_id, True)
         for counts in counted:
             counts.accepted += 1
-        if share.refusal is None:  # it was credited when it arrived
+        if share.refusal is None:  # the share was credited when it arrived
             return None
         share_difficulty = solution.difficulty
-        difficulty = min(solution.job.difficulty, share_difficulty)  # a block may be below the share difficulty
+        difficulty = min(solution.job.difficulty, share_difficulty)  # the hash of a block may miss the share target
         self._credit(counted, difficulty, share_difficulty, now)
         return AnsweredWithTrue(share.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
 
@@ -330,7 +335,8 @@ class MinerSession(Generic[J]):
         self._announce_wanted_difficulty(now)
 
     def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
-        # fewer bits than the miner asked for are granted, too: BIP 310 leaves the decision to the miner
+        # grant the bits that are allowed, even if they are fewer than the miner asked for: BIP 310 lets the miner
+        # decide whether they are enough
         self._requested_mask = mask
         self.version_mask = mask & self._policy.rollable_mask
         self._rolls = self.version_mask != 0
@@ -399,7 +405,9 @@ class MinerSession(Generic[J]):
         self._count_refused(counted, AnsweredWithError(submit.worker_name, submit.job_id, reason, message))
 
     def _count_work(self, work: float, now: float) -> None:
-        """Give vardiff the work of a share. The work of stale shares counts, because it shows the hash rate, too."""
+        """Pass the work of a share to vardiff. The work of stale shares counts, too, because it also shows the hash
+        rate.
+        """
         if work and self._vardiff is not None and not self._is_difficulty_fixed:
             self._retarget(self._vardiff, self._vardiff.on_share(now, work), now)
 
@@ -438,14 +446,14 @@ class MinerSession(Generic[J]):
     def _retarget(self, vardiff: Vardiff, difficulty: float | None, now: float) -> None:
         if difficulty is not None:
             self._wanted = self._bounded(difficulty, asked=False)
-            vardiff.difficulty = self._wanted  # vardiff must continue from the limited value
+            vardiff.difficulty = self._wanted  # vardiff continues from the value after the limits
             self._announce_wanted_difficulty(now)
 
     def _bounded(self, difficulty: float, *, asked: bool) -> float:
         return max(self._minimum, self._policy.bounded(difficulty, asked=asked))
 
     def _announce_wanted_difficulty(self, now: float) -> None:
-        """Announce the wanted difficulty with a job of its own. It waits if the last change was too recent."""
+        """Send the wanted difficulty with an extra job. If the last change was too recent, the change is delayed."""
         interval = self._policy.change_interval
         if interval is None or not self.started or self.lease is None:
             return
@@ -497,7 +505,8 @@ class MinerSession(Generic[J]):
     def _set_mask(self, job: J) -> None:
         """Send the miner its version mask for this job. It also applies to the announced jobs of the same origin.
 
-        Bits that are set in a job's own version may not be rolled, so that all ways to merge version bits agree.
+        Bits that are set in a job's own version may not be rolled, so that all ways to merge version bits give the same
+        version.
         """
         mask = self._requested_mask & job.rollable_mask
         if mask != self.version_mask:
@@ -506,7 +515,7 @@ class MinerSession(Generic[J]):
             self._allow_versions(job)
 
     def _allow_versions(self, job: J | None) -> None:
-        """Apply the mask to the announced jobs of this job's origin, because a new mask counts at once
+        """Apply the mask to the announced jobs of this job's origin, because a new mask also applies to earlier jobs
         (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin keep their mask.
         """
         if job is not None and self.lease is not None:
@@ -514,8 +523,8 @@ class MinerSession(Generic[J]):
 
 
 def password_difficulty(password: str) -> float | None:
-    """Return the difficulty that a password asks for, as in ``x,d=64`` or ``diff=0.5``, or None if it has no valid
-    one.
+    """Return the difficulty that a password asks for, as in ``x,d=64`` or ``diff=0.5``. Return None if the password
+    contains no valid difficulty.
     """
     match = _PASSWORD_DIFFICULTY.search(password)
     if match is None:

@@ -33,29 +33,33 @@ class SendQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits and the writer sends nothing, so that a caller may write to the socket itself."""
+        """Whether no bytes wait and the writer is sending nothing. A caller may then write to the socket itself."""
         return self._asleep and not self._waiting and not self._closed
 
     @property
     def size(self) -> int:
-        """Number of bytes that wait, without those that the writer took."""
+        """Number of bytes that wait, without the bytes that the writer took."""
         return self._size
 
     def put_nowait(self, data: bytes) -> None:
-        """Append bytes. Raises QueueFullError if they exceed a limit; then none of them is appended."""
+        """Append bytes. Raises QueueFullError, and appends nothing, if a limit would be exceeded."""
         if self._closed or not data:
             return
         if self._size + len(data) > self._max_bytes:
             raise QueueFullError(f"expected at most {self._max_bytes} bytes to wait, got {self._size + len(data)}")
         if not self._bound.has_room(self._taken + self._size, len(data)):
-            raise QueueFullError(f"expected at most {self._bound.limit} bytes to wait for all miners together")
+            wanted = self._taken + self._size + len(data)
+            raise QueueFullError(
+                f"expected at most {self._bound.limit} bytes to wait for all miners together, for this miner at most "
+                f"the {self._bound.limit - self._bound.used} bytes that are free, got {wanted}"
+            )
         self._waiting.append(data)
         self._size += len(data)
         self._bound.used += len(data)
         self._wakeup.set()
 
     def discard(self) -> None:
-        """Close the queue and drop what waits, because the connection is closed."""
+        """Close the queue and drop the bytes that wait, because the connection is closed."""
         self.close()
         self._bound.used -= self._taken + self._size
         self._waiting.clear()
@@ -67,9 +71,10 @@ class SendQueue:
         self._wakeup.set()
 
     async def get(self) -> bytes | None:
-        """Wait for bytes and return all that wait. Return None if the queue is closed and empty.
+        """Wait until the queue has bytes, then take and return all of them. Return None if the queue is closed and
+        empty.
 
-        A call also means that the writer has sent the bytes that the call before returned.
+        By calling ``get`` again, the writer also reports that it has sent the bytes of the previous call.
         """
         self._bound.used -= self._taken
         self._taken = 0

@@ -21,22 +21,24 @@ class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
     verdict: ShareVerdict[J]
     solution: Solution[J]
     waits: bool
-    """Whether the miner gets the answer of the node or of the proxy's pool. Otherwise ``verdict`` is its answer."""
+    """Whether the answer to the miner waits for the answer of the node or of the proxy's pool. If false, the miner gets
+    ``verdict`` at once."""
 
 
 class SessionPolicy(Protocol[J]):
     """The source of jobs, and the rules for the miners that work on them."""
 
     decides_shares: bool
-    """Whether the verdict of ``judge`` accepts or rejects a share, as in a pool. In a proxy it is false: a share is
-    then kept or refused, and only the proxy's pool accepts or rejects it."""
+    """Whether the verdict of ``judge`` accepts or rejects a share, as in a pool. It is false in a proxy: by this
+    verdict, the proxy only keeps, refuses or forwards a share, and the proxy's pool accepts or rejects the forwarded
+    shares."""
     max_refused_shares: int
     """Most shares in a row that may be answered with an error. After one more, the miner is disconnected."""
     change_interval: float | None
-    """Least seconds between two changes of difficulty, each of which is sent with a new job. None if a change waits for
-    the next job."""
+    """Least seconds between two changes of difficulty. Each change is sent at once, with an extra job. None: no extra
+    job is sent, and a change waits for the next job."""
     vardiff: VardiffConfig | None
-    """How the difficulty follows the share rate; None if it does not."""
+    """Settings by which the difficulty follows the share rate. None: the share rate does not change the difficulty."""
 
     @property
     def leases(self) -> ExtranonceRegistry[J]:
@@ -50,12 +52,14 @@ class SessionPolicy(Protocol[J]):
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits that a miner may roll if it asks for them now. The mask that counts comes with a job."""
+        """Version bits that a miner may roll if it asks for them now. When a job is sent to the miner, the mask of the
+        job replaces this mask.
+        """
         ...
 
     @property
     def start_difficulty(self) -> float | None:
-        """The difficulty that is wanted for a new miner; None to use the job's own."""
+        """The difficulty of a new miner. None: the difficulty of each job applies."""
         ...
 
     @property
@@ -64,9 +68,8 @@ class SessionPolicy(Protocol[J]):
         ...
 
     def job_for(self, lease: Lease[J], now: float) -> J | None:
-        """Return the current job, or None if there is none. It is new work for this lease.
-
-        If a miner had the current job under this lease before, the job is made again with other work.
+        """Return the current job, or None if there is none. The returned job is always new work for this lease: if a
+        miner with this lease had the current job before, a job with other work replaces it.
         """
         ...
 
@@ -79,7 +82,9 @@ class SessionPolicy(Protocol[J]):
         ...
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Limit a difficulty to what is allowed. ``asked``: the miner asked for it; otherwise vardiff suggests it."""
+        """Return the difficulty, limited to the allowed range. ``asked`` is true if the miner asked for this
+        difficulty.
+        """
         ...
 
     def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J] | ForwardVerdict[J]:

@@ -16,20 +16,22 @@ class DownstreamShareCounts:
     received: int = 0
     """Shares that arrived."""
     accepted: int = 0
-    """Shares that the pool accepted. In a proxy: that its pool accepted."""
+    """Number of shares that the pool accepted. In a proxy, this is the pool to which the proxy forwards."""
     kept: int = 0
     """Shares that a proxy accepted and did not forward, because they are below the pool's difficulty."""
     rejected: Counter[ErrorReason] = field(default_factory=Counter)
-    """Shares that the pool rejected, by reason. In a proxy: that its pool rejected, the stale ones excepted."""
+    """Number of shares that the pool rejected, by reason. In a proxy, this is the pool to which the proxy forwards, and
+    stale shares are counted in ``stale`` instead."""
     refused: Counter[ErrorReason] = field(default_factory=Counter)
-    """Shares that a proxy refused and did not forward, by reason, the stale ones excepted."""
+    """Number of shares that a proxy refused and did not forward, by reason. Stale shares are counted in ``stale``
+    instead."""
     stale: int = 0
-    """Shares of an outdated or unknown job, by the verdict of a proxy or its pool. A pool counts them in
-    ``rejected``."""
+    """Number of shares that a proxy or its pool found stale: their job is outdated or unknown. A pool counts such
+    shares in ``rejected`` instead."""
     lost: int = 0
     """Shares that a proxy forwarded and its pool never answered."""
     difficulty: float = 0.0
-    """Sum of the difficulties with which valid shares were credited. Times 2^32, it is the expected number of
+    """Sum of the difficulties with which valid shares were credited. This sum times 2^32 is the expected number of
     hashes."""
     best: float = 0.0
     """Highest difficulty that the hash of a valid share meets."""

@@ -1,4 +1,4 @@
-"""Remembers valid shares, so that none is counted twice. The memory is limited.
+"""Remembers valid shares, so that no share is counted twice. The memory is limited.
 
 Theory of operation: the hashes of shares are kept in an object that belongs to their job. A job is freed when the last
 job table that holds it is freed, that is, when no session can submit shares for it or be resumed with it. The hashes of

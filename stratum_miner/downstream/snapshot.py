@@ -60,7 +60,7 @@ class ServerSnapshot:
     shares: DownstreamShareCounts
     """Share counts of all connections since the start."""
     answers: DurationCounts
-    """Times from the arrival of a share until its answer. In a proxy: of the shares that its pool answered."""
+    """Times from the arrival of a share until its answer. A proxy measures only the shares that its pool answered."""
     connections_total: int
     """Number of connections accepted."""
     connections_refused: int

@@ -1,10 +1,11 @@
 """Judges shares, sans-IO: takes bytes and exact integers, and returns a verdict. Time is an argument.
 
-The checks are made in this order: form, job, duplicate, stale, ntime, version bits, difficulty. Duplicate comes before
-stale for a miner that lost the answer to a share and submits it again. Its job may be stale by then, but the share did
-not come too late. A check changes nothing. Only a valid share, or a block candidate, is remembered (``share_memory``).
-Duplicates are recognized by the hash of the header. So a share cannot be counted again under another spelling of the
-same numbers, under another id of the same job, or in a resumed session.
+The checks are made in this order: length of the extranonce2, job, duplicate, stale, ntime, version bits, difficulty.
+The check for a duplicate comes before the check for a stale job, because a miner may lose the answer to a share and
+submit the share again. The job may be stale by then, although the share was in time when it first came. A check changes
+nothing. Only a valid share, or a block candidate, is remembered (``share_memory``). Duplicates are recognized by the
+hash of the header. So a share cannot be counted again under another spelling of the same numbers, under another id of
+the same job, or in a resumed session.
 
 A hash that meets the network target makes a block, even if it misses the share target or its job has just become stale.
 Such a share is valid only if the node accepts its block. ``Refused`` therefore has the solution as ``candidate``: the
@@ -29,9 +30,8 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MAX_NTIME_AHEAD = 7000
-"""Most seconds by which the ntime of a share may be ahead of the pool's clock. Consensus allows 7200 s on the node's
-clock; the rest is for clocks that differ
-(docs/reference/stratum.md#ntime)."""
+"""Most seconds by which the ntime of a share may be ahead of the pool's clock. Consensus allows 7200 s by the node's
+clock; the difference of 200 s allows for clocks that differ (docs/reference/stratum.md#ntime)."""
 
 
 class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
@@ -75,8 +75,8 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     candidate: Solution[J] | None = None
     """The solution, if it meets the network target although the share is stale or below the share difficulty."""
     work: float = 0.0
-    """The difficulty of the job if the share took the work of a valid one: it is stale, or the memory for shares is
-    full. Otherwise 0."""
+    """The difficulty of the job, if the hash meets the share target and the share is refused only because it is stale
+    or because the memory for shares is full. Otherwise 0."""
 
 
 ShareVerdict: TypeAlias = Accepted[J] | Refused[J]
@@ -86,8 +86,9 @@ ShareVerdict: TypeAlias = Accepted[J] | Refused[J]
 class ShareValidator:
     """Judges the shares of all sessions that work on the same jobs.
 
-    ``extranonce2_size`` is the number of bytes that a miner counts in. ``ntime_ahead`` is the number of seconds by
-    which the ntime of a share may be ahead of the clock. ``memory`` limits the number of remembered shares.
+    ``extranonce2_size`` is the number of bytes that the extranonce2 of a share must have. ``ntime_ahead`` is the number
+    of seconds by which the ntime of a share may be ahead of the clock. ``memory`` limits the number of remembered
+    shares.
     """
 
     def __init__(self, *, extranonce2_size: int = 8, ntime_ahead: int = 600, memory: FairBound | None = None) -> None:
@@ -97,7 +98,9 @@ class ShareValidator:
         self._tip: bytes | None = None
 
     def set_tip(self, previous_hash: bytes) -> None:
-        """From now on, only jobs that build on this block are valid. The hash is in internal byte order."""
+        """Set the block on which jobs must build. The shares of all other jobs are stale from now on. The hash is in
+        internal byte order.
+        """
         self._tip = previous_hash
 
     def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J]:
@@ -132,7 +135,7 @@ class ShareValidator:
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_TIME_AHEAD)
         if not first <= submit.ntime <= max(first, last):  # the job's own ntime is always allowed
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
-        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # these bits are set in the header in any case
+        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # these bits are always set in the header
         outside = (submit.version_bits or 0) & ~(job.version_mask | own)
         if outside:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
@@ -177,7 +180,7 @@ def _meets_target(solution: Solution[J]) -> bool:
 def unknown_job(submit: Submit, jobs: JobTable[J]) -> Refused[J]:
     """Return the verdict on a share of a job that is not in the table.
 
-    It is a duplicate if the job was in the table before and the share was valid then.
+    The share is a duplicate if the job was in the table before and the same share was valid then.
     """
     old = jobs.get_old(submit.job_id)
     if old is not None:

@@ -16,35 +16,37 @@ from dataclasses import dataclass
 from typing import Final
 
 SIGNIFICANCE: Final = 3.0
-"""Standard deviations by which a count must differ. Random variation exceeds that in about one of 400 tests."""
+"""Number of standard deviations by which the number of shares must differ from the expected number before the
+difficulty changes. Random variation alone exceeds this in about one of 400 tests."""
 FEW: Final = 3
-"""Shares by which a count must exceed the expectation in addition: small Poisson counts are not normally
-distributed."""
+"""Number of shares that is added to the upper limit of the expected number, because small Poisson counts are not
+normally distributed."""
 LONGEST_WINDOW: Final = 10
-"""Retarget periods after which counting starts again, so that old shares do not hide a change."""
+"""Number of retarget periods after which counting starts again without a change of difficulty, so that old shares do
+not hide a change of the hash rate."""
 SHORTEST_WINDOW: Final = 1.0
 """Least seconds for which shares are counted. In a shorter time, a burst after a stall looks like a high hash rate."""
 FIRST_COUNT: Final = 16
-"""Number of shares after which the first test is made, at the latest."""
+"""The first test is made after this number of shares, or earlier as ``FIRST_EXPECTED`` says."""
 FIRST_EXPECTED: Final = 12.0
-"""Expected number of shares in the time after which the first test is made, at the latest. With nine, even a time
-without any share would be no evidence."""
+"""The first test is made at the latest after the time in which this number of shares is expected. With fewer than nine
+expected shares, even a time without any share would be no evidence."""
 PROGRESS: Final = 1.5
 """Factor by which the count or the time must grow before the next test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VardiffConfig:
-    """How the difficulty follows the share rate. Raises ValueError if a setting is not above zero and finite, or if
-    ``minimum`` exceeds ``maximum``.
+    """Settings by which the difficulty follows the share rate. Raises ValueError if a setting is not above zero and
+    finite, or if ``minimum`` exceeds ``maximum``.
     """
 
     target_seconds: float = 10.0
     """Wanted average time between two shares, in seconds. The default is that of public-pool."""
     retarget_seconds: float = 60.0
-    """Most seconds between two tests of a session."""
+    """Most seconds between two tests of a session's difficulty."""
     variance: float = 0.3
-    """Dead band: a change by less than this fraction is not made. The default is that of NOMP."""
+    """Dead band: the difficulty is not changed by less than this fraction. The default is that of NOMP."""
     minimum: float = 2.0**-32
     """Lowest difficulty. With the default, nearly every hash is a share (docs/reference/stratum.md#regtest)."""
     maximum: float = 1e15
@@ -64,7 +66,8 @@ class Vardiff:
 
     def __init__(self, config: VardiffConfig, difficulty: float, now: float) -> None:
         self.difficulty = difficulty
-        """The difficulty that was chosen last. The session sets it to the limited value if it applied a limit."""
+        """The difficulty that was chosen last. If the session limits that value, it sets this field to the limited
+        value."""
         self._config = config
         self._restart(now)
 
@@ -76,8 +79,8 @@ class Vardiff:
         return self._test(now) if due else self.on_tick(now)
 
     def on_tick(self, now: float) -> float | None:
-        """Let time pass, because a time without shares lowers the difficulty. Return a new difficulty, or None to keep
-        the present one.
+        """Make the test that is due, because a time without shares must lower the difficulty. Return a new difficulty,
+        or None to keep the present one.
         """
         return self._test(now) if now >= self._test_at else None
 
