@@ -3,8 +3,7 @@ lists it.
 
 ``PUBLIC`` is the one place that says which packages are public. A package is ready for it once its ``__all__`` has
 every name that its users need. A name of a public package is exported on purpose, and so is each public method of its
-classes: both stand in a row of docs/reference/api.md. When a test fails because of a missing row, its message has the
-row to add.
+classes: both stand in a row of docs/reference/api.md.
 """
 
 import ast
@@ -27,6 +26,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "stratum_miner"
 API_PAGE = ROOT / "docs" / "reference" / "api.md"
+PAGE = API_PAGE.read_text(encoding="utf-8")
 
 PUBLIC = (
     "bitcoin", "stratum", "work", "backends", "client", "miner", "pool", "proxy", "conformance", "emulators", "testing",
@@ -265,36 +265,24 @@ def row_of(package: str, member: Member) -> str:
     return f"| `{member.name}` | {first[1] if first else text} | {methods} |"
 
 
-def listed(package: str) -> dict[str, tuple[str, str]]:
-    """The rows of api.md for a package: by name, the text and the methods."""
-    page = API_PAGE.read_text(encoding="utf-8")
-    _, found, section = page.partition(f"\n## `stratum_miner.{package}`\n")
-    assert found, f"docs/reference/api.md: expected a section for {package}"
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
-    return {name: (text, methods) for name, text, methods in rows}
+def section_of(package: str) -> str:
+    """The section of api.md about a package. Its introduction is kept, its table is made from the docstrings."""
+    before = re.search(rf"\n## `stratum_miner\.{package}`\n(.*?)\n\| name ", PAGE, re.DOTALL)
+    introduction = before[1].strip("\n") if before else ""
+    rows = [row_of(package, member) for member in exported(package)]
+    table = "\n".join(["| name | what it is | methods and properties |", "|---|---|---|", *rows])
+    return f"\n## `stratum_miner.{package}`\n\n{introduction}{chr(10) * 2 if introduction else ''}{table}\n"
 
 
-@EACH_PACKAGE
-def test_api_page_lists_what_is_exported(package: str) -> None:
-    rows = listed(package)
-    members = {member.name: member for member in exported(package)}
-    missing = [row_of(package, member) for name, member in members.items() if name not in rows]
-    assert not missing, "add to docs/reference/api.md:\n" + "\n".join(missing)
-    assert list(rows) == list(members), "the order is that of __all__"
-    assert all(text.strip() for text, _ in rows.values())
+def test_api_page_lists_what_is_exported() -> None:
+    """``python -m tests.test_public_api`` writes the tables of the page."""
+    assert rendered() == PAGE, "run python -m tests.test_public_api, and read what it changes"
 
 
-@EACH_PACKAGE
-def test_api_page_lists_the_methods(package: str) -> None:
-    rows = listed(package)
-    wrong = [
-        row_of(package, member)
-        for member in exported(package)
-        if member.name in rows and re.findall(r"`(\w+)`", rows[member.name][1]) != list(member.members)
-    ]
-    assert not wrong, "correct the methods in docs/reference/api.md:\n" + "\n".join(wrong)
+def rendered() -> str:
+    """The whole page: the text before the first section, and a section for each public package."""
+    return PAGE.partition("\n## `")[0] + "".join(map(section_of, PUBLIC))
 
 
-def test_api_page_has_a_section_for_each_public_package() -> None:
-    page = API_PAGE.read_text(encoding="utf-8")
-    assert re.findall(r"^## `stratum_miner\.([\w.]+)`$", page, re.MULTILINE) == list(PUBLIC)
+if __name__ == "__main__":
+    API_PAGE.write_text(rendered(), encoding="utf-8")
