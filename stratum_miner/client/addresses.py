@@ -1,4 +1,5 @@
-"""Decides which URL of a pool to connect to: its URLs in turn, or once the one that the pool named in a redirect."""
+"""Decides to which URL of a pool the client connects next. It tries the configured URLs in turn. After a redirect it
+tries the host and port that the pool named, but only once."""
 
 from dataclasses import replace
 
@@ -7,20 +8,20 @@ from stratum_miner.client.settings import PoolSettings
 
 
 class Addresses:
-    """The URLs of one pool."""
+    """The configured URLs of one pool, and the redirect that the pool may have sent."""
 
     def __init__(self, settings: PoolSettings) -> None:
         self._all = (settings.url, *settings.addresses)
         self.current = settings.url
         """The configured URL in use."""
         self._failed = 0
-        """Number of URLs that failed since any of them last gave a job."""
+        """Number of failed attempts since a URL last gave a job."""
         self._redirect: tuple[str | None, int | None] = (None, None)
 
     def take(self) -> tuple[PoolUrl, bool]:
-        """Return the URL to connect to now, and whether it comes from a redirect of the pool, which is used only once.
+        """Return the URL to connect to now, and whether it comes from a redirect of the pool.
 
-        A redirect uses TLS if and only if the configured URL does.
+        A redirect is used only once. It uses TLS if and only if the configured URL does.
         """
         url, (host, port) = self.current, self._redirect
         is_redirected = self._redirect != (None, None)
@@ -28,7 +29,8 @@ class Addresses:
         return replace(url, host=host or url.host, port=port or url.port), is_redirected
 
     def redirect(self, host: str | None, port: int | None) -> None:
-        """Note that the pool asked the client to connect to this host and port; None: the same ones."""
+        """Note that the pool asked the client to connect to this host and port. None: the host or port of the
+        configured URL."""
         self._redirect = (host, port)
 
     def note_job(self) -> None:
@@ -36,7 +38,7 @@ class Addresses:
         self._failed = 0
 
     def next(self) -> bool:
-        """Switch to the next URL. Return False if all URLs have failed since the last job."""
+        """Switch to the next URL. Return False whenever all URLs have failed once more since the last job."""
         self._failed += 1
         self.current = self._all[(self._all.index(self.current) + 1) % len(self._all)]
         return self._failed % len(self._all) != 0

@@ -7,15 +7,15 @@ import trio
 from stratum_miner.client.pool_memory import PoolMemory
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
-"""Range, in seconds, of the random least time between two connections that follow from something the pool sent or
-did."""
+"""Shortest and longest value (s) of the random interval between two connections to the same pool. Only the first
+connection of a client does not wait for it."""
 LONGEST_REFUSAL_S = 600.0
-"""Longest pause (s) between attempts with a worker name whose refusal is temporary. ckpool counts refusals, and stays
-silent longer after each."""
+"""Longest pause (s) before the client tries refused worker names again. It is long because ckpool counts refusals, and
+does not answer for a longer time after each of them."""
 
 
 class Pauses:
-    """The pauses of one client between its connections to a pool. Times are seconds of trio's clock."""
+    """The pauses, in seconds, that one client makes between its connections to a pool."""
 
     def __init__(self, memory: PoolMemory, rng: random.Random) -> None:
         self._memory = memory
@@ -27,8 +27,8 @@ class Pauses:
     async def wait_for_turn(self) -> None:
         """Wait until this client may connect.
 
-        Whatever a pool does, all clients together reconnect to it at most about once a second. The first connection of
-        each client does not wait, because the user asked for it.
+        All clients of the same pool together reconnect at most about once a second, whatever the pool does. The first
+        connection of each client does not wait, because the user asked for it.
         """
         now, interval = trio.current_time(), self._rng.uniform(MIN_INTERVAL_S, MAX_INTERVAL_S)
         if self._has_tried:
@@ -60,11 +60,12 @@ class Pauses:
 
 
 class Backoff:
-    """Pauses that double up to a limit. They are partly random, so that not all miners reconnect to a restarted pool
-    at once.
+    """Pauses that double up to a limit. A part of each pause is random, so that not all miners reconnect to a restarted
+    pool at once.
 
-    ``first``: the longest first pause, in seconds. ``limit``: the longest pause, in seconds. ``chance``: the random
-    part of a pause, from 0 to 1. No pause is shorter than half of ``first``.
+    ``first``: longest first pause, in seconds. No pause is shorter than half of it.
+    ``limit``: longest pause of all, in seconds.
+    ``chance``: fraction of each pause that is random, from 0 to 1.
     """
 
     def __init__(self, rng: random.Random, first: float = 2.0, limit: float = 60.0, chance: float = 1.0) -> None:

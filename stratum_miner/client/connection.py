@@ -1,8 +1,8 @@
 """``PoolConnection``: one connection to a pool, from the handshake to its end.
 
-It reads and writes a trio stream, and reports events. Everything that belongs to one connection is here: the
-handshake, the reader, the watchdog, the ``writer``, the ``workers`` and the ``open_shares``. ``reconnecting`` makes the
-next connection, and ``resume`` keeps what that connection needs to resume the session.
+It reads and writes a trio stream, and reports events. This module holds the handshake, the reader and the watchdog of a
+connection, and uses the modules ``writer``, ``workers`` and ``open_shares``. The module ``reconnecting`` makes the next
+connection, and ``resume`` keeps what the next connection needs to resume the session.
 """
 
 import time
@@ -60,8 +60,8 @@ log = structlog.get_logger(__name__)
 RECEIVE_SIZE = 1 << 16
 """Maximum number of bytes to read at once."""
 MAX_JOBS_AT_ONCE = 4
-"""Maximum number of jobs that are reported of the bytes read at once. If there are more, only the last of the others is
-reported, because each job starts the search again."""
+"""Number of jobs that are reported if a single read brings very many. Of the jobs after these only the last is
+reported, because each reported job restarts the search."""
 WATCHDOG_INTERVAL_S = 1.0
 """Seconds between two checks of the time limits."""
 TLS_ALERT = b"\x15\x03"
@@ -72,17 +72,17 @@ SUSPICIOUS_S = 5.0
 """If the pool disconnects within this many seconds after a request that it did not answer, the request may be the
 reason."""
 PATIENCE_WITH_JOBS = 4
-"""How many times as long the client waits for the reply to mining.authorize if jobs come."""
+"""Factor by which the client extends its wait for the reply to mining.authorize if the pool sends jobs meanwhile."""
 
 
 class PoolConnection:
-    """One connection to a pool; ``run`` may be called once. It reports jobs, results and messages to ``on_event``.
+    """One connection to a pool; ``run`` may be called once. It calls ``on_event`` with each job, result and message.
 
     ``stream``: an open stream to the pool, which the connection closes.
-    ``resumption``: holds what the connection before left for this one, and receives what this one leaves.
+    ``resumption``: the session to resume and the shares without a reply, handed on from each connection to the next.
     ``handshake``: the requests to send besides mining.subscribe and mining.authorize.
     ``suggestion``: the share difficulty to suggest; None: suggest nothing.
-    ``watch``: called with each event of the protocol after the connection has handled it.
+    ``watch``: called with each event of ``ClientConnection`` after this object has handled it.
     """
 
     def __init__(
@@ -160,7 +160,8 @@ class PoolConnection:
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
-        """Send a share, or hold it until its worker name is authorized. Pools reject or ignore it before.
+        """Send a share, or hold it until its worker name is authorized, because pools reject or ignore shares sent
+        before.
 
         If this connection has ended, the share is held for the next one.
         ``resubmitted``: the pool may have received the share on an earlier connection.
@@ -190,10 +191,10 @@ class PoolConnection:
         self._writer.flush()
 
     def _mask_of(self, job: Job) -> int:
-        """Return the version bits that the pool takes from a mining.submit for this job.
+        """Return the version bits that the pool reads from a mining.submit for this job.
 
-        Bits that the pool has added since the job came count at once. Bits that it has removed still count for this
-        job.
+        These are the bits of the job's mask, even if the pool has removed some of them since, and the bits that the
+        pool has granted since.
         """
         return job.version_mask | self.connection.granted_mask
 
@@ -243,7 +244,8 @@ class PoolConnection:
     # ---- handshake --------------------------------------------------------------------------------------------
 
     async def _handshake_with_pool(self) -> None:
-        """Send all requests at once, as firmware does. If the pool does not answer one, the others are not delayed."""
+        """Send the requests together, as the firmware of miners does, so that a missing reply delays no other request.
+        Then wait for the replies."""
         timeouts = self.settings.timeouts
         if self._ask_configure:
             self.connection.configure(*([SubscribeExtranonce()] if self._ask_extranonce else []))
@@ -259,7 +261,7 @@ class PoolConnection:
             await self._wait(self._authorized, limit - timeouts.authorize)
         if not self.is_authorized:
             raise TooSlow("authorize", f"no reply to mining.authorize within {limit:g} s")
-        # pools that know these two requests expect them after the authorization, and not all of them reply
+        # some pools understand these two requests only after the authorization; some never reply to them
         self._asked_at = trio.current_time()
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
@@ -316,7 +318,7 @@ class PoolConnection:
                     while (event := self.connection.next_event()) is not None:
                         if isinstance(event, events.SubmitAnswered):
                             self._on_answer(event)
-                    self.connection.data_to_send()  # forget it: nothing is sent any more
+                    self.connection.data_to_send()  # discard these bytes: nothing is sent any more
                     if not self._open or self.connection.state is ClientState.CLOSED:
                         return
                     data = await self._stream.receive_some(RECEIVE_SIZE)
@@ -349,7 +351,7 @@ class PoolConnection:
                 self._ask_the_rest()
             for name in self.workers.due_again(now):
                 self._authorize(name)
-            if self._authorized.is_set():  # before that, the handshake has its own time limit
+            if self._authorized.is_set():  # until then the time limit of the handshake applies
                 for name in self.workers.overdue(now - timeouts.authorize):
                     self._on_authorize_answer(name, f"no reply within {timeouts.authorize:g} s")
             if now - self._last_received > timeouts.silence:
@@ -371,7 +373,8 @@ class PoolConnection:
     # ---- events -----------------------------------------------------------------------------------------------
 
     def _handle_all(self) -> None:
-        """Handle all events of the bytes read. Of very many jobs at once, handle the first few and the last."""
+        """Handle all events of the bytes read. If they contain very many jobs, handle only the first few and the
+        last."""
         jobs, last = 0, None
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, events.JobAnnounced):
@@ -421,7 +424,7 @@ class PoolConnection:
             self._watch(event)
 
     def _hide(self, text: str) -> str:
-        """Return a text of the pool with the password replaced."""
+        """Return a text that the pool sent, with the password replaced."""
         return self.settings.without_password(text)
 
     def _on_subscribed(self, session: Resumable) -> None:
@@ -455,7 +458,7 @@ class PoolConnection:
             self.traffic.bad_lines += 1
             log.warning("bad_job", job_id=event.notify.job_id, reason=str(error))
             return
-        self._on_event(JobArrived(job))  # the search comes first, everything else afterwards
+        self._on_event(JobArrived(job))  # report the job first, so that the search begins at once
         self.traffic.jobs += 1 + event.superseded
         self.previous_hash = job.previous_hash
         if self.first_job_at is None:
@@ -478,7 +481,7 @@ class PoolConnection:
 
     def _ask_for(self, name: str) -> None:
         if self._is_over:
-            return  # the reader is about to raise the reason, which is not the worker name
+            return  # the connection has ended, but not because of this worker name; the reader raises the reason
         self.workers.asked(name, trio.current_time())
         self._authorize(name)
 
@@ -490,7 +493,8 @@ class PoolConnection:
         self._writer.flush()
 
     def _on_authorize_answer(self, name: str, refusal: str, *, is_temporary: bool = False) -> None:
-        """Submit the shares that waited for this answer; those of a refused worker name under another one."""
+        """Note the pool's answer, and submit the shares that waited for it. If the pool refused their worker name, they
+        are submitted under another one."""
         self.workers.answered(name, refusal, trio.current_time(), is_temporary=is_temporary)
         if not refusal:
             self._authorized.set()

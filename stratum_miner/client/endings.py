@@ -46,7 +46,8 @@ class WorkerRefused(Exception):  # noqa: N818  the field's word
 
 
 class Redirect(ConnectionEnded):
-    """The pool sent client.reconnect: connect to ``host`` and ``port`` after ``wait`` seconds (None: the same ones)."""
+    """The pool sent client.reconnect: connect to ``host`` and ``port`` after ``wait`` seconds. None: the host or port
+    stays the same."""
 
     def __init__(self, host: str | None, port: int | None, wait: float) -> None:
         super().__init__("the pool asked to reconnect")

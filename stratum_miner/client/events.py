@@ -1,6 +1,7 @@
-"""The events of a pool client, as frozen values with their origin. A ``PoolGroup`` reports several pools as one.
+"""The events that a pool client reports, as frozen values. Each has an ``origin``: pool, worker name and session.
 
-The listener gets a job inside the call that parsed it, so that the search changes jobs without another task switch.
+A ``PoolGroup`` reports the same events for several pools. The listener is called as soon as a job is parsed, so that
+the search changes jobs without waiting for another task.
 """
 
 from collections.abc import Callable
@@ -44,12 +45,12 @@ class WorkLost:
     origin: Origin
     """The pool, worker name and session of the last job."""
     reason: str
-    """Why, in words."""
+    """Why the work was lost, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareAnswered:
-    """A share got its result. Each share that was submitted gets exactly one."""
+    """A share got its result. Each submitted share gets exactly one result."""
 
     result: ShareResult
 

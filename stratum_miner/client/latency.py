@@ -1,4 +1,4 @@
-"""Latencies: exact quantiles of the newest ones, and counts of all of them by length, in limited memory."""
+"""Collects latencies in limited memory: exact quantiles of the newest ones, and a histogram of all of them."""
 
 from collections import deque
 
@@ -22,7 +22,7 @@ class Latencies:
         self._all.add(seconds)
 
     def quantile(self, fraction: float) -> float | None:
-        """Return the smallest latency that at least this fraction of the kept ones do not exceed, in seconds.
+        """Return a quantile of the kept latencies, in seconds: at least this fraction of them are not longer than it.
 
         ``fraction``: from 0 to 1. Returns None before the first latency.
         """
@@ -30,5 +30,5 @@ class Latencies:
 
     @property
     def counts(self) -> DurationCounts:
-        """The number of latencies by length, over the whole run."""
+        """The histogram of all latencies of the run."""
         return self._all.counts

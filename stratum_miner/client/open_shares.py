@@ -17,9 +17,9 @@ from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareRes
 log = structlog.get_logger(__name__)
 
 REJECT_STREAK = 10
-"""Number of rejected shares in a row after which the client reconnects, because its state no longer agrees with the
-pool's. A rejected share counts only if it was sent after the previous one was known to be rejected: a new block, or a
-proxy that lost its pool, makes a pool reject many shares at once."""
+"""Number of rejected shares in a row after which the client reconnects, because its state probably differs from the
+pool's. A rejected share counts only if it was sent after the client had received the previous rejection, because a
+single event, such as a new block, can make a pool reject many shares at once."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
 """Reason of a lost share that was resubmitted and that the pool then called a duplicate. The pool need not have
 accepted it before, because pools also remember shares that they rejected."""
@@ -34,12 +34,12 @@ class OpenShare:
     sent_at: float
     resubmitted: bool
     differences: bool
-    """Whether its version bits were sent as their difference (XOR) from the job's version, instead of as they stand in
-    the header."""
+    """Whether the share's version bits were sent as their difference (XOR) from the job's version, instead of as they
+    stand in the header."""
     number: int
-    """Number of shares that were sent before it on this connection."""
+    """Number of shares that were sent before this share on the same connection."""
     was_tried_before: bool = False
-    """Whether it was sent before with its version bits in the other form, and rejected."""
+    """Whether the share was sent before with its version bits in the other form, and was rejected."""
 
 
 class OpenShares:
@@ -50,7 +50,7 @@ class OpenShares:
         self.sent_so_far = 0
         """Number of shares that were sent on this connection."""
         self._refused_up_to = 0
-        """Shares with a lower number were sent before the newest rejection that counts was known."""
+        """Shares with a lower ``number`` were sent before the client had received the last rejection that counts."""
         self.refusals_in_a_row = 0
         """Number of rejected shares in a row that count; see ``REJECT_STREAK``."""
         self.differences = False
@@ -121,8 +121,8 @@ def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareR
 def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
     """Return whether a share that was not accepted may show that the client's state differs from the pool's.
 
-    It does not if the job changed while the share was on its way, a proxy lost the reply, or the share is below the
-    share difficulty that the client knows.
+    It shows nothing if the job changed while the share was on its way, if a proxy lost the reply, or if the share is
+    below the share difficulty that the client knows.
     """
     if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id

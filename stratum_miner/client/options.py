@@ -16,9 +16,9 @@ class ClientOptions:
     """Options of pool clients. Clients that get the same object share its session numbers and its memory of pools."""
 
     retry: bool = True
-    """Whether the client connects again after a failure. Without it, the failure is raised as PoolUnreachable."""
+    """Whether the client connects again after a failure. If False, the failure is raised as PoolUnreachable."""
     clock: Callable[[], float] = time.monotonic
-    """Returns the time in seconds at which a job arrived (``Job.received_at``)."""
+    """The clock that dates the arrival of jobs (``Job.received_at``). It returns seconds."""
     rng: random.Random = field(default_factory=random.Random)
     """Source of the random part of the pauses between connections."""
     connect: Connector | None = None
@@ -26,7 +26,7 @@ class ClientOptions:
     wrap: Callable[[Connector], Connector] | None = None
     """Wraps the function that opens streams, for example to record the messages."""
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    """Numbers of new sessions. No two sessions have the same number, even at different pools."""
+    """Source of the numbers of new sessions. No two sessions have the same number, even at different pools."""
     memories: Memories = field(default_factory=dict)
     """What the clients have learnt about each pool, by its URL."""
 

@@ -1,4 +1,4 @@
-"""Measures each step up to a pool's first job, from resolving its name to the job."""
+"""Measures how long each step of a connection takes, from resolving the pool's name to its first job."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -22,7 +22,9 @@ from stratum_miner.work.job import Origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingResult:
-    """Milliseconds of each step from the end of the step before. None: the step was not reached, or was not needed."""
+    """How long each step took, in milliseconds since the end of the step before it.
+
+    None: the step was not reached, or was not needed."""
 
     url: str
     resolve_ms: float | None = None
@@ -32,7 +34,7 @@ class PingResult:
     subscribe_ms: float | None = None
     authorize_ms: float | None = None
     first_job_ms: float | None = None
-    """0 if the job came before the authorization."""
+    """About 0 if the job came before the authorization."""
     submit_ms: float | None = None
     """Milliseconds from a submit to its reply, if a share was submitted."""
     difficulty: float | None = None
@@ -58,7 +60,7 @@ class _Steps:
 
 
 async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
-    """Connect to a pool and wait for its first job. An error is in the result's ``error``, in one line.
+    """Connect to a pool and wait for its first job. If that fails, ``PingResult.error`` says why, in one line.
 
     ``seconds``: time limit for all steps. It is 90 s because public-pool may send its first job only after 60 s.
     """
@@ -150,7 +152,7 @@ async def _handshake(
 
 
 def _step_after(result: PingResult) -> str:
-    """Return the step that was not finished."""
+    """Return the name of the step that was not finished."""
     steps = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job")
     done = [index for index, step in enumerate(steps) if getattr(result, f"{step}_ms") is not None]
     return steps[max(done, default=-1) + 1].replace("_", " ")

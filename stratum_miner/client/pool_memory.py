@@ -1,7 +1,7 @@
 """What the program has learnt about a pool, shared by all its connections to this pool.
 
 A problem of a pool may be temporary. So the form of the handshake and the longer time limits are kept for at most an
-hour. Times are the caller's, in seconds.
+hour. The caller passes the current time, in seconds.
 """
 
 from dataclasses import replace
@@ -12,19 +12,21 @@ from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import Timeouts
 
 KEPT_S = 3600.0
-"""Seconds for which something learnt is kept."""
+"""Seconds for which the form of the handshake and the longer time limits are kept."""
 TRIES = 2
-"""Number of connections that must end during the handshake before its form changes, because a single one may be due to
-a restart of the pool. After that the form changes with each further one."""
+"""Number of connections that must end during the handshake before the client changes the form of the handshake. A
+single such connection may only mean that the pool restarted. Each further one changes the form again."""
 MOST_PATIENCE = 16.0
-"""Largest factor for a time limit. The longest wait for an authorization is then 8 minutes, if no jobs come."""
+"""Largest factor by which a time limit grows. The wait for an authorization is then at most 8 minutes, if no jobs
+come."""
 
 Limit: TypeAlias = Literal["subscribe", "authorize", "unanswered_submit"]
 """The time limits of ``Timeouts`` that grow for a slow pool."""
 
 
 class Handshake(IntEnum):
-    """The requests of a handshake besides mining.subscribe and mining.authorize. Each form leaves out one more."""
+    """The requests of a handshake besides mining.subscribe and mining.authorize. Each form leaves out one more than the
+    form before."""
 
     FULL = 0
     """A handshake with mining.configure and mining.extranonce.subscribe."""
@@ -48,22 +50,22 @@ class PoolMemory:
     # ---- connections --------------------------------------------------------------------------------------------
 
     def next_turn(self, now: float, interval: float) -> float:
-        """Return the time at which a client may reconnect. The next one has to wait ``interval`` seconds longer."""
+        """Return the time at which a client may reconnect. The next client may reconnect ``interval`` seconds later."""
         turn = max(now, self._free_at)
         self._free_at = turn + interval
         return turn
 
     def note_connecting(self, now: float, interval: float) -> None:
-        """Note that a client connects now without waiting. Others have to wait ``interval`` seconds from now."""
+        """Note that a client connects now without waiting. Other clients have to wait ``interval`` seconds from now."""
         self._free_at = max(self._free_at, now + interval)
 
     # ---- the handshake ------------------------------------------------------------------------------------------
 
     def handshake(self, now: float) -> Handshake:
-        """Return the form of the next handshake: the one that worked, or the next one if the pool disconnected during
-        it.
+        """Return the form of the next handshake.
 
-        After the last form, the first one follows again.
+        It is the form that worked last, until ``TRIES`` connections in a row have ended during the handshake. Then the
+        next form is tried, and after the last form the first one again.
         """
         if now >= self._kept_until:
             self._kept = Handshake.FULL
@@ -82,7 +84,7 @@ class PoolMemory:
     # ---- how long to wait ---------------------------------------------------------------------------------------
 
     def timeouts(self, timeouts: Timeouts, now: float) -> Timeouts:
-        """Return the time limits of the next connection."""
+        """Return these time limits for the next connection. The limits that the pool exceeded lately are longer."""
         if now >= self._patient_until:
             self._patience.clear()
         return replace(timeouts, **{limit: getattr(timeouts, limit) * more for limit, more in self._patience.items()})

@@ -25,11 +25,11 @@ class PoolTally:
         """Number of shares that were not accepted, by cause. The set of causes is limited."""
         self.difficulties = Difficulties()
         self.units = 0
-        """Number of work units that backends took of its jobs."""
+        """Number of work units that backends took from this pool's jobs."""
         self.best_share = 0.0
         """Difficulty of the best share that has a result."""
         self.last_accepted: tuple[float, float] | None = None
-        """Unix time at which the pool accepted the last share, and the share difficulty of the job of that share."""
+        """Unix time at which the pool last accepted a share, and the share difficulty of that share's job."""
         self.answers = Latencies()
         """Seconds from a submit to its reply."""
         self.switches = Latencies()
@@ -41,7 +41,7 @@ class PoolTally:
         self._open: list[Traffic] = []
 
     def add(self, result: ShareResult) -> None:
-        """Count what became of a share."""
+        """Count the result of a share."""
         self.outcomes[result.outcome] += 1
         self.difficulties.add(result)
         self.best_share = max(self.best_share, result.share.difficulty)
@@ -61,7 +61,7 @@ class PoolTally:
         self._open.append(connection)
 
     def note_closed(self, connection: Traffic) -> None:
-        """Note that a connection has ended, and keep its counts."""
+        """Note that a connection has ended. Its traffic still counts."""
         self._open = [item for item in self._open if item is not connection]
         self._before += connection
 

@@ -51,12 +51,12 @@ SECONDS_PER_SHARE = 10.0
 """Seconds per share that ``suggest_difficulty="auto"`` aims at: often enough to see that the pool accepts shares,
 rarely enough for any pool."""
 STABLE_S = 60.0
-"""If a share is accepted at least this many seconds after a connection was made, the pauses start short again."""
+"""If a share is accepted at least this many seconds after a connection was made, the next pause is short again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The pool and worker name that a share belongs to, and the session id needed to resume that session."""
+    """The pool and worker name that a share belongs to, and the session id with which to resume its session."""
 
     pool: str
     """The URL of the pool."""
@@ -66,11 +66,12 @@ class Destination:
 
 
 class PoolClient:
-    """Keeps one pool connected until it is cancelled: ``run`` it once. It reports jobs and results to ``on_event``.
+    """Keeps one pool connected. ``run`` may be called once; it runs until it is cancelled.
 
-    ``options``: what all clients of the program share; None: the defaults.
-    ``key``: key of the pool, which is in the origin of all its jobs; None: the key of the settings.
-    ``tally``: counts of earlier clients of this pool, which this client continues.
+    ``on_event``: called with each event, such as a job or the result of a share.
+    ``options``: clock, random numbers and the like, which all clients of the program share; None: the defaults.
+    ``key``: identifies the pool; each job carries it in ``Job.origin``. None: the key of the settings.
+    ``tally``: the counts of earlier clients of this pool, which this client continues. None: begin at 0.
     """
 
     def __init__(
@@ -96,16 +97,16 @@ class PoolClient:
         self._connection: PoolConnection | None = None
         self._running = False
         self._bare_next = False
-        """Whether the next connection leaves out mining.configure, because the pool disconnected when it was sent. Only
-        used without retries."""
+        """Whether the next connection leaves out mining.configure, because the pool disconnected when it was sent. Used
+        only if ``ClientOptions.retry`` is False."""
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._stop_reason = ""
         self._state, self._detail = ConnectionState.CONNECTING, ""
         self._newest_job: Job | None = None
         self._version_mask = 0
-        """The version mask of the connection before."""
+        """The version mask of the last connection that has ended."""
         self._refusals: dict[str, str] = {}
-        """Worker names that the pool refused on the connection before, with the reasons."""
+        """Worker names that the pool refused on the last connection that has ended, with the reasons."""
 
     async def run(self) -> None:
         """Keep the pool connected until cancelled.
@@ -136,7 +137,7 @@ class PoolClient:
     def note_stop_reason(self, reason: str) -> None:
         """Note why ``run`` is about to be cancelled. The shares that are still open then are lost with this reason.
 
-        An empty reason takes an earlier one back.
+        An empty reason removes an earlier one.
         """
         self._stop_reason = reason
 
@@ -178,8 +179,8 @@ class PoolClient:
         self._resumption.adopt(resumable, shares)
 
     def note_hash_rate(self, hash_rate: float) -> None:
-        """Note the measured hash rate in H/s. With ``suggest_difficulty="auto"`` the client suggests a difficulty for
-        it.
+        """Note the measured hash rate in H/s. With ``suggest_difficulty="auto"`` the client suggests a share difficulty
+        that fits it.
 
         Only the first call counts: public-pool uses only the first suggestion, so a single good one is better than
         many.
@@ -196,7 +197,8 @@ class PoolClient:
             await self._connection.wait_until_unanswered(0)
 
     async def wait_for_room(self) -> None:
-        """Wait while very many shares are open. So a slow pool slows the search down, but no share is lost."""
+        """Wait until fewer than ``MAX_UNANSWERED`` shares are open. So a slow pool slows the search down, but no share
+        is lost."""
         if self._connection is not None:
             await self._connection.wait_until_unanswered(MAX_UNANSWERED - 1)
 
@@ -322,7 +324,9 @@ class PoolClient:
             self._memory.note_worked(connection.handshake, connection.first_job_at)
 
     def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
-        """Switch to the next URL, or return the pause before the first one again. Raises ``error`` without retries."""
+        """Return the seconds to wait before the next attempt: 0 if the pool has a further URL, which is tried at once.
+
+        Raises ``error`` instead of a pause if ``ClientOptions.retry`` is False."""
         self._detail = detail
         if next_address and self._addresses.next():
             log.warning(event, reason=reason, next=str(self._addresses.current))
@@ -334,10 +338,10 @@ class PoolClient:
         return pause
 
     def _try_refused_again(self, refusal: WorkerRefused, is_redirected: bool) -> float:
-        """Return the pause before another attempt with the refused worker names.
+        """Return the seconds to wait before another attempt with the refused worker names.
 
-        Raises the refusal if it is final: the configured URL refused them, never accepted any, and did not say that the
-        refusal is temporary.
+        Raises the refusal if ``ClientOptions.retry`` is False, or if the refusal is final: a configured URL refused the
+        names, the pool never accepted any of them, and it did not say that the refusal is temporary.
         """
         was_accepted = not self._resumption.accepted.isdisjoint(self.settings.worker_names)
         if not self._options.retry or not (is_redirected or was_accepted or refusal.is_temporary):

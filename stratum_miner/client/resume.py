@@ -1,6 +1,7 @@
 """What a connection leaves for the next one: the session to resume, and the shares without a reply.
 
-``connection`` asks here whether the pool resumed the session. It then resubmits the shares, or reports them as lost.
+The module ``connection`` calls ``Resumption.begin`` to learn whether the pool resumed the session. If so, it resubmits
+the shares; otherwise it reports them as lost.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,8 @@ class Resumable:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A share without a reply. ``sent``: it was sent on some connection, so the pool may have seen it."""
+    """A share without a reply. ``sent``: whether it was sent on any connection, so that the pool may have received
+    it."""
 
     share: Share
     sent: bool
@@ -36,9 +38,9 @@ class Resumption:
 
     def __init__(self, origin: Origin, sessions: Iterator[int]) -> None:
         self.origin = origin
-        """The newest session with the pool. Its number is 0 before the first session."""
+        """The pool, worker name and newest session. The session number is 0 before the first session."""
         self.resumable: Resumable | None = None
-        """What would resume that session; None if there is no session, or the pool refused to resume it."""
+        """The data with which to resume that session; None if there is no session, or the pool refused to resume it."""
         self.next_id = 1
         """Id of the next request. Each connection continues the count of the one before."""
         self.accepted: set[str] = set()
@@ -47,9 +49,9 @@ class Resumption:
         self._carried: list[Unanswered] = []
 
     def begin(self, session: Resumable) -> bool:
-        """Note the session that the pool opened. Return True if it is the previous one; otherwise it gets a new number.
+        """Note the session that the pool opened. Return True if the pool resumed the previous session.
 
-        A session is the previous one if the pool gave the same extranonce1 and extranonce2 size.
+        The pool resumed it if extranonce1 and extranonce2 size are the same. Otherwise the session gets a new number.
         """
         before, self.resumable = self.resumable, session
         self.origin = replace(self.origin, session_id=session.session_id)
@@ -72,7 +74,8 @@ class Resumption:
         self._carried.extend(Unanswered(share, sent=True) for share in shares)
 
     def carry(self, *items: Unanswered) -> list[Unanswered]:
-        """Keep shares for the next connection. Returns the oldest ones beyond ``MAX_CARRIED``; they are lost."""
+        """Keep shares for the next connection. Return the oldest shares if there are more than ``MAX_CARRIED``; they
+        are lost."""
         self._carried += items
         surplus = self._carried[:-MAX_CARRIED]
         del self._carried[:-MAX_CARRIED]

@@ -1,4 +1,4 @@
-"""The settings of one pool: its address and workers, what to ask it for, and how long to wait for it."""
+"""The settings of one pool: its URLs and worker names, the features to request from it, and the time limits."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -34,8 +34,8 @@ class Timeouts:
     """Seconds without a byte from the pool after which the client closes the connection. public-pool may be silent for
     60 s on purpose."""
     unanswered_submit: float = 60.0
-    """Seconds that the oldest share may wait for its reply. A shorter limit makes miners reconnect to slow pools all
-    the time (docs/reference/stratum.md#silence-and-lost-connections)."""
+    """Seconds that the oldest open share may wait for its reply. A shorter limit makes miners reconnect to slow pools
+    all the time (docs/reference/stratum.md#silence-and-lost-connections)."""
     stop_grace: float = 2.0
     """Seconds that a stopping miner waits for replies to open shares."""
 
@@ -48,7 +48,7 @@ class PoolSettings:
     worker_name: str
     """The first parameter of mining.authorize."""
     addresses: tuple[PoolUrl, ...] = ()
-    """Further URLs of the same pool. The client tries the next one if one does not give a job."""
+    """Further URLs of the same pool. If the client gets no job from one URL, it tries the next URL."""
     workers: tuple[tuple[str, str], ...] = ()
     """Backends whose shares are submitted under another worker name: pairs of backend and worker name. All of them use
     one connection."""
@@ -70,7 +70,7 @@ class PoolSettings:
     """The pool's part of the mining time with Strategy.QUOTA, relative to the quotas of the other pools. A pool with
     quota 0 is used only if no other pool is up."""
     tls: TlsSettings = SYSTEM_TRUST
-    """How to verify the pool, used if the URL asks for TLS."""
+    """How to verify the pool's certificate; used only if the URL asks for TLS."""
     proxy: TunnelUrl | None = None
     """The SOCKS or HTTP proxy through which to connect; None: connect directly."""
     timeouts: Timeouts = Timeouts()
@@ -92,7 +92,7 @@ class PoolSettings:
         return dict(self.workers).get(backend, self.worker_name)
 
     def without_password(self, text: str) -> str:
-        """Return a text of the pool with the password replaced, because a pool may repeat it.
+        """Return a text that the pool sent, with the password replaced, because a pool may repeat the password.
 
         Use the result only to show or log it, or to forward it to a proxy's miners. To decide what the pool means, use
         the original text.
@@ -104,6 +104,6 @@ class Strategy(Enum):
     """How a miner uses several pools."""
 
     FAILOVER = "failover"
-    """Mine on the best pool that is up."""
+    """Mine on the best pool that is up: the first one in the order of the settings."""
     QUOTA = "quota"
     """Mine on all pools that are up, in turn. Each pool gets time in proportion to its quota."""

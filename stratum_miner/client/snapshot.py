@@ -41,11 +41,11 @@ class ClientSnapshot:
     unanswered: int
     """Number of shares that wait for a reply or for a connection."""
     bad_lines: int
-    """Number of unusable lines and jobs."""
+    """Number of unusable lines and invalid jobs."""
     unpaired_replies: int
     """Number of replies to requests that the client did not send."""
     bytes_received: int
-    """Bytes received on all connections, before TLS encryption."""
+    """Bytes received on all connections, after TLS decryption."""
     bytes_sent: int
     """Bytes sent on all connections, before TLS encryption."""
     workers: tuple[WorkerSnapshot, ...] = ()

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 MAX_WORKER_NAMES = 10_000
 """Maximum number of worker names of one connection. A proxy's miners choose the names, so there could be any number.
-Shares of further names are submitted under a configured one."""
+Shares with further names are submitted under a configured worker name."""
 MAX_ACCEPTED = 1000
 """Maximum number of worker names that are remembered as accepted, because a proxy's miners choose the names."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
@@ -45,7 +45,7 @@ class Workers:
     def __init__(self, settings: PoolSettings, accepted: set[str]) -> None:
         self._accepted = accepted
         self._refusal_is_temporary = False
-        """Whether the pool's answer about any worker name says that it may accept it later."""
+        """Whether any refusal on this connection says that the pool may accept the worker name later."""
         self._configured = settings.worker_names
         self._entries: dict[str, _WorkerEntry] = {}
 
@@ -54,7 +54,7 @@ class Workers:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further worker name is sent to the pool."""
+        """Whether the limit is reached, so that no further worker name is sent to the pool."""
         return len(self._entries) >= MAX_WORKER_NAMES
 
     def asked(self, name: str, now: float) -> None:
@@ -99,7 +99,7 @@ class Workers:
         return None
 
     def overdue(self, since: float) -> tuple[str, ...]:
-        """Return the worker names that were sent before that time and that the pool has not answered."""
+        """Return the worker names for which mining.authorize was sent before ``since`` and has no answer yet."""
         return tuple(name for name, entry in self._entries.items() if not entry.answered and entry.asked_at < since)
 
     @property
@@ -124,9 +124,10 @@ def wanted_worker_name(share: Share, settings: PoolSettings) -> str:
 
 
 def worker_name_at(share: Share, account: str) -> str:
-    """Return the worker name of a share at a pool where its backend has the worker name ``account``.
+    """Return the worker name for a share at a pool. ``account``: the worker name of the share's backend at this pool.
 
-    If the share has a name of its own that begins with a dot, that name is appended to ``account``.
+    If the share has a worker name of its own, that is used instead. If that name begins with a dot, it is appended to
+    ``account``.
     """
     own = share.worker_name
     return account + own if own.startswith(".") else own or account

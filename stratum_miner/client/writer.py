@@ -14,9 +14,9 @@ log = structlog.get_logger(__name__)
 
 MAX_UNSENT = 256 << 10
 """Maximum number of bytes that may wait to be sent before the client stops reading. So a pool that sends requests
-without reading the replies cannot fill the memory. The shares that may be open take less."""
+without reading the replies cannot fill the memory. The lines of all shares that may be open need less than this."""
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
-"""The password in a mining.authorize, as ``envelope`` encodes it."""
+"""Matches the password in a line with mining.authorize, as the module ``envelope`` encodes it."""
 
 
 class Writer:
@@ -31,7 +31,7 @@ class Writer:
         self._traffic = traffic
         self._to_flush = trio.Event()
         self._taken = trio.Event()
-        """Set, and replaced by a new event, whenever the waiting bytes were taken."""
+        """Set, and replaced by a new event, each time ``run`` takes the waiting bytes to send them."""
         self._can_write = True
 
     def flush(self) -> None:
@@ -62,11 +62,12 @@ class Writer:
                 return  # the reader reports the end, after the last messages of the pool
 
     async def wait_for_room(self) -> None:
-        """Wait while too many bytes wait to be sent. The time limit in ``run`` bounds the wait."""
+        """Wait while too many bytes wait to be sent. The wait ends at the latest when ``run`` ends the connection
+        because a write takes too long."""
         while self._can_write and self._connection.unsent > MAX_UNSENT:
             await self._taken.wait()
         if not self._can_write:
-            self._connection.data_to_send()  # forget it: it cannot be sent
+            self._connection.data_to_send()  # discard these bytes: they cannot be sent
 
     def _note_taken(self) -> None:
         self._taken.set()

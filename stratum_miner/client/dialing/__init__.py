@@ -1,1 +1,1 @@
-"""Opens a stream to a pool: over TCP, if configured through a SOCKS or HTTP proxy and with TLS."""
+"""Opens a TCP stream to a pool. If the settings say so, the stream goes through a SOCKS or HTTP proxy and uses TLS."""

@@ -1,4 +1,4 @@
-"""Opens a stream to a pool: over TCP, if configured through a SOCKS or HTTP proxy and with TLS."""
+"""Opens a TCP stream to a pool. If the settings say so, the stream goes through a SOCKS or HTTP proxy and uses TLS."""
 
 import os
 import socket
@@ -14,8 +14,8 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl
 from stratum_miner.client.dialing.url import HOST_FORM, PoolUnreachable, PoolUrl, is_host
 
 PROXY_SECONDS = 60.0
-"""Shortest time limit (s) for a connection through a proxy, because building a Tor circuit takes long
-(docs/reference/stratum.md#proxies-and-tor)."""
+"""Time limit (s) for a connection through a SOCKS or HTTP proxy, unless the configured limit is longer. Building a Tor
+circuit takes a long time (docs/reference/stratum.md#proxies-and-tor)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Dialer:
     """The SOCKS or HTTP proxy through which to connect; None: connect directly."""
 
     async def __call__(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
-        """Open a stream within so many seconds, with TLS if the URL asks for it. Through a proxy it may take 60 s.
+        """Open a stream within ``seconds``, or within 60 s through a proxy. Use TLS if the URL asks for it.
 
         Raises PoolUnreachable, with the reason in one line, if there is no connection.
         """
-        if not is_host(url.host):  # a pool may have sent this name in client.reconnect
+        if not is_host(url.host):  # the host may come from a client.reconnect of the pool
             raise PoolUnreachable(f"{url}: expected a host name of {HOST_FORM}")
         limit = seconds if self.proxy is None else max(seconds, PROXY_SECONDS)
         try:
@@ -60,17 +60,19 @@ class Dialer:
 
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 10, 3
-"""The values of ESP-Miner. The system notices a dead peer within 90 s, instead of after Linux's 15 minutes
+"""TCP keepalive: seconds without data before the first probe, seconds between two probes, and number of probes.
+ESP-Miner uses the same values. With them the system notices a dead peer within 90 s; by default Linux takes 15 minutes
 (docs/reference/stratum.md#silence-and-lost-connections)."""
 
 
 Connector: TypeAlias = Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]]
-"""Opens a stream to a URL within so many seconds: a ``Dialer``, or a function of the caller. It must raise
-PoolUnreachable if there is no connection."""
+"""A function that opens a stream to a URL within the given number of seconds, such as a ``Dialer``. It must raise
+PoolUnreachable if it cannot connect."""
 
 
 async def open_tcp(url: PoolUrl) -> trio.SocketStream:
-    """Connect over TCP, to all addresses of the host at once (RFC 8305).
+    """Connect over TCP. The IP addresses of the host are tried one shortly after the other, without waiting until the
+    one before has failed (RFC 8305).
 
     Raises PoolUnreachable, with the reason in one line, if no address answers.
     """

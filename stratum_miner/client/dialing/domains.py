@@ -10,7 +10,8 @@ from publicsuffixlist import PSLFILE, PublicSuffixList
 def same_domain(one: str, other: str) -> bool:
     """Return whether two hosts are the same, or are names below one registered domain.
 
-    pool.example.com and eu.example.com are; a.co.uk and b.co.uk are not. An IP address is equal only to itself.
+    For example, pool.example.com and eu.example.com are both below example.com, but a.co.uk and b.co.uk are two
+    registered domains. An IP address is equal only to itself.
     """
     one, other = (host.lower().rstrip(".") for host in (one, other))
     if one == other:
@@ -22,11 +23,11 @@ def same_domain(one: str, other: str) -> bool:
 
 
 def _registered_domain(host: str) -> str | None:
-    """Return the registered domain of a host by the public suffix list, or None if it has none.
+    """Return the registered domain of a host as the public suffix list defines it, or None if the host has none.
 
-    The list comes with the library; nothing is downloaded. An unknown top-level domain (.onion) counts as a suffix.
-    Only the rules that can apply to this host are parsed, because parsing all of them takes a quarter of a second, in
-    which the client would read nothing.
+    The list comes with the library publicsuffixlist; nothing is downloaded. An unknown top-level domain (.onion) counts
+    as a suffix. Only the rules that can apply to this host are parsed, because parsing all of them takes a quarter of a
+    second, in which the client would read nothing.
     """
     labels = host.split(".")
     names = [".".join(labels[start:]) for start in range(len(labels))]

@@ -13,11 +13,11 @@ FINGERPRINT_DIGITS = 64
 _NOT_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 )
-"""OpenSSL's reasons if the other side does not speak TLS."""
+"""Reasons that OpenSSL gives if the other side does not speak TLS."""
 
 
 class TlsSettingsError(ValueError):
-    """A file or fingerprint of the TLS settings cannot be used. The message names it."""
+    """A file or fingerprint of the TLS settings cannot be used. The message names the file or the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,8 @@ class TlsSettings:
     certificate: Path | None = None
     """File with the client's own certificate, in PEM."""
     key: Path | None = field(default=None, repr=False)
-    """File with the private key of the client's certificate, in PEM, if it is not in the same file."""
+    """File with the private key of the client's certificate, in PEM, if the key is not in the file of the
+    certificate."""
 
     def __post_init__(self) -> None:
         if self.fingerprint is not None:
@@ -44,13 +45,13 @@ class TlsSettings:
             raise TlsSettingsError("TLS key: expected a certificate (--tls-cert) with the key (--tls-key), got none")
 
     def context(self) -> ssl.SSLContext:
-        """Return a context for clients, TLS 1.2 and newer. Raises TlsSettingsError if a file cannot be used."""
+        """Return a TLS context of a client, for TLS 1.2 or newer. Raises TlsSettingsError if a file cannot be used."""
         try:
             context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         except (OSError, ssl.SSLError) as error:
             raise TlsSettingsError(f"TLS CA file {str(self.ca_file)!r}: {_words(error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.fingerprint is not None:  # the fingerprint is the stricter check
+        if self.fingerprint is not None:  # ``secure`` checks the fingerprint instead, which is stricter
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate is not None:
@@ -62,7 +63,7 @@ class TlsSettings:
 
 
 SYSTEM_TRUST = TlsSettings()
-"""Trust the system's authorities, and send no certificate of the client."""
+"""TLS settings that trust the system's certificate authorities and send no client certificate."""
 
 
 async def secure(stream: trio.abc.Stream, url: PoolUrl, settings: TlsSettings) -> trio.SSLStream[trio.abc.Stream]:

@@ -63,7 +63,7 @@ class TunnelUrl:
         return cls(parts.scheme, host, port, user, password)
 
     async def connect(self, host: str, port: int) -> trio.SocketStream:
-        """Open a stream to ``host`` and ``port`` through the proxy. Raises TunnelUnreachable if there is none."""
+        """Open a stream to ``host`` and ``port`` through the proxy. Raises TunnelUnreachable if that fails."""
         from python_socks import (  # noqa: PLC0415  slow to load; few have a proxy
             ProxyConnectionError,
             ProxyError,

@@ -1,4 +1,4 @@
-"""The URL of a pool: its spellings, and the errors for a URL that cannot be used."""
+"""Parses the URL of a pool, and defines the errors for a malformed URL and for a pool that cannot be reached."""
 
 import re
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.spelling import nearest
 
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
-"""Schemes of plain TCP; the first is that of cpuminer."""
+"""URL schemes for plain TCP. The first one, which cpuminer uses, is the one that is printed."""
 TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls")
-"""Schemes of TLS from the first byte on; the first is the commonest
-(docs/reference/stratum.md#encrypted-connections)."""
+"""URL schemes for a connection that begins with the TLS handshake. The first one, which is the most common, is the one
+that is printed (docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
-"""Maximum number of characters of a host name (RFC 1035). In a message to a proxy, its length has one byte."""
+"""Maximum number of characters of a host name (RFC 1035). A SOCKS5 request also holds this length in a single byte."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
@@ -82,7 +82,7 @@ class PoolUrl:
 def is_host(name: str) -> bool:
     """Return whether a text is a possible host name or IP address.
 
-    For other texts the resolver, TLS and proxies would raise various errors.
+    With any other text, the resolver, TLS and proxies would raise errors of many different types.
     """
     try:
         encoded = name.encode("idna")

@@ -19,8 +19,9 @@ log = structlog.get_logger(__name__)
 class PoolControl:
     """Changes the pools of a group while the miner mines. See ``Miner.pool_control`` and ``PoolGroup.control``.
 
-    A pool is named by its position, from 0, the best. Call all methods in the trio thread. Those that take a position
-    raise ValueError, with the reason in one line, if there is no pool at it.
+    The methods name a pool by its position in the order of preference, from 0 for the best pool. Call all methods in
+    the trio thread. Methods that take a position raise ValueError, with the reason in one line, if no pool has that
+    position.
     """
 
     _members: Members
@@ -53,14 +54,15 @@ class PoolControl:
         """
         self._check(index)
         if self._members.quotas is not None:
-            raise ValueError("pool: expected failover, got quotas; change the quotas instead")
+            problem = "pool: expected the failover strategy, got quotas, which use all pools in turn"
+            raise ValueError(f"{problem}; change the quotas instead")
         self._members.failover.trust(index)
         if not self._members.failover.is_enabled(index):
             self.enable(index, True)
         self.move(index, 0)
 
     def add(self, settings: PoolSettings, index: int | None = None) -> PoolKey:
-        """Add a pool at a position, or as the last one. Return its key.
+        """Add a pool at position ``index``, or as the last one if ``index`` is None. Return the key of the pool.
 
         Raises ValueError if there is a pool with the same URL and worker name.
         """
@@ -150,7 +152,7 @@ class PoolControl:
         self._changed()
 
     def use(self, strategy: Strategy) -> None:
-        """Switch to another strategy from now on. With QUOTA, the times of all pools count from now."""
+        """Switch to another strategy. After a switch to QUOTA, the pools share the mining time from now on."""
         if (strategy is Strategy.QUOTA) != (self._members.quotas is not None):
             self._members.quotas = Quotas(self._members.clock()) if strategy is Strategy.QUOTA else None
             log.info("strategy", strategy=strategy.value)
@@ -177,7 +179,8 @@ def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:
 
 
 def _is_same(one: PoolSettings, other: PoolSettings) -> bool:
-    """Return whether both are the same pool to the user, even if their settings differ."""
+    """Return whether both settings mean the same pool, by its name or, if neither has a name, by URL and worker
+    name."""
     return one.name == other.name if one.name or other.name else _is_twin(one, other)
 
 

@@ -1,9 +1,10 @@
 """Decides which of several pools to mine on, and which to connect to.
 
-Sans-IO; times are the caller's, in seconds. A pool is up if it has sent a valid job on its present connection, and
-stays up while its jobs keep changing. The miner mines on the best pool that is up. If a better pool comes up, the miner
-switches to it after that pool has been up for a while. Pools better than the active one stay connected, so that the
-miner sees when they work again. Worse pools are not connected, so as not to burden them.
+Sans-IO: the caller passes the current time, in seconds. The pools are ordered by preference; position 0 is the best. A
+pool is up if it has sent a valid job on its present connection, and stays up while its jobs keep changing. The miner
+mines on the best pool that is up. If a better pool comes up, the miner switches to it after that pool has been up for a
+while. Pools better than the active one stay connected, so that the miner sees when they work again. Worse pools are not
+connected, so as not to burden them.
 """
 
 from collections import deque
@@ -14,29 +15,30 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverPolicy:
-    """The time limits of failover, in seconds, with their reasons."""
+    """The limits of failover: times in seconds, and numbers of events."""
 
     first_job: float = 90.0
-    """Seconds from connecting to the first job, after which a pool counts as silent. public-pool may send its first job
-    only after 60 s."""
+    """A pool counts as silent if it sends no job within this many seconds of connecting. public-pool may send its first
+    job only after 60 s."""
     job_age: float = 300.0
-    """Seconds without a job with new content, after which a pool counts as silent. Pools send one every 10 to 60 s."""
+    """A pool counts as silent if it sends no job with new content for this many seconds. Pools send a new job every 10
+    to 60 s."""
     patience: float = 5.0
-    """Seconds to wait for a pool before the next one is tried too, while no pool is up."""
+    """While no pool is up, seconds to wait for a pool before the miner also connects to the next pool."""
     failback: float = 60.0
     """Seconds that a better pool must have been up before the miner switches back to it."""
     flap_window: float = 600.0
     """Seconds that a flapping pool must have been up before the miner switches back to it."""
     flap_limit: int = 3
-    """A pool flaps if it was lost this many times within twice ``flap_window``."""
+    """A pool is flapping if, while up, it was lost or fell silent this many times within twice ``flap_window``."""
     first_penalty: float = 60.0
-    """Seconds for which a pool is not used after it refused all worker names, or rejected very many shares. Each
-    further penalty is twice as long, because ckpool bans miners that come back soon."""
+    """Seconds for which a pool is not used after it refused all worker names, or rejected ``reject_streak`` shares in a
+    row. Each further penalty is twice as long, because ckpool bans miners that come back soon."""
     longest_penalty: float = 3600.0
     """Longest penalty in seconds."""
     reject_streak: int = 20
-    """Number of rejected shares in a row, without stale ones, after which the miner leaves a pool for another one. The
-    client already reconnects after 10."""
+    """Number of rejected shares in a row, not counting stale shares, after which the miner leaves a pool for another
+    one. The client already reconnects after 10."""
 
 
 DEFAULT_POLICY = FailoverPolicy()
@@ -46,17 +48,18 @@ class Condition(Enum):
     """The condition of a pool, as far as the miner knows."""
 
     UNTRIED = "untried"
-    """The miner has not connected to it, or has closed the connection because it was not needed."""
+    """The miner has not connected to the pool, or has closed the connection because it was not needed."""
     TRYING = "trying"
-    """The miner is connecting to it, or waits for its first job."""
+    """The miner is connecting to the pool, or waits for the pool's first job."""
     UP = "up"
-    """It gives jobs."""
+    """The pool sends jobs."""
     SILENT = "silent"
-    """It is connected, but gives no job, or no new one."""
+    """The pool is connected, but sends no job, or no job with new content."""
     DOWN = "down"
-    """It cannot be reached, or the connection ended."""
+    """The pool cannot be reached, or the connection ended."""
     PENALIZED = "penalized"
-    """It refused all worker names or rejected very many shares, and is not used for a while."""
+    """The pool refused all worker names, or rejected too many shares in a row. It is not used until its penalty
+    ends."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +76,7 @@ class _Health:
     trusted: bool = False
     """The user has chosen the pool, so the miner switches to it without waiting for ``failback``."""
     losses: deque[float] = field(default_factory=deque)
-    """The newest times at which the pool was lost while it was up."""
+    """The latest times at which the pool, while up, was lost or fell silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class FailoverDecision:
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """The condition of a pool."""
+    """The condition of a pool, when it began, and why."""
 
     condition: Condition
     since: float
@@ -96,7 +99,9 @@ class HealthSnapshot:
 
 
 class Failover:
-    """The state of all pools, by their positions; 0 is the best. Report what happens to it, then call ``decide``."""
+    """Keeps the state of all pools, and decides which of them to use. All methods name a pool by its position.
+
+    When something happens to a pool, call the method for it (``job``, ``lost``, ...), and then ``decide``."""
 
     def __init__(self, count: int, now: float, policy: FailoverPolicy = DEFAULT_POLICY) -> None:
         if count < 1:
@@ -112,7 +117,7 @@ class Failover:
         return None if self._active is None else self._pools.index(self._active)
 
     def health(self, index: int) -> HealthSnapshot:
-        """Return the condition of a pool."""
+        """Return the condition of a pool, when it began, and why."""
         pool = self._pools[index]
         return HealthSnapshot(pool.condition, pool.since, pool.reason)
 
@@ -148,7 +153,7 @@ class Failover:
             self._enter(index, Condition.UNTRIED, now, "standing by")
 
     def refused(self, index: int, now: float, reason: str) -> None:
-        """Note that the pool refused all worker names, or rejected very many shares. It gets a penalty."""
+        """Give the pool a penalty, because it refused all worker names, or rejected too many shares in a row."""
         pool = self._pools[index]
         pool.penalty = min(pool.penalty * 2 or self._policy.first_penalty, self._policy.longest_penalty)
         pool.penalized_until = now + pool.penalty
@@ -160,7 +165,8 @@ class Failover:
         self._pools[index].refusals, self._pools[index].penalty = 0, 0.0
 
     def share_refused(self, index: int, now: float, reason: str) -> None:
-        """Note that the pool rejected a share that was not stale."""
+        """Note that the pool rejected a share that was not stale. After ``reject_streak`` of them in a row the pool
+        gets a penalty, if another pool may be used."""
         pool = self._pools[index]
         pool.refusals += 1
         if pool.refusals >= self._policy.reject_streak and any(other.enabled for other in self._others(pool)):
@@ -173,7 +179,8 @@ class Failover:
             self._pools[index].penalized_until = 0.0
 
     def trust(self, index: int) -> None:
-        """Let the miner switch to a pool as soon as it is up, this once."""
+        """Let the miner switch to a pool as soon as that pool is up, without waiting for ``failback``. This holds until
+        the pool is lost."""
         self._pools[index].trusted = True
 
     def is_enabled(self, index: int) -> bool:
@@ -181,7 +188,7 @@ class Failover:
         return self._pools[index].enabled
 
     def insert(self, index: int, now: float) -> None:
-        """Insert a new pool at a position. The pools from there on move back by one."""
+        """Insert a new pool at a position. The pools from that position on move back by one."""
         self._pools.insert(index, self._new(now))
 
     def remove(self, index: int) -> None:
@@ -192,7 +199,8 @@ class Failover:
             self._active = None
 
     def arrange(self, positions: Sequence[int | None], now: float) -> None:
-        """Replace all pools. Each new one is named by its position so far, or None for a new pool.
+        """Replace all pools. ``positions``: for each pool in the new order, its present position, or None for a new
+        pool.
 
         Raises ValueError if there is no pool.
         """
@@ -237,7 +245,7 @@ class Failover:
             self._none_since = now
 
     def _last_resort(self, before: _Health | None) -> _Health | None:
-        """Return a silent pool to mine on if no pool is up. Its old job may still be worth something."""
+        """Return a silent pool to mine on if no pool is up. It may still accept shares of its old job."""
         silent = [pool for pool in self._pools if _is_silent(pool)]
         return before if before in silent else next(iter(silent), None)
 
@@ -250,7 +258,7 @@ class Failover:
             return False
         if active is not None and _is_up(self._pools[active]):
             return index <= active
-        # keep connections that were begun; begin the next one only when no better pool may still answer in time
+        # keep the connections that exist; connect to a further pool only if no better pool may still send a job in time
         hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
         return pool.condition is not Condition.UNTRIED or not hopeful
 

@@ -1,8 +1,8 @@
 """``PoolGroup``: several pools that the miner uses like one ``PoolClient``.
 
-Each pool has a client of its own, and a share goes to the client of the pool that its job came from. ``members``
-holds the pools, ``failover`` and ``quota`` decide which pool to mine on, and this module starts and stops the clients.
-When the miner leaves a pool, its client keeps running until its open shares have results.
+Each pool has a client of its own, and a share goes to the client of the pool that its job came from. The module
+``members`` holds the pools, ``failover`` and ``quota`` decide which pool to mine on, and this module starts and stops
+the clients. When the miner leaves a pool, the client of that pool keeps running until its open shares have results.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,8 @@ log = structlog.get_logger(__name__)
 TICK_S = 1.0
 """Seconds between two decisions, if nothing happens."""
 DRAIN_S = 30.0
-"""Seconds to wait for the replies of a pool that the miner has left. Then its open shares are lost."""
+"""Seconds to wait for the replies of a pool that the miner has left. After that, the open shares of the pool are
+lost."""
 LINGER_S = 3.0
 """Minimum number of seconds for which a pool stays connected after the miner has left it, because a device may report a
 nonce that it found just before."""
@@ -50,11 +51,16 @@ nonce that it found just before."""
 class PoolGroup:
     """Uses several pools like one ``PoolClient``; ``run`` it once. ``control`` changes the pools, also while it runs.
 
-    ``settings``: the pools, the best first. ``on_event``: called with each event of the pool that the miner mines on,
-    and with the results and messages of all pools. ``options``: what all clients share; None: the defaults.
-    ``policy``: the time limits of failover. ``strategy``: how to use several pools.
-    ``identities``, ``tallies``: shared with other groups of the same miner or proxy.
-    ``may_give_up``: whether ``run`` may raise WorkerRefused when all pools have refused the worker name.
+    ``settings``: the pools, the best first.
+    ``on_event``: called with each event of the pool that the miner mines on, and with the results and messages of all
+    pools.
+    ``options``: clock, random numbers and the like, which all clients share; None: the defaults.
+    ``policy``: the limits of failover.
+    ``strategy``: how to use several pools.
+    ``identities``, ``tallies``: keys and labels of the pools, and their counts. Other groups of the same miner or proxy
+    may share both. None: this group has its own.
+    ``may_give_up``: called when all pools have refused the worker names; returns whether ``run`` may raise
+    WorkerRefused.
 
     Raises ValueError if there is no pool.
     """
@@ -159,7 +165,7 @@ class PoolGroup:
             await member.client.wait_all_answered()
 
     async def wait_for_room(self) -> None:
-        """Wait while very many shares are open at the active pool."""
+        """Wait until the active pool has fewer than 1,000 open shares; see ``PoolClient.wait_for_room``."""
         if self._members.active is not None:
             await self._members.active.client.wait_for_room()
 
@@ -176,7 +182,7 @@ class PoolGroup:
         return self._shown.client.snapshot()
 
     def _owner(self, origin: Origin) -> GroupMember | None:
-        """Return the pool that a session belongs to or belonged to, or None if it is not in this group."""
+        """Return the pool of a session, which may be an older session. None: no pool of this group has this key."""
         found = None
         for member in (*self._members.all, *self._members.removed):
             if member.key == origin.pool:
@@ -213,7 +219,7 @@ class PoolGroup:
         members = self._members
         is_the_only_one = len(members.all) == 1 and members.quotas is None and member.leaving_since is None
         if members.active is None and is_the_only_one:
-            members.active = member  # failover could choose no other pool
+            members.active = member  # the only pool; failover need not decide first
         if member is members.active:
             self._on_event(event)
         if not member.removed:  # the listener may have changed the pools
@@ -235,7 +241,7 @@ class PoolGroup:
         self._act()
 
     def _note_result(self, member: GroupMember, result: ShareResult) -> None:
-        """Update failover by the result of a share, unless another share has the same cause."""
+        """Count the result of a share for failover, unless a rejection with the same cause was counted before."""
         if member.removed or result.same_event:
             return
         members = self._members
@@ -294,7 +300,7 @@ class PoolGroup:
         members = self._members
         before, members.active = members.active, chosen
         why = self._why(before)
-        several = len(members.all) > 1  # of a single pool, the events of its connection report everything
+        several = len(members.all) > 1  # a single pool is reported by the events of its connection
         if chosen is None:
             if several:
                 log.warning("no_pool", reason=why)
@@ -352,7 +358,7 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        member.scope = None  # not after an exception: then no client may be started any more
+        member.scope = None  # skipped after an exception, so that this client is not started again
         self._changed.set()
 
     def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:
@@ -362,5 +368,6 @@ class PoolGroup:
 
 
 def _content(job: Job) -> object:
-    """Return what distinguishes the content of jobs. A pool may send the same job again and again under new ids."""
+    """Return a value that is equal for two jobs of equal content. A pool may send the same job repeatedly under new
+    ids."""
     return (job.content_hash(), job.ntime)

@@ -1,4 +1,4 @@
-"""The key and the label of each pool of a run. A pool keeps its key, whatever its position and its settings become."""
+"""The key and the label of each pool of a run. A pool keeps its key even if its position or its settings change."""
 
 from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import PoolSettings
@@ -10,14 +10,15 @@ class PoolIdentities:
 
     def __init__(self) -> None:
         self._known: dict[PoolKey, tuple[PoolUrl, str]] = {}
-        """The URL and worker name of each key that was ever given, the oldest first. No other pool gets the same
-        key."""
+        """For each key that was ever given, the URL and worker name of its pool, the oldest first. A key is never given
+        to another pool."""
         self._in_use: set[PoolKey] = set()
         self._labels: dict[PoolKey, tuple[str, str]] = {}
-        """The name of each pool in its settings, and the label made of it."""
+        """For each key, the configured name or the URL of the pool, and the label that was made from it."""
 
     def take(self, settings: PoolSettings) -> PoolKey:
-        """Return a key for a new pool: the one that the same URL and worker name had before, unless it is in use."""
+        """Return a key for a new pool. If a removed pool had the same URL and worker name, the new pool gets its
+        key."""
         twin = settings.url, settings.worker_name
         key = next((old for old, known in self._known.items() if known == twin and old not in self._in_use), None)
         if key is None:
@@ -34,7 +35,8 @@ class PoolIdentities:
         self._in_use.discard(key)
 
     def label(self, key: PoolKey, settings: PoolSettings) -> str:
-        """Return the user's name of the pool, or its URL. If another pool has that label, something is appended."""
+        """Return the user's name of the pool, or its URL. If another pool has that label, the worker name or a number
+        is appended."""
         called = settings.name or str(settings.url)
         before = self._labels.get(key)
         if before is not None and before[0] == called:

@@ -17,7 +17,7 @@ from stratum_miner.work.share_result import ShareOutcome
 
 
 class GroupMember:
-    """One pool of a group. It passes the events of its client to ``take``, with itself."""
+    """One pool of a group. It calls ``take`` with itself and each event of its client."""
 
     def __init__(
         self,
@@ -49,7 +49,8 @@ class GroupMember:
     def status(
         self, name: str, health: HealthSnapshot, now: float, *, active: bool, enabled: bool, work_share: float | None
     ) -> PoolStatus:
-        """Return a frozen view. ``work_share``: fraction of the mining time; None with Strategy.FAILOVER."""
+        """Return a frozen view of this pool. ``work_share``: fraction of the mining time; None with
+        Strategy.FAILOVER."""
         tally = self.tally
         return PoolStatus(
             key=self.key,

@@ -1,4 +1,4 @@
-"""The pools of a group, their order, and the state machines that choose among them. Nothing here is for users."""
+"""The pools of a group, their order, and the state machines that choose among them. This module is internal."""
 
 from collections.abc import Callable, Sequence
 
@@ -32,7 +32,7 @@ class Members:
         self.removed: list[GroupMember] = []
         """Pools that were removed and may still have open shares."""
         self.active: GroupMember | None = None
-        """The pool that the miner mines on."""
+        """The pool that the miner mines on; None if there is no such pool now."""
         self.failover = Failover(len(self.all), clock(), policy)
         for index, item in enumerate(settings):
             self.failover.enable(index, item.enabled)
@@ -66,11 +66,11 @@ class Members:
         )
 
     def join(self, settings: PoolSettings) -> GroupMember:
-        """Make a member for a new pool. The caller puts it into ``all``."""
+        """Return a ``GroupMember`` for a new pool. The caller inserts it into ``all``."""
         return self._new_member(settings, self._identities.take(settings))
 
     def retire(self, member: GroupMember) -> None:
-        """Let a pool go that is no longer in ``all``. Its client runs until its open shares have results."""
+        """Note that a pool was removed from ``all``. Its client keeps running until its open shares have results."""
         self._identities.release(member.key)
         if self.quotas is not None:
             self.quotas.forget(member)

@@ -1,8 +1,8 @@
 """Divides the mining time among several pools in proportion to their quotas.
 
-Sans-IO; times are the caller's, in seconds. Each pool that is up earns credit in proportion to its quota. The pool that
-the miner mines on spends credit, and the pool with the most credit is the next one. A pool that is down earns nothing,
-so it does not take the time of the others when it returns.
+Sans-IO: the caller passes the current time, in seconds. Each pool that is up earns credit in proportion to its quota.
+The pool that the miner mines on spends credit, and the pool with the most credit is mined on next. A pool that is down
+earns no credit, so when it is up again it gets no extra time.
 """
 
 from collections.abc import Hashable, Mapping
@@ -57,7 +57,8 @@ class Quotas(Generic[PoolT]):
 
     def _account(self, up: Mapping[PoolT, int], now: float) -> None:
         """Add the credit earned since the last call, and subtract the credit spent."""
-        # this is called every second; in a much longer time the process did not run, and no pool got work
+        # this is called about once a second; if much more time has passed, the process did not run, and no pool got
+        # work
         elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
         if self._active is None or self._active not in up:
             return

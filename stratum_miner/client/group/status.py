@@ -18,18 +18,18 @@ class PoolStatus:
     name: str
     """The label: the user's name for the pool, or its URL. No other pool of the run has the same."""
     active: bool
-    """Whether the miner mines on it now."""
+    """Whether the miner mines on this pool now."""
     enabled: bool
-    """Whether it may be used."""
+    """Whether the pool may be used."""
     condition: Condition
     reason: str
     """Why the pool is in this condition; empty if it is up."""
     since: float
-    """Seconds in this condition."""
+    """Seconds for which the pool has been in this condition."""
     accepted: int
     """Number of shares that the pool accepted."""
     rejected: int
-    """Number of shares that the pool rejected, without stale ones."""
+    """Number of shares that the pool rejected, not counting stale shares."""
     stale: int
     """Number of shares that were too late."""
     lost: int
@@ -37,15 +37,15 @@ class PoolStatus:
     reasons: tuple[tuple[str, int], ...]
     """Why shares were not accepted, with counts, the most frequent first."""
     difficulties: Mapping[str, float]
-    """Sum of the share difficulties of its shares, by outcome."""
+    """For each outcome, the sum of the difficulties of this pool's shares, as ``Difficulties`` counts them."""
     work_units: int
-    """Number of work units that backends took of its jobs; 0 in a proxy, which does not search."""
+    """Number of work units that backends took from this pool's jobs; 0 in a proxy, which does not search."""
     best_share: float
-    """Difficulty of the best of its shares that have a result; 0 before the first."""
+    """Highest difficulty of a hash among this pool's shares that have a result; 0 before the first result."""
     last_accepted_at: float | None
     """Unix time at which the pool accepted the last share; None before the first."""
     last_accepted_difficulty: float
-    """Share difficulty of the job of that share; 0 before the first."""
+    """Share difficulty that the pool had set for the last accepted share; 0 before the first accepted share."""
     latency_p50: float | None
     """Median of the newest latencies; None before the first."""
     latency_p99: float | None
@@ -59,13 +59,13 @@ class PoolStatus:
     switch_p50: float | None = None
     """Median of the seconds from a job's arrival until a backend takes work of it; None in a proxy."""
     switch_p99: float | None = None
-    """The 99 % quantile of these seconds; None in a proxy."""
+    """99 % quantile of the seconds from a job's arrival until a backend takes work of it; None in a proxy."""
     answers: DurationCounts = NO_DURATIONS
-    """Seconds from a submit to its reply, counted for all replies."""
+    """Histogram of the seconds from a submit to its reply, over the whole run."""
     switches: DurationCounts = NO_DURATIONS
-    """Seconds from a job's arrival until a backend takes work of it, counted for all jobs."""
+    """Histogram of the seconds from a job's arrival until a backend takes work of it, over the whole run."""
     bound: tuple[str, ...] = ()
-    """Names of the backends that are bound to this pool; empty for a pool of the strategy."""
+    """Names of the backends that are bound to this pool; empty if the miner uses the pool by its strategy."""
 
     @property
     def reject_share(self) -> float:
