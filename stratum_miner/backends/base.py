@@ -12,9 +12,9 @@ rules, which ``stratum_miner.testing.check_backend`` tests:
    them within a millisecond if its hardware can, and reports nothing that it finds in them later. With ``void=False``
    there is a newer job, and the backend finishes its unit or switches to the new job, whichever is cheaper.
 4. A backend reports each hit once and loses none: while the channel is full, it waits.
-5. A hit is a point with ``hash <= unit.target`` whose nonce lies inside the unit and whose ``version`` differs from
-   ``unit.version`` only in bits of ``unit.version_mask``. The miner hashes every reported nonce again, and counts a
-   wrong one as a hardware error.
+5. A hit is a nonce and a version under which the header has ``hash <= unit.target``. The nonce lies inside the unit.
+   The version differs from ``unit.version`` only in bits of ``unit.version_mask``. The miner hashes every reported
+   nonce again, and counts a wrong one as a hardware error.
 6. An ``exhaustive`` backend finds every hit of each unit that it did not have to abandon.
 7. ``statistics`` may be called from any thread at any time, also before and after ``run``, and never blocks.
 """
@@ -68,7 +68,7 @@ class SelfTestError(BackendError):
 
 
 class Backend(ABC):
-    """One way to search work units. Create a backend with options, then call ``run`` once.
+    """Base class of the backends, which search work units. Create a backend with options, then call ``run`` once.
 
     Another package adds a backend by registering a subclass under the entry point group ``stratum_miner.backends``. The
     miner then calls ``from_options`` of that class with the options that the user gave.
@@ -77,7 +77,8 @@ class Backend(ABC):
     name: ClassVar[str]
     """Name of the backend on the command line and in logs. It contains no slash."""
     exhaustive: ClassVar[bool] = True
-    """Whether rule 6 holds. False for hardware with a fixed filter and for backends with a limited rate."""
+    """Whether rule 6 in the docstring of this module holds. False for hardware with a fixed filter and for backends
+    with a limited rate."""
 
     @classmethod
     @abstractmethod

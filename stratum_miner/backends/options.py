@@ -10,7 +10,8 @@ from stratum_miner.spelling import did_you_mean
 
 
 def check_known(backend: str, options: Mapping[str, str], known: Iterable[str]) -> None:
-    """Raise BackendOptionError, with the most similar name, for the first option that the backend does not have."""
+    """Raise BackendOptionError for the first option that the backend does not have. The error suggests the most similar
+    name."""
     names = sorted(known)
     for name in options:
         if name not in names:

@@ -17,9 +17,9 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
 SLICE = 500
-"""Number of hashes between two checkpoints of the trio loop. They take less than a millisecond."""
+"""Number of hashes between two checkpoints of the trio loop. So many hashes take less than a millisecond."""
 BITS_AT_ONCE = 2
-"""Number of version bits that it rolls in one unit. Any small number works."""
+"""Number of version bits that the backend rolls in one unit. Any small number works."""
 
 
 class ReferenceBackend(Backend):

@@ -18,7 +18,8 @@ BUILT_IN = {
     "reference": "stratum_miner.backends.reference:ReferenceBackend",
     "simulated": "stratum_miner.backends.simulated:SimulatedBackend",
 }
-"""The backends of this package, by name. To add one, add a row. Another package cannot replace one of these names."""
+"""The backends of this package, by name. To add a backend, add a row. A backend of another package cannot replace one
+of these names."""
 
 
 def available() -> tuple[str, ...]:

@@ -6,11 +6,11 @@ current unit. At test difficulties this takes a few hundredths of a second, inst
 n-th hit of a unit, and the interval before it, depend only on the seed, the device and the unit, never on the load of
 the computer.
 
-The cost is that of the hits: each takes 2^256 / (T + 1) hashes of the kernel on average, at any simulated rate. If the
-kernel has not found a hit when it is due, the simulated device stops counting hashes until the hit is found. At a rate
-that the kernel cannot reach, the backend therefore counts only what it really searched. A worker thread chooses the
-kernel, because that takes a while. The search itself runs in the trio task, a millisecond at a time, so that trio's
-mock clock does not advance meanwhile.
+The CPU time depends only on the number of hits: each hit takes 2^256 / (T + 1) hashes of the kernel on average, at any
+simulated rate. If the kernel has not found a hit when it is due, the simulated device stops counting hashes until the
+hit is found. If the kernel cannot reach the simulated rate, the backend therefore counts only as many hashes as match
+the hits that it really found. A worker thread chooses the kernel, because that takes a while. The search itself runs in
+the trio task, a millisecond at a time, so that trio's mock clock does not advance meanwhile.
 """
 
 import random
@@ -39,7 +39,7 @@ DEFAULT_HASH_RATE = 1e6
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
 """A hit that is late by at most this many seconds does not stop the clock of its device, because the search is expected
-to catch up. Picked by feel."""
+to catch up. The value is an estimate."""
 SLICE_SECONDS = 0.001
 """Seconds that one search in the trio task takes."""
 
@@ -113,7 +113,8 @@ class _Device:
 
     @property
     def hashes(self) -> int:
-        """Rate multiplied by searching time: up to now if read in trio, otherwise up to the last change."""
+        """Simulated rate multiplied by the time spent searching. If this is read outside the trio thread, the time
+        counts only up to the last change of work."""
         running = 0.0
         if self._searching_since is not None:
             try:
@@ -171,7 +172,7 @@ class _Device:
             self._pause_counting()
 
     def _stand_still(self) -> None:
-        """Do not count the time by which the search is so late that it will not catch up."""
+        """If the search is so late that it will not catch up, do not count the time by which it is late."""
         late = trio.current_time() - self._due
         if late > MOST_LATE_SECONDS and self._searching_since is not None:
             self._searching_since += late

@@ -45,7 +45,8 @@ class DeviceStatistics:
     nonces_found: int
     hardware_errors: int = 0
     hardware: "Hardware | None" = None
-    """State and sensors of a mining device; None for a part of this computer."""
+    """State and sensors of a mining device; None for a device that is part of this computer, such as a search
+    thread."""
     listed_as: str = ""
     """The name under which the device was listed before it was identified; empty if it never had another name."""
 
@@ -69,11 +70,11 @@ class Hardware:
     """Clock frequency of the chips in MHz."""
     chip_temperature: float | None = None
     regulator_temperature: float | None = None
-    """Both temperatures are in °C."""
+    """In °C, like ``chip_temperature``."""
     core_voltage: float | None = None
     core_voltage_asked: float | None = None
     input_voltage: float | None = None
-    """All three voltages are in volts; the second is the requested one."""
+    """In volts, like ``core_voltage`` (measured) and ``core_voltage_asked`` (requested)."""
     power: float | None = None
     """Power in watts as the device measures it. It is less than the power at the wall socket."""
     fan_rpm: int | None = None

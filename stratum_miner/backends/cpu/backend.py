@@ -35,13 +35,14 @@ from stratum_miner.work.versions import ALL_BITS
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 0.03
-"""Seconds of one search in C: long enough that Python in between costs nothing, and short enough for frequent
-counting."""
+"""Seconds of one search in C. This is so long that the Python code between two searches costs almost nothing, and so
+short that hashes are counted often."""
 TIMED_SECONDS = 0.5
 """Seconds of processor time over which the rate of a search thread is measured."""
 POINTS_PER_HIT = 10_000
-"""A hit costs microseconds of its own, which is most of the time at test difficulties. With this many points per hit it
-is one per cent."""
+"""Lowest number of points per hit at which a slice counts for measuring the hash rate. Each hit costs some
+microseconds, which is most of the time at test difficulties. With this many points per hit, it is about 1 % of the
+time."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -91,7 +92,8 @@ class CpuBackend(Backend):
         self._low_priority = priority == "low"
         self._affinity = tuple(affinity or ())
         self._on_search = on_search
-        """For benchmarks: called with the value of the stop word and the nanosecond in which a slice began."""
+        """For benchmarks: called after each slice, with the value of the stop word and the time in nanoseconds at which
+        the slice began."""
         self._choice: Choice | None = None
         self._searchers = [_Searcher(f"cpu{index}") for index in range(self._threads)]
 
@@ -181,7 +183,7 @@ class CpuBackend(Backend):
             version_bits = rolling.kernel.version_bits
             while True:
                 expected = handoff.stop_word.value
-                if handoff.closed:  # read after the stop word, which changes later: otherwise a close could be missed
+                if handoff.closed:  # read after the stop word: close() sets this flag before it changes the word
                     return
                 unit = handoff.source.next_unit(ALL_BITS, version_bits)
                 if unit is None:
@@ -261,7 +263,7 @@ def _counted(threads: int) -> Iterator[None]:
 
 
 class _Searcher:
-    """The totals of one thread."""
+    """Name and totals of one search thread."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -272,7 +274,7 @@ class _Searcher:
 
 
 class _Mode:
-    """One thread's search with or without version rolling, and the number of points in a slice of it."""
+    """A search of one thread, either with or without version rolling, and the number of points in its next slice."""
 
     def __init__(self, search: kernels.Search, hash_rate: float) -> None:
         self.search = search

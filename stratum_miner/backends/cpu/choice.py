@@ -1,12 +1,13 @@
-"""Chooses the kernels to use: the fastest measured ones that pass their self-test, remembered for the next start.
+"""Chooses the fastest kernels that pass their self-test. Their measured rates are remembered for the next start.
 
-There are two choices, because a kernel that is fastest with nonces in its lanes need not be fastest with versions in
-them.
+Two kernels are chosen, one for work with version rolling and one for work without. A kernel that is fastest with
+different nonces in its SIMD lanes need not be fastest with different versions in them.
 
-Measured rates are too low at times: the processor may be hot, or the other hardware thread of a core busy. The better
-of an old and a new rate is therefore kept, each with the day of its measurement. If mining exceeds a rate, the rate is
-raised; mining never lowers a rate. If mining exceeds a rate by far, or never reaches two fifths of it, all rates of
-this CPU are doubtful, and the next start measures them again (``correct``).
+Measured rates are sometimes too low: the processor may be hot, or the other hardware thread of a core may be busy. The
+better one of an old and a new rate is therefore kept, with the day of its measurement. If mining exceeds a remembered
+rate, the rate is raised; mining never lowers a rate. If mining exceeds a rate by far, all rates are doubtful, and the
+next start measures them again. If mining never reaches two fifths of a rate, all rates of this CPU are forgotten
+(``correct``).
 """
 
 from collections.abc import Sequence
@@ -23,24 +24,26 @@ from stratum_miner.backends.cpu.kernels import Kernel
 log = structlog.get_logger(__name__)
 
 CHOICE_SECONDS = 0.15
-"""Seconds for measuring all kernels together at the first start. This is enough to distinguish a factor of 1.1."""
+"""Seconds for measuring all kernels together at the first start. This is enough to distinguish kernels whose rates
+differ by a tenth."""
 SUSTAINABLE_FRACTION = 0.5
-"""Fraction of one thread's rate up to which a search keeps up with its schedule beside other work. Picked by feel."""
+"""Fraction of one thread's hash rate that a search can use without delay while the thread also does other work. The
+value is an estimate."""
 UNREACHED_FRACTION = 0.4
-"""Fraction of a remembered rate that mining always reaches. Two hardware threads of one core get half each, and heat
-costs some more."""
+"""Fraction of a remembered rate that mining always reaches, unless the rate is wrong. Each of two hardware threads of
+one core reaches half of the rate, and heat lowers it some more."""
 EXCEEDED_FACTOR = 1.25
 """If mining is faster than a remembered rate by more than this factor, that rate and those of the other kernels were
 measured while the computer was slow."""
 TOO_LONG_FACTOR = 4
-"""Work is refused only if it seems to take longer than allowed by more than this factor. The rate may have been
-measured while the computer was hot and its cores were shared, and it can be this much faster at its best."""
+"""Work is refused only if it seems to take more than this many times the allowed time. The kernel may be faster than
+its remembered rate by this factor, if that was measured while the computer was hot and its cores were shared."""
 MEASURE_AGAIN_HINT = "to measure again, run stratum-miner bench"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The chosen kernels, and the reason for the log."""
+    """The chosen kernels, and a text for the log that explains the choice."""
 
     plain: MeasuredKernel
     rolling: MeasuredKernel
@@ -59,14 +62,17 @@ class Choice:
 
     @property
     def names(self) -> str:
-        """One kernel name, or two if they differ."""
+        """The names of the chosen kernels: one name if both kernels are the same, otherwise two names joined by
+        "and"."""
         names = dict.fromkeys((self.rolling.kernel.name, self.plain.kernel.name))
         return " and ".join(names)
 
     def doubt(self, hash_rate: float) -> str | None:
-        """Return why one thread may not reach ``hash_rate`` (H/s) beside its other work; None if it should.
+        """Return a text that says why one thread may not reach ``hash_rate`` (H/s) beside its other work; None if it
+        should reach this rate.
 
-        This is no reason to refuse the rate, because the kernels may have been measured while the computer was slow.
+        A caller should not refuse the rate for this reason, because the kernels may have been measured while the
+        computer was slow.
         """
         if hash_rate <= self.hash_rate * SUSTAINABLE_FRACTION:
             return None
@@ -98,7 +104,7 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
 
 
 def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> Choice:
-    """Choose among measured kernels, by the better of the measured and the remembered rate of each.
+    """Choose among measured kernels. For each kernel, the better of its measured and its remembered rate counts.
 
     These rates are remembered, if all kernels were measured and none is broken. Raises SelfTestError if every kernel is
     broken.
@@ -121,12 +127,12 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
     """Correct the remembered rates by the best rates that one thread reached in mining.
 
     ``plain`` and ``rolling`` are in H/s of processor time; 0 means that there was no such search. A remembered rate
-    that was exceeded is raised. If it was exceeded by far, all kernels were measured while the computer was slow, and
-    the next start measures them again; otherwise one of them would be preferred for good. If not even
-    ``UNREACHED_FRACTION`` of a rate was reached, the rates belong to another computer (two computers that share a home
-    folder, a virtual machine that moved). All rates of this CPU are then forgotten, and the next start measures them.
-    Otherwise no rate is lowered, because heat and the other hardware thread of a core explain a lower rate for the
-    moment.
+    that was exceeded is raised. If it was exceeded by far, all rates were measured while the computer was slow, and the
+    next start measures them again. Otherwise only the kernel that mined would have a realistic rate, and would always
+    be chosen. If not even ``UNREACHED_FRACTION`` of a rate was reached, the rates belong to another computer (two
+    computers that share a home folder, a virtual machine that moved). All rates of this CPU are then forgotten, and the
+    next start measures them. Otherwise no rate is lowered, because heat and the other hardware thread of a core explain
+    a lower rate for the moment.
     """
     available = kernels.available_kernels()
     path = kernel_figures.cache_file() if cache is None else cache

@@ -1,5 +1,5 @@
-"""Compares two kernels over the same points: the hits that only one of them finds. For users who suspect their
-hardware.
+"""Checks a kernel against another one: both search the same nonces and versions, and must find the same hits. Users who
+suspect their hardware can run this check.
 
 The other kernel always searches nonces, one version after the other, so that an error in rolling versions shows.
 """
@@ -18,7 +18,7 @@ ROLLED_FROM = 13
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Points that only one of two kernels reports as hits."""
+    """The hits that only one of two kernels reports."""
 
     kernel: Kernel
     other: Kernel
@@ -36,7 +36,8 @@ class Difference:
 
 
 def cross_check(kernel: Kernel, other: Kernel, *, rolling: bool, points: int = POINTS) -> Difference | None:
-    """Search the same ``points`` points with both kernels. Return None if they agree."""
+    """Search the same ``points`` combinations of nonce and version with both kernels. Return None if both find the same
+    hits."""
     mask = (kernel.versions - 1) << ROLLED_FROM if rolling else 0
     nonces = points >> mask.bit_count()
     got = _hits(kernel, HEADER, nonces, mask)

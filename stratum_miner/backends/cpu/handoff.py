@@ -1,4 +1,5 @@
-"""What the search threads and the trio task exchange: the stop word, idle threads, and the queue of hits.
+"""Connects the search threads with the trio task: a stop word, a condition for which idle threads wait, and a queue of
+hits.
 
 A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
 no lock with trio. It announces new hits by a byte in a socket instead of ``TrioToken.run_sync_soon``, which takes a
@@ -39,7 +40,7 @@ class Handoff:
     # ---- called in the trio thread ----------------------------------------------------------------------------
 
     def note_change(self, void: bool) -> None:
-        """End all slices of searching, because work has changed. If ``void``, also drop the hits of earlier work."""
+        """Make all searches in C stop, because work has changed. If ``void``, also drop the hits of earlier work."""
         value = self.stop_word.bump()
         if void:
             self._void_before = value
@@ -77,7 +78,7 @@ class Handoff:
         """Queue a hit, and wait while the queue is full."""
         self._room.acquire()
         if self.closed:
-            self._room.release()  # no hits are taken out any more, and the next thread must not wait forever
+            self._room.release()  # the queue is not emptied any more: let the next waiting thread through, too
             return
         self._hits.append((generation, hit))
         self._wake()

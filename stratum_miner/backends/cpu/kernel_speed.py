@@ -16,9 +16,11 @@ ROUNDS = 5
 """Number of measurements of each kernel, taken in turn. The best one counts, because disturbances only make it
 slower."""
 FIRST_SLICE = 1 << 12
-"""Points of the first run of a measurement. The length of the next runs follows from its speed."""
+"""Number of points in the first search of a measurement. The speed of this search decides how long the next ones
+are."""
 PATIENCE = 4
-"""A measurement ends after this many times its length in wall-clock time, however little processor time it got."""
+"""A measurement ends at the latest when it has taken this many times its requested seconds in wall-clock time, even if
+it got little processor time."""
 FASTEST = 1e9
 """A rate in H/s that no thread of any processor reaches: ten times the fastest measured one (docs/benchmarks.md)."""
 
@@ -39,9 +41,9 @@ class MeasuredKernel:
 
     kernel: Kernel
     hash_rate: float
-    """The rate with nonces in the lanes."""
+    """The rate without version rolling: each SIMD lane tries another nonce."""
     rolling_hash_rate: float
-    """The rate with versions in the lanes, for a pool that grants enough version bits."""
+    """The rate with version rolling: each SIMD lane tries another version. The pool must grant enough version bits."""
     self_test: bool
     measured_on: date = field(default_factory=date.today)
     """The day on which ``hash_rate`` was measured."""

@@ -1,8 +1,8 @@
-"""The C kernels with types. Only this module uses the native module, whose functions have no types.
+"""A typed interface to the C kernels. Only this module uses the native module, whose functions have no types.
 
-C does not check the sizes and indexes that it gets (native/sha256d.h), so this module checks each of them first. It
-raises ValueError with what was expected and what came. A search releases the GIL until it ends, so the caller limits
-its length by the number of points.
+The C code does not check the sizes and indexes that it gets (native/sha256d.h). This module therefore checks each of
+them first, and raises ValueError with what was expected and what came. A search releases the GIL until it ends, so the
+caller limits its length by the number of points.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,8 @@ HEADER_BYTES, MIDSTATE_BYTES, TAIL_BYTES = 80, 32, 12
 MAX_WORD = (1 << 32) - 1
 MAX_TARGET = (1 << 256) - 1
 MAX_POINTS = (1 << 64) - 1
-"""Largest number of points in a search, because a position is a 64-bit number in C."""
+"""Largest number of points (combinations of nonce and version) in a search, because the C code counts them in 64
+bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,15 @@ class Kernel:
 
     name: str
     lanes: int
-    """Number of nonces that it tries at the same time, without version rolling."""
+    """Number of nonces that the kernel tries at the same time, without version rolling."""
     versions: int
-    """Number of versions that it tries at the same time if it rolls them. It is a power of two."""
+    """Number of versions that the kernel tries at the same time, with version rolling. It is a power of two."""
     index: int
-    """Index in the native table."""
+    """Index of the kernel in the table of the C module."""
 
     @property
     def version_bits(self) -> int:
-        """Number of version bits that it rolls."""
+        """Number of version bits that the kernel rolls."""
         return self.versions.bit_length() - 1
 
     @property
@@ -54,7 +55,7 @@ class Kernel:
 
 
 class Hit(NamedTuple):
-    """A point whose hash is at most the target."""
+    """A nonce and a version whose hash is at most the target."""
 
     nonce: int
     version: int
@@ -62,8 +63,8 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits in the order of the search, and the number of points that were tried. The search continues after
-    those."""
+    """The hits in the order of the search, and the number of points that were tried. The next search begins after these
+    points."""
 
     hits: tuple[Hit, ...]
     done: int
@@ -74,8 +75,8 @@ class SearchResult:
 class StopWord:
     """A number in memory that running searches read. Changing it ends them within microseconds.
 
-    It only counts up. A search gets the value to expect, so that it cannot miss a change just before it starts. Only C
-    reads and changes the number, because Python cannot access an atomic number.
+    The number only grows. A search is given the value that it should find, so that it does not miss a change that comes
+    just before it starts. Only C reads and changes the number, because Python cannot access an atomic number.
     """
 
     def __init__(self) -> None:
@@ -87,16 +88,17 @@ class StopWord:
         return int(lib.sha256d_stop_word_value(self.pointer))
 
     def bump(self) -> int:
-        """Change the value, and return the new one. May be called from any thread."""
+        """Increase the value, and return the new value. May be called from any thread."""
         return int(lib.sha256d_stop_word_bump(self.pointer))
 
 
 class Search:
-    """A kernel with its own buffers. Each thread needs its own. One run can return ``capacity`` hits.
+    """A kernel with buffers for one thread. Each thread needs its own ``Search``. One call of ``run`` returns at most
+    ``capacity`` hits.
 
     ``load`` sets the work, and ``run`` searches a part of it. A *point* is a nonce together with a version. Each kernel
-    has its own order of points (native/sha256d.h), so a position is only valid for the same kernel. Raises ValueError
-    for a kernel that is not one of ``available_kernels``.
+    tries the points in its own order (native/sha256d.h), so the position of a point is only valid for the same kernel.
+    Raises ValueError for a kernel that is not one of ``available_kernels``.
     """
 
     def __init__(self, kernel: Kernel, stop_word: StopWord | None = None, capacity: int = 256) -> None:
@@ -152,7 +154,7 @@ class Search:
                 f"version_mask: expected at most {MAX_POINTS} points, got {points}: "
                 f"{version_mask.bit_count()} bits with {nonce_count} nonces"
             )
-        work, self._points = self._work, 0  # an argument of a wrong type would leave incomplete work
+        work, self._points = self._work, 0  # no points until the end: a bad argument may leave incomplete work
         ffi.memmove(work.header, header, HEADER_BYTES)
         ffi.memmove(work.target, target.to_bytes(32, "little"), 32)
         work.version_mask = version_mask
@@ -179,8 +181,8 @@ class Search:
     def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
         """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.
 
-        It ends early if the stop word differs from ``expected`` or if the buffer of hits is full. Raises ValueError for
-        points that the loaded work does not have, if no work is loaded, and for ``at_most`` below 1.
+        The search ends early if the stop word differs from ``expected`` or if the buffer of hits is full. Raises
+        ValueError for points that the loaded work does not have, if no work is loaded, and for ``at_most`` below 1.
         """
         if not self._points:
             raise ValueError("run: expected work to be loaded before, got none: call load or load_midstate first")
@@ -209,7 +211,7 @@ class Search:
 
 
 def available_kernels() -> tuple[Kernel, ...]:
-    """Return the kernels that this CPU can run, the plainest first.
+    """Return the kernels that this CPU can run, the simplest kernel first.
 
     Raises BackendOptionError if STRATUM_MINER_CPU_DISABLE contains an unknown name.
     """

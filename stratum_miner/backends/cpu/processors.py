@@ -5,12 +5,13 @@ import platform
 from pathlib import Path, PurePosixPath
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
-"""Root of cgroup v2. The file cpu.max of a group contains quota and period in microseconds, or "max"."""
+"""Root directory of cgroup v2. In each group, the file cpu.max contains the quota and the period in microseconds. The
+quota is "max" if there is no limit."""
 OWN_CGROUP = Path("/proc/self/cgroup")
 CPUINFO = Path("/proc/cpuinfo")
 TOPOLOGY = Path("/sys/devices/system/cpu")
 UNLIMITED = 1 << 16
-"""The quota of a process without a limit, in processors."""
+"""Number of processors that ``quota`` returns for a process without a limit."""
 THREADS_PER_PROCESSOR = 8
 """Largest number of search threads per processor. More than one does not hash faster. With a thousand threads on two
 processors, the thread that reads the pool and handles Ctrl-C rarely ran; eight leave room for experiments."""
@@ -34,8 +35,7 @@ def most_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
 
 
 def quota(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
-    """Return the processor time that the cgroups of this process grant, in processors, rounded up; 65536 without a
-    limit."""
+    """Return how many processors the cgroups of this process allow it to use, rounded up; 65536 without a limit."""
     group = _own_cgroup(own)
     groups = [root / group, *(root / parent for parent in group.parents)]
     return min(_granted(place / "cpu.max") for place in groups)
