@@ -1,6 +1,6 @@
 """Finds out whether the user may open a port, which program has opened it, and what would help.
 
-All of it is read from the system (stat, /proc, the group database). This module opens no port.
+This module only reads file attributes (stat), /proc and the group database. It opens no port.
 """
 
 import contextlib
@@ -21,16 +21,18 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.foreign_text import sanitize
 
 RULE_FILE = "70-stratum-miner.rules"
-"""The name sorts before systemd's 73-seat-late.rules, which acts on the tag that this rule sets."""
+"""File name of the udev rule. It sorts before systemd's 73-seat-late.rules, which acts on the tag that the rule
+sets."""
 RULE_DIRECTORIES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 INSTALL_COMMAND = (
     f"stratum-miner doctor --udev-rule | sudo tee {RULE_DIRECTORIES[0]}/{RULE_FILE} && "
     "sudo udevadm control --reload && sudo udevadm trigger"
 )
 _PTS_MAJORS = range(136, 144)
-"""Major numbers of Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt). sysfs does not list them."""
+"""Major numbers of Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt). They are recognised by
+number, because sysfs does not list them."""
 _CALL_OUT_GROUPS = ("dialout", "uucp")
-"""The group that owns serial ports on Debian and on Arch."""
+"""Name of the group that owns serial ports: the first on Debian, the second on Arch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,21 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortAccess:
-    """Whether the user may open a port. ``problem`` and ``fix`` are empty if so."""
+    """Result of examining a port: whether the user may open it, and if not, the problem and the fix. Both are empty if
+    the user may open it."""
 
     allowed: bool
     problem: str = ""
     fix: str = ""
-    """A command line, or an instruction."""
+    """How to get access: a command line, or an instruction."""
     holders: tuple[Holder, ...] = ()
 
 
 def udev_rule() -> str:
     """Return the udev rule of this version.
 
-    It gives the ports of known miners to the user who is logged in at the computer, and to the group of the port.
+    The rule grants access to the ports of known mining devices to the user who is logged in at the computer, and to the
+    group that owns the port.
     """
     return resources.files(__package__).joinpath(RULE_FILE).read_text(encoding="utf-8")
 
@@ -70,8 +74,8 @@ def installed_rule() -> str | None:
 
 
 def is_current_rule(path: str) -> bool:
-    """Return whether an installed rule file is the rule of this version. A user may have removed the # from some
-    lines."""
+    """Return whether an installed rule file contains the rule of this version. A leading # is ignored, because a user
+    may have activated some of the lines."""
     try:
         installed = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -82,14 +86,14 @@ def is_current_rule(path: str) -> bool:
 def require_serial_port(path: str) -> None:
     """Raise DeviceGone if nothing is at this path, and DeviceRefused if it is not a serial port.
 
-    Opening another kind of device could have any effect.
+    Call this before opening a path, because opening another kind of device could do harm.
     """
     try:
         found = os.stat(path)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             raise DeviceGone(absent(path)) from None
-        raise DeviceRefused(f"{path}: expected a serial port: {os.strerror(error.errno or 0)}") from error
+        raise DeviceRefused(f"{path}: expected a serial port, got an error: {os.strerror(error.errno or 0)}") from error
     if not stat.S_ISCHR(found.st_mode) or not _is_terminal(found.st_rdev):
         raise DeviceRefused(f"{path}: expected a serial port, got {_nature(found.st_mode)}")
 
@@ -114,16 +118,18 @@ def examine(path: str) -> PortAccess:
 
 
 def examine_all(paths: Iterable[str]) -> PortAccess:
-    """Return the access to a device with several ports: the first problem of any of them."""
+    """Examine all ports of a device. Return the result for the first port that the user may not open; if there is none,
+    access is allowed."""
     found = [examine(path) for path in paths]
     return next((item for item in found if not item.allowed), PortAccess(allowed=True))
 
 
 def holders(path: str) -> tuple[Holder, ...]:
-    """Return the other processes that have opened this port, as far as /proc shows them: all to root, otherwise the
-    user's.
+    """Return the other processes that have opened this port. /proc shows root all processes, and other users only their
+    own.
 
-    The program behind a pseudo-terminal, which keeps both sides open, is not counted, because it is the device.
+    A process that has also opened the other side of a pseudo-terminal is left out, because it is the emulated device
+    itself.
     """
     try:
         wanted = os.stat(path).st_rdev
@@ -230,8 +236,8 @@ def _processes() -> Iterator[int]:
 
 
 def _descriptors(pid: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield number and stat of each descriptor; nothing for a process that has ended or that the user may not
-    inspect."""
+    """Yield the number and the file attributes of each open file descriptor. Yield nothing if the process has ended or
+    the user may not inspect it."""
     directory = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
         for number in os.listdir(directory):
@@ -244,7 +250,7 @@ def _has_open(pid: int, device: int) -> bool:
 
 
 def _is_behind(pid: int, index: str) -> bool:
-    """Return whether the process has opened the other side of this pseudo-terminal."""
+    """Return whether the process has opened the other side of the pseudo-terminal with this index."""
     for number, found in _descriptors(pid):
         if stat.S_ISCHR(found.st_mode) and (os.major(found.st_rdev), os.minor(found.st_rdev)) == (5, 2):
             with contextlib.suppress(OSError):

@@ -3,13 +3,14 @@ time.
 
 A *device record* holds what the miner keeps of a device while it is unplugged: its name, its totals, its settings. A
 record is independent of the other records. Its task waits until the device is plugged in, finds out which board it is,
-and runs it. What comes next depends on the error with which the device ends:
+and runs it. When the run of a device ends, the next step depends on the error:
 
-* If the device is gone, the task waits for it.
+* If the device was unplugged, the task waits until it is plugged in again.
 * If its port is busy or forbidden, the task tries again after growing pauses.
 * After any other error the device stays off until it is unplugged or its user restarts it.
 
-``hotplug`` lists the devices that are plugged in. The device itself restarts after an error that leaves its port open.
+``hotplug`` lists the devices that are plugged in. ``Device.run`` itself handles errors that a restart of the chips may
+cure, so it does not end with such an error at once.
 """
 
 import time
@@ -45,7 +46,8 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 MAX_DEVICE_RECORDS = 256
-"""The limit exists because a malicious device could connect again and again under new serial numbers."""
+"""Largest number of device records. The limit exists because a malicious device could connect again and again under new
+serial numbers."""
 
 
 OFF_HINT = "remove the cause, then restart the device, or unplug it and plug it in again"
@@ -54,8 +56,8 @@ OFF_HINT = "remove the cause, then restart the device, or unplug it and plug it 
 class AsicBackend(Backend):
     """Mines with the devices that the specifications name, and with recognised devices that are plugged in later.
 
-    ``listing``, ``open_port``, ``driver`` and ``clock`` (seconds) replace the system's in tests. Raises
-    BackendOptionError if ``specs`` is empty or names a path twice.
+    Tests pass their own ``listing``, ``open_port``, ``driver`` and ``clock`` (in seconds). Raises BackendOptionError if
+    ``specs`` is empty or names a path twice.
     """
 
     name: ClassVar[str] = "asic"
@@ -85,7 +87,8 @@ class AsicBackend(Backend):
     def from_options(cls, options: Mapping[str, str]) -> "AsicBackend":
         """Build the backend from the option ``devices``: one or several specifications, separated by spaces.
 
-        The default is ``auto``. Raises BackendOptionError, with the nearest spelling, for a bad specification.
+        The default is ``auto``. Raises BackendOptionError for a bad specification. The error suggests the nearest
+        spelling.
         """
         option.check_known(cls.name, options, ("devices",))
         return cls([DeviceSpec.parse(text) for text in options.get("devices", "auto").split()])
@@ -102,7 +105,8 @@ class AsicBackend(Backend):
         )
 
     def _problem(self, records: Sequence[DeviceRecord]) -> str:
-        """Return which of the specifications without a path have found no device."""
+        """Return a message that names the specifications without a path that have found no device; empty if there are
+        none."""
         if not self._hotplug.has_looked:
             return ""
         unmatched = [
@@ -175,14 +179,16 @@ class AsicBackend(Backend):
         )
 
     def _first_name(self, path: str) -> str:
-        """Return the path, or the path with a number if another record has that name."""
+        """Return the name of a new record: its path, followed by a number if another record has that name."""
         taken = {record.name for record in self._records}
         names = (path, *(f"{path} ({count})" for count in range(2, MAX_DEVICE_RECORDS + 2)))
         return next(name for name in names if name not in taken)
 
     def _add_record(self, record: DeviceRecord) -> None:
         if len(self._records) >= MAX_DEVICE_RECORDS:
-            raise BackendOptionError(f"device: expected at most {MAX_DEVICE_RECORDS} devices, got one more")
+            raise BackendOptionError(
+                f"device: expected at most {MAX_DEVICE_RECORDS} devices with removed ones, got one more: {record.name}"
+            )
         self._records.append(record)
         self._changed.set()
         self._changed = trio.Event()
@@ -210,8 +216,8 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _known_paths(self) -> set[str]:
-        """Return the paths of the devices that have a record. A removed device has one too, so that it is not added
-        again."""
+        """Return the paths of the devices that have a record. Removed devices have a record, too, so that they are not
+        added again."""
         locations = (self._location(record) for record in self._records)
         return {location.found.path for location in locations if location is not None and location.found is not None}
 
@@ -227,7 +233,8 @@ class AsicBackend(Backend):
     async def _run_once(
         self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        """Wait for the device, run it until it ends, and then wait for as long as the reason of its end requires."""
+        """Wait until the device is plugged in, run it until its run ends, and then wait as long as the reason
+        requires."""
         location = await self._wait_until_connected(record)
         record.enter(DeviceRecordState.FOUND)
         opened = record.ports.opened if record.ports is not None else 0
@@ -239,7 +246,7 @@ class AsicBackend(Backend):
                 await device.run(source, own)
         except DeviceGone as error:
             if record.ports is None or record.ports.opened == opened:
-                await self._pause(record, error)  # it is listed but could not be opened, so it was not just unplugged
+                await self._pause(record, error)  # no port was opened, so it was not unplugged while it ran
             else:
                 self._note_loss(record, error)
                 await self._hotplug.next_look()

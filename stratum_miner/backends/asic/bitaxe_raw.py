@@ -1,10 +1,10 @@
 """The control channel of the bitaxe-raw firmware: I²C, GPIO and a lamp behind a USB port
 (docs/reference/asic.md#control-channel-of-bitaxe-raw).
 
-The length field of a request counts the whole packet. That of a successful reply counts only its data, and that of a
-failed reply again the whole packet. A parser that relies on the length would wait for bytes that never come. This
-parser knows how many bytes it requested, and so recognises the kind of reply. It also understands later firmware of the
-emberOne (status byte, length of the whole packet).
+The length field of a request counts the whole packet. The length field of a successful reply counts only the data, and
+that of an error reply counts the whole packet. A parser that relied on this field alone would wait for bytes that never
+come. This parser compares the field with the number of bytes that it requested, and so recognises the kind of reply. It
+also understands the replies of later emberOne firmware, which have a status byte and count the whole packet.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,15 @@ from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.transport import Transport
 
 ANSWER_SECONDS = 2.0
-"""Seconds to wait for a reply: twice as long as mujina waits, because only this request is delayed by it."""
+"""Seconds to wait for a reply. This is twice as long as mujina waits; a long wait does little harm, because it delays
+only this request."""
 QUIET_SECONDS = 0.1
 """Seconds of silence to wait for after a failure, so that a late reply is not taken for the reply to the next
 request."""
 MAX_REPLY = 4096
 ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}
 UNPARSED = 0xFF
-"""Id of replies to packets that the firmware could not read."""
+"""The id that the firmware puts into the reply to a packet that it could not read."""
 
 I2C, GPIO, ADC, LED = 5, 6, 7, 8
 SET_SPEED, WRITE, READ, WRITE_READ = 0x10, 0x20, 0x30, 0x40
@@ -48,8 +49,8 @@ def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool =
     """Return the reply to request ``identifier``, for which ``expected`` bytes of data were requested; None if
     incomplete.
 
-    ``final`` means that no more bytes will come. What may be the start of a successful reply is then read as an error.
-    Raises DeviceSilent for bytes that are no reply to this request.
+    ``final`` means that no more bytes will come. Bytes that may be either the start of a successful reply or a whole
+    error reply are then read as an error reply. Raises DeviceSilent for bytes that are no reply to this request.
     """
     if len(buffer) < 4 and not (expected == 0 and len(buffer) == 3):
         return None
@@ -86,7 +87,8 @@ class BitaxeControl:
         await self._request(I2C, WRITE, bytes([address]) + data, 1, f"I²C write to {address:02x}")
 
     async def i2c_read(self, address: int, data: bytes, count: int) -> bytes:
-        """Write bytes, usually the number of a register, and then read ``count`` bytes."""
+        """Write bytes (usually a register number) to the I²C device at a 7-bit address, and then read ``count`` bytes
+        from it."""
         return await self._request(
             I2C, WRITE_READ, bytes([address]) + data + bytes([count]), count, f"I²C read from {address:02x}"
         )
@@ -141,7 +143,7 @@ class BitaxeControl:
         return buffer[size:]
 
     async def _silence(self) -> None:
-        """Discard input until none comes."""
+        """Discard input until none has come for ``QUIET_SECONDS``."""
         while True:
             with trio.move_on_after(QUIET_SECONDS) as quiet:
                 await self._transport.receive()

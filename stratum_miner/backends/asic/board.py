@@ -14,8 +14,8 @@ from stratum_miner.backends.asic.transport import Transport
 class UsbPattern:
     """One way in which a product identifies itself on the USB bus (docs/reference/asic.md#recognising-a-device).
 
-    ``manufacturer`` and ``product`` are regular expressions that are searched for in the device's texts, without regard
-    to case.
+    ``manufacturer`` and ``product`` are regular expressions. They are searched for in the texts that the device reports
+    over USB, without regard to case.
     """
 
     vid: int
@@ -24,7 +24,7 @@ class UsbPattern:
     product: str = ""
 
     def matches(self, vid: int | None, pid: int | None, manufacturer: str | None, product: str | None) -> bool:
-        """Return whether ids and texts match. An empty pattern matches any text."""
+        """Return whether the ids and the texts of a USB device match. An empty regular expression matches any text."""
         return (
             (vid, pid) == (self.vid, self.pid)
             and bool(re.search(self.manufacturer, manufacturer or "", re.IGNORECASE))
@@ -38,8 +38,8 @@ class UsbPattern:
 
     @property
     def is_specific(self) -> bool:
-        """Whether a text is part of the pattern. The ids of a USB bridge alone name no product and must never open a
-        port."""
+        """Whether the pattern requires a text. Many products share the ids of a USB bridge, so a port must never be
+        opened because of the ids alone."""
         return bool(self.manufacturer or self.product)
 
 
@@ -56,12 +56,13 @@ class Port:
 
 DATA = (Port("data"),)
 MakePower: TypeAlias = Callable[[Mapping[str, Transport]], PowerControl]
-"""Makes the power control of a device from its open ports, by role. Ports that are not required may be missing."""
+"""A function that makes the power control of a device from the mapping of roles to open ports. Ports that are not
+required may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Lowest and highest value, and the value without a setting of the user. The unit is MHz or volts."""
+    """Lowest, default and highest value of a setting. The unit is MHz for a frequency, and volts for a voltage."""
 
     low: float
     default: float
@@ -73,7 +74,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class TemperatureLimits:
-    """Temperatures in °C at which to warn, to slow down and to switch off, and at or below which to start again."""
+    """Temperature limits of the chips in °C.
+
+    From ``warn`` on the miner warns, from ``throttle`` on it lowers the clock, and from ``cut_off`` on it switches the
+    device off. The device starts again when its temperature is at most ``resume``.
+    """
 
     warn: float
     throttle: float
@@ -92,14 +97,15 @@ class Board:
     chip: str
     """Name of the chip family, which is also the name of its module."""
     marking: str | None = None
-    """The part number on its chips; None if that is the name of the family in capitals."""
+    """The part number on its chips: None if it is the name of the family in capitals, empty if it is not known."""
     chips: int = 1
     """The number of chips of the product."""
     usb: tuple[UsbPattern, ...] = ()
-    """How the product is recognised. If it is empty, the user has to name the product, with the path of its port."""
+    """The USB patterns that identify the product. Without a pattern, the user has to name the product, with the path of
+    its port."""
     bare_bridges: tuple[str, ...] = ()
-    """VID:PID of bridges that some of these devices have without any text of their own, besides the bridges in
-    ``usb``."""
+    """VID:PID of further USB bridges that such a product may contain, besides those in ``usb``. With these bridges, no
+    USB text names the product."""
     ports: tuple[Port, ...] = DATA
     """The ports, in the order of their USB interfaces."""
     frequency: Range | None = None
@@ -117,7 +123,8 @@ class Board:
     bring_up: tuple[BringupStep, ...] = ()
     """The steps from a reset until the chips are ready for work."""
     probe_is_certain: bool = True
-    """Whether an answer to the probe proves the chip. False if several kinds give the same answer."""
+    """Whether the answer to a probe proves which product this is. False if several kinds of device give the same
+    answer."""
 
     @property
     def usb_ids(self) -> tuple[str, ...]:
@@ -147,8 +154,8 @@ class Board:
         """Return the path of each port by its role, for a device that the user named by ``path``.
 
         If the product has exactly one required port, ``path`` names that port, and "-ROLE" is appended for the others.
-        If it has several required ports, "-ROLE" is appended for all. ``FoundDevice.port_paths`` is more precise for a
-        listed device.
+        If it has several required ports, "-ROLE" is appended for all. For a device that the system lists, use
+        ``FoundDevice.port_paths``, which does not depend on such names.
         """
         required = [port.role for port in self.ports if port.required]
         return {port.role: path if [port.role] == required else f"{path}-{port.role}" for port in self.ports}

@@ -1,8 +1,8 @@
-"""The steps of bring-up, from a reset chip to a mining one. ``ChipChain.bring_up`` performs the steps of a board in
-order.
+"""The steps of bring-up, which prepare chips for work after a reset. ``ChipChain.bring_up`` performs the steps of a
+board in order.
 
-The table of a board is taken from docs/reference/asic.md. The tests compare the frames that it makes with that page,
-byte for byte.
+The steps of each board come from docs/reference/asic.md. The tests compare the frames that the steps send with that
+page, byte for byte.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Hold the reset line for ``hold`` seconds, release it, and wait ``wait`` seconds. Skipped without a reset line."""
+    """Hold the reset line for ``hold`` seconds, release it, and wait ``wait`` seconds. The step is skipped if the
+    device has no reset line."""
 
     hold: float
     wait: float
@@ -24,7 +25,7 @@ class Write:
     value: int
     times: int = 1
     pause: float = 0.0
-    """Seconds after each write."""
+    """Seconds to wait after each write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,12 @@ class WriteTo:
 
 @dataclass(frozen=True, slots=True)
 class WriteEach:
-    """Write registers of one chip after the other."""
+    """Write all registers in ``values`` to the first chip, then all of them to the second chip, and so on."""
 
     values: tuple[tuple[int, int], ...]
-    """Pairs of register and value."""
+    """Pairs of a register and the value to write."""
     pause: float = 0.0
-    """Seconds after each chip."""
+    """Seconds to wait after each chip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class AssignAddresses:
 
 @dataclass(frozen=True, slots=True)
 class SetTicket:
-    """Write the ticket mask with which a chip starts."""
+    """Write the first ticket mask. Its size depends on the chip family (``start_ticket_bits``)."""
 
     pause: float = 0.0
 
@@ -88,15 +89,15 @@ class SwitchBaud:
     value: int
     host_baud: int
     back: int | None = None
-    """The value that makes the chips return to their first rate, for chips that may not be reset before the next
-    run."""
+    """The register value that makes the chips return to their first rate, for chips that may not be reset before the
+    next run. None for other chips."""
     pause: float = 0.01
-    """Seconds before and after the computer switches its rate."""
+    """Seconds to wait before the computer switches its rate, and again afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCores:
-    """Send empty work through all cores. ``pause`` is the seconds between the frames."""
+    """Activate all cores by sending ``frames`` frames of empty work, and wait ``pause`` seconds after each frame."""
 
     frames: int
     pause: float = 0.01
@@ -108,19 +109,21 @@ class RampUp:
     seconds."""
 
     base: float
-    """The first frequency that is written is one step above it. A target at or below it is written at once."""
+    """Frequency from which the steps are counted. The first frequency that is written is ``base`` + ``step``. A target
+    of at most ``base`` is written at once."""
     step: float
     pause: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyClock:
-    """Read the clock back. A chip that reports another clock than was set is refused."""
+    """Read the clock back, and set it again if the chips report another clock. Raises DeviceRefused after three failed
+    attempts."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetHashCount:
-    """Write the length of a sweep over the nonces, which depends on the frequency."""
+    """Write the hash count: the time in which a core searches its part of the nonces. It depends on the frequency."""
 
 
 BringupStep = (
@@ -142,9 +145,10 @@ BringupStep = (
 
 
 def ramp(base: float, step: float, target: float, start: float | None = None) -> list[float]:
-    """Return the frequencies (MHz) to write in order to reach ``target``, which is the last one.
+    """Return the frequencies (MHz) to write, one after the other, until the clock has reached ``target``.
 
-    The others are the multiples of ``step`` above ``base``, or from ``start``, from where the clock may also go down.
+    Without ``start``, they rise from ``base`` in steps of ``step``. With ``start``, they lead from ``start`` up or down
+    to ``target``. The last frequency is always ``target``.
     """
     current = base if start is None else start
     if target <= current and start is None:

@@ -1,8 +1,8 @@
 """The chips behind one port, from reset to idle: what all chip families share, and what each of them must implement.
 
 A family subclasses ``ChipChain``. It implements how its chips are counted, addressed and clocked, what a job looks like
-and how a nonce is read. The table ``Board.bring_up`` contains the order of the steps. The device, one level above,
-sends work to the chip chain, verifies what comes back, and decides.
+and how a nonce is read. The table ``Board.bring_up`` contains the order of the steps. ``MiningRun`` sends work to the
+chip chain, verifies the nonces that come back, and reacts to errors.
 """
 
 from abc import ABC, abstractmethod
@@ -27,16 +27,18 @@ from stratum_miner.work.unit import WorkUnit
 log = structlog.get_logger(__name__)
 
 FEED_AT = 0.5
-"""Fraction of a unit's search space after which the next unit is sent. The clock may be inaccurate, and early work
-costs only bus time (cgminer's gekko driver uses the same fraction)."""
+"""Fraction of a unit's search space after which the next unit is sent. It is far below 1 because the clock may be
+inaccurate. Work that is sent early costs only time on the serial line. cgminer's gekko driver uses the same
+fraction."""
 MAX_INTERVAL_S = 0.5
-"""Longest time in seconds between two jobs, for chips that search a unit for minutes. A new job brings new transactions
-(ESP-Miner)."""
+"""Longest time in seconds between two jobs. Some chips could search one unit for minutes, but a newer job contains
+newer transactions. ESP-Miner does the same."""
 BUS_MARGIN = 1.5
 """Shortest time between two jobs, as a multiple of the time that a work frame takes on the line. Work that is sent
 faster would queue up in the computer."""
 QUIET_S = 0.1
-"""Seconds to wait after the expected answers. Further answers would come from another product."""
+"""Seconds to wait for further answers after the expected ones. Further answers show that the device has more chips than
+expected, and so is another product."""
 COUNT_TRIES = 3
 """Number of attempts to count the chips."""
 CLOCK_TRIES = 3
@@ -45,7 +47,7 @@ CLOCK_TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainSettings:
-    """Settings that the device decided before bring-up."""
+    """Settings of a chip chain, which are fixed before bring-up."""
 
     chips: int
     """Number of chips that must answer."""
@@ -54,36 +56,38 @@ class ChainSettings:
     nonce_difficulty: float | None = None
     """Lowest difficulty of reported nonces, for emulators; None for real chips."""
     rate_known: bool = True
-    """Whether the hash rate may be judged. With a nonce difficulty of its own the device is an emulator, which may have
-    any rate."""
+    """Whether the expected hash rate is known, so that the health check may judge the real rate. It is unknown for an
+    emulator (a device with ``nonce_difficulty``) if the user did not give its hash rate."""
     seen_alive: bool = False
-    """Whether chips have answered before. If so, silence means a power fault and not a wrong port."""
+    """Whether the chips have answered in an earlier attempt. If so, silence means a power fault and not a wrong
+    port."""
 
 
 class ProbeKind(IntEnum):
-    """How a chip family is asked whether it is there. A lower value does less harm to other devices."""
+    """The kind of command that asks whether chips of a family are connected. A lower value is less likely to disturb
+    another device."""
 
     PREAMBLE = 0
     """A short command with a preamble and a checksum. A device that does not understand it ignores it."""
     CHECKSUM = 1
     """A short command with only a checksum."""
     WORK = 2
-    """Sixty-four bytes, which many devices take for work."""
+    """64 bytes of work, which devices of other families may take for work, too."""
 
 
 class ChipChain(ABC):
     """A chain of equal chips. Create it with an open port at the board's first baud rate, and bring it up once."""
 
     probe_kind: ClassVar[ProbeKind] = ProbeKind.WORK
-    """What ``count`` sends."""
+    """The kind of command that ``count`` sends."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
-    """A mask of the version bits that the chips can roll, by midstates or by themselves, and how many of them in one
-    unit."""
+    """A mask of the version bits that can be rolled, and how many of these bits can be rolled in one unit. A chip rolls
+    versions by itself, or gets one midstate for each version."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)
     """Job ids in the order in which they are used."""
     max_ticket_bits: ClassVar[int] = 0
-    """Bits of the coarsest useful ticket mask, with which some nonces a second remain, so that the chips can be
-    judged."""
+    """Number of bits of the largest ticket mask to use. With this mask, chips still report some nonces a second, which
+    are enough to judge their health."""
     feed_at: ClassVar[float] = FEED_AT
     max_interval: ClassVar[float] = MAX_INTERVAL_S
 
@@ -121,7 +125,7 @@ class ChipChain(ABC):
         raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
 
     async def set_ticket(self, bits: int) -> None:
-        """Report only nonces with this number of leading zero bits beyond the bound."""
+        """Make the chips report only nonces whose hash has ``bits`` more leading zero bits than the bound requires."""
         raise NotImplementedError
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
@@ -151,12 +155,13 @@ class ChipChain(ABC):
         return None
 
     async def recover(self) -> None:
-        """Do what may make silent chips answer, before they are counted again."""
+        """Try to make silent chips answer, before they are counted again. Without a method of the family, do
+        nothing."""
         await trio.lowlevel.checkpoint()
 
     async def identify(self) -> str:
-        """Make the device visible to its user with the chips alone. Return what to look for, or an empty text if it
-        cannot."""
+        """Show the user which device this is, with commands to its chips, for example by a flashing lamp. Return what
+        the user should look for; empty if the chips have no such command."""
         return ""
 
     async def make_idle(self) -> None:
@@ -195,7 +200,7 @@ class ChipChain(ABC):
         return steps[:first]
 
     async def load(self, unit: WorkUnit) -> ChipWork:
-        """Replace whatever the chips search by this unit."""
+        """Send this unit to the chips. It replaces the work that they search now."""
         work = self.history.add(self.job_ids[self._next_job], unit, self.versions(unit))
         self._next_job = (self._next_job + 1) % len(self.job_ids)
         frame = self.job_frame(work)
@@ -204,20 +209,22 @@ class ChipChain(ABC):
         return work
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Change what must change in the chips before this unit: the ticket mask, the version mask."""
+        """Before this unit is sent, write the ticket mask, if the unit needs another one. Some families also write the
+        version mask."""
         bits = self.ticket_bits_for(unit)
         if self.max_ticket_bits and bits != self.ticket_bits:
             await self.set_ticket(bits)
             self.ticket_bits = bits
 
     def forget_ticket(self) -> None:
-        """Write the ticket mask again before the next work, because the chips do not obey it."""
+        """Make ``prepare`` write the ticket mask again before the next work. Call this if the chips do not obey the
+        mask."""
         self.ticket_bits = -1
 
     def ticket_bits_for(self, unit: WorkUnit) -> int:
-        """Return the bits of the coarsest ticket mask that loses no share of this unit.
+        """Return the number of bits of the largest ticket mask that loses no share of this unit.
 
-        With a nonce difficulty of its own it is 0, because tests that set it need every nonce.
+        The result is 0 if ``nonce_difficulty`` is set, because tests that set it need every nonce.
         """
         if self.settings.nonce_difficulty is not None:
             return 0
@@ -233,7 +240,8 @@ class ChipChain(ABC):
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     def busy(self, work: ChipWork) -> float:
-        """Return the fraction of the time (0 to 1) for which such work keeps the chips busy over this line."""
+        """Return the fraction of the time (0 to 1) for which the chips are busy, if all work is like ``work`` and comes
+        over this serial line."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
 
@@ -248,9 +256,9 @@ class ChipChain(ABC):
             await trio.sleep(step.pause)
 
     async def ask(self, frame: bytes, seconds: float, count: int) -> list[RegisterReply]:
-        """Send a question and return the register replies.
+        """Send a command that requests registers, and return the register replies.
 
-        It waits at most ``seconds`` for ``count`` replies, and then until none comes for a tenth of a second.
+        Wait at most ``seconds`` for ``count`` replies, and then until no reply has come for a tenth of a second.
         """
         await self.wire.send(frame)
         replies = await self.wire.collect(seconds, lambda got: _registers(got) >= count)
@@ -258,8 +266,8 @@ class ChipChain(ABC):
         return [reply for reply in replies if isinstance(reply, RegisterReply)]
 
     async def _count_and_check(self, seconds: float) -> None:
-        """Count the chips, and repeat if the number is wrong: noise and answers to older questions do not come
-        again."""
+        """Count the chips, and check the number. If it is wrong, try again: noise or a late answer to an earlier
+        command may have changed it."""
         for attempt in range(COUNT_TRIES):
             try:
                 self._check_count(await self.count(seconds))

@@ -33,7 +33,8 @@ class DeviceState(Enum):
     SICK = "sick"
     """It mines, but far below the expected hash rate."""
     DEAD = "dead"
-    """It does not answer; ``run`` will restart it."""
+    """The last attempt failed, for example because the device does not answer. ``run`` waits and then restarts the
+    device."""
     OFF = "off"
     """It is powered down: it is too hot, the restarts did not help, or mining has stopped."""
     IDLE = "idle"
@@ -69,7 +70,7 @@ class DeviceSnapshot:
     reason: str
     """Why the device is in this state, for people; empty while it simply mines."""
     since: float
-    """Seconds on the device's clock at which it entered this state."""
+    """Time, in seconds of the clock that the device was made with, at which the device entered this state."""
     frequency: float | None
     """Clock frequency in MHz now; None if the frequency is fixed."""
     voltage: float | None = None
@@ -77,7 +78,8 @@ class DeviceSnapshot:
     expected_hash_rate: float
     """Expected hash rate in H/s at this frequency."""
     hashes: int
-    """Number of hashes that the valid nonces imply: each nonce counts as the hashes that it takes on average."""
+    """Number of hashes that the valid nonces imply: each nonce counts as the number of hashes that one nonce takes on
+    average."""
     expected_hashes: int
     """Expected hash rate multiplied by the time spent mining."""
     nonces: int
@@ -139,7 +141,7 @@ class Device(Protocol):
 
     @property
     def identity(self) -> DeviceIdentity:
-        """Which device this is."""
+        """The identity of the device."""
         ...
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
@@ -158,7 +160,7 @@ class Device(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """What the answer to a probe proves."""
+    """Result of a probe: the chip family, and the number of chips that answered."""
 
     chip: str
     """Name of the chip family, as in ``Board.chip``."""
@@ -166,12 +168,13 @@ class Probed:
 
 
 class Driver(Protocol):
-    """What can be done with a device of one product besides mining. ``drivers.driver_of`` returns the driver."""
+    """Makes the devices of one product, and can probe, identify, reset or configure a device that does not mine.
+    ``drivers.driver_of`` returns the driver of a board."""
 
     def device(
         self, identity: DeviceIdentity, ports: PortOpener, options: DeviceOptions, clock: Callable[[], float]
     ) -> Device:
-        """Return a device to run. This opens nothing. ``clock`` returns seconds; the backend passes
+        """Return a device that is ready to run. This opens no port. ``clock`` returns seconds; the backend passes
         ``time.monotonic``."""
         ...
 
@@ -183,7 +186,8 @@ class Driver(Protocol):
         ...
 
     async def identify(self, ports: PortOpener) -> str:
-        """Make the device visible to its user for a few seconds, and return what to look for.
+        """Show the user for a few seconds which device this is, for example by a flashing lamp. Return what the user
+        should look for.
 
         Raises DeviceRefused if the device has no lamp that can be switched.
         """
@@ -194,7 +198,7 @@ class Driver(Protocol):
         ...
 
     async def configure(self, ports: PortOpener, options: DeviceOptions) -> str:
-        """Set frequency and voltage of the idle device, and return the values in force.
+        """Set frequency and voltage of the idle device, and return the values that are then in effect.
 
         Raises DeviceRefused if they cannot be set.
         """

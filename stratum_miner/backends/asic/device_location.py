@@ -51,8 +51,8 @@ class DeviceLocation:
 def locate_path(path: str, identity: str, devices: Sequence[FoundDevice]) -> DeviceLocation | None:
     """Return what the user's path means now; None if no device is there.
 
-    ``identity`` is that of the device that was there first, or empty if it had none. The docstring of this module
-    explains the rules.
+    ``identity`` is the identity of the device that was first found at the path; empty if that device had none. The
+    docstring of this module explains the rules.
     """
     path = os.path.expanduser(path)
     resolved = os.path.realpath(path)

@@ -1,4 +1,4 @@
-"""What the miner keeps of a device while it is unplugged: its name, totals and settings, and what it waits for."""
+"""What the miner keeps of a device while it is unplugged: its name, totals, settings and state."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -17,12 +17,12 @@ PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds to wait before the next attempt to open a port that is busy or forbidden. The last value repeats. The first
 one leaves udev time to set the permissions."""
 LOSSES, LOSSES_WITHIN_S = 3, 300.0
-"""A device that disconnects this often within this time was not unplugged by its user: its supply fails
-(docs/reference/asic.md#missing-chips-and-power-faults). Picked by feel."""
+"""If a device disconnects this many times within this many seconds, its user did not unplug it: its power supply fails
+(docs/reference/asic.md#missing-chips-and-power-faults). Both values are estimates."""
 
 
 class DeviceRecordState(Enum):
-    """What the miner does with a device. What a running device does is in its own snapshot (``DeviceState``)."""
+    """State of a device record. For a running device, ``DeviceState`` contains the details."""
 
     WAITING = "waiting"
     """The device is not plugged in."""
@@ -52,9 +52,9 @@ class DeviceRecordSnapshot:
     unplugged: int
     """Number of times that the device was disconnected while it was mining."""
     worker_name: str
-    """Empty for the worker name of the pool."""
+    """Worker name to submit the device's shares under; empty for the worker name of the pool."""
     device: DeviceSnapshot | None
-    """None until the device was identified for the first time."""
+    """Snapshot of the device; None until the device was identified for the first time."""
 
 
 _SHOWN = {
@@ -75,8 +75,8 @@ class DeviceRecord:
         self.first_name = name
         """The name of the record until the device is identified. No other record has the same name."""
         self.identity = identity
-        """What identifies the device on the bus. It is empty until the device was there, and for a device that only its
-        path identifies."""
+        """What identifies the device on the USB bus. It is empty until the device was found for the first time, and
+        stays empty for a device that only its path identifies."""
         self.path = path or spec.path or ""
         self.device_file = ""
         """The device file at which the device was connected last."""
@@ -87,7 +87,8 @@ class DeviceRecord:
         self.state = DeviceRecordState.WAITING
         self.reason = ""
         self.last_warning = ""
-        """The last warning that its port cannot be opened; empty once it could be."""
+        """The last warning that the port cannot be opened, so that the same warning is not logged twice. It is
+        forgotten when the device disconnects."""
         self.unplugged = 0
         self.scope = trio.CancelScope()
         self._failures = 0
@@ -95,12 +96,12 @@ class DeviceRecord:
 
     @property
     def name(self) -> str:
-        """The name of the device, once it is identified."""
+        """The name of the device; before the device is identified, the name of the record."""
         return self.device.identity.name if self.device is not None else self.first_name
 
     @property
     def is_kept(self) -> bool:
-        """Whether the user has not removed the device."""
+        """Whether the miner still manages the device. False after the user has removed it."""
         return self.state is not DeviceRecordState.REMOVED
 
     @property
@@ -119,7 +120,7 @@ class DeviceRecord:
         self.scope.cancel()
 
     def restart(self) -> None:
-        """Start the device again, and begin with the shortest pause."""
+        """Start the device again, and forget earlier failures, so that the next pause is the shortest one."""
         self._failures = 0
         self.scope.cancel()
 
@@ -129,7 +130,8 @@ class DeviceRecord:
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
     def note_loss(self, now: float) -> bool:
-        """Count a disconnection. Return True if they follow each other faster than a user would unplug the device."""
+        """Count a disconnection. Return True if the last disconnections followed each other faster than a user would
+        unplug the device."""
         self.unplugged += 1
         self._failures = 0
         self.last_warning = ""
@@ -146,7 +148,7 @@ class DeviceRecord:
     def listed(self) -> DeviceStatistics | None:
         """Return the statistics for lists of devices, also while the device is not plugged in.
 
-        None for a device that was removed before it was ever identified.
+        Return None for a device that was removed before it was identified.
         """
         snapshot = self.statistics()
         if snapshot is None and not self.is_kept:

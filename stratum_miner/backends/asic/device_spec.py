@@ -33,7 +33,7 @@ class DeviceSpec:
     def parse(cls, text: str) -> "DeviceSpec":
         """Parse a specification. Does not access the device.
 
-        Raises BackendOptionError, with the nearest spelling, for any other text.
+        Raises BackendOptionError for any other text. The error suggests the nearest spelling.
         """
         if re.search(r"\s", text):
             raise BackendOptionError(f"device: {EXPECTED}, without spaces, got {text!r}")
@@ -62,7 +62,9 @@ class DeviceSpec:
         path = os.path.expanduser(self.path)
         directory = os.path.dirname(path) or "."
         if not os.path.isdir(directory):
-            raise BackendOptionError(f"device: expected a serial port, got {path}: {directory} is not a directory")
+            raise BackendOptionError(
+                f"device: expected the path of a serial port, got {path}: {directory} is not a directory"
+            )
         try:
             access.require_serial_port(path)
         except DeviceGone:
@@ -71,8 +73,8 @@ class DeviceSpec:
             raise BackendOptionError(f"device: {error}") from None
 
     def options_for(self, board: Board) -> DeviceOptions:
-        """Return the settings, checked against the board. Raises BackendOptionError for one that the board does not
-        have."""
+        """Return the settings, checked against the board. Raises BackendOptionError if the board does not have one of
+        these settings."""
         return DeviceOptions.parse(board, self.options)
 
 
@@ -80,7 +82,7 @@ def _kind_and_path(head: str) -> tuple[str | None, str | None]:
     if head == AUTO:
         return None, None
     if head.startswith(("/", ".", "~")):
-        return None, head  # it may contain colons: /dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0
+        return None, head  # a path may contain colons: /dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0
     kind, colon, path = head.partition(":")
     if colon and kind and path:
         board_of(kind)

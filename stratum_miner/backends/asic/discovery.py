@@ -33,7 +33,7 @@ NOT_DRIVEN: Mapping[str, UsbPattern] = {
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A USB serial bridge without a text of its own, and other products that use the same bridge."""
+    """A USB serial bridge whose texts do not name the product, and examples of other products with the same bridge."""
 
     name: str
     lookalikes: str
@@ -54,18 +54,18 @@ products that use them are common knowledge."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundDevice:
-    """One USB device with its serial ports, and what its ids and texts say."""
+    """One USB device with its serial ports, and what its USB ids and texts say about it."""
 
     ports: tuple[ListedPort, ...]
     """At least one port, in the order of the USB interfaces."""
     boards: tuple[Board, ...] = ()
     """The boards that fit its texts; several if only its chips can decide."""
     undriven: str = ""
-    """The name of a mining device without a driver."""
+    """Name of the product if stratum-miner recognises the mining device but has no driver for it; otherwise empty."""
     bridge: Bridge | None = None
     identity: str = ""
-    """What identifies the device when it is plugged in again; see ``ListedPort.identity``. Makers should not give one
-    serial number to several devices; if some did, the socket is appended to the identity of each."""
+    """What identifies the device when it is plugged in again; see ``ListedPort.identity``. If several connected devices
+    have the same serial number, the USB socket is appended to the identity of each."""
 
     @property
     def path(self) -> str:
@@ -73,8 +73,8 @@ class FoundDevice:
         return self.ports[0].path
 
     def is_called(self, identity: str) -> bool:
-        """Return whether the device has or had this identity, with or without other devices of the same serial
-        number."""
+        """Return whether this is an identity of the device, with or without the USB socket that is appended while
+        another device has the same serial number."""
         bare = self.ports[0].identity or self.path
         return identity in (self.identity, bare, f"{bare}@{self.ports[0].socket}")
 
@@ -86,7 +86,7 @@ class FoundDevice:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds that the device is or may be; empty for anything else."""
+        """The kinds of mining device that this device is or may be; empty if it is no mining device with a driver."""
         if self.bridge is None:
             return tuple(board.kind for board in self.boards)
         return tuple(board.kind for board in BOARDS.values() if self.ports[0].vid_pid in board.usb_ids)
@@ -98,8 +98,8 @@ class FoundDevice:
 
 
 def discover(ports: Iterable[ListedPort]) -> tuple[FoundDevice, ...]:
-    """Return the USB devices of the ports, each once, in the order of their first ports. Ports without USB are left
-    out."""
+    """Return the USB devices of the ports, each once, in the order of their first ports. Ports that are not on the USB
+    bus are left out."""
     usb = [port for port in ports if port.vid_pid]
     order = {port.path: index for index, port in enumerate(usb)}
     ranked = sorted(usb, key=lambda port: (_device_key(port), port.interface_number, order[port.path]))
@@ -130,5 +130,5 @@ def _recognise(ports: Sequence[ListedPort]) -> FoundDevice:
 
 
 def _fits(pattern: UsbPattern, port: ListedPort) -> bool:
-    """Return whether ids and texts fit. The ids alone never do."""
+    """Return whether the ids and texts of a port match the pattern. A pattern without a text never matches."""
     return pattern.is_specific and pattern.matches(port.vid, port.pid, port.manufacturer, port.product)

@@ -32,7 +32,7 @@ class BoardDriver:
         return RunningDevice(self._board.hashing(options.hash_rate), identity, ports, options, clock)
 
     async def probe(self, ports: PortOpener) -> Probed:
-        """Power up if the board has a switch, count the chips, and power down. See ``Driver.probe``."""
+        """Power up (if the board can switch the power), count the chips, and power down. See ``Driver.probe``."""
         async with self._opened(ports, DeviceOptions()) as (chain, power):
             await power.on(self._board.voltage.default if self._board.voltage else None)
             for step in chain.steps_to_count():

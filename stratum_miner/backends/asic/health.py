@@ -1,9 +1,9 @@
-"""Judges whether a device works: its hash rate, its errors and its silence, compared with what chance allows.
+"""Judges by its nonces whether a device works: hash rate, errors and silence are compared with what chance can explain.
 
-Time is an argument. Nonces come as a Poisson process, so every judgement waits until enough nonces were *expected* that
-chance cannot explain the difference. At 200 expected nonces, 65 % is five standard deviations away. If 20 nonces are
-expected, the probability that none comes is one in 500 million. The thresholds are those of the drivers in
-docs/reference/asic.md#silence-and-restarts.
+Every method gets the time as an argument. Nonces come as a Poisson process, so every judgement waits until enough
+nonces were *expected* that chance cannot explain the difference. If 200 nonces are expected, 65 % of them is five
+standard deviations below the mean. If 20 nonces are expected, the probability that none comes is one in 500 million.
+The thresholds are those of the drivers in docs/reference/asic.md#silence-and-restarts.
 """
 
 from collections import Counter
@@ -14,35 +14,37 @@ from math import sqrt
 WINDOW = 200.0
 """Number of expected nonces between two judgements of the hash rate."""
 WINDOW_PER_CHIP = 50.0
-"""The same number for each chip of the device, if that is more."""
+"""Number of expected nonces per chip between two judgements of the hash rate. It applies if the device has so many
+chips that this makes more than ``WINDOW``."""
 SILENT_AFTER = 20.0
 """Number of expected nonces, without a single one, after which the device counts as silent."""
 SILENT_AFTER_S = 3.0
-"""Shortest silence in seconds. A fast chip chain expects 20 nonces within a tenth of a second, during which a busy
-computer may not run this program at all."""
+"""Shortest time in seconds without a nonce after which the device counts as silent. A fast chip chain expects 20 nonces
+within a tenth of a second, during which a busy computer may not run this program at all."""
 WINDOW_S = 20.0
 """Shortest time in seconds between two judgements of the hash rate, for the same reason."""
 LONGEST_STEP_S = 1.5
-"""Longest time in seconds between two checks that counts. In a longer gap this program did not run, which says nothing
-about the device."""
+"""Largest number of seconds that counts between two calls. If more time has passed, this program did not run meanwhile,
+which says nothing about the device."""
 SLOW_BELOW = 0.65
 """Fraction of the expected nonces below which a device is too slow."""
 CHIP_SILENT_BELOW = 0.2
-"""Fraction of the mean of all chips below which a chip counts as silent."""
+"""A chip that finds less than this fraction of the mean number of nonces per chip counts as silent."""
 ERRORS_JUDGED_AT = 100
 """Number of nonces after which the fraction of errors is judged."""
 MANY_ERRORS = 0.05
-"""Largest fraction of errors, plus three standard deviations: otherwise chance would slow down a device with one error
-in a hundred nonces."""
+"""Fraction of errors above which the device is slowed down. Three standard deviations are added to it, because
+otherwise chance would slow down a device with one error in a hundred nonces."""
 MOSTLY_ERRORS = 0.5
 """Fraction of errors above which the device is restarted."""
 MOSTLY_ERRORS_JUDGED_AT = 20
-"""Number of nonces after which that fraction is judged."""
+"""Number of nonces after which the fraction of errors is compared with ``MOSTLY_ERRORS``."""
 MANY_DUPLICATES = 0.45
 """Fraction of duplicates above which the device is restarted."""
 DUPLICATES_JUDGED_AT = 30
-"""Number of nonces after which that fraction is judged. Two chips that search the same range make every second nonce a
-duplicate. A BM1397 sometimes repeats a nonce (docs/reference/asic.md#doubtful-nonces)."""
+"""Number of nonces after which the fraction of duplicates is judged. Two chips that search the same range make every
+second nonce a duplicate. Some duplicates are normal: a BM1397 sometimes repeats a nonce
+(docs/reference/asic.md#doubtful-nonces)."""
 
 
 class HealthProblem(Enum):
@@ -57,17 +59,17 @@ class HealthProblem(Enum):
     DUPLICATES = "many duplicate nonces"
     """Chips that lost their addresses search the same range."""
     SILENT = "no nonces"
-    """All problems from CHIP_SILENT on require a restart."""
+    """No nonce came for too long. This problem, and all others from CHIP_SILENT on, require a restart."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceHealth:
-    """A judgement and the figures behind it."""
+    """Result of a health check: the problem, and the figures that show it."""
 
     problem: HealthProblem = HealthProblem.NONE
     detail: str = ""
     judged: bool = True
-    """False while there is not enough to judge the hash rate."""
+    """False while too few nonces were expected to judge the hash rate."""
 
 
 class HealthMonitor:
@@ -121,13 +123,14 @@ class HealthMonitor:
         self._errors += 1
 
     def restart_windows(self, now: float) -> None:
-        """Start measuring rate and silence again, because something other than the device caused them."""
+        """Start measuring rate and silence again, because something other than the device influenced them."""
         self._advance(now)
         self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
         self._nonces.clear()
 
     def assess(self, now: float) -> DeviceHealth:
-        """Return the judgement if there is enough to judge. Each window is judged once."""
+        """Return the result of the health check. It is not ``judged`` while there are too few nonces. Each nonce is
+        judged only once."""
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0

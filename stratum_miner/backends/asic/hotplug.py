@@ -1,7 +1,7 @@
-"""Lists again and again what is plugged in. A task that waits for a device waits for the next list.
+"""Lists the devices that are plugged in, once a second. A task that waits for a device waits for the next list.
 
-It polls instead of using udev's events: a list takes a few milliseconds in a worker thread, works in a container, and
-contains pseudo-terminals and symbolic links as well.
+This module polls instead of using udev's events, because polling also works in a container. The waiting tasks can then
+check pseudo-terminals and symbolic links, too. A list takes a few milliseconds in a worker thread.
 """
 
 import structlog
@@ -26,7 +26,7 @@ class Hotplug:
         self._looked = trio.Event()
 
     async def run(self) -> None:
-        """List what is plugged in, again and again, until cancelled."""
+        """List the devices that are plugged in, once every ``POLL_S`` seconds, until cancelled."""
         while True:
             await self._look()
             await trio.sleep(POLL_S)

@@ -1,4 +1,5 @@
-"""One mining run: feeds, reads and watches chips that are up, until something ends the run.
+"""One mining run: sends work to chips that are ready, reads their nonces and watches their health, until something ends
+the run.
 
 Four tasks run in one nursery. The *feeder* sends work at the pace of the device, and at once when work changes. The
 *reader* verifies every nonce and counts it. The *forwarder* sends the hits to the miner, so that a full channel does
@@ -39,7 +40,8 @@ chip has then lost the mask, or has restarted."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
-    """The safety check requires that the device is switched off. It stays off until ``SafetyGuard.may_resume``."""
+    """The safety check requires that the device is switched off. It stays off until ``SafetyGuard.may_resume`` returns
+    True."""
 
     def __init__(self, decision: SafetyDecision) -> None:
         super().__init__(decision.reason)
@@ -116,8 +118,8 @@ class MiningRun:
                 await woken.wait()
 
     def _warn_if_underfed(self, busy: float, version_bits: int) -> None:
-        """Log once if the chips have to wait for work, because they then look like slow chips. Log again after a
-        recovery."""
+        """Log once if the chips have to wait for work, because the user might otherwise take them for slow chips. If
+        this happens again after a recovery, log it again."""
         if busy >= BUSY_ENOUGH:
             self._underfed = False
         elif not self._underfed:
@@ -244,7 +246,7 @@ class MiningRun:
     def _show(self) -> None:
         """Enter the state that describes the device now.
 
-        That the device became sick was logged before; that it works normally again is logged here.
+        This logs that a sick device works normally again. That it became sick was already logged by the health check.
         """
         slowed = self._governor.reason if self._governor is not None else ""
         was_sick = self._tally.state is DeviceState.SICK
@@ -267,7 +269,7 @@ async def check_sensors(
 ) -> SafetyDecision:
     """Read the sensors, set the fan accordingly, and let the guard decide.
 
-    If reading or setting fails, the guard gets empty readings; it tolerates two of those in a row. Raises
+    If reading or setting fails, the guard gets empty readings; it tolerates two empty readings in a row. Raises
     SafetyShutdown if the guard requires that the device is switched off. Raises DeviceGone and PowerFault at once.
     """
     try:

@@ -25,15 +25,15 @@ IDLE_OFF_S = 30.0
 every change of temperature wears the chips."""
 _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
-"""A unit, and the factor by which ``allow_out_of_limits`` extends the highest value. A higher value is a mistake in the
-unit, or does not fit into the registers."""
+"""The unit of an option, and the factor by which ``allow_out_of_limits`` raises its highest value. A value above that
+is probably given in another unit, or does not fit into the registers."""
 _UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C", "idle_off": "s"}
-"""Unit that may follow the number."""
+"""Unit that a user may write after the number, by option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOptions:
-    """Settings of one device. None means the value of its board."""
+    """Settings of one device. None means the default value of its board."""
 
     frequency: float | None = None
     """Clock frequency in MHz."""
@@ -49,8 +49,8 @@ class DeviceOptions:
     nonce_difficulty: float | None = None
     """Lowest difficulty of the nonces that an emulator reports. None means 32 leading zero bits, as on real chips."""
     idle_off: float = IDLE_OFF_S
-    """Seconds without work, and therefore without a pool, after which the device is powered down. Infinity keeps it
-    on."""
+    """Seconds without work (for example while no pool is connected) after which the device is powered down. With
+    infinity, the device stays on."""
     temperature_limit: float | None = None
     """Temperature in °C at which the device is switched off, at most the limit of the board."""
     allow_out_of_limits: bool = False
@@ -77,7 +77,8 @@ class DeviceOptions:
 
 
 def check_spelling(options: Mapping[str, str]) -> None:
-    """Check the options as far as possible without knowing the board. Raises BackendOptionError for a bad one."""
+    """Check the options as far as possible without knowing the board. Raises BackendOptionError if an option is unknown
+    or its value is bad."""
     given = _known("device", options)
     for name in ("frequency", "voltage", "temperature_limit"):
         _number(given, name, -inf, inf)
@@ -123,7 +124,9 @@ def _temperature(board: Board, given: Mapping[str, str]) -> float | None:
     if value is None:
         return None
     if board.temperature is None:
-        raise BackendOptionError(f"temperature_limit: expected none, the {board.product} has no temperature sensor")
+        raise BackendOptionError(
+            f"temperature_limit: expected none, because the {board.product} has no temperature sensor"
+        )
     low, high = board.temperature.resume + 1, board.temperature.cut_off
     if not low <= value <= high:
         raise BackendOptionError(

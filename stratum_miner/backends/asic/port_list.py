@@ -17,7 +17,8 @@ import trio
 from stratum_miner.foreign_text import sanitize
 
 MAX_TEXT = 126
-"""Largest number of characters of a text. A USB string descriptor has at most 253 bytes of UTF-16."""
+"""Largest number of characters that are kept of a device's text. A USB string descriptor has at most 253 bytes of
+UTF-16."""
 PATTERNS = ("ttyS*", "ttyUSB*", "ttyXRUSB*", "ttyACM*", "ttyAMA*", "rfcomm*", "ttyAP*")
 """Names of ports by driver: ports of the computer, of USB bridges, of USB modems, of ARM boards, and rarer ones."""
 PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
@@ -27,8 +28,8 @@ PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPort:
-    """One serial port. Its texts come from the device: they are shown and compared, but not trusted. Absent ones are
-    empty."""
+    """One serial port. Its texts come from the device: they are shown and compared, but not trusted. A text that the
+    device does not have is empty."""
 
     path: str
     vid: int | None = None
@@ -57,7 +58,7 @@ class ListedPort:
 
     @property
     def has_placeholder_serial(self) -> bool:
-        """Whether its serial number is one that thousands of devices share."""
+        """Whether the serial number is a placeholder that thousands of devices share."""
         return PLACEHOLDER_SERIAL.fullmatch(self.serial_number) is not None
 
     @property
@@ -74,7 +75,8 @@ class ListedPort:
 
 
 Listing: TypeAlias = Callable[[], Awaitable[Sequence[ListedPort]]]
-"""Returns the ports that exist now. Raises OSError if it could not find out; then call it again."""
+"""A function that returns the serial ports that exist now. It raises OSError if it could not list them; the caller may
+then try again."""
 
 
 async def ports_now() -> tuple[ListedPort, ...]:
@@ -83,7 +85,8 @@ async def ports_now() -> tuple[ListedPort, ...]:
 
 
 def list_ports(root: Path = Path("/")) -> tuple[ListedPort, ...]:
-    """Return the ports of this computer, sorted by path with numbers as numbers. Reads a few files for each port.
+    """Return the ports of this computer, sorted by path, with ttyUSB2 before ttyUSB10. This reads a few files for each
+    port.
 
     A device that disappears while it is read is not listed. ``root`` is the folder of another system in tests. Raises
     OSError if the system cannot be read.

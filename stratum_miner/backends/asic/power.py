@@ -57,8 +57,8 @@ class PowerControl(Protocol):
         ...
 
     async def identify(self) -> str:
-        """Make the device visible to its user, and return what to look for; empty if it cannot. May raise
-        DeviceRefused."""
+        """Show the user which device this is, for example by a flashing lamp. Return what the user should look for;
+        empty if the board has no such lamp. Raises DeviceRefused or DeviceSilent if the board does not do it."""
         ...
 
 
@@ -87,18 +87,17 @@ class NoPower:
 
 
 async def power_down(device: str, make_idle: PowerStep, power: PowerControl) -> None:
-    """Make the chips idle, then switch the power off. It raises nothing, whatever ended the run and whatever fails
-    here.
+    """Make the chips idle, then switch the power off. Errors are logged and never raised.
 
-    A port that is gone does not prove that the power is off: boards have supplies of their own, and the ports of one
-    device can disappear one by one.
+    The power is switched off even if a port has disappeared, because this does not prove that the power is off: boards
+    have supplies of their own, and the ports of one device can disappear one by one.
     """
     await _surely(device, "make idle", make_idle, MAKE_IDLE_S)
     await switch_off(device, power)
 
 
 async def switch_off(device: str, power: PowerControl) -> None:
-    """Switch the power off, as the second half of ``power_down``."""
+    """Switch the power off, in several attempts if necessary. Errors are logged and never raised."""
     await _surely(device, "power off", power.off, OFF_S, tries=OFF_TRIES)
 
 

@@ -1,7 +1,7 @@
-"""Finds out which of several boards a device is, by asking its chips. The least harmful question comes first.
+"""Finds out which of several boards a device is, by asking its chips. The least harmful command is sent first.
 
-It asks only devices that identified themselves as miners, and ports that the user named. A question to another device
-could do harm.
+Commands are sent only to devices that identified themselves as miners, and to ports that the user named. They could do
+harm to another device.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ async def choose_board(
     open_port: OpenPort,
     driver: Callable[[Board], Driver] = driver_of,
 ) -> Board:
-    """Return the one board that fits the answer. A single candidate is returned without asking.
+    """Return the only board that fits the answer of the chips. A single candidate is returned without asking the chips.
 
     Raises DeviceSilent if no chip answers, WrongChip if the answer fits several boards or none, and what opening the
     ports raises.

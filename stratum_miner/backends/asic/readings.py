@@ -9,12 +9,13 @@ class Readings:
 
     chip_temperature: float | None = None
     regulator_temperature: float | None = None
-    """Both temperatures are in °C."""
+    """In °C, like ``chip_temperature``."""
     core_voltage: float | None = None
     input_voltage: float | None = None
-    """Both voltages are in volts."""
+    """In volts, like ``core_voltage``."""
     current: float | None = None
-    """Current in amperes: of the output on a TPS546 board, otherwise of the input."""
+    """Current in amperes. A TPS546 board measures the output current of its regulator, other boards their input
+    current."""
     power: float | None = None
     """Power in watts."""
     fan_rpm: int | None = None

@@ -22,7 +22,7 @@ TIMEOUT_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One control transfer to the device."""
+    """One USB control transfer to a device."""
 
     request_type: int
     request: int
@@ -40,9 +40,11 @@ class ResetLine:
 
 
 RESET_LINES: Mapping[str, ResetLine] = {
-    # FT230X: CBUS bit mode 0x20, pin 1 an output, low or high; pin 0 stays high (kanoi/cgminer driver-gekko.c)
+    # FT230X: CBUS bit mode (0x20). Pin 1 is the reset line, low to hold and high to release (kanoi/cgminer
+    # driver-gekko.c)
     "0403:6015": ResetLine(Transfer(0x40, 0x0B, 0x20F0), Transfer(0x40, 0x0B, 0x20F2)),
-    # CP2105: the latch of interface 0, mask and state of three lines that switch chips and regulator off
+    # CP2105: latch of interface 0. The two bytes are the mask and the state of three lines, which switch chips and
+    # regulator off
     "10c4:ea70": ResetLine(
         Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x07"), Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x00")
     ),
@@ -56,7 +58,7 @@ SendTransfer: TypeAlias = Callable[[str, Transfer], None]
 def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: SendTransfer | None = None) -> bool:
     """Hold the chips in reset or release them. Blocks for up to a second.
 
-    Return False if the bridge has no such line, or if the user may not write to the USB device.
+    Return False if the bridge has no known reset line, or if the user may not write to the USB device.
     """
     device = _usb_device(os.path.realpath(path), sysfs)
     if device is None:

@@ -1,17 +1,17 @@
-"""Decides how long to wait before the next attempt, and when to give up. Time is an argument."""
+"""Decides how long to wait before the next attempt to run a device, and when to give up. The caller passes the time."""
 
 PAUSES_S = (5.0, 10.0, 30.0, 60.0)
 """Seconds before each further attempt; the last value repeats (docs/reference/asic.md#silence-and-restarts)."""
 MAX_FAILURES = 10
-"""cgminer's gekko driver disables a stick after ten failed starts in a row
+"""Number of consecutive failures after which a device stays off. cgminer's gekko driver also allows ten
 (docs/reference/asic.md#silence-and-restarts)."""
 RECOVERED_AFTER_S = 300.0
-"""Seconds of mining after which a device counts as recovered, and its earlier failures are forgotten. Picked by
-feel."""
+"""Seconds of mining after which a device counts as recovered, and its earlier failures are forgotten. The value is an
+estimate."""
 
 
 class RestartPolicy:
-    """Counts the failures of one device."""
+    """Counts the failures of one device, and decides about its next restart."""
 
     def __init__(self) -> None:
         self._failures = 0

@@ -50,12 +50,13 @@ STEPS_AFTER_A_SHUTDOWN = 2
 by 100 MHz."""
 
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
-"""Errors that end ``run``, so that the supervisor decides. The first of them explains those that follow."""
+"""Errors that end ``run``, so that the supervisor decides. If several of them occur together, the one that comes first
+in this tuple explains the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedPorts:
-    """The open ports of one attempt, and the power control behind them."""
+    """The open ports of one attempt, and the power control that uses them."""
 
     transports: dict[str, Transport]
     power: PowerControl
@@ -331,7 +332,7 @@ class RunningDevice:
 
 
 def _main_error(ended: list[BaseException]) -> DeviceError | None:
-    """Return the error that explains the others; None if there was only no work.
+    """Return the error that explains the others; None if the run ended only because there was no work.
 
     Raises the error if the supervisor has to handle it.
     """

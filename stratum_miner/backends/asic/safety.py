@@ -1,9 +1,10 @@
 """Decides when to warn, slow down or switch off a device, and when it may start again.
 
-Time and readings are arguments; this module does not act. One bad reading proves nothing (a diode shows 127 °C after a
-reset, docs/reference/asic.md#heat), but three in a row do. A device that was switched off may start again when a
-minimum time has passed and every temperature with a plausible reading is at most the resume temperature. After the
-third safety shutdown within an hour it stays off.
+The caller passes the time and the readings, and acts on the decision. One bad reading of a chip or a voltage proves
+nothing (a diode shows 127 °C after a reset, docs/reference/asic.md#heat), but three in a row do. If the regulator is
+too hot, however, the first reading decides. A device that was switched off may start again when a minimum time has
+passed and every temperature with a plausible reading is at most the resume temperature. After the third safety shutdown
+within an hour it stays off.
 """
 
 from collections import deque
@@ -14,25 +15,27 @@ from stratum_miner.backends.asic.board import TemperatureLimits
 from stratum_miner.backends.asic.readings import Readings
 
 IN_A_ROW = 3
-"""Number of consecutive readings that must agree before the device is switched off."""
+"""Number of consecutive bad readings of a chip temperature or a voltage after which the device is switched off."""
 PLAUSIBLE_C = (-20.0, 130.0)
 """Range of plausible temperatures in °C."""
 MIN_OFF_S = 30.0
-"""ESP-Miner waits six times five seconds (docs/reference/asic.md#heat)."""
+"""Shortest time in seconds for which a device stays off after a safety shutdown. ESP-Miner waits as long, six times
+five seconds (docs/reference/asic.md#heat)."""
 MAX_SHUTDOWNS = 3
 """Number of safety shutdowns within SHUTDOWNS_WITHIN_S seconds after which the device stays off."""
 SHUTDOWNS_WITHIN_S = 3600.0
 VOLTAGE_TOLERANCE = 0.10
-"""Largest deviation from the requested core voltage, as a fraction of it. Chosen within what regulators themselves
-allow (a TPS546 reports a fault at 75 % and 125 %)."""
+"""Largest allowed deviation from the requested core voltage, as a fraction of the requested voltage. It is smaller than
+what regulators themselves allow (a TPS546 reports a fault at 75 % and at 125 %)."""
 REGULATOR_LIMIT_C = 105.0
-"""ESP-Miner's (docs/reference/asic.md#heat)."""
+"""Temperature of the regulator in °C at which the device is switched off, as in ESP-Miner
+(docs/reference/asic.md#heat)."""
 QUIET_FAN_PERCENT = 30.0
 """Lowest speed of the fan while the device is on."""
 
 
 class SafetyLevel(Enum):
-    """What the readings require."""
+    """What has to be done because of the readings."""
 
     NORMAL = "normal"
     WARN = "warn"
@@ -40,7 +43,7 @@ class SafetyLevel(Enum):
     CUT_OFF = "cut off"
     """Switch the device off. ``may_resume`` says when to try again."""
     LOCKED = "locked"
-    """Keep the device off."""
+    """Keep the device off until the user restarts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class SafetyDecision:
     level: SafetyLevel
     reason: str = ""
     power_fault: bool = False
-    """Whether the cause is the voltage, not heat."""
+    """Whether the cause is a voltage and not a temperature."""
 
 
 class SafetyGuard:
@@ -104,8 +107,8 @@ class SafetyGuard:
         return True
 
     def unlock(self) -> None:
-        """Forget the times of earlier safety shutdowns, because the user has restarted the device. They remain
-        counted."""
+        """Forget the times of earlier safety shutdowns, because the user has restarted the device. ``shutdowns`` still
+        counts them."""
         self._shutdown_times.clear()
 
     @property
@@ -182,12 +185,13 @@ class FrequencyGovernor:
 
     @property
     def is_throttled(self) -> bool:
-        """Whether that is below the requested frequency."""
+        """Whether ``frequency`` is below the requested frequency."""
         return self._steps > 0
 
     @property
     def reason(self) -> str:
-        """How far below and why; empty if it is not below."""
+        """A text with the frequency, the requested frequency and the reason for the difference; empty if both are
+        equal."""
         return f"{self.frequency:g} MHz instead of {self._wanted:g} MHz: {self._why}" if self.is_throttled else ""
 
     def heat(self, now: float, decision: SafetyDecision) -> bool:
@@ -218,10 +222,10 @@ class FrequencyGovernor:
 
 
 def fan_percent(readings: Readings, limits: TemperatureLimits) -> int:
-    """Return the fan speed for this temperature: 30 % up to the resume temperature, 100 % from the warning temperature
-    on.
+    """Return the fan speed in percent for the temperature of the chips: 30 % up to the resume temperature, 100 % from
+    the warning temperature on.
 
-    Between the two it rises evenly. Without a reading it is 100 %.
+    Between these temperatures, the speed rises evenly. Without a reading it is 100 %.
     """
     heat = readings.chip_temperature
     if heat is None:

@@ -2,9 +2,9 @@
 
 Reading and writing never block, because the descriptor is non-blocking and trio does every wait. Opening a port,
 changing its rate and waiting for the last bit can take a USB bridge a while, and many seconds if it hangs. These calls
-run in a worker thread. A cancelled caller does not wait for that thread; a port that it opens afterwards is closed with
-the last reference to it. The system reports a device that disappears as a hang-up (a read that returns nothing) or as
-EIO, ENXIO or ENODEV from any call. All of these become ``DeviceGone``.
+run in a worker thread. A cancelled caller does not wait for that thread. If the thread opens the port afterwards,
+nothing closes this port before the program ends. The system reports a device that disappears as a hang-up (a read that
+returns nothing) or as EIO, ENXIO or ENODEV from any call. All of these become ``DeviceGone``.
 
 Two locks keep other programs from the port. ``flock`` stops programs that use it too (bfgminer, pyserial's exclusive
 mode, stratum-miner itself). TIOCEXCL stops all other programs, except those of root. A pseudo-terminal gets only
@@ -35,8 +35,8 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.backends.asic.terminal import SerialTerminal
 
 SEND_DEADLINE_S = 5.0
-"""Seconds within which the system must accept what is sent. Even a long frame takes only 10 ms, so a slower port
-hangs."""
+"""Seconds within which the system must accept what is sent. Even a long frame takes only 10 ms, so a port that needs
+longer than this does not work."""
 RATE_TOLERANCE = 0.05
 """Largest difference between the requested rate and the one that the bridge can set, as a fraction. A UART samples ten
 bits per byte and tolerates an error of half a bit."""
@@ -150,7 +150,7 @@ class SerialPort:
 
     def _open_descriptor(self) -> int:
         if self._closed:
-            raise trio.ClosedResourceError(f"{self.path}: closed here")
+            raise trio.ClosedResourceError(f"{self.path}: expected an open port, but this program has closed it")
         return self._descriptor
 
     def _output_waiting(self) -> int:
@@ -218,7 +218,8 @@ def _explained(path: str, error: Exception) -> DeviceError:
 
 
 def _errno(error: BaseException | None) -> int | None:
-    """Return the system's error number, which termios keeps in an argument and others in the cause of the error."""
+    """Return the system's error number. An error of termios has it in an argument, and some other errors have it in
+    their cause."""
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error.errno

@@ -59,7 +59,7 @@ class DeviceTally:
         self.readings, self.hot = NO_READINGS, ""
 
     def absorb(self, chain: ChipChain | None, health: HealthMonitor | None) -> None:
-        """Add what a chip chain and its health monitor counted. They end now."""
+        """Add what a chip chain and its health monitor counted. Call it when their mining run ends."""
         if chain is not None:
             self.crc_errors += chain.wire.decoder.crc_errors
             self.garbage_bytes += chain.wire.decoder.garbage_bytes

@@ -1,4 +1,4 @@
-"""A serial terminal of Linux in raw mode: its system calls. Nothing here waits.
+"""The system calls for a serial terminal of Linux in raw mode. None of these calls waits for the device.
 
 Sources are termios(3), ioctl_tty(2) and struct termios2. Every method may raise OSError or termios.error with the
 system's error number. The system also reports a device that was unplugged in this way.
@@ -12,15 +12,16 @@ import os
 import termios
 
 _TCGETS2, _TCSETS2 = 0x802C542A, 0x402C542B
-"""Numbers from asm-generic/ioctls.h, for struct termios2: four flags, the line, 19 control characters, then the two
-rates."""
+"""Request numbers from asm-generic/ioctls.h. Both requests use struct termios2: four words of flags, the line
+discipline, 19 control characters, then the two rates."""
 _WORDS = 64
-"""Words of a buffer for that structure. It has 11, and the system writes no more than its own size."""
+"""Number of 32-bit words in a buffer for struct termios2. The structure has only 11 words, and the system does not
+write more."""
 _FLAGS, _INPUT_RATE, _OUTPUT_RATE = 2, 9, 10
 """Indexes of the words of struct termios2 that hold c_cflag, c_ispeed and c_ospeed."""
 _CBAUD, _BOTHER = 0o010017, 0o010000
-"""Values from asm-generic/termbits.h: the bits of c_cflag for a rate, and the value that refers to the two rate
-words."""
+"""Values from asm-generic/termbits.h: the bits of c_cflag that contain the rate, and the value of these bits if the
+rate is in c_ispeed and c_ospeed."""
 _ASYNC_LOW_LATENCY = 1 << 13
 """A flag from linux/tty_flags.h. struct serial_struct holds the flags in its fifth word."""
 _SERIAL_FLAGS = 4
@@ -78,7 +79,7 @@ class SerialTerminal:
             raise
 
     def set_line(self, line: int, on: bool) -> bool:
-        """Set TIOCM_DTR or TIOCM_RTS. Return False if the port has no such lines."""
+        """Switch the line TIOCM_DTR or TIOCM_RTS on or off. Return False if the port has no such lines."""
         word = array.array("I", [line])
         try:
             fcntl.ioctl(self._descriptor, termios.TIOCMBIS if on else termios.TIOCMBIC, word)

@@ -1,4 +1,4 @@
-"""What a driver needs of a port, without how it is done. Real ports, pseudo-terminals and tests implement it.
+"""The interface of a serial port, as drivers use it. Real ports, pseudo-terminals and tests implement this interface.
 
 Call all methods in the trio thread. If the port has disappeared, any method may raise ``DeviceGone``, with the path in
 its message.

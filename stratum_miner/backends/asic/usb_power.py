@@ -1,7 +1,7 @@
 """Signs that a hub or a cable does not supply enough power: messages of the kernel, and hubs without a supply of their
 own.
 
-Reads the kernel's log, if the user may, and sysfs. Tests pass their own.
+This module reads sysfs and, if the user may, the kernel's log. Tests pass other paths.
 """
 
 import contextlib

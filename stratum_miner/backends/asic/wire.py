@@ -21,7 +21,7 @@ class Wire:
         self.transport = transport
         self.decoder = decoder
         self.baud = baud
-        """Present rate of the computer's side."""
+        """Baud rate that the computer uses now."""
         self._sending = trio.Lock()
 
     async def send(self, frame: bytes) -> None:
@@ -30,7 +30,7 @@ class Wire:
             await self.transport.send(frame)
 
     async def replies(self) -> list[ChipReply]:
-        """Wait for input or for a gap in it. Return the replies that it completed, which may be none."""
+        """Wait for input or for a gap in it. Return the replies that are then complete, which may be none."""
         if not self.decoder.pending:
             return self.decoder.receive(await self.transport.receive())
         with trio.move_on_after(GAP_S):
@@ -40,7 +40,8 @@ class Wire:
     async def collect(
         self, seconds: float, enough: Callable[[list[ChipReply]], bool] = lambda _: False
     ) -> list[ChipReply]:
-        """Return the replies of the next ``seconds``, or of less time if there are enough."""
+        """Return the replies that come within ``seconds``. Return earlier if ``enough`` returns True for the replies so
+        far."""
         collected: list[ChipReply] = []
         with trio.move_on_after(seconds):
             while not enough(collected) and len(collected) < MAX_REPLIES:

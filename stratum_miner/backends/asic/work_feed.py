@@ -16,12 +16,12 @@ class WorkFeed:
     def __init__(self, source: WorkSource) -> None:
         self._source = source
         self.history: WorkHistory | None = None
-        """The work that the device got. A change that makes it void is noted there at once."""
+        """The work that the device got. When work becomes void, it is marked as void here at once."""
         self._kept: WorkUnit | None = None
         self._unregister: Callable[[], None] | None = None
         self.woken = trio.Event()
-        """Is set, and replaced by a new event, at each change of work and by ``wake``. Read it before you ask for
-        work."""
+        """An event that is set, and then replaced by a new one, at each change of work and by ``wake``. To miss no
+        change, read this attribute before you ask for work."""
 
     def open(self) -> None:
         """Register for changes of work."""

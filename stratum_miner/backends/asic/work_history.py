@@ -1,10 +1,10 @@
-"""Remembers the work that a chip chain got, and verifies the nonces that it reports. Has no port and no clock.
+"""Remembers the work that a chip chain got, and verifies the nonces that it reports. Uses no port and no clock.
 
-Every reported nonce is hashed here before anything else uses it. A reply says more or less clearly which work it
-belongs to: an Icarus says nothing, other chips send a job id, and job ids repeat. The work that the reply points to is
-therefore tried first, and then all other remembered work, the newest first. A nonce is a hardware error only if its
-hash is above the bound for all of them. Work that became void is remembered, too: a late answer to it is stale, which
-is not an error of the chip.
+Every reported nonce is hashed here before anything else uses it. A reply may not tell which work it belongs to: an
+Icarus sends no job id, and the job ids of other chips repeat. The work that the reply points to is therefore tried
+first, and then all other remembered work, the newest first. A nonce is a hardware error only if its hash is above the
+bound for all of them. Work that became void is remembered, too: a late answer to it is stale, which is not an error of
+the chip.
 """
 
 from collections import deque
@@ -48,7 +48,7 @@ class ReportedNonce:
     rolled: int = 0
     """Version bits that the chip set by itself."""
     chip: int = 0
-    """Number of the chip that found it, from 0."""
+    """Number of the chip that found the nonce, counted from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class VerifiedNonce:
         return self.work.void
 
     def nonce_found(self, device: str) -> NonceFound | None:
-        """Return the hit to report; None if the hash is above the target of the unit, or the point lies outside the
-        unit."""
+        """Return the hit to report; None if the hash is above the target of the unit, or the nonce or the version lies
+        outside the unit."""
         unit = self.work.unit
         offset = (self.nonce - unit.first_nonce) % NONCE_SPACE
         rolled = self.version ^ unit.version

@@ -253,7 +253,7 @@ async def test_what_is_behind_a_pseudo_terminal_does_not_hold_it() -> None:
         ("file", DeviceRefused, "got a file"),
         ("pipe", DeviceRefused, "got a pipe"),
         ("file/port", DeviceGone, "got nothing"),
-        ("loop", DeviceRefused, "expected a serial port: Too many levels of symbolic links"),
+        ("loop", DeviceRefused, "expected a serial port, got an error: Too many levels of symbolic links"),
         ("null", DeviceRefused, "got another kind of device"),
     ],
 )

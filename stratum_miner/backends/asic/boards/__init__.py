@@ -1,4 +1,4 @@
-"""Every product by the name of its kind. To add a product, add a row here
+"""The table of all supported products by the name of their kind. To add a product, add a row
 (docs/reference/asic.md#adding-a-chip-or-a-board)."""
 
 from collections.abc import Mapping
@@ -35,7 +35,8 @@ BOARDS: Mapping[str, Board] = {
 
 
 def board_of(kind: str) -> Board:
-    """Return the board of a kind. Raises BackendOptionError, with the nearest spelling, for an unknown kind."""
+    """Return the board of a kind. Raises BackendOptionError for an unknown kind. The error suggests the nearest
+    spelling."""
     if kind in BOARDS:
         return BOARDS[kind]
     raise BackendOptionError(

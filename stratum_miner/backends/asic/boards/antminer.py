@@ -6,8 +6,8 @@ from stratum_miner.backends.asic.bringup import CountChips, RampUp
 
 _BRING_UP = (
     CountChips(0.5),
-    RampUp(base=2000, step=2000),  # at once, as all drivers do
-    CountChips(0.5),  # cgminer repeats the golden work at the new clock
+    RampUp(base=2000, step=2000),  # no target is above 2000 MHz, so it is set at once, as all drivers do
+    CountChips(0.5),  # like cgminer, send the golden work again at the new clock
 )
 
 
@@ -28,7 +28,7 @@ ANTMINER_U2 = Board(
     kind="antminer-u2",
     product="Bitmain Antminer U2",
     chip="bm1380",
-    usb=(),  # its texts are those of a U1, so the user has to name a U2
+    usb=(),  # its USB texts are those of a U1, so the user has to name the kind
     frequency=Range(100, 250, 300),
     hash_rate_per_mhz=8e6,
     bring_up=_BRING_UP,

@@ -31,7 +31,7 @@ _GAMMA = (  # BM1370: docs/reference/asic.md#gamma-supra-and-ultra
     CountChips(),
     _ROLL_VERSIONS,
     Write(0xA8, 0x00070000),  # soft reset
-    Write(0x18, 0xF000C100),  # misc control: nonces may be reported
+    Write(0x18, 0xF000C100),  # misc control: let the chip report nonces
     Deactivate(),
     AssignAddresses(),
     Write(0x3C, 0x80008B00),  # core register B, clock select
@@ -49,7 +49,7 @@ _GAMMA = (  # BM1370: docs/reference/asic.md#gamma-supra-and-ultra
         pause=0.01,
     ),
     Write(0xB9, 0x00004480),
-    Write(0x54, 0x00000002),  # analog mux: the temperature diode
+    Write(0x54, 0x00000002),  # analog mux: select the temperature diode
     Write(0xB9, 0x00004480),
     Write(0x3C, 0x80008DEE),  # core register D, nonce overflow
     _RAMP,

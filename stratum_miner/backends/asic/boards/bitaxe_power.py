@@ -2,8 +2,8 @@
 (docs/reference/asic.md#power-on-and-power-off).
 
 There are two generations. On boards with a TPS546, the regulator measures the core voltage and can switch it off. On
-boards with a DS4432U and an INA260 at the input, the core voltage can be changed but not switched off. The driver asks
-the board which one it is.
+boards with a DS4432U and an INA260 at the input, the core voltage can be changed but not switched off. The driver finds
+out the generation by asking for the id of a TPS546.
 """
 
 import trio
@@ -20,8 +20,8 @@ from stratum_miner.backends.asic.transport import Transport
 
 I2C_HERTZ = 100_000
 INTERNAL_OFFSET_C = 5.0
-"""Difference in °C between the chip and the fan controller beside it, on boards without a diode in the chip
-(esp/CFG)."""
+"""Number of °C by which the chip is hotter than the fan controller beside it, for boards without a diode in the chip.
+ESP-Miner uses the same value (source esp/CFG in docs/reference/asic.md)."""
 VOLTAGE_TOLERANCE = 0.10
 """Largest deviation of the core voltage after power-on, as a fraction of the requested voltage."""
 IDLE_FAN_PERCENT = 25
@@ -32,7 +32,7 @@ class BitaxePower:
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.6
-    """It lies between 4.5 V, at which the regulator switches off, and 4.8 V, at which it starts."""
+    """In volts. The value lies between 4.5 V, at which the regulator switches off, and 4.8 V, at which it starts."""
 
     def __init__(self, transport: Transport, diode: Diode | None = None) -> None:
         self._path = transport.path

@@ -34,14 +34,14 @@ _BRING_UP = (
     WriteEach(
         (
             (0xA8, 0x00000002),  # soft reset
-            (0x18, 0xB000C100),  # misc control: nonces may be reported
+            (0x18, 0xB000C100),  # misc control: let the chip report nonces
             (0x3C, 0x80008540),
             (0x3C, 0x80008008),
             (0x3C, 0x800082AA),  # core register 2, core enable
         ),
         pause=0.01,
     ),
-    RampUp(base=300, step=25),  # its own driver starts at 300
+    RampUp(base=300, step=25),  # the stick's own driver also starts at 300 MHz
     SetHashCount(),
     _ROLL_VERSIONS,
 )

@@ -1,4 +1,4 @@
-"""Regulator, lamp and sensors of a Compac A1: a letter and a byte on the second port of its bridge
+"""Regulator, lamp and sensors of a Compac A1. A command is a letter and a byte on the second port of its USB bridge
 (docs/reference/asic.md#compac-a1)."""
 
 import trio
@@ -20,12 +20,12 @@ _ALL = 0x7F
 class CompacA1Power:
     """Implements ``PowerControl`` for a Compac A1.
 
-    The pins of the bridge, which belong to the data port, hold chip and regulator in reset.
+    Pins of the USB bridge hold the chip and the regulator in reset. The data port controls these pins.
     """
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.4
-    """USB allows 4.4 V at a low-power port (USB 2.0, 7.2.2)."""
+    """In volts. USB allows a low-power port to supply as little as 4.4 V (USB 2.0, 7.2.2)."""
 
     def __init__(self, telemetry: Transport, data: Transport) -> None:
         self._telemetry, self._data = telemetry, data
@@ -86,7 +86,8 @@ class CompacA1Power:
     def _items(self, answer: bytes) -> dict[int, int]:
         """Return the measured values by item number, for the items that the device has.
 
-        Some devices send all seven values, including those that they do not have. Their values are read by position.
+        Some devices send all seven values, including those that they do not measure. In such an answer, the position of
+        a value is its item number.
         """
         present = [item for item in range(7) if self._present >> item & 1]
         order = present if len(answer) == len(present) else list(range(7))

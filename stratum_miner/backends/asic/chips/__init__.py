@@ -1,6 +1,6 @@
-"""Every chip family by its name. To add a family, add a row here (docs/reference/asic.md#adding-a-chip-or-a-board).
+"""The table of all chip families by name. To add a family, add a row (docs/reference/asic.md#adding-a-chip-or-a-board).
 
-A family is one file: first its data, then the little code that a table cannot express.
+Each family has one module, with its data first, followed by the little code that a table cannot express.
 """
 
 from collections.abc import Mapping
@@ -27,4 +27,4 @@ CHAINS: Mapping[str, type[ChipChain]] = {
     "bm1380": Bm1380Chain,
     "icarus": IcarusChain,
 }
-"""The class of a chip chain by ``Board.chip``."""
+"""The chip chain class of each family, by the name in ``Board.chip``."""

@@ -8,7 +8,7 @@ DIVIDER_BEFORE_CLOCK = 0x0F0F0F00
 
 
 class Bm1362Chain(FullHeaderChain):
-    """A reply contains the job id in the upper five bits of a byte."""
+    """The BM1362. Its replies contain the job id in the upper five bits of a byte."""
 
     chip = FullHeaderChip(
         chip_id=0x1362,
@@ -24,6 +24,6 @@ class Bm1362Chain(FullHeaderChain):
     )
 
     async def set_frequency(self, frequency: float) -> None:
-        """Open the divider, then write the word of the PLL to register 08."""
+        """Write the divider register 70, and then the word of the PLL to register 08."""
         await self.write(PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK)
         await super().set_frequency(frequency)

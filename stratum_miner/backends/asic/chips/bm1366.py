@@ -5,7 +5,7 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1366Chain(FullHeaderChain):
-    """A reply contains the job id in the upper five bits of a byte. Job ids are multiples of 8."""
+    """The BM1366. Its replies contain the job id in the upper five bits of a byte, so job ids are multiples of 8."""
 
     chip = FullHeaderChip(
         chip_id=0x1366,

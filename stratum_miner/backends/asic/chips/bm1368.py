@@ -5,8 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1368Chain(FullHeaderChain):
-    """A reply contains four bits of the job id, shifted left by one. Job ids are multiples of 24, so that neighbours
-    differ in several bits."""
+    """The BM1368. Its replies contain four bits of the job id, shifted left by one. Job ids are multiples of 24, so
+    that consecutive ids differ in several bits."""
 
     chip = FullHeaderChip(
         chip_id=0x1368,

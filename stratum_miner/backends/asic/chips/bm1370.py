@@ -5,8 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1370Chain(FullHeaderChain):
-    """Uses job ids as BM1368 does. Its clock has other limits, and its sweep must be 268 ticks shorter than
-    computed."""
+    """The BM1370. It uses the same job ids as the BM1368. Its clock has other limits, and its hash count must be 268
+    ticks less than computed."""
 
     chip = FullHeaderChip(
         chip_id=0x1370,

@@ -12,13 +12,13 @@ from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Nonce
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 FLASHES, FLASH_EVERY_S = 10, 0.25
-"""How often, and every how many seconds, the lamp frame is sent."""
+"""Number of times that the frame for the lamp is sent, and the seconds after each time."""
 CLOCK_STABLE_AFTER_S = 0.5
-"""Seconds after which a new clock is stable. bfgminer's comment: "needed to take"."""
+"""Seconds after which a new clock is stable. bfgminer waits as long (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 
 class Bm1380Chain(IcarusChain):
-    """The single chip of a stick."""
+    """The single BM1380 of an Antminer U1 or U2."""
 
     reply_size = 5
     job_ids = tuple(range(31))

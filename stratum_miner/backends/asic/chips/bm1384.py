@@ -21,10 +21,12 @@ from stratum_miner.backends.asic.frames.replies import (
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 CHIP_ID_FIRST_BYTE = 0x13
-"""The only byte of the id that the stick's own driver checks. The whole answer, 13 84 00 00, is inferred."""
+"""First byte of the chip id, the only byte that the stick's own driver checks. It is inferred that the whole answer is
+13 84 00 00."""
 CLOCK_ANSWER_FIRST_BYTE = 0x80
 OPEN_CORE_ANSWERS_S = 0.2
-"""Seconds to wait for the answers to open-core work, which belong to no unit."""
+"""Seconds for which answers to the empty work of ``OpenCores`` are received and dropped, because they belong to no
+unit."""
 
 
 class Bm1384Chain(ChipChain):
@@ -51,8 +53,8 @@ class Bm1384Chain(ChipChain):
         return jobs.bm1384_job(work.unit.header, job_id=work.job_id, chips=self.chips)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply. The last byte is 0x80 | job id. The first byte of the nonce shows in which chip's part it
-        lies."""
+        """Decode a reply. The last byte is 0x80 | job id. The first byte of the nonce shows which chip found the
+        nonce."""
         chip = min(reply.nonce[0] // (256 // self.chips), self.chips - 1)
         return ReportedNonce(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)
 
@@ -69,7 +71,8 @@ class Bm1384Chain(ChipChain):
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform the steps that use other frames on this chip."""
+        """Perform the steps that use other frames on this chip than on later chips, and all other steps of a chip
+        chain."""
         match step:
             case bringup.Deactivate(times, pause):
                 for _ in range(times):
@@ -91,11 +94,11 @@ class Bm1384Chain(ChipChain):
         answers = await self.ask(commands.READ_CLOCK, 0.5, self.chips)
         clocks = [_clock(answer.value) for answer in answers if answer.value[0] == CLOCK_ANSWER_FIRST_BYTE]
         assert self.frequency is not None
-        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # half a step
+        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # half a PLL step
 
 
 def _clock(value: bytes) -> float:
-    """Return the frequency in MHz from the answer 80 m n od."""
+    """Return the frequency in MHz from the answer 80 m n od, in which m, n and od are the dividers of the PLL."""
     m, n, od = value[1:4]
     divider = (n + 1) & 15
     return 6.25 * (m + 1) * 2 ** (3 - min(od, 3)) / divider + 6.25 * (n >> 4) if divider else 0.0

@@ -26,22 +26,23 @@ from stratum_miner.work.versions import ALL_BITS
 
 PLL = 0x0C
 OPEN_CORE_NONCES = (bytes.fromhex("7203ea83"), bytes.fromhex("e16bf809"))
-"""The two nonces of open-core work, which healthy cores report."""
+"""The two nonces that healthy cores report for the empty work of ``OpenCores``."""
 OPEN_CORE_ANSWERS_S = 0.2
 _REGISTER = 0x1F
-"""Largest last byte of an answer to a command."""
+"""Largest value of the last byte of a register reply. The last byte of a nonce reply is larger."""
 _REGISTER_STARTS = (0x13, 0x80)
-"""First bytes of a chip id and of a locked clock, the only registers that are read."""
+"""First byte of the chip id, and first byte of the clock register while the PLL is locked. No other registers are
+read."""
 
 
 class Bm1387Chain(RegisterChain):
-    """2 chips of a NewPac, 12 chips of an R606."""
+    """The two BM1387 of a NewPac, or the twelve BM1387 of an R606."""
 
     dialect = BM1387
     chip_id = 0x1387
     rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has at most four midstates
-    # a reply contains the sum of job id and midstate: with ids that differ by 4, each sum has one meaning
-    # (docs/reference/asic.md#newpac-and-r606 steps by one)
+    # a reply contains the sum of job id and midstate number: with ids that differ by 4, each sum has one meaning. The
+    # original driver increases ids by one (docs/reference/asic.md#newpac-and-r606)
     job_ids = tuple(range(0x10, 0x7D, 4))
 
     def _make_decoder(self) -> ReplyDecoder:
@@ -55,7 +56,7 @@ class Bm1387Chain(RegisterChain):
         return Judgement.SURE if self.history.matches(self.reported_nonce(_nonce(group))) else Judgement.MAYBE
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return 1, 2 or 4 versions, by the number of version bits that the unit grants."""
+        """Return 1, 2 or 4 versions, for a unit with 0, 1 or 2 version bits."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:
@@ -66,15 +67,15 @@ class Bm1387Chain(RegisterChain):
         """Decode a reply. Its id is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        # by the addresses: with 256/N, the first nonces of a chip of twelve belong to the chip before, see
-        # docs/reference/asic.md#newpac-and-r606
+        # the range of a chip begins at its address, floor(256/N)·i. With the exact 256/N instead, the first nonces of a
+        # chip would count for the chip before it, see docs/reference/asic.md#newpac-and-r606
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
         return ReportedNonce(reply.nonce, candidates, chip=chip)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
         """Return whether a reply may be the answer to a read of this register.
 
-        Replies do not name their register. A chip id starts with 13, and a clock with the lock bit.
+        Replies do not name their register. The highest bit is the lock bit in a clock, and is 0 in a chip id.
         """
         return (answer.value[0] & 0x80 == 0) == (register != PLL)
 
@@ -83,7 +84,7 @@ class Bm1387Chain(RegisterChain):
         await self.write(PLL, bm1387_word(frequency))
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform the step of open-core work, and all other steps of a register chain."""
+        """Perform ``OpenCores``, and all other steps of a register chain."""
         if not isinstance(step, bringup.OpenCores):
             await super().perform(step)
             return

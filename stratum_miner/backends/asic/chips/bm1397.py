@@ -20,7 +20,7 @@ BETWEEN_WRITES_S = 0.01
 
 
 class Bm1397Chain(PreambleChain):
-    """The chip of a Compac F."""
+    """The single BM1397 of a Compac F."""
 
     chip_id = 0x1397
     rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has at most four midstates
@@ -28,11 +28,11 @@ class Bm1397Chain(PreambleChain):
     """Multiples of 4, because the low two bits of a reply's id are the number of the midstate."""
     start_ticket_bits = 4
     max_ticket_bits = 4
-    """Difficulty 16, as the stick's own driver chooses for 672 cores. A chip then still reports some nonces a
-    second."""
+    """Four bits mean difficulty 16, which the stick's own driver chooses for 672 cores. A chip then still reports some
+    nonces a second."""
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return 1, 2 or 4 versions, by the number of version bits that the unit grants."""
+        """Return 1, 2 or 4 versions, for a unit with 0, 1 or 2 version bits."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:
@@ -45,7 +45,7 @@ class Bm1397Chain(PreambleChain):
         return ReportedNonce(reply.nonce, ((identifier & 0xFC, identifier & 3),))
 
     async def set_frequency(self, frequency: float) -> None:
-        """Open the divider and set the PLL, each twice, as every driver does."""
+        """Write the divider register and the PLL register, each twice, as every driver does."""
         word = gekko_bm1397(frequency).word_bm1397()
         for register, value in ((PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK), (PLL0, word)):
             for _ in range(2):

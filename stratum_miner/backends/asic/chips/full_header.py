@@ -1,9 +1,9 @@
 """Chips that get a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370
 (docs/reference/asic.md#whole-header-jobs).
 
-The families differ only in data (``FullHeaderChip``). A chip sweeps its nonces for ``hash count`` ticks, and then
-continues with the next versions. A unit therefore lasts for 2^(nonce bits + version bits) hashes, which takes one chip
-minutes.
+The families differ only in data (``FullHeaderChip``). A chip searches its nonces for as many clock ticks as its hash
+count register says, and then continues with the next versions. A unit therefore contains 2^(32 + number of version
+bits) hashes, for which one chip needs minutes.
 """
 
 from collections.abc import Callable
@@ -30,35 +30,36 @@ VERSION_SHIFT = 13
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullHeaderChip:
-    """The data by which these families differ."""
+    """The data in which these families differ."""
 
     chip_id: int
     cores: int
     job_ids: tuple[int, ...]
     job_of: Callable[[int], int]
-    """Converts the reply's byte with job and sub-core to the job id that was sent."""
+    """Converts the byte of a reply that contains job and sub-core to the job id that was sent."""
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether nonce bits 24 to 18 start at the address of the chip. Otherwise each chip has an offset of its own
-    (docs/reference/asic.md#whole-header-jobs)."""
+    """Whether bits 24 to 17 of a nonce show which chip found it, because they begin at the address of the chip.
+    Otherwise each chip has an unknown offset (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
-    """Ticks to subtract from the computed number, because of an error of the chip in counting
+    """Ticks to subtract from the computed hash count, because the chip counts wrongly
     (docs/reference/asic.md#hash-count)."""
     fixed_hash_count: int | None = None
     """The hash count of products whose own driver writes a constant; None for the others."""
     length_byte: int = 0x56
     midstates_byte: int = 1
     version_enable: int = 0x9000
-    """Upper half of register A4."""
+    """Upper 16 bits of register A4, which switch version rolling on."""
     start_ticket_bits: int = 8
     max_ticket_bits: int = 8
 
 
 class FullHeaderChain(PreambleChain):
-    """A chip chain of one such family."""
+    """A chip chain of one of these families."""
 
-    rolls = (GENERAL_PURPOSE_MASK, 16)  # from bit 13 on, as vector A proves: docs/reference/asic.md#test-vectors
+    # the version bits begin at bit 13, as test vector A proves (docs/reference/asic.md#test-vectors)
+    rolls = (GENERAL_PURPOSE_MASK, 16)
     chip: ClassVar[FullHeaderChip]
 
     def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:
@@ -72,7 +73,7 @@ class FullHeaderChain(PreambleChain):
         cls.max_ticket_bits = cls.chip.max_ticket_bits
 
     def _make_decoder(self) -> ReplyDecoder:
-        return PreambleDecoder((9, 11))  # 11 after the first write of A4, which a chip may have missed
+        return PreambleDecoder((9, 11))  # 11 bytes after A4 was written; a chip may have missed that
 
     def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.full_job``."""
@@ -82,15 +83,15 @@ class FullHeaderChain(PreambleChain):
         )
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply: nonce, excess difficulty, job and sub-core, sixteen version bits."""
+        """Decode a reply: nonce, an unused byte, a byte with job and sub-core, sixteen version bits."""
         if len(reply.tag) < 4:
             return ReportedNonce(reply.nonce)
         rolled = int.from_bytes(reply.tag[2:4], "big") << VERSION_SHIFT
         return ReportedNonce(reply.nonce, ((self.chip.job_of(reply.tag[1]), 0),), rolled, self._chip_of(reply.nonce))
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Write the ticket mask and the version mask. A pool may grant fewer bits than the chip can roll, and change
-        the mask."""
+        """Write the ticket mask and the version mask. A pool may grant fewer version bits than the chip can roll, and
+        may change them."""
         await super().prepare(unit)
         if unit.version_mask != self._version_mask:
             await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | unit.version_mask >> VERSION_SHIFT)
@@ -101,8 +102,8 @@ class FullHeaderChain(PreambleChain):
         await self.write(PLL0, self.chip.clock_word(frequency))
 
     def hash_count(self) -> int:
-        """Return the ticks of 25 MHz in which a core sweeps its part of the nonces, at two nonces per clock
-        (docs/reference/asic.md#hash-count)."""
+        """Return the hash count: the number of 25 MHz ticks in which a core searches its part of the nonces, at two
+        nonces per clock cycle (docs/reference/asic.md#hash-count)."""
         if self.chip.fixed_hash_count is not None:
             return self.chip.fixed_hash_count
         assert self.frequency is not None
@@ -118,13 +119,13 @@ class FullHeaderChain(PreambleChain):
                 await super().perform(step)
 
     async def ramp_to(self, frequency: float) -> None:
-        """Change the clock, and then the length of a sweep, which depends on the clock."""
+        """Change the clock, and then the hash count, which depends on the clock."""
         await super().ramp_to(frequency)
         if any(isinstance(step, bringup.SetHashCount) for step in self.board.bring_up):
             await self.write(HASH_COUNT, self.hash_count())
 
     async def bring_up(self) -> None:
-        """Bring the chips up. Afterwards only the long replies are accepted."""
+        """Bring the chips up. Afterwards only replies of 11 bytes are accepted."""
         await super().bring_up()
         self._version_mask, _ = self.rolls
         decoder = self.wire.decoder

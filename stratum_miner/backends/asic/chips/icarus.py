@@ -1,6 +1,7 @@
 """The Icarus protocol: 64 bytes of work in, 4 bytes of nonce out (docs/reference/asic.md#icarus-and-block-erupter).
 
-It has no handshake, no checksum and no job id. Whether a device uses it is found out by work with a known answer.
+The protocol has no handshake, no checksum and no job id. To find out whether a device uses it, the driver sends work
+with a known answer.
 """
 
 import structlog
@@ -34,19 +35,20 @@ PROBE_ANSWERS = {
     bytes.fromhex("417c0f36"): 4,
     bytes.fromhex("60c994d5"): 8,
 }
-"""The first nonce in this work that 1, 2, 4 or 8 engines find."""
+"""The nonce that a device finds first in ``PROBE_WORK``, and the number of engines that such a device has."""
 IDENTIFY_S = 3.0
 PROBE_SECONDS = 1.0
 LEFTOVER_SECONDS = 0.02
-"""Seconds to wait for the fifth byte that the related Antminer sends."""
+"""Seconds to wait for a fifth byte, which an Antminer U1 or U2 would send."""
 
 
 class IcarusChain(ChipChain):
-    """One device. Its engines divide the nonce range among themselves."""
+    """An Icarus device. Its engines divide the nonce range among themselves."""
 
     reply_size = 4
     feed_at = 0.95
-    """The rate is fixed and known, so work is sent just before the range ends. Missing the end would cost idle time
+    """Fraction of the nonce range after which the next work is sent. The hash rate is fixed and known, so this can be
+    just before the end of the range. Work that came after the end would cost idle time
     (docs/reference/asic.md#icarus-and-block-erupter)."""
     max_interval = float("inf")
 
@@ -73,12 +75,13 @@ class IcarusChain(ChipChain):
         return jobs.icarus_job(work.unit.header)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply, which may belong to any remembered work. The leading bits of the nonce are the number of the
-        engine, most significant first (docs/reference/asic.md#engines-of-an-icarus)."""
+        """Decode a reply. It has no job id, so it may belong to any remembered work. The most significant bits of the
+        nonce are the number of the engine that found it (docs/reference/asic.md#engines-of-an-icarus)."""
         return ReportedNonce(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
 
     async def count(self, seconds: float) -> int:
-        """Send golden work. Raises WrongChip for an answer of another size or value."""
+        """Send golden work. Return the expected number of chips if the right answer comes, and 0 if none comes. Raises
+        WrongChip for another answer."""
         answer = await self._raw_answer(GOLDEN_WORK, seconds)
         if not answer:
             return 0
@@ -97,8 +100,8 @@ class IcarusChain(ChipChain):
             await super().perform(step)
 
     async def count_engines(self) -> int:
-        """Return how many engines share the range, by work in which each number of engines finds another nonce first
-        (docs/reference/asic.md#engines-of-an-icarus)."""
+        """Return how many engines share the nonce range. The driver sends work in which the first nonce that a device
+        finds depends on its number of engines (docs/reference/asic.md#engines-of-an-icarus)."""
         answer = await self._raw_answer(PROBE_WORK, PROBE_SECONDS)
         if answer[:4] not in PROBE_ANSWERS:
             log.warning("engines_not_told", device=self.path, expected="one of four nonces", got=answer.hex())
@@ -116,7 +119,8 @@ class IcarusChain(ChipChain):
         """Do nothing: the device becomes idle at the end of its range."""
 
     async def _raw_answer(self, frame: bytes, seconds: float) -> bytes:
-        """Return at most eight bytes as they come, because the decoder does not know this work."""
+        """Send a frame and return the undecoded answer, at most eight bytes. The decoder cannot be used, because the
+        work is not in its history."""
         transport, answer = self.wire.transport, b""
         transport.discard_input()
         await self.wire.send(frame)

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 REFERENCE = 25.0
 _HIGH_VCO = 2400.0
-"""Frequency in MHz from which on the first byte is 0x50 instead of 0x40 (docs/reference/asic.md#clock-of-a-chip)."""
+"""Frequency of the VCO in MHz from which on the first byte of the PLL word is 0x50 instead of 0x40
+(docs/reference/asic.md#clock-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,20 @@ class Pll:
         return self.vco / (self.post1 * self.post2)
 
     def word(self) -> int:
-        """Return the value of register 08 of BM1362 and later, with each post divider less one."""
+        """Return the value of register 08 of BM1362 and later chips, which contains each post divider minus one."""
         first = 0x50 if self.vco >= _HIGH_VCO else 0x40
         last = (self.post1 - 1) << 4 | (self.post2 - 1)
         return first << 24 | self.feedback << 16 | self.reference << 8 | last
 
     def word_bm1397(self) -> int:
-        """Return the value of register 08 of BM1397, with the post dividers unchanged."""
+        """Return the value of register 08 of BM1397, which contains the post dividers unchanged."""
         return 0x40 << 24 | self.feedback << 16 | self.reference << 8 | self.post1 << 4 | self.post2
 
 
 @lru_cache(maxsize=4096)
 def nearest(frequency: float, lowest: int, highest: int) -> Pll:
-    """Return ESP-Miner's choice: smallest error, then smallest VCO, then smallest post1·post2, with post1 above post2.
+    """Return the dividers that ESP-Miner chooses: those with the smallest error, among these the ones with the lowest
+    VCO frequency, and among these the ones with the smallest post1·post2. ``post1`` is always greater than ``post2``.
 
     ``lowest`` and ``highest`` limit the feedback divider. Raises ValueError if the nearest frequency is more than 5 %
     off.
@@ -66,7 +68,7 @@ def _candidates(frequency: float, lowest: int, highest: int) -> Iterator[Pll]:
 
 
 def bm1380_word(frequency: float) -> int:
-    """Return the word of Antminer U1 and U2: f = 25 (m+1) / ((n+1) 2^od), exact or the nearest
+    """Return the PLL word of a BM1380 for the frequency or the nearest possible one: f = 25 (m+1) / ((n+1) 2^od) MHz
     (docs/reference/asic.md#antminer-u1-and-u2)."""
     if frequency == 200:
         return 0x0781  # sent by the sticks' own driver; the search would find another word for the same frequency
@@ -77,7 +79,7 @@ def bm1380_word(frequency: float) -> int:
 
 
 def bm1384_word(frequency: float) -> int:
-    """Return the word of Compac and 2Pac: f = 50 (m+1) / ((n+1) 2^od), in steps of 6.25 MHz
+    """Return the PLL word of a BM1384 for the nearest multiple of 6.25 MHz: f = 50 (m+1) / ((n+1) 2^od) MHz
     (docs/reference/asic.md#compac-and-2pac)."""
     sixteenths = max(1, round(frequency / 6.25))
     od = 3
@@ -91,8 +93,8 @@ def bm1384_word(frequency: float) -> int:
 
 
 def bm1387_word(frequency: float) -> int:
-    """Return the value of register 0C: f = 25 fb / (2 · post · post), in steps of 6.25 MHz
-    (docs/reference/asic.md#newpac-and-r606)."""
+    """Return the value of PLL register 0C of a BM1387: f = 25 fb / (2 · post1 · post2) MHz, in steps of at most 6.25
+    MHz (docs/reference/asic.md#newpac-and-r606)."""
     if frequency < 400:
         return round(8 * frequency / 25) << 16 | 2 << 8 | 0x41
     return round(4 * frequency / 25) << 16 | 2 << 8 | 0x21

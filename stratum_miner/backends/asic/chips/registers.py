@@ -1,4 +1,4 @@
-"""What BM1387 and all later chips share: registers that are written by address or on all chips
+"""What BM1387 and all later chips share: registers that can be written on one chip, by its address, or on all chips
 (docs/reference/asic.md#bm13xx-chips)."""
 
 from typing import ClassVar
@@ -21,14 +21,14 @@ LOCKED = 1 << 31
 
 
 class RegisterChain(ChipChain):
-    """A chain of chips with registers."""
+    """A chip chain that is controlled by reading and writing registers of its chips."""
 
     probe_kind = ProbeKind.CHECKSUM
     dialect: ClassVar[RegisterDialect] = BM13XX
     chip_id: ClassVar[int]
-    """First two bytes of register 00."""
+    """Id of the chip family: the first two bytes of register 00."""
     start_ticket_bits: ClassVar[int] = 8
-    """Bits of the ticket mask that bring-up sets."""
+    """Number of bits of the ticket mask that bring-up sets."""
 
     async def write(self, register: int, value: int, chip: int | None = None) -> None:
         """Write a register of the chip at an address, or of all chips."""
@@ -57,8 +57,8 @@ class RegisterChain(ChipChain):
         await self.write(TICKET_MASK, ticket_mask(bits))
 
     async def recover(self) -> None:
-        """Send the command for the first baud rate at the rate of an earlier run, because chips without a reset line
-        may still use that rate (docs/reference/asic.md#chips-at-another-baud-rate)."""
+        """Switch the chips back to the first baud rate. Chips without a reset line may still use the fast rate of an
+        earlier run, so the command is sent at that rate (docs/reference/asic.md#chips-at-another-baud-rate)."""
         for step in self.board.bring_up:
             if isinstance(step, bringup.SwitchBaud) and step.back is not None:
                 await self.wire.switch_baud(step.host_baud)
@@ -80,7 +80,7 @@ class RegisterChain(ChipChain):
         await trio.sleep(step.pause)
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform the steps about registers and addresses."""
+        """Perform the steps that write registers or addresses, and all other steps of a chip chain."""
         match step:
             case bringup.Write(register, value, times, pause):
                 for _ in range(times):
@@ -130,8 +130,8 @@ def ticket_mask(bits: int) -> int:
 
 
 def midstate_versions(unit: WorkUnit) -> tuple[int, ...]:
-    """Return every version of a unit with at most two bits in its mask: the base, then all combinations in ascending
-    order."""
+    """Return every version of a unit whose mask has at most two bits: the unit's version first, then all combinations
+    with the bits, in ascending order."""
     bits = [1 << position for position in range(32) if unit.version_mask >> position & 1]
     versions = [unit.version]
     for bit in bits:

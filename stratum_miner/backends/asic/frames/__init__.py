@@ -1,1 +1,2 @@
-"""Bytes to and from chips, without a port or a clock: commands, jobs, replies (docs/reference/asic.md)."""
+"""Encodes commands and jobs for chips, and decodes their replies (docs/reference/asic.md). Uses no port and no
+clock."""

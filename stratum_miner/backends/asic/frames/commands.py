@@ -73,7 +73,7 @@ def short_command(code: int, first: int = 0, second: int = 0) -> bytes:
 
 
 def set_clock(word: int) -> bytes:
-    """Return the command that sets the PLL of all chips (82). docs/reference/asic.md has no form for a single chip."""
+    """Return command 82, which sets the PLL of all chips. No form for a single chip is known."""
     return short_command(0x82, word >> 8, word & 0xFF)
 
 
@@ -83,10 +83,10 @@ CHAIN_INACTIVE = short_command(0x85)
 
 
 def set_short_address(address: int) -> bytes:
-    """Return the command that gives an address to the first BM1384 without one (01)."""
+    """Return command 01, which gives an address to the first BM1384 without one."""
     return short_command(0x01, address)
 
 
 FLASH_LED = bytes(32) + bytes.fromhex("80010112")
-"""Frame that makes the lamp of an Antminer U1 flash. The last byte is a CRC over 36 zero bits: a wrong length that
-became the protocol (docs/reference/asic.md#antminer-u1-and-u2)."""
+"""Frame that makes the lamp of an Antminer U1 flash. The last byte contains a CRC over 36 zero bits. This length is an
+error of the original driver that became part of the protocol (docs/reference/asic.md#antminer-u1-and-u2)."""

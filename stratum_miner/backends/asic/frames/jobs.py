@@ -1,8 +1,8 @@
 """Work for chips: the parts of a header in the byte order of each chip family.
 
-Header bytes are those that are hashed (docs/reference/asic.md#byte-orders-of-work). A frame contains them either in
-that order, or with their 4-byte groups from last to first (``reverse_words``), where the bytes of a group keep their
-order.
+"Header bytes" are the bytes of the header in the order in which they are hashed
+(docs/reference/asic.md#byte-orders-of-work). A frame contains them either in this order, or with their 4-byte groups
+from last to first (``reverse_words``), where the bytes of a group keep their order.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ def tail(header: bytes) -> bytes:
 def icarus_job(header: bytes, *, job_id: int = 0, extras: bytes = bytes(19)) -> bytes:
     """Return 64 bytes of work (docs/reference/asic.md#icarus-frames).
 
-    ``extras`` are bytes 32 to 50 and ``job_id`` is byte 51. Both are zero except on U1 and BM1384. Raises ValueError
-    unless ``extras`` has 19 bytes.
+    ``extras`` are bytes 32 to 50 and ``job_id`` is byte 51. Both are zero except for the Antminer U1 and U2 and the
+    BM1384. Raises ValueError unless ``extras`` has 19 bytes.
     """
     if len(extras) != 19:
         raise ValueError(f"icarus job: expected 19 extra bytes, got {len(extras)}")
@@ -61,7 +61,8 @@ def midstate_job(header: bytes, *, job_id: int, versions: Sequence[int], preambl
 
 
 def midstate_body(job_id: int, last_words: bytes, midstates: Sequence[bytes]) -> bytes:
-    """Return the frame from 0x21 to its CRC16. The length byte counts all of it.
+    """Return a midstate job without the preamble, from the byte 0x21 to the CRC16. Its length byte counts all of these
+    bytes.
 
     Raises ValueError unless there are 1 to 4 midstates.
     """

@@ -1,12 +1,12 @@
-"""Decodes replies from the bytes that chips send, and finds the next reply after noise. Has no port and no clock.
+"""Decodes replies from the bytes that chips send, and finds the next reply after noise. Uses no port and no clock.
 
 There are two kinds of replies. From BM1397 on, a reply starts with a preamble and ends with a CRC5. The decoder
 searches for the preamble and checks the CRC. On failure it drops only one byte, so that it finds a good frame behind a
 broken one (docs/reference/asic.md#lost-and-garbled-bytes). Older chips send a fixed number of bytes without a preamble
-and with little or no checksum. For them the caller's ``judge`` decides, which can hash.
+and with little or no checksum. For these replies, the caller's function ``judge`` decides; it can hash the nonce.
 
-``receive`` takes bytes as they come. ``idle`` says that the line has been silent for longer than a gap inside a frame,
-so that an incomplete reply will never be completed.
+``receive`` takes bytes as they come. Call ``idle`` when the line has been silent for longer than any gap inside a
+frame, so that an incomplete reply will never be completed.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ from stratum_miner.backends.asic.crc import ends_with_crc5
 
 REPLY_PREAMBLE = b"\xaa\x55"
 _TYPE_NONCE = 0x80
-"""Bit of the last byte. The other two bits of the type have only been seen as zero
+"""Bit of the last byte that marks a nonce reply. The other two bits of the type are zero in all known replies
 (docs/reference/asic.md#replies-of-a-chip)."""
 
 
@@ -29,8 +29,8 @@ class NonceReply:
     nonce: bytes
     """Four bytes that stand in the header unchanged."""
     tag: bytes = b""
-    """The bytes after the nonce, without the byte that contains the CRC: job id, version bits and others, by chip
-    family."""
+    """The bytes after the nonce, without the byte that contains the CRC: job id, version bits and other values, in an
+    order that depends on the chip family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ ChipReply = NonceReply | RegisterReply
 
 
 class ReplyDecoder(ABC):
-    """Collects bytes, returns replies, and counts what is no reply."""
+    """Collects the bytes that come from chips, returns the replies in them, and counts bytes and frames that are no
+    valid replies."""
 
     def __init__(self) -> None:
         self.crc_errors = 0
@@ -68,7 +69,8 @@ class ReplyDecoder(ABC):
         return self._drain(final=False)
 
     def idle(self) -> list[ChipReply]:
-        """Return the replies that were kept because they were doubtful. The rest of the buffer counts as garbage."""
+        """Return the doubtful replies that were kept until the line became silent. The rest of the buffer counts as
+        garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
         self._already_counted = 0
@@ -89,7 +91,8 @@ class ReplyDecoder(ABC):
         return taken
 
     def _drop(self, count: int) -> None:
-        """Skip bytes. Those of a frame that was counted as a CRC error are not counted again."""
+        """Skip bytes, and count them as garbage. Bytes of a frame that was already counted as a CRC error are not
+        counted again."""
         already_counted = min(count, self._already_counted)
         self._already_counted -= already_counted
         self.garbage_bytes += count - already_counted
@@ -220,8 +223,8 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """Count what was skipped between two replies. If replies have a CRC, each whole length counts as a CRC
-        error."""
+        """Count the bytes that were skipped between two replies. If replies have a CRC, each skipped group of the
+        length of a reply counts as one CRC error."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest
@@ -232,5 +235,5 @@ class FixedLengthDecoder(ReplyDecoder):
         return self._judge(bytes(group)) if len(group) == self._length else Judgement.NO
 
     def _sure_start(self) -> int:
-        """Return the offset, less than the length of a reply, at which a certain reply starts; 0 if there is none."""
+        """Return the first offset from 1 to ``length`` - 1 at which a group is surely a reply; 0 if there is none."""
         return next((start for start in range(1, self._length) if self._judged_at(start) is Judgement.SURE), 0)

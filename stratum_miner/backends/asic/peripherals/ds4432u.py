@@ -16,12 +16,12 @@ def code(volts: float) -> int:
     """
     steps = ceil(127 * abs(0.6 / 3320 - (volts - 0.6) / 4750) / _FULL_SCALE_A)
     if steps > 127:
-        raise ValueError(f"DS4432U: expected a core voltage that it can set, got {volts:g} V")
+        raise ValueError(f"DS4432U: expected a core voltage that this current source can set, got {volts:g} V")
     return steps | (0x80 if volts < _SINKS_BELOW_V else 0)
 
 
 class Ds4432u:
-    """The current source at its address on Bitaxe boards."""
+    """The DS4432U of a Bitaxe board."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus

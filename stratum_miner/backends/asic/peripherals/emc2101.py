@@ -21,7 +21,7 @@ class Diode:
 
 
 class Emc2101:
-    """The controller at its only address."""
+    """The EMC2101 of a board."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus
@@ -30,12 +30,12 @@ class Emc2101:
         """Check the ids, enable the tachometer and direct control of the fan, and set the constants of the diode, if
         given.
 
-        Raises DeviceRefused for other ids.
+        Raises DeviceRefused if the chip has other ids.
         """
         manufacturer, product = await self._get(0xFE), await self._get(0xFD)
         if manufacturer != _MANUFACTURER or product not in PRODUCT_IDS:
             raise DeviceRefused(f"EMC2101: expected ids 5d 16 or 5d 28, got {manufacturer:02x} {product:02x}")
-        await self._set(0x03, await self._get(0x03) | 0x04)  # the pin is a tachometer input
+        await self._set(0x03, await self._get(0x03) | 0x04)  # use the pin as the tachometer input
         await self._set(0x4A, 0x23)
         if diode is not None:
             await self._set(0x17, diode.ideality)

@@ -6,7 +6,7 @@ ADDRESS = 0x40
 
 
 class Ina260:
-    """The sensor at its only address. Its registers are big-endian."""
+    """The INA260 of a Bitaxe board. Its registers are big-endian."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus

@@ -26,7 +26,7 @@ FAULTS = {
     0x4000: "output current fault",
     0x2000: "input fault",
 }
-"""Bits of STATUS_WORD for a fault of the power, the worst first."""
+"""Bits of STATUS_WORD that report a fault, and their meaning, the worst fault first."""
 
 
 def slinear11(value: float) -> int:
@@ -46,13 +46,13 @@ def from_slinear11(word: int) -> float:
 
 
 def ulinear16(volts: float) -> int:
-    """Encode a voltage in volts, or a ratio to one."""
+    """Encode a voltage in volts, or a ratio to the commanded voltage."""
     return round(volts * 512)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value of the configuration."""
+    """One value of the regulator's configuration."""
 
     command: int
     value: float
@@ -68,40 +68,40 @@ class Setting:
 CONFIGURATION_5V = (
     Setting(PHASE, 0x00, "byte"),
     Setting(0x33, 650, "linear11"),  # switching frequency, kHz
-    # 58, the warning of low input, must not be written: a bug of the device
+    # command 58, the warning of a low input voltage, must not be written, because of an error of this part
     # (docs/reference/asic.md#regulators-sensors-and-fans)
-    Setting(0x35, 4.8, "linear11"),  # input on
-    Setting(0x36, 4.5, "linear11"),  # input off
-    Setting(0x55, 6.5, "linear11"),  # input too high
+    Setting(0x35, 4.8, "linear11"),  # switch on above this input voltage, V
+    Setting(0x36, 4.5, "linear11"),  # switch off below this input voltage, V
+    Setting(0x55, 6.5, "linear11"),  # input voltage too high, V
     Setting(0x56, 0xB7, "byte"),
     Setting(0x29, 0.25, "linear11"),  # scale of the feedback loop
     Setting(VOUT_COMMAND, 1.15, "linear16"),
-    Setting(0x24, 2.0, "linear16"),  # highest that may be commanded
-    Setting(0x2B, 1.0, "linear16"),  # lowest
-    Setting(0x40, 1.25, "linear16"),  # output too high: fault
-    Setting(0x42, 1.16, "linear16"),  # and warning
-    Setting(0x25, 1.10, "linear16"),  # margins
-    Setting(0x26, 0.90, "linear16"),
-    Setting(0x43, 0.90, "linear16"),  # output too low: warning
-    Setting(0x44, 0.75, "linear16"),  # and fault
-    Setting(0x4A, 25, "linear11"),  # amperes: warning
-    Setting(0x46, 30, "linear11"),  # and fault
+    Setting(0x24, 2.0, "linear16"),  # highest voltage that may be commanded, V
+    Setting(0x2B, 1.0, "linear16"),  # lowest voltage that may be commanded, V
+    Setting(0x40, 1.25, "linear16"),  # output voltage too high: fault, as a ratio
+    Setting(0x42, 1.16, "linear16"),  # output voltage too high: warning, as a ratio
+    Setting(0x25, 1.10, "linear16"),  # upper margin, as a ratio
+    Setting(0x26, 0.90, "linear16"),  # lower margin, as a ratio
+    Setting(0x43, 0.90, "linear16"),  # output voltage too low: warning, as a ratio
+    Setting(0x44, 0.75, "linear16"),  # output voltage too low: fault, as a ratio
+    Setting(0x4A, 25, "linear11"),  # output current: warning, A
+    Setting(0x46, 30, "linear11"),  # output current: fault, A
     Setting(0x47, 0xC0, "byte"),
-    Setting(0x51, 105, "linear11"),  # °C: warning
-    Setting(0x4F, 145, "linear11"),  # and fault
+    Setting(0x51, 105, "linear11"),  # temperature: warning, °C
+    Setting(0x4F, 145, "linear11"),  # temperature: fault, °C
     Setting(0x50, 0xFF, "byte"),
-    Setting(0x60, 0, "linear11"),  # on: delay
-    Setting(0x61, 3, "linear11"),  # rise, ms
+    Setting(0x60, 0, "linear11"),  # delay before the output rises, ms
+    Setting(0x61, 3, "linear11"),  # rise time of the output, ms
     Setting(0x62, 0, "linear11"),
     Setting(0x63, 0x3B, "byte"),
-    Setting(0x64, 0, "linear11"),  # off: delay
-    Setting(0x65, 0, "linear11"),  # fall
-    Setting(0xEE, 0xFFFF, "word"),  # use the settings, not the pins
+    Setting(0x64, 0, "linear11"),  # delay before the output falls, ms
+    Setting(0x65, 0, "linear11"),  # fall time of the output, ms
+    Setting(0xEE, 0xFFFF, "word"),  # use these settings instead of those of the pins
 )
 
 
 class Tps546:
-    """The regulator at its address on Bitaxe boards."""
+    """The TPS546 of a Bitaxe board."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus
@@ -115,8 +115,8 @@ class Tps546:
         return answer[1:7] in DEVICE_IDS
 
     async def configure(self) -> None:
-        """Switch the output off, and write every limit of a 5 V board. Raises DeviceRefused for another number
-        format."""
+        """Switch the output off, and write all limits for a board with 5 V input. Raises DeviceRefused if the regulator
+        uses another number format for voltages."""
         await self._write(OPERATION, bytes([OFF]))
         await self._write(0x02, b"\x1f")
         mode = (await self._bus.i2c_read(ADDRESS, bytes([VOUT_MODE]), 1))[0]
@@ -127,7 +127,7 @@ class Tps546:
         await self._read_word(STATUS_WORD)
 
     async def switch_on(self, volts: float) -> None:
-        """Command a voltage in volts, clear old faults, and switch the output on."""
+        """Set the output voltage (volts), clear old faults, and switch the output on."""
         await self._bus.i2c_write(ADDRESS, Setting(VOUT_COMMAND, volts, "linear16").payload())
         await self._write(CLEAR_FAULTS, b"")
         await self._write(OPERATION, bytes([ON]))
