@@ -12,12 +12,12 @@ from stratum_miner.capture.record import Side
 
 
 class LimitReached(Exception):  # noqa: N818  reaching a limit is not an error of the program
-    """A filter cannot continue within its limits, so the connection ends. The text names the limit."""
+    """A filter cannot continue within its limits, so the connection ends. The text of the exception names the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send ``data`` to the side ``to`` after a pause of ``after`` seconds. Later actions for that side wait as well.
+    """Send ``data`` to the side ``to`` after a pause of ``after`` seconds. Later actions for that side wait until then.
 
     The data is sent ``times`` times in a row. If ``piece`` is not 0, it is sent in pieces of ``piece`` bytes, or in
     larger ones if that would make more than ``relay.MAX_PIECES`` pieces.
@@ -32,7 +32,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close both connections once everything before this action has been sent to ``to``. Nothing more is received."""
+    """Close the connections to both sides once all earlier actions for the side ``to`` are done.
+
+    Lines that are received after that are ignored."""
 
     to: Side
     after: float = 0.0
@@ -40,7 +42,8 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Send ``to`` the end of the stream, because the other side ended its own. The relay ends once both have it."""
+    """End the stream to the side ``to``, because the other side has ended its stream. The relay stops after two of
+    these."""
 
     to: Side
     after: float = 0.0
@@ -51,7 +54,7 @@ FilterAction: TypeAlias = Send | Close | End
 
 @dataclass(frozen=True, slots=True)
 class FilterNote:
-    """What a filter did to a line; ``line`` is the line before the change."""
+    """What a filter did to a line. ``line`` is the line as the filter received it."""
 
     text: str
     line: bytes
@@ -60,8 +63,8 @@ class FilterNote:
 class Filter(Protocol):
     """Decides what happens to the lines of one connection.
 
-    A filter that returns many actions should return an iterator, so that they are made while they are carried out. Any
-    method may raise LimitReached, which ends the connection.
+    A filter that returns many actions should return an iterator, so that they are not all in memory at once. Any method
+    may raise LimitReached, which ends the connection.
     """
 
     def opened(self) -> Iterable[FilterAction]:
@@ -71,13 +74,13 @@ class Filter(Protocol):
     def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
         """Return the actions to take for a line that ``sender`` sent.
 
-        ``line`` has its LF, unless it is a piece of a line that was too long or that the sender did not finish. To let
-        the line pass unchanged, a filter returns one ``Send`` to the other side.
+        ``line`` ends with its LF, unless it is a piece of a line that was too long. To let the line pass unchanged, a
+        filter returns one ``Send`` to the other side.
         """
         ...
 
     def ended(self, sender: Side) -> Iterable[FilterAction]:
-        """Return the actions to take after ``sender`` has sent its last line."""
+        """Return the actions to take after ``sender`` has ended its stream."""
         ...
 
     @property
@@ -86,12 +89,12 @@ class Filter(Protocol):
         ...
 
     def notes(self) -> Sequence[FilterNote]:
-        """Return what the filter did since the last call; the recording contains it as notes."""
+        """Return notes of what the filter did since the last call. The relay writes these notes to the recording."""
         ...
 
 
 class FilterSequence:
-    """Several filters as one: each filter receives the lines that the filter before it sends.
+    """Several filters that act as one filter: each receives the lines that the filter before it sends.
 
     Without filters it lets every line pass unchanged.
     """
@@ -100,16 +103,16 @@ class FilterSequence:
         self._filters = tuple(filters)
 
     def opened(self) -> Iterator[FilterAction]:
-        """Return the first actions of each filter, passed through the filters behind it."""
+        """Return the actions of each filter for an opened connection, changed by the filters that come after it."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.opened(), index + 1)
 
     def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
-        """Return the actions for a line, after it passed all filters."""
+        """Return the actions for a line that has passed through all filters."""
         return self._through([Send(sender.other, line)], 0)
 
     def ended(self, sender: Side) -> Iterator[FilterAction]:
-        """Return the last actions of each filter, passed through the filters behind it."""
+        """Return the actions of each filter for an ended stream, changed by the filters that come after it."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.ended(sender), index + 1)
 
@@ -129,7 +132,9 @@ class FilterSequence:
 
 
 def _filtered(item: Filter, actions: Iterable[FilterAction]) -> Iterator[FilterAction]:
-    """Pass each whole line of the actions through a filter; keep how often and in which pieces it is sent."""
+    """Pass each complete line of the ``Send`` actions through a filter, and yield the resulting actions.
+
+    Each resulting line keeps the pause, the repetitions and the pieces of the action that contained the line."""
     for action in actions:
         if not isinstance(action, Send) or not action.data.endswith(b"\n"):
             yield action
@@ -148,5 +153,6 @@ def _like(result: FilterAction, action: Send, after: float) -> FilterAction:
 
 
 def delayed(actions: Sequence[FilterAction], seconds: float) -> list[FilterAction]:
-    """Return the same actions, with ``seconds`` added to the pause of the first one; the others wait for it anyway."""
+    """Return the same actions, the first with ``seconds`` added to its pause. Later actions wait for the first one
+    anyway."""
     return [replace(action, after=action.after + (0 if index else seconds)) for index, action in enumerate(actions)]

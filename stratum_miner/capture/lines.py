@@ -1,4 +1,4 @@
-"""Splits bytes into lines for a recorder or a tap: it refuses nothing, and every byte that goes in comes out again."""
+"""Splits received bytes into lines for a recorder or a tap, without checking, changing or dropping any byte."""
 
 from collections.abc import Iterator
 
@@ -20,16 +20,16 @@ class LineSplitter:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Return an iterator over the lines that these bytes complete.
+        """Add ``data`` to the bytes kept, and return an iterator over the lines that are now complete.
 
         The iterator cuts off one line at a time, because a thousand line objects take more memory than their bytes.
-        Lines that the caller does not take are the first ones of the next call.
+        If the caller stops iterating early, the next call returns the remaining lines first.
         """
         self._buffer += data
         return iter(self._next, b"")
 
     def rest(self) -> bytes:
-        """Return the bytes of the incomplete line, and forget them."""
+        """Remove the bytes of the incomplete line from the splitter, and return them."""
         data = bytes(self._buffer)
         self._buffer.clear()
         self._searched = 0

@@ -1,6 +1,6 @@
-"""Finds the method of a protocol line: a call names its own method; a reply has the method of its request.
+"""Finds the method to which a protocol line belongs: a call names its method, and a reply belongs to its request.
 
-The memory used is bounded: at most ``MAX_REQUESTS`` requests without a reply are kept, and of a long id only a hash.
+The memory used is bounded: at most ``MAX_REQUESTS`` requests without a reply are kept, and a hash replaces a long id.
 """
 
 from collections.abc import Set
@@ -14,9 +14,9 @@ from stratum_miner.stratum.errors import FieldError
 METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.POOL_MESSAGES)
 """The methods of Stratum V1 that stratum-miner knows, sent by miners or by pools."""
 MAX_REQUESTS = 4096
-"""Maximum number of requests without a reply that are kept; beyond it, the oldest are forgotten."""
+"""Maximum number of requests without a reply that are kept. If there are more, the oldest are forgotten."""
 LONGEST_NAME = 64
-"""Maximum characters of a method that is kept; the longest real names have half as many."""
+"""Maximum characters of a method name that is kept. The longest real names have half as many."""
 _DIGEST = 16
 REQUEST_BYTES = 400
 """Maximum bytes of memory that one request takes, including its method and its entry in the table."""
@@ -31,11 +31,13 @@ class Methods:
     def __init__(self, wanted: Set[str] | None = None) -> None:
         self._wanted = wanted
         self._asked: dict[tuple[Side, bytes], tuple[str, int]] = {}
-        """The method, and the number of open requests, by sender and id; the newest last."""
+        """For each sender and message id: the method of the request, and the number of requests without a reply.
+
+        The newest request is last."""
 
     @property
     def held(self) -> int:
-        """Return an upper bound of the bytes of memory that the requests take."""
+        """Return an upper bound of the bytes of memory that the remembered requests take."""
         return len(self._asked) * REQUEST_BYTES
 
     def of(self, sender: Side, line: bytes) -> str | None:

@@ -22,7 +22,8 @@ MAX_RECORD = 8 << 20
 """Maximum bytes of one line of the file: a protocol line of 1 MiB takes six times as much when every byte is escaped.
 The rest is for the other fields of the record."""
 MAX_CAPTURE = 256 << 20
-"""Maximum bytes of a recording that is read into memory. A busy miner writes a hundredth of that in a day."""
+"""Maximum bytes of a recording that is read into memory. The recording of a busy miner grows by a hundredth of this a
+day."""
 MAX_RECORDS = 1_000_000
 """Maximum number of records in a recording that is read. In memory, small records take ten times their bytes."""
 MAX_SECONDS = 366 * 86400.0
@@ -119,7 +120,7 @@ class ClosedRecord(Struct, frozen=True, tag_field="kind", tag="close"):
     conn: ConnectionNumber
     by: Side | None = None
     reason: str = ""
-    """Why the connection ended, as a sentence for people; empty if one side simply closed it."""
+    """Why the connection ended, as a sentence for people; empty if one side closed it without an error."""
 
 
 class NoteRecord(Struct, frozen=True, tag_field="kind", tag="note"):

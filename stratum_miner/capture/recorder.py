@@ -54,7 +54,7 @@ class RecordingSink(Protocol):
     """Receives connections: a ``Recorder`` writes them to a file, a test's ``Transcript`` keeps them in memory."""
 
     def open(self, peer: str = "") -> ConnectionSink:
-        """Begin a connection with ``peer``, and return the sink of its data."""
+        """Begin a connection with ``peer``, and return the sink that receives the data of this connection."""
         ...
 
 
@@ -65,9 +65,9 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
 class Recorder:
     """Writes the lines of any number of connections to one file. A new file may be read by its owner only.
 
-    ``path`` may be a pipe that another program reads. ``where`` goes into the header. Without ``secrets``, ``***``
-    replaces each password from its mining.authorize on, and ``hide`` replaces secrets that are known before. Raises
-    RecordingError if the file cannot be opened or written.
+    ``path`` may be a pipe that another program reads. ``where`` goes into the header. If ``secrets`` is false, ``***``
+    replaces every password in its mining.authorize and in later lines, and ``hide`` is called to replace other secrets.
+    Raises RecordingError if the file cannot be opened or written.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Recorder:
     ) -> None:
         self.error: str | None = None
         self.on_error: Callable[[str], None] = lambda error: None
-        """Called once, with the reason, when the file cannot be written any more."""
+        """A function that is called once, with the reason, when the file can no longer be written."""
         self.lines = 0
         """Number of lines written so far."""
         self._name = f"recording {str(path)!r}"
@@ -108,7 +108,8 @@ class Recorder:
             raise RecordingError(self.error)
 
     def open(self, peer: str = "") -> "RecordedConnection":
-        """Record the beginning of a connection with ``peer``, and return the sink of its data."""
+        """Record the beginning of a connection with ``peer``, and return the sink that receives the connection's
+        data."""
         self._connections += 1
         self._write(OpenedRecord(self._now(), self._connections, peer))
         return RecordedConnection(self, self._connections, None if self._secrets else Redactor(self._hide))
@@ -120,7 +121,8 @@ class Recorder:
             self._file = None
 
     def add(self, make: Callable[[float], record.Timed]) -> None:
-        """Write the record that ``make`` returns for the time of now, in seconds since the first record."""
+        """Call ``make`` with the current time, in seconds since the first record, and write the record that it
+        returns."""
         self._write(make(self._now()))
 
     def _now(self) -> float:
@@ -197,7 +199,8 @@ class RecordedConnection:
 
 
 class RecordedStream(trio.abc.Stream):
-    """A stream that records what is sent and received. ``sender`` is the side of this program."""
+    """A stream that records what is sent and received. ``sender`` is the side that this program plays: miner or
+    pool."""
 
     def __init__(self, stream: trio.abc.Stream, connection: ConnectionSink, sender: Side) -> None:
         self.transport_stream = stream
@@ -227,7 +230,7 @@ class RecordedStream(trio.abc.Stream):
         return data
 
     async def aclose(self) -> None:
-        """Close the stream, and record the end of the connection unless the other side has ended it before."""
+        """Close the stream, and record the end of the connection unless an earlier end was recorded."""
         self._connection.close(self._sender)
         await self.transport_stream.aclose()
 
@@ -237,7 +240,8 @@ def record_connections(
 ) -> Callable[[Arguments, float], Awaitable[trio.abc.Stream]]:
     """Wrap the function with which a pool client connects, so that each stream it opens is recorded.
 
-    ``recorder`` gets each connection with its target; what the client sends is recorded as sent by the miner.
+    ``recorder`` receives each connection, with the pool's address as the peer. The data that the client sends is
+    recorded as sent by the miner.
     """
 
     async def recorded(target: Arguments, seconds: float) -> trio.abc.Stream:

@@ -1,4 +1,4 @@
-"""Removes the passwords of mining.authorize from a recording, also where the pool repeats them.
+"""Removes the passwords of mining.authorize from a recording, also from later lines that repeat them.
 
 Worker names stay: they are often public payout addresses, and a replay needs them.
 """
@@ -15,15 +15,15 @@ from stratum_miner.secret_words import Hider
 STARS = secret_words.HIDDEN
 HIDDEN = STARS.encode()
 MAX_REMEMBERED = 32
-"""Maximum number of passwords of one connection that are searched for, in every line and in every encoding."""
+"""Maximum number of passwords that are remembered for one connection. Every later line is searched for each of them."""
 LONGEST = 128
-"""Number of characters of a password that are searched for. If a line contains the beginning of a password of this
-length or longer, the whole line is hidden."""
+"""Maximum characters of a password that are searched for. If a password has this length or more, a line that contains
+its beginning is hidden as a whole."""
 _MARK = b"authorize"
 
 
 class Redactor:
-    """Removes the passwords from the lines of one connection. ``hide`` removes secrets known before it began."""
+    """Removes the passwords from the lines of one connection. ``hide`` is a function that removes other secrets."""
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide

@@ -1,15 +1,15 @@
 """Relays lines between the two streams of a connection; a filter decides what happens to each line.
 
 Theory of operation: each side has a reader and a writer. The reader splits the received bytes into lines and passes
-each to the filter. The actions that the filter returns wait in a queue for the writer of the side that they are for.
-The writer carries them out in order, with the pauses that they ask for. Lines therefore stay in order unless the filter
+each to the filter. Each side also has a queue, which holds the actions that the filter returned for that side. The
+side's writer carries out these actions in order, each after its pause. Lines therefore stay in order unless the filter
 changes it, and a side that does not read delays its own direction only. If one side can no longer be written to, the
-lines that it sent before are still sent to the other side.
+lines that this side sent before are still sent to the other side.
 
-Both sides may be strangers, so everything is bounded. The actions that wait for a writer are bounded in bytes; the
-readers wait for room, so that TCP slows the sender down. ``FairBound`` bounds the bytes that all connections of a tap
-hold together. There are time limits for a side that does not read, for pauses after one side has ended, and for the
-last lines. ``relay`` returns which limit ended a connection, and the recording contains it.
+Neither side is trusted, so everything is bounded. The actions in a queue are bounded in bytes: a reader waits while the
+queue is full, so that TCP slows the sender down. ``FairBound`` bounds the bytes that all connections of a tap hold
+together. There are time limits for a side that does not read, for pauses after one side has ended its stream, and for
+sending the last lines. ``relay`` returns which limit ended a connection, and the recording contains it.
 """
 
 import select
@@ -29,28 +29,33 @@ from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 64 << 10
 SEND_SIZE = 64 << 10
-"""Maximum bytes sent in one call, so that a slow side counts as reading when it has read this much."""
+"""Maximum bytes sent in one call. STALL_SECONDS applies to each call, so a slow side must read this many bytes in that
+time."""
 MAX_PIECES = 4096
 """Maximum number of pieces of one line. Each piece takes a system call, so a longer line is sent in larger pieces."""
 MAX_WAITING = 4 << 20
-"""Maximum bytes of actions that wait for one writer; a single action may be larger. Beyond it, the readers wait.
+"""Maximum bytes of the actions in one queue; a single action may be larger. Readers wait while a queue is full.
 
-It is more than a pool sends at once. When a pool has closed its connection and then receives a line of the miner, the
-operating system discards what the relay has not read yet. A large limit lets the relay read it in time."""
+The limit is larger than what a pool sends at once. If a pool has closed its connection and then receives a line of the
+miner, the operating system discards data of the pool that the relay has not read yet. With a large limit, the relay
+reads that data in time."""
 ACTION_BYTES = 200
 """Bytes of memory that an action takes, besides its data."""
 MAX_HELD = 256 << 20
-"""Maximum bytes held by all connections that share a bound. One connection that reaches all its limits holds 14 MiB."""
+"""Maximum bytes held by all connections of a tap together. One connection that reaches all its limits holds 14 MiB."""
 STALL_SECONDS = 30.0
-"""Seconds in which a side must read some of what is sent to it; otherwise the connection ends."""
+"""Seconds within which a side must read the data of one call, at most SEND_SIZE bytes; otherwise the connection
+ends."""
 LINGER_SECONDS = 30.0
-"""Seconds for which pauses are kept after one side has ended; then the waiting lines are sent without pauses."""
+"""Seconds for which the pauses of actions are kept after one side has ended its stream. The lines that still wait after
+this time are sent without pauses."""
 FLUSH_SECONDS = 5.0
-"""Seconds in which the last lines must be sent, after the pauses have ended."""
+"""Seconds within which the last lines must be sent, after the pauses have ended."""
 ACTIONS_IN_A_ROW = 100
 """Number of lines and actions of one connection that are handled before other connections get their turn."""
 CHECK_SECONDS = 1.0
-"""Seconds between two checks of a waiting reader whether its own side has disconnected."""
+"""While a reader waits because a queue is full, it checks at this interval (in seconds) whether its side has
+disconnected."""
 
 
 async def relay(
@@ -62,9 +67,9 @@ async def relay(
 ) -> str:
     """Relay lines in both directions until one side ends, then close both streams.
 
-    ``record`` receives what is sent. ``bound`` limits the bytes of all connections that share it; without it, this
-    connection has a bound of its own. Return a sentence that says which limit ended the connection and how many bytes
-    were not sent for it; return an empty string if a side or the filter ended the connection.
+    ``record`` receives what is sent. ``bound`` limits the bytes that all connections with the same ``bound`` hold
+    together; if it is None, this connection may hold MAX_HELD bytes. Return a sentence that says which limit ended the
+    connection and how many bytes were not sent. Return an empty string if a side or the filter ended the connection.
     """
     return await _Relay({Side.MINER: miner, Side.POOL: pool}, filter_, record, bound or FairBound(MAX_HELD)).run()
 
@@ -89,7 +94,7 @@ class _SendQueue:
             self._waiting.unpark_all()
 
     async def get(self) -> FilterAction | None:
-        """Wait for the first action and return it, or None if the queue is closed. The action stays until ``done``."""
+        """Wait for the first action and return it, or None if the queue is closed. ``done`` removes the action."""
         while not self._actions and not self.closed:
             await self.changed()
         if self.closed:
@@ -98,7 +103,7 @@ class _SendQueue:
         return self._actions[0]
 
     def _join_lines(self) -> None:
-        """Join the lines that may be sent together into one action, because each system call takes time."""
+        """Join the lines at the front of the queue into one action, because each system call takes time."""
         lines: list[Send] = []
         size = 0
         while self._actions and size < SEND_SIZE:
@@ -131,7 +136,7 @@ class _SendQueue:
 
     @property
     def unsent(self) -> int:
-        """Return the bytes in the queue: an upper bound, because the first action may have been sent in part."""
+        """Return an upper bound of the bytes that are not sent yet: the first action may have been sent in part."""
         return sum(len(action.data) for action in self._actions if isinstance(action, Send))
 
 
@@ -150,14 +155,14 @@ class _Relay:
         self._held = 0
         self._splitters = {side: LineSplitter() for side in Side}
         self._waiting_for_room = dict.fromkeys(Side, 0)
-        """Bytes of the action for which the reader of this side waits for room."""
+        """For each side, the bytes of the action that its reader holds while a queue is full; otherwise 0."""
         self._queues = {side: _SendQueue() for side in Side}
         self._pauses: dict[Side, trio.CancelScope] = {}
         self._pauses_until = inf
         self._scope = trio.CancelScope()
         self._readers = len(Side)
         self._closing = False
-        """Whether lines that are received now are ignored, because they would not be sent."""
+        """Whether the connection is being closed, so that received lines are ignored."""
         self._actions_done = 0
         self._ended_by: Side | None = None
         self._reason = ""
@@ -194,8 +199,8 @@ class _Relay:
     async def _read(self, side: Side) -> None:
         splitter = self._splitters[side]
         while data := await self._receive(side):
-            # while closing, the reader still reads: an operating system that closes a socket with unread data
-            # discards what was sent before
+            # while the connection is being closed, the reader still reads: if a socket is closed with unread data, the
+            # operating system discards data that it has not delivered to the peer yet
             if not self._closing:
                 await self._filter_lines(side, splitter.feed(data))
         self._side_ended(side)
@@ -224,7 +229,7 @@ class _Relay:
             return b""
 
     async def _carry_out(self, side: Side, actions: Iterable[FilterAction]) -> None:
-        """Put the actions into the queues of their writers. A line of ``side`` caused them."""
+        """Put each action into the queue of the side that it is for. The actions result from a line of ``side``."""
         self._record_notes()
         for action in actions:
             if self._closing:
@@ -297,7 +302,7 @@ class _Relay:
         stream = self._streams[side]
         if isinstance(stream, trio.abc.HalfCloseableStream):
             await stream.send_eof()
-        else:  # TLS cannot close one direction, so the other one ends soon as well
+        else:  # a TLS stream cannot end one direction alone, so the whole connection is ended soon
             self._end_within(0.0)
 
     # ---- ends ---------------------------------------------------------------------------------------------------
@@ -314,7 +319,7 @@ class _Relay:
         self._end_if_done()
 
     def _close(self) -> None:
-        """Ignore further lines, send what waits, and end."""
+        """Ignore further lines, send what is in the queues, and end the connection."""
         self._closing = True
         for side, queue in self._queues.items():
             queue.put(End(side))
@@ -325,7 +330,7 @@ class _Relay:
         self._close()
 
     def _end_within(self, seconds: float) -> None:
-        """Keep pauses for this many seconds, and end the connection FLUSH_SECONDS later."""
+        """Keep the pauses of actions for at most ``seconds``, and end the connection FLUSH_SECONDS after that."""
         self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
         for scope in self._pauses.values():
             scope.deadline = min(scope.deadline, self._pauses_until)
@@ -339,7 +344,7 @@ class _Relay:
                 self._scope.cancel()
 
     def _count(self) -> None:
-        """Report the bytes that this connection holds to the bound; end the connection if that is too much."""
+        """Add the bytes that this connection holds now to the shared bound; end the connection if they exceed it."""
         held = (
             self._filter.held
             + sum(self._waiting_for_room.values())
@@ -357,7 +362,9 @@ class _Relay:
 
 
 def _peer_closed(stream: trio.abc.Stream) -> bool:
-    """Return whether the peer has ended its stream, even if there are unread lines. False if there is no socket."""
+    """Return whether the peer has ended its stream, even if it sent lines that are not read yet.
+
+    Return False if the stream has no socket."""
     inner = innermost(stream)
     if isinstance(inner, trio.StapledStream):
         inner = inner.receive_stream

@@ -2,10 +2,10 @@
 
 This module does no input and output: it takes lines and the time, and returns lines and the time of the next step.
 ``replay_run`` moves the lines. The recording is a script of lines to send and of lines to expect. The handshake keeps
-its order: lines after a recorded mining.subscribe or mining.authorize wait for the live one. Other lines are sent at
-their recorded times, multiplied by ``pace``. With pace 0, a line is sent as soon as every line recorded before it has
-been received, and at its recorded time at the latest. Recorded message ids, job ids and session ids are replaced by the
-live ones.
+its order: the lines that were recorded after a mining.subscribe or mining.authorize wait until the live peer has sent
+that message, or its reply. Other lines are sent at their recorded times, multiplied by ``pace``. With pace 0, a line is
+sent as soon as the live peer has sent every line that was recorded before it, and at its recorded time at the latest.
+The message ids, job ids and session ids of the recording are replaced by those of the live connection.
 """
 
 import json
@@ -24,9 +24,10 @@ from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError, error_reply_from
 
 PATIENCE = 30.0
-"""Seconds to wait for a handshake message of the live side, without which the replay cannot continue in order."""
+"""Seconds to wait for each handshake message of the live side. After that time, the replay continues without it."""
 JOB_PATIENCE = 5.0
-"""Seconds to wait for the live job of a recorded share; then the share is sent with its recorded job id."""
+"""Seconds to wait for the live job that corresponds to the job of a recorded share. After that time, the share is sent
+with its recorded job id."""
 GRACE = 2.0
 """Seconds to wait, after the end of the recording, for recorded lines that have not been received."""
 MAX_DIFFERENCES = 1000
@@ -34,7 +35,7 @@ MAX_DIFFERENCES = 1000
 SHOWN = 400
 """Maximum characters of the text of a difference."""
 LINES_PER_STEP = 100
-"""Maximum number of lines that one step returns."""
+"""Maximum number of lines that one call of ``Replay.step`` returns."""
 MAX_NAME = 256
 """Maximum bytes of a live job id, session id or message id that is remembered or sent back. Real ones are shorter."""
 _HANDSHAKE = ("mining.subscribe", "mining.authorize")
@@ -46,7 +47,7 @@ _LIVE_METHODS = ("mining.notify", "mining.set_extranonce", "mining.subscribe")
 class ReplayDifference:
     """One difference between the live connection and the recording.
 
-    ``number`` is the line in the recording, or None if the recording has no such line.
+    ``number`` is the number of the line in the recording, or None if the recording has no such line.
     """
 
     number: int | None
@@ -65,16 +66,17 @@ class Replay:
     side: Side
     """The side that the replay plays; the live peer is the other side."""
     pace: float = 1.0
-    """Factor for the recorded delays; 0 sends each line as soon as its predecessors were received."""
+    """Factor for the recorded delays. With 0, each line is sent as soon as the lines recorded before it were
+    received."""
     ignore: frozenset[str] = frozenset()
     """Methods whose differences are not listed."""
     worker: tuple[str, str] | None = None
     """Worker name and password to send in place of the recorded ones."""
     sessions: dict[str, str] = field(default_factory=dict)
-    """Live session ids by recorded session id; the connections of a recording share them."""
+    """For each recorded session id, the live session id. All connections of a recording share this dictionary."""
     differences: list[ReplayDifference] = field(default_factory=list)
     differences_not_kept: int = 0
-    """Number of differences beyond MAX_DIFFERENCES."""
+    """Number of differences that were not kept because there were more than MAX_DIFFERENCES."""
     sent: int = 0
     """Number of lines sent to the live side."""
     received: int = 0
@@ -82,9 +84,9 @@ class Replay:
     done: bool = False
     """Whether the script has reached its end."""
     next_time: float | None = None
-    """Time (of the clock given to ``step``) at which ``step`` must be called next.
+    """Time at which ``step`` must be called next, by the clock whose times are given to ``step``.
 
-    If it is None, the next call is due after the next received line."""
+    If it is None, ``step`` must be called after the next received line."""
     starts_at: float = 0.0
     """Recorded time at which the connection began, in seconds."""
     _ends_at: float = 0.0
@@ -126,7 +128,7 @@ class Replay:
 
     @property
     def pending_bytes(self) -> int:
-        """Return the number of bytes that the next step returns."""
+        """Return the number of bytes that wait for the next call of ``step``."""
         return sum(map(len, self._out))
 
     @property
@@ -179,8 +181,8 @@ class Replay:
     def disconnected(self) -> None:
         """Note that the live side has ended the connection.
 
-        This is a difference if the replayed side ended the recorded connection, or if lines that were recorded more
-        than GRACE seconds before the end are still to be sent.
+        The replay lists this as a difference if, in the recording, the replayed side ended the connection. It also does
+        so if a line that was recorded more than GRACE seconds before the end of the recording has not been sent yet.
         """
         if self.done:
             return
@@ -193,9 +195,9 @@ class Replay:
             self.done = True
 
     def stalled(self, seconds: float) -> None:
-        """Note that the live side did not read for so many seconds, so that the connection was ended.
+        """Note that the connection was ended because the live side did not read for ``seconds`` seconds.
 
-        This is added even if MAX_DIFFERENCES is reached.
+        This difference is kept even if there are MAX_DIFFERENCES already.
         """
         self.differences.append(ReplayDifference(None, f"the {self.side.other.value} did not read for {seconds:g} s"))
 
@@ -293,7 +295,9 @@ class Replay:
         return params
 
     def _job_of(self, item: ScriptLine) -> str | None:
-        """Return the recorded job id of a mining.submit that the replay sends, if the recording has the job."""
+        """Return the recorded job id of a mining.submit that the replay sends.
+
+        Return None for other lines, or if the recording does not contain the job before the line."""
         if self.side is not Side.MINER or not item.is_call or item.method != "mining.submit" or len(item.params) < 2:
             return None
         job = item.params[1]
@@ -351,13 +355,13 @@ class Replay:
 
 
 def ended_by(records: Sequence[NumberedRecord]) -> Side | None:
-    """Return the side that ended the recorded connection, or None if the recording does not say it."""
+    """Return the side that ended the recorded connection, or None if the recording does not name a side."""
     ends = [item.record.by for item in records if isinstance(item.record, ClosedRecord)]
     return ends[-1] if ends else None
 
 
 def _summary(reply: envelope.Reply, method: str | None) -> str:
-    """Return the meaning of a reply, without the wording, which differs between pools."""
+    """Return what a reply means, without the text of its error, because this text differs between pools."""
     refused = "rejected" if method == "mining.submit" else "refused"
     if reply.error not in (None, [], False):
         return f"{refused} ({error_reply_from(reply.error, reply.reject_reason).reason.value})"

@@ -16,9 +16,9 @@ log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 64 << 10
 MAX_PENDING = 64 << 10
-"""Maximum bytes of lines that wait to be sent. Beyond it, nothing is read until the live side has read them."""
+"""Maximum bytes of lines that wait to be sent. If more wait, nothing is received until the live side has read them."""
 STALL_SECONDS = 30.0
-"""Seconds in which the live side must read a line that is sent to it; otherwise its connection ends."""
+"""Seconds within which the live side must read a line that is sent to it; otherwise its connection ends."""
 
 
 def replays(capture: Recording, side: Side, **options: Any) -> list[Replay]:
@@ -64,8 +64,8 @@ async def play_pool(
 async def play_miner(plays: Sequence[Replay], connect: Callable[[], Awaitable[trio.abc.Stream]]) -> None:
     """Play the miner: connect to the pool once for each recorded connection.
 
-    With a pace above 0 the connections begin at their recorded times, so that they may overlap as they did in the
-    recording. With pace 0, each begins after the one before it. Raises what ``connect`` raises.
+    With a pace above 0, the connections begin at their recorded times, so that they overlap as in the recording. With
+    pace 0, each connection begins after the previous one has ended. Exceptions of ``connect`` are passed on.
     """
     if not plays:
         return

@@ -1,9 +1,10 @@
 """Rules for a tap: which lines they match, and what the tap does with those lines.
 
 A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or a table
-with the same names in a TOML file. In TEXT, a ``*`` stands for any characters. The conditions of every rule look at the
-line as it was received. The actions of all rules that match are applied in order, each to the result of the one before.
-A reply has the method of its request. A seed decides the random choices of ``chance``, so a run can be repeated.
+with the same names in a TOML file. In TEXT, a ``*`` stands for any characters. The conditions of every rule are checked
+on the line as it was received. The actions of all rules that match are applied in the order of the rules, each to the
+result of the previous action. For a reply, ``method`` is the method of its request. A seed decides the random choices
+of ``chance``, so a run can be repeated.
 """
 
 import re
@@ -37,8 +38,8 @@ MAX_RULES = 1000
 MAX_FILE = 1 << 18
 """Maximum bytes of a file of rules: about 250 for each of MAX_RULES rules."""
 MAX_GROWN = 2 << 20
-"""Maximum bytes to which ``replace`` may lengthen a line, or that ``reorder`` may hold back; beyond it, the connection
-ends."""
+"""Maximum bytes of a line that ``replace`` has lengthened, and maximum bytes that ``reorder`` holds back. If an action
+would exceed this limit, the connection ends."""
 _NEEDS_VALUE = ("delay", "replace")
 _NUMBERS = {"delay": (float, 0.0, 86400.0), "duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
 _KEYS = ("from", "method", "nth", "every", "match", "chance")
@@ -59,11 +60,14 @@ class Rule:
     sender: Side | None = None
     method: str | None = None
     first: int = 1
-    """Number of the first line, counted from 1 among the lines of this connection that meet the other conditions."""
+    """Number of the first line to which the action is applied.
+
+    Only the lines of a connection that meet the conditions ``sender``, ``method`` and ``match`` are counted, from 1."""
     last: int | None = None
-    """Number of the last such line; None for no end."""
+    """Number of the last line to which the action is applied, counted as for ``first``; None if there is no last
+    line."""
     every: int = 1
-    """Apply the action only to every N-th of the lines that meet the other conditions."""
+    """N, if the action is applied only to every N-th line, counted as for ``first``."""
     match: Wildcard | None = None
     chance: float = 1.0
     """Probability that the action is applied to a line that meets all conditions, from 0 to 1."""
@@ -227,7 +231,8 @@ class RuleFilter:
         self._methods = Methods({rule.method for rule in rules if rule.method is not None})
         self._counts = [0] * len(rules)
         self._held: dict[tuple[int, Side], bytes] = {}
-        """Lines that ``reorder`` holds back until the next line, by the number of the rule and the sender."""
+        """The lines that ``reorder`` holds back until the next line of the same sender, by the index of the rule and
+        the sender."""
         self._notes: list[FilterNote] = []
 
     def opened(self) -> Sequence[FilterAction]:

@@ -1,6 +1,6 @@
-"""A recorded connection as a script: its lines in order, with the request of each reply.
+"""A recorded connection as a script: its lines in order, with each reply linked to its request.
 
-The script also notes which of the lines the live side has not sent yet.
+The script also keeps which of the recorded lines the live side has not sent yet.
 """
 
 import json
@@ -18,7 +18,7 @@ from stratum_miner.stratum.errors import FieldError
 class ScriptLine:
     """One recorded line.
 
-    The message is parsed again whenever it is needed: a stored one would take thirty times the bytes of the line.
+    The message is parsed again whenever it is needed: a stored message would take thirty times the bytes of the line.
     """
 
     number: int
@@ -33,11 +33,12 @@ class ScriptLine:
     answer: "ScriptLine | None" = None
     """The reply that answers a request."""
     done: bool = False
-    """Whether the replay has sent the line, or has received its live counterpart."""
+    """Whether the replay has sent this line, or has received a live line that matches it."""
     late: bool = False
-    """Whether a reply was due before its request came; the replay then sends it as soon as the request comes."""
+    """Whether this reply was due to be sent before the live request came. The replay then sends it when the request
+    comes."""
     live_id: Any = None
-    """The id of the live request that corresponds to this recorded one."""
+    """If this line is a request: the message id of the live request that corresponds to it."""
 
     @property
     def t(self) -> float:
@@ -67,7 +68,7 @@ class ScriptLine:
 
     @property
     def name(self) -> str:
-        """Return the name of the line in the text of a difference."""
+        """Return the words that name this line in the text of a difference, such as its method."""
         if self.is_call:
             return str(self.method)
         if self.message is None:
@@ -76,12 +77,12 @@ class ScriptLine:
 
 
 class Script:
-    """The lines of one connection. ``live`` is the side that the replay does not play: its lines are expected."""
+    """The lines of one connection. ``live`` is the side of the live peer, from which lines are expected."""
 
     def __init__(self, records: Sequence[NumberedRecord], live: Side) -> None:
         self.items: list[ScriptLine] = []
         self.not_received = 0
-        """Number of recorded lines of the live side that it has not sent yet."""
+        """Number of recorded lines that the live side has not sent yet."""
         self._jobs: dict[str, int] = {}
         self._calls: dict[str, deque[ScriptLine]] = {}
         self._replies: dict[str, deque[ScriptLine]] = {}
@@ -113,7 +114,7 @@ class Script:
     def match_other(self, line: bytes) -> ScriptLine | None:
         """Return the first recorded line with these bytes that was not received yet, and note it as received.
 
-        It is for lines that are not messages.
+        This method is for lines that are not messages.
         """
         waiting = self._others.get(line)
         return self._matched(waiting.popleft()) if waiting else None

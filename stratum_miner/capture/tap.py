@@ -1,6 +1,7 @@
-"""The tap: each miner that connects gets its own connection to the pool, with a filter and a recording in between.
+"""The tap: each miner that connects gets its own connection to the pool. A filter changes the lines, and they are
+recorded.
 
-The tap must not know how the pool is reached: the caller's ``connect`` opens a stream, which may use TLS, a SOCKS
+The tap does not depend on how the pool is reached: the caller's ``connect`` opens a stream, which may use TLS, a SOCKS
 proxy or memory.
 """
 
@@ -30,7 +31,7 @@ class Tap:
 
     ``connect`` opens a stream to the pool, and raises one of ``unreachable`` if it cannot. ``make_filter`` is called
     with the number of each connection, counted from 1. ``connections`` is the number of connections so far, ``open``
-    the number of those that are open now.
+    the number of connections that are open now.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Search patterns in which ``*`` stands for any bytes, for lines that strangers wrote.
+"""Search patterns in which ``*`` stands for any bytes. Searching is fast even in lines of untrusted origin.
 
 Why patterns are not regular expressions: one hostile line can keep Python's engine busy for minutes, and engines
 without that problem, such as RE2, still need quadratic time to replace every match. Here each part of the pattern is
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 MAX_TEXT = 1000
 """Maximum characters of a pattern."""
 MAX_REPLACED = 200
-"""Maximum number of matches that are replaced in one line. Later matches stay, because each takes a step in Python."""
+"""Maximum number of matches that are replaced in one line, because each replacement takes time. Later matches stay."""
 _GROUP = re.compile(rb"\\([1-9])")
 _REGEX_SIGNS = re.compile(r"[\\^$|()+?]|\.\*|\[\^|\[\w-\w")
-"""Characters that most regular expressions contain and Stratum lines hardly ever do: their user expects a regular
-expression."""
+"""Characters that occur in most regular expressions and hardly ever in Stratum lines. A pattern with one of them was
+probably meant as a regular expression."""
 
 
 class TooLongError(Exception):
@@ -51,7 +51,7 @@ class Wildcard:
 
     @property
     def stars(self) -> int:
-        """Return the number of gaps in the pattern; several ``*`` side by side are one gap."""
+        """Return the number of ``*`` in the pattern, where several adjacent ``*`` count as one."""
         return len(self._parts) - 1
 
     def found_in(self, data: bytes) -> bool:
@@ -84,7 +84,9 @@ class Wildcard:
         r"""Raise ValueError if the template refers to a ``*`` that the pattern does not have, such as ``\2``."""
         for number in map(int, _GROUP.findall(template.encode())):
             if number > self.stars:
-                raise ValueError(f"expected \\1 to \\{self.stars} for each * of {self.text!r}, got {template!r}")
+                raise ValueError(
+                    f"expected no \\{number}, because match={self.text} has {self.stars} *, got {template!r}"
+                )
 
     def _matches(self, data: bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
         start = 0
@@ -96,7 +98,8 @@ class Wildcard:
             start = match[1]
 
     def _next(self, data: bytes, start: int) -> tuple[int, int, list[tuple[int, int]]] | None:
-        """Return beginning and end of the first match at or after ``start``, and of what each ``*`` matched."""
+        """Return the begin and the end of the first match at or after ``start``, and those of the bytes that each ``*``
+        matched."""
         begin = data.find(self._parts[0], start)
         if begin < 0:
             return None
