@@ -1,6 +1,6 @@
 """Bad conduct of miners, by name: faults that concern a whole connection, or many connections.
 
-To add one, add a function and its row in ``CONDUCT``.
+To add a kind of conduct, add a function, and a row to the table ``CONDUCT``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,7 +17,8 @@ from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Subscribe
 
 STORM_CONNECTIONS = 50
-"""Number of connections of a reconnect storm. They follow one another, and each subscribes before it is closed."""
+"""Number of connections of a reconnect storm. They are opened one after the other. On each, the miner subscribes and
+then disconnects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None
 
 
 async def _slow_reader(plan: RawMinerPlan, _rng: Random) -> FaultOutcome:
-    """Send requests without pause and read one byte per second; another miner must be served meanwhile."""
+    """Send requests without pause, but read only one byte per second. The pool passes if it serves another miner."""
     stream = await plan.dial()
     asked = 0
     closed = False

@@ -1,4 +1,4 @@
-"""The interface of pool faults: the line and the state that a fault receives, and the type of its row in the table."""
+"""The interface of pool faults: the line and the state that a fault receives, and the class that describes a fault."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -54,7 +54,7 @@ class FaultState:
     rng: Random
     """Source of the random choices of the fault."""
     seen: Counter[str] = field(default_factory=Counter)
-    """Counters of the fault, by names that it chooses."""
+    """Counters of the fault. Each fault chooses the names of its counters."""
     held: bytes | None = None
     """A line that the fault holds back."""
     mask: str = "00000000"

@@ -1,4 +1,4 @@
-"""Filters that make a good pool misbehave, by the name of a fault, to test miners and firmware."""
+"""Filters that make a correct pool misbehave, to test miners and firmware. A user chooses the faults by name."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -56,7 +56,7 @@ def parse(text: str) -> ChosenFault:
 
 
 def filter_of(faults: Sequence[ChosenFault], seed: str) -> FilterSequence:
-    """Return a filter of one connection that applies all faults; the first is nearest to the pool.
+    """Return a filter for one connection that applies all faults in the given order.
 
     ``seed`` decides the random choices of the faults.
     """
@@ -87,7 +87,7 @@ class FaultFilter:
         return actions
 
     def ended(self, sender: Side) -> Sequence[FilterAction]:
-        """Return the line that the fault still holds back, once the pool has ended."""
+        """Return the line that the fault still holds back, if the pool has ended its stream."""
         held, self._state.held = self._state.held, None
         return (Send(Side.MINER, held),) if held is not None and sender is Side.POOL else ()
 

@@ -1,6 +1,6 @@
-"""A good server behind a tap that injects faults, for tests of miners and firmware.
+"""A correct server behind a tap that injects faults, for tests of miners and firmware.
 
-This module must not know what the server is: a pool, a proxy or anything else that accepts miners on listeners.
+The server may be a pool, a proxy or anything else that accepts miners on listeners.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -29,9 +29,9 @@ async def behind_faults(
 ) -> AsyncIterator[Server]:
     """Open a server behind a tap that injects ``faults``, and yield the server.
 
-    Miners connect to ``listeners``. ``serve`` opens the server on the listeners that it gets; only the tap connects to
-    these. The server receives only what the faults let pass, so its counters are those of a good server. ``seed``
-    decides the random choices of the faults. Raises ValueError if a fault is unknown or its parameter invalid.
+    Miners connect to ``listeners``. ``serve`` is a function that opens the server on other listeners, to which only the
+    tap connects. The server behaves correctly, and its counters include only the messages that the faults let pass.
+    ``seed`` decides the random choices of the faults. Raises ValueError if a fault is unknown or its parameter invalid.
     """
     chosen = [parse_fault(each) if isinstance(each, str) else each for each in faults]
     inner = InnerListener()

@@ -15,8 +15,8 @@ class InnerListener(trio.abc.Listener[trio.abc.Stream]):
     async def connect(self) -> trio.abc.Stream:
         """Open a connection, and return the client's end of it.
 
-        It is a socket pair, so that a side that does not read slows the other down, as over TCP. Raises
-        ClosedResourceError if the listener is closed, and BrokenResourceError if the system has no more sockets.
+        The connection is a socket pair, so that a side that does not read slows the other side down, as over TCP.
+        Raises ClosedResourceError if the listener is closed, and BrokenResourceError if the system has no more sockets.
         """
         try:
             client, server = (_stapled(each) for each in socket.socketpair())

@@ -1,4 +1,4 @@
-"""A miner that commits one fault on a connection of its own, with real shares, and judges the pool's reaction.
+"""A miner that commits one fault on its own connection, with real shares, and judges the pool's reaction.
 
 ``raw_miner`` sends the lines and finds the shares. This module decides what to send, and judges the answer.
 """

@@ -28,7 +28,7 @@ GOOD = frozenset(
         FaultVerdict.NOT_POSSIBLE,
     }
 )
-"""The verdicts with which the pool passes."""
+"""The verdicts with which the pool passes the test. They include ``NOT_POSSIBLE``, with which nothing was tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +41,5 @@ class FaultOutcome:
 
     @property
     def is_good(self) -> bool:
-        """Return whether the pool passes."""
+        """Return whether the pool passes the test."""
         return self.verdict in GOOD

@@ -2,9 +2,9 @@
 
 The list follows docs/reference/stratum.md#faults-of-pools: faults that real pools had, and faults that a miner must
 survive. A function receives one line and the state of the connection. It returns the actions to take in place of the
-line, or None to let the line pass. The result depends on the lines and on a seed, never on the clock. A function that
-returns many actions returns an iterator, so that they are made while the relay has room for them. To add a fault, add a
-function and its row.
+line, or None to let the line pass. The result depends on the lines and on a seed, never on the clock. A function with
+many actions returns an iterator, so that the actions are not all in memory at once. To add a fault, add a function, and
+a row to the table.
 """
 
 import json
@@ -34,7 +34,7 @@ def _with(line: ProtocolLine, **changes: Any) -> bytes:
 
 
 def _also(line: ProtocolLine, *lines: bytes) -> list[FilterAction]:
-    """Return the actions that send the line to the miner, and these lines after it."""
+    """Return the actions that send ``line`` to the miner, followed by ``lines``."""
     return [Send(_TO_MINER, line) for line in (line.data, *lines)]
 
 
@@ -113,7 +113,7 @@ def _wrong_ids(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] 
 
 
 _EXACT = 1 << 53
-"""Every integer up to this one has an exact value as a float."""
+"""Largest integer up to which a float represents every integer exactly."""
 
 
 def _odd_ids(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
@@ -174,7 +174,9 @@ def _stuck_job(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] 
 
 
 def _flood(*, clean: bool) -> Behaviour:
-    """Send the same job many times with other ids. A mining.submit for such a job gets the real job id instead."""
+    """Return a fault that sends each job many times more, with different job ids.
+
+    In a mining.submit for such a job, the fault replaces the job id by the one that the pool sent."""
 
     def behave(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
         params = line.params

@@ -1,7 +1,7 @@
 """A miner that sends raw lines: it sends what its caller asks for, and finds real shares with the C kernel.
 
-It is for tests that must send what stratum-miner's client never sends. It ignores invalid lines of the pool, supports
-one session only, and does not judge the pool.
+It is for tests that must send what stratum-miner's client never sends. The miner ignores invalid lines of the pool,
+supports one session only, and does not judge the pool.
 """
 
 import json
@@ -36,7 +36,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 PATIENCE = 10.0
 """Seconds to wait for a reply."""
 MOST_SECONDS = 60.0
-"""Maximum expected time of the search for one share, in seconds."""
+"""Maximum mean time to find one share, in seconds. Because the measured hash rate may be too low, the miner gives up
+only beyond TOO_LONG_FACTOR times this."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"
@@ -46,10 +47,10 @@ Dial: TypeAlias = Callable[[], Awaitable[trio.abc.Stream]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawMinerPlan:
-    """How to reach the pool, and how to misbehave."""
+    """How to reach the pool and log in, and the durations and the seed of the faults."""
 
     dial: Dial
-    """Opens a stream to the pool."""
+    """A function that opens a stream to the pool."""
     worker_name: str
     password: str = "x"
     seed: int = 0
@@ -153,13 +154,14 @@ class RawMiner:
         return await _search(job, self._space, self._plan.worker_name, target)
 
     async def next_block(self, seconds: float) -> None:
-        """Find a block, or wait up to ``seconds`` for one, until the pool sends a job on another block.
+        """Try to find a block and submit it, then wait up to ``seconds`` for a job with another previous block.
 
         Raises FaultNotPossible if no such job comes.
         """
         before = None if self._job is None else self._job.previous_hash
         if self._job is not None:
-            with suppress(FaultNotPossible):  # on an easy chain, finding a block is faster than waiting for one
+            # if blocks are easy to find, finding one is faster than waiting for another miner's block
+            with suppress(FaultNotPossible):
                 await self.ask(await self._find(self._job, min(self._job.share_target, self._job.network_target)))
         with trio.move_on_after(seconds):
             await self._until(lambda: self._closed or (self._job is not None and self._job.previous_hash != before))
@@ -167,11 +169,11 @@ class RawMiner:
             raise FaultNotPossible(f"stale: expected a job on a new block within {seconds:g} s, got none")
 
     def stop_listening(self) -> None:
-        """Stop reading from the connection."""
+        """Stop receiving lines, so that ``listen`` returns."""
         self._listening.cancel()
 
     async def is_closed(self) -> bool:
-        """Return whether the pool has closed the connection; first read what it sent before. It takes up to 1 s."""
+        """Read for up to 1 s, and return whether the pool has closed the connection."""
         with trio.move_on_after(1):
             while True:
                 try:
@@ -189,7 +191,8 @@ class RawMiner:
         try:
             message = envelope.decode(line.rstrip(b"\r\n"))
             if isinstance(message, envelope.Reply):
-                # replies with other ids answer none of the requests, and could fill the memory
+                # a reply with another id does not belong to a request of this miner; keeping such replies could fill
+                # the memory
                 if isinstance(message.id, int) and 0 < message.id <= self._next_id:
                     reply = {"result": message.result, "error": message.error, "reject-reason": message.reject_reason}
                     self._replies[message.id] = reply
@@ -198,7 +201,7 @@ class RawMiner:
             elif message.method == SetDifficulty.method and isinstance(message.params, list):
                 self._difficulty = SetDifficulty.from_params(message.params).difficulty
         except (FieldError, ValueError):
-            pass  # this class does not judge the pool
+            pass  # invalid lines are ignored, because this class does not judge the pool
 
     def _job_of(self, notify: Notify) -> Job:
         return job_of(
@@ -218,8 +221,9 @@ async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -
     seconds = float(expected_hashes(target)) / choice.hash_rate
     if seconds > MOST_SECONDS * TOO_LONG_FACTOR:
         raise FaultNotPossible(
-            f"expected a share to take at most {MOST_SECONDS:g} s on average, got one that takes {seconds:,.0f} s at "
-            f"the {hash_rate_text(choice.hash_rate)} measured on {choice.plain.measured_on}; {MEASURE_AGAIN_HINT}"
+            f"expected a share difficulty at which a share takes at most {MOST_SECONDS:g} s on average, but at the "
+            f"pool's share difficulty it takes {seconds:,.0f} s. Lower the share difficulty of the pool. The hash rate "
+            f"measured on {choice.plain.measured_on} is {hash_rate_text(choice.hash_rate)}; {MEASURE_AGAIN_HINT}"
         )
     action = max(1, int(choice.hash_rate * SLICE_SECONDS))
     while (unit := space.next_unit(time.monotonic())) is not None:
@@ -260,9 +264,10 @@ async def open_raw_miner(
 
 @asynccontextmanager
 async def open_logged_in_miner(plan: RawMinerPlan, *, listen: bool = True) -> AsyncIterator[RawMiner]:
-    """Open a connection and log in. Without ``listen``, nothing more is read from it after that.
+    """Open a connection and log in. If ``listen`` is false, nothing is received after the login.
 
-    Raises FaultNotPossible if the pool refuses the worker, and the error of ``RawMinerPlan.dial``.
+    Raises FaultNotPossible if the pool refuses the subscription or the worker. Raises the error of
+    ``RawMinerPlan.dial`` if the pool cannot be reached.
     """
     async with open_raw_miner(plan) as wire:
         await wire.log_in()

@@ -1,4 +1,4 @@
-"""Faulty shares, by name: each is a good share with one error, so that a pool has only one reason to reject it.
+"""Faulty shares, by name: each is a valid share with one change, so that a pool has only one reason to reject it.
 
 The functions do no input and output: they take a good share and a source of random numbers, and return a mining.submit.
 docs/reference/stratum.md#faulty-shares lists the allowed answers.
@@ -16,20 +16,22 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 FAR_AHEAD = 3 * 3600
-"""Seconds added to a share's ntime. The consensus rules allow two hours, and a job may be an hour old."""
+"""Seconds added to a share's ntime. The consensus rules allow a block time of up to two hours in the future. The third
+hour is for jobs that are up to an hour old."""
 FAR_BEHIND = 3600
 """Seconds subtracted from the job's ntime."""
 _TRIES = 4096
-"""Number of nonces tried to find a hash above the target. On the easiest chain, every second hash is above it."""
+"""Number of nonces tried to find a hash above the target. Even on regtest, every second hash is above the network
+target."""
 _BITS = 0xFFFFFFFF
 
 
-class FaultNotPossible(ValueError):  # noqa: N818  it is not an error: this share only cannot have this fault
-    """This share cannot be given this fault. The text says what is missing."""
+class FaultNotPossible(ValueError):  # noqa: N818  it is not an error: the fault only does not fit the share or the pool
+    """The fault cannot be committed with this share or on this pool. The text of the exception says what is missing."""
 
 
 class JobLike(Protocol):
-    """The part of a job that faults need; ``work.job.Job`` is one."""
+    """The properties of a job that faults need. ``work.job.Job`` has them."""
 
     @property
     def job_id(self) -> str:
@@ -62,9 +64,10 @@ class GoodShare:
     submit: Submit
     job: JobLike
     taken: Submit | None = None
-    """A share that the pool accepted on this connection, of a job on the same block; for the fault duplicate."""
+    """For the fault duplicate: a share that the pool accepted on this connection, of a job with the same previous
+    block."""
     outdated: Submit | None = None
-    """A valid share, never sent, of a job that a later block replaced; for the fault stale."""
+    """For the fault stale: a valid share that was never sent, of a job that became outdated by a new block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,13 @@ class ShareFault:
 
     name: str
     summary: str
-    """What is wrong with the share; a phrase."""
+    """What is wrong with the share, as a phrase that continues "the share ..."."""
     expected: frozenset[ErrorReason]
     """The reasons with which a pool that detects the fault may reject the share."""
     spoil: Callable[[GoodShare, Random], Submit]
-    """Return the wrong share. Raises FaultNotPossible if this share cannot have the fault."""
+    """A function that returns the faulty share. Raises FaultNotPossible if the share cannot be given this fault."""
     tolerable: bool = False
-    """Whether a pool may accept the wrong share without harm to itself."""
+    """Whether a pool may accept the faulty share, because accepting it does no harm to the pool."""
 
 
 def share_fault(name: str) -> ShareFault:
@@ -165,7 +168,7 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ShareFault(
             "ntime",
             "has a time three hours in the future, which is invalid in a block",
-            # a pool that checks the hash before the time finds another hash, which misses the target
+            # the changed time changes the hash, which then misses the target; a pool may check the hash first
             frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
             _ntime,
         ),
@@ -186,7 +189,7 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
             "names a worker that is not authorized",
             frozenset({ErrorReason.UNAUTHORIZED, ErrorReason.OTHER}),
             _unauthorised_worker,
-            tolerable=True,  # public-pool and NOMP credit the connection's own worker (ERR-22)
+            tolerable=True,  # public-pool and NOMP credit such a share to the authorized worker
         ),
     )
 }

@@ -1,8 +1,8 @@
-"""Faults of a miner on the wire, by name: lines in unusual pieces, and lines that are not requests.
+"""Faults in the lines that a miner sends, by name: lines in unusual pieces, and lines that are not requests.
 
 The functions do no input and output: they take lines and a source of random numbers, and return the pieces to send. To
-add a fault, add a function and its row. The reading speed of a slow reader is defined here as well, because both
-``conduct`` and the load test need it.
+add a fault, add a function, and a row to the table. The module also defines how slowly a slow reader reads, because
+both ``conduct`` and the load test need this.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +12,11 @@ from random import Random
 from stratum_miner.stratum import envelope
 
 OVERSIZED = 1 << 20
-"""Bytes of an oversized line: sixteen times the longest line that stratum-miner's own pool accepts (FRM-15)."""
+"""Bytes of an oversized line: sixteen times the longest line that stratum-miner's own pool accepts."""
 SLOW_READ_BYTES, SLOW_READ_SECONDS = 1, 1.0
 """Bytes that a slow reader reads at a time, and seconds that it waits before each read."""
 SLOW_RECEIVE_BUFFER = 4096
-"""Bytes of socket receive buffer that a slow reader asks for, so that the pool soon notices that it does not read."""
+"""Size of the socket receive buffer of a slow reader, in bytes. It is small, so that the pool soon cannot send more."""
 
 _GARBAGE: tuple[bytes, ...] = (
     b"",
@@ -47,15 +47,15 @@ class WireFault:
 
     name: str
     summary: str
-    """What the miner does; a phrase."""
+    """What the miner does, as a phrase that continues "the miner ..."."""
     pieces: Callable[[Sequence[bytes], Random], list[bytes]]
-    """Return the pieces to send in place of whole lines, which have their LF."""
+    """A function that takes whole lines with their LF, and returns the pieces to send in their place."""
     valid_lines: bool
-    """Whether the lines stay valid, so that the pool must answer all of them."""
+    """Whether every request stays valid, so that the pool must answer all of them."""
 
 
 def split(lines: Sequence[bytes], rng: Random) -> list[bytes]:
-    """Return the lines in pieces of one to eight bytes, which may reach across line ends."""
+    """Return the lines in pieces of one to eight bytes. A piece may contain parts of two lines."""
     data = b"".join(lines)
     pieces = []
     while data:
@@ -71,12 +71,12 @@ def merged(lines: Sequence[bytes], _rng: Random) -> list[bytes]:
 
 
 def oversized(lines: Sequence[bytes], _rng: Random) -> list[bytes]:
-    """Return a request whose line is a little longer than OVERSIZED bytes, then the lines."""
+    """Return a request that is a little longer than OVERSIZED bytes, followed by the given lines."""
     return [envelope.encode_request(0, "mining.subscribe", ["x" * OVERSIZED]), *lines]
 
 
 def garbage(lines: Sequence[bytes], rng: Random) -> list[bytes]:
-    """Return the lines, each after a line that is not a request."""
+    """Return the lines, with a line that is not a request before each of them."""
     return [piece for line in lines for piece in (garbage_line(rng), line)]
 
 

@@ -70,7 +70,11 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
 @pytest.mark.parametrize(
     ("fault", "options", "why"),
     [
-        ("below-target", {"difficulty": 1e6, "network_difficulty": 1e9}, "expected a share to take at most 60 s"),
+        (
+            "below-target",
+            {"difficulty": 1e6, "network_difficulty": 1e9},
+            "expected a share difficulty at which a share takes at most 60 s",
+        ),
         ("stale", {"network_difficulty": 1e6}, "expected a job on a new block within"),
     ],
 )
