@@ -1,4 +1,5 @@
-"""Tools for tests of pools, miners and backends: a laboratory, check_backend, and pools and nodes that a test controls.
+"""Tools for tests of pools, miners and backends: a laboratory, ``check_backend``, a pool and a node that a test
+controls.
 
 ``pytest_plugin`` offers the laboratory as pytest fixtures. Every run of pytest in an environment that contains this
 package imports the plugin, so nothing is imported here until a name is used.
@@ -69,7 +70,7 @@ _MODULES = {
     "open_lab": "testing.lab",
     "sync_lab": "testing.portal_lab",
 }
-"""The module below ``stratum_miner`` that defines each public name."""
+"""For each public name, the module below ``stratum_miner`` that defines it."""
 
 __all__ = [
     "EASY_BITS",

@@ -27,11 +27,12 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
-"""How often a unit is handed out: once for each thread of a large computer. When the work changes, each thread may have
-taken a unit already, and then drop it without searching it."""
+"""How often the work source of a check returns the same unit. When the work changes, each thread of a backend may
+already have taken a unit, and then drops it without a search. So there must be a unit for each thread of a large
+computer."""
 BIP_323_MASK = 0x1FFFFFE0
-"""The version mask of BIP 323, which has more bits than mining chips roll. A backend that gets a unit with bits that it
-did not name cannot find the hits of that unit."""
+"""The version mask of BIP 323. It has more bits than mining chips can roll, so a check gives a backend only the bits
+that the backend named: with other bits, it could not find the hits of the unit."""
 
 
 async def check_backend(
@@ -39,10 +40,10 @@ async def check_backend(
 ) -> None:
     """Check whether a backend keeps the rules of ``stratum_miner.backends.base``.
 
-    Each check runs on a new backend, which ``factory`` returns. ``exhaustive`` overrides the attribute of the backend
-    with this name: whether it searches every point of a unit (rule 6). A backend that is not exhaustive must still find
-    hits in units in which most hashes are hits. ``patience`` is the number of seconds that any step of a check may
-    take. Raises AssertionError, which names the broken rule, if a check fails.
+    Each check runs on a new backend, which ``factory`` returns. ``exhaustive`` says whether the backend must find every
+    hit of a unit (rule 6); the default is the backend's attribute of this name. A backend that is not exhaustive must
+    still find hits in units in which most hashes are hits. ``patience`` is the maximum number of seconds for each step
+    of a check. Raises AssertionError, which names the broken rule, if a check fails.
     """
     everything = factory().exhaustive if exhaustive is None else exhaustive
     checker = _Checker(factory, everything, patience)
@@ -58,7 +59,8 @@ async def check_backend(
 
 
 class _RollingSource(ScriptedWorkSource):
-    """Lets the backend roll the version bits that BIP 323 allows and that the backend named, but at most eight."""
+    """Returns units in which the backend must roll version bits: bits of BIP 323 that the backend named, at most
+    eight."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         unit = super().next_unit(rollable, at_once)
@@ -150,7 +152,7 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # hits found before the change may still come: at most one per device, whose send was blocked
+            # hits found before the change may still come: each thread of the backend may be waiting to send one hit
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)
@@ -199,7 +201,7 @@ class _Checker:
         return got
 
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
-        """Give another unit, and require that its hit is the next one."""
+        """Give the backend another unit, and require that the next reported hit is a hit of that unit."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
         source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)
@@ -226,7 +228,7 @@ class _Checker:
 def hits_of(unit: WorkUnit) -> set[tuple[int, int]]:
     """Return every (version, nonce) of a work unit whose hash meets the target of the unit, computed with hashlib.
 
-    The unit must be small: it takes about a microsecond for each of its points.
+    The unit must be small: each pair of a version and a nonce takes about a microsecond.
     """
     versions = [unit.version]
     for bit in each_bit(unit.version_mask):
@@ -241,7 +243,7 @@ def _value(unit: WorkUnit, version: int, nonce: int) -> int:
 
 
 def _own_threads() -> set[threading.Thread]:
-    """Return the running threads, except the worker threads that trio keeps, which end by themselves."""
+    """Return the running threads, except the worker threads of trio, which trio keeps for a while and then ends."""
     return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio")}
 
 

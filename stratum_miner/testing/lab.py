@@ -1,7 +1,7 @@
 """A laboratory for tests: pools, miners that find shares on demand, taps, faults and emulated devices.
 
 This module is for trio tests: ``async with open_lab(seed=7) as lab``. Other tests use ``portal_lab``, which runs the
-laboratory in a thread. Every wait is for an event and has a time limit; nothing here sleeps.
+laboratory in a thread. Every method that waits for an event has a time limit; none of them waits for a fixed time.
 """
 
 import ssl
@@ -41,13 +41,13 @@ SHARE_DIFFICULTY = 1e-6
 NETWORK_DIFFICULTY = 1e-4
 """Default network difficulty of a scripted node: about 430,000 hashes per block."""
 MOST_HASHES = 4e9
-"""Maximum expected number of hashes of a share: about one minute of one processor core."""
+"""Maximum expected number of hashes per share: one processor core needs about a minute for them."""
 PAYOUT_SCRIPT = b"\x51"
 CONNECT_SECONDS = 10.0
 
 T = TypeVar("T")
 DifficultyGoal: TypeAlias = float | Callable[[float], bool]
-"""A share difficulty, or a function that takes a share difficulty and returns whether it is the wanted one."""
+"""A share difficulty to wait for, or a function that takes a share difficulty and returns whether to stop waiting."""
 
 
 class LabError(AssertionError):
@@ -77,17 +77,18 @@ class LabPool:
         return self.pool.snapshot()
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next request with this method from any miner, as its JSON object.
+        """Return the JSON object of the next request with the method ``message`` that any miner sends.
 
-        Requests that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A request that came before this call counts as well, but no request is returned
+        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.MINER, within)
 
     async def new_block(self) -> int:
-        """Act as if another miner of the chain had found a block, so that all miners get a job with clean_jobs true.
+        """Act as if a miner of another pool had found a block, so that all miners get a job with clean_jobs true.
 
-        Return the height of the block to mine now. Raises LabError if the pool has a kernel node.
+        Return the height of the block that the new job is for. Raises LabError if the pool was made with
+        ``node="kernel"``.
         """
         if not isinstance(self._node, ScriptedNode):
             raise LabError(
@@ -122,7 +123,8 @@ class LabMiner:
         )
 
     async def run(self) -> None:
-        """Mine until cancelled. An exception goes to ``error``, and the waiting methods raise LabError."""
+        """Mine until cancelled. If mining fails, ``error`` becomes the exception, and methods that wait raise
+        LabError."""
         try:
             await self.miner.run()
         except Exception as error:
@@ -132,23 +134,23 @@ class LabMiner:
     async def submit_one(self, within: float = TIMEOUT) -> ShareResult:
         """Find one share, submit it, and return its result: outcome, reason, latency and the share itself.
 
-        Raises LabTimeout if there is no job or no result ``within`` so many seconds, and LabError if the miner has
-        stopped or the difficulty of the job is too high for a test.
+        Raises LabTimeout if no job or no result comes within ``within`` seconds. Raises LabError if the miner has
+        stopped, or if the difficulty of the job is too high for a test.
         """
         return await self._find(block=False, within=within)
 
     async def mine_block(self, within: float = TIMEOUT) -> ShareResult:
         """Find one share that is also a block, submit it, and return its result.
 
-        Raises LabTimeout and LabError as ``submit_one`` does.
+        Raises LabTimeout and LabError for the same reasons as ``submit_one``.
         """
         return await self._find(block=True, within=within)
 
     async def until_difficulty(self, wanted: DifficultyGoal, within: float = TIMEOUT) -> float:
-        """Wait until the current job has this share difficulty, and return it.
+        """Wait until the current job has the share difficulty ``wanted``, and return its share difficulty.
 
-        ``wanted`` may also be a function that takes a difficulty and returns whether it is the wanted one. Raises
-        LabTimeout if no such job comes ``within`` so many seconds, and LabError if the miner has stopped.
+        ``wanted`` may also be a function that takes a share difficulty and returns whether to stop waiting. Raises
+        LabTimeout if no such job comes within ``within`` seconds, and LabError if the miner has stopped.
         """
         agrees = wanted if callable(wanted) else lambda value: abs(value - wanted) <= 1e-9 * abs(wanted)
         goal = "that the function accepts" if callable(wanted) else f"of {wanted:g}"
@@ -162,10 +164,10 @@ class LabMiner:
         return self.difficulty
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message with this method from the pool, or its next reply to such a request.
+        """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
 
-        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A message that came before this call counts as well, but no message is returned
+        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.POOL, within)
 
@@ -186,7 +188,7 @@ class LabMiner:
                 option, value = (
                     ("network_difficulty", job.network_difficulty) if block else ("difficulty", job.share_difficulty)
                 )
-                raise LabError(f"{option}: expected one that a test can mine (below 1), the pool's job has {value:g}")
+                raise LabError(f"{option}: expected a value below 1, so that a test can find shares, got {value:g}")
         number = len(self.outcomes)
         self._backend.find_one(block=block)
         await self._until(lambda: len(self.outcomes) > number, "the result of a share", within)
@@ -222,16 +224,16 @@ class LabTap:
         self.transcript = transcript
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message with this method that the tap delivered to either side, or reply to such a request.
+        """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
 
-        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A message that came before this call counts as well, but no message is returned
+        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, None, within)
 
 
 class Lab:
-    """Makes pools, miners, taps and devices, which all end with the laboratory.
+    """Makes pools, miners, taps and devices. All of them are closed together with the laboratory.
 
     With the same ``seed``, and if its methods are called in the same order, the random choices of miners, faults, rules
     and devices are the same.
@@ -300,7 +302,8 @@ class Lab:
     async def fleet(self, url: str, count: int, *, worker_name: str = "alice", **more: Any) -> list[LabMiner]:
         """Start ``count`` miners with the worker names ``alice.1``, ``alice.2`` and so on.
 
-        Other parameters are those of ``miner``. Raises ValueError if ``count`` is below 1, and PoolUrlError.
+        The other parameters are those of ``miner``. Raises ValueError if ``count`` is below 1, and PoolUrlError if the
+        URL is invalid.
         """
         if count < 1:
             raise ValueError(f"fleet: expected a count of at least 1, got {count}")
@@ -343,7 +346,7 @@ class Lab:
 async def open_lab(seed: int = 0) -> AsyncIterator[Lab]:
     """Open a laboratory for the duration of the block; at its end, everything in it is closed.
 
-    An exception of the block is raised as it is, not in an exception group.
+    An exception that the block raises is passed on as it is, not inside an exception group.
     """
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:

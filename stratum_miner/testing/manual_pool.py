@@ -1,4 +1,4 @@
-"""A pool whose every message a test sends by hand, for tests of miners and pool clients.
+"""A pool that sends only what a test tells it to send, for tests of miners and pool clients.
 
 It has one method for each kind of message, and no state besides its stream, which may be a memory stream or a socket.
 It shares no code with ``stratum_miner.pool``.
@@ -25,12 +25,12 @@ REGTEST_JOB: tuple[Any, ...] = (
     "6b0424dc",
     True,
 )
-"""Parameters of a mining.notify whose block a regtest node accepted: height 141, four transactions. Every second hash
-meets its network target."""
+"""Parameters of a mining.notify for block 141 of a regtest chain, with four transactions. A regtest node accepted a
+block for this job. Every second hash meets its network target."""
 
 
 class ManualPool:
-    """The pool's end of one connection, whose messages a test sends by hand."""
+    """The pool's end of one connection. It sends only what a test tells it to send."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
@@ -64,8 +64,8 @@ class ManualPool:
     async def notify(self, job_id: str = "1", *, previous: str | None = None, clean: bool = True) -> None:
         """Send REGTEST_JOB as a mining.notify, with this job id and ``clean_jobs``.
 
-        ``previous`` replaces its previous block hash; it is hex in the byte order of mining.notify. The job is V10 of
-        docs/reference/stratum.md#test-vectors.
+        ``previous`` replaces the previous block hash of the job, in hex and in the byte order of mining.notify.
+        REGTEST_JOB is the test vector V10 of docs/reference/stratum.md#test-vectors.
         """
         params: list[Any] = list(REGTEST_JOB)
         params[0], params[8] = job_id, clean
@@ -112,7 +112,8 @@ class ManualPool:
         session: str = "s1",
         mask: str | None = "1fffe000",
     ) -> dict[str, Any]:
-        """Answer the handshake up to mining.subscribe, and return that request. Its mining.authorize comes next.
+        """Answer the handshake up to mining.subscribe, and return that request. The miner's mining.authorize comes
+        next.
 
         The parameters are those of ``accept``. Raises AssertionError if the miner sends another request.
         """

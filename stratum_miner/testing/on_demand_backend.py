@@ -1,7 +1,7 @@
 """A backend that finds a share only when a test asks for one. The same seed gives the same shares.
 
-It uses no processor time between requests. A request takes as many hashes as its target needs, which is some thousands
-at the difficulty of a test. The C kernel searches in the trio task, for about a millisecond at a time.
+The backend uses no processor time between requests. At the difficulty of a test, finding a share takes some thousands
+of hashes. The C kernel searches in the trio task, for about a millisecond at a time.
 """
 
 import random
@@ -28,8 +28,8 @@ SLICE_SECONDS = 0.001
 class _Request:
     """A request to find one share.
 
-    If ``block`` is true, its hash must meet the network target as well. Otherwise it must not, unless every share of
-    the job is a block.
+    If ``block`` is true, the hash of the share must also meet the network target. If it is false, the hash must miss
+    the network target, unless every share of the job is a block.
     """
 
     block: bool = False
@@ -58,7 +58,7 @@ class OnDemandBackend(Backend):
         return cls(seed=option.integer(options, "seed", 0, 2**63) or 0)
 
     def find_one(self, *, block: bool = False) -> None:
-        """Ask for one more share, which is a block if ``block`` is true. Call it in the trio thread."""
+        """Ask for one more share, which is a block if ``block`` is true. Call this method in the trio thread only."""
         self._requests.append(_Request(block))
         self._wake()
 
@@ -68,8 +68,10 @@ class OnDemandBackend(Backend):
         return BackendStatistics(self.name, "finds shares on request", (device,), self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Carry out requests until cancelled. A request without work, or whose work is replaced, waits for new work."""
-        choice = await trio.to_thread.run_sync(choose)  # in a thread, because it tests and measures the kernels
+        """Carry out requests until cancelled. If there is no work, or the work is replaced, a request waits for new
+        work."""
+        # choose() runs in a thread, because it blocks while it tests and measures the kernels
+        choice = await trio.to_thread.run_sync(choose)
         self._kernel = choice.kernel.name
         unregister = source.on_change(self._note_change)
         try:
@@ -97,7 +99,8 @@ class OnDemandBackend(Backend):
         return self._unit is not None
 
     async def _search(self, choice: Choice, request: _Request) -> NonceFound | None:
-        """Search on from where the last request stopped. Return None if the unit ends or another job comes."""
+        """Continue the search where the last request stopped. Return None if all nonces were searched or the work
+        changed."""
         unit = self._unit
         assert unit is not None
         job = unit.job
@@ -118,7 +121,7 @@ class OnDemandBackend(Backend):
         return None
 
     def _note_change(self, void: bool) -> None:
-        del void  # a request is always for the current job
+        del void  # every change replaces the unit, because a request is always for the current job
         self._stale = True
         self._wake()
 
@@ -128,9 +131,9 @@ class OnDemandBackend(Backend):
 
 
 def _is_rare_block(found: NonceFound) -> bool:
-    """Return whether the share is a block although most shares of its job are not.
+    """Return whether the share is a block although the network target of its job is harder than the share target.
 
-    Such a share would make the jobs of all other miners stale, so that a test of shares failed now and then.
+    Such a share would make the shares of all other miners stale, so that a test of shares would fail now and then.
     """
     share = verify(found)
     return isinstance(share, Share) and share.is_block and share.job.network_target < share.job.share_target

@@ -1,6 +1,6 @@
-"""The laboratory for tests that do not run on trio: it runs on trio in a thread of its own.
+"""The laboratory for tests that do not run on trio: the laboratory runs on trio in a thread of its own.
 
-The parts exist in two forms. The methods of ``SyncLab``, ``SyncPool``, ``SyncMiner`` and ``SyncTap`` block, for
+Each class exists in two forms. The methods of ``SyncLab``, ``SyncPool``, ``SyncMiner`` and ``SyncTap`` block, for
 synchronous tests. Those of ``AsyncLab``, ``AsyncPool``, ``AsyncMiner`` and ``AsyncTap`` are awaited, in asyncio and in
 trio: a worker thread waits, so that the event loop of the test continues.
 """
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class SyncPool:
-    """A pool on a free port, for synchronous tests; see ``LabPool``. ``url`` is for miners."""
+    """A pool on a free port, for synchronous tests; see ``LabPool``. Miners connect to its ``url``."""
 
     def __init__(self, portal: BlockingPortal, pool: LabPool) -> None:
         self.url = pool.url
@@ -40,21 +40,22 @@ class SyncPool:
         return list(self._pool.transcript.messages)
 
     def snapshot(self) -> PoolSnapshot:
-        """Return the figures of this moment."""
+        """Return the current figures of the pool."""
         return self._portal.call(self._pool.snapshot)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next request with this method from any miner.
+        """Return the next request with the method ``message`` that any miner sends.
 
-        Requests that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A request that came before this call counts as well, but no request is returned
+        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return self._portal.call(self._pool.wait_for, message, within)
 
     def new_block(self) -> int:
-        """Act as if another miner of the chain had found a block, so that all miners get a job with clean_jobs true.
+        """Act as if a miner of another pool had found a block, so that all miners get a job with clean_jobs true.
 
-        Return the height of the block to mine now. Raises LabError if the pool has a kernel node.
+        Return the height of the block that the new job is for. Raises LabError if the pool was made with
+        ``node="kernel"``.
         """
         return self._portal.call(self._pool.new_block)
 
@@ -74,36 +75,36 @@ class SyncMiner:
     def submit_one(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share, submit it, and return its result.
 
-        Raises LabTimeout if there is no job or no result ``within`` so many seconds, and LabError if the miner has
-        stopped or the difficulty of the job is too high for a test.
+        Raises LabTimeout if no job or no result comes within ``within`` seconds. Raises LabError if the miner has
+        stopped, or if the difficulty of the job is too high for a test.
         """
         return self._portal.call(self._miner.submit_one, within)
 
     def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share that is also a block, submit it, and return its result.
 
-        Raises LabTimeout and LabError as ``submit_one`` does.
+        Raises LabTimeout and LabError for the same reasons as ``submit_one``.
         """
         return self._portal.call(self._miner.mine_block, within)
 
     def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
-        """Wait until the current job has this share difficulty, and return it.
+        """Wait until the current job has the share difficulty ``wanted``, and return its share difficulty.
 
-        ``wanted`` may also be a function that takes a difficulty and returns whether it is the wanted one. Raises
-        LabTimeout if no such job comes ``within`` so many seconds, and LabError if the miner has stopped.
+        ``wanted`` may also be a function that takes a share difficulty and returns whether to stop waiting. Raises
+        LabTimeout if no such job comes within ``within`` seconds, and LabError if the miner has stopped.
         """
         return self._portal.call(self._miner.until_difficulty, wanted, within)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message with this method from the pool, or its next reply to such a request.
+        """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
 
-        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A message that came before this call counts as well, but no message is returned
+        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return self._portal.call(self._miner.wait_for, message, within)
 
     def snapshot(self) -> MinerSnapshot:
-        """Return the figures of this moment."""
+        """Return the current figures of the miner."""
         return self._portal.call(self._miner.snapshot)
 
     def stop(self) -> None:
@@ -125,16 +126,17 @@ class SyncTap:
         return list(self._tap.transcript.messages)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message with this method that the tap delivered, or the next reply to such a request.
+        """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
 
-        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A message that came before this call counts as well, but no message is returned
+        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return self._portal.call(self._tap.wait_for, message, within)
 
 
 class SyncLab:
-    """Makes pools, miners, taps and devices, for synchronous tests; see ``Lab``. All of them end with it."""
+    """Makes pools, miners, taps and devices, for synchronous tests; see ``Lab``. They are closed with the
+    laboratory."""
 
     def __init__(self, portal: BlockingPortal, lab: Lab, tls_files: Callable[[], LabTls]) -> None:
         self.seed = lab.seed
@@ -146,8 +148,8 @@ class SyncLab:
     def pool(self, *, faults: Sequence[str] = (), tls: bool = False, **options: Any) -> SyncPool:
         """Open a pool on a free port; ``options`` are the other parameters of ``Lab.pool``.
 
-        With ``tls``, the pool presents the certificate of ``tls`` of this laboratory, which its miners trust. Raises
-        ValueError if a fault is unknown.
+        With ``tls=True``, the pool uses TLS with the certificate in the property ``tls``, which the miners of this
+        laboratory trust. Raises ValueError if a fault is unknown.
         """
         context = self.tls.server if tls else None
         made = self._portal.call(partial(self._lab.pool, faults=faults, tls=context, **options))
@@ -173,7 +175,8 @@ class SyncLab:
 
     @property
     def tls(self) -> LabTls:
-        """Return a certificate authority for this test, and its certificate for this computer, made at first use.
+        """Return a certificate authority for this test and the certificate that it issued; they are made at the first
+        use.
 
         Raises ImportError if trustme is not installed.
         """
@@ -182,7 +185,9 @@ class SyncLab:
         return self._tls
 
     def _trusting(self, url: str, options: dict[str, Any]) -> dict[str, Any]:
-        """Let miners and taps trust the authority of this laboratory, once a test uses it."""
+        """Return the options of a miner or tap, with TLS settings that trust the authority of this laboratory.
+
+        Return the options unchanged if no test has used the authority yet, or if the URL or the options exclude it."""
         if self._tls is None or "tls" in options or url.startswith("stratum+tcp"):
             return options
         return {**options, "tls": self._tls.trust}
@@ -202,7 +207,7 @@ def sync_lab(seed: int, directory: Path) -> Iterator[SyncLab]:
 
 
 class AsyncPool:
-    """A pool on a free port, with asynchronous methods; ``sync`` is the same pool with synchronous ones."""
+    """A pool on a free port, with asynchronous methods; ``sync`` is the same pool with synchronous methods."""
 
     def __init__(self, pool: SyncPool) -> None:
         self.sync = pool
@@ -215,27 +220,28 @@ class AsyncPool:
         return self.sync.messages
 
     async def snapshot(self) -> PoolSnapshot:
-        """Return the figures of this moment."""
+        """Return the current figures of the pool."""
         return await _in_thread(self.sync.snapshot)
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next request with this method from any miner.
+        """Return the next request with the method ``message`` that any miner sends.
 
-        Requests that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A request that came before this call counts as well, but no request is returned
+        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
     async def new_block(self) -> int:
-        """Act as if another miner of the chain had found a block, so that all miners get a job with clean_jobs true.
+        """Act as if a miner of another pool had found a block, so that all miners get a job with clean_jobs true.
 
-        Return the height of the block to mine now. Raises LabError if the pool has a kernel node.
+        Return the height of the block that the new job is for. Raises LabError if the pool was made with
+        ``node="kernel"``.
         """
         return await _in_thread(self.sync.new_block)
 
 
 class AsyncMiner:
-    """A miner with asynchronous methods; ``sync`` is the same miner with synchronous ones."""
+    """A miner with asynchronous methods; ``sync`` is the same miner with synchronous methods."""
 
     def __init__(self, miner: SyncMiner) -> None:
         self.sync = miner
@@ -248,36 +254,36 @@ class AsyncMiner:
     async def submit_one(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share, submit it, and return its result.
 
-        Raises LabTimeout if there is no job or no result ``within`` so many seconds, and LabError if the miner has
-        stopped or the difficulty of the job is too high for a test.
+        Raises LabTimeout if no job or no result comes within ``within`` seconds. Raises LabError if the miner has
+        stopped, or if the difficulty of the job is too high for a test.
         """
         return await _in_thread(partial(self.sync.submit_one, within=within))
 
     async def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share that is also a block, submit it, and return its result.
 
-        Raises LabTimeout and LabError as ``submit_one`` does.
+        Raises LabTimeout and LabError for the same reasons as ``submit_one``.
         """
         return await _in_thread(partial(self.sync.mine_block, within=within))
 
     async def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
-        """Wait until the current job has this share difficulty, and return it.
+        """Wait until the current job has the share difficulty ``wanted``, and return its share difficulty.
 
-        ``wanted`` may also be a function that takes a difficulty and returns whether it is the wanted one. Raises
-        LabTimeout if no such job comes ``within`` so many seconds, and LabError if the miner has stopped.
+        ``wanted`` may also be a function that takes a share difficulty and returns whether to stop waiting. Raises
+        LabTimeout if no such job comes within ``within`` seconds, and LabError if the miner has stopped.
         """
         return await _in_thread(partial(self.sync.until_difficulty, wanted, within=within))
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message with this method from the pool, or its next reply to such a request.
+        """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
 
-        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A message that came before this call counts as well, but no message is returned
+        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
     async def snapshot(self) -> MinerSnapshot:
-        """Return the figures of this moment."""
+        """Return the current figures of the miner."""
         return await _in_thread(self.sync.snapshot)
 
     async def stop(self) -> None:
@@ -286,7 +292,7 @@ class AsyncMiner:
 
 
 class AsyncTap:
-    """A tap with asynchronous methods; ``sync`` is the same tap with synchronous ones."""
+    """A tap with asynchronous methods; ``sync`` is the same tap with synchronous methods."""
 
     def __init__(self, tap: SyncTap) -> None:
         self.sync = tap
@@ -298,16 +304,17 @@ class AsyncTap:
         return self.sync.messages
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message with this method that the tap delivered, or the next reply to such a request.
+        """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
 
-        Messages that came before the call count; each is returned once. Raises LabTimeout if none comes ``within`` so
-        many seconds.
+        ``message`` is the method. A message that came before this call counts as well, but no message is returned
+        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
 
 class AsyncLab:
-    """Makes pools, miners, taps and devices with asynchronous methods; ``sync`` is the same laboratory."""
+    """Makes pools, miners, taps and devices with asynchronous methods; ``sync`` is the same laboratory with synchronous
+    methods."""
 
     def __init__(self, lab: SyncLab) -> None:
         self.sync = lab
@@ -316,8 +323,8 @@ class AsyncLab:
     async def pool(self, *, faults: Sequence[str] = (), tls: bool = False, **options: Any) -> AsyncPool:
         """Open a pool on a free port; ``options`` are the other parameters of ``Lab.pool``.
 
-        With ``tls``, the pool presents the certificate of ``tls`` of this laboratory, which its miners trust. Raises
-        ValueError if a fault is unknown.
+        With ``tls=True``, the pool uses TLS with the certificate in the property ``tls``, which the miners of this
+        laboratory trust. Raises ValueError if a fault is unknown.
         """
         return AsyncPool(await _in_thread(partial(self.sync.pool, faults=faults, tls=tls, **options)))
 
@@ -339,7 +346,8 @@ class AsyncLab:
 
     @property
     def tls(self) -> LabTls:
-        """Return a certificate authority for this test, and its certificate for this computer, made at first use.
+        """Return a certificate authority for this test and the certificate that it issued; they are made at the first
+        use.
 
         Raises ImportError if trustme is not installed.
         """

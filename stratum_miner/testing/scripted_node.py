@@ -64,23 +64,24 @@ class ScriptedNode(Node):
         self._wake()
 
     def fail(self, error: str | NodeError = "connection refused") -> None:
-        """Let every call raise NodeError from now on, also calls that are waiting. ``error`` is its text, or itself."""
+        """Let every call raise NodeError from now on, also calls that are waiting. ``error`` is the exception or its
+        text."""
         self.error = error
         self._wake()
 
     def recover(self) -> None:
-        """End the effect of ``fail``."""
+        """Let calls succeed again after ``fail``."""
         self.error = None
 
     async def get_template(self) -> BlockTemplate:
-        """Return the current template. Raises NodeError after ``fail``."""
+        """Return the current template. Raises NodeError after ``fail``, until ``recover`` is called."""
         await trio.lowlevel.checkpoint()
         self.requests += 1
         self._check()
         return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the current template is of another block than ``after``, and return it.
+        """Wait until the current template is for another block than the template ``after``, and return it.
 
         Raises NodeError after ``fail``.
         """

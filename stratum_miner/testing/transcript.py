@@ -12,11 +12,11 @@ from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
 
 SHOWN = 12
-"""Number of protocol lines in the text of a LabTimeout, the last ones."""
+"""Maximum number of protocol lines in the text of a LabTimeout, which shows the last lines."""
 MAX_MESSAGES = 100_000
-"""Maximum number of messages that are kept. A test that sends more does not read them all."""
+"""Maximum number of messages that are kept; later messages are dropped. No test needs to read this many."""
 MAX_BYTES = 64 << 20
-"""Maximum bytes of the lines that are kept."""
+"""Maximum bytes of the lines that are kept; later messages are dropped."""
 
 
 class LabTimeout(AssertionError):  # noqa: N818  a test fails with it
@@ -57,7 +57,7 @@ class Transcript:
         self._changed = trio.Event()
 
     def open(self, peer: str = "") -> "TranscribedConnection":
-        """Begin a connection, and return the sink of its data."""
+        """Begin a connection, and return the sink that receives the data of this connection."""
         del peer
         self._connections += 1
         return TranscribedConnection(self, self._connections)
@@ -75,10 +75,10 @@ class Transcript:
         self._changed = trio.Event()
 
     async def wait_for(self, method: str, sender: Side | None, within: float) -> dict[str, Any]:
-        """Return the next message of this method from ``sender`` (from either side if it is None).
+        """Return the next message of this method from ``sender``, or from either side if ``sender`` is None.
 
-        Messages that came before the call count, unless an earlier call with the same arguments returned them. Raises
-        LabTimeout if none comes ``within`` so many seconds.
+        A message that came before this call counts as well, unless an earlier call with the same method and sender
+        returned it or a later message. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         key = (method, sender)
 
@@ -98,7 +98,8 @@ class Transcript:
     async def until(self, condition: Callable[[], "LabMessage | None"], what: str, within: float) -> LabMessage:
         """Wait until ``condition`` returns a message, and return that message.
 
-        ``what`` describes it in the error. Raises LabTimeout if it does not happen ``within`` so many seconds.
+        ``what`` describes the expected event in the text of the error. Raises LabTimeout if ``condition`` returns no
+        message within ``within`` seconds.
         """
         with trio.move_on_after(within):
             while (message := condition()) is None:
@@ -124,7 +125,7 @@ class TranscribedConnection:
             self._transcript.add(LabMessage(self._number, sender, line, method, _value(line)))
 
     def note(self, text: str, line: bytes = b"") -> None:
-        """Ignore a note: the messages show what a rule or fault did."""
+        """Ignore a note, because the recorded messages show what a rule or fault did."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
         """Let the tasks that wait check their conditions again."""

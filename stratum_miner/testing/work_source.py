@@ -9,9 +9,9 @@ from stratum_miner.work.unit import WorkUnit
 
 
 class ScriptedWorkSource:
-    """A ``WorkSource`` that returns the given units, each once and in order, and then None.
+    """A ``WorkSource`` that returns each of the given units once, in order, and then None.
 
-    ``taken`` is the list of the units that it returned, ``asked`` the number of calls of ``next_unit``.
+    ``taken`` is the list of the units that were returned, ``asked`` the number of calls of ``next_unit``.
     """
 
     def __init__(self, units: Iterable[WorkUnit] = ()) -> None:
@@ -22,12 +22,12 @@ class ScriptedWorkSource:
         self.asked = 0
         self.rolls: tuple[int, int] | None = None
         """The arguments of the last call of ``next_unit``: a mask of the version bits that the backend can roll, and
-        how many of them at once. None before the first call."""
+        how many of these bits it can roll at once. None before the first call."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         """Return the next unit, or None if there is none; see ``WorkSource``.
 
-        It does not check the version mask of the unit against the arguments: the test must give suitable units.
+        The arguments do not change the version mask of the unit: the test must supply units that suit the backend.
         """
         with self._lock:
             self.asked += 1
@@ -51,7 +51,7 @@ class ScriptedWorkSource:
     def give(self, units: Iterable[WorkUnit], *, void: bool) -> None:
         """Replace the remaining units by these, and call the change callbacks.
 
-        ``void`` says whether the units returned before are worthless now.
+        ``void`` says whether the units that were returned before have become invalid.
         """
         self.refill(units)
         for callback in tuple(self._callbacks):
