@@ -10,11 +10,11 @@ class MinerLimits:
     max_connections_per_address: int | None = None
     """Most connections from one IP address at the same time; None for any number."""
     authorize_timeout: float = 60.0
-    """Seconds within which a miner must subscribe and authorize, as in ckpool. In a proxy they include the wait for a
-    pool."""
+    """Seconds within which a miner must subscribe and authorize, as in ckpool. In a proxy, this time includes the wait
+    for a pool."""
     idle_timeout: float = 7200.0
-    """Seconds without a request after which a miner is disconnected, as in DATUM. TCP detects a miner that vanished
-    earlier."""
+    """Seconds without a request after which a miner is disconnected, as in DATUM. If a miner has vanished, TCP
+    keepalive detects that sooner."""
     send_timeout: float = 30.0
     """Seconds within which one write to a miner must finish."""
     max_queue: int = 256 << 10

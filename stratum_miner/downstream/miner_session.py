@@ -217,8 +217,9 @@ class MinerSession(Generic[J]):
         return True
 
     def was_refused_rolling(self, job: J) -> bool:
-        """Return whether the miner's request for version rolling was refused earlier, although ``job`` allows it. The
-        miner can negotiate version rolling only on a new connection.
+        """Return whether the miner's request for version rolling was refused earlier, although ``job`` allows it.
+
+        The miner can negotiate version rolling only on a new connection.
         """
         return self.started and not self._rolls and bool(self._requested_mask & job.rollable_mask)
 

@@ -68,8 +68,10 @@ class SessionPolicy(Protocol[J]):
         ...
 
     def job_for(self, lease: Lease[J], now: float) -> J | None:
-        """Return the current job, or None if there is none. The returned job is always new work for this lease: if a
-        miner with this lease had the current job before, a job with other work replaces it.
+        """Return the current job, or None if there is none.
+
+        The returned job is always new work for this lease: if a miner with this lease had the current job before, a job
+        with other work replaces it.
         """
         ...
 

@@ -7,8 +7,9 @@ more precise, so that the difficulty of a steady miner stays the same. The new d
 (the sum of the difficulties of the shares). Shares of older jobs, and limits that the session applies, therefore do not
 distort it. A time without shares counts as well.
 
-Each further test makes a false alarm more likely. So the first test is made as soon as it can find a change, after 16
-shares or the expected time of 12. Each further test is made when the count or the time is 1.5 times as large.
+Each further test makes a false alarm more likely. So the first test is made only when it can find a change: after 16
+shares, or after the time in which 12 shares are expected. Each further test is made when the number of shares or the
+time is 1.5 times as large.
 """
 
 import math

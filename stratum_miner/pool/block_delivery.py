@@ -1,9 +1,9 @@
 """Submits the pool's blocks to the node, notes the results, and submits blocks again if the node has lost them.
 
-It does not know miners. Theory of operation: a block is submitted to the node at once. If the node cannot be reached,
-or does not know the parent of the block, the block is kept and submitted again before the next job is made
-(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. This
-shows when its template builds on the same parent as an accepted block. Such blocks are submitted again, too.
+This module does not deal with miners. Theory of operation: a block is submitted to the node at once. If the node cannot
+be reached, or does not know the parent of the block, the block is kept and submitted again before the next job is made
+(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. The pool
+detects this when the node's template builds on the same parent as an accepted block. It submits such blocks again, too.
 """
 
 import math
@@ -23,17 +23,18 @@ from stratum_miner.pool.nodes.base import ACCEPTED, PARENT_UNKNOWN, Node, NodeEr
 from stratum_miner.pool.template import BlockTemplate
 
 MAX_EXTENDED: Final = 16
-"""Most parent hashes that are remembered: more than a block chain can go back at once."""
+"""Most parent hashes that are remembered: more than the blocks that a reorganization of the block chain usually
+removes."""
 MAX_FOUND: Final = 1000
 """Most blocks that are kept for snapshots."""
 ANSWER_SECONDS: Final = 60.0
 """Most seconds for which the miner that found a block waits for the node's answer. A block that did not reach the node
 is kept longer, and is reported again when the node has answered."""
 RESUBMIT_SECONDS: Final = 10.0
-"""Seconds to wait for the node's answer to a block that is submitted again. The next job waits for it."""
+"""Seconds to wait for the node's answer to a block that is submitted again. Until then, the next job is delayed."""
 BUILD_SECONDS: Final = 10.0
-"""Seconds after which a node that accepted a block must build on it. If its template still builds on the same parent as
-the block, the node has lost the block."""
+"""Seconds after which a node that accepted a block must build on it. If the node's template still builds on the same
+parent as the block, the node has lost the block."""
 SIBLING: Final = SubmitResult(
     False, "sibling", "not submitted: the node has accepted another block of this pool on the same parent"
 )
@@ -49,8 +50,8 @@ class BlockDelivery:
 
     def __init__(self, node: Node, *, on_found: Callable[[BlockFound], None], refresh: Callable[[], None]) -> None:
         self.submitted = 0
-        """Number of blocks that were found. Each was accepted, was rejected, was not submitted because of an accepted
-        sibling, or waits for the node."""
+        """Number of blocks that were found. Each was accepted, was rejected, waits for the node, or was not submitted
+        because the node had accepted another block of this pool on the same parent (a sibling)."""
         self.accepted = 0
         """Number of blocks that the node accepted."""
         self.refused = 0
@@ -61,11 +62,12 @@ class BlockDelivery:
         self._on_found = on_found
         self._refresh = refresh
         self._extended: dict[bytes, None] = {}
-        """The latest parent hashes on which the node accepted a block of this pool. Another one there is a sibling."""
+        """The latest parent hashes on which the node accepted a block of this pool. A further block on the same parent
+        is a sibling, and is not submitted."""
         self._accepted = KeptBlocks()
         """Blocks that the node accepted."""
         self._recent: list[KeptBlock] = []
-        """The latest of them, whose ``may_be_lost`` is not set yet."""
+        """The blocks of ``_accepted`` whose ``may_be_lost`` is not set yet."""
         self._undelivered = KeptBlocks()
         """Blocks that the node has not judged."""
 
@@ -105,7 +107,8 @@ class BlockDelivery:
         end = await self._resubmit_chain(template.previous_hash)
         accepted = end != template.previous_hash
         for kept in self._undelivered:
-            if not kept.waits_for_parent and _previous_hash(kept.block) != end:  # that one has just been submitted
+            # _resubmit_chain has just submitted the block that builds on end
+            if not kept.waits_for_parent and _previous_hash(kept.block) != end:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:
             kept_there = self._accepted.on(template.previous_hash)
@@ -119,7 +122,7 @@ class BlockDelivery:
         self._update_recent(math.inf)
 
     def log_lost(self) -> None:
-        """Log the blocks that did not reach the node, because the pool stops and they are lost."""
+        """Log the blocks that did not reach the node. They are lost, because the pool stops."""
         for kept in self._undelivered:
             _log.error("block_lost", hash=kept.found.hash, reason=kept.found.explanation)
 
@@ -134,7 +137,9 @@ class BlockDelivery:
         return SubmitResult.unreachable(f"the node did not answer within {seconds:g} s")
 
     async def _resubmit_chain(self, previous_hash: bytes) -> bytes:
-        """Submit the blocks that build on this one. Return the hash of the last block that the node then has."""
+        """Submit the kept block that builds on this hash, then the kept block that builds on that block, and so on.
+        Return the hash of the last block that the node then has.
+        """
         accepted: list[KeptBlock] = []
         while True:
             new, lost = self._undelivered.on(previous_hash), self._accepted.on(previous_hash)
@@ -185,8 +190,8 @@ class BlockDelivery:
     def _skip_sibling(self, found: BlockFound) -> BlockFound:
         """Report a block as a sibling of an accepted block, without submitting it.
 
-        It cannot win anything, and checking it takes the node some milliseconds. On a block chain where every share is
-        a block, the node could not keep up.
+        A sibling earns nothing, and checking it takes the node some milliseconds. On a block chain where every share is
+        a block, the node could not check all siblings in time.
         """
         judged = _judged(found, SIBLING)
         self._on_found(judged)

@@ -1,8 +1,8 @@
 """The settings of a pool: one frozen value, checked when it is made.
 
 Usually the share difficulty does not exceed the network difficulty. On a test chain whose network difficulty is below
-``minimum_difficulty`` (regtest: 4.66e-10), it may: otherwise every second hash would be a share. A hash that makes a
-block is accepted there even if it misses the share difficulty.
+``minimum_difficulty`` (regtest: 4.66e-10), the share difficulty may be higher, because otherwise every second hash
+would be a share. A hash that makes a block is accepted there even if it misses the share difficulty.
 """
 
 import math
@@ -19,7 +19,8 @@ LOWEST_DIFFICULTY = 2.0**-32
 USUAL_MINIMUM = 1e-6
 """Lowest difficulty that vardiff chooses by default: about 4,300 hashes for each share."""
 MAX_TAG = 50
-"""Bytes of a coinbase script that are left beside height, extranonces, job id and the node's flags."""
+"""Most bytes of a coinbase tag. The rest of the coinbase script is for height, extranonces, job id and the node's
+flags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +30,20 @@ class PoolConfig(MinerLimits):
     payout_script: bytes
     """Output script that every block pays to. ``bitcoin.address`` makes one of a payout address."""
     host: str = "127.0.0.1"
-    """IP address, or a name that resolves to one, on which the pool listens without ``listeners``."""
+    """IP address or host name on which the pool listens if it is given no ``listeners``."""
     port: int = 3333
-    """TCP port on which the pool listens without ``listeners``, from 0 to 65535; 0 takes any free port."""
+    """TCP port on which the pool listens if it is given no ``listeners``, from 0 to 65535; 0 takes any free port."""
     difficulty: float = 1.0
-    """Difficulty of a new session. Without ``vardiff`` it changes only if the miner asks for another."""
+    """Difficulty of a new session. Without ``vardiff`` the difficulty changes only if the miner asks for another
+    one."""
     minimum_difficulty: float | None = None
-    """Lowest difficulty of a session; miners may ask for it. None means the lower of 1e-6 and ``difficulty``; miners
-    may then ask for no less than the difficulty that they could get without asking."""
+    """Lowest difficulty of a session, which miners may also ask for. None: the lowest difficulty is 1e-6, or
+    ``difficulty`` if that is lower, and miners may ask only for a difficulty that they could also get without
+    asking."""
     maximum_difficulty: float = 1e15
     """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None
-    """How the difficulty follows the share rate; None if it does not."""
+    """Settings by which the difficulty follows the share rate. None: the share rate does not change the difficulty."""
     version_mask: int = GENERAL_PURPOSE_MASK
     """Version bits that miners may roll (BIP 310), of bits 0 to 28."""
     extranonce2_size: int = 8
@@ -83,7 +86,9 @@ class PoolConfig(MinerLimits):
 
     @property
     def lowest_request(self) -> float:
-        """Lowest difficulty that a miner may ask for. Each share costs the pool the same, however easy it is."""
+        """Lowest difficulty that a miner may ask for. It is limited because an easy share costs the pool as much as a
+        hard one.
+        """
         if self.minimum_difficulty is not None:
             return self.minimum_difficulty
         if self.vardiff is None:

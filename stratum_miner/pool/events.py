@@ -39,9 +39,9 @@ class ShareRejected:
     session: int
     """Number of the miner's connection."""
     worker_name: str
-    """Empty if the request could not be parsed."""
+    """The worker name in the share; empty if the request could not be parsed."""
     job_id: str
-    """Empty if the request could not be parsed."""
+    """The job id in the share; empty if the request could not be parsed."""
     reason: ErrorReason
     message: str
     """The text that the miner got."""
@@ -79,7 +79,7 @@ class JobPublished:
 
     job_id: str
     height: int
-    """Height of the block that is mined."""
+    """Height of the block that the miners work on."""
     clean: bool
     """Whether shares of earlier jobs are no longer accepted, usually because of a new block."""
     sessions: int
@@ -111,4 +111,4 @@ PoolEvent: TypeAlias = (
     | NodeFailed
     | NodeRecovered
 )
-"""Any event of a pool: what ``on_event`` of ``open_pool`` is called with."""
+"""Any event of a pool: the argument of the ``on_event`` function of ``open_pool``."""

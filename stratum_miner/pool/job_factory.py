@@ -49,8 +49,8 @@ class JobFactory:
     def update(self, template: BlockTemplate, now: float) -> PoolJob | None:
         """Note a template that the node has just given. Return a job if miners need a new one, otherwise None.
 
-        ``now`` is in seconds of any clock that does not go back. If only the time differs from the template before, no
-        new job is needed; ``renew`` uses the new time.
+        ``now`` is in seconds of any clock that does not go back. If only the time differs from the previous template,
+        no new job is needed; ``renew`` uses the new time.
         """
         current = self.current
         if current is None or not template.same_block(current.template) or self._invalidates(template, current):
@@ -61,7 +61,7 @@ class JobFactory:
     def publish(self, template: BlockTemplate, now: float) -> PoolJob:
         """Make a job from a template that the node has just given, and return it.
 
-        It is clean if a block of an earlier job may be invalid now.
+        The job has clean_jobs true if a block of an earlier job may be invalid now.
         """
         before = self.current
         clean = before is None or self._invalidates(template, before)
@@ -75,7 +75,7 @@ class JobFactory:
         Raises LocalProtocolError if there is no template yet.
         """
         if self._template is None:
-            raise LocalProtocolError("JobFactory.renew: expected a template to be published before")
+            raise LocalProtocolError("JobFactory.renew: expected a template, got none yet. Call publish first")
         self.current = self._job(self._template, self._template.time_at(now - self._fetched_at), clean=False)
         return self.current
 
@@ -97,7 +97,8 @@ class JobFactory:
             coinbase_prefix=prefix,
             coinbase_suffix=suffix,
             merkle_branch=template.merkle_branch,
-            # so that all ways to merge bits agree (docs/reference/stratum.md#merging-version-bits)
+            # clear the bits that miners may roll, so that all ways to merge version bits give the same version
+            # (docs/reference/stratum.md#merging-version-bits)
             version=template.version & ~self._version_mask,
             nbits=template.nbits,
             ntime=ntime,

@@ -13,7 +13,7 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MIN_CHANGE_INTERVAL = 1.0
-"""Least seconds between two changes of difficulty, each of which takes a job of its own. A guess, not measured."""
+"""Least seconds between two changes of a miner's difficulty. Each change needs an extra job. The value is a guess."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
 """Most bytes of transactions in a reply to mining.get_transactions. bfgminer asks after every job
 (docs/reference/stratum.md#asking-for-the-transactions)."""
@@ -48,8 +48,8 @@ class JudgingPolicy:
     def job_for(self, lease: Lease[PoolJob], now: float) -> PoolJob | None:
         """Return the newest job if it is new to this miner. Otherwise make a new one and return it.
 
-        A miner that gets a new difficulty with a job may start its extranonce2 counter again, so it must be another
-        job. All miners for which it is new share one job, which saves memory.
+        A miner that gets a new difficulty and a job may start its extranonce2 counter again. It would repeat its work
+        if the job were not new. All miners that have not had the newest job get that job, because this saves memory.
         """
         current = self._jobs.current
         if current is None or lease.jobs.get(current.content.job_id) is None:
@@ -75,7 +75,9 @@ class JudgingPolicy:
         return max(self.start_difficulty if wanted is None else wanted, minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Limit a difficulty to the configured range. A miner may not ask for less than it could get without asking."""
+        """Limit a difficulty to the configured range. For a difficulty that the miner asked for, the lower limit is
+        ``lowest_request`` of the settings.
+        """
         lowest = self._config.lowest_request if asked else self._config.lowest_difficulty
         return max(lowest, min(difficulty, self.ceiling))
 
@@ -86,7 +88,7 @@ class JudgingPolicy:
     ) -> ShareVerdict[PoolJob] | ForwardVerdict[PoolJob]:
         """Judge a share. A block is forwarded to the node.
 
-        If the share is stale or below the share difficulty, the node's answer decides what the miner is answered.
+        If the share is stale or below the share difficulty, the pool accepts it only if the node accepts the block.
         """
         verdict = self._validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):

@@ -27,18 +27,18 @@ class KeptBlock:
     block: bytes
     """The block, serialized with witnesses."""
     judged: trio.Event = field(default_factory=trio.Event)
-    """Set when the node has judged a block that did not reach it at first."""
+    """Set when the node has judged a block that did not reach the node at first."""
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False
-    """Whether a template that builds on the same parent shows that the node has lost the block. That is so when the
-    node has built on the block, has failed, or had enough time to build on it since it accepted the block."""
+    """Whether a new template that builds on the same parent would show that the node has lost the block. It would if
+    the node has already built on the block, has failed, or has had enough time to build on the block."""
     accepted_at: float = -math.inf
     """Time on trio's clock at which the node last accepted the block."""
 
 
 class KeptBlocks:
-    """The latest blocks, one for each parent."""
+    """The latest blocks of this pool, at most one for each parent block."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes

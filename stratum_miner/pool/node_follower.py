@@ -1,12 +1,12 @@
-"""Follows a node: passes its newest template to the pool, waits while the node has a temporary error, and ends with a
-permanent one.
+"""Follows a node: passes the node's newest template to the pool, and waits while the node has a temporary error. A
+permanent error is raised.
 
-It knows neither miners nor jobs. Theory of operation: two tasks get templates. One waits for a new tip of the block
-chain, with a long poll if the node has that. It is not cancelled while it may still bring a template, because a node
-keeps a thread busy for each request that its client gave up. The other task asks for the template at intervals, because
-a long poll reports other changes late or never: other transactions, or other bits on chains where they depend on the
-time. An answer may be older than the newest template, if its request was sent before that template came. Such an answer
-is dropped, and the node is asked again.
+This module deals with neither miners nor jobs. Theory of operation: two tasks get templates. The first task waits for a
+new tip of the block chain, with a long poll if the node supports it. A long poll that may still bring a template is not
+cancelled, because a node keeps a thread busy for each cancelled long poll. The second task asks for the template at
+intervals, because a long poll reports some changes late or never: new transactions, or another nbits on block chains
+where nbits depends on the time. An answer may be older than the newest template, if the request was sent before that
+template came. Such an answer is dropped, and the node is asked again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,22 +19,23 @@ from stratum_miner.pool.nodes.retry import NodeRetry
 from stratum_miner.pool.template import BlockTemplate
 
 ASK_SECONDS = 4.0
-"""Seconds between two requests for the template. Core makes a new template for the first request that comes more than
-5 whole seconds after the last. A transaction therefore waits for at most two requests, 8 s."""
+"""Seconds between two requests for the template. Bitcoin Core adds new transactions to the template only if the
+template is more than 5 whole seconds old. A transaction therefore waits for at most two requests, 8 s."""
 CHECK_SECONDS = 30.0
 """Seconds between two checks whether the node is still ready for mining."""
 DROPPED_SECONDS = 1.0
 """Seconds to wait after a dropped answer, so that a node that answers at once is not asked all the time."""
 LATE_SECONDS = 5.0
-"""Seconds for which the wait for a new tip may continue after the other task brought one. Then it starts again."""
+"""Seconds for which the wait for a new tip may continue after the other task has received a template with a new tip.
+Then the wait starts again."""
 
 
 class NodeFollower:
     """Follows one node for one pool.
 
-    ``on_template`` gets each template, which may be the same as the one before. ``on_failure`` gets the error if the
-    node gives no templates, once for each change of the reason. ``on_recovery`` is called when it gives templates
-    again.
+    ``on_template`` gets each template, which may be the same as the previous template. ``on_failure`` gets the error if
+    the node gives no templates, once for each change of the reason. ``on_recovery`` is called when the node gives
+    templates again.
     """
 
     def __init__(
@@ -132,7 +133,10 @@ class NodeFollower:
         return min(now + ASK_SECONDS, self._arrived_at + left)
 
     async def _check(self) -> None:
-        """Check that the node is still ready. A single missing block is a new one that the node is about to get."""
+        """Check at intervals that the node is still ready. Raises NodeDownloadingError if two checks in a row find that
+        more than one block is missing. A single missing block is ignored: it is new, and the node is about to receive
+        it. Any other NodeError of the check is raised at once.
+        """
         now = trio.current_time()
         if not self._lacks_blocks and now < self._checked_at + CHECK_SECONDS:
             return
@@ -151,8 +155,8 @@ class NodeFollower:
     async def _take(self, template: BlockTemplate, serial: int, after: BlockTemplate | None = None) -> bool:
         """Pass on a template that was requested when ``_serial`` was ``serial``.
 
-        ``after`` is the template whose successor was waited for, if it comes from the wait for a new tip. Return False
-        if the template was dropped, because it differs from the newest one and may be older.
+        If the template comes from the wait for a new tip, ``after`` is the template that was the newest when the wait
+        began. Return False if the template was dropped, because it differs from the newest template and may be older.
         """
         async with self._taking:
             last = self._last

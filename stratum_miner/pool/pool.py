@@ -3,8 +3,8 @@
 ``judging`` and ``downstream`` decide what is sent to a miner, and ``downstream`` moves the bytes. This module has the
 tasks. Theory of operation: three tasks run beside the connections. One follows the node (``node_follower``) and
 publishes a job when the template has changed. One publishes the job again when no job was published for a while. One
-lets time pass for all sessions. Four more tasks submit blocks to the node (``block_delivery``). Blocks that the node
-has lost are submitted again before the next job.
+calls ``tick`` of all sessions every second. Four more tasks submit blocks to the node (``block_delivery``). Blocks that
+the node has lost are submitted again before the next job.
 """
 
 import math
@@ -56,13 +56,15 @@ from stratum_miner.work.durations import DurationMeter
 TICK_SECONDS = 1.0
 """Seconds between two calls of ``tick`` of all sessions."""
 SUBMITTERS = 4
-"""Blocks that are submitted to the node at the same time, so that one that takes long does not delay the next."""
+"""Number of blocks that are submitted to the node at the same time, so that a slow submission does not delay the
+next."""
 MAX_WAITING_BLOCKS = 64
-"""Blocks that may wait for a submitter. Beyond that, the pool reads no more shares from the miner that found one. More
-than one block waits only on a test chain."""
+"""Number of blocks that may wait for a submitter task. While so many wait, the pool reads no more shares from a miner
+that has found another block. More than one block waits only on a test chain."""
 BLOCK_PAUSE = 1.0
-"""Most seconds for which the pool reads nothing more from a miner that found a block, until the node has answered. On
-regtest every second hash is a block; the miner's next blocks would delay the job that they have to build on."""
+"""When a miner has found a block, the pool reads nothing more from the miner until the node has answered or this many
+seconds have passed. On regtest every second hash is a block, and further blocks of this miner would delay the next
+job."""
 
 _Session: TypeAlias = MinerSession[PoolJob]
 _Miner: TypeAlias = Connection[_Session]
@@ -122,7 +124,8 @@ class Pool:
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
-        """A bound logger. An unbound one is built again for each line, even if the line is filtered out."""
+        """A bound logger, which is faster: an unbound logger would be bound again for each line, even for a line that
+        is filtered out."""
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
@@ -164,7 +167,7 @@ class Pool:
                 for _ in range(SUBMITTERS):
                     services.start_soon(self._submit_candidates, self._receive_candidate.clone())
                 self._receive_candidate.close()
-                if self.addresses:  # a pool behind a tap has none; the tap logs its own
+                if self.addresses:  # empty for a pool behind a tap, which logs its own addresses
                     _log.info("pool_listening", addresses=self.addresses)
                 await self._miners.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()
@@ -272,7 +275,7 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            due = max(self._published_at, now - interval / 2) + interval  # the first job may come at any time
+            due = max(self._published_at, now - interval / 2) + interval  # before the first job: every half interval
 
     async def _tick(self) -> None:
         while True:
@@ -370,7 +373,7 @@ class Pool:
             is_queued = False
         except trio.BrokenResourceError:
             self._log_lost(candidate)
-        self._collect_events(miner, waiting.arrived)  # a valid share counts whatever the node answers
+        self._collect_events(miner, waiting.arrived)  # a valid share counts, whatever the node answers
         miner.flush()
         if not is_queued:
             with trio.CancelScope(shield=True):  # the block must reach the node even if its miner disconnects
@@ -385,7 +388,9 @@ class Pool:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
     def _collect_events(self, miner: _Miner, arrived: float) -> None:
-        """Report the events that wait in a session. ``arrived`` is when a share came that one of them may answer."""
+        """Report the events that wait in a session. If they include the answer to a share, that share came at
+        ``arrived``.
+        """
         for event in miner.session.take_events():
             self._report(miner, event, arrived)
 
@@ -427,7 +432,7 @@ async def open_pool(
     on_event: Callable[[events.PoolEvent], None] | None = None,
     unix_time: Callable[[], float] = time.time,
 ) -> AsyncIterator[Pool]:
-    """Run a pool while the block runs; at the end of the block it stops gracefully.
+    """Run a pool during the ``async with`` block. At the end of the ``async with`` block the pool stops gracefully.
 
     ``node`` gives the block templates and takes the blocks; it must be open. ``listeners`` accept the miners'
     connections; without them the pool listens on ``config.host`` and ``config.port``, TCP. ``unix_time`` returns the
@@ -442,8 +447,8 @@ async def open_pool(
             async for event in receive: ...
 
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
-    permanent error, and whatever ``on_event`` raises; the block is then cancelled. A single exception comes as it is,
-    not in a group.
+    permanent error, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single exception is
+    raised as it is, not in an exception group.
     """
     pool = Pool(node, config, on_event=on_event, unix_time=unix_time)
     async with unwrapping_nursery() as nursery:

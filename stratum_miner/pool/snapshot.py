@@ -11,11 +11,11 @@ class PoolSnapshot(ServerSnapshot):
     """The figures of a whole pool."""
 
     height: int | None
-    """Height of the block that is mined; None before the first template."""
+    """Height of the block that the miners work on; None before the first template."""
     previous_hash: str | None
-    """Hash of the block before, in display order, hex; None before the first template."""
+    """Hash of the previous block, in display order, hex; None before the first template."""
     network_difficulty: float | None
-    """None before the first template."""
+    """Network difficulty; None before the first template."""
     job_id: str | None
     """Id of the newest job; None before the first."""
     jobs_published: int

@@ -5,7 +5,7 @@ which height). What can be computed is checked: transaction hashes against the t
 (docs/reference/stratum.md#block-template).
 
 A template is valid for a range of times. The node gives the earliest time, and may give the latest. On block chains
-where the bits depend on the time, the latest time follows from the time of the block before (``with_tip_time``).
+where nbits depends on the time, the latest time follows from the time of the previous block (``with_tip_time``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,8 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import target_from_bits
 
 KNOWN_RULES: Final = frozenset(["segwit", "signet", "csv", "taproot", "testdummy"])
-"""Rules that the blocks of this pool satisfy. A template that requires another one ("!") must not be mined (BIP 9)."""
+"""Consensus rules that the blocks of this pool satisfy. If a template marks another rule as required ("!"), the pool
+must not mine on that template (BIP 9)."""
 MAX_HEIGHT: Final = 1 << 31
 """Highest block height that is accepted."""
 MAX_VALUE: Final = 21_000_000 * 100_000_000
@@ -30,8 +31,8 @@ MAX_TIME: Final = (1 << 32) - 1
 MAX_FLAGS: Final = 16
 """Most bytes of coinbaseaux that fit beside height, extranonces and tag. Core sends none today."""
 MIN_DIFFICULTY_SECONDS: Final = 1200
-"""Seconds after the block before, beyond which a block of testnet3 or testnet4 has the lowest difficulty. It is twice
-the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
+"""A block of testnet3 or testnet4 has the lowest difficulty if it is more than this many seconds later than the
+previous block. The value is twice the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
 OP_TRUE: Final = "51"
 """The challenge, in hex, of a signet on which anybody may make blocks."""
 _WITNESS_MARKER: Final = b"\x00\x01"
@@ -56,7 +57,7 @@ class TemplateTransaction:
     wtxid: bytes
     """Hash with the witness, 32 bytes in internal byte order."""
     fee: int = 0
-    """Satoshis."""
+    """Fee of the transaction in satoshis."""
 
     @property
     def has_witness(self) -> bool:
@@ -71,7 +72,7 @@ class BlockTemplate:
     height: int
     """Height of the next block."""
     previous_hash: bytes
-    """Hash of the block before, 32 bytes in internal byte order."""
+    """Hash of the previous block, 32 bytes in internal byte order."""
     version: int
     """Version of the header as an unsigned integer. The pool clears the bits that miners may roll."""
     nbits: int
@@ -81,7 +82,7 @@ class BlockTemplate:
     mintime: int = 0
     """Earliest unix time for the header: median time past + 1."""
     maxtime: int | None = None
-    """Latest unix time for a header with these bits; None if only the clock limits it."""
+    """Latest unix time for a header with this ``nbits``; None if only the clock limits the time."""
     rules: frozenset[str] = frozenset()
     """Consensus rules that the node names, without "!"."""
     coinbase_value: int = 0
@@ -89,11 +90,12 @@ class BlockTemplate:
     transactions: tuple[TemplateTransaction, ...] = ()
     """The transactions after the coinbase, in the order of the block."""
     witness_commitment: bytes | None = None
-    """Output script of BIP 141. None before segwit is active; a witness in the coinbase would then be an error."""
+    """Output script with the witness commitment of BIP 141. None before segwit is active: a block must not have a
+    witness then."""
     coinbase_flags: bytes = b""
     """The bytes of coinbaseaux, which the coinbase script contains after the height (BIP 22)."""
     longpoll_id: str | None = None
-    """The id with which the node waits for another template (BIP 22); None if it has no long poll."""
+    """The id to send with a long poll for the next template (BIP 22); None if the node has no long poll."""
     merkle_branch: tuple[bytes, ...] = field(init=False, compare=False, repr=False)
     """The merkle branch of the coinbase, lowest level first, hashes in internal byte order."""
 
@@ -103,8 +105,8 @@ class BlockTemplate:
     def time_at(self, age: float) -> int:
         """Return the unix time for a header, ``age`` seconds after the node gave this template.
 
-        It lies within the times that the node allows. A ``curtime`` that is not after ``mintime`` does not advance,
-        because it is not the node's clock: Core has raised it to ``mintime``.
+        The time is within the range that the template allows. A ``curtime`` that is not after ``mintime`` does not
+        advance, because it is not the node's clock: Core has raised it to ``mintime``.
         """
         now = self.curtime + int(age) if self.curtime > self.mintime else self.mintime
         return min(now, MAX_TIME if self.maxtime is None else self.maxtime)
@@ -119,13 +121,14 @@ class BlockTemplate:
         return self.maxtime + 1 - self.curtime
 
     def same_block(self, other: "BlockTemplate") -> bool:
-        """Return whether two templates differ in nothing but the time."""
+        """Return whether two templates are the same except for their times."""
         return self._block() == other._block()
 
     def invalidates(self, other: "BlockTemplate") -> bool:
         """Return whether a block made from ``other`` may be invalid now that the node has given this template.
 
-        Other transactions and other version bits leave it valid. So do other bits, if they apply to other times.
+        If only transactions or version bits differ, the block stays valid. It also stays valid if ``nbits`` differs and
+        the two templates are for different times.
         """
         if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
             return True
@@ -154,17 +157,18 @@ def _ends_before(one: BlockTemplate, other: BlockTemplate) -> bool:
 
 
 def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplate:
-    """Return a template of testnet3 or testnet4 with ``maxtime`` set, so that its bits are right for all its times.
+    """Return a template of testnet3 or testnet4 with ``maxtime`` set, so that its ``nbits`` is right for all times that
+    it allows.
 
-    ``tip_time`` is the time in the header of the block before, or None if it is not known. In that case the bits are
-    right for the template's own time, and until MIN_DIFFICULTY_SECONDS after the median time past, which is never later
-    than the block before.
+    ``tip_time`` is the time in the header of the previous block, or None if it is not known. If it is not known, the
+    median time past is used instead, which is never later than the previous block. The template's own time is always
+    allowed.
     """
     own = template.time_at(0)
     last = (template.mintime - 1 if tip_time is None else tip_time) + MIN_DIFFICULTY_SECONDS
     if own > last:
         if tip_time is not None:
-            return template  # the bits of the lowest difficulty are right for all later times
+            return template  # nbits of the lowest difficulty is right for all later times
         last = own
     return replace(template, maxtime=last if template.maxtime is None else min(last, template.maxtime))
 
@@ -174,7 +178,8 @@ def coinbase_parts(
 ) -> tuple[bytes, bytes]:
     """Return the coinbase without witness in two parts: before and after the extranonces of ``extranonce_size`` bytes.
 
-    It pays the whole value to ``payout_script``. Raises ValueError if the coinbase script would exceed 100 bytes.
+    The coinbase pays its whole value to ``payout_script``. Raises ValueError if the coinbase script would exceed 100
+    bytes.
     """
     outputs = [TxOut(template.coinbase_value, payout_script)]
     if template.witness_commitment is not None:
@@ -306,7 +311,7 @@ def _commitment(
     given = reply.get("default_witness_commitment")
     if not any(item.has_witness for item in transactions):
         listed = given is not None if rules is None else "segwit" in rules
-        if not listed:  # bcoin also gives a commitment when a witness would be an error
+        if not listed:  # bcoin gives a commitment even if a witness is not allowed
             return None
     expected = witness_commitment_script([item.wtxid for item in transactions])
     if given is not None and _hex(given, "getblocktemplate: default_witness_commitment") != expected:

@@ -43,7 +43,7 @@ class NodeError(Exception):
 
     @property
     def reason(self) -> str:
-        """The message without numbers that change all the time."""
+        """The message without the numbers that change from one error to the next."""
         return str(self)
 
 
@@ -121,9 +121,9 @@ class Tip:
     """The last block of the node's best chain."""
 
     height: int
-    """0 is the genesis block."""
+    """Height of the block; the genesis block has height 0."""
     hash: bytes
-    """32 bytes in internal byte order."""
+    """Hash of the block, 32 bytes in internal byte order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +171,13 @@ class ChainState:
     height: int
     """Height of the next block."""
     difficulty: float
-    """Network difficulty."""
+    """Network difficulty of the next block."""
     subsidy: int
-    """Satoshis."""
+    """Newly created coins that the next block may pay, in satoshis, without fees."""
     average_fees: int
     """Average fees of a block in satoshis, over the last ``blocks`` blocks."""
     blocks: int
-    """Number of blocks of the average; 0 if ``average_fees`` are the fees of the node's template."""
+    """Number of past blocks whose fees were averaged; 0 if ``average_fees`` are the fees of the node's template."""
 
 
 class Node(ABC):
@@ -187,8 +187,9 @@ class Node(ABC):
     """The Bitcoin network of the node; set when the node is open."""
 
     async def check_ready(self) -> None:
-        """Check that the node is ready for mining. Raises NodeError if it is not; a permanent one if it never will
-        be."""
+        """Check that the node is ready for mining. Raises NodeError if the node is not ready. The error is permanent if
+        the node never will be ready.
+        """
         await trio.lowlevel.checkpoint()
 
     @abstractmethod
@@ -197,10 +198,10 @@ class Node(ABC):
 
     @abstractmethod
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the tip of the block chain is not the one of ``after``, and return the new template.
+        """Wait until the block chain has another tip than the template ``after``, and return the new template.
 
-        A node may also return earlier if the template differs in something else. ``get_template`` always has the
-        present state.
+        A node may also return earlier, with the same tip, if the template has changed in another field.
+        ``get_template`` returns the present template without waiting.
         """
 
     @abstractmethod
@@ -236,7 +237,7 @@ class Node(ABC):
         )
 
     async def aclose(self) -> None:  # noqa: B027 - a node that holds nothing has nothing to free
-        """Close the node. It may be called again."""
+        """Close the node. Closing a closed node does nothing."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,12 +1,12 @@
 """A real node over JSON-RPC: Bitcoin Core, or a node that is compatible with it (tests use bcoin).
 
-It checks each answer, limits each wait, and puts no credentials into any message. Theory of operation: each call is one
-HTTP request. It is repeated once if the connection breaks, because a node may close an idle connection at any time, and
-each call that is used here may be repeated. An answer is limited in seconds and in bytes. A long poll is the exception:
-it may last for hours, and the node keeps a thread busy for one that was cancelled. So its answer may begin at any time,
-and it should not be cancelled often. The keepalive of the operating system detects a node that vanished. A long poll of
-Core returns at once for a new tip, after a minute for other transactions, and never for other bits. A pool therefore
-also asks for the template at intervals.
+This module checks each answer, limits the size of each answer and the time until it comes, and puts no credentials into
+any message. Theory of operation: each call is one HTTP request. If the connection breaks, the request is repeated once,
+because a node may close an idle connection at any time. All calls that are used here may be repeated safely. Only a
+long poll has no time limit, because the node may answer it after hours. It should not be cancelled often, because the
+node keeps a thread busy for each cancelled long poll. The keepalive of the operating system detects a node that
+vanished. Bitcoin Core answers a long poll at once if the tip changes, and after a minute if only the transactions
+change. It does not answer if only nbits changes. A pool therefore also asks for the template at intervals.
 """
 
 import stat
@@ -59,9 +59,11 @@ from stratum_miner.pool.template import (
 CONNECT_SECONDS: Final = 5.0
 """Seconds within which a connection to the node must be open."""
 REPLY_SECONDS: Final = 60.0
-"""Seconds within which an answer must be complete. To check a full block, a slow computer takes some seconds."""
+"""Seconds within which an answer must be complete. The node on a slow computer takes some seconds to check a full
+block."""
 MAX_REPLY: Final = 32 << 20
-"""Most bytes of an answer. The template of a full block has 4 MB, which is 8 MB in hex, and JSON around it."""
+"""Most bytes of an answer. The transactions in the template of a full block have 4 MB, which are 8 MB in hex; JSON adds
+some more."""
 MAX_COOKIE: Final = 4096
 """Most bytes that are read from a cookie file."""
 POLL_SECONDS: Final = 1.0
@@ -87,19 +89,20 @@ NETWORKS: Final = {
     "signet": Network.SIGNET,
     "regtest": Network.REGTEST,
 }
-"""The names of block chains in getblockchaininfo. On those of Network.TESTNET the bits depend on the time."""
+"""The networks, by the name of the block chain in getblockchaininfo. On the block chains of Network.TESTNET, nbits
+depends on the time of the block."""
 MAX_HEIGHT: Final = (1 << 31) - 1
 """Highest block height that Core's own types can hold."""
 MAX_TIME: Final = (1 << 32) - 1
 """Latest unix time that Core's own types can hold."""
 MAX_SATOSHIS: Final = 21_000_000 * 100_000_000
-"""All satoshis that can ever exist."""
+"""Upper limit of an amount: all satoshis that can ever exist."""
 DECODE_FAILED: Final = -22
 """Core's error code for a block that it cannot decode."""
 NO_METHOD: Final = -32601
 """Error code of JSON-RPC for an unknown method."""
 NOT_READY: Final = {-28: "it is starting", -10: "it is still downloading the chain", -9: "it has no peers"}
-"""Core's error codes for states that end by themselves, with their meanings."""
+"""Bitcoin Core's error codes for states that end without any action of the user, with their meanings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class BitcoindNode(Node):
         reply_seconds: float = REPLY_SECONDS,
     ) -> None:
         if (credentials is None) == (cookie_file is None):
-            raise ValueError("BitcoindNode: expected either credentials or a cookie file")
+            got = "neither" if credentials is None else "both"
+            raise ValueError(f"BitcoindNode: expected either credentials or a cookie file, got {got}")
         try:
             self._target = HttpTarget.parse(url)
         except ValueError as error:
@@ -178,7 +182,9 @@ class BitcoindNode(Node):
         return await self._get_template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait for another template: by long poll if the node has that, otherwise by asking for the tip each second."""
+        """Wait for another template: by long poll if the node supports it, otherwise by asking for the tip each
+        second.
+        """
         if after.longpoll_id is not None:
             return await self._long_poll(after, after.longpoll_id)
         while True:
@@ -228,7 +234,8 @@ class BitcoindNode(Node):
     async def submit_block(self, block: bytes) -> SubmitResult:
         """Submit a block with submitblock. Raises NodeError if the node gives no valid answer.
 
-        "duplicate" counts as accepted, because a repeated request may find the block of the first one.
+        The answer "duplicate" counts as accepted: if the connection broke and the request was repeated, the node may
+        have the block from the first request.
         """
         try:
             reply = await self._call("submitblock", [block.hex()])
@@ -240,12 +247,12 @@ class BitcoindNode(Node):
             raise NodeReplyError(f"{self._where}: submitblock: expected null or a reason, got {_shown(reply)}")
         if reply is None:
             return await self._accepted(sha256d(block[:HEADER_SIZE]))
-        return SubmitResult.from_text(_shown(reply.removeprefix("rejected: ")))  # bcoin's prefix
+        return SubmitResult.from_text(_shown(reply.removeprefix("rejected: ")))  # bcoin adds this prefix
 
     async def _accepted(self, digest: bytes) -> SubmitResult:
         """Return the result of a block for which submitblock returned null.
 
-        In Core null means that the block is in the best chain. bcoin also returns it for a valid sibling.
+        In Bitcoin Core null means that the block is in the best chain. bcoin also returns null for a valid sibling.
         """
         try:
             if await self._best_hash() != digest:
@@ -274,7 +281,7 @@ class BitcoindNode(Node):
     async def chain_state(self) -> ChainState:
         """Return reward and difficulty of the next block, with the average fees of the last 36 blocks (getblockstats).
 
-        If the node does not give them, the fees are those of its template.
+        If the node does not give the fees of past blocks, ``average_fees`` are the fees of its template.
         """
         state = await super().chain_state()
         heights = range(max(1, state.height - FEE_BLOCKS), state.height)
@@ -343,7 +350,9 @@ class BitcoindNode(Node):
         return [height for height in heights if height is not None]
 
     async def _optional_call(self, method: str, params: Sequence[object]) -> object:
-        """Call a method that a node need not have or allow. Return None if it does not."""
+        """Call a method that some nodes lack or do not allow. Return None if the node lacks or does not allow it, or
+        answers with an error.
+        """
         try:
             return await self._call(method, params)
         except (NodeRpcError, NodeUnsuitableError, NodeUnauthorizedError):
@@ -406,8 +415,8 @@ class BitcoindNode(Node):
     async def _repeated(
         self, method: str, content: bytes, credentials: Credentials, *, is_long_poll: bool
     ) -> HttpResponse:
-        """Send a request, and once more if the connection breaks. It is not repeated if the node cannot be reached or
-        is too slow.
+        """Send a request, and send it once more if the connection breaks. A request is not repeated if the node cannot
+        be reached or is too slow.
         """
         try:
             return await self._post(method, content, credentials, is_long_poll=is_long_poll)

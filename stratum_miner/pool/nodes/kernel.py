@@ -1,11 +1,11 @@
 """An embedded regtest node: a block chain without peers, validated by Bitcoin Core's own library in this process.
 
-It does not know the miners. The validation library is an alpha version, so only this module uses it.
+This module does not deal with miners. The validation library is an alpha version, so only this module uses it.
 
-Theory of operation: while the library processes a block, it calls back with whether the block is valid, and which kind
-of rule it breaks. The rule itself ("bad-cb-amount") appears only in the library's log, so this module reads the log
-during the call. Processing a block of this node takes 0.1 ms, and making a template 0.1 ms, so both run in the trio
-thread. Opening and closing take 10 to 20 ms and run in another thread.
+Theory of operation: while the library processes a block, it calls a function of this module and reports whether the
+block is valid and which kind of rule an invalid block breaks. The rule itself ("bad-cb-amount") appears only in the
+library's log, so this module reads the log during the call. Processing a block of this node takes 0.1 ms, and making a
+template 0.1 ms, so both run in the trio thread. Opening and closing take 10 to 20 ms and run in another thread.
 """
 
 import fcntl
@@ -47,15 +47,16 @@ NBITS: Final = 0x207FFFFF
 VERSION: Final = 0x20000000
 MEDIAN_BLOCKS: Final = 11
 SMALL_BLOCK: Final = 20_000
-"""Most bytes of a block that is processed in the trio thread. A larger one takes milliseconds, in another thread."""
+"""Most bytes of a block that is processed in the trio thread. A larger block takes milliseconds, and is processed in
+another thread."""
 LOG_LINES: Final = 50
 """Lines of the library's log that are kept while it processes a block. For a rejected block it writes up to 7."""
 
 IN_USE: Final = "another process is using it"
 LOCK_FILE: Final = ".stratum_miner.lock"
-"""Name of the lock file in a data directory. The library's own lock is not enough, because it belongs to the process.
-If the same process opens the directory again, that fails, but it also releases the first lock. Another process could
-then damage the block chain."""
+"""Name of the lock file in a data directory. The library's own lock is not enough, because it belongs to the whole
+process. If the same process tries to open the directory a second time, the attempt fails, but it also releases that
+lock. Another process could then damage the block chain."""
 
 IS_OPEN: Final = b"open\n"
 """Content of the lock file from the opening of a directory until its block chain has been written."""
@@ -72,14 +73,14 @@ _NOT_CONNECTED = re.compile(r"(?:Block validation error:|ConnectBlock [0-9a-f]{6
 class KernelNode(Node):
     """The embedded regtest node. ``async with`` opens it.
 
-    Without ``data_dir`` the block chain is temporary and is deleted when the node closes. With ``data_dir`` it
-    continues where it ended; only one process can have the directory open. ``unix_time`` gives the times of templates.
-    The validation always uses the system's clock.
+    Without ``data_dir`` the block chain is temporary and is deleted when the node closes. With ``data_dir`` the block
+    chain is kept, and continues at the next opening. Only one process can have the directory open. ``unix_time`` gives
+    the times of templates. The validation always uses the system's clock.
 
-    The library writes blocks to disk at once, and the index that makes a chain of them when the node closes. If it
-    could not write the index, because the process was killed or the disk was full, the next opening makes the index
-    again from the blocks. If the disk is nearly full, methods raise NodeStorageError while there is still enough space
-    to write the index.
+    The library writes each block to disk at once. It writes the index, which links the blocks to a block chain, only
+    when the node closes. If it could not write the index, because the process was killed or the disk was full, the next
+    opening makes the index again from the blocks. If the disk is nearly full, methods raise NodeStorageError while
+    there is still enough space to write the index.
     """
 
     network = Network.REGTEST
@@ -113,7 +114,7 @@ class KernelNode(Node):
     async def aclose(self) -> None:
         """Write the block chain to disk and release the directory. A temporary directory is deleted."""
         with trio.CancelScope(shield=True):
-            async with self._processing:  # wait for a block that is processed in a thread
+            async with self._processing:  # first wait for a block that a thread still processes
                 try:
                     await trio.to_thread.run_sync(self._close)
                 finally:
@@ -176,7 +177,7 @@ class KernelNode(Node):
             callbacks = kernel.ValidationInterfaceCallbacks(block_checked=self._note_checked)
             context = kernel.make_context(kernel.ChainType.REGTEST, callbacks)
             options = kernel.ChainstateManagerOptions(context, str(directory), str(directory / "blocks"))
-            options.set_worker_threads_num(0)  # its blocks hold one transaction
+            options.set_worker_threads_num(0)  # threads do not help: each block holds one transaction
             if self._temporary is not None:
                 options.update_block_tree_db_in_memory(True)
                 options.update_chainstate_db_in_memory(True)

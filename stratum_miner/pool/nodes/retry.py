@@ -7,7 +7,8 @@ import trio
 from stratum_miner.pool.nodes.base import NodeError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
-"""Seconds between two attempts to reach the node. The pause doubles after each failed attempt."""
+"""Seconds of the first pause and of the longest pause between two attempts to reach the node. The pause doubles after
+each failed attempt."""
 
 
 class NodeRetry:
