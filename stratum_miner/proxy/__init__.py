@@ -1,6 +1,6 @@
 """A Stratum proxy: many miners share one connection to a pool. ``open_proxy`` runs one on trio.
 
-To the pool it is a client (``client``), to its miners a pool (``downstream``).
+The proxy acts as a Stratum client towards the pool (``client``), and as a pool towards its miners (``downstream``).
 """
 
 from stratum_miner.downstream.endings import DisconnectReason

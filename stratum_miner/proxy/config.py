@@ -23,10 +23,10 @@ class WorkerNames(Enum):
     """The miner's worker name."""
 
     def submitted_as(self, worker_name: str) -> str:
-        """Return ``Share.worker_name`` for a share of this miner's worker name.
+        """Return the ``Share.worker_name`` of a share that a miner submitted under this worker name.
 
-        It is empty for the worker name in the pool's settings. A name that begins with a dot is appended to that one.
-        The pool client authorizes a name when a share first needs it.
+        An empty result means the worker name in the pool's settings. A result that begins with a dot is appended to the
+        worker name in the pool's settings. The pool client authorizes a worker name when a share first needs it.
         """
         match self:
             case WorkerNames.POOL_USER:
@@ -42,9 +42,9 @@ class ProxyConfig(MinerLimits):
     """Settings of a proxy. Times are in seconds. Raises ValueError if a setting is outside its range."""
 
     host: str = "127.0.0.1"
-    """IP address, or a name that resolves to one, on which the proxy listens without ``listeners``."""
+    """IP address or host name on which the proxy listens if it is given no ``listeners``."""
     port: int = 3333
-    """TCP port on which the proxy listens without ``listeners``, from 0 to 65535; 0 takes any free port."""
+    """TCP port on which the proxy listens if it is given no ``listeners``, from 0 to 65535; 0 takes any free port."""
     max_miners: int = 256
     """Most miners that are connected at the same time, from 1 to 10,000. For up to 256, the extranonce prefix of a
     miner has one byte, otherwise two."""
@@ -54,8 +54,8 @@ class ProxyConfig(MinerLimits):
     """How each miner's difficulty follows its share rate, up to the pool's difficulty. None: all miners get the pool's
     difficulty."""
     ntime_ahead: int = MAX_NTIME_AHEAD
-    """Seconds by which the ntime of a share may be ahead of the clock. By default it is as much as for a block; a pool
-    that allows less rejects the share."""
+    """Seconds by which the ntime of a share may be ahead of the clock. The default is about as much as consensus allows
+    for a block. A pool that allows less rejects such a share."""
     answer_timeout: float = 120.0
     """Seconds to wait for the pool's answer to a share. The pool client reconnects after 60 s without an answer, and
     resumes the session."""

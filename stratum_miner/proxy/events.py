@@ -45,10 +45,11 @@ class ShareForwarded:
 
 @dataclass(frozen=True, slots=True)
 class ShareResolved:
-    """The result of a share that the proxy forwarded; the miner has got it."""
+    """A share that the proxy forwarded has a result, and the miner has been answered."""
 
     session: int
-    """Number of the miner's connection. If the miner reconnected and sent the share again, it is the new one."""
+    """Number of the miner's connection. If the miner reconnected and submitted the share again, this is the number of
+    the new connection."""
     worker_name: str
     """The worker name that the miner sent with the share."""
     outcome: ShareOutcome
@@ -60,7 +61,9 @@ class ShareResolved:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamAdded:
-    """The proxy opens a further connection to the pool, because the others have no free extranonce prefix."""
+    """The proxy opens an additional connection to the pool, because the open connections have no free extranonce
+    prefix.
+    """
 
     connections: int
     """Number of connections to the pool, including this one."""
@@ -68,7 +71,9 @@ class UpstreamAdded:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRemoved:
-    """The proxy closed a further connection to the pool: no miner used it, or the pool refused the worker there."""
+    """The proxy closed an additional connection to the pool, because no miner used it or the pool refused its worker
+    name.
+    """
 
     connections: int
     """Number of connections to the pool that are left."""
@@ -85,4 +90,4 @@ ProxyEvent: TypeAlias = (
     | UpstreamAdded
     | UpstreamRemoved
 )
-"""Any event of a proxy: what ``on_event`` of ``open_proxy`` is called with."""
+"""Any event of a proxy: the argument of the ``on_event`` function of ``open_proxy``."""

@@ -1,4 +1,4 @@
-"""How a pool's extranonce2 is divided: into the prefix of a miner, and the bytes in which the miner counts. Sans-IO.
+"""How a pool's extranonce2 is divided into the prefix of a miner and the miner's own extranonce2. Sans-IO.
 
 ``downstream.extranonces`` decides which miner gets which prefix.
 
@@ -14,7 +14,8 @@ extranonce1 changes, or when another pool with a longer extranonce2 takes over.
 from dataclasses import dataclass
 
 MINER_SIZE = 3
-"""Bytes in which a miner counts. 2^24 headers of 2^32 nonces take 6 minutes at 200 TH/s without version rolling."""
+"""Bytes of the miner's own extranonce2. With 3 bytes, a job lasts a miner of 200 TH/s for 6 minutes without version
+rolling: it has 2^24 extranonce2 values with 2^32 nonces each."""
 LEAST_MINER_SIZE = 2
 """Least bytes of extranonce2 that cgminer accepts (docs/reference/stratum.md#extranonce-sizes)."""
 
@@ -24,13 +25,15 @@ class ExtranonceSplit:
     """How a pool's extranonce2 is divided, in bytes."""
 
     prefix_size: int
-    """Bytes of a miner's prefix."""
+    """Bytes of a miner's extranonce prefix, which the miner gets as its extranonce1."""
     extranonce2_size: int
-    """Bytes in which a miner counts."""
+    """Bytes of the miner's own extranonce2."""
 
     @property
     def size(self) -> int:
-        """Bytes of both parts. A pool's extranonce2 must have at least as many."""
+        """Bytes of the prefix and of the miner's own extranonce2 together. The pool's extranonce2 must have at least as
+        many.
+        """
         return self.prefix_size + self.extranonce2_size
 
     @property
@@ -42,8 +45,9 @@ class ExtranonceSplit:
 def split_extranonce2(extranonce2_size: int, miners: int) -> ExtranonceSplit:
     """Return the split for a pool with this extranonce2 size in bytes, and for this number of miners if possible.
 
-    It uses no more bytes than needed, so that it also fits a pool with a shorter extranonce2. If ``extranonce2_size``
-    is less than 3, there is only one prefix, of 0 bytes, and the miner counts in all bytes.
+    The split uses no more bytes than needed, so that it also fits a pool with a shorter extranonce2. If
+    ``extranonce2_size`` is less than 3, the prefix has 0 bytes: there is only one miner, whose extranonce2 has all the
+    bytes.
     """
     wanted = max(1, ((miners - 1).bit_length() + 7) // 8)
     for own in (MINER_SIZE, LEAST_MINER_SIZE):

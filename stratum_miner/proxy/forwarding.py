@@ -46,19 +46,23 @@ class ForwardingPolicy:
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits that the pool grants. Before the first job, all bits that it may grant."""
+        """Version bits that the pool grants. Before the first job this is not known, so it is all bits that a pool may
+        grant.
+        """
         return GENERAL_PURPOSE_MASK if self.latest is None else self.latest.rollable_mask
 
     def job_for(self, lease: Lease[ProxyJob], now: float) -> ProxyJob | None:
-        """Return the pool's current job, or None if there is none. If the prefix had it before, it is announced again
-        as new work.
+        """Return the pool's current job, or None if there is none. If a miner with the same prefix had this job before,
+        the job is announced again as new work.
         """
         job = self._jobs.job_for(lease.extranonce1, now)
         self._jobs.note_holder(lease.extranonce1)
         return job
 
     def difficulty(self, job: ProxyJob | None, wanted: float | None, minimum: float) -> float | None:
-        """Return the pool's difficulty, or with vardiff the wanted one if it is lower. Before the first job, None."""
+        """Return the pool's difficulty or, with vardiff, the wanted difficulty if that is lower. The result is at least
+        ``minimum``. Return None before the first job.
+        """
         if job is None:
             return None
         of_pool = job.difficulty
@@ -76,8 +80,9 @@ class ForwardingPolicy:
         """Judge a share. It is forwarded if it meets the pool's target.
 
         A block is forwarded even if it is stale or below the share difficulty, because the pool decides about it. A
-        duplicate is passed to ``Proxy``, with the refusal: ``Proxy`` does not forward it again, but a miner that has
-        reconnected may get the answer that is still open.
+        duplicate is also returned as a share to forward, together with the refusal. ``Proxy`` does not forward it
+        again. If the pool has not answered the first share yet, a miner that has reconnected gets the pool's answer
+        instead of the refusal.
         """
         job = jobs.get(submit.job_id)
         if job is None:
@@ -101,7 +106,7 @@ class ForwardingPolicy:
 def share_of(share: ShareToForward[ProxyJob], worker_name: str) -> Share:
     """Translate a miner's share into a share for the job that the pool sent.
 
-    ``worker_name`` is the one under which the share is submitted to the pool, as in ``Share.worker_name``.
+    ``worker_name`` is the worker name under which the share is submitted to the pool, as in ``Share.worker_name``.
     """
     solution, submit = share.solution, share.submit
     announced = solution.job.announced

@@ -1,12 +1,13 @@
 """Translates the pool's jobs into jobs for miners. Sans-IO.
 
 Each upstream session has a validator for its shares. Shares are remembered by the content of the pool's job, without
-its id, so that no share is forwarded twice. A job always belongs to the upstream session in which it came.
+the job id, so that no share is forwarded twice. A job always belongs to the upstream session in which it came.
 
 Many miners start their extranonce2 counter again at a clean job, some at each mining.notify (ESP-Miner). So each
-announcement must be new work. That also holds when a pool repeats a job, when it is the turn of a pool again, and when
-a miner returns to its prefix. Announcements of the same job therefore differ in their *padding*: the bytes of the
-pool's extranonce2 that no miner needs. If there are none, or all values have been used, they differ in their ntime.
+announcement must be new work, even if a pool repeats a job, if the proxy switches back to a pool, or if a miner resumes
+the session of its prefix. Announcements of the same job therefore differ in their *padding*: the bytes of the pool's
+extranonce2 that no miner needs. If there are no such bytes, or all their values have been used, the announcements
+differ in their ntime.
 """
 
 from collections import OrderedDict
@@ -27,9 +28,10 @@ from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
 MAX_SESSIONS = 16
-"""Most upstream sessions that are remembered. With several pools in turn, each continues its session."""
+"""Most upstream sessions that are remembered. If the proxy uses several pools in turn, each pool continues its
+session."""
 MAX_ANNOUNCED = 1024
-"""Most jobs whose announcements are remembered: those of 8 hours at one job every 30 s."""
+"""Most jobs whose announcements are remembered: the jobs of 8 hours, if a job comes every 30 s."""
 
 
 class JobChange(Enum):
@@ -46,7 +48,7 @@ class JobChange(Enum):
 
 @dataclass(slots=True, eq=False)
 class UpstreamSession:
-    """The time in which a pool session has one extranonce1."""
+    """The part of a pool session in which the pool's extranonce1 stays the same."""
 
     number: int
     """Number of the pool session, as in ``Job.origin.session``."""
@@ -80,7 +82,8 @@ class ProxyJob(AnnouncedJob):
     padding: bytes
     """The first bytes of the pool's extranonce2, which are part of the miners' coinb1."""
     difficulty: float
-    """The pool's difficulty: the least at which each share of a miner meets the pool's target."""
+    """The pool's difficulty: the lowest difficulty at which every share of a miner also meets the pool's share
+    target."""
 
 
 _SessionKey: TypeAlias = tuple[int, bytes, int]
@@ -92,8 +95,8 @@ class _Announced:
     """The announcements of one job. No two of them have the same padding and the same ntime.
 
     There is one exception. A miner that connects again and again must not advance the ntime of all miners so far that
-    the pool rejects it. So ntime is never more than ``MAX_NTIME_ROLL`` seconds ahead, and further announcements may
-    repeat.
+    the pool rejects their shares. So ntime is never more than ``MAX_NTIME_ROLL`` seconds ahead, and further
+    announcements may repeat earlier ones.
     """
 
     first_ntime: int
@@ -105,7 +108,7 @@ class _Announced:
     def advance(self, ntime: int, padding_size: int, now: float) -> None:
         """Choose padding and ntime of the next announcement.
 
-        ntime is ahead of the time that has passed only if all paddings were used within a second.
+        ntime grows faster than the clock only if all padding values were used within a second.
         """
         passed = self.first_ntime + min(int(now - self.first_at), MAX_NTIME_ROLL)
         least = max(ntime, passed)
@@ -117,11 +120,12 @@ class _Announced:
 
 
 class JobTranslator:
-    """Makes jobs for miners, and has the split of the pool's extranonce2 and the registry of the prefixes.
+    """Makes jobs for miners from the jobs of the pool. It also has the registry of the miners' extranonce prefixes.
 
     ``miners`` is the number of miners that need a prefix. ``token`` makes session ids that nobody can guess.
-    ``first_id``, ``first_prefix`` and ``first_padding`` are the first values; random ones keep a restarted proxy from
-    repeating the values of its last run. ``memory`` limits the number of remembered shares.
+    ``first_id``, ``first_prefix`` and ``first_padding`` are the first values of job id, prefix and padding. If they are
+    random, a restarted proxy does not repeat the values of its last run. ``memory`` limits the number of remembered
+    shares.
     """
 
     def __init__(
@@ -164,7 +168,7 @@ class JobTranslator:
         """Make a pool's job the current one, and return what it changes. ``now``: seconds of any clock that does not go
         back.
 
-        Raises ValueError for a job without a coinbase, which cannot be divided among miners.
+        Raises ValueError for a job without a coinbase, because its work cannot be divided among miners.
         """
         current = self.current
         session = self._sessions.get(_session_key(job))
@@ -186,8 +190,8 @@ class JobTranslator:
     def job_for(self, extranonce1: bytes, now: float) -> ProxyJob | None:
         """Return the current job for a miner that starts with this prefix, or None if there is no job.
 
-        If a miner with this prefix got it before, it is announced again as new work, because the miner may start its
-        extranonce2 counter again.
+        If a miner with this prefix got the job before, the job is announced again as new work, because the miner may
+        start its extranonce2 counter again.
         """
         if self.current is not None and extranonce1 in self._holders:
             self._announce(self.current.job, self.current.session, now, clean=False)
@@ -238,7 +242,7 @@ class JobTranslator:
         )
 
     def _new_work(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
-        """Return the padding and the ntime with which the job is new work."""
+        """Return the padding and the ntime that make the next announcement of this job new work."""
         key, size = job.content_hash(), session.padding_size
         announced = self._announced.get(key)
         if announced is None:

@@ -1,8 +1,9 @@
 """A Stratum proxy on trio: many miners share one connection to a pool.
 
-To the pool it is a client (``client.group``: failover, TLS, resume), to its miners a pool (``downstream``).
-``job_translator`` and ``forwarding`` decide what is sent; ``upstream`` and this module have the tasks. If a pool's
-extranonce2 has no free prefix for another miner, the proxy opens a further connection to the pool.
+The proxy acts as a Stratum client towards the pool (``client.group``: failover, TLS, resumed sessions), and as a pool
+towards its miners (``downstream``). ``job_translator`` and ``forwarding`` decide what is sent. ``upstream`` and this
+module run the tasks. If a pool's extranonce2 has no free prefix for another miner, the proxy opens an additional
+connection to the pool.
 """
 
 import random
@@ -52,9 +53,9 @@ TICK_SECONDS = 1.0
 MAX_LEFT = 200
 """Most disconnected miners whose figures are kept for snapshots."""
 MAX_UPSTREAMS = 64
-"""Most connections to the pool at the same time. A guess, not measured; a pool may limit its connections."""
+"""Most connections to the pool at the same time. The value is a guess; a pool may allow fewer."""
 UNUSED_SECONDS = 60.0
-"""Seconds without a miner after which a further connection to the pool is closed."""
+"""Seconds without a miner after which an additional connection to the pool is closed."""
 
 _log = structlog.get_logger(__name__)
 
@@ -92,11 +93,12 @@ class Proxy:
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
-        """Whether any miner has got a prefix. From then on, the proxy continues if the pools refuse the worker."""
+        """Whether any miner has got a prefix. From then on, the proxy continues even if all pools refuse the worker
+        name."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
         self._first = Upstream(config, first_group, self._memory, self._answers, self._events)
         self._upstreams = [self._first]
-        """The upstream connections. The first one always exists, the others while miners need them."""
+        """The upstream connections. The first always exists. The additional ones exist while miners need them."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
         callbacks = ServerCallbacks(
             open_session=self._open_session,
@@ -109,7 +111,7 @@ class Proxy:
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = DownstreamShareCounts()
         self._late = 0
-        """Number of late answers on upstream connections that are closed."""
+        """Number of answers that came too late, on the upstream connections that are closed by now."""
         self._stopping = trio.Event()
         self._started_at = unix_time()
 
@@ -201,7 +203,9 @@ class Proxy:
         self._events.deliver()
 
     def _note_disconnected(self, miner: MinerConnection) -> None:
-        """Note that a miner's connection is closed. Its open shares are still counted when their results come."""
+        """Note that a miner's connection is closed. The miner's open shares are still counted when their results
+        come.
+        """
         now = trio.current_time()
         miner.session.close(now)
         upstream = miner.session.upstream
@@ -279,7 +283,9 @@ class Proxy:
                 await self._handle(miner, refused)
 
     async def _subscribe(self, miner: MinerConnection, pending: SubscribePending) -> None:
-        """Wait for an upstream connection with a free prefix for this miner. Open one if there is none."""
+        """Subscribe a miner on an upstream connection that has a free prefix. If there is none, open an additional
+        connection and wait for its first job.
+        """
         while True:
             upstream = self._with_free_prefix(pending.resume)
             if upstream is not None or len(self._upstreams) >= MAX_UPSTREAMS:
@@ -293,8 +299,8 @@ class Proxy:
         miner.session.subscribe(pending, upstream.policy, trio.current_time())
 
     def _with_free_prefix(self, session_id: str | None) -> Upstream | None:
-        """Return the upstream connection on which the miner can resume its session, otherwise the first one with a free
-        prefix, or None.
+        """Return the upstream connection on which the miner can resume its session. Otherwise return the first upstream
+        connection with a free prefix, or None.
         """
         free = [each for each in self._upstreams if each.has_room]
         known = (each for each in free if session_id and each.jobs.extranonces.remembers(session_id))
@@ -316,7 +322,9 @@ class Proxy:
                 nursery.start_soon(self._run_one, upstream)
 
     async def _run_one(self, upstream: Upstream) -> None:
-        """Run a further upstream connection. If the pool refuses it, the others continue."""
+        """Run an additional upstream connection. If the pool refuses its worker name, the other connections
+        continue.
+        """
         try:
             await upstream.run()
         except WorkerRefused as error:
@@ -357,13 +365,13 @@ async def open_proxy(
     rng: random.Random | None = None,
     connect: Connector | None = None,
 ) -> AsyncIterator[Proxy]:
-    """Run a proxy while the block runs; at the end of the block it stops gracefully.
+    """Run a proxy during the ``async with`` block. At the end of the ``async with`` block the proxy stops gracefully.
 
-    ``pools`` are the pools to which it forwards shares, in order of priority; ``strategy`` says how it chooses among
-    them. ``listeners`` accept the miners' connections; without them the proxy listens on ``config.host`` and
-    ``config.port``, TCP. ``unix_time`` returns the time in seconds to which the ntime of shares is compared; ``clock``
-    returns seconds that never go back; ``rng`` chooses the random parts of reconnect pauses. ``connect`` opens the
-    connection to a pool; by default it is opened as the pool's settings say (TCP, TLS, SOCKS or HTTP proxy).
+    ``pools`` are the pools to which the proxy forwards shares, in order of priority; ``strategy`` says how the proxy
+    chooses among them. ``listeners`` accept the miners' connections; without them the proxy listens on ``config.host``
+    and ``config.port``, TCP. ``unix_time`` returns the time in seconds to which the ntime of shares is compared;
+    ``clock`` returns seconds that never go back; ``rng`` chooses the random parts of reconnect pauses. ``connect``
+    opens the connection to a pool; by default it is opened as the pool's settings say (TCP, TLS, SOCKS or HTTP proxy).
 
     ``on_event`` is called with each event, in the trio thread, in the order of the events, after the proxy has acted:
     the miner has its answer and the share is on its way to the pool. It must not block. If it raises an exception, the
@@ -374,8 +382,8 @@ async def open_proxy(
             async for event in receive: ...
 
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools refuse
-    the worker from the start, and whatever ``on_event`` raises; the block is then cancelled. A single exception comes
-    as it is, not in a group.
+    the worker from the start, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single
+    exception is raised as it is, not in an exception group.
     """
     proxy = Proxy(
         pools,

@@ -13,13 +13,14 @@ class ProxySnapshot(ServerSnapshot):
     has_work: bool
     """Whether a pool gives jobs."""
     prefix_size: int | None
-    """Bytes of the pool's extranonce2 that are the prefix of a miner; None before the first job."""
+    """Bytes of the pool's extranonce2 that a miner gets as its extranonce prefix; None before the first job."""
     extranonce2_size: int | None
-    """Bytes of the pool's extranonce2 in which each miner counts; None before the first job."""
+    """Bytes of the pool's extranonce2 that each miner gets as its own extranonce2; None before the first job."""
     room: int | None
     """Number of extranonce prefixes, and so of miners, on one connection to the pool; None before the first job."""
     upstreams: int
-    """Number of connections to the pool. A further one is opened when the others have no free extranonce prefix."""
+    """Number of connections to the pool. The proxy opens an additional one when no open connection has a free
+    extranonce prefix."""
     difficulty: float | None
     """The pool's share difficulty; None before the first job."""
     answered_late: int
@@ -29,5 +30,5 @@ class ProxySnapshot(ServerSnapshot):
     left: tuple[SessionSnapshot, ...]
     """The last 200 miners that have disconnected, the oldest first."""
     pools: tuple[PoolStatus, ...]
-    """The pools, with the state of the first connection. Their counts are those of all connections, including closed
-    ones."""
+    """The pools, with the state of the first connection to each pool. Their counts are sums over all connections,
+    including closed ones."""

@@ -1,8 +1,10 @@
-"""An upstream connection: one connection to a pool, with the backup pools, and the miners that share it.
+"""An upstream connection: one connection to a pool (or to a backup pool if the pool fails), and the miners that share
+it.
 
-It handles the events of the pool client: a job goes to all miners of the connection, an answer to the miner that
-submitted the share. If the connection to the pool is lost, the miners stay connected, and get a job when a pool gives
-work again. Their open shares are answered when their results are known, or as lost after a time limit.
+This module handles the events of the pool client: a job is sent to all miners of the connection, and an answer to the
+miner that submitted the share. If the connection to the pool is lost, the miners stay connected, and get a job when a
+pool gives work again. The miners' open shares are answered when their results are known. After a time limit, they are
+answered as lost.
 """
 
 import secrets
@@ -43,7 +45,7 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MEASURE_SECONDS = 60.0
-"""Seconds after the first share from which the measured hash rate is precise enough."""
+"""Seconds after the first share until the measured hash rate is precise enough to be reported to the pool client."""
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +54,7 @@ class ProxySession(MinerSession[ProxyJob]):
     """A miner's session in a proxy."""
 
     upstream: "Upstream | None" = None
-    """The connection to the pool that forwards its shares; None before it is subscribed."""
+    """The upstream connection on which this miner's shares are forwarded; None before the miner is subscribed."""
 
 
 MinerConnection: TypeAlias = Connection[ProxySession]
@@ -76,9 +78,9 @@ class _ForwardedShare:
 class Upstream:
     """An upstream connection. Run ``run`` in a task.
 
-    ``pools`` makes the pool group for a function that gets its events. ``memory`` limits the number of remembered
-    shares. ``answers`` measures the time from the arrival of a share to its answer. ``events`` reports to the proxy's
-    ``on_event``.
+    ``pools`` makes the pool group. Its argument is the function that handles the events of the group. ``memory`` limits
+    the number of remembered shares. ``answers`` measures the time from the arrival of a share to its answer. ``events``
+    reports to the proxy's ``on_event``.
     """
 
     def __init__(
@@ -101,15 +103,15 @@ class Upstream:
         )
         self.policy = ForwardingPolicy(config, self.jobs)
         self.divisible = trio.Event()
-        """Set when the first job has come, so that it is known how many prefixes there are."""
+        """Set when the first job has come. Only then is the number of extranonce prefixes known."""
         self.miners: dict[int, MinerConnection] = {}
         """The subscribed miners of this connection, by number."""
         self.answered_late = 0
         """Number of shares that the pool answered after they were reported to their miners as lost."""
         self.unused_since: float | None = None
-        """Time on trio's clock since which this connection has no miners; None while it has."""
+        """Time on trio's clock since which this connection has no miners; None while it has miners."""
         self.scope = trio.CancelScope()
-        """Cancelled to close the connection."""
+        """Cancel this scope to close the connection."""
         self.group = pools(self._take)
         """The pool client: the pools with their strategy."""
         self._config = config
@@ -149,7 +151,7 @@ class Upstream:
         self.group.submit(share)
 
     def take_over(self, miner: MinerConnection, repeated: ShareToForward[ProxyJob]) -> bool:
-        """Give a miner that reconnected the open answer to a share that it submits again.
+        """Arrange that a miner that reconnected gets the open answer to a share that it submits again.
 
         Return False if the share is not open, or if the connection that submitted it first is still open.
         """
@@ -169,10 +171,12 @@ class Upstream:
         return len(self._open)
 
     def tick(self, now: float) -> None:
-        """Let time pass. Call it at least every few seconds."""
+        """Update difficulties and hash rates, and resolve shares whose answer is overdue. Call it at least every few
+        seconds.
+        """
         for miner in self.miners.values():
             miner.session.tick(now)
-            miner.session.take_events()  # a change of difficulty is sent with the next job, and is no event of a proxy
+            miner.session.take_events()  # dropped: they are changes of difficulty, which a proxy does not report
         self._give_up(now - self._config.answer_timeout)
         self._suggest(now)
 
@@ -257,17 +261,20 @@ class Upstream:
         self._events.deliver()
 
     def _give_up(self, before: float) -> None:
-        """Resolve shares as lost that were forwarded before this time. A later answer is counted in
-        ``answered_late``."""
+        """Resolve the shares that were forwarded before this time: they are lost. A later answer is counted in
+        ``answered_late``.
+        """
         reason = f"no answer of the pool within {self._config.answer_timeout:g} s"
         for key, item in list(self._open.items()):
             if item.since > before:
-                return  # they are in order
+                return  # the shares that follow were forwarded later
             del self._open[key]
             self._resolve(item, ShareResult(item.share, ShareOutcome.LOST, reason))
 
     def _suggest(self, now: float) -> None:
-        """Report the measured hash rate to the pool client once, which may suggest a difficulty to the pool."""
+        """Report the measured hash rate to the pool client once. The pool client may then suggest a difficulty to the
+        pool.
+        """
         if self._suggested or self._first_share_at is None or now - self._first_share_at < MEASURE_SECONDS:
             return
         self._suggested = True
