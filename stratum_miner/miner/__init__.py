@@ -1,6 +1,7 @@
-"""The miner: it joins pool clients, a scheduler and backends, stops at goals, and keeps statistics.
+"""The miner: it gives the jobs of its pools to backends, submits their shares, stops at goals, and keeps statistics.
 
-``open_miner`` runs a miner while a block runs. ``on_event`` reports each event, ``Miner.snapshot`` all figures.
+``open_miner`` runs a miner while an ``async with`` block runs. ``on_event`` is called with each event.
+``Miner.snapshot`` returns all figures.
 """
 
 from stratum_miner.miner.events import EventListener, HardwareError, JobStarted, MinerEvent

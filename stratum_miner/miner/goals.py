@@ -22,7 +22,7 @@ class Goals:
     blocks: int | None = None
     """Number of blocks, as ``MinerSnapshot.blocks_accepted`` counts them."""
     time_limit: float | None = None
-    """Seconds since the start."""
+    """Seconds since the miner started."""
 
     def reached(self, shares: int, blocks: int) -> StopReason | None:
         """Return the goal that this many accepted shares and blocks reach, or None."""

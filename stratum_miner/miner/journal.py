@@ -2,12 +2,12 @@
 
 Mining never waits for the journal. The miner's calls put records into a queue, and a thread writes them as they come. A
 second thread syncs the file to the disk: at once if a block was written, otherwise a few seconds after records were
-written. So if the program crashes, at most the records of the last tenth of a second are missing, and the next run logs
-this, because the record that ends a run is missing. A power failure may cost the records that were not synced.
+written. If the program crashes, at most the records of the last tenth of a second are missing. The next run then finds
+no record that ends the crashed run, and logs this. A power failure may also destroy the records that were not synced.
 
-If the journal cannot be written, it logs one error, and ``problem`` gives the reason until it can be written again. The
-records wait meanwhile, and the thread tries again every few seconds. If very many records wait, the journal replaces
-them by their totals, so the totals stay exact.
+If the file cannot be written, the journal logs one error, and ``Journal.problem`` gives the reason until writing works
+again. Meanwhile the records wait, and the thread tries again every few seconds. If very many records wait, the journal
+replaces them by their totals, so the totals stay exact.
 
 Totals are exact over all runs: submitted = accepted + rejected + stale + lost + open. If a run crashed, the next run
 records its open shares as lost. Only blocks may be resubmitted to the pool (``Recovered``).
@@ -62,9 +62,10 @@ CLOSE_SECONDS = 5.0
 MAX_BATCH = 256
 """Maximum number of records that are written together."""
 MAX_WAITING = 10_000
-"""Maximum number of records that may wait to be written, some 6 MB."""
+"""Maximum number of records that may wait to be written. They take some 6 MB of memory."""
 CURRENT_SECONDS = 600.0
-"""Age (s) from which a block is not resubmitted, because the chain has grown, and a share's header is forgotten."""
+"""Age (s) up to which a recorded share matters to a later run. A block that is older is not resubmitted, because the
+block chain has grown since. The header of an older share is not remembered."""
 ROTATE_AGAIN_SECONDS = 60.0
 """Seconds between two attempts to continue in a new file, after one failed."""
 FAILED_HINT = "mining continues, and the records wait to be written. Free some disk space, or repair the disk"
@@ -73,7 +74,7 @@ CRASHED = "the miner crashed before the pool answered"
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A block of an earlier run that crashed before the pool answered."""
+    """A block that an earlier run submitted before it crashed, and that has no result yet."""
 
     id: int
     """Number of the share in the journal."""
@@ -108,11 +109,12 @@ class Journal:
         before = self._file.before
         self.damaged = before.damaged
         self.unclean = (before.records > 0 or before.continued) and not before.closed
-        """Whether the run before crashed, so that its last records may be missing."""
+        """Whether the previous run crashed, so that its last records may be missing."""
         self._account = before.account.copy()
         self._ids: dict[tuple[int, bytes], int] = {}
         self.submitted_earlier = frozenset(_recent_headers(path, before, wall_clock()))
-        """Headers (80 bytes each) of the shares that earlier runs found lately, which must not be submitted again."""
+        """Headers (80 bytes each) of the shares that earlier runs found in the last 10 minutes. They must not be
+        submitted again."""
         self._changed = threading.Condition()
         """Guards the fields below, which the writer's thread uses too."""
         self._waiting: deque[JournalRecord] = deque()
@@ -121,7 +123,7 @@ class Journal:
         self._given_up = 0
         """Number of records that were replaced by their totals since the last successful write."""
         self._problems: dict[str, str] = {}
-        """The operations that fail at the moment, with the reasons."""
+        """The operations (write, sync, rotate) that fail at the moment, with the reasons."""
         self._closing = False
         self._add(RunOpened(time=wall_clock()))
         self.recovered = tuple(self._recover())
@@ -162,7 +164,8 @@ class Journal:
             self._resolve(identifier, result.outcome, result.reason, result.latency)
 
     def adopt(self, recovered: Recovered) -> None:
-        """Note that a recovered block is resubmitted. Its result comes like that of any other share."""
+        """Note that a recovered block is resubmitted. ``resolved`` will record its result like that of any other
+        share."""
         self._ids[recovered.share.job.origin.session, recovered.share.header] = recovered.id
 
     def mark_lost(self, recovered: Recovered, reason: str) -> None:
@@ -170,7 +173,7 @@ class Journal:
         self._resolve(recovered.id, ShareOutcome.LOST, reason, None)
 
     def flush(self, seconds: float = CLOSE_SECONDS) -> bool:
-        """Wait until all records are in the file. Return False if that takes longer than so many seconds."""
+        """Wait until all records are in the file. Return False if that takes longer than ``seconds``."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._writing, seconds)
 
@@ -265,7 +268,9 @@ class Journal:
                 return
 
     def _next_batch(self, failed: bool, sync_at: float) -> tuple[list[JournalRecord], deque[JournalRecord], bool]:
-        """Wait for records, for the time to sync, or, after a failure, for the time to try again."""
+        """Wait until there are records to write, or until it is time to sync or to try again after a failure.
+
+        Returns the records to write, the queue that they come from, and whether the journal is being closed."""
         with self._changed:
             if failed:
                 self._changed.wait_for(lambda: self._closing, RETRY_SECONDS)
@@ -278,7 +283,7 @@ class Journal:
             return batch, source, self._closing
 
     def _put_back(self, batch: list[JournalRecord], source: deque[JournalRecord], *, failed: bool) -> None:
-        """Put records that could not be written back into the queue that they came from."""
+        """Note that writing a batch has ended. If it failed, return the records to the queue that they came from."""
         with self._changed:
             self._writing = 0
             if failed:
@@ -286,8 +291,9 @@ class Journal:
             self._changed.notify_all()
 
     def _attempt(self, what: str, call: Callable[[], None]) -> bool:
-        """Run an operation on the file, and return whether it succeeded. The first failure, and the first success after
-        it, are logged."""
+        """Run an operation on the file, and return whether it succeeded.
+
+        The first failure of an operation is logged, and so is the time when no operation fails any more."""
         try:
             call()
         except JournalError as error:
@@ -323,7 +329,8 @@ class _Syncer:
             self._changed.notify()
 
     def close(self, seconds: float) -> bool:
-        """Do a requested sync, and end the thread. Return False if that takes longer than so many seconds."""
+        """Do the sync that was requested, if any, and end the thread. Return False if that takes longer than
+        ``seconds``."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -341,12 +348,14 @@ class _Syncer:
 
 
 def _text(value: str) -> str:
-    """Return a text that JSON can hold. A command line may contain bytes that are not valid text."""
+    """Return a string that JSON can hold. A string from the command line may contain bytes that are not valid text;
+    they are replaced by escape sequences."""
     return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
-    """Return the headers of the shares that earlier runs found in the last minutes, including those in ``FILE.1``."""
+    """Return the headers of the shares that earlier runs found in the last 10 minutes, including those in
+    ``FILE.1``."""
     since = now - CURRENT_SECONDS
     found = [*before.headers]
     older = older_file(path, 1)
@@ -368,7 +377,8 @@ _BEFORE_BODIES = {
     "extranonce1": "extranonce1",
     "extranonce2_size": "extranonce2_size",
 }
-"""The fields of a coinbase, and their names in older records, where they are among the fields of the job."""
+"""For each field of a recorded coinbase, its name in older records. There these fields are among the fields of the
+job."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:
@@ -391,9 +401,9 @@ def _job_fields(job: Job) -> dict[str, Any]:
 
 
 def _rebuilt(record: SubmittedShare) -> Recovered | None:
-    """Return the block of a record, or None if the record does not make one.
+    """Return the block that a record describes, or None if the record does not describe a valid block.
 
-    Fields of the header replace those of the record, because the hash of the header proves them.
+    The previous hash and nbits are taken from the recorded header, because its hash proves them.
     """
     try:
         data = bytes.fromhex(record.header)
@@ -413,7 +423,7 @@ def _rebuilt(record: SubmittedShare) -> Recovered | None:
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
     if not (whole and share.is_block and isinstance(job.body, CoinbaseBody)):
-        return None  # a session without a coinbase cannot be resumed
+        return None  # not a valid block, or a session without a coinbase, which cannot be resumed
     resumable = Resumable(record.session_id, job.body.extranonce1, job.body.extranonce2_size)
     return Recovered(record.id, record.pool, resumable, share)
 
@@ -426,7 +436,7 @@ def _job(record: SubmittedShare, header: BlockHeader) -> Job:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
             values[name] = getattr(header, name, 0)
     values["nbits"] = header.nbits
-    # 0 is the session number of a client before its first session; it will resume this one
+    # a new client has session number 0, and asks the pool to resume the session of this block
     origin = Origin(PoolKey(record.pool), record.worker, 0, record.session_id)
     converted = {name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()}
     return Job(origin=origin, body=body, **converted)
@@ -445,6 +455,6 @@ def _body(recorded: dict[str, Any]) -> Body:
 
 
 def _body_before_bodies(values: dict[str, Any]) -> Body:
-    """Return the coinbase of an older record, whose parts are among the fields of the job, and remove them there."""
+    """Return the coinbase of an older record. Its fields are among the fields of the job, and are removed from them."""
     del values["session"]
     return _body({"kind": "coinbase"} | {name: values.pop(before) for name, before in _BEFORE_BODIES.items()})

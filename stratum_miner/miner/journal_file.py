@@ -38,7 +38,8 @@ MAX_BYTES = 64 << 20
 """Size in bytes from which the journal continues in a new file."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP)
-"""The errors of fsync if there is nothing to sync: for a device, or for a directory of some network file systems."""
+"""Errors of fsync that mean that nothing can be synced: for a device, or for a directory of some network file
+systems."""
 
 
 class JournalFile:
@@ -67,7 +68,7 @@ class JournalFile:
         self._lock = threading.Lock()
         """Guards ``_old``, and each change of ``_file``, because ``sync`` runs in another thread."""
         self._old: list[int] = []
-        """Descriptors to sync and close."""
+        """File descriptors that the next ``sync`` syncs and closes."""
         self._sync_directory()
 
     def append(self, records: Sequence[JournalRecord], now: float) -> None:
@@ -85,7 +86,7 @@ class JournalFile:
             self._write(self._file, data)
         except JournalError:
             self._torn = self._is_regular
-            with suppress(JournalError):  # the next append tries it again
+            with suppress(JournalError):  # the next ``append`` tries again to remove the incomplete record
                 self._cut_off()
             raise
         for record in records:
@@ -124,7 +125,8 @@ class JournalFile:
         self._sync_directory()
 
     def sync(self) -> None:
-        """Sync all appended records and the names of the files to the disk. It may be called from any one thread.
+        """Sync all appended records and the names of the files to the disk. Any thread may call it, but only one at a
+        time.
 
         Raises JournalError if that fails.
         """
@@ -170,7 +172,9 @@ class JournalFile:
             done += self._guard(os.write, descriptor, memoryview(data)[done:])
 
     def _renames(self) -> list[tuple[Path, Path]]:
-        """Return the renames of the older files up to the first missing number, the oldest first, and of ``FILE``."""
+        """Return the renames that free the name ``FILE``, in order: each as the present and the new path.
+
+        The oldest file is renamed first, and ``FILE`` last. Files beyond the first missing number keep their names."""
         names = [self.path]
         while names[-1].exists() and len(names) <= MAX_OLDER_FILES:
             names.append(older_file(self.path, len(names)))
@@ -178,7 +182,7 @@ class JournalFile:
 
     def _sync_directory(self) -> None:
         """Let the next ``sync`` also sync the names of the files."""
-        with suppress(OSError):  # a directory that may not be read cannot be synced
+        with suppress(OSError):  # a directory that this user may not read cannot be synced
             descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             with self._lock:
                 self._old.append(descriptor)
@@ -191,9 +195,11 @@ class JournalFile:
 
 
 def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
-    """Open a file and lock it, if it is a regular file. Return its descriptor, and whether it is a regular file.
+    """Open a file for appending. If it is a regular file, lock it. Return its descriptor, and whether it is a regular
+    file.
 
-    ``is_ours``: this process has the lock of the file that was there before.
+    ``is_ours``: whether this process has locked the file that had this path until another program removed or renamed
+    it, so that no other miner can be about to continue in a new file.
     Raises JournalError if the file cannot be opened, or is in use.
     """
     while True:
@@ -217,7 +223,7 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
         except JournalError:
             os.close(file)
             raise
-        os.close(file)  # the miner that had the lock gave the file another name meanwhile
+        os.close(file)  # another miner has renamed this file since it was opened: open the path again
 
 
 def _lock(file: int, path: Path) -> None:
@@ -226,12 +232,12 @@ def _lock(file: int, path: Path) -> None:
     except BlockingIOError:
         reason = "another running miner uses this file. Give each miner a --journal file of its own"
         raise JournalError(path, reason) from None
-    except OSError:  # a file system without locks
+    except OSError:  # this file system has no locks
         pass
 
 
 def _check_rotation(path: Path) -> None:
-    """Raise JournalError while another miner is between renaming ``FILE`` and renaming ``FILE.new``."""
+    """Raise JournalError if another miner has renamed ``FILE`` to ``FILE.1``, but not yet ``FILE.new`` to ``FILE``."""
     try:
         older = os.open(older_file(path, 1), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -250,7 +256,7 @@ def _is_still_at(path: Path, status: os.stat_result) -> bool:
 
 
 def _checked(path: Path) -> Reading:
-    """Read the journal. Raises JournalError for a file of another kind, which stays as it is."""
+    """Read the journal. Raises JournalError if it is a file of another kind. The file is not changed."""
     reading = read(path)
     if reading.damaged and not reading.records and not reading.continued:
         # a first run that crashed while it wrote its first line has left only the beginning of that line

@@ -25,7 +25,7 @@ shorter."""
 MAX_HEADERS = 1 << 16
 """Number of headers of earlier shares that are kept, more than a fast miner finds in 10 minutes."""
 MAX_JUMP = 1 << 40
-"""A share number that is larger than the next one by at least this much is invalid."""
+"""A record is invalid if its share number exceeds the next expected number by at least this much."""
 MAX_OLDER_FILES = 5
 """Number of older files, ``FILE.1`` to ``FILE.5``."""
 BEGINNINGS = (b'{"event":"opened",', b'{"event":"found","id":1,', b'{"event":"totals",')
@@ -33,7 +33,8 @@ BEGINNINGS = (b'{"event":"opened",', b'{"event":"found","id":1,', b'{"event":"to
 
 Identifier: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 52)]
-"""All JSON readers keep integers up to 2**53 exact. The limit of the totals leaves room to add to them."""
+"""A count in a record, from 0 to 2**52. All JSON readers keep integers up to 2**53 exact, so there is room to count
+on."""
 
 
 class JournalError(Exception):
@@ -106,7 +107,7 @@ JournalRecord: TypeAlias = RunOpened | RunClosed | SubmittedShare | ResolvedShar
 
 
 class _Core(msgspec.Struct):
-    """The fields that a damaged ``found`` or ``settled`` must still have in order to count."""
+    """The fields that a damaged record ``found`` or ``settled`` must still have in order to count."""
 
     event: Literal["found", "settled"]
     id: Identifier
@@ -147,7 +148,7 @@ class Account:
         return True
 
     def totals(self, time: float) -> list[JournalRecord]:
-        """Return the records with which a new file begins in order to continue this account."""
+        """Return the records that begin a new file which continues this account."""
         counts = self.counts
         totals = Totals(
             time=time,
@@ -230,7 +231,8 @@ def _read(path: Path, number: int) -> Reading:
             _continue(result, _read(path, number + 1))
         result.closed = isinstance(record, RunClosed)
         result.unended = record is not None and not whole
-        repeated = isinstance(record, SubmittedShare) and record.id in settled  # a share has only one result
+        # a share that already has a result cannot be submitted again
+        repeated = isinstance(record, SubmittedShare) and record.id in settled
         if record is None or repeated or not result.account.take(record):
             result.damaged += 1
         else:
@@ -292,9 +294,9 @@ def _plus_one(counts: ShareCounts, fate: str) -> ShareCounts:
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, int, bool]]:
-    """Return each line without its end, its length in the file, and whether it has an end.
+    """Return each line without its line end, its length in the file in bytes, and whether it has a line end.
 
-    Of a line that is longer than ``MAX_LINE``, only the beginning is kept in memory.
+    If a line is longer than ``MAX_LINE`` bytes, only its beginning is returned.
     """
     try:
         with path.open("rb") as file:

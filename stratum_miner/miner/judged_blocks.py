@@ -1,4 +1,4 @@
-"""The blocks whose decision by the node the miner still waits for.
+"""Keeps the blocks that the miner has submitted and that the Bitcoin node has not accepted yet.
 
 A share that solves a block gets two answers: the pool's result of the share, and the node's decision about the block.
 Either may come first.
@@ -22,7 +22,7 @@ class JudgedBlocks:
 
     def __init__(self) -> None:
         self._shares: OrderedDict[str, Share] = OrderedDict()
-        """The shares whose blocks the node has not accepted."""
+        """For each block hash, the share that solves the block."""
         self._awaited: set[str] = set()
         """Hashes of the blocks about which the node has not decided."""
         self._changed = trio.Event()
@@ -37,7 +37,8 @@ class JudgedBlocks:
             self._no_longer_awaited(oldest)
 
     def resolved(self, result: ShareResult) -> None:
-        """Note the result of a share. If the pool did not accept it, the node's decision may never come."""
+        """Note the result of a share. If the pool did not accept the share, do not wait for the node's decision any
+        more."""
         if result.outcome is not ShareOutcome.ACCEPTED:
             self._no_longer_awaited(display_hash(result.share.digest))
 

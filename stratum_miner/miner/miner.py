@@ -1,8 +1,8 @@
 """``Miner``: mining groups, each with its pools and backends, and the path of a share from a backend to its pool.
 
-Tasks: the pool connections of each group; the search of each group, with two tasks for each backend (one runs it, one
-hashes the nonces that it reports again); the sampler of the hash rates; the time limit.
-To stop, the miner ends the search, waits a limited time for replies to open shares, and then closes the connections.
+The miner runs these tasks: the pool connections of each group; for each backend, one task that runs it and one that
+verifies the nonces that it reports; the sampler of the hash rates; the time limit. To stop, the miner ends the search,
+waits a limited time for replies to open shares, and then closes the connections.
 """
 
 import secrets
@@ -55,7 +55,7 @@ class Miner:
     ``pools``: one pool, or several, the best first. ``strategy`` decides how the miner uses several pools: it mines on
     the best pool that is up (FAILOVER), or on all of them in turn (QUOTA).
 
-    ``backends``: what searches. A backend whose ``Assignment`` names a pool mines on that pool only.
+    ``backends``: the backends that search for shares. A backend whose ``Assignment`` names a pool mines only there.
 
     ``goals``: when the miner stops by itself.
 
@@ -64,11 +64,12 @@ class Miner:
 
     ``journal``: the share journal. The caller opens and closes it.
 
-    ``options``: what all pool clients share: clock, source of random numbers, retries, a function that connects.
+    ``options``: the options of all pool clients: clock, source of random numbers, retries, a function that connects.
 
-    ``weak_blocks``: whether to submit hashes that solve a block but miss the share target. They exist on test chains
-    only. None: decide by the chain (see ``Scheduler``). The miner submits them one at a time, until the pool accepts
-    one for this previous hash. If the pool rejects them and makes no blocks of them, it gets no more of them.
+    ``weak_blocks``: whether to submit hashes that solve a block but miss the share target. Such weak blocks exist on
+    test chains only. None: decide by the network target (see ``Scheduler``). The miner submits one weak block at a
+    time, until the pool accepts one for this previous hash. If the pool rejects several in a row and makes no block of
+    them, the miner submits no more of them in this session.
 
     ``node_judges``: the caller reports the node's decision about each block to ``block_judged``, and only blocks that
     the node accepted are counted. Otherwise an accepted share that solves a block counts as a block, because a pool
@@ -138,7 +139,7 @@ class Miner:
         self._goals_changed = trio.Event()
         self._on_event = on_event
         self._event_error: Exception | None = None
-        """The exception that ``on_event`` raised; it gets no more events."""
+        """The exception that ``on_event`` raised. After it, ``on_event`` is not called any more."""
         self._event_failed = trio.Event()
         self._standstill = standstill or Standstill()
         self._statistics = Statistics(self._running(self._clock()))
@@ -157,7 +158,7 @@ class Miner:
         Raises WorkerRefused if all pools refuse the worker name from the start.
         Raises PoolUnreachable if ``ClientOptions.retry`` is False and a pool cannot be reached, or disconnects.
         Raises BackendError if a backend cannot start or continue.
-        Raises the exception of ``on_event``.
+        Raises the exception that ``on_event`` raised, if it raised one.
         """
         self._statistics = Statistics(self._running(self._clock()))
         cause: Exception | None = None
@@ -187,7 +188,8 @@ class Miner:
         return self._stop_reason
 
     def stop(self, reason: StopReason = StopReason.STOPPED) -> None:
-        """Stop gracefully: end the search and wait a limited time for replies to open shares. From the trio thread."""
+        """Stop gracefully: end the search, and wait a limited time for replies to open shares. Call it in the trio
+        thread."""
         if not self._stopping.is_set():
             self._stop_reason = reason
             self._stopping.set()
@@ -198,7 +200,7 @@ class Miner:
             group.scheduler.pause(paused)
 
     def set_goals(self, goals: Goals) -> None:
-        """Replace the goals. The new ones count from the start of the miner, too."""
+        """Replace the goals. The new goals also count the shares, blocks and seconds since the miner started."""
         self._goals = goals
         self._goals_changed.set()
         self._check_goals()
@@ -225,9 +227,9 @@ class Miner:
 
     @property
     def pool_control(self) -> PoolControl:
-        """Changes the pools of the strategy while mining.
+        """The control that changes the pools of the strategy while the miner mines.
 
-        If every backend is bound to a pool, it changes the pool of the first backend.
+        If every backend is bound to a pool, this control changes the pool of the first backend.
         """
         return self._groups[0].pools.control
 
@@ -244,7 +246,7 @@ class Miner:
         raise LookupError(f"pool: expected a pool of this miner, got {pool}")
 
     def bound_control(self, backend: str) -> PoolControl | None:
-        """Return what changes the pool that a backend is bound to, or None if the backend is not bound."""
+        """Return the control that changes the pool that a backend is bound to, or None if the backend is not bound."""
         return next((group.pools.control for group in self._groups if backend in group.bound), None)
 
     @property
@@ -305,7 +307,7 @@ class Miner:
                             group.pools.note_hash_rate(group.meter.rate(60))
 
     def _running(self, now: float) -> float:
-        """Return the clock without the time in which this process did not run."""
+        """Return ``now`` minus the time in which this process did not run."""
         return now - self._standstill.left_out
 
     def _take_sample(self) -> None:
@@ -326,7 +328,8 @@ class Miner:
                 return
 
     def _resubmit_blocks(self, journal: Journal) -> None:
-        """Resubmit the blocks that a crash left open, each to its pool, if they are of the newest session there."""
+        """Resubmit the blocks that a crash left open, each to its pool. Those of older sessions are recorded as
+        lost."""
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
             again = block.resumable == newest[block.pool]
@@ -367,7 +370,8 @@ class Miner:
     # ---- events -------------------------------------------------------------------------------------------------
 
     def _emit(self, event: MinerEvent) -> None:
-        """Call ``on_event``. Its exception must not pass through the clients, which may be closing a connection."""
+        """Call ``on_event``, and keep an exception that it raises, because the client that reports the event may be
+        closing a connection and must not be interrupted."""
         if self._on_event is None or self._event_error is not None:
             return
         try:
@@ -455,7 +459,8 @@ class Miner:
         )
 
     def _completed(self, backend: BackendSnapshot) -> BackendSnapshot:
-        """Add to each device's hardware errors those that the miner found by hashing its nonces again."""
+        """Return a snapshot in which the hardware errors of each device include the wrong nonces that the miner
+        found."""
         errors = self._statistics.hardware_errors
         return replace(
             backend,
@@ -495,7 +500,8 @@ async def open_miner(
                 ...
 
     Raises what ``Miner`` and ``Miner.run`` raise; the block is then cancelled. If the block raises an exception, the
-    miner is cancelled without waiting for open shares. A single exception comes as it is, not in a group.
+    miner is cancelled without waiting for open shares. A single exception is raised as it is, not in an exception
+    group.
     """
     miner = Miner(
         pools,

@@ -37,7 +37,8 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 FOUND_BUFFER = 256
-"""Maximum number of reported nonces that may wait to be verified. After that the backend has to wait."""
+"""Maximum number of a backend's reported nonces that may wait to be verified. To report more, the backend has to
+wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,9 @@ class MiningGroup:
         self.scheduler = scheduler
         self.meter = HashRateMeter(started)
         self.units = 0
-        """Number of work units that its backends took."""
+        """Number of work units that the backends of this group took."""
         self.expected = 0.0
-        """Number of shares that its hashes should find on average."""
+        """Expected number of shares: how many the hashes counted so far contain on average."""
         self._on_event = on_event
         self._weak_blocks = WeakBlocks()
         self._counted = 0
@@ -93,7 +94,7 @@ class MiningGroup:
 
     @property
     def bound(self) -> tuple[str, ...]:
-        """Names of the backends that are bound to its pool; empty for the group that follows the strategy."""
+        """Names of the backends that are bound to this group's pool; empty for the group that follows the strategy."""
         return tuple(item.label for item in self.assignments if item.pool is not None)
 
     async def search(self, judge: NonceHandler) -> None:
@@ -133,7 +134,8 @@ class MiningGroup:
                 self._on_event(event)
 
     def _search_job(self, job: Job) -> None:
-        """Give a job to the scheduler first; everything else can wait."""
+        """Give a job to the scheduler at once. Afterwards count the hashes of the previous job, and report the new
+        job."""
         before = self.scheduler.job
         self.scheduler.set_job(job)
         if not self._weak_blocks.are_wanted(job):
@@ -154,12 +156,13 @@ class MiningGroup:
 
     @property
     def hashes(self) -> int:
-        """Number of hashes of all its backends since its first job."""
+        """Number of hashes of all backends of this group since its first job."""
         self._count()
         return self._counted
 
     def statuses(self, total: int) -> tuple[PoolStatus, ...]:
-        """Return the status of its pools, with each pool's fraction of ``total`` hashes."""
+        """Return the status of this group's pools. ``total``: number of hashes of the whole miner, for the pools'
+        fractions."""
         return tuple(
             replace(
                 status,
@@ -170,7 +173,7 @@ class MiningGroup:
         )
 
     def statistics(self, assignment: Assignment) -> BackendSnapshot:
-        """Return the statistics of one of its backends, with its label and the pool that it is bound to."""
+        """Return the statistics of a backend of this group, with its label and the pool that it is bound to."""
         statistics = assignment.backend.statistics()
         return BackendSnapshot(
             backend=statistics.backend,
@@ -183,7 +186,7 @@ class MiningGroup:
         )
 
     def _count(self) -> None:
-        """Count the hashes since the last call for the newest job and its pool."""
+        """Count the hashes since the last call, as hashes of the newest job and its pool."""
         hashes = sum(item.backend.statistics().hashes for item in self.assignments)
         if self._share_probability is not None and hashes > self._counted:
             self._hashes[self._mined_on] += hashes - self._counted

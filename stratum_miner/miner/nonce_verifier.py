@@ -24,15 +24,16 @@ class NonceVerifier:
 
     def __init__(self, submitted_earlier: Collection[bytes] = frozenset()) -> None:
         self.below_target = 0
-        """Number of correct hashes that met no target of their job."""
+        """Number of correct hashes that were not submitted because they missed the share target. Weak blocks that were
+        submitted are not counted."""
         self.withheld = 0
         """Number of shares that are not submitted, because the pool has them already or would call them duplicates."""
         self.shares_found = 0
         """Number of distinct hashes that met the share target of their job."""
         self._submitted_earlier = submitted_earlier
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
-        """For each share, its version and a weak reference to its unit. The unit may be forgotten with its job, which
-        may be large."""
+        """For each share, by its header without the version: the version, and a weak reference to its work unit. The
+        reference is weak so that the unit can be freed together with its job, which may be large."""
 
     def judge(self, found: NonceFound, backend: str, worker_name: str) -> Share | str | None:
         """Verify a reported nonce.
@@ -77,4 +78,4 @@ class NonceVerifier:
     def _remember(self, share: Share, unit: WorkUnit) -> None:
         self._seen[share.dedup_key] = share.version, ref(unit)
         if len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)  # a plain dict would search for its first key among all deleted ones
+            self._seen.popitem(last=False)  # a plain dict would be slow to find its first key after many deletions

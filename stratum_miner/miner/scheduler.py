@@ -1,7 +1,7 @@
-"""``Scheduler``: takes jobs from the pool client and hands work units to the backends. It is their ``WorkSource``.
+"""``Scheduler``: takes jobs from the pool client, and hands out work units to the backends as their ``WorkSource``.
 
-Search threads call ``next_unit``; the trio thread calls everything else. The scheduler reports a new job to the
-backends inside the call that brings it, so that the search changes jobs within a millisecond.
+Search threads call ``next_unit``; the trio thread calls everything else. ``set_job`` itself reports the new job to the
+backends, so that the search changes jobs within a millisecond.
 """
 
 import threading
@@ -18,7 +18,8 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 MAX_PREVIOUS_HASHES = 16
-"""Number of previous hashes that are remembered. Shares and jobs of older ones are stale."""
+"""Maximum number of previous hashes for which the scheduler remembers to ignore weak blocks. Jobs with an older
+previous hash are stale."""
 MAX_SWITCHES = 1000
 """Maximum number of job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 
@@ -26,11 +27,13 @@ MAX_SWITCHES = 1000
 class Scheduler:
     """Hands out units of the current job; implements ``WorkSource``.
 
-    ``weak_blocks``: whether to search for hashes that meet the network target but miss the share target. They exist on
-    test chains only. None: search for them if the network target is below 2^240, as on testnet; on plain regtest every
-    second hash is a block. ``seek_weak_blocks`` decides for one previous hash.
-    ``clock``: returns the time in seconds, on the clock that dates the jobs.
-    ``visited``: the record of what was handed out, which several schedulers may share; None: a record of its own.
+    ``weak_blocks``: whether to search for hashes that meet the network target but miss the share target. Such weak
+    blocks exist on test chains only. None: search for them if the network target is below 2^240. This is so on testnet,
+    but not on plain regtest, where every second hash solves a block. ``seek_weak_blocks`` changes the choice for a
+    single previous hash.
+    ``clock``: returns the time in seconds; it must be the clock that dates the jobs.
+    ``visited``: the record of the work that was handed out, which several schedulers may share. None: this scheduler
+    has a record of its own.
     """
 
     def __init__(
@@ -88,8 +91,8 @@ class Scheduler:
         return lambda: self._callbacks.remove(callback)
 
     def set_job(self, job: Job) -> None:
-        """Search this job from now on. Units of the job before are void if the new job is clean, has another previous
-        hash, or belongs to another session."""
+        """Search this job from now on. The backends must drop units of the previous job if the new job is clean, has
+        another previous hash, or belongs to another session."""
         with self._lock:
             before = self._job
             void = (
@@ -111,7 +114,8 @@ class Scheduler:
             self._announce(True)
 
     def take_switches(self) -> list[tuple[PoolKey, float]]:
-        """Return, for each job whose first unit was taken since the last call, its pool and the seconds until then."""
+        """Return the job changes since the last call: for each job, its pool and the seconds from its arrival until its
+        first unit was taken."""
         with self._lock:
             taken = list(self._switches)
             self._switches.clear()

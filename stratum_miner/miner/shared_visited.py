@@ -1,4 +1,4 @@
-"""The record of what was handed out for searching, for several schedulers whose threads use it at the same time."""
+"""The record of the work that was handed out, for several schedulers whose threads use it at the same time."""
 
 import threading
 
@@ -14,13 +14,13 @@ class SharedVisited(Visited):
         self._lock = threading.Lock()
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """See ``Visited``."""
+        """Do the same as ``Visited.known_since``, for one thread at a time."""
         with self._lock:
             return super().known_since(name, size, now)
 
     def take(
         self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
     ) -> tuple[bytes, Versions] | None:
-        """See ``Visited``."""
+        """Do the same as ``Visited.take``, for one thread at a time."""
         with self._lock:
             return super().take(name, size, versions, rollable, at_once)

@@ -38,12 +38,13 @@ class MinerSnapshot:
     left_out: float = 0.0
     """The part of ``frozen`` that the miner's clock counted, in seconds."""
     hash_rate_5s: float
-    """Average of the last 5 s; the next three likewise."""
+    """Average hash rate of the last 5 s. The next three fields are those of the last minute, 5 minutes and 15
+    minutes."""
     hash_rate_1m: float
     hash_rate_5m: float
     hash_rate_15m: float
     hash_rate: float
-    """Average since the miner started."""
+    """Average hash rate since the miner started."""
     shares: ShareCounts
     """Shares of this run that have a result, by outcome."""
     journalled: ShareCounts | None
@@ -71,12 +72,13 @@ class MinerSnapshot:
     work_units: int
     """Number of work units that backends took, up to the last sample."""
     accepted_difficulty: float
-    """Sum of the share difficulties of all accepted shares."""
+    """Sum of the share difficulties of all accepted shares. A weak block counts with the difficulty of its hash, which
+    is lower."""
     shares_found: int
     """Number of distinct hashes that met the share target of their job, including those not submitted or not
     accepted."""
     expected: float
-    """Number of such hashes that the hashes done should find on average."""
+    """Expected value of ``shares_found``: how many such hashes all hashes of the miner contain on average."""
     network_difficulty: float | None
     """Network difficulty of the newest job; None before the first."""
     height: int | None
@@ -87,9 +89,9 @@ class MinerSnapshot:
     paused: bool
     stopping: bool
     client: ClientSnapshot
-    """The client of the active pool, or of the best pool while none is active."""
+    """The client of the active pool, or of the best pool while no pool is active."""
     pools: tuple[PoolStatus, ...]
-    """All pools of all groups: those of the strategy first, the best first."""
+    """All pools of all groups. The pools of the strategy come first, in the order of preference."""
     backends: tuple[BackendSnapshot, ...]
 
 

@@ -63,7 +63,7 @@ class Standstill:
         self.total = 0.0
         """Seconds in which this process did not run."""
         self.left_out = 0.0
-        """The part of these seconds that the monotonic clock counted."""
+        """The part of ``total`` that the monotonic clock counted, in seconds."""
         self._reported = 0.0
 
     def look(self) -> None:

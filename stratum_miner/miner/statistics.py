@@ -13,7 +13,7 @@ MAX_SOLVED = 1024
 
 
 class Statistics:
-    """The counters that a snapshot shows. Times are the caller's, in seconds."""
+    """The counters that a snapshot shows. The caller passes times in seconds."""
 
     def __init__(self, started: float) -> None:
         self.started = started

@@ -1,8 +1,9 @@
-"""Learns whether a pool makes blocks of hashes that solve a block but miss the share target.
+"""Detects whether a pool uses hashes that solve a block but miss the share target.
 
 Such a *weak block* exists only if the network difficulty is below the share difficulty, as on test chains. Some pools
-give it to their node, but still reject it as a share (datum_gateway). Others look only at the share difficulty and drop
-it (ckpool, public-pool). So a rejection proves nothing; the next job shows whether it builds on the rejected hash.
+submit a weak block to their node, but still reject it as a share (datum_gateway). Other pools compare only with the
+share target and discard a weak block (ckpool, public-pool). So a rejection alone proves nothing. If the previous hash
+of the next job is the rejected hash, the pool has used it.
 """
 
 from collections import OrderedDict
@@ -11,8 +12,9 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MOST_REJECTED = 3
-"""Number of weak blocks that a pool may reject in a row without one becoming a block. After that it gets no more of
-them in this session. Picked by feel, not measured: another miner's block may have been faster once or twice."""
+"""Number of weak blocks in a row that a pool may reject without using one. After that the miner submits no more weak
+blocks to this pool in the session. Picked by feel, not measured: another miner's block may have been faster once or
+twice."""
 MAX_SESSIONS = 64
 """Maximum number of sessions that are remembered; a miner has one for each pool."""
 
@@ -22,10 +24,11 @@ class WeakBlocks:
 
     def __init__(self) -> None:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
-        """For each session, the hashes of the weak blocks that the pool rejected since one of them became a block."""
+        """For each session, the hashes of the weak blocks that the pool rejected since it last accepted or used one."""
 
     def note_result(self, result: ShareResult) -> bool:
-        """Note a result. Return True if it is a rejected weak block, and the pool should still get another one."""
+        """Note the result of a share. Return True if the share is a rejected weak block and the miner should submit
+        another."""
         share = result.share
         if self._refused and result.outcome is ShareOutcome.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)
@@ -37,7 +40,7 @@ class WeakBlocks:
         return self.are_wanted(share.job)
 
     def are_wanted(self, job: Job) -> bool:
-        """Return whether the pool of this job may still make blocks of weak ones."""
+        """Return whether the miner should submit weak blocks to the pool of this job."""
         refused = self._refused.get(job.origin.session, [])
         if job.previous_hash in refused:
             del self._refused[job.origin.session]
