@@ -11,7 +11,8 @@ PETAHASH = 10**15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One or several mining machines together, and the terms on which they mine. Fractions are from 0 to 1."""
+    """The sum of one or several mining machines, and the prices and losses with which they mine. Fractions are from 0
+    to 1."""
 
     hash_rate: float
     """Hash rate in H/s."""
@@ -32,13 +33,13 @@ class Operation:
     uptime: Decimal = Decimal(1)
     """Fraction of the time in which the machines run."""
     cooling: Decimal = Decimal(0)
-    """Electricity for cooling, as a fraction of that of the machines."""
+    """Electricity for cooling, as a fraction of the electricity of the machines."""
     other_costs_per_day: Decimal = Decimal(0)
     """Costs of hosting and maintenance per day, which are due even if the machines do not run."""
 
     @property
     def blocks_per_day(self) -> float:
-        """Return the mean number of blocks found in a day without pauses."""
+        """Return the mean number of blocks found in a day on which the machines run all the time."""
         return DAY_SECONDS * self.hash_rate / hashes_per_block(self.difficulty)
 
     @property
@@ -48,12 +49,12 @@ class Operation:
 
     @property
     def btc_per_day_net(self) -> Decimal:
-        """Return the mean income in bitcoin that is paid out."""
+        """Return the mean income in bitcoin, after the pool fee, stale shares and pauses are subtracted."""
         return self.btc_per_day_gross * (1 - self.pool_fee) * (1 - self.stale) * self.uptime
 
     @property
     def revenue_per_day(self) -> Decimal:
-        """Return the mean income in money."""
+        """Return the mean income in money, after the pool fee, stale shares and pauses are subtracted."""
         return self.btc_per_day_net * self.price
 
     @property
@@ -75,7 +76,7 @@ class Operation:
     def profit_per_day(self) -> Decimal:
         """Return the running profit, which is negative for a loss.
 
-        It does not include the costs of the machines: see ``depreciation_per_day`` and ``outlook``.
+        The purchase price of the machines is not subtracted: see ``depreciation_per_day`` and ``outlook``.
         """
         return self.revenue_per_day - self.costs_per_day
 
@@ -106,7 +107,8 @@ class Operation:
 
 
 def depreciation_per_day(outlay: Decimal, resale: Decimal, days: Decimal) -> Decimal:
-    """Return the loss of value per day, evenly from the purchase price to the resale price. ``days`` is above 0."""
+    """Return the loss of value per day, if the value falls evenly from ``outlay`` to ``resale`` within ``days``
+    days."""
     return (outlay - resale) / days
 
 

@@ -15,18 +15,19 @@ from stratum_miner.economics.chain import hashes_per_block
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 
 CONFIDENCE_Z = 3.2905
-"""Number of standard errors on each side of a mean that contain 99.9 % of its distribution. With a dozen checks, about
-one seed in eighty gives a false alarm."""
+"""Half the width of a 99.9 % confidence interval, in standard errors. With a dozen checks, about one seed in eighty
+gives a false alarm."""
 DAYS = 30.0
 """Number of days whose income is simulated."""
 WINDOW_BLOCKS = 2.0
-"""Length of the PPLNS window, in the expected work of a block: a block pays the shares of this much work before it."""
+"""Length of the PPLNS window, as a multiple of the expected work of a block. A block pays for the last shares before
+it, up to this much work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The value of one formula and that of its simulation; ``low`` and ``high`` are the simulation's 99.9 %
-    interval."""
+    """The value of one formula beside the simulated value. ``low`` and ``high`` bound the 99.9 % interval of the
+    simulation."""
 
     quantity: str
     formula: float
@@ -36,7 +37,7 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Return whether the value of the formula lies in the interval."""
+        """Return whether the value of the formula lies in the interval of the simulation."""
         return self.low <= self.formula <= self.high
 
 
@@ -51,7 +52,7 @@ def check(
 
 
 def poisson_count(source: random.Random, mean: float) -> int:
-    """Return a random number of a Poisson distribution, exact for any mean.
+    """Return a random number with a Poisson distribution. The method is exact for any mean.
 
     Gamma and beta variates reduce a large mean first (Ahrens and Dieter 1974).
     """
@@ -86,7 +87,7 @@ def _solo(operation: Operation, source: random.Random, runs: int) -> tuple[Agree
     waits = [source.expovariate(1.0) / rate for _ in range(runs)]
     span = 1 / rate
     day = operation.hash_rate * DAY_SECONDS
-    # the best of n uniform random numbers is distributed as the n-th root of one of them
+    # the largest of n uniform random numbers has the same distribution as the n-th root of one such number
     best = [1 / (hashes_per_block(1) * -math.expm1(math.log(source.random()) / day)) for _ in range(runs)]
     return (
         _mean("mean wait for a block, days", odds.mean_wait_days(rate), waits),
@@ -161,9 +162,9 @@ def _simulate_fpps(operation: Operation, pool: schemes.PayoutPool, source: rando
 def _simulate_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
     """Return the simulated income in bitcoin under PPLNS.
 
-    Blocks of the pool come one after the other, and each pays the shares in the window before it. The number of the
-    miner's shares between two blocks is random. They stay in the window until the pool has done the work of the window
-    after them. The window is full at the start, as after some time in the pool.
+    Times between blocks of the pool are random, and so is the number of the miner's shares between two blocks. Each
+    block pays for the shares in the window before it. At the start, the window is already full, as if the miner had
+    been in the pool for some time.
     """
     working = float((1 - operation.stale) * operation.uptime)
     block_days = hashes_per_block(operation.difficulty) / pool.hash_rate / DAY_SECONDS
@@ -192,7 +193,8 @@ def _mean(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
 
 
 def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agreement:
-    """Compare a probability. The interval is Wilson's score interval, which also holds near 0 and 1."""
+    """Compare a probability with how often the outcome was true. The interval is Wilson's, which also holds near 0 and
+    1."""
     count, part, z = len(outcomes), fmean(outcomes), CONFIDENCE_Z
     middle = (part + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(part * (1 - part) / count + z * z / (4 * count * count))
@@ -200,8 +202,10 @@ def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agr
 
 
 def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
-    """Compare a relative spread. Its error follows from the kurtosis of the sample, or of a normal distribution if that
-    is larger."""
+    """Compare a relative spread (standard deviation divided by mean) with that of the simulated values.
+
+    Its standard error follows from the kurtosis of the values, which is taken to be at least that of a normal
+    distribution."""
     centre, deviation = fmean(values), stdev(values)
     fourth = fmean((value - centre) ** 4 for value in values) / deviation**4
     error = math.sqrt(max(fourth - 1, 2.0) / (4 * len(values)))
@@ -212,9 +216,10 @@ def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement
 def _probability_between(
     quantity: str, values: Sequence[float], low: float, high: float, payouts: schemes.Payouts
 ) -> Agreement:
-    """Compare the probability of an income between the 5 % and the 95 % quantile.
+    """Compare the probability that an income lies between the 5 % quantile and the 95 % quantile.
 
-    It is a little above 90 %, because the number of payments is an integer; the formula takes that into account.
+    The probability is a little above 90 %, because the number of payments is an integer. The formula takes that into
+    account.
     """
     slack = float(payouts.value) / 2
     formula = payouts.probability_between(0.05, 0.95)

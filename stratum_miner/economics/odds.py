@@ -1,6 +1,7 @@
 """Probabilities of blocks, of best shares and of luck, and the hash rate that follows from a number of shares.
 
-Blocks and shares form a Poisson process: the time to the next one does not depend on how long one has waited.
+Blocks and shares form a Poisson process: the expected time until the next block does not depend on how long the miner
+has already searched.
 """
 
 import math
@@ -13,7 +14,8 @@ from stratum_miner.economics.chain import hashes_per_block
 
 YEAR_DAYS = 365.25
 _HALVINGS = 200
-"""Number of bisections of an interval, which is more than the bits of a float."""
+"""Number of times that ``_solve`` halves an interval. More would not change the result, because a float has fewer
+bits."""
 
 
 def probability_of_block(blocks_per_day: float, days: float) -> float:
@@ -22,7 +24,7 @@ def probability_of_block(blocks_per_day: float, days: float) -> float:
 
 
 def probability_of_no_block(blocks_per_day: float, days: float) -> float:
-    """Return the probability of no block in this many days, at whatever time one begins to count them."""
+    """Return the probability of no block in this many days. It is the same for any period of this length."""
     return math.exp(-blocks_per_day * days)
 
 
@@ -32,7 +34,7 @@ def mean_wait_days(blocks_per_day: float) -> float:
 
 
 def median_wait_days(blocks_per_day: float) -> float:
-    """Return the time after which half of all miners with this rate have found a block, in days."""
+    """Return the number of days after which half of all miners with this rate have found a block."""
     return math.log(2) / blocks_per_day
 
 
@@ -66,19 +68,21 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Luck:
-    """The number of found shares or blocks, and the number that was to be expected."""
+    """The number of shares or blocks that were found, and the number that was expected."""
 
     found: int
     expected: float
-    """Sum of the probabilities of all hashes. It therefore stays exact when the difficulty changes."""
+    """Sum, over all hashes, of the probability that the hash is a share or block. It stays exact when the difficulty
+    changes."""
 
     @property
     def ratio(self) -> float | None:
-        """Return found divided by expected: 1 is average luck, 2 is twice as many. None if nothing was expected yet."""
+        """Return ``found`` divided by ``expected``; 1 is average luck. Return None before the first hash."""
         return self.found / self.expected if self.expected > 0 else None
 
     def interval(self, confidence: float = 0.95) -> Interval | None:
-        """Return the confidence interval of the ratio, as exact as ``count_interval``; None without a ratio."""
+        """Return the confidence interval of the ratio, computed with ``count_interval``. Return None if there is no
+        ratio."""
         if self.expected <= 0:
             return None
         bounds = count_interval(self.found, confidence)
@@ -86,17 +90,18 @@ class Luck:
 
 
 def probability_of_luck(luck: Luck) -> float:
-    """Return the probability that a random number is at least as far from the expected one, on the same side of it."""
+    """Return the probability that chance alone gives this luck or worse, if it is bad, or this luck or better, if it is
+    good."""
     if luck.found <= luck.expected:
         return poisson.cdf(luck.found, luck.expected)
     return 1 - poisson.cdf(luck.found - 1, luck.expected)
 
 
-@lru_cache(maxsize=256)  # displays need the same few intervals again and again, and each takes more than 1 ms
+@lru_cache(maxsize=256)  # computing an interval takes more than 1 ms, and displays need the same few intervals often
 def count_interval(count: int, confidence: float = 0.95) -> Interval:
-    """Return the confidence interval of the expected number of events, given the observed one.
+    """Return the confidence interval of the expected number of events, if ``count`` events were observed.
 
-    It is the exact interval of Garwood (1936).
+    This is the exact interval of Garwood (1936).
     """
     tail = (1 - confidence) / 2
     low = 0.0 if count == 0 else _solve(lambda mean: 1 - poisson.cdf(count - 1, mean), tail, rising=True)
@@ -104,12 +109,12 @@ def count_interval(count: int, confidence: float = 0.95) -> Interval:
 
 
 def probability_of_pool_luck(blocks: int, times: float) -> float:
-    """Return the probability that this many blocks take more than ``times`` the expected work."""
+    """Return the probability that finding this many blocks takes more than ``times`` times the expected work."""
     return poisson.cdf(blocks - 1, blocks * times)
 
 
 def relative_spread(events: float) -> float:
-    """Return the standard deviation of the income divided by its mean, where this many payments are expected."""
+    """Return the standard deviation of the income divided by its mean, if ``events`` equal payments are expected."""
     return 1 / math.sqrt(events)
 
 

@@ -27,7 +27,7 @@ class Assumptions:
     price_growth: float = 0.0
     """Growth of the price of a bitcoin per year, as a fraction."""
     halvings: tuple[int, ...] = ()
-    """Days on which the subsidy halves, counted from 0."""
+    """Numbers of the days on which the subsidy halves, counted from 0."""
     subsidy_share: Decimal = Decimal(1)
     """Fraction of the block reward that halves: the subsidy. The transaction fees stay the same."""
 
@@ -58,9 +58,9 @@ class Payback:
     reason: str
     """Why the outlay is never repaid; empty if it is."""
     best_day: int
-    """Number of days after which the profit so far is largest."""
+    """Number of days up to which the total profit is largest; mining longer reduces it."""
     most: Decimal
-    """The profit after that number of days; the outlay is not subtracted."""
+    """The total profit of the first ``best_day`` days; the outlay is not subtracted."""
 
 
 def income_factor(day: int, growth: float) -> float:
@@ -75,9 +75,9 @@ def income_factor(day: int, growth: float) -> float:
 
 
 def shut_off_day(revenue_per_day: float, cost_per_day: float, growth: float) -> float:
-    """Return the number of days after which running costs more than it earns.
+    """Return the number of days after which running the machines costs more than it earns.
 
-    It is infinite without growth or costs, and 0 if running already makes a loss.
+    The result is infinite if the difficulty does not grow or there are no costs, and 0 if running already makes a loss.
     """
     if revenue_per_day <= cost_per_day:
         return 0.0
@@ -110,7 +110,7 @@ def payback(
     total, best_day, back = Decimal(0), 0, None
     for day in days(revenue_per_day, cost_per_day, assumptions):
         if not day.pays and assumptions.price_growth <= 0 <= assumptions.growth:
-            break  # it cannot pay later either
+            break  # revenue never rises under these assumptions, so no later day pays either
         if day.total > total:
             total, best_day = day.total, day.number + 1
         if back is None and day.total >= outlay:
@@ -129,7 +129,8 @@ def payback(
 def earned(
     revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions, horizon: int, *, switch_off: bool = True
 ) -> Decimal:
-    """Return the profit of this many days. With ``switch_off``, the machine does not run on days that do not pay."""
+    """Return the profit of the first ``horizon`` days. With ``switch_off``, the machine does not run on days that do
+    not pay."""
     chosen: Sequence[Day] = [
         day for day in days(revenue_per_day, cost_per_day, assumptions, horizon) if day.pays or not switch_off
     ]

@@ -1,8 +1,9 @@
-"""The Poisson distribution, which the numbers of blocks and shares follow, for means from 0 to billions.
+"""The Poisson distribution, for means from 0 to billions. The numbers of blocks and shares have this distribution.
 
-The probability of at most k events where m are expected is the regularised upper incomplete gamma function Q(k + 1, m).
-It is computed with its series below the mean and with its continued fraction above (NIST DLMF 8.11.4 and 8.9.2), to
-nine digits. From a million expected events on, the cube-root approximation of Wilson and Hilferty (1931) gives six.
+If m events are expected, the probability of at most k events is the regularised upper incomplete gamma function Q(k +
+1, m). A series computes it for m below k + 2, and a continued fraction otherwise (NIST DLMF 8.11.4 and 8.9.2), both to
+nine digits. For a million expected events or more, the cube-root approximation of Wilson and Hilferty (1931) gives six
+digits.
 """
 
 import math
@@ -10,11 +11,11 @@ import math
 _TINY = 1e-300
 _PRECISION = 1e-16
 _MANY = 1e6
-"""Number of expected events from which on the series and the fraction take too long."""
+"""Number of expected events at which the series and the continued fraction begin to take too long."""
 
 
 def cdf(count: int, mean: float) -> float:
-    """Return the probability of at most ``count`` events where ``mean`` are expected."""
+    """Return the probability of at most ``count`` events, if ``mean`` events are expected."""
     if count < 0:
         return 0.0
     if mean <= 0:
@@ -29,7 +30,7 @@ def cdf(count: int, mean: float) -> float:
 
 
 def quantile(probability: float, mean: float) -> int:
-    """Return the smallest count that is not exceeded with at least this probability.
+    """Return the smallest count for which the probability of at most this many events is ``probability`` or more.
 
     Raises ValueError if the probability is not above 0 and below 1.
     """

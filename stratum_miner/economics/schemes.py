@@ -35,7 +35,7 @@ def fpps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutPool:
-    """The properties of a pool that determine how much the income varies."""
+    """The properties of a pool, and of the miner's account there, that determine how much the income varies."""
 
     hash_rate: float
     """Hash rate of all its miners, in H/s."""
@@ -45,19 +45,20 @@ class PayoutPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payouts:
-    """Income of some days under one scheme, in bitcoin."""
+    """The income of a miner over a number of days under one payout scheme."""
 
     scheme: str
     mean: Decimal
     """Mean income, in bitcoin."""
     events: float
-    """Expected number of independent payments, or the number that gives the same relative spread, 1 / sqrt(events)."""
+    """Expected number of independent payments. Under PPLNS, it is the number that would give the same relative
+    spread."""
     value: Decimal
-    """Value of one such payment, in bitcoin."""
+    """Value of one payment, in bitcoin: the mean income divided by ``events``."""
 
     @property
     def relative_spread(self) -> float:
-        """Return the standard deviation divided by the mean."""
+        """Return the standard deviation of the income divided by its mean: 1 / sqrt(events)."""
         return 1 / math.sqrt(self.events)
 
     @property
@@ -66,13 +67,14 @@ class Payouts:
         return math.exp(-self.events)
 
     def quantiles(self, probabilities: Sequence[float] = QUANTILES) -> tuple[Decimal, ...]:
-        """Return the quantiles of the income, in bitcoin: with each of these probabilities it is at most this much."""
+        """For each of these probabilities, return the income, in bitcoin, that is not exceeded with this
+        probability."""
         return tuple(poisson.quantile(probability, self.events) * self.value for probability in probabilities)
 
     def probability_between(self, low: float, high: float) -> float:
         """Return the probability that the income lies between the quantiles ``low`` and ``high``, both included.
 
-        It is at least ``high - low``, because the number of payments is an integer.
+        The result is at least ``high - low``, because the number of payments is an integer.
         """
         first, last = (poisson.quantile(probability, self.events) for probability in (low, high))
         return poisson.cdf(last, self.events) - poisson.cdf(first - 1, self.events)

@@ -1,4 +1,5 @@
-"""How the profit depends on the inputs: each input changed alone (a tornado), and two changed together (grids)."""
+"""How the profit depends on the inputs: the data of tornado charts, which change one input, and of grids, which change
+two."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ class Swing:
 
     @property
     def width(self) -> Decimal:
-        """Return the difference between the two profits."""
+        """Return the absolute difference between the two profits."""
         return abs(self.raised - self.lowered)
 
 

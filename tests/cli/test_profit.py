@@ -133,7 +133,7 @@ def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None
         ("lifetime", "3", "--lifetime: needs the purchase price"),
         ("resale", "3", "--resale: expected at most the purchase price"),
         ("machine", "bitaxe-gama", "unknown machine 'bitaxe-gama': did you mean 'bitaxe-gamma'?"),
-        ("machine", "bitaxe-gamma", "--hash-rate: expected either this or machines, got both"),
+        ("machine", "bitaxe-gamma", "--hash-rate: expected either machines, or a hash rate and a power, got both"),
         ("machine", "0xbitaxe-gamma", "--machine: expected an integer from 1"),
         ("currency", "E U R", "--currency: expected a currency such as EUR"),
         ("scenario", "/nowhere.toml", "--scenario: cannot read '/nowhere.toml': No such file"),

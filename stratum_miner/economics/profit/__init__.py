@@ -1,1 +1,2 @@
-"""Profit on the user's terms: mining machines, scenarios and their results, and the earnings of a running miner."""
+"""Profit with the prices and machines that the user gave: scenarios and their results, and the earnings of a running
+miner."""

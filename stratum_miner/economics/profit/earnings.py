@@ -1,7 +1,7 @@
 """Costs and expected earnings of a running miner: one line for people, and one object for programs.
 
-A miner knows jobs, but not which block chain they belong to. If the network difficulty is one that only mainnet
-reaches, the chain counts as mainnet; otherwise as a test chain, whose coins have no price.
+A miner knows jobs, but not which block chain they belong to. If the network difficulty is so high that only mainnet
+reaches it, the chain counts as mainnet. Otherwise it counts as a test chain, whose coins have no price.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from stratum_miner.quantities import amount, rounded, scaled, span_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """Prices and power that the user gave."""
+    """The prices, the power and the difficulty that the user gave."""
 
     electricity: Decimal
     """Price of electricity, per kWh."""
@@ -30,7 +30,7 @@ class Tariff:
     pool_fee: Decimal = Decimal(0)
     """Fraction of the income that the pool keeps."""
     mainnet_difficulty: float = chain.MAINNET_DIFFICULTY
-    """Mainnet difficulty with which a test chain is compared."""
+    """Mainnet difficulty for the comparison that is shown if the miner works on a test chain."""
 
 
 def tariff(
@@ -42,10 +42,10 @@ def tariff(
     mainnet_difficulty: str | None,
     may_measure: bool = False,
 ) -> Tariff | None:
-    """Return the tariff that the options of these names give, or None without --electricity.
+    """Return the tariff from the values of the options --electricity, --power and so on; None without --electricity.
 
-    ``may_measure`` says that there may be devices that measure their power, so that --power may be omitted. Raises
-    TermError if an option is invalid, or needs another option that is missing.
+    If ``may_measure`` is true, devices may measure their power, so that --power may be omitted. Raises TermError if an
+    option is invalid, or if it needs another option that is missing.
     """
     if electricity is None:
         others = {
@@ -91,7 +91,7 @@ class MeasuredRun:
     """Share difficulty of the current job."""
     luck: Luck
     power: float | None
-    """Power of all devices that mine, in watts; None unless all of them measure it."""
+    """Power of all devices that mine, in watts; None unless all of them measure their power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,18 @@ class Earnings:
 
     @property
     def power(self) -> Decimal | None:
-        """Return the power in watts: that of the tariff, otherwise the measured one; None if neither is known."""
+        """Return the power in watts: the power of the tariff, otherwise the measured power; None if neither is
+        known."""
         if self.tariff.power is not None:
             return self.tariff.power
         return None if self.measured.power is None else Decimal(repr(self.measured.power))
 
     @property
     def operation(self) -> Operation | None:
-        """Return the operation on mainnet at the measured hash rate; None before the first hash.
+        """Return what mining on mainnet at the measured hash rate uses and earns; None before the first hash.
 
-        The difficulty is that of the job on mainnet, and that of the tariff on a test chain.
+        If the miner works on mainnet, the difficulty is that of its job. On a test chain, the difficulty is that of the
+        tariff.
         """
         if self.measured.hash_rate <= 0:
             return None
@@ -135,15 +137,15 @@ class Earnings:
 
     @property
     def on_mainnet(self) -> bool:
-        """Return whether the network difficulty is one that only mainnet reaches."""
+        """Return whether the network difficulty is so high that only mainnet reaches it."""
         return self.difficulty is not None and self.difficulty >= chain.LEAST_MAINNET_DIFFICULTY
 
     @property
     def seconds_per_block(self) -> float | None:
         """Return the expected seconds per block on the chain that is being mined; None if they are not known.
 
-        If every second hash is a block, as on regtest, the miner submits only shares, so a block takes as long as a
-        share.
+        If every second hash is a block, as on regtest, the miner submits a block only if it is also a share, so a block
+        takes as long as a share.
         """
         difficulty, share_difficulty = self.difficulty, self.measured.share_difficulty
         if difficulty is not None and difficulty <= difficulty_from_target(TRIVIAL_TARGET):
@@ -197,7 +199,8 @@ class Earnings:
         """Return the figures for --json and the HTTP API. Money is in the user's currency; unknown figures are None."""
         operation, interval = self.operation, self.measured.luck.interval()
         power, per_day = self.power, self._per_day
-        fixed = self.tariff.power is not None  # a measured power changes, so the current one does not hold for the past
+        # a measured power changes, so the current value does not give the costs so far
+        fixed = self.tariff.power is not None
         found: dict[str, Any] = {
             "power_w": None if power is None else float(power),
             "electricity_per_day": per_day,

@@ -35,7 +35,9 @@ def table(value: Any, where: str) -> dict[str, Any]:
 
 
 def text(value: Any, where: str) -> str:
-    """Return the text that the option would have for this value. Raises TermError for a table, a list or a boolean."""
+    """Return a string or number of a TOML file as text, as a user would write it for an option.
+
+    Raises TermError if the value is a table, a list or a boolean."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal | date):
         raise TermError(f"{where}: expected a string or a number, got {_kind(value)}")
     return str(value)

@@ -15,7 +15,7 @@ _KEYS = ["hash_rate", "power", "capex", "source", "date"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One kind of mining machine, and how many of them there are. The figures are those of one machine."""
+    """One kind of mining machine, and the number of these machines. All other figures are for one machine."""
 
     name: str
     hash_rate: float
@@ -52,7 +52,9 @@ def machine_named(name: str, machines: dict[str, Machine], where: str) -> Machin
 
 
 def machine_of(values: dict[str, Any], name: str, where: str, *, count: int = 1) -> Machine:
-    """Return the machine with these keys of a file. Raises TermError, which begins with ``where``, if one is wrong."""
+    """Return the machine that a table of a file describes. Raises TermError if a key or value is invalid.
+
+    ``values`` is the table; the text of the error begins with ``where``."""
     files.check_keys(values, _KEYS, where)
     for key in ("hash_rate", "power"):
         if key not in values:

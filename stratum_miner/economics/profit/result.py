@@ -132,8 +132,10 @@ def _payback(scenario: Scenario) -> dict[str, Any]:
 
 
 def _growth(scenario: Scenario) -> dict[str, Any]:
-    """Return the effect of the assumed growth of the difficulty, without halvings: per year, on the income of the first
-    year, and the day on which mining stops to pay."""
+    """Return what the assumed growth of the difficulty means, without halvings.
+
+    The figures are the growth per year, the income of the first year as a multiple of the income of the first day, and
+    the day from which mining costs more than it earns."""
     growth, operation = scenario.assumptions.growth, scenario.operation
     end = outlook.shut_off_day(float(operation.revenue_per_day), float(operation.costs_per_day), growth)
     return {

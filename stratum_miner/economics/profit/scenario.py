@@ -1,4 +1,4 @@
-"""Builds complete scenarios from options, scenario files and the answers of other programs.
+"""Builds complete scenarios from options, scenario files and the answers of other programs. A term is one named value.
 
 If a term comes from several sources, the first of these has precedence: an option; the table of the scenario in the
 file; the top of the file; the answer of a node, a running miner or a price source; the default.
@@ -26,18 +26,21 @@ YEAR = Decimal(YEAR_DAYS)
 DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
-"""Default hash rate of the pool, as a fraction of that of the network: a pool of medium size."""
+"""Default hash rate of the pool, as a fraction of the network's hash rate: a pool of medium size. If the user's
+machines have a higher hash rate, that is the default."""
 SECONDS_PER_SHARE = 10
-"""Seconds per share at the default share difficulty; pools aim at a similar rate."""
+"""Mean seconds between two shares at the default share difficulty. Pools aim at a similar rate."""
 BEST_EFFICIENCY = Decimal(5)
-"""J/TH below which the units are probably wrong: the best machines announced in 2026 need about 10."""
+"""Energy in J/TH below which the user has probably given wrong units: the best machines announced in 2026 need about
+10."""
 WORST_EFFICIENCY = Decimal(10) ** 9
-"""J/TH above which the units are probably wrong: a processor with 100 W at 100 kH/s needs this much."""
+"""Energy in J/TH above which the user has probably given wrong units: a processor with 100 W and 100 kH/s needs this
+much."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourcedValue:
-    """A value as the user wrote it, and its origin for errors."""
+    """A value as the user wrote it, and the option or file key that it came from, for the text of errors."""
 
     text: str
     where: str
@@ -58,7 +61,7 @@ class Scenario:
 
     name: str
     operation: Operation
-    """All machines together. Its price is 0 if ``price`` is None."""
+    """The operation of all machines together. Its price of a bitcoin is 0 if ``price`` is None."""
     machines: tuple[Machine, ...]
     price: Decimal | None
     currency: str
@@ -114,7 +117,7 @@ class Scenario:
 
 
 def option(name: str) -> str:
-    """Return the option of a term: ``--pool-fee`` for ``pool_fee``."""
+    """Return the name of the option for a term: ``--pool-fee`` for ``pool_fee``."""
     return "--" + name.replace("_", "-")
 
 
@@ -144,12 +147,12 @@ def from_file(path: Path, known: dict[str, Machine]) -> tuple[RawScenario, ...]:
 
 
 def from_answers(texts: Mapping[str, str], source: str) -> RawScenario:
-    """Return the terms that a node, a miner or a price source answered; ``source`` names it in errors."""
+    """Return the terms in the answer of a node, a miner or a price source. ``source`` is its name in errors."""
     return RawScenario(name="", values={name: SourcedValue(text, source) for name, text in texts.items()})
 
 
 def merged(layers: Sequence[RawScenario], name: str) -> RawScenario:
-    """Return one scenario of several layers; the first layer has precedence over the others."""
+    """Merge several scenarios into one: if a term is in several of them, the first of these has precedence."""
     result = layers[0]
     for layer in layers[1:]:
         result = _over(result, layer, name)
@@ -163,7 +166,7 @@ def complete_scenario(raw: RawScenario) -> Scenario:
     if raw.machines and ("hash_rate" in raw.values or "power" in raw.values):
         where = raw.values.get("hash_rate", raw.values.get("power"))
         assert where is not None
-        raise TermError(f"{where.where}: expected either this or machines, got both")
+        raise TermError(f"{where.where}: expected either machines, or a hash rate and a power, got both")
     _require(parsed, "difficulty", "the network difficulty, such as 144.40e12 (or --node URL of a node to ask)")
     _require(parsed, "electricity", "the price of a kWh, such as 0.12")
     subsidy = _subsidy(parsed)
@@ -241,7 +244,7 @@ def _check_exclusive(values: Mapping[str, SourcedValue]) -> None:
 
 
 def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
-    """Return a machine in a scenario file, which is a name, or a table with a name or with figures."""
+    """Return the machine that an item of a scenario file describes: a name, or a table with a name or with figures."""
     if isinstance(item, str):
         return _named(item, known, where)
     values = dict(files.table(item, where))
@@ -268,8 +271,9 @@ def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
 
 
 def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:
-    """Join two layers. A term of the upper one replaces the same term of the lower one, in any form: machines replace
-    hash rate and power, and a height replaces a subsidy."""
+    """Merge two scenarios; the terms of ``upper`` replace those of ``lower``.
+
+    Machines also replace a hash rate and a power (and the reverse), and a height replaces a subsidy."""
     values = dict(lower.values)
     if upper.machines:
         for key in ("hash_rate", "power"):

@@ -72,11 +72,11 @@ def price(answer: bytes, field: str | None, option: str, source: str, today: dat
     if field is not None or text[:1] in ("{", "["):
         try:
             value = json.loads(text, parse_float=Decimal)
-        except (ValueError, RecursionError, ArithmeticError):  # Decimal raises the last for an exponent of 20 digits
+        except (ValueError, RecursionError, ArithmeticError):  # ArithmeticError: an exponent of 20 digits
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
     found = "" if isinstance(value, bool) else str(value)
-    if not found.isascii() or "_" in found:  # Python accepts 1_000 and the digits of other scripts as numbers
+    if not found.isascii() or "_" in found:  # Decimal() would accept 1_000 and non-ASCII digits
         found = ""
     try:
         terms.price(option, found)

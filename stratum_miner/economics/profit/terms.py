@@ -15,13 +15,13 @@ from stratum_miner.economics import chain
 from stratum_miner.quantities import parse_hash_rate
 
 LEAST = 1e-12
-"""Minimum absolute value of a number other than 0. Smaller ones are typing errors, and would take many digits to
+"""Minimum absolute value of a number other than 0. Smaller numbers are typing errors, and would take many digits to
 print."""
 MAX_MONEY = Decimal(10) ** 12
 MAX_POWER = Decimal(10) ** 12
 MAX_COUNT = 1_000_000
 MIN_YEARS, MAX_YEARS = Decimal("0.01"), Decimal(30)
-"""Bounds of a number of years. The charts need at least three days."""
+"""Minimum and maximum number of years. The minimum is 3.65 days, because the charts need at least three days."""
 MAX_LENGTH = 60
 """Maximum characters of a number."""
 _POWER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|k|M|G)?W")
@@ -60,7 +60,7 @@ def money(where: str, text: str) -> Decimal:
 
 
 def price(where: str, text: str) -> Decimal:
-    """Return a price of a bitcoin, which is above 0. Without a price, the term is omitted."""
+    """Return a price of a bitcoin, which is above 0. To give no price, a user omits the option or key."""
     return _number(where, text, Decimal(0), MAX_MONEY, above=True)
 
 
@@ -98,7 +98,8 @@ def growth(where: str, text: str) -> float:
 
 
 def cooling(where: str, text: str) -> Decimal:
-    """Return the electricity for cooling, in percent of that of the machines, as a fraction: ``10%`` is 0.1."""
+    """Return the electricity for cooling, a percentage of the electricity of the machines, as a fraction: ``10%`` is
+    0.1."""
     return _percentage(where, text, Decimal(0), Decimal(1000), "10%")
 
 
@@ -184,7 +185,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "share_difficulty": difficulty,
     "horizon": years,
 }
-"""The parser of each term, by its key in a file. The option of ``pool_fee`` is ``--pool-fee``."""
+"""The parser of each term, by its key in a file. ``scenario.option`` returns the option of a key."""
 
 
 def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool = False) -> Decimal:
@@ -196,7 +197,8 @@ def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool =
         bounds = f"above {low} and up to {high:,}" if above else f"from {low} to {high:,}"
         raise TermError(f"{where}: expected a number {bounds}, got {_got(text)}")
     _check_smallness(where, text, value)
-    return value or Decimal(0)  # a zero such as 0e-400000000 would take as many characters to print
+    # a zero such as 0e-400000000 is replaced by 0, because printing it would take 400,000,000 characters
+    return value or Decimal(0)
 
 
 def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str) -> Decimal:
@@ -209,7 +211,7 @@ def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str
 
 
 def _whole(where: str, text: str, low: int, high: int) -> int:
-    digits = text.strip()  # int() would not strip every kind of space
+    digits = text.strip()  # fullmatch() below would reject surrounding spaces
     value = int(digits) if re.fullmatch(r"\d{1,12}", digits) else low - 1
     if not low <= value <= high:
         raise TermError(f"{where}: expected an integer from {low} to {high:,}, got {_got(text)}")
@@ -217,7 +219,7 @@ def _whole(where: str, text: str, low: int, high: int) -> int:
 
 
 def _check_smallness(where: str, text: str, value: Decimal | float) -> None:
-    if value and -LEAST < value < LEAST:  # abs() of a Decimal would round a tiny value to 0
+    if value and -LEAST < value < LEAST:  # abs() is not used, because it would round a tiny Decimal to 0
         raise TermError(f"{where}: expected 0 or a number of at least {LEAST:g}, got {_got(text)}")
 
 
