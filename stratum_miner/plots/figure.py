@@ -11,7 +11,8 @@ Label: TypeAlias = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line and, if ``low`` and ``high`` are given, a band around it. Each is as long as ``x`` of the chart."""
+    """A line of a chart, with a band from ``low`` to ``high`` if these are given. Each has one value for each value of
+    ``x``."""
 
     name: str
     values: tuple[float, ...]
@@ -59,7 +60,7 @@ class HeatMap:
     columns: tuple[str, ...]
     rows: tuple[str, ...]
     values: tuple[tuple[float, ...], ...]
-    """The values of each row."""
+    """The values of the cells: one tuple for each row."""
     label: Label
     here: tuple[int, int]
     """Row and column of the cell that is framed."""

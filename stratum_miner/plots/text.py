@@ -1,6 +1,6 @@
 """Draws charts as text: lines of braille characters, coloured cells and bars, or plain ASCII for simple terminals.
 
-Colours only repeat what signs and numbers show, so a chart is complete without them.
+Colours only repeat what characters and numbers show, so a chart is complete without colours.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from stratum_miner.plots.figure import Figure, HeatMap, LineChart, Series, Torna
 
 _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-"""Bit of each dot of a braille character, by column and row."""
+"""For each dot of a braille character, by column and row, the bit that sets it in the Unicode code point."""
 _COLOURS = ("cyan", "magenta", "yellow", "green")
 _ASCII_MARKS = ("*", "o", "+", "x")
 
@@ -57,13 +57,13 @@ class _Canvas:
         self._cells: list[list[tuple[int, int]]] = [[(0, -1)] * columns for _ in range(rows)]
 
     def dot(self, x: int, y: int, colour: int) -> None:
-        """Set a dot; ``y`` counts from the top."""
+        """Set the dot at ``x``, counted from the left, and ``y``, counted from the top."""
         row, column = y // self.down, x // self.across
         bits, _ = self._cells[row][column]
         self._cells[row][column] = (bits | _DOTS[x % self.across][y % self.down], colour)
 
     def line(self, index: int) -> Text:
-        """Return one row of characters."""
+        """Return the row of characters with this index, counted from the top."""
         text = Text()
         for bits, colour in self._cells[index]:
             if not bits:

@@ -1,4 +1,4 @@
-"""Tables for a terminal, ruled with lines or, for simple terminals, with ASCII characters."""
+"""Tables for a terminal, with box-drawing lines or, for simple terminals, with ASCII characters."""
 
 from collections.abc import Iterable
 

@@ -14,7 +14,7 @@ _STYLES = {
     Verdict.OBSERVED: "blue",
 }
 _INDENT = 11
-"""Column in which the details of a check begin."""
+"""Number of spaces before the details of a check."""
 
 
 def show(pool: str, results: Sequence[Result], seconds: float, console: Console) -> None:
@@ -49,7 +49,8 @@ def _show_failure(console: Console, result: Result) -> None:
 
 
 def _print(console: Console, indent: int, text: Text, hanging: int = 0) -> None:
-    """Print a text: wrapped with a hanging indent on a terminal, on one line otherwise."""
+    """Print a text. On a terminal it is wrapped, and later lines are indented by ``hanging`` more; otherwise it is one
+    line."""
     if not console.is_terminal:
         console.print(Text(" " * indent) + text, soft_wrap=True)
         return

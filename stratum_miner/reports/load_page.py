@@ -10,9 +10,9 @@ from stratum_miner.reports import load_text
 from stratum_miner.reports.page import document, figure, paragraph, table
 
 POINTS = 120
-"""Number of points of a curve."""
+"""Approximate number of points of a curve."""
 NINES = 3.6
-"""Last quantile of a curve, as a number of nines: 99.975 %."""
+"""The last quantile of a curve, 99.975 %, as a number of nines n, where the quantile is 1 - 10^-n."""
 
 
 def page(report: LoadReport) -> str:

@@ -1,4 +1,4 @@
-"""A load test as text of 80 columns: its progress, its result, and the comparison with an earlier run."""
+"""A load test as text of 80 columns: the progress, the result, and the comparison with an earlier run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,15 +17,15 @@ from stratum_miner.plots.text_table import text_table
 from stratum_miner.quantities import duration_text, milliseconds_text
 
 _MOST_SHOWN = 8
-"""Maximum number of reasons of one kind that are listed."""
+"""Maximum number of reasons that one list shows."""
 _NARROW = {"overhead p99": "overhead\np99", "unreliable": "unre-\nliable"}
-"""Headings on two lines, so that the table fits 80 columns."""
+"""For each long heading, the same heading on two lines, so that the table fits 80 columns."""
 
 
 def live(
     plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress | None, output: Console
 ) -> RenderableType:
-    """Return the display of a running load test."""
+    """Return what the terminal shows during a load test: a line of progress and the table of latencies."""
     rate = _rate(progress, before)
     line = (
         f"{progress.mining:,} of {plan.miners:,} mining | {rate:,.0f} shares/s | accepted {progress.accepted:,}, "
@@ -36,7 +36,7 @@ def live(
 
 
 def progress_fields(progress: Progress, before: Progress | None) -> dict[str, Any]:
-    """Return the fields of the log line about the progress."""
+    """Return the fields of the log line about the progress of a load test."""
     return {
         "mining": progress.mining,
         "shares_per_s": round(_rate(progress, before)),
@@ -134,7 +134,8 @@ def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Cons
 
 
 def change_text(ratio: float | None) -> str:
-    """Return the change as a percentage, such as ``+12.5%``, or as a factor if it is 3 or more."""
+    """Return the ratio of a new figure to an old one as text: a percentage such as ``+12.5%``, or a factor from 3
+    on."""
     if ratio is None:
         return "-"
     return f"x {ratio:.3g}" if ratio >= 3 else f"{ratio - 1:+.1%}"

@@ -14,14 +14,15 @@ FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.
 """Factors for the price of a bitcoin and for the price of a kWh in the heat maps."""
 HERE = FACTORS.index(Decimal(1))
 GROWTHS = (-0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06)
-"""Values added to the scenario's growth of the difficulty per epoch of two weeks in the heat map."""
+"""Values that the heat map adds to the scenario's growth of the difficulty, as fractions per epoch of two weeks."""
 GROWTH_HERE = GROWTHS.index(0.0)
 POINTS = 160
-"""Number of points of a curve."""
+"""Approximate number of points of a curve."""
 
 
 def figures(scenario: Scenario) -> tuple[Figure, ...]:
-    """Return all charts of the scenario; without a price of a bitcoin, only the solo odds."""
+    """Return all charts of the scenario. If the price of a bitcoin is not known, return only the chart of the solo
+    odds."""
     if scenario.price is None:
         return (survival(scenario),)
     return (
@@ -87,7 +88,9 @@ def price_by_growth(scenario: Scenario) -> HeatMap:
 
 
 def cash_flow(scenario: Scenario) -> LineChart:
-    """Return the chart of the cash flow so far; the band shows a lower and a higher growth of the difficulty."""
+    """Return the chart of the total profit over time, minus the purchase price.
+
+    The band shows the profit with a lower and with a higher growth of the difficulty."""
     assumptions = scenario.assumptions
     step = max(1, scenario.horizon_days // POINTS)
     shown = range(0, scenario.horizon_days, step)

@@ -83,7 +83,9 @@ def fleet(scenario: Scenario) -> Rows:
 
 
 def payouts(scenario: Scenario, period: str) -> Rows:
-    """Return the quantiles of the income under each scheme, in satoshis, or in bitcoin with a decimal point."""
+    """Return the mean, the quantiles and the spread of the income under each payout scheme.
+
+    Amounts are integers in satoshis, or numbers with a decimal point in bitcoin."""
     compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
     coins = _coins(compared[1].mean)
     rows = [
@@ -109,7 +111,8 @@ def _probability(value: float) -> str:
 
 
 def _coins(mean: Decimal) -> Callable[[Decimal], str]:
-    """Return the function that prints the amounts of a table: in satoshis, or in bitcoin if those would be long."""
+    """Return the function that formats the amounts of a table: in satoshis if the mean is below 0.01 bitcoin, else in
+    bitcoin."""
     if mean < Decimal("0.01"):
         return lambda value: f"{value * 100_000_000:,.0f}"
     digits = max(0, 5 - max(0, mean.adjusted()))

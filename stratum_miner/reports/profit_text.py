@@ -1,4 +1,5 @@
-"""A profit scenario for a terminal: the result in sentences and tables, and what further options ask for."""
+"""A profit scenario as text for a terminal: the result in sentences and tables, comparisons, payout schemes and
+charts."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -74,7 +75,7 @@ def sentences(scenario: Scenario) -> list[str]:
 
 
 def solo_odds(scenario: Scenario) -> list[str]:
-    """Return sentences about finding a block alone, the efficiency and the emissions."""
+    """Return sentences about solo mining, the energy that is needed and the emissions of CO2."""
     operation = scenario.operation
     rate = operation.blocks_per_day
     kwh = operation.kwh_per_day * PERIODS["year"]
@@ -136,7 +137,7 @@ def drawings(output: Console, scenario: Scenario) -> None:
 
 
 def agreement(output: Console, found: Sequence[Agreement], seed: int, runs: int) -> None:
-    """Print the values of the formulas beside those of the simulation."""
+    """Print a table of formulas, with the value of the formula and the value of the simulation for each."""
     rows = [
         (
             item.quantity,
