@@ -1,7 +1,7 @@
 """The reference backend: searches with hashlib, one header at a time.
 
-It is slow, and short enough to be checked by reading. It also rolls version bits inside a unit, so that every rule of
-the interface has an implementation to compare with.
+This backend is slow, but so short that a reader can check it. It also rolls version bits inside a unit, so that every
+rule of the interface has an implementation to compare with.
 """
 
 from collections.abc import Iterator, Mapping

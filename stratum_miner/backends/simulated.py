@@ -35,11 +35,11 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 log = structlog.get_logger(__name__)
 
 DEFAULT_HASH_RATE = 1e6
-"""Hash rate in H/s without the option ``hash_rate``."""
+"""Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""A hit that is late by at most this many seconds does not stop the clock of its device, because the search is expected
-to catch up. The value is an estimate."""
+"""A hit that is late by at most this many seconds does not interrupt the counting of hashes by its device, because the
+search is expected to catch up. The value is an estimate."""
 SLICE_SECONDS = 0.001
 """Seconds that one search in the trio task takes."""
 
@@ -85,7 +85,7 @@ class SimulatedBackend(Backend):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Find shares at the simulated rate until cancelled.
 
-        If the CPU cannot reach that rate, log a warning and find as many as it can.
+        If the CPU cannot reach that rate, log a warning, and find as many shares as the CPU can.
         """
         choice = await trio.to_thread.run_sync(choose)  # measures and tests the kernels, which takes a while
         if doubt := choice.doubt(self.hash_rate):

@@ -140,8 +140,8 @@ class AsicBackend(Backend):
         return tuple(record.snapshot() for record in self._records)
 
     def add(self, spec: DeviceSpec) -> None:
-        """Mine with another device. Raises BackendOptionError if the specification has no path, or one that is in use
-        already."""
+        """Mine with another device. Raises BackendOptionError if the specification has no path, or a path that is
+        already in use."""
         if spec.path is None:
             raise BackendOptionError(f"device: expected the path of one device, got {spec.text!r}")
         same = [
@@ -196,7 +196,7 @@ class AsicBackend(Backend):
     # ---- devices that are plugged in later --------------------------------------------------------------------
 
     async def _add_new_devices(self) -> None:
-        """Add a record for every recognised device that has none."""
+        """Until cancelled, add a record for every recognised device that has none."""
         await self._hotplug.next_look()
         if not any(device.recognised for device in self._hotplug.devices):
             unnamed = [device.path for device in self._hotplug.devices if device.kinds]

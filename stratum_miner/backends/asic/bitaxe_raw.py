@@ -32,7 +32,8 @@ RESET_PIN = 0
 
 
 def encode_request(identifier: int, page: int, command: int, data: bytes = b"") -> bytes:
-    """Return one packet: length of the whole packet (2 bytes, little-endian), id, bus 0, page, command, data."""
+    """Return a request packet: the length of the whole packet (2 bytes, little-endian), the id, bus 0, page, command,
+    and data."""
     return (6 + len(data)).to_bytes(2, "little") + bytes([identifier, 0, page, command]) + data
 
 
@@ -102,7 +103,7 @@ class BitaxeControl:
         return (await self._request(GPIO, pin, b"", 1, f"GPIO {pin}"))[0] != 0
 
     async def set_lamp(self, red: int, green: int, blue: int) -> None:
-        """Set the colour of the lamp, with 0 to 255 for each part."""
+        """Set the colour of the lamp. Each of its three components is 0 to 255."""
         await self._request(LED, SET_COLOUR, bytes([red, green, blue]), 3, "lamp")
 
     async def _request(self, page: int, command: int, data: bytes, expected: int, what: str) -> bytes:

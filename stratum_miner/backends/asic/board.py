@@ -97,7 +97,7 @@ class Board:
     chip: str
     """Name of the chip family, which is also the name of its module."""
     marking: str | None = None
-    """The part number on its chips: None if it is the name of the family in capitals, empty if it is not known."""
+    """The part number on the chips: None if it is the name of the family in capitals, empty if it is not known."""
     chips: int = 1
     """The number of chips of the product."""
     usb: tuple[UsbPattern, ...] = ()
@@ -113,7 +113,7 @@ class Board:
     voltage: Range | None = None
     """Core voltage in volts; None if it cannot be set."""
     temperature: TemperatureLimits | None = None
-    """None if the product has no sensor that stratum-miner can read."""
+    """Temperature limits; None if the product has no sensor that stratum-miner can read."""
     power: MakePower = lambda transports: NoPower()
     hash_rate_per_mhz: float = 0.0
     """Hash rate of the whole product in H/s for each MHz; 0 if the rate is fixed."""
@@ -128,12 +128,12 @@ class Board:
 
     @property
     def usb_ids(self) -> tuple[str, ...]:
-        """VID:PID of every bridge that the product may have, whether its texts identify it or not."""
+        """VID:PID of every USB bridge that the product may contain, with or without a text that names the product."""
         return (*(usb.vid_pid for usb in self.usb), *self.bare_bridges)
 
     @property
     def chip_name(self) -> str:
-        """The part number on its chips; empty if it is not known."""
+        """The part number on the chips; empty if it is not known."""
         return self.chip.upper() if self.marking is None else self.marking
 
     def hash_rate(self, frequency: float | None = None) -> float:

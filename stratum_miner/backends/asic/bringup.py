@@ -19,7 +19,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write a register of all chips, ``times`` times."""
+    """Write ``value`` to a register of all chips, ``times`` times in a row."""
 
     register: int
     value: int
@@ -30,7 +30,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class WriteTo:
-    """Write a register of the chip with this address."""
+    """Write ``value`` to a register of the chip at ``address``."""
 
     address: int
     register: int

@@ -34,8 +34,8 @@ MAX_INTERVAL_S = 0.5
 """Longest time in seconds between two jobs. Some chips could search one unit for minutes, but a newer job contains
 newer transactions. ESP-Miner does the same."""
 BUS_MARGIN = 1.5
-"""Shortest time between two jobs, as a multiple of the time that a work frame takes on the line. Work that is sent
-faster would queue up in the computer."""
+"""Shortest time between two jobs, as a multiple of the time that a work frame takes on the serial line. Work that is
+sent faster would queue up in the computer."""
 QUIET_S = 0.1
 """Seconds to wait for further answers after the expected ones. Further answers show that the device has more chips than
 expected, and so is another product."""
@@ -70,7 +70,7 @@ class ProbeKind(IntEnum):
     PREAMBLE = 0
     """A short command with a preamble and a checksum. A device that does not understand it ignores it."""
     CHECKSUM = 1
-    """A short command with only a checksum."""
+    """A short command with a checksum but without a preamble."""
     WORK = 2
     """64 bytes of work, which devices of other families may take for work, too."""
 
@@ -114,11 +114,11 @@ class ChipChain(ABC):
 
     @abstractmethod
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a nonce reply: nonce, likely jobs, rolled version bits, chip."""
+        """Return what a nonce reply contains: the nonce, the likely jobs, the rolled version bits and the chip."""
 
     @abstractmethod
     async def count(self, seconds: float) -> int:
-        """Ask all chips to answer, and return how many did. Raises WrongChip if other chips answer."""
+        """Ask all chips to answer, and return how many answered. Raises WrongChip if chips of another kind answer."""
 
     async def set_frequency(self, frequency: float) -> None:
         """Write one clock setting (MHz) to all chips. Raises DeviceRefused if the clock is fixed."""
@@ -133,7 +133,7 @@ class ChipChain(ABC):
         return (unit.version,)
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform one step of bring-up. A family adds the steps that only it has."""
+        """Perform one step of bring-up. Subclasses add the steps of their chip family."""
         match step:
             case bringup.Reset(hold, wait):
                 if await self.wire.transport.hold_reset(True):

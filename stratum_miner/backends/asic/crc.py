@@ -6,9 +6,9 @@ CRC5 works on *bits*: several devices protect a number of bits that is not a mul
 
 
 def crc5(data: bytes, bits: int | None = None) -> int:
-    """Return the CRC5 (0 to 31) of the first ``bits`` bits, or of all.
+    """Return the CRC5 (0 to 31) of the first ``bits`` bits of ``data``. None means all bits.
 
-    Polynomial x⁵+x²+1, initial value 0x1f, most significant bit first. Raises ValueError if there are fewer bits.
+    Polynomial x⁵+x²+1, initial value 0x1f, most significant bit first. Raises ValueError if ``data`` has fewer bits.
     """
     total = 8 * len(data) if bits is None else bits
     if not 0 <= total <= 8 * len(data):
@@ -29,7 +29,8 @@ def ends_with_crc5(frame: bytes) -> bool:
 def put_crc5_in_last_byte(frame: bytes) -> bytes:
     """Return ``frame`` with its last five bits replaced by the CRC5 of all bits before them.
 
-    The upper three bits of the last byte are kept, because they are protected, too (BM1384 commands, BM13xx replies).
+    The upper three bits of the last byte are kept, because the CRC5 covers them, too (in BM1384 commands and BM13xx
+    replies).
     """
     top = frame[-1] & 0xE0
     unsealed = frame[:-1] + bytes([top])
@@ -39,7 +40,7 @@ def put_crc5_in_last_byte(frame: bytes) -> bytes:
 def crc16(data: bytes) -> int:
     """Return the CRC-16/CCITT-FALSE: polynomial 0x1021, initial value 0xffff, no reflection, no final XOR.
 
-    Chips expect it big-endian.
+    Frames contain it in big-endian order.
     """
     crc = 0xFFFF
     for byte in data:

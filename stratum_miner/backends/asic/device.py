@@ -3,7 +3,7 @@
 A ``Device`` exists longer than its open port. ``run`` opens the ports, brings the chips up, mines, restarts after an
 error, and always powers the device down at the end. It ends when it is cancelled or raises a DeviceError. After
 ``DeviceGone`` the supervisor waits until a device with the same serial number (or, without one, at the same USB socket)
-is connected, and calls ``run`` again. The totals continue.
+is connected, and calls ``run`` again. The totals then continue.
 """
 
 from collections.abc import Callable
@@ -29,16 +29,16 @@ class DeviceState(Enum):
     STARTING = "starting"
     MINING = "mining"
     THROTTLED = "throttled"
-    """It mines below the requested frequency, because it is too hot or has too many hardware errors."""
+    """The device mines below the requested frequency, because it is too hot or has too many hardware errors."""
     SICK = "sick"
-    """It mines, but far below the expected hash rate."""
+    """The device mines, but far below the expected hash rate."""
     DEAD = "dead"
     """The last attempt failed, for example because the device does not answer. ``run`` waits and then restarts the
     device."""
     OFF = "off"
-    """It is powered down: it is too hot, the restarts did not help, or mining has stopped."""
+    """The device is powered down, because it is too hot, restarts did not help, or mining has stopped."""
     IDLE = "idle"
-    """It is powered down until there is work again."""
+    """The device is powered down until there is work again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class DeviceSnapshot:
     nonces: int
     """Number of valid nonces, whether or not they are shares."""
     hardware_errors: int
-    """Number of nonces whose hash is above the bound for all remembered work."""
+    """Number of reported nonces that are wrong: their hash is above the device's bound for all remembered work."""
     duplicate_nonces: int
     stale_nonces: int
     """Number of valid nonces for work that had become worthless by then."""
@@ -154,7 +154,7 @@ class Device(Protocol):
         ...
 
     def statistics(self) -> DeviceSnapshot:
-        """Return a frozen view. May be called from any thread at any time."""
+        """Return a snapshot of the device. May be called from any thread at any time."""
         ...
 
 

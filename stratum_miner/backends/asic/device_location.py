@@ -20,7 +20,7 @@ from stratum_miner.backends.asic.serial_port import open_serial_port
 from stratum_miner.backends.asic.transport import Transport
 
 OpenPort: TypeAlias = Callable[[str, int], Awaitable[Transport]]
-"""Opens the port at a path with a baud rate; see ``open_serial_port``."""
+"""A function that opens the port at a path with a baud rate, as ``open_serial_port`` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds to wait before the next attempt to open a port that is busy or forbidden. The last value repeats. The first
-one leaves udev time to set the permissions."""
+pause leaves udev time to set the permissions."""
 LOSSES, LOSSES_WITHIN_S = 3, 300.0
 """If a device disconnects this many times within this many seconds, its user did not unplug it: its power supply fails
 (docs/reference/asic.md#missing-chips-and-power-faults). Both values are estimates."""
@@ -38,7 +38,7 @@ class DeviceRecordState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRecordSnapshot:
-    """A frozen view of one device record."""
+    """A frozen snapshot of one device record."""
 
     name: str
     """The device's name, as in ``NonceFound.device``. Before the device is identified, it is the name that the user
@@ -125,7 +125,7 @@ class DeviceRecord:
         self.scope.cancel()
 
     def next_pause(self) -> float:
-        """Return the seconds to wait before the next attempt, more for each attempt."""
+        """Return the seconds to wait before the next attempt. The pause grows with each attempt."""
         self._failures += 1
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
@@ -171,7 +171,7 @@ class DeviceRecord:
         )
 
     def snapshot(self) -> DeviceRecordSnapshot:
-        """Return a frozen view."""
+        """Return a snapshot of the record."""
         return DeviceRecordSnapshot(
             name=self.name,
             spec=self.spec.text,

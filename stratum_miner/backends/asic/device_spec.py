@@ -1,4 +1,4 @@
-"""Parses how a user names a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``, each followed by
+"""Parses how a user names a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``. Settings may follow, each as
 ``,key=value``."""
 
 import os

@@ -1,10 +1,10 @@
 """Finds out which mining devices are plugged in, by comparing the serial ports with the USB patterns of the boards.
 
 Nothing is opened here. Most mining devices use a USB bridge with the same ids as thousands of other devices: 10c4:ea60
-is every CP2102, whether in a GPS receiver or in a Block Erupter. A device is therefore *recognised*, and may be opened
-without being named, only if its own texts say what it is. A bridge without such texts may be any board that uses this
-bridge, and the user has to name its port. If the texts fit several kinds (all Bitaxes have the same texts), the miner
-asks the chips.
+means any CP2102, whether it is part of a GPS receiver or of a Block Erupter. A device is therefore *recognised*, and
+may be opened without being named, only if its own USB texts say what it is. A bridge without such texts may be any
+board that uses this bridge, and the user has to name its port. If the texts fit several kinds (all Bitaxes have the
+same texts), the miner asks the chips.
 """
 
 from collections import Counter
@@ -59,7 +59,8 @@ class FoundDevice:
     ports: tuple[ListedPort, ...]
     """At least one port, in the order of the USB interfaces."""
     boards: tuple[Board, ...] = ()
-    """The boards that fit its texts; several if only its chips can decide."""
+    """The boards that match the USB texts of the device. If there are several, only the chips can show which one it
+    is."""
     undriven: str = ""
     """Name of the product if stratum-miner recognises the mining device but has no driver for it; otherwise empty."""
     bridge: Bridge | None = None
@@ -69,7 +70,7 @@ class FoundDevice:
 
     @property
     def path(self) -> str:
-        """The path of its first port."""
+        """The path of the device's first port."""
         return self.ports[0].path
 
     def is_called(self, identity: str) -> bool:
@@ -80,8 +81,8 @@ class FoundDevice:
 
     @property
     def recognised(self) -> bool:
-        """Whether its texts say that it is a mining device with a driver, so that it may be opened without being
-        named."""
+        """Whether the USB texts of the device name a mining device with a driver. Such a device may be opened even if
+        the user has not named it."""
         return bool(self.boards)
 
     @property
@@ -110,7 +111,8 @@ def discover(ports: Iterable[ListedPort]) -> tuple[FoundDevice, ...]:
 
 
 def _device_key(port: ListedPort) -> tuple[str, str]:
-    """Return a key that is the same for all ports of one device. A port without a socket is a device of its own."""
+    """Return a key that is the same for all ports of one device. A port without a USB socket counts as a device of its
+    own."""
     return (port.vid_pid, port.socket or port.path)
 
 

@@ -1,4 +1,5 @@
-"""Driver of a device that does not mine now: probe, reset, identify, configure.
+"""The driver of every board: it makes devices for mining, and can probe, identify, reset and configure a device that
+does not mine.
 
 The same code serves every board. A new board or chip is a row in ``boards`` or ``chips`` and needs no change here.
 """

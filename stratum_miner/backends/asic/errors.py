@@ -1,4 +1,4 @@
-"""Errors of a device, each named after what its user has to look at.
+"""Errors of a device. The name of each error says what the user has to check.
 
 ``Device.run`` ends with one of these, and the supervisor decides what follows. A message starts with the path of the
 device.
@@ -33,7 +33,7 @@ class DeviceDegraded(DeviceError):  # noqa: N818  a condition of hardware
 
 
 class DeviceRefused(DeviceError):  # noqa: N818  a condition of hardware
-    """The device answered that it will not do what was requested."""
+    """The device or its port cannot do what was requested."""
 
 
 class WrongChip(DeviceRefused):

@@ -22,7 +22,8 @@ SILENT_AFTER_S = 3.0
 """Shortest time in seconds without a nonce after which the device counts as silent. A fast chip chain expects 20 nonces
 within a tenth of a second, during which a busy computer may not run this program at all."""
 WINDOW_S = 20.0
-"""Shortest time in seconds between two judgements of the hash rate, for the same reason."""
+"""Shortest time in seconds between two judgements of the hash rate, because a busy computer may not run this program
+for a while."""
 LONGEST_STEP_S = 1.5
 """Largest number of seconds that counts between two calls. If more time has passed, this program did not run meanwhile,
 which says nothing about the device."""
@@ -91,7 +92,7 @@ class HealthMonitor:
         self._duplicates = 0
         self._reported = 0
         self.expected_hashes = 0.0
-        """Expected hash rate multiplied by the time spent searching."""
+        """Expected number of hashes: the expected hash rate multiplied by the time spent searching."""
 
     def expect(self, now: float, hash_rate: float, hashes_per_nonce: float) -> None:
         """Set the expected hash rate (H/s) and the average number of hashes per reported nonce, from now on."""

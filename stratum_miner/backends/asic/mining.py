@@ -138,7 +138,7 @@ class MiningRun:
                 if isinstance(reply, NonceReply):
                     verified = self._count(reply)
                     if verified is not None:
-                        self._is_blocked = True  # the reader reads no nonces meanwhile: silence proves nothing
+                        self._is_blocked = True  # the reader cannot read nonces now: silence proves nothing
                         await hits.send(verified)
                         self._is_blocked = False
 
@@ -216,7 +216,7 @@ class MiningRun:
                 raise DeviceSilent(f"{self._chain.path}: {text}")
             case _:
                 if health.problem is HealthProblem.SLOW and self._governor is not None:
-                    self._governor.lower(self._clock(), text)  # cgminer's gekko driver also does both
+                    self._governor.lower(self._clock(), text)  # lower the clock and restart, like cgminer
                 raise DeviceDegraded(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:

@@ -20,7 +20,8 @@ MAX_TEXT = 126
 """Largest number of characters that are kept of a device's text. A USB string descriptor has at most 253 bytes of
 UTF-16."""
 PATTERNS = ("ttyS*", "ttyUSB*", "ttyXRUSB*", "ttyACM*", "ttyAMA*", "rfcomm*", "ttyAP*")
-"""Names of ports by driver: ports of the computer, of USB bridges, of USB modems, of ARM boards, and rarer ones."""
+"""Patterns for the names of serial ports in /dev: ports of the computer (ttyS), of USB bridges (ttyUSB, ttyXRUSB), of
+USB modems (ttyACM), of ARM boards (ttyAMA), of Bluetooth (rfcomm), and of multi-port cards (ttyAP)."""
 PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
 """Serial numbers that makers leave unchanged if they do not number their devices. A CP2102 is delivered with 0001
 (inferred, see docs/reference/asic.md#recognising-a-device)."""
@@ -102,7 +103,7 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 
 
 def _read(root: Path, name: str) -> ListedPort | None:
-    """Return a port; None if its driver only reserves the name for it, or if the device has just disappeared."""
+    """Return a port; None if a driver has only reserved the name, or if the device has just disappeared."""
     path = f"/dev/{name}"
     device = (root / "sys/class/tty" / name / "device").resolve()
     bus = (device / "subsystem").resolve().name
@@ -144,5 +145,6 @@ def is_pseudo_terminal(path: str) -> bool:
 
 
 def _text(value: str) -> str:
-    """Return a text of a device in a form that may be shown. Cheap devices pad it with zeros or spaces."""
+    """Return a text of a device in a form that may be shown. Cheap devices pad their texts with zeros or spaces, which
+    are removed."""
     return sanitize(value.strip("\0 \r\n\t"), MAX_TEXT)

@@ -15,7 +15,8 @@ from stratum_miner.backends.asic.readings import Readings
 log = structlog.get_logger(__name__)
 
 MAKE_IDLE_S = 2.0
-"""Seconds allowed for making the chips idle, which takes a few commands. A hang there must not keep the power on."""
+"""Seconds allowed for making the chips idle, which takes a few commands. If this step hangs, the power must still be
+switched off."""
 OFF_S = 8.0
 """Seconds allowed for switching the power off. It is long enough for several attempts, even if answers take 2 s to
 fail, and short enough for a user who waits for the program to stop."""
@@ -31,7 +32,7 @@ class PowerControl(Protocol):
     has_sensors: bool
     """Whether ``read`` reports a temperature."""
     minimum_input_voltage: float | None
-    """Volts below which the supply is too weak; None if the input voltage is not measured."""
+    """Input voltage in volts below which the power supply is too weak; None if the input voltage is not measured."""
 
     async def on(self, voltage: float | None) -> None:
         """Switch the core voltage on (volts), release the chips from reset, and wait until both are stable.
@@ -69,10 +70,10 @@ class NoPower:
     minimum_input_voltage: float | None = None
 
     async def on(self, voltage: float | None) -> None:
-        """Do nothing: the bus supplies the device."""
+        """Do nothing: the USB bus supplies the device."""
 
     async def off(self) -> None:
-        """Do nothing: ``ChipChain.make_idle`` is all that can be done."""
+        """Do nothing: the power of such a device cannot be switched off, so ``ChipChain.make_idle`` must suffice."""
 
     async def read(self) -> Readings:
         """Return empty readings: there are no sensors."""

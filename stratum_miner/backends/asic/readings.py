@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """The last sensor readings. A value is None if the device has no such sensor or it gives no valid reading now."""
+    """The last sensor readings. A value is None if the device has no such sensor, or if the sensor gives no valid
+    reading now."""
 
     chip_temperature: float | None = None
     regulator_temperature: float | None = None

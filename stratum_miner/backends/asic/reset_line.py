@@ -52,7 +52,7 @@ RESET_LINES: Mapping[str, ResetLine] = {
 """Reset lines by VID:PID of the bridge."""
 
 SendTransfer: TypeAlias = Callable[[str, Transfer], None]
-"""Sends a transfer to the device file of a USB device. Raises OSError if it fails."""
+"""A function that sends a transfer to the device file of a USB device. It raises OSError if the transfer fails."""
 
 
 def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: SendTransfer | None = None) -> bool:

@@ -5,8 +5,8 @@ One *attempt* opens the ports, switches the power on, brings the chips up and mi
 power off. Cancellation cannot interrupt this power-down.
 
 What follows depends on the error. If the port is gone, cannot be opened or leads to another chip, ``run`` raises the
-error and the supervisor decides. After a safety shutdown the device waits until it has cooled down. After any other
-error it makes another attempt after a growing pause, until ``RestartPolicy`` gives up.
+error and the supervisor decides. After a safety shutdown, ``run`` waits until the device has cooled down. After any
+other error, ``run`` makes another attempt after a growing pause, until ``RestartPolicy`` gives up.
 """
 
 from collections.abc import Callable
@@ -76,7 +76,7 @@ class OpenedPorts:
 async def open_ports(board: Board, ports: PortOpener) -> OpenedPorts:
     """Open all ports of a board. A port that is not required may be missing.
 
-    Raises what the port opener raises; ports that were opened before are then closed.
+    If a port cannot be opened, close the ports that are open already, and raise the error of the port opener.
     """
     transports: dict[str, Transport] = {}
     try:
@@ -355,8 +355,8 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _lowered(limits: TemperatureLimits, cut_off: float) -> TemperatureLimits:
-    """Return the limits with a lower cut-off temperature. The limits below it move down with it and keep their
-    order."""
+    """Return the limits with a lower cut-off temperature. The other limits are lowered, too, if necessary, and keep
+    their order."""
     resume = min(limits.resume, cut_off - 1)
     return TemperatureLimits(
         warn=min(limits.warn, resume + 0.6 * (cut_off - resume)),

@@ -92,7 +92,8 @@ class SafetyGuard:
         return SafetyDecision(self._level, reason)
 
     def may_resume(self, now: float, readings: Readings) -> bool:
-        """Return whether a device that was switched off has cooled down. Without a valid reading it has not."""
+        """Return whether a device that was switched off has cooled down. Without a valid reading, the device counts as
+        hot."""
         if self._shut_down_at is None:
             return True
         known = [
@@ -195,7 +196,8 @@ class FrequencyGovernor:
         return f"{self.frequency:g} MHz instead of {self._wanted:g} MHz: {self._why}" if self.is_throttled else ""
 
     def heat(self, now: float, decision: SafetyDecision) -> bool:
-        """Step down while the device is too hot, and up while it is below the warning temperature.
+        """Lower the frequency by one step while the device is too hot, and raise it by one step while the device is
+        below the warning temperature. Wait some time after each step.
 
         Return True if the frequency changed.
         """
@@ -208,7 +210,8 @@ class FrequencyGovernor:
         return False
 
     def lower(self, now: float, why: str) -> bool:
-        """Step down for another reason, such as errors or a safety shutdown. Return False at the lowest frequency."""
+        """Lower the frequency by one step for another reason, such as errors or a safety shutdown. Return False if the
+        frequency is already the lowest one."""
         self._why = why
         return self._step(now, +1, self.UP_AFTER_ERRORS_S)
 

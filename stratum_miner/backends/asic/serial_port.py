@@ -127,7 +127,7 @@ class SerialPort:
         return await self._in_thread(lambda: reset_line.hold_reset(self.path, held))
 
     def discard_input(self) -> None:
-        """Discard what has arrived and was not received."""
+        """Discard input that has arrived but was not read by ``receive``."""
         with self._device_errors():
             termios.tcflush(self._open_descriptor(), termios.TCIFLUSH)
 

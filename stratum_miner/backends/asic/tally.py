@@ -14,7 +14,8 @@ NO_READINGS = Readings()
 
 @dataclass(slots=True)
 class DeviceTally:
-    """Totals and state of a device. What a chip chain or a health monitor counted is added when it ends."""
+    """Totals and state of a device. What a chip chain and its health monitor counted is added when their mining run
+    ends."""
 
     clock: Callable[[], float]
     hashes: float = 0.0
@@ -78,7 +79,7 @@ class DeviceTally:
         safety_shutdowns: int,
         is_overheated: bool,
     ) -> DeviceSnapshot:
-        """Return a frozen view, including what the running chip chain and health monitor have counted so far."""
+        """Return a snapshot, including what the running chip chain and health monitor have counted so far."""
         decoder = chain.wire.decoder if chain is not None else None
         return DeviceSnapshot(
             identity=identity,

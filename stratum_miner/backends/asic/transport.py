@@ -18,7 +18,7 @@ class Transport(Protocol):
     async def receive(self, max_bytes: int = 4096) -> bytes:
         """Wait for input and return it: 1 to ``max_bytes`` bytes. Only one task may receive at a time.
 
-        If it is cancelled, no input is lost.
+        If the call is cancelled, no input is lost.
         """
         ...
 
@@ -26,7 +26,8 @@ class Transport(Protocol):
         """Pass all of ``data`` to the operating system without blocking the trio loop. Only one task may send at a
         time.
 
-        If it is cancelled, a part may have been sent. The device then needs a reset or a resynchronisation.
+        If the call is cancelled, a part of ``data`` may have been sent. The device then needs a reset or a
+        resynchronisation.
         """
         ...
 
@@ -49,11 +50,11 @@ class Transport(Protocol):
         ...
 
     def discard_input(self) -> None:
-        """Discard what has arrived and was not received."""
+        """Discard input that has arrived but was not read by ``receive``."""
         ...
 
     def close(self) -> None:
-        """Close the port at once. It never raises, and may be called twice. A pending ``receive`` ends."""
+        """Close the port at once. This never raises an error, and may be called twice. A pending ``receive`` ends."""
         ...
 
 

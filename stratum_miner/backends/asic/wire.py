@@ -11,7 +11,7 @@ GAP_S = 0.1
 """Seconds of silence inside a reply after which its rest will not come. USB bridges deliver within 16 ms
 (docs/reference/asic.md#gaps-inside-a-reply)."""
 MAX_REPLIES = 4096
-"""Largest number of replies to accept while waiting for an answer. A device may send replies without end."""
+"""Largest number of replies to accept while waiting for an answer. A faulty device may send replies without end."""
 
 
 class Wire:

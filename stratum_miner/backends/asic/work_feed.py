@@ -28,7 +28,7 @@ class WorkFeed:
         self._unregister = self._source.on_change(self._note)
 
     def close(self) -> None:
-        """Unregister."""
+        """Unregister from changes of work."""
         if self._unregister is not None:
             self._unregister()
             self._unregister = None

@@ -39,7 +39,7 @@ class ChipWork:
 
 @dataclass(frozen=True, slots=True)
 class ReportedNonce:
-    """What a nonce reply says, decoded by its chip family."""
+    """The contents of a nonce reply, decoded by its chip family."""
 
     nonce: bytes
     """Four bytes, as they stand in the header."""
@@ -63,7 +63,7 @@ class VerifiedNonce:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the work that it belongs to was void when the nonce came."""
+        """Whether the work of this nonce was void when the nonce came."""
         return self.work.void
 
     def nonce_found(self, device: str) -> NonceFound | None:
@@ -110,7 +110,7 @@ class WorkHistory:
         return None
 
     def matches(self, reported: ReportedNonce) -> bool:
-        """Return whether ``verify`` would find the work of this nonce. Remembers nothing."""
+        """Return whether ``verify`` would find the work of this nonce. The nonce is not remembered."""
         return any(
             _value(work.unit, version, reported.nonce) <= self.bound for work, version in self._candidates(reported)
         )

@@ -131,8 +131,8 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
     next start measures them again. Otherwise only the kernel that mined would have a realistic rate, and would always
     be chosen. If not even ``UNREACHED_FRACTION`` of a rate was reached, the rates belong to another computer (two
     computers that share a home folder, a virtual machine that moved). All rates of this CPU are then forgotten, and the
-    next start measures them. Otherwise no rate is lowered, because heat and the other hardware thread of a core explain
-    a lower rate for the moment.
+    next start measures them. In all other cases no rate is lowered, because heat and the other hardware thread of a
+    core may slow mining down for a while.
     """
     available = kernels.available_kernels()
     path = kernel_figures.cache_file() if cache is None else cache

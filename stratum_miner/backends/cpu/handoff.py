@@ -59,7 +59,7 @@ class Handoff:
                 if not _is_before(generation, self._void_before):
                     await found.send(hit)
             if self._failure is not None:
-                raise BackendError(f"search thread failed: {self._failure!r}") from self._failure
+                raise BackendError(f"a search thread failed: {self._failure!r}") from self._failure
 
     def close(self) -> None:
         """Make all search threads end."""
@@ -99,5 +99,5 @@ class Handoff:
 
 
 def _is_before(generation: int, limit: int) -> bool:
-    """Return whether one value of the stop word is older than another, also after it has wrapped at 2^32."""
+    """Return whether ``generation`` is an older value of the stop word than ``limit``. The stop word wraps at 2^32."""
     return (generation - limit) & 0xFFFFFFFF >= 1 << 31

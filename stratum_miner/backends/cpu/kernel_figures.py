@@ -103,13 +103,14 @@ def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
 
 
 def _entries(path: Path) -> dict[str, msgspec.Raw]:
-    """Return the contents of the file, by CPU. Entries of another version are left unchanged."""
+    """Return the entries of the file, by CPU. They are not decoded, so that entries of another version stay
+    unchanged."""
     with path.open("rb") as file:
         return msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, msgspec.Raw])
 
 
 def _write(available: Sequence[Kernel], entry: _Entry | None, path: Path) -> None:
-    """Store the entry of these kernels in the file, or remove it."""
+    """Store the entry of these kernels in the file. If ``entry`` is None, remove the entry from the file."""
     try:
         try:
             entries = _entries(path)

@@ -30,7 +30,8 @@ class Speed:
     """The speed of one thread, in H/s."""
 
     hash_rate: float
-    """Hashes per second of its processor time, which it would reach if the processor ran nothing else."""
+    """Hashes per second of the thread's processor time. The thread would reach this rate if the processor ran nothing
+    else."""
     wall_hash_rate: float
     """Hashes per second of wall-clock time. It is lower if other programs used the processor meanwhile."""
 

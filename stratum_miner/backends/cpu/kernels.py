@@ -75,8 +75,9 @@ class SearchResult:
 class StopWord:
     """A number in memory that running searches read. Changing it ends them within microseconds.
 
-    The number only grows. A search is given the value that it should find, so that it does not miss a change that comes
-    just before it starts. Only C reads and changes the number, because Python cannot access an atomic number.
+    The number only grows, until it wraps at 2^32. A search is given the value that it should find, so that it does not
+    miss a change that comes just before it starts. Only C reads and changes the number, because Python cannot access an
+    atomic number.
     """
 
     def __init__(self) -> None:
@@ -137,8 +138,8 @@ class Search:
 
         ``header`` is the serialized header of 80 bytes; its nonce and the masked bits of its version are ignored.
         ``target`` is the largest hash that is a hit, as an integer. The nonces wrap at 2^32. With ``big_endian_nonces``
-        they are counted as the counter of a mining chip does: the most significant byte of the number is the first one
-        in the header.
+        the nonces are counted as a mining chip counts them: the most significant byte of the number is the first one in
+        the header.
 
         Raises ValueError for a parameter outside its range, and for 2^64 points or more. The work that was loaded
         before then remains.

@@ -1,4 +1,4 @@
-"""Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a clock that can be set
+"""Bitmain Antminer U1 and U2, which use Icarus frames and five-byte replies. Their clock can be set
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern

@@ -1,4 +1,4 @@
-"""GekkoScience Compac and 2Pac: BM1384 behind a CP2102 (docs/reference/asic.md#compac-and-2pac)."""
+"""GekkoScience Compac and 2Pac: BM1384 chips behind a CP2102 USB bridge (docs/reference/asic.md#compac-and-2pac)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import AssignAddresses, CountChips, Deactivate, OpenCores, RampUp, VerifyClock

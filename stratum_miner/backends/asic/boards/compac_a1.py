@@ -1,4 +1,4 @@
-"""GekkoScience Compac A1: one BM1362 behind a CP2105, whose second port reports temperatures
+"""GekkoScience Compac A1: one BM1362 chip behind a CP2105 USB bridge, whose second port reports temperatures
 (docs/reference/asic.md#compac-a1)."""
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""GekkoScience Compac F: one BM1397 behind an FT230X (docs/reference/asic.md#compac-f)."""
+"""GekkoScience Compac F: one BM1397 chip behind an FT230X USB bridge (docs/reference/asic.md#compac-f)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import (

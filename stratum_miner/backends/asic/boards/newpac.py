@@ -1,4 +1,5 @@
-"""GekkoScience NewPac and R606: chains of BM1387 behind an FT230X (docs/reference/asic.md#newpac-and-r606)."""
+"""GekkoScience NewPac and R606: chains of BM1387 chips behind an FT230X USB bridge
+(docs/reference/asic.md#newpac-and-r606)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import (

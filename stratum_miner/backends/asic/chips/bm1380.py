@@ -1,5 +1,5 @@
-"""BM1380 of Antminer U1 and U2: Icarus work with a job id, five-byte replies, a clock that can be set
-(docs/reference/asic.md#antminer-u1-and-u2)."""
+"""BM1380, the chip of the Antminer U1 and U2. It takes Icarus work with a job id, and sends five-byte replies. Its
+clock can be set (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 import trio
 
@@ -32,8 +32,8 @@ class Bm1380Chain(IcarusChain):
         return jobs.icarus_job(work.unit.header, job_id=work.job_id)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply. The low five bits of the last byte are the job id; the meaning of its upper three bits is
-        inferred."""
+        """Decode a reply. The low five bits of the last byte are the job id; it is inferred that the upper three bits
+        are not a part of the job id."""
         candidates = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
         return ReportedNonce(reply.nonce, candidates)
 

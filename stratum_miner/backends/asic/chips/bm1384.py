@@ -1,5 +1,5 @@
-"""BM1384: Icarus work with a job id, a part of the nonce range for each chip, four-byte commands
-(docs/reference/asic.md#compac-and-2pac)."""
+"""BM1384, the chip of the Compac and the 2Pac. It takes four-byte commands, and Icarus work with a job id. Each chip
+searches a part of the nonce range (docs/reference/asic.md#compac-and-2pac)."""
 
 import trio
 

@@ -1,5 +1,5 @@
-"""BM1387: several midstates per job, seven-byte replies without a preamble, register commands of its own
-(docs/reference/asic.md#newpac-and-r606)."""
+"""BM1387, the chip of the NewPac and the R606. Its jobs contain several midstates, its replies have seven bytes and no
+preamble, and its register commands differ from those of later chips (docs/reference/asic.md#newpac-and-r606)."""
 
 from collections.abc import Sequence
 
@@ -64,7 +64,7 @@ class Bm1387Chain(RegisterChain):
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply. Its id is the sum of job id and midstate number."""
+        """Decode a reply. The id in the reply is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
         # the range of a chip begins at its address, floor(256/N)·i. With the exact 256/N instead, the first nonces of a

@@ -1,4 +1,5 @@
-"""BM1397: midstate jobs with a preamble, nine-byte replies, a ticket mask (docs/reference/asic.md#compac-f)."""
+"""BM1397, the chip of the Compac F. It takes midstate jobs with a preamble, sends nine-byte replies, and has a ticket
+mask (docs/reference/asic.md#compac-f)."""
 
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from stratum_miner.work.versions import ALL_BITS
 PLL0_DIVIDER = 0x70
 DIVIDER_BEFORE_CLOCK = 0x0F0F0F00
 BETWEEN_WRITES_S = 0.01
-"""Seconds after each write of a clock register."""
+"""Seconds to wait after each write of a clock register."""
 
 
 class Bm1397Chain(PreambleChain):
@@ -40,7 +41,7 @@ class Bm1397Chain(PreambleChain):
         return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions, preamble=PREAMBLE)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply: nonce, an unused byte, the sum of job id and midstate number."""
+        """Decode a reply, which contains the nonce, an unused byte, and the sum of job id and midstate number."""
         identifier = reply.tag[1]
         return ReportedNonce(reply.nonce, ((identifier & 0xFC, identifier & 3),))
 

@@ -83,7 +83,8 @@ class FullHeaderChain(PreambleChain):
         )
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply: nonce, an unused byte, a byte with job and sub-core, sixteen version bits."""
+        """Decode a reply, which contains the nonce, an unused byte, a byte with job and sub-core, and sixteen version
+        bits."""
         if len(reply.tag) < 4:
             return ReportedNonce(reply.nonce)
         rolled = int.from_bytes(reply.tag[2:4], "big") << VERSION_SHIFT

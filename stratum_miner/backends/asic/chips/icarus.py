@@ -116,7 +116,7 @@ class IcarusChain(ChipChain):
         return "its lamp changes within the next 15 s: off while busy, on while idle (not tested on a device)"
 
     async def make_idle(self) -> None:
-        """Do nothing: the device becomes idle at the end of its range."""
+        """Do nothing: the device becomes idle when it has searched its nonce range."""
 
     async def _raw_answer(self, frame: bytes, seconds: float) -> bytes:
         """Send a frame and return the undecoded answer, at most eight bytes. The decoder cannot be used, because the

@@ -1,4 +1,5 @@
-"""Clocks: converts a frequency in MHz to the dividers of each chip family, and back. All use a 25 MHz reference."""
+"""Clocks: converts a frequency in MHz to the dividers of each chip family, and back. All families use a reference clock
+of 25 MHz."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def gekko_bm1362(frequency: float) -> Pll:
 
 
 def gekko_word_bm1362(frequency: float) -> int:
-    """Return the value of register 08 for a Compac A1, whose first byte is always 0x40."""
+    """Return the value of register 08 for a Compac A1. Its first byte is always 0x40."""
     pll = gekko_bm1362(frequency)
     return 0x40 << 24 | pll.word() & 0x00FFFFFF
 

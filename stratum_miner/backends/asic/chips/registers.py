@@ -53,7 +53,8 @@ class RegisterChain(ChipChain):
         return 256 // self.chips * chip
 
     async def set_ticket(self, bits: int) -> None:
-        """Write 2^bits - 1 with the bits of each byte reversed (docs/reference/asic.md#ticket-mask)."""
+        """Write the ticket mask, which is 2^bits - 1 with the bits of each byte reversed
+        (docs/reference/asic.md#ticket-mask)."""
         await self.write(TICKET_MASK, ticket_mask(bits))
 
     async def recover(self) -> None:
@@ -124,7 +125,8 @@ class PreambleChain(RegisterChain):
 
 
 def ticket_mask(bits: int) -> int:
-    """Return the value of register 14 for a number of extra zero bits: 8 gives 000000FF, 9 gives 000080FF."""
+    """Return the value of register 14, the ticket mask, for the number of zero bits that it requires: 8 gives 000000FF,
+    9 gives 000080FF."""
     mask = (1 << bits) - 1
     return sum(int(f"{mask >> 8 * index & 0xFF:08b}"[::-1], 2) << 8 * index for index in range(4))
 

@@ -2,7 +2,7 @@
 
 There are three dialects (docs/reference/asic.md#commands-to-a-chip). BM1380 and BM1384 take four bytes whose last five
 bits are the CRC5 of the 27 bits before them. BM1387 takes longer frames, which end with a CRC5 byte over all bytes
-before. From BM1397 on the same frames follow a preamble.
+before. From BM1397 on, the same frames begin with a preamble.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ PREAMBLE = b"\x55\xaa"
 
 @dataclass(frozen=True, slots=True)
 class RegisterDialect:
-    """Frames of BM1387 and later: header, length (counted after the preamble, CRC included), payload, CRC5."""
+    """Makes the frames of BM1387 and later chips. A frame has a preamble, a header, a length (of everything after the
+    preamble), a payload, and a CRC5."""
 
     preamble: bytes = PREAMBLE
 
@@ -43,8 +44,8 @@ BM13XX = RegisterDialect()
 
 
 class Bm1387Dialect(RegisterDialect):
-    """The frames of BM1387, without a preamble. Broadcast bit and type bits have other positions in the header
-    (docs/reference/asic.md#newpac-and-r606)."""
+    """The frames of BM1387, without a preamble. The broadcast bit and the type bits have other positions in the header
+    than on later chips (docs/reference/asic.md#newpac-and-r606)."""
 
     def write(self, register: int, value: int, chip: int | None = None) -> bytes:
         """See ``RegisterDialect.write``."""

@@ -78,7 +78,8 @@ def full_job(header: bytes, *, job_id: int, length: int = 0x56, midstates: int =
     """Return a job of 88 bytes with a whole header, for chips that roll the version themselves
     (docs/reference/asic.md#whole-header-jobs).
 
-    ``length`` and ``midstates`` are the values that a product's own driver writes. The chips take 88 bytes in any case.
+    ``length`` and ``midstates`` are two bytes of the frame, which the drivers of different products set differently.
+    The chips read 88 bytes, whatever these two bytes contain.
     """
     body = (
         bytes([0x21, length, job_id, midstates])

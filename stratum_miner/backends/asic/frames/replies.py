@@ -107,7 +107,7 @@ class ReplyDecoder(ABC):
 
 
 class PreambleDecoder(ReplyDecoder):
-    """Decodes replies of 9 or 11 bytes: AA 55, a body, and a last byte type·32 + CRC5 over body and type
+    """Decodes replies of 9 or 11 bytes: AA 55, a body, and a last byte, which is type·32 + the CRC5 over body and type
     (docs/reference/asic.md#replies-of-a-chip).
 
     While a chip changes from one length to the other, both are accepted.
@@ -158,14 +158,14 @@ def _parse(frame: bytes) -> ChipReply:
 
 
 class Judgement(Enum):
-    """What a group of bytes is, if it is taken as a whole reply."""
+    """The judgement whether a group of bytes is a whole reply."""
 
     NO = "no"
-    """It cannot be a reply."""
+    """The group cannot be a reply."""
     MAYBE = "maybe"
-    """It may be a reply: a wrong nonce, or bytes that start in the middle of a reply."""
+    """The group may be a reply with a wrong nonce, or bytes that start in the middle of a reply."""
     SURE = "sure"
-    """It is a reply, as its hash or its checksum proves."""
+    """The group is a reply, as its hash or its checksum proves."""
 
 
 ReplyJudge = Callable[[bytes], Judgement]
@@ -175,8 +175,8 @@ Parse = Callable[[bytes], ChipReply]
 class FixedLengthDecoder(ReplyDecoder):
     """Decodes groups of ``length`` bytes without a preamble. ``judge`` decides where a group starts.
 
-    A group that may be a reply is kept until the line is silent, or until no other start is left to try. One byte too
-    many or too few therefore does not turn all later nonces into hardware errors.
+    A group that may be a reply is kept until the line is silent, or until all other possible starts were tried. One
+    byte too many or too few therefore does not turn all later nonces into hardware errors.
     """
 
     def __init__(self, length: int, judge: ReplyJudge, parse: Parse, *, has_crc: bool = False) -> None:
@@ -223,8 +223,8 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """Count the bytes that were skipped between two replies. If replies have a CRC, each skipped group of the
-        length of a reply counts as one CRC error."""
+        """Count the bytes that were skipped between two replies. If replies have a CRC, each ``length`` skipped bytes
+        count as one CRC error."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest

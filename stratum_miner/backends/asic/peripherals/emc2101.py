@@ -54,7 +54,8 @@ class Emc2101:
         return float(int.from_bytes(bytes([await self._get(0x00)]), "big", signed=True))
 
     async def external_temperature(self) -> float | None:
-        """Return the temperature of the diode in °C, in steps of 1/8; None while the diode reads as open or short."""
+        """Return the temperature of the diode in °C, in steps of 1/8; None while the diode seems to be an open or a
+        short circuit."""
         high, low = await self._get(0x01), await self._get(0x10)
         raw = high << 3 | low >> 5
         if raw in (_DIODE_OPEN, _DIODE_SHORT):

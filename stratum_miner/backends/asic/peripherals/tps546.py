@@ -30,7 +30,8 @@ FAULTS = {
 
 
 def slinear11(value: float) -> int:
-    """Encode a number with the most precise exponent. Raises ValueError for a number that is too large."""
+    """Encode a number as SLINEAR11, with the smallest possible exponent, which is the most precise one. Raises
+    ValueError for a number that is too large."""
     for exponent in range(-16, 16):
         mantissa = round(value / 2.0**exponent)
         if -1024 <= mantissa <= 1023:
@@ -39,7 +40,7 @@ def slinear11(value: float) -> int:
 
 
 def from_slinear11(word: int) -> float:
-    """Decode a number with five bits of exponent and eleven bits of mantissa."""
+    """Decode an SLINEAR11 number, which has five bits of exponent and eleven bits of mantissa."""
     exponent = (word >> 11) - 32 if word & 0x8000 else word >> 11
     mantissa = (word & 0x7FF) - 2048 if word & 0x400 else word & 0x7FF
     return float(mantissa) * 2.0**exponent
@@ -57,7 +58,7 @@ class Setting:
     command: int
     value: float
     form: str
-    """"byte", "word" (unchanged), "linear11" or "linear16"."""
+    """Encoding of the value: "byte", "word" (unchanged), "linear11" or "linear16"."""
 
     def payload(self) -> bytes:
         """Return the command and the value, little-endian."""
