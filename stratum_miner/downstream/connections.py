@@ -26,7 +26,8 @@ from stratum_miner.network.accepting import Listener, ListenerError, address_tex
 from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 16 << 10
-"""Most bytes read from one miner at a time: about 150 shares. Other miners are served before more is read from it."""
+"""Most bytes read from one miner at a time: about 150 shares. Other miners are served before more is read from this
+miner."""
 SEND_BUFFER = 64 << 10
 """Send buffer of a socket, in bytes. It is small so that a miner that does not read is detected soon; by default, the
 kernel would buffer megabytes."""
@@ -137,7 +138,8 @@ class ServerCallbacks(Generic[S]):
     disconnected: Callable[[Connection[S]], None]
     """Called when a connection was closed; its ``reason`` says why."""
     stopping: Callable[[], Awaitable[None]]
-    """Called when the server has stopped accepting miners. It waits for open answers, then closes all connections."""
+    """Called when the server has stopped accepting miners. The function waits for open answers, then closes all
+    connections."""
 
 
 class Connections(Generic[S]):

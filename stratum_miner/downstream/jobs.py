@@ -57,7 +57,7 @@ class AnnouncedJob:
     """Number of the pool session that the job comes from, 0 in a pool. A new version mask applies to all jobs of one
     origin."""
     seen: SeenShares = field(default_factory=SeenShares)
-    """The valid shares of this job. Jobs that differ only in their ids share one object."""
+    """The valid shares of this job. Jobs that differ only in their ids use the same object."""
     maxtime: int | None = None
     """Latest ntime (unix time) for which a block of this job is valid; None if it is not known."""
 

@@ -86,7 +86,7 @@ class MinerSession(Generic[J]):
         """The difficulty that was last sent to the miner; 0 before the first."""
         self._policy = policy
         self._total = total
-        self._events: list[SessionEvent[J]] = []  # at most three; a deque would take 760 bytes for each session
+        self._events: list[SessionEvent[J]] = []  # at most three events; a deque would take 760 bytes per session
         self._errors_in_a_row = 0
         self._accepts_extranonce = False
         self._requested_mask = 0

@@ -1,5 +1,5 @@
 """A queue of bytes that wait to be sent to one miner. Its size is limited, so that a miner that does not read takes a
-limited amount of memory and does not delay others.
+limited amount of memory and does not delay other miners.
 """
 
 import trio

@@ -27,7 +27,7 @@ class MinerDisconnected:
 
 @dataclass(frozen=True, slots=True)
 class MinerAuthorized:
-    """A worker may submit shares on this connection: the first mining.authorize for this name."""
+    """A connection authorized a worker name for the first time. The worker may now submit shares on this connection."""
 
     session: int
     """Number of the connection."""

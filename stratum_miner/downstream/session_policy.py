@@ -64,7 +64,7 @@ class SessionPolicy(Protocol[J]):
 
     @property
     def ceiling(self) -> float:
-        """The highest minimum difficulty that a miner may ask for."""
+        """The highest value that a miner may ask for as its minimum difficulty."""
         ...
 
     def job_for(self, lease: Lease[J], now: float) -> J | None:

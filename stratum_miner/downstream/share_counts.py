@@ -16,12 +16,12 @@ class DownstreamShareCounts:
     received: int = 0
     """Shares that arrived."""
     accepted: int = 0
-    """Number of shares that the pool accepted. In a proxy, this is the pool to which the proxy forwards."""
+    """Number of shares that the pool accepted. For a proxy, "the pool" is the pool to which the proxy forwards."""
     kept: int = 0
     """Shares that a proxy accepted and did not forward, because they are below the pool's difficulty."""
     rejected: Counter[ErrorReason] = field(default_factory=Counter)
-    """Number of shares that the pool rejected, by reason. In a proxy, this is the pool to which the proxy forwards, and
-    stale shares are counted in ``stale`` instead."""
+    """Number of shares that the pool rejected, by reason. For a proxy, "the pool" is the pool to which the proxy
+    forwards, and stale shares are counted in ``stale`` instead."""
     refused: Counter[ErrorReason] = field(default_factory=Counter)
     """Number of shares that a proxy refused and did not forward, by reason. Stale shares are counted in ``stale``
     instead."""

@@ -28,7 +28,7 @@ class SessionSnapshot:
     started: bool
     """Whether the miner is subscribed and authorized, so that it gets jobs."""
     extranonce1: bytes | None
-    """None while the miner is not subscribed."""
+    """The miner's extranonce1; None while the miner is not subscribed."""
     version_mask: int
     """Version bits that the miner may roll; 0 for none."""
     difficulty: float

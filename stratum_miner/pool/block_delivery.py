@@ -23,8 +23,8 @@ from stratum_miner.pool.nodes.base import ACCEPTED, PARENT_UNKNOWN, Node, NodeEr
 from stratum_miner.pool.template import BlockTemplate
 
 MAX_EXTENDED: Final = 16
-"""Most parent hashes that are remembered: more than the blocks that a reorganization of the block chain usually
-removes."""
+"""Most parent hashes that are remembered. A reorganization of the block chain usually removes fewer blocks than
+this."""
 MAX_FOUND: Final = 1000
 """Most blocks that are kept for snapshots."""
 ANSWER_SECONDS: Final = 60.0

@@ -28,7 +28,7 @@ class PoolConfig(MinerLimits):
     """Settings of a pool. Raises ValueError if a setting is outside its range or contradicts another."""
 
     payout_script: bytes
-    """Output script that every block pays to. ``bitcoin.address`` makes one of a payout address."""
+    """Output script that every block pays to. ``bitcoin.address`` makes such a script from a payout address."""
     host: str = "127.0.0.1"
     """IP address or host name on which the pool listens if it is given no ``listeners``."""
     port: int = 3333
@@ -99,7 +99,7 @@ class PoolConfig(MinerLimits):
         """Return the highest difficulty of a session: the network difficulty, or ``maximum_difficulty`` if that is
         lower.
 
-        ``network_difficulty`` does not limit it if it is unknown (None) or below ``lowest_difficulty``.
+        If ``network_difficulty`` is None (unknown) or below ``lowest_difficulty``, it is ignored.
         """
         if network_difficulty is None or network_difficulty < self.lowest_difficulty:
             return self.maximum_difficulty

@@ -96,8 +96,8 @@ class JudgingPolicy:
         return verdict if verdict.candidate is None else ForwardVerdict(verdict, verdict.candidate, waits=True)
 
     def transactions(self, job: PoolJob | None) -> list[str] | Refused[PoolJob]:
-        """Return the transactions of the job's template in hex, or a refusal if the job is unknown or they are too
-        large.
+        """Return the transactions of the job's template in hex, or a refusal if the job is unknown or the transactions
+        are too large.
         """
         if job is None:
             return Refused(ErrorReason.JOB_NOT_FOUND, "job not found")

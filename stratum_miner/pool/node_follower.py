@@ -52,7 +52,8 @@ class NodeFollower:
         self._retry = NodeRetry(on_failure)
         self._last: BlockTemplate | None = None
         self._serial = 0
-        """Increases with each template, and whenever answers that have not arrived yet may be outdated."""
+        """A number that increases with each template, and whenever answers that have not arrived yet may be
+        outdated."""
         self._arrived_at = 0.0
         self._checked_at = 0.0
         self._lacks_blocks = False

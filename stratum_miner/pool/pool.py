@@ -86,7 +86,7 @@ class _WaitingBlock:
 class Pool:
     """A pool that gets its jobs from one node. ``open_pool`` makes one and runs it; the parameters are the same.
 
-    To run it otherwise, make one and start ``serve`` in a nursery.
+    To run a pool without ``open_pool``, make a ``Pool`` and start its ``serve`` in a nursery.
     """
 
     def __init__(
@@ -275,7 +275,7 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            due = max(self._published_at, now - interval / 2) + interval  # before the first job: every half interval
+            due = max(self._published_at, now - interval / 2) + interval  # twice per interval before the first job
 
     async def _tick(self) -> None:
         while True:

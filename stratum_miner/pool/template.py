@@ -105,8 +105,8 @@ class BlockTemplate:
     def time_at(self, age: float) -> int:
         """Return the unix time for a header, ``age`` seconds after the node gave this template.
 
-        The time is within the range that the template allows. A ``curtime`` that is not after ``mintime`` does not
-        advance, because it is not the node's clock: Core has raised it to ``mintime``.
+        The time is within the range that the template allows. If ``curtime`` is not after ``mintime``, ``age`` is
+        ignored: Bitcoin Core has then raised ``curtime`` to ``mintime``, so ``curtime`` is not the node's clock.
         """
         now = self.curtime + int(age) if self.curtime > self.mintime else self.mintime
         return min(now, MAX_TIME if self.maxtime is None else self.maxtime)

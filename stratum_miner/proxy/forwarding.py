@@ -46,7 +46,7 @@ class ForwardingPolicy:
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits that the pool grants. Before the first job this is not known, so it is all bits that a pool may
+        """Version bits that the pool grants. Before the first job, when they are not known: all bits that a pool may
         grant.
         """
         return GENERAL_PURPOSE_MASK if self.latest is None else self.latest.rollable_mask

@@ -63,7 +63,7 @@ _log = structlog.get_logger(__name__)
 class Proxy:
     """A Stratum proxy. ``open_proxy`` makes one and runs it; the parameters are the same.
 
-    To run it otherwise, make one and start ``serve`` in a nursery.
+    To run a proxy without ``open_proxy``, make a ``Proxy`` and start its ``serve`` in a nursery.
     """
 
     def __init__(

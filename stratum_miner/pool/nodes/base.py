@@ -7,8 +7,8 @@ The rules for every node:
    node rejects is an answer, not an error.
 3. Any method may be cancelled at any time, and several tasks may call it at the same time.
 4. ``submit_block`` may be called again with the same bytes. A block that the node already has counts as accepted.
-5. A NodeError says whether it is permanent. A pool waits while the node has a temporary error (``retry``), and ends at
-   once with a permanent one.
+5. A NodeError says whether it is permanent. A pool waits while the node has a temporary error (``retry``), and stops at
+   once if the node has a permanent error.
 """
 
 from abc import ABC, abstractmethod

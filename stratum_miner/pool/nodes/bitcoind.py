@@ -78,8 +78,8 @@ MANY_TRANSACTIONS: Final = 100
 """Number of transactions above which a template is parsed in a thread. Parsing so many takes 0.5 to 2 ms, about as long
 as switching to a thread."""
 FEE_BLOCKS: Final = 36
-"""Number of blocks whose fees are averaged. They take about 6 hours; fees vary over the day. Each block takes the node
-about 20 ms."""
+"""Number of blocks whose fees are averaged. Blocks of about 6 hours are used, because fees vary over the day. The node
+takes about 20 ms to get the fees of one block."""
 NETWORKS: Final = {
     "main": Network.MAINNET,
     "test": Network.TESTNET,
