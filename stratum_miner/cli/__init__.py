@@ -1,1 +1,1 @@
-"""The command line: one file for each command. Only this package uses all others."""
+"""The command line: one module for each command. No other package may import this package."""

@@ -1,8 +1,8 @@
-"""``stratum-miner bench``: the hash rate of each kernel on this computer, the kernel that mining uses, and its hash
-rate.
+"""``stratum-miner bench``: measures the hash rate of each kernel on this computer, and of mining with the fastest
+kernel.
 
-Each hash rate is given twice: per second of processor time, which decides which kernel is used, and per second of the
-clock, which also shows what other programs took.
+Each hash rate is given twice. The hash rate per second of processor time decides which kernel is used. The hash rate
+per second of the clock is lower if other programs use the processors.
 """
 
 import os
@@ -33,9 +33,12 @@ from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 from stratum_miner.work.versions import lowest_bits
 
 WORTH_REMEMBERING = 0.1
-"""Seconds that a measurement must take for mining to use its result later."""
+"""Least duration in seconds of a measurement whose result is kept, so that mining can use it later."""
 BUSY = 0.9
-"""Fraction of a processor that a thread gets at least on an idle computer. Picked by feel, not measured."""
+"""The computer counts as busy if a measuring thread gets less than this fraction of a processor on average.
+
+An earlier hash rate is clearly better if this fraction of it is still higher. The value is a choice, not a measurement.
+"""
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
 """Seconds after which new work interrupts the mining that is measured."""
@@ -57,15 +60,17 @@ def bench(
         bool,
         Parameter(
             name="--check",
-            help="Test the kernels instead of measuring them: compare each with another over "
-            f"2^{POINTS.bit_length() - 1} headers.",
+            help="Test the kernels instead of measuring them: compare the results of each kernel with those of another "
+            f"kernel for 2^{POINTS.bit_length() - 1} headers.",
             negative=(),
             show_default=False,
         ),
     ] = False,
     json: common.Json = False,
 ) -> int:
-    """Measure the hash rate of each SHA-256d kernel on one thread, then of the fastest on all threads and in mining.
+    """Measure the hash rate of each SHA-256d kernel on one thread.
+
+    Then measure the hash rate of the fastest kernel on several threads, and of the whole CPU backend while it mines.
 
     Exit code 5: a kernel failed its self-test, or with --check two kernels gave different results.
     """
@@ -113,7 +118,7 @@ class _Trial:
 
     measured: MeasuredKernel
     speeds: tuple[Speed, ...]
-    """Speed without and with version rolling; empty for a kernel that failed its self-test."""
+    """The hash rates without and with version rolling; empty for a kernel that failed its self-test."""
 
 
 def _try(kernel: kernels.Kernel, seconds: float) -> _Trial:
@@ -150,12 +155,12 @@ def _known_row(item: MeasuredKernel) -> dict[str, Any]:
 
 
 def _processor_share(speeds: list[Speed]) -> float:
-    """Return the fraction of a processor that the measuring threads had on average, from 0 to 1."""
+    """Return the average fraction of a processor that a measuring thread had, from 0 to 1."""
     return fmean(min(1.0, speed.wall_hash_rate / speed.hash_rate) for speed in speeds)
 
 
 def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Speed]:
-    """Return the speed of the kernel alone by the number of threads: 1, 2, 4, ... and ``most``."""
+    """Return the hash rate of the kernel for each number of threads: 1, 2, 4, ... and ``most``. Nothing else runs."""
     counts = sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power < most)})
     speeds = {}
     for count in counts:
@@ -165,7 +170,11 @@ def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Spe
 
 
 def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
-    """Return the sum over ``count`` threads. Processor time is counted for at most the usable processors."""
+    """Return the hash rate of ``count`` threads together.
+
+    The hash rate per second of processor time is the mean of the threads, multiplied by the number of threads or of
+    usable processors, whichever is smaller.
+    """
     speeds: list[Speed] = []
 
     def work() -> None:
@@ -181,7 +190,7 @@ def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
 
 
 class _EndlessWork:
-    """A source of work without shares, with all version bits of BIP 320 allowed."""
+    """A source of work in which no hash is a share, and which allows all version bits of BIP 320."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()
@@ -205,7 +214,10 @@ class _EndlessWork:
 
 
 async def _mine(backend: CpuBackend, seconds: float) -> float:
-    """Return the H/s of the whole backend once it has chosen its kernel, with a new job every few seconds."""
+    """Return the hash rate in H/s of the whole backend, which gets new work every few seconds.
+
+    The measurement begins after the backend has chosen its kernel.
+    """
     source = _EndlessWork()
     send, receive = trio.open_memory_channel[NonceFound](0)
     async with trio.open_nursery() as nursery, send, receive:
@@ -283,7 +295,7 @@ def _both(speed: Speed) -> str:
 
 
 def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
-    """Print that the computer was busy, and which earlier measurements are clearly better and remain in use."""
+    """Print if the computer was busy, and which earlier measurements remain in use because they are clearly better."""
     output = printing.console()
     if share < BUSY:
         output.print(

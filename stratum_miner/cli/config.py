@@ -52,7 +52,7 @@ def init(file: OutputFile = None, /, *, force: Force = False) -> int:
 @app.command
 @takes_options_of(MineOptions)
 def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
-    """Check a configuration and print one line for each error. It takes all options of mine.
+    """Check a configuration and print one line for each error. The command takes all options of mine.
 
     Exit code 2: there is at least one error.
     """
@@ -76,7 +76,7 @@ def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -
 def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
     """Print the settings in force as TOML, with the origin of each value. Passwords are hidden.
 
-    It takes all options of mine, so that it also explains a command line.
+    The command takes all options of mine, so that it also explains a command line of mine.
     """
     sources = Sources(given, find_file(config, no_config, os.environ))
     for line in shown_lines(load(sources)):
@@ -92,7 +92,8 @@ def import_(
     *,
     force: Force = False,
 ) -> int:
-    """Convert a configuration file of cgminer or cpuminer, and print what becomes of each of its keys.
+    """Convert a configuration file of cgminer or cpuminer, and print for each of its keys the new key or why it is
+    skipped.
 
     An existing FILE is replaced only with --force.
     """

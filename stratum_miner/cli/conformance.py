@@ -46,8 +46,7 @@ Patterns: TypeAlias = Annotated[
     list[str] | None,
     Parameter(
         name="--only",
-        help="Run only the checks with this id, topic or level, or that match this glob pattern, such as 'VD-*'. "
-        "Repeatable.",
+        help="Run only these checks. Give an id, a topic, a level, or a glob pattern such as 'VD-*'. Repeatable.",
         group="Checks",
         negative=(),
     ),
@@ -65,7 +64,8 @@ def conformance(
     *checks: Annotated[
         str,
         Parameter(
-            help="Checks to run, like --only: path, id, topic or glob pattern, as in shares/ERR-07, framing or 'VD-*'."
+            help="Checks to run, as with --only. Give a path (TOPIC/ID), an id, a topic or a glob pattern, as in "
+            "shares/ERR-07, framing or 'VD-*'."
         ),
     ],
     user: pool_access.WorkerName = DEFAULT_USER,
@@ -79,8 +79,8 @@ def conformance(
         bool,
         Parameter(
             name="--i-own-this-pool",
-            help="Confirm that the pool is yours. This allows a pool on another computer, and checks with malformed "
-            "input, floods and many connections.",
+            help="Confirm that the pool is yours. The pool may then be on another computer, and checks that send "
+            "malformed input, floods or many connections are not skipped.",
             negative=(),
             show_default=False,
             group="Pool",
@@ -112,7 +112,7 @@ def conformance(
         list[str] | None,
         Parameter(
             name="--skip",
-            help="Do not run these checks, named as for --only. Repeatable.",
+            help="Do not run these checks. Give an id, a topic, a level, or a glob pattern. Repeatable.",
             group="Checks",
             negative=(),
         ),
@@ -121,7 +121,7 @@ def conformance(
         bool,
         Parameter(
             name="--strict",
-            help="Exit with code 6 if a SHOULD failed but no MUST.",
+            help="Exit with code 6 if a SHOULD check failed and no MUST check failed.",
             negative=(),
             show_default=False,
             group="Checks",
@@ -131,7 +131,8 @@ def conformance(
         float,
         Parameter(
             name="--max-seconds-of-work",
-            help="Longest time in seconds that one check may search for shares. A check that needs more is skipped.",
+            help="Longest time in seconds that one check may search for shares. A check that needs more time is "
+            "skipped.",
             group="Checks",
         ),
     ] = 60.0,
@@ -157,8 +158,8 @@ def conformance(
 ) -> int:
     """Check whether a pool implements Stratum V1 as miners need it.
 
-    Exit code 0: no MUST failed. 1: a MUST failed. 4: the pool could not be reached. 6: with --strict, a SHOULD failed.
-    7: every check was skipped.
+    Exit code 0: no MUST check failed. 1: a MUST check failed. 4: the pool could not be reached. 6: with --strict, a
+    SHOULD check failed. 7: every check was skipped.
     """
     logs.configure(level="warning")
     try:
@@ -255,7 +256,10 @@ class NodeChain:
         return ChainTip(tip.height, tip.hash)
 
     async def submit(self, block: bytes) -> str:
-        """Return the reason why the node rejects a block, empty if it accepts the block. Raises ChainError."""
+        """Submit a block and return why the node rejects it; empty if the node accepts it.
+
+        Raises ChainError if the node does not answer.
+        """
         try:
             result = await self._node.submit_block(block)
         except NodeError as error:
@@ -270,7 +274,7 @@ async def _chain(spec: str | None, cookie: Path | None, password_file: Path | No
         return
     if "://" not in spec:
         raise UsageError(
-            f"--node: expected the JSON-RPC of the pool's Bitcoin node, as in http://HOST:PORT, got {spec!r}"
+            f"--node: expected the JSON-RPC URL of the pool's Bitcoin node, as in http://HOST:PORT, got {spec!r}"
         )
     async with node_access.opened(spec, cookie=cookie, password_file=password_file) as node:
         chain = NodeChain(node)

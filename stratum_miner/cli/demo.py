@@ -1,8 +1,8 @@
 """``stratum-miner demo``: a whole Bitcoin network on this computer, for a minute.
 
 It runs an embedded node with the validation of Bitcoin Core, the pool on this node, and the miner, which connects to
-the pool over TCP on loopback. On regtest every second hash is a block. The miner submits only those that meet the
-pool's share difficulty, so that mining takes visible work.
+the pool over TCP on loopback. On regtest, every second hash is a block. The miner submits only hashes that meet
+the pool's share difficulty, so that it must search visibly long for each block.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from stratum_miner.quantities import duration_text, hash_rate_text
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 """The address of private key 1 (BIP 173). Everybody knows this key, and regtest coins have no value."""
 DIFFICULTY = 0.002
-"""8.6 million hashes for each block, which take 0.1 s on a fast computer and 2 s on a slow one."""
+"""A block takes 8.6 million hashes on average: 0.1 s on a fast computer, 2 s on a slow computer."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ def demo(
         float,
         Parameter(
             name="--difficulty",
-            help="Share difficulty of the pool. 1 stands for about 4.3 billion hashes for each block.",
+            help="Share difficulty of the pool. At difficulty 1, a block takes about 4.3 billion hashes on average.",
         ),
     ] = DIFFICULTY,
     threads: backend_choice.Threads = None,
@@ -60,7 +60,7 @@ def demo(
 ) -> int:
     """Mine blocks of a new regtest chain with an embedded node, a pool and a miner in one process.
 
-    Exit code 1: the chain of the node has fewer blocks than wanted. 5: a kernel failed its self-test.
+    Exit code 1: the chain of the node has fewer blocks than --blocks. 5: a kernel failed its self-test.
     """
     common.set_up_logging(debug=debug, quiet=not debug)
     if blocks <= 0:

@@ -25,7 +25,7 @@ from stratum_miner.backends.asic.transport import PortOpener
 app = cyclopts.App(name="device", help="Set, reset or identify one device that is not mining.")
 
 Which: TypeAlias = Annotated[
-    str, Parameter(help="Device, as in mine --device: PATH or KIND:PATH. The command devices lists them.")
+    str, Parameter(help="Device, as in mine --device: PATH or KIND:PATH. The command devices lists the devices.")
 ]
 DeviceAction: TypeAlias = Callable[[Driver, Board, PortOpener], Awaitable[str]]
 
@@ -43,7 +43,7 @@ def set_(
         bool,
         Parameter(
             name="--allow-out-of-limits",
-            help="Allow values outside the limits within which this product is known to be safe.",
+            help="Allow values outside the limits within which the product is known to be safe.",
             negative=(),
             show_default=False,
         ),
@@ -106,7 +106,7 @@ def _spec(text: str) -> DeviceSpec:
 
 
 def _run(spec: DeviceSpec, action: DeviceAction) -> int:
-    """Find the device, check that no program uses it, run the action and print its answer."""
+    """Find the device, check that no program uses it, run the action, and print the text that the action returns."""
     logs.configure(level="warning")
     answer = ""
 

@@ -30,7 +30,7 @@ def devices(
     ] = False,
     json: common.Json = False,
 ) -> int:
-    """List the USB mining devices, and USB serial bridges that may be some. It opens none of them.
+    """List the USB mining devices, and the USB serial bridges that may be mining devices. No device is opened.
 
     Exit code 1: a mining device cannot be used.
     """

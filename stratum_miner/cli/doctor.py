@@ -58,8 +58,8 @@ def doctor(
 ) -> int:
     """Check whether this computer is ready to mine, and print a fix for each problem.
 
-    It takes the options of mine, reads the same configuration file, and checks the pools and addresses that mine would
-    use.
+    The command takes the options of mine and reads the same configuration file. It checks the pools that mine would
+    use, and the addresses at which mine would listen.
 
     Exit code 1: at least one problem was found.
     """
@@ -97,7 +97,7 @@ def _checks_of(setup: Setup) -> tuple[Check, ...]:
 
 def _show(findings: list[Finding]) -> None:
     output = printing.console(highlight=False)
-    one_line = not output.is_terminal  # the program that reads a pipe expects each finding in one line
+    one_line = not output.is_terminal  # a program that reads the output expects each finding in one line
     for item in findings:
         words = Text.assemble((f"{item.topic} {item.subject}".rstrip(), "bold"), f": {item.text}")
         verdict = Text(f"{item.verdict.value:8}", _STYLES[item.verdict])

@@ -21,7 +21,7 @@ from stratum_miner.quantities import duration_text, hash_rate_text, parse_hash_r
 log = structlog.get_logger("stratum_miner")
 
 SAMPLED_S = 1.0
-"""Seconds between two counts of the injected faults, which are then reported."""
+"""Seconds between two reports of the faults that were injected since the report before."""
 
 
 def emulate(
@@ -49,8 +49,9 @@ def emulate(
         list[str] | None,
         Parameter(
             name="--fault",
-            help="NAME[=VALUE][@START[+SECONDS]]: inject this fault from START on, in seconds, for SECONDS. VALUE is "
-            f"a probability, or the number of a chip for dead-chip and silent-chip. Faults are {', '.join(FAULTS)}. "
+            help="NAME[=VALUE][@START[+SECONDS]]: inject this fault from START seconds on, for SECONDS "
+            "seconds. VALUE is a probability from 0 to 1; for dead-chip and silent-chip, VALUE is the number of a "
+            f"chip. Faults are {', '.join(FAULTS)}. "
             "Repeatable.",
             negative=(),
             consume_multiple=True,
@@ -64,7 +65,8 @@ def emulate(
         float | None,
         Parameter(
             name="--nonce-difficulty",
-            help="Lowest difficulty of the nonces that the device reports. Real devices report from 1 on. [default: 1]",
+            help="Lowest difficulty of the nonces that the device reports. Real devices report nonces from difficulty "
+            "1 on. [default: 1]",
         ),
     ] = None,
     time_limit: goal.TimeLimit = None,

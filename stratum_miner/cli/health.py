@@ -1,4 +1,4 @@
-"""``stratum-miner health``: the state of a miner with --http as an exit code, for containers and monitoring.
+"""``stratum-miner health``: prints the state of a miner that runs with --http, and returns it as an exit code.
 
 ``python -m stratum_miner.cli.health URL`` does the same in a tenth of the time, so this module imports nothing slow.
 """
@@ -13,7 +13,8 @@ from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, H
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
-"""Seconds for the whole answer, from the connection to its last byte. A name is looked up before that."""
+"""Seconds from the start of connecting to the last byte of the answer. They do not include the lookup of the host
+name."""
 LARGEST = 1 << 20
 """Largest size of an answer in bytes, with its head."""
 CHARACTERS = 300
@@ -30,7 +31,7 @@ STATES = {
 
 
 def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
-    """Print the state of a miner with --http and its problems.
+    """Print the state and the problems of a miner that runs with --http.
 
     Exit code 0: every device mines. 1: the miner does not answer. 8: some devices do not mine. 9: no device mines.
     10: no pool gives work. 11: mining is paused. 12: the miner is stopping.
@@ -66,7 +67,8 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
 
 
 def _ask(target: HttpTarget) -> HttpResponse:
-    """Do what ``network.fetch`` does, on a plain socket: loading trio alone would take longer than all of this."""
+    """Fetch an answer as ``network.fetch`` does, but on a plain socket, because importing trio takes longer than the
+    request."""
     deadline = time.monotonic() + TIMEOUT_S
     exchange = Exchange()
     with _connected(target, deadline) as connection:

@@ -38,11 +38,14 @@ log = structlog.get_logger("stratum_miner")
 REFRESH_S = 0.5
 STATUS_INTERVAL_S = 5.0
 RAMP_PART = 6
-"""Without --ramp, the miners connect during this part of the run: a sixth."""
+"""Without --ramp, the miners connect during the first sixth of the run."""
 SWITCH_S = 0.0005
-"""Seconds for which the display may hold up the measured loop. Python's default is ten times as long."""
+"""Seconds after which the thread of the display must let the measuring thread run (``sys.setswitchinterval``).
+
+Python's default, 5 ms, would delay the measured replies.
+"""
 MAX_REPORT = 64 << 20
-"""Largest size in bytes of an earlier run's JSON."""
+"""Largest size in bytes of a file with the JSON output of an earlier run."""
 
 
 def _text(name: str | tuple[str, ...], help_text: str, group: str) -> Any:
@@ -74,7 +77,7 @@ def load(
         float,
         _text(
             "--share-rate",
-            "Shares per second of one miner on average, at the difficulty that the pool sets first.",
+            "Average number of shares per second of one miner, at the first difficulty that the pool sets.",
             "Load",
         ),
     ] = 0.1,
@@ -82,8 +85,8 @@ def load(
         str | None,
         _text(
             "--hash-rate",
-            "Hash rate of one miner on average, such as 5kH, to use instead of --share-rate. The pool's difficulty "
-            "then decides how many shares come.",
+            "Average hash rate of one miner, such as 5kH/s, to use instead of --share-rate. The pool's difficulty "
+            "then decides how often a miner submits a share.",
             "Load",
         ),
     ] = None,
@@ -128,8 +131,8 @@ def load(
         Literal["fresh", "resume", "never"],
         _text(
             "--reconnect",
-            "What a miner does after its connection ended: fresh starts a new session, resume asks for the old one, "
-            "never stays away.",
+            "What a miner does after its connection has ended: fresh starts a new session, resume asks for the old "
+            "session, and never does not reconnect.",
             "Behavior",
         ),
     ] = "fresh",
@@ -190,7 +193,7 @@ def load(
         str | None,
         _text(
             "--cluster",
-            "HOST:PORT of a dask.distributed scheduler, over whose workers the miners are distributed.",
+            "HOST:PORT of a dask.distributed scheduler, whose worker processes simulate the miners.",
             "Pool",
         ),
     ] = None,
@@ -207,8 +210,8 @@ def load(
         list[Path] | None,
         _text(
             "--compare",
-            "File with the --json output of an earlier run, to compare this run with. Given twice and without a pool, "
-            "it compares two earlier runs. Repeatable.",
+            "File with the --json output of an earlier run, to compare with this run. Two such files without a URL are "
+            "compared with each other. Repeatable.",
             "Output",
         ),
     ] = None,
@@ -220,17 +223,20 @@ def load(
 ) -> int:
     """Load-test a pool with simulated miners that use real connections and submit valid shares.
 
-    Share latencies are measured from the time at which each share was due. Use it only for your own pool: a load test
-    of someone else's pool is an attack.
+    Share latencies are measured from the time at which each share was due. Use this command only for your own pool: a
+    load test of someone else's pool is an attack.
 
-    Exit code 1: a --fail-if limit was exceeded, or a part of the run was lost. 4: the pool could not be reached.
+    Exit code 1: a --fail-if limit was exceeded, or a process of the load test was lost. 4: the pool could not be
+    reached.
     """
     common.set_up_logging(quiet=quiet)
     earlier = [_read(path) for path in compare or ()]
     if url is None:
         return _compare_only(earlier)
     if len(earlier) > 1:
-        raise UsageError(f"--compare: expected one earlier run to compare the run of a pool with, got {len(earlier)}")
+        raise UsageError(
+            f"--compare: expected at most one earlier run together with a URL, got {len(earlier)} earlier runs"
+        )
     try:
         limits = [Threshold.parse(text) for text in fail_if or ()]
         plan = _plan(
@@ -277,17 +283,17 @@ def load(
 class LoadRun(Protocol):
     """One load test, in this process or on a cluster.
 
-    ``execute`` blocks its thread; other threads may call the rest.
+    ``execute`` blocks the thread that calls it. Other threads may call the other methods.
     """
 
     def execute(self) -> LoadReport:
-        """Run the load test and return its report. Raises LoadError if it is not possible."""
+        """Run the load test and return its report. Raises LoadError if the load test cannot be run."""
 
     def stop(self) -> None:
-        """Stop the run gracefully. ``execute`` then returns the figures so far."""
+        """Stop the run gracefully. ``execute`` then returns a report of the figures until now."""
 
     def look(self) -> tuple[Progress, Metrics]:
-        """Return the progress and the figures so far."""
+        """Return the progress of the run, and the figures until now."""
 
 
 class _Local:

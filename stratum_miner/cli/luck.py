@@ -1,4 +1,4 @@
-"""``stratum-miner luck``: what a number of shares or blocks shows, and how likely good and bad luck are."""
+"""``stratum-miner luck``: calculates how likely a number of shares or blocks is, and how likely good or bad luck is."""
 
 from typing import Annotated, Any
 
@@ -57,8 +57,8 @@ def luck(
         str | None,
         Parameter(
             name="--difficulty",
-            help="Used with --hash-rate: print how likely the best share reaches this difficulty in that time. With "
-            "--found, it is the difficulty of the shares that were found.",
+            help="Used with --hash-rate: print how likely the best share reaches this difficulty in --seconds. Used "
+            "with --found: difficulty of the shares that were found.",
             group="Best share",
         ),
     ] = None,

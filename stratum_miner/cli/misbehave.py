@@ -1,4 +1,4 @@
-"""``stratum-miner misbehave``: behaves like a faulty miner, to test a pool of one's own."""
+"""``stratum-miner misbehave``: behaves like a faulty miner, to test the user's own pool."""
 
 from typing import Annotated
 
@@ -62,8 +62,8 @@ def misbehave(
 ) -> int:
     """Commit faults of miners against a pool of your own, and print how the pool answers each of them.
 
-    Exit code 1: the pool accepted a fault that it should reject, or it harmed a connection without a fault, or it did
-    not answer. 4: the pool could not be reached. 130: interrupted before the last fault.
+    Exit code 1: the pool accepted a fault that it should reject, disturbed a connection that had no fault, or did not
+    answer. 4: the pool could not be reached. 130: interrupted before the last fault.
     """
     common.set_up_logging(quiet=True)
     target = PoolUrl.parse(url)

@@ -57,7 +57,7 @@ def ping(
 ) -> int:
     """Measure how long each step takes from connecting to a pool to its first job.
 
-    Exit code 4: at least one pool gave no job, or --submit found or had accepted no share.
+    Exit code 4: at least one pool gave no job or, with --submit, no share was found or the pool did not accept it.
     """
     logs.configure(level="warning")
     if not 0 < timeout <= 3600:
@@ -110,7 +110,8 @@ def ping(
 
 
 async def _with_submit(result: PingResult, settings: PoolSettings, seconds: float) -> PingResult:
-    """Mine until the pool answers one share. At a high difficulty, ``seconds`` may pass first."""
+    """Mine until the pool answers one share, or for ``seconds``. At a high difficulty, no share may be found in this
+    time."""
     outcomes: list[ShareResult] = []
 
     def note(event: MinerEvent) -> None:
@@ -123,7 +124,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
         [backend_choice.backend("cpu", threads=None, kernel=None, options=None)],
         goals=Goals(time_limit=seconds),
         options=ClientOptions(retry=False),
-        weak_blocks=False,  # some pools reject them, others pass them to the node and still reject them
+        weak_blocks=False,  # some pools reject weak blocks, others pass them to the node and still reject the share
         on_event=note,
     )
     try:

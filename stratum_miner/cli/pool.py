@@ -70,7 +70,7 @@ def pool(
 ) -> int:
     """Run a Stratum pool on a Bitcoin node until it is stopped.
 
-    Exit code 1: the node refuses the pool, or the pool cannot listen or record any more.
+    Exit code 1: the node refuses the requests of the pool, or the pool can no longer listen or record.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen)
@@ -78,7 +78,7 @@ def pool(
 
     snapshot: Callable[[], PoolSnapshot]
     beside = None
-    if http is not None:  # open the address now, to report at once if another program uses it
+    if http is not None:  # open the address now, to report early if another program uses it
         from stratum_miner.monitoring.http import pool_metrics  # noqa: PLC0415  starlette loads slowly
 
         beside = stats_api.api(
@@ -92,10 +92,9 @@ def pool(
 
     async def serve(stop: signals.Stop) -> None:
         nonlocal snapshot
+        # Report early if another program uses the address. The pool accepts miners only when there is work.
         for listener in await listen_address.open_listeners(host, port):
-            await (
-                listener.aclose()
-            )  # report at once if another program uses the address; accept miners once there is work
+            await listener.aclose()
         async with node_access.ready(
             node, stop, address=address, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
@@ -125,7 +124,7 @@ def pool(
 
 
 def _faults(texts: list[str]) -> list[ChosenFault]:
-    """Return the chosen faults. Raises UsageError for an unknown name, with the most similar known one."""
+    """Return the chosen faults. For an unknown name, raises UsageError, which names the most similar known fault."""
     try:
         return [parse_pool_fault(text) for text in texts]
     except ValueError as error:

@@ -26,13 +26,12 @@ from stratum_miner.economics.profit.scenario import (
 from stratum_miner.reports import profit_page, profit_text
 
 RUNS = 4000
-"""Simulation runs of --monte-carlo. They take about 30 s and give means that are accurate to 1 %."""
+"""Simulation runs of --monte-carlo. All runs take about 30 s together, and give means that are accurate to 1 %."""
 
 
 def _text(name: str, help_text: str, group: str) -> Any:
-    return Parameter(
-        name=name, help=help_text, group=group, negative=(), allow_leading_hyphen=True
-    )  # so that the parser of the term can report what is wrong with -3W
+    # With allow_leading_hyphen, a value such as -3W reaches its own parser, which reports what is wrong with it.
+    return Parameter(name=name, help=help_text, group=group, negative=(), allow_leading_hyphen=True)
 
 
 Files: TypeAlias = Annotated[
@@ -91,33 +90,47 @@ def profit(
             "Device",
         ),
     ] = None,
-    electricity: Annotated[str | None, _text("--electricity", "Price of 1 kWh, such as 0.30.", "Terms")] = None,
-    hosting: Annotated[str | None, _text("--hosting", "Cost of hosting per month. [default: 0]", "Terms")] = None,
+    electricity: Annotated[
+        str | None, _text("--electricity", "Price of 1 kWh, such as 0.30, in any currency.", "Terms")
+    ] = None,
+    hosting: Annotated[
+        str | None,
+        _text("--hosting", "Cost of hosting per month, in the currency of --electricity. [default: 0]", "Terms"),
+    ] = None,
     maintenance: Annotated[
-        str | None, _text("--maintenance", "Cost of maintenance per month. [default: 0]", "Terms")
+        str | None,
+        _text(
+            "--maintenance", "Cost of maintenance per month, in the currency of --electricity. [default: 0]", "Terms"
+        ),
     ] = None,
     capex: Annotated[
         str | None,
         _text(
             "--capex",
-            "Purchase price of all devices, for the payback time. [default: the sum of the known prices of --machine]",
+            "Purchase price of all devices, in the currency of --electricity, for the payback time. "
+            "[default: the sum of the known prices of --machine]",
             "Terms",
         ),
     ] = None,
     resale: Annotated[
-        str | None, _text("--resale", "Resale value of the devices after --lifetime. [default: 0]", "Terms")
+        str | None,
+        _text(
+            "--resale",
+            "Resale value of all devices after --lifetime, in the currency of --electricity. [default: 0]",
+            "Terms",
+        ),
     ] = None,
     lifetime: Annotated[
         str | None,
         _text(
             "--lifetime",
-            "Years over which the value of the devices falls from --capex to --resale. Without it, no depreciation is "
-            "shown.",
+            "Number of years over which the value of the devices falls from --capex to --resale. Without it, no "
+            "depreciation is shown.",
             "Terms",
         ),
     ] = None,
     currency: Annotated[
-        str | None, _text("--currency", "Letters to print after amounts of money, such as EUR.", "Terms")
+        str | None, _text("--currency", "Name of the currency to print after amounts of money, such as EUR.", "Terms")
     ] = None,
     price: Annotated[str | None, _text("--price", "Price of 1 BTC, in the currency of --electricity.", "Price")] = None,
     price_date: Annotated[
@@ -134,7 +147,8 @@ def profit(
         str | None,
         _text(
             "--price-field",
-            "Path of the price in the JSON of --price-url or --price-command, such as data.0.last.",
+            "Where the price is in the JSON of --price-url or --price-command: keys and list positions (from 0) with "
+            "dots between them, such as data.0.last.",
             "Price",
         ),
     ] = None,
@@ -156,7 +170,7 @@ def profit(
         str | None,
         _text(
             "--growth-band",
-            "The outlook also shows this much less and more growth of the difficulty in two weeks. "
+            "Percentage points by which the outlook also lowers and raises --difficulty-growth. "
             f"[default: {DEFAULT_BAND:.0%}]",
             "Chain",
         ),
@@ -168,7 +182,8 @@ def profit(
         str | None,
         _text(
             "--height",
-            "Height of the block chain, to use instead of --subsidy. It also gives the dates of the halvings.",
+            "Height of the block chain, to use instead of --subsidy. The dates of the halvings also follow from the "
+            "height.",
             "Chain",
         ),
     ] = None,
@@ -234,7 +249,8 @@ def profit(
         str | None,
         _text(
             "--api",
-            "URL of a running miner with --http, such as http://127.0.0.1:7780, from which to get hash rate and power.",
+            "URL of a miner that runs with --http, such as http://127.0.0.1:7780, from which to get hash rate and "
+            "power.",
             "Sources",
         ),
     ] = None,
@@ -265,7 +281,7 @@ def profit(
         bool,
         Parameter(
             name="--monte-carlo",
-            help="Check the formulas with a random simulation.",
+            help="Compare the results of the formulas with those of a random simulation.",
             group="Output",
             negative=(),
             show_default=False,

@@ -38,7 +38,7 @@ def proxy(
 
     The options of pools are those of mine, on the command line, in the environment and in the configuration file.
 
-    Exit code 1: the proxy cannot accept miners any more. 3: every pool refused the worker name. 4: no pool gave a job
+    Exit code 1: the proxy can no longer accept miners. 3: every pool refused the worker name. 4: no pool gave a job
     before --time-limit.
     """
     settings = load(given, find_file(config, no_config, os.environ), os.environ)

@@ -23,7 +23,7 @@ from stratum_miner.client import PoolUnreachable, PoolUrl
 log = structlog.get_logger("stratum_miner")
 
 SHOWN = 50
-"""Largest number of differences that are printed. --json has all that were kept."""
+"""Largest number of differences that are printed as text. --json has all differences that were kept."""
 
 
 def replay(
@@ -38,8 +38,8 @@ def replay(
         float,
         Parameter(
             name="--pace",
-            help="Factor for the recorded delays: 1 keeps them, 0.1 is ten times faster, 0 sends as fast as the other "
-            "side answers.",
+            help="Factor for the recorded delays: 1 keeps the delays, 0.1 sends ten times faster, 0 sends as fast as "
+            "the other side answers.",
         ),
     ] = 1.0,
     ignore: Annotated[

@@ -1,4 +1,7 @@
-"""``stratum-miner service``: prints what makes a miner a service of systemd. It installs nothing itself."""
+"""``stratum-miner service``: prints the systemd unit, the udev rule and the commands that make the miner a service.
+
+It installs nothing itself.
+"""
 
 import grp
 import shutil
@@ -20,7 +23,7 @@ UNIT_FILE = "stratum-miner.service"
 UNIT_PATH = f"/etc/systemd/system/{UNIT_FILE}"
 CONFIG = "/etc/stratum-miner/config.toml"
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
-"""Directories that ProtectHome= and PrivateTmp= of the unit hide from the service."""
+"""Directories that the service cannot see, because of ProtectHome= and PrivateTmp= in the unit."""
 _SERIAL_GROUPS = ("dialout", "uucp")
 """Groups that own serial ports on Debian and on Arch. The service would not start with a group that does not exist."""
 
@@ -101,6 +104,6 @@ def unit_text(program: Path, serial_groups: list[str]) -> str:
 
 
 def _quoted(path: str) -> str:
-    """Quote a path as ExecStart= reads it: systemd.service(5), COMMAND LINES."""
+    """Quote a path for ExecStart= of a unit: systemd.service(5), COMMAND LINES."""
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if escaped != path or " " in path else path

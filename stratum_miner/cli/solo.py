@@ -1,4 +1,4 @@
-"""``stratum-miner solo``: mines on one's own Bitcoin node, with a private pool and a miner in one process."""
+"""``stratum-miner solo``: mines on the user's own Bitcoin node, with a private pool and a miner in one process."""
 
 from dataclasses import replace
 
@@ -39,8 +39,8 @@ def solo(
 ) -> int:
     """Mine on your own Bitcoin node, without a pool.
 
-    Exit code 1: a goal was not reached before --time-limit, no device mined, or the node refuses to give work. 4: the
-    node gave no job before --time-limit. 5: a kernel failed its self-test.
+    Exit code 1: a goal was not reached before --time-limit, no device mined, or the node refuses requests for work. 4:
+    the node gave no work before --time-limit. 5: a kernel failed its self-test.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     goals = goal.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)

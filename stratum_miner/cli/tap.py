@@ -36,9 +36,9 @@ def tap(
         Parameter(
             name="--rule",
             help="ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]: do this "
-            "to the messages that match. Actions are drop, delay, duplicate, reorder, replace, split and close. A * in "
-            "TEXT stands for any characters; P is a probability from 0 to 1. Rules apply in the given order. "
-            "Repeatable.",
+            "to the messages that meet all conditions. Actions are drop, delay, duplicate, reorder, replace, split and "
+            "close. from is the sender. nth and every count the messages that meet from, method and match. A * in TEXT "
+            "stands for any characters. P is a probability from 0 to 1. Rules apply in the given order. Repeatable.",
             group="Faults",
             negative=(),
         ),
@@ -65,7 +65,7 @@ def tap(
 ) -> int:
     """Forward messages between miners and a pool, and record, delay, drop, reorder or rewrite them.
 
-    Exit code 1: the tap cannot accept miners or record any more.
+    Exit code 1: the tap can no longer accept miners or record.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen, "LISTEN")

@@ -33,11 +33,11 @@ TIMEOUT_S = 5.0
 MAX_ANSWER = 8 * 1024 * 1024
 """Largest size of an answer in bytes, with its head."""
 MAX_NUMBER = 1e70
-"""Larger than every figure of a miner, even than the difficulty of a hash of zeros."""
+"""Larger than every figure of a miner, even the difficulty of a hash that is 0."""
 FOOT_ONE = ("q quit",)
 FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
 ONCE_HEIGHT = 1000
-"""More lines than any miner needs. Empty lines are not printed."""
+"""Number of screen lines with --once: more than any miner fills. Empty lines are not printed."""
 
 
 def top(
@@ -46,7 +46,7 @@ def top(
         list[str] | None,
         Parameter(
             name="--api",
-            help=f"URL of the HTTP API of a miner with --http. Repeatable. [default: {DEFAULT_API}]",
+            help=f"URL of the HTTP API of a miner that runs with --http. Repeatable. [default: {DEFAULT_API}]",
             negative=(),
         ),
     ] = None,
@@ -54,7 +54,7 @@ def top(
         Path | None,
         Parameter(
             name="--token-file",
-            help="File whose first line is the API token, which miners with --http-network require. "
+            help="File whose first line is the API token, which miners that run with --http-network require. "
             f"[default: the token in {VARIABLE}]",
             negative=(),
         ),
@@ -63,7 +63,7 @@ def top(
         bool,
         Parameter(
             name="--once",
-            help="Print the status once and exit, as if the output were not a terminal.",
+            help="Print the status once and exit. This also happens if the output is not a terminal.",
             negative=(),
             show_default=False,
         ),
@@ -157,7 +157,7 @@ def _check_sizes(value: Any) -> None:
         for item in value:
             _check_sizes(item)
     elif isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
-        raise ValueError(f"expected numbers from {-MAX_NUMBER:g} to {MAX_NUMBER:g}, got another one")
+        raise ValueError(f"expected numbers from {-MAX_NUMBER:g} to {MAX_NUMBER:g}, got a number outside this range")
 
 
 def _refusal(answer: HttpResponse) -> str:
@@ -205,7 +205,8 @@ class _Showing:
                 nursery.start_soon(miner.ask, fetcher)
 
     def print_once(self) -> None:
-        """Print the status once. This runs outside of trio, because a nursery would wrap the error of a closed pipe."""
+        """Print the status once. Call it outside trio, because a nursery would wrap the error of a closed pipe in a
+        group."""
         screen = ScreenState(self.console.width, ONCE_HEIGHT, live.is_ascii(self.console))
         for line in self.drawn(screen, keys=False):
             if line.plain.strip():
@@ -213,7 +214,7 @@ class _Showing:
         sys.stdout.flush()
 
     def press(self, key: str) -> bool:
-        """Act on a key. Returns whether to exit."""
+        """Do what a key asks for. Returns whether to exit."""
         if key.isdecimal() and int(key) < len(self.miners):
             self.chosen = int(key)
         elif key == "a":

@@ -443,7 +443,7 @@ def test_init_into_a_place_that_cannot_be(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "file").touch()
     code, _, err = run(capsys, "config", "init", str(tmp_path / "file" / "miner.toml"))
     assert code == 1
-    assert "cannot write it" in err
+    assert "cannot write this file" in err
 
 
 def test_what_init_writes_is_right_without_its_comment_signs(
@@ -527,7 +527,7 @@ def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('{"url":"stratum+tcp://a:3333","user":"x\\ud800y","pass":"p"}', "pool.user skipped: expected printable"),
+        ('{"url":"stratum+tcp://a:3333","user":"x\\ud800y","pass":"p"}', "pool.user skipped: expected only printable"),
         (
             '{"pools":[{"url":"a:3333","user":"u","pass":"p\\udcff"}],"x\\ud800":1}',
             "pools[0].pass skipped: expected valid Unicode",
@@ -539,7 +539,7 @@ def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.Capt
         ),
         ('{"url":"a:1","user":"u","' + "k" * 100_000 + '":1}', "k" * 200 + "… skipped"),
         ('{"url":"a:1","user":"u","cpu-affinity":' + "9" * 4200 + "}", "cpu-affinity skipped: expected an integer"),
-        ('{"url":"a:1\\u009b","user":"u","proxy":"socks5://\\u202e"}', "proxy skipped: expected printable"),
+        ('{"url":"a:1\\u009b","user":"u","proxy":"socks5://\\u202e"}', "proxy skipped: expected only printable"),
     ],
 )
 def test_import_is_not_impressed_by_what_json_can_spell(

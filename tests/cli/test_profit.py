@@ -145,7 +145,7 @@ def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None
             "http://127.0.0.1:1/",
             "--price, --price-command, --price-url: expected at most one of them, got several",
         ),
-        ("node", "kernel", "--node: expected the JSON-RPC of a node"),
+        ("node", "kernel", "--node: expected the JSON-RPC URL of a node"),
         ("api", "file:///etc/passwd", "--api: expected a URL as in http://"),
     ],
 )

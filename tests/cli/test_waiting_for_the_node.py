@@ -105,7 +105,7 @@ def test_a_time_limit_includes_the_wait() -> None:
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 4
-    assert "the node gave no job within 2 s: node at 127.0.0.1" in done.stderr.splitlines()[-1]
+    assert "the node gave no block template within 2 s: node at 127.0.0.1" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["pool", "solo"])

@@ -16,7 +16,7 @@ from stratum_miner.foreign_text import is_plain, sanitize
 ALGORITHM = "sha256d"
 MAX_POOLS = 64
 MAX_BITS = 64
-"""Largest number of bits of an integer. The longest useful one is a mask of processors."""
+"""Largest number of bits of an integer. The longest useful integer is a bit mask of processors."""
 _PROXIES = ("http", "socks5", "socks5h")
 
 
@@ -24,7 +24,7 @@ _PROXIES = ("http", "socks5", "socks5h")
 class ConvertedKey:
     """A key that was converted to the key ``to`` of stratum-miner.
 
-    It holds no value, because that may be a password.
+    The object does not contain the value of the key, because the value may be a password.
     """
 
     key: str
@@ -64,7 +64,8 @@ Convert: TypeAlias = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class _To:
-    """A conversion to an option of stratum-miner. If ``convert`` returns None, the option keeps its default."""
+    """How a key is converted to an option of stratum-miner. If ``convert`` returns None, the option keeps its
+    default."""
 
     key: str
     convert: Convert
@@ -73,7 +74,7 @@ class _To:
 def convert(text: str, where: str, options: frozenset[str]) -> Imported:
     """Convert the file of another miner. ``options`` are the keys that stratum-miner knows.
 
-    Raises ConfigError for a file of neither cgminer nor cpuminer, and for another algorithm than sha256d.
+    Raises ConfigError if the file belongs to neither cgminer nor cpuminer, or if its algorithm is not sha256d.
     """
     content = _object(text, where)
     algorithm = content.get("algo", ALGORITHM)
@@ -110,7 +111,7 @@ def _of_cgminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported
         _take_pool(found, pool, f"pools[{number}]")
     if any("priority" in pool for pool in found.pools):
         for place, pool in enumerate(found.pools):
-            pool.setdefault("priority", place)  # as cgminer orders pools without a priority
+            pool.setdefault("priority", place)  # cgminer orders pools without a priority in the same way
     if len(content["pools"]) > MAX_POOLS:
         found.notes.append(SkippedKey("pools", f"only the first {MAX_POOLS} pools are converted"))
     _take(found, content, _CGMINER | _cgminer_api(content, options), options, handled=frozenset({"pools", "algo"}))
@@ -143,7 +144,7 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     match key:
         case "url":
             yield from _url(_text(value))
-        case "quota":  # "3;stratum+tcp://...": the quota and the URL
+        case "quota":  # the value may contain the quota and the URL, as in "3;stratum+tcp://..."
             quota, semicolon, url = _text(value).partition(";")
             yield "quota", _integer(quota)
             if semicolon:
@@ -163,7 +164,7 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _url(text: str) -> Iterator[tuple[str, Any]]:
-    """Split a URL of cgminer, which may begin with a proxy, ``socks5:HOST:PORT|``, and end with flags, ``#xnsub``."""
+    """Split a URL of cgminer. It may begin with a proxy (``socks5:HOST:PORT|``) and end with flags (``#xnsub``)."""
     proxy, bar, url = text.rpartition("|")
     url, _, flags = url.partition("#")
     if url.startswith(("http://", "https://")):
@@ -178,7 +179,10 @@ def _url(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _cgminer_api(content: Mapping[str, Any], options: frozenset[str]) -> dict[str, "_To | str"]:
-    """Return the rules for the API of cgminer, if ``options`` has one. Several keys form one address."""
+    """Return the conversion of ``api-listen`` and ``api-port`` to the one option ``cgminer_api``.
+
+    Returns no conversion if ``options`` does not have this option, or if the file does not switch on the API.
+    """
     if "cgminer_api" not in options or content.get("api-listen") is not True:
         return {}
     port = content.get("api-port", "4028")
@@ -252,7 +256,7 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidValue("expected a string, got another value")
     if not is_plain(value):
-        raise InvalidValue("expected printable characters only, got others, too")
+        raise InvalidValue("expected only printable characters, got unprintable characters, too")
     return value
 
 
@@ -304,7 +308,7 @@ def _constant(value: Any) -> Convert:
 def _retries(value: Any) -> bool | None:
     number = _integer(value)
     if number > 0:
-        raise InvalidValue("the miner retries without a limit, or with retry = false never")
+        raise InvalidValue(f"expected a negative number (retry always) or 0 (retry never), got {number}")
     return None if number < 0 else False
 
 

@@ -40,10 +40,14 @@ class PoolProfile:
     priority: Annotated[
         int | None,
         LIVE,
-        Help("The pool with the lowest priority is preferred. Pools without a priority follow in their order."),
+        Help(
+            "The pool with the lowest priority is preferred. Pools without a priority follow, in the order of the file."
+        ),
     ] = None
     quota: Annotated[
-        int | None, LIVE, Help("The pool gets time in proportion to its quota. Any quota makes quota the strategy.")
+        int | None,
+        LIVE,
+        Help("The pool gets time in proportion to its quota. If a pool has a quota, the strategy is quota."),
     ] = None
     enabled: Annotated[bool, LIVE, Help("Whether the pool is used.")] = True
     suggest_difficulty: Annotated[
@@ -59,9 +63,11 @@ class PoolProfile:
         str | None, LIVE, Help("SHA-256 fingerprint of the pool's certificate. Only this certificate is trusted.")
     ] = None
     tls_cert: Annotated[Path | None, LIVE, Help("PEM file with your own client certificate.")] = None
-    tls_key: Annotated[Path | None, LIVE, Help("PEM file with the key of tls_cert, if the key is in another file.")] = (
-        None
-    )
+    tls_key: Annotated[
+        Path | None,
+        LIVE,
+        Help("PEM file with the private key of the certificate in tls_cert, if that file does not contain the key."),
+    ] = None
     proxy: Annotated[
         str | None, LIVE, SECRET, Help("Proxy for the connection to this pool, as for --proxy, or direct for none.")
     ] = None

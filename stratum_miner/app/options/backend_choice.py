@@ -25,7 +25,7 @@ BackendOptions: TypeAlias = Annotated[
     list[str] | None,
     Parameter(
         name="--backend-option",
-        help="KEY=VALUE: a setting of the backend, such as duty_cycle=50. Repeatable.",
+        help="Setting of the backend as KEY=VALUE, such as duty_cycle=50. Repeatable.",
         group="Backend",
         negative=(),
     ),

@@ -27,7 +27,7 @@ RecordSecrets: TypeAlias = Annotated[
     bool,
     Parameter(
         name="--record-secrets",
-        help="Keep passwords in the recording. Use it if a replay needs them.",
+        help="Used with --record: keep passwords in the recording, for a replay that needs them.",
         negative=(),
         show_default=False,
         group="Record",

@@ -10,7 +10,7 @@ Json: TypeAlias = Annotated[
     bool,
     Parameter(
         name="--json",
-        help="Print the result as one JSON object on stdout.",
+        help="Print the result as JSON on stdout.",
         negative=(),
         show_default=False,
         group="Output",
@@ -20,7 +20,7 @@ Debug: TypeAlias = Annotated[
     bool,
     Parameter(
         name=("--debug", "-D"),
-        help="Log the decisions of the program, too.",
+        help="Also log the decisions of the program (log level debug).",
         negative=(),
         show_default=False,
         group="Output",
@@ -40,13 +40,13 @@ LogFormatOption: TypeAlias = Annotated[
     logs.LogFormat,
     Parameter(
         name="--log-format",
-        help="Form of the log lines on stderr. plain writes an event name and fields, json one JSON object a line, and "
-        "sentences a sentence for people. auto chooses sentences on a terminal, otherwise plain.",
+        help="Form of the log lines on stderr. plain writes an event name and fields, json writes one JSON object a "
+        "line, and sentences writes a sentence for people. auto chooses sentences on a terminal, otherwise plain.",
         group="Output",
     ),
 ]
 
 
 def set_up_logging(*, debug: bool = False, quiet: bool = False, log_format: logs.LogFormat = "auto") -> None:
-    """Set up the log as -D, -q and --log-format demand."""
+    """Set up the log as the options --debug, --quiet and --log-format demand."""
     logs.configure(level="debug" if debug else "warning" if quiet else "info", log_format=log_format)

@@ -14,8 +14,8 @@ UntilBlocks: TypeAlias = Annotated[
     int | None,
     Parameter(
         name="--until-blocks",
-        help="Stop after this number of blocks: accepted shares that also solve a block. solo counts a block only if "
-        "the node accepts it.",
+        help="Stop after this number of blocks: accepted shares that also solve a block. The command solo counts a "
+        "block only if the node accepts it.",
         group="Goal",
     ),
 ]

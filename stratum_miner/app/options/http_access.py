@@ -49,8 +49,8 @@ StatisticsTokenFile: TypeAlias = Annotated[
     Path | None,
     Parameter(
         name="--http-token-file",
-        help="File whose first line is the API token, at least 16 characters. Only with --http-network, reading "
-        f"requires this token. {_TOKEN_DEFAULT}",
+        help="File whose first line is the API token, at least 16 characters. The token is required only with "
+        f"--http-network. {_TOKEN_DEFAULT}",
         group="Watching",
     ),
 ]

@@ -27,7 +27,7 @@ def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
 
 
 async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
-    """Return TCP listeners at an address. Raises CommandFailed if it cannot be opened."""
+    """Return TCP listeners at an address. Raises CommandFailed if the address cannot be opened."""
     try:
         return await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
@@ -44,7 +44,7 @@ def listening(listeners: list[trio.SocketListener]) -> str:
 
 @contextlib.contextmanager
 def failing_with_listeners() -> Iterator[None]:
-    """Raise CommandFailed if a listener fails, so that no miner can connect any more."""
+    """Raise CommandFailed if a listener fails, because miners can then no longer connect."""
     try:
         yield
     except* ListenerError as errors:

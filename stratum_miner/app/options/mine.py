@@ -1,7 +1,7 @@
 """Every option of ``mine``, each declared once.
 
-To add one, add a field here. The program finds its value in ``settings.options``. Only an option that becomes another
-value (a pool, a backend) needs code in ``app.settings``, which turns all options into settings.
+To add an option, add a field here. The program finds its value in ``settings.options``. Only an option that becomes
+another value (a pool, a backend) needs code in ``app.settings``, which turns all options into settings.
 
 The ``Parameter`` of a field makes it an option. The option's long name makes it a key of the configuration file
 (``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). Its type is checked in all three alike.
@@ -24,11 +24,14 @@ from stratum_miner.app.process.log_file import KEPT, MAX_BYTES
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
-    | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # of proxy
+    | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # the options of proxy
 )
-"""Environment variables of other commands and of tests. Any further one is probably misspelt."""
+"""Environment variables of other commands and of tests. Any other variable STRATUM_MINER_... is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
-"""For each server, the option that allows an address which other computers can reach. AxeOS's API exists for these."""
+"""For each server, the option that allows an address which other computers can reach.
+
+The API of AxeOS needs no second option, because its purpose is to be reached by other computers.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,8 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--backend-option",
-            help="A setting of a backend: KEY=VALUE if there is only one, otherwise BACKEND.KEY=VALUE. Repeatable.",
+            help="Setting of a backend: KEY=VALUE if there is only one backend, BACKEND.KEY=VALUE if there are "
+            "several. Repeatable.",
             group="Backend",
         ),
     ] = None
@@ -66,8 +70,8 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--device",
-            help="ASIC device to mine with: auto, PATH or KIND:PATH, followed by ,KEY=VALUE settings. Without "
-            "--backend, the CPU does not mine. Repeatable.",
+            help="ASIC device to mine with: auto, PATH or KIND:PATH. Each setting of the device follows as ,KEY=VALUE. "
+            "With --device but without --backend, the CPU does not mine. Repeatable.",
             group="Backend",
         ),
     ] = None
@@ -85,8 +89,8 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--bind",
-            help="BACKEND=POOL: this backend mines only on this pool. Give the pool by name, URL or number. "
-            "Repeatable.",
+            help="BACKEND=POOL: this backend mines only on this pool. Give the name of the pool, its URL, or its "
+            "number (the first pool is 1). Repeatable.",
             group="Backend",
         ),
     ] = None
@@ -94,8 +98,8 @@ class MineOptions(PoolOptions):
         str | None,
         Parameter(
             name="--electricity",
-            help="Price of 1 kWh, such as 0.30. The summary then shows the cost of mining, its luck and the estimated "
-            "income.",
+            help="Price of 1 kWh, such as 0.30, in any currency. The summary of mine then shows the cost of mining, "
+            "its luck and the estimated income.",
             group="Economics",
         ),
         LIVE,
@@ -168,7 +172,7 @@ class MineOptions(PoolOptions):
         bool,
         Parameter(
             name="--record-secrets",
-            help="Keep passwords in the recording. Use it if a replay needs them.",
+            help="Used with --record: keep passwords in the recording, for a replay that needs them.",
             group="Output",
         ),
     ] = False
@@ -196,8 +200,8 @@ class MineOptions(PoolOptions):
         Parameter(
             name="--api-allow",
             help="IP addresses that may use --cgminer-api, in cgminer's notation: R: may read, W: may also make "
-            "changes, as in W:127.0.0.1,R:192.168.0/16. With it, --cgminer-api may be an address that other computers "
-            "can reach. [default: this computer may read]",
+            "changes, as in W:127.0.0.1,R:192.168.0/16. With --api-allow, --cgminer-api may be an address that other "
+            "computers can reach. [default: this computer may read]",
             group="Watching",
         ),
     ] = None
@@ -205,8 +209,8 @@ class MineOptions(PoolOptions):
         str | None,
         Parameter(
             name="--api-groups",
-            help="Further groups for --api-allow: a letter and its commands, as in P:switchpool:enablepool:*. A * "
-            "stands for all commands that only read.",
+            help="Groups of clients for --api-allow, besides R and W: a letter, and the commands that the group may "
+            "use, as in P:switchpool:enablepool:*. The * stands for all commands that only read.",
             group="Watching",
         ),
     ] = None
@@ -214,8 +218,8 @@ class MineOptions(PoolOptions):
         str | None,
         Parameter(
             name="--axeos-api",
-            help="Serve the API of AxeOS at HOST:80, for tools that search the local network for it. Every computer "
-            "that reaches this address can read it.",
+            help="Serve the API of AxeOS at HOST:80, for tools that search the local network for AxeOS devices. Every "
+            "computer that reaches this address can read data over this API.",
             group="Watching",
         ),
     ] = None
@@ -223,8 +227,8 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--axeos-control",
-            help="Network, such as 192.168.1.0/24, whose computers may pause, resume and restart over --axeos-api "
-            "without the API token. Repeatable.",
+            help="Used with --axeos-api: network, such as 192.168.1.0/24, whose computers may pause, resume and "
+            "restart over --axeos-api without the API token. Repeatable.",
             group="Watching",
         ),
     ] = None
@@ -242,8 +246,8 @@ class MineOptions(PoolOptions):
         Path | None,
         Parameter(
             name="--log-file",
-            help="Also write every event to this file, as JSON lines. At "
-            f"{MAX_BYTES >> 20} MiB a new file is begun, and {KEPT} older ones are kept.",
+            help="Also write every event to this file, as JSON lines. When the file reaches "
+            f"{MAX_BYTES >> 20} MiB, it is renamed and a new file is begun. {KEPT} older files are kept.",
             group="Output",
         ),
     ] = None

@@ -1,4 +1,4 @@
-"""Options that name a Bitcoin node, and the opening of this node. No message shows the credentials of the node."""
+"""Declares the options that name a Bitcoin node, and opens this node. No message shows the credentials of the node."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -54,7 +54,7 @@ DataDirectory: TypeAlias = Annotated[
 ]
 PayoutAddress: TypeAlias = Annotated[
     str,
-    Parameter(name="--address", help="Payout address of the blocks, an address on the chain of --node."),
+    Parameter(name="--address", help="Payout address of the blocks. It must belong to the block chain of --node."),
 ]
 
 
@@ -78,10 +78,11 @@ async def ready(
     password_file: Path | None = None,
     time_limit: float | None = None,
 ) -> AsyncIterator[Node | None]:
-    """Wait until the Bitcoin node gives work, log what it lacks until then, and yield the node.
+    """Wait until the Bitcoin node gives a block template, log each reason for waiting, and yield the node.
 
-    Yields None if the command is stopped before. Raises UsageError for a bad option, and for an ``address`` that does
-    not belong to the chain of the node. Raises CommandFailed if waiting cannot help or after ``time_limit`` seconds.
+    Yields None if the command is stopped while it waits. Raises UsageError for a bad option, and for an ``address``
+    that does not belong to the block chain of the node. Raises CommandFailed for an error that waiting cannot solve, or
+    if the node gives no block template within ``time_limit`` seconds.
     """
     node = _node(spec, data_dir, cookie, password_file)
     _check_address(address)
@@ -120,11 +121,11 @@ async def _when_ready(
         return None
     assert waiting.cancelled_caught
     reason = f": {last}" if last else ""
-    raise CommandFailed(f"the node gave no job within {time_limit:g} s{reason}", ExitCode.POOL_UNREACHABLE)
+    raise CommandFailed(f"the node gave no block template within {time_limit:g} s{reason}", ExitCode.POOL_UNREACHABLE)
 
 
 def _check_address(address: str) -> None:
-    """Raise UsageError for an address that no chain has. Unlike ``payout_script``, this needs no node."""
+    """Raise UsageError for an address that is valid on no block chain. Unlike ``payout_script``, this needs no node."""
     errors: list[str] = []
     for network in Network:
         try:
@@ -146,7 +147,7 @@ def _node(spec: str, data_dir: Path | None, cookie: Path | None, password_file: 
 
 @contextmanager
 def _command_failing() -> Iterator[None]:
-    """Raise CommandFailed for an error of the node, also for one inside exception groups."""
+    """Raise CommandFailed instead of an error of the node, also if the error is inside an exception group."""
     try:
         yield
     except (NodeError, ExceptionGroup) as error:
@@ -158,7 +159,7 @@ def _command_failing() -> Iterator[None]:
 
 
 def payout_script(address: str, node: Node) -> bytes:
-    """Return the output script of an address on the network of the node. Raises UsageError for a wrong address."""
+    """Return the output script of an address. Raises UsageError if the address is not one of the node's network."""
     try:
         return script_from_address(address, node.network)
     except AddressError as error:

@@ -25,14 +25,14 @@ OwnThisPool: TypeAlias = Annotated[
 def check(host: str, owned: bool, why: str) -> None:
     """Accept a host that the user owns or that is this computer.
 
-    ``why`` states in the error why other hosts are not accepted. Raises UsageError for another host, and CommandFailed
-    for a host name without an address.
+    ``why`` is the reason that the error gives for not accepting other hosts. Raises UsageError for another host, and
+    CommandFailed for a host name that has no IP address.
     """
     if owned:
         return
     try:
         loopback = is_loopback(host)
-    except (OSError, UnicodeError) as error:  # UnicodeError: a label of more than 63 characters
+    except (OSError, UnicodeError) as error:  # a host name whose label has more than 63 characters raises UnicodeError
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise CommandFailed(f"{host}: {reason}", ExitCode.POOL_UNREACHABLE) from None
     if not loopback:
@@ -42,14 +42,14 @@ def check(host: str, owned: bool, why: str) -> None:
 def check_other(url: PoolUrl, host: str, port: int, option: str) -> None:
     """Raise UsageError if a pool's URL is the address at which this command will listen.
 
-    Each connection would then open another one to the same command, without end.
+    Otherwise, each connection to this command would make the command open another connection to itself, without end.
     """
     if url.port != port:
         return
     try:
         of_pool, own = _addresses(url.host), _addresses(host)
     except (OSError, UnicodeError):
-        return  # connecting or listening reports a name that cannot be resolved
+        return  # a host name that cannot be resolved is reported later, by connecting or listening
     everywhere = any(address.is_unspecified for address in own)
     if of_pool & own or (everywhere and any(address.is_loopback or address.is_unspecified for address in of_pool)):
         raise UsageError(

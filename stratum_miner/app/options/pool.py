@@ -1,4 +1,4 @@
-"""Options of the built-in pool: how difficult its shares are."""
+"""Options of the built-in pool that decide how difficult its shares are."""
 
 from typing import Annotated
 
@@ -27,8 +27,8 @@ MinimumDifficultyOption = Annotated[
     float | None,
     Parameter(
         name="--min-difficulty",
-        help="Lowest share difficulty that the pool sets, or that a miner may suggest. [default: --difficulty, but "
-        f"with --vardiff at most {USUAL_MINIMUM:g}]",
+        help="Lowest share difficulty that the pool sets, or that a miner may suggest. [default: the value of "
+        f"--difficulty, but with --vardiff at most {USUAL_MINIMUM:g}]",
         negative=(),
     ),
 ]

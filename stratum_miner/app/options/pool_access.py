@@ -47,7 +47,7 @@ TlsCa: TypeAlias = Annotated[
     Parameter(
         name="--tls-ca",
         help="PEM file with the certificates to trust instead of those of the system, for a pool with its own "
-        "authority.",
+        "certificate authority.",
         group="Pool",
         negative=(),
     ),
@@ -73,7 +73,7 @@ TlsKey: TypeAlias = Annotated[
     Path | None,
     Parameter(
         name="--tls-key",
-        help="PEM file with the key of --tls-cert, if the key is in another file.",
+        help="PEM file with the private key of the certificate in --tls-cert, if that file does not contain the key.",
         group="Pool",
         negative=(),
     ),
@@ -83,8 +83,8 @@ ProxyOption: TypeAlias = Annotated[
     Parameter(
         name=("--proxy", "-x"),
         env_var="STRATUM_MINER_PROXY",
-        help="SOCKS or HTTP proxy for the connection to the pool: SCHEME://[USER:PASS@]HOST:PORT with socks5, http, or "
-        "socks5h, which lets the proxy look up host names, as Tor needs it.",
+        help="SOCKS or HTTP proxy for the connection to the pool: SCHEME://[USER:PASS@]HOST:PORT. SCHEME is socks5, "
+        "socks5h or http. With socks5h, the proxy looks up the host name of the pool, which Tor requires.",
         group="Pool",
     ),
 ]
@@ -139,7 +139,11 @@ def tls_settings(
 
 
 def proxy_url(text: str | None) -> TunnelUrl | None:
-    """Return the parsed ``--proxy``, None without one. Raises UsageError, whose text does not show the credentials."""
+    """Return the parsed ``--proxy``, or None without ``--proxy``. Raises UsageError if the URL of the proxy is not
+    valid.
+
+    The error does not show the credentials in the URL.
+    """
     try:
         return None if text is None else tunnel(text)
     except TunnelUrlError as error:
@@ -147,7 +151,7 @@ def proxy_url(text: str | None) -> TunnelUrl | None:
 
 
 def tunnel(text: str) -> TunnelUrl:
-    """Parse the URL of a proxy and register its password as a secret. Raises TunnelUrlError."""
+    """Parse the URL of a proxy and register its password as a secret. Raises TunnelUrlError if the URL is not valid."""
     proxy = TunnelUrl.parse(text)
     secrets.register(proxy.password or "")
     return proxy

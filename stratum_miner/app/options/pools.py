@@ -1,4 +1,4 @@
-"""Every option that says which pools to connect to, and how. ``mine`` and ``proxy`` share these options.
+"""Declares every option that says which pools to connect to, and how. ``mine`` and ``proxy`` share these options.
 
 The module ``mine`` beside this one explains how an option is declared.
 """
@@ -16,7 +16,7 @@ from stratum_miner.client.settings import USER_AGENT
 
 MAX_QUOTA = 1_000_000
 MAX_USER_AGENT = 200
-"""Characters."""
+"""Largest number of characters of --user-agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class PoolOptions:
         Parameter(
             name="--quota",
             help="Use all pools in turn. Each pool gets time in proportion to its quota, an integer from 0 to "
-            f"{MAX_QUOTA:,}. Give one --quota for each -o. Repeatable.",
+            f"{MAX_QUOTA:,}. Give one --quota for each --url. Repeatable.",
             group="Pool",
         ),
         LIVE,
@@ -87,8 +87,10 @@ class PoolOptions:
         Literal["failover", "quota"] | None,
         Parameter(
             name="--strategy",
-            help="How several pools are used. failover uses the first pool that is up, quota uses all in turn. "
-            "[default: quota if a quota is given, otherwise failover]",
+            help="How several pools are used. failover uses the first pool in the given order that is up. quota uses "
+            "all pools "
+            "in turn, each for a time in proportion to its --quota. [default: quota if a quota is given, otherwise "
+            "failover]",
             group="Pool",
         ),
         LIVE,

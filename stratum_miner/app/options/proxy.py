@@ -1,6 +1,6 @@
-"""Every option of ``proxy`` but those of its pools.
+"""Declares every option of ``proxy``, except those of its pools, which ``PoolOptions`` declares.
 
-The module ``mine`` beside this one explains how one is declared.
+The module ``mine`` in this package explains how an option is declared.
 """
 
 from dataclasses import dataclass
@@ -37,8 +37,9 @@ class ProxyOptions(PoolOptions):
         Literal["ours", "suffix", "theirs"],
         Parameter(
             name="--worker-names",
-            help="Worker name under which shares are submitted to the pool: ours is that of --user, suffix is --user "
-            "with the miner's name behind a dot, and theirs is the worker name that the miner sent.",
+            help="Worker name under which the proxy submits shares to the pool. ours is the worker name of --user. "
+            "theirs is "
+            "the worker name that the miner sent. suffix is --user, a dot, and the worker name that the miner sent.",
             group="Miners",
         ),
     ] = "ours"
@@ -46,9 +47,10 @@ class ProxyOptions(PoolOptions):
         float | None,
         Parameter(
             name="--vardiff",
-            help="Adjust each miner's difficulty so that it finds a share every S seconds. It never exceeds the pool's "
-            "difficulty. Shares below the pool's difficulty are counted, but not sent to the pool. Without this "
-            "option, every miner has the pool's difficulty.",
+            help="Adjust each miner's difficulty so that the miner finds a share every S seconds. The miner's "
+            "difficulty never "
+            "exceeds the pool's. Shares below the pool's difficulty are counted, but not sent to the pool. Without "
+            "this option, every miner has the pool's difficulty.",
             group="Miners",
         ),
     ] = None
@@ -64,7 +66,8 @@ class ProxyOptions(PoolOptions):
         Literal["plain", "json"],
         Parameter(
             name="--log-format",
-            help="Form of the log lines on stderr. plain writes an event name and fields, json one JSON object a line.",
+            help="Form of the log lines on stderr. plain writes an event name and fields, json writes one JSON object "
+            "a line.",
             group="Output",
         ),
     ] = "plain"

@@ -1,7 +1,7 @@
 """Makes options of a command from a table of settings.
 
-The command gets only the settings that the command line gave, so that those of the environment and of the file can fill
-in the rest. The help shows the defaults of the table.
+The command gets only the settings that were given on the command line, so that the environment and the file can provide
+the other settings. The help shows the defaults of the table.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,9 @@ from stratum_miner.app.config.keys import ConfigKey, keys_of
 
 
 def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Return a decorator for a function with ``**given``: each key of a table becomes a keyword, before the function's
-    own.
+    """Return a decorator for a function with ``**given``. It adds a keyword for each key of the table.
+
+    The added keywords come before the keywords that the function itself declares.
     """
 
     def give(command: Callable[..., int]) -> Callable[..., int]:
@@ -36,7 +37,8 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
 
 
 def _default(key: ConfigKey) -> Any:
-    """Return a default of the declared type, which the parser may check. The command never gets it."""
+    """Return a default of the declared type, because the parser may check the default. The command never gets this
+    default."""
     return key.default if key.wanted is bool else None
 
 
@@ -51,7 +53,6 @@ def _annotation(key: ConfigKey) -> Any:
         negative=None if key.wanted is bool else (),
         show_default=False,
     )
-    wanted = (
-        bool if key.wanted is bool else key.wanted | None
-    )  # shell completion would expect a value after "bool | None"
+    # A flag stays "bool": after "bool | None", shell completion would expect a value.
+    wanted = bool if key.wanted is bool else key.wanted | None
     return Annotated[wanted, parameter]

@@ -1,4 +1,5 @@
-"""Files that a command writes. They are checked before it begins, so that no long run is in vain and none blocks."""
+"""Files that a command writes. The command checks them first, because the result of a long run would otherwise be
+lost."""
 
 import errno
 import os
@@ -32,7 +33,7 @@ def obstacle(path: Path) -> str:
         return "" if os.access(parent, os.W_OK) else os.strerror(errno.EACCES)
     except OSError as error:
         return error.strerror or str(error)
-    except ValueError as error:  # a null byte
+    except ValueError as error:  # the path contains a null byte
         return str(error)
     if user_files.is_named_pipe(path):
         return "expected a file, got a pipe"
@@ -70,7 +71,7 @@ def write_private(target: Path, text: str, *, force: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not force:
             raise UsageError(f"{target}: the file exists already; add --force to replace it")
-        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:  # 0600 by itself
+        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:  # its mode is 0600
             try:
                 file.write(text)
                 file.flush()
@@ -80,4 +81,4 @@ def write_private(target: Path, text: str, *, force: bool) -> None:
                 os.unlink(file.name)
                 raise
     except OSError as error:
-        raise CommandFailed(f"{target}: cannot write it: {error.strerror}") from None
+        raise CommandFailed(f"{target}: cannot write this file: {error.strerror}") from None

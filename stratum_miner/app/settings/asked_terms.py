@@ -1,4 +1,5 @@
-"""Gets terms for ``profit`` from a Bitcoin node, from a running miner and from the user's price source.
+"""Gets figures for ``profit``, such as the price of 1 BTC, from a Bitcoin node, from a running miner and from the
+user's price source.
 
 Each answer is dated, and limited in bytes and in seconds. No message shows the credentials of a URL.
 """
@@ -38,7 +39,8 @@ def layers(
 ) -> list[RawScenario]:
     """Query the given sources, and return the answer of each as a layer of a scenario.
 
-    Raises UsageError for a wrong option, CommandFailed without an answer, and SourceError for an unusable answer.
+    Raises UsageError for a wrong option, CommandFailed if a source does not answer, and SourceError for an answer that
+    cannot be used.
     """
     found = []
     if api:
@@ -59,8 +61,8 @@ def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> M
     """
     if spec == "kernel":
         raise UsageError(
-            "--node: expected the JSON-RPC of a node, as in http://HOST:PORT, got kernel, on whose chain coins have "
-            "no value"
+            "--node: expected the JSON-RPC URL of a node, as in http://HOST:PORT, got kernel, on whose block chain "
+            "coins have no value"
         )
 
     async def ask() -> ChainState:
@@ -110,7 +112,7 @@ def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
 
 
 def _get(url: str, option: str) -> bytes:
-    """Return the whole body of an answer.
+    """Fetch a URL and return the whole body of the answer.
 
     Redirections are not followed, and proxies of the environment are not used.
     """

@@ -1,4 +1,4 @@
-"""The settings of ``mine``, read from a file, the environment and the command line, combined and checked.
+"""Reads the settings of ``mine`` from a file, the environment and the command line, combines and checks them.
 
 These functions read only the named files. They connect, open and start nothing. A reload calls ``load`` again while the
 miner mines.
@@ -41,7 +41,7 @@ READABLE_BY_OTHERS = 0o044
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources of settings; a reload asks the same ones again."""
+    """The sources of the settings. A reload reads the same sources again."""
 
     given: Mapping[str, Any]
     """The values of the command line, by field."""
@@ -103,7 +103,8 @@ def find_file(config: Path | None, no_config: bool, environment: Mapping[str, st
     if named is not None:
         return named.expanduser()
     default = default_file()
-    return default if os.path.exists(default) else None  # also if its directory cannot be read
+    # os.path.exists also returns False if the directory cannot be read.
+    return default if os.path.exists(default) else None
 
 
 def default_file() -> Path:
@@ -117,13 +118,14 @@ def load(sources: Sources) -> MineSettings:
 
 
 def settings_of(sources: Sources, document: Document | None) -> MineSettings:
-    """Do the same as ``load`` with a file that was read before."""
+    """Check all settings as ``load`` does, but with a file that was read before."""
     problems: list[Problem] = []
     try:
         resolved = resolve(
             MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
         )
-    except ConfigError as error:  # check the tables as well, but not all settings together
+    except ConfigError as error:
+        # Report the errors in the tables, too, but do not check the settings against each other.
         problems += error.problems
         pool_profiles(document, problems)
         backend_profiles(document, problems)
@@ -155,7 +157,7 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
     with collecting(problems, resolved):
         if not checked.retry and len(pools) > 1:
             raise UsageError(
-                "--retry: expected one pool without retries, got several, because a failover is a new attempt"
+                "--retry: expected one pool without retries, got several pools, but a switch to another pool is a retry"
             )
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
