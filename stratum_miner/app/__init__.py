@@ -1,1 +1,5 @@
-"""The program around the library, without a command line: what a process, its settings and its services are."""
+"""The parts of a stratum-miner process that do not depend on one command.
+
+These are the options and their settings, the log and the signals of the process, and the services that run beside a
+miner, a pool or a proxy. The commands themselves are in ``cli``.
+"""

@@ -1,8 +1,8 @@
 """Reads a TOML file together with the line number of each of its keys.
 
 ``tomllib`` returns values without line numbers. A TOML file is a sequence of statements, each of which consists of
-whole lines. A statement ends when the lines since the last one can be parsed by themselves; the result shows which keys
-the statement sets.
+whole lines. This module adds line after line until the lines after the previous statement can be parsed as TOML by
+themselves. These lines are then one statement, and the result shows which keys the statement sets.
 """
 
 import tomllib
@@ -16,11 +16,15 @@ from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.user_files import UserFileError
 
 MAX_BYTES = 1 << 18
-"""Far above the size of a real configuration. A file that was named by mistake is not read into memory."""
+"""Largest size of a file in bytes, far above that of a real configuration. A larger file was probably named by
+mistake."""
 MAX_DEPTH = 32
-"""Largest depth of tables and lists in each other. A key with dots could nest thousands of them in one line."""
+"""Largest depth to which tables and lists may be nested. One key with dots could nest thousands of tables."""
 _MAX_RETRIED = 1 << 22
-"""Characters that may be parsed again because a statement has several lines. Later keys then have no line number."""
+"""Largest number of characters that are parsed in vain, because they are an incomplete statement.
+
+A statement of many lines is parsed again after each line. Keys after this limit get no line number.
+"""
 
 KeyPath: TypeAlias = tuple[str, ...]
 
@@ -90,7 +94,7 @@ def _key_lines(text: str) -> Iterator[tuple[KeyPath, int]]:
             retried += len(statement)
             if retried > _MAX_RETRIED:
                 return
-            continue  # a string or a list that continues in the next line
+            continue  # the statement is a string or a list that continues in the next line
         if statement.lstrip().startswith("["):
             paths = list(_paths(part))
             prefix = max(paths, key=len)

@@ -3,7 +3,8 @@
 A field is ``name: Annotated[TYPE, ..., MARKS] = DEFAULT``. The marks are ``SECRET``, ``LIVE``, ``Help`` and
 ``FileKeyName`` of this module. A setting that is also an option of a command has a ``cyclopts.Parameter``, too. Its
 first long name, such as ``--until-shares``, gives the key in a file, ``until_shares``, and the environment variable,
-``STRATUM_MINER_UNTIL_SHARES``. A setting that is declared once is therefore known in all three.
+``STRATUM_MINER_UNTIL_SHARES``. A setting that is declared once is therefore known on the command line, in the file and
+in the environment.
 """
 
 from dataclasses import MISSING, dataclass, fields
@@ -74,7 +75,7 @@ class ConfigKey:
 
     @property
     def wanted(self) -> Any:
-        """The type of a value that is given."""
+        """The type that a given value must have: ``type`` without None."""
         return _without_none(self.type)
 
     @property
@@ -114,7 +115,7 @@ def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
         value = {name: _as_text(item, str) for name, item in value.items()}
         wrong = next((name for name, item in value.items() if not isinstance(item, str)), None)
         if wrong is not None and get_origin(wanted) is dict:
-            raise InvalidValue(f"expected a string or a number as {wrong!r}, got {shown(value[wrong])}")
+            raise InvalidValue(f"expected a string or a number as the value of {wrong!r}, got {shown(value[wrong])}")
     return _convert(key, _as_text(value, wanted), strict=True, directory=directory)
 
 

@@ -44,7 +44,7 @@ NOT_GIVEN = SettingSource(Layer.DEFAULT, "default")
 
 @dataclass(frozen=True, slots=True)
 class Resolved(Generic[Table_co]):
-    """The settings in force, and the source of each by the name of its field."""
+    """The settings in force. ``origins`` has the source of each setting, by the name of its field."""
 
     values: Table_co
     origins: Mapping[str, SettingSource]

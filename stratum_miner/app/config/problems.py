@@ -7,7 +7,8 @@ from stratum_miner.foreign_text import sanitize
 
 MAX_SHOWN = 60
 MAX_PROBLEM = 1000
-"""Largest number of characters of an error. It contains names of files and keys, which other people may have chosen."""
+"""Largest number of characters of an error, which may quote long names of files and keys that other people have
+chosen."""
 
 
 @dataclass(frozen=True, slots=True)

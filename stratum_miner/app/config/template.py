@@ -51,7 +51,7 @@ EXAMPLES: Mapping[str, Any] = {
 """Example values of keys that have no default."""
 
 WIDTH = 100
-"""Columns of the help texts."""
+"""Largest length in characters of a line of help text."""
 HEAD = """\
 # Configuration of stratum-miner in TOML. To set a key, remove the # in front of it.
 #
@@ -78,7 +78,7 @@ BACKENDS = """\
 
 
 def template(options: Iterable[ConfigKey], pool: Iterable[ConfigKey], backend: Iterable[ConfigKey]) -> str:
-    """Return the text of the file."""
+    """Return the text of the configuration file."""
     parts = [HEAD]
     groups: dict[str, list[ConfigKey]] = {}
     for key in _above_tables(options):
@@ -90,7 +90,7 @@ def template(options: Iterable[ConfigKey], pool: Iterable[ConfigKey], backend: I
 
 
 def _above_tables(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
-    """Return the keys that the file has above all tables: those that the table of the pool has are left out."""
+    """Return the keys that are written above all tables. Keys that belong in the table of a pool are left out."""
     return [key for key in keys if key.name not in ("url", "user", "pass", "userpass", "pass_file", "quota")]
 
 

@@ -62,7 +62,8 @@ def _flags(key: ConfigKey) -> str:
 
 
 def _default(key: ConfigKey) -> str:
-    """Return the default for the table. If it is not a constant, the help text has it."""
+    """Return the default to show in the table: the constant of the key, otherwise the default that its help text
+    names."""
     if key.default is not None:
         return f"`{toml_value(key.default)}`"
     in_help = _DEFAULT.search(key.help)

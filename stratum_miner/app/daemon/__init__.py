@@ -1,1 +1,1 @@
-"""Runs what a mining, pool or proxy process needs: services, status, reload, control."""
+"""Runs a mining, pool or proxy process: its services, its status lines, the reload of its settings, and its control."""

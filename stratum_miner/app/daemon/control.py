@@ -1,4 +1,5 @@
-"""Implements ``monitoring.control.Control``: what keys, pages and APIs may change of a running miner."""
+"""Implements ``monitoring.control.Control``: the changes of a running miner that keys, the web page and APIs may
+make."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,15 +38,15 @@ class MinerControl:
         self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
-        """The causes of the present pause, and the reason of each."""
+        """The reasons for the present pause, by what asked for it (``by`` of ``pause``)."""
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """The reasons for the present pause, by what caused it."""
+        """The reasons for the present pause, by what asked for it (``by`` of ``pause``)."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:
-        """See ``Control``."""
+        """Stop searching; connections to pools stay open. ``Control`` explains the arguments."""
         news = by not in self._holds
         self._holds[by] = reason
         self._miner.pause(True)
@@ -53,7 +54,7 @@ class MinerControl:
             log.info("paused", by=by, reason=reason)
 
     def resume(self, by: str) -> None:
-        """See ``Control``."""
+        """End the pause that ``by`` asked for, or all pauses if a person asks."""
         if by in PERSONS:
             self._holds.clear()
         self._holds.pop(by, None)
@@ -62,20 +63,20 @@ class MinerControl:
             log.info("resumed")
 
     def quit(self) -> None:
-        """See ``Control``."""
+        """Stop the miner gracefully."""
         log.info("stopping", hint="waiting for replies to open shares")
         self._miner.stop()
 
     # ---- pools ------------------------------------------------------------------------------------------------
 
     def switch_pool(self, pool_id: int) -> None:
-        """See ``Control``."""
+        """Enable this pool and move it to the first position, so that the miner mines on it."""
         with _refusing():
             control, position = self._pool(pool_id)
             control.switch(position)
 
     def add_pool(self, pool: NewPool) -> int:
-        """See ``Control``."""
+        """Add a pool and return its id."""
         secrets.register(pool.password)
         for what, text in (("user", pool.user), ("name", pool.name)):
             if not is_plain(text):
@@ -87,19 +88,19 @@ class MinerControl:
             known = {(other.url, other.worker_name) for other in self._miner.pool_control.settings()}
             if (settings.url, settings.worker_name) in known:
                 raise ControlRefused(
-                    f"pool: expected each pool once for each worker name, {settings.url} is already in use"
+                    f"pool: expected another pool or worker name, because {settings.url} is already in use"
                 )
-            self._snapshot()  # number the present pools first
+            self._snapshot()  # give ids to the present pools before the new pool gets its id
             return self._numbers.pools.of(self._miner.pool_control.add(settings, pool.priority))
 
     def remove_pool(self, pool_id: int) -> None:
-        """See ``Control``."""
+        """Remove a pool. The last pool cannot be removed."""
         with _refusing():
             control, position = self._pool(pool_id)
             control.remove(position)
 
     def change_pool(self, pool_id: int, change: PoolChange) -> None:
-        """See ``Control``."""
+        """Change a pool. All changes are checked before the first is made."""
         with _refusing():
             control, position = self._pool(pool_id)
             pools = control.pools()
@@ -117,7 +118,8 @@ class MinerControl:
                 control.move(position, change.priority)
 
     def _pool(self, pool_id: int) -> tuple[PoolControl, int]:
-        """Return what changes the pool with this id, and the position of the pool in it."""
+        """Return the control of the group to which the pool with this id belongs, and the position of the pool in the
+        group."""
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:
             raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")
@@ -126,7 +128,7 @@ class MinerControl:
     # ---- devices ----------------------------------------------------------------------------------------------
 
     def add_device(self, spec: str) -> None:
-        """See ``Control``."""
+        """Mine with another device, which ``spec`` names as ``--device`` does."""
         if not is_plain(spec):
             raise ControlRefused(f"device: expected printable characters, got {sanitize(spec)!r}")
         for backend in self._miner.backends:
@@ -139,13 +141,13 @@ class MinerControl:
         )
 
     def restart_device(self, device_id: int) -> None:
-        """See ``Control``."""
+        """Power a device down and up again, for whatever reason it was switched off."""
         backend, name = self._device(device_id)
         with _refusing():
             backend.restart(name)
 
     def remove_device(self, device_id: int) -> None:
-        """See ``Control``."""
+        """Power a device down and stop using it. Its totals stay."""
         backend, name = self._device(device_id)
         with _refusing():
             backend.remove(name)
@@ -160,7 +162,7 @@ class MinerControl:
         return backend, name
 
     def reload(self) -> tuple[str, ...]:
-        """See ``Control``."""
+        """Read the configuration again. Return a line for each setting that changed or that needs a restart."""
         return self._reload()
 
     def _snapshot(self) -> MinerSnapshot:

@@ -16,8 +16,8 @@ log = structlog.get_logger("stratum_miner")
 class EventLines:
     """Logs each event of a miner as a line.
 
-    With ``node_judges``, the pool is in this process and logs the result of each block, so shares are logged without
-    the blocks that they solve.
+    With ``node_judges``, the pool runs in this process and logs whether the node accepts each block. The line of a
+    share then does not say that the share solves a block.
     """
 
     def __init__(self, *, quiet: bool = False, node_judges: bool = False) -> None:

@@ -109,18 +109,18 @@ class MineRun:
         return run_summary.exit_code(ending, self.miner, monitor)
 
     def take(self, settings: MineSettings) -> None:
-        """Continue with other settings, as ``Reloadable`` demands: the level of the log and the tariff."""
+        """Use the log level and the tariff of other settings from now on. Implements ``Reloadable``."""
         chosen = settings.options
         self._settings = settings
         self.reporter.quiet = chosen.quiet
         _set_up_logging(chosen, log_format=self._log_format)
 
     def tariff(self) -> earnings.Tariff | None:
-        """Return the present tariff of mining, None without one."""
+        """Return the present tariff of mining, or None if no prices are configured."""
         return self._settings.tariff
 
     def costs(self, summary: Summary) -> str:
-        """Return what mining costs and earns in one line, empty without a tariff."""
+        """Return the costs and the income of mining in one line; empty without a tariff."""
         terms = self.tariff()
         return "" if terms is None else earnings_of(summary, terms).line()
 
@@ -159,7 +159,8 @@ def _log_sources(sources: Sources) -> None:
 
 @contextmanager
 def _journal(chosen: MineOptions) -> Iterator[Journal | None]:
-    """Yield the share journal, or None without one. It is also closed if mining never begins."""
+    """Yield the share journal, or None without --journal. The journal is closed at the end, even if mining never
+    begins."""
     if chosen.journal is None:
         yield None
         return

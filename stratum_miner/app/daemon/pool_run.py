@@ -34,7 +34,7 @@ def pool_config(
     low: float | None = None,
     high: float | None = None,
 ) -> PoolConfig:
-    """Return the checked configuration of the pool. Raises UsageError with the error of PoolConfig."""
+    """Return the configuration of the pool. Raises UsageError if PoolConfig does not accept it."""
     script = node_access.payout_script(address, node)
     optional: dict[str, Any] = {} if high is None else {"maximum_difficulty": high}
     try:
@@ -77,7 +77,7 @@ async def running_pool(
 
 
 async def until_stopped(pool: Pool, stop: signals.Stop, url: str, beside: Callable[[], Awaitable[None]] | None) -> None:
-    """Log the state of the pool until the first signal. ``beside`` runs as long."""
+    """Log the state of the pool until the first signal. ``beside`` runs until then, too."""
     stopped = trio.Event()
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:

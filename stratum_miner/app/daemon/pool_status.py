@@ -52,7 +52,8 @@ def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
 def blocks(snapshot: PoolSnapshot) -> dict[str, list[dict[str, Any]]]:
     """Return the blocks of the pool.
 
-    ``blocks`` has those that the node accepted. ``blocks_refused`` has those that it rejected, with its reason.
+    ``blocks`` has the blocks that the node accepted. ``blocks_refused`` has the blocks that the node rejected, with the
+    reason of the node.
     """
     taken = [_block(block) for block in snapshot.blocks if block.accepted]
     refused = [_block(block) | {"reason": sanitize(block.result)} for block in snapshot.blocks if not block.accepted]

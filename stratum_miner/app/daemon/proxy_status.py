@@ -27,9 +27,12 @@ STATUS_INTERVAL_S = 30.0
 REFRESH_S = 1.0
 """Seconds between two drawings of the live table."""
 SHOWN_MINERS = 20
-"""Largest number of miners in a table, or in the log at once: those with the highest hash rates. The API has all."""
+"""Largest number of miners in the table, or in one status report of the log. The API lists all miners.
+
+The miners with the highest hash rates are shown.
+"""
 NAME_WIDTH = 16
-"""Largest number of characters of a name, so that every figure fits into 80 columns."""
+"""Largest number of characters of a miner's name in the table, so that all columns fit into 80 characters."""
 
 
 # ---- what people see -------------------------------------------------------------------------------------------------

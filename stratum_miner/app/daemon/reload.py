@@ -24,7 +24,7 @@ from stratum_miner.miner import Miner
 log = structlog.get_logger("stratum_miner")
 
 WATCH_INTERVAL_S = 1.0
-"""Seconds between two looks at the file with --watch-config."""
+"""Seconds between two checks whether the file has changed, with --watch-config."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,17 @@ class Reloaded:
     applied: tuple[SettingChange, ...] = ()
     """Settings that changed."""
     restart: tuple[SettingChange, ...] = ()
-    """Settings that differ from the running miner and need a restart. Each reload reports them again."""
+    """Changed settings that need a restart before they take effect. Each reload reports them again until the
+    restart."""
     refused: tuple[str, ...] = ()
     """The errors in the configuration, a line each. If there are any, nothing changed."""
 
 
 class Reloadable(Protocol):
-    """The object that takes the settings which the miner does not take itself."""
+    """The object that applies the settings which ``Reloader`` does not apply itself, such as the log level."""
 
     def take(self, settings: MineSettings) -> None:
-        """Continue with these settings, as far as they are marked LIVE."""
+        """Use these settings from now on, as far as they are marked LIVE."""
         ...
 
 
@@ -76,7 +77,7 @@ class Reloader:
         self._miner.set_goals(settings.goals)
         self._settings = settings
         result = Reloaded(tuple(live), tuple(rest))
-        if settings.options.quiet:  # log it before the log becomes quiet
+        if settings.options.quiet:  # log the result before the log becomes quiet
             self._log(result)
         self._rest.take(settings)
         if not settings.options.quiet:

@@ -72,8 +72,8 @@ def services_of(
     """Create the services of a miner. Raises UsageError for a wrong setting, or for an address that is in use.
 
     All addresses are opened at once, so that an error is reported before mining begins. ``tariff`` and
-    ``configuration`` (the settings to show) are called each time. ``reload`` reads the configuration again, None
-    without a file.
+    ``configuration`` (the settings to show) are called again each time their value is needed. ``reload`` reads the
+    configuration again; it is None if there is no configuration file.
     """
 
     def economics(summary: Summary) -> dict[str, Any] | None:

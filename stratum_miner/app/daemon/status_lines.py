@@ -41,8 +41,9 @@ async def mine_until_done(
 ) -> StopReason:
     """Run a miner, show its status, and return why it stopped. The first signal stops it gracefully.
 
-    ``look`` returns the status. ``costs`` returns a line with costs and income, empty without prices. ``beside`` are
-    services that run as long as the miner. ``display`` replaces the status lines.
+    ``look`` returns the present status. ``costs`` returns a line with costs and income, empty without prices.
+    ``beside`` are services that run as long as the miner. ``display`` is a service that shows the status instead of
+    status lines.
     """
 
     def stop_gracefully() -> None:
@@ -69,7 +70,8 @@ def stopping_hint(seconds: float) -> str:
 
 
 class _RareShares:
-    """Warns once for each difficulty if shares will be rare, because the miner is then silent for long."""
+    """Logs once for each share difficulty if shares will be rare, because the miner then logs nothing for a long
+    time."""
 
     def __init__(self) -> None:
         self._warned_of: float | None = None

@@ -17,7 +17,7 @@ def what_it_is(device: FoundDevice) -> str:
 def device_argument(device: FoundDevice) -> str:
     """Return the argument of --device, or an empty text if the device is not a miner.
 
-    A device of which only the USB bridge is known gets no kind, because the user must choose it.
+    If only the USB bridge of the device is known, the argument has no kind, because the user must choose the kind.
     """
     if not device.kinds:
         return ""

@@ -11,9 +11,9 @@ class Severity(Enum):
 
     GOOD = "good"
     NOTE = "note"
-    """Worth knowing, or the check could not find out."""
+    """The finding is useful to know but needs no action, or the check could not get a result."""
     PROBLEM = "problem"
-    """Keeps the computer from mining, or from what the user has configured."""
+    """The computer cannot mine, or cannot do what the user has configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,14 @@ from stratum_miner.network import files
 DESCRIPTORS = 256
 """Number of open files that is certainly enough. Several pools, devices and open pages use less than a tenth of it."""
 MEMORY = 128 * 1024 * 1024
-"""Bytes of memory that are enough. A miner with its page uses about 80 MB."""
+"""Bytes of memory that are enough. A miner with its web page uses about 80 MB."""
 FREE_DISK = 50 * 1024 * 1024
 """Bytes on the disk that are enough for a share journal and log files."""
 OFF_BY = 24 * 3600.0
-"""Seconds by which the clock may be behind the installed files, because archives may ignore time zones."""
+"""Seconds by which the clock may be earlier than the date of the installed files.
+
+The difference is allowed because archives may store that date without its time zone.
+"""
 _ADJTIMEX_SIZE, _STATUS_AT, _UNSYNCHRONISED = 208, 40, 0x40
 """The size of struct timex on 64-bit Linux, the position of its field ``status``, and the flag STA_UNSYNC:
 adjtimex(2)."""
@@ -46,8 +49,10 @@ async def check_clock() -> Sequence[Finding]:
 
 
 def clock_finding(now: float, installed_at: float, clock: Clock) -> Finding:
-    """Return the finding for a clock that shows ``now``. ``installed_at`` is the age of the program (both Unix
-    time)."""
+    """Return the finding for a clock that shows ``now``.
+
+    ``installed_at`` is when the program was installed. Both are Unix times in seconds.
+    """
     text = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC, {clock.value}"
     fix = "sudo timedatectl set-ntp true"
     if now < installed_at - OFF_BY:
@@ -67,7 +72,7 @@ def kernel_clock() -> Clock:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (OSError, AttributeError):
         return Clock.UNKNOWN
-    record = ctypes.create_string_buffer(_ADJTIMEX_SIZE)  # modes = 0 only reads
+    record = ctypes.create_string_buffer(_ADJTIMEX_SIZE)  # the field modes is 0, so that the kernel changes nothing
     if adjtimex(record) < 0:
         return Clock.UNKNOWN
     status = int.from_bytes(record.raw[_STATUS_AT : _STATUS_AT + 4], "little")
@@ -91,8 +96,10 @@ async def check_limits() -> Sequence[Finding]:
 
 
 def descriptor_finding(soft: int) -> Finding:
-    """Return the finding for the soft limit of open files (-1 means unlimited), which every command raises if it
-    may."""
+    """Return the finding for the soft limit of open files; -1 means unlimited.
+
+    Every command first raises the soft limit, if the hard limit permits.
+    """
     text = "an unlimited number of open files" if soft < 0 else f"{soft} open files"
     enough = soft < 0 or soft >= DESCRIPTORS
     if not enough:
@@ -161,7 +168,7 @@ def temperature_finding(celsius: float | None) -> Finding:
 
 
 def battery_finding(on_battery: bool | None) -> Finding:
-    """Return the finding for the battery: whether the computer runs on it, or None without a battery."""
+    """Return the finding for the battery: whether the computer runs on it, or None if there is no battery."""
     if on_battery is None:
         text = "there is no battery, so --pause-on-battery never pauses"
     elif on_battery:
@@ -186,7 +193,8 @@ async def check_directories() -> Sequence[Finding]:
 def directory_finding(what: str, path: Path, otherwise: str, *, needed: bool = False) -> Finding:
     """Return whether files can be created in a folder. Nothing is created now.
 
-    ``what`` is the subject, ``otherwise`` says what happens without the folder, and ``needed`` makes it a problem.
+    ``what`` is the subject of the finding. ``otherwise`` says what happens without the folder. With ``needed``, a
+    folder that cannot be written to is a problem, otherwise a note.
     """
     at = path
     while not os.path.lexists(at) and at != at.parent:

@@ -44,7 +44,7 @@ def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
     findings += _self_tests(available)
     try:
         chosen = choice.choose()
-    except SelfTestError:  # every kernel failed, which the findings above report
+    except SelfTestError:  # every kernel failed its self-test, and the findings above report this
         return findings
     findings.append(Finding(topic=TOPIC, subject="choice", verdict=Severity.GOOD, text=chosen.reason))
     return findings

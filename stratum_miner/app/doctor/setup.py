@@ -95,7 +95,7 @@ class Setup:
         return [found[index] for index in sorted(found)]
 
     async def check_addresses(self) -> Sequence[Finding]:
-        """Whether the addresses to listen on are free."""
+        """Check whether the addresses at which the miner would listen are free."""
         if self.settings is None:
             return []
         chosen = self.settings.options

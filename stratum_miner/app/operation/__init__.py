@@ -1,1 +1,1 @@
-"""What an unattended miner needs: hooks, automatic pauses with their sensors, and messages to the service manager."""
+"""Runs a miner without supervision: hooks, automatic pauses with their sensors, and messages to the service manager."""

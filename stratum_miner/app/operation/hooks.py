@@ -32,17 +32,18 @@ COMMAND_S = 30.0
 POST_S = 10.0
 """Seconds for one post, from the name lookup to the last byte of the response."""
 MAX_ANSWER = 1 << 16
-"""Largest response to a post in bytes, with its head. Its content is ignored."""
+"""Largest size in bytes of the response to a post, with its head. The content of the response is ignored."""
 POST_TRIES = 3
 """Number of attempts to post one event."""
 WAITING = 100
-"""Number of hooks that may wait."""
+"""Largest number of calls of hooks that may wait. Further calls are dropped."""
 AT_ONCE = 4
-"""Number of hooks that run at the same time."""
+"""Largest number of hooks that run at the same time."""
 FAREWELL_S = 3.0
 """Seconds that waiting and running hooks get when the program stops."""
 SHORTEST_TOKEN = 12
-"""Least length in characters of a part of a URL path that may be a token. Tokens of chat services have at least 24."""
+"""Part of a URL path that has at least this many characters may be a token. Tokens of chat services have at least
+24."""
 KINDS: Mapping[str, frozenset[str]] = {
     "block": frozenset({"share_accepted"}),
     "block-lost": frozenset({"block_lost"}),
@@ -53,9 +54,10 @@ KINDS: Mapping[str, frozenset[str]] = {
     "paused": frozenset({"paused"}),
     "resumed": frozenset({"resumed"}),
 }
-"""The kinds of events for users, with the names of the events. Event names are accepted, too."""
+"""The kinds of events that --on-event accepts, with the names of the events of each kind. It also accepts event
+names."""
 _OWN = frozenset({"hook_failed", "hooks_too_slow"})
-"""Events that call no hook, because such a hook would call itself."""
+"""Events about hooks. They call no hook, because a failing hook would otherwise call itself again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Hook:
 
     @classmethod
     def parse(cls, text: str) -> "Hook":
-        """Parse ``KIND=COMMAND`` or ``KIND=https://...``. Raises UsageError."""
+        """Parse ``KIND=COMMAND`` or ``KIND=https://...``. Raises UsageError for another form or an unknown kind."""
         kind, equals, target = text.partition("=")
         if not equals or not target.strip() or not re.fullmatch(r"[\w-]+|\*", kind):
             raise UsageError(
@@ -90,7 +92,7 @@ class Hook:
 
     @property
     def is_web(self) -> bool:
-        """Whether the hook is a web hook."""
+        """Whether ``target`` is a URL to post to, not a command."""
         return self.target.startswith(("http:", "https:"))
 
     def wants(self, event: EventView) -> bool:
@@ -115,7 +117,7 @@ def _secrets_of(url: str) -> Iterator[str]:
 async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
     """Call the hooks for new events until cancelled. Waiting and running hooks then get ``FAREWELL_S`` more seconds."""
     send, receive = trio.open_memory_channel[tuple[Hook, EventView]](WAITING)
-    working = trio.CancelScope(shield=True)  # the last event is often the most important one, such as a block
+    working = trio.CancelScope(shield=True)  # the last event is often the most important event, such as a block
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_work_all, receive, working)
         queue = _HookQueue(hooks, send)
@@ -130,7 +132,7 @@ async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
 
 @dataclass(slots=True)
 class _HookQueue:
-    """Queues the hooks that are to be called. ``number`` is that of the last event it has seen."""
+    """Puts each new event with each hook that wants it into ``send``. ``number`` is the number of the last event."""
 
     hooks: tuple[Hook, ...]
     send: trio.MemorySendChannel[tuple[Hook, EventView]]

@@ -16,8 +16,8 @@ _PROCESSOR_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_the
 def on_battery(sysfs: Path = SYSFS) -> bool | None:
     """Return whether the computer has a battery and no mains supply is online; None if it has no battery.
 
-    psutil 7.2.2 is not used: it takes the battery of a mouse for the computer's, and knows only the mains supplies AC
-    and AC0.
+    psutil 7.2.2 is not used: it mistakes the battery of a mouse for that of the computer, and finds a mains supply only
+    if its name is AC or AC0.
     """
     supplies = [(read(path / "type"), path) for path in _folders(sysfs / "class/power_supply")]
     if not any(kind == "Battery" and read(path / "scope") != "Device" for kind, path in supplies):
@@ -32,7 +32,8 @@ def processor_temperature() -> float | None:
     """Return the temperature of the hottest sensor of the processor in °C, or None if there is no sensor."""
     import psutil  # noqa: PLC0415  loading takes 10 ms, and only --pause-above and the doctor need it
 
-    read: Callable[[], dict[str, Any]] = getattr(psutil, "sensors_temperatures", dict)  # not on every system
+    # psutil does not have this function on every system.
+    read: Callable[[], dict[str, Any]] = getattr(psutil, "sensors_temperatures", dict)
     sensors = read()
     found = [float(sensor.current) for name in _PROCESSOR_SENSORS for sensor in sensors.get(name, ())]
     return max((celsius for celsius in found if 0 < celsius < HOTTEST_BELIEVED), default=None)
@@ -46,7 +47,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def read(file: Path) -> str:
-    """Return the content of a file of the kernel without its line end, or an empty text if it cannot be read."""
+    """Return the content of a file of the kernel without its line end; empty if the file cannot be read."""
     try:
         return file.read_text(errors="replace").strip()
     except OSError:

@@ -14,26 +14,28 @@ from stratum_miner.monitoring.control import Control
 log = structlog.get_logger("stratum_miner")
 
 LOOK_S = 2.0
-"""Seconds between two readings."""
+"""Seconds between two readings of the sensors and the schedule."""
 LEAST_C, MOST_C = 30, 120
-"""Limits of --pause-above in °C. Below, the miner would never mine; above, the processor would be damaged."""
+"""Smallest and largest value of --pause-above in °C. Below the smallest, the miner would never mine. Above the largest,
+the processor would be damaged."""
 COOLER_BY = 5.0
-"""Degrees (°C) below the limit at which mining resumes. Without a difference, mining would start and stop all the
-time."""
+"""Degrees (°C) below the limit at which mining resumes. Without this difference, mining would start and stop all
+the time."""
 
 HEAT = "because of heat"
 
 
 @dataclass(slots=True)
 class AutomaticPauses:
-    """Reads the sensors and the schedule, and pauses or resumes mining. A part that is None is not used."""
+    """Reads the sensors and the schedule, and pauses or resumes mining. A sensor or schedule that is None is not
+    used."""
 
     control: Control
     schedule: Schedule | None = None
     on_battery: Callable[[], bool | None] | None = None
     temperature: Callable[[], float | None] | None = None
     hottest: float = 0.0
-    """The limit of the temperature in °C; mining pauses above it."""
+    """Temperature in °C above which mining pauses."""
     now: Callable[[], datetime] = datetime.now
     _since: datetime | None = None
     _wanted: dict[str, bool] = field(default_factory=dict)
@@ -46,9 +48,9 @@ class AutomaticPauses:
             await trio.sleep(LOOK_S)
 
     def look(self) -> None:
-        """Read everything once, and pause or resume.
+        """Read the sensors and the schedule once, and pause or resume mining.
 
-        If a person has resumed mining, a pause returns only after its cause has ended and occurs again.
+        If a person resumes mining, the same cause pauses mining again only after the cause has ended once.
         """
         now = self.now()
         since = self._since = self._since or now

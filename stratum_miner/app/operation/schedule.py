@@ -1,8 +1,10 @@
-"""The daily schedule of mining in local time, from ``--sched-start`` to ``--sched-stop``. Time is an argument.
+"""The daily schedule of mining in local time, from ``--sched-start`` to ``--sched-stop``.
 
-The options work as in cgminer. With both, mining pauses outside these hours, which may span midnight. With a start
-alone, mining begins at that time. With a stop alone, the miner stops for good at that time. If the clock is changed, or
-a day has 23 or 25 hours, only the time of the next change moves.
+The functions do not read the clock: the caller passes the present time.
+
+The options work as in cgminer. With both options, mining pauses outside these hours, which may span midnight. With
+``--sched-start`` alone, mining begins at that time. With ``--sched-stop`` alone, the miner stops for good at that time.
+If the clock is changed, or a day has 23 or 25 hours, only the time of the next change moves.
 """
 
 import re
@@ -23,7 +25,10 @@ class Schedule:
 
     @classmethod
     def parse(cls, start: str | None, stop: str | None) -> "Schedule | None":
-        """Return the schedule of two times ``HH:MM``, or None if both are None. Raises UsageError."""
+        """Return the schedule of two times ``HH:MM``, or None if both are None.
+
+        Raises UsageError if a time is not valid, or if the two times are equal.
+        """
         if start is None and stop is None:
             return None
         schedule = cls(_clock("--sched-start", start), _clock("--sched-stop", stop))
@@ -47,7 +52,7 @@ class Schedule:
         return self.start is None and self.stop is not None and now >= _next(self.stop, since)
 
     def reason(self) -> str:
-        """Return until when mining pauses, for people; empty without a start time."""
+        """Return the end of the pause as a text for people, such as "until 22:30"; empty without a start time."""
         return "" if self.start is None else f"until {self.start:%H:%M}"
 
 

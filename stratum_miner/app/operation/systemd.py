@@ -16,7 +16,7 @@ from stratum_miner.monitoring.view import Summary
 from stratum_miner.quantities import hash_rate_text
 
 STATUS_S = 5.0
-"""Most seconds between two notifications."""
+"""Largest number of seconds between two notifications."""
 
 
 class ServiceManager:
@@ -29,7 +29,7 @@ class ServiceManager:
 
     @property
     def listens(self) -> bool:
-        """Whether there is a service manager that reads notifications."""
+        """Whether a service manager started this process and reads its notifications."""
         return self._address.startswith(("/", "\0"))
 
     def notify(self, **values: str) -> None:
@@ -42,7 +42,8 @@ class ServiceManager:
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """Report that the configuration is being reloaded while the block runs, and that it is ready afterwards."""
+        """Report that the configuration is reloaded while the block runs, and after the block that the miner is ready
+        again."""
         self.notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
         try:
             yield
@@ -52,7 +53,8 @@ class ServiceManager:
     async def run(self, look: Callable[[], Summary]) -> None:
         """Report that the miner is ready, then its status and signs of life until cancelled, then that it stops.
 
-        Ready means that the miner runs, not that a pool answers: a pool that is down at boot is not a failure.
+        Ready means that the miner runs, not that a pool answers, because a pool that does not answer at boot is no
+        failure of the service.
         """
         self.notify(READY="1", STATUS=_status(look()))
         pause = min(STATUS_S, self._watchdog_s / 3) if self._watchdog_s else STATUS_S

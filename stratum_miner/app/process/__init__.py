@@ -1,1 +1,1 @@
-"""What every command needs as a process: signals, standard streams, log, output, exit codes, and hiding secrets."""
+"""Functions that every command uses: signals, standard streams, log, output, exit codes, and hiding of secrets."""

@@ -19,13 +19,15 @@ from dataclasses import dataclass
 REPORT_AFTER_S = 10.0
 """Seconds from the first line that was left out to the line with their count."""
 USUAL_AT_ONCE = 30
-"""Lines of one kind at once. Chosen without measuring, so that a start with a few pools and a wave of reconnections are
-logged completely."""
+"""Number of lines of one kind that may be written at once.
+
+The number is a choice, not a measurement: a start with a few pools and a wave of reconnections are logged completely.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many lines of one kind are written at once, and how many per second after that."""
+    """The number of lines of one kind that may be written at once, and the number per second after that."""
 
     at_once: float
     each_second: float
@@ -44,7 +46,7 @@ _UNLIMITED_PREFIXES = ("block", "device", "configuration")
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many lines of one kind were left out, and in how many seconds."""
+    """The number of lines of one kind that were left out, and in how many seconds."""
 
     kind: str
     level: str
@@ -57,7 +59,7 @@ class _Kind:
     level: str
     allowance: Allowance
     left: float
-    """Number of lines that may be written now."""
+    """Number of lines that may be written now; a fraction grows to a whole line with time."""
     at: float
     left_out: int = 0
     since: float = 0.0
@@ -73,13 +75,15 @@ class LineLimit:
         self._report = report
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        """The keys are event names, which are few and fixed in the program."""
+        """The state of each kind of line, by event name. The program has few event names."""
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
     def allows(self, event: str, level: str, *, is_block: bool = False) -> bool:
-        """Return whether a line may be written. If not, count it. ``is_block``: the share of the line solves a
-        block."""
+        """Return whether a line may be written. A line that may not is counted.
+
+        ``is_block`` says that the line is about a share that solves a block.
+        """
         if event in _SHARES:
             allowance = OF_SHARES
         elif level == "debug" or event in _UNLIMITED or event.startswith(_UNLIMITED_PREFIXES):
@@ -114,13 +118,13 @@ class LineLimit:
             self._timer.start()
 
     def begin(self) -> None:
-        """Forget all lines so far."""
+        """Forget all lines that were written or left out until now."""
         self.take()
         with self._lock:
             self._kinds.clear()
 
     def take(self) -> list[LeftOut]:
-        """Return what was left out since the last call."""
+        """Return the kinds and numbers of the lines that were left out since the last call."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()

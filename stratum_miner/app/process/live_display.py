@@ -1,4 +1,4 @@
-"""The display of a command on a terminal while it runs. It is redrawn in place, and removed at the end."""
+"""The display of a command on a terminal while it runs. The display is redrawn in place, and removed at the end."""
 
 from collections.abc import Callable
 

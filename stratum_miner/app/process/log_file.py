@@ -1,5 +1,5 @@
-"""The log file of ``--log-file``: a JSON line for each event, with rotation. If the disk is full, only lines are
-lost."""
+"""The log file of ``--log-file``: a JSON line for each event, with rotation. If the disk is full, lines
+are lost, but the program continues."""
 
 import os
 import stat
@@ -56,9 +56,9 @@ class LogFile:
 
     def close(self) -> None:
         """Close the file. Nothing is written afterwards."""
-        with self._lock, suppress(OSError):  # some network file systems report write errors only here
+        with self._lock, suppress(OSError):  # some network file systems report write errors only when a file is closed
             os.close(self._file)
-        self._file = -1  # the number may be reused, and a thread that still logs must not write to another file
+        self._file = -1  # another file may get the same descriptor, and a thread that still logs must not write to it
 
     def _open(self) -> None:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -72,13 +72,13 @@ class LogFile:
                 done += os.write(self._file, line[done:])
         except OSError:
             if done and self._is_regular:
-                os.ftruncate(self._file, self._size)  # remove the part of a line that was written
+                os.ftruncate(self._file, self._size)  # remove the incomplete line
             raise
         self._size += done
 
     def _rotate(self) -> None:
         names = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(self._kept))]
-        if self.path.exists():  # otherwise the last attempt renamed it and could not open the new file
+        if self.path.exists():  # the last attempt may have renamed the file and failed to open the new file
             for newer, older in reversed([*pairwise(names)]):
                 if newer.exists():
                     os.replace(newer, older)

@@ -75,7 +75,7 @@ def problems() -> tuple[ProblemView, ...]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Write no lines to stderr while a display uses the terminal and shows the events."""
+    """Write no lines to stderr while the block runs, because a display uses the terminal and shows the events."""
     _ConsoleLogger.silent = True
     try:
         yield
@@ -84,7 +84,7 @@ def silenced() -> Iterator[None]:
 
 
 class _ConsoleLogger:
-    """Writes through rich, so that lines do not break a live display."""
+    """Writes lines with rich, so that the lines do not destroy a live display."""
 
     silent: ClassVar[bool] = False
 
@@ -157,7 +157,7 @@ def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 _NOT_NEWS = ("status", "economics")
-"""Events whose figures the displays show anyway."""
+"""Events that are not kept for the displays, because the displays show the same figures."""
 
 
 def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -192,7 +192,7 @@ _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
 def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Return a line without time and level name, because the systemd journal has its own."""
+    """Return a line without time and level name, because the systemd journal stores both itself."""
     values = dict(event)
     del values["timestamp"]
     priority = _PRIORITIES.get(event["level"], 6)
@@ -216,7 +216,7 @@ def _safe(key: str, value: Any) -> Any:
 
 
 _LONG_FIELDS = {"line": 16384}
-"""Characters of the fields that may be longer: a protocol line is dumped so that all of it can be read."""
+"""Largest number of characters of each field that may be longer than others, such as a complete protocol line."""
 
 
 def _dropping_below(level: int) -> structlog.typing.Processor:

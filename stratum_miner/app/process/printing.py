@@ -38,13 +38,13 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
 
 
 def safe(renderable: RenderableType) -> ConsoleRenderable:
-    """Make the contents of a live display safe, which rich draws without calling its render hooks."""
+    """Make the contents of a live display safe, because rich draws a live display without calling its render hooks."""
     return _Safe(renderable)
 
 
 class _MadeSafe(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Wrap everything to be printed; rich calls this."""
+        """Make everything safe that is to be printed. rich calls this method."""
         return [_Safe(renderable) for renderable in renderables]
 
 
@@ -58,7 +58,7 @@ class _Safe:
             if segment.control or _ASCII_AND_PRINTABLE.fullmatch(text):
                 yield segment
             else:
-                lines = "\n".join(map(replace_unsafe, text.split("\n")))  # keep the line ends that rich added
+                lines = "\n".join(map(replace_unsafe, text.split("\n")))  # the line ends that rich added stay unchanged
                 yield Segment(lines, segment.style)
 
 

@@ -24,7 +24,7 @@ _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
-"""Short flags and an option in one word, with or without its value: -qp SECRET, -pSECRET."""
+"""Short flags and an option with a secret value in one word, as in ``-qp SECRET`` or ``-pSECRET``."""
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
 """User and password in a URL, which are always a secret. The length of the scheme is limited, because otherwise a long
@@ -33,11 +33,12 @@ _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Names of methods and states that the sentences of events do not contain."""
+"""Further words of this program: methods and states that the sentences of its events do not contain."""
 
 
 class _Known(NamedTuple):
-    """All secrets, with their hiders. Changes replace the whole object, so any thread may read it."""
+    """All secrets, and the objects that hide them in a text. A change replaces the whole object, so any thread may read
+    it."""
 
     secrets: frozenset[str] = frozenset()
     in_ours: Hider = Hider(own_text=True)
@@ -50,7 +51,7 @@ _known = _Known()
 
 
 def register(secret: str) -> str:
-    """Hide this text from now on, in every spelling, in everything that is printed. Return it unchanged."""
+    """Hide a secret from now on, in every spelling, in everything that is printed. Return the secret unchanged."""
     if len(secret) >= SHORTEST and secret not in _known.secrets:
         _remember(_known.secrets | {secret})
     return secret
@@ -62,7 +63,8 @@ def _remember(secrets: frozenset[str]) -> None:
 
 
 def given_openly(*texts: str) -> None:
-    """Never hide these texts in the program's own text, even if one is also a password: worker names, pools, hosts."""
+    """Never hide these worker names, pools or hosts in the program's own text, even if one of them is also a
+    password."""
     global _open  # noqa: PLW0603  there is one process
     _open |= frozenset(texts)
     _remember(_known.secrets)
@@ -79,7 +81,10 @@ def redact(value: Any) -> Any:
 
 
 def redact_foreign(text: str) -> str:
-    """Return a foreign text, such as a pool's message or a job id, without any registered secret, common words too."""
+    """Return a foreign text, such as a pool's message or a job id, without any registered secret.
+
+    Unlike in ``redact``, secrets that are also common words are hidden, too.
+    """
     return _known.in_foreign.hide(text)
 
 
@@ -98,7 +103,7 @@ def _redact(value: Any, hider: Hider) -> Any:
         return [_redact(item, hider) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _redact(str(value), hider)  # an error or a path, which is printed as text
+    return _redact(str(value), hider)  # the value is an error or a path, which is printed as text
 
 
 def _is_ours(secret: str) -> bool:

@@ -98,9 +98,10 @@ def run(main: Callable[[Stop], Awaitable[None]]) -> None:
 
 
 def wait_for(question: Callable[[], Awaitable[T]]) -> T:
-    """Run one async question of a command that continues afterwards, and return or raise its result.
+    """Run one async function, such as a query, of a command that otherwise does not use trio. Return its result.
 
-    Raises KeyboardInterrupt at the first signal, because a question needs no graceful stop.
+    Raises the error of the function. Raises KeyboardInterrupt at the first signal, because a query needs no graceful
+    stop.
     """
     import trio  # noqa: PLC0415  see the module's first lines
 
@@ -111,7 +112,7 @@ def wait_for(question: Callable[[], Awaitable[T]]) -> T:
     async def ask(_stop: Stop) -> None:
         try:
             answers.append(await question())
-        except Exception as error:  # raised again below, without the exception group of the nursery
+        except Exception as error:  # the error is raised again below, outside the exception group of the nursery
             errors.append(error)
 
     trio.run(_run, ask, stop)

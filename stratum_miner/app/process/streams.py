@@ -9,8 +9,11 @@ import sys
 from typing import Any, TextIO, cast
 
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""Errors after which the program continues: the disk is full, or the terminal is gone, which SIGHUP reports. A pipe
-without a reader is not among them, because closing the pipe is a way to stop the program."""
+"""Errors after which the program continues: the disk is full, or the terminal was closed.
+
+A closed terminal also causes SIGHUP, which stops the program. The error of a pipe without a reader is not in this list,
+because users close a pipe to stop the program.
+"""
 
 
 class LossyStream:
@@ -46,18 +49,19 @@ class LossyStream:
 
 
 def prepare() -> None:
-    """Open the closed standard streams, so that no socket gets their number, and make stderr a LossyStream."""
+    """Open the standard streams that are closed, so that no socket gets their descriptor. Make stderr a LossyStream."""
     for number, mode in ((0, "r"), (1, "w"), (2, "w")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is the closed one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor, which is that of the closed stream
             stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  open until the process exits
             setattr(sys, ("stdin", "stdout", "stderr")[number], stream)
     sys.stderr = cast(TextIO, LossyStream(sys.stderr))
 
 
 def finish() -> None:
-    """Redirect stderr to /dev/null if it failed, so that the interpreter does not fail when it flushes it at exit."""
+    """Redirect stderr to /dev/null if it failed, so that the interpreter does not fail when it flushes stderr at
+    exit."""
     if isinstance(sys.stderr, LossyStream) and sys.stderr.failures:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

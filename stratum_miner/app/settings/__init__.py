@@ -1,1 +1,1 @@
-"""Reads options, environment and file, combines and checks them, and returns settings."""
+"""Combines and checks the command line, the environment and the configuration file, and returns checked settings."""

@@ -79,7 +79,7 @@ def _find(
 ) -> PoolSettings | None:
     """Return the pool on which a backend mines, given by its name, its URL, or its number from 1.
 
-    A table of the file is found by its name even if the command line or the environment replaces the tables.
+    The name of a table in the file finds its pool even if the command line or the environment replaces the tables.
     """
     known: dict[str, PoolSettings] = {}
     for number, pool in enumerate(pools, 1):

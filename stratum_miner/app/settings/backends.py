@@ -19,7 +19,7 @@ DEFAULT_BACKEND = "cpu"
 DEVICES = "device"
 """Name of the backend of --device."""
 THREADED = "cpu"
-"""Kind of the backends that --threads and --kernel apply to if there are several backends."""
+"""If there are several backends, --threads and --kernel apply to the backends of this kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: li
 
 
 def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:
-    """Return one backend for all ``--device``, because they share hotplug and the names of devices."""
+    """Return one backend for all options ``--device``, because all devices share hotplug and have unique names."""
     texts = resolved.values.device
     if not texts:
         return []
@@ -178,7 +178,7 @@ def _with_options(
 
 
 def _routed(resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]) -> list[BackendPlan]:
-    """Return the plans with the worker names and pools that the options give to backends."""
+    """Return the plans with the worker names and pools from ``--backend-worker`` and ``--bind``."""
     names = [item.name for item in found]
     workers = _by_backend(resolved, "backend_worker", resolved.values.backend_worker, names, problems)
     bound = _by_backend(resolved, "bind", resolved.values.bind, names, problems)
@@ -206,7 +206,7 @@ def _by_backend(
     names: Iterable[str],
     problems: list[Problem],
 ) -> dict[str, str]:
-    """Return texts ``BACKEND=VALUE`` as a mapping."""
+    """Return texts ``BACKEND=VALUE`` as a mapping from backend to value. Errors are added to ``problems``."""
     found = {}
     where = resolved.origins[field].where
     for text in texts or ():

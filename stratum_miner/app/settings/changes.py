@@ -13,7 +13,7 @@ from stratum_miner.client import PoolSettings
 
 NOT_SET = "not set"
 COMPARED_AS_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
-"""Options that are compared as backends, or as worker names of pools."""
+"""Options that are not compared themselves, because the resulting backends or worker names are compared."""
 COMPARED_AS_POOLS = frozenset(keys_of(PoolOptions))
 _POOL_KEYS = {
     "worker_name": "user",
@@ -21,7 +21,7 @@ _POOL_KEYS = {
     "addresses": "further addresses",
     "tls": "TLS settings",
 }
-"""Fields of the settings of a pool that have another name in the file."""
+"""How a change names a field of a pool's settings, if not by the name of the field."""
 _NOT_COMPARED = frozenset({"name", "trace", "timeouts"})
 
 
@@ -105,7 +105,8 @@ def _of_backends(before: MineSettings, after: MineSettings) -> Iterator[SettingC
         if was.pool != plan.pool:
             yield SettingChange(f"backends.{name}.pool", was.pool or NOT_SET, plan.pool or NOT_SET, False)
         elif name in before.bound and name in after.bound:
-            was_bound = replace(before.bound[name], quota=after.bound[name].quota)  # a bound pool has no quota
+            # Do not compare the quotas, because a bound pool does not use its quota.
+            was_bound = replace(before.bound[name], quota=after.bound[name].quota)
             yield from _of_pool(f"backends.{name}.pool", was_bound, after.bound[name], True)
 
 

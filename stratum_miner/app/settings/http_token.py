@@ -10,14 +10,15 @@ from stratum_miner.app.process.exit_codes import UsageError
 
 VARIABLE = "STRATUM_MINER_HTTP_TOKEN"
 SHORTEST = 16
-"""Smallest number of characters. A token of this length cannot be guessed at the rate at which the API answers."""
+"""Smallest number of characters of a token. A token of this length cannot be guessed at the rate at which the API
+answers."""
 
 
 def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
     """Return the API token, and the name of the file or variable in which the user finds it.
 
-    Raises UsageError for a token that is too short, or that cannot be kept. The error begins with ``flag``, the option
-    that requires the token.
+    Raises UsageError for a token that is too short, or if a new token cannot be stored. The error begins with ``flag``,
+    the option that requires the token.
     """
     if file is not None:
         return _checked(secrets.read_secret_file(file, "--http-token-file"), str(file), flag)
@@ -39,7 +40,7 @@ def _made(path: Path, flag: str) -> str:
             out.write(token + "\n")
     except OSError as error:
         raise UsageError(
-            f"{flag}: cannot write an API token to {str(path)!r}: {error.strerror}. Give one with --http-token-file"
+            f"{flag}: cannot write an API token to {str(path)!r}: {error.strerror}. Give a token with --http-token-file"
         ) from None
     return token
 

@@ -29,7 +29,7 @@ ValueT = TypeVar("ValueT")
 Made = TypeVar("Made")
 
 DIRECT = "direct"
-"""The value of ``proxy`` of a pool that uses no proxy, although the file has one for all pools."""
+"""The value of ``proxy`` for a pool that uses no proxy, although ``proxy`` is set for all other pools."""
 
 
 def plan_pools(
@@ -97,9 +97,9 @@ def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]
 def named_pool(
     resolved: Resolved[PoolOptions], document: Document | None, name: str, problems: list[Problem]
 ) -> PoolSettings | None:
-    """Return the pool of a table of the file, even if other pools replace the tables.
+    """Return the pool of a table of the file, or None if there is no such table.
 
-    None if there is no such table.
+    The pool is found even if the command line or the environment replaces the pools of the file.
     """
     for profile in pool_profiles(document, []):
         if profile.name == name:
@@ -132,7 +132,8 @@ def _stronger(
 def _tls_for_nothing(
     resolved: Resolved[PoolOptions], sources: Sequence[Named[PoolProfile] | None], pools: Sequence[PoolSettings]
 ) -> list[Problem]:
-    """Return errors for TLS options of pools without TLS, because the user would expect a protection that they lack."""
+    """Return errors for TLS options of pools without TLS, because the user would expect a protection that these pools
+    lack."""
     plain = [not any(url.tls for url in (pool.url, *pool.addresses)) for pool in pools]
     wheres: dict[str, None] = {}
     for profile, is_unencrypted in zip(sources, plain, strict=True):
@@ -158,7 +159,10 @@ def _strategy(
 
 @contextmanager
 def _collecting(problems: list[Problem], where: str) -> Iterator[None]:
-    """Collect errors instead of raising the first one. ``where`` is the place of errors that do not name their own."""
+    """Add errors to ``problems`` instead of raising the first error.
+
+    ``where`` is the location of each error that does not name its own location.
+    """
     try:
         yield
     except ConfigError as error:
@@ -179,7 +183,7 @@ class _Reader:
         self._count = count
 
     def settings(self) -> PoolSettings:
-        """Return the settings of the pool. Raises ConfigError or UsageError for the first error."""
+        """Return the settings of the pool. Raises ConfigError or UsageError for the first invalid setting."""
         profile = self._profile
         worker_name, password = self._credentials()
         url, *others = self._urls()
@@ -223,7 +227,7 @@ class _Reader:
     # ----------------------------------------------------------------------------------------------
 
     def _credentials(self) -> tuple[str, str]:
-        """Return worker name and password, which the user may give together or separately."""
+        """Return worker name and password, which the user may give together (``--userpass``) or separately."""
         layer, options = self._resolved.layer, self._resolved.values
         apart = max(layer("user"), layer("password"), layer("pass_file"))
         together = layer("userpass")
@@ -263,7 +267,8 @@ class _Reader:
         return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
 
     def _rank(self, field: str) -> tuple[int, bool]:
-        """Return the precedence of a setting: its source and, in the file, whether it is in the table of the pool."""
+        """Return the precedence of a setting: its source and, if that is the file, whether the pool's table has the
+        setting."""
         layer = self._resolved.layer(field)
         own = self._profile is not None and field in self._profile.origins and layer < Layer.ENVIRONMENT
         return (Layer.FILE if own else layer, own)
@@ -321,7 +326,7 @@ class _Reader:
         files: list[Path | None] = [self._pick(name)[0] for name in ("tls_ca", "tls_cert", "tls_key")]
         fingerprint = self._pick("tls_fingerprint")[0]
         if fingerprint is None and not any(files):
-            return SYSTEM_TRUST  # loading the certificates of the system takes a while
+            return SYSTEM_TRUST  # a shared object, because loading the certificates of the system takes a while
         return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])
 
 

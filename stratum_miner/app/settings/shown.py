@@ -16,7 +16,7 @@ from stratum_miner.app.settings.pools import described
 
 @dataclass(frozen=True, slots=True)
 class ShownSetting:
-    """One setting. ``value`` is TOML, or None if it is not set and has no default."""
+    """One setting. ``value`` is the value as TOML, or None if the setting is not set and has no default."""
 
     key: str
     value: str | None

@@ -184,7 +184,11 @@ def test_what_is_not_taken_at_all(text: str, said: str) -> None:
         ({"url": "a:1", "threads": "many"}, "threads", "expected an integer, got 'many'"),
         ({"url": "a:1", "debug": "yes"}, "debug", "expected true or false, got 'yes'"),
         ({"url": "a:1", "proxy": "socks4://h:1"}, "proxy", "expected a proxy of http, socks5, socks5h, got 'socks4'"),
-        ({"url": "a:1", "retries": 3}, "retries", "the miner retries without a limit, or with retry = false never"),
+        (
+            {"url": "a:1", "retries": 3},
+            "retries",
+            "expected a negative number (retry always) or 0 (retry never), got 3",
+        ),
     ],
 )
 def test_values_that_make_no_sense_are_dropped_with_the_reason(content: Any, key: str, reason: str) -> None:

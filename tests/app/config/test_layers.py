@@ -118,7 +118,10 @@ def test_origins_are_told() -> None:
         ("xyzzy = 1", "/etc/miner.toml:1: xyzzy: unknown key; docs/configuration.md lists all"),
         ("pools = 3", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got 3"),
         ("[[pools]]\na = 1", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got [{'a': 1}]"),
-        ("options = {a = true}", "/etc/miner.toml:1: options: expected a string or a number as 'a', got true"),
+        (
+            "options = {a = true}",
+            "/etc/miner.toml:1: options: expected a string or a number as the value of 'a', got true",
+        ),
     ],
 )
 def test_each_mistake_names_line_key_wish_and_value(text: str, said: str) -> None:

@@ -63,7 +63,7 @@ def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
     assert hosts(it) == ["a", "d", "b", "c"]
     assert redact("a long secret") == "***"
     with pytest.raises(
-        ControlRefused, match="expected each pool once for each worker name, stratum\\+tcp://d:1 is already in use"
+        ControlRefused, match="expected another pool or worker name, because stratum\\+tcp://d:1 is already in use"
     ):
         steering.add_pool(NewPool(url="d:1", user="w"))
     steering.change_pool(3, PoolChange(enabled=False))

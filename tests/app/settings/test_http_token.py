@@ -42,5 +42,7 @@ def test_mistakes_are_told(home: Path) -> None:
     with pytest.raises(UsageError, match=r"--http: expected an API token of at least 16 characters in .*, got 3"):
         http_token.find(short)
     (home / "state").write_text("a file where a folder should be")
-    with pytest.raises(UsageError, match=r"--http: cannot write an API token to .*. Give one with --http-token-file"):
+    with pytest.raises(
+        UsageError, match=r"--http: cannot write an API token to .*. Give a token with --http-token-file"
+    ):
         http_token.find(None)
