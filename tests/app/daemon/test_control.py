@@ -126,7 +126,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         (lambda: steering.add_pool(NewPool(url="http://x", user="w")), "http"),
         (lambda: steering.add_pool(NewPool(url="a:1", user="w")), "already in use"),
         (lambda: alone.remove_pool(0), "at least one pool"),
-        (lambda: quotas.switch_pool(1), "expected failover"),
+        (lambda: quotas.switch_pool(1), "expected the failover strategy"),
         (lambda: steering.restart_device(9), "device: expected one of the ids 0, 1, got 9"),
         (lambda: steering.restart_device(0), "which is part of this computer"),
         (lambda: steering.add_device("eruptr:/dev/ttyUSB0"), "erupter"),
