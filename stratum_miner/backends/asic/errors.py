@@ -46,7 +46,7 @@ class PowerFault(DeviceError):  # noqa: N818  a condition of hardware
 
 
 class Overheated(DeviceError):  # noqa: N818  a condition of hardware
-    """The device was too hot too often, and stays off until its user acts."""
+    """The device was too hot too often, and stays off until the user restarts it or plugs it in again."""
 
 
 class GivenUp(DeviceError):  # noqa: N818  a condition of hardware

@@ -43,7 +43,7 @@ class SafetyLevel(Enum):
     CUT_OFF = "cut off"
     """Switch the device off. ``may_resume`` says when to try again."""
     LOCKED = "locked"
-    """Keep the device off until the user restarts it."""
+    """Keep the device off until the user restarts it or plugs it in again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ class SafetyGuard:
         return True
 
     def unlock(self) -> None:
-        """Forget the times of earlier safety shutdowns, because the user has restarted the device. ``shutdowns`` still
-        counts them."""
+        """Forget the times of earlier safety shutdowns, because the user has restarted the device or plugged it in
+        again. ``shutdowns`` still counts them."""
         self._shutdown_times.clear()
 
     @property
