@@ -1,7 +1,8 @@
-"""Emulated mining devices on pseudo-terminals, byte for byte and with real hashing, for testing any driver.
+"""Emulated mining devices on pseudo-terminals, for testing any driver. They send the bytes of real devices and really
+hash.
 
-They are written from the documentation of the devices alone and share no code with the drivers of this package, so that
-a mistake in one of the two shows when they are tested against each other.
+The emulators are written from the documentation of the devices alone and share no code with the drivers of this
+package. A mistake in a driver or an emulator therefore shows when the two are tested together.
 """
 
 from stratum_miner.emulators.emulator import Emulator, EmulatorError, EmulatorStatistics, emulated

@@ -1,4 +1,4 @@
-"""Antminer U1 (BM1380): Icarus frames with a fifth reply byte, and commands of four bytes
+"""Antminer U1 (BM1380): Icarus frames, but replies with a fifth byte, and commands of four bytes
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from collections.abc import Callable
@@ -11,33 +11,34 @@ from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 
 COMMAND_SIZE: Final = 4
 COMMAND_GAP_S: Final = 0.003
-"""Seconds of silence that separate a command from work. How the chip does it is not documented
+"""Seconds of silence that separate a command from work. How the chip separates them is not documented
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 COMMANDS: Final = frozenset((0x82, 0x84, 0x85, 0x04, 0x01, 0xAA))
 LED_FRAME: Final = bytes(32) + bytes.fromhex("80010112")
 WORK_ID_OFFSET: Final = 51
 POWER_ON_CLOCK: Final = 0x0781
-"""The word for 200 MHz."""
+"""PLL word after power-on, which sets the clock to 200 MHz."""
 POWER_ON_MHZ: Final = 200.0
 
 
 def checksum_fits(frame: bytes) -> bool:
-    """Return whether the low five bits of a command are the CRC of all bits before.
+    """Return whether the low five bits of a command are the CRC of all bits before them.
 
-    For a voltage command, C0 is added after the CRC is computed.
+    In a voltage command (first byte AA), the three bits before the CRC count as zero, because the host adds C0 to the
+    last byte after it has computed the CRC.
     """
     last = frame[-1] & 0x1F if frame[0] == 0xAA else frame[-1]
     return frame[-1] & 0x1F == crc5(frame[:-1] + bytes([last]), 8 * len(frame) - 5)
 
 
 def clock_mhz(word: int) -> float:
-    """Return the frequency in MHz that a BM1380's PLL word sets: 25 (m + 1) / ((n + 1) 2^od)."""
+    """Return the clock frequency in MHz that a BM1380's PLL word sets: 25 (m + 1) / ((n + 1) 2^od)."""
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 25.0 * (m + 1) / ((n + 1) * (1 << od))
 
 
 class AntminerU1Device(ErupterDevice):
-    """One chip that hashes eight times per clock. ``hash_rate`` is the rate at 200 MHz."""
+    """One chip, which computes eight hashes per clock cycle. The setting ``hash_rate`` is the rate at 200 MHz."""
 
     real_hash_rate: ClassVar[float] = 8 * POWER_ON_MHZ * 1e6
 
@@ -55,11 +56,11 @@ class AntminerU1Device(ErupterDevice):
 
     @property
     def clock_rate(self) -> float:
-        """Hash rate in H/s at the present clock."""
+        """Hash rate in H/s at the current clock frequency."""
         return self.settings.hash_rate * self.mhz / POWER_ON_MHZ
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle work of 64 bytes. Commands may precede it, or come alone if nothing follows."""
+        """Handle works of 64 bytes. Commands may come directly before a work, or alone, followed by silence."""
         del port
         self.append(data, now)
         excess = len(self._buffer) % WORK_SIZE
@@ -69,12 +70,12 @@ class AntminerU1Device(ErupterDevice):
         self.deadline = now + COMMAND_GAP_S if len(self._buffer) % COMMAND_SIZE == 0 and self._buffer else inf
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """Begin with new work, and remember its work id for the replies."""
+        """Start to search new work, and keep its work id for the replies."""
         self._work_id = frame[WORK_ID_OFFSET] & 0x1F
         super().take_work(frame, now)
 
     def tick(self, now: float) -> None:
-        """Handle what came as commands if their checksums fit, because the line has been silent long enough."""
+        """Handle the received bytes as commands, because the line has been silent long enough."""
         del now
         at, self.deadline = self.deadline, inf
         if bytes(self._buffer) == LED_FRAME:
@@ -85,7 +86,7 @@ class AntminerU1Device(ErupterDevice):
             self._obey(bytes(self._buffer), at)
 
     def _obey(self, data: bytes, now: float) -> None:
-        """Perform commands. If the bytes are anything else, leave them in the buffer."""
+        """Perform the commands in ``data``. If it is not a sequence of valid commands, leave it in the buffer."""
         frames = [data[at : at + COMMAND_SIZE] for at in range(0, len(data), COMMAND_SIZE)]
         if all(frame[0] in COMMANDS and checksum_fits(frame) for frame in frames):
             del self._buffer[: len(data)]
@@ -94,7 +95,8 @@ class AntminerU1Device(ErupterDevice):
                 self.command(frame, now)
 
     def command(self, frame: bytes, now: float) -> None:
-        """Set the clock. Voltages and register reads of later chips are accepted but not answered."""
+        """Perform a command that sets the clock. Other commands, which set the voltage or read registers of later
+        chips, are accepted, but have no effect and no answer."""
         if frame[0] == 0x82:
             self.clock_word = frame[1] << 8 | frame[2]
             for engine in self.engines:

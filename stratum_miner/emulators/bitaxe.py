@@ -31,13 +31,13 @@ DATA: Final = "data"
 SHORTEST_REQUEST: Final = 6
 LONGEST_REQUEST: Final = 4096
 INCOMPLETE_S: Final = 0.004
-"""Seconds after which an incomplete request is forgotten."""
+"""Seconds after the last byte after which an incomplete request is forgotten."""
 TIMED_OUT, INVALID = 0x10, 0x11
 UNPARSED: Final = 0xFF
 ANSWER_S: Final = 0.0005
 EMC2101, TPS546, DS4432U, INA260 = 0x4C, 0x24, 0x48, 0x40
 ENOUGH_VOLTS: Final = 0.7
-"""Core voltage below which a chip forgets its state."""
+"""Minimum core voltage in volts. Below it, the chip stops and forgets its state."""
 BROWN_OUT_VOLTS: Final = 3.9
 IDLE_WATTS: Final = 1.5
 DIODE_VALID_AFTER_S: Final = 0.5
@@ -45,7 +45,8 @@ HEAT_STEP_S: Final = 0.25
 
 
 class RequestKind(IntEnum):
-    """What a request is for. Pin 0 of GPIO is the chip's reset, which is low while it is held."""
+    """The part of the board that a request is for. Pin 0 of GPIO is the chip's reset line; the chip is in reset while
+    it is low."""
 
     I2C = 5
     GPIO = 6
@@ -54,7 +55,7 @@ class RequestKind(IntEnum):
 
 
 class BitaxeDevice(ChainDevice):
-    """Board and firmware. A subclass adds the chip, and says which regulator there is."""
+    """The board and the firmware of a Bitaxe. A subclass adds the chip and the regulator."""
 
     ports: ClassVar[tuple[str, ...]] = (CONTROL, DATA)
     work_port: ClassVar[str] = DATA
@@ -87,7 +88,7 @@ class BitaxeDevice(ChainDevice):
     # ---- power, heat, reset -------------------------------------------------------------------------------------
 
     def power_cycle(self, now: float) -> None:
-        """Plug the device in again. Its temperature changes only slowly."""
+        """Plug the device in again. Only the temperature is kept, because it changes slowly."""
         self._plug_in()
         super().power_cycle(now)
 
@@ -97,12 +98,12 @@ class BitaxeDevice(ChainDevice):
         return not self.in_reset and self.supply.core_volts >= ENOUGH_VOLTS
 
     def listens(self, port: str) -> bool:
-        """Return whether a port is served. The firmware is powered by USB and answers during a brown-out of the
-        supply."""
+        """Return whether the device receives on a port. The control port always works, because USB powers the firmware
+        even if the supply of the chip fails."""
         return port == CONTROL or (self.powered and self.running)
 
     def supply_lost(self, now: float) -> None:
-        """Lower the input voltage, so that the regulator or the chip stops."""
+        """Lower the input voltage, so that the chip stops. A regulator that measures the input voltage switches off."""
         self.supply.input_volts = BROWN_OUT_VOLTS
         self.regulator.update_output()
         super().supply_lost(now)
@@ -132,7 +133,7 @@ class BitaxeDevice(ChainDevice):
         supply.diode_valid = self.running and now >= self._released_at + DIODE_VALID_AFTER_S
 
     def _changed(self, before: bool, now: float) -> None:
-        """Handle a change of power or reset. A chip that lost either has forgotten its state."""
+        """Reset the chip's state if it has stopped or started to run. ``before`` says whether it was running before."""
         self._follow_heat(now)
         if self.running == before:
             return
@@ -216,7 +217,7 @@ def _read(chip: I2cChip, data: bytes, count: int) -> bytes:
 
 
 class GammaDevice(BitaxeDevice, Bm1370Device):
-    """A Bitaxe Gamma: BM1370, TPS546, and the diode of the chip."""
+    """A Bitaxe Gamma: a BM1370 with a temperature diode, and a TPS546 as regulator."""
 
     usual_volts: ClassVar[float] = 1.15
     usual_watts: ClassVar[float] = 16.0

@@ -19,7 +19,7 @@ CLOCK_REGISTER: Final = 4
 HASH_COUNT: Final = slice(40, 44)
 TICKET_OFFSET: Final = 39
 POWER_ON_CLOCK: Final = 0x0783
-"""The word for 100 MHz. The chip's clock after power-on is not documented."""
+"""PLL word after power-on, which sets the clock to 100 MHz. The real value is not documented."""
 CHIP_ID: Final = bytes.fromhex("13840000")
 
 
@@ -34,13 +34,15 @@ class Bm1384Command(IntEnum):
 
 
 def clock_mhz(word: int) -> float:
-    """Return the frequency in MHz that a PLL word sets: 50 (m + 1) / ((n + 1) 2^od)."""
+    """Return the clock frequency in MHz that a PLL word sets: 50 (m + 1) / ((n + 1) 2^od)."""
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 50.0 * (m + 1) / ((n + 1) * (1 << od))
 
 
 def register_reply(body: bytes) -> bytes:
-    """Return the reply with a register: four bytes and a CRC5 of 35 bits. The three bits before the CRC are zero."""
+    """Return the reply to a register read: four bytes, and a byte with a CRC5 in its low five bits.
+
+    The CRC5 covers 35 bits: the four bytes and the three zero bits before the CRC."""
     return body + bytes([crc5(body + b"\0", 35)])
 
 
@@ -54,7 +56,7 @@ class Bm1384Chip:
 
 
 class Bm1384Device(AntminerU1Device):
-    """A chain of BM1384 chips. ``hash_rate`` is the rate at ``usual_mhz``."""
+    """A chip chain of BM1384 chips. The setting ``hash_rate`` is the rate at ``usual_mhz``."""
 
     usual_mhz: ClassVar[float] = 150.0
     real_hash_rate: ClassVar[float] = CORES * 150e6
@@ -72,7 +74,7 @@ class Bm1384Device(AntminerU1Device):
 
     @property
     def clock_rate(self) -> float:
-        """Hash rate in H/s at the present clock."""
+        """Hash rate in H/s at the current clock frequency."""
         return self.settings.hash_rate * self.mhz / self.usual_mhz
 
     def working_chips(self, now: float) -> list[Bm1384Chip]:
@@ -113,13 +115,14 @@ class Bm1384Device(AntminerU1Device):
             self.send(register_reply(bytes([0x80, word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3])), now)
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """Begin with new work. Each chip sweeps its own part of the nonces, as far as the frame allows."""
+        """Start to search new work. Each chip searches its own part of the nonces, at most as many as the frame
+        says."""
         self._reach = int.from_bytes(frame[HASH_COUNT], "big") or NONCES
         self._ticket_bits = frame[TICKET_OFFSET].bit_length()
         super().take_work(frame, now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Let every working chip begin to search."""
+        """Start the search of every working chip. ``midstate`` and ``tail`` are the bytes of the frame."""
         known = known_nonces(midstate, tail)
         share = self.achievable_rate(self.clock_rate) / len(self.chain) if known is None else self.real_hash_rate
         target = nonce_target(self.settings.nonce_difficulty) >> self._ticket_bits
@@ -134,7 +137,7 @@ class Bm1384Device(AntminerU1Device):
         self.search(engines, now)
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send a nonce. Its value shows which chip found it."""
+        """Send a nonce. The reply has no chip number, because the value of the nonce shows which chip found it."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, self._searching[engine].number, self.encoder())
 
 

@@ -1,7 +1,8 @@
 """Bitmain's chips from BM1387 on, in a chain: addresses, registers, broadcasts (docs/reference/asic.md#bm13xx-chips).
 
-Commands go from the host to every chip. The first chip without an address takes the next address. Every chip has its
-own registers. A subclass is one chip family: its power-on values, the effect of its registers, its jobs and replies.
+The host's commands reach every chip. A command that sets an address sets it for the first chip that has none. Every
+chip has its own registers. A subclass is a chip family: it has the power-on values, the effects of the registers, the
+jobs and the replies.
 """
 
 from abc import abstractmethod
@@ -17,7 +18,8 @@ from stratum_miner.emulators.sweep import Searcher
 CHIP_ADDRESS: Final = 0x00
 TICKET_MASK: Final = 0x14
 IDLE_GAP_S: Final = 0.05
-"""Seconds of silence after which an incomplete frame is forgotten. As for Icarus, the real value is not documented."""
+"""Seconds of silence after which an incomplete frame is forgotten. The real value is not documented, so it is that of
+``icarus``."""
 BROADCAST: Final = 0x10
 REFERENCE_HZ: Final = 25e6
 WRONG_CHIP_ID: Final = 0x1385
@@ -29,7 +31,7 @@ class Chip:
 
     number: int
     registers: dict[int, int] = field(default_factory=dict)
-    """32-bit values by register. A register that was never written has its power-on value."""
+    """The 32-bit value of each register, by register number. It is the power-on value until the register is written."""
     core_registers: dict[int, int] = field(default_factory=dict)
     address: int = 0
     addressed: bool = False
@@ -43,11 +45,11 @@ class ChainDevice(EmulatedDevice):
     power_on: ClassVar[dict[int, int]] = {}
     preamble: ClassVar[bytes] = b"\x55\xaa"
     operations: ClassVar[dict[int, str]] = {0: "address", 1: "write", 2: "read", 3: "inactive"}
-    """Operations by the low four bits of a command's header."""
+    """For each value of the low four bits of a command's header, the operation."""
     has_reset_line: ClassVar[bool] = True
     usual_mhz: ClassVar[float]
     power_on_mhz: ClassVar[float] = 50.0
-    """Clock in MHz until a PLL is set; the real value is not documented."""
+    """Clock frequency in MHz until the host sets the PLL. The real value is not documented."""
 
     def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
         super().__init__(settings, faults, searcher, now)
@@ -63,7 +65,7 @@ class ChainDevice(EmulatedDevice):
     @staticmethod
     @abstractmethod
     def job_size(length: int) -> int | None:
-        """Return the size of a job by its length byte; None for a length that no job has."""
+        """Return the size in bytes of a job with this length byte; None if no job has this length byte."""
 
     @abstractmethod
     def job(self, frame: bytes, now: float) -> None:
@@ -94,7 +96,10 @@ class ChainDevice(EmulatedDevice):
         self.deadline = inf
 
     def port_closed(self, port: str, now: float) -> None:
-        """Reset the chips if they have a reset line. A driver would use it first, but a terminal has no such line."""
+        """Reset the chips if they have a reset line.
+
+        A driver uses the reset line before it sends anything else. A pseudo-terminal has no such line, so that closing
+        the port stands for it."""
         if port == self.work_port and self.has_reset_line:
             self.reset(now)
 
@@ -116,7 +121,7 @@ class ChainDevice(EmulatedDevice):
         self.counts.bad_frames = self._bad_before + self.parser.bad
 
     def working_chips(self, now: float) -> list[Chip]:
-        """Return the chips that no "dead-chip" fault affects, the nearest to the host first."""
+        """Return the chips without a "dead-chip" fault, in the order of the chip chain from the host."""
         dead = self.faults.active("dead-chip", self.age(now))
         gone = None if dead is None else self.faults.affected_chip(dead, len(self.chain))
         return [chip for chip in self.chain if chip.number != gone]
@@ -171,13 +176,14 @@ class ChainDevice(EmulatedDevice):
 
     def set_rates(self, now: float) -> None:
         """Set the rates of the engines, because the clock has changed."""
-        # not strict: after a brown-out there are shares without engines
+        # not strict: a brown-out removes the engines, but not their entries in engine_shares
         for engine, (chip, share) in zip(self.engines, self.engine_shares, strict=False):
             engine.set_rate(self.rate(chip) * share, now)
 
 
 def ticket_bits(value: int) -> int:
-    """Return the number of zero bits that register 14 requires beyond the first 32. Its last byte contains the first of
-    them (docs/reference/asic.md#ticket-mask)."""
+    """Return how many zero bits the ticket mask, register 0x14, requires of a hash besides the usual 32.
+
+    The least significant byte of the register is for the first of these bits (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

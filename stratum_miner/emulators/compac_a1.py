@@ -1,7 +1,8 @@
 """GekkoScience Compac A1: a BM1362, and a regulator and sensors on the second port of its bridge
 (docs/reference/asic.md#compac-a1).
 
-On the second port a question is a letter and a byte. The answer is one byte, or one byte for each measured value.
+On the second port, the host sends requests of a letter and a byte. The answer is one byte, or one byte for each
+measured value.
 """
 
 from math import inf
@@ -17,7 +18,8 @@ from stratum_miner.emulators.thermal import ThermalModel
 TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31
 PRESENT: Final = 0b1001_1111
-"""The measured values: input voltage and current, output voltage and current, one temperature; high current scale."""
+"""Bit mask of what the device measures: input voltage and current, output voltage and current, and one temperature. The
+highest bit says that the currents use the higher scale."""
 INPUT_VOLTS: Final = 5.0
 BROWN_OUT_VOLTS: Final = 3.9
 USUAL_VOLTS: Final = 0.3
@@ -60,7 +62,8 @@ class CompacA1Device(Bm1362Device):
         return self.regulator_on and self.core_volts >= ENOUGH_VOLTS
 
     def listens(self, port: str) -> bool:
-        """Return whether a port is served. The bridge is powered by USB and answers during a brown-out."""
+        """Return whether the device receives on a port. The telemetry port always works, because USB powers the bridge
+        even if the supply of the chip fails."""
         return port == TELEMETRY or (self.powered and self.running)
 
     def supply_lost(self, now: float) -> None:
@@ -96,7 +99,7 @@ class CompacA1Device(Bm1362Device):
         return IDLE_WATTS + USUAL_WATTS * load
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle questions on the telemetry port, and frames for the chip on the other."""
+        """Handle requests on the telemetry port, and frames for the chip on the other port."""
         if port != TELEMETRY:
             super().parse(port, data, now)
             return

@@ -1,7 +1,7 @@
-"""The two checksums of mining devices, written for the emulators alone, so that those of a driver are tested against
-them.
+"""The two checksums of mining devices. The drivers have their own code for them, so that each code is tested by the
+other.
 
-Both take bytes with the most significant bit first, unreflected and without a final XOR.
+Both take the most significant bit of each byte first, without reflection and without a final XOR.
 """
 
 CRC5_START = 0x1F
@@ -11,7 +11,9 @@ CRC16_POLYNOMIAL = 0x1021
 
 
 def crc5(data: bytes, bits: int | None = None) -> int:
-    """Return the CRC5 (x^5 + x^2 + 1) of the first ``bits`` bits, or of all. Some frames end inside a byte."""
+    """Return the CRC5 (x^5 + x^2 + 1) of the first ``bits`` bits, or of all bits if it is None.
+
+    The number of bits is needed because some frames have their CRC in the last bits of a byte."""
     value = int.from_bytes(data, "big")
     length = 8 * len(data)
     wanted = length if bits is None else bits
@@ -23,7 +25,7 @@ def crc5(data: bytes, bits: int | None = None) -> int:
 
 
 def crc16(data: bytes) -> int:
-    """Return the CRC-16/CCITT-FALSE, which is sent big-endian."""
+    """Return the CRC-16/CCITT-FALSE of the data. On the line, its high byte comes first."""
     state = CRC16_START
     for byte in data:
         state ^= byte << 8

@@ -1,5 +1,4 @@
-"""An emulated device in this process: a model, its pseudo-terminals, and the tasks that move bytes and time between
-them.
+"""An emulated device in this process: a model of the device, its pseudo-terminals, and the tasks that connect the two.
 
 ``async with emulated("erupter") as device:`` gives the device a path, ``device.path``, that any driver can open.
 """
@@ -28,15 +27,15 @@ log = structlog.get_logger(__name__)
 DEFAULT_HASH_RATE: Final = 1e6
 """Hash rate in H/s of an emulator without a ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
-"""Seconds of the line's time that a driver may have written in advance."""
+"""Seconds by which a driver's writes may be ahead of the serial line, which takes time to transfer bytes."""
 MOST_NONCES: Final = 1000.0
-"""Largest number of nonces per second. The slowest line carries fewer besides work."""
+"""Maximum number of reported nonces per second. A serial line of 115200 baud can transfer this many replies."""
 POLLED_S: Final = 0.01
-"""Seconds between two checks of a port that no driver has opened. The system has no event for the opening."""
+"""Seconds between two checks whether a driver has opened a port. The operating system reports no event for this."""
 
 
 class EmulatorError(ValueError):
-    """Raised if such a device cannot be emulated here. The message is one line that says what was expected."""
+    """A device with these settings cannot be emulated. The text is one line that says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class EmulatorStatistics:
 
 
 class Emulator:
-    """A device on pseudo-terminals. It answers while ``run`` is entered; the other methods are for that time.
+    """A device on pseudo-terminals. It answers inside ``async with run()``; the other methods may be called only there.
 
     The parameters are those of ``emulated``. Raises EmulatorError or FaultError for values that the device cannot have.
     """
@@ -108,13 +107,14 @@ class Emulator:
             self._directory = TemporaryDirectory(prefix="stratum-miner-")
             link = Path(self._directory.name, kind)
         self.path = str(Path(link).absolute())
-        """The path by which a driver names the device: the link to its terminal, or the common part of the links to its
-        two terminals."""
+        """The path under which a driver finds the device: the link to its terminal. A device with two terminals has two
+        links, which consist of this path and the name of the port."""
         self.terminals = {
             port: PseudoTerminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.device.ports
         }
         self.on_plug: Callable[[bool], None] = lambda _plugged: None
-        """Called with True when the device was plugged in again, and with False when it was unplugged."""
+        """A function that is called with True when the device is plugged in again, and with False when it is
+        unplugged."""
         self._wake = trio.Event()
         self._plugged = trio.Event()
         self._pulled_by_fault = False
@@ -123,7 +123,8 @@ class Emulator:
 
     @property
     def paths(self) -> Mapping[str, str]:
-        """The link of each port. The only port of most devices has the name ""."""
+        """For each port, by name, the path of the link to its terminal. Most devices have one port, whose name is
+        ""."""
         return {port: str(terminal.link) for port, terminal in self.terminals.items()}
 
     @property
@@ -134,7 +135,7 @@ class Emulator:
 
     @property
     def plugged_in(self) -> bool:
-        """Whether its ports exist."""
+        """Whether the device is plugged in, so that its ports exist."""
         return self._plugged.is_set()
 
     def unplug(self) -> None:
@@ -151,7 +152,7 @@ class Emulator:
         self.on_plug(False)
 
     def replug(self) -> None:
-        """Plug the device in again. It has forgotten its state."""
+        """Plug the device in again. It then has its power-on state."""
         if self.plugged_in:
             return
         self._model.power_cycle(trio.current_time())
@@ -160,7 +161,7 @@ class Emulator:
         self.on_plug(True)
 
     def inject(self, fault: Fault | str) -> None:
-        """Add a fault, whose START counts from now. Raises FaultError for a fault that the device cannot have."""
+        """Add a fault, whose START counts from now. Raises FaultError if the device cannot have this fault."""
         given = self._possible(fault)
         self._faults.add(replace(given, start=given.start + self._model.age(trio.current_time())))
         self._wake.set()
@@ -211,7 +212,7 @@ class Emulator:
             self._directory.cleanup()
 
     def _possible(self, given: Fault | str) -> Fault:
-        """Return the fault, if this device can have it."""
+        """Return the fault, parsed if it is text. Raises FaultError if the device cannot have this fault."""
         fault = parse_fault(given) if isinstance(given, str) else given
         if not self.kind.can_have(fault.name):
             got = f"got {self.kind.product}, which has no bus to its sensors"
@@ -230,7 +231,7 @@ class Emulator:
         terminal, used = self.terminals[port], False
         while True:
             await self._plugged.wait()
-            if terminal.master is None:  # the device may have been unplugged during any wait
+            if terminal.master is None:  # the device may have been unplugged while this task was waiting
                 used = False
                 continue
             if not terminal.gone:
@@ -247,7 +248,7 @@ class Emulator:
             if data:
                 self._model.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
                 self._wake.set()
-                # while the line is busy, no more bytes fit on it, and the driver has to wait
+                # do not read more while the line is busy, so that a driver has to wait as on a real line
                 await trio.sleep_until(self._model.uarts[port].receiving_until - MOST_UNDERWAY_S)
             elif terminal.gone:
                 if used:
@@ -308,10 +309,11 @@ async def emulated(
 ) -> AsyncIterator[Emulator]:
     """Run an emulated device while the block runs.
 
-    ``link`` is the path of the link to its terminal; None makes one in a temporary folder. ``hash_rate`` is in H/s at
-    the device's usual clock, above 0 and at most 1e9 [default: 1e6]. ``chips`` is the number of chips [default: as the
-    product is sold]. ``faults`` are faults or their texts (see ``parse_fault``); equal seeds give equal faults.
-    ``nonce_difficulty`` is the lowest difficulty of reported nonces [default: 1].
+    ``link`` is the path of the link to its terminal; if it is None, the link is made in a temporary folder.
+    ``hash_rate`` is in H/s at the device's usual clock frequency, above 0 and at most 1e9 [default: 1e6]. ``chips`` is
+    the number of chips [default: as the product is sold]. ``faults`` are faults or their texts (see ``parse_fault``);
+    with the same ``seed``, the random choices are the same. ``nonce_difficulty`` is the lowest difficulty of reported
+    nonces [default: 1].
 
     Raises EmulatorError, FaultError or LinkError for values that the device cannot have.
     """

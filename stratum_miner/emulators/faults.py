@@ -1,9 +1,9 @@
 """Faults of emulated devices: named, injected at random from a seed, and counted.
 
 A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. VALUE is the probability for a fault of single frames, and the
-chip's number for a fault of one chip. START counts from the start of the emulator. Without SECONDS, a lasting fault
-never ends, and a short one takes its usual time. This module knows nothing about devices: the models ask it, and do the
-damage.
+chip's number for a fault of one chip. START counts from the start of the emulator. The table ``FAULTS`` has the default
+values; without SECONDS, most faults never end. This module does not depend on the devices: their models ask it which
+faults are active, and carry them out.
 """
 
 import random
@@ -17,7 +17,8 @@ from stratum_miner.spelling import did_you_mean
 
 
 class FaultError(ValueError):
-    """Raised for a fault that is not possible. The message is one line that says what was expected."""
+    """The text of a fault is invalid, or the device cannot have the fault. The text of the error is one line that says
+    what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class FaultKind:
 
     meaning: str
     probability: float | None = None
-    """Probability for each frame, unless the user sets another one; None for a fault that is a state."""
+    """Default probability with which each frame is damaged; None if the fault is a state, which affects no single
+    frames."""
     start: float = 0.0
     seconds: float = inf
     of_chip: bool = False
@@ -47,8 +49,8 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "brown-out": FaultKind("the supply fails: the device does not answer and forgets all", start=5.0, seconds=3.0),
     "unplug": FaultKind("the port disappears and comes back", start=5.0, seconds=3.0),
 }
-"""The faults of emulated devices by name, with their meanings and default values. To add one, add a row here and the
-damage to ``model``."""
+"""The faults of emulated devices by name, with their meanings and default values. To add a fault, add a row here, and
+its effect to ``model``."""
 
 _SPELLING = re.compile(r"([a-z0-9-]+)(?:=([0-9.eE+-]+?))?(?:@([0-9.]+)(?:\+([0-9.]+))?)?")
 
@@ -64,7 +66,7 @@ class Fault:
     chip: int | None = None
 
     def is_active(self, age: float) -> bool:
-        """Return whether the fault can damage a device that was started ``age`` seconds ago."""
+        """Return whether the fault is active in a device that was started ``age`` seconds ago."""
         return self.start <= age < self.start + self.seconds
 
 
@@ -108,12 +110,13 @@ def _number(name: str, what: str, text: str, most: float, *, whole: bool = False
 
 
 class Faults:
-    """The faults of one device, and how often each was injected. Equal seeds give equal damage."""
+    """The faults of one device, and how often each was injected. The same seed gives the same random choices."""
 
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
         self.faults = list(faults)
         self.injected: dict[str, int] = {}
-        """Number of injections by name: frames damaged, or states begun."""
+        """For each name of a fault, the number of frames that it damaged, or the number of times that the state
+        began."""
         self._random = random.Random(f"faults {seed}")
         self._begun: set[int] = set()
 
@@ -122,11 +125,11 @@ class Faults:
         self.faults.append(fault)
 
     def count(self, name: str) -> None:
-        """Count that a fault did its damage."""
+        """Add one to the number of times that this fault was injected."""
         self.injected[name] = self.injected.get(name, 0) + 1
 
     def damages(self, name: str, age: float) -> bool:
-        """Decide at random whether to damage a frame with this fault. If so, count it and return True."""
+        """Return whether to damage a frame with this fault, which is decided at random, and count the damage."""
         for fault in self.faults:
             if fault.name == name and fault.is_active(age) and self._random.random() < (fault.probability or 0):
                 self.count(name)
@@ -134,7 +137,8 @@ class Faults:
         return False
 
     def active(self, name: str, age: float) -> Fault | None:
-        """Return the fault of this name that is active now. It is counted when it is first found active."""
+        """Return an active fault with this name, or None. A fault is counted when this method first finds that it is
+        active."""
         for fault in self.faults:
             if fault.name == name and fault.is_active(age):
                 if id(fault) not in self._begun:
@@ -144,7 +148,7 @@ class Faults:
         return None
 
     def affected_chip(self, fault: Fault, chips: int) -> int:
-        """Return the number of the chip that the fault damages: the named chip, or the last one."""
+        """Return the number of the chip that the fault affects: the one that the user named, otherwise the last one."""
         return chips - 1 if fault.chip is None else fault.chip
 
     def next_change(self, age: float) -> float:
@@ -164,7 +168,7 @@ class Faults:
         return self._random.randbytes(self._random.randint(1, most))
 
     def random_other_bytes(self, data: bytes) -> bytes:
-        """Return random bytes of the same length with another value."""
+        """Return random bytes that have the same length as ``data`` but differ from it."""
         while (other := self._random.randbytes(len(data))) == data:
             pass
         return other

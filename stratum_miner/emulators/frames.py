@@ -1,9 +1,9 @@
 """Finds the frames for Bitmain's chips from BM1387 on in the bytes that a host sends
 (docs/reference/asic.md#commands-to-a-chip).
 
-A frame is ``preamble | header | length | payload | checksum``. The length counts from the header on. Commands end with
-a CRC5 in a byte of its own, jobs with a CRC16. A frame with a wrong checksum is ignored, as chips do, and the search
-continues one byte further.
+A frame is ``preamble | header | length | payload | checksum``. The length is the number of bytes from the header to the
+end of the checksum. Commands end with a CRC5 in a byte of its own, jobs with a CRC16. As in a real chip, a frame with a
+wrong checksum is ignored, and the search for a frame continues at the next byte.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ COMMAND_LENGTHS: Final = (5, 9)
 REGISTER_REPLY: Final = 0
 NONCE_REPLY: Final = 4
 SHORTEST: Final = 2
-"""Header and length, which determine the length of a frame."""
+"""Number of bytes, header and length, that must be known to determine the size of a frame."""
 
 
 class FrameParser:
-    """Converts bytes to frames without preamble.
+    """Finds frames in the bytes received, and returns them without their preamble.
 
-    ``job_size`` returns the size of a job by its length byte, or None for a length that no job has.
+    ``job_size`` is a function that returns the size of a job with a given length byte, or None if no job has it.
     """
 
     def __init__(self, preamble: bytes, job_size: Callable[[int], int | None]) -> None:
@@ -32,11 +32,11 @@ class FrameParser:
         self._buffer = bytearray()
         self._lost = False
         self.bad = 0
-        """Number of times that bytes had to be skipped."""
+        """Number of times that bytes which begin no valid frame were skipped."""
 
     @property
     def pending(self) -> bool:
-        """Whether the beginning of a frame is in the buffer."""
+        """Whether an incomplete frame is in the buffer."""
         return bool(self._buffer)
 
     def forget(self) -> None:
@@ -46,7 +46,7 @@ class FrameParser:
         self._buffer.clear()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the frames that are complete and valid."""
+        """Add the data to the buffer, and yield the frames that are now complete and have the right checksum."""
         self._buffer += data
         while self._buffer:
             size = self._size()
@@ -64,8 +64,9 @@ class FrameParser:
             yield frame
 
     def _size(self) -> int | None:
-        """Return the size of the frame at the start of the buffer; 0 if it is not known yet, None if no frame begins
-        there."""
+        """Return the size of the frame at the start of the buffer, in bytes.
+
+        Return 0 if the size is not known yet, and None if no frame begins there."""
         start = len(self._preamble)
         if not self._preamble.startswith(self._buffer[:start]) and self._buffer[:start] != self._preamble:
             return None
@@ -97,7 +98,7 @@ def checksum_fits(frame: bytes) -> bool:
 
 
 def midstate_job_size(length: int) -> int | None:
-    """Return the size of a job with one to four midstates; None for another length byte."""
+    """Return the size of a job with one to four midstates, which is its length byte; None for any other length byte."""
     return length if length in (54, 86, 118, 150) else None
 
 
@@ -109,6 +110,7 @@ def full_job_size(length: int) -> int | None:
 
 
 def reply_with_crc(body: bytes, kind: int) -> bytes:
-    """Return a reply: the body, and a last byte with three bits of kind and a CRC5 over the body and these bits."""
+    """Return a reply: the body and one more byte, which contains the kind in three bits and a CRC5 over body and
+    kind."""
     last = kind << 5
     return body + bytes([last | crc5(body + bytes([last]), 8 * len(body) + 3)])

@@ -1,7 +1,7 @@
 """Chips that get whole headers and roll the version themselves (docs/reference/asic.md#whole-header-jobs).
 
-A core sweeps its slice of the nonces for as many ticks as register 10 contains. It then takes the next versions and
-sweeps the slice again. Replies have nine bytes until register A4 enables version rolling, and then eleven.
+Each core searches its range of nonces for as many ticks as register 0x10 contains. The core then takes the next version
+and searches the same range again. Replies have nine bytes, or eleven once register 0xA4 enables version rolling.
 """
 
 from collections.abc import Iterator
@@ -21,23 +21,26 @@ CORE_ENABLE: Final = 2
 ENABLED: Final = 0xAA
 VERSION_SHIFT: Final = 13
 NONCES_PER_TICK_AND_MHZ: Final = 2 / 25
-"""A core tries two nonces per clock, and register 10 counts ticks of 25 MHz."""
+"""Number of nonces that a core tries per tick and per MHz of its clock. A core tries two nonces per clock cycle, and
+the ticks in register 0x10 have a frequency of 25 MHz."""
 CORE_BITS: Final = 25
-"""Number of low bits of the nonce, which a core counts. The bits above are the number of the core."""
+"""Number of low bits of a nonce that a core counts through. The higher bits are the number of the core."""
 POWER_ON_PLL: Final = 0x40A80265
-"""The word for 50 MHz, where the ramp of every driver begins. The chip's clock after power-on is not documented."""
+"""Value of the PLL register after power-on, which sets the clock to 50 MHz. Every driver raises the clock from there;
+the real value is not documented."""
 
 
 class FullHeaderDevice(ChainDevice):
-    """A chain of chips that get whole headers."""
+    """A chip chain whose chips receive whole block headers."""
 
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]
-    """Number of low bits of the rolled version, which are the number of the sub-core that tried it."""
+    """Number of bits of a sub-core's number. The lowest bits of the rolled version are the number of the sub-core that
+    tried it."""
     units: ClassVar[int]
-    """Hashes of the whole chip per clock."""
+    """Number of hashes that the whole chip computes per clock cycle."""
     addressed_nonces: ClassVar[bool]
-    """Whether nonce bits 24 to 18 begin at the chip's address. Otherwise a register contains where a chip begins."""
+    """Whether a chip's address sets bits 24 to 18 of its first nonce. Otherwise a register sets the first nonce."""
     power_on_common: ClassVar[dict[int, int]] = {
         PLL0: POWER_ON_PLL,
         MISC_CONTROL: 0x0000C100,
@@ -54,7 +57,7 @@ class FullHeaderDevice(ChainDevice):
     # ---- registers ----------------------------------------------------------------------------------------------
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Apply a new clock or baud rate, and the registers that start or stop the reports of nonces."""
+        """Apply the new value of a register to the clock, the baud rate or the search."""
         if register == PLL0:
             chip.registers[PLL0] = value & 0x7FFFFFFF
             self.set_rates(now)
@@ -68,7 +71,7 @@ class FullHeaderDevice(ChainDevice):
             self._begin(now)
 
     def read(self, chip: Chip, register: int, now: float) -> int:
-        """Return a register. The lock bit of the PLL and the counters of hashes are read only."""
+        """Return the value of a register. The host cannot write the lock bit of the PLL and the counter of hashes."""
         value = super().read(chip, register, now)
         if register == PLL0 and self.mhz(chip):
             return value | 0x80000000
@@ -77,20 +80,21 @@ class FullHeaderDevice(ChainDevice):
         return value
 
     def mhz(self, chip: Chip) -> float:
-        """Return 25 fb / (ref p1 p2) in MHz. The post dividers are stored minus one."""
+        """Return the clock frequency in MHz: 25 fb / (ref p1 p2). The register contains p1 - 1 and p2 - 1."""
         value = chip.registers[PLL0]
         fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, (value >> 4 & 15) + 1, (value & 15) + 1
         return 25.0 * fb / (ref * p1 * p2) if ref and value & 0x40000000 else 0.0
 
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
-        """Return value, address, register, and two zero bytes if versions are rolled."""
+        """Return the reply: value, address, register, and two zero bytes if version rolling is enabled."""
         rolling = chip.registers[VERSION_ROLLING] & 0x80000000
         body = value.to_bytes(4, "big") + bytes([chip.address, register]) + (b"\0\0" if rolling else b"")
         return b"\xaa\x55" + reply_with_crc(body, REGISTER_REPLY)
 
     def may_report(self, chip: Chip) -> bool:
-        """Return whether the chip reports nonces: enabled in register 18, a sweep length in register 10, and cores
-        enabled (docs/reference/asic.md#when-a-chip-reports-nonces)."""
+        """Return whether the chip reports nonces (docs/reference/asic.md#when-a-chip-reports-nonces).
+
+        This needs reports enabled in register 0x18, a number of ticks in register 0x10, and enabled cores."""
         registers = chip.registers
         enabled = registers[MISC_CONTROL] >> 28 and registers.get(HASH_COUNT)
         return bool(enabled) and chip.core_registers.get(CORE_ENABLE) == ENABLED
@@ -103,7 +107,7 @@ class FullHeaderDevice(ChainDevice):
         self._job: bytes | None = None
 
     def job(self, frame: bytes, now: float) -> None:
-        """Begin with a new job at once. The version counter starts again."""
+        """Start to search a new job at once, from its first version."""
         self._job = frame
         self._begin(now)
 
@@ -122,12 +126,12 @@ class FullHeaderDevice(ChainDevice):
         self._report_known(now)
 
     def slice(self, chip: Chip) -> int:
-        """Return how many nonces a core tries with one version, which register 10 determines."""
+        """Return how many nonces a core tries with one version. Register 0x10 and the clock determine the number."""
         most = 1 << CORE_BITS
         return max(1, min(most, round(chip.registers.get(HASH_COUNT, 0) * self.mhz(chip) * NONCES_PER_TICK_AND_MHZ)))
 
     def first_of_slice(self, chip: Chip) -> int:
-        """Return where a chip's slice begins within the nonces of a core."""
+        """Return the first nonce that a chip tries, as an offset within the nonces of a core."""
         if self.addressed_nonces:
             return chip.address >> 1 << 18 if len(self.chain) > 1 else 0
         offset = chip.registers.get(NONCE_OFFSET, 0)
@@ -145,7 +149,7 @@ class FullHeaderDevice(ChainDevice):
         bits = ticket_bits(chip.registers.get(TICKET_MASK, 0))
         target = nonce_target(self.settings.nonce_difficulty) >> bits
         size, offset, header = self.slice(chip), self.first_of_slice(chip), self._header
-        while True:  # after the last version the chip starts again without notice
+        while True:  # after the last version, the chip starts again with the first version and does not report this
             for rolled in self.versions(chip):
                 load = partial(_load, header=with_version(header, rolled), target=target)
                 for core in range(self.cores):
@@ -153,7 +157,7 @@ class FullHeaderDevice(ChainDevice):
                     yield NonceRange(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send nonce, excess difficulty, job and sub-core, version bits."""
+        """Send a nonce reply: the nonce, the excess difficulty, the job id with the sub-core, and the version bits."""
         chip, _ = self.engine_shares[engine]
         self._report(chip, hit.nonce.to_bytes(4, "big"), hit.tag, hit.at)
 
@@ -167,8 +171,9 @@ class FullHeaderDevice(ChainDevice):
         return ticket_bits(chip.registers.get(TICKET_MASK, 0))
 
     def _report_known(self, now: float) -> None:
-        """Report captured nonces when the real chip would reach them. Its sub-cores roll together, slice after
-        slice."""
+        """Report the known nonces of a recorded job, at the times at which a real chip would find them.
+
+        The sub-cores of a chip work at the same time, each with a version of its own."""
         known = known_rolled(self._header[:76])
         if not self.engine_shares or not known:
             return
@@ -182,33 +187,36 @@ class FullHeaderDevice(ChainDevice):
                 self._report(chip, nonce, rolled, now + (turn + 1) * sweep)
 
     def excess_byte(self, bits: int) -> int:
-        """Return how much harder than required the nonce is, in half bits. No driver uses it."""
+        """Return the byte that says how many more zero bits than required the hash has, in half bits. No driver uses
+        it."""
         return min(2 * bits, 0xFF)
 
     def result_byte(self, rolled: int) -> int:
-        """Return the byte with job and sub-core."""
+        """Return the byte of a nonce reply that contains the job id and the number of the sub-core."""
         raise NotImplementedError
 
 
 class FiveBitJobDevice(FullHeaderDevice):
-    """BM1362 and BM1366: the job id in the top five bits, eight sub-cores."""
+    """BM1362 and BM1366: a nonce reply contains the job id in the top five bits of a byte. There are eight
+    sub-cores."""
 
     sub_core_bits: ClassVar[int] = 3
     addressed_nonces: ClassVar[bool] = True
 
     def result_byte(self, rolled: int) -> int:
-        """Return five bits of job id and three of sub-core."""
+        """Return five bits of the job id and three bits of the sub-core's number."""
         return self._job_id & 0xF8 | rolled & 7
 
 
 class FourBitJobDevice(FullHeaderDevice):
-    """BM1368 and BM1370: four bits of the job id, shifted left by one, and sixteen sub-cores."""
+    """BM1368 and BM1370: a nonce reply contains four bits of the job id, shifted left by one. There are sixteen
+    sub-cores."""
 
     sub_core_bits: ClassVar[int] = 4
     addressed_nonces: ClassVar[bool] = False
 
     def result_byte(self, rolled: int) -> int:
-        """Return four bits of job id and four of sub-core."""
+        """Return four bits of the job id and four bits of the sub-core's number."""
         return self._job_id << 1 & 0xF0 | rolled & 15
 
 
@@ -222,7 +230,8 @@ class Bm1362Device(FiveBitJobDevice):
     power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common
 
     def excess_byte(self, bits: int) -> int:
-        """Return the excess difficulty in whole bits, as in the one captured pair of frames."""
+        """Return the excess difficulty in whole bits. This follows from the only recorded job and reply of this
+        chip."""
         return min(bits, 0xFF)
 
 
@@ -262,14 +271,14 @@ def reversed_words(data: bytes) -> bytes:
 
 
 def with_version(header: bytes, rolled: int) -> bytes:
-    """Return the header with sixteen bits OR-ed into its version, from bit 13 on."""
+    """Return the header with the sixteen bits of ``rolled`` OR-ed into bits 13 to 28 of its version."""
     version = int.from_bytes(header[:4], "little") | rolled << VERSION_SHIFT
     return version.to_bytes(4, "little") + header[4:]
 
 
 @cache
 def rolled_numbers(mask: int) -> tuple[int, ...]:
-    """Return all numbers within a mask of 16 bits, in ascending order."""
+    """Return all numbers whose bits are all in the 16-bit mask, in ascending order."""
     numbers = [0]
     for bit in range(mask.bit_length()):
         if mask >> bit & 1:

@@ -1,7 +1,8 @@
 """The chips on a Bitaxe's I²C bus, as registers: fan controller, regulators, power meter
 (docs/reference/asic.md#regulators-sensors-and-fans).
 
-Each chip reads and changes the physical state of the board, ``Supply``. No chip knows the bus, the host or the time.
+Each chip reads and changes the physical state of the board, ``Supply``. The chips do not depend on the bus, the host or
+the time.
 """
 
 from dataclasses import dataclass
@@ -16,13 +17,13 @@ class Supply:
     input_volts: float = 5.1
     core_volts: float = 0.0
     watts: float = 0.0
-    """Power at the input."""
+    """Power at the input, in watts."""
     chip_celsius: float = 25.0
     diode_valid: bool = False
     fan: float = 0.0
     """Speed of the fan, from 0 to 1."""
     input_failed: bool = False
-    """Whether the input voltage was too low since faults were last cleared."""
+    """Whether the input voltage has been too low since the host last cleared the faults of the regulator."""
 
 
 class I2cChip(Protocol):
@@ -33,26 +34,26 @@ class I2cChip(Protocol):
         ...
 
     def read(self, register: int, count: int) -> bytes:
-        """Return ``count`` bytes from a register on."""
+        """Return ``count`` bytes, beginning with the value of this register."""
         ...
 
 
 class EmulatedEmc2101:
-    """Fan controller with an internal sensor, and a sensor for a diode in the mining chip."""
+    """Fan controller, which measures its own temperature and that of a diode in the mining chip."""
 
     IDENTITY: Final = {0xFE: 0x5D, 0xFD: 0x16, 0xFF: 0x02}
     TOP_RPM: Final = 7000
     TACH_CLOCK: Final = 5_400_000
     OPEN_DIODE: Final = 0x3F8
     WARMER_INSIDE_C: Final = -5.0
-    """Temperature of the controller beside the chip, relative to the chip."""
+    """Temperature of the controller minus that of the mining chip beside it, in °C."""
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
         self._registers: dict[int, int] = {0x4A: 0x20}
 
     def write(self, data: bytes) -> None:
-        """Set one register. The duty of the fan is 0 to 63."""
+        """Set one register. The register of the fan speed has values from 0 (off) to 63 (full speed)."""
         if len(data) < 2:
             return
         self._registers[data[0]] = data[1]
@@ -60,7 +61,7 @@ class EmulatedEmc2101:
             self._supply.fan = min(data[1], 63) / 63
 
     def read(self, register: int, count: int) -> bytes:
-        """Return consecutive registers."""
+        """Return the values of ``count`` consecutive registers."""
         return bytes(self._value(register + index) for index in range(count))
 
     def _value(self, register: int) -> int:
@@ -82,7 +83,9 @@ class EmulatedEmc2101:
 
 
 class EmulatedTps546:
-    """PMBus regulator of the core voltage, which also measures. Output voltages are multiples of 2^-9 V."""
+    """PMBus regulator of the core voltage, which also measures voltages, current and temperature.
+
+    Output voltages are multiples of 2^-9 V."""
 
     BLOCK_ID: Final = bytes.fromhex("06 54 49 54 6B 24 41")
     EXPONENT: Final = 9
@@ -91,10 +94,10 @@ class EmulatedTps546:
     READ_VIN, READ_VOUT, READ_IOUT, READ_TEMPERATURE, DEVICE_ID = 0x88, 0x8B, 0x8C, 0x8D, 0xAD
     OFF_BIT: Final = 0x0040
     INPUT_BITS: Final = 0x2008
-    """Input fault or warning in the high byte, undervoltage in the low byte."""
+    """Bits of the status word: "input fault or warning" in the high byte, and "input undervoltage" in the low byte."""
     UNDERVOLTAGE: Final = 4.5
     WARMER_C: Final = 8.0
-    """Temperature of the regulator, relative to the chip."""
+    """Temperature of the regulator minus that of the mining chip, in °C."""
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
@@ -102,7 +105,7 @@ class EmulatedTps546:
         self._on = False
 
     def write(self, data: bytes) -> None:
-        """Perform a command with its bytes. Some commands have none."""
+        """Perform a command: its code, and its value, which some commands do not have."""
         command, value = data[0], data[1:]
         if command == self.CLEAR_FAULTS:
             self._supply.input_failed = self._supply.input_volts < self.UNDERVOLTAGE
@@ -113,7 +116,7 @@ class EmulatedTps546:
         self.update_output()
 
     def update_output(self) -> None:
-        """Set the output to the commanded voltage, if the input voltage allows it."""
+        """Set the output voltage that the host chose. If the input voltage is too low, switch the output off."""
         if self._supply.input_volts < self.UNDERVOLTAGE:
             self._supply.input_failed = True
             self._on = False
@@ -121,7 +124,7 @@ class EmulatedTps546:
         self._supply.core_volts = wish / (1 << self.EXPONENT) if self._on else 0.0
 
     def read(self, register: int, count: int) -> bytes:
-        """Return a value, little-endian. A block begins with its length."""
+        """Return the value of a register, little-endian. A value of variable length begins with its length."""
         supply = self._supply
         volts = supply.core_volts
         match register:
@@ -150,7 +153,7 @@ class EmulatedTps546:
 
 
 class EmulatedDs4432u:
-    """A current source that changes the core voltage of boards whose regulator has no bus."""
+    """A current source that changes the core voltage, for boards whose regulator is not on the I²C bus."""
 
     REGISTER: Final = 0xF8
     FULL_SCALE_A: Final = 98.921e-6
@@ -162,30 +165,31 @@ class EmulatedDs4432u:
         self.update_output()
 
     def write(self, data: bytes) -> None:
-        """Set the current. With bit 7 it flows in the other direction, which gives voltages below 1.451 V."""
+        """Set the current. Bit 7 reverses the direction of the current, which is how the host sets core voltages below
+        1.451 V."""
         if len(data) == 2 and data[0] == self.REGISTER:
             self._code = data[1]
             self.update_output()
 
     def update_output(self) -> None:
-        """Set the voltage that this current leads to."""
+        """Set the core voltage that results from the current."""
         amperes = (self._code & 0x7F) / 127 * self.FULL_SCALE_A
         signed = -amperes if self._code & 0x80 else amperes
         self._supply.core_volts = self.REFERENCE_V + self.UPPER_OHM * (self.REFERENCE_V / self.LOWER_OHM + signed)
 
     def read(self, register: int, count: int) -> bytes:
-        """Return the code of the current."""
+        """Return the value of the register that sets the current."""
         return bytes([self._code if register == self.REGISTER else 0]).ljust(count, b"\0")[:count]
 
 
 class EmulatedIna260:
-    """Power meter at the input: current in 1.25 mA, voltage in 1.25 mV, power in 10 mW, big-endian."""
+    """Power meter at the input. It returns multiples of 1.25 mA, 1.25 mV and 10 mW, big-endian."""
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
 
     def write(self, data: bytes) -> None:
-        """Do nothing: the configuration has no effect here."""
+        """Do nothing: writing the configuration has no effect in the emulator."""
 
     def read(self, register: int, count: int) -> bytes:
         """Return one register of two bytes."""
@@ -199,8 +203,9 @@ class EmulatedIna260:
 
 
 def linear11(value: float) -> bytes:
-    """Encode a value as SLINEAR11 of PMBus: five bits of exponent and eleven of mantissa, both signed,
-    little-endian."""
+    """Encode a value as SLINEAR11 of PMBus, little-endian.
+
+    The format has five bits of exponent and eleven bits of mantissa, both signed."""
     _, exponent = frexp(value)
     power = max(-16, min(15, exponent - 10))
     mantissa = max(-1024, min(1023, round(value / 2.0**power)))

@@ -1,8 +1,9 @@
 """The Icarus protocol: 64 bytes of work in, 4 bytes of nonce out (docs/reference/asic.md#icarus-and-block-erupter).
 
-This module emulates Icarus itself and ASICMINER's Block Erupter. Work is the midstate with its words from last to
-first, 20 unused bytes, then nbits, ntime and the last four bytes of the merkle root. A nonce is sent as its four header
-bytes. The only way to recognise work is to count bytes after a silence.
+This module emulates Icarus itself and ASICMINER's Block Erupter. Work consists of the midstate with its words from last
+to first, 20 unused bytes, nbits, ntime, and the last four bytes of the merkle root. The device sends a nonce as the
+four bytes that it has in the header. Frames have no marks: a device recognises work only by counting bytes after a
+silence.
 """
 
 from collections.abc import Callable
@@ -25,26 +26,28 @@ NONCES: Final = 1 << 32
 
 
 def midstate_from_wire(wire: bytes) -> bytes:
-    """Return h0 to h7 from the bytes on the line, which are h7 to h0. The bytes of a word keep their order."""
+    """Reverse the order of the eight words of a midstate: on the line, h7 is first. The bytes of a word keep their
+    order."""
     return b"".join(wire[at : at + 4] for at in range(28, -4, -4))
 
 
 def tail_from_wire(wire: bytes) -> bytes:
-    """Return header bytes 64 to 75 from nbits, ntime and merkle root: the three words reversed, each with its byte
-    order."""
+    """Return header bytes 64 to 75 from the bytes on the line.
+
+    The order of the three words (nbits, ntime, merkle root) is reversed. The bytes of a word keep their order."""
     return wire[8:12] + wire[4:8] + wire[0:4]
 
 
 def load_midstate(search: kernels.Search, midstate: bytes, tail: bytes, target: int) -> None:
-    """Load this work, given as on the line, into a kernel's search."""
+    """Load work into a kernel's search. ``midstate`` and ``tail`` are in the order of the bytes on the line."""
     search.load_midstate(midstate_from_wire(midstate), tail_from_wire(tail), target)
 
 
 class IcarusDevice(EmulatedDevice):
-    """Engines that divide the nonces among themselves and search upwards at the same time.
+    """A device whose engines search at the same time, each upwards through its own part of the nonces.
 
-    A subclass says whether they continue after a nonce, and how fast the real device is, because detection takes that
-    time.
+    A subclass says whether the engines continue after a nonce was found, and how fast the real device is. Work with
+    known nonces takes the time that it takes on the real device.
     """
 
     real_hash_rate: ClassVar[float] = 1 / 2.6316e-9
@@ -52,19 +55,20 @@ class IcarusDevice(EmulatedDevice):
     """Whether the search continues after a nonce was reported."""
 
     def reset(self, now: float) -> None:
-        """Forget the work, and the bytes of the next work."""
+        """Forget the bytes of an incomplete work."""
         del now
         self._buffer = bytearray()
         self._last_byte = -inf
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Take every 64 bytes since the last silence as work."""
+        """Handle each 64 bytes that came since the last silence as work."""
         del port
         self.append(data, now)
         self.take_works(now)
 
     def append(self, data: bytes, now: float) -> None:
-        """Append bytes to those that came since the last silence."""
+        """Append the data to the buffer. If the line was silent before, drop the incomplete work in the buffer
+        first."""
         if now - self.uarts[""].duration(len(data)) - self._last_byte > IDLE_GAP_S and self._buffer:
             self.counts.bad_frames += 1
             self._buffer.clear()
@@ -72,19 +76,19 @@ class IcarusDevice(EmulatedDevice):
         self._buffer += data
 
     def take_works(self, now: float) -> None:
-        """Begin with every complete work in the buffer."""
+        """Take each complete work from the buffer and start to search it."""
         while len(self._buffer) >= WORK_SIZE:
             frame = bytes(self._buffer[:WORK_SIZE])
             del self._buffer[:WORK_SIZE]
             self.take_work(frame, now)
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """Begin with new work, which ends the old work at once."""
+        """Start to search new work. The search of the old work ends at once."""
         self.counts.works += 1
         self.load_work(frame[:32], frame[52:64], now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Let all engines begin to search."""
+        """Start the search of all engines. ``midstate`` and ``tail`` are the bytes of the frame."""
         known = known_nonces(midstate, tail)
         rate = self.achievable_rate(self.clock_rate) if known is None else self.real_hash_rate
         if known and self.faults.active("wrong-chip-id", self.age(now)):
@@ -102,11 +106,11 @@ class IcarusDevice(EmulatedDevice):
 
     @property
     def clock_rate(self) -> float:
-        """Hash rate in H/s at the present clock."""
+        """Hash rate in H/s at the current clock frequency."""
         return self.settings.hash_rate
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send a nonce. An Icarus then waits for new work."""
+        """Send a nonce. If the engines do not continue after a nonce, they then wait for new work."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, engine, self.encoder())
         if not self.continues_after_nonce:
             self.deadline = min(self.deadline, hit.at)
@@ -118,14 +122,15 @@ class IcarusDevice(EmulatedDevice):
         self.stop_searching(stopped)
 
     def encoder(self) -> Callable[[bytes], bytes]:
-        """Return a function that makes a reply from a nonce. Here it adds nothing."""
+        """Return a function that makes a reply from a nonce. An Icarus sends the nonce alone."""
         return bytes
 
 
 def nonce_range(
     load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None
 ) -> NonceRange:
-    """Return the nonces from ``first`` to before ``end``, with their hits if all hits are known."""
+    """Return the nonces from ``first`` to ``end - 1``. If ``known`` is given, it has all hits, so that no search is
+    needed."""
     hits = None if known is None else tuple(nonce for nonce in known if first <= nonce < end)
     return NonceRange(load, first, end - first, known=hits)
 

@@ -1,4 +1,4 @@
-"""A product that can be emulated: its names, its USB texts, and the class that emulates it."""
+"""A product that can be emulated: its names, its USB ids and texts, and the class that emulates it."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,11 @@ class DeviceKind:
     chips: int = 1
     """Number of chips, or of engines, of the product as it is sold."""
     chip_counts: tuple[int, ...] = (1,)
-    """Numbers of chips that an emulator may have."""
+    """The allowed numbers of chips of an emulator."""
 
     def can_have(self, fault: str) -> bool:
-        """Return whether a fault is possible for this product. Only a device with a control port has a bus to its
-        sensors."""
+        """Return whether this product can have the fault with this name.
+
+        Only "i2c-errors" is restricted: it needs a device with a control port, through which the host reaches the I²C
+        bus."""
         return fault != "i2c-errors" or "control" in self.device.ports

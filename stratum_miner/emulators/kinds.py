@@ -1,4 +1,4 @@
-"""The devices that can be emulated. To add one, add a row here."""
+"""The devices that can be emulated. To add a device, add its ``DeviceKind`` to the table."""
 
 from typing import Final
 

@@ -1,19 +1,19 @@
-"""Work with known nonces, which is answered from a table, in the time that the real device takes.
+"""Work whose nonces are known. An emulator takes them from a table, and reports them when the real device would.
 
-Detection therefore works at any emulated rate, and difficulty 1 can be tested without minutes of hashing. Each entry
-contains every nonce of difficulty 1 of its work: all 2^32 were searched. A nonce is a number as the chip counts it, so
-that the first byte on the line is the most significant one.
+A driver can therefore detect the device at any emulated hash rate, and difficulty 1 can be tested without minutes of
+hashing. Each entry has every nonce that meets difficulty 1: all 2^32 nonces were searched. The most significant byte of
+a nonce in the table is the first byte on the line.
 """
 
 from typing import Final
 
 _TAIL_J: Final = "043a0217df1b2266"
-"""nbits and ntime of the four works that were made for difficulty 1."""
+"""nbits and ntime of the works that were made for tests of difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
-    # block 171874, with which drivers detect Icarus and its kin (docs/reference/asic.md#golden-work)
+    # block 171874, with which drivers detect Icarus and similar devices (docs/reference/asic.md#golden-work)
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a87320b1a1426674f2fa722ce": (0x000187A2,),
-    # bfgminer's probe for the number of engines: the first nonce that is found shows it
+    # the work with which bfgminer detects the number of engines, which the first reported nonce shows
     # (docs/reference/asic.md#engines-of-an-icarus)
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a6461011ac906a951fb9b3c73": (
         0x04C0FDB4,
@@ -25,7 +25,7 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     "00" * 32 + "ff" * 12: (0x7203EA83, 0xE16BF809),
     # the work that opens the cores of a BM1384 (docs/reference/asic.md#compac-and-2pac)
     "00" * 44: (),
-    # the works for difficulty 1 (docs/reference/asic.md#test-vectors)
+    # the works that were made for tests of difficulty 1 (docs/reference/asic.md#test-vectors)
     "9f2c265eaafb3036704daabca7124e2d63e4a31e7adce7dbd0404a179d34bf2d" + _TAIL_J + "61c0308a": (),
     "2adbda59a7ada12cf81268a6a5ca279d15ad7820bc878e826493fa83e4e65bc3" + _TAIL_J + "224b2765": (
         0x0FAED942,
@@ -37,11 +37,11 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
 }
 
 _HEADERS: Final[dict[str, tuple[tuple[int, str], ...]]] = {
-    # a share of a Bitaxe Gamma, accepted by its pool (docs/reference/asic.md#test-vectors)
+    # header of a job of a Bitaxe Gamma, with a share that its pool accepted (docs/reference/asic.md#test-vectors)
     "00000020fd55646bc162b96dfcd4f201a3f4670d1d3996bc9652010000000000"
     "0000000006ddf5f08c36414b95ea54db71a0c28761a98bcf6355919e044f88725519a7cb"
     "d7685468043a0217": ((0x05A2, "4c035275"),),
-    # block 839900, and five shares of the same work, by one BM1366 (docs/reference/asic.md#test-vectors)
+    # header of a job of a BM1366, with the nonce of block 839900 and five shares (docs/reference/asic.md#test-vectors)
     "00000020a39b4310863947efd282b30ff755d3ab247c76ee7e5d010000000000"
     "000000004c4577aff36cdfdb0613ee3dc73c46e349da802849ec4f4995f9de8df5838008"
     "df1b226619420317": (
@@ -62,15 +62,19 @@ _ROLLED: Final = {
 
 
 def known_nonces(midstate: bytes, tail: bytes) -> tuple[int, ...] | None:
-    """Return all nonces of difficulty 1 of a work in ascending order; None for work that is not in the table.
+    """Return all nonces of a work that meet difficulty 1, in ascending order. Return None for work that is not in the
+    table.
 
-    ``midstate`` and ``tail`` are as on the line: h7 to h0, and nbits, ntime, the last four bytes of the merkle root.
+    ``midstate`` and ``tail`` are in the order of the bytes on the line: h7 to h0, then nbits, ntime and the last four
+    bytes of the merkle root.
     """
     return _TABLE.get(midstate + tail)
 
 
 def known_rolled(header: bytes) -> tuple[tuple[int, bytes], ...]:
-    """Return captured results of a chip that rolls versions: pairs of version bits, from bit 13 on, and nonce bytes.
+    """Return the recorded results of a job of a real chip that rolls versions, if the table has this job.
+
+    Each result is a pair: the rolled version bits, shifted right by 13, and the four bytes of the nonce.
 
     ``header`` is the first 76 bytes of a header without rolled version bits. The chip may find more results than these.
     """

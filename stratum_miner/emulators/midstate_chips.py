@@ -15,30 +15,33 @@ from stratum_miner.emulators.sweep import EmulatedEngine, NonceRange, SweepHit, 
 
 
 class MidstateDevice(ChainDevice):
-    """A chain whose chips divide the nonces among themselves. Each chip searches all midstates of a job at the same
-    time."""
+    """A chip chain whose chips each search a part of the nonces, with all midstates of a job at the same time."""
 
     real_hash_rate: ClassVar[float]
-    """Hash rate of one real chip in H/s at its usual clock."""
+    """Hash rate of one real chip in H/s at its usual clock frequency."""
 
     @staticmethod
     def job_size(length: int) -> int | None:
-        """Return the size of a job: 22 bytes, and 32 for each midstate."""
+        """Return the size of a job in bytes: 22, and 32 more for each midstate."""
         return midstate_job_size(length)
 
     def ranges(self, chip: Chip) -> list[tuple[int, int]]:
-        """Return the nonces of a chip, as pairs of first and end. The first byte of a nonce decides to which chip it
-        belongs."""
+        """Return the nonces of a chip, as pairs of the first nonce and the end, which is excluded.
+
+        The first byte of a nonce decides which chip searches it."""
         first, end = (-(-number * 256 // len(self.chain)) << 24 for number in (chip.number, chip.number + 1))
         return [(first, end)]
 
     def ticket(self, chip: Chip) -> int:
-        """Return the number of zero bits that a nonce must have beyond the device's bound."""
+        """Return how many zero bits the chip's ticket mask requires of a hash, besides those of the nonce
+        difficulty."""
         return ticket_bits(chip.registers.get(TICKET_MASK, 0))
 
     def job(self, frame: bytes, now: float) -> None:
-        """Begin with a job: id, number of midstates, start nonce, tail, midstates. Further midstates are not
-        searched."""
+        """Start to search a new job.
+
+        The frame contains the job id, the number of midstates, the start nonce, the tail and the midstates. Midstates
+        beyond that number are not searched."""
         self._job_id = frame[2]
         count = min(max(1, frame[3]), (len(frame) - 22) // 32)
         start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]
@@ -59,25 +62,26 @@ class MidstateDevice(ChainDevice):
     def _parts(
         self, chip: Chip, load: Callable[..., None], start: int, known: tuple[int, ...] | None
     ) -> Iterator[NonceRange]:
-        """Yield the chip's nonces from the start nonce on, and then those before it."""
+        """Return the chip's nonces from the start nonce on, followed by those before the start nonce."""
         ranges = self.ranges(chip)
         after = ((max(first, start), end) for first, end in ranges if end > start)
         before = ((first, min(end, start)) for first, end in ranges if first < start)
         return (nonce_range(load, first, end, known) for first, end in joined(after, before))
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send a nonce with its job id and midstate."""
+        """Send a nonce with the job id and the index of the midstate."""
         chip, _ = self.engine_shares[engine]
         encode = self.encoder(self._job_id, self._indexes[engine])
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, chip.number, encode)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """Return a function that makes a reply from a nonce that was found with a midstate of a job."""
+        """Return a function that makes a reply from a nonce; ``index`` is that of the midstate with which it was
+        found."""
         raise NotImplementedError
 
 
 class Bm1387Device(MidstateDevice):
-    """Frames without preamble, replies of seven bytes. A NewPac has two of these chips at 100 MHz."""
+    """BM1387: frames have no preamble, and replies have seven bytes. A NewPac has two of these chips at 100 MHz."""
 
     chip_id: ClassVar[int] = 0x13879000
     preamble: ClassVar[bytes] = b""
@@ -103,13 +107,13 @@ class Bm1387Device(MidstateDevice):
             self.uarts[""].baud = round(REFERENCE_HZ / 8 / ((value >> 8 & 0x7F) + 1))
 
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
-        """Return four bytes of value, and two bytes without a known meaning."""
+        """Return the reply: the value in four bytes, two bytes without a known meaning, and the CRC."""
         if register == self.clock_register:
-            value |= 0x80000000  # locked
+            value |= 0x80000000  # the bit that says that the PLL is locked
         return reply_with_crc(value.to_bytes(4, "big") + bytes(2), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """Return a function that adds the number of the midstate to the job id."""
+        """Return a function that makes a reply from a nonce; it adds the index of the midstate to the job id."""
         return lambda nonce: reply_with_crc(nonce + bytes([0, (job_id + index) & 0xFF]), NONCE_REPLY)
 
 
@@ -121,7 +125,7 @@ class R606Device(Bm1387Device):
 
 
 class Bm1397Device(MidstateDevice):
-    """Frames with preamble, replies of nine bytes, a ticket mask. A Compac F has one of these chips at 200 MHz."""
+    """BM1397: frames have a preamble, and replies have nine bytes. A Compac F has one of these chips at 200 MHz."""
 
     chip_id: ClassVar[int] = 0x13971800
     usual_mhz: ClassVar[float] = 200.0
@@ -154,7 +158,9 @@ class Bm1397Device(MidstateDevice):
     }
 
     def ranges(self, chip: Chip) -> list[tuple[int, int]]:
-        """Return the nonces of a chip: a part of the 64 values of the low six bits of the second byte."""
+        """Return the nonces of a chip, as pairs of the first nonce and the end, which is excluded.
+
+        The low six bits of the second byte of a nonce decide which chip searches it."""
         count = len(self.chain)
         if count == 1:
             return [(0, NONCES)]
@@ -162,13 +168,14 @@ class Bm1397Device(MidstateDevice):
         return [(high << 22 | first << 16, high << 22 | end << 16) for high in range(1024)]
 
     def mhz(self, chip: Chip) -> float:
-        """Return 25 fb / (ref p1 p2) in MHz. The dividers are stored unchanged, and the PLL may be off."""
+        """Return the clock frequency in MHz: 25 fb / (ref p1 p2), or 0 if the PLL is off."""
         value = chip.registers[0x08]
         fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, value >> 4 & 15, value & 15
         return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 and value & 0x40000000 else 0.0
 
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Apply a new clock or baud rate. Bit 31 of the PLL shows that it is locked, and cannot be written."""
+        """Apply a new clock frequency or baud rate. Bit 31 of the PLL register says that the PLL is locked; the host
+        cannot write it."""
         if register == 0x08:
             locked = 0x80000000 if value & 0x40000000 else 0
             chip.registers[0x08] = value & 0x7FFFFFFF | locked
@@ -178,11 +185,12 @@ class Bm1397Device(MidstateDevice):
             self.uarts[self.work_port].baud = round(REFERENCE_HZ / 8 / (divider + 1))
 
     def answer(self, chip: Chip, register: int, value: int) -> bytes:
-        """Return value, address and register."""
+        """Return the reply: preamble, value, chip address, register number and CRC."""
         return b"\xaa\x55" + reply_with_crc(value.to_bytes(4, "big") + bytes([chip.address, register]), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """Return a function that puts the number of the midstate into the low two bits of the job id."""
+        """Return a function that makes a reply from a nonce; the low two bits of its job id are the index of the
+        midstate."""
         return lambda nonce: b"\xaa\x55" + reply_with_crc(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
 
 

@@ -1,9 +1,9 @@
-"""What all emulated devices share: UARTs, a clock, faults, and engines that search.
+"""The base class of all emulated devices: UARTs, the course of time, faults, and engines that search.
 
-An ``EmulatedDevice`` is sans-IO. It gets the bytes that the host sent, and returns transmissions with their times;
-``now`` is an argument. The *host* is the computer whose driver uses the device. Bytes take time on the line in both
-directions, ten bits each. A subclass parses the host's bytes and decides what the device answers. What faults do to the
-answers happens here, for all devices.
+An ``EmulatedDevice`` does no input and output: it gets the bytes that the host sent and the current time ``now``, and
+returns transmissions with their times. The *host* is the computer whose driver uses the device. A byte takes the time
+of ten bits on the line, in both directions. A subclass parses the host's bytes and decides what the device answers.
+This module also applies the faults to the answers of all devices.
 """
 
 import heapq
@@ -17,25 +17,26 @@ from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.sweep import EmulatedEngine, Searcher, SweepHit
 
 BITS_PER_BYTE: Final = 10
-"""Start bit, eight data bits, stop bit."""
+"""Bits on a serial line for each byte: a start bit, eight data bits and a stop bit."""
 BAUD_TOLERANCE: Final = 0.045
-"""Largest difference between the rates of the two ends of a UART, as a fraction. A difference of 4 % works on real
-devices (docs/reference/asic.md#baud-rate)."""
+"""Largest difference between the baud rates of device and host at which bytes arrive intact, as a fraction of the
+device's. A difference of 4 % works on real devices (docs/reference/asic.md#baud-rate)."""
 SLOW_ANSWER_S: Final = (0.5, 2.0)
 """Shortest and longest delay in seconds of an answer that the fault "slow-answers" delays."""
 ROUNDING_S: Final = 1e-6
-"""The start of a fault, added to the start of the device, may be rounded to a time before the fault begins. The device
-then checks again after this many seconds."""
+"""Minimum seconds until the next check whether a fault has begun or ended. Because of rounding, the computed time of a
+change may be slightly too early."""
 MAX_BACKLOG_S: Final = 1.0
-"""Seconds of the line's time for which a device can store answers. Picked by feel."""
+"""Maximum seconds that an answer waits because the line is busy; an answer that would wait longer is lost. The value is
+a guess."""
 ACHIEVABLE_FRACTION: Final = 0.8
-"""Fraction of a kernel's rate up to which a driver can raise the rate of a device by its clock, unless the configured
-rate is higher."""
+"""Fraction of the hash rate of this computer's kernel. A driver that raises the clock cannot raise the device's hash
+rate above this, unless the configured hash rate is higher."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Slices that a device searches at once to catch up. They take at most half a second of one processor."""
+"""Maximum number of slices that each engine searches at once to catch up. For one engine, they take half a second."""
 OVERHEATED_AFTER_S: Final = 5.0
-"""Seconds of overheating after which a device without a sensor reports no more nonces. Before that its nonces are
-wrong. Picked by feel."""
+"""Seconds of overheating after which a device without a temperature sensor reports no more nonces. Until then, it
+reports wrong nonces. The value is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +61,27 @@ class Transmission:
 
 @dataclass(slots=True)
 class Counts:
-    """Totals for the statistics."""
+    """Totals of an emulated device since it was started."""
 
     works: int = 0
     commands: int = 0
     bad_frames: int = 0
-    """Frames with a wrong checksum, unknown frames and incomplete ones. They are ignored, as a chip ignores them."""
+    """Number of frames that were ignored, as by a real chip: incomplete, unknown, or with a wrong checksum."""
     nonces: int = 0
     overruns: int = 0
-    """Answers that did not fit on the line."""
+    """Number of answers that were lost because the line was busy for too long, or the host did not read."""
     bytes_received: int = 0
     bytes_sent: int = 0
     hashes: float = 0.0
-    """Number of hashes of the works that have ended."""
+    """Number of hashes that were computed for works whose search has ended."""
 
 
 @dataclass(slots=True)
 class Uart:
-    """One port: its rate, and the time until which each direction is busy."""
+    """One serial port: its baud rate, and the time until which each direction is busy."""
 
     baud: int | None = 115200
-    """None for a USB port without a real rate."""
+    """Baud rate; None for a USB port, on which bytes take no time."""
     receiving_until: float = -inf
     sending_until: float = -inf
 
@@ -95,20 +96,20 @@ class _Answer:
     order: int
     port: str = field(compare=False)
     data: bytes = field(compare=False)
-    """A frame, or a nonce from which ``encode`` makes a frame."""
+    """The bytes of a frame, or the bytes of a nonce, from which ``encode`` makes a frame."""
     encode: Callable[[bytes], bytes] | None = field(compare=False, default=None)
     chip: int = field(compare=False, default=0)
 
 
 class EmulatedDevice(ABC):
-    """A device that answers on its ports. The times of faults count from ``started``."""
+    """An emulated device, which answers on its ports. ``started`` is the time from which the times of faults count."""
 
     ports: ClassVar[tuple[str, ...]] = ("",)
     work_port: ClassVar[str] = ""
     has_sensor: ClassVar[bool] = False
-    """Whether the host can read its temperature."""
+    """Whether the host can read the temperature of the device."""
     has_checksums: ClassVar[bool] = False
-    """Whether its nonce replies have a checksum."""
+    """Whether the nonce replies of the device have a checksum."""
 
     def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
         self.settings = settings
@@ -122,15 +123,15 @@ class EmulatedDevice(ABC):
         self._sent: list[Transmission] = []
         self._order = 0
         self.powered = True
-        """Whether the device has a supply. A brown-out takes it away."""
+        """Whether the supply of the device works; false during a brown-out."""
         self.deadline = inf
-        """Time at which to call ``tick``."""
+        """Time at which ``advance`` or ``catch_up`` calls ``tick``."""
 
     # ---- what a subclass implements -----------------------------------------------------------------------------
 
     @abstractmethod
     def reset(self, now: float) -> None:
-        """Forget all state, as when the power comes back."""
+        """Set the power-on state."""
 
     @abstractmethod
     def parse(self, port: str, data: bytes, now: float) -> None:
@@ -138,17 +139,17 @@ class EmulatedDevice(ABC):
 
     @abstractmethod
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Handle a hit of an engine. Send it with ``send_nonce`` if the device would report it."""
+        """Handle a hit of an engine: if the real device would report the hit, send its nonce with ``send_nonce``."""
 
     def tick(self, now: float) -> None:
-        """Do what was postponed until ``deadline``. The subclass sets the next deadline."""
+        """Do what the subclass has planned for ``deadline``. A subclass also sets the next deadline."""
         self.deadline = inf
 
     def port_closed(self, port: str, now: float) -> None:  # noqa: B027  most devices do not notice it
-        """Handle that the last driver has closed a port."""
+        """React to the closing of a port, which no driver has opened any more."""
 
     def supply_lost(self, now: float) -> None:
-        """Handle the beginning of a brown-out: everything on this supply stops."""
+        """Handle the beginning of a brown-out: the search stops."""
         self.stop_searching(now)
 
     def supply_back(self, now: float) -> None:
@@ -171,8 +172,10 @@ class EmulatedDevice(ABC):
         self.reset(now)
 
     def receive(self, data: bytes, now: float, *, port: str = "", host_baud: int | None = None) -> None:
-        """Handle bytes that the host wrote at ``now`` with the rate ``host_baud``. Another rate than the device's
-        garbles them."""
+        """Handle bytes that the host wrote at the time ``now``.
+
+        ``host_baud`` is the baud rate of the host. If it differs from that of the device, the device receives other
+        bytes."""
         uart = self.uarts[port]
         self.counts.bytes_received += len(data)
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
@@ -183,16 +186,16 @@ class EmulatedDevice(ABC):
             self.parse(port, data, uart.receiving_until)
 
     def listens(self, port: str) -> bool:
-        """Return whether the device behind a port can receive."""
+        """Return whether the device receives what the host sends to this port."""
         return self.powered
 
     def send(self, data: bytes, at: float, *, port: str = "") -> None:
-        """Send an answer, which the device has ready at the time ``at``."""
+        """Plan an answer. ``at`` is the time at which the device begins to send it, if the line is free then."""
         self._order += 1
         heapq.heappush(self._answers, _Answer(at, self._order, port, data))
 
     def send_nonce(self, nonce: bytes, at: float, chip: int, encode: Callable[[bytes], bytes]) -> None:
-        """Report a nonce on the port that carries work. ``encode`` makes the frame."""
+        """Plan the report of a nonce on the work port at the time ``at``. ``encode`` makes the frame from the nonce."""
         self._order += 1
         heapq.heappush(self._answers, _Answer(at, self._order, self.work_port, nonce, encode, chip))
 
@@ -202,8 +205,10 @@ class EmulatedDevice(ABC):
         heapq.heapify(self._answers)
 
     def take(self, now: float, host_baud: Callable[[str], int | None] = lambda _port: None) -> list[Transmission]:
-        """Return what has arrived at the host since the last call. Another rate of the host than the device's garbles
-        it."""
+        """Return what has arrived at the host since the last call.
+
+        ``host_baud`` returns the baud rate of the host on a port. If it differs from that of the device, other bytes
+        arrive."""
         while self._answers and self._answers[0].at <= now:
             self._answer(heapq.heappop(self._answers))
         taken = []
@@ -262,23 +267,25 @@ class EmulatedDevice(ABC):
     # ---- searching ----------------------------------------------------------------------------------------------
 
     def search(self, engines: Iterable[EmulatedEngine], now: float) -> None:
-        """Begin to search with these engines, instead of the present ones."""
+        """Replace the current engines by these engines, which begin to search."""
         self.stop_searching(now)
         self.engines = list(engines)
         self.advance(now)
 
     def stop_searching(self, now: float) -> None:
-        """Stop searching. Answers that are already sent still arrive."""
+        """Stop the search, and drop nonces that would have been found after ``now``. Other answers still arrive."""
         self.counts.hashes += sum(engine.hashes(now) for engine in self.engines)
         self.engines = []
         self.drop_nonces(now)
 
     def hashes(self, now: float) -> float:
-        """Return how many nonces its engines have tried."""
+        """Return how many nonces the device has tried so far."""
         return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
     def achievable_rate(self, rate: float) -> float:
-        """Return the rate, limited to what this computer can search, unless the configured rate is higher."""
+        """Return ``rate``, or the highest rate that this computer can search if that is lower.
+
+        The configured hash rate is always allowed."""
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:
@@ -301,9 +308,11 @@ class EmulatedDevice(ABC):
         self.powered = powered
 
     def catch_up(self, now: float) -> None:
-        """Search what the counters have passed, so that a busy computer does not make the device find less.
+        """Search the nonces that the engines' counters have passed, so that the device finds all hits on a busy
+        computer, too.
 
-        The amount is limited, so that a computer that is too slow does not block. What is left out is not counted.
+        The amount is limited, so that a slow computer is not blocked. Nonces that are not searched are not counted as
+        hashes.
         """
         self.advance(now)
         for _ in range(MOST_OVERDUE_SLICES):
@@ -314,7 +323,7 @@ class EmulatedDevice(ABC):
             self.tick(now)
 
     def due(self, now: float) -> float:
-        """Return the time at which ``advance`` or ``take`` has something to do. It lies in the past if that is now."""
+        """Return the next time at which ``advance`` or ``take`` has something to do; it may be in the past."""
         searching = (engine.next_search_at(now) for engine in self.engines)
         sending = (self._answers[0].at if self._answers else inf, self._sent[0].at if self._sent else inf)
         change = max(self.started + self.faults.next_change(self.age(now)), now + ROUNDING_S)

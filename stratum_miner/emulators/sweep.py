@@ -1,8 +1,9 @@
 """How an emulated chip searches: with the C kernel, at the configured rate.
 
-An ``EmulatedEngine`` goes through ranges of nonces, one after the other, as the counter of a chip does. What the
-counter passes at a time follows from the rate alone. The search runs a few milliseconds ahead of that time. A hit is
-therefore known, and can be reported, exactly when the chip would report it. Time is an argument.
+An ``EmulatedEngine`` goes through ranges of nonces, one after the other, as the counter of a chip does. The rate alone
+determines when the counter passes a nonce. The search runs a few milliseconds ahead of the counter. A hit is therefore
+known in time, and can be reported exactly when the chip would report it. The current time is an argument of the
+methods.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,36 +17,37 @@ from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.target import target_from_difficulty
 
 CANDIDATE_TARGET: Final = (1 << 224) - 1
-"""The last four bytes of the hash are zero: what a mining chip takes for a solution
+"""Largest hash that a mining chip reports: its most significant four bytes are zero
 (docs/reference/asic.md#which-hashes-a-chip-reports)."""
 LOOK_AHEAD_S: Final = 0.02
-"""Seconds by which the search runs ahead."""
+"""Seconds by which the search runs ahead of the counter."""
 FEWEST_NONCES: Final = 4096
-"""Fewest nonces in a slice. A smaller slice costs more in calls than in hashing, so slow engines search further
-ahead."""
+"""Minimum number of nonces by which the search runs ahead of the counter. With fewer nonces, calling the kernel would
+take longer than hashing."""
 FURTHEST_LOOK_S: Final = 0.25
-"""Largest number of seconds by which the search runs ahead."""
+"""Maximum seconds by which the search runs ahead of the counter."""
 SLICE_S: Final = 0.002
-"""Longest time in seconds for one slice, during which the rest of the event loop waits. Picked by feel."""
+"""Seconds that the search of one slice takes at most. During this time, other tasks of the event loop wait. The value
+is a guess."""
 CAPACITY: Final = 4096
-"""Largest number of hits in one slice, far above what any line carries."""
+"""Maximum number of hits in one slice. A serial line could not transfer nearly as many."""
 
 
 def nonce_target(difficulty: float) -> int:
     """Return the largest hash that a device with this nonce difficulty reports.
 
-    At difficulty 1 it is that of a real chip, 32 leading zero bits.
+    At difficulty 1, it is the largest hash that a real chip reports, with 32 leading zero bits.
     """
     return CANDIDATE_TARGET if difficulty == 1 else target_from_difficulty(difficulty)
 
 
 @dataclass(frozen=True, slots=True)
 class NonceRange:
-    """Consecutive counter values of one work. ``known`` contains all its hits if they need not be searched for."""
+    """Consecutive nonces of one work. If ``known`` is given, it contains all hits, and no search is needed."""
 
     load: Callable[[kernels.Search], object]
     first: int
-    """The first nonce, as a number whose most significant byte is the first one in the header."""
+    """The first nonce, as a number whose most significant byte comes first in the header."""
     count: int
     tag: int = 0
     """A number for the caller: the index of a midstate, or rolled version bits."""
@@ -62,7 +64,7 @@ class SweepHit:
 
 
 class Searcher:
-    """A kernel and its hash rate. All engines of a device share one, and load their work for each slice."""
+    """A kernel and its hash rate. All engines of a device share one searcher, and load their work before each slice."""
 
     def __init__(self) -> None:
         self.choice = _choice()
@@ -73,8 +75,9 @@ class Searcher:
 
 @cache
 def _choice() -> Choice:
-    """Choose the kernel of this process once. Otherwise a test with many devices would spend most of its time testing
-    kernels."""
+    """Choose the kernel, once for this process.
+
+    Otherwise, a test with many devices would spend most of its time with the choice."""
     return choose()
 
 
@@ -86,7 +89,8 @@ class EmulatedEngine:
         self._ranges = ranges
         self._rate = rate
         self._origin = started
-        """Time at which the counter would have passed the first nonce, if the rate had always been the present one."""
+        """Time at which the counter would have been at the first nonce, if the engine had always had its current
+        rate."""
         self._done = 0
         self._before = 0
         """Number of nonces in the ranges that are finished."""
@@ -94,7 +98,7 @@ class EmulatedEngine:
         self._look_ahead = _look_ahead(rate)
 
     def set_rate(self, rate: float, now: float) -> None:
-        """Continue at another rate from now on. At rate 0 the engine stands still."""
+        """Continue with another rate from the time ``now`` on. With rate 0, the engine stands still."""
         passed = self.passed(now)
         self._rate = rate
         self._origin = now - passed / rate if rate else now
@@ -106,17 +110,18 @@ class EmulatedEngine:
         return min(steps, self.searched) if self._current is None else steps
 
     def hashes(self, now: float) -> float:
-        """Return how many nonces the counter has passed that were really searched."""
+        """Return how many of the nonces that the counter has passed were really searched."""
         return min(self.passed(now), self.searched)
 
     @property
     def searched(self) -> int:
-        """Number of nonces that were searched. It exceeds what the counter has passed by at most the look-ahead."""
+        """Number of nonces that were searched. It may exceed the number that the counter has passed by the
+        look-ahead."""
         return self._before + self._done
 
     def next_search_at(self, now: float) -> float:
-        """Return when to call ``advance``: half a look-ahead before the counter reaches a nonce that is not searched
-        yet."""
+        """Return when ``advance`` must be called: half the look-ahead before the counter reaches a nonce that was not
+        searched."""
         if self._current is None or not self._rate:
             return inf
         if self._current.known is not None:

@@ -1,9 +1,9 @@
 """A pseudo-terminal that looks like a serial port: it has a stable link and a baud rate, and can be unplugged.
 
-The side that a driver opens is raw. Drivers may open and close it at any time: ``gone`` is True after the last one has
-closed it. The master is non-blocking, and bytes that do not fit are lost, as on a UART. It works on Linux only. The
-baud rate is read with TCGETS2. A socket in the abstract namespace locks the link; it disappears with its process,
-however the process ends.
+The side that a driver opens is in raw mode. Drivers may open and close it at any time: ``gone`` is True while no driver
+has opened it. The emulator's side, the master, is non-blocking. Bytes that do not fit into the buffer of the terminal
+are lost, as on a UART. The module works on Linux only, because it reads the baud rate with TCGETS2 and locks the link
+with a socket in the abstract namespace. Linux removes such a socket with its process, however the process ends.
 """
 
 import array
@@ -18,21 +18,22 @@ from typing import Final
 
 _TCGETS2: Final = 0x802C542A
 _SPEED_INDEX: Final = 10
-"""Index of c_ospeed, after four words of flags, twenty bytes of control characters and c_ispeed."""
+"""Index of c_ospeed in the 32-bit words of struct termios2. Four words of flags, twenty bytes of control characters and
+c_ispeed come before it."""
 
 
 class LinkError(ValueError):
-    """Raised if the link cannot be made. The message is one line that says why."""
+    """The link cannot be made. The text is one line that says why."""
 
 
 class PseudoTerminal:
-    """One pseudo-terminal and a link to it."""
+    """One pseudo-terminal, and a symbolic link to the side that a driver opens."""
 
     def __init__(self, link: Path) -> None:
         self.link = link
         self.master: int | None = None
         self.device = ""
-        """The terminal's own name, which is another one after each ``open``."""
+        """The device file of the terminal. Its name changes with each ``open``, whereas the link keeps its name."""
         self._link_lock: socket.socket | None = None
 
     def open(self) -> None:
@@ -68,7 +69,7 @@ class PseudoTerminal:
         self.master = None
 
     def release(self) -> None:
-        """Close the terminal for good, so that another emulator may use the link."""
+        """Close the terminal and unlock the link, so that another emulator may use the link."""
         self.close()
         if self._link_lock is not None:
             self._link_lock.close()
@@ -91,7 +92,8 @@ class PseudoTerminal:
         return any(event & select.POLLHUP for _, event in poll.poll(0))
 
     def read(self) -> bytes | None:
-        """Return what the driver has written: empty if nothing, None if the last driver has closed the terminal."""
+        """Return what drivers have written. Return ``b""`` if that is nothing, and None if no driver has opened the
+        terminal."""
         assert self.master is not None
         try:
             return os.read(self.master, 65536)
@@ -101,7 +103,9 @@ class PseudoTerminal:
             return None
 
     def write(self, data: bytes) -> bool:
-        """Send bytes to the driver. Return False if not all of them fitted. Without a driver they are dropped."""
+        """Send bytes to the driver. Return False if some of them did not fit into the buffer and are lost.
+
+        If no driver has opened the terminal, drop the bytes and return True."""
         assert self.master is not None
         if self.gone:
             return True
@@ -124,7 +128,7 @@ def _lock(link: Path) -> socket.socket:
 
 
 def _set_link(link: Path, target: str) -> None:
-    """Make or renew a symbolic link. Anything else at its path is left unchanged, even if it appears at this moment."""
+    """Make a symbolic link, or replace a link to an old terminal. Raises LinkError if anything else is at its path."""
     try:
         if not link.is_symlink():
             link.symlink_to(target)
