@@ -3,8 +3,8 @@
 ``receive_data`` takes the bytes that the pool sent, ``next_event`` returns events, and ``data_to_send`` returns the
 bytes to send. There is no clock and no socket here: the caller does the input, the output and the time limits.
 
-* A line with a method comes from the pool itself, whatever its id. A line without a method is a reply, which belongs
-  to the request with the same id (docs/reference/stratum.md#ids-and-the-order-of-replies).
+* A line with a method is a message that the pool sends by itself, whatever its id. A line without a method is a reply,
+  which belongs to the request with the same id (docs/reference/stratum.md#ids-and-the-order-of-replies).
 * A new difficulty or extranonce takes effect with the next notify, a new version mask at once
   (docs/reference/stratum.md#when-a-setting-takes-effect). ``JobAnnounced`` carries the settings that were in force when
   the notify came, so the caller need not remember them. If one of them changes later for the same job, an amended
@@ -57,8 +57,9 @@ MAX_BAD_LINES = 10
 """Number of unusable lines in a row that ends the connection. Picked by feel, not measured: pools that garble a line
 send usable lines again after one or two."""
 MAX_BAD_EXCESS = 100
-"""Number of unusable lines, minus the usable lines after them, that also ends the connection. Picked by feel, not
-measured. A pool may send one unusable line for each usable one without reaching it."""
+"""Excess of unusable lines that also ends the connection: each unusable line adds 1, and each usable line subtracts 1,
+but never below 0. Picked by feel, not measured. A pool that sends as many usable as unusable lines does not reach
+it."""
 MAX_EMPTY_LINES = 1000
 """Number of empty lines in a row that ends the connection. A few are allowed: a pool may send them to keep the
 connection alive."""
@@ -90,7 +91,7 @@ TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
         _Trigger.CLOSE: ClientState.CLOSED,
     },
     ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
-    # events of the lines that came before the end of the stream are still returned after it
+    # lines that came before the end of the stream are still handled after it
     ClientState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ClientState.CLOSED, _Trigger.CLOSE: ClientState.CLOSED},
 }
 
@@ -100,7 +101,7 @@ _SUBSCRIBED = frozenset({ClientState.SUBSCRIBED})
 
 PERMITTED: dict[type[AnyClientMessage], frozenset[ClientState]] = {
     Configure: _OPEN,
-    # pools ignore a second mining.subscribe, or change the extranonce1 of the current jobs
+    # only once: pools ignore a second mining.subscribe, or change the extranonce1 of the current jobs
     Subscribe: frozenset({ClientState.NEW}),
     Authorize: _AFTER_SUBSCRIBE,
     ExtranonceSubscribe: _AFTER_SUBSCRIBE,
@@ -148,11 +149,11 @@ class ClientConnection:
     """The client's side of one Stratum connection. It cannot be used again after it was closed.
 
     ``user_agent``: name and version of the client, sent in mining.subscribe.
-    ``version_mask``: 32-bit mask of the version bits that the client can roll. ``configure`` requests them, and no
-    grant of the pool goes beyond them. 0: the client does not ask for version rolling.
+    ``version_mask``: 32-bit mask of the version bits that the client can roll. ``configure`` requests them. If the pool
+    grants other bits too, those are ignored. 0: the client does not ask for version rolling.
     ``max_line``: maximum number of bytes of a line from the pool.
-    ``first_id``: id of the first request. After a reconnect, pass the ``next_id`` of the connection before: a late
-    reply to an old request is then never mistaken for a reply to a new one.
+    ``first_id``: id of the first request. After a reconnect, pass the ``next_id`` of the previous connection. Then a
+    late reply to an old request is never mistaken for the reply to a new request.
 
     ``state`` and ``workers`` (worker name to state) may be read at any time. Source: docs/reference/stratum.md.
     """
@@ -173,16 +174,18 @@ class ClientConnection:
         self._session_id: str | None = None
         self._seen_valid_line = False
         self._bad_lines = 0
-        """Unusable lines in a row."""
+        """Number of unusable lines in a row."""
         self._bad_excess = 0
-        """Unusable lines minus the usable lines after them, never below 0."""
+        """Excess of unusable lines; see ``MAX_BAD_EXCESS``."""
         self._empty_lines = 0
-        """Empty lines in a row."""
+        """Number of empty lines in a row."""
 
     # ---- requests ---------------------------------------------------------------------------------------------
 
     def configure(self, *others: Any) -> int:
-        """Send mining.configure (BIP 310): ask for version rolling under ``version_mask``, and for ``others``.
+        """Send mining.configure (BIP 310), to ask for version rolling and for the extensions ``others``.
+
+        Version rolling is requested only if ``version_mask`` is not 0.
 
         Returns the request id. ``Configured`` is the reply.
         Raises LocalProtocolError if the connection is closed, the line would be longer than ``MAX_SENT_LINE``, or
@@ -258,7 +261,8 @@ class ClientConnection:
 
     @property
     def granted_mask(self) -> int:
-        """The version bits that the client may roll now, a 32-bit mask: those of the client that the pool granted."""
+        """The version bits that the client may roll now, a 32-bit mask: the bits of ``version_mask`` that the pool
+        granted."""
         return self._settings.pool_mask & self.version_mask if self._settings.version_rolling else 0
 
     @property
@@ -336,7 +340,7 @@ class ClientConnection:
     def _note_bad_line(self, line: bytes, reason: str) -> None:
         self._bad_lines += 1
         self._bad_excess += 1
-        # DATUM can garble its first reply (docs/reference/stratum.md#unusable-lines)
+        # a first line that begins with { may be a garbled reply of DATUM (docs/reference/stratum.md#unusable-lines)
         if not self._seen_valid_line and not line.lstrip().startswith(b"{"):
             raise RemoteProtocolError(f"the pool's first line is not Stratum: {reason}")
         if self._bad_lines >= MAX_BAD_LINES:
@@ -385,7 +389,8 @@ class ClientConnection:
         self._settings.share_target, self._settings.target_is_known = target, True
         self._events.append(events.ShareTargetChanged(target))
         job = self._last_job
-        # ckpool solo: a job before its difficulty (docs/reference/stratum.md#when-a-setting-takes-effect)
+        # ckpool in solo mode sends a job before its difficulty
+        # (docs/reference/stratum.md#when-a-setting-takes-effect)
         if job is not None and not job.target_is_known:
             self._last_job = replace(job, share_target=target, target_is_known=True)
             self._announce(amended=True)
@@ -405,7 +410,7 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
-        if not self._settings.version_rolling:  # a grant brings its own mask
+        if not self._settings.version_rolling:  # the reply that grants version rolling will contain a mask
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return
         self._settings.pool_mask = mask
@@ -415,7 +420,7 @@ class ClientConnection:
     def _announce(self, *, amended: bool) -> None:
         job = self._last_job
         if job is None or job.extranonce1 is None:
-            return  # announced when mining.subscribe is accepted
+            return  # the job is announced when mining.subscribe is accepted
         self._events.append(
             events.JobAnnounced(
                 notify=job.notify,
@@ -434,7 +439,7 @@ class ClientConnection:
 
     def _send_answer(self, line: bytes) -> None:
         if len(line) > MAX_SENT_LINE:
-            raise FieldError(f"id: expected a reply of at most {MAX_SENT_LINE} bytes with it, got {len(line)} bytes")
+            raise FieldError(f"id: expected a short id: the reply may have {MAX_SENT_LINE} bytes, but has {len(line)}")
         self._send(line)
 
     def _refuse_unknown(self, call: Call) -> None:
@@ -501,7 +506,8 @@ class ClientConnection:
             self._events.append(events.Configured(request_id, None, error_reply_from(str(field_error)), 0))
             return
         before = (self._settings.version_rolling, self.granted_mask)
-        # ckpool grants it unasked (docs/reference/stratum.md#configuring-extensions)
+        # ckpool grants version rolling even to clients that did not ask for it
+        # (docs/reference/stratum.md#configuring-extensions)
         if any(isinstance(item, VersionRolling) for item in request.extensions):
             grant = result.version_rolling
             self._settings.version_rolling = grant is not None
@@ -515,14 +521,16 @@ class ClientConnection:
     def _request(self, message: AnyClientMessage) -> int:
         permitted = PERMITTED.get(type(message), frozenset())
         if not permitted:
-            raise LocalProtocolError(f"{message.method}: expected another request: clients no longer send this one")
+            raise LocalProtocolError(
+                f"{message.method}: expected another request, because clients no longer send this one"
+            )
         if self.state not in permitted:
             states = " or ".join(sorted(state.name for state in permitted))
             raise LocalProtocolError(f"{message.method}: expected state {states}, got {self.state.name}")
         if len(self._outstanding) >= MAX_OUTSTANDING:
             raise LocalProtocolError(
-                f"{message.method}: expected fewer than {MAX_OUTSTANDING} requests without a reply, got as many; "
-                "wait for replies, or reconnect"
+                f"{message.method}: expected fewer than {MAX_OUTSTANDING} requests without a reply, "
+                f"got {len(self._outstanding)}; wait for replies, or reconnect"
             )
         line = encode_request(self.next_id, message.method, message.to_params())
         if len(line) > MAX_SENT_LINE:
@@ -562,15 +570,15 @@ def _own_id(value: Any) -> int | None:
 
 
 def _error_of(reply: Reply) -> ErrorReply | None:
-    if not reply.error and not reply.reject_reason:  # null, false, "", 0 and [] say the same: no error
+    if not reply.error and not reply.reject_reason:  # null, false, "", 0 and [] all mean: no error
         return None
     return error_reply_from(reply.error, reply.reject_reason)
 
 
 def _refusal(reply: Reply, error: ErrorReply | None) -> ErrorReply | None:
-    """Return why a request with a boolean reply was refused, or None if it was accepted.
+    """Return why the pool refused a request that it answers with true or false, or None if it accepted the request.
 
-    It was accepted only if the result is exactly true and there is no error.
+    The request was accepted only if the result is exactly true and there is no error.
     """
     if reply.result is True and error is None:
         return None

@@ -20,7 +20,7 @@ MAX_EXTENSIONS = 32
 
 
 class ClientMessage(Protocol):
-    """What all requests of a client have: a method and parameters."""
+    """The common interface of all requests of a client: a method and its parameters."""
 
     method: ClassVar[str]
 
@@ -51,7 +51,8 @@ class Configure:
     def from_params(cls, params: list[Any]) -> "Configure":
         """Parse parameters. The second one may be missing or null if no extension needs parameters.
 
-        Raises FieldError if the parameters are malformed; those of a single extension only go to ``refused``.
+        Raises FieldError if the parameters are malformed. If only those of one extension are, it is listed in
+        ``refused``.
         """
         fields.items(params, cls.method, 1)
         names = fields.items(params[0], "mining.configure extensions", 0, MAX_EXTENSIONS)
@@ -154,14 +155,14 @@ class ExtranonceSubscribe:
 
 @dataclass(frozen=True, slots=True)
 class SuggestDifficulty:
-    """mining.suggest_difficulty: the share difficulty that the client would like. It is sent as a number; cpuminer-opt
-    sends a string (docs/reference/stratum.md#suggesting-a-difficulty)."""
+    """mining.suggest_difficulty: the share difficulty that the client would like. stratum-miner sends a number;
+    cpuminer-opt sends a string (docs/reference/stratum.md#suggesting-a-difficulty)."""
 
     method: ClassVar[str] = "mining.suggest_difficulty"
     difficulty: float
 
     def to_params(self) -> list[Any]:
-        """Return the difficulty, as an integer if its value is one, because unmodified ckpool parses nothing else."""
+        """Return the difficulty, if possible as an integer, because unmodified ckpool parses only integers."""
         return [fields.plain(self.difficulty)]
 
     @classmethod
@@ -201,7 +202,7 @@ class Submit:
     """An authorized worker name."""
     job_id: str
     extranonce2: bytes
-    """As many bytes as the pool set, in the order in which they stand in the coinbase."""
+    """As many bytes as the extranonce2 size of the pool, in the order in which they stand in the coinbase."""
     ntime: int
     """The header's time, Unix time in seconds; a 32-bit number."""
     nonce: int
@@ -333,5 +334,6 @@ def parse(method: str, params: Any) -> AnyClientMessage | None:
     if params is None:
         params = []
     if known is Authorize and not isinstance(params, list):
-        raise FieldError(f"{method}: expected an array, got {type(params).__name__}")  # its text may hold a password
+        # show only the type of the value, because the value may contain a password
+        raise FieldError(f"{method}: expected an array, got {type(params).__name__}")
     return known.from_params(fields.items(params, method, 0))

@@ -22,8 +22,8 @@ MAX_DEPTH = 32
 and echoing from overflowing the stack."""
 
 MAX_CONTAINERS = 1024
-"""Maximum number of arrays and objects in one line; Stratum needs five. Each takes the parser a hundred times as long
-as a letter."""
+"""Maximum number of arrays and objects in one line; Stratum needs five. Parsing one of them takes about a hundred times
+as long as parsing a letter."""
 MAX_DIGITS = 400
 """Maximum number of digits in a row outside of strings. A double has at most 309 digits, and reading thousands of
 digits takes quadratic time."""
@@ -89,7 +89,7 @@ def decode(line: bytes) -> Call | Reply:
     identifier = parsed.id if has_id else None
     if parsed.method is msgspec.UNSET:
         if parsed.result is msgspec.UNSET and parsed.error is msgspec.UNSET and parsed.params is not msgspec.UNSET:
-            raise FieldError("method: expected one in a line with params and no result, got none")
+            raise FieldError("method: expected a method in a line with params but without a result, got none")
         return Reply(identifier, _or_none(parsed.result), _or_none(parsed.error), parsed.reject_reason)
     if not isinstance(parsed.method, str):
         raise FieldError(f"method: expected a string, got {fields.shown(parsed.method)}")
@@ -109,8 +109,8 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # Two neighbouring quotes enclose a string without brackets. Removing the pair changes for no bracket whether it is
-    # inside a string. After that there is a bracket between any two quotes, so a limited number of pieces is enough.
+    # Adjacent quotes have no bracket between them, so removing both does not change which brackets are inside strings.
+    # After that, any two quotes have a bracket between them, so a limited number of pieces is enough.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting
@@ -118,8 +118,8 @@ def _check_nesting(line: bytes) -> None:
         nesting = nesting.replace(b"[]", b"")
     if nesting:
         raise FieldError(
-            f"expected a line with one JSON object, got one nested deeper than {MAX_DEPTH} levels or of more than "
-            f"{MAX_CONTAINERS} arrays and objects"
+            f"expected a line with one JSON object, got one nested deeper than {MAX_DEPTH} levels or with "
+            f"more than {MAX_CONTAINERS} arrays and objects"
         )
 
 
@@ -131,7 +131,9 @@ def _check_numbers(line: bytes) -> None:
     position = 0
     while (found := digits.find(_TOO_MANY_DIGITS, position)) >= 0:
         if digits.count(b'"', position, found) % 2 == 0:
-            raise FieldError(f"expected a line with one JSON object, got a number of more than {MAX_DIGITS} digits")
+            raise FieldError(
+                f"expected a line with one JSON object, got one with a number of more than {MAX_DIGITS} digits"
+            )
         position = digits.find(b'"', found) + 1  # the end of this string
         if not position:
             return
@@ -143,7 +145,7 @@ def _without_escapes(line: bytes) -> bytes:
 
 
 def _shown(line: bytes) -> str:
-    """Return a line for an error message; a line that may contain a password is only named."""
+    """Return a line for an error message. If the line may contain a password, return only what kind of line it is."""
     return "a line of mining.authorize" if b"authorize" in line else repr(sanitize(line, 120))
 
 
@@ -170,6 +172,6 @@ def encode_reply(request_id: Id, result: Any, error: Any = None) -> bytes:
 def _encode(message: dict[str, Any]) -> bytes:
     try:
         return _encoder.encode(message) + b"\n"
-    except UnicodeEncodeError:  # such as a worker name from a command line in another encoding
+    except UnicodeEncodeError:  # for example in a worker name from a command line in another encoding
         what = message.get("method", "reply")
         raise LocalProtocolError(f"{what}: expected text that is valid Unicode, got a lone surrogate") from None

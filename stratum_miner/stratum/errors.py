@@ -62,13 +62,14 @@ SHARE_LOST_TEXT = f"share lost: {SHARE_LOST_REASON}"
 of stratum-miner recognizes exactly this text."""
 
 _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
-    -32601: ErrorReason.UNKNOWN_METHOD,  # JSON-RPC 2.0
-    38: ErrorReason.UNKNOWN_METHOD,  # cpuminer-opt
+    -32601: ErrorReason.UNKNOWN_METHOD,  # the code of JSON-RPC 2.0
+    38: ErrorReason.UNKNOWN_METHOD,  # the code of cpuminer-opt
 }
 
-# The text decides before the code: bzminer#193 reports code 24 for duplicates, slush0's Python server sends code -2 for
-# a missing job, and ckpool sends bare strings. Each pattern names wordings listed in
-# docs/reference/stratum.md#error-codes-and-texts, in small letters, and takes linear time in any text.
+# The text of an error decides before its code, because pools use codes differently: bzminer#193 reports code 24 for
+# duplicates, slush0's Python server sends code -2 for a missing job, and ckpool sends a text without a code. The
+# patterns match the wordings listed in docs/reference/stratum.md#error-codes-and-texts, in small letters. The time that
+# they take is linear in the length of the text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),
@@ -96,7 +97,7 @@ _JUDGED_CHARACTERS = 2 * SHOWN_CHARACTERS
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
-    """An error reply, normalised."""
+    """An error reply in one common form, whatever form the peer used."""
 
     reason: ErrorReason
     code: int | None
@@ -108,7 +109,8 @@ class ErrorReply:
 
     @property
     def reports_lost_share(self) -> bool:
-        """Whether a proxy of stratum-miner reports that a share was lost: code and text are exactly the proxy's."""
+        """Whether a proxy of stratum-miner reports that a share was lost: code and text are exactly those of the
+        proxy."""
         return (self.code, self.message) == (CODE_OF_REASON[ErrorReason.OTHER], SHARE_LOST_TEXT)
 
     def __str__(self) -> str:
@@ -158,8 +160,8 @@ def _reason(code: int | None, message: str) -> ErrorReason:
 
 
 def _integer(value: Any) -> int | None:
-    """Return a code, or None if the value is not one. A number of hundreds of digits is not, because codes are
-    printed."""
+    """Return an error code as an integer. Return None for any other value and for an integer above ``LARGEST_CODE``,
+    which would be too long to print."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_code = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CODE

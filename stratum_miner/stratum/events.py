@@ -100,7 +100,7 @@ class JobAnnounced:
     """Whether this notify was announced before, and one of its settings has changed since: the version mask, or the
     difficulty of a first job that came before its mining.set_difficulty."""
     superseded: int = 0
-    """Number of jobs before this one that were skipped, because this one came at the same time."""
+    """Number of earlier jobs that were skipped, because this job came at the same time."""
 
     @property
     def is_clean(self) -> bool:
@@ -108,7 +108,8 @@ class JobAnnounced:
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """Return this job with the job before it skipped. It is clean if one of the two is."""
+        """Return this job as the one that replaces a skipped job. It is clean if this job or the skipped job is
+        clean."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)
@@ -142,7 +143,8 @@ class VersionMaskChanged:
 class ReconnectRequested:
     """The pool asks the client to reconnect. The caller decides whether to follow.
 
-    ``host`` and ``port``: None means the same host or port as now. ``wait``: seconds to wait before, 0 to 300.
+    ``host`` and ``port``: None means the same host or port as now. ``wait``: seconds to wait before the reconnect, 0 to
+    300.
     """
 
     host: str | None
@@ -203,8 +205,8 @@ class RequestReceived:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """The connection itself refused a request that was malformed, unknown or not allowed now. It is answered
-    already."""
+    """The connection itself refused a request that was malformed, unknown or not allowed now. It has already answered
+    the request with the error."""
 
     method: str
     error: ErrorReply

@@ -112,8 +112,8 @@ def difficulty(value: Any, field: str) -> float:
 
 
 def seconds(value: Any, field: str, limit: float) -> float:
-    """Parse a number of seconds, 0 or more, and cut it to ``limit``. Numeric strings are accepted; null and an empty
-    string mean 0."""
+    """Parse a number of seconds, 0 or more. A larger number than ``limit`` becomes ``limit``. Numeric strings are
+    accepted; null and an empty string mean 0."""
     result = 0.0 if value in (None, "") else _real(value)
     if result is None or not result >= 0:
         raise FieldError(f"{field}: expected a number of seconds, 0 or more, got {shown(value)}")
@@ -121,7 +121,8 @@ def seconds(value: Any, field: str, limit: float) -> float:
 
 
 def _real(value: Any) -> float | None:
-    """Return a number as a float, also from a string: infinity if it is too large, None if it is not a number."""
+    """Return a number, or the number in a string, as a float: infinity if it is too large, None if it is not a
+    number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and not re.fullmatch(r"[-+]?[0-9.eE+-]{1,40}", value):
@@ -135,7 +136,7 @@ def _real(value: Any) -> float | None:
 
 
 def plain(value: float) -> int | float:
-    """Return a difficulty as it is sent: as an integer if its value is one that a double holds exactly.
+    """Return a difficulty in the form in which it is sent: as an integer if it is integral and below 2^53.
 
     Unmodified ckpool parses only integers. A very large value stays a float, because pools cannot parse 300 digits.
     """
@@ -143,7 +144,7 @@ def plain(value: float) -> int | float:
 
 
 def items(value: Any, field: str, low: int, high: int | None = None) -> list[Any]:
-    """Check that a value is an array of ``low`` to ``high`` items, and return it. None: no upper limit."""
+    """Check that a value is an array of ``low`` to ``high`` items, and return it. ``high`` None: no upper limit."""
     if not isinstance(value, list):
         raise FieldError(f"{field}: expected an array, got {shown(value)}")
     if len(value) < low or (high is not None and len(value) > high):

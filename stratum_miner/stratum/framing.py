@@ -13,7 +13,7 @@ _HINTS = (
 
 
 def foreign_protocol(data: bytes | bytearray) -> str | None:
-    """Return the name of the protocol that the first bytes of a connection show, or None if it may be Stratum."""
+    """Return the name of the other protocol that a connection's first bytes belong to, or None if it may be Stratum."""
     for prefix, hint in _HINTS:
         if data.startswith(prefix):
             return hint

@@ -15,7 +15,7 @@ from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError
 
 MAX_RECONNECT_WAIT = 300
-"""Longest wait of client.reconnect, in seconds. A longer one is cut to it
+"""Longest wait of client.reconnect, in seconds. A longer wait is shortened to this value
 (docs/reference/stratum.md#reconnecting-on-request)."""
 
 
@@ -102,7 +102,7 @@ class SetDifficulty:
     difficulty: float
 
     def to_params(self) -> list[Any]:
-        """Return the difficulty, as an integer if its value is one."""
+        """Return the difficulty, if possible as an integer."""
         return [fields.plain(self.difficulty)]
 
     @classmethod
@@ -115,7 +115,8 @@ class SetDifficulty:
 
 @dataclass(frozen=True, slots=True)
 class SetExtranonce:
-    """mining.set_extranonce: the extranonce from the next job on. None keeps the value before."""
+    """mining.set_extranonce: extranonce1 and extranonce2 size from the next job on. None: this value does not
+    change."""
 
     method: ClassVar[str] = "mining.set_extranonce"
     extranonce1: bytes | None
@@ -183,7 +184,7 @@ class Reconnect:
     host: str | None = None
     port: int | None = None
     wait: float = 0.0
-    """Seconds to wait before, 0 to ``MAX_RECONNECT_WAIT``."""
+    """Seconds to wait before reconnecting, 0 to ``MAX_RECONNECT_WAIT``."""
     bad_wait: str = ""
     """Why the wait was unusable; the message is valid without it. Empty if the wait was usable."""
 
@@ -213,7 +214,7 @@ class Reconnect:
 
 @dataclass(frozen=True, slots=True)
 class ShowMessage:
-    """client.show_message: a text for the user. A parsed one is printable and has at most 200 characters."""
+    """client.show_message: a text for the user. A text that was parsed is printable and has at most 200 characters."""
 
     method: ClassVar[str] = "client.show_message"
     text: str
@@ -289,7 +290,7 @@ POOL_MESSAGES: dict[str, type[AnyPoolMessage]] = {
         GetVersion,
         PoolPing,
     )
-} | {"mining.set_version": SetVersionMask}  # SRI's name: docs/reference/stratum.md#changing-the-version-mask
+} | {"mining.set_version": SetVersionMask}  # the name in SRI (docs/reference/stratum.md#changing-the-version-mask)
 
 
 def parse(method: str, params: Any) -> AnyPoolMessage | None:
@@ -323,6 +324,6 @@ def _job_id(value: Any) -> str:
 
 
 def _clean_jobs(value: Any) -> bool:
-    if value in (True, False, None):  # 0 and 1 compare equal to the booleans
+    if value in (True, False, None):  # accepts 0 and 1 too, which are equal to the booleans
         return bool(value)
     raise FieldError(f"mining.notify clean_jobs: expected true or false, got {fields.shown(value)}")

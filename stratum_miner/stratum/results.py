@@ -16,7 +16,7 @@ class SubscribeResult:
     extranonce1: bytes
     """0 to 32 bytes, inserted into the coinbase between its prefix and the extranonce2."""
     extranonce2_size: int
-    """Bytes of the extranonce2 that the miner chooses, 0 to 32."""
+    """Number of bytes of the extranonce2, which the miner chooses; 0 to 32."""
     session_id: str | None = None
     """Id of the mining.notify subscription, with which a later connection may resume the session; None without one."""
 
@@ -28,7 +28,8 @@ class SubscribeResult:
 
     @classmethod
     def from_result(cls, result: Any) -> "SubscribeResult":
-        """Parse a result. Of the subscriptions only the id of mining.notify is used, in any form that pools send.
+        """Parse a result. From the subscriptions only the id of mining.notify is read, in any of the forms that pools
+        send.
 
         Raises FieldError if the result is not such an array, or a value in it is malformed.
         """

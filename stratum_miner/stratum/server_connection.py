@@ -46,11 +46,11 @@ accepted (docs/reference/stratum.md#line-limits)."""
 MAX_WORKERS = 64
 """Maximum number of worker names that one connection may authorize. Picked by feel, not measured."""
 MAX_REFUSED = 1000
-"""Number of requests in a row that the connection itself may refuse. One more ends the connection, because a miner
-would not go on like this."""
+"""Number of requests in a row that the connection itself may refuse. One more ends the connection, because no real
+miner sends so many bad requests in a row."""
 MAX_USELESS = 1000
-"""Number of empty lines and of replies without a request in the bytes of one ``receive_data``. One more ends the
-connection. A miner that keeps its connection alive with such lines sends only one at a time."""
+"""Number of useless lines (empty lines, and replies without a request) that one ``receive_data`` may bring. One more
+ends the connection. A miner that keeps its connection alive with such lines sends only one at a time."""
 MAX_ID = 1024
 """Maximum number of bytes of a request's id. The connection keeps the id until the request is answered, which may take
 minutes."""
@@ -104,11 +104,13 @@ class ServerConnection:
     ) -> None:
         self.state = ServerState.NEW
         self.workers: set[str] = set()
-        self._subscribed = False  # stays True after the end of the stream: a last share may solve a block
+        # stays True after the end of the stream, because a share that came before the end may solve a block
+        self._subscribed = False
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)
         self._to_send: list[bytes] = []
-        self._events: list[events.ServerConnectionEvent] = []  # at most one; an empty deque would take 760 bytes
+        # holds at most one event; a list, because an empty deque would take 760 bytes
+        self._events: list[events.ServerConnectionEvent] = []
         self._unanswered: dict[bytes, list[type[AnyClientMessage]]] = {}
         """The kinds of the requests without an answer, by id, the oldest first. Several may have one id: cpuminer
         (pooler) gives all its shares the same id."""
@@ -116,7 +118,7 @@ class ServerConnection:
         self._next_id = 1
         self._refused_in_a_row = 0
         self._useless = 0
-        """Useless lines since the last call of ``receive_data``."""
+        """Number of useless lines since the last call of ``receive_data``; see ``MAX_USELESS``."""
         self._seen_line = False
 
     # ---- input ------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The extensions of mining.configure (BIP 310) that stratum-miner knows, one file for each.
 
-To add an extension, add a file and a line in the table below. Requests for it are parsed and sent then; a pool still
-answers false until its policy grants it.
+To add an extension, add a file here, and its class to ``_KNOWN``. Requests for the extension can then be sent and
+parsed. The pool of stratum-miner answers them with false until its policy grants the extension.
 """
 
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
@@ -47,7 +47,8 @@ class Grant(Protocol):
     """A pool's positive answer that has parameters."""
 
     def to_result(self) -> dict[str, Any]:
-        """Return the keys of the result, with the extension's name among them."""
+        """Return the keys that belong to this extension in the result of mining.configure: its name, and its
+        parameters."""
         ...
 
 

@@ -11,7 +11,8 @@ MAX_TEXT = 256
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The client's ``info`` (BIP 310): texts of at most 256 characters that describe it. Empty ones are not sent."""
+    """The client's ``info`` (BIP 310): texts of at most 256 characters that describe the client. Empty texts are not
+    sent."""
 
     name: ClassVar[str] = "info"
     connection_url: str = ""

@@ -12,7 +12,8 @@ from stratum_miner.stratum.errors import FieldError
 class VersionRolling:
     """The client's request for ``version-rolling`` (BIP 310).
 
-    ``mask``: the bits that the client can roll, a 32-bit mask. ``min_bit_count``: how many of them it needs at least.
+    ``mask``: the bits that the client can roll, a 32-bit mask. ``min_bit_count``: the least number of these bits that
+    the client needs.
     """
 
     name: ClassVar[str] = "version-rolling"
@@ -28,7 +29,7 @@ class VersionRolling:
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> "VersionRolling":
-        """Parse the parameters of a request. A missing mask means all bits; the bit count may be in hex
+        """Parse the parameters of a request. A missing mask means all bits. The bit count may also be a hex string
         (docs/reference/stratum.md#configuring-extensions).
 
         Raises FieldError if the mask or the bit count is malformed.
@@ -37,7 +38,7 @@ class VersionRolling:
         count = params.get("version-rolling.min-bit-count", 0)
         if isinstance(count, str):
             count = fields.number(count, "version-rolling.min-bit-count")
-            count = count if count <= 32 else count.bit_count()  # the older draft of Braiins sends a mask
+            count = count if count <= 32 else count.bit_count()  # in an older draft of Braiins this is a mask
         return cls(mask, fields.integer(count, "version-rolling.min-bit-count", 0, 32))
 
 
@@ -51,7 +52,7 @@ class VersionRollingGrant:
     mask: int
 
     def to_result(self) -> dict[str, Any]:
-        """Return the keys of the result. The mask is 8 hex digits."""
+        """Return the keys of this extension in the result of mining.configure. The mask is 8 hex digits."""
         return {"version-rolling": True, "version-rolling.mask": fields.number_hex(self.mask)}
 
     @classmethod
@@ -63,5 +64,5 @@ class VersionRollingGrant:
         if result.get("version-rolling") is not True:
             return None
         if "version-rolling.mask" not in result:
-            raise FieldError("version-rolling.mask: expected a mask beside version-rolling true, got none")
+            raise FieldError("version-rolling.mask: expected a mask in a result with version-rolling true, got none")
         return cls(fields.number(result["version-rolling.mask"], "version-rolling.mask"))
