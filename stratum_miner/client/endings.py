@@ -10,9 +10,9 @@ class ConnectionEnded(Exception):  # noqa: N818  an end, not always an error
 class PoolDisconnected(ConnectionEnded):
     """The pool closed the connection.
 
-    ``unanswered``: the pool left a request of the handshake unanswered, and disconnected before its first job or soon
-    after such a request. It may have disconnected because it does not know that request.
-    ``subscribe_unanswered``: the client sent mining.configure, and the pool has not answered mining.subscribe.
+    ``unanswered``: whether the pool left a request of the handshake unanswered, and disconnected before it sent a
+    job or soon after the request. The reason may be that the pool does not know this request.
+    ``subscribe_unanswered``: whether the client sent mining.configure and the pool has not answered mining.subscribe.
     """
 
     def __init__(self, reason: str, *, unanswered: bool, subscribe_unanswered: bool) -> None:
@@ -36,8 +36,8 @@ class SubscribeRefused(ConnectionEnded):
 class WorkerRefused(Exception):  # noqa: N818  the field's word
     """The pool refused the worker name.
 
-    ``is_temporary``: the pool's text says that it may accept the same worker name later. Otherwise the client does not
-    try again soon.
+    ``is_temporary``: whether the pool's text says that the pool may accept the same worker name later. If it does not,
+    the client does not try again soon.
     """
 
     def __init__(self, text: str = "", *, is_temporary: bool = False) -> None:

@@ -44,7 +44,7 @@ class PingResult:
 
 
 class _Steps:
-    """Measures the time of each step when it ends."""
+    """Measures how long each step took."""
 
     def __init__(self, url: str) -> None:
         self.result = PingResult(url=url)

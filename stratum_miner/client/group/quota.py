@@ -22,7 +22,7 @@ class _Account:
 
 
 class Quotas(Generic[PoolT]):
-    """Counts the credit of each pool, and chooses the next one."""
+    """Counts the credit of each pool, and chooses the pool to mine on."""
 
     def __init__(self, now: float) -> None:
         self._accounts: dict[PoolT, _Account] = {}
