@@ -1,11 +1,11 @@
-"""Our kernels against another miner's binary: one thread each, on the same processor, in turn, and the ratios.
+"""Compares the kernels of stratum-miner with the binary of another miner, on one thread of the same processor.
 
     python benchmarks/against_miner.py /path/to/minerd [--kernel avx2] [--pairs 5] [--seconds 8] [--processor 0]
 
-The binary is pooler's cpuminer (minerd) or JayDDee's cpuminer-opt, built from source beside ours; it is run as
-``BINARY -a sha256d --benchmark -t 1`` and what it says of its own speed is believed: the median of the totals it
-prints after the first. Each pair takes them one after the other within the same half minute: theirs, ours with nonces
-in the lanes, ours rolling versions.
+The binary is pooler's cpuminer (minerd) or JayDDee's cpuminer-opt, built from source on the same computer. It runs as
+``BINARY -a sha256d --benchmark -t 1`` and prints its own speed. The median of the totals after the first one counts.
+Each pair measures, within about 20 s: the other miner, the kernel with nonces in its lanes, and the kernel with
+versions in its lanes. The output shows the ratios of the hash rates.
 """
 
 import argparse
@@ -27,8 +27,8 @@ FACTORS = {"": 1e-6, "K": 1e-3, "M": 1.0, "G": 1e3}
 
 
 def rate_of(binary: Path, processor: int, seconds: float) -> float:
-    """MH/s that the other miner prints of itself."""
-    os.sched_setaffinity(0, {processor})  # and the child inherits it
+    """Return the hash rate in MH/s that the other miner prints. Exits if the output contains fewer than two rates."""
+    os.sched_setaffinity(0, {processor})  # the child process inherits it
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [str(binary), "-a", "sha256d", "--benchmark", "-t", "1"],
@@ -55,11 +55,14 @@ def rate_of(binary: Path, processor: int, seconds: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("binary", type=Path)
-    parser.add_argument("--kernel", help="ours; default the chosen one")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--processor", type=int, default=min(os.sched_getaffinity(0)))
+    parser.add_argument("binary", type=Path, help="executable of the other miner")
+    parser.add_argument("--kernel", help="kernel of stratum-miner [default: the one that mining would choose]")
+    parser.add_argument("--pairs", type=int, default=5, help="number of pairs of measurements [default: 5]")
+    parser.add_argument("--seconds", type=float, default=8.0, help="seconds for each miner in a pair [default: 8]")
+    parser.add_argument(
+        "--processor", type=int, default=min(os.sched_getaffinity(0)),
+        help="number of the processor that runs both [default: the first usable one]",
+    )  # fmt: skip
     arguments = parser.parse_args()
     if not os.access(arguments.binary, os.X_OK):
         parser.error(f"expected an executable miner, got {arguments.binary}")
@@ -68,14 +71,14 @@ def main() -> None:
     except BackendOptionError as error:
         parser.error(str(error))
     plain, rolling = [], []
-    print(f"{'theirs':>8} {'plain':>8} {'rolling':>8}  MH/s of {kernel.name}   {'plain':>6} {'rolling':>7}  ratios")
+    print(f"{'other':>8} {'plain':>8} {'rolling':>8}  MH/s of {kernel.name}   {'plain':>6} {'rolling':>7}  ratios")
     for _ in range(arguments.pairs):
-        theirs = rate_of(arguments.binary.resolve(), arguments.processor, arguments.seconds)
-        ours = [measure(kernel, arguments.seconds / 2, rolling=way) / 1e6 for way in (False, True)]
-        plain.append(ours[0] / theirs)
-        rolling.append(ours[1] / theirs)
+        other = rate_of(arguments.binary.resolve(), arguments.processor, arguments.seconds)
+        own = [measure(kernel, arguments.seconds / 2, rolling=way) / 1e6 for way in (False, True)]
+        plain.append(own[0] / other)
+        rolling.append(own[1] / other)
         gap = " " * (len(kernel.name) + 11)
-        print(f"{theirs:8.2f} {ours[0]:8.2f} {ours[1]:8.2f}{gap} {plain[-1]:6.2f} {rolling[-1]:7.2f}", flush=True)
+        print(f"{other:8.2f} {own[0]:8.2f} {own[1]:8.2f}{gap} {plain[-1]:6.2f} {rolling[-1]:7.2f}", flush=True)
     print(f"median of {arguments.pairs} ratios: plain {median(plain):.2f}, rolling {median(rolling):.2f}")
 
 

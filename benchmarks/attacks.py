@@ -1,12 +1,11 @@
-"""What strangers can make each service take: memory, processor time and log lines, and what honest peers got meanwhile.
+"""Measures what attackers can make each command use: memory, processor time and log lines.
 
     python benchmarks/attacks.py [--only TEXT] [--seconds 8]
 
-Starts ``mine``, ``pool``, ``proxy``, ``tap`` and the HTTP side of ``mine`` in turn on loopback, each in a process of
-its own, and puts each under one attack after another. An honest peer works before, during and after the attack, and its
-good answers are counted in that order. Where ``mine`` is attacked, its pool is the attacker, and the shares that it
-gets are counted. The table that it prints stands in docs/security.md. Attacks stop by themselves: they are bounded in
-seconds and in bytes.
+The script starts ``mine``, ``pool``, ``proxy``, ``tap`` and ``mine`` with its HTTP server on loopback, in a new process
+for each attack. An honest peer works before, during and after the attack, and the number of its good replies is printed
+for each of the three. If ``mine`` is attacked, the attacker is its pool, and the shares that the pool receives are
+counted. docs/security.md contains the printed table. Every attack has a limit of seconds and of bytes.
 """
 
 import argparse
@@ -30,29 +29,29 @@ from pathlib import Path
 from typing import Any, Literal
 
 CALM_S = 4.0
-"""Before and after an attack."""
+"""Seconds for which the honest peer is measured before the attack, and again after it."""
 MOST_SENT = 512 << 20
-"""Bytes of one attack."""
+"""Maximum number of bytes that one attack sends."""
 BLOCKED_S = 0.5
-"""After which a peer that takes nothing counts as blocked for this attempt."""
+"""Seconds after which an attempt to send ends, because the peer does not receive."""
 FEW_FILES = 128
-"""Where descriptors are to run out."""
+"""Limit of open files of the program, in attacks that use up its file descriptors."""
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SHARE_DIFFICULTY = 1e-5
 MINE_DIFFICULTY = 5e-4
-"""Some shares a second for one thread."""
+"""Difficulty at which one thread finds several shares per second."""
 LOGIN = (
     b'{"id":1,"method":"mining.subscribe","params":["x"]}\n{"id":2,"method":"mining.authorize","params":["w","x"]}\n'
 )
 
 
 Make = Callable[[int], bytes]
-"""What to send, of the number of the piece."""
+"""Returns the bytes of the piece with the given number."""
 Attack = Callable[[int, float], int]
-"""Attacks a port until a time, and returns how many bytes it sent."""
+"""Attacks a port until a time of ``time.monotonic``, and returns the number of bytes sent."""
 Attacks = Literal["miners", "tapped", "http"]
 SPAWN = multiprocessing.get_context("spawn")
-"""A fork would copy the locks of our threads."""
+"""A forked process would have copies of the locks that other threads of this process hold."""
 
 
 def sha256d(data: bytes) -> bytes:
@@ -68,7 +67,7 @@ def free_port() -> int:
 
 
 class Program:
-    """One command in a process of its own; its log goes to a file that nobody holds up."""
+    """One command in a process of its own. Its log goes to a file, so that writing it never blocks."""
 
     def __init__(self, *arguments: str, directory: str) -> None:
         self._log = Path(directory, "log")
@@ -101,7 +100,7 @@ class Program:
         return self._log.read_bytes().count(b"\n")
 
     def stop(self) -> str:
-        """How it ended: its exit code, or that it had to be killed."""
+        """Stop the program. Return its exit code, "killed" if it did not stop, or "died" if it had exited before."""
         if self._process.poll() is not None:
             return f"died ({self._process.returncode})"
         self._process.terminate()
@@ -113,22 +112,23 @@ class Program:
             return "killed"
 
 
-# ---- honest peers, and a pool that is honest until told otherwise ----------------------------------------------------
+# ---- honest peers, and a pool that an attack can make hostile --------------------------------------------------------
 
 
 class ScriptedPool:
-    """Answers ``true`` to everything, gives one job and counts shares, until an attack has it say something else.
+    """A pool that answers every request with ``true``, sends one job and counts shares. An attack can send more.
 
-    For a tap it never answers ``mining.unknown``, and stops reading the connection that says ``mining.silence``.
+    For attacks on a tap: the pool never answers ``mining.unknown``, and it stops reading a connection after
+    ``mining.silence``.
     """
 
     def __init__(self, difficulty: float) -> None:
         self.good = 0
         self.silent = False
-        """Whether it has stopped reading, for an attack that never reads."""
+        """Whether the pool has stopped reading, in an attack that reads no replies."""
         self.difficulty = difficulty
         self.miner: socket.socket | None = None
-        """The newest connection that has logged in."""
+        """The newest connection of a miner that has logged in."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=500)
         self.port = int(self._listener.getsockname()[1])
         self._jobs = 0
@@ -141,7 +141,7 @@ class ScriptedPool:
             connection.close()
 
     def calm(self) -> bytes:
-        """The lines that have a miner work as before, whatever an attack changed."""
+        """Return the lines that make a miner work as before the attack, whatever the attack changed."""
         self._jobs += 1
         messages = [
             {"method": "mining.set_version_mask", "params": ["1fffe000"]},
@@ -179,7 +179,7 @@ class ScriptedPool:
 
 
 class ShareMiner:
-    """An honest miner in Python: finds one share of the newest job after the other and counts those accepted."""
+    """An honest miner in Python. It searches for shares of the newest job, and counts the accepted ones."""
 
     def __init__(self, port: int) -> None:
         self.good = 0
@@ -231,7 +231,7 @@ class ShareMiner:
         return reply
 
     def _take(self, line: bytes) -> bool | None:
-        """Whether a share is accepted; None for every other line."""
+        """Process a line of the pool. Return whether it accepts a share, or None if it is not the reply to a share."""
         if not line:
             raise EOFError
         match json.loads(line):
@@ -249,7 +249,7 @@ class ShareMiner:
 
 
 class Reader:
-    """An honest reader of the API: counts its good answers."""
+    """An honest client of the API. It counts the responses with status 200."""
 
     def __init__(self, port: int) -> None:
         self.good = 0
@@ -269,9 +269,10 @@ class Reader:
 
 
 def pour(connection: socket.socket, make: Make, until: float) -> tuple[int, bool]:
-    """Send piece after piece, also while nothing is taken, until the time, the bytes or the peer end it.
+    """Send one piece after another, and keep trying while the peer does not receive.
 
-    The bytes that were sent, and whether the last piece went as a whole.
+    Stops at the time ``until``, after ``MOST_SENT`` bytes, or when the peer disconnects. Returns the number of bytes
+    sent, and whether the last piece was sent completely.
     """
     sent, number, piece = 0, 0, b""
     connection.settimeout(BLOCKED_S)
@@ -286,7 +287,7 @@ def pour(connection: socket.socket, make: Make, until: float) -> tuple[int, bool
 
 
 def flood(make: bytes | Make, *, login: bool = True, reads: bool = False) -> Attack:
-    """One connection after the other that sends lines; without ``reads`` nothing of what comes back is taken."""
+    """Return an attack that sends lines on one connection after another. It reads replies only if ``reads`` is set."""
 
     def attack(port: int, until: float) -> int:
         sent = 0
@@ -304,7 +305,10 @@ def flood(make: bytes | Make, *, login: bool = True, reads: bool = False) -> Att
 
 
 def hold(count: int, data: bytes = b"", drip: bytes = b"") -> Attack:
-    """Keep this many connections open, and replace each that ends. Each sends ``data``, then ``drip`` every second."""
+    """Return an attack that keeps ``count`` connections open, and replaces each that is closed.
+
+    Each connection sends ``data``, and then ``drip`` every second.
+    """
 
     def attack(port: int, until: float) -> int:
         held: list[socket.socket] = []
@@ -333,8 +337,8 @@ def hold(count: int, data: bytes = b"", drip: bytes = b"") -> Attack:
     return attack
 
 
-def come_and_go(data: bytes) -> Attack:
-    """One connection after the other, each says something, takes what comes first and leaves."""
+def reconnect(data: bytes) -> Attack:
+    """Return an attack that opens one connection after another. Each sends ``data``, reads once and disconnects."""
 
     def attack(port: int, until: float) -> int:
         sent = 0
@@ -373,7 +377,7 @@ DEEP = b",".join([b"[" * 29 + b"]" * 29] * 1000)
 
 
 def with_id(size: int, method: str = "mining.ping") -> Make:
-    """A request whose id has so many characters, each time another one."""
+    """Return a function that makes requests with ids of more than ``size`` characters, each with a different id."""
     return lambda number: b'{"id":"%d%s","method":"%s","params":[]}\n' % (number, b"x" * size, method.encode())
 
 
@@ -383,19 +387,21 @@ EVIL_SHARE = _line(
     {"id": 3, "method": "mining.submit", "params": ["w", "\x1b[2Jjob", "00" * 8, "00000000", "00000000"]}
 )
 
-POOL_SAYS: dict[str, Make] = {
+POOL_SENDS: dict[str, Make] = {
     "requests with ids of 900 kB, answers not read": with_id(900_000),
     "small requests, answers not read": lambda _: PING * 4000,
     "version mask storm": _repeat(
         lambda number: _line({"method": "mining.set_version_mask", "params": [f"{number % 60_000 << 13:08x}"]}), 1000
     ),
-    "replies to nothing": _repeat(lambda number: b'{"id":%d,"result":true,"error":null}\n' % (10**6 + number), 1000),
+    "replies without a request": _repeat(
+        lambda number: b'{"id":%d,"result":true,"error":null}\n' % (10**6 + number), 1000
+    ),
     "jobs with a coinbase of 1 MB": lambda number: _line(_job(f"a{number}", f"{number:064x}", "00" * 500_000)),
     "nested arrays": lambda _: b'{"id":null,"method":"x","params":[' + DEEP * 8 + b"]}\n",
     "messages to show": _repeat(
         lambda number: _line({"method": "client.show_message", "params": [f"\x1b[2J{number}" + "y" * 150]}), 500
     ),
-    "nine lines of ten malformed": lambda _: (
+    "nine of ten lines malformed": lambda _: (
         (
             b'{"id":null,"method":"mining.notify","params":["zz"]}\n' * 9
             + b'{"id":null,"method":"mining.set_difficulty","params":[1]}\n'
@@ -403,9 +409,9 @@ POOL_SAYS: dict[str, Make] = {
         * 100
     ),
 }
-"""What a pool does to its miner."""
+"""The attacks of a pool on its miner: the bytes that it sends."""
 
-MINERS_DO: dict[str, Attack] = {
+MINERS_SEND: dict[str, Attack] = {
     "requests, answers not read": flood(PING * 4000),
     "requests with ids of 15 kB, answers not read": flood(with_id(15_000)),
     "unknown methods with escapes": flood(_line({"id": 7, "method": "\x1b[2J" * 50, "params": []}) * 100, reads=True),
@@ -413,11 +419,11 @@ MINERS_DO: dict[str, Attack] = {
     "shares of unknown jobs": flood(EVIL_SHARE * 100, reads=True),
     "nested arrays": flood(b'{"id":1,"method":"mining.submit","params":[' + DEEP + b"]}\n", reads=True),
     "lines without an end": flood(b"x" * (1 << 20), login=False),
-    "logins that leave again": come_and_go(LOGIN),
+    "logins that disconnect": reconnect(LOGIN),
     "600 connections with half a line": hold(600, b"x" * 16_000),
     "connections until files run out": hold(300),
 }
-"""What miners do to a pool or a proxy."""
+"""The attacks of miners on a pool or a proxy."""
 
 THROUGH_A_TAP: dict[str, Attack] = {
     "requests with ids of 900 kB, not answered": flood(with_id(900_000, "mining.unknown")),
@@ -427,24 +433,24 @@ THROUGH_A_TAP: dict[str, Attack] = {
     "lines without an end": flood(b"x" * (1 << 20)),
     "connections until files run out": hold(300),
 }
-"""What miners do to a tap that has a rule."""
+"""The attacks of miners on a tap that has a rule."""
 
 OVER_HTTP: dict[str, Attack] = {
     "requests, answers not read": flood(b"GET /api/v1/view HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 100, login=False),
     "streams that are not read": hold(40, b"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
     "heads without an end": flood(b"GET / HTTP/1.1\r\nX: " + b"x" * (1 << 20), login=False),
     "slow heads": hold(600, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"a"),
-    "hosts that are none": flood(
-        b"GET / HTTP/1.1\r\nHost: [\r\nOrigin: http://[\r\n\r\n" * 100, login=False, reads=True
-    ),
+    "invalid hosts": flood(b"GET / HTTP/1.1\r\nHost: [\r\nOrigin: http://[\r\n\r\n" * 100, login=False, reads=True),
     "connections until files run out": hold(300),
 }
+"""The attacks of HTTP clients on the HTTP server of ``mine``."""
 
-OUTSIDE: dict[Attacks, dict[str, Attack]] = {
-    "miners": MINERS_DO,
+BY_CLIENTS: dict[Attacks, dict[str, Attack]] = {
+    "miners": MINERS_SEND,
     "tapped": THROUGH_A_TAP,
     "http": OVER_HTTP,
 }
+"""The attacks that come from a process of their own."""
 
 
 # ---- one attack after another ----------------------------------------------------------------------------------------
@@ -458,12 +464,12 @@ SUBJECTS: tuple[tuple[str, Attacks | None], ...] = (
     ("tap", "tapped"),
     ("mine --http", "http"),
 )
-"""Each command and who attacks it; None: its pool."""
+"""Each command with its group of attacks. None means that its pool attacks it."""
 
 
 @dataclass(slots=True)
 class Row:
-    """One line of the table."""
+    """One row of the printed table. ``good`` contains the count of good replies at four times: see ``measure``."""
 
     subject: str
     attack: str
@@ -485,7 +491,7 @@ class Row:
 def measure(
     row: Row, program: Program, good: Callable[[], int], attack: Callable[[float], int], seconds: float
 ) -> None:
-    """Calm, the attack, calm; fills the row in."""
+    """Measure ``CALM_S`` seconds without an attack, then the attack, then ``CALM_S`` seconds again. Fill in the row."""
     while not good():
         time.sleep(0.1)
     row.good.append(good())
@@ -501,14 +507,14 @@ def measure(
 
 
 def from_outside(attacks: Attacks, name: str, port: int) -> Callable[[float], int]:
-    """The attack in a process of its own, so that honest peers have theirs."""
+    """Return a function that runs the attack in another process, so that it does not slow down the honest peers."""
 
     def run(until: float) -> int:
-        ours, theirs = SPAWN.Pipe()
-        process = SPAWN.Process(target=attacker, args=(attacks, name, port, until, theirs), daemon=True)
+        receiver, sender = SPAWN.Pipe()
+        process = SPAWN.Process(target=attacker, args=(attacks, name, port, until, sender), daemon=True)
         process.start()
         try:
-            return int(ours.recv()) if ours.poll(until - time.monotonic() + 10) else 0
+            return int(receiver.recv()) if receiver.poll(until - time.monotonic() + 10) else 0
         finally:
             process.terminate()
             process.join()
@@ -516,20 +522,20 @@ def from_outside(attacks: Attacks, name: str, port: int) -> Callable[[float], in
     return run
 
 
-def attacker(attacks: Attacks, name: str, port: int, until: float, told: Connection) -> None:
-    told.send(OUTSIDE[attacks][name](port, until))
+def attacker(attacks: Attacks, name: str, port: int, until: float, result: Connection) -> None:
+    result.send(BY_CLIENTS[attacks][name](port, until))
 
 
-def by_the_pool(pool: ScriptedPool, says: Make, *, reads: bool) -> Callable[[float], int]:
-    """The attack of a pool on the miner that it has."""
+def by_the_pool(pool: ScriptedPool, make: Make, *, reads: bool) -> Callable[[float], int]:
+    """Return a function by which the pool attacks its miner with the given bytes."""
 
     def run(until: float) -> int:
         assert pool.miner is not None
         pool.silent = not reads
-        sent, whole = pour(pool.miner, says, until)
+        sent, whole = pour(pool.miner, make, until)
         pool.miner.settimeout(None)
         pool.silent = False
-        with suppress(OSError):  # the miner may have left
+        with suppress(OSError):  # the miner may have disconnected
             if whole:
                 pool.miner.sendall(pool.calm())
         return sent
@@ -539,7 +545,11 @@ def by_the_pool(pool: ScriptedPool, says: Make, *, reads: bool) -> Callable[[flo
 
 @contextmanager
 def attacked(subject: str, attack: str) -> Iterator[tuple[Row, Program, Callable[[], int], int, ScriptedPool]]:
-    """A subject with everything that it needs: its row, its process, the honest count, its port and its pool."""
+    """Start a command with its honest peer.
+
+    Yields its row, its process, a function that returns the count of good replies, its port and its pool. At the end of
+    the block the command is stopped.
+    """
     port, http = free_port(), free_port()
     row = Row(subject, attack)
     with ExitStack() as stack:
@@ -576,23 +586,23 @@ def attacked(subject: str, attack: str) -> Iterator[tuple[Row, Program, Callable
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", default="", help="run the attacks whose subject and name have this text")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each attack")
+    parser.add_argument("--only", default="", help="run only the attacks whose command and name contain this text")
+    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each attack [default: 8]")
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     print(f"Commit {commit.strip()}, {arguments.seconds:g} s of each attack.\n")
     print(
-        "| command | attack | MB sent | peak MiB | CPU s | log lines | good answers before / during / after | ended |"
+        "| command | attack | MB sent | peak MiB | CPU s | log lines | good replies before / during / after | ended |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for subject, attacks in SUBJECTS:
-        for name in POOL_SAYS if attacks is None else OUTSIDE[attacks]:
+        for name in POOL_SENDS if attacks is None else BY_CLIENTS[attacks]:
             shown = f"{name} (the pool)" if subject == "proxy" and attacks is None else name
             if arguments.only not in f"{subject} {shown}":
                 continue
             with attacked(subject, shown) as (row, program, good, port, pool):
                 if attacks is None:
-                    run = by_the_pool(pool, POOL_SAYS[name], reads="not read" not in name)
+                    run = by_the_pool(pool, POOL_SENDS[name], reads="not read" not in name)
                 else:
                     run = from_outside(attacks, name, port)
                 measure(row, program, good, run, arguments.seconds)

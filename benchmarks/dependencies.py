@@ -1,9 +1,10 @@
-"""What each dependency weighs: the table of docs/explanation/dependencies.md, from the environment that runs this.
+"""Prints the sizes and import times of all dependencies: the table of docs/explanation/dependencies.md.
 
     python benchmarks/dependencies.py [--rounds 7]
 
-Release dates come from the package registry, through uv. An import is measured in a process of its own, in processor
-time beyond that of a bare interpreter; the two alternate, so that a machine whose speed drifts does little harm.
+The packages are those of the environment that runs this script. uv reads the release dates from the package registry.
+The cost of an import is the processor time of a process that imports the package, minus that of a process that imports
+nothing. The two processes alternate, so that a computer whose speed drifts changes the result little.
 """
 
 import argparse
@@ -31,12 +32,12 @@ IMPORTS = {
     "starlette": "starlette.applications",
     "tomli-w": "tomli_w",
 }
-"""What our code imports of a package, where that is not its name."""
+"""The module that stratum-miner imports from a package, if its name differs from that of the package."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=7, help="number of measurements of each import [default: 7]")
     arguments = parser.parse_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     table = project["project"]
@@ -70,12 +71,12 @@ def main() -> None:
 
 
 def unique(requirements: Iterable[Requirement]) -> list[Requirement]:
-    """The requirements, each name once, sorted."""
+    """Return the requirements sorted by name, each name once."""
     return [found for _, found in sorted({item.name: item for item in requirements}.items())]
 
 
 def release_dates() -> dict[str, date]:
-    """The day on which the first file of each locked release was uploaded, by the name of the package."""
+    """Return for each package the day on which the first file of its locked release was uploaded."""
     command = [
         "uv", "pip", "compile", "pyproject.toml", "--quiet", "--universal", "--python-version", "3.11",
         "--all-extras", "--group", "dev", "--constraint", "requirements/all.txt", "--format", "pylock.toml",
@@ -90,7 +91,10 @@ def release_dates() -> dict[str, date]:
 
 
 def closure(requirement: Requirement, extra: str = "") -> frozenset[str]:
-    """The package and all that it brings here, by name; nothing for one that this environment does not need."""
+    """Return the names of a package and of all packages that it needs, directly or indirectly.
+
+    The set is empty if the environment marker of the requirement excludes this environment.
+    """
     if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
         return frozenset()
     return brought(canonicalize_name(requirement.name), tuple(sorted(requirement.extras)))
@@ -107,13 +111,16 @@ def brought(name: str, extras: tuple[str, ...]) -> frozenset[str]:
 
 @cache
 def size(name: str) -> int:
-    """Bytes of a package's installed files, the compiled ones among them that pip made."""
+    """Return the size of the installed files of a package in bytes, including the .pyc files that pip made."""
     paths = [file.locate() for file in metadata.files(name) or []]
     return sum(Path(str(path)).stat().st_size for path in paths if Path(str(path)).exists())
 
 
 def import_cost(name: str, rounds: int) -> float:
-    """The median, in milliseconds of processor time, of what importing a package costs beyond a bare interpreter."""
+    """Return how many milliseconds of processor time an import of the package takes (the median of all rounds).
+
+    The start of the interpreter itself is not included.
+    """
     module = IMPORTS.get(name, name.replace("-", "_"))
     return statistics.median(processor_ms(f"import {module}") - processor_ms("pass") for _ in range(rounds))
 

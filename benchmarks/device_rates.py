@@ -1,8 +1,9 @@
-"""Hash rate of every product through its emulator, by its nonces, with the 95 % interval; and what driving it costs.
+"""Measures the hash rate of every device kind from the nonces of its emulator, and the processor time of its driver.
 
     python benchmarks/device_rates.py [--kinds erupter compac] [--nonces 4300] [--hash-rate 500000]
 
-4 300 nonces make an interval of ±3 %. One device after the other: device and emulator share this process.
+A 95 % confidence interval of ±3 % needs 4,300 nonces. The devices are measured one after the other. Driver and emulator
+share this process, so the processor time includes both.
 """
 
 import argparse
@@ -27,11 +28,11 @@ from stratum_miner.work.versions import lowest_bits
 
 NONCES_PER_SECOND = 200.0
 IDLE_AFTER_NONCE = {"icarus": 10.0}
-"""Nonces a second where the device idles after each until new work has arrived."""
+"""Nonces per second of the kinds whose device is idle after each nonce until new work has arrived."""
 
 
 class EndlessWork(ScriptedWorkSource):
-    """A fresh unit for each question, with as many version bits as the caller rolls."""
+    """Returns a new work unit for each call, with as many version bits as the caller can roll."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         self.asked += 1
@@ -40,7 +41,7 @@ class EndlessWork(ScriptedWorkSource):
 
 
 async def measure(kind: str, nonces: int, hash_rate: float) -> str:
-    """One row of the table."""
+    """Measure one device kind and return its row of the table. ``hash_rate`` is in H/s."""
     difficulty = hash_rate / IDLE_AFTER_NONCE.get(kind, NONCES_PER_SECOND) / 2**32
     wanted = nonces if kind not in IDLE_AFTER_NONCE else nonces // 5
     source = EndlessWork()
@@ -76,9 +77,11 @@ async def measure(kind: str, nonces: int, hash_rate: float) -> str:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
-    parser.add_argument("--nonces", type=int, default=4300)
-    parser.add_argument("--hash-rate", type=float, default=500e3)
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="device kinds to measure [default: all]")
+    parser.add_argument("--nonces", type=int, default=4300, help="nonces to wait for [default: 4300]")
+    parser.add_argument(
+        "--hash-rate", type=float, default=500e3, help="hash rate of each emulator in H/s [default: 500000]"
+    )
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print("| kind | nonces | measured / emulated | 95 % interval | restarts | s to mining | works/s | % CPU, both |")

@@ -1,10 +1,11 @@
-"""Failover and failback on real sockets: how long the search stands still, and what that costs in hashes.
+"""Measures how long the search stops when the active pool fails and when the miner switches back to it.
 
     python benchmarks/failover.py --times 2
 
-Two pools of our own on loopback. The first is cut off in the middle of mining (its listener closed, its connections
-reset); it comes back, and takes over again after the minute in which it proves itself. After three losses within twenty
-minutes it flaps and needs ten minutes, so more than two times take long.
+Two pools of stratum-miner run on loopback. While the miner mines on the first pool, the listener and the connections of
+that pool are closed. Then the pool starts again, and the miner switches back to it once it has been up for a minute. A
+pool that was lost three times within 20 minutes is flapping and must be up for 10 minutes. So more than two failovers
+take long. The output shows the time without work, and the number of hashes that were not computed.
 """
 
 import argparse
@@ -26,7 +27,7 @@ SCRIPT = bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6")
 
 
 class Pools:
-    """Two pools, each of which can be cut off and brought back on its port."""
+    """Two pools, each of which can be stopped and started again on its port."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
@@ -52,7 +53,7 @@ class Pools:
 
 
 async def measure(times: int) -> tuple[list[float], list[float], float]:
-    """Milliseconds without work at each failover and each failback, and the hash rate."""
+    """Return the milliseconds without work at each failover and at each switch back, and the hash rate in H/s."""
     away: list[float] = []
     back: list[float] = []
     async with trio.open_nursery() as nursery:
@@ -87,13 +88,13 @@ def _active(miner: Miner) -> int | None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - what is waited for is a view on many things
+    while not condition():  # noqa: ASYNC110  the conditions read snapshots, which send no notification
         await trio.sleep(0.0005)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--times", type=int, default=2)
+    parser.add_argument("--times", type=int, default=2, help="number of failovers [default: 2]")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     away, back, rate = trio.run(measure, parser.parse_args().times)
     for name, values in (("failover", away), ("failback", back)):

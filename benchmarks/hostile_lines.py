@@ -1,10 +1,11 @@
-"""What a stranger's line costs: processor milliseconds for a megabyte of it, against an ordinary line as long.
+"""Measures the processor time that a line chosen by an attacker takes, compared with an ordinary line of that length.
 
     python benchmarks/hostile_lines.py [--seconds 0.3]
 
-Each kind of line goes the whole way of the bytes of a pool or of a miner: it is received, split, parsed and judged by
-``ClientConnection`` (0.9 MB a line) or ``ServerConnection`` (60 kB a line, which is the most that it takes), and what
-is answered to it is taken away. The last column is the ratio to the ordinary line of the same side.
+Each kind of line is received, split, parsed and checked as in real use: by ``ClientConnection``, which receives lines
+of a pool (0.9 MB per line), or by ``ServerConnection``, which receives lines of a miner (60 kB per line). Both lengths
+are a little below the longest line that the side accepts. Replies are read and discarded. The output shows milliseconds
+of processor time per megabyte, and the ratio to the ordinary line of the same side.
 """
 
 import argparse
@@ -23,7 +24,7 @@ CLIENT_LINE, SERVER_LINE = MAX_LINE - 150_000, MAX_LINE_AUTHORIZED - 4_000
 
 
 def _many(item: bytes, size: int) -> bytes:
-    """Repeat the item, with commas between, up to ``size`` bytes. A longer item loses its beginning."""
+    """Repeat the item, separated by commas, up to ``size`` bytes. A longer item loses its first bytes."""
     return b",".join([item] * (size // (len(item) + 1))) or item[-size:]
 
 
@@ -43,16 +44,16 @@ KINDS: dict[str, Callable[[int], bytes]] = {
     "ordinary": lambda size: _call(b"[%b]" % _string(b"x", size)),
     "arrays, empty": lambda size: _call(b"[%b]" % _many(b"[]", size)),
     "arrays, 30 deep": lambda size: _call(b"[%b]" % _many(b"[" * 30 + b"]" * 30, size)),
-    "arrays, one in another": lambda size: _call(b"[" * (size // 2) + b"]" * (size // 2)),
+    "arrays, nested without limit": lambda size: _call(b"[" * (size // 2) + b"]" * (size // 2)),
     "arrays never closed": lambda size: _call(b"[" * size),
-    "arrays, then no JSON": lambda size: _call(b"[%b,x]" % _many(b"[]", size)),
-    "arrays under a key nobody reads": lambda size: b'{"id":7,"method":"m","x":[%b]}' % _many(b"[]", size),
-    "arrays under params, again and again": lambda size: b'{"id":7,"method":"m",%b}' % _many(b'"params":[]', size),
+    "arrays, then invalid JSON": lambda size: _call(b"[%b,x]" % _many(b"[]", size)),
+    "arrays under an unknown key": lambda size: b'{"id":7,"method":"m","x":[%b]}' % _many(b"[]", size),
+    "arrays under params, repeated": lambda size: b'{"id":7,"method":"m",%b}' % _many(b'"params":[]', size),
     "objects, empty": lambda size: _call(b"[%b]" % _many(b"{}", size)),
     "objects, 30 deep": lambda size: _call(b"[%b]" % _many(b'{"":' * 30 + b"1" + b"}" * 30, size)),
     "objects of one key": lambda size: _call(b"[%b]" % _many(b'{"a":1}', size)),
     "keys, all different": lambda size: _call(b"[{%b}]" % _keys(size)),
-    "keys, all different, on top": lambda size: b'{"id":7,"method":"m",%b}' % _keys(size),
+    "keys, all different, at the top level": lambda size: b'{"id":7,"method":"m",%b}' % _keys(size),
     "keys, all equal": lambda size: _call(b"[{%b}]" % _many(b'"a":1', size)),
     "strings, empty": lambda size: _call(b"[%b]" % _many(b'""', size)),
     "strings of one bracket": lambda size: _call(b"[%b]" % _many(b'"["', size)),
@@ -60,10 +61,10 @@ KINDS: dict[str, Callable[[int], bytes]] = {
     "string of escaped quotes": lambda size: _call(b"[%b,%b]" % (_string(b'\\"', size), _many(b"[]", 999))),
     "string of escaped backslashes": lambda size: _call(b"[%b,%b]" % (_string(b"\\\\", size), _many(b"[]", 999))),
     "string of escaped letters": lambda size: _call(b"[%b]" % _string(b"\\u00e9", size)),
-    "string of escaped pairs": lambda size: _call(b"[%b]" % _string(b"\\ud83d\\ude00", size)),
+    "string of escaped surrogate pairs": lambda size: _call(b"[%b]" % _string(b"\\ud83d\\ude00", size)),
     "string of control characters": lambda size: _call(b"[%b]" % _string(b"\\u001b", size)),
-    "string that is no UTF-8": lambda size: _call(b"[%b]" % _string(b"\xff", size)),
-    "string that is no UTF-8 at its end": lambda size: _call(b'["%b\xff"]' % (b"x" * size)),
+    "string of invalid UTF-8": lambda size: _call(b"[%b]" % _string(b"\xff", size)),
+    "string with invalid UTF-8 at its end": lambda size: _call(b'["%b\xff"]' % (b"x" * size)),
     "string never closed": lambda size: b'{"id":7,"method":"m","params":["' + b"x" * size,
     "integers of one digit": lambda size: _call(b"[%b]" % _many(b"1", size)),
     "integers of 30 digits": lambda size: _call(b"[%b]" % _many(b"9" * 30, size)),
@@ -73,8 +74,8 @@ KINDS: dict[str, Callable[[int], bytes]] = {
     "fractions next to a tie": lambda size: _call(b"[%b]" % _many(b"9007199254740993" + b"0" * 760 + b"1e-5", size)),
     "exponents": lambda size: _call(b"[%b]" % _many(b"1e-300", size)),
     "literals": lambda size: _call(b"[%b]" % _many(b"null", size)),
-    "blanks": lambda size: _call(b" " * size + b"[]"),
-    "line of blanks": lambda size: b" " * size,
+    "spaces": lambda size: _call(b" " * size + b"[]"),
+    "line of spaces": lambda size: b" " * size,
     "id: string": lambda size: _call(b"[]", b"mining.ping", _string(b"x", size)),
     "id: integer of 4000 digits": lambda size: _call(b"[%b]" % _string(b"x", size), b"mining.ping", b"9" * 4000),
     "id: integers": lambda size: _call(b"[]", b"mining.ping", b"[%b]" % _many(b"9" * 4000, size)),
@@ -92,11 +93,11 @@ KINDS: dict[str, Callable[[int], bytes]] = {
     "result: integers": lambda size: b'{"id":7,"result":[%b]}' % _many(b"9" * 4000, size),
     "error: string": lambda size: b'{"id":7,"result":null,"error":%b}' % _string(b"job ", size),
     "error: digits": lambda size: b'{"id":7,"result":null,"error":%b}' % _string(b"1:", size),
-    "error: blanks": lambda size: b'{"id":7,"result":null,"error":%b}' % _string(b" ", size),
+    "error: spaces": lambda size: b'{"id":7,"result":null,"error":%b}' % _string(b" ", size),
     "error: array": lambda size: b'{"id":7,"result":null,"error":[20,%b]}' % _string(b"stale-", size),
     "error: object": lambda size: b'{"id":7,"result":null,"error":{%b}}' % _keys(size),
     "notify: coinbase": lambda size: _notify(coinbase=b"0" * (size & ~1)),
-    "notify: coinbase with a last letter that is no digit": lambda size: _notify(coinbase=b"0" * size + b"x"),
+    "notify: coinbase with an invalid last digit": lambda size: _notify(coinbase=b"0" * size + b"x"),
     "notify: branch": lambda size: _notify(branch=_many(b'"%b"' % (b"11" * 32), size)),
     "notify: job id": lambda size: _notify(job_id=b"\\u001b" * (size // 6)),
     "notify: job id of 4000 digits": lambda size: _notify(job_id=b"9" * 4000, coinbase=b"0" * (size & ~1)),
@@ -121,7 +122,7 @@ def _notify(coinbase: bytes = b"00", branch: bytes = b"", job_id: bytes = b"j") 
 
 
 class ClientSide:
-    """A miner that has its session and hears one line after another."""
+    """The miner's side of a subscribed connection, which receives lines of a pool."""
 
     def __init__(self) -> None:
         self.connection = self._connected()
@@ -136,8 +137,8 @@ class ClientSide:
         connection.data_to_send()
         return connection
 
-    def hear(self, line: bytes) -> None:
-        """One line, all the way."""
+    def receive(self, line: bytes) -> None:
+        """Receive a line and handle its events. An invalid line replaces the connection by a new one."""
         try:
             self.connection.receive_data(line)
             while self.connection.next_event() is not None:
@@ -148,7 +149,7 @@ class ClientSide:
 
 
 class ServerSide:
-    """A pool's connection of an authorized miner."""
+    """The pool's side of a connection with an authorized miner, which receives lines of that miner."""
 
     def __init__(self) -> None:
         self.connection = self._connected()
@@ -167,8 +168,8 @@ class ServerSide:
         connection.data_to_send()
         return connection
 
-    def hear(self, line: bytes) -> None:
-        """One line, all the way; a request is answered."""
+    def receive(self, line: bytes) -> None:
+        """Receive a line and answer its request. An invalid line replaces the connection by a new one."""
         try:
             self.connection.receive_data(line)
             while (event := self.connection.next_event()) is not None:
@@ -179,34 +180,39 @@ class ServerSide:
             self.connection = self._connected()
 
 
-def cost(hear: Callable[[bytes], None], line: bytes, seconds: float) -> float:
-    """Processor milliseconds for a megabyte of such lines: the least of some tries, each of ``seconds``."""
-    return min(_one_try(hear, line, seconds) for _ in range(3))
+def cost(receive: Callable[[bytes], None], line: bytes, seconds: float) -> float:
+    """Return the milliseconds of processor time per megabyte of such lines: the lowest of three measurements.
+
+    The measurements take about ``seconds`` of processor time together.
+    """
+    return min(_one_try(receive, line, seconds) for _ in range(3))
 
 
-def _one_try(hear: Callable[[bytes], None], line: bytes, seconds: float) -> float:
-    heard, start = 0, time.process_time()
-    while (passed := time.process_time() - start) < seconds / 3 or not heard:
-        hear(line)
-        heard += len(line)
-    return passed * 1e9 / heard
+def _one_try(receive: Callable[[bytes], None], line: bytes, seconds: float) -> float:
+    received, start = 0, time.process_time()
+    while (passed := time.process_time() - start) < seconds / 3 or not received:
+        receive(line)
+        received += len(line)
+    return passed * 1e9 / received
 
 
 def table(seconds: float = 0.3) -> dict[str, dict[str, float]]:
-    """For each side the milliseconds of each kind of line, the ordinary one first."""
+    """Return the milliseconds per megabyte of each kind of line, by side and kind. The ordinary line comes first."""
     sides: dict[str, tuple[type[ClientSide | ServerSide], int]] = {
         "client": (ClientSide, CLIENT_LINE),
         "server": (ServerSide, SERVER_LINE),
     }
     return {
-        name: {kind: cost(side().hear, build(size) + b"\n", seconds) for kind, build in KINDS.items()}
+        name: {kind: cost(side().receive, build(size) + b"\n", seconds) for kind, build in KINDS.items()}
         for name, (side, size) in sides.items()
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=0.3, help="processor seconds for each kind")
+    parser.add_argument(
+        "--seconds", type=float, default=0.3, help="seconds of processor time for each kind of line [default: 0.3]"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     arguments = parser.parse_args()
     figures = table(arguments.seconds)

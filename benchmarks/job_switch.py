@@ -1,10 +1,11 @@
-"""From the bytes of a mining.notify to the first hash of the new job: median and p99 over many switches.
+"""Measures the time from the arrival of a mining.notify to the first hash of its job, over many job switches.
 
     python benchmarks/job_switch.py [--switches 1000] [--threads N]
 
-A pool in another process sends notify lines over real loopback TCP while all search threads are busy. The clock
-starts when the client's socket has returned the bytes (CLOCK_MONOTONIC) and stops when the C search of a unit of that
-job is entered, read in C on the same clock. The last column is the time until every thread searches the new job.
+A pool in another process sends mining.notify lines over TCP on loopback while all search threads are busy. The
+measured time begins when the client's socket has returned the bytes (CLOCK_MONOTONIC). It ends when the C search of a
+unit of that job begins, which C reads from the same clock. The second line of the output is the time until every thread
+searches the new job.
 """
 
 import argparse
@@ -26,7 +27,7 @@ INTERVAL_S = 0.02
 
 
 class TimedStream(trio.abc.Stream):
-    """Notes when bytes arrived."""
+    """A stream that remembers when bytes last arrived."""
 
     def __init__(self, inner: trio.abc.Stream) -> None:
         self.inner = inner
@@ -48,7 +49,7 @@ class TimedStream(trio.abc.Stream):
 
 
 async def measure(port: int, switches: int, threads: int | None) -> tuple[list[float], list[float]]:
-    """Microseconds to the first and to the last thread's first hash, per switch."""
+    """Return, for each switch, the microseconds until the first and until the last thread searches the new job."""
     streams: list[TimedStream] = []
     entered: list[tuple[int, int]] = []
 
@@ -70,7 +71,7 @@ async def measure(port: int, switches: int, threads: int | None) -> tuple[list[f
     await miner.run()
     width = len(backend.statistics().devices)
     first, last = [], []
-    for index in range(20, 20 + switches):  # the first ones find threads still starting
+    for index in range(20, 20 + switches):  # during the first switches, threads are still starting
         started = sorted(stamp for _, stamp in entered if arrivals[index] <= stamp < arrivals[index + 1])
         if len(started) >= width:
             first.append((started[0] - arrivals[index]) / 1000)
@@ -78,14 +79,14 @@ async def measure(port: int, switches: int, threads: int | None) -> tuple[list[f
     return first, last
 
 
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+def percentile(values: list[float], fraction: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * fraction))]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--switches", type=int, default=1000)
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--switches", type=int, default=1000, help="number of job switches [default: 1000]")
+    parser.add_argument("--threads", type=int, help="number of search threads [default: as mine]")
     arguments = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", 0))
     pool = multiprocessing.Process(target=serve, args=(listener, arguments.switches + 50, INTERVAL_S), daemon=True)

@@ -1,8 +1,9 @@
-"""MH/s of each kernel on one thread, plain and rolling versions: median, minimum and maximum of several rounds.
+"""Measures the hash rate of each kernel on one thread, with and without version rolling.
 
     python benchmarks/kernels.py [--rounds 7] [--seconds 0.5]
 
-The kernels alternate within each round, so that the ratios hold on a machine whose speed drifts.
+The output shows the median, the minimum and the maximum of several rounds in MH/s. The kernels alternate within each
+round, so that the ratios remain valid on a computer whose speed drifts.
 """
 
 import argparse
@@ -14,8 +15,8 @@ from stratum_miner.backends.cpu.kernel_speed import measure
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds [default: 7]")
+    parser.add_argument("--seconds", type=float, default=0.5, help="seconds for each measurement [default: 0.5]")
     arguments = parser.parse_args()
     available = kernels.available_kernels()
     rates: dict[tuple[str, bool], list[float]] = {

@@ -1,11 +1,12 @@
-"""What our pool bears: a fleet of simulated miners against it, each in a process of its own, and what bounds the two.
+"""Measures how the pool of stratum-miner handles many simulated miners, and what the limiting factor is.
 
     python benchmarks/load_pool.py [--miners 10000] [--duration 60] [--share-rate 0.1] [--block-every 10] [--workers 3]
 
-The pool runs on a scripted node whose chain is too hard for any block, and gets a new block every so many seconds: a
-notify to all. Beside the generator's own report it prints the pool's side: memory of a session, processor time of each
-side, shares validated a second, and how many a second it would be if the pool had a processor to itself. With
-``--workers`` the same fleet runs once more on so many Dask workers of this machine, and both runs side by side.
+The pool and the load generator run in one process each. The pool has a scripted node, whose network difficulty is too
+high for any miner to find a block. The node reports a new block every ``--block-every`` seconds, and the pool then
+sends mining.notify to all miners. Beside the report of the generator, the output shows figures of the pool: memory per
+session, shares checked per second, and the processor time of both processes. With ``--workers`` the same miners run a
+second time on that many Dask workers on this computer, and the two runs are compared.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from stratum_miner.reports import load_text
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 
 DIFFICULTY = 1e-7
-"""430 hashes a share: some ten microseconds of the kernel."""
+"""About 430 hashes per share, which a kernel computes in about ten microseconds."""
 
 
 def figures(pool: Pool, baseline: int) -> dict[str, float]:
@@ -84,14 +85,16 @@ async def find_blocks(node: ScriptedNode, every: float) -> None:
 
 
 def run_here(plan: LoadPlan) -> LoadReport:
-    fleet = LoadGenerator(plan)
-    metrics = fleet.run()
-    shard = Shard(worker="", miners=plan.miners, duration=fleet.elapsed, memory_per_miner=fleet.memory_per_miner)
+    generator = LoadGenerator(plan)
+    metrics = generator.run()
+    shard = Shard(
+        worker="", miners=plan.miners, duration=generator.elapsed, memory_per_miner=generator.memory_per_miner
+    )
     return LoadReport(plan=plan, metrics=metrics, shards=(shard,))
 
 
 def run_on_workers(plan: LoadPlan, workers: int) -> LoadReport:
-    import distributed  # noqa: PLC0415  an extra
+    import distributed  # noqa: PLC0415  belongs to an extra, so it may not be installed
 
     with distributed.LocalCluster(
         n_workers=workers, processes=True, threads_per_worker=1, dashboard_address=None, silence_logs=50
@@ -100,23 +103,25 @@ def run_on_workers(plan: LoadPlan, workers: int) -> LoadReport:
 
 
 def measured(plan: LoadPlan, block_every: float, run: Callable[[LoadPlan], LoadReport]) -> LoadReport:
-    """Run against a pool of its own, and print both sides."""
-    ours, theirs = multiprocessing.Pipe()
-    pool = multiprocessing.Process(target=run_pool, args=(theirs, block_every, plan.miners + 100), daemon=True)
+    """Run the plan against a new pool, and print the figures of the generator and of the pool."""
+    pipe, other_end = multiprocessing.Pipe()
+    pool = multiprocessing.Process(target=run_pool, args=(other_end, block_every, plan.miners + 100), daemon=True)
     pool.start()
-    port: int = ours.recv()
+    port: int = pipe.recv()
     began, spent = time.perf_counter(), time.process_time()
     report = run(replace(plan, port=port))
     elapsed, spent = time.perf_counter() - began, time.process_time() - spent
-    ours.send("figures")
-    found = ours.recv()
-    ours.send("stop")
+    pipe.send("figures")
+    found = pipe.recv()
+    pipe.send("stop")
     pool.join()
     load_text.show(report, Console(highlight=False, width=80))
-    judged = found["accepted"] + found["rejected"]
-    print(f"pool: {found['bytes'] / max(1, report.metrics.most_mining) / 1024:.1f} KiB a session at its end")
+    checked = found["accepted"] + found["rejected"]
     print(
-        f"pool: {judged / elapsed:,.0f} shares/s judged in {found['processor_s']:.1f} s of processor time "
+        f"pool: {found['bytes'] / max(1, report.metrics.most_mining) / 1024:.1f} KiB per session at the end of the run"
+    )
+    print(
+        f"pool: {checked / elapsed:,.0f} shares/s checked in {found['processor_s']:.1f} s of processor time "
         f"({found['processor_s'] / elapsed:.0%} of one); generator {spent:.1f} s ({spent / elapsed:.0%})"
     )
     return report
@@ -124,12 +129,19 @@ def measured(plan: LoadPlan, block_every: float, run: Callable[[LoadPlan], LoadR
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--miners", type=int, default=10_000)
-    parser.add_argument("--duration", type=float, default=60.0)
-    parser.add_argument("--ramp", type=float, default=20.0)
-    parser.add_argument("--share-rate", type=float, default=0.1)
-    parser.add_argument("--block-every", type=float, default=10.0)
-    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--miners", type=int, default=10_000, help="number of simulated miners [default: 10000]")
+    parser.add_argument("--duration", type=float, default=60.0, help="seconds of each run [default: 60]")
+    parser.add_argument(
+        "--ramp",
+        type=float,
+        default=20.0,
+        help="seconds within which all miners connect, at most half of --duration [default: 20]",
+    )
+    parser.add_argument("--share-rate", type=float, default=0.1, help="shares per second of each miner [default: 0.1]")
+    parser.add_argument("--block-every", type=float, default=10.0, help="seconds between two blocks [default: 10]")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="Dask workers of a second run; 0: no second run [default: 0]"
+    )
     arguments = parser.parse_args()
     plan = LoadPlan(
         host="127.0.0.1",

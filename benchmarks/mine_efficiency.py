@@ -1,9 +1,9 @@
-"""What mining reaches on all threads, as a share of what the bare kernels reach on as many.
+"""Measures the hash rate of the miner, divided by the hash rate of the kernels alone on as many threads.
 
     python benchmarks/mine_efficiency.py [--pairs 5] [--seconds 10] [--threads N]
 
-Runs alternate: the kernel alone on N Python threads, then a whole miner with N search threads on a pool that sends a
-job every five seconds. Each pair gives one ratio; quote the median.
+Two runs alternate: the kernel alone on N Python threads, and a complete miner with N search threads on a pool that
+sends a job every 5 s. Each pair of runs gives one ratio. Quote the median of the ratios.
 """
 
 import argparse
@@ -57,9 +57,11 @@ def mined(threads: int, seconds: float, kernel: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--threads", type=int, default=processors.default_threads())
+    parser.add_argument("--pairs", type=int, default=5, help="number of pairs of runs [default: 5]")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each run [default: 10]")
+    parser.add_argument(
+        "--threads", type=int, default=processors.default_threads(), help="number of threads [default: as mine]"
+    )
     arguments = parser.parse_args()
     logs.configure(level="warning")
     kernel = choose().rolling.kernel

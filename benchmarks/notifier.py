@@ -1,4 +1,4 @@
-"""A pool of three replies and a stream of jobs, for benchmarks that need nothing else of a pool. Versions may roll."""
+"""A minimal pool for benchmarks: it answers the login of one miner, grants version rolling, and then sends jobs."""
 
 import contextlib
 import json
@@ -8,11 +8,14 @@ import time
 from stratum_miner.testing.manual_pool import REGTEST_JOB
 
 HARD = "1d00ffff"
-"""Difficulty 1: a miner finds nothing while it is measured."""
+"""Difficulty 1 in the compact form (nbits): so high that a miner finds no block during the measurement."""
 
 
 def serve(listener: socket.socket, jobs: int, interval: float) -> None:
-    """Serve one miner: log it in, then announce jobs, each with another previous hash, ``interval`` seconds apart."""
+    """Serve one miner: answer its login, then send ``jobs`` jobs, each ``interval`` seconds after the one before.
+
+    Every job has a different previous block hash.
+    """
     connection, _ = listener.accept()
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection, connection.makefile("rwb") as file:
@@ -25,7 +28,7 @@ def serve(listener: socket.socket, jobs: int, interval: float) -> None:
             file.flush()
             if request["method"] == "mining.authorize":
                 break
-        with contextlib.suppress(OSError):  # the miner leaves when it has seen enough
+        with contextlib.suppress(OSError):  # the miner disconnects when it has received enough jobs
             for number in range(jobs):
                 params = list(REGTEST_JOB)
                 params[0], params[1], params[6] = str(number), f"{number:064x}", HARD

@@ -1,10 +1,10 @@
-"""What an open page costs in half an hour: bytes, connections of the stream, and the browser's memory.
+"""Measures what the open page costs: bytes sent, connections of the event stream, and memory of the browser.
 
     python benchmarks/open_page.py [--minutes 30] [--devices 12]
 
-A pool on the embedded chain, twelve emulated Bitaxes, a miner with ``--http``, and the page in headless Chromium. A
-relay between browser and miner counts what goes through: bytes as they come over the network, and requests by path.
-Every share is a block on that chain, so there are more events than with another pool.
+The script starts a pool on the embedded chain, twelve emulated Bitaxes, a miner with ``--http``, and the page in
+headless Chromium. A relay between browser and miner counts the bytes that go to the browser, and the requests by path.
+Every share is a block on the embedded chain, so there are more events than on other pools.
 """
 
 import argparse
@@ -31,17 +31,19 @@ from stratum_miner.emulators import Emulator
 
 KIND = "bitaxe-gamma"
 HASH_RATE = 50e3
-"""Hash rate of each device, so low that one processor finds the shares of all twelve beside its other work."""
+"""Hash rate of each device in H/s, low enough for one processor to emulate all twelve devices beside its other work."""
 NONCE_DIFFICULTY = HASH_RATE / 2**32 / 256
-"""The driver sets a ticket mask that multiplies it by up to 256, so that each device has a nonce every few seconds."""
+"""Difficulty of a reported nonce before the driver sets the ticket mask, which multiplies it by up to 256.
+
+So each device reports a nonce about once per second or more often."""
 SHARE_S = 2.0
-"""Between two shares of all."""
+"""Average number of seconds between two shares of all devices together."""
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 REPORT_S = 60.0
 
 
 class Relay:
-    """Takes connections and passes bytes on both ways; counts those to the browser and what it asks for."""
+    """Forwards connections in both directions. Counts the bytes sent to the browser, and the requests by path."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -77,7 +79,7 @@ class Relay:
 
 
 def emulate(directory: str, count: int) -> None:
-    """Be that many devices, in a process of its own."""
+    """Emulate ``count`` devices until the process is terminated. Their links are in ``directory``."""
 
     async def live() -> None:
         async with trio.open_nursery() as nursery:
@@ -96,7 +98,7 @@ def emulate(directory: str, count: int) -> None:
 
 @contextmanager
 def emulated(count: int) -> Iterator[list[str]]:
-    """What ``--device`` takes for each of that many devices."""
+    """Emulate ``count`` devices in another process, and yield the value of ``--device`` for each."""
     with tempfile.TemporaryDirectory() as directory:
         process = multiprocessing.Process(target=emulate, args=(directory, count), daemon=True)
         process.start()
@@ -115,7 +117,7 @@ def emulated(count: int) -> Iterator[list[str]]:
 
 @contextmanager
 def command(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A command of ours, ended afterwards."""
+    """Run a command of stratum-miner, and terminate it at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "stratum_miner", *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env={**os.environ, "NO_COLOR": "1"},
@@ -128,13 +130,13 @@ def command(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def heap(browser: webdriver.Chrome) -> int:
-    """Bytes of JavaScript objects that are in use."""
+    """Return the size in bytes of the JavaScript objects in use, after a garbage collection."""
     browser.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
     return int(browser.execute_cdp_cmd("Runtime.getHeapUsage", {})["usedSize"])
 
 
 def watch(browser: webdriver.Chrome, relay: Relay, minutes: float) -> dict[str, object]:
-    """Look at the page for that long."""
+    """Keep the page open for that many minutes, and return the measured figures."""
     browser.get(f"http://127.0.0.1:{relay.port}/")
     WebDriverWait(browser, 60).until(lambda it: it.execute_script("return document.body.dataset.link") == "live")
     time.sleep(10)
@@ -165,8 +167,8 @@ def watch(browser: webdriver.Chrome, relay: Relay, minutes: float) -> dict[str, 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--devices", type=int, default=12)
+    parser.add_argument("--minutes", type=float, default=30.0, help="minutes to keep the page open [default: 30]")
+    parser.add_argument("--devices", type=int, default=12, help="number of emulated devices [default: 12]")
     options = parser.parse_args(arguments)
     stratum, http = free_port(), free_port()
     difficulty = f"{HASH_RATE * options.devices * SHARE_S / 2**32:g}"

@@ -1,9 +1,10 @@
-"""What the proxy costs: the time from a submit to its reply, and shares per second, with it and without, in turns.
+"""Measures the time from a submit to its reply, and the shares per second, with the proxy and without it.
 
     python benchmarks/proxy.py [--pairs 2000] [--seconds 5] [--rounds 3]
 
-Pool and proxy run in processes of their own, on loopback; nearly every nonce is a share. The measuring side speaks
-Stratum on plain blocking sockets, so that what it costs itself is little and the same both times.
+Pool and proxy run in processes of their own on loopback. Measurements with and without the proxy alternate. The
+measuring process uses plain blocking sockets, so that its own cost is small and the same in both cases. It submits
+every nonce without hashing, so the pool accepts nearly all of these shares and rejects the others as above the target.
 """
 
 import argparse
@@ -25,9 +26,9 @@ from stratum_miner.proxy import ProxyConfig, open_proxy
 from stratum_miner.testing.scripted_node import ScriptedNode
 
 WINDOW = 64
-"""Shares on the way at a time, where the rate is measured."""
+"""Number of shares without a reply at any time, when shares per second are measured."""
 LOW_DIFFICULTY = 23
-"""Even at the lowest difficulty that is one nonce in 65 536."""
+"""Error code of a share above the target. At the lowest difficulty this is about one nonce in 65,536."""
 
 
 async def serve_pool(ready: Connection) -> None:
@@ -51,14 +52,14 @@ def run(serve: Any, *arguments: Any) -> None:
 
 
 def started(serve: Any, *arguments: Any) -> tuple[multiprocessing.Process, int]:
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=run, args=(serve, theirs, *arguments), daemon=True)
+    receiver, sender = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=run, args=(serve, sender, *arguments), daemon=True)
     process.start()
-    return process, ours.recv()
+    return process, receiver.recv()
 
 
 class Rig:
-    """One connection that submits a share of the first job for each nonce."""
+    """One connection that submits a share of the first job for each nonce in turn."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
@@ -112,15 +113,15 @@ def rate(rig: Rig, seconds: float) -> float:
     return count / elapsed
 
 
-def quantile(values: list[float], share: float) -> float:
-    return sorted(values)[int(share * (len(values) - 1))]
+def quantile(values: list[float], fraction: float) -> float:
+    return sorted(values)[int(fraction * (len(values) - 1))]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=2000)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=2000, help="number of pairs of latencies [default: 2000]")
+    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each rate measurement [default: 5]")
+    parser.add_argument("--rounds", type=int, default=3, help="number of pairs of rate measurements [default: 3]")
     arguments = parser.parse_args()
     pool, pool_port = started(serve_pool)
     proxy, proxy_port = started(serve_proxy, pool_port)

@@ -1,10 +1,10 @@
-"""Shares per second that our client and our pool sustain over loopback at a trivial difficulty.
+"""Measures how many shares per second the client and the pool of stratum-miner can handle over loopback.
 
     python benchmarks/share_throughput.py [--seconds 10] [--threads 1]
 
-The pool runs in a process of its own on a scripted node whose chain is too hard for any block; at difficulty 1e-9
-nearly every hash is a share. Counted are accepted shares: found in C, re-hashed in Python, sent, validated by the
-pool, answered, and settled by the client.
+The pool runs in a process of its own on a scripted node, whose network difficulty is too high for any block. At
+difficulty 1e-9 nearly every hash is a share. Only accepted shares count. Each was found in C, hashed again in Python,
+sent, checked and accepted by the pool, and its result recorded by the client.
 """
 
 import argparse
@@ -37,14 +37,14 @@ def run_pool(ready: Connection) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of mining [default: 10]")
+    parser.add_argument("--threads", type=int, default=1, help="number of search threads [default: 1]")
     arguments = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    pool = multiprocessing.Process(target=run_pool, args=(theirs,), daemon=True)
+    receiver, sender = multiprocessing.Pipe()
+    pool = multiprocessing.Process(target=run_pool, args=(sender,), daemon=True)
     pool.start()
     logs.configure(level="warning")
-    port: int = ours.recv()
+    port: int = receiver.recv()
     miner = Miner(
         PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="bench"),
         [CpuBackend(threads=arguments.threads)],

@@ -1,14 +1,14 @@
-"""What watching costs: the hash rate with everything on, as a share of that with everything off.
+"""Measures what watching costs: the hash rate with screen, page and metrics, divided by the hash rate without them.
 
     python benchmarks/watching.py [--pairs 7] [--seconds 60] [--same]
 
-On: the status screen on a pseudo-terminal, the page open in a browser, metrics scraped every second. Off: none of it,
-and no listener. Pairs take turns with which comes first. The miner has all processors but one, and whoever watches has
-that one: a browser's own work is not the miner's, and mostly on another machine. With ``--same`` all share all
-processors. Quote the median of the ratios and its interval.
+"On" means: the status screen on a pseudo-terminal, the page open in a browser, and metrics scraped every second. "Off"
+means: none of these, and no HTTP server. In every second pair "on" comes first. The miner uses all processors except
+one. The browser and the other helpers use that one, because a browser usually runs on another computer. With ``--same``
+all of them share all processors. Quote the median of the ratios and its confidence interval.
 
-Rates of a machine that does other things too say little; then look at the last column, which such things hardly move:
-the share of one processor that the miner's main thread takes, which does everything but search.
+On a busy computer the hash rates say little. Then look at the last column: the fraction of one processor that the
+miner's main thread uses, which other programs hardly change. The main thread does everything except the search.
 """
 
 import argparse
@@ -45,9 +45,9 @@ JOB_INTERVAL_S = 5.0
 SCRAPE_S = 1.0
 LOOK_S = 0.5
 STARTED_S = 5.0
-"""Seconds for imports, the choice of a kernel and a page that loads."""
+"""Seconds until the search has started and the page has loaded. The main thread is measured after this time."""
 SCREEN = (40, 120)
-"""Rows and columns."""
+"""Rows and columns of the terminal."""
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -57,7 +57,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: hashes a second, and what the main thread took of a processor."""
+    """Result of one run: the hash rate in H/s, and the fraction of one processor that the main thread used."""
 
     hash_rate: float
     main_thread: float
@@ -67,7 +67,7 @@ Run = Callable[[], Measured]
 
 
 class Miner:
-    """``mine`` as a process on its own processors, each time on a pool of its own."""
+    """Runs ``mine`` in a process on the given processors. Each run has a new pool."""
 
     def __init__(self, seconds: float, processors: Sequence[int], kernel: str) -> None:
         self._arguments = [
@@ -88,7 +88,7 @@ class Miner:
 
     def _start(self, address: str, *arguments: str, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, self._processors)  # a child has its parent's
+        os.sched_setaffinity(0, self._processors)  # the child process inherits it
         try:
             return subprocess.Popen(
                 [*self._arguments, "-o", address, *arguments], stdin=stdin, stderr=stderr, stdout=subprocess.PIPE,
@@ -100,14 +100,14 @@ class Miner:
     def _watched(self, address: str, browser: webdriver.Chrome) -> Measured:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *SCREEN, 0, 0))
-        process = self._start(address, "--http", f"127.0.0.1:{port}", stdin=theirs, stderr=theirs)
-        os.close(theirs)
+        screen_end, miner_end = pty.openpty()
+        fcntl.ioctl(miner_end, termios.TIOCSWINSZ, struct.pack("HHHH", *SCREEN, 0, 0))
+        process = self._start(address, "--http", f"127.0.0.1:{port}", stdin=miner_end, stderr=miner_end)
+        os.close(miner_end)
         drawn, scraped = Counter(), Counter()
         ended = threading.Event()
         helpers = [
-            threading.Thread(target=drain, args=(ours, drawn), daemon=True),
+            threading.Thread(target=drain, args=(screen_end, drawn), daemon=True),
             threading.Thread(target=scrape, args=(f"{url}/metrics", ended, scraped), daemon=True),
         ]
         for helper in helpers:
@@ -120,31 +120,39 @@ class Miner:
         ended.set()
         for helper in helpers:
             helper.join()
-        os.close(ours)
+        os.close(screen_end)
         browser.get("about:blank")
         if not (drawn.value and scraped.value and points):
-            raise SystemExit(f"not watched: {drawn.value} bytes drawn, {scraped.value} scrapes, {points} points")
+            raise SystemExit(
+                f"expected a screen, scrapes and a chart, got {drawn.value} bytes drawn, {scraped.value} scrapes "
+                f"and {points} chart elements"
+            )
         return found
 
 
 def measured(process: subprocess.Popen[bytes]) -> Measured:
-    """Until it ends; its main thread once it has started."""
+    """Wait until the process exits, and return its hash rate and the processor use of its main thread.
+
+    The first ``STARTED_S`` seconds do not count for the main thread. Exits if the run fails or is too short.
+    """
     assert process.stdout is not None
     looks: list[tuple[float, float]] = []
     begun = time.monotonic()
     while not select.select([process.stdout], [], [], LOOK_S)[0]:
         if time.monotonic() - begun >= STARTED_S:
-            with suppress(OSError):  # it may have ended this moment
+            with suppress(OSError):  # the process may just have exited
                 looks.append((time.monotonic(), main_thread_s(process.pid)))
     out, _ = process.communicate()
     if process.returncode or len(looks) < 2:
-        raise SystemExit(f"expected a run of some {STARTED_S * 2:g} s, exit 0; it ended with {process.returncode}")
+        raise SystemExit(
+            f"expected a run of at least about {STARTED_S * 2:g} s with exit code 0, got exit code {process.returncode}"
+        )
     (first, before), (last, after) = looks[0], looks[-1]
     return Measured(float(json.loads(out)["hash_rate"]), (after - before) / (last - first))
 
 
 def main_thread_s(pid: int) -> float:
-    """Seconds of a processor that a process's first thread has taken (proc(5), utime and stime)."""
+    """Return the seconds of processor time that the main thread of a process has used (utime and stime of proc(5))."""
     with open(f"/proc/{pid}/task/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
@@ -152,7 +160,7 @@ def main_thread_s(pid: int) -> float:
 
 @contextmanager
 def pool() -> Iterator[str]:
-    """Its address; it serves one miner."""
+    """Run a pool for one miner, and yield its HOST:PORT."""
     listener = socket.create_server(("127.0.0.1", 0))
     process = multiprocessing.Process(target=serve, args=(listener, 10_000, JOB_INTERVAL_S), daemon=True)
     process.start()
@@ -165,7 +173,7 @@ def pool() -> Iterator[str]:
 
 
 class Counter:
-    """What a thread has seen."""
+    """A number that one thread counts and another one reads."""
 
     def __init__(self) -> None:
         self.value = 0
@@ -175,7 +183,7 @@ def drain(terminal: int, drawn: Counter) -> None:
     while True:
         try:
             taken = os.read(terminal, 65536)
-        except OSError:  # the other side is closed
+        except OSError:  # the miner has closed its end
             return
         if not taken:
             return
@@ -187,7 +195,7 @@ def scrape(url: str, ended: threading.Event, scraped: Counter) -> None:
         while not ended.wait(SCRAPE_S):
             try:
                 scraped.value += client.get(url).status_code == 200
-            except httpx2.HTTPError:  # before it listens, and after it has ended
+            except httpx2.HTTPError:  # the server has not started yet, or has stopped
                 continue
 
 
@@ -199,7 +207,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
             return
         except httpx2.HTTPError:
             pause.wait(0.05)
-    raise SystemExit(f"the miner ended with {process.returncode}")
+    raise SystemExit(f"the miner stopped with exit code {process.returncode}")
 
 
 def free_port() -> int:
@@ -222,7 +230,10 @@ def browsing() -> Iterator[webdriver.Chrome]:
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """The median's, by order statistics: without a word on the distribution. The whole range of few values."""
+    """Return the confidence interval of the median from order statistics, which assumes nothing about the distribution.
+
+    If there are too few values for this confidence, it is the range from the lowest to the highest value.
+    """
     ordered, count = sorted(values), len(values)
     outside = 0.0
     for cut in range(count // 2):
@@ -234,16 +245,18 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--same", action="store_true", help="Let the browser share the miner's processors.")
+    parser.add_argument("--pairs", type=int, default=7, help="number of pairs of runs [default: 7]")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds of each run [default: 60]")
+    parser.add_argument("--same", action="store_true", help="let the browser share the miner's processors")
     arguments = parser.parse_args()
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2 and not arguments.same:
-        raise SystemExit("expected two processors, got one: --same shares it")
+        raise SystemExit("expected at least two usable processors, got one; add --same to share it with the browser")
     own = usable if arguments.same else usable[:-1]
     kernel = choose().rolling.kernel.name
-    os.sched_setaffinity(0, usable if arguments.same else usable[-1:])  # pool, browser and all inherit it
+    os.sched_setaffinity(
+        0, usable if arguments.same else usable[-1:]
+    )  # the pool, the browser and the scraper inherit it
     with browsing() as browser:
         miner = Miner(arguments.seconds, own, kernel)
         watched = partial(miner.watched, browser)
@@ -254,7 +267,8 @@ def main() -> None:
     print(
         f"{kernel}, {len(own)} of {len(usable)} processors, {len(pairs)} pairs of {arguments.seconds:g} s: "
         f"watched {median(ratios):.2%} of unwatched (95 %: {low:.2%} to {high:.2%}); "
-        f"the main thread takes {median(added):.2%} of a processor more, {median(added) / len(own):.2%} of the miner's"
+        f"the main thread uses {median(added):.2%} of a processor more, "
+        f"which is {median(added) / len(own):.2%} of the miner's processors"
     )
 
 

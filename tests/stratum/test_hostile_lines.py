@@ -15,20 +15,20 @@ TRIES = 5
 )
 def test_a_hostile_line_costs_at_most_twenty_ordinary_ones(side: type[ClientSide | ServerSide], size: int) -> None:
     lines = {kind: build(size) + b"\n" for kind, build in KINDS.items()}
-    least = {kind: cost(side().hear, line, 0.001) for kind, line in lines.items()}
+    least = {kind: cost(side().receive, line, 0.001) for kind, line in lines.items()}
     for _ in range(TRIES):
         dear = [kind for kind in KINDS if least[kind] > MAX_RATIO * least["ordinary"]]
         if not dear:
             return
         for kind in ("ordinary", *dear):
-            least[kind] = min(least[kind], cost(side().hear, lines[kind], 0.01))
+            least[kind] = min(least[kind], cost(side().receive, lines[kind], 0.01))
     assert {kind: round(least[kind] / least["ordinary"], 1) for kind in dear} == {}
 
 
-def test_what_the_benchmark_says_costs_is_really_heard() -> None:
+def test_the_lines_of_the_benchmark_are_processed() -> None:
     """Check that the connection still works: an ordinary request is answered, and a good job is reported."""
     client, server = ClientSide(), ServerSide()
     for side, size in ((client, CLIENT_LINE), (server, SERVER_LINE)):
         before = side.connection
-        side.hear(KINDS["ordinary"](size) + b"\n")
+        side.receive(KINDS["ordinary"](size) + b"\n")
         assert side.connection is before
