@@ -25,7 +25,8 @@ REQUEST_BYTES = 400
 class Methods:
     """Remembers the methods of the requests of one connection.
 
-    If ``wanted`` is given, only requests with these methods are remembered. If it is empty, lines are not even parsed.
+    If ``wanted`` is given, only requests with these methods are remembered. If ``wanted`` is empty, lines are not
+    parsed at all.
     """
 
     def __init__(self, wanted: Set[str] | None = None) -> None:

@@ -58,7 +58,7 @@ class Header(Struct, frozen=True, tag_field="kind", tag="capture", forbid_unknow
     by: str = ""
     """Name and version of the program that wrote the file."""
     where: str = ""
-    """Where the messages were recorded, such as ``mine``, ``pool`` or ``tap URL``."""
+    """The command that recorded the messages, such as ``mine``, ``pool`` or ``tap URL``."""
     started: str = ""
     """Date and time at which the file was created (ISO 8601, UTC)."""
     secrets: bool = False
@@ -104,7 +104,7 @@ class LineRecord(Struct, frozen=True, tag_field="kind", tag="line", omit_default
         Raises ValueError if the record has neither text nor valid hex, or both.
         """
         if (self.text is None) == (self.hex is None):
-            raise ValueError("expected either text or hex")
+            raise ValueError("expected either the key 'text' or the key 'hex', got both or none")
         return self.text.encode() if self.text is not None else bytes.fromhex(self.hex or "")
 
     @property

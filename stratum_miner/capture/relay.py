@@ -344,7 +344,8 @@ class _Relay:
                 self._scope.cancel()
 
     def _count(self) -> None:
-        """Add the bytes that this connection holds now to the shared bound; end the connection if they exceed it."""
+        """Add the bytes that this connection holds now to the shared bound; end the connection if the bound is
+        exceeded."""
         held = (
             self._filter.held
             + sum(self._waiting_for_room.values())

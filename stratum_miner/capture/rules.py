@@ -240,7 +240,7 @@ class RuleFilter:
         return ()
 
     def line(self, sender: Side, line: bytes) -> Sequence[FilterAction]:
-        """Return the actions for a line, after all rules in order."""
+        """Return the actions for a line, after all rules were applied in their order."""
         method = self._methods.of(sender, line)
         actions: list[FilterAction] = [Send(sender.other, line)]
         for index, rule in enumerate(self._rules):

@@ -29,9 +29,9 @@ class ScriptLine:
     method: str | None
     """The method that the line names; for a reply, the method of its request."""
     answers: "ScriptLine | None" = None
-    """The request that a reply answers."""
+    """If this line is a reply: the request that it answers."""
     answer: "ScriptLine | None" = None
-    """The reply that answers a request."""
+    """If this line is a request: the reply that answers it."""
     done: bool = False
     """Whether the replay has sent this line, or has received a live line that matches it."""
     late: bool = False

@@ -1,5 +1,5 @@
-"""The tap: each miner that connects gets its own connection to the pool. A filter changes the lines, and they are
-recorded.
+"""The tap: each miner that connects gets its own connection to the pool. On this way, a filter may change the lines,
+and a recorder records them.
 
 The tap does not depend on how the pool is reached: the caller's ``connect`` opens a stream, which may use TLS, a SOCKS
 proxy or memory.

@@ -54,7 +54,8 @@ def seconds_per_share(difficulty: float, hash_rate: float) -> float:
 
 
 def hash_rate_from_shares(difficulties_sum: float, seconds: float) -> float:
-    """Return the hash rate, in H/s, that follows from accepted shares whose difficulties have this sum."""
+    """Return the hash rate, in H/s, of a miner that found shares with this sum of difficulties within ``seconds``
+    seconds."""
     return hashes_per_block(difficulties_sum) / seconds
 
 

@@ -66,8 +66,9 @@ def price_by_electricity(
 def price_by_growth(
     operation: Operation, prices: Sequence[Decimal], growths: Sequence[float], assumptions: Assumptions, days: int
 ) -> tuple[tuple[Decimal, ...], ...]:
-    """Return the profit of this many days: one row for each growth of the difficulty per epoch of two weeks, one
-    column for each price of a bitcoin.
+    """Return the profit of the first ``days`` days, as rows of a grid.
+
+    There is a row for each growth of the difficulty per epoch of two weeks, and a column for each price of a bitcoin.
 
     The machine does not run on days that do not pay.
     """

@@ -184,6 +184,7 @@ class ChainDevice(EmulatedDevice):
 def ticket_bits(value: int) -> int:
     """Return how many zero bits the ticket mask, register 0x14, requires of a hash besides the usual 32.
 
-    The least significant byte of the register is for the first of these bits (docs/reference/asic.md#ticket-mask)."""
+    The register has a one for each of these bits, from its least significant byte on, and in each byte from the top bit
+    on (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

@@ -57,7 +57,10 @@ _SPELLING = re.compile(r"([a-z0-9-]+)(?:=([0-9.eE+-]+?))?(?:@([0-9.]+)(?:\+([0-9
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of one device. It lasts from ``start`` for ``seconds``, and damages a frame with ``probability``."""
+    """A fault of one device, which begins ``start`` seconds after the start of the device and lasts ``seconds``
+    seconds.
+
+    ``probability`` is the probability with which it damages a frame."""
 
     name: str
     probability: float | None

@@ -1,7 +1,7 @@
 """Chips that get whole headers and roll the version themselves (docs/reference/asic.md#whole-header-jobs).
 
-Each core searches its range of nonces for as many ticks as register 0x10 contains. The core then takes the next version
-and searches the same range again. Replies have nine bytes, or eleven once register 0xA4 enables version rolling.
+Each core searches its range of nonces for as many ticks as register 0x10 contains. The core then searches the same
+range again with another version. Replies have nine bytes, or eleven once register 0xA4 enables version rolling.
 """
 
 from collections.abc import Iterator

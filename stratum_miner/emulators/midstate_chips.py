@@ -92,7 +92,7 @@ class Bm1387Device(MidstateDevice):
     baud_register: ClassVar[int] = 0x1C
 
     def mhz(self, chip: Chip) -> float:
-        """Return 25 fb / (ref p1 p2) in MHz."""
+        """Return the clock frequency in MHz: 25 fb / (ref p1 p2)."""
         value = chip.registers.get(self.clock_register)
         if value is None:
             return self.power_on_mhz

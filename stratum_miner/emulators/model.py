@@ -1,4 +1,4 @@
-"""The base class of all emulated devices: UARTs, the course of time, faults, and engines that search.
+"""The base class of all emulated devices, with serial ports, faults, and engines that search.
 
 An ``EmulatedDevice`` does no input and output: it gets the bytes that the host sent and the current time ``now``, and
 returns transmissions with their times. The *host* is the computer whose driver uses the device. A byte takes the time
@@ -86,7 +86,7 @@ class Uart:
     sending_until: float = -inf
 
     def duration(self, size: int) -> float:
-        """Return the seconds that ``size`` bytes take."""
+        """Return the seconds that ``size`` bytes take on the line."""
         return size * BITS_PER_BYTE / self.baud if self.baud else 0.0
 
 
@@ -159,7 +159,7 @@ class EmulatedDevice(ABC):
     # ---- the serial line ----------------------------------------------------------------------------------------
 
     def age(self, now: float) -> float:
-        """Return the seconds since the start of the device, from which faults count."""
+        """Return the seconds since the start of the device. The START of a fault is such a number of seconds."""
         return now - self.started
 
     def power_cycle(self, now: float) -> None:

@@ -110,7 +110,7 @@ class RawMiner:
         try:
             result = SubscribeResult.from_result((subscribed or {}).get("result"))
         except FieldError as error:
-            raise FaultNotPossible(f"expected a reply to mining.subscribe: {error}") from None
+            raise FaultNotPossible(f"expected a valid reply to mining.subscribe: {error}") from None
         self._extranonce1, self._extranonce2_size = result.extranonce1, result.extranonce2_size
         authorized = await self.ask(Authorize(self._plan.worker_name, self._plan.password))
         if not is_accepted(authorized):

@@ -79,8 +79,8 @@ class LabPool:
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the JSON object of the next request with the method ``message`` that any miner sends.
 
-        ``message`` is the method. A request that came before this call counts as well, but no request is returned
-        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
+        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if no
+        such request comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.MINER, within)
 
@@ -166,8 +166,8 @@ class LabMiner:
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
 
-        ``message`` is the method. A message that came before this call counts as well, but no message is returned
-        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
+        such message comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.POOL, within)
 
@@ -226,8 +226,8 @@ class LabTap:
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
 
-        ``message`` is the method. A message that came before this call counts as well, but no message is returned
-        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
+        such message comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, None, within)
 
@@ -313,7 +313,7 @@ class Lab:
         """Open a tap in front of the pool at ``url``, on a free port of 127.0.0.1.
 
         ``rules`` are those of ``stratum-miner tap --rule``, such as ``drop nth=3``; ``tls`` are the settings for a pool
-        with TLS. Raises ``capture.rules.RuleError`` if a rule is invalid, and PoolUrlError if the URL is.
+        with TLS. Raises ``capture.rules.RuleError`` if a rule is invalid, and PoolUrlError if the URL is invalid.
         """
         chosen, seed, transcript = [tap_rules.parse(rule) for rule in rules], self._seed(), Transcript()
         upstream, dial = PoolUrl.parse(url), Dialer(tls or TlsSettings())

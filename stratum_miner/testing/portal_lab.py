@@ -46,8 +46,8 @@ class SyncPool:
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next request with the method ``message`` that any miner sends.
 
-        ``message`` is the method. A request that came before this call counts as well, but no request is returned
-        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
+        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if no
+        such request comes within ``within`` seconds.
         """
         return self._portal.call(self._pool.wait_for, message, within)
 
@@ -98,8 +98,8 @@ class SyncMiner:
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
 
-        ``message`` is the method. A message that came before this call counts as well, but no message is returned
-        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
+        such message comes within ``within`` seconds.
         """
         return self._portal.call(self._miner.wait_for, message, within)
 
@@ -128,8 +128,8 @@ class SyncTap:
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
 
-        ``message`` is the method. A message that came before this call counts as well, but no message is returned
-        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
+        such message comes within ``within`` seconds.
         """
         return self._portal.call(self._tap.wait_for, message, within)
 
@@ -226,8 +226,8 @@ class AsyncPool:
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next request with the method ``message`` that any miner sends.
 
-        ``message`` is the method. A request that came before this call counts as well, but no request is returned
-        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
+        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if no
+        such request comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
@@ -277,8 +277,8 @@ class AsyncMiner:
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
 
-        ``message`` is the method. A message that came before this call counts as well, but no message is returned
-        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
+        such message comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
@@ -306,8 +306,8 @@ class AsyncTap:
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
 
-        ``message`` is the method. A message that came before this call counts as well, but no message is returned
-        twice. Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
+        such message comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 

@@ -65,7 +65,10 @@ def test_whatever_bytes_are_a_record_or_a_complaint(data: bytes) -> None:
         ([HEADER, b'{"kind":"open","t":1e300,"conn":1}\n'], "line 2: .*<= 31622400"),
         ([HEADER, b'{"kind":"open","t":0,"conn":0}\n'], "line 2: .*>= 1"),
         ([HEADER, b'{"kind":"line","t":0,"conn":1,"from":"node","text":""}\n'], "line 2: .*node"),
-        ([HEADER, b'{"kind":"line","t":0,"conn":1,"from":"pool"}\n'], "line 2: expected either text or hex"),
+        (
+            [HEADER, b'{"kind":"line","t":0,"conn":1,"from":"pool"}\n'],
+            "line 2: expected either the key 'text' or the key 'hex', got both or none",
+        ),
         ([HEADER, b'{"kind":"line","t":0,"conn":1,"from":"pool","hex":"0"}\n'], "line 2: .*hex"),
         ([HEADER, b"[" * 100_000 + b"\n"], "line 2: expected a record as a JSON object"),
         (

@@ -11,7 +11,7 @@ from stratum_miner.spelling import did_you_mean
 from stratum_miner.user_files import UserFileError
 
 MAX_FILE_SIZE = 1 << 20
-"""Maximum bytes of a file."""
+"""Maximum bytes of a TOML file that is read."""
 
 
 def read_toml(path: Path, option: str) -> dict[str, Any]:
