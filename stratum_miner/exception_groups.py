@@ -18,7 +18,11 @@ async def unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
             raise
         failure = group.exceptions[0]
     if failure is not None:
-        raise failure  # raised after the except block, so that the group does not become the context of the exception
+        context = failure.__context__
+        try:
+            raise failure
+        finally:
+            failure.__context__ = context  # raise replaced it by the group or by the cancellation of the block
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

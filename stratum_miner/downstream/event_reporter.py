@@ -20,7 +20,7 @@ class EventReporter(Generic[E]):
         self._on_event = on_event
         self._stop = stop
         self._waiting: deque[E] = deque()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     def add(self, event: E) -> None:
         """Add an event. The next ``deliver`` passes it to ``on_event``."""
@@ -32,7 +32,7 @@ class EventReporter(Generic[E]):
         while self._waiting and self._on_event is not None:
             try:
                 self._on_event(self._waiting.popleft())
-            except Exception as error:
+            except BaseException as error:  # also pytest.fail of a test, which is no Exception
                 self._error = error
                 self._on_event = None
                 self._waiting.clear()

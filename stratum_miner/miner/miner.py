@@ -60,7 +60,7 @@ class Miner:
     ``goals``: when the miner stops by itself.
 
     ``on_event``: called with each event, in the trio thread and in the order of the events. It must not block. If it
-    raises an exception, the miner stops and ``run`` raises that exception.
+    raises an exception, the miner stops gracefully and ``run`` then raises that exception.
 
     ``journal``: the share journal. The caller opens and closes it.
 
@@ -138,9 +138,8 @@ class Miner:
         self._goals = goals
         self._goals_changed = trio.Event()
         self._on_event = on_event
-        self._event_error: Exception | None = None
+        self._event_error: BaseException | None = None
         """The exception that ``on_event`` raised. After it, ``on_event`` is not called any more."""
-        self._event_failed = trio.Event()
         self._standstill = standstill or Standstill()
         self._statistics = Statistics(self._running(self._clock()))
         self._newest_job: Job | None = None
@@ -161,15 +160,14 @@ class Miner:
         Raises the exception that ``on_event`` raised, if it raised one.
         """
         self._statistics = Statistics(self._running(self._clock()))
-        cause: Exception | None = None
+        cause: BaseException | None = None
         try:
-            async with trio.open_nursery() as nursery:
+            async with unwrapping_nursery() as nursery:
                 nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
-                nursery.start_soon(self._raise_event_error)
                 for group in self._groups:
                     nursery.start_soon(group.pools.run)
-        except ExceptionGroup as errors:
-            cause = self._event_error or leading_cause(errors, BackendError, WorkerRefused, PoolUnreachable)
+        except Exception as error:
+            cause = self._event_error or leading_cause(error, BackendError, WorkerRefused, PoolUnreachable)
             if cause is None:
                 raise
         finally:
@@ -275,13 +273,8 @@ class Miner:
         """Whether ``stop`` was called or a goal was reached."""
         return self._stopping.is_set()
 
-    async def _raise_event_error(self) -> None:
-        await self._event_failed.wait()
-        assert self._event_error is not None
-        raise self._event_error
-
     async def _run_until_stopped(self, everything: trio.CancelScope) -> None:
-        async with trio.open_nursery() as searching:
+        async with unwrapping_nursery() as searching:
             for group in self._groups:
                 searching.start_soon(group.search, self._judge)
             searching.start_soon(self._sample)
@@ -376,9 +369,9 @@ class Miner:
             return
         try:
             self._on_event(event)
-        except Exception as error:
+        except BaseException as error:  # also pytest.fail of a test, which is no Exception
             self._event_error = error
-            self._event_failed.set()
+            self.stop()
 
     def _take(self, event: GroupEvent) -> None:
         match event:

@@ -26,6 +26,7 @@ from stratum_miner.client.events import (
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.exception_groups import unwrapping_nursery
 from stratum_miner.miner.events import JobStarted
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.snapshot import BackendSnapshot
@@ -99,7 +100,7 @@ class MiningGroup:
 
     async def search(self, judge: NonceHandler) -> None:
         """Run the backends until cancelled. ``judge`` is called with each nonce that they report."""
-        async with trio.open_nursery() as nursery:
+        async with unwrapping_nursery() as nursery:
             for assignment in self.assignments:
                 send, receive = trio.open_memory_channel[NonceFound](FOUND_BUFFER)
                 nursery.start_soon(self._run, assignment.backend, send)

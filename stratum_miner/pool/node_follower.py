@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import trio
 
+from stratum_miner.exception_groups import unwrapping_nursery
 from stratum_miner.pool.nodes.base import Node, NodeDownloadingError, NodeError
 from stratum_miner.pool.nodes.retry import NodeRetry
 from stratum_miner.pool.template import BlockTemplate
@@ -101,7 +102,7 @@ class NodeFollower:
                 errors.append(error)
                 nursery.cancel_scope.cancel()
 
-        async with trio.open_nursery() as nursery:
+        async with unwrapping_nursery() as nursery:
             nursery.start_soon(run, self._wait_for_tips)
             nursery.start_soon(run, self._ask_at_intervals)
         if errors:

@@ -7,10 +7,11 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from stratum_miner.backends import WorkSource
 from stratum_miner.client import ClientOptions, ConnectionState, PoolSettings, PoolUrl, StateChanged, WorkerRefused
 from stratum_miner.miner import Goals, MinerEvent, StopReason, open_miner
 from stratum_miner.testing.manual_pool import ManualPool
-from stratum_miner.work import ShareResult
+from stratum_miner.work import NonceFound, ShareResult
 from tests.miner.test_miner import ScriptedBackend
 
 SETTINGS = PoolSettings(
@@ -107,6 +108,46 @@ async def test_an_exception_of_on_event_counts_at_the_last_event_too(autojump_cl
     with pytest.raises(ZeroDivisionError):
         async with open_miner(SETTINGS, [ScriptedBackend()], on_event=fail, options=played.options):
             await played.start()
+
+
+async def test_an_exception_of_on_event_loses_no_open_share(autojump_clock: MockClock) -> None:
+    played, backend = Played(), ScriptedBackend()
+
+    def fail(event: MinerEvent) -> None:
+        if isinstance(event, ShareResult):
+            raise ZeroDivisionError
+
+    with pytest.RaisesExc(ZeroDivisionError):
+        async with open_miner(SETTINGS, [backend], on_event=fail, options=played.options) as miner:
+            await played.start()
+            await backend.report_where(backend.unit(), lambda share: share.meets_share_target, count=2)
+            await played.accept_share()
+            await played.accept_share(after=1.0)
+            await trio.sleep_forever()
+    assert miner.snapshot().shares.accepted == 2
+
+
+async def test_a_failure_of_pytest_in_on_event_is_raised_as_it_is(autojump_clock: MockClock) -> None:
+    def fail(event: MinerEvent) -> None:
+        try:
+            raise KeyError("context")
+        except KeyError:
+            pytest.fail("no event was expected")
+
+    with pytest.raises(pytest.fail.Exception, match="no event was expected") as caught:
+        async with open_miner(SETTINGS, [ScriptedBackend()], on_event=fail, options=Played().options):
+            await trio.sleep_forever()
+    assert isinstance(caught.value.__context__, KeyError)
+
+
+async def test_an_exception_of_a_backend_is_raised_as_it_is(autojump_clock: MockClock) -> None:
+    class BrokenBackend(ScriptedBackend):
+        async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        async with open_miner(SETTINGS, [BrokenBackend()], options=Played().options):
+            await trio.sleep_forever()
 
 
 async def test_a_refused_worker_name_cancels_the_block(autojump_clock: MockClock) -> None:

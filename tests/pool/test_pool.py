@@ -15,6 +15,7 @@ from stratum_miner.pool import MinerAuthorized, MinerConnected, MinerDisconnecte
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.pool import Pool, open_pool
+from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
 from tests.conformance.changed_pool import ToyChain
@@ -187,6 +188,39 @@ async def test_a_block_reaches_a_slow_node_after_an_error_of_on_event(autojump_c
             node.recover()
             await trio.sleep_forever()
     assert len(node.submitted) == 1
+
+
+async def test_a_failure_of_pytest_in_on_event_ends_the_pool_and_loses_no_block(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+
+    def fail(event: PoolEvent) -> None:
+        if isinstance(event, events.ShareAccepted):
+            try:
+                raise KeyError("context")
+            except KeyError:
+                pytest.fail("no share was expected")
+
+    with pytest.RaisesExc(pytest.fail.Exception, match="no share was expected") as caught:
+        async with pool_of(node, on_event=fail) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            node.fail("no route")
+            await client.stream.send_all(client.miner.submit(client.miner.solve()))
+            await trio.sleep(3)
+            node.recover()
+            await trio.sleep_forever()
+    assert len(node.submitted) == 1
+    assert isinstance(caught.value.__context__, KeyError)
+
+
+async def test_an_exception_of_the_node_is_raised_as_it_is(autojump_clock: Clock) -> None:
+    class BrokenNode(ScriptedNode):
+        async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
+            raise ZeroDivisionError
+
+    with pytest.RaisesExc(ZeroDivisionError):
+        async with pool_of(BrokenNode()):
+            await trio.sleep_forever()
 
 
 # ---- jobs -----------------------------------------------------------------------------------------------------------
