@@ -102,8 +102,8 @@ def conformance(
         float | None,
         Parameter(
             name="--retarget-seconds",
-            help="Seconds after which the pool adjusts a share difficulty, from 1 to 3,600. Without it, checks that "
-            "wait for an adjustment are skipped.",
+            help="Seconds after which the pool adjusts a share difficulty, from 1 to 3,600. Without this option, "
+            "checks that wait for an adjustment are skipped.",
             group="Pool",
         ),
     ] = None,
@@ -157,6 +157,8 @@ def conformance(
     ] = None,
 ) -> int:
     """Check whether a pool implements Stratum V1 as miners need it.
+
+    A pool that fails a MUST check breaks miners or wastes work. A SHOULD check is a recommendation.
 
     Exit code 0: no MUST check failed. 1: a MUST check failed. 4: the pool could not be reached. 6: with --strict, a
     SHOULD check failed. 7: every check was skipped.

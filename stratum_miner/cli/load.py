@@ -123,7 +123,7 @@ def load(
         float | None,
         _text(
             "--churn",
-            "Mean lifetime of a connection in seconds. Without it, miners stay connected.",
+            "Mean lifetime of a connection in seconds. Without this option, miners stay connected.",
             "Behavior",
         ),
     ] = None,

@@ -86,7 +86,7 @@ def profit(
         str | None,
         _text(
             "--cooling",
-            "Electricity for cooling, as a percentage of what the devices use, such as 10%. [default: 0%]",
+            "Electricity for cooling, as a percentage of the electricity of the devices, such as 10%. [default: 0%]",
             "Device",
         ),
     ] = None,
@@ -124,8 +124,8 @@ def profit(
         str | None,
         _text(
             "--lifetime",
-            "Number of years over which the value of the devices falls from --capex to --resale. Without it, no "
-            "depreciation is shown.",
+            "Number of years over which the value of the devices falls from --capex to --resale. Without this option, "
+            "no depreciation is shown.",
             "Terms",
         ),
     ] = None,

@@ -103,7 +103,7 @@ def replay(
         worker=None if user is None else (user, password or pool_access.DEFAULT_PASSWORD),
     )
     if not plays:
-        raise UsageError(f"capture {str(file)!r}: expected messages of the protocol, found none")
+        raise UsageError(f"recording {str(file)!r}: expected protocol messages of a miner and a pool, found none")
     if to is not None:
         url = PoolUrl.parse(to)
         ownership.check(url.host, own, "replaying a recording disturbs a pool")

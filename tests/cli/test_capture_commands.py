@@ -214,7 +214,11 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
         (None, ["--to", "h:1"], "No such file"),
         (b"", ["--to", "h:1"], "expected a recording, got an empty file"),
         (b"\x00\xff\n", ["--to", "h:1"], "line 1: expected a record as a JSON object"),
-        (b'{"kind":"capture","format":1}\n', ["--to", "h:1"], "expected messages of the protocol, found none"),
+        (
+            b'{"kind":"capture","format":1}\n',
+            ["--to", "h:1"],
+            "expected protocol messages of a miner and a pool, found none",
+        ),
         (b"", [], "expected either --listen HOST:PORT or --to URL"),
         (b"", ["--to", "h:1", "--listen", "1"], "expected either"),
         (

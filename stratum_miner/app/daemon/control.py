@@ -38,11 +38,11 @@ class MinerControl:
         self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
-        """The reasons for the present pause, by what asked for it (``by`` of ``pause``)."""
+        """The reasons for the present pause. Each key names what asked for the pause (``by`` of ``pause``)."""
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """The reasons for the present pause, by what asked for it (``by`` of ``pause``)."""
+        """The reasons for the present pause. Each key names what asked for the pause (``by`` of ``pause``)."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:

@@ -65,7 +65,7 @@ async def mine_until_done(
 
 
 def stopping_hint(seconds: float) -> str:
-    """Return what a program that stops gracefully does, for the log."""
+    """Return the log text that says what a graceful stop waits for, and for how many seconds."""
     return f"waiting up to {seconds:g} s for replies to open shares. A second Ctrl-C or SIGTERM stops at once"
 
 

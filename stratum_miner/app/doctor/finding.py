@@ -31,4 +31,4 @@ class Finding:
 
 
 Check: TypeAlias = Callable[[], Awaitable[Sequence[Finding]]]
-"""Examines one topic and changes nothing. If what it examines is broken, it returns a finding and does not raise."""
+"""A function that examines one topic and changes nothing. It reports a problem as a finding and raises nothing."""

@@ -191,7 +191,7 @@ async def check_directories() -> Sequence[Finding]:
 
 
 def directory_finding(what: str, path: Path, otherwise: str, *, needed: bool = False) -> Finding:
-    """Return whether files can be created in a folder. Nothing is created now.
+    """Return the finding about whether files can be created in a folder. The check creates no file.
 
     ``what`` is the subject of the finding. ``otherwise`` says what happens without the folder. With ``needed``, a
     folder that cannot be written to is a problem, otherwise a note.

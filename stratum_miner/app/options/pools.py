@@ -108,7 +108,7 @@ class PoolOptions:
         str | None,
         Parameter(
             name="--version-mask",
-            help="Version bits to ask for with --version-rolling, in hex, or off. [default: "
+            help="Version bits to ask for with --version-rolling, in hex. off asks for no bits. [default: "
             f"{GENERAL_PURPOSE_MASK:08x}]",
             group="Pool",
         ),

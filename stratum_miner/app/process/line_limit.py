@@ -59,7 +59,7 @@ class _Kind:
     level: str
     allowance: Allowance
     left: float
-    """Number of lines that may be written now; a fraction grows to a whole line with time."""
+    """Number of lines that may be written now. The number grows with time, up to that of the allowance."""
     at: float
     left_out: int = 0
     since: float = 0.0

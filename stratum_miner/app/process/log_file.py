@@ -78,7 +78,7 @@ class LogFile:
 
     def _rotate(self) -> None:
         names = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(self._kept))]
-        if self.path.exists():  # the last attempt may have renamed the file and failed to open the new file
+        if self.path.exists():  # it does not exist if the last attempt renamed it and could not open the new file
             for newer, older in reversed([*pairwise(names)]):
                 if newer.exists():
                     os.replace(newer, older)

@@ -24,7 +24,7 @@ _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
-"""Short flags and an option with a secret value in one word, as in ``-qp SECRET`` or ``-pSECRET``."""
+"""A word of short flags and an option with a secret value, which is in the word (``-qpSECRET``) or is the next word."""
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
 """User and password in a URL, which are always a secret. The length of the scheme is limited, because otherwise a long

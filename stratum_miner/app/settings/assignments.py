@@ -25,8 +25,8 @@ PRINTABLE_NAMES = "expected worker names of printable characters in UTF-8, got o
 class Assigned:
     """The pools with the worker names of the backends that mine on them.
 
-    ``pools`` are those of the strategy. ``bound`` has the pool of each backend that mines on only one pool, by the name
-    of the backend.
+    ``pools`` are the pools that the strategy uses. ``bound`` has the pool of each backend that mines on only one pool,
+    by the name of the backend.
     """
 
     pools: tuple[PoolSettings, ...]
@@ -77,7 +77,7 @@ def _find(
     plan: BackendPlan,
     problems: list[Problem],
 ) -> PoolSettings | None:
-    """Return the pool on which a backend mines, given by its name, its URL, or its number from 1.
+    """Return the only pool on which a backend mines. The plan names the pool by name, URL, or number from 1.
 
     The name of a table in the file finds its pool even if the command line or the environment replaces the tables.
     """

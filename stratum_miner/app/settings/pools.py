@@ -274,7 +274,7 @@ class _Reader:
         return (Layer.FILE if own else layer, own)
 
     def _one_of(self, values: list[Any], field: str) -> Any:
-        """Return the value for this pool of a list with one value for all pools, or one for each."""
+        """Return the value for this pool from a list that has one value for all pools, or one value for each pool."""
         if len(values) not in (1, self._count):
             text = f"expected one value for all pools, or one for each of the {self._count} pools, got {len(values)}"
             raise ConfigError(Problem(self._resolved.origins[field].where, text))
