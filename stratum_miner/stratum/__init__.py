@@ -1,4 +1,5 @@
-"""Stratum V1 for clients and pools, sans-IO: bytes in, typed events out. No socket, clock, log or random number.
+"""Stratum V1 for clients and pools, sans-IO: it takes bytes and returns typed events, and uses no socket, clock, log or
+random number.
 
 ``ClientConnection`` is the client's side of a connection, ``ServerConnection`` the pool's side. A connection takes the
 bytes that came (``receive_data``), returns events (``next_event``), and holds the bytes to send (``data_to_send``).

@@ -66,7 +66,7 @@ connection alive."""
 MAX_OUTSTANDING = 4096
 """Maximum number of requests that may wait for a reply. A pool that never replies would otherwise fill the memory."""
 DEFAULT_SHARE_TARGET = target_from_difficulty(1)
-"""Share target until the pool sets one: difficulty 1."""
+"""Share target that applies until the pool sets one. It corresponds to difficulty 1."""
 
 
 class ClientState(Enum):

@@ -51,8 +51,8 @@ class Configure:
     def from_params(cls, params: list[Any]) -> "Configure":
         """Parse parameters. The second one may be missing or null if no extension needs parameters.
 
-        Raises FieldError if the parameters are malformed. If only those of one extension are, it is listed in
-        ``refused``.
+        Raises FieldError if the parameters are malformed. If only one extension has malformed parameters, it is listed
+        in ``refused`` instead.
         """
         fields.items(params, cls.method, 1)
         names = fields.items(params[0], "mining.configure extensions", 0, MAX_EXTENSIONS)
@@ -93,7 +93,7 @@ class Subscribe:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Subscribe":
-        """Parse parameters. They may be missing or null, and further ones are ignored
+        """Parse parameters. Both may be missing or null, and further parameters are ignored
         (docs/reference/stratum.md#subscribing).
 
         Raises FieldError if the user agent or the session id is not a string, or is too long.
@@ -282,7 +282,7 @@ class MultiVersion:
     method: ClassVar[str] = "mining.multi_version"
 
     def to_params(self) -> list[Any]:
-        """Return the number of versions, which is one."""
+        """Return the number of versions, which is 1."""
         return [1]
 
     @classmethod

@@ -134,7 +134,7 @@ def _check_numbers(line: bytes) -> None:
             raise FieldError(
                 f"expected a line with one JSON object, got one with a number of more than {MAX_DIGITS} digits"
             )
-        position = digits.find(b'"', found) + 1  # the end of this string
+        position = digits.find(b'"', found) + 1  # continue after the end of this string
         if not position:
             return
 
@@ -150,7 +150,7 @@ def _shown(line: bytes) -> str:
 
 
 def encode_id(identifier: Id) -> bytes:
-    """Encode an id as JSON. Two ids are equal only if their encodings are: 1, 1.0, true and "1" all differ."""
+    """Encode an id as JSON. Compare ids by their encodings, because these differ for 1, 1.0, true and "1"."""
     return _encoder.encode(identifier)
 
 

@@ -154,7 +154,7 @@ class ReconnectRequested:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """The pool sent a text for the user. It is printable and of limited length."""
+    """The pool sent a text for the user. The text is printable and of limited length."""
 
     text: str
 
