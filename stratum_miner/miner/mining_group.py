@@ -87,7 +87,7 @@ class MiningGroup:
         self._weak_blocks = WeakBlocks()
         self._counted = 0
         self._share_probability: float | None = None
-        """Probability that one hash of the newest job meets its share target; None before the first job."""
+        """Probability that one hash of the newest job meets the share target of that job; None before the first job."""
         self._mined_on: PoolKey | None = None
         """The pool of the newest job."""
         self._hashes: Counter[PoolKey | None] = Counter()

@@ -18,9 +18,9 @@ from pathlib import Path
 LOOK_S = 0.5
 """Seconds between two looks of a thread at the clock."""
 LONGEST_S = 5.0
-"""Seconds without any look after which the time counts as a standstill. By then each thread has missed ten looks, and a
-busy processor delays a thread by only tenths of a second. A shorter standstill changes an average of minutes only
-slightly."""
+"""Seconds in which no thread has looked at the clock, from which on this time counts as a standstill. By then each
+thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A shorter standstill
+changes an average of minutes only slightly."""
 SHORTEST_SLEEP_S = 1.0
 """Smallest difference of the two clocks, in seconds, that counts as sleep. A smaller one may come from reading one
 clock after the other."""
