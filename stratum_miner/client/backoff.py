@@ -54,7 +54,7 @@ class Pauses:
         return self._refusals.next_pause()
 
     def reset(self) -> None:
-        """Start with short pauses again, because the pool works."""
+        """Make the next pauses short again, because the pool works."""
         self._failures.reset()
         self._refusals.reset()
 

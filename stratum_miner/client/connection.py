@@ -160,8 +160,7 @@ class PoolConnection:
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
-        """Send a share, or hold it until its worker name is authorized, because pools reject or ignore shares sent
-        before.
+        """Send a share, or hold it until its worker name is authorized. Before that, a pool would reject or ignore it.
 
         If this connection has ended, the share is held for the next one.
         ``resubmitted``: the pool may have received the share on an earlier connection.

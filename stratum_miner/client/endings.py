@@ -30,7 +30,8 @@ class TooSlow(ConnectionEnded):
 
 
 class SubscribeRefused(ConnectionEnded):
-    """The pool answered mining.subscribe with an error. It may not know the session that the client asked to resume."""
+    """The pool answered mining.subscribe with an error. Perhaps the pool does not know the session that the client
+    asked to resume."""
 
 
 class WorkerRefused(Exception):  # noqa: N818  the field's word

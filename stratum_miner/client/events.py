@@ -71,7 +71,7 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class MessageShown:
-    """The pool sent a message for the user. It is printable and of limited length, and does not contain the
+    """The pool sent a message for the user. The text is printable and of limited length, and does not contain the
     password."""
 
     origin: Origin

@@ -12,7 +12,7 @@ class WorkerSnapshot:
 
     name: str
     refusal: str
-    """Why the pool refused the worker name; empty if it did not."""
+    """Why the pool refused the worker name; empty if the pool did not refuse it."""
     accepted: int
     rejected: int
     stale: int

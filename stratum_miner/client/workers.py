@@ -119,7 +119,7 @@ class Workers:
 
 
 def wanted_worker_name(share: Share, settings: PoolSettings) -> str:
-    """Return the worker name under which a share should be submitted to a pool."""
+    """Return the worker name under which a share is submitted to a pool, unless the pool refuses that name."""
     return worker_name_at(share, settings.worker_of(share.backend))
 
 

@@ -22,7 +22,7 @@ class TlsSettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
-    """How to verify the pool's certificate, and the client's own certificate.
+    """Says how to verify the pool's certificate, and which certificate the client sends.
 
     Raises TlsSettingsError if the fingerprint is malformed, or there is a key without a certificate.
     """

@@ -147,7 +147,8 @@ class Failover:
             self._enter(index, Condition.DOWN, now, reason)
 
     def left(self, index: int, now: float) -> None:
-        """Note that the client closed the connection because it is not needed. The pool is not to blame."""
+        """Note that the client closed the connection because it is not needed. This does not count as a loss of the
+        pool."""
         self._pools[index].job_content = None
         if self._pools[index].condition is not Condition.PENALIZED:
             self._enter(index, Condition.UNTRIED, now, "standing by")

@@ -45,7 +45,7 @@ DRAIN_S = 30.0
 lost."""
 LINGER_S = 3.0
 """Minimum number of seconds for which a pool stays connected after the miner has left it, because a device may report a
-nonce that it found just before."""
+nonce that it found just before the switch."""
 
 
 class PoolGroup:

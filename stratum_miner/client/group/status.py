@@ -14,9 +14,9 @@ class PoolStatus:
     """A frozen view of one pool. Latencies are in seconds, from a submit to its reply."""
 
     key: PoolKey
-    """The key, which never changes. No other pool of the run gets the same."""
+    """The key, which never changes. No other pool of the run gets the same key."""
     name: str
-    """The label: the user's name for the pool, or its URL. No other pool of the run has the same."""
+    """The label: the user's name for the pool, or its URL. No other pool of the run has the same label."""
     active: bool
     """Whether the miner mines on this pool now."""
     enabled: bool
