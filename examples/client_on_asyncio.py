@@ -16,6 +16,7 @@ from stratum_miner.stratum import (
     AuthorizeRefused,
     ClientConnection,
     JobAnnounced,
+    RemoteProtocolError,
     Submit,
     SubmitAnswered,
     Subscribed,
@@ -23,7 +24,7 @@ from stratum_miner.stratum import (
 )
 
 WORKER = "alice.asyncio"
-MAX_HASHES = 10_000_000
+MAX_HASHES = 1_000_000
 
 
 def search(job: JobAnnounced, extranonce2: bytes) -> int:
@@ -80,10 +81,10 @@ async def mine_one_share(host: str, port: int) -> bool:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 3 or not sys.argv[2].isdecimal():
         raise SystemExit(f"usage: {sys.argv[0]} HOST PORT")
     try:
         accepted = asyncio.run(mine_one_share(sys.argv[1], int(sys.argv[2])))
-    except OSError as error:
+    except (OSError, OverflowError, RemoteProtocolError) as error:
         raise SystemExit(f"the connection failed: {error}") from None
     raise SystemExit(0 if accepted else 1)

@@ -13,7 +13,7 @@ from stratum_miner.testing.scripted_node import ScriptedNode
 EXAMPLE = Path(__file__).parents[2] / "examples" / "client_on_asyncio.py"
 
 
-async def run(port: int) -> subprocess.CompletedProcess[bytes]:
+async def run(port: int | str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, str(EXAMPLE), "127.0.0.1", str(port)]
     return await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
 
@@ -44,6 +44,27 @@ async def test_a_pool_that_disconnects_ends_it_with_a_reason() -> None:
         done = await run(listener.socket.getsockname()[1])
         nursery.cancel_scope.cancel()
     assert (done.returncode, done.stderr) == (1, b"the pool closed the connection\n")
+
+
+async def test_another_protocol_ends_it_with_a_reason() -> None:
+    async def refuse(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await stream.receive_some()
+
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, refuse, [listener])
+        done = await run(listener.socket.getsockname()[1])
+        nursery.cancel_scope.cancel()
+    reason = b"the connection failed: expected a Stratum pool, got an HTTP reply: is this a Stratum port?\n"
+    assert (done.returncode, done.stderr) == (1, reason)
+
+
+async def test_a_port_that_is_no_number_ends_it_with_the_usage() -> None:
+    done = await run("stratum")
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"usage: ")
 
 
 async def test_a_port_without_a_pool_ends_it_with_a_reason() -> None:
