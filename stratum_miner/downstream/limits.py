@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerLimits:
-    """Limits for the connections of miners. Times are in seconds."""
+    """Limits for the connections of miners. Times are in seconds. Raises ValueError if a limit is outside its range."""
 
     max_connections_per_address: int | None = None
     """Most connections from one IP address at the same time; None for any number."""
@@ -26,3 +26,15 @@ class MinerLimits:
     ckpool."""
     stop_grace: float = 5.0
     """Seconds for which the server waits for open answers when it stops."""
+
+    def __post_init__(self) -> None:
+        for name in ("authorize_timeout", "idle_timeout", "send_timeout", "max_queue"):
+            if not (value := getattr(self, name)) > 0:
+                raise ValueError(f"{name}: expected more than 0, got {value}")
+        for name in ("max_refused_shares", "resume_seconds", "stop_grace"):
+            if not (value := getattr(self, name)) >= 0:
+                raise ValueError(f"{name}: expected 0 or more, got {value}")
+        if self.max_connections_per_address is not None and self.max_connections_per_address < 1:
+            raise ValueError(
+                f"max_connections_per_address: expected None, or 1 or more, got {self.max_connections_per_address}"
+            )

@@ -61,6 +61,7 @@ class PoolConfig(MinerLimits):
     """Most miners that are connected at the same time."""
 
     def __post_init__(self) -> None:
+        MinerLimits.__post_init__(self)  # super() does not work in a dataclass with slots
         if not self.payout_script:
             raise ValueError("payout_script: expected an output script, got none")
         if not 0 <= self.port <= 65535:
@@ -73,6 +74,10 @@ class PoolConfig(MinerLimits):
             raise ValueError(f"version_mask: expected bits 0 to 28 only, got {self.version_mask:#x}")
         if not 0 <= self.ntime_ahead <= MAX_NTIME_AHEAD:
             raise ValueError(f"ntime_ahead: expected 0 to {MAX_NTIME_AHEAD}, got {self.ntime_ahead}")
+        if not self.notify_interval > 0:
+            raise ValueError(f"notify_interval: expected more than 0, got {self.notify_interval}")
+        if self.max_connections < 1:
+            raise ValueError(f"max_connections: expected 1 or more, got {self.max_connections}")
         low, start, high = self.lowest_difficulty, self.difficulty, self.maximum_difficulty
         if not (LOWEST_DIFFICULTY <= low <= start <= high and math.isfinite(high)):
             raise ValueError(

@@ -61,7 +61,12 @@ class ProxyConfig(MinerLimits):
     resumes the session."""
 
     def __post_init__(self) -> None:
+        MinerLimits.__post_init__(self)  # super() does not work in a dataclass with slots
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: expected 0 to 65535, got {self.port}")
         if not 1 <= self.max_miners <= MAX_MINERS:
             raise ValueError(f"max_miners: expected 1 to {MAX_MINERS}, got {self.max_miners}")
+        if not 0 <= self.ntime_ahead <= MAX_NTIME_AHEAD:
+            raise ValueError(f"ntime_ahead: expected 0 to {MAX_NTIME_AHEAD}, got {self.ntime_ahead}")
+        if not self.answer_timeout > 0:
+            raise ValueError(f"answer_timeout: expected more than 0, got {self.answer_timeout}")

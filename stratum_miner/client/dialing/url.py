@@ -27,11 +27,15 @@ class PoolUnreachable(Exception):  # noqa: N818  the field's word
 
 @dataclass(frozen=True, slots=True)
 class PoolUrl:
-    """The URL of a pool: host, port, and whether to use TLS."""
+    """The URL of a pool: host, port, and whether to use TLS. Raises PoolUrlError if the port is not 1 to 65535."""
 
     host: str
     port: int
     tls: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:  # a system may take 70000 for 4464, and connect to another program
+            raise PoolUrlError(f"pool URL: expected a port from 1 to 65535, got {self.port}")
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -154,3 +154,9 @@ async def test_a_name_that_no_host_can_have_is_a_pool_that_cannot_be_reached(
 def test_spellings_of_a_url() -> None:
     assert PoolUrl.parse("[2001:db8::1]:3333") == PoolUrl("2001:db8::1", 3333)
     assert str(PoolUrl.parse("stratums://[2001:db8::1]:3333")) == "stratum+ssl://[2001:db8::1]:3333"
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_pool_url_has_a_port(port: int) -> None:
+    with pytest.raises(PoolUrlError, match=f"expected a port from 1 to 65535, got {port}"):
+        PoolUrl("127.0.0.1", port)
