@@ -43,7 +43,7 @@ class AntminerU1Device(ErupterDevice):
     real_hash_rate: ClassVar[float] = 8 * POWER_ON_MHZ * 1e6
 
     def reset(self, now: float) -> None:
-        """Set the clock to 200 MHz and forget all work."""
+        """Set the power-on state: a clock of 200 MHz, an empty receive buffer, and work id 0."""
         super().reset(now)
         self.clock_word = POWER_ON_CLOCK
         self.led_flashes = 0

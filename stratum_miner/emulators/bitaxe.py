@@ -31,7 +31,7 @@ DATA: Final = "data"
 SHORTEST_REQUEST: Final = 6
 LONGEST_REQUEST: Final = 4096
 INCOMPLETE_S: Final = 0.004
-"""Seconds after the last byte after which an incomplete request is forgotten."""
+"""Seconds of silence after which an incomplete request is dropped."""
 TIMED_OUT, INVALID = 0x10, 0x11
 UNPARSED: Final = 0xFF
 ANSWER_S: Final = 0.0005
@@ -45,8 +45,8 @@ HEAT_STEP_S: Final = 0.25
 
 
 class RequestKind(IntEnum):
-    """The part of the board that a request is for. Pin 0 of GPIO is the chip's reset line; the chip is in reset while
-    it is low."""
+    """The part of the board that a request is for. Pin 0 of GPIO is the reset line of the chip: the level 0 holds the
+    chip in reset."""
 
     I2C = 5
     GPIO = 6
@@ -120,7 +120,7 @@ class BitaxeDevice(ChainDevice):
         self.deadline = now + HEAT_STEP_S
 
     def tick(self, now: float) -> None:
-        """Update the temperature."""
+        """Update the temperature, and set the time of the next update."""
         self.deadline = now + HEAT_STEP_S
         self._follow_heat(now)
 
@@ -133,7 +133,8 @@ class BitaxeDevice(ChainDevice):
         supply.diode_valid = self.running and now >= self._released_at + DIODE_VALID_AFTER_S
 
     def _changed(self, before: bool, now: float) -> None:
-        """Reset the chip's state if it has stopped or started to run. ``before`` says whether it was running before."""
+        """Update the temperature, and reset the chip if a request has started or stopped it. ``before`` says whether
+        the chip was running before the request."""
         self._follow_heat(now)
         if self.running == before:
             return

@@ -24,7 +24,7 @@ CHIP_ID: Final = bytes.fromhex("13840000")
 
 
 class Bm1384Command(IntEnum):
-    """First byte of a command."""
+    """The first byte of a command, which says what the command does."""
 
     ADDRESS = 0x01
     READ_ONE = 0x04
@@ -48,7 +48,7 @@ def register_reply(body: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Bm1384Chip:
-    """One BM1384."""
+    """One BM1384 of a chip chain."""
 
     number: int
     address: int = 0
@@ -62,7 +62,7 @@ class Bm1384Device(AntminerU1Device):
     real_hash_rate: ClassVar[float] = CORES * 150e6
 
     def reset(self, now: float) -> None:
-        """Forget all state. No chip has an address."""
+        """Set the power-on state: a clock of 100 MHz, an empty receive buffer, and chips without addresses."""
         super().reset(now)
         self.clock_word = POWER_ON_CLOCK
         self.chain = [Bm1384Chip(number) for number in range(self.settings.chips)]
@@ -115,8 +115,8 @@ class Bm1384Device(AntminerU1Device):
             self.send(register_reply(bytes([0x80, word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3])), now)
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """Start to search new work. Each chip searches its own part of the nonces, at most as many as the frame
-        says."""
+        """Start to search new work. Each chip searches its own part of the nonces. Bytes 40 to 43 of the frame limit
+        how many nonces each chip tries; 0 is no limit."""
         self._reach = int.from_bytes(frame[HASH_COUNT], "big") or NONCES
         self._ticket_bits = frame[TICKET_OFFSET].bit_length()
         super().take_work(frame, now)
@@ -142,7 +142,7 @@ class Bm1384Device(AntminerU1Device):
 
 
 class TwoPacDevice(Bm1384Device):
-    """Two chips at their usual 100 MHz."""
+    """The chips of a GekkoScience 2Pac, whose usual clock is 100 MHz."""
 
     usual_mhz: ClassVar[float] = 100.0
     real_hash_rate: ClassVar[float] = CORES * 100e6

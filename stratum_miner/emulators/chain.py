@@ -45,7 +45,7 @@ class ChainDevice(EmulatedDevice):
     power_on: ClassVar[dict[int, int]] = {}
     preamble: ClassVar[bytes] = b"\x55\xaa"
     operations: ClassVar[dict[int, str]] = {0: "address", 1: "write", 2: "read", 3: "inactive"}
-    """For each value of the low four bits of a command's header, the operation."""
+    """Name of each operation, by the low four bits of the header byte of a command."""
     has_reset_line: ClassVar[bool] = True
     usual_mhz: ClassVar[float]
     power_on_mhz: ClassVar[float] = 50.0
@@ -56,7 +56,7 @@ class ChainDevice(EmulatedDevice):
         self.in_reset = False
         self.chain: list[Chip] = []
         self.engine_shares: list[tuple[Chip, float]] = []
-        """The chip of each engine, and the engine's fraction of the chip's hash rate."""
+        """For each engine, its chip and the fraction of the hash rate of the chip that this engine provides."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -69,7 +69,7 @@ class ChainDevice(EmulatedDevice):
 
     @abstractmethod
     def job(self, frame: bytes, now: float) -> None:
-        """Handle new work."""
+        """Start to search the job in this frame."""
 
     @abstractmethod
     def written(self, chip: Chip, register: int, value: int, now: float) -> None:
@@ -153,7 +153,7 @@ class ChainDevice(EmulatedDevice):
                 return
 
     def write(self, chip: Chip, register: int, value: int, now: float) -> None:
-        """Set a register of a chip."""
+        """Set a register of a chip, and apply the new value. Register 0 cannot be written."""
         if register == CHIP_ADDRESS:
             return
         chip.registers[register] = value

@@ -1,4 +1,4 @@
-"""GekkoScience Compac A1: a BM1362, and a regulator and sensors on the second port of its bridge
+"""GekkoScience Compac A1: a BM1362 on the first port of the USB bridge, a regulator and sensors on the second
 (docs/reference/asic.md#compac-a1).
 
 On the second port, the host sends requests of a letter and a byte. The answer is one byte, or one byte for each
@@ -34,7 +34,7 @@ FAN: Final = 0.5
 
 
 class CompacA1Device(Bm1362Device):
-    """A Compac A1."""
+    """A GekkoScience Compac A1. The port for work has the name "", the port of regulator and sensors "telemetry"."""
 
     ports: ClassVar[tuple[str, ...]] = ("", TELEMETRY)
     has_sensor: ClassVar[bool] = True
@@ -52,13 +52,13 @@ class CompacA1Device(Bm1362Device):
         self._asked_at = -inf
 
     def power_cycle(self, now: float) -> None:
-        """Plug the device in again."""
+        """Set the power-on state of chip and regulator, because the device was unplugged or plugged in."""
         self._plug_in()
         super().power_cycle(now)
 
     @property
     def running(self) -> bool:
-        """Whether the chip has power."""
+        """Whether the regulator supplies enough voltage for the chip to work."""
         return self.regulator_on and self.core_volts >= ENOUGH_VOLTS
 
     def listens(self, port: str) -> bool:
@@ -67,12 +67,12 @@ class CompacA1Device(Bm1362Device):
         return port == TELEMETRY or (self.powered and self.running)
 
     def supply_lost(self, now: float) -> None:
-        """Lower the input voltage."""
+        """Lower the input voltage, and stop the search of the chip."""
         self.input_volts = BROWN_OUT_VOLTS
         super().supply_lost(now)
 
     def supply_back(self, now: float) -> None:
-        """Restore the input voltage."""
+        """Restore the input voltage, and reset the chip."""
         self.input_volts = INPUT_VOLTS
         super().supply_back(now)
 
@@ -82,7 +82,7 @@ class CompacA1Device(Bm1362Device):
         self.deadline = now + HEAT_STEP_S
 
     def tick(self, now: float) -> None:
-        """Update the temperature."""
+        """Update the temperature, and set the time of the next update."""
         self.deadline = now + HEAT_STEP_S
         self._follow_heat(now)
 
@@ -92,7 +92,7 @@ class CompacA1Device(Bm1362Device):
 
     @property
     def watts(self) -> float:
-        """Power at the input in watts."""
+        """Electrical power in watts that the device takes at its input."""
         if not self.running or not self.powered:
             return IDLE_WATTS
         load = self.mhz(self.chain[0]) / self.usual_mhz * (self.core_volts / USUAL_VOLTS) ** 2

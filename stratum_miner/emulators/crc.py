@@ -1,5 +1,5 @@
-"""The two checksums of mining devices. The drivers have their own code for them, so that each code is tested by the
-other.
+"""The two checksums of mining devices. The emulators do not share this code with the drivers, so that a test of a
+driver against an emulator shows a mistake in the checksums of either.
 
 Both take the most significant bit of each byte first, without reflection and without a final XOR.
 """

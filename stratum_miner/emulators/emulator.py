@@ -25,7 +25,7 @@ from stratum_miner.spelling import did_you_mean
 log = structlog.get_logger(__name__)
 
 DEFAULT_HASH_RATE: Final = 1e6
-"""Hash rate in H/s of an emulator without a ``hash_rate``."""
+"""Hash rate in H/s of an emulator whose user gives no ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
 """Seconds by which a driver's writes may be ahead of the serial line, which takes time to transfer bytes."""
 MOST_NONCES: Final = 1000.0
@@ -286,7 +286,7 @@ class Emulator:
 
 
 def kind_named(name: str) -> DeviceKind:
-    """Return the kind with this name. Raises EmulatorError, with the nearest spelling, if there is none."""
+    """Return the kind of device with this name. Raises EmulatorError if there is none; its message lists all names."""
     if name in KINDS:
         return KINDS[name]
     raise EmulatorError(f"kind: expected one of {', '.join(KINDS)}, got {name!r}{did_you_mean(name, KINDS)}")
@@ -307,7 +307,7 @@ async def emulated(
     seed: int = 0,
     nonce_difficulty: float | None = None,
 ) -> AsyncIterator[Emulator]:
-    """Run an emulated device while the block runs.
+    """Emulate a device while the block runs.
 
     ``link`` is the path of the link to its terminal; if it is None, the link is made in a temporary folder.
     ``hash_rate`` is in H/s at the device's usual clock frequency, above 0 and at most 1e9 [default: 1e6]. ``chips`` is
@@ -315,7 +315,8 @@ async def emulated(
     with the same ``seed``, the random choices are the same. ``nonce_difficulty`` is the lowest difficulty of reported
     nonces [default: 1].
 
-    Raises EmulatorError, FaultError or LinkError for values that the device cannot have.
+    Raises EmulatorError or FaultError if a value is invalid for this kind of device, and LinkError if the link cannot
+    be made.
     """
     emulator = Emulator(
         kind, link=link, hash_rate=hash_rate, chips=chips, faults=faults, seed=seed, nonce_difficulty=nonce_difficulty

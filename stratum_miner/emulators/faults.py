@@ -1,9 +1,9 @@
 """Faults of emulated devices: named, injected at random from a seed, and counted.
 
 A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. VALUE is the probability for a fault of single frames, and the
-chip's number for a fault of one chip. START counts from the start of the emulator. The table ``FAULTS`` has the default
-values; without SECONDS, most faults never end. This module does not depend on the devices: their models ask it which
-faults are active, and carry them out.
+number of the chip for a fault of one chip. START counts from the start of the emulator. The table ``FAULTS`` has the
+default values; without SECONDS, most faults never end. This module does not depend on the devices: their models ask it
+which faults are active, and carry them out.
 """
 
 import random
@@ -23,12 +23,12 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """The meaning of a fault's name, and its default values."""
+    """One kind of fault: its meaning, and the default values of its settings."""
 
     meaning: str
     probability: float | None = None
-    """Default probability with which each frame is damaged; None if the fault is a state, which affects no single
-    frames."""
+    """Default probability with which each frame is damaged; None if the fault does not damage single frames but is a
+    state of the device, such as "unplug"."""
     start: float = 0.0
     seconds: float = inf
     of_chip: bool = False
@@ -60,7 +60,8 @@ class Fault:
     """A fault of one device, which begins ``start`` seconds after the start of the device and lasts ``seconds``
     seconds.
 
-    ``probability`` is the probability with which it damages a frame."""
+    ``probability`` is the probability with which the fault damages a frame; None if the fault is a state of the
+    device."""
 
     name: str
     probability: float | None
@@ -76,7 +77,7 @@ class Fault:
 def parse_fault(text: str) -> Fault:
     """Parse ``crc-errors``, ``crc-errors=0.01``, ``dead-chip=2``, ``unplug@10+3`` and so on.
 
-    Raises FaultError, which says what was expected.
+    Raises FaultError if the text does not have this form, the name is unknown, or a value is out of its range.
     """
     match = _SPELLING.fullmatch(text.strip())
     if match is None:
@@ -124,7 +125,7 @@ class Faults:
         self._begun: set[int] = set()
 
     def add(self, fault: Fault) -> None:
-        """Add a fault."""
+        """Add a fault, which may be active at once."""
         self.faults.append(fault)
 
     def count(self, name: str) -> None:
@@ -155,7 +156,7 @@ class Faults:
         return chips - 1 if fault.chip is None else fault.chip
 
     def next_change(self, age: float) -> float:
-        """Return the next age at which a fault begins or ends; infinity if there is none."""
+        """Return the next age of the device, in seconds, at which a fault begins or ends; infinity if there is none."""
         moments = (at for fault in self.faults for at in (fault.start, fault.start + fault.seconds))
         return min((at for at in moments if at > age), default=inf)
 

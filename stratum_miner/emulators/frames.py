@@ -23,7 +23,8 @@ SHORTEST: Final = 2
 class FrameParser:
     """Finds frames in the bytes received, and returns them without their preamble.
 
-    ``job_size`` is a function that returns the size of a job with a given length byte, or None if no job has it.
+    ``job_size`` is a function that takes a length byte and returns the size of such a job in bytes, or None if no job
+    has this length byte.
     """
 
     def __init__(self, preamble: bytes, job_size: Callable[[int], int | None]) -> None:
@@ -32,7 +33,8 @@ class FrameParser:
         self._buffer = bytearray()
         self._lost = False
         self.bad = 0
-        """Number of times that bytes which begin no valid frame were skipped."""
+        """Number of times that bytes were dropped: bytes without a valid frame, which count once until the next valid
+        frame, and incomplete frames."""
 
     @property
     def pending(self) -> bool:
@@ -40,7 +42,7 @@ class FrameParser:
         return bool(self._buffer)
 
     def forget(self) -> None:
-        """Drop an incomplete frame, because the line was silent."""
+        """Drop an incomplete frame from the buffer, because the line was silent."""
         if self._buffer:
             self.bad += 1
         self._buffer.clear()
@@ -103,7 +105,7 @@ def midstate_job_size(length: int) -> int | None:
 
 
 def full_job_size(length: int) -> int | None:
-    """Return the size of a job with a whole header. Chips take 86 bytes whatever the length byte is
+    """Return the size in bytes of a job with a whole header. Chips take 86 bytes, whatever the length byte is
     (docs/reference/asic.md#whole-header-jobs)."""
     del length
     return 86

@@ -1,7 +1,8 @@
 """Chips that get whole headers and roll the version themselves (docs/reference/asic.md#whole-header-jobs).
 
 Each core searches its range of nonces for as many ticks as register 0x10 contains. The core then searches the same
-range again with another version. Replies have nine bytes, or eleven once register 0xA4 enables version rolling.
+range again with another version. Replies to register reads have nine bytes, or eleven once register 0xA4 enables
+version rolling.
 """
 
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ class FullHeaderDevice(ChainDevice):
     units: ClassVar[int]
     """Number of hashes that the whole chip computes per clock cycle."""
     addressed_nonces: ClassVar[bool]
-    """Whether a chip's address sets bits 24 to 18 of its first nonce. Otherwise a register sets the first nonce."""
+    """Whether the address of a chip alone determines the first nonce that each core tries. Otherwise the host can set
+    it in register 0x0C."""
     power_on_common: ClassVar[dict[int, int]] = {
         PLL0: POWER_ON_PLL,
         MISC_CONTROL: 0x0000C100,
@@ -51,7 +53,7 @@ class FullHeaderDevice(ChainDevice):
 
     @staticmethod
     def job_size(length: int) -> int | None:
-        """Return 86 bytes, whatever the length byte is."""
+        """Return the size of a job, which is 86 bytes, whatever the length byte is."""
         return full_job_size(length)
 
     # ---- registers ----------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ class FullHeaderDevice(ChainDevice):
     # ---- jobs ---------------------------------------------------------------------------------------------------
 
     def reset(self, now: float) -> None:
-        """Set the power-on state."""
+        """Set the power-on state, in which the chips have no job."""
         super().reset(now)
         self._job: bytes | None = None
 
@@ -140,7 +142,7 @@ class FullHeaderDevice(ChainDevice):
         return chip.address << 17
 
     def versions(self, chip: Chip) -> tuple[int, ...]:
-        """Return the version bits that a chip rolls, as 16-bit numbers in ascending order."""
+        """Return the rolled version bits that a chip tries, as 16-bit numbers in ascending order."""
         value = chip.registers[VERSION_ROLLING]
         mask = value & 0xFFFF if value & 0x80000000 else 0
         return rolled_numbers(mask)
@@ -197,31 +199,31 @@ class FullHeaderDevice(ChainDevice):
 
 
 class FiveBitJobDevice(FullHeaderDevice):
-    """BM1362 and BM1366: a nonce reply contains the job id in the top five bits of a byte. There are eight
+    """BM1362 and BM1366: a nonce reply contains the top five bits of the job id. There are eight
     sub-cores."""
 
     sub_core_bits: ClassVar[int] = 3
     addressed_nonces: ClassVar[bool] = True
 
     def result_byte(self, rolled: int) -> int:
-        """Return five bits of the job id and three bits of the sub-core's number."""
+        """Return the top five bits of the job id, followed by three bits with the number of the sub-core."""
         return self._job_id & 0xF8 | rolled & 7
 
 
 class FourBitJobDevice(FullHeaderDevice):
-    """BM1368 and BM1370: a nonce reply contains four bits of the job id, shifted left by one. There are sixteen
+    """BM1368 and BM1370: a nonce reply contains bits 6 to 3 of the job id. There are sixteen
     sub-cores."""
 
     sub_core_bits: ClassVar[int] = 4
     addressed_nonces: ClassVar[bool] = False
 
     def result_byte(self, rolled: int) -> int:
-        """Return four bits of the job id and four bits of the sub-core's number."""
+        """Return bits 6 to 3 of the job id, followed by four bits with the number of the sub-core."""
         return self._job_id << 1 & 0xF0 | rolled & 15
 
 
 class Bm1362Device(FiveBitJobDevice):
-    """The chip of a Compac A1, where it runs at 300 MHz."""
+    """BM1362, the chip of a Compac A1. Its usual clock there is 300 MHz."""
 
     chip_id: ClassVar[int] = 0x13620300
     cores: ClassVar[int] = 65
@@ -236,7 +238,7 @@ class Bm1362Device(FiveBitJobDevice):
 
 
 class Bm1366Device(FiveBitJobDevice):
-    """The chip of a Bitaxe Ultra."""
+    """BM1366, the chip of a Bitaxe Ultra."""
 
     chip_id: ClassVar[int] = 0x13660000
     cores: ClassVar[int] = 112
@@ -246,7 +248,7 @@ class Bm1366Device(FiveBitJobDevice):
 
 
 class Bm1368Device(FourBitJobDevice):
-    """The chip of a Bitaxe Supra."""
+    """BM1368, the chip of a Bitaxe Supra."""
 
     chip_id: ClassVar[int] = 0x13680000
     cores: ClassVar[int] = 80
@@ -256,7 +258,7 @@ class Bm1368Device(FourBitJobDevice):
 
 
 class Bm1370Device(FourBitJobDevice):
-    """The chip of a Bitaxe Gamma."""
+    """BM1370, the chip of a Bitaxe Gamma."""
 
     chip_id: ClassVar[int] = 0x13700000
     cores: ClassVar[int] = 128

@@ -1,4 +1,4 @@
-"""The chips on a Bitaxe's I²C bus, as registers: fan controller, regulators, power meter
+"""The chips on the I²C bus of a Bitaxe: fan controller, regulators and power meter, emulated by their registers
 (docs/reference/asic.md#regulators-sensors-and-fans).
 
 Each chip reads and changes the physical state of the board, ``Supply``. The chips do not depend on the bus, the host or
@@ -30,7 +30,7 @@ class I2cChip(Protocol):
     """A chip at one address of the bus."""
 
     def write(self, data: bytes) -> None:
-        """Handle a write: the number of a register and its new value."""
+        """Handle a write, whose bytes are the number of a register and its new value."""
         ...
 
     def read(self, register: int, count: int) -> bytes:
@@ -165,8 +165,7 @@ class EmulatedDs4432u:
         self.update_output()
 
     def write(self, data: bytes) -> None:
-        """Set the current. Bit 7 reverses the direction of the current, which is how the host sets core voltages below
-        1.451 V."""
+        """Set the current. Bit 7 reverses the direction of the current, which gives core voltages below 1.458 V."""
         if len(data) == 2 and data[0] == self.REGISTER:
             self._code = data[1]
             self.update_output()
@@ -192,7 +191,7 @@ class EmulatedIna260:
         """Do nothing: writing the configuration has no effect in the emulator."""
 
     def read(self, register: int, count: int) -> bytes:
-        """Return one register of two bytes."""
+        """Return the two bytes of one register."""
         supply = self._supply
         value = {
             0x01: supply.watts / supply.input_volts / 1.25e-3,

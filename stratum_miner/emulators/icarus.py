@@ -20,8 +20,8 @@ from stratum_miner.emulators.sweep import EmulatedEngine, NonceRange, SweepHit, 
 
 WORK_SIZE: Final = 64
 IDLE_GAP_S: Final = 0.05
-"""Seconds of silence after which an incomplete frame is forgotten. Drivers write a frame in one call
-(docs/reference/asic.md#icarus-frames)."""
+"""Seconds of silence after which an incomplete frame is dropped. A driver writes each frame in one call, so there is no
+such silence within a frame (docs/reference/asic.md#icarus-frames)."""
 NONCES: Final = 1 << 32
 
 
@@ -136,7 +136,7 @@ def nonce_range(
 
 
 class ErupterDevice(IcarusDevice):
-    """ASICMINER's Block Erupter: one engine, which continues to the end of the range."""
+    """ASICMINER's Block Erupter: one engine, which continues after a nonce until it has tried all nonces."""
 
     real_hash_rate: ClassVar[float] = 1 / 2.9761e-9
     continues_after_nonce: ClassVar[bool] = True

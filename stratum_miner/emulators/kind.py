@@ -7,7 +7,7 @@ from stratum_miner.emulators.model import EmulatedDevice
 
 @dataclass(frozen=True, slots=True)
 class UsbTexts:
-    """The ids and texts of a device on the USB bus (docs/reference/asic.md#recognising-a-device)."""
+    """The ids and names that a device reports on the USB bus (docs/reference/asic.md#recognising-a-device)."""
 
     vid: int
     pid: int
@@ -17,7 +17,7 @@ class UsbTexts:
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind:
-    """A product that can be emulated."""
+    """A product that can be emulated: its names, what it reports on the USB bus, and the class that emulates it."""
 
     name: str
     product: str

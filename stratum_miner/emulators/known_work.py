@@ -21,9 +21,9 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
         0x60C994D5,
         0x82540E46,
     ),
-    # the work that opens the cores of a BM1387 (docs/reference/asic.md#newpac-and-r606)
+    # the work with which a driver enables the cores of a BM1387 (docs/reference/asic.md#newpac-and-r606)
     "00" * 32 + "ff" * 12: (0x7203EA83, 0xE16BF809),
-    # the work that opens the cores of a BM1384 (docs/reference/asic.md#compac-and-2pac)
+    # the work with which a driver enables the cores of a BM1384 (docs/reference/asic.md#compac-and-2pac)
     "00" * 44: (),
     # the works that were made for tests of difficulty 1 (docs/reference/asic.md#test-vectors)
     "9f2c265eaafb3036704daabca7124e2d63e4a31e7adce7dbd0404a179d34bf2d" + _TAIL_J + "61c0308a": (),
@@ -76,6 +76,7 @@ def known_rolled(header: bytes) -> tuple[tuple[int, bytes], ...]:
 
     Each result is a pair: the rolled version bits, shifted right by 13, and the four bytes of the nonce.
 
-    ``header`` is the first 76 bytes of a header without rolled version bits. The chip may find more results than these.
+    ``header`` is the first 76 bytes of a header without rolled version bits. The work may have more results than the
+    captured ones.
     """
     return _ROLLED.get(header, ())

@@ -1,4 +1,4 @@
-"""BM1387 and BM1397: jobs with up to four midstates, which are searched at the same time
+"""BM1387 and BM1397: chips whose jobs contain up to four midstates, which a chip searches at the same time
 (docs/reference/asic.md#midstate-jobs)."""
 
 from collections.abc import Callable, Iterator
@@ -75,8 +75,8 @@ class MidstateDevice(ChainDevice):
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, chip.number, encode)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """Return a function that makes a reply from a nonce; ``index`` is that of the midstate with which it was
-        found."""
+        """Return a function that makes a reply from a nonce, which was found with midstate number ``index`` of the
+        job."""
         raise NotImplementedError
 
 
@@ -118,7 +118,7 @@ class Bm1387Device(MidstateDevice):
 
 
 class R606Device(Bm1387Device):
-    """Twelve BM1387 at 550 MHz."""
+    """The chip chain of an R606, which is sold with twelve BM1387. Their usual clock is 550 MHz."""
 
     usual_mhz: ClassVar[float] = 550.0
     real_hash_rate: ClassVar[float] = 114 * 550e6

@@ -33,7 +33,8 @@ ACHIEVABLE_FRACTION: Final = 0.8
 """Fraction of the hash rate of this computer's kernel. A driver that raises the clock cannot raise the device's hash
 rate above this, unless the configured hash rate is higher."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Maximum number of slices that each engine searches at once to catch up. For one engine, they take half a second."""
+"""Maximum number of slices that each engine searches at once to catch up. One engine needs at most half a second of one
+processor for them."""
 OVERHEATED_AFTER_S: Final = 5.0
 """Seconds of overheating after which a device without a temperature sensor reports no more nonces. Until then, it
 reports wrong nonces. The value is a guess."""
@@ -52,7 +53,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Transmission:
-    """Bytes on one of the device's ports that have arrived at the host at the time ``at``."""
+    """Bytes that the device has sent on the port ``port``, and that have arrived at the host at the time ``at``."""
 
     at: float
     port: str
@@ -135,7 +136,7 @@ class EmulatedDevice(ABC):
 
     @abstractmethod
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle bytes whose last bit arrived at ``now``."""
+        """Handle bytes from the host whose last bit arrived at ``now``."""
 
     @abstractmethod
     def report(self, engine: int, hit: SweepHit) -> None:
@@ -146,14 +147,14 @@ class EmulatedDevice(ABC):
         self.deadline = inf
 
     def port_closed(self, port: str, now: float) -> None:  # noqa: B027  most devices do not notice it
-        """React to the closing of a port, which no driver has opened any more."""
+        """Handle that no driver has the port open any longer."""
 
     def supply_lost(self, now: float) -> None:
         """Handle the beginning of a brown-out: the search stops."""
         self.stop_searching(now)
 
     def supply_back(self, now: float) -> None:
-        """Handle the end of a brown-out: all state is lost."""
+        """Handle the end of a brown-out: the device is in its power-on state."""
         self.reset(now)
 
     # ---- the serial line ----------------------------------------------------------------------------------------
@@ -163,7 +164,8 @@ class EmulatedDevice(ABC):
         return now - self.started
 
     def power_cycle(self, now: float) -> None:
-        """Forget all state and all pending answers, because the device was plugged in again."""
+        """Drop all state and all answers that have not arrived at the host, because the device was unplugged or plugged
+        in."""
         self.stop_searching(now)
         self._answers.clear()
         self._sent.clear()
@@ -174,8 +176,8 @@ class EmulatedDevice(ABC):
     def receive(self, data: bytes, now: float, *, port: str = "", host_baud: int | None = None) -> None:
         """Handle bytes that the host wrote at the time ``now``.
 
-        ``host_baud`` is the baud rate of the host. If it differs from that of the device, the device receives other
-        bytes."""
+        ``host_baud`` is the baud rate of the host. If it differs too much from the baud rate of the device, the device
+        receives random bytes."""
         uart = self.uarts[port]
         self.counts.bytes_received += len(data)
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
@@ -200,15 +202,16 @@ class EmulatedDevice(ABC):
         heapq.heappush(self._answers, _Answer(at, self._order, self.work_port, nonce, encode, chip))
 
     def drop_nonces(self, after: float) -> None:
-        """Drop the nonces that would have been found after the time ``after``, because new work has come."""
+        """Drop the nonces that would have been found later than the time ``after``, because the search for them ended
+        then."""
         self._answers = [answer for answer in self._answers if answer.at <= after or answer.encode is None]
         heapq.heapify(self._answers)
 
     def take(self, now: float, host_baud: Callable[[str], int | None] = lambda _port: None) -> list[Transmission]:
         """Return what has arrived at the host since the last call.
 
-        ``host_baud`` returns the baud rate of the host on a port. If it differs from that of the device, other bytes
-        arrive."""
+        ``host_baud`` returns the baud rate of the host on a port. If it differs too much from the baud rate of the
+        device, random bytes arrive."""
         while self._answers and self._answers[0].at <= now:
             self._answer(heapq.heappop(self._answers))
         taken = []
@@ -289,7 +292,7 @@ class EmulatedDevice(ABC):
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:
-        """Do what is due now. Each engine searches at most one slice."""
+        """Do what is due at the time ``now``. Each engine searches at most one slice."""
         self._follow_supply(now)
         if self.deadline <= now:
             self.tick(now)

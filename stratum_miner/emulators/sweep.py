@@ -20,10 +20,10 @@ CANDIDATE_TARGET: Final = (1 << 224) - 1
 """Largest hash that a mining chip reports: its most significant four bytes are zero
 (docs/reference/asic.md#which-hashes-a-chip-reports)."""
 LOOK_AHEAD_S: Final = 0.02
-"""Seconds by which the search runs ahead of the counter."""
+"""Seconds by which the search usually runs ahead of the counter. Slow engines search further ahead."""
 FEWEST_NONCES: Final = 4096
-"""Minimum number of nonces by which the search runs ahead of the counter. With fewer nonces, calling the kernel would
-take longer than hashing."""
+"""Minimum number of nonces by which the search runs ahead of the counter, unless FURTHEST_LOOK_S is reached. With fewer
+nonces, calling the kernel would take longer than hashing."""
 FURTHEST_LOOK_S: Final = 0.25
 """Maximum seconds by which the search runs ahead of the counter."""
 SLICE_S: Final = 0.002
@@ -56,7 +56,7 @@ class NonceRange:
 
 @dataclass(frozen=True, slots=True)
 class SweepHit:
-    """A nonce that the counter passes at the time ``at``."""
+    """A nonce that meets the target, and the time ``at`` at which the counter passes this nonce."""
 
     at: float
     nonce: int
@@ -93,7 +93,7 @@ class EmulatedEngine:
         rate."""
         self._done = 0
         self._before = 0
-        """Number of nonces in the ranges that are finished."""
+        """Number of nonces in the ranges whose search is finished."""
         self._current = next(ranges, None)
         self._look_ahead = _look_ahead(rate)
 
@@ -105,7 +105,7 @@ class EmulatedEngine:
         self._look_ahead = _look_ahead(rate)
 
     def passed(self, now: float) -> float:
-        """Return how many nonces the counter has passed."""
+        """Return how many nonces the counter has passed at the time ``now``."""
         steps = max(0.0, (now - self._origin) * self._rate)
         return min(steps, self.searched) if self._current is None else steps
 
@@ -115,8 +115,8 @@ class EmulatedEngine:
 
     @property
     def searched(self) -> int:
-        """Number of nonces that were searched. It may exceed the number that the counter has passed by the
-        look-ahead."""
+        """Number of nonces that were searched so far. All nonces of a range with known hits count as searched at
+        once."""
         return self._before + self._done
 
     def next_search_at(self, now: float) -> float:
@@ -129,7 +129,8 @@ class EmulatedEngine:
         return self._origin + self.searched / self._rate - self._look_ahead / 2
 
     def advance(self, now: float) -> Iterator[SweepHit]:
-        """Search one slice of what the counter will pass soon. Yield the hits in order, each with its time."""
+        """Search at most one slice of the nonces that the counter will pass soon. Yield the hits in the order of their
+        times."""
         while self._current is not None and self._rate:
             current = self._current
             if current.known is not None:

@@ -39,14 +39,17 @@ class PseudoTerminal:
     def open(self) -> None:
         """Open the terminal and make the link.
 
-        Raises LinkError if something else is at the path of the link, or if the system has no terminal left.
+        Raises LinkError if something else is at the path of the link, if another emulator uses the link, or if the
+        system has no free pseudo-terminal.
         """
         if self._link_lock is None:
             self._link_lock = _lock(self.link)
         try:
             master, slave = os.openpty()
         except OSError as error:
-            raise LinkError(f"link: no pseudo-terminal for {str(self.link)!r}: {error.strerror or error}") from None
+            raise LinkError(
+                f"link: cannot open a pseudo-terminal for {str(self.link)!r}: {error.strerror or error}"
+            ) from None
         try:
             tty.setraw(slave)
             os.set_blocking(master, False)
@@ -60,7 +63,7 @@ class PseudoTerminal:
         self.master = master
 
     def close(self) -> None:
-        """Remove the link and close the terminal. A driver that has opened it gets errors."""
+        """Remove the link and close the terminal. A driver that has the terminal open gets errors from it."""
         if self.master is None:
             return
         if self.link.is_symlink() and os.readlink(self.link) == self.device:
@@ -77,7 +80,7 @@ class PseudoTerminal:
 
     @property
     def baud(self) -> int:
-        """The baud rate that the driver set."""
+        """The baud rate that the driver has set on the terminal."""
         assert self.master is not None
         terms = array.array("I", bytes(44))
         fcntl.ioctl(self.master, _TCGETS2, terms)
@@ -85,7 +88,7 @@ class PseudoTerminal:
 
     @property
     def gone(self) -> bool:
-        """Whether no driver has opened the terminal."""
+        """Whether no driver has the terminal open."""
         assert self.master is not None
         poll = select.poll()
         poll.register(self.master, 0)
