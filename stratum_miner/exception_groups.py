@@ -1,23 +1,39 @@
 """Finds the exception that a user should see inside the exception groups that trio's nurseries raise."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 import trio
 
 
-@asynccontextmanager
-async def unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
+def unwrapping_nursery() -> AbstractAsyncContextManager[trio.Nursery]:
     """Open a nursery that raises a single exception without a group around it, and several exceptions as a group."""
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            yield nursery
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        failure = group.exceptions[0]
-    if failure is not None:
+    return _UnwrappingNursery()
+
+
+class _UnwrappingNursery(AbstractAsyncContextManager[trio.Nursery]):
+    """A class, not a generator: Ctrl-C in the code of contextlib would leave the nursery open, and its tasks hang."""
+
+    def __init__(self) -> None:
+        self._manager = trio.open_nursery()
+
+    @trio.lowlevel.enable_ki_protection
+    async def __aenter__(self) -> trio.Nursery:
+        return await self._manager.__aenter__()
+
+    @trio.lowlevel.enable_ki_protection
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        try:
+            return await self._manager.__aexit__(kind, error, traceback)
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) > 1:
+                raise
+            failure = group.exceptions[0]
+        if failure is error:
+            return False
         context = failure.__context__
         try:
             raise failure
