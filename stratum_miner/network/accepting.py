@@ -59,6 +59,14 @@ class ListenerError(Exception):
     the reason."""
 
 
+async def open_tcp(host: str, port: int) -> list[trio.SocketListener]:
+    """Open TCP listeners at an address. Raises OSError, whose text gives the address, if it cannot be opened."""
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+
+
 async def serve(
     handler: Callable[[Any], Awaitable[object]],
     listeners: Sequence[Listener],

@@ -40,7 +40,7 @@ from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.exception_groups import unwrapping_nursery
-from stratum_miner.network.accepting import Listener
+from stratum_miner.network.accepting import Listener, open_tcp
 from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
@@ -157,7 +157,7 @@ class Pool:
         permanent error, and whatever ``on_event`` raised.
         """
         if listeners is None:
-            listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
+            listeners = await open_tcp(self.config.host, self.config.port)
         self._miners.note_listeners(listeners)
         try:
             async with unwrapping_nursery() as services:

@@ -38,7 +38,7 @@ from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.exception_groups import unwrapping_nursery
-from stratum_miner.network.accepting import Listener
+from stratum_miner.network.accepting import Listener, open_tcp
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import ProxyEvent, ShareKept, ShareRefused, UpstreamAdded, UpstreamRemoved
@@ -132,7 +132,7 @@ class Proxy:
         refuse the worker from the start, and whatever ``on_event`` raised.
         """
         if listeners is None:
-            listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
+            listeners = await open_tcp(self.config.host, self.config.port)
         self._miners.note_listeners(listeners)
         try:
             async with unwrapping_nursery() as services:

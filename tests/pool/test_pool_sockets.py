@@ -1,9 +1,11 @@
 """The pool on real loopback sockets: what memory streams cannot show."""
 
+import errno
 import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -188,3 +190,13 @@ async def test_one_share_from_two_sockets_at_once_counts_once() -> None:
         assert second.miner.verdict() == (0 if value <= second.miner.jobs[-1].target else 23)
         await first.stream.aclose()
         await second.stream.aclose()
+
+
+async def test_a_port_in_use_is_named() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as first:
+        with pytest.RaisesExc(
+            OSError, match=f"cannot listen on 127.0.0.1:{first.port}: Address already in use"
+        ) as caught:
+            async with open_pool(ScriptedNode(), replace(CONFIG, port=first.port)):
+                pass
+    assert caught.value.errno == errno.EADDRINUSE
