@@ -11,8 +11,8 @@ Label: TypeAlias = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line of a chart, with a band from ``low`` to ``high`` if these are given. Each has one value for each value of
-    ``x``."""
+    """A line of a chart, with a band from ``low`` to ``high`` if these are given. ``values``, ``low`` and ``high`` have
+    one number for each value of ``x`` of the chart."""
 
     name: str
     values: tuple[float, ...]
@@ -44,7 +44,8 @@ class LineChart:
 
     @property
     def y_range(self) -> tuple[float, float]:
-        """Return the minimum and the maximum of all lines, bands and zero; they always differ."""
+        """Return the minimum and the maximum of the y axis, which includes all lines, all bands and zero. The two
+        always differ."""
         values = [value for line in self.series for part in (line.values, line.low, line.high) for value in part]
         low, high = min(0.0, *values), max(0.0, *values)
         return (low, high) if high > low else (low, low + 1)
@@ -63,7 +64,7 @@ class HeatMap:
     """The values of the cells: one tuple for each row."""
     label: Label
     here: tuple[int, int]
-    """Row and column of the cell that is framed."""
+    """Row and column, counted from 0, of the cell to highlight."""
     note: str = ""
 
     @property
@@ -95,7 +96,8 @@ class Tornado:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Return the minimum and the maximum of all bars; they always differ."""
+        """Return the minimum and the maximum of the axis, which includes all bars and ``centre``. The two always
+        differ."""
         ends = [self.centre, *(end for bar in self.bars for end in (bar.low, bar.high))]
         low, high = min(ends), max(ends)
         return (low, high) if high > low else (low - 1, high + 1)

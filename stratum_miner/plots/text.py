@@ -17,7 +17,8 @@ from stratum_miner.plots.figure import Figure, HeatMap, LineChart, Series, Torna
 
 _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-"""For each dot of a braille character, by column and row, the bit that sets it in the Unicode code point."""
+"""The bits of the eight dots of a braille character, by column and row. The sum of the bits of the set dots, added to
+_BRAILLE, is the Unicode code point of the character."""
 _COLOURS = ("cyan", "magenta", "yellow", "green")
 _ASCII_MARKS = ("*", "o", "+", "x")
 

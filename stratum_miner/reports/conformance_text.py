@@ -49,8 +49,8 @@ def _show_failure(console: Console, result: Result) -> None:
 
 
 def _print(console: Console, indent: int, text: Text, hanging: int = 0) -> None:
-    """Print a text. On a terminal it is wrapped, and later lines are indented by ``hanging`` more; otherwise it is one
-    line."""
+    """Print a text, indented by ``indent`` spaces. On a terminal, long text is wrapped, and its second and later lines
+    are indented by ``hanging`` more spaces. Elsewhere, such as in a file, the text is one line."""
     if not console.is_terminal:
         console.print(Text(" " * indent) + text, soft_wrap=True)
         return

@@ -12,7 +12,8 @@ from stratum_miner.reports.page import document, figure, paragraph, table
 POINTS = 120
 """Approximate number of points of a curve."""
 NINES = 3.6
-"""The last quantile of a curve, 99.975 %, as a number of nines n, where the quantile is 1 - 10^-n."""
+"""Where a curve of latencies ends: at the quantile 1 - 10^-3.6, which is 99.975 %. A quantile of 1 - 10^-n has n nines,
+such as 99.9 % for n = 3."""
 
 
 def page(report: LoadReport) -> str:

@@ -19,7 +19,8 @@ from stratum_miner.quantities import duration_text, milliseconds_text
 _MOST_SHOWN = 8
 """Maximum number of reasons that one list shows."""
 _NARROW = {"overhead p99": "overhead\np99", "unreliable": "unre-\nliable"}
-"""For each long heading, the same heading on two lines, so that the table fits 80 columns."""
+"""The long headings of the table of latencies, each with the text that takes two lines, so that the table fits 80
+columns."""
 
 
 def live(
@@ -134,8 +135,9 @@ def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Cons
 
 
 def change_text(ratio: float | None) -> str:
-    """Return the ratio of a new figure to an old one as text: a percentage such as ``+12.5%``, or a factor from 3
-    on."""
+    """Return as text how much a figure has changed. ``ratio`` is the new figure divided by the old one; None if there
+    is no such ratio. The text is a percentage such as ``+12.5%``, or, if the ratio is at least 3,
+    a factor such as ``x 4.2``."""
     if ratio is None:
         return "-"
     return f"x {ratio:.3g}" if ratio >= 3 else f"{ratio - 1:+.1%}"

@@ -1,4 +1,5 @@
-"""The HTML page of a report: one file without scripts or requests, light or dark as the reader's system asks for."""
+"""The HTML page of a report: one file that has no scripts and loads nothing else. The page is light or dark, as the
+settings of the reader's computer ask for."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

@@ -11,7 +11,7 @@ from stratum_miner.plots.figure import Bar, Figure, HeatMap, LineChart, Mark, Se
 from stratum_miner.quantities import amount, rounded, span_text, time_unit
 
 FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.5", "2"))
-"""Factors for the price of a bitcoin and for the price of a kWh in the heat maps."""
+"""Factors by which the heat maps multiply the price of a bitcoin and the price of a kWh of the scenario."""
 HERE = FACTORS.index(Decimal(1))
 GROWTHS = (-0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06)
 """Values that the heat map adds to the scenario's growth of the difficulty, as fractions per epoch of two weeks."""
@@ -156,7 +156,8 @@ def _cell_label(grid: Sequence[Sequence[Decimal]]) -> "_Label":
 
 
 class _Label:
-    """Prints all cells of a grid in one unit with the same number of digits, so that they are easy to compare."""
+    """Converts the values of a grid to text, all with the same unit and the same number of decimal places, so that they
+    are easy to compare."""
 
     def __init__(self, largest: Decimal) -> None:
         sizes = ((10**13, "T"), (10**10, "G"), (10**7, "M"), (10**4, "k"))

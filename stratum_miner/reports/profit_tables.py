@@ -39,7 +39,8 @@ def comparison(scenarios: Sequence[Scenario]) -> Rows:
 
 
 def periods(scenario: Scenario) -> Rows:
-    """Return the revenue, the costs and the profit per hour, day, month and year."""
+    """Return the mined bitcoin, the revenue, the costs and the profit per hour, day, month and year. Columns whose
+    values are not known are left out."""
     operation, priced = scenario.operation, scenario.price is not None
     columns = {
         "revenue": operation.revenue_per_day if priced else None,

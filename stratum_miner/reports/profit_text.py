@@ -83,7 +83,7 @@ def solo_odds(scenario: Scenario) -> list[str]:
     return [
         f"Solo, a block takes {rounded(odds.mean_wait_days(rate) / odds.YEAR_DAYS)} years on average. "
         f"The probability of a block within a year is {odds.probability_of_block(rate, odds.YEAR_DAYS):.3g}.",
-        f"It needs {rounded(float(operation.joules_per_terahash))} J/TH and {rounded(float(kwh))} kWh per year, "
+        f"Mining needs {rounded(float(operation.joules_per_terahash))} J/TH and {rounded(float(kwh))} kWh per year, "
         f"which emit {rounded(float(emitted.low))} to {rounded(float(emitted.high))} kg of CO2 "
         f"({rounded(float(emitted.best))} kg with the average electricity of miners).",
     ]
