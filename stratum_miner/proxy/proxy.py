@@ -68,7 +68,7 @@ class Proxy:
 
     def __init__(
         self,
-        pools: Sequence[PoolSettings],
+        pools: PoolSettings | Sequence[PoolSettings],
         config: ProxyConfig,
         *,
         strategy: Strategy = Strategy.FAILOVER,
@@ -84,7 +84,7 @@ class Proxy:
         tallies: Tallies = {}
         self._new_group = partial(
             PoolGroup,
-            pools,
+            [pools] if isinstance(pools, PoolSettings) else pools,
             options=options,
             strategy=strategy,
             tallies=tallies,
@@ -354,7 +354,7 @@ class Proxy:
 
 @asynccontextmanager
 async def open_proxy(
-    pools: Sequence[PoolSettings],
+    pools: PoolSettings | Sequence[PoolSettings],
     config: ProxyConfig,
     *,
     listeners: Sequence[Listener] | None = None,
@@ -367,11 +367,12 @@ async def open_proxy(
 ) -> AsyncIterator[Proxy]:
     """Run a proxy during the ``async with`` block. At the end of the ``async with`` block the proxy stops gracefully.
 
-    ``pools`` are the pools to which the proxy forwards shares, in order of priority; ``strategy`` says how the proxy
-    chooses among them. ``listeners`` accept the miners' connections; without them the proxy listens on ``config.host``
-    and ``config.port``, TCP. ``unix_time`` returns the time in seconds to which the ntime of shares is compared;
-    ``clock`` returns seconds that never go back; ``rng`` chooses the random parts of reconnect pauses. ``connect``
-    opens the connection to a pool; by default it is opened as the pool's settings say (TCP, TLS, SOCKS or HTTP proxy).
+    ``pools`` are the pools to which the proxy forwards shares, in order of priority, or a single pool; ``strategy``
+    says how the proxy chooses among them. ``listeners`` accept the miners' connections; without them the proxy listens
+    on ``config.host`` and ``config.port``, TCP. ``unix_time`` returns the time in seconds to which the ntime of shares
+    is compared; ``clock`` returns seconds that never go back; ``rng`` chooses the random parts of reconnect pauses.
+    ``connect`` opens the connection to a pool; by default it is opened as the pool's settings say (TCP, TLS, SOCKS or
+    HTTP proxy).
 
     ``on_event`` is called with each event, in the trio thread, in the order of the events, after the proxy has acted:
     the miner has its answer and the share is on its way to the pool. It must not block. If it raises an exception, the

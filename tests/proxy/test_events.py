@@ -4,11 +4,13 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.proxy import (
     MinerAuthorized,
     MinerConnected,
     MinerDisconnected,
+    ProxyConfig,
     ProxyEvent,
     ShareForwarded,
     ShareKept,
@@ -16,6 +18,7 @@ from stratum_miner.proxy import (
     ShareResolved,
     UpstreamAdded,
     UpstreamRemoved,
+    open_proxy,
 )
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.share_result import ShareOutcome
@@ -106,3 +109,9 @@ async def test_an_error_of_on_event_ends_the_proxy_and_loses_no_share(
             await pool.reply(await pool.request("mining.submit"), True)
             assert await verdict(miner, sent) == 0
             await trio.sleep_forever()
+
+
+async def test_a_single_pool_needs_no_list() -> None:
+    settings = PoolSettings(url=PoolUrl("127.0.0.1", 1), worker_name="alice.rig")
+    async with open_proxy(settings, ProxyConfig(port=0)) as proxy:
+        assert len(proxy.snapshot().pools) == 1
