@@ -170,7 +170,8 @@ def profit(
         str | None,
         _text(
             "--growth-band",
-            "Percentage points by which the outlook also lowers and raises --difficulty-growth. "
+            "How far the chart of the profit over time also follows a lower and a higher --difficulty-growth, in "
+            "percentage points. "
             f"[default: {DEFAULT_BAND:.0%}]",
             "Chain",
         ),

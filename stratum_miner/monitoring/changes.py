@@ -24,9 +24,10 @@ LONGEST_WHOLE = 1e15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SnapshotChanges:
-    """A step: everything that is new in a view, compared with the previous view."""
+    """Everything that is new in a view, compared with the previous view. The class ``Changes`` calls it a step."""
 
     number: int
+    """The steps are numbered from 1."""
     change: Any
     """The difference between the previous view and this one, as ``difference`` returns it."""
     points: tuple[Any, ...]
@@ -38,7 +39,7 @@ class Changes:
 
     def __init__(self) -> None:
         self.number = 0
-        """Number of the newest step."""
+        """The ``number`` of the newest step, or 0 before the first."""
         self.run = ""
         """Text that identifies this run of the miner, because events of another run have the same numbers."""
         self.whole: dict[str, Any] = {}

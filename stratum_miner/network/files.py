@@ -6,11 +6,11 @@ import resource
 from contextlib import suppress
 
 PLENTY = 65_536
-"""Open files requested by default. A higher limit would slow down child processes, some of which close every possible
-file descriptor when they start."""
+"""Number of open files that the process requests by default. A higher limit would slow down child processes, some of
+which close every possible file descriptor when they start."""
 SPARE = 32
-"""Open files in reserve, never used for accepted connections: for the node, pools, logs, hooks and other files that the
-process opens itself."""
+"""Number of open files that accepted connections never get. They are reserved for the node, pools, logs, hooks and
+other files that the process opens itself."""
 
 
 def allow(needed: int = 0) -> int:

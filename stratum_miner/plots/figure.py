@@ -75,13 +75,14 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a tornado chart: the results for one input."""
+    """One row of a tornado chart: how the result changes if one input is lowered or raised."""
 
     name: str
+    """Name of the input."""
     low: float
-    """Result with the input lowered."""
+    """The result if this input is lowered and all other inputs stay."""
     high: float
-    """Result with the input raised."""
+    """The result if this input is raised and all other inputs stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ MinimumDifficultyOption = Annotated[
     Parameter(
         name="--min-difficulty",
         help="Lowest share difficulty that the pool sets, or that a miner may suggest. [default: the value of "
-        f"--difficulty, but with --vardiff at most {USUAL_MINIMUM:g}]",
+        f"--difficulty; with --vardiff {USUAL_MINIMUM:g}, or the value of --difficulty if that is lower]",
         negative=(),
     ),
 ]

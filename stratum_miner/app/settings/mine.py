@@ -157,7 +157,8 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
     with collecting(problems, resolved):
         if not checked.retry and len(pools) > 1:
             raise UsageError(
-                "--retry: expected one pool without retries, got several pools, but a switch to another pool is a retry"
+                "--retry: expected one pool without retries, got several, and switching between pools is a retry. Give "
+                "one pool, or allow retries"
             )
     if problems:
         raise ConfigError(*dict.fromkeys(problems))

@@ -331,7 +331,8 @@ class _Reader:
 
 
 def _fit(where: str, make: Callable[[ValueT], Made], value: ValueT) -> Made:
-    """Return the converted value. Raises ConfigError, which names the source of the value, for a wrong one."""
+    """Convert a value with ``make``. If ``make`` raises ValueError, raise a ConfigError that names ``where``
+    instead."""
     try:
         return make(value)
     except ValueError as error:

@@ -182,7 +182,11 @@ class PoolGroup:
         return self._shown.client.snapshot()
 
     def _owner(self, origin: Origin) -> GroupMember | None:
-        """Return the pool of a session, which may be an older session. None: no pool of this group has this key."""
+        """Return the pool of this group that a job came from, or None if the pool key of ``origin`` is not in this
+        group.
+
+        If the same pool was removed and added again, prefer the one that still has the session of ``origin``.
+        """
         found = None
         for member in (*self._members.all, *self._members.removed):
             if member.key == origin.pool:

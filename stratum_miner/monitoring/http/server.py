@@ -132,8 +132,10 @@ class _Connection:
             self._refusal = (500, INTERNAL_ERROR)
 
     def _is_complete(self) -> bool:
-        """Return whether the request and the answer are complete. If the application did not read the body of the
-        request, this function does not wait for the body."""
+        """Return whether the connection can take another request: the request has been read and the response sent.
+
+        A body that the application did not read, and that has not arrived completely, makes the result False.
+        """
         with suppress(h11.RemoteProtocolError):
             while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:
                 pass
@@ -234,7 +236,9 @@ def _checked(request: h11.Request) -> h11.Request:
     if not request.http_version.startswith(b"1."):  # h11 accepts any version
         raise h11.RemoteProtocolError(f"version {request.http_version.decode()}")
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
-        raise h11.RemoteProtocolError("Transfer-Encoding with Content-Length, or in HTTP/1.0")
+        raise h11.RemoteProtocolError(
+            "expected no Transfer-Encoding beside Content-Length or with HTTP/1.0, got such a request"
+        )
     if request.target.startswith(b"/"):
         return request
     absolute = _ABSOLUTE.fullmatch(request.target)

@@ -48,12 +48,12 @@ def head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
 
 
 def totals(view: View, width: int) -> list[Text]:
-    """Return the pool, the job, the hash rates and the shares."""
+    """Return the lines of the screen about the pool, the job, the hash rates and the shares."""
     return [*_job(view, width), *_rates(view.summary, width), *_shares(view.summary, width)]
 
 
 def more_totals(view: View, width: int, ascii_only: bool) -> list[Text]:
-    """Return further figures, the most important first."""
+    """Return the lines of the screen with further figures, the most important first."""
     summary = view.summary
     return [
         *_luck(summary, width), *_implied(summary, width), *history_line(view.history, width, ascii_only),

@@ -40,7 +40,8 @@ class RegisterReply:
     value: bytes
     """Four bytes, or the three bytes of a BM1384, big-endian."""
     tag: bytes = b""
-    """From BM1397 on, the address of the chip and the register; on later chips followed by two more bytes."""
+    """The remaining bytes of the reply: from BM1397 on the address of the chip and that of the register. From BM1362 on
+    two more bytes follow. Empty for older chips."""
 
 
 ChipReply = NonceReply | RegisterReply
