@@ -1,5 +1,5 @@
-"""The definition of a check: a function with an id, a requirement on pools and its level, and what the check does to
-the pool."""
+"""Defines what a check consists of: its id, the requirement that it checks, the importance of this requirement, what
+the check does to the pool, and the function that performs it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,8 +21,7 @@ class Level(Enum):
     SHOULD = "SHOULD"
     """Most pools meet the requirement, and miners clearly benefit from it."""
     INFO = "OBS"
-    """The behaviour of the pool is recorded and never judged. Reports use the name ``OBS``, because scripts read
-    them."""
+    """The behaviour of the pool is recorded and never judged. Reports call this level ``OBS``."""
 
 
 class Kind(Enum):

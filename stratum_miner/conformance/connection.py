@@ -256,7 +256,8 @@ class ProbeConnection:
         self._wake_waiters()
 
     def note(self, direction: str, data: bytes | str) -> None:
-        """Add an entry to the transcript; ``direction`` is one of ``>``, ``<`` and ``-``."""
+        """Add an entry to the transcript. ``direction`` is ``>`` for a line to the pool, ``<`` for a line from the pool
+        and ``-`` for an event."""
         self._transcript.note(self._now(), self.number, direction, data)
 
     def _now(self) -> float:

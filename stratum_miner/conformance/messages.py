@@ -66,7 +66,7 @@ class Answer:
 
     @property
     def error(self) -> ErrorReply:
-        """The error of the reply. The different forms that pools use are converted to one."""
+        """The error of the reply, converted from the different forms that pools use into an ``ErrorReply``."""
         return error_reply_from(self._error, (self.line.value or {}).get("reject-reason"))
 
     @property

@@ -38,22 +38,23 @@ class CheckOutcome:
 
 
 def passed(actual: str) -> CheckOutcome:
-    """Return the outcome of a check if the pool did what the requirement allows."""
+    """Return an outcome with the verdict PASSED: the pool did what the requirement allows."""
     return CheckOutcome(Verdict.PASSED, actual)
 
 
 def failed(actual: str) -> CheckOutcome:
-    """Return the outcome of a check if the pool provably did something that the requirement does not allow."""
+    """Return an outcome with the verdict FAILED: the pool provably did something that the requirement does not
+    allow."""
     return CheckOutcome(Verdict.FAILED, actual)
 
 
 def skipped(why: str) -> CheckOutcome:
-    """Return the outcome of a check if a precondition could not be met. ``why`` says which."""
+    """Return an outcome with the verdict SKIPPED: a precondition could not be met. ``why`` says which."""
     return CheckOutcome(Verdict.SKIPPED, why)
 
 
 def observed(actual: str) -> CheckOutcome:
-    """Return the outcome of a check that only records what the pool did."""
+    """Return an outcome with the verdict OBSERVED: ``actual`` says what the pool did, without a judgement."""
     return CheckOutcome(Verdict.OBSERVED, actual)
 
 

@@ -67,7 +67,7 @@ class PoolUnderTest:
     password: str = field(default="x", repr=False)
     """Second parameter of mining.authorize. In transcripts it is replaced by ***."""
     owned: bool = False
-    """Whether the pool is the user's own. Without it, intrusive checks are skipped. [default: False]"""
+    """Whether the pool is the user's own. If it is not, intrusive checks are skipped. [default: False]"""
     tls: bool = False
     """Whether ``dial`` makes TLS connections."""
     dial_raw: OpenPoolStream | None = field(default=None, repr=False)
@@ -83,7 +83,8 @@ class PoolUnderTest:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why a connection could not be made, as the innermost of nested errors says it."""
+    """Return a text that says why a connection could not be made. If errors are nested, the text is that of the
+    innermost error."""
     while (inner := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
         error = inner
     if isinstance(error, trio.TooSlowError):

@@ -185,7 +185,7 @@ class Probe:
     # ---- whether the pool still answers -----------------------------------------------------------------------------
 
     async def reply_seconds(self, connection: ProbeConnection, within: float = PATIENCE) -> float:
-        """Return the seconds until the pool answers a share of an unknown job. Every pool rejects such a share at once.
+        """Submit a share of an unknown job, which a pool normally rejects at once. Return the seconds until the reply.
 
         Raises Silent or UnexpectedDisconnect if the pool does not answer.
         """

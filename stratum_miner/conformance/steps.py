@@ -1,4 +1,4 @@
-"""Steps and judgements that several checks use."""
+"""Functions that several checks use: actions on a connection, and functions that decide on a verdict."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,11 @@ from stratum_miner.work.quantile import rank
 
 
 def replied_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
-    """Judge that the pool sent exactly one reply to each request. The outcome also says in which order the replies
-    came."""
+    """Return the outcome PASSED if the pool sent exactly one reply to each request, and FAILED if it sent several
+    replies to one. The outcome also says in which order the replies came.
+
+    Call this only when each request has a reply.
+    """
     twice = [request for request in requests if len(connection.answers[request]) > 1]
     if twice:
         count = len(connection.answers[twice[0]])
@@ -26,12 +29,17 @@ def replied_once(connection: ProbeConnection, requests: list[int | str]) -> Chec
 
 
 def expect_accepted(answer: Answer, what: str) -> CheckOutcome:
-    """Judge that the pool accepted a valid share. ``what`` names the share, such as "a share of job '1'"."""
+    """Return the outcome PASSED if the pool accepted a valid share, otherwise FAILED. ``what`` names the share in the
+    outcome, such as "a share of job '1'"."""
     return (passed if answer.accepted else failed)(f"after {what}, the pool answered {answer}")
 
 
 def expect_rejected(answer: Answer, what: str, *allowed: ErrorReason) -> CheckOutcome:
-    """Judge that the pool rejected a faulty share. If ``allowed`` is given, the reason must be one of these."""
+    """Return the outcome PASSED if the pool rejected a faulty share for one of the reasons ``allowed``, otherwise
+    FAILED. Without ``allowed``, any reason passes.
+
+    ``what`` names the share in the outcome.
+    """
     if not answer.refused or (allowed and answer.reason not in allowed):
         return failed(f"after {what}, the pool answered {answer}")
     return passed(f"after {what}, the pool answered {answer}")
@@ -61,7 +69,8 @@ async def change_difficulty(probe: Probe, connection: ProbeConnection, difficult
 
 
 async def wait_for_second_job(connection: ProbeConnection) -> None:
-    """Wait for the next job. Some pools apply a new difficulty one job too late. Raises Skip if no job arrives."""
+    """Wait for one more job, because some pools apply a new difficulty one job too late. Raises Skip if no job arrives
+    within ``RENEWAL`` seconds."""
     known = len(connection.jobs)
     if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"the pool sent no second job within {RENEWAL:g} s")

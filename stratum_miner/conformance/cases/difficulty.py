@@ -32,7 +32,7 @@ FLOOD_RATE = 10.0
 PERIODS = 10
 """Duration of the check VD-04, in retarget periods."""
 MAX_TURNS = 2
-"""Maximum number of times that a stable difficulty changes its direction, between rising and falling."""
+"""Maximum number of times that a stable difficulty may begin to fall after it rose, or begin to rise after it fell."""
 ACCOUNTED = 60
 """Number of shares for which the check VD-09 compares the accepted difficulties with the computed hashes."""
 SIGMAS = 3

@@ -20,16 +20,17 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""If a hash is a share with a lower probability than this, the check ERR-06 needs only one share. It is then almost
-certain that this share is not also a share of the next job."""
+"""The check ERR-06 needs only one share if a random hash meets the share target with a probability below this. It is
+then almost certain that the share, under the id of the next job, does not meet the target of that job."""
 
 
 async def _submit_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, params: list[Any], what: str
 ) -> CheckOutcome:
-    """Submit an accepted share again, as ``params``, and judge that the pool rejects it.
+    """Submit an accepted share again, with the parameters ``params``. The pool passes if it rejects the repeated share.
 
-    ``what`` names the repeated share in the outcome. If the share was a block, the pool may also reject it as stale.
+    ``what`` names the repeated share in the outcome. If it is ``SAME_SHARE``, the reason for the rejection must be that
+    the share is a duplicate. If a new block made the job stale, the pool may also give this as the reason.
     """
     try:
         answer = await probe.submit(connection, params)
@@ -54,7 +55,7 @@ async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
 async def _submit_all_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, spelled: Mapping[str, list[Any]]
 ) -> CheckOutcome:
-    """Submit an accepted share again in several notations, and judge that the pool rejects all of them.
+    """Submit an accepted share again in several notations. The pool passes if it rejects all of them.
 
     ``spelled`` contains the parameters of mining.submit by the name of the notation. The first failure ends the
     function.

@@ -223,8 +223,8 @@ async def missing_id(probe: Probe) -> CheckOutcome:
 
 
 async def _first_reaction(connection: ProbeConnection, within: float = SILENCE) -> str:
-    """Return what the pool does next, as a clause: its first reply, the end of the connection, or nothing for
-    ``within`` seconds."""
+    """Wait at most ``within`` seconds for a reply or the end of the connection. Return a clause that says which of the
+    two came first, or that neither came."""
 
     def replies() -> list[Any]:
         return [line for line in connection.lines if line.method is None]

@@ -54,7 +54,7 @@ async def _job(probe: Probe) -> tuple[ProbeConnection, Job]:
 
 
 async def _watched(probe: Probe, seconds: float = WATCH) -> list[Job]:
-    """Open a session and return its jobs, as soon as there are two or after ``seconds``."""
+    """Open a session, wait at most ``seconds`` for a second job, and return the jobs received so far."""
     connection, _ = await _job(probe)
     await connection.wait_until(lambda: len(connection.jobs) > 1, seconds)
     return connection.jobs

@@ -216,10 +216,10 @@ async def far_ntime(probe: Probe) -> CheckOutcome:
 
 
 async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
-    """Judge that the pool rejects each share in which one parameter of mining.submit has a malformed value.
+    """Submit several shares in which one parameter of mining.submit is malformed. The pool passes if it rejects all.
 
-    ``index`` is the position of the parameter, and ``values`` contains the malformed values by name. At the end, the
-    pool must still answer a share.
+    ``index`` is the position of the parameter, and ``values`` contains the malformed values by name. Raises Silent or
+    UnexpectedDisconnect if the pool does not answer one of the shares, or another share after them.
     """
     connection = await probe.session()
     replies = []
