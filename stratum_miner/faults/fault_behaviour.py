@@ -19,7 +19,7 @@ class ProtocolLine:
 
     sender: Side
     data: bytes
-    """The line with its LF, unless it was cut."""
+    """The line with its LF. A line that is too long arrives in pieces without LF."""
     message: dict[str, Any] | None
     """The parsed JSON object; None if the line is not a message of the protocol."""
     method: str | None
@@ -79,7 +79,7 @@ class PoolFault:
     summary: str
     """What the pool does wrong; a phrase that continues "the pool ..."."""
     behave: Behaviour
-    """Return the actions to take in place of a line, or None to let it pass."""
+    """Function that returns the actions to take in place of a line, or None to let the line pass."""
     default: SettingValue = None
     """Default of the parameter; None if the fault takes no parameter."""
     low: float = 0

@@ -87,17 +87,19 @@ class FaultFilter:
         return actions
 
     def ended(self, sender: Side) -> Sequence[FilterAction]:
-        """Return the line that the fault still holds back, if the pool has ended its stream."""
+        """If ``sender`` is the pool, return the action that sends the line that the fault still holds back. Otherwise
+        return no actions. In both cases, the fault no longer holds the line."""
         held, self._state.held = self._state.held, None
         return (Send(Side.MINER, held),) if held is not None and sender is Side.POOL else ()
 
     @property
     def held(self) -> int:
-        """Return the bytes of the line that is held back, and of the requests that are remembered."""
+        """Return an upper bound of the bytes that this filter keeps: the line that is held back, and the requests that
+        wait for a reply."""
         return len(self._state.held or b"") + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:
-        """Return to which lines the fault was applied since the last call."""
+        """Return one note for each line to which the fault was applied since the last call."""
         notes, self._notes = self._notes, []
         return notes
 

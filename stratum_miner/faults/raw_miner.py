@@ -243,7 +243,8 @@ async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -
 async def open_raw_miner(
     plan: RawMinerPlan, fault: WireFault | None = None, rng: Random | None = None
 ) -> AsyncIterator[RawMiner]:
-    """Open a connection whose requests ``fault`` changes, and close it at the end of the block.
+    """Open a connection, and close it at the end of the ``async with`` block. If ``fault`` is given, it changes the
+    requests of this connection.
 
     Raises the error of ``RawMinerPlan.dial`` if the pool cannot be reached.
     """
