@@ -6,9 +6,10 @@ of microseconds. The loop waits for all sockets with one epoll object instead of
 reasons. A task with its stream takes several kilobytes per miner. A timer of trio is rounded up to a millisecond, and
 this error would be part of every latency that begins when a share is due.
 
-The loop measures how much it adds to the latencies. Bytes that it reads may have arrived just after the most recent
-poll that left no socket waiting. The time since that poll, plus the delay with which a share was sent, is the generator
-overhead of a latency. An event every 10 ms also measures the loop lag, which is how late the loop handles its events.
+The loop measures how much it may add to the latencies. It does not know when the bytes that it reads arrived. It only
+knows that they arrived after the previous complete poll, which is one that reported all sockets with waiting bytes. The
+time since that poll, plus the delay with which a share was sent, is the generator overhead of a latency. An event every
+10 ms also measures the loop lag, which is how late the loop handles its events.
 """
 
 import contextlib
@@ -152,7 +153,7 @@ class LoadGenerator:
         self._wake()
 
     def progress(self) -> Progress:
-        """Return the current figures."""
+        """Return how far the run is, with the figures so far."""
         metrics = self.metrics
         return Progress(
             elapsed=min(self.plan.duration, self._clock() - self._started),
@@ -240,7 +241,8 @@ class LoadGenerator:
                 self._break_connection(connection, "churn", due)
 
     def _tick_lag(self, due: float) -> None:
-        """Add the measured loop lag. Ticks that the loop missed meanwhile count as one lag each."""
+        """Record the loop lag: how late the loop handles the tick that was ``due``. If later ticks are due too, record
+        the lag of each of them."""
         now, metrics = self._clock(), self.metrics
         metrics.rows[-1].lag = max(metrics.rows[-1].lag, now - due)
         while due <= now:
@@ -447,7 +449,8 @@ class LoadGenerator:
                 self._send(connection, miner.due_share(self._clock()))
 
     def _wake(self) -> None:
-        # An error is harmless. A full buffer also wakes the loop, and a closed socket means that the loop has ended.
+        # An error is harmless: if the buffer is full, the loop wakes anyway; if the socket is closed, the loop has
+        # ended.
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 

@@ -34,8 +34,8 @@ class Histogram:
         self._counts = array("Q", bytes(8 * BUCKETS))
 
     def add(self, seconds: float) -> None:
-        """Add a duration in seconds. The code uses comparisons, because min() and max() would take as long as the rest
-        of it."""
+        """Add a duration in seconds. This method compares values itself, because calls of min() and max() would double
+        its running time."""
         if seconds < 0:
             seconds = 0.0
         value = int(seconds * 1e6)

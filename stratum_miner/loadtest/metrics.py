@@ -31,7 +31,7 @@ MAX_ROWS = 300
 MAX_ERRORS = 100
 """Maximum number of different errors that are counted separately, so that a hostile pool cannot fill the memory."""
 MAX_NOTIFIES = 256
-"""Maximum number of jobs for which the time between the first and the last miner is kept. The oldest job is dropped."""
+"""Maximum number of jobs for which ``Metrics.notifies`` keeps the times of arrival. The oldest job is dropped."""
 
 
 class LatencyStatistics:
@@ -82,7 +82,7 @@ class Spread:
 
     @property
     def seconds(self) -> float:
-        """Seconds between the first and the last miner that received the job."""
+        """Seconds that passed after the first miner received the job until the last one received it."""
         return self.last - self.first
 
 

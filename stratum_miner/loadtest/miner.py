@@ -92,8 +92,8 @@ class SimulatedMiner:
         self.wants_rolling = _is_among(number, plan.version_rolling)
         self.session_id: str | None = None
         self.hash_rate = 0.0
-        """Hash rate in H/s; 0 until the first job. If the plan gives no hash rate, it follows from the share rate of
-        the plan and the difficulty of this job."""
+        """Hash rate in H/s; 0 until the first job. If the plan gives no hash rate, the miner computes its own from the
+        share rate of the plan and the difficulty of the first job."""
         self.failed_attempts = 0
         """Number of attempts to reconnect since the pool last authorized this miner. It determines the pause before the
         next attempt."""

@@ -4,9 +4,10 @@ The load is an open loop: the times depend on the plan alone, never on how fast 
 therefore gets as many requests as a fast pool, so the measured latencies include the stall. A load generator that waits
 for answers would hide it ("coordinated omission"). The load tester vegeta computes its times in the same way.
 
-A hash of a simulated miner with hash rate h meets the share target with probability p. Its shares are a Poisson process
-with the intensity h * p * factor(t), where the load profile gives the factor. The times are drawn by thinning (Lewis
-and Shedler, 1979): candidates are drawn at the highest intensity, and each is kept with probability factor / peak.
+The shares of a simulated miner are a Poisson process with the intensity h * p * factor(t). Here, h is the hash rate of
+the miner, p the probability that a hash meets the share target, and factor(t) the load profile at the time t. The times
+are drawn by thinning (Lewis and Shedler, 1979): candidates are drawn at the highest intensity, and each is kept with
+probability factor / peak.
 """
 
 import math
@@ -161,8 +162,9 @@ def distribution(text: str) -> Callable[[random.Random], float]:
 def reconnect_pause(attempt: int, first: float, longest: float, rng: random.Random) -> float:
     """Return the seconds to wait before the next attempt to connect. ``attempt`` is the number of attempts so far.
 
-    The longest possible pause doubles with each attempt, from ``first`` up to ``longest`` seconds. The result is random
-    between half of it and all of it, so that the miners do not reconnect at the same time.
+    The longest possible pause doubles with each attempt, from ``first`` up to ``longest`` seconds. The result is a
+    random value between half the longest possible pause and this pause, so that the miners do not reconnect at the same
+    time.
     """
     ceiling = min(longest, first * 2.0 ** min(attempt, 32))
     return rng.uniform(ceiling / 2, ceiling)

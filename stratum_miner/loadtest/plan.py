@@ -75,7 +75,8 @@ class LoadPlan:
     version_rolling: float = 1.0
     """Fraction of the miners, 0 to 1, that ask for version rolling and use it."""
     bad: Mapping[str, float] = field(default_factory=dict)
-    """Fraction of the submitted shares, 0 to 1, by the name of their fault."""
+    """Names of share faults, each with the fraction (0 to 1) of the submitted shares that get this fault. The sum of
+    the fractions is at most 1."""
     worker_name: str = "load.{n}"
     """Worker name of each miner. ``{n}`` is replaced by the miner's number."""
     password: str = field(default="x", repr=False)

@@ -23,11 +23,12 @@ from stratum_miner.loadtest.jobs import MinerJob
 from stratum_miner.stratum.client_messages import Submit
 
 INLINE_HASHES = 1 << 15
-"""Average number of hashes per share up to which the loop itself searches. It takes half a millisecond at 60 MH/s."""
+"""If a share takes at most this many hashes on average, the loop itself searches for it. At 60 MH/s, so many hashes
+take half a millisecond."""
 SLICE_SECONDS = 0.02
-"""Seconds after which the search thread checks whether the miner still needs the share."""
+"""Seconds between two checks of the search thread whether the miner still needs the share."""
 PATIENCE = 40
-"""A search stops without a share after this multiple of the average number of hashes. The probability of that is
+"""A search ends without a share if it takes this many times the average number of hashes. The probability of this is
 4e-18."""
 
 _HEAD = struct.Struct("<I32s32sIII")
@@ -55,8 +56,8 @@ class ShareSearch:
     def find(
         self, work: MinerJob, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
     ) -> FoundPoint | None:
-        """Return the first share of the job with this extranonce2. Return None if there is none, or ``wanted`` returned
-        False.
+        """Search for a share of the job with this extranonce2, and return the first one found. Return None if there is
+        none, if the search took ``PATIENCE`` times the average number of hashes, or if ``wanted`` returned False.
 
         ``most`` is the maximum number of hashes of one kernel call. ``wanted`` is called before each kernel call, and
         the search stops when it returns False.
@@ -133,7 +134,7 @@ class SearchThread:
             self._changed.notify()
 
     def close(self) -> None:
-        """Stop the thread and wait for its end, up to ``SLICE_SECONDS``."""
+        """Stop the thread and wait until it has ended, which takes about ``SLICE_SECONDS`` at most."""
         with self._changed:
             self._closed = True
             self._changed.notify()
