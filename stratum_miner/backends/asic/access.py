@@ -32,7 +32,7 @@ _PTS_MAJORS = range(136, 144)
 """Major numbers of Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt). They are recognised by
 number, because sysfs does not list them."""
 _CALL_OUT_GROUPS = ("dialout", "uucp")
-"""Name of the group that owns serial ports: the first on Debian, the second on Arch."""
+"""Groups that own serial ports: dialout on Debian, uucp on Arch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortAccess:
-    """Result of examining a port: whether the user may open it, and if not, the problem and the fix. Both are empty if
-    the user may open it."""
+    """Result of examining a port. ``allowed`` is True if the port exists, the user may open it, and no other program
+    has opened it. Otherwise ``problem`` and ``fix`` say what is wrong and what to do."""
 
     allowed: bool
     problem: str = ""
     fix: str = ""
-    """How to get access: a command line, or an instruction."""
+    """What the user has to do to get access: a command line, or an instruction. Empty if ``allowed``."""
     holders: tuple[Holder, ...] = ()
 
 
@@ -74,8 +74,8 @@ def installed_rule() -> str | None:
 
 
 def is_current_rule(path: str) -> bool:
-    """Return whether an installed rule file contains the rule of this version. A leading # is ignored, because a user
-    may have activated some of the lines."""
+    """Return whether an installed rule file contains the rule of this version. A # at the start of a line is ignored,
+    because the user may have activated lines that are comments in the original."""
     try:
         installed = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -104,7 +104,8 @@ def absent(path: str) -> str:
 
 
 def examine(path: str) -> PortAccess:
-    """Return whether this process may open the port, and which other programs have opened it."""
+    """Return whether this process can open the port now, and if not, why. Also return which other programs have opened
+    it."""
     held = holders(path)
     if not os.path.exists(path):
         return PortAccess(allowed=False, problem="it is no longer connected", fix="plug it in again")
@@ -118,8 +119,8 @@ def examine(path: str) -> PortAccess:
 
 
 def examine_all(paths: Iterable[str]) -> PortAccess:
-    """Examine all ports of a device. Return the result for the first port that the user may not open; if there is none,
-    access is allowed."""
+    """Examine all ports of a device. Return the result for the first port that cannot be opened. If there is no such
+    port, return a result with ``allowed``."""
     found = [examine(path) for path in paths]
     return next((item for item in found if not item.allowed), PortAccess(allowed=True))
 
@@ -145,7 +146,8 @@ def holders(path: str) -> tuple[Holder, ...]:
 
 
 def holders_text(path: str) -> str:
-    """Return the programs that have opened the port, such as "bfgminer (process 812)", or how to find them."""
+    """Return a text that names the programs that have opened the port, such as "bfgminer (process 812)". If they are
+    not known, the text says how to find them."""
     found = holders(path)
     if found:
         return ", ".join(map(str, found))
@@ -182,7 +184,8 @@ def _join_group(group: str) -> str:
 
 
 def install_rule() -> str:
-    """Return the command that installs the udev rule, or what is left to do if it is installed."""
+    """Return a text for the user: the command that installs the udev rule, or, if the rule is installed, the advice to
+    plug the device in again. This function itself installs nothing."""
     if installed_rule() is not None:
         return (
             "unplug the device and plug it in again; the udev rule works for the user who is logged in at this computer"

@@ -105,8 +105,8 @@ class AsicBackend(Backend):
         )
 
     def _problem(self, records: Sequence[DeviceRecord]) -> str:
-        """Return a message that names the specifications without a path that have found no device; empty if there are
-        none."""
+        """Return a message that names the specifications without a path (such as ``auto``) for which no device was
+        found. The message is empty if each of them has found a device, and before the first search."""
         if not self._hotplug.has_looked:
             return ""
         unmatched = [
@@ -216,8 +216,8 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _known_paths(self) -> set[str]:
-        """Return the paths of the devices that have a record. Removed devices have a record, too, so that they are not
-        added again."""
+        """Return the paths of the devices that have a record. A device that the user removed keeps its record, so it is
+        not added again."""
         locations = (self._location(record) for record in self._records)
         return {location.found.path for location in locations if location is not None and location.found is not None}
 
@@ -233,8 +233,8 @@ class AsicBackend(Backend):
     async def _run_once(
         self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        """Wait until the device is plugged in, run it until its run ends, and then wait as long as the reason
-        requires."""
+        """Wait until the device is plugged in, and run it until its run ends. If the device cannot be run again at
+        once, then wait: for a pause, until it reconnects, or until it is unplugged."""
         location = await self._wait_until_connected(record)
         record.enter(DeviceRecordState.FOUND)
         opened = record.ports.opened if record.ports is not None else 0
@@ -246,7 +246,7 @@ class AsicBackend(Backend):
                 await device.run(source, own)
         except DeviceGone as error:
             if record.ports is None or record.ports.opened == opened:
-                await self._pause(record, error)  # no port was opened, so it was not unplugged while it ran
+                await self._pause(record, error)  # no port was opened, so the device did not disconnect while it ran
             else:
                 self._note_loss(record, error)
                 await self._hotplug.next_look()
@@ -276,7 +276,8 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _location(self, record: DeviceRecord) -> DeviceLocation | None:
-        """Return where the device is connected now, leaving out devices that another record runs."""
+        """Return where the device is connected now; None if it is not connected. Devices that another record runs are
+        left out."""
         others = {other.device_file for other in self._records if other is not record and other.is_running}
         devices = [item for item in self._hotplug.devices if others.isdisjoint(port.path for port in item.ports)]
         if record.spec.path is not None:

@@ -15,15 +15,15 @@ from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.transport import Transport
 
 ANSWER_SECONDS = 2.0
-"""Seconds to wait for a reply. This is twice as long as mujina waits; a long wait does little harm, because it delays
-only this request."""
+"""Seconds to wait for a reply. The mining program mujina waits half as long. A long wait does little harm, because it
+delays only this request."""
 QUIET_SECONDS = 0.1
-"""Seconds of silence to wait for after a failure, so that a late reply is not taken for the reply to the next
-request."""
+"""After a wrong reply, input is discarded until none has come for this many seconds, so that the rest of it is not
+taken for the reply to the next request."""
 MAX_REPLY = 4096
 ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}
 UNPARSED = 0xFF
-"""The id that the firmware puts into the reply to a packet that it could not read."""
+"""The id in the firmware's reply to a packet that the firmware could not read."""
 
 I2C, GPIO, ADC, LED = 5, 6, 7, 8
 SET_SPEED, WRITE, READ, WRITE_READ = 0x10, 0x20, 0x30, 0x40
@@ -50,8 +50,8 @@ def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool =
     """Return the reply to request ``identifier``, for which ``expected`` bytes of data were requested; None if
     incomplete.
 
-    ``final`` means that no more bytes will come. Bytes that may be either the start of a successful reply or a whole
-    error reply are then read as an error reply. Raises DeviceSilent for bytes that are no reply to this request.
+    ``final`` means that no more bytes will come. In this case, bytes that may be either the start of a successful reply
+    or a whole error reply are read as an error reply. Raises DeviceSilent for bytes that are no reply to this request.
     """
     if len(buffer) < 4 and not (expected == 0 and len(buffer) == 3):
         return None

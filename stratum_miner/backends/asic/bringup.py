@@ -69,14 +69,15 @@ class Deactivate:
 
 @dataclass(frozen=True, slots=True)
 class AssignAddresses:
-    """Give chip number i of N the address floor(256/N)·i."""
+    """Give chip number i of N the address floor(256/N)·i, where i is counted from 0."""
 
     pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SetTicket:
-    """Write the first ticket mask. Its size depends on the chip family (``start_ticket_bits``)."""
+    """Write the first ticket mask: the chips then report only nonces whose hash has additional leading zero bits. The
+    number of these bits depends on the chip family (``start_ticket_bits``)."""
 
     pause: float = 0.0
 
@@ -123,7 +124,8 @@ class VerifyClock:
 
 @dataclass(frozen=True, slots=True)
 class SetHashCount:
-    """Write the hash count: the time in which a core searches its part of the nonces. It depends on the frequency."""
+    """Write the hash count: the number of clock ticks after which a core has searched its part of the nonces. It
+    depends on the frequency."""
 
 
 BringupStep = (

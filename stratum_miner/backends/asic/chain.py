@@ -81,8 +81,8 @@ class ChipChain(ABC):
     probe_kind: ClassVar[ProbeKind] = ProbeKind.WORK
     """The kind of command that ``count`` sends."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
-    """A mask of the version bits that can be rolled, and how many of these bits can be rolled in one unit. A chip rolls
-    versions by itself, or gets one midstate for each version."""
+    """A mask of the version bits that can be rolled, and how many of these bits can be rolled in one unit. Depending on
+    its family, a chip rolls versions by itself or gets one midstate for each version."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)
     """Job ids in the order in which they are used."""
     max_ticket_bits: ClassVar[int] = 0
@@ -125,7 +125,8 @@ class ChipChain(ABC):
         raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
 
     async def set_ticket(self, bits: int) -> None:
-        """Make the chips report only nonces whose hash has ``bits`` more leading zero bits than the bound requires."""
+        """Write the ticket mask: the chips then report only nonces whose hash has ``bits`` leading zero bits in
+        addition to the 32 that every reported nonce has."""
         raise NotImplementedError
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
@@ -155,7 +156,7 @@ class ChipChain(ABC):
         return None
 
     async def recover(self) -> None:
-        """Try to make silent chips answer, before they are counted again. Without a method of the family, do
+        """Try to make silent chips answer, before they are counted again. A family that has no way to do this does
         nothing."""
         await trio.lowlevel.checkpoint()
 
@@ -209,8 +210,8 @@ class ChipChain(ABC):
         return work
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Before this unit is sent, write the ticket mask, if the unit needs another one. Some families also write the
-        version mask."""
+        """Prepare the chips for this unit, before the unit is sent: write the ticket mask if the unit needs another one
+        than the last unit. Some families also write the version mask."""
         bits = self.ticket_bits_for(unit)
         if self.max_ticket_bits and bits != self.ticket_bits:
             await self.set_ticket(bits)
@@ -240,8 +241,8 @@ class ChipChain(ABC):
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     def busy(self, work: ChipWork) -> float:
-        """Return the fraction of the time (0 to 1) for which the chips are busy, if all work is like ``work`` and comes
-        over this serial line."""
+        """Return the fraction of the time (0 to 1) for which the chips have work, if all units are as large as that of
+        ``work`` and are sent at ``interval``."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
 
@@ -266,8 +267,8 @@ class ChipChain(ABC):
         return [reply for reply in replies if isinstance(reply, RegisterReply)]
 
     async def _count_and_check(self, seconds: float) -> None:
-        """Count the chips, and check the number. If it is wrong, try again: noise or a late answer to an earlier
-        command may have changed it."""
+        """Count the chips. If the number or the kind is wrong, try again: the cause may be noise, or a late answer to
+        an earlier command. The last attempt raises an error."""
         for attempt in range(COUNT_TRIES):
             try:
                 self._check_count(await self.count(seconds))

@@ -34,8 +34,8 @@ class DeviceLocation:
 
     @property
     def device_file(self) -> str:
-        """The device file of the first port. It changes when the device is plugged in again, unless it gets the same
-        number."""
+        """The device file of the first port. After the device is plugged in again, it may have another number. For a
+        device that the system does not list: the paths that it may have."""
         if self.found is not None:
             return self.found.path
         return " ".join(map(os.path.realpath, (self.path, f"{self.path}-data")))

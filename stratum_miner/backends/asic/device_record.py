@@ -41,8 +41,8 @@ class DeviceRecordSnapshot:
     """A frozen snapshot of one device record."""
 
     name: str
-    """The device's name, as in ``NonceFound.device``. Before the device is identified, it is the name that the user
-    gave."""
+    """The device's name, as in ``NonceFound.device``. Before the device is identified, the name is its path, followed
+    by a number if another record has that name."""
     spec: str
     state: DeviceRecordState
     reason: str
@@ -130,8 +130,8 @@ class DeviceRecord:
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
     def note_loss(self, now: float) -> bool:
-        """Count a disconnection. Return True if the last disconnections followed each other faster than a user would
-        unplug the device."""
+        """Count a disconnection. Return True if it was the last of ``LOSSES`` disconnections within
+        ``LOSSES_WITHIN_S``, which is more often than a user would unplug the device."""
         self.unplugged += 1
         self._failures = 0
         self.last_warning = ""

@@ -33,7 +33,7 @@ class DeviceSpec:
     def parse(cls, text: str) -> "DeviceSpec":
         """Parse a specification. Does not access the device.
 
-        Raises BackendOptionError for any other text. The error suggests the nearest spelling.
+        Raises BackendOptionError for a text that is not a valid specification. The error suggests the nearest spelling.
         """
         if re.search(r"\s", text):
             raise BackendOptionError(f"device: {EXPECTED}, without spaces, got {text!r}")
@@ -51,7 +51,7 @@ class DeviceSpec:
         return cls(text=text, path=path, kind=kind, options=options)
 
     def fits(self, board: Board | None) -> bool:
-        """Return whether a board is of the requested kind."""
+        """Return whether a board is of the requested kind, or of any kind if none was requested. False for None."""
         return board is not None and self.kind in (None, board.kind)
 
     def check_path(self) -> None:

@@ -23,7 +23,7 @@ INTERNAL_OFFSET_C = 5.0
 """Number of °C by which the chip is hotter than the fan controller beside it, for boards without a diode in the chip.
 ESP-Miner uses the same value (source esp/CFG in docs/reference/asic.md)."""
 VOLTAGE_TOLERANCE = 0.10
-"""Largest deviation of the core voltage after power-on, as a fraction of the requested voltage."""
+"""Largest allowed deviation of the core voltage after power-on, as a fraction of the requested voltage."""
 IDLE_FAN_PERCENT = 25
 
 
@@ -32,7 +32,8 @@ class BitaxePower:
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.6
-    """In volts. The value lies between 4.5 V, at which the regulator switches off, and 4.8 V, at which it starts."""
+    """Input voltage in volts below which the supply is too weak. The value lies between 4.5 V, at which the regulator
+    switches off, and 4.8 V, at which it starts."""
 
     def __init__(self, transport: Transport, diode: Diode | None = None) -> None:
         self._path = transport.path

@@ -7,7 +7,7 @@ _BRING_UP = (
     CountChips(1.0),
     Deactivate(pause=0.01),
     AssignAddresses(pause=0.01),
-    RampUp(base=150, step=25),  # like the stick's own driver: 150 MHz at once, then in steps
+    RampUp(base=150, step=25),  # like the stick's own driver: in one step up to 150 MHz
     VerifyClock(),
     OpenCores(57),
 )

@@ -25,7 +25,8 @@ class CompacA1Power:
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.4
-    """In volts. USB allows a low-power port to supply as little as 4.4 V (USB 2.0, 7.2.2)."""
+    """Input voltage in volts below which the supply is too weak. USB allows a low-power port to supply as little as 4.4
+    V (USB 2.0, 7.2.2)."""
 
     def __init__(self, telemetry: Transport, data: Transport) -> None:
         self._telemetry, self._data = telemetry, data

@@ -12,7 +12,7 @@ from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Nonce
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 FLASHES, FLASH_EVERY_S = 10, 0.25
-"""Number of times that the frame for the lamp is sent, and the seconds after each time."""
+"""Number of times that the frame for the lamp is sent, and the seconds to wait after each time."""
 CLOCK_STABLE_AFTER_S = 0.5
 """Seconds after which a new clock is stable. bfgminer waits as long (docs/reference/asic.md#antminer-u1-and-u2)."""
 
@@ -38,7 +38,7 @@ class Bm1380Chain(IcarusChain):
         return ReportedNonce(reply.nonce, candidates)
 
     async def set_frequency(self, frequency: float) -> None:
-        """Send command 82 with the word of the PLL. The chip sends no acknowledgement."""
+        """Set the clock (MHz): send command 82 with the PLL dividers. The chip sends no acknowledgement."""
         await self.wire.send(set_clock(bm1380_word(frequency)))
         await trio.sleep(CLOCK_STABLE_AFTER_S)
         self.wire.discard_input()

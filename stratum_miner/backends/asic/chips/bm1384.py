@@ -30,7 +30,7 @@ unit."""
 
 
 class Bm1384Chain(ChipChain):
-    """One or two chips, each of which searches its part of the nonce range."""
+    """The single BM1384 of a Compac, or the two BM1384 of a 2Pac. Each chip searches its part of the nonce range."""
 
     probe_kind = ProbeKind.CHECKSUM
     job_ids = tuple(range(0x10, 0x20))
@@ -67,7 +67,7 @@ class Bm1384Chain(ChipChain):
         return len(answers)
 
     async def set_frequency(self, frequency: float) -> None:
-        """Send command 82 with the word of the PLL."""
+        """Set the clock (MHz): send command 82 with the PLL dividers."""
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: BringupStep) -> None:

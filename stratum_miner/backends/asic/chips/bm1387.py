@@ -40,7 +40,7 @@ class Bm1387Chain(RegisterChain):
 
     dialect = BM1387
     chip_id = 0x1387
-    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has at most four midstates
+    rolls = (ALL_BITS, 2)  # a midstate may have any version; four midstates in a job mean 2 bits
     # a reply contains the sum of job id and midstate number: with ids that differ by 4, each sum has one meaning. The
     # original driver increases ids by one (docs/reference/asic.md#newpac-and-r606)
     job_ids = tuple(range(0x10, 0x7D, 4))
@@ -75,12 +75,13 @@ class Bm1387Chain(RegisterChain):
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
         """Return whether a reply may be the answer to a read of this register.
 
-        Replies do not name their register. The highest bit is the lock bit in a clock, and is 0 in a chip id.
+        Replies do not name their register, so their highest bit decides. In the clock register it is the lock bit,
+        which is 1 while the PLL is locked. In a chip id it is 0.
         """
         return (answer.value[0] & 0x80 == 0) == (register != PLL)
 
     async def set_frequency(self, frequency: float) -> None:
-        """Write the word of the PLL to register 0C."""
+        """Set the clock (MHz): write the PLL dividers to register 0C."""
         await self.write(PLL, bm1387_word(frequency))
 
     async def perform(self, step: BringupStep) -> None:

@@ -24,9 +24,10 @@ class Bm1397Chain(PreambleChain):
     """The single BM1397 of a Compac F."""
 
     chip_id = 0x1397
-    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has at most four midstates
+    rolls = (ALL_BITS, 2)  # a midstate may have any version; four midstates in a job mean 2 bits
     job_ids = tuple(range(0x10, 0x80, 4))
-    """Multiples of 4, because the low two bits of a reply's id are the number of the midstate."""
+    """Multiples of 4: a reply contains the sum of job id and midstate number, so the low two bits of this sum are the
+    number of the midstate."""
     start_ticket_bits = 4
     max_ticket_bits = 4
     """Four bits mean difficulty 16, which the stick's own driver chooses for 672 cores. A chip then still reports some
@@ -46,7 +47,7 @@ class Bm1397Chain(PreambleChain):
         return ReportedNonce(reply.nonce, ((identifier & 0xFC, identifier & 3),))
 
     async def set_frequency(self, frequency: float) -> None:
-        """Write the divider register and the PLL register, each twice, as every driver does."""
+        """Set the clock (MHz): write the divider register and the PLL register, each twice, as every driver does."""
         word = gekko_bm1397(frequency).word_bm1397()
         for register, value in ((PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK), (PLL0, word)):
             for _ in range(2):

@@ -40,8 +40,8 @@ class FullHeaderChip:
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether bits 24 to 17 of a nonce show which chip found it, because they begin at the address of the chip.
-    Otherwise each chip has an unknown offset (docs/reference/asic.md#whole-header-jobs)."""
+    """Whether bits 24 to 17 of a nonce show which chip found it: each chip counts these bits from its own address on.
+    False if it is not known from where a chip counts (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
     """Ticks to subtract from the computed hash count, because the chip counts wrongly
     (docs/reference/asic.md#hash-count)."""
@@ -73,7 +73,7 @@ class FullHeaderChain(PreambleChain):
         cls.max_ticket_bits = cls.chip.max_ticket_bits
 
     def _make_decoder(self) -> ReplyDecoder:
-        return PreambleDecoder((9, 11))  # 11 bytes after A4 was written; a chip may have missed that
+        return PreambleDecoder((9, 11))  # 11 bytes after register A4 was written, 9 bytes before
 
     def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.full_job``."""
@@ -99,7 +99,7 @@ class FullHeaderChain(PreambleChain):
             self._version_mask = unit.version_mask
 
     async def set_frequency(self, frequency: float) -> None:
-        """Write the word of the PLL to register 08."""
+        """Set the clock (MHz): write the PLL dividers to register 08."""
         await self.write(PLL0, self.chip.clock_word(frequency))
 
     def hash_count(self) -> int:

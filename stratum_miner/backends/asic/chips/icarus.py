@@ -35,7 +35,7 @@ PROBE_ANSWERS = {
     bytes.fromhex("417c0f36"): 4,
     bytes.fromhex("60c994d5"): 8,
 }
-"""The nonce that a device finds first in ``PROBE_WORK``, and the number of engines that such a device has."""
+"""The number of engines of a device, by the nonce that the device finds first in ``PROBE_WORK``."""
 IDENTIFY_S = 3.0
 PROBE_SECONDS = 1.0
 LEFTOVER_SECONDS = 0.02
@@ -60,9 +60,8 @@ class IcarusChain(ChipChain):
 
     @property
     def hash_rate(self) -> float:
-        """Expected hash rate in H/s, without the time that a board idles between a nonce and the next work.
-
-        That time is negligible at real difficulties.
+        """Expected hash rate in H/s, as an average that includes the idle time of a board that stops after each nonce
+        until it gets new work. At real difficulties, this idle time is negligible.
         """
         rate = super().hash_rate
         if not self.board.stops_at_nonce:
@@ -100,8 +99,9 @@ class IcarusChain(ChipChain):
             await super().perform(step)
 
     async def count_engines(self) -> int:
-        """Return how many engines share the nonce range. The driver sends work in which the first nonce that a device
-        finds depends on its number of engines (docs/reference/asic.md#engines-of-an-icarus)."""
+        """Return how many engines share the nonce range. This function sends work in which the first nonce that a
+        device finds depends on its number of engines (docs/reference/asic.md#engines-of-an-icarus). If the answer is
+        unknown, it logs a warning and returns 1."""
         answer = await self._raw_answer(PROBE_WORK, PROBE_SECONDS)
         if answer[:4] not in PROBE_ANSWERS:
             log.warning("engines_not_told", device=self.path, expected="one of four nonces", got=answer.hex())
@@ -109,7 +109,8 @@ class IcarusChain(ChipChain):
         return PROBE_ANSWERS[answer[:4]]
 
     async def identify(self) -> str:
-        """Make the device busy, and then idle. The lamp of a Block Erupter probably shows the difference
+        """Send work, which makes the device busy until it has searched it, and return what the user should look for.
+        The lamp of a Block Erupter probably shows whether it is busy
         (docs/reference/asic.md#icarus-and-block-erupter)."""
         await self.wire.send(PROBE_WORK)
         await trio.sleep(IDENTIFY_S)
@@ -119,8 +120,8 @@ class IcarusChain(ChipChain):
         """Do nothing: the device becomes idle when it has searched its nonce range."""
 
     async def _raw_answer(self, frame: bytes, seconds: float) -> bytes:
-        """Send a frame and return the undecoded answer, at most eight bytes. The decoder cannot be used, because the
-        work is not in its history."""
+        """Send a frame and return the undecoded answer; empty if none comes within ``seconds``. The decoder cannot be
+        used, because it checks nonces against remembered work, and this work is not remembered."""
         transport, answer = self.wire.transport, b""
         transport.discard_input()
         await self.wire.send(frame)

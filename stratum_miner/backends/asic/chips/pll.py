@@ -31,7 +31,8 @@ class Pll:
         return self.vco / (self.post1 * self.post2)
 
     def word(self) -> int:
-        """Return the value of register 08 of BM1362 and later chips, which contains each post divider minus one."""
+        """Return the value of register 08 of BM1362, BM1366, BM1368 and BM1370, which contains each post divider minus
+        one."""
         first = 0x50 if self.vco >= _HIGH_VCO else 0x40
         last = (self.post1 - 1) << 4 | (self.post2 - 1)
         return first << 24 | self.feedback << 16 | self.reference << 8 | last
@@ -43,8 +44,9 @@ class Pll:
 
 @lru_cache(maxsize=4096)
 def nearest(frequency: float, lowest: int, highest: int) -> Pll:
-    """Return the dividers that ESP-Miner chooses: those with the smallest error, among these the ones with the lowest
-    VCO frequency, and among these the ones with the smallest post1·post2. ``post1`` is always greater than ``post2``.
+    """Return the dividers that ESP-Miner chooses: those with the smallest frequency error. If several have this error,
+    those with the lowest VCO frequency, and then those with the smallest post1·post2. ``post1`` is always greater than
+    ``post2``.
 
     ``lowest`` and ``highest`` limit the feedback divider. Raises ValueError if the nearest frequency is more than 5 %
     off.

@@ -1,5 +1,5 @@
-"""What BM1387 and all later chips share: registers that can be written on one chip, by its address, or on all chips
-(docs/reference/asic.md#bm13xx-chips)."""
+"""What BM1387, BM1397, BM1362, BM1366, BM1368 and BM1370 share: registers that can be written on one chip, by its
+address, or on all chips (docs/reference/asic.md#bm13xx-chips)."""
 
 from typing import ClassVar
 
@@ -31,7 +31,7 @@ class RegisterChain(ChipChain):
     """Number of bits of the ticket mask that bring-up sets."""
 
     async def write(self, register: int, value: int, chip: int | None = None) -> None:
-        """Write a register of the chip at an address, or of all chips."""
+        """Write a register of the chip at address ``chip``, or of all chips if ``chip`` is None."""
         await self.wire.send(self.dialect.write(register, value, chip))
 
     async def count(self, seconds: float) -> int:
@@ -49,7 +49,7 @@ class RegisterChain(ChipChain):
         return len(answer.tag) >= 2 and answer.tag[1] == register
 
     def address(self, chip: int) -> int:
-        """Return the address of a chip, counted from 0."""
+        """Return the address of chip number ``chip``, where the first chip has the number 0."""
         return 256 // self.chips * chip
 
     async def set_ticket(self, bits: int) -> None:
@@ -67,7 +67,8 @@ class RegisterChain(ChipChain):
                 await self.wire.switch_baud(self.first_baud)
 
     async def make_idle(self) -> None:
-        """Make the chips idle. Chips that are not reset before the next run also return to the first baud rate."""
+        """Hold the chips in reset if they have a reset line. Otherwise make them idle, and return those that may not be
+        reset before the next run to their first baud rate."""
         if await self.wire.transport.hold_reset(True):
             return
         await super().make_idle()
@@ -116,7 +117,8 @@ class RegisterChain(ChipChain):
 
 
 class PreambleChain(RegisterChain):
-    """Chips whose commands start with 55 AA and whose replies start with AA 55: BM1397 and later."""
+    """Chips whose commands start with 55 AA and whose replies start with AA 55: BM1397, BM1362, BM1366, BM1368 and
+    BM1370."""
 
     probe_kind = ProbeKind.PREAMBLE
 
@@ -132,8 +134,8 @@ def ticket_mask(bits: int) -> int:
 
 
 def midstate_versions(unit: WorkUnit) -> tuple[int, ...]:
-    """Return every version of a unit whose mask has at most two bits: the unit's version first, then all combinations
-    with the bits, in ascending order."""
+    """Return all versions under which to search a unit, whose version mask has at most two bits. The unit's own version
+    is the first; the others have one or both of these bits set."""
     bits = [1 << position for position in range(32) if unit.version_mask >> position & 1]
     versions = [unit.version]
     for bit in bits:
