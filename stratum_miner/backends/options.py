@@ -61,7 +61,8 @@ def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
 
 
 def integers(options: Mapping[str, str], name: str) -> tuple[int, ...] | None:
-    """Return the numbers of a text such as 0,2,4-7, in order and each once; None if the option is absent.
+    """Return the numbers of a text such as 0,2,4-7, in the order of the text and without duplicates; None if the option
+    is absent.
 
     Raises BackendOptionError for any other text.
     """

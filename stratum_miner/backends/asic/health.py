@@ -14,8 +14,8 @@ from math import sqrt
 WINDOW = 200.0
 """Number of expected nonces between two judgements of the hash rate."""
 WINDOW_PER_CHIP = 50.0
-"""Number of expected nonces per chip between two judgements of the hash rate. It applies if the device has so many
-chips that this makes more than ``WINDOW``."""
+"""Number of expected nonces per chip between two judgements of the hash rate. If the sum over all chips is larger than
+``WINDOW``, it is used instead of ``WINDOW``."""
 SILENT_AFTER = 20.0
 """Number of expected nonces, without a single one, after which the device counts as silent."""
 SILENT_AFTER_S = 3.0
@@ -34,8 +34,8 @@ CHIP_SILENT_BELOW = 0.2
 ERRORS_JUDGED_AT = 100
 """Number of nonces after which the fraction of errors is judged."""
 MANY_ERRORS = 0.05
-"""Fraction of errors above which the device is slowed down. Three standard deviations are added to it, because
-otherwise chance would slow down a device with one error in a hundred nonces."""
+"""Fraction of errors above which the device is slowed down. Three standard deviations are added to this limit, so that
+a device with few errors is not slowed down by chance."""
 MOSTLY_ERRORS = 0.5
 """Fraction of errors above which the device is restarted."""
 MOSTLY_ERRORS_JUDGED_AT = 20
@@ -49,7 +49,8 @@ second nonce a duplicate. Some duplicates are normal: a BM1397 sometimes repeats
 
 
 class HealthProblem(Enum):
-    """A problem of a device, in rising order of what has to be done about it."""
+    """The problems of a device, in rising order of severity. ``CHIP_SILENT`` and all problems after it require a
+    restart."""
 
     NONE = "none"
     TOO_MANY_ERRORS = "too many hardware errors"
@@ -60,7 +61,7 @@ class HealthProblem(Enum):
     DUPLICATES = "many duplicate nonces"
     """Chips that lost their addresses search the same range."""
     SILENT = "no nonces"
-    """No nonce came for too long. This problem, and all others from CHIP_SILENT on, require a restart."""
+    """No nonce came for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,8 @@ class HealthMonitor:
         self._nonces.clear()
 
     def assess(self, now: float) -> DeviceHealth:
-        """Return the result of the health check. It is not ``judged`` while there are too few nonces. Each nonce is
-        judged only once."""
+        """Return the result of the health check. Its ``judged`` is False while too few nonces were expected. Each nonce
+        is judged only once."""
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0

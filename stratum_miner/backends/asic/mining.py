@@ -261,7 +261,7 @@ class MiningRun:
 
 
 _HEAT = (SafetyLevel.NORMAL, SafetyLevel.WARN, SafetyLevel.THROTTLE)
-"""Levels at which a device stays on, in rising order. Each one is logged when it is reached."""
+"""Levels at which a device stays on, in rising order. A change to a higher level is logged."""
 
 
 async def check_sensors(

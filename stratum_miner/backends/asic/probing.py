@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 
 def candidates(location: DeviceLocation, kind: str | None) -> tuple[Board, ...]:
-    """Return the boards that the device may be: the named kind, or those that its USB texts allow.
+    """Return the boards that the device may be: the kind that the user named, or otherwise those that its USB ids and
+    texts allow. If these say nothing, the device may be any board.
 
     Boards whose required ports are missing are left out.
     """
@@ -39,10 +40,11 @@ async def choose_board(
     open_port: OpenPort,
     driver: Callable[[Board], Driver] = driver_of,
 ) -> Board:
-    """Return the only board that fits the answer of the chips. A single candidate is returned without asking the chips.
+    """Ask the chips, and return the board that fits their answer. If there is only one candidate, return it without
+    asking the chips.
 
-    Raises DeviceSilent if no chip answers, WrongChip if the answer fits several boards or none, and what opening the
-    ports raises.
+    Raises DeviceSilent if no chip answers as expected, WrongChip if several boards fit the answer, and the errors that
+    opening the ports raises.
     """
     left = tuple(boards)
     if len(left) == 1:

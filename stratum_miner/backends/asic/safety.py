@@ -31,7 +31,7 @@ REGULATOR_LIMIT_C = 105.0
 """Temperature of the regulator in °C at which the device is switched off, as in ESP-Miner
 (docs/reference/asic.md#heat)."""
 QUIET_FAN_PERCENT = 30.0
-"""Lowest speed of the fan while the device is on."""
+"""Lowest speed of the fan in percent while the device is on."""
 
 
 class SafetyLevel(Enum):
@@ -92,8 +92,8 @@ class SafetyGuard:
         return SafetyDecision(self._level, reason)
 
     def may_resume(self, now: float, readings: Readings) -> bool:
-        """Return whether a device that was switched off has cooled down. Without a valid reading, the device counts as
-        hot."""
+        """Return whether the device may start again after a safety shutdown: it was off long enough and has cooled
+        down. If so, the shutdown is over. Without a valid reading, the device counts as hot."""
         if self._shut_down_at is None:
             return True
         known = [

@@ -41,7 +41,7 @@ RATE_TOLERANCE = 0.05
 """Largest difference between the requested rate and the one that the bridge can set, as a fraction. A UART samples ten
 bits per byte and tolerates an error of half a bit."""
 BITS_A_BYTE = 10
-"""Start bit, eight data bits, stop bit."""
+"""Number of bits on the line for each byte: start bit, eight data bits, stop bit."""
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EPIPE, errno.ESHUTDOWN})
 _BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
 

@@ -17,8 +17,8 @@ KERNEL_LOG = "/dev/kmsg"
 MAX_RECORDS = 100_000
 """Largest number of messages to read."""
 LOSSES = 3
-"""Number of disconnections of one USB socket in the kernel's log from which on they count as a sign of a weak supply. A
-user does not unplug a device so often."""
+"""If the kernel's log contains this many disconnections of one USB socket, they are a sign of a weak supply. A user
+does not unplug a device so often."""
 
 _UNANSWERED = "the device does not answer the hub: it has no power, or the cable is bad"
 _OVER_CURRENT = "over-current: the device drew more power than the port supplies"
@@ -48,7 +48,8 @@ class PowerSign:
 
 
 def signs_in_log(lines: Iterable[str]) -> tuple[PowerSign, ...]:
-    """Return the signs of a weak supply in the kernel's log, by USB socket, the most frequent first."""
+    """Return the signs of a weak supply in the kernel's log, the most frequent first. Each pair of USB socket and kind
+    of sign is returned once, with its count."""
     found: Counter[tuple[str, str]] = Counter()
     gone: Counter[str] = Counter()
     for line in lines:
@@ -100,7 +101,8 @@ def bus_powered_hubs(socket: str, sysfs: Path = SYSFS_USB) -> tuple[str, ...]:
 
 
 def devices_without_a_port(vid_pids: Iterable[str], sysfs: Path = SYSFS_USB) -> tuple[tuple[str, str], ...]:
-    """Return socket and VID:PID of the devices that have no serial port, because their kernel driver is missing."""
+    """Return socket and VID:PID of each device with one of these VID:PIDs that has no serial port. Its kernel driver is
+    missing."""
     wanted = frozenset(vid_pids)
     found = []
     with contextlib.suppress(OSError):

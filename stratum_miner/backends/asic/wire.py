@@ -25,7 +25,7 @@ class Wire:
         self._sending = trio.Lock()
 
     async def send(self, frame: bytes) -> None:
-        """Send a whole frame, after those that other tasks have sent."""
+        """Send a whole frame. If another task is sending a frame, wait until that frame is sent."""
         async with self._sending:
             await self.transport.send(frame)
 

@@ -1,11 +1,11 @@
 """The CPU backend: one search thread per processor, each with its own kernels and its own unit.
 
 Theory of operation. A thread takes a unit and searches it in slices of about 30 ms, during which the GIL is released.
-It asks for units with as many version bits as its kernel rolls. If the pool grants fewer, it searches nonces. When work
-changes, the trio thread changes the stop word; every slice in C ends within microseconds, and each thread takes its
-next unit. A thread reads the stop word before it takes a unit, and passes this value to the search, so that no change
-in between is missed. Hits go through a bounded queue to a trio task, which sends them to the miner. After a void
-change, the task drops hits that were queued before.
+It asks for units with as many version bits as its kernel rolls. If the pool grants fewer, the kernel tries several
+nonces at the same time instead of several versions. When work changes, the trio thread changes the stop word; every
+slice in C ends within microseconds, and each thread takes its next unit. A thread reads the stop word before it takes a
+unit, and passes this value to the search, so that no change in between is missed. Hits go through a bounded queue to a
+trio task, which sends them to the miner. After a void change, the task drops hits that were queued before.
 
 A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
 no lock with trio (``handoff``). For the same reason a separate thread starts the search threads, because each start
@@ -40,9 +40,9 @@ short that hashes are counted often."""
 TIMED_SECONDS = 0.5
 """Seconds of processor time over which the rate of a search thread is measured."""
 POINTS_PER_HIT = 10_000
-"""Lowest number of points per hit at which a slice counts for measuring the hash rate. Each hit costs some
-microseconds, which is most of the time at test difficulties. With this many points per hit, it is about 1 % of the
-time."""
+"""A slice is used for measuring the hash rate only if it has at least this many points (combinations of nonce and
+version) per hit. Each hit costs some microseconds. At test difficulties, this is most of the time; with this many
+points per hit, it is about 1 % of the time."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -270,7 +270,8 @@ class _Searcher:
         self.hashes = 0
         self.nonces_found = 0
         self.fastest = {False: 0.0, True: 0.0}
-        """Best rate in H/s of processor time, without and with version rolling; 0 until it is measured."""
+        """Best rate in hashes per second of processor time, without (False) and with (True) version rolling; 0 until it
+        is measured."""
 
 
 class _Mode:
@@ -280,7 +281,7 @@ class _Mode:
         self.search = search
         self.slice_points = max(search.kernel.lanes, int(hash_rate * SLICE_SECONDS))
         self.fastest = 0.0
-        """Best rate so far in H/s of processor time."""
+        """Best rate so far, in hashes per second of processor time."""
         self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def time(self, hashes: int, seconds: float) -> None:

@@ -3,11 +3,11 @@
 Two kernels are chosen, one for work with version rolling and one for work without. A kernel that is fastest with
 different nonces in its SIMD lanes need not be fastest with different versions in them.
 
-Measured rates are sometimes too low: the processor may be hot, or the other hardware thread of a core may be busy. The
-better one of an old and a new rate is therefore kept, with the day of its measurement. If mining exceeds a remembered
-rate, the rate is raised; mining never lowers a rate. If mining exceeds a rate by far, all rates are doubtful, and the
-next start measures them again. If mining never reaches two fifths of a rate, all rates of this CPU are forgotten
-(``correct``).
+Measured rates are sometimes too low: the processor may be hot, or the other hardware thread of a core may be busy. If a
+new rate is measured while an old one is still remembered (for at most 30 days), the better one of the two is therefore
+kept, with the day of its measurement. If mining exceeds a remembered rate, the rate is raised; mining never lowers a
+rate. If mining exceeds a rate by far, all rates are doubtful, and the next start measures them again. If mining never
+reaches two fifths of a rate, all rates of this CPU are forgotten (``correct``).
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,8 @@ EXCEEDED_FACTOR = 1.25
 measured while the computer was slow."""
 TOO_LONG_FACTOR = 4
 """Work is refused only if it seems to take more than this many times the allowed time. The kernel may be faster than
-its remembered rate by this factor, if that was measured while the computer was hot and its cores were shared."""
+its remembered rate by this factor, if the rate was measured while the computer was hot and other programs used its
+cores."""
 MEASURE_AGAIN_HINT = "to measure again, run stratum-miner bench"
 
 
@@ -126,13 +127,13 @@ def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> C
 def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = None) -> None:
     """Correct the remembered rates by the best rates that one thread reached in mining.
 
-    ``plain`` and ``rolling`` are in H/s of processor time; 0 means that there was no such search. A remembered rate
-    that was exceeded is raised. If it was exceeded by far, all rates were measured while the computer was slow, and the
-    next start measures them again. Otherwise only the kernel that mined would have a realistic rate, and would always
-    be chosen. If not even ``UNREACHED_FRACTION`` of a rate was reached, the rates belong to another computer (two
-    computers that share a home folder, a virtual machine that moved). All rates of this CPU are then forgotten, and the
-    next start measures them. In all other cases no rate is lowered, because heat and the other hardware thread of a
-    core may slow mining down for a while.
+    ``plain`` is the rate without version rolling and ``rolling`` the rate with it, in hashes per second of processor
+    time. 0 means that there was no such search. A remembered rate that was exceeded is raised. If it was exceeded by
+    far, all rates were measured while the computer was slow, and the next start measures them again: if only the rate
+    of the kernel that mined were raised, that kernel would always be chosen. If not even ``UNREACHED_FRACTION`` of a
+    rate was reached, the rates belong to another computer (two computers that share a home folder, a virtual machine
+    that moved). All rates of this CPU are then forgotten, and the next start measures them. In all other cases no rate
+    is lowered, because heat and the other hardware thread of a core may slow mining down for a while.
     """
     available = kernels.available_kernels()
     path = kernel_figures.cache_file() if cache is None else cache

@@ -36,8 +36,8 @@ class Difference:
 
 
 def cross_check(kernel: Kernel, other: Kernel, *, rolling: bool, points: int = POINTS) -> Difference | None:
-    """Search the same ``points`` combinations of nonce and version with both kernels. Return None if both find the same
-    hits."""
+    """Search the same ``points`` combinations of nonce and version with both kernels. Return the difference between
+    their hits; None if both find the same hits."""
     mask = (kernel.versions - 1) << ROLLED_FROM if rolling else 0
     nonces = points >> mask.bit_count()
     got = _hits(kernel, HEADER, nonces, mask)

@@ -99,5 +99,6 @@ class Handoff:
 
 
 def _is_before(generation: int, limit: int) -> bool:
-    """Return whether ``generation`` is an older value of the stop word than ``limit``. The stop word wraps at 2^32."""
+    """Return whether the stop word had the value ``generation`` before it had the value ``limit``. The stop word wraps
+    at 2^32."""
     return (generation - limit) & 0xFFFFFFFF >= 1 << 31

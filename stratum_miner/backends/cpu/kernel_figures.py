@@ -21,7 +21,7 @@ from stratum_miner.backends.cpu.kernels import Kernel
 log = structlog.get_logger(__name__)
 
 MAX_AGE = timedelta(days=30)
-"""Rates that are older are measured again, because system and firmware change."""
+"""Largest age of a remembered rate. Older rates are ignored and measured again, because system and firmware change."""
 CACHE_LIMIT = 1 << 16
 """Largest number of bytes of the cache file that are read."""
 
@@ -32,8 +32,8 @@ def cache_file() -> Path:
 
 
 def recall(available: Sequence[Kernel], path: Path) -> tuple[MeasuredKernel, ...] | None:
-    """Return the rates of all these kernels; None unless this CPU was measured before and its rates are not
-    doubtful."""
+    """Return the remembered rates of all these kernels. None if one of the rates is missing, too old or impossible, or
+    if the rates are doubtful."""
     entry = _entry(available, path)
     figures = known(available, path)
     if entry is None or entry.doubtful or not all(item.hash_rate and item.rolling_hash_rate for item in figures):

@@ -2,7 +2,8 @@
 
 There are three dialects (docs/reference/asic.md#commands-to-a-chip). BM1380 and BM1384 take four bytes whose last five
 bits are the CRC5 of the 27 bits before them. BM1387 takes longer frames, which end with a CRC5 byte over all bytes
-before. From BM1397 on, the same frames begin with a preamble.
+before. BM1397, BM1362, BM1366, BM1368 and BM1370 take frames of the same form, but with a preamble and with other bits
+in the header byte.
 """
 
 from dataclasses import dataclass
@@ -14,18 +15,20 @@ PREAMBLE = b"\x55\xaa"
 
 @dataclass(frozen=True, slots=True)
 class RegisterDialect:
-    """Makes the frames of BM1387 and later chips. A frame has a preamble, a header, a length (of everything after the
-    preamble), a payload, and a CRC5."""
+    """Makes the frames of the chips with a preamble. A frame has a preamble, a header byte, a length (of everything
+    after the preamble), a payload, and a CRC5. A subclass makes those of BM1387."""
 
     preamble: bytes = PREAMBLE
 
     def write(self, register: int, value: int, chip: int | None = None) -> bytes:
-        """Return the frame that writes 32 bits to a register of the chip at an address, or of all chips."""
+        """Return the frame that writes 32 bits to a register of the chip at address ``chip``, or of all chips if
+        ``chip`` is None."""
         header = 0x51 if chip is None else 0x41
         return self._with_crc(bytes([header, 9, chip or 0, register]) + value.to_bytes(4, "big"))
 
     def read(self, register: int, chip: int | None = None) -> bytes:
-        """Return the frame that reads a register of the chip at an address, or of all chips."""
+        """Return the frame that reads a register of the chip at address ``chip``, or of all chips if ``chip`` is
+        None."""
         return self._with_crc(bytes([0x52 if chip is None else 0x42, 5, chip or 0, register]))
 
     def chain_inactive(self) -> bytes:
@@ -44,8 +47,8 @@ BM13XX = RegisterDialect()
 
 
 class Bm1387Dialect(RegisterDialect):
-    """The frames of BM1387, without a preamble. The broadcast bit and the type bits have other positions in the header
-    than on later chips (docs/reference/asic.md#newpac-and-r606)."""
+    """Makes the frames of BM1387, which have no preamble. The broadcast bit and the type bits have other positions in
+    the header byte than on the chips with a preamble (docs/reference/asic.md#newpac-and-r606)."""
 
     def write(self, register: int, value: int, chip: int | None = None) -> bytes:
         """See ``RegisterDialect.write``."""

@@ -1,9 +1,10 @@
 """Decodes replies from the bytes that chips send, and finds the next reply after noise. Uses no port and no clock.
 
-There are two kinds of replies. From BM1397 on, a reply starts with a preamble and ends with a CRC5. The decoder
-searches for the preamble and checks the CRC. On failure it drops only one byte, so that it finds a good frame behind a
-broken one (docs/reference/asic.md#lost-and-garbled-bytes). Older chips send a fixed number of bytes without a preamble
-and with little or no checksum. For these replies, the caller's function ``judge`` decides; it can hash the nonce.
+There are two kinds of replies. Replies of BM1397, BM1362, BM1366, BM1368 and BM1370 start with a preamble and end with
+a CRC5. The decoder searches for the preamble and checks the CRC. On failure it drops only one byte, so that it finds a
+good frame behind a broken one (docs/reference/asic.md#lost-and-garbled-bytes). All other chips send a fixed number of
+bytes without a preamble and with little or no checksum. For these bytes, the caller's function ``judge`` decides
+whether they are a reply; it can hash the nonce.
 
 ``receive`` takes bytes as they come. Call ``idle`` when the line has been silent for longer than any gap inside a
 frame, so that an incomplete reply will never be completed.
@@ -27,7 +28,7 @@ class NonceReply:
     """A nonce that a chip reports."""
 
     nonce: bytes
-    """Four bytes that stand in the header unchanged."""
+    """The four bytes of the nonce, in the order in which the header contains them."""
     tag: bytes = b""
     """The bytes after the nonce, without the byte that contains the CRC: job id, version bits and other values, in an
     order that depends on the chip family."""

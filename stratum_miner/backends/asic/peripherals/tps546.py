@@ -97,7 +97,7 @@ CONFIGURATION_5V = (
     Setting(0x63, 0x3B, "byte"),
     Setting(0x64, 0, "linear11"),  # delay before the output falls, ms
     Setting(0x65, 0, "linear11"),  # fall time of the output, ms
-    Setting(0xEE, 0xFFFF, "word"),  # use these settings instead of those of the pins
+    Setting(0xEE, 0xFFFF, "word"),  # use these settings, not those that resistors at the pins select
 )
 
 
