@@ -13,8 +13,8 @@ from stratum_miner.work.share_result import ShareResult
 class JobStarted:
     """The miner has begun to search a job.
 
-    ``height``: the height of the block that the job builds, or None if its coinbase does not contain it.
-    ``new_block``: whether its previous hash differs from that of the job before.
+    ``height``: the height of the block that the job builds, or None if the job's coinbase does not contain it.
+    ``new_block``: whether the previous hash of this job differs from the previous hash of the job before it.
     """
 
     job: Job

@@ -15,7 +15,7 @@ class StopReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goals:
-    """When a miner stops by itself: at the first goal that it reaches. None: this goal does not exist."""
+    """When a miner stops by itself: at the first of these goals that it reaches. A field that is None sets no goal."""
 
     shares: int | None = None
     """Number of accepted shares."""
@@ -25,7 +25,8 @@ class Goals:
     """Seconds since the miner started."""
 
     def reached(self, shares: int, blocks: int) -> StopReason | None:
-        """Return the goal that this many accepted shares and blocks reach, or None."""
+        """Return which goal is reached with this many accepted shares and blocks, or None if neither is. The time limit
+        is not checked here."""
         if self.shares is not None and shares >= self.shares:
             return StopReason.SHARES_REACHED
         if self.blocks is not None and blocks >= self.blocks:

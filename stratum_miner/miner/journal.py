@@ -77,7 +77,7 @@ class Recovered:
     """A block that an earlier run submitted before it crashed, and that has no result yet."""
 
     id: int
-    """Number of the share in the journal."""
+    """Id of the share in the journal."""
     pool: str
     """URL of the pool."""
     resumable: Resumable
@@ -206,7 +206,8 @@ class Journal:
 
     @property
     def counts(self) -> ShareCounts:
-        """Shares of all runs that have a result, by outcome, including those of this run that are not written yet."""
+        """Numbers of the shares of all runs that have a result, by outcome. Shares of this run are included even if
+        they are not written yet."""
         return self._account.counts
 
     @property

@@ -198,8 +198,8 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
     """Open a file for appending. If it is a regular file, lock it. Return its descriptor, and whether it is a regular
     file.
 
-    ``is_ours``: whether this process has locked the file that had this path until another program removed or renamed
-    it, so that no other miner can be about to continue in a new file.
+    ``is_ours``: whether this process had this path's file open and locked until another program removed or renamed it.
+    Then no other miner can be in the middle of continuing in a new file, and this function does not check for that.
     Raises JournalError if the file cannot be opened, or is in use.
     """
     while True:

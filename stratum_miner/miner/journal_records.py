@@ -23,9 +23,9 @@ MAX_LINE = 1 << 20
 """Maximum number of bytes that are read as one line. The longest real records, blocks with large coinbases, are far
 shorter."""
 MAX_HEADERS = 1 << 16
-"""Number of headers of earlier shares that are kept, more than a fast miner finds in 10 minutes."""
+"""Maximum number of headers of earlier shares that are kept. A fast miner finds fewer shares in 10 minutes."""
 MAX_JUMP = 1 << 40
-"""A record is invalid if its share number exceeds the next expected number by at least this much."""
+"""A record is invalid if its share id exceeds the next expected id by at least this much."""
 MAX_OLDER_FILES = 5
 """Number of older files, ``FILE.1`` to ``FILE.5``."""
 BEGINNINGS = (b'{"event":"opened",', b'{"event":"found","id":1,', b'{"event":"totals",')
@@ -33,8 +33,8 @@ BEGINNINGS = (b'{"event":"opened",', b'{"event":"found","id":1,', b'{"event":"to
 
 Identifier: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 52)]
-"""A count in a record, from 0 to 2**52. All JSON readers keep integers up to 2**53 exact, so there is room to count
-on."""
+"""A count in a record, from 0 to 2**52. JSON readers keep integers up to 2**53 exact, so a count that was read can
+still grow."""
 
 
 class JournalError(Exception):
@@ -120,13 +120,13 @@ class Account:
     """The totals of records: submitted = accepted + rejected + stale + lost + open."""
 
     counts: ShareCounts = field(default_factory=ShareCounts)
-    """Shares that have a result, by outcome."""
+    """Numbers of shares that have a result, by outcome."""
     blocks: int = 0
     """Number of shares that solve a block and that a pool accepted."""
     open: dict[int, SubmittedShare] = field(default_factory=dict)
-    """Shares without a result, by number."""
+    """Shares without a result, by their ids."""
     next_id: int = 1
-    """Number of the next share."""
+    """Id that the next share gets."""
 
     def take(self, record: JournalRecord) -> bool:
         """Add a record. Return False, and change nothing, if it does not fit the records before it."""
@@ -148,7 +148,10 @@ class Account:
         return True
 
     def totals(self, time: float) -> list[JournalRecord]:
-        """Return the records that begin a new file which continues this account."""
+        """Return the first records of a new file that continues this account: the totals and the open shares.
+
+        ``time``: Unix time in seconds.
+        """
         counts = self.counts
         totals = Totals(
             time=time,
@@ -182,13 +185,13 @@ class Reading:
     closed: bool = False
     """Whether the last record ends its run, so that the run did not crash."""
     continued: bool = False
-    """Whether the beginning of the file is missing, and its account continues that of ``FILE.1``."""
+    """Whether the beginning of the file is missing, so that ``account`` continues the account of ``FILE.1``."""
     headers: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_HEADERS))
     """For each of the newest shares, the Unix time at which it was found and its header in hex."""
 
     @property
     def counts(self) -> ShareCounts:
-        """Shares that have a result, by outcome."""
+        """Numbers of shares that have a result, by outcome."""
         return self.account.counts
 
     @property
@@ -198,12 +201,12 @@ class Reading:
 
     @property
     def open(self) -> dict[int, SubmittedShare]:
-        """Shares without a result, by number."""
+        """Shares without a result, by their ids."""
         return self.account.open
 
     @property
     def next_id(self) -> int:
-        """Number of the next share."""
+        """Id that the next share gets."""
         return self.account.next_id
 
 
@@ -216,7 +219,7 @@ def read(path: Path) -> Reading:
     """Read a share journal. Raises JournalError if the file cannot be opened.
 
     If the beginning of the file is missing, because of a crash or power failure while ``FILE`` became ``FILE.1``, the
-    account continues that of ``FILE.1``.
+    account of this file continues the account of ``FILE.1``.
     """
     return _read(path, 0)
 

@@ -53,7 +53,7 @@ class Miner:
     """Mines with the given backends on the given pools. ``open_miner`` runs one; ``run`` may be called once.
 
     ``pools``: one pool, or several, the best first. ``strategy`` decides how the miner uses several pools: it mines on
-    the best pool that is up (FAILOVER), or on all of them in turn (QUOTA).
+    the best pool that is up (FAILOVER), or on all pools in turn (QUOTA).
 
     ``backends``: the backends that search for shares. A backend whose ``Assignment`` names a pool mines only there.
 
@@ -143,7 +143,7 @@ class Miner:
         self._standstill = standstill or Standstill()
         self._statistics = Statistics(self._running(self._clock()))
         self._newest_job: Job | None = None
-        """The newest job of the first group's pools, on which most backends work."""
+        """The newest job of the first group, which is the group that follows the strategy if there is one."""
         self._has_had_work = False
         self._stopping = trio.Event()
         self._stopped = trio.Event()

@@ -82,7 +82,7 @@ class MiningGroup:
         self.units = 0
         """Number of work units that the backends of this group took."""
         self.expected = 0.0
-        """Expected number of shares: how many the hashes counted so far contain on average."""
+        """Expected number of shares among the hashes that were counted so far."""
         self._on_event = on_event
         self._weak_blocks = WeakBlocks()
         self._counted = 0
@@ -91,7 +91,7 @@ class MiningGroup:
         self._mined_on: PoolKey | None = None
         """The pool of the newest job."""
         self._hashes: Counter[PoolKey | None] = Counter()
-        """Number of hashes by the pool of their job."""
+        """For each pool, the number of hashes that were computed for its jobs."""
 
     @property
     def bound(self) -> tuple[str, ...]:
@@ -162,8 +162,8 @@ class MiningGroup:
         return self._counted
 
     def statuses(self, total: int) -> tuple[PoolStatus, ...]:
-        """Return the status of this group's pools. ``total``: number of hashes of the whole miner, for the pools'
-        fractions."""
+        """Return the status of this group's pools. ``total`` is the number of hashes of the whole miner, from
+        which each pool's fraction is computed."""
         return tuple(
             replace(
                 status,
@@ -187,7 +187,7 @@ class MiningGroup:
         )
 
     def _count(self) -> None:
-        """Count the hashes since the last call, as hashes of the newest job and its pool."""
+        """Add the hashes since the last call to the counters. They all count for the newest job and its pool."""
         hashes = sum(item.backend.statistics().hashes for item in self.assignments)
         if self._share_probability is not None and hashes > self._counted:
             self._hashes[self._mined_on] += hashes - self._counted

@@ -53,7 +53,7 @@ class Scheduler:
         """Time at which the current job came; None after the first unit of it was taken."""
         self._switches: deque[tuple[PoolKey, float]] = deque(maxlen=MAX_SWITCHES)
         self._units: Counter[PoolKey] = Counter()
-        """Number of units handed out since the last ``take_units``, by the pool of their job."""
+        """For each pool, the number of units of its jobs that were handed out since the last ``take_units``."""
         self._full_shares_on: deque[bytes] = deque(maxlen=MAX_PREVIOUS_HASHES)
         """Previous hashes for which the search ignores weak blocks."""
         self._paused = False
@@ -122,7 +122,7 @@ class Scheduler:
         return taken
 
     def take_units(self) -> Counter[PoolKey]:
-        """Return the number of units handed out since the last call, by the pool of their job."""
+        """Return, for each pool, the number of units of its jobs that were handed out since the last call."""
         with self._lock:
             taken, self._units = self._units, Counter()
         return taken

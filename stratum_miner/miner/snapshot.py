@@ -38,18 +38,18 @@ class MinerSnapshot:
     left_out: float = 0.0
     """The part of ``frozen`` that the miner's clock counted, in seconds."""
     hash_rate_5s: float
-    """Average hash rate of the last 5 s. The next three fields are those of the last minute, 5 minutes and 15
-    minutes."""
+    """Average hash rate of the last 5 s. The next three fields are the average hash rates of the last minute,
+    5 minutes and 15 minutes."""
     hash_rate_1m: float
     hash_rate_5m: float
     hash_rate_15m: float
     hash_rate: float
     """Average hash rate since the miner started."""
     shares: ShareCounts
-    """Shares of this run that have a result, by outcome."""
+    """Numbers of the shares of this run that have a result, by outcome."""
     journalled: ShareCounts | None
-    """Shares of all runs in the share journal by outcome, including those of this run that are not written yet; None
-    without a share journal."""
+    """Numbers of all shares in the share journal, by outcome. Shares of this run are included even if they are not
+    written yet. None without a share journal."""
     journal_problem: str
     """Why the share journal cannot be written now; empty if it can."""
     found: int
@@ -78,7 +78,7 @@ class MinerSnapshot:
     """Number of distinct hashes that met the share target of their job, including those not submitted or not
     accepted."""
     expected: float
-    """Expected value of ``shares_found``: how many such hashes all hashes of the miner contain on average."""
+    """Expected value of ``shares_found``, from the number of hashes that the miner has computed."""
     network_difficulty: float | None
     """Network difficulty of the newest job; None before the first."""
     height: int | None
@@ -103,7 +103,7 @@ class JobSnapshot:
     age: float
     """Seconds since the job arrived."""
     previous_hash: bytes
-    """32 bytes in internal order."""
+    """Hash of the previous block, 32 bytes in internal byte order."""
     share_difficulty: float
     network_difficulty: float
     version_mask: int
@@ -112,7 +112,7 @@ class JobSnapshot:
 
     @classmethod
     def of(cls, job: Job, now: float) -> "JobSnapshot":
-        """Return the view of a job. ``now``: seconds of the clock that dated its arrival."""
+        """Return the view of a job. ``now``: seconds of the clock from which ``job.received_at`` comes."""
         return cls(
             job_id=job.job_id,
             age=now - job.received_at,

@@ -18,7 +18,7 @@ from pathlib import Path
 LOOK_S = 0.5
 """Seconds between two looks of a thread at the clock."""
 LONGEST_S = 5.0
-"""Seconds in which no thread has looked at the clock, from which on this time counts as a standstill. By then each
+"""If no thread has looked at the clock for more than this many seconds, this time counts as a standstill. By then each
 thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A shorter standstill
 changes an average of minutes only slightly."""
 SHORTEST_SLEEP_S = 1.0
