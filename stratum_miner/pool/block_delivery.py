@@ -23,13 +23,13 @@ from stratum_miner.pool.nodes.base import ACCEPTED, PARENT_UNKNOWN, Node, NodeEr
 from stratum_miner.pool.template import BlockTemplate
 
 MAX_EXTENDED: Final = 16
-"""Most parent hashes that are remembered. A reorganization of the block chain usually removes fewer blocks than
-this."""
+"""Maximum number of parent hashes that are remembered. A reorganization of the block chain usually removes fewer blocks
+than this."""
 MAX_FOUND: Final = 1000
-"""Most blocks that are kept for snapshots."""
+"""Maximum number of blocks that are kept for snapshots."""
 ANSWER_SECONDS: Final = 60.0
-"""Most seconds for which the miner that found a block waits for the node's answer. A block that did not reach the node
-is kept longer, and is reported again when the node has answered."""
+"""Maximum number of seconds for which the miner that found a block waits for the node's answer. A block that did not
+reach the node is kept longer, and is reported again when the node has answered."""
 RESUBMIT_SECONDS: Final = 10.0
 """Seconds to wait for the node's answer to a block that is submitted again. Until then, the next job is delayed."""
 BUILD_SECONDS: Final = 10.0

@@ -19,8 +19,8 @@ LOWEST_DIFFICULTY = 2.0**-32
 USUAL_MINIMUM = 1e-6
 """Lowest difficulty that vardiff chooses by default: about 4,300 hashes for each share."""
 MAX_TAG = 50
-"""Most bytes of a coinbase tag. The rest of the coinbase script is for height, extranonces, job id and the node's
-flags."""
+"""Maximum number of bytes of a coinbase tag. The rest of the coinbase script is for height, extranonces, job id and the
+node's flags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class PoolConfig(MinerLimits):
     """Difficulty of a new session. Without ``vardiff`` the difficulty changes only if the miner asks for another
     one."""
     minimum_difficulty: float | None = None
-    """Lowest difficulty of a session, which miners may also ask for. None: the lowest difficulty is 1e-6, or
-    ``difficulty`` if that is lower, and miners may ask only for a difficulty that they could also get without
-    asking."""
+    """Lowest difficulty of a session. A miner may not ask for less either. None: the lowest difficulty is 1e-6, or
+    ``difficulty`` if that is lower; and a miner may not ask for less than ``difficulty`` or, with ``vardiff``, less
+    than the lowest difficulty that vardiff chooses."""
     maximum_difficulty: float = 1e15
     """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None
@@ -58,7 +58,7 @@ class PoolConfig(MinerLimits):
     """Seconds by which the ntime of a share may be ahead of the clock, from 0 to 7000
     (docs/reference/stratum.md#ntime)."""
     max_connections: int = 10_000
-    """Most miners that are connected at the same time."""
+    """Maximum number of miners that are connected at the same time."""
 
     def __post_init__(self) -> None:
         MinerLimits.__post_init__(self)  # super() does not work in a dataclass with slots

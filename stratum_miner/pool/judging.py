@@ -13,9 +13,10 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MIN_CHANGE_INTERVAL = 1.0
-"""Least seconds between two changes of a miner's difficulty. Each change needs an extra job. The value is a guess."""
+"""Minimum number of seconds between two changes of a miner's difficulty. Each change needs an extra job. The value is a
+guess."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
-"""Most bytes of transactions in a reply to mining.get_transactions. bfgminer asks after every job
+"""Maximum number of bytes of transactions in a reply to mining.get_transactions. bfgminer asks after every job
 (docs/reference/stratum.md#asking-for-the-transactions)."""
 
 

@@ -15,7 +15,8 @@ import trio
 from stratum_miner.pool.events import BlockFound
 
 MAX_BYTES: Final = 32 << 20
-"""Most bytes of kept blocks: 8 of the largest blocks that consensus allows, or 100,000 without transactions."""
+"""Maximum number of bytes of kept blocks: 8 of the largest blocks that consensus allows, or 100,000 without
+transactions."""
 
 
 @dataclass(slots=True)
@@ -31,8 +32,8 @@ class KeptBlock:
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False
-    """Whether a new template that builds on the same parent would show that the node has lost the block. It would if
-    the node has already built on the block, has failed, or has had enough time to build on the block."""
+    """If true, a new template that builds on the same parent shows that the node has lost the block. This is set when
+    the node has built on the block, has failed, or has had enough time to build on the block."""
     accepted_at: float = -math.inf
     """Time on trio's clock at which the node last accepted the block."""
 

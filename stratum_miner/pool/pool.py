@@ -275,7 +275,8 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            due = max(self._published_at, now - interval / 2) + interval  # twice per interval before the first job
+            # before the first job, check twice per interval
+            due = max(self._published_at, now - interval / 2) + interval
 
     async def _tick(self) -> None:
         while True:
@@ -388,8 +389,8 @@ class Pool:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
     def _collect_events(self, miner: _Miner, arrived: float) -> None:
-        """Report the events that wait in a session. If they include the answer to a share, that share came at
-        ``arrived``.
+        """Report the events that wait in a session. ``arrived`` is the time at which the share arrived whose answer is
+        among the events, if there is one.
         """
         for event in miner.session.take_events():
             self._report(miner, event, arrived)

@@ -34,4 +34,5 @@ class PoolSnapshot(ServerSnapshot):
     blocks_accepted: int
     """Number of blocks that the node accepted."""
     blocks: tuple[BlockFound, ...]
-    """The latest blocks that the pool submitted, at most 1000, the oldest first. ``blocks_found`` counts more."""
+    """The latest blocks that the pool submitted, at most 1000, the oldest first. ``blocks_found`` also counts
+    older blocks and blocks that were not submitted."""

@@ -29,7 +29,7 @@ MAX_VALUE: Final = 21_000_000 * 100_000_000
 MAX_TIME: Final = (1 << 32) - 1
 """Latest unix time that the 32 bits of a header can hold."""
 MAX_FLAGS: Final = 16
-"""Most bytes of coinbaseaux that fit beside height, extranonces and tag. Core sends none today."""
+"""Maximum number of bytes of coinbaseaux that fit beside height, extranonces and tag. Core sends none today."""
 MIN_DIFFICULTY_SECONDS: Final = 1200
 """A block of testnet3 or testnet4 has the lowest difficulty if it is more than this many seconds later than the
 previous block. The value is twice the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
@@ -84,7 +84,7 @@ class BlockTemplate:
     maxtime: int | None = None
     """Latest unix time for a header with this ``nbits``; None if only the clock limits the time."""
     rules: frozenset[str] = frozenset()
-    """Consensus rules that the node names, without "!"."""
+    """Consensus rules that the node names. A leading "!" (required rule) is removed."""
     coinbase_value: int = 0
     """Satoshis that the coinbase may pay: subsidy and fees."""
     transactions: tuple[TemplateTransaction, ...] = ()
@@ -114,7 +114,8 @@ class BlockTemplate:
     def seconds_left(self) -> float | None:
         """Return the seconds from the arrival of the template until the node's clock passes ``maxtime``.
 
-        The node then gives another template. Return None if that time is unknown or does not matter.
+        At that time the node gives another template. Return None if there is no ``maxtime``, if ``maxtime`` is already
+        over, or if ``curtime`` is not the node's clock (see ``time_at``).
         """
         if self.maxtime is None or self.maxtime < self.curtime or self.curtime <= self.mintime:
             return None
@@ -128,7 +129,7 @@ class BlockTemplate:
         """Return whether a block made from ``other`` may be invalid now that the node has given this template.
 
         If only transactions or version bits differ, the block stays valid. It also stays valid if ``nbits`` differs and
-        the two templates are for different times.
+        the time ranges of the two templates do not overlap.
         """
         if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
             return True
@@ -157,8 +158,8 @@ def _ends_before(one: BlockTemplate, other: BlockTemplate) -> bool:
 
 
 def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplate:
-    """Return a template of testnet3 or testnet4 with ``maxtime`` set, so that its ``nbits`` is right for all times that
-    it allows.
+    """Limit the ``maxtime`` of a template of testnet3 or testnet4 so that ``nbits`` is right for all times that the
+    template allows. Return the result; it is the same template if no limit is needed.
 
     ``tip_time`` is the time in the header of the previous block, or None if it is not known. If it is not known, the
     median time past is used instead, which is never later than the previous block. The template's own time is always

@@ -16,10 +16,11 @@ def open_node(
     """Return the node that ``spec`` names. ``async with`` opens it.
 
     ``spec`` is ``kernel`` for the embedded regtest node, or the URL of a JSON-RPC server. The embedded node keeps its
-    block chain in ``data_dir``, or in a temporary directory without it. User and password in the URL may be
-    percent-encoded; ``password`` or ``cookie_file`` replace them.
+    block chain in ``data_dir``, or in a temporary directory if ``data_dir`` is None. User and password in the URL may
+    be percent-encoded. ``password`` replaces the password of the URL, and ``cookie_file`` replaces both.
 
-    Raises ValueError if ``spec`` cannot be used or the options do not belong together. Its message has no credentials.
+    Raises ValueError if ``spec`` cannot be used, or if an option does not apply to this kind of node. The message has
+    no credentials.
     """
     if spec == "kernel":
         if cookie_file is not None or password is not None:

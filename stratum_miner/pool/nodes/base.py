@@ -281,9 +281,11 @@ REASONS: Final[Mapping[str, str]] = {
     "block-decode-failed": "the node cannot decode the block",
     "rejected": "the node rejects the block and gives no reason",
 }
-"""The meaning of the reasons of submitblock, by reason; "bad-version(0x…)" is listed without its number."""
+"""For each reason with which submitblock rejects a block, its meaning in plain words. The reason "bad-version(0x…)" is
+listed without the part in parentheses."""
 
 
 def explain(reason: str) -> str:
-    """Return the meaning of a node's reason in plain words. An unknown reason is repeated."""
+    """Return in plain words why a node rejects a block. For an unknown reason, the result contains the reason
+    itself."""
     return REASONS.get(reason.partition("(")[0].strip(), f"the node rejects the block: {reason}")

@@ -62,10 +62,10 @@ REPLY_SECONDS: Final = 60.0
 """Seconds within which an answer must be complete. The node on a slow computer takes some seconds to check a full
 block."""
 MAX_REPLY: Final = 32 << 20
-"""Most bytes of an answer. The transactions in the template of a full block have 4 MB, which are 8 MB in hex; JSON adds
-some more."""
+"""Maximum number of bytes of an answer. The transactions in the template of a full block have 4 MB, which are 8 MB in
+hex; JSON adds some more."""
 MAX_COOKIE: Final = 4096
-"""Most bytes that are read from a cookie file."""
+"""Maximum number of bytes that are read from a cookie file."""
 POLL_SECONDS: Final = 1.0
 """Seconds between two requests for the tip of a node without long polls."""
 PEER_CLAIM_SECONDS: Final = 600.0

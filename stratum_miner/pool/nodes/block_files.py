@@ -14,7 +14,7 @@ from stratum_miner.bitcoin.header import HEADER_SIZE
 REGTEST_MAGIC = bytes.fromhex("fabfb5da")
 _ENTRY_HEADER = 8
 _MAX_BLOCK = 4_000_000
-"""Most bytes of a block (BIP 141)."""
+"""Maximum number of bytes of a block (BIP 141)."""
 
 
 def read_blocks(directory: Path) -> Iterator[bytes]:
@@ -29,7 +29,8 @@ def read_blocks(directory: Path) -> Iterator[bytes]:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Yield blocks until there is no complete entry. What follows is reserved space, or was not written completely."""
+    """Yield the blocks of one file up to the first incomplete entry. The rest of the file is reserved space, or a block
+    that was not written completely."""
     at = 0
     while data[at : at + len(REGTEST_MAGIC)] == REGTEST_MAGIC:
         size = int.from_bytes(data[at + len(REGTEST_MAGIC) : at + _ENTRY_HEADER], "little")

@@ -47,8 +47,8 @@ NBITS: Final = 0x207FFFFF
 VERSION: Final = 0x20000000
 MEDIAN_BLOCKS: Final = 11
 SMALL_BLOCK: Final = 20_000
-"""Most bytes of a block that is processed in the trio thread. A larger block takes milliseconds, and is processed in
-another thread."""
+"""Maximum number of bytes of a block that is processed in the trio thread. A larger block takes milliseconds, and is
+processed in another thread."""
 LOG_LINES: Final = 50
 """Lines of the library's log that are kept while it processes a block. For a rejected block it writes up to 7."""
 
@@ -192,7 +192,8 @@ class KernelNode(Node):
             _log.warning("blocks_recovered", directory=str(directory), height=self._tip().height, before=before)
 
     def _unwritten(self, directory: Path) -> list[bytes]:
-        """Return the blocks of a directory if its last user could not write the index. Mark the directory as open."""
+        """Mark a directory as open. Return the blocks in its files if its last user could not write the index,
+        otherwise an empty list. A temporary directory has no mark and no such blocks."""
         if self._lock is None:
             return []
         try:
@@ -344,7 +345,8 @@ class KernelNode(Node):
             return None
 
     def _refusal(self, kind: str) -> SubmitResult:
-        """Return the rule that the block broke, from the log, or the kind of rule if the log does not have it."""
+        """Return a rejection with the rule that the block broke, as the library's log names it, or with ``kind``, the
+        kind of rule, if the log does not name the rule."""
         for line in self._lines:
             match = _REFUSED.search(line) or _NOT_CONNECTED.search(line)
             if match:
@@ -354,7 +356,8 @@ class KernelNode(Node):
 
 
 def _free(directory: Path) -> int:
-    """Return the free bytes of a directory. Raises NodeStorageError if the directory does not exist."""
+    """Return the number of free bytes on the disk of this directory. Raises NodeStorageError if the directory does not
+    exist."""
     try:
         status = os.statvfs(directory)
     except OSError as error:
