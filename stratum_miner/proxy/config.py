@@ -8,7 +8,7 @@ from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
 from stratum_miner.downstream.vardiff import VardiffConfig
 
 MAX_MINERS = 10_000
-"""Most miners that a proxy accepts: the highest number that was tested with one process."""
+"""Maximum number of miners that a proxy accepts: the highest number that was tested with one process."""
 
 
 class WorkerNames(Enum):
@@ -46,8 +46,8 @@ class ProxyConfig(MinerLimits):
     port: int = 3333
     """TCP port on which the proxy listens if it is given no ``listeners``, from 0 to 65535; 0 takes any free port."""
     max_miners: int = 256
-    """Most miners that are connected at the same time, from 1 to 10,000. For up to 256, the extranonce prefix of a
-    miner has one byte, otherwise two."""
+    """Maximum number of miners that are connected at the same time, from 1 to 10,000. For up to 256, the extranonce
+    prefix of a miner has one byte, otherwise two."""
     worker_names: WorkerNames = WorkerNames.POOL_USER
     """The worker name under which a miner's share is submitted to the pool."""
     vardiff: VardiffConfig | None = None

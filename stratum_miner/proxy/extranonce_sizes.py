@@ -17,7 +17,7 @@ MINER_SIZE = 3
 """Bytes of the miner's own extranonce2. With 3 bytes, a job lasts a miner of 200 TH/s for 6 minutes without version
 rolling: it has 2^24 extranonce2 values with 2^32 nonces each."""
 LEAST_MINER_SIZE = 2
-"""Least bytes of extranonce2 that cgminer accepts (docs/reference/stratum.md#extranonce-sizes)."""
+"""Minimum number of bytes of extranonce2 that cgminer accepts (docs/reference/stratum.md#extranonce-sizes)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,19 +28,19 @@ from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
 MAX_SESSIONS = 16
-"""Most upstream sessions that are remembered. If the proxy uses several pools in turn, each pool continues its
-session."""
+"""Maximum number of upstream sessions that are remembered. If the proxy uses several pools in turn, each pool continues
+its session."""
 MAX_ANNOUNCED = 1024
-"""Most jobs whose announcements are remembered: the jobs of 8 hours, if a job comes every 30 s."""
+"""Maximum number of jobs whose announcements are remembered: the jobs of 8 hours, if a job comes every 30 s."""
 
 
 class JobChange(Enum):
     """What a new job of the pool changes for the miners."""
 
     JOB = auto()
-    """The job is another one for all miners."""
+    """All miners must get the new job."""
     MASK = auto()
-    """The job is the current one with another version mask, which applies at once."""
+    """The new job differs from the current one only in its version mask, which applies at once."""
     SPLIT = auto()
     """The pool's extranonce2 is divided for the first time, or it has become so short that miners need other
     extranonces."""
@@ -154,19 +154,19 @@ class JobTranslator:
         self._first_prefix = first_prefix
         self._first_padding = first_padding
         self._announced: OrderedDict[bytes, _Announced] = OrderedDict()
-        """The announcements of the latest jobs, by the content of the job, the latest last."""
+        """For each of the latest jobs, by the content of the job: its announcements. The latest job is the last."""
         self._holders: set[bytes] = set()
         """The prefixes whose miners got the current job."""
         self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
-        """The valid shares of jobs that are still in use, by the content of the job."""
+        """For each job that is still in use, by the content of the job: its valid shares."""
         self._sessions: OrderedDict[_SessionKey, UpstreamSession] = OrderedDict()
         """The latest upstream sessions; the current one is the last."""
         self.extranonces = self._registry(0, 0)
 
     def take(self, job: Job, now: float = 0.0) -> JobChange:
-        """Make a pool's job the current one, and return what it changes. ``now``: seconds of any clock that does not go
-        back.
+        """Make a pool's job the current job. Return what this job changes for the miners. ``now``: seconds of any clock
+        that does not go back.
 
         Raises ValueError for a job without a coinbase, because its work cannot be divided among miners.
         """

@@ -51,9 +51,9 @@ from stratum_miner.work.durations import DurationMeter
 TICK_SECONDS = 1.0
 """Seconds between two calls of ``tick`` of all upstream connections."""
 MAX_LEFT = 200
-"""Most disconnected miners whose figures are kept for snapshots."""
+"""Maximum number of disconnected miners whose figures are kept for snapshots."""
 MAX_UPSTREAMS = 64
-"""Most connections to the pool at the same time. The value is a guess; a pool may allow fewer."""
+"""Maximum number of connections to the pool at the same time. The value is a guess; a pool may allow fewer."""
 UNUSED_SECONDS = 60.0
 """Seconds without a miner after which an additional connection to the pool is closed."""
 

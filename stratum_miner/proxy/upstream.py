@@ -105,7 +105,7 @@ class Upstream:
         self.divisible = trio.Event()
         """Set when the first job has come. Only then is the number of extranonce prefixes known."""
         self.miners: dict[int, MinerConnection] = {}
-        """The subscribed miners of this connection, by number."""
+        """The subscribed miners of this connection, by the number of the miner's connection."""
         self.answered_late = 0
         """Number of shares that the pool answered after they were reported to their miners as lost."""
         self.unused_since: float | None = None
@@ -151,9 +151,11 @@ class Upstream:
         self.group.submit(share)
 
     def take_over(self, miner: MinerConnection, repeated: ShareToForward[ProxyJob]) -> bool:
-        """Arrange that a miner that reconnected gets the open answer to a share that it submits again.
+        """Let a miner that reconnected and submitted a forwarded share again get the pool's answer on its new
+        connection.
 
-        Return False if the share is not open, or if the connection that submitted it first is still open.
+        Return False, and change nothing, if no such share waits for the pool's answer, or if the connection that
+        submitted the share first is still open.
         """
         solution = repeated.solution
         key = (solution.job.announced.job.origin.session, solution.digest)
