@@ -26,8 +26,8 @@ from stratum_miner.network.accepting import Listener, ListenerError, address_tex
 from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 16 << 10
-"""Most bytes read from one miner at a time: about 150 shares. Other miners are served before more is read from this
-miner."""
+"""Maximum number of bytes read from one miner at a time: about 150 shares. Other miners are served before more is read
+from this miner."""
 SEND_BUFFER = 64 << 10
 """Send buffer of a socket, in bytes. It is small so that a miner that does not read is detected soon; by default, the
 kernel would buffer megabytes."""
@@ -168,8 +168,8 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._open: dict[int, Connection[S]] = {}
         self._unauthorized: dict[int, Connection[S]] = {}
-        """Open connections, the oldest first. A connection is removed when it is found to be subscribed and authorized,
-        which is checked only if too many connections are open."""
+        """Open connections that may not be subscribed and authorized yet, the oldest first. Connections that have
+        become authorized are removed only when too many connections are open."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0

@@ -38,8 +38,8 @@ class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
     """A share that must be forwarded now: by a pool to its node as a block, by a proxy to its pool.
 
     If ``waits`` is true, the miner has no answer yet: call ``answer`` or ``answer_lost`` with the result. ``refusal``
-    is the verdict of the session's own validator if the share is not valid. Such a share is stale or below the share
-    difficulty but meets the network target, or the miner sent it before.
+    is the verdict of the session's own validator if the share is not valid. Such a share either is a duplicate, or
+    meets the network target although it is refused for another reason, such as a stale job.
     """
 
     request_id: Id

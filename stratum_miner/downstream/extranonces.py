@@ -17,8 +17,8 @@ from stratum_miner.downstream.jobs import J, JobTable
 EXTRANONCE1_SIZE = 4
 """Bytes of extranonce1 that a pool gives its miners."""
 MAX_RETIRED = 10_000
-"""Most ended sessions that can be resumed. If there are more, the oldest are forgotten although their time is not
-over."""
+"""Maximum number of ended sessions that can be resumed. If more sessions have ended, the oldest are forgotten before
+they expire."""
 
 
 class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake

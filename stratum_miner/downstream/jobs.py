@@ -16,11 +16,11 @@ from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
 
 MAX_JOBS = 32
-"""Most jobs for which a session may still submit shares. These are the jobs of 16 minutes if a job comes every 30 s,
-and of 4 minutes if new transactions cause a job every 8 s."""
+"""Maximum number of jobs for which a session may still submit shares. These are the jobs of 16 minutes if a job comes
+every 30 s, and of 4 minutes if new transactions cause a job every 8 s."""
 MAX_OLD_JOBS = 512
-"""Most jobs that a session remembers after their removal from the table. Only a test chain makes jobs fast enough to
-reach this limit."""
+"""Maximum number of jobs that a session remembers after their removal from the table. Only a test chain makes jobs fast
+enough to reach this limit."""
 OLD_JOB_SECONDS = 600
 """Seconds for which jobs are remembered after their removal from the table: as long as a session can be resumed."""
 
@@ -69,8 +69,8 @@ class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False
     """A job as one session got it. A share is valid if its hash is at most ``target``, which follows from
     ``difficulty``.
 
-    It is a ``msgspec.Struct``, which is made quickly: before it can send a job, the server makes one for each of
-    thousands of sessions.
+    The class is a ``msgspec.Struct`` because such an object is made quickly. Before the server can send a job, it makes
+    a ``SessionJob`` for each of thousands of sessions.
     """
 
     announced: J

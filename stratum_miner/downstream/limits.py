@@ -8,7 +8,7 @@ class MinerLimits:
     """Limits for the connections of miners. Times are in seconds. Raises ValueError if a limit is outside its range."""
 
     max_connections_per_address: int | None = None
-    """Most connections from one IP address at the same time; None for any number."""
+    """Maximum number of connections from one IP address at the same time; None for any number."""
     authorize_timeout: float = 60.0
     """Seconds within which a miner must subscribe and authorize, as in ckpool. In a proxy, this time includes the wait
     for a pool."""
@@ -18,9 +18,11 @@ class MinerLimits:
     send_timeout: float = 30.0
     """Seconds within which one write to a miner must finish."""
     max_queue: int = 256 << 10
-    """Most bytes that may wait for one miner, about a hundred usual jobs. A miner that exceeds it is disconnected."""
+    """Maximum number of bytes that may wait for one miner, about a hundred usual jobs. A miner that exceeds it is
+    disconnected."""
     max_refused_shares: int = 500
-    """Most shares in a row that may be answered with an error. After one more, the miner is disconnected."""
+    """Maximum number of shares in a row that may be answered with an error. After one more, the miner is
+    disconnected."""
     resume_seconds: float = 600.0
     """Seconds for which a miner that disconnected can resume its session, with its extranonce1 and jobs, as in
     ckpool."""

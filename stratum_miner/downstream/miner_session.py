@@ -194,7 +194,8 @@ class MinerSession(Generic[J]):
             self._announce(job, self.lease, job.line, now)
 
     def update_version_mask(self, job: J) -> None:
-        """Send the miner the version mask of the current job, which has changed. Bits allowed before stay allowed."""
+        """Send the miner the new version mask of the current job ``job``. Bits that were allowed before stay
+        allowed."""
         if self._rolls and self.started and self.lease is not None:
             self._set_mask(job)
 
@@ -228,9 +229,11 @@ class MinerSession(Generic[J]):
         self.connection.announce(Reconnect())
 
     def answer(self, share: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
-        """Answer a share that has ``waits`` set: with true if ``refusal`` is None, otherwise with this error.
+        """Answer a share with true if ``refusal`` is None, otherwise with this error. If ``waits`` of the share is not
+        set, the share was answered when it arrived, and this method does nothing.
 
-        Return the event to report. It is None if the share was answered or credited when it arrived.
+        Return the event that the caller must report. Return None if the share was answered when it arrived, or if it is
+        accepted now and was credited when it arrived.
         """
         if not share.waits:
             return None
@@ -516,8 +519,9 @@ class MinerSession(Generic[J]):
             self._allow_versions(job)
 
     def _allow_versions(self, job: J | None) -> None:
-        """Apply the mask to the announced jobs of this job's origin, because a new mask also applies to earlier jobs
-        (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin keep their mask.
+        """Apply the session's version mask to all announced jobs that have the same origin as ``job``, because a new
+        mask also applies to earlier jobs (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin
+        keep their mask. If ``job`` is None, do nothing.
         """
         if job is not None and self.lease is not None:
             self.lease.jobs.allow_versions(self.version_mask, job.origin)

@@ -7,7 +7,8 @@ import trio
 from stratum_miner.network.fair_bound import FairBound
 
 MAX_UNSENT = 256 << 20
-"""Most bytes that may wait for all miners of a pool or proxy. One job for each of ten thousand miners takes 25 MB."""
+"""Maximum number of bytes that may wait for all miners of a pool or proxy. One job for each of ten thousand miners
+takes 25 MB."""
 
 
 class QueueFullError(Exception):

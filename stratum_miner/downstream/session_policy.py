@@ -33,10 +33,11 @@ class SessionPolicy(Protocol[J]):
     verdict, the proxy only keeps, refuses or forwards a share, and the proxy's pool accepts or rejects the forwarded
     shares."""
     max_refused_shares: int
-    """Most shares in a row that may be answered with an error. After one more, the miner is disconnected."""
+    """Maximum number of shares in a row that may be answered with an error. After one more, the miner is
+    disconnected."""
     change_interval: float | None
-    """Least seconds between two changes of difficulty. Each change is sent at once, with an extra job. None: no extra
-    job is sent, and a change waits for the next job."""
+    """Minimum number of seconds between two changes of difficulty. Each change is sent at once, with an extra job.
+    None: no extra job is sent, and a change waits for the next job."""
     vardiff: VardiffConfig | None
     """Settings by which the difficulty follows the share rate. None: the share rate does not change the difficulty."""
 

@@ -8,13 +8,13 @@ its shares are freed with it, so no other clean-up is needed.
 from stratum_miner.network.fair_bound import FairBound
 
 MAX_BYTES = 512 << 20
-"""Most bytes that the remembered shares of a whole pool or proxy may take."""
+"""Maximum number of bytes that the remembered shares of a whole pool or proxy may take."""
 SHARE_BYTES = 200
-"""Most bytes that one share takes: 80 for its hash, and 107 for its entry in a hash table that has just grown
-fourfold."""
+"""Maximum number of bytes that one share takes: 80 for its hash, and 107 for its entry in a hash table that has just
+grown fourfold."""
 MAX_SHARES = MAX_BYTES // SHARE_BYTES
-"""Most shares that are remembered: 2.7 million. That is three times what 10,000 miners submit while a job is valid, at
-one share every 10 s each."""
+"""Maximum number of shares that are remembered: 2.7 million. That is three times what 10,000 miners submit while a job
+is valid, at one share every 10 s each."""
 
 
 class SeenShares:

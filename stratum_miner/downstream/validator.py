@@ -30,8 +30,8 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MAX_NTIME_AHEAD = 7000
-"""Most seconds by which the ntime of a share may be ahead of the pool's clock. Consensus allows 7200 s by the node's
-clock; the difference of 200 s allows for clocks that differ (docs/reference/stratum.md#ntime)."""
+"""Maximum number of seconds by which the ntime of a share may be ahead of the pool's clock. Consensus allows 7200 s by
+the node's clock; the difference of 200 s allows for clocks that differ (docs/reference/stratum.md#ntime)."""
 
 
 class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
@@ -73,7 +73,8 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     message: str
     """The text for the miner."""
     candidate: Solution[J] | None = None
-    """The solution, if it meets the network target although the share is stale or below the share difficulty."""
+    """The solution, if it meets the network target although the share is refused: because it is stale, because it is
+    below the share difficulty, or because the memory for shares is full."""
     work: float = 0.0
     """The difficulty of the job, if the hash meets the share target and the share is refused only because it is stale
     or because the memory for shares is full. Otherwise 0."""

@@ -7,9 +7,9 @@ more precise, so that the difficulty of a steady miner stays the same. The new d
 (the sum of the difficulties of the shares). Shares of older jobs, and limits that the session applies, therefore do not
 distort it. A time without shares counts as well.
 
-Each further test makes a false alarm more likely. So the first test is made only when it can find a change: after 16
-shares, or after the time in which 12 shares are expected. Each further test is made when the number of shares or the
-time is 1.5 times as large.
+Each further test makes a false alarm more likely. So the first test is made after 16 shares, or after the time in which
+12 shares are expected. Each further test is made when the number of shares or the time is 1.5 times as large. In any
+case a test is made after ``retarget_seconds``.
 """
 
 import math
@@ -20,18 +20,21 @@ SIGNIFICANCE: Final = 3.0
 """Number of standard deviations by which the number of shares must differ from the expected number before the
 difficulty changes. Random variation alone exceeds this in about one of 400 tests."""
 FEW: Final = 3
-"""Number of shares that is added to the upper limit of the expected number, because small Poisson counts are not
-normally distributed."""
+"""The difficulty rises only if the number of shares exceeds the expected number by ``SIGNIFICANCE`` standard deviations
+and this many shares more, because small Poisson counts are not normally distributed."""
 LONGEST_WINDOW: Final = 10
 """Number of retarget periods after which counting starts again without a change of difficulty, so that old shares do
 not hide a change of the hash rate."""
 SHORTEST_WINDOW: Final = 1.0
-"""Least seconds for which shares are counted. In a shorter time, a burst after a stall looks like a high hash rate."""
+"""Minimum number of seconds for which shares are counted. In a shorter time, a burst after a stall looks like a high
+hash rate."""
 FIRST_COUNT: Final = 16
-"""The first test is made after this number of shares, or earlier as ``FIRST_EXPECTED`` says."""
+"""The first test is made after this number of shares, or earlier because of ``FIRST_EXPECTED`` or
+``retarget_seconds``."""
 FIRST_EXPECTED: Final = 12.0
-"""The first test is made at the latest after the time in which this number of shares is expected. With fewer than nine
-expected shares, even a time without any share would be no evidence."""
+"""The first test is made after the time in which this number of shares is expected, if neither ``FIRST_COUNT`` nor
+``retarget_seconds`` is reached earlier. With fewer than nine expected shares, even a time without any share would be no
+evidence."""
 PROGRESS: Final = 1.5
 """Factor by which the count or the time must grow before the next test."""
 
@@ -45,7 +48,7 @@ class VardiffConfig:
     target_seconds: float = 10.0
     """Wanted average time between two shares, in seconds. The default is that of public-pool."""
     retarget_seconds: float = 60.0
-    """Most seconds between two tests of a session's difficulty."""
+    """Maximum number of seconds between two tests of a session's difficulty."""
     variance: float = 0.3
     """Dead band: the difficulty is not changed by less than this fraction. The default is that of NOMP."""
     minimum: float = 2.0**-32
