@@ -21,8 +21,8 @@ import trio
 from stratum_miner.network import files
 
 ACCEPTED_AT_ONCE = 64
-"""Most connections accepted in one turn of the event loop. If it were one, then thousands of clients that connect
-together would wait for seconds."""
+"""Maximum number of connections accepted in one turn of the event loop. If it were one, then thousands of clients that
+connect together would wait for seconds."""
 OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 PAUSE_S = 0.1
 """Seconds until the next attempt after a shortage of resources; the value that trio uses."""

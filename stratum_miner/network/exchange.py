@@ -20,7 +20,8 @@ import h11
 from stratum_miner.foreign_text import sanitize
 
 MAX_HEAD: Final = 1 << 16
-"""Most bytes of the status line and the header fields together. The limit of the whole response may be smaller."""
+"""Maximum number of bytes of the status line and the header fields together. The limit of the whole response may be
+smaller."""
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[0-9A-Za-z._~:%-]+")
 _SAFE: Final = "/?%:@!$&'()*+,;=~[]"

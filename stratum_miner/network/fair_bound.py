@@ -1,6 +1,6 @@
 """A limit that all connected miners share, and that no single miner can use up.
 
-Theory of operation: a miner may take more units only while it would then have at most as many units as are free. A
+Theory of operation: a miner may take more units only if it would then have no more units than are free before. A
 single miner that takes all it can get therefore stops at half of the limit, and two such miners stop at a third each. A
 miner that has few units can always take more.
 """

@@ -52,7 +52,7 @@ __all__ = [
 IDLE_SECONDS: Final = 20.0
 """Seconds for which an unused connection is kept; bitcoind closes it after 30 s (rpcservertimeout)."""
 MAX_IDLE: Final = 4
-"""Most unused connections that are kept to one server."""
+"""Maximum number of unused connections that are kept to one server."""
 CHUNK: Final = 1 << 16
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 """TCP keepalive: the first probe after 60 s without data, further probes every 10 s, and 3 unanswered probes break the

@@ -35,10 +35,10 @@ def limit() -> int:
 
 
 def keep_spare(limit: int, file: int) -> None:
-    """Raise OSError (EMFILE) if this process may open only the ``SPARE`` files in reserve before it reaches ``limit``.
+    """Raise OSError (EMFILE) if this process may open at most ``SPARE`` more files before it reaches ``limit``.
 
-    ``file`` is the descriptor of any open file. A limit of -1 means unlimited. Of a small limit, at most a quarter is
-    kept in reserve.
+    ``file`` is the descriptor of any open file. A limit of -1 means unlimited. If a quarter of ``limit`` is less than
+    ``SPARE``, only this quarter is kept in reserve.
     """
     if limit < 0:
         return
