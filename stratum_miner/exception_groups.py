@@ -52,10 +52,11 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def leading_cause(error: BaseException, *ranked: type[Exception]) -> Exception | None:
-    """Return the most important exception inside ``error``: the first one of the earliest possible type in ``ranked``.
+    """Return the most important exception inside ``error``. ``ranked`` lists the possible types, the most important
+    first. If several exceptions have the most important type, the first of them is returned.
 
-    Returns None if any exception inside ``error`` has none of these types, because it is an internal error and must not
-    be hidden.
+    Returns None if any exception inside ``error`` has none of these types: such an exception is an internal error, and
+    must not be hidden behind another one.
     """
     found = list(leaves(error))
     if not all(isinstance(leaf, ranked) for leaf in found):

@@ -60,7 +60,8 @@ def submit_of(
     instead.
 
     ``mask`` is the version mask now in force; None means that it is still the mask of the job. ``version_rolling`` is
-    true if the pool agreed to version rolling after the job arrived; a job knows whether the pool agreed earlier.
+    true if the pool agreed to version rolling after the job arrived. An earlier agreement is recorded in the job
+    itself.
     """
     job = share.job
     mask = job.version_mask if mask is None else mask
