@@ -21,9 +21,10 @@ mistake."""
 MAX_DEPTH = 32
 """Largest depth to which tables and lists may be nested. One key with dots could nest thousands of tables."""
 _MAX_RETRIED = 1 << 22
-"""Largest number of characters that are parsed in vain, because they are an incomplete statement.
+"""Largest total number of characters that are parsed as part of statements that turn out to be incomplete.
 
-A statement of many lines is parsed again after each line. Keys after this limit get no line number.
+A statement of many lines is parsed again after each of its lines. When the total exceeds this limit, the remaining keys
+of the file get no line number.
 """
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -38,7 +39,11 @@ class Document:
     lines: dict[KeyPath, int]
 
     def where(self, *path: str) -> str:
-        """Return ``FILE:LINE: pools.home.quota``, with the line of the nearest known table if the key has no line."""
+        """Return the location of a key, such as ``miner.toml:3: pools.home.quota``.
+
+        If the line of the key is not known, the line is that of the innermost table around it whose line is known. If
+        there is none, the location has no line.
+        """
         known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.lines), None)
         line = f":{self.lines[known]}" if known else ""
         return f"{self.path}{line}: {'.'.join(path)}" if path else f"{self.path}{line}"

@@ -111,7 +111,7 @@ def _of_cgminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported
         _take_pool(found, pool, f"pools[{number}]")
     if any("priority" in pool for pool in found.pools):
         for place, pool in enumerate(found.pools):
-            pool.setdefault("priority", place)  # cgminer orders pools without a priority in the same way
+            pool.setdefault("priority", place)  # cgminer does the same: the position replaces a missing priority
     if len(content["pools"]) > MAX_POOLS:
         found.notes.append(SkippedKey("pools", f"only the first {MAX_POOLS} pools are converted"))
     _take(found, content, _CGMINER | _cgminer_api(content, options), options, handled=frozenset({"pools", "algo"}))

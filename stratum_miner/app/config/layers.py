@@ -18,7 +18,7 @@ Table_co = TypeVar("Table_co", covariant=True)
 
 
 class Layer(IntEnum):
-    """The sources of a setting. The highest takes precedence."""
+    """The kinds of sources of a setting. The kind with the largest number takes precedence."""
 
     DEFAULT = 0
     FILE = 1
@@ -50,7 +50,7 @@ class Resolved(Generic[Table_co]):
     origins: Mapping[str, SettingSource]
 
     def layer(self, field: str) -> Layer:
-        """Return the source of a setting."""
+        """Return the kind of source that the setting of this field came from."""
         return self.origins[field].layer
 
 

@@ -23,7 +23,8 @@ class Problem:
 
 
 class InvalidValue(ValueError):  # noqa: N818  not an error of the program
-    """A value is not as expected. The message has what was expected and found; the caller adds where."""
+    """A value is not as expected. The message says what was expected and what was found. The caller adds the place of
+    the value, such as a file and a line."""
 
 
 class ConfigError(Exception):
@@ -35,7 +36,7 @@ class ConfigError(Exception):
 
 
 def shown(value: Any) -> str:
-    """Return a value as it is in the file, shortened."""
+    """Return a value as text for an error message. A long text is cut, and a table is not written out."""
     match value:
         case bool():
             text = str(value).lower()

@@ -77,7 +77,7 @@ class PoolProfile:
 class BackendProfile:
     """The keys of ``[backends.NAME]``.
 
-    The tables name all backends, unless the command line or the environment does.
+    These tables decide which backends mine, unless the command line or the environment names backends.
     """
 
     backend: Annotated[str | None, Help("Kind of the backend. [default: the name of the table]")] = None

@@ -43,7 +43,10 @@ def hidden(key: ConfigKey, value: Any) -> Any:
 
 
 def reference(keys: Iterable[ConfigKey], *, options: bool) -> str:
-    """Return a Markdown table of keys for the documentation, with the options of the keys if ``options``."""
+    """Return a Markdown table of keys for the documentation.
+
+    If ``options`` is true, a column has the command-line options of the keys.
+    """
     heads = ["key", *(["option"] if options else []), "expects", "default", "changes take effect", "description"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for key in keys:

@@ -54,7 +54,10 @@ class MinerControl:
             log.info("paused", by=by, reason=reason)
 
     def resume(self, by: str) -> None:
-        """End the pause that ``by`` asked for, or all pauses if a person asks."""
+        """End the pause that ``by`` asked for. If ``by`` is one of PERSONS, end all pauses.
+
+        Mining resumes only when no pause is left.
+        """
         if by in PERSONS:
             self._holds.clear()
         self._holds.pop(by, None)
@@ -128,7 +131,7 @@ class MinerControl:
     # ---- devices ----------------------------------------------------------------------------------------------
 
     def add_device(self, spec: str) -> None:
-        """Mine with another device, which ``spec`` names as ``--device`` does."""
+        """Mine with another device. ``spec`` names it, in the form of the argument of ``--device``."""
         if not is_plain(spec):
             raise ControlRefused(f"device: expected printable characters, got {sanitize(spec)!r}")
         for backend in self._miner.backends:

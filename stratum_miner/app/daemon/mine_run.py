@@ -109,7 +109,7 @@ class MineRun:
         return run_summary.exit_code(ending, self.miner, monitor)
 
     def take(self, settings: MineSettings) -> None:
-        """Use the log level and the tariff of other settings from now on. Implements ``Reloadable``."""
+        """Use the log level and the tariff of ``settings`` from now on. Implements ``Reloadable``."""
         chosen = settings.options
         self._settings = settings
         self.reporter.quiet = chosen.quiet

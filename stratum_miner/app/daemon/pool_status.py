@@ -19,7 +19,10 @@ STATUS_INTERVAL_S = 30.0
 
 
 def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
-    """Return the object that --json prints at the end. ``difficulty`` is the sum over all accepted shares."""
+    """Return the object that --json prints at the end.
+
+    Its ``shares.difficulty`` is the sum of the difficulties of all accepted shares.
+    """
     return {
         "elapsed_s": round(time.time() - snapshot.started_at, 3),
         "listen": list(snapshot.addresses),

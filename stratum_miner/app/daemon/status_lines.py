@@ -26,7 +26,10 @@ REFRESH_S = 0.5
 STABLE_S = 5.0
 """Seconds of mining after which the hash rate is stable enough to predict the rate of shares."""
 RARE_SHARE_S = 600.0
-"""Seconds between shares above which the miner explains its silence, because it could look like a fault."""
+"""If the expected time between two shares exceeds this number of seconds, the miner logs that shares will be rare.
+
+Otherwise, the long time without a log line could look like a fault.
+"""
 
 
 async def mine_until_done(

@@ -28,8 +28,8 @@ OFF_BY = 24 * 3600.0
 The difference is allowed because archives may store that date without its time zone.
 """
 _ADJTIMEX_SIZE, _STATUS_AT, _UNSYNCHRONISED = 208, 40, 0x40
-"""The size of struct timex on 64-bit Linux, the position of its field ``status``, and the flag STA_UNSYNC:
-adjtimex(2)."""
+"""The size of struct timex on 64-bit Linux, the position of its field ``status``, and the flag STA_UNSYNC
+(see adjtimex(2))."""
 
 
 class Clock(Enum):

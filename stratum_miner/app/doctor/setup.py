@@ -167,7 +167,7 @@ def _pool_fix(result: PingResult) -> str:
 
 
 def address_finding(flag: str, address: str, *, network: bool) -> Finding:
-    """Check whether an address is free by listening on it for a moment."""
+    """Return the finding about whether an address is free. The check listens at the address for a moment."""
     subject = f"{flag} {address}"
     try:
         http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag]).close()

@@ -54,8 +54,8 @@ KINDS: Mapping[str, frozenset[str]] = {
     "paused": frozenset({"paused"}),
     "resumed": frozenset({"resumed"}),
 }
-"""The kinds of events that --on-event accepts, with the names of the events of each kind. It also accepts event
-names."""
+"""The kinds of events that --on-event accepts, with the names of the events of each kind. --on-event also accepts
+the name of an event."""
 _OWN = frozenset({"hook_failed", "hooks_too_slow"})
 """Events about hooks. They call no hook, because a failing hook would otherwise call itself again and again."""
 
@@ -132,7 +132,10 @@ async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
 
 @dataclass(slots=True)
 class _HookQueue:
-    """Puts each new event with each hook that wants it into ``send``. ``number`` is the number of the last event."""
+    """Puts each new event into ``send``, once for each hook that wants it, or drops it if ``send`` is full.
+
+    ``number`` is the sequence number of the last event.
+    """
 
     hooks: tuple[Hook, ...]
     send: trio.MemorySendChannel[tuple[Hook, EventView]]

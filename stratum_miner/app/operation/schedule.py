@@ -4,7 +4,7 @@ The functions do not read the clock: the caller passes the present time.
 
 The options work as in cgminer. With both options, mining pauses outside these hours, which may span midnight. With
 ``--sched-start`` alone, mining begins at that time. With ``--sched-stop`` alone, the miner stops for good at that time.
-If the clock is changed, or a day has 23 or 25 hours, only the time of the next change moves.
+If somebody sets the clock, or a day has 23 or 25 hours, only the moment of the next start or stop of mining moves.
 """
 
 import re

@@ -42,8 +42,8 @@ class ServiceManager:
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """Report that the configuration is reloaded while the block runs, and after the block that the miner is ready
-        again."""
+        """At the start of the ``with`` block, report that the miner reloads its configuration; at the end, that it is
+        ready again."""
         self.notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
         try:
             yield

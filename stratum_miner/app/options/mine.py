@@ -4,7 +4,8 @@ To add an option, add a field here. The program finds its value in ``settings.op
 another value (a pool, a backend) needs code in ``app.settings``, which turns all options into settings.
 
 The ``Parameter`` of a field makes it an option. The option's long name makes it a key of the configuration file
-(``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). Its type is checked in all three alike.
+(``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). The type of the field is
+checked in the same way for the option, the key and the variable.
 Any further check raises ``UsageError("--until-shares: expected ...")``, and ``app.settings.mine.naming_source``
 replaces the option by the file, variable or option that the value came from. A flag is a positive ``bool`` with its
 default; the parser adds ``--no-...``. ``SECRET`` keeps a value out of everything that is shown; ``LIVE`` says that it

@@ -53,6 +53,6 @@ def _annotation(key: ConfigKey) -> Any:
         negative=None if key.wanted is bool else (),
         show_default=False,
     )
-    # A flag stays "bool": after "bool | None", shell completion would expect a value.
+    # A flag keeps the type "bool". With "bool | None", shell completion would expect a value after the flag.
     wanted = bool if key.wanted is bool else key.wanted | None
     return Annotated[wanted, parameter]

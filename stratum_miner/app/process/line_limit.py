@@ -8,7 +8,8 @@ the count. The figures that the program shows have counters of their own and do 
 
 Events that only the program or its user can cause are not limited: devices, the configuration, status lines, and the
 answers of the user's own node to blocks. Shares that solve blocks have a separate limit, which is never reached on a
-chain whose blocks require work. A pool could otherwise fill the log with jobs whose blocks require none.
+chain whose blocks require work. Without this limit, a pool could fill the log by sending jobs whose blocks require
+no work.
 """
 
 import threading

@@ -229,7 +229,10 @@ def _dropping_below(level: int) -> structlog.typing.Processor:
 
 
 def _sentence_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Return a line such as ``19:56:08 Share accepted, difficulty 1.5.``, with the level above info in front."""
+    """Return a line such as ``19:56:08 Share accepted, difficulty 1.5.``.
+
+    For a warning or an error, the level is written before the sentence, as in ``warning: ...``.
+    """
     values = dict(event)
     clock, level = values.pop("timestamp"), event["level"]
     mark = "" if level in ("info", "debug") else f"{level}: "
@@ -243,8 +246,10 @@ def _worded(values: dict[str, Any]) -> str:
 
 
 def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Return a line such as ``19:56:08 share_accepted    job=25536e6e difficulty=0.1626``, with the level above
-    info."""
+    """Return a line such as ``19:56:08 share_accepted    job=25536e6e difficulty=0.1626``.
+
+    For a warning or an error, the level is written before the event name, as in ``warning: no_pool``.
+    """
     values = dict(event)
     clock, name, level = values.pop("timestamp"), values.pop("event"), values.pop("level")
     trace = values.pop("exception", None)

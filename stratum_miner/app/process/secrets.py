@@ -33,12 +33,15 @@ _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Further words of this program: methods and states that the sentences of its events do not contain."""
+"""Further words of this program, such as names of methods and states, which the sentences of its events do not
+contain."""
 
 
 class _Known(NamedTuple):
-    """All secrets, and the objects that hide them in a text. A change replaces the whole object, so any thread may read
-    it."""
+    """All secrets, and the objects that hide them in a text.
+
+    An instance never changes. A new secret replaces the whole instance, so any thread may read it.
+    """
 
     secrets: frozenset[str] = frozenset()
     in_ours: Hider = Hider(own_text=True)
@@ -74,8 +77,8 @@ def redact(value: Any) -> Any:
     """Return the same value without any registered secret, for text of this program that may quote foreign text.
 
     A secret that is also a word of this program, or a short number, is not hidden, because the program's own text
-    contains it anyway. The keys of a table stay unchanged. Bytes of a command line or file name that are not valid text
-    are written as escapes, because JSON cannot represent them.
+    contains it anyway. The keys of a dictionary stay unchanged. Bytes of a command line or file name that are not valid
+    text are written as escapes, because JSON cannot represent them.
     """
     return _redact(value, _known.in_ours)
 

@@ -37,7 +37,7 @@ def layers(
     price_command: str | None,
     price_field: str | None,
 ) -> list[RawScenario]:
-    """Query the given sources, and return the answer of each as a layer of a scenario.
+    """Query the given sources, and return the figures of each answer as an incomplete scenario.
 
     Raises UsageError for a wrong option, CommandFailed if a source does not answer, and SourceError for an answer that
     cannot be used.

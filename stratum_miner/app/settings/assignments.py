@@ -1,8 +1,9 @@
 """Assigns pools and worker names to backends.
 
 The worker name of a backend at a pool is the ``worker`` of the backend. Without it, the pool may list ``workers``: the
-backend takes the name at its own position, and a shorter list is used again from its start. Without both, the name is
-the ``user`` of the pool. A name that begins with a dot is appended to the user.
+first backend takes the first name, the second backend the second name, and so on. If there are more backends than
+names, the list is used again from its start. Without ``worker`` and ``workers``, the name is the ``user`` of the pool.
+A name that begins with a dot is appended to the user.
 """
 
 from collections.abc import Sequence
@@ -77,9 +78,10 @@ def _find(
     plan: BackendPlan,
     problems: list[Problem],
 ) -> PoolSettings | None:
-    """Return the only pool on which a backend mines. The plan names the pool by name, URL, or number from 1.
+    """Return the only pool on which a backend mines. ``plan.pool`` is its name, its URL, or its number from 1.
 
-    The name of a table in the file finds its pool even if the command line or the environment replaces the tables.
+    A pool of the file is found by its name even if the command line or the environment replaces the pools of the file.
+    If no pool is found, add an error to ``problems`` and return None.
     """
     known: dict[str, PoolSettings] = {}
     for number, pool in enumerate(pools, 1):

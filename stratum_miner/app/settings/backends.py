@@ -90,7 +90,10 @@ def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: li
 
 
 def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:
-    """Return one backend for all options ``--device``, because all devices share hotplug and have unique names."""
+    """Return a list with one backend for all options ``--device``; empty without this option.
+
+    One backend has all devices, because it looks for newly plugged-in devices and keeps the names of devices unique.
+    """
     texts = resolved.values.device
     if not texts:
         return []

@@ -119,7 +119,10 @@ def _in_force(
 def _stronger(
     resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, field: str
 ) -> tuple[Any, SettingSource]:
-    """Return a setting of a pool and its source: the command line, the environment, or the table of the pool."""
+    """Return a setting of a pool and its source, which is the first that has the setting.
+
+    The docstring of this module lists the sources in their order.
+    """
     option = resolved.origins.get(field)
     if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
         return getattr(profile.values, field), profile.origins[field]
@@ -267,8 +270,8 @@ class _Reader:
         return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
 
     def _rank(self, field: str) -> tuple[int, bool]:
-        """Return the precedence of a setting: its source and, if that is the file, whether the pool's table has the
-        setting."""
+        """Return the precedence of a setting, for comparisons: its kind of source, and whether it comes from the table
+        of the pool."""
         layer = self._resolved.layer(field)
         own = self._profile is not None and field in self._profile.origins and layer < Layer.ENVIRONMENT
         return (Layer.FILE if own else layer, own)
