@@ -37,7 +37,8 @@ WORTH_REMEMBERING = 0.1
 BUSY = 0.9
 """The computer counts as busy if a measuring thread gets less than this fraction of a processor on average.
 
-An earlier hash rate is clearly better if this fraction of it is still higher. The value is a choice, not a measurement.
+An earlier hash rate counts as clearly better if, multiplied by this fraction, it is still above the new hash rate. The
+value is a choice, not a measurement.
 """
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
@@ -160,7 +161,10 @@ def _processor_share(speeds: list[Speed]) -> float:
 
 
 def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Speed]:
-    """Return the hash rate of the kernel for each number of threads: 1, 2, 4, ... and ``most``. Nothing else runs."""
+    """Return the hash rate of the kernel for each number of threads: 1, 2, 4, ... and ``most``.
+
+    The threads run only the kernel, not the CPU backend.
+    """
     counts = sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power < most)})
     speeds = {}
     for count in counts:
@@ -295,7 +299,10 @@ def _both(speed: Speed) -> str:
 
 
 def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
-    """Print if the computer was busy, and which earlier measurements remain in use because they are clearly better."""
+    """Print a line if the computer was busy, and a line for each kernel whose earlier measurement remains in use.
+
+    An earlier measurement remains in use if it is clearly better than the new one.
+    """
     output = printing.console()
     if share < BUSY:
         output.print(

@@ -110,8 +110,11 @@ def ping(
 
 
 async def _with_submit(result: PingResult, settings: PoolSettings, seconds: float) -> PingResult:
-    """Mine until the pool answers one share, or for ``seconds``. At a high difficulty, no share may be found in this
-    time."""
+    """Mine until the pool answers one share, but no longer than ``seconds``.
+
+    Return ``result`` with the time until the answer, or with an error if the pool did not accept the share or if no
+    share was found in time, as is likely at a high difficulty.
+    """
     outcomes: list[ShareResult] = []
 
     def note(event: MinerEvent) -> None:

@@ -183,7 +183,7 @@ class _Showing:
     console: Console
     miners: list[_Remote]
     chosen: int | None = None
-    """Number of the miner that is shown alone; None for the list of all."""
+    """Index in ``miners`` of the miner that is shown alone; None while the list of all miners is shown."""
 
     async def run(self) -> None:
         """Show the screen until the user presses q."""
