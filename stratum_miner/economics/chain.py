@@ -39,9 +39,9 @@ def next_halving(height: int) -> int:
 
 
 def halving_days(height: int, days: int) -> tuple[int, ...]:
-    """Return the numbers of those of the next ``days`` days on which a halving occurs.
+    """Return the days on which a halving occurs, among the next ``days`` days, as numbers counted from 0.
 
-    Days are counted from 0, and a block is assumed every ten minutes."""
+    The calculation assumes a block every ten minutes."""
     first = (next_halving(height) - height) // BLOCKS_PER_DAY
     return tuple(range(first, days, HALVING_INTERVAL // BLOCKS_PER_DAY))
 

@@ -19,13 +19,13 @@ class Operation:
     power: Decimal
     """Power in watts at the wall."""
     electricity: Decimal
-    """Price of electricity, per kWh."""
+    """Price of electricity per kWh, in the user's currency."""
     difficulty: float
     """Network difficulty."""
     block_reward: Decimal
     """Subsidy and average transaction fees of a block, in bitcoin."""
     price: Decimal
-    """Price of a bitcoin."""
+    """Price of a bitcoin, in the user's currency."""
     pool_fee: Decimal = Decimal(0)
     """Fraction of the income that the pool keeps."""
     stale: Decimal = Decimal(0)
@@ -44,37 +44,37 @@ class Operation:
 
     @property
     def btc_per_day_gross(self) -> Decimal:
-        """Return the mean income in bitcoin, before the pool fee, stale shares and pauses are subtracted."""
+        """Return the mean income per day in bitcoin, before the pool fee, stale shares and pauses are subtracted."""
         return Decimal(self.blocks_per_day) * self.block_reward
 
     @property
     def btc_per_day_net(self) -> Decimal:
-        """Return the mean income in bitcoin, after the pool fee, stale shares and pauses are subtracted."""
+        """Return the mean income per day in bitcoin, after the pool fee, stale shares and pauses are subtracted."""
         return self.btc_per_day_gross * (1 - self.pool_fee) * (1 - self.stale) * self.uptime
 
     @property
     def revenue_per_day(self) -> Decimal:
-        """Return the mean income in money, after the pool fee, stale shares and pauses are subtracted."""
+        """Return the mean income per day in money, after the pool fee, stale shares and pauses are subtracted."""
         return self.btc_per_day_net * self.price
 
     @property
     def kwh_per_day(self) -> Decimal:
-        """Return the electricity used, including cooling, in kWh."""
+        """Return the electricity used per day, including cooling, in kWh."""
         return self.power * (1 + self.cooling) / 1000 * 24 * self.uptime
 
     @property
     def electricity_per_day(self) -> Decimal:
-        """Return the costs of electricity."""
+        """Return the costs of electricity per day."""
         return self.kwh_per_day * self.electricity
 
     @property
     def costs_per_day(self) -> Decimal:
-        """Return the costs of electricity, hosting and maintenance."""
+        """Return the costs of electricity, hosting and maintenance per day."""
         return self.electricity_per_day + self.other_costs_per_day
 
     @property
     def profit_per_day(self) -> Decimal:
-        """Return the running profit, which is negative for a loss.
+        """Return the income per day minus the running costs per day. The result is negative for a loss.
 
         The purchase price of the machines is not subtracted: see ``depreciation_per_day`` and ``outlook``.
         """

@@ -91,8 +91,10 @@ class Luck:
 
 
 def probability_of_luck(luck: Luck) -> float:
-    """Return the probability that chance alone gives this luck or worse, if it is bad, or this luck or better, if it is
-    good."""
+    """Return the probability that chance alone gives luck like this.
+
+    For bad luck, the result is the probability of this luck or worse; for good luck, of this luck or better.
+    """
     if luck.found <= luck.expected:
         return poisson.cdf(luck.found, luck.expected)
     return 1 - poisson.cdf(luck.found - 1, luck.expected)

@@ -103,9 +103,9 @@ def days(
 def payback(
     outlay: Decimal, revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions = Assumptions()
 ) -> Payback:
-    """Compute when the outlay is repaid, if the machine runs until it no longer pays.
+    """Compute when the outlay is repaid, if the machine runs every day.
 
-    The result is limited to HORIZON_DAYS days.
+    Days after the first HORIZON_DAYS days are not considered.
     """
     total, best_day, back = Decimal(0), 0, None
     for day in days(revenue_per_day, cost_per_day, assumptions):

@@ -27,7 +27,7 @@ th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; }
 """
-"""CSS of all report pages, besides the colours and classes of ``plots.svg``."""
+"""CSS of all report pages, in addition to ``plots.svg.STYLE``, which has the colours and the classes of the charts."""
 
 
 def document(title: str, sections: Iterable[str], *, style: str = "", note: str = "") -> str:

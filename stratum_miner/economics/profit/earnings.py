@@ -22,11 +22,11 @@ class Tariff:
     """The prices, the power and the difficulty that the user gave."""
 
     electricity: Decimal
-    """Price of electricity, per kWh."""
+    """Price of electricity per kWh, in the user's currency."""
     power: Decimal | None
     """Power in watts; None to use the power that the devices measure."""
     price: Decimal | None = None
-    """Price of a bitcoin; None if the user gave none."""
+    """Price of a bitcoin in the user's currency; None if the user gave no price."""
     pool_fee: Decimal = Decimal(0)
     """Fraction of the income that the pool keeps."""
     mainnet_difficulty: float = chain.MAINNET_DIFFICULTY

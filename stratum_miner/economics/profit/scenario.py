@@ -27,7 +27,7 @@ DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
 """Default hash rate of the pool, as a fraction of the network's hash rate: a pool of medium size. If the user's
-machines have a higher hash rate, that is the default."""
+machines have a higher hash rate, the default is the hash rate of these machines."""
 SECONDS_PER_SHARE = 10
 """Mean seconds between two shares at the default share difficulty. Pools aim at a similar rate."""
 BEST_EFFICIENCY = Decimal(5)
@@ -273,7 +273,9 @@ def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
 def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:
     """Merge two scenarios; the terms of ``upper`` replace those of ``lower``.
 
-    Machines also replace a hash rate and a power (and the reverse), and a height replaces a subsidy."""
+    Machines in ``upper`` also replace the hash rate and the power of ``lower``. A hash rate or a power in ``upper``
+    replaces the machines of ``lower``. A height in ``upper`` replaces the subsidy of ``lower``.
+    """
     values = dict(lower.values)
     if upper.machines:
         for key in ("hash_rate", "power"):

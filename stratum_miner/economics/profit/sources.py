@@ -72,7 +72,7 @@ def price(answer: bytes, field: str | None, option: str, source: str, today: dat
     if field is not None or text[:1] in ("{", "["):
         try:
             value = json.loads(text, parse_float=Decimal)
-        except (ValueError, RecursionError, ArithmeticError):  # ArithmeticError: an exponent of 20 digits
+        except (ValueError, RecursionError, ArithmeticError):  # an exponent of 20 digits raises ArithmeticError
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
     found = "" if isinstance(value, bool) else str(value)

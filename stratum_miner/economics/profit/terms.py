@@ -35,7 +35,7 @@ class TermError(ValueError):
 
 
 def hash_rate(where: str, text: str) -> float:
-    """Return the H/s of a text such as ``1.2TH`` or ``30 EH/s``; the unit is required. Raises TermError."""
+    """Return the hash rate, in H/s, that a text such as ``1.2TH`` or ``30 EH/s`` gives. The unit is required."""
     try:
         return parse_hash_rate(text, unit_needed=True)
     except ValueError as error:
@@ -43,7 +43,7 @@ def hash_rate(where: str, text: str) -> float:
 
 
 def power(where: str, text: str) -> Decimal:
-    """Return the watts of a text such as ``17W`` or ``3.5kW``; the unit is required. Raises TermError."""
+    """Return the power, in watts, that a text such as ``17W`` or ``3.5kW`` gives. The unit is required."""
     match = _POWER.fullmatch(text.strip())
     value = Decimal(match[1]) * _WATTS[match[2]] if match and len(text) <= MAX_LENGTH else None
     if value is None:
