@@ -46,8 +46,8 @@ async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -
         version=0x20000000,
         previous_hash=tip.hash,
         merkle_root=sha256d(coinbase),
-        # One second later for each block that the check makes, because the time of a block must be later than the
-        # median time of the eleven blocks before it.
+        # Each block is one second later than the one that the check made before, because the time of a block must be
+        # later than the median time of the eleven blocks before it.
         ntime=job.ntime + probe.blocks_made,
         nbits=job.nbits,
         nonce=0,

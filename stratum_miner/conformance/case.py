@@ -10,7 +10,7 @@ from stratum_miner.conformance.outcome import CheckOutcome
 from stratum_miner.conformance.probe import Probe
 
 SECONDS: Final = 60.0
-"""Default time limit of a check in seconds. The time for finding shares is not part of it."""
+"""Default of ``Case.seconds``."""
 
 
 class Level(Enum):
@@ -57,7 +57,8 @@ class Case:
     level: Level
     kinds: tuple[Kind, ...]
     seconds: float
-    """Time limit in seconds. The time for finding shares is not part of it."""
+    """Time limit in seconds. A check of the kind WORK gets ``PoolUnderTest.work_seconds`` in addition, for finding
+    shares."""
     disturbs: bool
     """Whether the check would change the results of checks that run at the same time. Such a check runs alone."""
     run: Callable[[Any], Awaitable[CheckOutcome]]

@@ -101,7 +101,7 @@ class ProbeConnection:
             raise UnexpectedDisconnect(f"{self.ending} while the check was sending") from None
 
     def compose(self, method: str, *params: Any, what: str = "") -> tuple[int | str, bytes]:
-        """Make a request with a new id, and return its id and its line. Replies with this id are then recorded in
+        """Return the id and the line of a new request, without sending it. Replies with this id will be recorded in
         ``answers``.
 
         ``what`` names the request in the message of an exception. [default: the method]
@@ -111,8 +111,8 @@ class ProbeConnection:
         return identifier, self.compose_object(method, message, what)
 
     def compose_object(self, method: str, message: dict[str, Any], what: str = "") -> bytes:
-        """Return a JSON object as a line. If the object has an id, a reply with this id counts as a reply to
-        ``method``.
+        """Return a JSON object as a line, without sending it. If the object has an id, replies with this id will count
+        as replies to ``method``.
 
         ``what`` names the object in the message of an exception. [default: the method]
         """

@@ -58,7 +58,7 @@ class Result:
     outcome: CheckOutcome
     """The verdict and the evidence for it."""
     seconds: float
-    """Duration of the check in seconds; 0 if the check was not allowed to run."""
+    """Duration of the check in seconds; 0 if the check was skipped without running."""
     transcript: tuple[str, ...] = field(default=(), repr=False)
     """The messages in both directions, as lines of text: seconds since the start, ``#`` and number of the connection,
     ``>`` or ``<``, message."""

@@ -40,7 +40,7 @@ IDLE = 1000
 FAN_OUT = 200
 """Number of sessions that wait for the same job in the check LD-10."""
 SPREAD = 0.5
-"""Longest allowed time, in seconds, between the first and the last session that receives the job."""
+"""Seconds that may pass after the first session received the job until the last one receives it."""
 SLOW_BYTES = 12
 """Number of bytes that the slow client sends, one per second."""
 UNREAD = 24 << 20
@@ -63,7 +63,8 @@ job."""
 
 
 def _affordable(wanted: int) -> int:
-    """Return how many of the wanted connections this process may open.
+    """Return how many of the wanted connections the check should open: as many as this process may open, but at least
+    10.
 
     Each connection counts as two open files, because in the tests of this project the pool runs in the same process.
     """
