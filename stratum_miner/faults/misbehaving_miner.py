@@ -20,7 +20,8 @@ MINER_FAULTS: Mapping[str, ShareFault | WireFault | Conduct] = {**SHARE_FAULTS, 
 
 
 async def misbehave(plan: RawMinerPlan, name: str) -> FaultOutcome:
-    """Commit the fault with this name, and return the outcome.
+    """Commit the fault with this name, and return the outcome. If the fault cannot be committed on this pool, the
+    verdict is NOT_POSSIBLE.
 
     Raises KeyError if the name is unknown, and the error of ``RawMinerPlan.dial`` if the pool cannot be reached.
     """

@@ -36,8 +36,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 PATIENCE = 10.0
 """Seconds to wait for a reply."""
 MOST_SECONDS = 60.0
-"""Maximum mean time to find one share, in seconds. Because the measured hash rate may be too low, the miner gives up
-only beyond TOO_LONG_FACTOR times this."""
+"""Maximum expected time to find one share, in seconds. Because the measured hash rate may be too low, the miner refuses
+to search only if the expected time is more than TOO_LONG_FACTOR times this."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"

@@ -59,7 +59,8 @@ class JobLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodShare:
-    """The share that a fault changes. ``submit`` is a valid share of ``job`` that was not sent yet."""
+    """The share that a fault changes. ``submit`` is a valid share of ``job``. It was not sent yet, unless it is also
+    ``taken``."""
 
     submit: Submit
     job: JobLike

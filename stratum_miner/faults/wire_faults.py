@@ -37,8 +37,8 @@ _GARBAGE: tuple[bytes, ...] = (
     b"GET / HTTP/1.1\r",
     b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r",
 )
-"""Lines that are not requests: text, incomplete or deeply nested JSON, JSON of other forms, invalid UTF-8, and other
-protocols (docs/reference/stratum.md#unusable-lines)."""
+"""Lines that are not requests: an empty line, text, incomplete or deeply nested JSON, JSON of other forms, invalid
+UTF-8, and other protocols (docs/reference/stratum.md#unusable-lines)."""
 
 
 @dataclass(frozen=True, slots=True)
