@@ -113,7 +113,8 @@ class ClusterRun:
             client.close()
 
     def stop(self) -> None:
-        """Stop the run at all workers; ``execute`` then returns a report with the figures so far."""
+        """Stop the run at all workers. ``execute`` then returns a report with the figures so far, or raises LoadError
+        if the run has not begun."""
         self._stop_requested = True
 
     def look(self) -> tuple[Progress, Metrics]:

@@ -1,9 +1,10 @@
 """A histogram of durations with a fixed size and a bounded error. Adding two histograms loses no precision.
 
 The layout is that of HdrHistogram by Gil Tene: buckets of 1 µs below 256 µs, then 128 buckets for each doubling. A
-quantile is therefore never below the exact value, and above it by at most 1/128 of the value or 1 µs. The package has
-its own implementation because the maintained Python version (hdrhistogram 0.10) takes five times as long to record a
-value. It takes 1.4 µs for each value, in the same loop that is being measured. That package also depends on setuptools.
+quantile is therefore never below the exact value. It is above it by at most 1 µs, or from 256 µs on by at most 1/128 of
+the value. The package has its own implementation because the maintained Python version (hdrhistogram 0.10) takes five
+times as long to record a value. The 1.4 µs that hdrhistogram takes for each value would delay the loop whose latencies
+are measured. hdrhistogram also depends on setuptools.
 """
 
 import math

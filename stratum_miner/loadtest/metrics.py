@@ -152,7 +152,8 @@ class Metrics:
         self.errors[what if what in self.errors or len(self.errors) < MAX_ERRORS else "other"] += 1
 
     def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
-        """Note that a miner received the job ``job_id`` at ``now``. Callers leave out the first job of a connection."""
+        """Record that a miner received the job ``job_id`` at ``now``. Do not call this for the first job of a
+        connection."""
         spread = self.notifies.get(job_id)
         if spread is None:
             self.notifies[job_id] = Spread(job_id, clean, now, now)

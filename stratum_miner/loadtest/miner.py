@@ -121,10 +121,11 @@ class SimulatedMiner:
         self.notify: pool_messages.Notify | None = None
         self.assignment: MinerJob | None = None
         self.stale_job: MinerJob | None = None
-        """The last job on an earlier block, from which stale shares are made; None if the plan has no stale shares."""
+        """The last job on an earlier block, from which stale shares are made; None if there is none yet, or the plan
+        has no stale shares."""
         self.accepted_share: tuple[bytes, Submit] | None = None
-        """Previous block hash and parameters of the last accepted share, from which duplicates are made; None if the
-        plan has no duplicates."""
+        """Previous block hash and parameters of the last accepted share, from which duplicates are made; None if there
+        is none yet, or the plan has no duplicates."""
         self.found_share: tuple[MinerJob, bytes, FoundPoint] | None = None
         """A share that was found before the time at which it is due."""
         self.is_late = False
