@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 
 GREETING = "AxeOS-shaped API of stratum_miner: GET /api/system/info\n"
 COMPUTER = "CPU"
-"""The ``ASICModel`` of a computer. No client knows a chip with this name."""
+"""The field ``ASICModel`` while the API shows this computer and no hardware device. No client knows a chip with this
+name."""
 UNKNOWN = "Unknown"
 """The text that AxeOS uses for an unknown name."""
 NO_SECOND_SENSOR_C = -1
@@ -58,9 +59,10 @@ class ShownBoard:
 
     @classmethod
     def of(cls, view: View) -> "ShownBoard":
-        """Return the first hardware device that the user has not removed, or the first one if all were removed.
+        """Return what the API shows as the board: the first hardware device that the user has not removed.
 
-        Without any hardware device, return this computer.
+        If the user has removed all hardware devices, return the first of them. If the view has none, return this
+        computer.
         """
         hardware = sorted(
             (item for item in view.devices if item.chip is not None), key=lambda item: item.state == "removed"
@@ -68,7 +70,7 @@ class ShownBoard:
         return cls((hardware[0],), hardware[0]) if hardware else cls(view.devices, None)
 
     def total(self, of: Callable[[DeviceView], float]) -> Any:
-        """Return the sum of one figure of all shown devices. ``of`` returns the figure of a device."""
+        """Add up one figure, such as the hash rate, over all shown devices. ``of`` returns the figure of one device."""
         return sum(of(device) for device in self.devices)
 
 
@@ -130,7 +132,7 @@ def _sensors(shown: ShownBoard, power_of_all: float | None) -> dict[str, Any]:
     """
     device = shown.hardware
     power = device.power_w if device is not None and device.power_w is not None else power_of_all
-    fields: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}  # this API sets no fan speed
+    fields: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}  # automatic: this API sets no speed
     if device is None:
         return fields
     return fields | {
@@ -225,7 +227,8 @@ async def serve(bound: socket.socket, look: Callable[[], View], control: Control
 
 
 def application(look: Callable[[], View], control: Control, access: Access) -> Starlette:
-    """Return the application that answers the requests of tools, including the three actions pause, resume and restart.
+    """Return the application that answers the requests of tools. It also carries out the actions pause, resume and
+    restart.
 
     ``access`` decides which clients may read and which may use the actions.
     """
@@ -236,7 +239,7 @@ def application(look: Callable[[], View], control: Control, access: Access) -> S
     async def asic(request: Request) -> Response:
         fields = information(look())
         names = ("ASICModel", "deviceModel", "asicCount", "smallCoreCount", "frequency")
-        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # this API changes no settings
+        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # this API sets neither of them
         return _json({name: fields[name] for name in names if name in fields} | settable)
 
     async def swarm(request: Request) -> Response:
@@ -276,7 +279,8 @@ def application(look: Callable[[], View], control: Control, access: Access) -> S
 
 
 def _action_routes(actions: Iterable[Callable[[], str]]) -> list[Route]:
-    """Return the routes of the actions. Like AxeOS, they answer with status 200 and a message."""
+    """Return one route for each action. As in AxeOS, an action that succeeds is answered with status 200 and a
+    message."""
 
     def route(action: Callable[[], str]) -> Route:
         async def answer(request: Request) -> Response:

@@ -46,7 +46,7 @@ class Changes:
         """The newest view without events and history. Lists of pools, devices, shares and blocks are objects here, with
         the id or number of each entry as its key, so that differences are small."""
         self.event = 0
-        """Number of the newest event in a step."""
+        """The ``number`` of the newest event that a step contains, or 0 if there was none yet."""
         self._steps: deque[SnapshotChanges] = deque(maxlen=STEPS_KEPT)
         self._shares = EntryNumbers()
         self._blocks = EntryNumbers()
@@ -89,7 +89,7 @@ class EntryNumbers:
         """Number of the first entry."""
 
     def take(self, entries: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Take the present list, and return the entries that were not in the previous list."""
+        """Number the entries of the present list, and return those that were not in the list of the previous call."""
         before = self._entries
         lost = before.index(entries[0]) if entries and entries[0] in before else len(before)
         self._entries, self.first = entries, self.first + lost

@@ -35,7 +35,7 @@ class _Remembered:
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
     """One meter for hash rates over up to 1 min, and one for up to 1 h; None before the first sample."""
     nonces: int = 0
-    """Number of nonces found."""
+    """Number of nonces that the device had found at the last sample."""
     nonce_at: float | None = None
     """Time of the sample in which ``nonces`` last increased, in seconds on the clock of the samples."""
     state: str = ""

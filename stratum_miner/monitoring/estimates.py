@@ -8,13 +8,15 @@ from stratum_miner.miner.snapshot import MinerSnapshot
 from stratum_miner.monitoring.view import Estimate, LuckView
 
 KEPT_S = 10.0
-"""Seconds for which the estimates are kept. Computing exact intervals of large counts takes tens of milliseconds."""
+"""Seconds for which estimates from many shares are kept, because their exact intervals take tens of milliseconds to
+compute."""
 LARGE = 1000
-"""Below this number of shares, the intervals are computed again each time, because that is fast."""
+"""Number of shares below which the estimates are computed again at each call, because that is fast."""
 
 
 class Estimates:
-    """Computes the estimates, or returns the previous ones if they are less than ``KEPT_S`` seconds old."""
+    """Computes the estimates. From ``LARGE`` shares on, it returns the previous ones while they are less than
+    ``KEPT_S`` seconds old."""
 
     def __init__(self) -> None:
         self._made: tuple[float, Estimate | None, LuckView] | None = None

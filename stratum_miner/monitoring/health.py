@@ -26,8 +26,8 @@ STILL_AFTER_S = 10.0
 """Seconds after which a search thread that could search, but computed no hash, counts as dead. A thread counts its
 hashes after each slice of a search, which takes 0.03 s, or 3 s at the lowest duty cycle."""
 LONGEST_STEP_S = 2.0
-"""Most seconds that count between two calls of ``look``, which normally come twice a second. If more seconds have
-passed, this process did not run for the rest of them, so the rest does not count as time without a hash."""
+"""Normally, ``look`` is called twice a second. If more than this number of seconds passes between two calls, this
+process did not run for a while. The seconds beyond this number therefore do not count as time without a hash."""
 _HASHING = ("mining", "throttled")
 REMOVED = "removed"
 
@@ -40,7 +40,8 @@ class DeviceCondition:
     state: str
     reason: str = ""
     is_thread: bool = False
-    """Whether this is a dead search thread. Its state is logged here, because it has no driver that would log it."""
+    """True only for a search thread that is dead. ``monitor`` then logs the state, because there is no driver to log
+    it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class HealthVerdict:
 
 @dataclass(slots=True)
 class _Search:
-    """What earlier calls of ``Health.look`` found out about a search thread."""
+    """What the calls of ``Health.look`` so far found out about one search thread."""
 
     hashes: int = 0
     hashed: bool = False
@@ -76,7 +77,7 @@ class Health:
         self._searches: defaultdict[DeviceKey, _Search] = defaultdict(_Search)
         self._errors: defaultdict[DeviceKey, RecentErrors] = defaultdict(RecentErrors)
         self._since: dict[object, float] = {}
-        """For each present problem, the time at which it was first seen."""
+        """For each present problem, the time at which ``look`` first found it."""
 
     def look(
         self,
@@ -237,7 +238,7 @@ _WORST = ("dead", "off", "absent", "sick", "idle", "starting")
 
 
 def _why_not_mining(failing: Sequence[tuple[str, DeviceCondition]]) -> str:
-    """Describe the device in the worst state, and give the number of other devices that do not mine."""
+    """Return a text about the device in the worst state, and about how many other devices do not mine."""
     if not failing:
         return ""
     name, worst = min(failing, key=lambda item: _WORST.index(item[1].state) if item[1].state in _WORST else len(_WORST))

@@ -10,12 +10,12 @@ FINE_S = 2.0
 """Seconds between two points of the last ten minutes."""
 FINE_KEPT = 300
 COARSE_S = 60.0
-"""Seconds between two points that are older than ten minutes."""
+"""Seconds between two points that are kept for a day."""
 COARSE_KEPT = 1440
 
 
 class History:
-    """The points of the last day. Of points older than ten minutes, one for each minute is kept."""
+    """The points of the last day. After ten minutes, only one point of each minute is still kept."""
 
     def __init__(self) -> None:
         self._fine: deque[Point] = deque(maxlen=FINE_KEPT)
@@ -27,8 +27,9 @@ class History:
         return not self._fine or now - self._fine[-1].at >= FINE_S
 
     def add(self, point: Point) -> None:
-        """Keep a point, which must be newer than all earlier ones. The point that is kept for a minute has the mean
-        hash rate of that minute."""
+        """Keep a point, which must be newer than all earlier ones.
+
+        Of the points of a minute, one is kept for a day. Its hash rate is replaced by the mean of that minute."""
         self._fine.append(point)
         self._since_coarse.append(point.hash_rate)
         if not self._coarse or point.at - self._coarse[-1].at >= COARSE_S:

@@ -219,7 +219,7 @@ class Monitor:
         return replace(made, economics=self._economics(made))
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
-        """Return the power of the miner in watts, and whether devices are left out that use power but do not measure
+        """Return the power of the miner in watts, and whether it leaves out devices that use power but do not measure
         it."""
         configured = self._power_w()
         return devices.measured_power(snapshot.backends) if configured is None else (configured, False)

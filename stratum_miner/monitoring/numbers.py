@@ -32,20 +32,20 @@ class Numbers:
 
 
 class Numbered(Generic[KeyT]):
-    """The ids of all pools, or of all devices."""
+    """The ids of all pools, or of all devices. A key is the text that identifies a pool or device inside this
+    program."""
 
     def __init__(self) -> None:
         self._numbers: dict[KeyT, int] = {}
 
     def has(self, key: KeyT) -> bool:
-        """Return whether the key has an id."""
+        """Return whether the pool or device with this key has an id already."""
         return key in self._numbers
 
     def of(self, key: KeyT, before: KeyT | None = None) -> int:
-        """Return the id of a key.
+        """Return the id of the pool or device with this key. A key that has none yet gets a new id.
 
-        A new key gets a new id. The exception is a device whose key has changed: with its previous key as ``before``,
-        the new key takes over the id.
+        If the key of a device has changed, ``before`` is its previous key. The device then keeps its id.
         """
         if key not in self._numbers:
             number = len(self._numbers)

@@ -31,7 +31,8 @@ limit, so that errors which come together by chance are not reported. Drivers sl
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
 """Totals are recorded when at least 10 s have passed and at least 5 new results have come since the last record. The
-newest 30 records are kept, so that the fraction of errors covers at least the last 150 results and the last 5 min."""
+newest 30 records are kept, so that the fraction of errors covers about the last 150 results and the last 5 min, or
+more."""
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
 """A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3
@@ -64,7 +65,8 @@ class RecentErrors:
 
     @property
     def are_many(self) -> bool:
-        """Whether there are more wrong results than a device below the limit ``MANY_ERRORS`` has by chance."""
+        """Whether there are so many wrong results that chance does not explain them: the device exceeds
+        ``MANY_ERRORS``."""
         good, bad = self.newest
         allowed = MANY_ERRORS * (good + bad)
         return good + bad >= ERRORS_JUDGED_AT and bad > allowed + 3 * sqrt(allowed)
@@ -137,8 +139,8 @@ class PoolProblems:
     share."""
 
     def answered(self, pool: PoolKey, rejection: str) -> None:
-        """Record the answer of a pool to a share. ``rejection`` is the reason why the pool rejected the share or called
-        it stale, or empty if the pool accepted the share."""
+        """Record the answer of a pool to a share. ``rejection`` is empty if the pool accepted the share. Otherwise, it
+        is the reason why the share was rejected or stale."""
         self._answers[pool].append(rejection)
 
     def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
@@ -171,7 +173,7 @@ class PoolProblems:
         if not pool.enabled:
             return []
         found = [*self._lost_problem(pool, snapshot), *self._rejections(pool)]
-        if not found:  # this pool works, so it only refused one of several worker names
+        if not found:  # this pool works, although it refused one of several worker names
             found += [
                 self._problem(WARNING, "pool_refuses", pool, *_refusal(pool, worker.name, worker.refusal))
                 for worker in pool.client.workers

@@ -1,8 +1,8 @@
 """Defines the sentence that people read for each event of the log. An event without a sentence is shown as its name and
 fields.
 
-``{field}`` is replaced by the value of that field. A part in [brackets] is left out if one of its fields is absent or
-empty.
+``{field}`` is replaced by the value of that field. A part in [brackets] is left out if the event has no value for one
+of the fields in it, or an empty value.
 """
 
 import re
@@ -204,8 +204,8 @@ SENTENCES: dict[str, str] = {
 _PART = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
 _TWO_ENDS = re.compile(r"(?<=[.?!])\.(?= [A-Z]|$)")
-"""Matches a full stop that is one too many: that of a sentence whose last value already ends with ``.``, ``?`` or
-``!``."""
+"""Matches a full stop that follows ``.``, ``?`` or ``!`` at the end of a sentence. The value of the last field may end
+with such a character."""
 
 
 def sentence(name: str, fields: Mapping[str, Any]) -> str:

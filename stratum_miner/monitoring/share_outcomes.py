@@ -61,7 +61,8 @@ class ShareOutcomes:
 class _BestShares:
     """Finds the highest difficulty of a share since any given time.
 
-    Keeps only those shares whose difficulty no later share reached, the best first. These are few.
+    Keeps a share only while no later share has the same difficulty or a higher one. So it keeps few shares, the best
+    first.
     """
 
     def __init__(self) -> None:

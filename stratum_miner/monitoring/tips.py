@@ -3,8 +3,7 @@
 from collections import deque
 
 TIPS_KEPT = 1000
-"""Number of the newest blocks that are remembered, so that a further job on one of them does not count as a new
-block."""
+"""This many of the newest blocks are remembered. A further job on one of them does not count as a new block."""
 
 
 class Tips:
@@ -22,7 +21,8 @@ class Tips:
         """Count the previous block of a new job that arrived at the Unix time ``at``, unless the block is already
         known.
 
-        A pool that lags behind may send a job on a block that other pools have left long ago.
+        Old blocks are remembered as well, because a pool that lags behind may send a job on a block that other pools
+        have left long ago.
         """
         self.last_job_at = at
         if previous_hash not in self._newest:

@@ -81,8 +81,8 @@ class ProblemView:
     """What to do about it, as full sentences."""
     device_id: int | None = None
     pool_id: int | None = None
-    """Id of the pool with the problem. ``device_id`` and ``pool_id`` are None unless a device or a pool has the
-    problem."""
+    """Id of the pool with the problem; None if it is not the problem of a pool. ``device_id`` is the same for a
+    device."""
     since_s: float = 0.0
     """Seconds since the problem was first seen."""
 
@@ -141,14 +141,14 @@ class Summary:
     same."""
     luck: LuckView
     hardware_errors: int
-    """Number of wrong nonces of all devices. Drivers or the miner found that they are wrong."""
+    """Number of nonces of all devices that a driver or the miner found to be wrong."""
     below_target: int
     """Number of nonces whose hash is as the device reported, but does not meet the share target of the job."""
     withheld: int
-    """Number of shares that were not submitted: the same nonce was submitted with another version, or the same share
-    was found earlier in this run or in an earlier run."""
+    """Number of shares that were not submitted, because the same share was found before (in this run or an earlier
+    one), or because the same nonce was submitted with another version."""
     height: int | None
-    """Height of the block that the newest job works on, if its coinbase transaction shows it."""
+    """Height of the block that the newest job is for, as its coinbase transaction shows it; None if it is not known."""
     network_difficulty: float | None
     """Network difficulty of the newest job."""
     job: JobView | None
@@ -166,7 +166,7 @@ class Summary:
     blocks_seen: int
     """Number of different previous blocks of the jobs mined on, including the first."""
     block_at: float | None
-    """Unix time at which the first job arrived that builds on the newest of the blocks counted in ``blocks_seen``."""
+    """Unix time of the first job that builds on the newest of the blocks that ``blocks_seen`` counts."""
     last_job_at: float | None
     """Unix time at which the newest job arrived, even if that job is no longer valid; None before the first job."""
 
@@ -300,7 +300,7 @@ class DeviceView:
     difficulties: dict[str, float]
     """Sums of the difficulties of the shares of this device, by outcome."""
     hardware_errors: int
-    """Number of wrong nonces of this device. The driver or the miner found that they are wrong."""
+    """Number of nonces of this device that the driver or the miner found to be wrong."""
     last_nonce_age_s: float | None
     """Seconds since the device last reported a nonce."""
     bound_to: str
@@ -348,7 +348,7 @@ class DeviceView:
     unwell_reason: str
     """Why the device was not well at ``unwell_at``; empty if ``unwell_at`` is None."""
     spells: dict[str, int]
-    """How often the device became sick, dead, off or absent, by this state."""
+    """For each of the states sick, dead, off and absent: how often the device came into this state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,7 +363,7 @@ class ShareView:
     """Name of the device within that backend."""
     device_id: int
     pool: str
-    """Name of the pool; empty, with ``pool_id`` None, if the pool of its session is no longer known."""
+    """Name of the pool. If the pool is no longer known, the name is empty and ``pool_id`` is None."""
     pool_id: int | None
     job_id: str
     difficulty: float
@@ -377,7 +377,7 @@ class ShareView:
     latency_ms: float | None
     """Time from submitting the share to the reply; None without a reply."""
     block: str | None
-    """Block hash in hex, in the byte order of block explorers, if the share solves a block."""
+    """If the share solves a block: the block hash in hex, in the byte order of block explorers. Otherwise None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Decides which client may send which command of the cgminer API, by the options ``--api-allow`` and ``--api-groups``.
 
-In ``W:192.168.1.5,R:192.168.0/16``, the first entry that matches the client's IP address gives its group. Group W may
-send all commands, and group R the commands that only read. Other groups may send the commands that they list, as in
-``P:switchpool:enablepool:*``, where a star means all commands of R. The API has no password. So, by default, only this
-computer may read, and no client may make changes.
+In ``W:192.168.1.5,R:192.168.0/16``, the first entry that matches the IP address of a client decides to which group the
+client belongs. Group W may send all commands, and group R the commands that only read. Other groups may send the
+commands that they list, as in ``P:switchpool:enablepool:*``, where a star means all commands of R. The API has no
+password. So, by default, only this computer may read, and no client may make changes.
 """
 
 import ipaddress
@@ -23,8 +23,10 @@ class AccessError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessList:
-    """The two options as values: the entries in order, each a group with a range of IP addresses, and the commands of
-    each group."""
+    """The parsed values of ``--api-allow`` and ``--api-groups``.
+
+    ``entries`` are pairs of a group and a range of IP addresses, in the order of the option. ``groups`` has the
+    commands that each group may send."""
 
     entries: tuple[tuple[str, IpNetwork], ...]
     groups: Mapping[str, frozenset[str]]
@@ -33,9 +35,11 @@ class AccessList:
     def parse(
         cls, allow: str | None, groups: str | None, *, reading: Iterable[str], all_commands: Iterable[str]
     ) -> "AccessList":
-        """Return the list for the two options, in cgminer's notation. ``allow`` None lets only this computer read.
+        """Parse ``--api-allow`` (``allow``) and ``--api-groups`` (``groups``). If ``allow`` is None, only this computer
+        may read.
 
-        ``reading`` are the commands of group R. Raises AccessError if an option is invalid.
+        The notation is that of cgminer. ``reading`` are the commands of group R. Raises AccessError if an option is
+        invalid.
         """
         read, known = frozenset(reading), frozenset(all_commands)
         allowed = {READ: read, WRITE: known, **_groups(groups, read, known)}
@@ -43,7 +47,7 @@ class AccessList:
         return cls(tuple(entries), allowed)
 
     def group_of(self, address: str) -> str | None:
-        """Return the group of an IP address; None if its requests are not answered."""
+        """Return the group of the client with this IP address. None: no entry matches, so the client gets no answer."""
         numeric = ipaddress.ip_address(address.partition("%")[0])
         mapped = numeric.ipv4_mapped if isinstance(numeric, ipaddress.IPv6Address) else None
         host = mapped or numeric

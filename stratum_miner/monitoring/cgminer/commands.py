@@ -42,7 +42,8 @@ class CommandRequest:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The function that answers a command, and which clients may send it."""
+    """The function that answers a command, whether the command changes something, and whether a client may join it with
+    other commands."""
 
     answer: Callable[[CommandRequest], CommandReply]
     writes: bool = False
@@ -213,7 +214,7 @@ def _pool_priority(request: CommandRequest) -> CommandReply:
         before = ordered.index(pool_id)
         try:
             request.control.change_pool(pool_id, PoolChange(priority=position))
-        except ControlRefused:  # a pool that a backend is bound to cannot move, so earlier moves are undone
+        except ControlRefused:  # such as a pool that a backend is bound to: undo the moves so far
             for other, back in reversed(moved):
                 with suppress(ControlRefused):
                     request.control.change_pool(other, PoolChange(priority=back))
@@ -338,7 +339,8 @@ def _is_number(text: str) -> bool:
 
 
 def _known(ids: Collection[int]) -> str:
-    """Describe the valid ids. cgminer gives a range, which would be wrong if an id within it was removed."""
+    """Return the words that tell a client which ids are valid. cgminer always names a range, but after a removal, not
+    every id in the range is valid."""
     if len(ids) == max(ids) + 1:
         return f"range is 0 - {max(ids)}"
     return f"expected one of {', '.join(map(str, sorted(ids)))}"

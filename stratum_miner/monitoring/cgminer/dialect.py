@@ -1,9 +1,9 @@
 """Reads requests and writes replies of the cgminer API as bytes. Sans-IO.
 
 A request is one JSON object such as ``{"command": "pools", "parameter": "0"}``, or plain text such as ``pools|0``. It
-has no newline at its end, and the client does not close its side, so a request ends with its first packet. Commands
-that only read can be joined, as in ``summary+pools``. A reply has the form of its request, is on one line, and ends
-with a NUL byte.
+has no newline at its end, and the client does not close its side. A request in plain text ends with its first packet. A
+JSON object may need further packets until it is complete. Commands that only read can be joined, as in
+``summary+pools``. A reply has the form of its request, is on one line, and ends with a NUL byte.
 """
 
 import json
@@ -27,13 +27,13 @@ class Fixed(float):
     places: int
 
     def __new__(cls, value: float, places: int) -> "Fixed":
-        """Return ``value`` rounded to ``places`` digits."""
+        """Return ``value`` rounded to ``places`` digits after the decimal point; 0 if it is infinite or NaN."""
         number = super().__new__(cls, round(_finite(value), places))
         number.places = places
         return number
 
     def __str__(self) -> str:
-        """Return the number with all ``places`` digits, as in JSON replies and in text replies."""
+        """Return the number with exactly ``places`` digits after the decimal point, for JSON and for text replies."""
         return f"{float(self):.{self.places}f}"
 
 
@@ -72,7 +72,8 @@ INVALID_COMMAND = Status("E", 14, "Invalid command")
 
 @dataclass(frozen=True, slots=True)
 class CommandReply:
-    """The reply to one command. The rows of a table begin with their number, as in ``POOL=0``."""
+    """The reply to one command. If ``is_table`` is true, each row begins with the id of its pool or device, as in
+    ``POOL=0``."""
 
     status: Status
     section: str = ""
@@ -81,7 +82,7 @@ class CommandReply:
 
 
 BYE = CommandReply(Status("S", 46, "BYE"))
-"""The reply to ``quit``, the only one without a complete status."""
+"""The reply to ``quit``. It is sent as the word BYE, without the time, code and message that all other replies have."""
 
 
 def parse(data: bytes) -> Request:
@@ -184,7 +185,7 @@ def _safe(value: Any) -> Any:
 
 
 def _finite(value: float) -> float:
-    """Return a finite number in place of an infinite one or of NaN, because JSON cannot represent these."""
+    """Return the value, or 0 if it is infinite or NaN, because JSON cannot represent these."""
     return value if math.isfinite(value) else 0.0
 
 

@@ -15,11 +15,12 @@ Fields = dict[str, Any]
 SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
 """URL schemes without TLS, and the scheme that is shown for each. For all other schemes, stratum+ssl is shown."""
 NEVER_S = 99999999.0
-"""Shortest wait in seconds that cgminer shows while nothing has waited yet."""
+"""cgminer shows this as the shortest waiting time (in seconds) as long as no waiting time was measured."""
 DISABLED = ("off", "removed")
 """States of a device that was switched off by the user or by a limit, and stays off until it is restarted."""
 STATUS = {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": "NoStart"}
-"""The status for states of a device. In other states the status is Alive, even if the device is off, as in cgminer."""
+"""cgminer's word for some states of a device. In all other states, also if the device is off, cgminer's word is
+Alive."""
 
 _Number = Callable[[float], Fixed]
 _rate: _Number = partial(Fixed, places=2)

@@ -29,7 +29,7 @@ MAX_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """The objects that answers are made from, which are the same for all connections."""
+    """Everything that an answer is made from. All connections share it."""
 
     look: Callable[[], View]
     control: Control

@@ -24,12 +24,13 @@ class Zero:
         self._best_from: float | None = None
 
     def everything(self, view: View) -> None:
-        """Reset all counts at the moment of ``view``, which must be an original view and not a result of ``since``."""
+        """Reset all counts. ``view`` is the present view with the counts of the whole run, and not a result of
+        ``since``."""
         self._before = view
         self.best_share(view)
 
     def best_share(self, view: View) -> None:
-        """Reset only the best share at the moment of ``view``, the present view."""
+        """Reset only the best share. ``view`` is the present view."""
         self._best_from = view.at
 
     def since(self, view: View) -> View:
@@ -106,5 +107,6 @@ def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
 
 
 def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return the difference of each value, rounded, because rounding errors in sums of floats must not show."""
+    """Subtract from each value in ``now`` the value before. The results are rounded, which removes the errors of float
+    sums."""
     return {outcome: max(round(value - before.get(outcome, 0.0), 10), 0.0) for outcome, value in now.items()}

@@ -187,8 +187,8 @@ def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler
     """Return a handler that answers with the state, the reason of a pause, and a line for each problem.
 
     With ``refusing``, the HTTP status is 503 unless the state is one of READY. These requests need no API token. If all
-    other reading needs the token, the line for a problem contains only its kind, because its text names pools, workers
-    and devices.
+    other reading needs the token, the answer does not contain the reason of a pause, and a problem is shown only by its
+    kind, because its text names pools, workers and devices.
     """
 
     async def answer(request: Request) -> Response:

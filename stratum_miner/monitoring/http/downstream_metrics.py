@@ -17,8 +17,11 @@ def _by_ending(it: ServerSnapshot) -> Samples:
 
 
 def by_reason(outcome: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
-    """Return the counts of one outcome by reason. Reasons that have not occurred have the count 0, because Prometheus
-    can compute the rate of a metric only if the metric exists before its first increase."""
+    """Return one sample for each reason why shares have this outcome, such as rejected. The value is the number of
+    shares.
+
+    A reason that has not occurred has the value 0: Prometheus can compute the rate of a metric only if the metric
+    exists before its first increase."""
     named = {reason.value: count for reason, count in counts}
     return [((outcome, reason.value), named.get(reason.value, 0)) for reason in RejectReason]
 

@@ -22,7 +22,7 @@ exactly."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The objects that answers are made from: the monitor, the control interface and the settings."""
+    """Everything that an answer is made from: the monitor, the control interface and the settings."""
 
     monitor: Monitor
     control: Control

@@ -24,7 +24,8 @@ from stratum_miner.work.durations import DurationCounts
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Subject_contra = TypeVar("Subject_contra", contravariant=True)
 Samples = Iterable[tuple[Sequence[str], Any]]
-"""The samples of a metric: pairs of its label values and its value. A sample with the value None is left out."""
+"""The samples of a metric. Each is a pair of the values of its labels and the measured value. A sample with the
+measured value None is left out."""
 
 
 @dataclass(frozen=True, slots=True)

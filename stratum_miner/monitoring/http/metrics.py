@@ -1,7 +1,7 @@
 """Metrics of a miner for Prometheus, made from a view at each scrape, in base units and with totals that never fall.
 
-A label is the name of a configured pool, the name of a device, or one of a few fixed words. It never contains text from
-another computer. To add a metric, add a line to the table of its subject, and a row to docs/watching.md.
+The value of a label is the name of a configured pool, the name of a device, or one of a few fixed words, but never text
+from another computer. To add a metric, add a line to the table of its subject, and a row to docs/watching.md.
 """
 
 from collections.abc import Iterator, Sequence

@@ -113,7 +113,7 @@ class _Connection:
                 taken += len(data)
                 self._http.receive_data(data)
             self._is_head = isinstance(event, h11.Request) and event.method == b"HEAD"
-            if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 limits only a head that is incomplete
+            if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 does not limit a head that arrived as a whole
                 raise h11.RemoteProtocolError("too large", error_status_hint=431)
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == 431 and b"\n" not in start:
@@ -233,7 +233,7 @@ def _checked(request: h11.Request) -> h11.Request:
     second request could then hide in the body of the first (RFC 9112 6.1).
     """
     names = {name for name, _ in request.headers}
-    if not request.http_version.startswith(b"1."):  # h11 accepts any version
+    if not request.http_version.startswith(b"1."):  # h11 also accepts versions such as 2.0
         raise h11.RemoteProtocolError(f"version {request.http_version.decode()}")
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         raise h11.RemoteProtocolError(

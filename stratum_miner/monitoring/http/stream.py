@@ -18,14 +18,14 @@ from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import EventView
 
 STEP_S = 1.0
-"""Seconds between two steps."""
+"""Seconds between two views of the miner, whose differences are the steps."""
 MAX_LISTENERS = 16
 EVENTS_AT_FIRST = 100
-"""Largest number of earlier events that a new listener receives, the newest ones."""
+"""Number of earlier events that a new listener receives, at most. These are the newest ones."""
 
 
 class Streams:
-    """Takes the views of the miner for all listeners."""
+    """Takes one view of the miner a second, and sends the steps between views to all listeners."""
 
     def __init__(self, monitor: Monitor, page: str) -> None:
         self._monitor = monitor

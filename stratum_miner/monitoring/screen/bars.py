@@ -18,7 +18,7 @@ _ASCII_BARS = "_.-=+*#@"
 
 
 def history_line(points: Sequence[Point], width: int, ascii_only: bool) -> list[Text]:
-    """Return a list of one line of bars. The list is empty if there are fewer than two points or fewer than eight
+    """Return a list with one line of bars, or an empty list if there are fewer than two points or fewer than eight
     columns."""
     bars = _bars(_with_gaps(points), width - LABEL, ascii_only)
     return [Text.assemble(f"{'10 minutes':<{LABEL}}", (bars, "cyan"))] if bars else []

@@ -34,7 +34,8 @@ HELP = (
 
 
 def usable(console: Console) -> bool:
-    """Return whether there is a terminal to draw on and to read keys from. Otherwise the program prints lines."""
+    """Return whether there is a terminal to draw on and to read keys from. If not, the program prints lines instead of
+    drawing the screen."""
     return console.is_terminal and not console.is_dumb_terminal and sys.stdin.isatty()
 
 

@@ -27,7 +27,7 @@ class WatchedMiner:
     """One miner as it was last seen."""
 
     number: int
-    """The key that shows this miner alone."""
+    """Number of the miner, counted from 0. If it has one digit, the key with this digit shows this miner alone."""
     url: str
     view: View | None
     """The newest view of the miner; None before its first answer."""
@@ -61,7 +61,8 @@ def draw_one(miner: WatchedMiner, screen: ScreenState) -> list[Text]:
 
 
 def draw(miners: Sequence[WatchedMiner], screen: ScreenState) -> list[Text]:
-    """Return exactly as many lines as the screen has: sums of the miners that answer, then a list of all miners."""
+    """Return exactly as many lines as the screen has: the totals of all miners that answer, then a list of all
+    miners."""
     width = max(screen.width, LEAST_WIDTH)
     head = [*_sums(miners, width), Text("")]
     return framed([*head, *_list(miners, width).lines(screen.height - len(head) - layout.foot_height(screen))], screen)

@@ -10,7 +10,7 @@ from stratum_miner.monitoring.screen.lines import hanging, shortened
 
 ItemT = TypeVar("ItemT")
 LEAST_NAME = 14
-"""Width in characters that the column of names may always take."""
+"""Width in characters that long names get even if it is more than two fifths of the table."""
 GAP = 2
 """Number of spaces between the column of names and the next column."""
 MOST_ROWS = 1000

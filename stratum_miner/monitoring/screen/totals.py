@@ -16,14 +16,14 @@ from stratum_miner.quantities import (
 )
 
 LEAST_WORKER = 16
-"""Smallest number of characters to which a worker name is shortened. It is often a payout address, and its middle is
-left out."""
+"""A worker name is never shortened to fewer characters than this. It is often a payout address, and its middle is left
+out."""
 OLD_S = 5.0
 """If a measured hash rate is older than this number of seconds, the screen shows its age."""
 
 
 def head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
-    """Return the state, the hash rate, the power and how many devices mine.
+    """Return the first lines of the screen: the state, the hash rate, the power and how many devices mine.
 
     ``is_old`` is true if the miner no longer answers.
     """
@@ -96,9 +96,10 @@ def _latency(pool: PoolView | None) -> list[str]:
 
 
 def _rates(summary: Summary, width: int) -> list[Text]:
-    """Return the average hash rates of the time windows that are shorter than the run, and that of the run.
+    """Return the lines with the average hash rates of several time windows and of the whole run.
 
-    Longer windows are left out, because their average is that of the run.
+    A window that is longer than the run so far is left out, because it would show the average of the run again. The
+    average of the run is left out in its first minute.
     """
     windows = (
         ("5 s", 5, summary.hash_rate_5s),
