@@ -42,8 +42,8 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """End the stream to the side ``to``, because the other side has ended its stream. The relay stops after two of
-    these."""
+    """End the stream to the side ``to``, because the other side has ended its stream. The relay ends the connection
+    after it has carried out one such action for each side."""
 
     to: Side
     after: float = 0.0
@@ -94,7 +94,8 @@ class Filter(Protocol):
 
 
 class FilterSequence:
-    """Several filters that act as one filter: each receives the lines that the filter before it sends.
+    """Several filters that act as one. The first receives the lines of a side, and each other filter receives what the
+    filter before it sends.
 
     Without filters it lets every line pass unchanged.
     """
@@ -153,6 +154,6 @@ def _like(result: FilterAction, action: Send, after: float) -> FilterAction:
 
 
 def delayed(actions: Sequence[FilterAction], seconds: float) -> list[FilterAction]:
-    """Return the same actions, the first with ``seconds`` added to its pause. Later actions wait for the first one
-    anyway."""
+    """Return the actions with ``seconds`` added to the pause of the first. This delays all of them, because each action
+    waits for the one before."""
     return [replace(action, after=action.after + (0 if index else seconds)) for index, action in enumerate(actions)]

@@ -16,7 +16,7 @@ METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.P
 MAX_REQUESTS = 4096
 """Maximum number of requests without a reply that are kept. If there are more, the oldest are forgotten."""
 LONGEST_NAME = 64
-"""Maximum characters of a method name that is kept. The longest real names have half as many."""
+"""Maximum characters of a method name that is remembered. The longest real names have half as many."""
 _DIGEST = 16
 REQUEST_BYTES = 400
 """Maximum bytes of memory that one request takes, including its method and its entry in the table."""
@@ -75,9 +75,10 @@ class Methods:
 
 
 def nearest_method(name: str | None) -> str | None:
-    """Return the Stratum method that ``name`` is probably a misspelling of.
+    """If ``name`` is probably a misspelled Stratum method, return the correct method.
 
-    Return None if ``name`` is a Stratum method or resembles none: pools have methods of their own.
+    Return None if ``name`` is spelled correctly, or if it resembles no Stratum method, because it may be a method of
+    one pool only.
     """
     if name is None or name in METHODS:
         return None

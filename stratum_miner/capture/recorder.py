@@ -63,11 +63,12 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Recorder:
-    """Writes the lines of any number of connections to one file. A new file may be read by its owner only.
+    """Writes the lines of any number of connections to one file. If the file does not exist, it is created so that only
+    its owner may read it.
 
     ``path`` may be a pipe that another program reads. ``where`` goes into the header. If ``secrets`` is false, ``***``
-    replaces every password in its mining.authorize and in later lines, and ``hide`` is called to replace other secrets.
-    Raises RecordingError if the file cannot be opened or written.
+    replaces the passwords in each mining.authorize and in later lines that repeat them, and ``hide`` replaces other
+    secrets in a text. Raises RecordingError if the file cannot be opened or written.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Recorder:
         self.on_error: Callable[[str], None] = lambda error: None
         """A function that is called once, with the reason, when the file can no longer be written."""
         self.lines = 0
-        """Number of lines written so far."""
+        """Number of lines of the file that were written so far, including the header."""
         self._name = f"recording {str(path)!r}"
         self._secrets = secrets
         self._hide = hide
@@ -142,7 +143,7 @@ class Recorder:
         except OSError as error:
             self.error = f"{self._name}: {error.strerror}, after {self.lines} lines"
             self.close()
-            if self.lines:  # if not even the header could be written, the constructor raises RecordingError
+            if self.lines:  # without a header, there is no warning: the constructor raises RecordingError
                 log.warning("recording_stopped", error=self.error)
             self.on_error(self.error)
             return
@@ -213,7 +214,7 @@ class RecordedStream(trio.abc.Stream):
         await self.transport_stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait as the wrapped stream does."""
+        """Wait until the wrapped stream may accept data without blocking."""
         await self.transport_stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:

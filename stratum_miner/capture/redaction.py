@@ -17,19 +17,20 @@ HIDDEN = STARS.encode()
 MAX_REMEMBERED = 32
 """Maximum number of passwords that are remembered for one connection. Every later line is searched for each of them."""
 LONGEST = 128
-"""Maximum characters of a password that are searched for. If a password has this length or more, a line that contains
-its beginning is hidden as a whole."""
+"""Of a password, only this many characters are searched for. If a password is as long as this or longer, a line that
+contains these characters is hidden as a whole."""
 _MARK = b"authorize"
 
 
 class Redactor:
-    """Removes the passwords from the lines of one connection. ``hide`` is a function that removes other secrets."""
+    """Removes the passwords from the lines of one connection. ``hide`` takes a text and returns it without other
+    secrets."""
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide
         self._known: dict[str, Hider] = {}
-        """Passwords, or the first LONGEST characters of them. The longest is first, because one password may be the
-        beginning of another."""
+        """Maps each password so far, cut to LONGEST characters, to the object that hides it. Longer ones come first,
+        because one password may be the beginning of another."""
 
     def redact(self, line: bytes) -> bytes:
         """Return the line with ``***`` in place of passwords.

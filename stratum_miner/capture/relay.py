@@ -47,10 +47,11 @@ STALL_SECONDS = 30.0
 """Seconds within which a side must read the data of one call, at most SEND_SIZE bytes; otherwise the connection
 ends."""
 LINGER_SECONDS = 30.0
-"""Seconds for which the pauses of actions are kept after one side has ended its stream. The lines that still wait after
-this time are sent without pauses."""
+"""After one side has ended its stream, the pauses of actions are observed for this number of seconds. Lines that still
+wait then are sent at once."""
 FLUSH_SECONDS = 5.0
-"""Seconds within which the last lines must be sent, after the pauses have ended."""
+"""Seconds for sending the last lines after the moment from which pauses are no longer observed. Then the connection
+ends."""
 ACTIONS_IN_A_ROW = 100
 """Number of lines and actions of one connection that are handled before other connections get their turn."""
 CHECK_SECONDS = 1.0
@@ -103,7 +104,7 @@ class _SendQueue:
         return self._actions[0]
 
     def _join_lines(self) -> None:
-        """Join the lines at the front of the queue into one action, because each system call takes time."""
+        """Join several lines at the front of the queue into one action, so that one system call sends them together."""
         lines: list[Send] = []
         size = 0
         while self._actions and size < SEND_SIZE:
@@ -118,13 +119,13 @@ class _SendQueue:
             self.held -= ACTION_BYTES * (len(lines) - 1)
 
     def done(self) -> None:
-        """Remove the first action, which was carried out."""
+        """Remove the first action, after it was carried out."""
         if not self.closed:
             self.held -= _size(self._actions.popleft())
             self._waiting.unpark_all()
 
     def close(self) -> None:
-        """Drop all actions, and accept no more."""
+        """Drop all actions, and ignore those that are added later."""
         self.closed = True
         self._actions.clear()
         self.held = 0
@@ -330,7 +331,8 @@ class _Relay:
         self._close()
 
     def _end_within(self, seconds: float) -> None:
-        """Keep the pauses of actions for at most ``seconds``, and end the connection FLUSH_SECONDS after that."""
+        """Observe the pauses of actions for at most ``seconds`` more, and end the connection FLUSH_SECONDS after
+        that."""
         self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
         for scope in self._pauses.values():
             scope.deadline = min(scope.deadline, self._pauses_until)

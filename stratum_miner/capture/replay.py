@@ -66,8 +66,8 @@ class Replay:
     side: Side
     """The side that the replay plays; the live peer is the other side."""
     pace: float = 1.0
-    """Factor for the recorded delays. With 0, each line is sent as soon as the lines recorded before it were
-    received."""
+    """Factor for the recorded delays. With 0, each line is sent as soon as the lines recorded before it were received,
+    and at its recorded time at the latest."""
     ignore: frozenset[str] = frozenset()
     """Methods whose differences are not listed."""
     worker: tuple[str, str] | None = None
@@ -82,7 +82,7 @@ class Replay:
     received: int = 0
     """Number of lines received from the live side."""
     done: bool = False
-    """Whether the script has reached its end."""
+    """Whether the replay has nothing more to send or to wait for."""
     next_time: float | None = None
     """Time at which ``step`` must be called next, by the clock whose times are given to ``step``.
 
@@ -128,7 +128,7 @@ class Replay:
 
     @property
     def pending_bytes(self) -> int:
-        """Return the number of bytes that wait for the next call of ``step``."""
+        """Return the number of bytes of the lines that already wait for the next call of ``step`` to return them."""
         return sum(map(len, self._out))
 
     @property
@@ -202,7 +202,8 @@ class Replay:
         self.differences.append(ReplayDifference(None, f"the {self.side.other.value} did not read for {seconds:g} s"))
 
     def finish(self) -> None:
-        """Note that the live connection has ended: list the recorded lines that were not received."""
+        """List the recorded lines that were not received as differences. Call it after the live connection has
+        ended."""
         missing: dict[str, list[int]] = {}
         for item in self._script.items:
             if not item.done and item.sender is not self.side and item.method not in self.ignore:
@@ -295,9 +296,9 @@ class Replay:
         return params
 
     def _job_of(self, item: ScriptLine) -> str | None:
-        """Return the recorded job id of a mining.submit that the replay sends.
+        """If a recorded line is a mining.submit that the replay sends, return its recorded job id.
 
-        Return None for other lines, or if the recording does not contain the job before the line."""
+        Return None for other lines, or if no mining.notify with this job was recorded before the line."""
         if self.side is not Side.MINER or not item.is_call or item.method != "mining.submit" or len(item.params) < 2:
             return None
         job = item.params[1]
@@ -361,7 +362,9 @@ def ended_by(records: Sequence[NumberedRecord]) -> Side | None:
 
 
 def _summary(reply: envelope.Reply, method: str | None) -> str:
-    """Return what a reply means, without the text of its error, because this text differs between pools."""
+    """Return a short text about a reply, such as "accepted" or "rejected (stale)", for the comparison of two replies.
+
+    The text of an error is left out, because it differs between pools."""
     refused = "rejected" if method == "mining.submit" else "refused"
     if reply.error not in (None, [], False):
         return f"{refused} ({error_reply_from(reply.error, reply.reject_reason).reason.value})"

@@ -54,7 +54,7 @@ class Rule:
     """One rule. A condition that is None matches every line."""
 
     action: str
-    """A key of ``ACTIONS``."""
+    """Name of the action, which is one of the keys of ``ACTIONS``."""
     value: str = ""
     """The value of the action, as the user wrote it; empty for its default."""
     sender: Side | None = None
@@ -67,7 +67,7 @@ class Rule:
     """Number of the last line to which the action is applied, counted as for ``first``; None if there is no last
     line."""
     every: int = 1
-    """N, if the action is applied only to every N-th line, counted as for ``first``."""
+    """The action is applied only to every N-th line, where N is this number. Lines are counted as for ``first``."""
     match: Wildcard | None = None
     chance: float = 1.0
     """Probability that the action is applied to a line that meets all conditions, from 0 to 1."""
@@ -257,11 +257,12 @@ class RuleFilter:
 
     @property
     def held(self) -> int:
-        """Return the bytes of lines that ``reorder`` holds back, and of the requests that are remembered."""
+        """Return the number of bytes of the lines that ``reorder`` holds back and of the requests that are
+        remembered."""
         return sum(map(len, self._held.values())) + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:
-        """Return which rules were applied to which lines since the last call."""
+        """Return one note for each time that a rule was applied to a line since the last call."""
         notes, self._notes = self._notes, []
         return notes
 

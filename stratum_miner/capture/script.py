@@ -35,8 +35,8 @@ class ScriptLine:
     done: bool = False
     """Whether the replay has sent this line, or has received a live line that matches it."""
     late: bool = False
-    """Whether this reply was due to be sent before the live request came. The replay then sends it when the request
-    comes."""
+    """Whether the replay passed this reply in the script before the live request came. It then sends the reply when the
+    request comes."""
     live_id: Any = None
     """If this line is a request: the message id of the live request that corresponds to it."""
 
@@ -68,7 +68,7 @@ class ScriptLine:
 
     @property
     def name(self) -> str:
-        """Return the words that name this line in the text of a difference, such as its method."""
+        """Return the words by which the text of a difference refers to this line, such as its method."""
         if self.is_call:
             return str(self.method)
         if self.message is None:
@@ -93,11 +93,12 @@ class Script:
                 self._add(record.number, record.record, live, requests)
 
     def announced_before(self, job_id: str, index: int) -> bool:
-        """Return whether the recording has a mining.notify with this job before the line with this index."""
+        """Return whether a mining.notify with this job id was recorded before the line ``items[index]``."""
         return self._jobs.get(job_id, len(self.items)) < index
 
     def match_call(self, method: str) -> ScriptLine | None:
-        """Return the first recorded call of this method that was not received yet, and note it as received."""
+        """Return the first recorded call of this method that was not received yet, and note it as received. Return None
+        if there is none."""
         waiting = self._calls.get(method)
         return self._matched(waiting.popleft()) if waiting else None
 
@@ -114,7 +115,7 @@ class Script:
     def match_other(self, line: bytes) -> ScriptLine | None:
         """Return the first recorded line with these bytes that was not received yet, and note it as received.
 
-        This method is for lines that are not messages.
+        Return None if there is none. This method is for lines that are not messages.
         """
         waiting = self._others.get(line)
         return self._matched(waiting.popleft()) if waiting else None

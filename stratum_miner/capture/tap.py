@@ -1,4 +1,4 @@
-"""The tap: each miner that connects gets its own connection to the pool. On this way, a filter may change the lines,
+"""The tap: each miner that connects gets its own connection to the pool. A filter may change the lines between the two,
 and a recorder records them.
 
 The tap does not depend on how the pool is reached: the caller's ``connect`` opens a stream, which may use TLS, a SOCKS

@@ -51,7 +51,7 @@ class Wildcard:
 
     @property
     def stars(self) -> int:
-        """Return the number of ``*`` in the pattern, where several adjacent ``*`` count as one."""
+        """Return the number of ``*`` in the pattern. Several ``*`` in a row count as one."""
         return len(self._parts) - 1
 
     def found_in(self, data: bytes) -> bool:
@@ -98,8 +98,8 @@ class Wildcard:
             start = match[1]
 
     def _next(self, data: bytes, start: int) -> tuple[int, int, list[tuple[int, int]]] | None:
-        """Return the begin and the end of the first match at or after ``start``, and those of the bytes that each ``*``
-        matched."""
+        """Find the first match at or after ``start``. Return its begin, its end, and a begin and an end for what each
+        ``*`` matched; None if there is no match."""
         begin = data.find(self._parts[0], start)
         if begin < 0:
             return None
