@@ -31,8 +31,8 @@ COPIES = 64
 already have taken a unit, and then drops it without a search. So there must be a unit for each thread of a large
 computer."""
 BIP_323_MASK = 0x1FFFFFE0
-"""The version mask of BIP 323. It has more bits than mining chips can roll, so a check gives a backend only the bits
-that the backend named: with other bits, it could not find the hits of the unit."""
+"""The version mask of BIP 323. It has more bits than mining chips can roll, so a check only uses the bits that the
+backend says it can roll. It could not find hits that need other bits."""
 
 
 async def check_backend(
@@ -59,8 +59,8 @@ async def check_backend(
 
 
 class _RollingSource(ScriptedWorkSource):
-    """Returns units in which the backend must roll version bits: bits of BIP 323 that the backend named, at most
-    eight."""
+    """Returns units in which the backend must roll version bits: at most eight of the bits of BIP 323 that the backend
+    says it can roll."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         unit = super().next_unit(rollable, at_once)
@@ -201,7 +201,9 @@ class _Checker:
         return got
 
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
-        """Give the backend another unit, and require that the next reported hit is a hit of that unit."""
+        """Check that the backend has no more hits of the old units to report.
+
+        Give it another unit, and require that the next reported hit is one of that unit."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
         source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)

@@ -47,7 +47,8 @@ CONNECT_SECONDS = 10.0
 
 T = TypeVar("T")
 DifficultyGoal: TypeAlias = float | Callable[[float], bool]
-"""A share difficulty to wait for, or a function that takes a share difficulty and returns whether to stop waiting."""
+"""What to wait for: a share difficulty, or a function that takes a share difficulty and returns whether it is the
+wanted one."""
 
 
 class LabError(AssertionError):
@@ -77,10 +78,11 @@ class LabPool:
         return self.pool.snapshot()
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the JSON object of the next request with the method ``message`` that any miner sends.
+        """Wait for the next request of any miner with a given method name, such as ``"mining.submit"``, and return its
+        JSON object.
 
-        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if no
-        such request comes within ``within`` seconds.
+        ``message`` is the method name. A request that came before this call counts as well, but no request is returned
+        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.MINER, within)
 
@@ -149,7 +151,7 @@ class LabMiner:
     async def until_difficulty(self, wanted: DifficultyGoal, within: float = TIMEOUT) -> float:
         """Wait until the current job has the share difficulty ``wanted``, and return its share difficulty.
 
-        ``wanted`` may also be a function that takes a share difficulty and returns whether to stop waiting. Raises
+        ``wanted`` may also be a function that takes a share difficulty and returns whether it is the wanted one. Raises
         LabTimeout if no such job comes within ``within`` seconds, and LabError if the miner has stopped.
         """
         agrees = wanted if callable(wanted) else lambda value: abs(value - wanted) <= 1e-9 * abs(wanted)
@@ -164,10 +166,11 @@ class LabMiner:
         return self.difficulty
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
+        """Wait for the next message of the pool with a given method name, such as ``"mining.notify"``, and return it.
 
-        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
-        such message comes within ``within`` seconds.
+        ``message`` is the method name. A message that came before this call counts as well, but no message is returned
+        twice. A reply counts as a message of the method of its request. Raises LabTimeout if no such message comes
+        within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.POOL, within)
 
@@ -224,10 +227,11 @@ class LabTap:
         self.transcript = transcript
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
+        """Wait until the tap delivers a message with a given method name to either side, and return the message.
 
-        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
-        such message comes within ``within`` seconds.
+        ``message`` is the method name, such as ``"mining.submit"``. A message that was delivered before this call
+        counts as well, but no message is returned twice. A reply counts as a message of the method of its request.
+        Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, None, within)
 
@@ -344,9 +348,9 @@ class Lab:
 
 @asynccontextmanager
 async def open_lab(seed: int = 0) -> AsyncIterator[Lab]:
-    """Open a laboratory for the duration of the block; at its end, everything in it is closed.
+    """Open a laboratory for the duration of the ``with`` statement; at its end, everything in the laboratory is closed.
 
-    An exception that the block raises is passed on as it is, not inside an exception group.
+    An exception that is raised inside the statement is passed on as it is, not inside an exception group.
     """
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:

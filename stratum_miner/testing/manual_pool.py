@@ -58,7 +58,8 @@ class ManualPool:
         await self.stream.send_all(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
 
     async def reply(self, request: dict[str, Any], result: Any, error: Any = None) -> None:
-        """Send the reply to a request that ``request`` returned."""
+        """Send the reply to a request of the miner. The parameter ``request`` is the message that the method
+        ``request`` returned."""
         await self.send({"id": request["id"], "result": result, "error": error})
 
     async def notify(self, job_id: str = "1", *, previous: str | None = None, clean: bool = True) -> None:
@@ -87,7 +88,7 @@ class ManualPool:
         xnsub: bool = True,
         difficulty: float | None = 1e-9,
     ) -> dict[str, Any]:
-        """Answer the whole handshake of a miner with one worker, and return its mining.subscribe.
+        """Answer all requests of the handshake of a miner with one worker, and return its mining.subscribe.
 
         ``extranonce1`` and ``mask`` are hex digits, ``extranonce2_size`` is in bytes. If ``mask`` is None, no
         mining.configure is expected; if ``xnsub`` is false, no mining.extranonce.subscribe. If ``difficulty`` is None,
@@ -112,8 +113,9 @@ class ManualPool:
         session: str = "s1",
         mask: str | None = "1fffe000",
     ) -> dict[str, Any]:
-        """Answer the handshake up to mining.subscribe, and return that request. The miner's mining.authorize comes
-        next.
+        """Answer the first requests of a miner, up to its mining.subscribe, and return the mining.subscribe.
+
+        The next request of the miner is then mining.authorize.
 
         The parameters are those of ``accept``. Raises AssertionError if the miner sends another request.
         """

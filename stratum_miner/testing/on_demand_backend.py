@@ -68,8 +68,8 @@ class OnDemandBackend(Backend):
         return BackendStatistics(self.name, "finds shares on request", (device,), self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Carry out requests until cancelled. If there is no work, or the work is replaced, a request waits for new
-        work."""
+        """Carry out the requests of ``find_one`` until cancelled. Without work, a request waits. If the work is
+        replaced, the search for its share begins again with the new work."""
         # choose() runs in a thread, because it blocks while it tests and measures the kernels
         choice = await trio.to_thread.run_sync(choose)
         self._kernel = choice.kernel.name
@@ -99,8 +99,9 @@ class OnDemandBackend(Backend):
         return self._unit is not None
 
     async def _search(self, choice: Choice, request: _Request) -> NonceFound | None:
-        """Continue the search where the last request stopped. Return None if all nonces were searched or the work
-        changed."""
+        """Search for the requested share, from the nonce on at which the last search stopped, and return the share.
+
+        Return None if all nonces were searched without success, or if the work changed."""
         unit = self._unit
         assert unit is not None
         job = unit.job
@@ -121,7 +122,7 @@ class OnDemandBackend(Backend):
         return None
 
     def _note_change(self, void: bool) -> None:
-        del void  # every change replaces the unit, because a request is always for the current job
+        del void  # even if the old unit is still valid, it is replaced, because a request is for the current job
         self._stale = True
         self._wake()
 
@@ -133,7 +134,8 @@ class OnDemandBackend(Backend):
 def _is_rare_block(found: NonceFound) -> bool:
     """Return whether the share is a block although the network target of its job is harder than the share target.
 
-    Such a share would make the shares of all other miners stale, so that a test of shares would fail now and then.
+    Such a share is not used unless the test asks for a block: it would make the shares of all other miners stale, so
+    that a test of shares would fail now and then.
     """
     share = verify(found)
     return isinstance(share, Share) and share.is_block and share.job.network_target < share.job.share_target

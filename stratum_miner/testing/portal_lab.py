@@ -1,8 +1,8 @@
 """The laboratory for tests that do not run on trio: the laboratory runs on trio in a thread of its own.
 
 Each class exists in two forms. The methods of ``SyncLab``, ``SyncPool``, ``SyncMiner`` and ``SyncTap`` block, for
-synchronous tests. Those of ``AsyncLab``, ``AsyncPool``, ``AsyncMiner`` and ``AsyncTap`` are awaited, in asyncio and in
-trio: a worker thread waits, so that the event loop of the test continues.
+synchronous tests. Those of ``AsyncLab``, ``AsyncPool``, ``AsyncMiner`` and ``AsyncTap`` are awaited, in asyncio or
+trio. A worker thread does the blocking, so that the event loop of the test can run other tasks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -44,10 +44,10 @@ class SyncPool:
         return self._portal.call(self._pool.snapshot)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next request with the method ``message`` that any miner sends.
+        """Wait for the next request of any miner with a given method name, such as ``"mining.submit"``, and return it.
 
-        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if no
-        such request comes within ``within`` seconds.
+        ``message`` is the method name. A request that came before this call counts as well, but no request is returned
+        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return self._portal.call(self._pool.wait_for, message, within)
 
@@ -90,7 +90,7 @@ class SyncMiner:
     def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
         """Wait until the current job has the share difficulty ``wanted``, and return its share difficulty.
 
-        ``wanted`` may also be a function that takes a share difficulty and returns whether to stop waiting. Raises
+        ``wanted`` may also be a function that takes a share difficulty and returns whether it is the wanted one. Raises
         LabTimeout if no such job comes within ``within`` seconds, and LabError if the miner has stopped.
         """
         return self._portal.call(self._miner.until_difficulty, wanted, within)
@@ -126,10 +126,11 @@ class SyncTap:
         return list(self._tap.transcript.messages)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
+        """Wait until the tap delivers a message with a given method name to either side, and return the message.
 
-        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
-        such message comes within ``within`` seconds.
+        ``message`` is the method name, such as ``"mining.submit"``. A message that was delivered before this call
+        counts as well, but no message is returned twice. A reply counts as a message of the method of its request.
+        Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return self._portal.call(self._tap.wait_for, message, within)
 
@@ -187,7 +188,8 @@ class SyncLab:
     def _trusting(self, url: str, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options of a miner or tap, with TLS settings that trust the authority of this laboratory.
 
-        Return the options unchanged if no test has used the authority yet, or if the URL or the options exclude it."""
+        Return the options unchanged if no test has used the authority yet, if the URL is one without TLS, or if the
+        options already contain ``tls``."""
         if self._tls is None or "tls" in options or url.startswith("stratum+tcp"):
             return options
         return {**options, "tls": self._tls.trust}
@@ -195,7 +197,7 @@ class SyncLab:
 
 @contextmanager
 def sync_lab(seed: int, directory: Path) -> Iterator[SyncLab]:
-    """Open a laboratory in a thread for the duration of the block.
+    """Open a laboratory in a thread for the duration of the ``with`` statement.
 
     ``seed`` decides all random choices. Certificates are written to ``directory`` if a test uses TLS.
     """
@@ -224,10 +226,10 @@ class AsyncPool:
         return await _in_thread(self.sync.snapshot)
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next request with the method ``message`` that any miner sends.
+        """Wait for the next request of any miner with a given method name, such as ``"mining.submit"``, and return it.
 
-        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if no
-        such request comes within ``within`` seconds.
+        ``message`` is the method name. A request that came before this call counts as well, but no request is returned
+        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
@@ -269,7 +271,7 @@ class AsyncMiner:
     async def until_difficulty(self, wanted: DifficultyGoal, *, within: float = TIMEOUT) -> float:
         """Wait until the current job has the share difficulty ``wanted``, and return its share difficulty.
 
-        ``wanted`` may also be a function that takes a share difficulty and returns whether to stop waiting. Raises
+        ``wanted`` may also be a function that takes a share difficulty and returns whether it is the wanted one. Raises
         LabTimeout if no such job comes within ``within`` seconds, and LabError if the miner has stopped.
         """
         return await _in_thread(partial(self.sync.until_difficulty, wanted, within=within))
@@ -305,10 +307,11 @@ class AsyncTap:
         return self.sync.messages
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message of the method ``message`` that the tap delivers to either side: a call or a reply.
+        """Wait until the tap delivers a message with a given method name to either side, and return the message.
 
-        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
-        such message comes within ``within`` seconds.
+        ``message`` is the method name, such as ``"mining.submit"``. A message that was delivered before this call
+        counts as well, but no message is returned twice. A reply counts as a message of the method of its request.
+        Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 

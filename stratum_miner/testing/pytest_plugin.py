@@ -106,7 +106,8 @@ def stratum_fleet(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., li
 
 @pytest.fixture
 def stratum_tap(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., SyncTap]":
-    """A function: ``stratum_tap("drop nth=3")`` returns a tap in front of the pool; miners connect to its ``url``."""
+    """A function: ``stratum_tap("drop nth=3")`` returns a tap in front of the pool under test; miners connect to the
+    tap's ``url``."""
     return partial(stratum_lab.tap, stratum_url)
 
 

@@ -35,10 +35,10 @@ def make_template(
 class ScriptedNode(Node):
     """A node that returns ``template`` until the test pushes another one. The block time advances with trio's clock.
 
-    ``judge`` decides about each submitted block, given as serialized bytes; without it, every block is accepted. With
-    ``grows``, the node offers a template of the next height after each accepted block. ``submitted`` is the list of
-    submitted blocks. A test may also assign ``template``: later calls of ``get_template`` return it, but calls of
-    ``wait_template`` that are waiting do not notice it.
+    ``judge`` is called with the bytes of each submitted block, and returns the answer of the node; without it, every
+    block is accepted. With ``grows``, the node offers a template of the next height after each accepted block.
+    ``submitted`` is the list of submitted blocks. A test may also assign ``template``: later calls of ``get_template``
+    return it, but calls of ``wait_template`` that are waiting do not notice it.
     """
 
     def __init__(
@@ -81,7 +81,8 @@ class ScriptedNode(Node):
         return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the current template is for another block than the template ``after``, and return it.
+        """Wait until the current template is for another block than the template ``after``. Return the current
+        template.
 
         Raises NodeError after ``fail``.
         """

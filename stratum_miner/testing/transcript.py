@@ -70,7 +70,7 @@ class Transcript:
         self.wake()
 
     def wake(self) -> None:
-        """Let the tasks that wait check their conditions again."""
+        """Let all waiting tasks check their conditions again."""
         self._changed.set()
         self._changed = trio.Event()
 
@@ -128,7 +128,7 @@ class TranscribedConnection:
         """Ignore a note, because the recorded messages show what a rule or fault did."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """Let the tasks that wait check their conditions again."""
+        """Add nothing to the transcript, but let all waiting tasks check their conditions again."""
         del by, reason
         self._transcript.wake()
 

@@ -25,7 +25,7 @@ class ScriptedWorkSource:
         how many of these bits it can roll at once. None before the first call."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """Return the next unit, or None if there is none; see ``WorkSource``.
+        """Return the next unit at once, or None if no unit is left; see ``WorkSource``.
 
         The arguments do not change the version mask of the unit: the test must supply units that suit the backend.
         """
@@ -58,6 +58,6 @@ class ScriptedWorkSource:
             callback(void)
 
     def refill(self, units: Iterable[WorkUnit]) -> None:
-        """Replace the remaining units by these without calling the change callbacks, as when only time has passed."""
+        """Replace the remaining units by these without calling the change callbacks."""
         with self._lock:
             self._units = deque(units)
