@@ -15,7 +15,7 @@ class Addresses:
         self.current = settings.url
         """The configured URL in use."""
         self._failed = 0
-        """Number of failed attempts since a URL last gave a job."""
+        """Number of failed attempts since the last job of any URL."""
         self._redirect: tuple[str | None, int | None] = (None, None)
 
     def take(self) -> tuple[PoolUrl, bool]:
@@ -29,8 +29,8 @@ class Addresses:
         return replace(url, host=host or url.host, port=port or url.port), is_redirected
 
     def redirect(self, host: str | None, port: int | None) -> None:
-        """Note that the pool asked the client to connect to this host and port. None: the host or port of the
-        configured URL."""
+        """Note that the pool asked the client to connect to this host and port. A host or port of None means that of
+        the configured URL."""
         self._redirect = (host, port)
 
     def note_job(self) -> None:
@@ -38,7 +38,8 @@ class Addresses:
         self._failed = 0
 
     def next(self) -> bool:
-        """Switch to the next URL. Return False whenever all URLs have failed once more since the last job."""
+        """Note that the URL in use failed, and switch to the next one. Return whether to try it at once: False after
+        each round in which all URLs failed."""
         self._failed += 1
         self.current = self._all[(self._all.index(self.current) + 1) % len(self._all)]
         return self._failed % len(self._all) != 0

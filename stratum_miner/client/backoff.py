@@ -10,8 +10,8 @@ MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
 """Shortest and longest value (s) of the random interval between two connections to the same pool. Only the first
 connection of a client does not wait for it."""
 LONGEST_REFUSAL_S = 600.0
-"""Longest pause (s) before the client tries refused worker names again. It is long because ckpool counts refusals, and
-does not answer for a longer time after each of them."""
+"""Longest pause (s) before the client tries refused worker names again. It is long because ckpool counts refusals:
+after each one, it leaves the client without an answer for a longer time than before."""
 
 
 class Pauses:
@@ -38,19 +38,22 @@ class Pauses:
         self._has_tried = True
 
     def connected(self) -> None:
-        """Note that a connection was made just now."""
+        """Note that a connection was made just now, so that other clients of the pool wait their turn."""
         self._memory.note_connecting(trio.current_time(), MIN_INTERVAL_S)
 
     def after_failure(self) -> float:
-        """Return the seconds to wait after a connection failed or ended."""
+        """Return the seconds to wait after a connection failed or ended. Each further call doubles the average, up to a
+        limit."""
         return self._failures.next_pause()
 
     def after_redirect(self, wait: float) -> float:
-        """Return the seconds to wait after the pool asked the client to reconnect in ``wait`` seconds."""
+        """Return the seconds to wait after the pool asked the client to reconnect in ``wait`` seconds: at least
+        ``wait``, and more if the pool sends such requests often."""
         return max(wait * self._rng.uniform(1, 1.1), self._failures.next_pause())
 
     def after_refusal(self) -> float:
-        """Return the seconds to wait after the pool refused the worker name."""
+        """Return the seconds to wait after the pool refused the worker name. Each further call doubles the average, up
+        to a limit."""
         return self._refusals.next_pause()
 
     def reset(self) -> None:
@@ -63,8 +66,8 @@ class Backoff:
     """Pauses that double up to a limit. A part of each pause is random, so that not all miners reconnect to a restarted
     pool at once.
 
-    ``first``: longest first pause, in seconds. No pause is shorter than half of it.
-    ``limit``: longest pause of all, in seconds.
+    ``first``: upper limit of the first pause, in seconds. No pause is shorter than half of this.
+    ``limit``: upper limit of all later pauses, in seconds.
     ``chance``: fraction of each pause that is random, from 0 to 1.
     """
 
@@ -80,7 +83,7 @@ class Backoff:
         self._ceiling = self._first
 
     def next_pause(self) -> float:
-        """Return the seconds to wait before the next attempt."""
+        """Return the seconds to wait before the next attempt, and double the upper limit of the pause after that."""
         least = max(self._first / 2, self._ceiling * (1 - self._chance))
         pause = self._rng.uniform(least, self._ceiling)
         self._ceiling = min(self._ceiling * 2, self._limit)

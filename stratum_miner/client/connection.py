@@ -60,8 +60,8 @@ log = structlog.get_logger(__name__)
 RECEIVE_SIZE = 1 << 16
 """Maximum number of bytes to read at once."""
 MAX_JOBS_AT_ONCE = 4
-"""Number of jobs that are reported if a single read brings very many. Of the jobs after these only the last is
-reported, because each reported job restarts the search."""
+"""If a single read brings more jobs than this, only this many and the last one are reported, because each reported job
+restarts the search."""
 WATCHDOG_INTERVAL_S = 1.0
 """Seconds between two checks of the time limits."""
 TLS_ALERT = b"\x15\x03"
@@ -72,14 +72,15 @@ SUSPICIOUS_S = 5.0
 """If the pool disconnects within this many seconds after a request that it did not answer, the request may be the
 reason."""
 PATIENCE_WITH_JOBS = 4
-"""Factor by which the client extends its wait for the reply to mining.authorize if the pool sends jobs meanwhile."""
+"""If the pool sends jobs before it replies to mining.authorize, the client waits for the reply this many times as
+long."""
 
 
 class PoolConnection:
     """One connection to a pool; ``run`` may be called once. It calls ``on_event`` with each job, result and message.
 
     ``stream``: an open stream to the pool, which the connection closes.
-    ``resumption``: the session to resume and the shares without a reply, handed on from each connection to the next.
+    ``resumption``: the session to resume and the shares without a reply, which each connection passes to the next.
     ``handshake``: the requests to send besides mining.subscribe and mining.authorize.
     ``suggestion``: the share difficulty to suggest; None: suggest nothing.
     ``watch``: called with each event of ``ClientConnection`` after this object has handled it.
@@ -117,7 +118,8 @@ class PoolConnection:
         self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
         self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
         self._ask_the_rest_at = inf
-        """Time at which to send the requests that the handshake left out, because the pool may understand them now."""
+        """Time at which to send the requests that the handshake left out. The pool may understand them by then.
+        Infinite if there is nothing to send."""
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
         self._open = OpenShares()
@@ -190,10 +192,9 @@ class PoolConnection:
         self._writer.flush()
 
     def _mask_of(self, job: Job) -> int:
-        """Return the version bits that the pool reads from a mining.submit for this job.
+        """Return a mask of the version bits that the pool may read from a mining.submit for this job.
 
-        These are the bits of the job's mask, even if the pool has removed some of them since, and the bits that the
-        pool has granted since.
+        These are all bits that the pool granted when it sent the job, and all bits that it grants now.
         """
         return job.version_mask | self.connection.granted_mask
 
@@ -231,7 +232,7 @@ class PoolConnection:
         return len(self._open) + len(self._held)
 
     async def wait_until_unanswered(self, at_most: int) -> None:
-        """Wait until at most this many shares are open, or the connection has ended."""
+        """Wait until at most this many shares have no reply yet, or the connection has ended."""
         while self.unanswered > at_most and not self._ended:
             await self._answered.wait()
 
@@ -243,8 +244,11 @@ class PoolConnection:
     # ---- handshake --------------------------------------------------------------------------------------------
 
     async def _handshake_with_pool(self) -> None:
-        """Send the requests together, as the firmware of miners does, so that a missing reply delays no other request.
-        Then wait for the replies."""
+        """Send the first requests together, as the firmware of miners does, so that a missing reply delays no other
+        request. Wait for the replies, and then send the optional requests.
+
+        Raises TooSlow if the pool does not accept mining.subscribe or any worker name in time.
+        """
         timeouts = self.settings.timeouts
         if self._ask_configure:
             self.connection.configure(*([SubscribeExtranonce()] if self._ask_extranonce else []))
@@ -260,7 +264,7 @@ class PoolConnection:
             await self._wait(self._authorized, limit - timeouts.authorize)
         if not self.is_authorized:
             raise TooSlow("authorize", f"no reply to mining.authorize within {limit:g} s")
-        # some pools understand these two requests only after the authorization; some never reply to them
+        # some pools understand the next two requests only after the authorization, and some never reply to them
         self._asked_at = trio.current_time()
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
@@ -309,7 +313,8 @@ class PoolConnection:
         return not waiting and not self._subscribed.is_set()
 
     async def _read_last_replies(self) -> None:
-        """Read the replies to shares that have already arrived, before the connection is closed. Ignore all else."""
+        """Before the connection is closed, wait up to ``LAST_ANSWERS_S`` for the replies to open shares. Ignore all
+        other messages."""
         self._is_given_up = True
         with trio.move_on_after(LAST_ANSWERS_S, shield=True):
             try:
@@ -350,7 +355,7 @@ class PoolConnection:
                 self._ask_the_rest()
             for name in self.workers.due_again(now):
                 self._authorize(name)
-            if self._authorized.is_set():  # until then the time limit of the handshake applies
+            if self._authorized.is_set():  # before that, ``_handshake_with_pool`` checks the time limit
                 for name in self.workers.overdue(now - timeouts.authorize):
                     self._on_authorize_answer(name, f"no reply within {timeouts.authorize:g} s")
             if now - self._last_received > timeouts.silence:
@@ -472,7 +477,8 @@ class PoolConnection:
     # ---- worker names: the configured ones are authorized at once, others when a share first needs them -------------
 
     def _submitting_name(self, share: Share) -> str | None:
-        """Return the worker name under which a share may be submitted, or None until the pool has authorized it."""
+        """Return the worker name under which a share may be submitted now; None: the share must wait for an
+        authorization. Sends mining.authorize if the share needs a new worker name."""
         name = wanted_worker_name(share, self.settings)
         if name not in self.workers and not self.workers.is_full:
             self._ask_for(name)
@@ -480,7 +486,7 @@ class PoolConnection:
 
     def _ask_for(self, name: str) -> None:
         if self._is_over:
-            return  # the connection has ended, but not because of this worker name; the reader raises the reason
+            return  # the connection has ended for another reason than this name; ``_read`` raises that reason
         self.workers.asked(name, trio.current_time())
         self._authorize(name)
 
@@ -492,8 +498,8 @@ class PoolConnection:
         self._writer.flush()
 
     def _on_authorize_answer(self, name: str, refusal: str, *, is_temporary: bool = False) -> None:
-        """Note the pool's answer, and submit the shares that waited for it. If the pool refused their worker name, they
-        are submitted under another one."""
+        """Note whether the pool accepted a worker name (``refusal`` is empty), and submit the shares that waited for
+        this. If it refused the name, they are submitted under another name."""
         self.workers.answered(name, refusal, trio.current_time(), is_temporary=is_temporary)
         if not refusal:
             self._authorized.set()
@@ -502,7 +508,7 @@ class PoolConnection:
             self.submit(item.share, resubmitted=item.sent)
 
     def _on_answer(self, event: events.SubmitAnswered) -> None:
-        """Resolve a share by the pool's reply, or send it once more with its version bits in the other form."""
+        """Report the result of a share, or send the share again if ``_may_be_other_form`` returns True."""
         item, now = self._open.pop(event.id), trio.current_time()
         if self._may_be_other_form(item, event.error):
             other, number = not item.differences, self._open.sent_so_far
@@ -515,7 +521,8 @@ class PoolConnection:
         self._wake()
 
     def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:
-        """Return whether the pool may have rejected a share because it read the version bits in the other form.
+        """Return whether to send a rejected share again with its version bits in the other of two forms, which may be
+        the one that the pool expects.
 
         In BIP 310 the bits are sent as they stand in the header. public-pool and ESP-Miner use their difference (XOR)
         from the job's version. Both forms are equal unless the job's version has bits of the mask set.

@@ -4,15 +4,17 @@ from stratum_miner.client.pool_memory import Limit
 
 
 class ConnectionEnded(Exception):  # noqa: N818  an end, not always an error
-    """The connection has ended; the text says why. The client connects again."""
+    """The connection has ended; the text says why. The client connects again, unless ``ClientOptions.retry`` is
+    False."""
 
 
 class PoolDisconnected(ConnectionEnded):
     """The pool closed the connection.
 
-    ``unanswered``: whether the pool left a request of the handshake unanswered, and disconnected before it sent a
-    job or soon after the request. The reason may be that the pool does not know this request.
-    ``subscribe_unanswered``: whether the client sent mining.configure and the pool has not answered mining.subscribe.
+    ``unanswered``: whether the pool left a request of the handshake unanswered, and disconnected before it sent a job
+    or soon after the request. The reason may be that the pool does not know this request.
+    ``subscribe_unanswered``: whether the pool has not answered mining.subscribe, although the client sent
+    mining.configure before it. The pool may not know mining.configure.
     """
 
     def __init__(self, reason: str, *, unanswered: bool, subscribe_unanswered: bool) -> None:
@@ -37,8 +39,8 @@ class SubscribeRefused(ConnectionEnded):
 class WorkerRefused(Exception):  # noqa: N818  the field's word
     """The pool refused the worker name.
 
-    ``is_temporary``: whether the pool's text says that the pool may accept the same worker name later. If it does not,
-    the client does not try again soon.
+    ``is_temporary``: whether the pool's text says that the pool may accept the same worker name later. If it does,
+    ``PoolClient`` tries again.
     """
 
     def __init__(self, text: str = "", *, is_temporary: bool = False) -> None:
@@ -47,7 +49,7 @@ class WorkerRefused(Exception):  # noqa: N818  the field's word
 
 
 class Redirect(ConnectionEnded):
-    """The pool sent client.reconnect: connect to ``host`` and ``port`` after ``wait`` seconds. None: the host or port
+    """The pool sent client.reconnect: connect to ``host`` and ``port`` after ``wait`` seconds. A host or port of None
     stays the same."""
 
     def __init__(self, host: str | None, port: int | None, wait: float) -> None:

@@ -39,7 +39,8 @@ class OpenShare:
     number: int
     """Number of shares that were sent before this share on the same connection."""
     was_tried_before: bool = False
-    """Whether the share was sent before with its version bits in the other form, and was rejected."""
+    """Whether the share is sent for the second time, because the pool rejected it with its version bits in the other
+    form (see ``differences``)."""
 
 
 class OpenShares:
@@ -50,7 +51,8 @@ class OpenShares:
         self.sent_so_far = 0
         """Number of shares that were sent on this connection."""
         self._refused_up_to = 0
-        """Shares with a lower ``number`` were sent before the client had received the last rejection that counts."""
+        """Value of ``sent_so_far`` when the last rejection that counts arrived. Shares with a lower ``number`` had been
+        sent before."""
         self.refusals_in_a_row = 0
         """Number of rejected shares in a row that count; see ``REJECT_STREAK``."""
         self.differences = False
@@ -70,7 +72,7 @@ class OpenShares:
         self.sent_so_far += 1
 
     def pop(self, request_id: int) -> OpenShare:
-        """Remove and return the share with this request id."""
+        """Remove and return the share with this request id. Raises KeyError if there is none."""
         return self._open.pop(request_id)
 
     def take(self) -> list[Unanswered]:
@@ -80,7 +82,8 @@ class OpenShares:
         return shares
 
     def result(self, item: OpenShare, error: ErrorReply | None, now: float, newest_job_id: str | None) -> ShareResult:
-        """Return the result of a share by the pool's reply. ``error``: None if the pool accepted the share."""
+        """Return the result of a share by the pool's reply, and count rejections in a row. ``error``: None if the pool
+        accepted the share."""
         if error is None and item.was_tried_before and item.differences is not self.differences:
             self.differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")

@@ -26,7 +26,7 @@ class ClientOptions:
     wrap: Callable[[Connector], Connector] | None = None
     """Wraps the function that opens streams, for example to record the messages."""
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    """Source of the numbers of new sessions. No two sessions have the same number, even at different pools."""
+    """Gives each new session a number. No two sessions have the same number, even at different pools."""
     memories: Memories = field(default_factory=dict)
     """What the clients have learnt about each pool, by its URL."""
 

@@ -24,7 +24,7 @@ from stratum_miner.work.job import Origin
 class PingResult:
     """How long each step took, in milliseconds since the end of the step before it.
 
-    None: the step was not reached, or was not needed."""
+    A step that was not reached or not needed has None."""
 
     url: str
     resolve_ms: float | None = None
@@ -34,9 +34,9 @@ class PingResult:
     subscribe_ms: float | None = None
     authorize_ms: float | None = None
     first_job_ms: float | None = None
-    """About 0 if the job came before the authorization."""
+    """Milliseconds from the authorization to the first job; about 0 if the job came before the authorization."""
     submit_ms: float | None = None
-    """Milliseconds from a submit to its reply, if a share was submitted."""
+    """Milliseconds from a submit to its reply; None if no share was submitted."""
     difficulty: float | None = None
     """Share difficulty of the first job."""
     error: str | None = None
@@ -152,7 +152,7 @@ async def _handshake(
 
 
 def _step_after(result: PingResult) -> str:
-    """Return the name of the step that was not finished."""
+    """Return the name of the step after the last one that was finished."""
     steps = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job")
     done = [index for index, step in enumerate(steps) if getattr(result, f"{step}_ms") is not None]
     return steps[max(done, default=-1) + 1].replace("_", " ")

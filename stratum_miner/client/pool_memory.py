@@ -14,19 +14,19 @@ from stratum_miner.client.settings import Timeouts
 KEPT_S = 3600.0
 """Seconds for which the form of the handshake and the longer time limits are kept."""
 TRIES = 2
-"""Number of connections that must end during the handshake before the client changes the form of the handshake. A
-single such connection may only mean that the pool restarted. Each further one changes the form again."""
+"""Number of connections in a row that must end during the handshake before the client changes the form of the
+handshake. After a single one, the pool may only have restarted. Each further one changes the form again."""
 MOST_PATIENCE = 16.0
-"""Largest factor by which a time limit grows. The wait for an authorization is then at most 8 minutes, if no jobs
-come."""
+"""Largest factor by which a time limit grows. With the default limit, the client then waits for an authorization for at
+most 8 minutes, if no jobs come."""
 
 Limit: TypeAlias = Literal["subscribe", "authorize", "unanswered_submit"]
 """The time limits of ``Timeouts`` that grow for a slow pool."""
 
 
 class Handshake(IntEnum):
-    """The requests of a handshake besides mining.subscribe and mining.authorize. Each form leaves out one more than the
-    form before."""
+    """The requests of a handshake besides mining.subscribe and mining.authorize. Each form leaves out one more of these
+    requests than the form before."""
 
     FULL = 0
     """A handshake with mining.configure and mining.extranonce.subscribe."""
@@ -50,7 +50,8 @@ class PoolMemory:
     # ---- connections --------------------------------------------------------------------------------------------
 
     def next_turn(self, now: float, interval: float) -> float:
-        """Return the time at which a client may reconnect. The next client may reconnect ``interval`` seconds later."""
+        """Reserve and return the time at which a client may reconnect. The next client may reconnect ``interval``
+        seconds later."""
         turn = max(now, self._free_at)
         self._free_at = turn + interval
         return turn

@@ -12,7 +12,8 @@ from stratum_miner.work.job import PoolKey
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_WORKERS = len(ShareOutcome) * MAX_WORKER_NAMES
-"""Maximum number of pairs of worker name and outcome that are counted, because a proxy's miners choose the names."""
+"""Maximum number of pairs of worker name and outcome that are counted. A proxy's miners choose the names, so there
+could be any number."""
 
 
 class PoolTally:
@@ -22,7 +23,7 @@ class PoolTally:
         self.outcomes: Counter[ShareOutcome] = Counter()
         self.workers: Counter[tuple[str, ShareOutcome]] = Counter()
         self.reasons: Counter[str] = Counter()
-        """Number of shares that were not accepted, by cause. The set of causes is limited."""
+        """Number of shares that were not accepted, by ``ShareResult.cause``, of which there are only a few."""
         self.difficulties = Difficulties()
         self.units = 0
         """Number of work units that backends took from this pool's jobs."""

@@ -97,8 +97,8 @@ class PoolClient:
         self._connection: PoolConnection | None = None
         self._running = False
         self._bare_next = False
-        """Whether the next connection leaves out mining.configure, because the pool disconnected when it was sent. Used
-        only if ``ClientOptions.retry`` is False."""
+        """Whether to send neither mining.configure nor mining.extranonce.subscribe on the next connection, because the
+        pool disconnected after mining.configure. Used only if ``ClientOptions.retry`` is False."""
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._stop_reason = ""
         self._state, self._detail = ConnectionState.CONNECTING, ""
@@ -144,7 +144,8 @@ class PoolClient:
     def submit(self, share: Share) -> None:
         """Submit a share. Its result comes as a ``ShareAnswered``, possibly before this method returns.
 
-        Without a connection the client keeps the share, and submits it if the pool resumes the session.
+        While ``run`` is running but there is no connection, the client keeps the share, and submits it if the pool
+        resumes the session.
         """
         connection = self._connection
         if share.job.origin.session != self.origin.session:
@@ -165,7 +166,7 @@ class PoolClient:
         return self._resumption.origin
 
     def destination(self, share: Share) -> Destination:
-        """Return the pool and worker name that a share belongs to, for the share journal."""
+        """Return the pool, worker name and session id of a share, for the share journal."""
         resumable = self._resumption.resumable
         session_id = None if resumable is None else resumable.session_id
         return Destination(str(self.settings.url), wanted_worker_name(share, self.settings), session_id)
@@ -173,7 +174,7 @@ class PoolClient:
     def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
         """Take over shares of a session of an earlier run, which the client asks the pool to resume.
 
-        Call it before the first connection. The session number of the shares' jobs is 0. If the pool resumes the
+        Call it before the first connection. The jobs of the shares must have session number 0. If the pool resumes the
         session, the client resubmits the shares; otherwise they are lost.
         """
         self._resumption.adopt(resumable, shares)
@@ -192,13 +193,14 @@ class PoolClient:
                 self._connection.suggest_difficulty(self._suggestion)
 
     async def wait_all_answered(self) -> None:
-        """Wait until no share is open on the current connection, or the connection has ended."""
+        """Wait until no share is open on the current connection, or the connection has ended. Return at once if there
+        is no connection."""
         if self._connection is not None:
             await self._connection.wait_until_unanswered(0)
 
     async def wait_for_room(self) -> None:
-        """Wait until fewer than ``MAX_UNANSWERED`` shares are open. So a slow pool slows the search down, but no share
-        is lost."""
+        """Wait until fewer than ``MAX_UNANSWERED`` shares are open, or the connection has ended. Return at once if
+        there is no connection. So a slow pool slows the search down, but no share is lost."""
         if self._connection is not None:
             await self._connection.wait_until_unanswered(MAX_UNANSWERED - 1)
 
@@ -324,7 +326,8 @@ class PoolClient:
             self._memory.note_worked(connection.handshake, connection.first_job_at)
 
     def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
-        """Return the seconds to wait before the next attempt: 0 if the pool has a further URL, which is tried at once.
+        """Return the seconds to wait before the next attempt. ``next_address``: whether to switch to the pool's next
+        URL, without a pause unless all URLs have failed.
 
         Raises ``error`` instead of a pause if ``ClientOptions.retry`` is False."""
         self._detail = detail
@@ -355,7 +358,7 @@ class PoolClient:
     # ---- events -------------------------------------------------------------------------------------------------
 
     def _take(self, event: ClientEvent) -> None:
-        """Report an event of the connection, and count it afterwards, so that a job reaches the search first."""
+        """Report an event of the connection first and count it afterwards, so that counting does not delay a job."""
         match event:
             case JobArrived(job):
                 self._on_event(event)

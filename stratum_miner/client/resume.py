@@ -16,7 +16,7 @@ MAX_CARRIED = 4096
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """The data with which a later connection can resume this session."""
+    """The data with which a later connection can resume a session."""
 
     session_id: str | None
     """The id that the pool gave the session; None: the pool gave none, and the extranonce1 alone identifies it."""
@@ -40,7 +40,8 @@ class Resumption:
         self.origin = origin
         """The pool, worker name and newest session. The session number is 0 before the first session."""
         self.resumable: Resumable | None = None
-        """The data with which to resume that session; None if there is no session, or the pool refused to resume it."""
+        """The data with which to resume the newest session; None if there is no session, or the pool refused to resume
+        it."""
         self.next_id = 1
         """Id of the next request. Each connection continues the count of the one before."""
         self.accepted: set[str] = set()
@@ -74,8 +75,8 @@ class Resumption:
         self._carried.extend(Unanswered(share, sent=True) for share in shares)
 
     def carry(self, *items: Unanswered) -> list[Unanswered]:
-        """Keep shares for the next connection. Return the oldest shares if there are more than ``MAX_CARRIED``; they
-        are lost."""
+        """Keep shares for the next connection, at most ``MAX_CARRIED``. Remove and return the oldest ones above this
+        limit, which the caller reports as lost."""
         self._carried += items
         surplus = self._carried[:-MAX_CARRIED]
         del self._carried[:-MAX_CARRIED]

@@ -18,8 +18,8 @@ USER_AGENT = f"stratum_miner/{__version__}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Time limits in seconds. If a pool replies too late, some of them are longer for the next connections
-    (``pool_memory``)."""
+    """Time limits in seconds. If a pool exceeds the limit ``subscribe``, ``authorize`` or ``unanswered_submit``, this
+    limit doubles for the next connections to the pool (``pool_memory``)."""
 
     connect: float = 10.0
     """Seconds to open a stream, with TLS and through a SOCKS or HTTP proxy."""

@@ -20,7 +20,8 @@ MAX_WORKER_NAMES = 10_000
 """Maximum number of worker names of one connection. A proxy's miners choose the names, so there could be any number.
 Shares with further names are submitted under a configured worker name."""
 MAX_ACCEPTED = 1000
-"""Maximum number of worker names that are remembered as accepted, because a proxy's miners choose the names."""
+"""Maximum number of worker names that are remembered as accepted. A proxy's miners choose the names, so there could be
+any number."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
 """First and longest pause (s) before mining.authorize is sent again for a refused worker name on the same connection.
 The pause doubles each time."""
@@ -64,8 +65,8 @@ class Workers:
     def answered(self, name: str, refusal: str, now: float, *, is_temporary: bool = False) -> None:
         """Note the pool's answer about a worker name.
 
-        ``refusal``: why the pool refused it; empty if the pool accepted it. ``is_temporary``: the pool may accept it
-        later. Raises WorkerRefused if the pool has refused all configured worker names.
+        ``refusal``: why the pool refused the name; empty if the pool accepted it. ``is_temporary``: whether the pool
+        may accept the name later. Raises WorkerRefused if the pool has refused all configured worker names.
         """
         self._refusal_is_temporary = self._refusal_is_temporary or is_temporary
         entry = self._entries.get(name)
@@ -88,9 +89,10 @@ class Workers:
         return due
 
     def stand_in(self, name: str) -> str | None:
-        """Return the worker name under which the shares of ``name`` are submitted, or None until the pool answers.
+        """Return the worker name under which to submit shares that should have ``name``.
 
-        That is ``name`` itself, or the first configured name that the pool has not refused.
+        It is ``name`` itself. If the pool refused ``name`` or was not asked for it, it is the first configured name
+        that was not refused. Return None if the pool has not answered yet whether it accepts that name.
         """
         for candidate in (name, *self._configured):
             entry = self._entries.get(candidate)
@@ -124,10 +126,10 @@ def wanted_worker_name(share: Share, settings: PoolSettings) -> str:
 
 
 def worker_name_at(share: Share, account: str) -> str:
-    """Return the worker name for a share at a pool. ``account``: the worker name of the share's backend at this pool.
+    """Return the worker name under which to submit a share to a pool. ``account``: the worker name of the share's
+    backend at this pool, which is used if the share has none of its own.
 
-    If the share has a worker name of its own, that is used instead. If that name begins with a dot, it is appended to
-    ``account``.
+    If the share's own worker name begins with a dot, it is appended to ``account``.
     """
     own = share.worker_name
     return account + own if own.startswith(".") else own or account

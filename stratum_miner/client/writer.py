@@ -31,7 +31,7 @@ class Writer:
         self._traffic = traffic
         self._to_flush = trio.Event()
         self._taken = trio.Event()
-        """Set, and replaced by a new event, each time ``run`` takes the waiting bytes to send them."""
+        """Each time ``run`` takes the waiting bytes to send them, this event is set and then replaced by a new one."""
         self._can_write = True
 
     def flush(self) -> None:
@@ -39,7 +39,8 @@ class Writer:
         self._to_flush.set()
 
     async def run(self) -> None:
-        """Write until the stream breaks. Raises ConnectionEnded if one write takes longer than ``Timeouts.send``."""
+        """Send the waiting bytes after each ``flush``, until the stream breaks. Raises ConnectionEnded if one write
+        takes longer than ``Timeouts.send``."""
         timeout = self._settings.timeouts.send
         while True:
             await self._to_flush.wait()
@@ -62,8 +63,8 @@ class Writer:
                 return  # the reader reports the end, after the last messages of the pool
 
     async def wait_for_room(self) -> None:
-        """Wait while too many bytes wait to be sent. The wait ends at the latest when ``run`` ends the connection
-        because a write takes too long."""
+        """Return when at most ``MAX_UNSENT`` bytes wait to be sent, or the stream is broken. If the pool reads nothing,
+        ``run`` ends the connection after ``Timeouts.send``."""
         while self._can_write and self._connection.unsent > MAX_UNSENT:
             await self._taken.wait()
         if not self._can_write:

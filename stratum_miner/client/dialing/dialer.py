@@ -14,8 +14,8 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl
 from stratum_miner.client.dialing.url import HOST_FORM, PoolUnreachable, PoolUrl, is_host
 
 PROXY_SECONDS = 60.0
-"""Time limit (s) for a connection through a SOCKS or HTTP proxy, unless the configured limit is longer. Building a Tor
-circuit takes a long time (docs/reference/stratum.md#proxies-and-tor)."""
+"""Minimum time limit (s) for a connection through a SOCKS or HTTP proxy. A longer configured limit applies instead.
+Building a Tor circuit takes a long time (docs/reference/stratum.md#proxies-and-tor)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Dialer:
     """The SOCKS or HTTP proxy through which to connect; None: connect directly."""
 
     async def __call__(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
-        """Open a stream within ``seconds``, or within 60 s through a proxy. Use TLS if the URL asks for it.
+        """Open a stream, with TLS if the URL asks for it. ``seconds``: time limit; through a proxy it is at least 60 s.
 
         Raises PoolUnreachable, with the reason in one line, if there is no connection.
         """

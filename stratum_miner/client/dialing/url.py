@@ -13,7 +13,7 @@ TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", 
 """URL schemes for a connection that begins with the TLS handshake. The first one, which is the most common, is the one
 that is printed (docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
-"""Maximum number of characters of a host name (RFC 1035). A SOCKS5 request also holds this length in a single byte."""
+"""Maximum number of characters of a host name (RFC 1035). It is also the longest name that fits in a SOCKS5 request."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
@@ -34,7 +34,7 @@ class PoolUrl:
     tls: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.port <= 65535:  # a system may take 70000 for 4464, and connect to another program
+        if not 1 <= self.port <= 65535:  # some systems cut 70000 to 16 bits: port 4464
             raise PoolUrlError(f"pool URL: expected a port from 1 to 65535, got {self.port}")
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ class PoolControl:
 
     _members: Members
     _changed: Callable[[], None]
-    """Called after each change, so that the group carries it out."""
+    """Called after each change, so that ``PoolGroup`` carries the change out."""
 
     # ---- views --------------------------------------------------------------------------------------------------
 
@@ -62,7 +62,8 @@ class PoolControl:
         self.move(index, 0)
 
     def add(self, settings: PoolSettings, index: int | None = None) -> PoolKey:
-        """Add a pool at position ``index``, or as the last one if ``index`` is None. Return the key of the pool.
+        """Add a pool at position ``index``, or as the last one if ``index`` is None. Return the pool's key, which
+        identifies it.
 
         Raises ValueError if there is a pool with the same URL and worker name.
         """
@@ -80,7 +81,7 @@ class PoolControl:
     def remove(self, index: int) -> None:
         """Remove a pool. Its connection stays open until its open shares have results, for at most 30 s.
 
-        Raises ValueError for the last pool.
+        Raises ValueError if it is the only pool.
         """
         self._check(index)
         self._members.failover.remove(index)

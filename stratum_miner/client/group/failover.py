@@ -24,13 +24,13 @@ class FailoverPolicy:
     """A pool counts as silent if it sends no job with new content for this many seconds. Pools send a new job every 10
     to 60 s."""
     patience: float = 5.0
-    """While no pool is up, seconds to wait for a pool before the miner also connects to the next pool."""
+    """Seconds to wait for a pool before the miner also connects to the next pool, if no pool is up."""
     failback: float = 60.0
     """Seconds that a better pool must have been up before the miner switches back to it."""
     flap_window: float = 600.0
     """Seconds that a flapping pool must have been up before the miner switches back to it."""
     flap_limit: int = 3
-    """A pool is flapping if, while up, it was lost or fell silent this many times within twice ``flap_window``."""
+    """A pool is flapping if it went from up to lost or silent at least this many times within twice ``flap_window``."""
     first_penalty: float = 60.0
     """Seconds for which a pool is not used after it refused all worker names, or rejected ``reject_streak`` shares in a
     row. Each further penalty is twice as long, because ckpool bans miners that come back soon."""
@@ -38,7 +38,7 @@ class FailoverPolicy:
     """Longest penalty in seconds."""
     reject_streak: int = 20
     """Number of rejected shares in a row, not counting stale shares, after which the miner leaves a pool for another
-    one. The client already reconnects after 10."""
+    one. After 10 of them the client already reconnects to the same pool."""
 
 
 DEFAULT_POLICY = FailoverPolicy()
@@ -74,9 +74,9 @@ class _Health:
     refusals: int = 0
     enabled: bool = True
     trusted: bool = False
-    """The user has chosen the pool, so the miner switches to it without waiting for ``failback``."""
+    """Whether the user has chosen the pool, so that the miner switches to it without waiting for ``failback``."""
     losses: deque[float] = field(default_factory=deque)
-    """The latest times at which the pool, while up, was lost or fell silent."""
+    """The latest times at which the pool went from up to lost or silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Failover:
         self._pools.insert(index, self._new(now))
 
     def remove(self, index: int) -> None:
-        """Remove a pool. Raises ValueError for the last one."""
+        """Remove a pool. Raises ValueError if it is the only one."""
         if len(self._pools) == 1:
             raise ValueError("failover: expected at least one pool to remain; add another one first")
         if self._pools.pop(index) is self._active:
@@ -218,7 +218,8 @@ class Failover:
     # ---- what to do ---------------------------------------------------------------------------------------------
 
     def decide(self, now: float) -> FailoverDecision:
-        """Return which pool to mine on and which pools to connect to."""
+        """Choose the pool to mine on and the pools to connect to, and return both. This also finds pools that have
+        become silent, and ends penalties."""
         for pool in self._pools:
             self._age(pool, now)
         self._choose(now)
@@ -246,7 +247,8 @@ class Failover:
             self._none_since = now
 
     def _last_resort(self, before: _Health | None) -> _Health | None:
-        """Return a silent pool to mine on if no pool is up. It may still accept shares of its old job."""
+        """Return a silent pool to mine on if no pool is up: ``before`` if it is silent, otherwise the best silent pool,
+        or None. A silent pool may still accept shares of its old job."""
         silent = [pool for pool in self._pools if _is_silent(pool)]
         return before if before in silent else next(iter(silent), None)
 
@@ -259,7 +261,7 @@ class Failover:
             return False
         if active is not None and _is_up(self._pools[active]):
             return index <= active
-        # keep the connections that exist; connect to a further pool only if no better pool may still send a job in time
+        # keep trying all pools that were tried; try a further one only if no better pool is likely to send a job soon
         hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
         return pool.condition is not Condition.UNTRIED or not hopeful
 
@@ -297,7 +299,7 @@ def _is_up(pool: _Health) -> bool:
 
 
 def _is_silent(pool: _Health) -> bool:
-    """Return whether a pool has sent a job on this connection, but no new one for too long."""
+    """Return whether a pool may be used and has sent a job on this connection, but no new one for too long."""
     return pool.enabled and pool.condition is Condition.SILENT and pool.job_content is not None
 
 

@@ -59,7 +59,7 @@ class PoolGroup:
     ``strategy``: how to use several pools.
     ``identities``, ``tallies``: keys and labels of the pools, and their counts. Other groups of the same miner or proxy
     may share both. None: this group has its own.
-    ``may_give_up``: called when all pools have refused the worker names; returns whether ``run`` may raise
+    ``may_give_up``: called when all pools have refused the worker names. If it returns True, ``run`` raises
     WorkerRefused.
 
     Raises ValueError if there is no pool.
@@ -127,7 +127,7 @@ class PoolGroup:
             self._on_event(ShareAnswered(ShareResult(share, ShareOutcome.LOST, "its session is over")))
 
     def destination(self, share: Share) -> Destination:
-        """Return the pool and worker name that a share belongs to, for the share journal."""
+        """Return the pool, worker name and session id of a share, for the share journal."""
         owner = self._owner(share.job.origin) or self._shown
         return owner.client.destination(share)
 
@@ -192,7 +192,7 @@ class PoolGroup:
             if member.key == origin.pool:
                 if member.client.origin.session == origin.session:
                     return member
-                found = found or member  # an older session of this pool
+                found = found or member  # the session of ``origin`` is older than this pool's present one
         return found
 
     @property
@@ -202,7 +202,8 @@ class PoolGroup:
     # ---- events of the clients ----------------------------------------------------------------------------------
 
     def _take(self, member: GroupMember, event: ClientEvent) -> None:
-        """Report an event first and update failover afterwards, so that jobs and results are not delayed."""
+        """Handle an event of a pool's client: report it first and update failover afterwards, so that jobs and results
+        are not delayed."""
         match event:
             case JobArrived(job):
                 self._take_job(member, job, event)
@@ -235,7 +236,7 @@ class PoolGroup:
         if reason == STOPPED and member.leaving_since is None:
             if member is self._members.active:
                 self._on_event(event)
-            return  # the whole group ends; keep the conditions of the pools for the summary
+            return  # the whole group ends; do not mark the pool as down, because the summary shows its condition
         if member.removed:
             return
         if member.leaving_since is None:
@@ -245,7 +246,8 @@ class PoolGroup:
         self._act()
 
     def _note_result(self, member: GroupMember, result: ShareResult) -> None:
-        """Count the result of a share for failover, unless a rejection with the same cause was counted before."""
+        """Pass an accepted or rejected share on to failover, which counts rejections in a row. Skip a rejection that a
+        single event may have caused together with an earlier one (``ShareResult.same_event``)."""
         if member.removed or result.same_event:
             return
         members = self._members
@@ -277,7 +279,8 @@ class PoolGroup:
         self._changed.set()
 
     def _apply(self) -> None:
-        """Carry out the decision of failover or quotas: switch the pool, start and stop clients."""
+        """Ask failover or quotas which pools to use, and carry out the decision: switch the pool, start and stop
+        clients."""
         members = self._members
         chosen, wanted = self._decide()
         if chosen is not members.active:
@@ -304,7 +307,7 @@ class PoolGroup:
         members = self._members
         before, members.active = members.active, chosen
         why = self._why(before)
-        several = len(members.all) > 1  # a single pool is reported by the events of its connection
+        several = len(members.all) > 1  # for a single pool, the events of its connection say enough
         if chosen is None:
             if several:
                 log.warning("no_pool", reason=why)
@@ -340,7 +343,8 @@ class PoolGroup:
             self._changed.set()
 
     def _leave(self, member: GroupMember) -> None:
-        """Stop a client that is not needed, once its open shares have results or ``DRAIN_S`` has passed."""
+        """Stop a client that has not been needed for ``DRAIN_S``, or for ``LINGER_S`` if it has no open shares.
+        ``_apply`` calls this until the client stops."""
         assert member.scope is not None
         now = self._clock()
         if member.leaving_since is None:

@@ -50,14 +50,14 @@ class Quotas(Generic[PoolT]):
         return self._account_of(pool).worked / total if total else 0.0
 
     def forget(self, pool: PoolT) -> None:
-        """Forget a pool that was removed."""
+        """Delete the credit of a pool that was removed."""
         self._accounts.pop(pool, None)
         if self._active == pool:
             self._active = None
 
     def _account(self, up: Mapping[PoolT, int], now: float) -> None:
         """Add the credit earned since the last call, and subtract the credit spent."""
-        # this is called about once a second; if much more time has passed, the process did not run, and no pool got
+        # this method is called about once a second; after a much longer time, the process was suspended and no pool got
         # work
         elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
         if self._active is None or self._active not in up:
