@@ -57,9 +57,9 @@ MAX_BAD_LINES = 10
 """Number of unusable lines in a row that ends the connection. Picked by feel, not measured: pools that garble a line
 send usable lines again after one or two."""
 MAX_BAD_EXCESS = 100
-"""Excess of unusable lines that also ends the connection: each unusable line adds 1, and each usable line subtracts 1,
-but never below 0. Picked by feel, not measured. A pool that sends as many usable as unusable lines does not reach
-it."""
+"""The connection also ends if a counter reaches this value: each unusable line adds 1 to the counter, and each usable
+line subtracts 1, but never below 0. Picked by feel, not measured. A pool that sends as many usable as unusable lines
+does not reach it."""
 MAX_EMPTY_LINES = 1000
 """Number of empty lines in a row that ends the connection. A few are allowed: a pool may send them to keep the
 connection alive."""
@@ -70,7 +70,8 @@ DEFAULT_SHARE_TARGET = target_from_difficulty(1)
 
 
 class ClientState(Enum):
-    """State of the session: mining.subscribe not sent, sent, accepted; or the connection closed."""
+    """State of the session. Its values mean: mining.subscribe was not sent, was sent, was accepted, or the connection
+    was closed."""
 
     NEW = auto()
     SUBSCRIBING = auto()
@@ -91,7 +92,7 @@ TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
         _Trigger.CLOSE: ClientState.CLOSED,
     },
     ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
-    # lines that came before the end of the stream are still handled after it
+    # after the stream has ended, its last lines are still handled; they may contain the reply to mining.subscribe
     ClientState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ClientState.CLOSED, _Trigger.CLOSE: ClientState.CLOSED},
 }
 
@@ -176,7 +177,7 @@ class ClientConnection:
         self._bad_lines = 0
         """Number of unusable lines in a row."""
         self._bad_excess = 0
-        """Excess of unusable lines; see ``MAX_BAD_EXCESS``."""
+        """Counter of unusable minus usable lines; see ``MAX_BAD_EXCESS``."""
         self._empty_lines = 0
         """Number of empty lines in a row."""
 
@@ -236,10 +237,10 @@ class ClientConnection:
     ) -> int:
         """Send a request that does not change the state of this connection.
 
-        Returns the request id. ``RequestAnswered`` is the reply; not all pools send one.
-        Raises LocalProtocolError if mining.subscribe was not sent (mining.get_transactions: not accepted yet), the
-        connection is closed, the line would be longer than ``MAX_SENT_LINE``, or ``MAX_OUTSTANDING`` requests have no
-        reply yet. mining.ping may be sent before mining.subscribe.
+        Returns the request id. ``RequestAnswered`` is the reply; not all pools send one. Raises LocalProtocolError if
+        it is too early for the request, the connection is closed, the line would be longer than ``MAX_SENT_LINE``, or
+        ``MAX_OUTSTANDING`` requests have no reply yet. mining.ping may be sent at once, mining.get_transactions after
+        mining.subscribe was accepted, and the others after it was sent.
         """
         return self._request(message)
 
@@ -271,7 +272,7 @@ class ClientConnection:
         return sum(map(len, self._to_send))
 
     def data_to_send(self) -> bytes:
-        """Return all bytes that wait to be sent, and forget them."""
+        """Remove and return all bytes that wait to be sent."""
         data = b"".join(self._to_send)
         self._to_send.clear()
         return data
@@ -410,7 +411,7 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
-        if not self._settings.version_rolling:  # the reply that grants version rolling will contain a mask
+        if not self._settings.version_rolling:  # if a later reply grants it, that reply has the mask
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return
         self._settings.pool_mask = mask
@@ -560,8 +561,8 @@ def _check_submit(submit: Submit) -> None:
 
 
 def _own_id(value: Any) -> int | None:
-    """Return the id of a reply as an integer, also if the pool echoes it as a string or a float
-    (docs/reference/stratum.md#ids-and-the-order-of-replies)."""
+    """Return the id of a reply as an integer, also if the pool sends it as a string or a float
+    (docs/reference/stratum.md#ids-and-the-order-of-replies). Return None if it is not an integer."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         return int(value)
     if isinstance(value, float) and value.is_integer():
@@ -576,7 +577,7 @@ def _error_of(reply: Reply) -> ErrorReply | None:
 
 
 def _refusal(reply: Reply, error: ErrorReply | None) -> ErrorReply | None:
-    """Return why the pool refused a request that it answers with true or false, or None if it accepted the request.
+    """Return the error of a reply to mining.authorize or mining.submit, or None if the pool accepted the request.
 
     The request was accepted only if the result is exactly true and there is no error.
     """

@@ -51,8 +51,8 @@ class Configure:
     def from_params(cls, params: list[Any]) -> "Configure":
         """Parse parameters. The second one may be missing or null if no extension needs parameters.
 
-        Raises FieldError if the parameters are malformed. If only one extension has malformed parameters, it is listed
-        in ``refused`` instead.
+        Raises FieldError if the list of names or the object is malformed. An extension whose own parameters are
+        malformed is listed in ``refused`` instead.
         """
         fields.items(params, cls.method, 1)
         names = fields.items(params[0], "mining.configure extensions", 0, MAX_EXTENSIONS)
@@ -202,7 +202,7 @@ class Submit:
     """An authorized worker name."""
     job_id: str
     extranonce2: bytes
-    """As many bytes as the extranonce2 size of the pool, in the order in which they stand in the coinbase."""
+    """The extranonce2 in the order in which its bytes stand in the coinbase. The pool sets its size."""
     ntime: int
     """The header's time, Unix time in seconds; a 32-bit number."""
     nonce: int
@@ -223,8 +223,8 @@ class Submit:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Submit":
-        """Parse parameters strictly: numbers of 8 hex digits, without prefix or spaces. So one share can be written in
-        only one way, except for upper and lower case.
+        """Parse parameters strictly: numbers of 8 hex digits, without prefix or spaces. So a miner cannot submit the
+        same share twice by writing it differently; only upper and lower case may vary.
 
         Raises FieldError if a parameter is missing or malformed.
         """

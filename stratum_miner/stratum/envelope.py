@@ -109,8 +109,8 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # Adjacent quotes have no bracket between them, so removing both does not change which brackets are inside strings.
-    # After that, any two quotes have a bracket between them, so a limited number of pieces is enough.
+    # Two adjacent quotes have no bracket between them, so removing both does not change which brackets are inside
+    # strings. After that, any two quotes have a bracket between them, so a limited number of pieces is enough.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting
@@ -124,7 +124,7 @@ def _check_nesting(line: bytes) -> None:
 
 
 def _check_numbers(line: bytes) -> None:
-    """Raise FieldError if a line has a number with too many digits outside of its strings."""
+    """Raise FieldError if a number in a line has too many digits. Digits inside strings do not count."""
     if len(line) <= MAX_DIGITS or _TOO_MANY_DIGITS not in (digits := line.translate(_DIGITS)):
         return
     digits = _without_escapes(digits)

@@ -97,19 +97,19 @@ class JobAnnounced:
     version_mask: int
     """The version bits that the client may roll, a 32-bit mask."""
     amended: bool = False
-    """Whether this notify was announced before, and one of its settings has changed since: the version mask, or the
-    difficulty of a first job that came before its mining.set_difficulty."""
+    """Whether this event repeats an earlier job with a changed setting: the version mask, or the share target if the
+    first job came before the first mining.set_difficulty."""
     superseded: int = 0
     """Number of earlier jobs that were skipped, because this job came at the same time."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether the miner must drop its work on earlier jobs."""
+        """Whether the miner must drop its work on earlier jobs. Always False for an amended job."""
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """Return this job as the one that replaces a skipped job. It is clean if this job or the skipped job is
-        clean."""
+        """Return a copy of this job to report instead of this job and the skipped job ``superseded``. It is clean if
+        one of the two is clean."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)

@@ -16,10 +16,11 @@ from stratum_miner.stratum.errors import FieldError
 MAX_EXTRANONCE_SIZE = 32
 MAX_JOB_ID_LENGTH = 128
 MAX_MERKLE_BRANCH = 32
-"""Maximum number of hashes in a merkle branch, enough for 2^32 transactions. A real block has at most some 16."""
+"""Maximum number of hashes in a merkle branch, enough for 2^32 transactions. The branch of a real block has at most
+about 16."""
 MAX_COINBASE = 64 << 10
-"""Maximum number of bytes of a job's coinbase, prefix and suffix together: some 1,900 outputs. The limit protects the
-memory, because each share that waits for its answer keeps its job."""
+"""Maximum number of bytes of a job's coinbase, prefix and suffix together, enough for about 1,900 outputs. The limit
+protects the memory, because each share that waits for its answer keeps its job."""
 
 _LOOSE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
 _STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")

@@ -33,7 +33,7 @@ class LineDecoder:
 
     @property
     def pending(self) -> bytes:
-        """The first bytes that were not returned yet, at most 256, for error messages."""
+        """The first 256 bytes, or fewer, that ``next_line`` has not returned yet, for error messages."""
         return bytes(self._buffer[:256])
 
     @property

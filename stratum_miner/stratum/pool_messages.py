@@ -25,9 +25,9 @@ class Notify:
 
     method: ClassVar[str] = "mining.notify"
     job_id: str
-    """At most 128 characters; the client sends it back with each share."""
+    """Identifies the job: at most 128 characters, which the client sends back with each share."""
     previous_hash: bytes
-    """32 bytes in internal order, as they stand in the header."""
+    """Hash of the previous block, 32 bytes in internal order, as in the header."""
     coinbase_prefix: bytes
     """The coinbase transaction without witness, up to the extranonce1."""
     coinbase_suffix: bytes
@@ -115,8 +115,7 @@ class SetDifficulty:
 
 @dataclass(frozen=True, slots=True)
 class SetExtranonce:
-    """mining.set_extranonce: extranonce1 and extranonce2 size from the next job on. None: this value does not
-    change."""
+    """mining.set_extranonce: extranonce1 and extranonce2 size from the next job on. A value of None does not change."""
 
     method: ClassVar[str] = "mining.set_extranonce"
     extranonce1: bytes | None
@@ -178,7 +177,7 @@ class SetTarget:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """client.reconnect: the pool asks the client to connect again. None means the same host or the same port."""
+    """client.reconnect: the pool asks the client to connect again. A host or port of None stays the same."""
 
     method: ClassVar[str] = "client.reconnect"
     host: str | None = None

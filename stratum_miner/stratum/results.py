@@ -14,11 +14,12 @@ class SubscribeResult:
     """The result of mining.subscribe (docs/reference/stratum.md#subscribing)."""
 
     extranonce1: bytes
-    """0 to 32 bytes, inserted into the coinbase between its prefix and the extranonce2."""
+    """The extranonce1, 0 to 32 bytes, which stands in the coinbase between its prefix and the extranonce2."""
     extranonce2_size: int
     """Number of bytes of the extranonce2, which the miner chooses; 0 to 32."""
     session_id: str | None = None
-    """Id of the mining.notify subscription, with which a later connection may resume the session; None without one."""
+    """Id with which a later connection may resume the session, sent as the id of the mining.notify subscription; None
+    if the pool sent none."""
 
     def to_result(self) -> list[Any]:
         """Return the three-element array, with the two subscriptions that most pools list."""

@@ -41,8 +41,8 @@ from stratum_miner.stratum.results import SubscribeResult
 
 MAX_LINE_UNAUTHORIZED = 16 << 10
 MAX_LINE_AUTHORIZED = 64 << 10
-"""Maximum number of bytes of a line that the pool accepts from a miner, before and after its first mining.authorize is
-accepted (docs/reference/stratum.md#line-limits)."""
+"""Maximum number of bytes of a line that the pool accepts from a miner: the first limit applies until a
+mining.authorize of the miner is accepted, the second one after that (docs/reference/stratum.md#line-limits)."""
 MAX_WORKERS = 64
 """Maximum number of worker names that one connection may authorize. Picked by feel, not measured."""
 MAX_REFUSED = 1000
@@ -52,15 +52,16 @@ MAX_USELESS = 1000
 """Number of useless lines (empty lines, and replies without a request) that one ``receive_data`` may bring. One more
 ends the connection. A miner that keeps its connection alive with such lines sends only one at a time."""
 MAX_ID = 1024
-"""Maximum number of bytes of a request's id. The connection keeps the id until the request is answered, which may take
-minutes."""
+"""Maximum number of bytes of a request's id. The limit saves memory: the connection keeps the id until the request is
+answered, which may take minutes."""
 MAX_QUESTIONS = 16
 """Maximum number of requests of the pool that may wait for a reply. The oldest are forgotten first, because cpuminer
 (pooler) and bfgminer never answer a ping."""
 
 
 class ServerState(Enum):
-    """State of the session: mining.subscribe not accepted, accepted; or the connection closed."""
+    """State of the session. Its values mean: mining.subscribe was not accepted yet, was accepted, or the connection was
+    closed."""
 
     NEW = auto()
     SUBSCRIBED = auto()
@@ -104,7 +105,8 @@ class ServerConnection:
     ) -> None:
         self.state = ServerState.NEW
         self.workers: set[str] = set()
-        # stays True after the end of the stream, because a share that came before the end may solve a block
+        # unlike ``state``, this keeps its value when the stream ends: a share that came before the end may solve a
+        # block
         self._subscribed = False
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)
@@ -307,7 +309,7 @@ class ServerConnection:
         self._send(line)
 
     def data_to_send(self) -> bytes:
-        """Return all bytes that wait to be sent, and forget them."""
+        """Remove and return all bytes that wait to be sent."""
         data = b"".join(self._to_send)
         self._to_send.clear()
         return data
