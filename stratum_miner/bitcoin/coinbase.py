@@ -19,7 +19,7 @@ INITIAL_SUBSIDY: Final = 50 * COIN
 MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
 """Smallest and largest size of a coinbase script in bytes. A node rejects other sizes (bad-cb-length)."""
 MAX_PUSH: Final = 75
-"""Most bytes that a script can push with a single opcode, which is then the number of bytes."""
+"""Largest number of bytes in the shortest form of a script push: the opcode is then the number of bytes that follow."""
 SEQUENCE: Final = 0xFFFFFFFE
 """Sequence number of the input. It is not the final one, 0xFFFFFFFF, so that the lock time applies. BIP 54 requires
 such a sequence number and the lock time height - 1, once it is in force."""
@@ -119,7 +119,7 @@ def push_height(height: int) -> bytes:
         return b"\x00"
     if height <= 16:
         return bytes([_OP_1 + height - 1])
-    encoded = height.to_bytes(height.bit_length() // 8 + 1, "little")  # one bit more than the height has, for the sign
+    encoded = height.to_bytes(height.bit_length() // 8 + 1, "little")  # the height needs one more bit, for the sign
     return bytes([len(encoded)]) + encoded
 
 

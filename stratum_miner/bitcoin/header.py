@@ -12,7 +12,7 @@ HEADER_SIZE = 80
 GENERAL_PURPOSE_MASK = 0x1FFFE000
 """Bits 13 to 28 of the version, which BIP 320 reserves for miners to roll."""
 MAX_TIME_AHEAD: Final = 7200
-"""Most seconds by which the time of a block may be ahead of the clock of a node (consensus rule)."""
+"""Maximum number of seconds by which the time of a block may be ahead of a node's clock. Nodes reject later times."""
 _LAYOUT = struct.Struct("<I32s32sIII")
 
 

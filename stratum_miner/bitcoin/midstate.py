@@ -12,7 +12,8 @@ _PRIMES = [number for number in range(2, 312) if all(number % divisor for diviso
 
 
 def _cube_root(number: int) -> int:
-    """Return the integer part of the cube root of a number below 2^105. Its float cube root is wrong by less than 1."""
+    """Return the integer part of the cube root of a number below 2^105. Corrects the result of ``cbrt``, which is wrong
+    by less than 1."""
     root = round(cbrt(number))
     return root - (root**3 > number)
 

@@ -29,7 +29,8 @@ class Origin:
 
     pool: PoolKey
     worker_name: str
-    """The worker name of the pool's configuration; a device may submit under another one."""
+    """The worker name that is configured for the pool. Shares of a backend or device may be submitted under another
+    one."""
     session: int
     """A number for the session, unique in this process across all pools."""
     session_id: str | None = None

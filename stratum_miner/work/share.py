@@ -48,8 +48,9 @@ class Share:
     backend: str = ""
     """The name of the backend that the device belongs to."""
     worker_name: str = ""
-    """Worker name under which the share is submitted. If it is empty, the worker name of the pool's configuration is
-    used. If it begins with a dot, it is appended to the user part of that worker name."""
+    """Worker name of the device that found the share; in a proxy, of the miner. If it is empty, the share is submitted
+    under the worker name that is configured for its backend or pool. If it begins with a dot, it is appended to that
+    configured name."""
     hash_value: int = field(init=False, repr=False, compare=False)
     """The hash as a number (little-endian), to be compared with a target."""
     difficulty: float = field(init=False, repr=False, compare=False)

@@ -41,8 +41,8 @@ class SearchSpace:
         """Return a unit that was never returned before. Return None if there is no job, or if no unit is left at this
         time.
 
-        ``rollable`` has the version bits that the caller can roll inside a unit. ``at_once`` is the largest number of
-        such bits in one unit. ``now`` is in seconds of the clock of ``Job.received_at``.
+        ``rollable``: mask of the version bits that the caller can roll inside a unit. ``at_once``: the largest number
+        of these bits in one unit. ``now``: present time in seconds, by the clock of ``Job.received_at``.
         """
         job = self._job
         if job is None:

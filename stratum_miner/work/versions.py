@@ -27,8 +27,8 @@ class Versions(NamedTuple):
         """Yield the versions of this set that are not in ``part``, as sets that do not overlap.
 
         ``part`` must be a subset of this set. Smaller sets come before larger ones. Sets that differ from ``part`` only
-        in bits of ``first`` come before all others. So a caller that always takes the first set uses up the values of
-        these bits in ascending order.
+        in the bits of the mask ``first`` come before all others. So a caller that always takes the first set uses up
+        the values of these bits in ascending order.
         """
         split = self.mask & ~part.mask
         free = part.mask

@@ -29,12 +29,13 @@ MAX_TEMPLATES = 512
 """Number of templates whose tables are remembered. A job without extranonce2 uses a new template each second, because
 its ntime is rolled."""
 MAX_SETS = 512
-"""Most version sets in the table of one template. Devices that roll three different sets of version bits need about
+"""Maximum number of version sets in the table of one template. Above it, the entries with the fewest unused versions
+are dropped. Devices that roll three different sets of version bits need about
 100. If a pool sends hundreds of versions for each header, all templates together take up to 55 MB (measured: 210 bytes
 for each set)."""
 MAX_FORGOTTEN = 100_000
-"""Least number of names of forgotten templates that are remembered. At most twice this number are remembered, which
-take 17 MB."""
+"""Number of forgotten templates whose names are remembered at least. Up to twice as many are remembered, which take 17
+MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class _Choice:
     index: int
     unit: Versions
     left_out: int
-    """Number of bits that the version set and the job leave free, but that are fixed in the unit. With fewer such bits,
-    the set is split into fewer parts."""
+    """Number of bits that may have any value in the version set and in the job, but are fixed in the unit. The fewer
+    there are, the fewer parts the rest of the set is split into."""
 
     def is_better_than(self, other: "_Choice | None") -> bool:
         if other is None:
@@ -95,7 +96,7 @@ class _Template:
     def _choices(self, wanted: Versions, rollable: int, at_once: int) -> Iterator[_Choice]:
         for position, entry in enumerate(self.entries):
             for index, left in enumerate(entry.left):
-                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # as in Versions.common, but faster
+                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # the test of Versions.common, without the call
                     continue
                 common = left.common(wanted)
                 assert common is not None
@@ -137,13 +138,14 @@ class Visited:
         self._start = start
         self._templates: OrderedDict[bytes, _Template] = OrderedDict()
         self._forgotten: tuple[set[bytes], set[bytes]] = set(), set()
-        """The shortened names of forgotten templates, in two sets: the newer names first. When the first set is full,
-        it replaces the second."""
+        """The shortened names of forgotten templates. The first set has the newer names. When it is full, it replaces
+        the second set, and a new first set begins."""
         self._begin_again = 0
-        """The highest ``unused_from`` of all forgotten templates, with which a forgotten template begins again."""
+        """The highest ``unused_from`` of all forgotten templates. If a forgotten template is used again, it begins with
+        this value."""
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """Return the ``now`` of the first call for this template; the first call returns its own ``now``."""
+        """Return the time at which this method was first called for the template, as passed in ``now``."""
         template = self._template(name, size)
         if template.known_since is None:
             template.known_since = now
@@ -186,6 +188,6 @@ class Visited:
 
 @lru_cache(maxsize=4096)
 def _rest(whole: Versions, part: Versions, first: int) -> tuple[Versions, ...]:
-    """Return the versions of ``whole`` that are not in ``part``. Cached, because many extranonce2 values in turn need
-    the same result."""
+    """Return the versions of ``whole`` that are not in ``part``; for ``first`` see ``Versions.without``. Cached,
+    because many extranonce2 values in turn need the same result."""
     return tuple(whole.without(part, first))
