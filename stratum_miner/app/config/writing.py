@@ -65,8 +65,10 @@ def _flags(key: ConfigKey) -> str:
 
 
 def _default(key: ConfigKey) -> str:
-    """Return the default to show in the table: the constant of the key, otherwise the default that its help text
-    names."""
+    """Return the default to show in the table: ``key.default``, otherwise the default that the help text names.
+
+    Return an empty text if there is neither.
+    """
     if key.default is not None:
         return f"`{toml_value(key.default)}`"
     in_help = _DEFAULT.search(key.help)

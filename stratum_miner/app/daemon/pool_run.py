@@ -77,7 +77,7 @@ async def running_pool(
 
 
 async def until_stopped(pool: Pool, stop: signals.Stop, url: str, beside: Callable[[], Awaitable[None]] | None) -> None:
-    """Log the state of the pool until the first signal. ``beside`` runs until then, too."""
+    """Log the state of the pool until the first signal. Run ``beside``, unless it is None, for the same time."""
     stopped = trio.Event()
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:

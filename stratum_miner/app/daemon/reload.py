@@ -58,7 +58,10 @@ class Reloader:
         self._rest = rest
 
     def reload(self) -> Reloaded:
-        """Read the configuration again and apply it. The service manager is notified."""
+        """Read the configuration again and apply it, and report this to the service manager.
+
+        If the configuration has errors, change nothing and return the errors.
+        """
         with ServiceManager(self._sources.environment).reloading():
             return self._reload()
 

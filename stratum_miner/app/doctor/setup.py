@@ -38,7 +38,8 @@ class Setup:
 
     @classmethod
     def read(cls, sources: Sources) -> "Setup":
-        """Read the settings. A pool without a worker name is checked, too, with a default name."""
+        """Read the settings. If --url is given without a worker name, use a default name, so that the pool can be
+        checked."""
         try:
             return cls(sources, load(sources), ())
         except ConfigError as error:

@@ -10,7 +10,7 @@ COLLECTIONS = (10_000, 10, 1000)
 
 @contextlib.contextmanager
 def keep_old_objects() -> Iterator[None]:
-    """Make the garbage collector examine only young objects, and almost never all objects, while the block runs.
+    """While the ``with`` block runs, make the garbage collector examine young objects and almost never all objects.
 
     The sessions of 10,000 miners are half a million long-lived objects. Examining them all pauses the process for a
     third of a second, and by default this happens again and again while miners connect (docs/load.md). Sessions leave

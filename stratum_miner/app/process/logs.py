@@ -35,7 +35,7 @@ console = printing.console(stderr=True, highlight=False, soft_wrap=True)
 
 
 events = EventLog()
-"""The latest events of level info and above, whatever is written to stderr."""
+"""The latest events of level info and above. They are kept even if they are not written to stderr."""
 
 
 _files: list[LogFile] = []
@@ -43,7 +43,10 @@ _files: list[LogFile] = []
 
 @contextmanager
 def writing_to(path: Path | None) -> Iterator[None]:
-    """Write all events to a log file too, whatever is written to stderr. Raises UsageError if it cannot be opened."""
+    """While the ``with`` block runs, also write the events to a log file, even if stderr omits them (--quiet).
+
+    With None, write to no file. Raises UsageError if the file cannot be opened.
+    """
     if path is None:
         yield
         return
@@ -75,7 +78,8 @@ def problems() -> tuple[ProblemView, ...]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Write no lines to stderr while the block runs, because a display uses the terminal and shows the events."""
+    """Write no lines to stderr while the ``with`` block runs, because a display uses the terminal and shows the
+    events."""
     _ConsoleLogger.silent = True
     try:
         yield

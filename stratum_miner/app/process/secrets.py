@@ -54,7 +54,10 @@ _known = _Known()
 
 
 def register(secret: str) -> str:
-    """Hide a secret from now on, in every spelling, in everything that is printed. Return the secret unchanged."""
+    """Hide a secret from now on, in every spelling, in everything that is printed. Return the secret unchanged.
+
+    A text of fewer than SHORTEST characters is not hidden.
+    """
     if len(secret) >= SHORTEST and secret not in _known.secrets:
         _remember(_known.secrets | {secret})
     return secret

@@ -1,4 +1,6 @@
-"""Handles Ctrl-C and SIGTERM: the first stops the command gracefully, the second at once, none prints a traceback.
+"""Handles Ctrl-C and SIGTERM. The first signal stops the command gracefully, the second signal stops it at once.
+
+No signal prints a traceback.
 
 While modules are loading, a signal exits at once. While trio runs, the first signal calls the registered stop
 functions; if there are none, everything is cancelled. At the end, while the summary is printed and the interpreter
@@ -66,7 +68,7 @@ class Stop:
 
     @contextmanager
     def calling(self, stopper: Callable[[], None]) -> Iterator[None]:
-        """Register ``stopper`` while the block runs."""
+        """Register ``stopper`` while the ``with`` block runs."""
         self._stoppers.append(stopper)
         try:
             yield

@@ -25,7 +25,7 @@ class LossyStream:
         """Number of writes and flushes that failed."""
 
     def write(self, text: str) -> int:
-        """Write a text, or drop it."""
+        """Write a text. Drop it, and count a failure, at an error of ``_PASSING``."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -33,7 +33,7 @@ class LossyStream:
             return len(text)
 
     def flush(self) -> None:
-        """Flush the stream, or drop what it contains."""
+        """Flush the stream. At an error of ``_PASSING``, only count a failure."""
         try:
             self._stream.flush()
         except OSError as error:

@@ -76,7 +76,10 @@ def plan_backends(
 
 
 def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: list[Problem]) -> None:
-    """Check the threads of all CPU backends together. Each backend has already checked its own."""
+    """Add an error to ``problems`` if all CPU backends together have too many threads.
+
+    Each backend has already checked its own number of threads.
+    """
     if [item.kind for item, _ in made].count(THREADED) < 2:
         return
     from stratum_miner.backends.cpu.backend import CpuBackend, check_threads  # noqa: PLC0415  only with CPU backends

@@ -21,7 +21,7 @@ _POOL_KEYS = {
     "addresses": "further addresses",
     "tls": "TLS settings",
 }
-"""How a change names a field of a pool's settings, if not by the name of the field."""
+"""For some fields of ``PoolSettings``, the name that a ``SettingChange`` shows instead of the name of the field."""
 _NOT_COMPARED = frozenset({"name", "trace", "timeouts"})
 
 

@@ -17,6 +17,8 @@ answers."""
 def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
     """Return the API token, and the name of the file or variable in which the user finds it.
 
+    If the user gave no token and none was created before, create a token and store it.
+
     Raises UsageError for a token that is too short, or if a new token cannot be stored. The error begins with ``flag``,
     the option that requires the token.
     """

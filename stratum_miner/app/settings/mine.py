@@ -91,9 +91,10 @@ class MineSettings:
 
 
 def find_file(config: Path | None, no_config: bool, environment: Mapping[str, str]) -> Path | None:
-    """Return the named configuration file, otherwise the user's own file if it exists, otherwise None.
+    """Return the configuration file to read, or None if there is none.
 
-    Raises UsageError for ``config`` together with ``no_config``.
+    It is the file that ``config`` or STRATUM_MINER_CONFIG names, otherwise the user's own file if it exists. With
+    ``no_config``, the result is always None. Raises UsageError for ``config`` together with ``no_config``.
     """
     if config is not None and no_config:
         raise UsageError("--config, --no-config: expected at most one of the two, got both")
@@ -118,7 +119,7 @@ def load(sources: Sources) -> MineSettings:
 
 
 def settings_of(sources: Sources, document: Document | None) -> MineSettings:
-    """Check all settings as ``load`` does, but with a file that was read before."""
+    """Check all settings as ``load`` does, but take a file that was read before (None: no file)."""
     problems: list[Problem] = []
     try:
         resolved = resolve(

@@ -86,7 +86,10 @@ def described(resolved: Resolved[PoolOptions], document: Document | None) -> lis
 
 
 def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]]:
-    """Return the ``workers`` of each table of a pool and their source, by the name of the pool."""
+    """Return, by the name of the pool, the ``workers`` of its table and the text that begins errors about them.
+
+    Pools without ``workers`` are left out.
+    """
     return {
         profile.name: (profile.values.workers, profile.origins["workers"].where)
         for profile in pool_profiles(document, [])
