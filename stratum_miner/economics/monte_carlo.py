@@ -44,7 +44,7 @@ class Agreement:
 def check(
     operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int = 4000, days: float = DAYS
 ) -> tuple[Agreement, ...]:
-    """Compare the formulas with ``runs`` simulation runs. Raises ValueError if ``runs`` is below 100."""
+    """Compare each formula with the result of ``runs`` simulation runs. Raises ValueError if ``runs`` is below 100."""
     if runs < 100:
         raise ValueError(f"runs: expected 100 or more, got {runs}")
     source = random.Random(seed)

@@ -15,7 +15,7 @@ HORIZON_DAYS = 365 * 30
 LEAST_GROWTH = -0.99
 """Minimum growth of the difficulty per epoch that ``income_factor`` uses."""
 MAX_INCOME_FACTOR = 1e100
-"""Maximum income of a day, as a multiple of that of the first day."""
+"""Largest result of ``income_factor``: the income of a day as a multiple of the income of the first day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ class Earnings:
         """Return what mining on mainnet at the measured hash rate uses and earns; None before the first hash.
 
         If the miner works on mainnet, the difficulty is that of its job. On a test chain, the difficulty is that of the
-        tariff.
+        tariff. Transaction fees are not included.
         """
         if self.measured.hash_rate <= 0:
             return None
