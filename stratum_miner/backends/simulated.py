@@ -1,10 +1,9 @@
 """The simulated backend: finds valid shares at a given hash rate from a seed, with very little CPU time.
 
 A miner with hash rate R finds hits for a target T at intervals that are exponentially distributed with mean 2^256 / ((T
-+ 1) R). This backend draws such intervals from its seed. In each interval it lets the C kernel find one real hit of the
-current unit. At test difficulties this takes a few hundredths of a second, instead of a search of the whole unit. The
-n-th hit of a unit, and the interval before it, depend only on the seed, the device and the unit, never on the load of
-the computer.
++ 1) R). This backend draws such intervals from its seed. In each interval, the C kernel searches the current unit until
+it finds one real hit. At test difficulties this takes a few hundredths of a second. The n-th hit of a unit, and the
+interval before it, depend only on the seed, the device and the unit, never on the load of the computer.
 
 The CPU time depends only on the number of hits: each hit takes 2^256 / (T + 1) hashes of the kernel on average, at any
 simulated rate. If the kernel has not found a hit when it is due, the simulated device stops counting hashes until the

@@ -10,8 +10,8 @@ DeviceKey = NewType("DeviceKey", str)
 def device_key(backend: str, device: str) -> DeviceKey:
     """Return the key of a device, ``BACKEND/DEVICE``.
 
-    ``backend`` is the user's name of the backend, which contains no slash, and ``device`` the name of the device within
-    it.
+    ``backend`` is the name that the user gave to the backend. It contains no slash. ``device`` is the name of the
+    device within the backend.
     """
     return DeviceKey(f"{backend}/{device}")
 

@@ -126,8 +126,8 @@ def examine_all(paths: Iterable[str]) -> PortAccess:
 
 
 def holders(path: str) -> tuple[Holder, ...]:
-    """Return the other processes that have opened this port. /proc shows root all processes, and other users only their
-    own.
+    """Return the other processes that have opened this port. Root sees all processes in /proc; other users see only
+    their own.
 
     A process that has also opened the other side of a pseudo-terminal is left out, because it is the emulated device
     itself.

@@ -343,7 +343,8 @@ class AsicBackend(Backend):
             )
 
     async def _stay_off(self, record: DeviceRecord, reason: str) -> None:
-        """Wait until the device is unplugged. A restart cancels this wait."""
+        """Log the reason, and do not use the device until it is unplugged. Return when it is unplugged. A restart by
+        the user cancels this wait."""
         record.enter(DeviceRecordState.OFF, reason)
         log.error("device_off", device=record.name, reason=reason, hint=OFF_HINT)
         device_file = self._device_file(record)

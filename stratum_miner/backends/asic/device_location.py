@@ -3,8 +3,9 @@
 A path that the user gave means one of three things:
 
 * A symbolic link means whatever it points at.
-* The device file of a USB device (such as /dev/ttyUSB0) means the device that was there first. If this device comes
-  back under another number, the miner follows it, and does not touch another device that took its number.
+* The device file of a USB device (such as /dev/ttyUSB0) means the device that the miner first found there. If this
+  device is plugged in again and gets another number, the miner uses it under that number, and does not touch another
+  device that has got the old number.
 * Any other path means itself. Emulators are named in this way.
 """
 

@@ -25,8 +25,8 @@ WINDOW_S = 20.0
 """Shortest time in seconds between two judgements of the hash rate, because a busy computer may not run this program
 for a while."""
 LONGEST_STEP_S = 1.5
-"""Largest number of seconds that counts between two calls. If more time has passed, this program did not run meanwhile,
-which says nothing about the device."""
+"""Of the time between two calls of a monitor, at most this many seconds count when the device is judged. If more time
+has passed, this program did not run meanwhile, which says nothing about the device."""
 SLOW_BELOW = 0.65
 """Fraction of the expected nonces below which a device is too slow."""
 CHIP_SILENT_BELOW = 0.2

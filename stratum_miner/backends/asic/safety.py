@@ -71,7 +71,8 @@ class SafetyGuard:
         """Number of safety shutdowns so far."""
 
     def update(self, now: float, readings: Readings, core_voltage: float | None) -> SafetyDecision:
-        """Judge the readings of a device that is on. ``core_voltage`` is the requested voltage in volts, or None."""
+        """Judge the readings of a device that is on. If the decision is to switch it off, count a safety shutdown.
+        ``core_voltage`` is the requested voltage in volts; None if it cannot be set."""
         limits, heat, sensor = self.limits, readings.chip_temperature, "chip"
         self._count(readings, core_voltage)
         if self._blind >= IN_A_ROW:

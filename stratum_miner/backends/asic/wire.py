@@ -30,7 +30,8 @@ class Wire:
             await self.transport.send(frame)
 
     async def replies(self) -> list[ChipReply]:
-        """Wait for input or for a gap in it. Return the replies that are then complete, which may be none."""
+        """Wait for input. While a reply is incomplete, wait for at most ``GAP_S`` seconds. Return the replies that are
+        then complete; the list may be empty."""
         if not self.decoder.pending:
             return self.decoder.receive(await self.transport.receive())
         with trio.move_on_after(GAP_S):

@@ -1,5 +1,5 @@
-"""Connects the search threads with the trio task: a stop word, a condition for which idle threads wait, and a queue of
-hits.
+"""Connects the search threads with the trio task: a stop word that ends their searches, a condition variable on which
+idle threads wait, and a queue of hits.
 
 A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
 no lock with trio. It announces new hits by a byte in a socket instead of ``TrioToken.run_sync_soon``, which takes a
@@ -75,7 +75,8 @@ class Handoff:
     # ---- called in the search threads -------------------------------------------------------------------------
 
     def put(self, generation: int, hit: NonceFound) -> None:
-        """Queue a hit, and wait while the queue is full."""
+        """Queue a hit, and wait while the queue is full. After ``close``, drop the hit. ``generation`` is the value of
+        the stop word with which the search began."""
         self._room.acquire()
         if self.closed:
             self._room.release()  # the queue is not emptied any more: let the next waiting thread through, too
@@ -84,7 +85,7 @@ class Handoff:
         self._wake()
 
     def wait_for_change(self, expected: int, seconds: float) -> None:
-        """Sleep until the stop word differs from ``expected``, for at most ``seconds``."""
+        """Wait until the stop word differs from ``expected`` or ``close`` is called, for at most ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or self.stop_word.value != expected, seconds)
 
@@ -94,7 +95,7 @@ class Handoff:
         self._wake()
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):  # the socket is full, so that trio wakes in any case
+        with suppress(BlockingIOError):  # a full socket wakes trio, too
             self._waker.send(b"!")
 
 

@@ -71,8 +71,7 @@ class Bm1384Chain(ChipChain):
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform the steps that use other frames on this chip than on later chips, and all other steps of a chip
-        chain."""
+        """Perform the steps for which this chip needs frames of its own, and all other steps of a chip chain."""
         match step:
             case bringup.Deactivate(times, pause):
                 for _ in range(times):
@@ -94,7 +93,7 @@ class Bm1384Chain(ChipChain):
         answers = await self.ask(commands.READ_CLOCK, 0.5, self.chips)
         clocks = [_clock(answer.value) for answer in answers if answer.value[0] == CLOCK_ANSWER_FIRST_BYTE]
         assert self.frequency is not None
-        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # half a PLL step
+        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # MHz: about half a step of the PLL
 
 
 def _clock(value: bytes) -> float:

@@ -1,5 +1,5 @@
 """BM1387, the chip of the NewPac and the R606. Its jobs contain several midstates, its replies have seven bytes and no
-preamble, and its register commands differ from those of later chips (docs/reference/asic.md#newpac-and-r606)."""
+preamble, and its register commands differ from those of all other chips (docs/reference/asic.md#newpac-and-r606)."""
 
 from collections.abc import Sequence
 

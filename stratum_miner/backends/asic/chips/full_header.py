@@ -30,7 +30,7 @@ VERSION_SHIFT = 13
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullHeaderChip:
-    """The data in which these families differ."""
+    """The data in which the families BM1362, BM1366, BM1368 and BM1370 differ."""
 
     chip_id: int
     cores: int
@@ -56,7 +56,7 @@ class FullHeaderChip:
 
 
 class FullHeaderChain(PreambleChain):
-    """A chip chain of one of these families."""
+    """A chip chain of BM1362, BM1366, BM1368 or BM1370."""
 
     # the version bits begin at bit 13, as test vector A proves (docs/reference/asic.md#test-vectors)
     rolls = (GENERAL_PURPOSE_MASK, 16)

@@ -7,7 +7,7 @@ bytes without a preamble and with little or no checksum. For these bytes, the ca
 whether they are a reply; it can hash the nonce.
 
 ``receive`` takes bytes as they come. Call ``idle`` when the line has been silent for longer than any gap inside a
-frame, so that an incomplete reply will never be completed.
+frame. The rest of an incomplete reply will then not come any more.
 """
 
 from abc import ABC, abstractmethod
