@@ -38,8 +38,8 @@ class UsbPattern:
 
     @property
     def is_specific(self) -> bool:
-        """Whether the pattern requires a text. Many products share the ids of a USB bridge, so a port must never be
-        opened because of the ids alone."""
+        """Whether the pattern requires a manufacturer or product text. Many products share the ids of a USB bridge, so
+        a port must never be opened because of the ids alone."""
         return bool(self.manufacturer or self.product)
 
 

@@ -119,7 +119,7 @@ class RampUp:
 @dataclass(frozen=True, slots=True)
 class VerifyClock:
     """Read the clock back, and set it again if the chips report another clock. Raises DeviceRefused after three failed
-    attempts."""
+    attempts. If no chip reports its clock, the clock is accepted."""
 
 
 @dataclass(frozen=True, slots=True)

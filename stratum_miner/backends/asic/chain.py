@@ -241,8 +241,8 @@ class ChipChain(ABC):
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     def busy(self, work: ChipWork) -> float:
-        """Return the fraction of the time (0 to 1) for which the chips have work, if all units are as large as that of
-        ``work`` and are sent at ``interval``."""
+        """Return the fraction of the time (0 to 1) for which the chips have work, if each unit is as large as that of
+        ``work`` and the next one is sent after ``interval(work)`` seconds."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
 

@@ -148,8 +148,8 @@ class Device(Protocol):
         """Bring the device up and mine until cancelled. May be called again after it ended.
 
         The caller closes ``found``. NonceFound.device is ``identity.name``. Raises DeviceGone if the device is
-        unplugged, Overheated, PowerFault or GivenUp if it must stay off, and PortBusy, PortForbidden or WrongChip at
-        once.
+        unplugged, and Overheated, PowerFault or GivenUp if it must stay off. Raises PortBusy, PortForbidden or
+        WrongChip without another attempt.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Lists the devices that are plugged in, once a second. A task that waits for a device waits for the next list.
+"""Lists the devices that are plugged in, once a second. A task that waits for a device looks for it in each new list.
 
 This module polls instead of using udev's events, because polling also works in a container. The waiting tasks can then
 check pseudo-terminals and symbolic links, too. A list takes a few milliseconds in a worker thread.

@@ -246,7 +246,8 @@ class MiningRun:
     def _show(self) -> None:
         """Enter the state that describes the device now.
 
-        This logs that a sick device works normally again. That it became sick was already logged by the health check.
+        If a device was sick and works normally again, this is logged here. The health check has already logged that it
+        became sick.
         """
         slowed = self._governor.reason if self._governor is not None else ""
         was_sick = self._tally.state is DeviceState.SICK

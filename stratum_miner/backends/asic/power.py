@@ -1,6 +1,6 @@
 """Power supply, fan and sensors of a device, and the power-down sequence that always runs.
 
-Devices without a controllable supply or sensors have ``NoPower``.
+A device without sensors whose supply cannot be controlled has ``NoPower``.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,7 @@
 """Finds out which of several boards a device is, by asking its chips. The least harmful command is sent first.
 
-Commands are sent only to devices that identified themselves as miners, and to ports that the user named. They could do
-harm to another device.
+Commands could do harm to a device that is no miner. They are therefore sent only to devices that identified themselves
+as miners, and to ports that the user named.
 """
 
 from collections.abc import Callable, Iterable, Mapping

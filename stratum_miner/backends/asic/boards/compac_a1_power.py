@@ -101,8 +101,8 @@ class CompacA1Power:
         await self._ask(command, 1)
 
     async def _ask(self, question: bytes, size: int) -> bytes:
-        """Send a question and return the answer of ``size`` bytes. With size 0, return all bytes until the device stops
-        sending."""
+        """Send a question, wait for an answer of ``size`` bytes for at most ``ANSWER_S``, and return what has come. If
+        ``size`` is 0, also return what comes within a further ``PAUSE_S``. Raises DeviceSilent if nothing comes."""
         self._telemetry.discard_input()
         await self._telemetry.send(question)
         answer = b""

@@ -93,7 +93,7 @@ class Bm1384Chain(ChipChain):
         answers = await self.ask(commands.READ_CLOCK, 0.5, self.chips)
         clocks = [_clock(answer.value) for answer in answers if answer.value[0] == CLOCK_ANSWER_FIRST_BYTE]
         assert self.frequency is not None
-        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # MHz: about half a step of the PLL
+        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # MHz: half a PLL step
 
 
 def _clock(value: bytes) -> float:

@@ -41,8 +41,9 @@ class RegisterReply:
     value: bytes
     """Four bytes, or the three bytes of a BM1384, big-endian."""
     tag: bytes = b""
-    """The remaining bytes of the reply: from BM1397 on the address of the chip and that of the register. From BM1362 on
-    two more bytes follow. Empty for older chips."""
+    """The remaining bytes of the reply, without the byte that contains the CRC. For chips with a preamble, they start
+    with the address of the chip and that of the register; replies of 11 bytes have two more bytes. For BM1387, they are
+    two bytes that are not used. For BM1384, they are empty."""
 
 
 ChipReply = NonceReply | RegisterReply
