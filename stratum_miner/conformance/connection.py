@@ -200,8 +200,8 @@ class ProbeConnection:
         return self.jobs[-1]
 
     def is_stale(self, job: Job) -> bool:
-        """Return whether the job has become stale: after it, the pool sent a job on another block or one with
-        clean_jobs."""
+        """Return whether the job has become stale: after it, the pool sent a job on another block, or a job whose
+        clean_jobs is true."""
         later = [each for each in self.notifies if each.job is not None]
         at = next(
             (index for index, each in enumerate(later) if each.job is not None and _same(each.job, job)), len(later)

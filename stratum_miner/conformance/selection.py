@@ -16,8 +16,8 @@ def select(cases: Sequence[Case], only: Iterable[str] = (), skip: Iterable[str] 
     """Return the checks that match a pattern of ``only`` and no pattern of ``skip``, in the order of ``cases``.
 
     A pattern is an id (``ERR-07``), an address (``shares/ERR-07``), a topic (``framing``), a level (``MUST``), or one
-    of these with wildcards (``VD-*``). Upper and lower case are equal. If ``only`` is empty, all checks are selected
-    except those of ``skip``.
+    of these with wildcards (``VD-*``). Upper and lower case make no difference. If ``only`` is empty, all checks are
+    selected except those of ``skip``.
 
     Raises SelectionError if a pattern matches no check.
     """

@@ -47,7 +47,7 @@ class ProtocolLine:
 
 @dataclass(slots=True)
 class FaultState:
-    """What a fault remembers of its connection."""
+    """The state that a fault keeps for one connection."""
 
     value: Any
     """The parameter of the fault."""
