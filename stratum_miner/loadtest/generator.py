@@ -98,7 +98,8 @@ class LoadGenerator:
         self.plan = plan
         self.metrics = Metrics(plan.duration)
         self.memory_per_miner: float | None = None
-        """Bytes per miner: the growth of this process at its peak, divided by the highest number of connections."""
+        """Bytes of memory per miner: how much the memory of this process grew until its peak, divided by the highest
+        number of connections; None if it was not measured."""
         self.elapsed = 0.0
         """Seconds that the run took, without the time for the answers to the last shares; 0 until the run ends."""
         self.failure = ""

@@ -20,7 +20,8 @@ NO_ORIGIN = Origin(PoolKey(""), "", 0)
 """Origin of all jobs. A simulated miner knows its pool and its worker name, so a job need not name them."""
 
 target_of = lru_cache(maxsize=4096)(target_from_difficulty)
-"""Return the share target of a difficulty. The results are cached, because pools set few different difficulties."""
+"""Function that returns the share target of a difficulty. It caches its results, because pools set few different
+difficulties."""
 
 
 class NotifyCache:

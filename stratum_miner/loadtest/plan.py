@@ -60,13 +60,13 @@ class LoadPlan:
     """How the hash rates change during the run, such as ``step:at=0.5,to=2``; see ``pacer.PROFILES``."""
     storms: tuple[float, ...] = ()
     """Times, in seconds since the start, at which all connections are closed at once. The miners reconnect
-    immediately."""
+    immediately, unless ``reconnect`` is "never"."""
     churn: float | None = None
-    """Mean lifetime of a connection in seconds, exponentially distributed. If it is None, the miners close no
-    connections."""
+    """Mean lifetime of a connection in seconds, exponentially distributed, after which its miner closes it. If it is
+    None, connections have no such lifetime."""
     reconnect: ReconnectPolicy = "fresh"
     """What a miner does after its connection ended: start a new session ("fresh"), ask to resume the session
-    ("resume"), or stay disconnected ("never")."""
+    ("resume"), or stay disconnected ("never"). A slow reader reconnects only after a storm or churn."""
     pause: float = 1.0
     """Seconds before the first attempt to reconnect. The pause doubles with each failed attempt, up to 60 s. Each
     pause is shortened by a random part, which is at most a half."""
