@@ -122,7 +122,7 @@ def test_current_codes(volts: float, code: int) -> None:
 
 
 def test_a_current_beyond_reach() -> None:
-    with pytest.raises(ValueError, match="that it can set"):
+    with pytest.raises(ValueError, match="that this current source can set"):
         ds4432u.code(9.0)
 
 
