@@ -294,7 +294,7 @@ class Journal:
     def _attempt(self, what: str, call: Callable[[], None]) -> bool:
         """Run an operation on the file, and return whether it succeeded.
 
-        The first failure of an operation is logged, and so is the time when no operation fails any more."""
+        The first failure of an operation is logged. When all operations work again, this is logged, too."""
         try:
             call()
         except JournalError as error:
@@ -355,8 +355,8 @@ def _text(value: str) -> str:
 
 
 def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
-    """Return the headers of the shares that earlier runs found in the last 10 minutes, including those in
-    ``FILE.1``."""
+    """Yield the headers of the shares that earlier runs found in the last 10 minutes: those that were read as
+    ``before``, and those in ``FILE.1``."""
     since = now - CURRENT_SECONDS
     found = [*before.headers]
     older = older_file(path, 1)
@@ -378,8 +378,8 @@ _BEFORE_BODIES = {
     "extranonce1": "extranonce1",
     "extranonce2_size": "extranonce2_size",
 }
-"""For each field of a recorded coinbase, its name in older records. There these fields are among the fields of the
-job."""
+"""For each field of a recorded coinbase, the name of this field in older records. Older records have these fields among
+the fields of the job."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:

@@ -172,7 +172,8 @@ class JournalFile:
             done += self._guard(os.write, descriptor, memoryview(data)[done:])
 
     def _renames(self) -> list[tuple[Path, Path]]:
-        """Return the renames that free the name ``FILE``, in order: each as the present and the new path.
+        """Return the renames that free the name ``FILE``, in order. Each rename is a pair: the present and the new
+        path.
 
         The oldest file is renamed first, and ``FILE`` last. Files beyond the first missing number keep their names."""
         names = [self.path]

@@ -321,8 +321,8 @@ class Miner:
                 return
 
     def _resubmit_blocks(self, journal: Journal) -> None:
-        """Resubmit the blocks that a crash left open, each to its pool. Those of older sessions are recorded as
-        lost."""
+        """Resubmit the blocks that have no result because an earlier run crashed, each to its pool. A block is recorded
+        as lost if the miner no longer uses its pool, or if a later recovered block of that pool has another session."""
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
             again = block.resumable == newest[block.pool]

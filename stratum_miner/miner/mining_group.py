@@ -48,14 +48,14 @@ class Assignment:
 
     backend: Backend
     name: str = ""
-    """The user's name for the backend. ``PoolSettings.workers`` may give it a worker name of its own."""
+    """The name that the user gave the backend. ``PoolSettings.workers`` may contain a worker name for this backend."""
     pool: PoolSettings | None = None
     """The pool that the backend is bound to: it mines only there. None: it mines on the pools of the miner's
     strategy."""
 
     @property
     def label(self) -> str:
-        """The user's name for the backend, or the name of its kind, such as ``cpu``."""
+        """The name that the user gave the backend, otherwise the name of its kind, such as ``cpu``."""
         return self.name or self.backend.name
 
 

@@ -15,7 +15,7 @@ class BackendSnapshot(BackendStatistics):
     """The statistics of a backend, with its name in the miner."""
 
     label: str
-    """The user's name for the backend, or the name of its kind."""
+    """The name that the user gave the backend, otherwise the name of its kind, such as ``cpu``."""
     bound_to: str = ""
     """Label of the pool that the backend is bound to; empty if it mines on the pools of the strategy."""
 
