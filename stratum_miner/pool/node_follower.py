@@ -60,10 +60,10 @@ class NodeFollower:
         self._lacks_blocks = False
         """Whether the node lacked blocks at the last check."""
         self._wanted = trio.Event()
-        """Set to ask for the template at once."""
+        """Is set when the node must be asked for its template at once."""
         self._taking = trio.Lock()
         self._tip_wait: trio.CancelScope | None = None
-        """The scope of the wait for a new tip."""
+        """Cancel scope of the newest wait for a new tip; None before the first wait."""
 
     async def run(self) -> NoReturn:
         """Follow the node for ever. Raises NodeError if the node has a permanent error."""

@@ -78,7 +78,7 @@ class BlockTemplate:
     nbits: int
     """The network target in compact form."""
     curtime: int
-    """The node's clock, unix time. ``time_at`` gives the time for a header."""
+    """The node's clock (unix time), or ``mintime`` if that is later. ``time_at`` gives the time for a header."""
     mintime: int = 0
     """Earliest unix time for the header: median time past + 1."""
     maxtime: int | None = None

@@ -69,8 +69,8 @@ MAX_COOKIE: Final = 4096
 POLL_SECONDS: Final = 1.0
 """Seconds between two requests for the tip of a node without long polls."""
 PEER_CLAIM_SECONDS: Final = 600.0
-"""Seconds for which a peer that reports a longer block chain, without headers for it, delays mining. A peer may report
-anything."""
+"""If a peer reports a longer block chain but the node has no headers of it, mining is delayed for at most this many
+seconds, because a peer may report anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
 """Seconds to wait if a long poll brings the same template, so that a node that answers at once is not asked all the
 time."""
