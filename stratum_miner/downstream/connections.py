@@ -80,7 +80,7 @@ class Connection(Generic[S]):
     reason: str = ""
     """Why the connection is being closed; empty while it is open."""
     ending: DisconnectReason = DisconnectReason.BY_SERVER
-    """The kind of ``reason``; valid once ``reason`` is set."""
+    """The kind of ``reason``. It has no meaning while ``reason`` is empty."""
     bytes_received: int = 0
     bytes_sent: int = 0
 
@@ -157,7 +157,7 @@ class Connections(Generic[S]):
         self.refused = 0
         """Number of connections that were closed at once because of a limit."""
         self.ended: Counter[DisconnectReason] = Counter()
-        """Number of connections that were closed, by the kind of reason."""
+        """For each kind of reason, the number of connections that were closed because of it."""
         self.addresses: tuple[str, ...] = ()
         """Addresses on which connections are accepted, as HOST:PORT; empty before ``note_listeners``."""
         self.ports: tuple[int, ...] = ()
@@ -204,10 +204,10 @@ class Connections(Generic[S]):
         stopping: trio.Event,
         task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept connections until ``stopping`` is set, then call the ``stopping`` callback, which closes the
-        connections.
+        """Accept connections until the event ``stopping`` is set. Then call ``ServerCallbacks.stopping``, which closes
+        the connections.
 
-        Raises ListenerError if a listener breaks. The ``stopping`` callback is called before that, so that no answer is
+        Raises ListenerError if a listener breaks, but calls ``ServerCallbacks.stopping`` first, so that no answer is
         lost.
         """
         broken: Exception | None = None

@@ -101,7 +101,7 @@ class MinerSession(Generic[J]):
         self._is_difficulty_fixed = False
         """Whether the miner fixed the difficulty in its password, so that vardiff does not change it."""
         self._target = 0
-        """The target of ``difficulty``."""
+        """The share target that corresponds to ``difficulty``."""
         self._changed_at = -math.inf
         """Time of the last change of difficulty for which the session sent an extra job."""
         self._change_waits = False

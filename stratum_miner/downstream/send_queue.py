@@ -16,7 +16,7 @@ class QueueFullError(Exception):
 
 
 class SendQueue:
-    """Bytes for one writer task, put by any number of callers. Putting bytes never waits.
+    """A queue of bytes that any number of callers fill and one writer task empties. Adding bytes never waits.
 
     At most ``max_bytes`` may wait in this queue. ``bound`` limits the bytes in all queues together.
     """

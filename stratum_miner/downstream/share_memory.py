@@ -18,7 +18,7 @@ is valid, at one share every 10 s each."""
 
 
 class SeenShares:
-    """The valid shares of one job, of all miners, by their hash."""
+    """The hashes of the valid shares that all miners have submitted for one job."""
 
     __slots__ = ("__weakref__", "_bound", "_digests")
 

@@ -66,7 +66,7 @@ class ServerSnapshot:
     connections_refused: int
     """Number of connections closed at once because of a limit."""
     connections_ended: Mapping[DisconnectReason, int]
-    """Number of connections closed, by the kind of reason."""
+    """For each kind of reason, the number of connections that were closed because of it."""
     bytes_received: int
     bytes_sent: int
 

@@ -83,8 +83,8 @@ class Vardiff:
         return self._test(now) if due else self.on_tick(now)
 
     def on_tick(self, now: float) -> float | None:
-        """Make the test that is due, because a time without shares must lower the difficulty. Return a new difficulty,
-        or None to keep the present one.
+        """Make the next test if it is due, because a time without shares must lower the difficulty. Return a new
+        difficulty, or None to keep the present one.
         """
         return self._test(now) if now >= self._test_at else None
 
