@@ -13,7 +13,11 @@ def unwrapping_nursery() -> AbstractAsyncContextManager[trio.Nursery]:
 
 
 class _UnwrappingNursery(AbstractAsyncContextManager[trio.Nursery]):
-    """A class, not a generator: Ctrl-C in the code of contextlib would leave the nursery open, and its tasks hang."""
+    """The context manager of ``unwrapping_nursery``.
+
+    It is a class and not a generator, because Ctrl-C during the code of contextlib would leave the nursery open, and
+    its tasks would hang.
+    """
 
     def __init__(self) -> None:
         self._manager = trio.open_nursery()

@@ -11,10 +11,11 @@ import re
 from typing import Any
 
 SHOWN_CHARACTERS = 200
-"""Characters kept of a foreign text. Some pools send error texts of 2 kB, such as Python tracebacks
+"""Number of characters that are kept of a foreign text. Some pools send error texts of 2 kB, such as Python tracebacks
 (docs/reference/stratum.md#long-error-texts)."""
 SENTENCE_CHARACTERS = 500
-"""Characters kept of a sentence of this program that quotes foreign text, and of one field of a log line."""
+"""Number of characters that are kept of a sentence of this program that quotes foreign text, and of one field of a log
+line."""
 SHOWN_ITEMS = 20
 """Number of entries that ``sanitize_value`` keeps of a list or an object."""
 SHOWN_LINES = 500
@@ -43,8 +44,9 @@ def replace_unsafe(text: str) -> str:
 def sanitize(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
     """Replace all characters that are not printable and visible, and cut the text after ``limit`` characters.
 
-    It replaces control characters, also those that begin escape sequences, line ends, direction marks, characters
-    without width, and lone surrogates. An ellipsis at the end shows that the text was cut.
+    The function replaces control characters (including line ends and the beginnings of escape sequences), direction
+    marks, characters without width, and lone surrogates. It removes spaces at both ends. An ellipsis at the end shows
+    that the text was cut.
     """
     if isinstance(text, bytes):
         text = text[: limit * 4].decode("utf-8", "replace")

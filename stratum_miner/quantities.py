@@ -150,5 +150,6 @@ def span_text(seconds: float) -> str:
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
-    """Return the largest time unit that is at most ``seconds`` long: its length in seconds and its name."""
+    """Return the length in seconds and the name of the largest time unit that is at most ``seconds`` long. If all units
+    are longer, return the smallest unit."""
     return max((unit for unit in _SPANS if seconds >= unit[0]), default=_SPANS[0])

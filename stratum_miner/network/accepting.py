@@ -60,7 +60,8 @@ class ListenerError(Exception):
 
 
 async def open_tcp(host: str, port: int) -> list[trio.SocketListener]:
-    """Open TCP listeners at an address. Raises OSError, whose text gives the address, if it cannot be opened."""
+    """Open TCP listeners on a host and port. Raises OSError if a listener cannot be opened; its text contains the host
+    and the port."""
     try:
         return await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
