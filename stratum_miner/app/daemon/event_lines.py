@@ -14,7 +14,7 @@ log = structlog.get_logger("stratum_miner")
 
 
 class EventLines:
-    """Logs each event of a miner as a line.
+    """Logs each event of a miner as a line. With ``quiet``, logs only shares that were not accepted.
 
     With ``node_judges``, the pool runs in this process and logs whether the node accepts each block. The line of a
     share then does not say that the share solves a block.

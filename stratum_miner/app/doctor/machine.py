@@ -115,7 +115,7 @@ def descriptor_finding(soft: int) -> Finding:
 
 
 def memory_finding(available: int) -> Finding:
-    """Return the finding for the memory that is available, in bytes."""
+    """Return the finding for ``available`` bytes of memory that this process can use."""
     text = f"{available / 1e6:,.0f} MB available"
     if available >= MEMORY:
         return Finding(topic="limits", subject="memory", verdict=Severity.GOOD, text=text)
@@ -154,7 +154,10 @@ async def check_sensors() -> Sequence[Finding]:
 
 
 def temperature_finding(celsius: float | None) -> Finding:
-    """Return the finding for the temperature of the processor in °C; None if it cannot be read."""
+    """Return the finding for the temperature of the processor.
+
+    ``celsius`` is the temperature in °C, or None if it cannot be read.
+    """
     if celsius is None:
         text = (
             "this computer does not report the temperature of its processor, so --pause-above has no effect; "
@@ -168,7 +171,10 @@ def temperature_finding(celsius: float | None) -> Finding:
 
 
 def battery_finding(on_battery: bool | None) -> Finding:
-    """Return the finding for the battery: whether the computer runs on it, or None if there is no battery."""
+    """Return the finding for the battery of the computer.
+
+    ``on_battery`` says whether the computer runs on battery. It is None if there is no battery.
+    """
     if on_battery is None:
         text = "there is no battery, so --pause-on-battery never pauses"
     elif on_battery:
@@ -183,7 +189,8 @@ def battery_finding(on_battery: bool | None) -> Finding:
 
 
 async def check_directories() -> Sequence[Finding]:
-    """Check whether the folders of the kernel figures and of the API token can be written to."""
+    """Check whether files can be created in two folders: that of the measured kernel hash rates, and that of the API
+    token."""
     return [
         directory_finding("cache", user_folders.cache(), "the kernels are measured at every start"),
         directory_finding("state", user_folders.state(), "--http then needs --http-token-file"),

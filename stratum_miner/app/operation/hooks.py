@@ -42,7 +42,7 @@ AT_ONCE = 4
 FAREWELL_S = 3.0
 """Seconds that waiting and running hooks get when the program stops."""
 SHORTEST_TOKEN = 12
-"""Part of a URL path that has at least this many characters may be a token. Tokens of chat services have at least
+"""A part of a URL path with at least this many characters may be a token. Tokens of chat services have at least
 24."""
 KINDS: Mapping[str, frozenset[str]] = {
     "block": frozenset({"share_accepted"}),

@@ -33,7 +33,7 @@ class ServiceManager:
         return self._address.startswith(("/", "\0"))
 
     def notify(self, **values: str) -> None:
-        """Send NAME=VALUE lines."""
+        """Send NAME=VALUE lines. Do nothing if there is no service manager, and ignore an error."""
         if self.listens:
             text = "\n".join(f"{name}={' '.join(value.split())}" for name, value in values.items())
             with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:

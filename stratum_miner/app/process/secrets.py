@@ -24,7 +24,10 @@ _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
-"""A word of short flags and an option with a secret value, which is in the word (``-qpSECRET``) or is the next word."""
+"""A command-line argument of short flags and one short option whose value is a secret.
+
+The secret follows in the same argument, as in ``-qpSECRET``, or is the next argument.
+"""
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
 """User and password in a URL, which are always a secret. The length of the scheme is limited, because otherwise a long

@@ -100,7 +100,8 @@ def run(main: Callable[[Stop], Awaitable[None]]) -> None:
 
 
 def wait_for(question: Callable[[], Awaitable[T]]) -> T:
-    """Run one async function, such as a query, of a command that otherwise does not use trio. Return its result.
+    """Run one async function, such as a query, and return its result. Commands that use trio for nothing else call
+    this.
 
     Raises the error of the function. Raises KeyboardInterrupt at the first signal, because a query needs no graceful
     stop.

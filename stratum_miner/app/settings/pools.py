@@ -100,9 +100,10 @@ def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]
 def named_pool(
     resolved: Resolved[PoolOptions], document: Document | None, name: str, problems: list[Problem]
 ) -> PoolSettings | None:
-    """Return the pool of a table of the file, or None if there is no such table.
+    """Return the pool whose table in the file has this name, or None if there is no such table.
 
-    The pool is found even if the command line or the environment replaces the pools of the file.
+    If the table has an error, add it to ``problems`` and return None. The pool is found even if the command line or the
+    environment replaces the pools of the file.
     """
     for profile in pool_profiles(document, []):
         if profile.name == name:

@@ -34,7 +34,10 @@ class Group:
 
 
 def groups(settings: MineSettings) -> Iterator[Group]:
-    """Yield all settings in force, in the groups and the order of a configuration file."""
+    """Yield all settings in force, in the groups and the order of a configuration file.
+
+    If the tables of the backends are not used, the ``note`` of each says so.
+    """
     resolved = settings.resolved
     own = keys_of(MineOptions).values()
     yield Group("", tuple(_shown(key, getattr(resolved.values, key.field), resolved.origins[key.field]) for key in own))
