@@ -11,8 +11,10 @@ PETAHASH = 10**15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """The sum of one or several mining machines, and the prices and losses with which they mine. Fractions are from 0
-    to 1."""
+    """One or several mining machines, with the sums of their figures, and the prices and losses with which they mine.
+
+    Fractions are from 0 to 1.
+    """
 
     hash_rate: float
     """Hash rate in H/s."""

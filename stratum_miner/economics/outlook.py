@@ -58,7 +58,7 @@ class Payback:
     reason: str
     """Why the outlay is never repaid; empty if it is."""
     best_day: int
-    """Number of days up to which the total profit is largest; mining longer reduces it."""
+    """Number of days of mining after which the total profit is largest. Mining for longer does not increase it."""
     most: Decimal
     """The total profit of the first ``best_day`` days; the outlay is not subtracted."""
 
