@@ -74,7 +74,7 @@ class DeviceMeters:
         """Note the counters and the condition of each device.
 
         ``now`` is the time in seconds on the clock of the samples, and ``at`` is the same moment as Unix time. ``ran``
-        is ``now`` minus the seconds in which the process did not run; None means that it always ran.
+        is ``now`` minus the seconds in which the process did not run. If ``ran`` is None, the process always ran.
         """
         ran = now if ran is None else ran
         self._frozen = now - ran

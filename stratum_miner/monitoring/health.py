@@ -68,7 +68,8 @@ class _Search:
 
 
 class Health:
-    """Finds out the state of a miner. Call ``look`` with each snapshot. Keeps what is needed from earlier snapshots."""
+    """Finds out the state of a miner. Call ``look`` with each snapshot. The object remembers what it needs from earlier
+    ones."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.pools = PoolProblems(numbers)

@@ -1,7 +1,7 @@
 """Finds what is wrong with devices and pools. Each problem has a sentence and advice, and exists until its cause is
 gone.
 
-This module reads no clock: time is an argument. It keeps what it needs of earlier snapshots.
+This module reads no clock: time is an argument. Its classes remember what they need from earlier snapshots.
 """
 
 from collections import defaultdict, deque
@@ -130,8 +130,8 @@ class PoolProblems:
 
     numbers: Numbers
     _lost: dict[PoolKey, tuple[str, str]] = field(default_factory=dict)
-    """For each pool that was lost, the condition and the reason. Both are kept while the miner tries to connect
-    again."""
+    """For each pool that was lost: its condition at that time, such as ``down``, and the reason. Both are kept while
+    the miner tries to connect again."""
     _answers: defaultdict[PoolKey, deque[str]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=ANSWERS_JUDGED))
     )
@@ -144,7 +144,8 @@ class PoolProblems:
         self._answers[pool].append(rejection)
 
     def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
-        """Return the problems of the enabled pools."""
+        """Return the problems of the enabled pools at the moment of the snapshot, and forget pools that are not in
+        it."""
         known = {pool.key for pool in snapshot.pools}
         self._lost = {key: lost for key, lost in self._lost.items() if key in known}
         return [problem for pool in snapshot.pools for problem in self._of(pool, snapshot)]

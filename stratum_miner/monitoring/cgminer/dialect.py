@@ -178,7 +178,7 @@ def _shown(value: Any) -> str:
 
 
 def _safe(value: Any) -> Any:
-    """Make a value safe to show, because texts of statuses quote the request, which may come from anyone."""
+    """Make a value safe to show, because the text of a status may quote the request, which may come from anyone."""
     if isinstance(value, str):
         return sanitize(value, SENTENCE_CHARACTERS)
     return _finite(value) if isinstance(value, float) else value

@@ -199,7 +199,7 @@ def coin(view: View) -> Fields:
 
 
 def lcd(view: View) -> Fields:
-    """Return the fields of ``lcd``, which are those for a small display."""
+    """Return the fields of ``lcd``, a command for small displays."""
     totals = view.summary
     last = max(view.pools, key=lambda pool: pool.last_share_at or 0.0, default=None)
     hot = [item.chip_temperature_c for item in view.devices if item.chip_temperature_c is not None]
@@ -268,7 +268,8 @@ def _pool(view: View, pool: PoolView) -> Fields:
 
 
 def _alive(pool: PoolView) -> str:
-    """Return the status of an enabled pool. As in cgminer, a standby pool is alive until it is found to be dead."""
+    """Return cgminer's status of an enabled pool. As in cgminer, a pool that is not in use counts as alive until it is
+    found to be dead."""
     return "Dead" if pool.state in ("down", "silent") else "Alive"
 
 

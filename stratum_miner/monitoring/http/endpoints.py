@@ -78,7 +78,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One request of the API."""
+    """One kind of request of the API."""
 
     method: str
     path: str

@@ -102,7 +102,7 @@ class _Connection:
         return not self._answering.cancel_called and self._is_complete()
 
     async def _head(self) -> h11.Request | None:
-        """Return the next request; None at the end of the connection."""
+        """Wait for the head of the next request and return it; None if the client ended the connection before."""
         start = bytearray(self._http.trailing_data[0][:MAX_HEAD])
         taken = len(self._http.trailing_data[0])
         self._is_head = False
@@ -144,7 +144,7 @@ class _Connection:
     # ---- what the application calls -------------------------------------------------------------------------------
 
     async def _receive(self) -> Message:
-        """Return the next piece of the request's body."""
+        """Wait for the next piece of the request's body and return it."""
         try:
             if self._http.they_are_waiting_for_100_continue:
                 await self._write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import trio
 
 MOST = 64
-"""Largest number of bytes that are read at a time, and of keys that wait. A long pasted text is therefore not carried
-out as a whole."""
+"""Largest number of bytes that are read at a time, and of keys that wait. So if someone pastes a long text, not all of
+its characters act as keys."""
 
 
 @asynccontextmanager

@@ -31,5 +31,5 @@ def detail_is_news(summary: Summary) -> bool:
 
 
 def severity_style(severity: str) -> str:
-    """Return the colour of a problem."""
+    """Return the colour in which problems of this severity are shown."""
     return "red" if severity == "critical" else "yellow"
