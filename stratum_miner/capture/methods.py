@@ -32,9 +32,10 @@ class Methods:
     def __init__(self, wanted: Set[str] | None = None) -> None:
         self._wanted = wanted
         self._asked: dict[tuple[Side, bytes], tuple[str, int]] = {}
-        """For each sender and message id: the method of the request, and the number of requests without a reply.
+        """For each sender and message id: the method of the newest request with this id, and how many requests with
+        this id have no reply yet.
 
-        The newest request is last."""
+        The id with the newest request is last."""
 
     @property
     def held(self) -> int:

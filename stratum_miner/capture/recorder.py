@@ -39,14 +39,15 @@ class ConnectionSink(Protocol):
         """Take data that ``sender`` sent; it may end within a line."""
 
     def note(self, text: str, line: bytes = b"") -> None:
-        """Take a note about the connection, or about one of its lines."""
+        """Take the text of a note about the connection, or about one of its lines."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """Take the end of the connection, which ``by`` ended. Only the first call has an effect."""
+        """Take the information that ``by`` (None: this program) ended the connection. Only the first call has an
+        effect."""
 
     @property
     def held(self) -> int:
-        """Return the number of bytes kept of incomplete lines."""
+        """Return the number of bytes that are kept because their lines are incomplete."""
         ...
 
 
@@ -175,7 +176,7 @@ class RecordedConnection:
         self._recorder.add(lambda now: NoteRecord(now, self._number, whole))
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """Record the end of the connection, which ``by`` ended. Only the first call has an effect."""
+        """Record that ``by`` (None: this program) ended the connection. Only the first call has an effect."""
         if self._closed:
             return
         self._closed = True
@@ -186,7 +187,7 @@ class RecordedConnection:
 
     @property
     def held(self) -> int:
-        """Return the number of bytes kept of incomplete lines."""
+        """Return the number of bytes that are kept because their lines are incomplete."""
         return sum(splitter.held for splitter in self._splitters.values())
 
     def _line(self, sender: Side, line: bytes) -> None:

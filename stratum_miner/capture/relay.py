@@ -156,7 +156,8 @@ class _Relay:
         self._held = 0
         self._splitters = {side: LineSplitter() for side in Side}
         self._waiting_for_room = dict.fromkeys(Side, 0)
-        """For each side, the bytes of the action that its reader holds while a queue is full; otherwise 0."""
+        """For each side, the size in bytes of the action that its reader cannot add yet because a queue is full; 0 if
+        there is none."""
         self._queues = {side: _SendQueue() for side in Side}
         self._pauses: dict[Side, trio.CancelScope] = {}
         self._pauses_until = inf
@@ -230,7 +231,8 @@ class _Relay:
             return b""
 
     async def _carry_out(self, side: Side, actions: Iterable[FilterAction]) -> None:
-        """Put each action into the queue of the side that it is for. The actions result from a line of ``side``."""
+        """Put each action into the queue of the side that it is for, and wait while this queue is full. The actions
+        result from what ``side`` sent."""
         self._record_notes()
         for action in actions:
             if self._closing:

@@ -202,7 +202,7 @@ class Replay:
         self.differences.append(ReplayDifference(None, f"the {self.side.other.value} did not read for {seconds:g} s"))
 
     def finish(self) -> None:
-        """List the recorded lines that were not received as differences. Call it after the live connection has
+        """Add differences for the recorded lines that were not received. Must be called after the live connection has
         ended."""
         missing: dict[str, list[int]] = {}
         for item in self._script.items:
