@@ -93,7 +93,7 @@ class _Checker:
         _require(after.hashes > 0, "rule 7: statistics count hashes after a hit")
 
     async def finds_what_is_there(self) -> None:
-        unit = unit_of(2, first_nonce=0xFFFFFF00)  # this unit continues at nonce 0
+        unit = unit_of(2, first_nonce=0xFFFFFF00)  # its nonces go on at 0 after 0xFFFFFFFF
         expected = hits_of(unit)
         _require(len(expected) > 4, "check_backend itself: its unit has hits")
         source = ScriptedWorkSource([unit])
@@ -152,7 +152,8 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # hits found before the change may still come: each thread of the backend may be waiting to send one hit
+            # hits that were found before the change may still come: each thread of the backend may be waiting to send
+            # one
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)

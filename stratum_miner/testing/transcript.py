@@ -14,7 +14,7 @@ from stratum_miner.capture.record import Side
 SHOWN = 12
 """Maximum number of protocol lines in the text of a LabTimeout, which shows the last lines."""
 MAX_MESSAGES = 100_000
-"""Maximum number of messages that are kept; later messages are dropped. No test needs to read this many."""
+"""Maximum number of messages that are kept, which is more than any test reads. Later messages are dropped."""
 MAX_BYTES = 64 << 20
 """Maximum bytes of the lines that are kept; later messages are dropped."""
 
@@ -75,7 +75,8 @@ class Transcript:
         self._changed = trio.Event()
 
     async def wait_for(self, method: str, sender: Side | None, within: float) -> dict[str, Any]:
-        """Return the next message of this method from ``sender``, or from either side if ``sender`` is None.
+        """Wait for the next message of this method from ``sender`` (None: from either side), and return its JSON
+        object.
 
         A message that came before this call counts as well, unless an earlier call with the same method and sender
         returned it or a later message. Raises LabTimeout if no such message comes within ``within`` seconds.
@@ -134,7 +135,7 @@ class TranscribedConnection:
 
     @property
     def held(self) -> int:
-        """Return the number of bytes kept of incomplete lines."""
+        """Return the number of bytes that are kept because their lines are incomplete."""
         return sum(splitter.held for splitter in self._splitters.values())
 
 
