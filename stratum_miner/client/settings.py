@@ -42,7 +42,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """One pool and its worker names. The repr does not show the password."""
+    """One pool and its worker names. The repr does not show the password.
+
+    Raises ValueError if the quota is below 0.
+    """
 
     url: PoolUrl
     worker_name: str
@@ -76,6 +79,10 @@ class PoolSettings:
     timeouts: Timeouts = Timeouts()
     trace: bool = False
     """Whether to log every line in both directions. Passwords are replaced by ``***``."""
+
+    def __post_init__(self) -> None:
+        if self.quota < 0:
+            raise ValueError(f"quota: expected 0 or more, got {self.quota}")
 
     @property
     def key(self) -> PoolKey:

@@ -15,7 +15,10 @@ class StopReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goals:
-    """When a miner stops by itself: at the first of these goals that it reaches. A field that is None sets no goal."""
+    """When a miner stops by itself: at the first of these goals that it reaches. A field that is None sets no goal.
+
+    Raises ValueError if a goal is not more than 0.
+    """
 
     shares: int | None = None
     """Number of accepted shares."""
@@ -23,6 +26,11 @@ class Goals:
     """Number of blocks, as ``MinerSnapshot.blocks_accepted`` counts them."""
     time_limit: float | None = None
     """Seconds since the miner started."""
+
+    def __post_init__(self) -> None:
+        for name, goal in (("shares", self.shares), ("blocks", self.blocks), ("time_limit", self.time_limit)):
+            if goal is not None and not goal > 0:  # also refuses NaN
+                raise ValueError(f"{name}: expected None, or more than 0, got {goal}")
 
     def reached(self, shares: int, blocks: int) -> StopReason | None:
         """Return which goal is reached with this many accepted shares and blocks, or None if neither is. The time limit
