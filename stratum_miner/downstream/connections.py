@@ -192,7 +192,9 @@ class Connections(Generic[S]):
         return self._bytes_sent + sum(each.bytes_sent for each in self._open.values())
 
     def note_listeners(self, listeners: Sequence[Listener]) -> None:
-        """Set ``addresses`` and ``ports`` to those of the listeners."""
+        """Set ``addresses`` and ``ports`` to those of the listeners. Raises ValueError if there is no listener."""
+        if not listeners:
+            raise ValueError("listeners: expected at least one, got none")
         inner = map(innermost, listeners)
         names = [each.socket.getsockname() for each in inner if isinstance(each, trio.SocketListener)]
         self.ports = tuple(name[1] for name in names)

@@ -153,6 +153,7 @@ class Pool:
         ``listeners`` accept the miners' connections; without them the pool opens TCP listeners on the configured host
         and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
+        Raises ValueError if ``listeners`` is empty.
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
         permanent error, and whatever ``on_event`` raised.
         """
@@ -447,6 +448,7 @@ async def open_pool(
         async with open_pool(node, config, on_event=send.send_nowait) as pool:
             async for event in receive: ...
 
+    Raises ValueError if ``listeners`` is empty.
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
     permanent error, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single exception is
     raised as it is, not in an exception group.

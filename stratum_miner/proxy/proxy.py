@@ -128,6 +128,7 @@ class Proxy:
         ``listeners`` accept the miners' connections; without them the proxy opens TCP listeners on the configured host
         and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
+        Raises ValueError if ``listeners`` is empty.
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools
         refuse the worker from the start, and whatever ``on_event`` raised.
         """
@@ -382,6 +383,7 @@ async def open_proxy(
         async with open_proxy(pools, config, on_event=send.send_nowait) as proxy:
             async for event in receive: ...
 
+    Raises ValueError if ``listeners`` is empty.
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools refuse
     the worker from the start, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single
     exception is raised as it is, not in an exception group.

@@ -200,3 +200,9 @@ async def test_a_port_in_use_is_named() -> None:
             async with open_pool(ScriptedNode(), replace(CONFIG, port=first.port)):
                 pass
     assert caught.value.errno == errno.EADDRINUSE
+
+
+async def test_a_pool_without_a_listener_is_refused() -> None:
+    with pytest.RaisesExc(ValueError, match="^listeners: expected at least one, got none$"):
+        async with open_pool(ScriptedNode(), CONFIG, listeners=[]):
+            pass

@@ -115,3 +115,10 @@ async def test_a_single_pool_needs_no_list() -> None:
     settings = PoolSettings(url=PoolUrl("127.0.0.1", 1), worker_name="alice.rig")
     async with open_proxy(settings, ProxyConfig(port=0)) as proxy:
         assert len(proxy.snapshot().pools) == 1
+
+
+async def test_a_proxy_without_a_listener_is_refused() -> None:
+    settings = PoolSettings(url=PoolUrl("127.0.0.1", 1), worker_name="alice.rig")
+    with pytest.RaisesExc(ValueError, match="^listeners: expected at least one, got none$"):
+        async with open_proxy(settings, ProxyConfig(port=0), listeners=[]):
+            pass
