@@ -238,7 +238,8 @@ class PoolConnection:
 
     @property
     def _is_over(self) -> bool:
-        """Whether nothing can be sent any more, because the stream has ended or the client is closing it."""
+        """Whether nothing can be sent any more, because the stream has ended or the client is closing the
+        connection."""
         return self._is_given_up or self.connection.state is ClientState.CLOSED
 
     # ---- handshake --------------------------------------------------------------------------------------------

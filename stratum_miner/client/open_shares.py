@@ -124,8 +124,8 @@ def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareR
 def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
     """Return whether a share that was not accepted may show that the client's state differs from the pool's.
 
-    It shows nothing if the job changed while the share was on its way, if a proxy lost the reply, or if the share is
-    below the share difficulty that the client knows.
+    It shows nothing if the share is stale and a newer job has come, if the share is lost, or if the pool rejected it as
+    too easy and it indeed misses the share target (it was sent because it solves a block).
     """
     if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id

@@ -85,7 +85,8 @@ class PoolMemory:
     # ---- how long to wait ---------------------------------------------------------------------------------------
 
     def timeouts(self, timeouts: Timeouts, now: float) -> Timeouts:
-        """Return these time limits for the next connection. The limits that the pool exceeded lately are longer."""
+        """Return the time limits for the next connection: those of ``timeouts``, but longer if the pool exceeded them
+        lately."""
         if now >= self._patient_until:
             self._patience.clear()
         return replace(timeouts, **{limit: getattr(timeouts, limit) * more for limit, more in self._patience.items()})

@@ -344,7 +344,7 @@ class PoolClient:
         """Return the seconds to wait before another attempt with the refused worker names.
 
         Raises the refusal if ``ClientOptions.retry`` is False, or if the refusal is final: a configured URL refused the
-        names, the pool never accepted any of them, and it did not say that the refusal is temporary.
+        names, the pool never accepted any of them, and its refusal does not say that it is temporary.
         """
         was_accepted = not self._resumption.accepted.isdisjoint(self.settings.worker_names)
         if not self._options.retry or not (is_redirected or was_accepted or refusal.is_temporary):

@@ -45,8 +45,8 @@ class ClientSnapshot:
     unpaired_replies: int
     """Number of replies to requests that the client did not send."""
     bytes_received: int
-    """Bytes received on all connections, after TLS decryption."""
+    """Number of bytes received on all connections, after TLS decryption."""
     bytes_sent: int
-    """Bytes sent on all connections, before TLS encryption."""
+    """Number of bytes sent on all connections, before TLS encryption."""
     workers: tuple[WorkerSnapshot, ...] = ()
     """All worker names of the pool, ``worker_name`` first."""

@@ -8,15 +8,15 @@ class Traffic:
     """The counters of one connection. They only grow."""
 
     bytes_received: int = 0
-    """Bytes received, after TLS decryption."""
+    """Number of bytes received, after TLS decryption."""
     bytes_sent: int = 0
-    """Bytes sent, before TLS encryption."""
+    """Number of bytes sent, before TLS encryption."""
     jobs: int = 0
-    """Valid jobs, including those that were skipped because a newer one came at the same time."""
+    """Number of valid jobs, including those that were skipped because a newer one came at the same time."""
     bad_lines: int = 0
-    """Unusable lines and invalid jobs."""
+    """Number of unusable lines and invalid jobs."""
     unpaired_replies: int = 0
-    """Replies to requests that the client did not send."""
+    """Number of replies to requests that the client did not send."""
 
     def __add__(self, other: "Traffic") -> "Traffic":
         """Return the sum of both."""

@@ -24,7 +24,7 @@ class FailoverPolicy:
     """A pool counts as silent if it sends no job with new content for this many seconds. Pools send a new job every 10
     to 60 s."""
     patience: float = 5.0
-    """Seconds to wait for a pool before the miner also connects to the next pool, if no pool is up."""
+    """If no pool is up, the miner waits this many seconds for a pool before it also connects to the next pool."""
     failback: float = 60.0
     """Seconds that a better pool must have been up before the miner switches back to it."""
     flap_window: float = 600.0

@@ -335,7 +335,7 @@ class PoolGroup:
         return f"{members.name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: GroupMember) -> None:
-        """Start a client, unless ``run`` has ended."""
+        """Mark a client that ``run`` then starts. Do nothing if the client is running or ``run`` has ended."""
         if member.scope is None and not self._is_over:
             member.scope = trio.CancelScope()
             member.client.note_stop_reason("")
