@@ -11,7 +11,7 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_CONSTANT, _BECH32M_CONSTANT = 1, 0x2BC830A3
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 MAX_LENGTH = 90
-"""Longest bech32 string (BIP 173); base58 addresses are shorter."""
+"""Maximum number of characters of an address: that of bech32 (BIP 173). Base58 addresses are shorter."""
 
 
 class AddressError(ValueError):

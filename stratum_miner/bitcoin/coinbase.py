@@ -14,12 +14,12 @@ from stratum_miner.bitcoin.merkle import merkle_root
 from stratum_miner.bitcoin.sha256d import sha256d
 
 COIN: Final = 100_000_000
-"""Satoshis in a bitcoin."""
+"""Number of satoshis in a bitcoin."""
 INITIAL_SUBSIDY: Final = 50 * COIN
 MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
 """Smallest and largest size of a coinbase script in bytes. A node rejects other sizes (bad-cb-length)."""
 MAX_PUSH: Final = 75
-"""Largest number of bytes in the shortest form of a script push: the opcode is then the number of bytes that follow."""
+"""Maximum number of bytes in a script push without OP_PUSHDATA. The opcode of such a push is the number of bytes."""
 SEQUENCE: Final = 0xFFFFFFFE
 """Sequence number of the input. It is not the final one, 0xFFFFFFFF, so that the lock time applies. BIP 54 requires
 such a sequence number and the lock time height - 1, once it is in force."""

@@ -17,8 +17,8 @@ MAX_TARGET: Final = (1 << 256) - 1
 HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
 """Average number of hashes for a solution of difficulty 1, about 2^32; for statistics."""
 TRIVIAL_TARGET: Final = 1 << 240
-"""From this network target on, finding a block is trivial: it takes at most 65,536 hashes on average. This limit is a
-choice: a block takes 2 hashes on regtest, and far more than 65,536 on every other network."""
+"""If the network target is this or larger, finding a block is trivial: it takes at most 65,536 hashes on average. The
+limit is arbitrary: a block takes 2 hashes on regtest, and far more than 65,536 on every other network."""
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:

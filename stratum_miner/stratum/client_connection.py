@@ -507,7 +507,7 @@ class ClientConnection:
             self._events.append(events.Configured(request_id, None, error_reply_from(str(field_error)), 0))
             return
         before = (self._settings.version_rolling, self.granted_mask)
-        # ckpool grants version rolling even to clients that did not ask for it
+        # use a grant only if it was requested: ckpool also grants version rolling to clients that did not ask for it
         # (docs/reference/stratum.md#configuring-extensions)
         if any(isinstance(item, VersionRolling) for item in request.extensions):
             grant = result.version_rolling

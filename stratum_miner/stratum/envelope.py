@@ -15,7 +15,7 @@ from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError, LocalProtocolError
 
 Id: TypeAlias = Any
-"""The id of a request: any JSON value, echoed as it came. The requests of stratum-miner have positive integers."""
+"""The id of a request: any JSON value. The reply repeats it unchanged. stratum-miner itself sends positive integers."""
 
 MAX_DEPTH = 32
 """Deepest nesting of arrays and objects that is accepted; Stratum needs four levels. The limit keeps parsing, printing
@@ -134,7 +134,7 @@ def _check_numbers(line: bytes) -> None:
             raise FieldError(
                 f"expected a line with one JSON object, got one with a number of more than {MAX_DIGITS} digits"
             )
-        position = digits.find(b'"', found) + 1  # continue after the end of this string
+        position = digits.find(b'"', found) + 1  # the digits were inside a string; continue after its end
         if not position:
             return
 

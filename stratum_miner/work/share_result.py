@@ -68,7 +68,8 @@ class ShareResult:
     def cause(self) -> str:
         """Why the share was not accepted, as one of a limited number of texts, so that shares can be counted by cause.
 
-        The texts that pools send would not do: they contain numbers that vary, as in "difficulty 2.55e-10".
+        The texts that pools send cannot be counted in this way, because they contain numbers that vary, as in
+        "difficulty 2.55e-10".
         """
         return self.refusal.value if self.refusal is not None else self.text
 
