@@ -38,8 +38,8 @@ MAX_BYTES = 64 << 20
 """Size in bytes from which the journal continues in a new file."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP)
-"""Errors of fsync that mean that nothing can be synced: for a device, or for a directory of some network file
-systems."""
+"""Errors with which fsync reports that a file of this kind cannot be synced: a device, or a directory on some network
+file systems."""
 
 
 class JournalFile:

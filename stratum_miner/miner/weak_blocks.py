@@ -13,8 +13,8 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MOST_REJECTED = 3
 """Number of weak blocks in a row that a pool may reject without using one. After that the miner submits no more weak
-blocks to this pool in the session. Picked by feel, not measured: another miner's block may have been faster once or
-twice."""
+blocks to this pool in the session. The value is a guess, not a measurement. One or two rejections
+prove nothing, because another miner's block may have been faster."""
 MAX_SESSIONS = 64
 """Maximum number of sessions that are remembered; a miner has one for each pool."""
 

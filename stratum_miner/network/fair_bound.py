@@ -1,8 +1,8 @@
 """A limit that all connected miners share, and that no single miner can use up.
 
-Theory of operation: a miner may take more units only if it would then have no more units than are free before. A
-single miner that takes all it can get therefore stops at half of the limit, and two such miners stop at a third each. A
-miner that has few units can always take more.
+Theory of operation: a miner may take more units only if these and the units that it already holds are together at most
+as many as the units that are still free. A single miner that takes all it can get therefore stops at half of the limit,
+and two such miners stop at a third each. There are always free units for a miner that holds few.
 """
 
 

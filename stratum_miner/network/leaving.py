@@ -7,7 +7,7 @@ reply that ends a connection early, the program therefore reads and discards fur
 import trio
 
 SECONDS = 1.0
-"""Seconds within which the peer may read what was sent, and close the connection."""
+"""Maximum number of seconds to wait until the peer has read what was sent and has closed the connection."""
 PIECE = 16 * 1024
 
 

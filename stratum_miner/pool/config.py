@@ -1,7 +1,7 @@
 """The settings of a pool: one frozen value, checked when it is made.
 
-Usually the share difficulty does not exceed the network difficulty. On a test chain whose network difficulty is below
-``minimum_difficulty`` (regtest: 4.66e-10), the share difficulty may be higher, because otherwise every second hash
+Usually the share difficulty does not exceed the network difficulty. On a test chain whose network difficulty (regtest:
+4.66e-10) is below ``minimum_difficulty``, the share difficulty may be higher, because otherwise every second hash
 would be a share. A hash that makes a block is accepted there even if it misses the share difficulty.
 """
 

@@ -28,7 +28,7 @@ class KeptBlock:
     block: bytes
     """The block, serialized with witnesses."""
     judged: trio.Event = field(default_factory=trio.Event)
-    """Set when the node has judged a block that did not reach the node at first."""
+    """An event that is set when the node has judged the block, if the block did not reach the node at first."""
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False

@@ -60,7 +60,7 @@ class NodeFollower:
         self._lacks_blocks = False
         """Whether the node lacked blocks at the last check."""
         self._wanted = trio.Event()
-        """Is set when the node must be asked for its template at once."""
+        """An event that is set when the node must be asked for its template at once."""
         self._taking = trio.Lock()
         self._tip_wait: trio.CancelScope | None = None
         """Cancel scope of the newest wait for a new tip; None before the first wait."""

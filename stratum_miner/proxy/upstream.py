@@ -103,7 +103,7 @@ class Upstream:
         )
         self.policy = ForwardingPolicy(config, self.jobs)
         self.divisible = trio.Event()
-        """Set when the first job has come. Only then is the number of extranonce prefixes known."""
+        """An event that is set when the first job has come. Only then is the number of extranonce prefixes known."""
         self.miners: dict[int, MinerConnection] = {}
         """The subscribed miners of this connection, by the number of the miner's connection."""
         self.answered_late = 0
