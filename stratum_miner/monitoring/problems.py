@@ -238,7 +238,7 @@ def _refusal(pool: PoolStatus, worker: str, why: str) -> tuple[str, str]:
 
 
 def worst_first(problems: Sequence[ProblemView]) -> list[ProblemView]:
-    """Return the problems in the order in which people should look at them."""
+    """Return the problems, the worst first: by severity, then in the order of ``KINDS``."""
     return sorted(problems, key=lambda item: (item.severity != CRITICAL, KINDS.index(item.kind)))
 
 

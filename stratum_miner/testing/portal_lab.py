@@ -96,10 +96,11 @@ class SyncMiner:
         return self._portal.call(self._miner.until_difficulty, wanted, within)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Return the next message of the method ``message`` that the pool sends: a call, or the reply to a request.
+        """Wait for the next message of the pool with a given method name, such as ``"mining.notify"``, and return it.
 
-        A message that came before this call counts as well, but no message is returned twice. Raises LabTimeout if no
-        such message comes within ``within`` seconds.
+        ``message`` is the method name. A message that came before this call counts as well, but no message is returned
+        twice. A reply counts as a message of the method of its request. Raises LabTimeout if no such message comes
+        within ``within`` seconds.
         """
         return self._portal.call(self._miner.wait_for, message, within)
 

@@ -32,5 +32,5 @@ def event_lines(events: Sequence[EventView], room: int, width: int) -> list[Text
 def _clock(at: float) -> str:
     try:
         return time.strftime("%H:%M:%S", time.localtime(at))
-    except (OverflowError, ValueError, OSError):  # a miner on another computer may send any number
+    except (OverflowError, ValueError, OSError):  # no valid time: a miner on another computer may send any number
         return "--:--:--"
