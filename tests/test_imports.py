@@ -123,6 +123,7 @@ MAY_IMPORT |= {
 }
 """Package to the packages, or single modules, of ours that it may import besides itself. The nearest row counts."""
 ROOT_MODULES: dict[str, frozenset[str]] = {
+    "callbacks": frozenset(),
     "exception_groups": frozenset(),
     "foreign_text": frozenset(),
     "quantities": frozenset(),
@@ -135,7 +136,16 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
 }
 """The same for the modules beside the packages. Everybody may import them, but for ``NOT_FOR_PURE_CODE``."""
 NOT_FOR_PURE_CODE = frozenset(
-    {"exception_groups", "quantities", "secret_words", "spelling", "user_files", "user_folders", "__main__"}
+    {
+        "callbacks",
+        "exception_groups",
+        "quantities",
+        "secret_words",
+        "spelling",
+        "user_files",
+        "user_folders",
+        "__main__",
+    }
 )
 
 DRIVERS = "stratum_miner.backends.asic"

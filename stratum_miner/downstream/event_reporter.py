@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from stratum_miner.callbacks import check_on_event
+
 E = TypeVar("E")
 
 
@@ -14,9 +16,12 @@ class EventReporter(Generic[E]):
     and a block is on its way to the node before ``on_event`` runs. The first exception of ``on_event`` is kept, no
     further event is delivered, and ``stop`` is called, so that the owner stops gracefully. The owner then calls
     ``raise_error``.
+
+    Raises TypeError if ``on_event`` is a coroutine function.
     """
 
     def __init__(self, on_event: Callable[[E], None] | None, stop: Callable[[], None]) -> None:
+        check_on_event(on_event)
         self._on_event = on_event
         self._stop = stop
         self._waiting: deque[E] = deque()

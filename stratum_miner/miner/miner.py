@@ -18,6 +18,7 @@ import trio
 from stratum_miner.backends.base import Backend, BackendError
 from stratum_miner.backends.statistics import DeviceKey, device_key
 from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.callbacks import check_on_event
 from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.events import MessageShown, ShareAnswered, StateChanged
@@ -81,6 +82,7 @@ class Miner:
     ``standstill``: detects time in which the process did not run. Tests pass their own.
 
     Raises ValueError if there is no pool.
+    Raises TypeError if ``on_event`` is a coroutine function.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Miner:
         first_extranonce2: int | None = None,
         standstill: Standstill | None = None,
     ) -> None:
+        check_on_event(on_event)
         pools = [pools] if isinstance(pools, PoolSettings) else list(pools)
         options = ClientOptions() if options is None else options
         self._clock = options.clock

@@ -448,6 +448,7 @@ async def open_pool(
         async with open_pool(node, config, on_event=send.send_nowait) as pool:
             async for event in receive: ...
 
+    Raises TypeError if ``on_event`` is a coroutine function.
     Raises ValueError if ``listeners`` is empty.
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
     permanent error, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single exception is

@@ -383,6 +383,7 @@ async def open_proxy(
         async with open_proxy(pools, config, on_event=send.send_nowait) as proxy:
             async for event in receive: ...
 
+    Raises TypeError if ``on_event`` is a coroutine function.
     Raises ValueError if ``listeners`` is empty.
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools refuse
     the worker from the start, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single
