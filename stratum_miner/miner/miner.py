@@ -148,6 +148,8 @@ class Miner:
         self._newest_job: Job | None = None
         """The newest job of the first group, which is the group that follows the strategy if there is one."""
         self._has_had_work = False
+        self._was_called = False
+        """Whether ``run`` was called."""
         self._stopping = trio.Event()
         self._stopped = trio.Event()
         self._stop_reason = StopReason.STOPPED
@@ -157,11 +159,15 @@ class Miner:
     async def run(self) -> StopReason:
         """Mine until a goal is reached or ``stop`` is called. Return why the miner stopped.
 
+        Raises RuntimeError if ``run`` was called before.
         Raises WorkerRefused if all pools refuse the worker name from the start.
         Raises PoolUnreachable if ``ClientOptions.retry`` is False and a pool cannot be reached, or disconnects.
         Raises BackendError if a backend cannot start or continue.
         Raises the exception that ``on_event`` raised, if it raised one.
         """
+        if self._was_called:
+            raise RuntimeError("Miner.run: expected one call, got a second")
+        self._was_called = True
         self._statistics = Statistics(self._running(self._clock()))
         cause: BaseException | None = None
         try:

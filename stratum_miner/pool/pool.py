@@ -121,6 +121,8 @@ class Pool:
         )
         self._miners = Connections[_Session](config, config.max_connections, callbacks, unix_time)
         self._events = EventReporter(on_event, self.stop)
+        self._was_called = False
+        """Whether ``serve`` was called."""
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
@@ -153,10 +155,14 @@ class Pool:
         ``listeners`` accept the miners' connections; without them the pool opens TCP listeners on the configured host
         and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
+        Raises RuntimeError if ``serve`` was called before.
         Raises ValueError if ``listeners`` is empty.
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
         permanent error, and whatever ``on_event`` raised.
         """
+        if self._was_called:
+            raise RuntimeError("Pool.serve: expected one call, got a second")
+        self._was_called = True
         if listeners is None:
             listeners = await open_tcp(self.config.host, self.config.port)
         self._miners.note_listeners(listeners)

@@ -90,6 +90,8 @@ class Proxy:
             tallies=tallies,
         )
         self._events = EventReporter(on_event, self.stop)
+        self._was_called = False
+        """Whether ``serve`` was called."""
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
@@ -128,10 +130,14 @@ class Proxy:
         ``listeners`` accept the miners' connections; without them the proxy opens TCP listeners on the configured host
         and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
+        Raises RuntimeError if ``serve`` was called before.
         Raises ValueError if ``listeners`` is empty.
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools
         refuse the worker from the start, and whatever ``on_event`` raised.
         """
+        if self._was_called:
+            raise RuntimeError("Proxy.serve: expected one call, got a second")
+        self._was_called = True
         if listeners is None:
             listeners = await open_tcp(self.config.host, self.config.port)
         self._miners.note_listeners(listeners)

@@ -176,3 +176,16 @@ async def test_a_group_of_the_block_stays_a_group(autojump_clock: MockClock) -> 
         async with open_miner(SETTINGS, [ScriptedBackend()], options=Played().options):
             raise ExceptionGroup("two", [ValueError(), TypeError()])
     assert caught.value.message == "two"
+
+
+async def test_a_miner_runs_once(autojump_clock: MockClock) -> None:
+    played, backend = Played(), ScriptedBackend()
+    async with open_miner(SETTINGS, [backend], goals=Goals(shares=1), options=played.options) as miner:
+        await played.start()
+        with pytest.RaisesExc(RuntimeError, match="^Miner.run: expected one call, got a second$"):
+            await miner.run()
+        await backend.report_where(backend.unit(), lambda share: share.meets_share_target)
+        await played.accept_share()
+        assert await miner.wait_stopped() is StopReason.SHARES_REACHED
+    with pytest.RaisesExc(RuntimeError, match="^Miner.run: expected one call, got a second$"):
+        await miner.run()

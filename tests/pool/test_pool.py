@@ -814,3 +814,14 @@ async def test_cancelling_ends_everything(autojump_clock: Clock) -> None:
             await trio.sleep_forever()
     assert scope.cancelled_caught
     assert trio.current_time() == 5
+
+
+async def test_a_pool_serves_once(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode()) as (pool, listener):
+        with pytest.RaisesExc(RuntimeError, match="^Pool.serve: expected one call, got a second$"):
+            await pool.serve([MemoryListener()])
+        client = listener.connect()
+        await client.login()
+        assert await client.submit(client.miner.solve()) == 0
+    with pytest.RaisesExc(RuntimeError, match="^Pool.serve: expected one call, got a second$"):
+        await pool.serve()

@@ -122,3 +122,12 @@ async def test_a_proxy_without_a_listener_is_refused() -> None:
     with pytest.RaisesExc(ValueError, match="^listeners: expected at least one, got none$"):
         async with open_proxy(settings, ProxyConfig(port=0), listeners=[]):
             pass
+
+
+async def test_a_proxy_serves_once() -> None:
+    settings = PoolSettings(url=PoolUrl("127.0.0.1", 1), worker_name="alice.rig")
+    async with open_proxy(settings, ProxyConfig(port=0)) as proxy:
+        with pytest.RaisesExc(RuntimeError, match="^Proxy.serve: expected one call, got a second$"):
+            await proxy.serve()
+    with pytest.RaisesExc(RuntimeError, match="^Proxy.serve: expected one call, got a second$"):
+        await proxy.serve()
