@@ -305,7 +305,12 @@ class ServerConnection:
         self._send(self._encode_question(message) if _is_question(message) else encode_announcement(message))
 
     def announce_encoded(self, line: bytes) -> None:
-        """Send a line that ``encode_announcement`` made. So a notify is encoded only once for all connections."""
+        """Send a line that ``encode_announcement`` made. So a notify is encoded only once for all connections.
+
+        Raises TypeError if the line is not bytes.
+        """
+        if not isinstance(line, bytes):  # otherwise each later call of ``data_to_send`` would fail
+            raise TypeError(f"line: expected bytes, got {type(line).__name__}; use encode_announcement")
         self._send(line)
 
     def data_to_send(self) -> bytes:

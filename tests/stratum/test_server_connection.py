@@ -642,6 +642,14 @@ def test_an_announcement_is_encoded_once_for_all() -> None:
     assert connection.data_to_send() == encoded * 2
 
 
+def test_an_encoded_announcement_is_bytes() -> None:
+    connection = ready()
+    line: Any = "{}\n"
+    with pytest.raises(TypeError, match="line: expected bytes, got str; use encode_announcement"):
+        connection.announce_encoded(line)
+    assert connection.data_to_send() == b""
+
+
 def test_text_that_is_no_unicode_is_our_own_mistake() -> None:
     with pytest.raises(LocalProtocolError, match=r"client\.show_message: expected text"):
         ready().announce(pool_messages.ShowMessage("\udcff"))
