@@ -59,7 +59,7 @@ class ListenerError(Exception):
     the reason."""
 
 
-async def open_tcp(host: str, port: int) -> list[trio.SocketListener]:
+async def open_tcp_listeners(host: str, port: int) -> list[trio.SocketListener]:
     """Open TCP listeners on a host and port. Raises OSError if a listener cannot be opened; its text contains the host
     and the port."""
     try:

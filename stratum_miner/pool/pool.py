@@ -40,7 +40,7 @@ from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.exception_groups import unwrapping_nursery
-from stratum_miner.network.accepting import Listener, open_tcp
+from stratum_miner.network.accepting import Listener, open_tcp_listeners
 from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
@@ -164,7 +164,7 @@ class Pool:
             raise RuntimeError("Pool.serve: expected one call, got a second")
         self._was_called = True
         if listeners is None:
-            listeners = await open_tcp(self.config.host, self.config.port)
+            listeners = await open_tcp_listeners(self.config.host, self.config.port)
         self._miners.note_listeners(listeners)
         try:
             async with unwrapping_nursery() as services:

@@ -38,7 +38,7 @@ from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.exception_groups import unwrapping_nursery
-from stratum_miner.network.accepting import Listener, open_tcp
+from stratum_miner.network.accepting import Listener, open_tcp_listeners
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import ProxyEvent, ShareKept, ShareRefused, UpstreamAdded, UpstreamRemoved
@@ -139,7 +139,7 @@ class Proxy:
             raise RuntimeError("Proxy.serve: expected one call, got a second")
         self._was_called = True
         if listeners is None:
-            listeners = await open_tcp(self.config.host, self.config.port)
+            listeners = await open_tcp_listeners(self.config.host, self.config.port)
         self._miners.note_listeners(listeners)
         try:
             async with unwrapping_nursery() as services:

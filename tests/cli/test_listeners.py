@@ -51,6 +51,7 @@ OPENERS = {
     "cli/tap.py": "tap",
     "app/daemon/services.py": "the three APIs of mine",
     "monitoring/http/listener.py": "makes the sockets of the APIs",
+    "network/accepting.py": "opens the listeners of a pool or a proxy inside another program",
     "pool/pool.py": "a pool inside another program; PoolConfig has the address",
     "proxy/proxy.py": "a proxy inside another program; ProxyConfig has the address",
     "testing/lab.py": "the pytest plugin, on loopback",
