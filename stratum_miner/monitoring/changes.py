@@ -27,7 +27,7 @@ class SnapshotChanges:
     """Everything that is new in a view, compared with the previous view. The class ``Changes`` calls it a step."""
 
     number: int
-    """The steps are numbered from 1."""
+    """Number of the step. The numbers of the steps increase by 1."""
     change: Any
     """The difference between the previous view and this one, as ``difference`` returns it."""
     points: tuple[Any, ...]
@@ -39,7 +39,7 @@ class Changes:
 
     def __init__(self) -> None:
         self.number = 0
-        """The ``number`` of the newest step, or 0 before the first."""
+        """The ``number`` of the newest step, or 0 before the first view."""
         self.run = ""
         """Text that identifies this run of the miner, because events of another run have the same numbers."""
         self.whole: dict[str, Any] = {}

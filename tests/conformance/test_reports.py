@@ -177,7 +177,7 @@ def test_a_transcript_is_bounded() -> None:
         (["127.0.0.1:1", "--max-seconds-of-work", "-1"], 2, "--max-seconds-of-work: expected 0 to"),
         (["127.0.0.1:1", "--retarget-seconds", "0"], 2, "--retarget-seconds: expected 1 to"),
         (["127.0.0.1:1", "--html", "/nowhere/at/all.html"], 2, "cannot write '/nowhere/at/all.html'"),
-        (["127.0.0.1:1", "--node", "kernel"], 2, "the JSON-RPC of the pool's Bitcoin node"),
+        (["127.0.0.1:1", "--node", "kernel"], 2, "the JSON-RPC URL of the pool's Bitcoin node"),
         (["127.0.0.1:1", "-p", "a", "--pass-file", "b"], 2, "--pass, --pass-file: expected one of the two"),
         (["127.0.0.1:1"], 4, "stratum-miner: stratum+tcp://127.0.0.1:1: Connection refused\n"),
     ],
