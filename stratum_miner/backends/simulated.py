@@ -37,8 +37,8 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""A hit that is late by at most this many seconds does not interrupt the counting of hashes by its device, because the
-search is expected to catch up. The value is an estimate."""
+"""Seconds by which the search for the next share may be late and is still expected to catch up. If it is later than
+that, this time is left out when the hashes of the device are counted. The value is an estimate."""
 SLICE_SECONDS = 0.001
 """Seconds that one search in the trio task takes."""
 

@@ -26,7 +26,7 @@ from stratum_miner.app.settings import shown
 from stratum_miner.app.settings.mine import MineSettings, Sources, default_file, find_file, load, settings_of
 from stratum_miner.user_files import UserFileError
 
-app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
+app = cyclopts.App(name="config", help="Write, check, show and import the configuration file of the command mine.")
 
 OutputFile: TypeAlias = Annotated[
     Path | None, Parameter(help="File to write. [default: ~/.config/stratum-miner/config.toml]")

@@ -170,8 +170,8 @@ def profit(
         str | None,
         _text(
             "--growth-band",
-            "How far the chart of the profit over time also follows a lower and a higher --difficulty-growth, in "
-            "percentage points. "
+            "Width of the band around --difficulty-growth for which the chart of the cash flow is drawn, too, in "
+            "percentage points on each side. "
             f"[default: {DEFAULT_BAND:.0%}]",
             "Chain",
         ),

@@ -54,7 +54,8 @@ class OpenShares:
         """Value of ``sent_so_far`` when the last rejection that counts arrived. Shares with a lower ``number`` had been
         sent before."""
         self.refusals_in_a_row = 0
-        """Number of rejected shares in a row that count; see ``REJECT_STREAK``."""
+        """Number of rejections since the last accepted share, without those that say nothing about the session (see
+        ``REJECT_STREAK``)."""
         self.differences = False
         """Whether this pool reads version bits as their difference (XOR) from the job's version."""
 

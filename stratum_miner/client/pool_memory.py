@@ -1,7 +1,8 @@
 """What the program has learnt about a pool, shared by all its connections to this pool.
 
-A problem of a pool may be temporary. So the form of the handshake and the longer time limits are kept for at most an
-hour. The caller passes the current time, in seconds.
+Some pools end the connection on the usual handshake, and the client then leaves out requests. Some pools answer slowly,
+and the client then waits longer. Both are remembered here for at most an hour, because the cause may be temporary. The
+caller passes the current time, in seconds.
 """
 
 from dataclasses import replace

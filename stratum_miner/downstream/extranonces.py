@@ -95,7 +95,7 @@ class ExtranonceRegistry(Generic[J]):
 
     def _fresh(self) -> bytes:
         if self.live >= self._values:
-            raise ExtranoncesExhausted(f"all {self._values} values are in use by connected miners")
+            raise ExtranoncesExhausted(f"all {self._values} values of extranonce1 are in use by connected miners")
         if len(self._taken) >= self._values:
             self._drop_oldest()
         while True:

@@ -87,8 +87,8 @@ class Emulator:
         rate = DEFAULT_HASH_RATE if hash_rate is None else hash_rate
         if not 0 < rate <= FASTEST:
             raise EmulatorError(
-                f"hash rate: expected more than 0 and at most {FASTEST / 1e6:g} MH/s, because the CPU searches for the "
-                f"device, got {rate / 1e6:g} MH/s"
+                f"hash rate: expected more than 0 and at most {FASTEST / 1e6:g} MH/s, because the CPU searches in "
+                f"place of the device, got {rate / 1e6:g} MH/s"
             )
         self._searcher = Searcher()
         if doubt := self._searcher.choice.doubt(rate):

@@ -65,8 +65,8 @@ class GoodShare:
     submit: Submit
     job: JobLike
     taken: Submit | None = None
-    """For the fault duplicate: a share that the pool accepted on this connection, of a job with the same previous
-    block."""
+    """For the fault duplicate: a share that the pool has already accepted on this connection. Its job has the same
+    previous block as ``job``, so that it is not stale."""
     outdated: Submit | None = None
     """For the fault stale: a valid share that was never sent, of a job that became outdated by a new block."""
 
@@ -140,7 +140,7 @@ def _version_bits_outside_mask(good: GoodShare, rng: Random) -> Submit:
         raise FaultNotPossible("version-bits-outside-mask: expected version rolling, but the pool did not grant it")
     outside = [1 << bit for bit in range(32) if not good.job.version_mask >> bit & 1]
     if not outside:
-        raise FaultNotPossible("version-bits-outside-mask: expected a mask without some of the bits, got ffffffff")
+        raise FaultNotPossible("version-bits-outside-mask: expected a mask in which a bit is not set, got ffffffff")
     return replace(good.submit, version_bits=bits | rng.choice(outside))
 
 

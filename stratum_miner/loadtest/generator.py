@@ -137,7 +137,7 @@ class LoadGenerator:
             gc.freeze()  # the garbage collector then skips the miners, which exist until the end of the run
             try:
                 self._loop()
-            except (OSError, MemoryError) as error:  # an error of this computer, so the figures stay valid
+            except (OSError, MemoryError) as error:  # this computer ran out of something; keep the figures until now
                 self.failure = str(error) or type(error).__name__
                 self.elapsed = self.elapsed or self._clock() - self._started
             if self._most_connected and not self.failure:

@@ -2,11 +2,18 @@
 
 All methods wait for the disk, so ``journal`` calls them in its own threads.
 
-If the program crashes at any system call, the file keeps the records of each ``append`` that returned. A large ``FILE``
-becomes ``FILE.1`` in these steps: write the totals and the open shares to ``FILE.new``; rename the older files, the
-oldest first; rename ``FILE`` to ``FILE.1``; rename ``FILE.new`` to ``FILE``. If the program ends before the last step,
-``FILE`` is missing, and the next run continues with the totals of ``FILE.1`` (see ``read``). The same rule applies if a
-power failure leaves an empty ``FILE``. A power failure may cost the records that were not synced.
+If the program crashes at any system call, the file keeps the records of each ``append`` that returned. A power failure
+may cost the records that were not synced.
+
+A large ``FILE`` becomes ``FILE.1`` in these steps:
+
+1. Write the totals and the open shares to ``FILE.new``.
+2. Rename the older files, the oldest first.
+3. Rename ``FILE`` to ``FILE.1``.
+4. Rename ``FILE.new`` to ``FILE``.
+
+If the program ends between steps 3 and 4, ``FILE`` is missing, and the next run continues with the totals of ``FILE.1``
+(see ``read``). The same rule applies if a power failure leaves an empty ``FILE``.
 """
 
 import errno

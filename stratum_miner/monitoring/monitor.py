@@ -225,8 +225,11 @@ class Monitor:
         return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
 
     def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
-        """Return the next point of the history. ``now`` is the time on the clock of the snapshots, minus the seconds in
-        which the process did not run; ``date`` is the Unix time."""
+        """Return the next point of the history.
+
+        ``now`` is in seconds of the monotonic clock, without the seconds in which the process was suspended; ``date``
+        is the Unix time.
+        """
         hashes = sum(backend.hashes for backend in snapshot.backends)
         since, before = self._hashes_at_point
         self._hashes_at_point = (now, hashes)

@@ -115,7 +115,7 @@ def test_ntime_is_beyond_what_a_block_may_have_and_before_its_job() -> None:
         (
             "version-bits-outside-mask",
             replace(GOOD, job=replace(JOB, version_mask=0xFFFFFFFF)),
-            "without some of the bits",
+            "in which a bit is not set",
         ),
     ],
 )

@@ -28,7 +28,7 @@ MinimumDifficultyOption = Annotated[
     Parameter(
         name="--min-difficulty",
         help="Lowest share difficulty that the pool sets, or that a miner may suggest. [default: the value of "
-        f"--difficulty; with --vardiff {USUAL_MINIMUM:g}, or the value of --difficulty if that is lower]",
+        f"--difficulty; if --vardiff is given, {USUAL_MINIMUM:g} or the value of --difficulty, whichever is lower]",
         negative=(),
     ),
 ]
