@@ -41,7 +41,7 @@ class Changes:
         self.number = 0
         """The ``number`` of the newest step, or 0 before the first view."""
         self.run = ""
-        """Text that identifies this run of the miner, because events of another run have the same numbers."""
+        """Text that identifies this run of the miner, because the events of every run are numbered from 1."""
         self.whole: dict[str, Any] = {}
         """The newest view without events and history. Lists of pools, devices, shares and blocks are objects here, with
         the id or number of each entry as its key, so that differences are small."""

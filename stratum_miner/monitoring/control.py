@@ -1,7 +1,8 @@
 """Defines the changes that people and programs may make while mining: one interface for the keys of the screen, the web
 page and all APIs.
 
-A call that is refused raises ``ControlRefused`` with a message of one line. A call that succeeds logs an event.
+Each method of ``Control`` makes one change. If the change cannot be made, the method raises ``ControlRefused`` with a
+message of one line. If it is made, an event is logged.
 """
 
 from dataclasses import dataclass

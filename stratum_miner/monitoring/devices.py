@@ -26,21 +26,23 @@ THIS_COMPUTER = Hardware(product="")
 
 @dataclass(slots=True)
 class _Remembered:
-    """The figures of one device that are kept between samples."""
+    """The figures of one device that are kept from one call of ``DeviceMeters.sample`` to the next. Each call is a
+    sample."""
 
     came_at: float = 0.0
     """Unix time of the first sample of the device; 0 before the first sample."""
     frozen_before: float = 0.0
-    """Seconds in which the process did not run, up to the first sample of the device."""
+    """Seconds in which the process did not run, from the start of the miner to the first sample of the device."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
     """One meter for hash rates over up to 1 min, and one for up to 1 h; None before the first sample."""
     nonces: int = 0
     """Number of nonces that the device had found at the last sample."""
     nonce_at: float | None = None
-    """Time of the sample in which ``nonces`` last increased, in seconds on the clock of the samples."""
+    """The time ``now`` of the sample in which ``nonces`` last increased; None if the device has found no nonce."""
     state: str = ""
     unwell: tuple[float, str] | None = None
-    """Unix time of the last sample in which the state was one of ``UNWELL``, and the reason; None if there was none."""
+    """Unix time of the last sample in which the state was one of ``UNWELL``, and the reason for the state. None if
+    there was no such sample."""
     spells: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     refused: int = 0
@@ -49,8 +51,8 @@ class _Remembered:
     reasons: Counter[str] = field(default_factory=Counter)
     difficulties: Difficulties = field(default_factory=Difficulties)
     last: tuple[float, int | None, float] | None = None
-    """The last accepted share: its Unix time, the id of the pool, and the share difficulty of its job. None before the
-    first."""
+    """The last accepted share: the Unix time of its acceptance, the id of the pool, and the share difficulty of its
+    job. None before the first accepted share."""
 
 
 class DeviceMeters:
@@ -60,7 +62,7 @@ class DeviceMeters:
         self._numbers = numbers
         self._devices: defaultdict[DeviceKey, _Remembered] = defaultdict(_Remembered)
         self._frozen = 0.0
-        """Seconds in which the process did not run, up to the last sample."""
+        """Seconds in which the process did not run, from the start of the miner to the last sample."""
 
     def sample(
         self,
@@ -73,7 +75,7 @@ class DeviceMeters:
     ) -> None:
         """Note the counters and the condition of each device.
 
-        ``now`` is the time in seconds on the clock of the samples, and ``at`` is the same moment as Unix time. ``ran``
+        ``now`` is the time in seconds on a clock that is never set, and ``at`` is the same moment as Unix time. ``ran``
         is ``now`` minus the seconds in which the process did not run. If ``ran`` is None, the process always ran.
         """
         ran = now if ran is None else ran
@@ -111,7 +113,7 @@ class DeviceMeters:
     def views(
         self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[DeviceKey, DeviceCondition]
     ) -> tuple[DeviceView, ...]:
-        """Return the view of each device at ``now``. ``conditions`` has the condition of each device."""
+        """Return the view of each device. ``now`` is the time on the clock of ``sample``."""
         views = [
             self._view(key, backend, device, conditions[key], now) for key, backend, device in keyed_devices(backends)
         ]

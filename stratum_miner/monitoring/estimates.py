@@ -8,15 +8,15 @@ from stratum_miner.miner.snapshot import MinerSnapshot
 from stratum_miner.monitoring.view import Estimate, LuckView
 
 KEPT_S = 10.0
-"""Seconds for which estimates from many shares are kept, because their exact intervals take tens of milliseconds to
-compute."""
+"""Seconds for which estimates from at least ``LARGE`` shares are kept, because their exact confidence intervals take
+tens of milliseconds to compute."""
 LARGE = 1000
 """Number of shares below which the estimates are computed again at each call, because that is fast."""
 
 
 class Estimates:
-    """Computes the estimates. From ``LARGE`` shares on, it returns the previous ones while they are less than
-    ``KEPT_S`` seconds old."""
+    """Computes the hash rate and the luck. If there are at least ``LARGE`` shares, estimates that are less than
+    ``KEPT_S`` seconds old are returned again."""
 
     def __init__(self) -> None:
         self._made: tuple[float, Estimate | None, LuckView] | None = None

@@ -88,10 +88,11 @@ class Health:
         pauses: Mapping[str, str] | None = None,
         others: Sequence[ProblemView] = (),
     ) -> HealthVerdict:
-        """Return the verdict on the miner at ``now``, in seconds on the clock of the snapshots.
+        """Return the verdict on the miner at the moment of the snapshot.
 
-        ``pauses`` has one entry for each pause: what asked for it, such as "by the schedule", and the reason.
-        ``others`` are problems that concern neither a device nor a pool.
+        ``now`` is this moment in seconds, on a clock that is never set. ``pauses`` has one entry for each pause: what
+        asked for it, such as "by the schedule", and the reason. ``others`` are problems that concern neither a device
+        nor a pool.
         """
         step = 0.0 if self._looked_at is None else min(max(0.0, now - self._looked_at), LONGEST_STEP_S)
         self._looked_at = now

@@ -1,6 +1,7 @@
 """Watches one miner: samples its snapshots, keeps its shares, blocks and history, and builds views from them.
 
-It uses two clocks: ``clock`` is the clock of the snapshots, in seconds, and ``wall_clock`` returns Unix times.
+It uses two clocks. ``clock`` returns seconds since any moment and is never set, so intervals are measured with it.
+``wall_clock`` returns Unix times.
 """
 
 import time
@@ -84,7 +85,7 @@ class Monitor:
     # ---- what comes in --------------------------------------------------------------------------------------------
 
     def note(self, event: MinerEvent) -> None:
-        """Process one event of the miner."""
+        """Process one event of the miner, such as the result of a share."""
         if isinstance(event, ShareResult):
             self._note_share(event)
         elif isinstance(event, JobStarted):

@@ -25,14 +25,15 @@ KINDS = (
 """Every kind of problem. Among problems of equal severity, a kind that comes earlier in this list is worse."""
 
 MANY_ERRORS = 0.05
-"""Largest fraction of a device's results, from 0 to 1, that may be wrong. Three standard deviations are added to the
-limit, so that errors which come together by chance are not reported. Drivers slow a device down at the same limit
+"""Largest fraction of the results of a device, from 0 to 1, that may be wrong. A result is a nonce that the device
+reported. Three standard deviations of the number of wrong results are added to the limit, so that errors which come
+together by chance are not reported. Drivers slow a device down at the same limit
 (backends.asic.health), but not every device can be slowed down."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
-"""Totals are recorded when at least 10 s have passed and at least 5 new results have come since the last record. The
-newest 30 records are kept, so that the fraction of errors covers about the last 150 results and the last 5 min, or
-more."""
+"""The total numbers of right and wrong results are recorded when at least 10 s have passed and at least 5 new results
+have come since the last record. The newest 30 records are kept, so that the fraction of wrong results is that of at
+least about the last 150 results and the last 5 min."""
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
 """A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3
@@ -65,8 +66,7 @@ class RecentErrors:
 
     @property
     def are_many(self) -> bool:
-        """Whether there are so many wrong results that chance does not explain them: the device exceeds
-        ``MANY_ERRORS``."""
+        """Whether the fraction of wrong results exceeds ``MANY_ERRORS`` so clearly that chance does not explain it."""
         good, bad = self.newest
         allowed = MANY_ERRORS * (good + bad)
         return good + bad >= ERRORS_JUDGED_AT and bad > allowed + 3 * sqrt(allowed)

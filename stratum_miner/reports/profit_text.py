@@ -137,7 +137,7 @@ def drawings(output: Console, scenario: Scenario) -> None:
 
 
 def agreement(output: Console, found: Sequence[Agreement], seed: int, runs: int) -> None:
-    """Print a table of formulas, with the value of the formula and the value of the simulation for each."""
+    """Print a table that compares the result of each formula with that of a simulation."""
     rows = [
         (
             item.quantity,

@@ -5,8 +5,9 @@ A test of a backend needs two lines::
     async def test_my_backend() -> None:
         await check_backend(lambda: MyBackend(...))
 
-The work units are real headers of block 1 with easy targets, so that this module can compute every hit with hashlib.
-The checks do not depend on the speed of the backend, but a backend that does nothing for ``patience`` seconds fails.
+A hit is a nonce whose hash meets the target. The work units are real headers of block 1 with targets so easy that this
+module can compute every hit with hashlib. The checks do not depend on the speed of the backend, but each step of a
+check has a time limit (``patience``).
 """
 
 import threading
@@ -27,12 +28,11 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
-"""How often the work source of a check returns the same unit. When the work changes, each thread of a backend may
-already have taken a unit, and then drops it without a search. So there must be a unit for each thread of a large
-computer."""
+"""How often the work source of a check returns the same unit. When the work changes, each thread of a backend may drop
+a unit that it has taken but not searched. So there must be more units than a large computer has threads."""
 BIP_323_MASK = 0x1FFFFFE0
-"""The version mask of BIP 323. It has more bits than mining chips can roll, so a check only uses the bits that the
-backend says it can roll. It could not find hits that need other bits."""
+"""The version mask of BIP 323. It has more bits than mining chips can roll. So a check uses only those of its bits that
+the backend says it can roll."""
 
 
 async def check_backend(

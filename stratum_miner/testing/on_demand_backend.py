@@ -99,7 +99,7 @@ class OnDemandBackend(Backend):
         return self._unit is not None
 
     async def _search(self, choice: Choice, request: _Request) -> NonceFound | None:
-        """Search for the requested share, from the nonce on at which the last search stopped, and return the share.
+        """Search for the requested share, beginning where the search before it stopped, and return the share.
 
         Return None if all nonces were searched without success, or if the work changed."""
         unit = self._unit

@@ -339,8 +339,8 @@ def _is_number(text: str) -> bool:
 
 
 def _known(ids: Collection[int]) -> str:
-    """Return the words that tell a client which ids are valid. cgminer always names a range, but after a removal, not
-    every id in the range is valid."""
+    """Return the words that tell a client which ids are valid. They name a range, as in cgminer, or a list if a removal
+    has left a gap in the range."""
     if len(ids) == max(ids) + 1:
         return f"range is 0 - {max(ids)}"
     return f"expected one of {', '.join(map(str, sorted(ids)))}"

@@ -1,8 +1,9 @@
-"""Sends server-sent events: first a view of the miner, then the changes of the view once a second.
+"""Sends server-sent events: first a whole view of the miner, then its changes once a second.
 
-All listeners receive the same bytes. While there is a listener, a view is taken once a second, and each listener
-receives the steps that it has not received yet. A new listener, or a listener that missed too many steps, receives a
-whole view. A listener that reconnects sends the id of the last event that it received.
+While there is a listener, a view is taken once a second. The changes between two views are a step, and are encoded once
+for all listeners. Each listener receives the steps that it has not received yet. A listener that missed too many steps
+receives a whole view again. A listener that reconnects sends the id of the last log event that it received, and gets
+the later ones.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,14 +19,14 @@ from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import EventView
 
 STEP_S = 1.0
-"""Seconds between two views of the miner, whose differences are the steps."""
+"""Seconds between two views of the miner."""
 MAX_LISTENERS = 16
 EVENTS_AT_FIRST = 100
-"""Number of earlier events that a new listener receives, at most. These are the newest ones."""
+"""Largest number of log events that a new listener receives at first. They are the newest ones."""
 
 
 class Streams:
-    """Takes one view of the miner a second, and sends the steps between views to all listeners."""
+    """Takes one view of the miner a second, and sends the changes between views to all listeners."""
 
     def __init__(self, monitor: Monitor, page: str) -> None:
         self._monitor = monitor
@@ -42,9 +43,10 @@ class Streams:
         return self.listeners >= MAX_LISTENERS
 
     async def listen(self, last_id: str, take: Callable[[bytes], Awaitable[None]]) -> None:
-        """Pass the stream to one listener until cancelled, beginning after the event with the id ``last_id``.
+        """Pass the stream to one listener until cancelled.
 
-        ``take`` is called with the bytes to send to the listener.
+        ``last_id`` is the id of the last log event that the listener received before, or an empty string. ``take`` is
+        called with the bytes to send to the listener.
         """
         self.listeners += 1
         try:

@@ -104,9 +104,9 @@ def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
 def _spaced(
     blocks: Sequence[list[Text]], events: Sequence[EventView], least: int, spare: int, width: int
 ) -> list[Text]:
-    """Return the blocks of lines and then the events, with empty lines between them as far as ``spare`` lines allow.
+    """Return the blocks of lines and then the events, with at most ``spare`` empty lines between them.
 
-    The events get ``least`` lines and what remains of the ``spare`` lines.
+    The events get at least ``least`` lines, and also the spare lines that no empty line uses.
     """
     lines: list[Text] = []
     for block in blocks:
