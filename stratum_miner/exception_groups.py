@@ -42,7 +42,7 @@ class _UnwrappingNursery(AbstractAsyncContextManager[trio.Nursery]):
         try:
             raise failure
         finally:
-            failure.__context__ = context  # raise replaced it by the group or by the cancellation of the block
+            failure.__context__ = context  # ``raise`` has set it to the exception that is being handled
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

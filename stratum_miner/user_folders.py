@@ -1,6 +1,6 @@
 """Finds the folders of a user's configuration, state and cache by the XDG Base Directory Specification.
 
-As the specification requires, its environment variables are used only if they contain an absolute path.
+The environment variables of the specification, such as XDG_STATE_HOME, are used only if they contain an absolute path.
 """
 
 import os

@@ -129,7 +129,7 @@ def height_from_coinbase_prefix(prefix: bytes) -> int | None:
     Returns None if the script does not begin with the shortest push of a height, or if the bytes are not the beginning
     of a coinbase. Never raises an exception.
     """
-    script = prefix[42:]  # version, input count, null input, script size
+    script = prefix[42:]  # what follows the version, the input count, the null input and the script size
     if prefix[4:41] != b"\x01" + _NULL_INPUT or not script:
         return None
     first = script[0]

@@ -1,6 +1,6 @@
 """Merkle trees over transaction ids, and the branch with which a miner computes the root from the coinbase alone.
 
-All hashes are 32 bytes in internal order. A level with an odd count repeats its last hash
+All hashes are 32 bytes in internal order. A level with an odd number of hashes repeats its last hash
 (docs/reference/stratum.md#merkle-root).
 """
 

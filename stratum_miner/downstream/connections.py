@@ -80,7 +80,7 @@ class Connection(Generic[S]):
     reason: str = ""
     """Why the connection is being closed; empty while it is open."""
     ending: DisconnectReason = DisconnectReason.BY_SERVER
-    """The kind of ``reason``. It has no meaning while ``reason`` is empty."""
+    """The kind of reason that ``reason`` describes. It has no meaning while ``reason`` is empty."""
     bytes_received: int = 0
     bytes_sent: int = 0
 
@@ -121,7 +121,7 @@ class Connection(Generic[S]):
         self.scope.cancel()
 
     def _note_reason(self, reason: str, ending: DisconnectReason) -> None:
-        if not self.reason:  # the first reason counts
+        if not self.reason:  # a later reason does not replace the first
             self.reason, self.ending = reason, ending
 
 

@@ -1,9 +1,9 @@
 """Assigns an extranonce1 to each session. No two sessions have the same one while they are open or can be resumed.
 
-Sans-IO; time is an argument (seconds of any clock that does not go back). When a session ends, its lease stays for a
-while. A miner that reconnects can then keep its extranonce1 and its jobs, so that the shares it found in the meantime
-stay valid. A miner names the session to resume by the id from the reply to mining.subscribe. cgminer, bfgminer and
-``stratum_miner.client`` send the id of the "mining.notify" pair.
+Sans-IO; time is an argument (seconds of any clock that does not go back). A *lease* holds the extranonce1 and the jobs
+of a session. It is kept for a while after the session ends. A miner that reconnects can then keep its extranonce1 and
+its jobs, so that the shares it found in the meantime stay valid. A miner names the session to resume by the id from the
+reply to mining.subscribe. cgminer, bfgminer and ``stratum_miner.client`` send the id of the "mining.notify" pair.
 """
 
 import secrets

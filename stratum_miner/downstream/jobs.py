@@ -54,8 +54,8 @@ class AnnouncedJob:
     rollable_mask: int = 0
     """Version bits that miners may roll if they ask for them."""
     origin: int = 0
-    """Number of the pool session that the job comes from, 0 in a pool. A new version mask applies to all jobs of one
-    origin."""
+    """In a proxy, the number of its session with the pool that sent the job; in a pool, 0. A new version mask applies
+    to all jobs of one origin."""
     seen: SeenShares = field(default_factory=SeenShares)
     """The valid shares of this job. Jobs that differ only in their ids use the same object."""
     maxtime: int | None = None

@@ -229,8 +229,8 @@ class MinerSession(Generic[J]):
         self.connection.announce(Reconnect())
 
     def answer(self, share: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
-        """Answer a share with true if ``refusal`` is None, otherwise with this error. If ``waits`` of the share is not
-        set, the share was answered when it arrived, and this method does nothing.
+        """Answer a share with true if ``refusal`` is None, otherwise with the error in ``refusal``. If ``share.waits``
+        is false, the share was answered when it arrived, and this method does nothing.
 
         Return the event that the caller must report. Return None if the share was answered when it arrived, or if it is
         accepted now and was credited when it arrived.
@@ -450,7 +450,7 @@ class MinerSession(Generic[J]):
     def _retarget(self, vardiff: Vardiff, difficulty: float | None, now: float) -> None:
         if difficulty is not None:
             self._wanted = self._bounded(difficulty, asked=False)
-            vardiff.difficulty = self._wanted  # vardiff continues from the value after the limits
+            vardiff.difficulty = self._wanted  # the value that vardiff chose may be outside the limits
             self._announce_wanted_difficulty(now)
 
     def _bounded(self, difficulty: float, *, asked: bool) -> float:
@@ -509,8 +509,8 @@ class MinerSession(Generic[J]):
     def _set_mask(self, job: J) -> None:
         """Send the miner its version mask for this job. It also applies to the announced jobs of the same origin.
 
-        Bits that are set in a job's own version may not be rolled, so that all ways to merge version bits give the same
-        version.
+        The mask has no bits that are set in the job's own version. For these bits, the known ways to merge the miner's
+        bits into the version give different results.
         """
         mask = self._requested_mask & job.rollable_mask
         if mask != self.version_mask:

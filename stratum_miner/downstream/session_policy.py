@@ -29,9 +29,9 @@ class SessionPolicy(Protocol[J]):
     """The source of jobs, and the rules for the miners that work on them."""
 
     decides_shares: bool
-    """Whether the verdict of ``judge`` accepts or rejects a share, as in a pool. It is false in a proxy: by this
-    verdict, the proxy only keeps, refuses or forwards a share, and the proxy's pool accepts or rejects the forwarded
-    shares."""
+    """Whether the verdict of ``judge`` accepts or rejects a share. This is true in a pool. In a proxy it is false: the
+    verdict says whether to forward the share, and the proxy's pool accepts or rejects a forwarded share. A share that
+    is not forwarded is counted as kept or refused."""
     max_refused_shares: int
     """Maximum number of shares in a row that may be answered with an error. After one more, the miner is
     disconnected."""
@@ -71,8 +71,8 @@ class SessionPolicy(Protocol[J]):
     def job_for(self, lease: Lease[J], now: float) -> J | None:
         """Return the current job, or None if there is none.
 
-        The returned job is always new work for this lease: if a miner with this lease had the current job before, a job
-        with other work replaces it.
+        If a miner with this lease got the current job before, a job with other work replaces the current job, because
+        the miner may start its extranonce2 counter again and repeat its work.
         """
         ...
 

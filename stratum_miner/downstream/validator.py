@@ -2,14 +2,16 @@
 
 The checks are made in this order: length of the extranonce2, job, duplicate, stale, ntime, version bits, difficulty.
 The check for a duplicate comes before the check for a stale job, because a miner may lose the answer to a share and
-submit the share again. The job may be stale by then, although the share was in time when it first came. A check changes
-nothing. Only a valid share, or a block candidate, is remembered (``share_memory``). Duplicates are recognized by the
-hash of the header. So a share cannot be counted again under another spelling of the same numbers, under another id of
-the same job, or in a resumed session.
+submit the share again. The job may be stale by then, although the share was in time when it first came.
 
 A hash that meets the network target makes a block, even if it misses the share target or its job has just become stale.
-Such a share is valid only if the node accepts its block. ``Refused`` therefore has the solution as ``candidate``: the
-caller submits the candidate to the node first, and answers the miner afterwards.
+Such a share is valid only if the node accepts its block. The verdict ``Refused`` therefore contains the header and the
+coinbase as ``candidate``, a block candidate: the caller submits the candidate to the node first, and answers the miner
+afterwards.
+
+Only valid shares and block candidates are remembered (``share_memory``). Duplicates are recognized by the hash of the
+header. So a share cannot be counted again if it is submitted with another spelling of the same numbers, with another id
+of the same job, or in a resumed session.
 
 Verdicts and events are structs, because they are made for each share. A frozen dataclass would take seven times as
 long.

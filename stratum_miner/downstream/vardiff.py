@@ -1,15 +1,16 @@
 """Variable difficulty, sans-IO: keeps the time between the shares of a session near a target. Time is an argument.
 
-Theory of operation: shares arrive as a Poisson process, so a few of them say little about the hash rate. The difficulty
-changes only if two conditions hold. The number of shares since the last change is unlikely at the present difficulty
-(three standard deviations), and the change is large enough (the dead band). Otherwise the count continues and becomes
-more precise, so that the difficulty of a steady miner stays the same. The new difficulty is computed from the work
-(the sum of the difficulties of the shares). Shares of older jobs, and limits that the session applies, therefore do not
-distort it. A time without shares counts as well.
+Theory of operation: shares arrive as a Poisson process, so a few of them say little about the hash rate. From time to
+time, a *test* decides whether to change the difficulty. It changes only if two conditions hold. The number of shares
+since the last change differs from the expected number by more than three standard deviations, and the change is large
+enough (the dead band). Otherwise the count continues and becomes more precise, so that the difficulty of a steady miner
+stays the same. The new difficulty is computed from the work (the sum of the difficulties of the shares) and the time.
+Shares of older jobs, which have another difficulty, therefore do not distort it. If no shares come, a test lowers the
+difficulty.
 
-Each further test makes a false alarm more likely. So the first test is made after 16 shares, or after the time in which
-12 shares are expected. Each further test is made when the number of shares or the time is 1.5 times as large. In any
-case a test is made after ``retarget_seconds``.
+Each test may change the difficulty by mistake, so there are few tests. The first test is made after 16 shares, or after
+the time in which 12 shares are expected. Each further test is made when the number of shares or the time is 1.5 times
+that of the test before. At most ``retarget_seconds`` pass between two tests.
 """
 
 import math
@@ -36,7 +37,7 @@ FIRST_EXPECTED: Final = 12.0
 ``retarget_seconds`` is reached earlier. With fewer than nine expected shares, even a time without any share would be no
 evidence."""
 PROGRESS: Final = 1.5
-"""Factor by which the count or the time must grow before the next test."""
+"""Factor by which the number of shares or the time since the last change must grow before the next test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,12 @@ written. If the program crashes, at most the records of the last tenth of a seco
 no record that ends the crashed run, and logs this. A power failure may also destroy the records that were not synced.
 
 If the file cannot be written, the journal logs one error, and ``Journal.problem`` gives the reason until writing works
-again. Meanwhile the records wait, and the thread tries again every few seconds. If very many records wait, the journal
-replaces them by their totals, so the totals stay exact.
+again. Meanwhile the records wait, and the writing thread tries again every few seconds. If very many records wait, the
+journal replaces them by their totals.
 
-Totals are exact over all runs: submitted = accepted + rejected + stale + lost + open. If a run crashed, the next run
-records its open shares as lost. Only blocks may be resubmitted to the pool (``Recovered``).
+The totals of all runs are always exact: submitted = accepted + rejected + stale + lost + open. An *open* share has no
+result yet. If a run crashed, the next run records its open shares as lost, except blocks that it resubmits to the pool
+(``Recovered``).
 """
 
 import struct
@@ -116,10 +117,10 @@ class Journal:
         """Headers (80 bytes each) of the shares that earlier runs found in the last 10 minutes. They must not be
         submitted again."""
         self._changed = threading.Condition()
-        """Guards the fields below, which the writer's thread uses too."""
+        """A lock for the fields below, which the writing thread uses too."""
         self._waiting: deque[JournalRecord] = deque()
         self._writing = 0
-        """Number of records that the writer's thread is writing."""
+        """Number of records that the writing thread is writing now."""
         self._given_up = 0
         """Number of records that were replaced by their totals since the last successful write."""
         self._problems: dict[str, str] = {}

@@ -79,7 +79,7 @@ class JournalFile:
         self._sync_directory()
 
     def append(self, records: Sequence[JournalRecord], now: float) -> None:
-        """Write these records. Raises JournalError if one cannot be written; then none of them counts.
+        """Write these records. Raises JournalError if one of them cannot be written; then none counts as written.
 
         ``now``: Unix time in seconds.
         """
@@ -189,7 +189,7 @@ class JournalFile:
         return [*reversed([*pairwise(names)])]
 
     def _sync_directory(self) -> None:
-        """Let the next ``sync`` also sync the names of the files."""
+        """Let the next ``sync`` also sync the directory, which contains the names of the files."""
         with suppress(OSError):  # a directory that this user may not read cannot be synced
             descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             with self._lock:
@@ -267,7 +267,7 @@ def _checked(path: Path) -> Reading:
     """Read the journal. Raises JournalError if it is a file of another kind. The file is not changed."""
     reading = read(path)
     if reading.damaged and not reading.records and not reading.continued:
-        # a first run that crashed while it wrote its first line has left only the beginning of that line
+        # accept a file with only the beginning of a first line: the first run crashed while it wrote this line
         with path.open("rb") as file:
             first = file.readline(MAX_LINE)
         if first.endswith(b"\n") or not any(first.startswith(begin[: len(first)]) for begin in BEGINNINGS):

@@ -13,8 +13,8 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_BLOCKS = 1024
-"""Maximum number of blocks that are remembered. The node may accept a block later, if it could not be reached at
-first."""
+"""Maximum number of blocks that are remembered. A block is remembered even if the node refused it, because the node may
+accept it later."""
 
 
 class JudgedBlocks:

@@ -69,8 +69,8 @@ class Miner:
 
     ``weak_blocks``: whether to submit hashes that solve a block but miss the share target. Such weak blocks exist on
     test chains only. None: decide by the network target (see ``Scheduler``). The miner submits one weak block at a
-    time, until the pool accepts one for this previous hash. If the pool rejects several in a row and makes no block of
-    them, the miner submits no more of them in this session.
+    time. When the pool has accepted one, the miner submits no further weak block with the same previous hash. If the
+    pool rejects several in a row and makes no block of them, the miner submits no more weak blocks in this session.
 
     ``node_judges``: the caller reports the node's decision about each block to ``block_judged``, and only blocks that
     the node accepted are counted. Otherwise an accepted share that solves a block counts as a block, because a pool

@@ -36,7 +36,8 @@ class MinerSnapshot:
     frozen: float = 0.0
     """Seconds in which the process did not run, because it was stopped or the computer slept."""
     left_out: float = 0.0
-    """The part of ``frozen`` that the miner's clock counted, in seconds."""
+    """The part of ``frozen`` in which the miner's clock went on, in seconds. The clock of some systems stands still
+    while the computer sleeps."""
     hash_rate_5s: float
     """Average hash rate of the last 5 s. The next three fields are the average hash rates of the last minute,
     5 minutes and 15 minutes."""

@@ -1,9 +1,9 @@
 """Detects time in which this process did not run: stopped by SIGSTOP, frozen with its container, or asleep.
 
 Two threads look at the clock twice a second: the miner's sampler, and a thread that does nothing else. If neither has
-looked for seconds, the process did not run. Two other causes are excluded. If the computer is busy, a thread waits for
-a processor; the kernel counts this time (the second number of /proc/thread-self/schedstat), and it is subtracted. If
-one thread is blocked, for example by a disk, the other one still looks.
+looked for several seconds, the process did not run. Two other causes of missing looks are excluded. If the computer is
+busy, a thread waits for a processor; the kernel counts this time (the second number of /proc/thread-self/schedstat),
+and it is subtracted. If one thread is blocked, for example by a disk, the other one still looks.
 
 The monotonic clock continues while a process is stopped. On Linux it stands still while the computer sleeps, but
 CLOCK_BOOTTIME continues, so the difference of the two is the time that the computer slept.
@@ -63,7 +63,7 @@ class Standstill:
         self.total = 0.0
         """Seconds in which this process did not run."""
         self.left_out = 0.0
-        """The part of ``total`` that the monotonic clock counted, in seconds."""
+        """The part of ``total`` in which the monotonic clock went on, in seconds."""
         self._reported = 0.0
 
     def look(self) -> None:

@@ -1,9 +1,9 @@
-"""Detects whether a pool uses hashes that solve a block but miss the share target.
+"""Detects whether a pool makes blocks of hashes that solve a block but miss the share target.
 
 Such a *weak block* exists only if the network difficulty is below the share difficulty, as on test chains. Some pools
 submit a weak block to their node, but still reject it as a share (datum_gateway). Other pools compare only with the
 share target and discard a weak block (ckpool, public-pool). So a rejection alone proves nothing. If the previous hash
-of the next job is the rejected hash, the pool has used it.
+of the next job is the rejected hash, the pool has made a block of it.
 """
 
 from collections import OrderedDict
@@ -12,9 +12,9 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MOST_REJECTED = 3
-"""Number of weak blocks in a row that a pool may reject without using one. After that the miner submits no more weak
-blocks to this pool in the session. The value is a guess, not a measurement. One or two rejections
-prove nothing, because another miner's block may have been faster."""
+"""Number of weak blocks in a row that a pool may reject without making a block of one. After that the miner submits no
+more weak blocks to this pool in the session. The value is a guess, not a measurement. One or two rejections prove
+nothing, because another miner's block may have been faster."""
 MAX_SESSIONS = 64
 """Maximum number of sessions that are remembered; a miner has one for each pool."""
 
@@ -24,7 +24,8 @@ class WeakBlocks:
 
     def __init__(self) -> None:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
-        """For each session, the hashes of the weak blocks that the pool rejected since it last accepted or used one."""
+        """For each session, the hashes of the weak blocks that the pool rejected since it last accepted one or made a
+        block of one."""
 
     def note_result(self, result: ShareResult) -> bool:
         """Note the result of a share. Return True if the share is a rejected weak block and the miner should submit

@@ -7,8 +7,8 @@ and two such miners stop at a third each. There are always free units for a mine
 
 
 class FairBound:
-    """A shared limit, counted in any unit, such as bytes or shares. Callers keep ``used``, the number of units
-    taken."""
+    """A shared limit, counted in any unit, such as bytes or shares. The callers themselves update ``used``, the number
+    of units that all miners hold together."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

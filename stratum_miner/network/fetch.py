@@ -71,7 +71,7 @@ class Fetcher:
     """Sends requests to servers and keeps connections for later requests. Use it with ``async with``, which closes
     them.
 
-    ``tls`` is used instead of a context that trusts the system's certificates.
+    ``tls`` is the SSL context of all connections. None: a context that trusts the system's certificates.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:

@@ -29,10 +29,9 @@ MAX_TEMPLATES = 512
 """Number of templates whose tables are remembered. A job without extranonce2 uses a new template each second, because
 its ntime is rolled."""
 MAX_SETS = 512
-"""Maximum number of version sets in the table of one template. Above it, the entries with the fewest unused versions
-are dropped. Devices that roll three different sets of version bits need about
-100. If a pool sends hundreds of versions for each header, all templates together take up to 55 MB (measured: 210 bytes
-for each set)."""
+"""Maximum number of version sets in the table of one template. If there are more, the entries with the fewest unused
+versions are dropped. Devices that roll three different sets of version bits need about 100 sets. If a pool sends
+hundreds of versions for each template, all templates together take up to 55 MB (measured: 210 bytes for each set)."""
 MAX_FORGOTTEN = 100_000
 """Number of forgotten templates whose names are remembered at least. Up to twice as many are remembered, which take 17
 MB."""
