@@ -38,8 +38,8 @@ class Addresses:
         self._failed = 0
 
     def next(self) -> bool:
-        """Note that the URL in use failed, and switch to the next one. Return whether to try it at once: False after
-        each round in which all URLs failed."""
+        """Note that the URL in use failed, and switch to the next one. Return whether to try that one at once: False
+        each time all URLs have failed in turn."""
         self._failed += 1
         self.current = self._all[(self._all.index(self.current) + 1) % len(self._all)]
         return self._failed % len(self._all) != 0

@@ -38,7 +38,8 @@ class Pauses:
         self._has_tried = True
 
     def connected(self) -> None:
-        """Note that a connection was made just now, so that other clients of the pool wait their turn."""
+        """Note that a connection was made just now. The next client of this pool may reconnect only ``MIN_INTERVAL_S``
+        later."""
         self._memory.note_connecting(trio.current_time(), MIN_INTERVAL_S)
 
     def after_failure(self) -> float:
@@ -83,7 +84,7 @@ class Backoff:
         self._ceiling = self._first
 
     def next_pause(self) -> float:
-        """Return the seconds to wait before the next attempt, and double the upper limit of the pause after that."""
+        """Return the seconds to wait before the next attempt. Double the upper limit for the next call."""
         least = max(self._first / 2, self._ceiling * (1 - self._chance))
         pause = self._rng.uniform(least, self._ceiling)
         self._ceiling = min(self._ceiling * 2, self._limit)

@@ -1,8 +1,9 @@
 """``PoolConnection``: one connection to a pool, from the handshake to its end.
 
-It reads and writes a trio stream, and reports events. This module holds the handshake, the reader and the watchdog of a
-connection, and uses the modules ``writer``, ``workers`` and ``open_shares``. The module ``reconnecting`` makes the next
-connection, and ``resume`` keeps what the next connection needs to resume the session.
+It reads and writes a trio stream, and reports events. This module holds three tasks of a connection: one does the
+handshake, one reads, and one checks the time limits. It uses the modules ``writer``, ``workers`` and ``open_shares``.
+The module ``reconnecting`` makes the next connection, and ``resume`` keeps what the next connection needs to resume the
+session.
 """
 
 import time
@@ -60,20 +61,20 @@ log = structlog.get_logger(__name__)
 RECEIVE_SIZE = 1 << 16
 """Maximum number of bytes to read at once."""
 MAX_JOBS_AT_ONCE = 4
-"""If a single read brings more jobs than this, only this many and the last one are reported, because each reported job
-restarts the search."""
+"""If a single read brings more jobs than this, the client reports only the first ones, up to this number, and the last
+one, because each reported job restarts the search."""
 WATCHDOG_INTERVAL_S = 1.0
 """Seconds between two checks of the time limits."""
 TLS_ALERT = b"\x15\x03"
 """First bytes of a TLS server's reply to a client that does not speak TLS: a record of type alert, version 3.x."""
 LAST_ANSWERS_S = 1.0
-"""Seconds to wait for replies that are on their way, before the client closes a connection."""
+"""Seconds that the client still waits for the replies to open shares before it closes a connection."""
 SUSPICIOUS_S = 5.0
 """If the pool disconnects within this many seconds after a request that it did not answer, the request may be the
 reason."""
 PATIENCE_WITH_JOBS = 4
-"""If the pool sends jobs before it replies to mining.authorize, the client waits for the reply this many times as
-long."""
+"""If the pool sends jobs before it replies to mining.authorize, the client waits for the reply this many times as long
+as ``Timeouts.authorize``."""
 
 
 class PoolConnection:
@@ -118,8 +119,8 @@ class PoolConnection:
         self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
         self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
         self._ask_the_rest_at = inf
-        """Time at which to send the requests that the handshake left out. The pool may understand them by then.
-        Infinite if there is nothing to send."""
+        """Time at which to send the requests that ``handshake`` left out: an hour after the first job, because the pool
+        may understand them by then. Infinite if there is nothing to send."""
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
         self._open = OpenShares()
@@ -192,9 +193,8 @@ class PoolConnection:
         self._writer.flush()
 
     def _mask_of(self, job: Job) -> int:
-        """Return a mask of the version bits that the pool may read from a mining.submit for this job.
-
-        These are all bits that the pool granted when it sent the job, and all bits that it grants now.
+        """Return a mask of the version bits that the pool may accept in a mining.submit for this job: all bits that it
+        granted when it sent the job, and all bits that it grants now.
         """
         return job.version_mask | self.connection.granted_mask
 
@@ -378,8 +378,7 @@ class PoolConnection:
     # ---- events -----------------------------------------------------------------------------------------------
 
     def _handle_all(self) -> None:
-        """Handle all events of the bytes read. If they contain very many jobs, handle only the first few and the
-        last."""
+        """Handle all events of the bytes read. Skip some jobs if there are very many; see ``MAX_JOBS_AT_ONCE``."""
         jobs, last = 0, None
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, events.JobAnnounced):
@@ -499,8 +498,8 @@ class PoolConnection:
         self._writer.flush()
 
     def _on_authorize_answer(self, name: str, refusal: str, *, is_temporary: bool = False) -> None:
-        """Note whether the pool accepted a worker name (``refusal`` is empty), and submit the shares that waited for
-        this. If it refused the name, they are submitted under another name."""
+        """Note whether the pool accepted a worker name, and submit the shares that waited for this. ``refusal``: why
+        the pool refused the name, so that the shares are submitted under another one; empty if the pool accepted it."""
         self.workers.answered(name, refusal, trio.current_time(), is_temporary=is_temporary)
         if not refusal:
             self._authorized.set()
@@ -522,11 +521,10 @@ class PoolConnection:
         self._wake()
 
     def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:
-        """Return whether to send a rejected share again with its version bits in the other of two forms, which may be
-        the one that the pool expects.
-
-        In BIP 310 the bits are sent as they stand in the header. public-pool and ESP-Miner use their difference (XOR)
-        from the job's version. Both forms are equal unless the job's version has bits of the mask set.
+        """Return whether to send a rejected share again, because the pool may expect its version bits in another form.
+        There are two forms. In BIP 310 the bits are sent as they stand in the header. public-pool and ESP-Miner use
+        their difference (XOR) from the job's version. Both forms are equal if all bits that may be rolled are 0 in the
+        job's version.
         """
         if error is None or error.reason is not ErrorReason.LOW_DIFFICULTY or item.was_tried_before or self._is_over:
             return False

@@ -11,10 +11,10 @@ class ConnectionEnded(Exception):  # noqa: N818  an end, not always an error
 class PoolDisconnected(ConnectionEnded):
     """The pool closed the connection.
 
-    ``unanswered``: whether the pool left a request of the handshake unanswered, and disconnected before it sent a job
-    or soon after the request. The reason may be that the pool does not know this request.
-    ``subscribe_unanswered``: whether the pool has not answered mining.subscribe, although the client sent
-    mining.configure before it. The pool may not know mining.configure.
+    ``unanswered``: whether a request other than mining.submit had no reply yet, and the pool had sent no job or had got
+    the last request of the handshake a few seconds before. Perhaps the pool does not know the request.
+    ``subscribe_unanswered``: whether the client sent mining.configure and then mining.subscribe, and the pool had not
+    accepted mining.subscribe. Perhaps the pool does not know mining.configure.
     """
 
     def __init__(self, reason: str, *, unanswered: bool, subscribe_unanswered: bool) -> None:
@@ -50,7 +50,7 @@ class WorkerRefused(Exception):  # noqa: N818  the field's word
 
 class Redirect(ConnectionEnded):
     """The pool sent client.reconnect: connect to ``host`` and ``port`` after ``wait`` seconds. A host or port of None
-    stays the same."""
+    means that of the configured URL."""
 
     def __init__(self, host: str | None, port: int | None, wait: float) -> None:
         super().__init__("the pool asked to reconnect")

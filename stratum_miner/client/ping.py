@@ -103,8 +103,7 @@ async def _open(settings: PoolSettings, steps: _Steps) -> trio.abc.Stream:
 
 
 async def _connect_resolved(settings: PoolSettings, steps: _Steps) -> trio.SocketStream:
-    """Resolve the name, then try the addresses one after the other. Trying all at once would hide which step is
-    slow."""
+    """Resolve the host name, and note how long that took. Then connect to the first of its addresses that answers."""
     url = settings.url
     try:
         found = await trio.socket.getaddrinfo(url.host, url.port, type=trio.socket.SOCK_STREAM)

@@ -15,8 +15,9 @@ from stratum_miner.client.settings import Timeouts
 KEPT_S = 3600.0
 """Seconds for which the form of the handshake and the longer time limits are kept."""
 TRIES = 2
-"""Number of connections in a row that must end during the handshake before the client changes the form of the
-handshake. After a single one, the pool may only have restarted. Each further one changes the form again."""
+"""If this many connections in a row end during the handshake, the client uses the next form of the handshake (see
+``Handshake``). After a single one it does not, because the pool may only have restarted. Each further connection that
+ends in this way changes the form again."""
 MOST_PATIENCE = 16.0
 """Largest factor by which a time limit grows. With the default limit, the client then waits for an authorization for at
 most 8 minutes, if no jobs come."""
@@ -26,15 +27,15 @@ Limit: TypeAlias = Literal["subscribe", "authorize", "unanswered_submit"]
 
 
 class Handshake(IntEnum):
-    """The requests of a handshake besides mining.subscribe and mining.authorize. Each form leaves out one more of these
-    requests than the form before."""
+    """The form of a handshake: which requests it contains besides mining.subscribe and mining.authorize. Each form
+    leaves out one more request than the form before."""
 
     FULL = 0
     """A handshake with mining.configure and mining.extranonce.subscribe."""
     WITHOUT_EXTRANONCE = 1
     """A handshake without mining.extranonce.subscribe."""
     BARE = 2
-    """A handshake without mining.extranonce.subscribe and mining.configure."""
+    """A handshake with neither mining.extranonce.subscribe nor mining.configure."""
 
 
 class PoolMemory:

@@ -51,7 +51,8 @@ SECONDS_PER_SHARE = 10.0
 """Seconds per share that ``suggest_difficulty="auto"`` aims at: often enough to see that the pool accepts shares,
 rarely enough for any pool."""
 STABLE_S = 60.0
-"""If a share is accepted at least this many seconds after a connection was made, the next pause is short again."""
+"""If a share is accepted at least this many seconds after a connection was made, the pauses between connections begin
+short again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Resumable:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A share without a reply. ``sent``: whether it was sent on any connection, so that the pool may have received
+    """A share without a reply. ``sent``: whether it was sent on any connection. If so, the pool may have received
     it."""
 
     share: Share
@@ -52,7 +52,8 @@ class Resumption:
     def begin(self, session: Resumable) -> bool:
         """Note the session that the pool opened. Return True if the pool resumed the previous session.
 
-        The pool resumed it if extranonce1 and extranonce2 size are the same. Otherwise the session gets a new number.
+        The pool resumed it if extranonce1 and extranonce2 size are the same as before. Otherwise the session gets a new
+        number.
         """
         before, self.resumable = self.resumable, session
         self.origin = replace(self.origin, session_id=session.session_id)

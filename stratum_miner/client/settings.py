@@ -26,8 +26,8 @@ class Timeouts:
     subscribe: float = 30.0
     """Seconds to wait for the reply to mining.subscribe."""
     authorize: float = 30.0
-    """Seconds to wait for the reply to mining.authorize. If jobs come, the client waits four times as long, because the
-    search continues meanwhile and its shares wait."""
+    """Seconds to wait for the reply to mining.authorize. If the pool sends jobs first, the client waits four times as
+    long as this: it already searches, and keeps the shares until the reply."""
     send: float = 60.0
     """Seconds within which one write must finish."""
     silence: float = 180.0

@@ -91,8 +91,9 @@ class Workers:
     def stand_in(self, name: str) -> str | None:
         """Return the worker name under which to submit shares that should have ``name``.
 
-        It is ``name`` itself. If the pool refused ``name`` or was not asked for it, it is the first configured name
-        that was not refused. Return None if the pool has not answered yet whether it accepts that name.
+        This is ``name`` itself, unless the pool refused it or was not asked for it; then it is the first configured
+        name that the pool did not refuse. Return None if the pool has not answered yet whether it accepts the name
+        found in this way.
         """
         for candidate in (name, *self._configured):
             entry = self._entries.get(candidate)

@@ -13,8 +13,9 @@ from stratum_miner.stratum.client_connection import ClientConnection
 log = structlog.get_logger(__name__)
 
 MAX_UNSENT = 256 << 10
-"""Maximum number of bytes that may wait to be sent before the client stops reading. So a pool that sends requests
-without reading the replies cannot fill the memory. The lines of all shares that may be open need less than this."""
+"""Maximum number of bytes that may wait to be sent before the client stops reading. Otherwise a pool that sends
+requests without reading the replies could fill the memory. The lines of all shares that may be open need less than
+this."""
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
 """Matches the password in a line with mining.authorize, as the module ``envelope`` encodes it."""
 

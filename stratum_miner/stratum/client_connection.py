@@ -102,7 +102,7 @@ _SUBSCRIBED = frozenset({ClientState.SUBSCRIBED})
 
 PERMITTED: dict[type[AnyClientMessage], frozenset[ClientState]] = {
     Configure: _OPEN,
-    # only once: pools ignore a second mining.subscribe, or change the extranonce1 of the current jobs
+    # only one mining.subscribe: pools ignore a second one, or change the extranonce1 of the current jobs
     Subscribe: frozenset({ClientState.NEW}),
     Authorize: _AFTER_SUBSCRIBE,
     ExtranonceSubscribe: _AFTER_SUBSCRIBE,
@@ -240,7 +240,7 @@ class ClientConnection:
         Returns the request id. ``RequestAnswered`` is the reply; not all pools send one. Raises LocalProtocolError if
         it is too early for the request, the connection is closed, the line would be longer than ``MAX_SENT_LINE``, or
         ``MAX_OUTSTANDING`` requests have no reply yet. mining.ping may be sent at once, mining.get_transactions after
-        mining.subscribe was accepted, and the others after it was sent.
+        mining.subscribe was accepted, and the others after mining.subscribe was sent.
         """
         return self._request(message)
 
@@ -341,7 +341,8 @@ class ClientConnection:
     def _note_bad_line(self, line: bytes, reason: str) -> None:
         self._bad_lines += 1
         self._bad_excess += 1
-        # a first line that begins with { may be a garbled reply of DATUM (docs/reference/stratum.md#unusable-lines)
+        # end the connection if it is not Stratum; but a first line that begins with { may be a garbled reply of DATUM
+        # (docs/reference/stratum.md#unusable-lines)
         if not self._seen_valid_line and not line.lstrip().startswith(b"{"):
             raise RemoteProtocolError(f"the pool's first line is not Stratum: {reason}")
         if self._bad_lines >= MAX_BAD_LINES:
@@ -411,7 +412,7 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
-        if not self._settings.version_rolling:  # if a later reply grants it, that reply has the mask
+        if not self._settings.version_rolling:  # if the pool grants version rolling later, its reply contains a mask
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return
         self._settings.pool_mask = mask

@@ -109,8 +109,9 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # Two adjacent quotes have no bracket between them, so removing both does not change which brackets are inside
-    # strings. After that, any two quotes have a bracket between them, so a limited number of pieces is enough.
+    # The skeleton holds only the brackets and quotes of the line. Remove adjacent quotes in pairs; this does not change
+    # which brackets are inside strings. Then there is a bracket between any two quotes. A line that needs more pieces
+    # than this limit therefore has too many brackets outside of strings, and is refused anyway.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting
@@ -140,7 +141,7 @@ def _check_numbers(line: bytes) -> None:
 
 
 def _without_escapes(line: bytes) -> bytes:
-    """Return a line without escaped quotes, so that every quote begins or ends a string."""
+    """Return a line without escaped quotes and backslashes. Each quote that is left begins or ends a string."""
     return line.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in line else line
 
 

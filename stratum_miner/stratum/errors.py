@@ -66,9 +66,9 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
     38: ErrorReason.UNKNOWN_METHOD,  # the code of cpuminer-opt
 }
 
-# The text of an error decides before its code, because pools use codes differently: bzminer#193 reports code 24 for
+# The text of an error is tried before its code, because pools use codes differently: bzminer#193 reports code 24 for
 # duplicates, slush0's Python server sends code -2 for a missing job, and ckpool sends a text without a code. The
-# patterns match the wordings listed in docs/reference/stratum.md#error-codes-and-texts, in small letters. The time that
+# patterns match the wordings listed in docs/reference/stratum.md#error-codes-and-texts, in lower case. The time that
 # they take is linear in the length of the text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
@@ -92,7 +92,8 @@ LARGEST_CODE = 2**53
 _CODE_PREFIX = re.compile(r"\s*(-?[0-9]{1,6}):(.*)", re.S)
 
 _JUDGED_CHARACTERS = 2 * SHOWN_CHARACTERS
-"""Number of characters of a text that the patterns look at, because a hostile pool may send a megabyte."""
+"""Only this many characters at the start of a text are compared with the patterns, because a hostile pool may send a
+megabyte."""
 
 
 @dataclass(frozen=True, slots=True)

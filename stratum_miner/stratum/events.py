@@ -108,8 +108,8 @@ class JobAnnounced:
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """Return a copy of this job to report instead of this job and the skipped job ``superseded``. It is clean if
-        one of the two is clean."""
+        """Return a copy of this event to report instead of both this event and the event ``superseded`` of a skipped
+        job. Its ``is_clean`` is True if that of either event is."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)

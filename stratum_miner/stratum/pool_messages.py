@@ -115,7 +115,8 @@ class SetDifficulty:
 
 @dataclass(frozen=True, slots=True)
 class SetExtranonce:
-    """mining.set_extranonce: extranonce1 and extranonce2 size from the next job on. A value of None does not change."""
+    """mining.set_extranonce: extranonce1 and extranonce2 size from the next job on. None: the pool does not change this
+    value."""
 
     method: ClassVar[str] = "mining.set_extranonce"
     extranonce1: bytes | None
@@ -177,7 +178,8 @@ class SetTarget:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """client.reconnect: the pool asks the client to connect again. A host or port of None stays the same."""
+    """client.reconnect: the pool asks the client to connect again. ``host`` and ``port``: None if the pool named
+    none."""
 
     method: ClassVar[str] = "client.reconnect"
     host: str | None = None

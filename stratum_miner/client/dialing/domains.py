@@ -44,7 +44,7 @@ def _rules() -> frozenset[str]:
 
 
 def _unicode(name: str) -> str:
-    """Return a name in Unicode, as the list spells it, instead of punycode."""
+    """Return a name in Unicode instead of punycode, because the public suffix list uses Unicode."""
     try:
         return name.encode("ascii").decode("idna")
     except UnicodeError:

@@ -26,19 +26,19 @@ class FailoverPolicy:
     patience: float = 5.0
     """If no pool is up, the miner waits this many seconds for a pool before it also connects to the next pool."""
     failback: float = 60.0
-    """Seconds that a better pool must have been up before the miner switches back to it."""
+    """Seconds that a better pool than the active one must have been up before the miner switches back to it."""
     flap_window: float = 600.0
     """Seconds that a flapping pool must have been up before the miner switches back to it."""
     flap_limit: int = 3
     """A pool is flapping if it went from up to lost or silent at least this many times within twice ``flap_window``."""
     first_penalty: float = 60.0
     """Seconds for which a pool is not used after it refused all worker names, or rejected ``reject_streak`` shares in a
-    row. Each further penalty is twice as long, because ckpool bans miners that come back soon."""
+    row. Each further penalty is twice as long as the one before, because ckpool bans miners that come back soon."""
     longest_penalty: float = 3600.0
     """Longest penalty in seconds."""
     reject_streak: int = 20
     """Number of rejected shares in a row, not counting stale shares, after which the miner leaves a pool for another
-    one. After 10 of them the client already reconnects to the same pool."""
+    one. After only 10 of them, the client reconnects to the same pool."""
 
 
 DEFAULT_POLICY = FailoverPolicy()
@@ -129,7 +129,8 @@ class Failover:
             self._enter(index, Condition.TRYING, now, "")
 
     def job(self, index: int, now: float, content: object) -> None:
-        """Note a valid job. A job with the same content as the one before does not count as new."""
+        """Note a valid job. ``content``: a value that is equal for jobs of equal content. Only a job with another
+        content than the one before restarts the time limit ``job_age``."""
         pool = self._pools[index]
         if content != pool.job_content:
             pool.job_content, pool.fresh_at = content, now

@@ -192,7 +192,7 @@ class PoolGroup:
             if member.key == origin.pool:
                 if member.client.origin.session == origin.session:
                     return member
-                found = found or member  # the session of ``origin`` is older than this pool's present one
+                found = found or member  # right pool, but it has a newer session than ``origin``
         return found
 
     @property
@@ -224,7 +224,7 @@ class PoolGroup:
         members = self._members
         is_the_only_one = len(members.all) == 1 and members.quotas is None and member.leaving_since is None
         if members.active is None and is_the_only_one:
-            members.active = member  # the only pool; failover need not decide first
+            members.active = member  # there is only this pool, so do not wait for failover to choose one
         if member is members.active:
             self._on_event(event)
         if not member.removed:  # the listener may have changed the pools
@@ -246,8 +246,8 @@ class PoolGroup:
         self._act()
 
     def _note_result(self, member: GroupMember, result: ShareResult) -> None:
-        """Pass an accepted or rejected share on to failover, which counts rejections in a row. Skip a rejection that a
-        single event may have caused together with an earlier one (``ShareResult.same_event``)."""
+        """Tell failover about an accepted or rejected share; it counts rejections in a row. Skip a rejection that may
+        have the same cause as an earlier one (``ShareResult.same_event``)."""
         if member.removed or result.same_event:
             return
         members = self._members
@@ -366,7 +366,7 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        member.scope = None  # skipped after an exception, so that this client is not started again
+        member.scope = None  # an exception skips this line, so that this client is not started again
         self._changed.set()
 
     def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:

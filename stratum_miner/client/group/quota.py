@@ -57,8 +57,8 @@ class Quotas(Generic[PoolT]):
 
     def _account(self, up: Mapping[PoolT, int], now: float) -> None:
         """Add the credit earned since the last call, and subtract the credit spent."""
-        # this method is called about once a second; after a much longer time, the process was suspended and no pool got
-        # work
+        # this method is called about once a second; if much more time has passed, the process was suspended and no pool
+        # got work
         elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
         if self._active is None or self._active not in up:
             return

@@ -31,7 +31,7 @@ class Extension(Protocol):
     name: ClassVar[str]
 
     def to_params(self) -> dict[str, Any]:
-        """Return the parameters of the request. Each key begins with the name and a dot."""
+        """Return the parameters of the request. Each key begins with the name of the extension and a dot."""
         ...
 
     @classmethod

@@ -38,7 +38,7 @@ class VersionRolling:
         count = params.get("version-rolling.min-bit-count", 0)
         if isinstance(count, str):
             count = fields.number(count, "version-rolling.min-bit-count")
-            count = count if count <= 32 else count.bit_count()  # in an older draft of Braiins this is a mask
+            count = count if count <= 32 else count.bit_count()  # a mask, as in an older draft of Braiins
         return cls(mask, fields.integer(count, "version-rolling.min-bit-count", 0, 32))
 
 
