@@ -1,16 +1,18 @@
 """The interface between the miner, which has work, and a backend, which searches it.
 
-A backend pulls its work. Whenever it can search more, it asks its ``WorkSource`` for a unit. It searches the unit and
-sends each hit as a ``NonceFound`` on a bounded trio channel. Nothing else passes between the two. A backend obeys these
-rules, which ``stratum_miner.testing.check_backend`` tests:
+A backend pulls its work. Whenever it can search more, it asks its ``WorkSource`` for a unit: a block header, and the
+nonces and version bits to try in it. It searches the unit and sends each hit as a ``NonceFound`` on a bounded trio
+channel. It also registers a function with the source, the *change callback*, which is called when the work changes. A
+backend obeys these rules, which ``stratum_miner.testing.check_backend`` tests:
 
 1. ``run`` works until it is cancelled, and leaves nothing behind: no thread, no process, no open device.
 2. ``WorkSource.next_unit`` may be called from any thread. ``None`` means that there is no work now. The backend then
    idles, and asks again when the change callback is called or after ``ASK_AGAIN_SECONDS``. (If extranonce2 is short,
    all units of a job may be handed out until the next second allows another ntime.)
 3. If the change callback is called with ``void=True``, all units handed out before are worthless. The backend abandons
-   them within a millisecond if its hardware can, and reports nothing that it finds in them later. With ``void=False``
-   there is a newer job, and the backend finishes its unit or switches to the new job, whichever is cheaper.
+  them within a millisecond if its hardware can, and reports no hit that it finds in them afterwards. With
+  ``void=False`` there is a newer job, and the backend finishes its unit or switches to the new job, whichever is
+  cheaper.
 4. A backend reports each hit once and loses none: while the channel is full, it waits.
 5. A hit is a nonce and a version under which the header has ``hash <= unit.target``. The nonce lies inside the unit.
    The version differs from ``unit.version`` only in bits of ``unit.version_mask``. The miner hashes every reported
@@ -77,8 +79,8 @@ class Backend(ABC):
     name: ClassVar[str]
     """Name of the backend on the command line and in logs. It contains no slash."""
     exhaustive: ClassVar[bool] = True
-    """Whether rule 6 in the docstring of this module holds. False for hardware with a fixed filter and for backends
-    with a limited rate."""
+    """Whether rule 6 in the docstring of this module holds. False for hardware that reports only hits above a
+    difficulty of its own, and for backends that limit their rate."""
 
     @classmethod
     @abstractmethod

@@ -1,9 +1,10 @@
-"""The simulated backend: finds valid shares at a given hash rate from a seed, with very little CPU time.
+"""The simulated backend: finds valid shares as often as a miner with a given hash rate, with very little CPU time.
 
 A miner with hash rate R finds hits for a target T at intervals that are exponentially distributed with mean 2^256 / ((T
-+ 1) R). This backend draws such intervals from its seed. In each interval, the C kernel searches the current unit until
-it finds one real hit. At test difficulties this takes a few hundredths of a second. The n-th hit of a unit, and the
-interval before it, depend only on the seed, the device and the unit, never on the load of the computer.
++ 1) R). This backend draws such intervals from a generator of random numbers with a given seed. In each interval, the C
+kernel searches the current unit until it finds one real hit, which is due at the end of the interval. At test
+difficulties the search takes a few hundredths of a second. The n-th hit of a unit, and the interval before it, depend
+only on the seed, the device and the unit, never on the load of the computer.
 
 The CPU time depends only on the number of hits: each hit takes 2^256 / (T + 1) hashes of the kernel on average, at any
 simulated rate. If the kernel has not found a hit when it is due, the simulated device stops counting hashes until the
@@ -171,7 +172,7 @@ class _Device:
             self._pause_counting()
 
     def _stand_still(self) -> None:
-        """If the search is so late that it will not catch up, do not count the time by which it is late."""
+        """If the hit was found long after it was due, do not count the hashes of the time between."""
         late = trio.current_time() - self._due
         if late > MOST_LATE_SECONDS and self._searching_since is not None:
             self._searching_since += late

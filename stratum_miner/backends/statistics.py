@@ -31,8 +31,8 @@ class BackendStatistics:
 
     @property
     def hashes(self) -> int:
-        """Number of hashes by all devices. Hardware that does not count hashes is credited with those that its nonces
-        imply."""
+        """Number of hashes by all devices. For hardware that does not count its hashes, the number is estimated
+        from the nonces that it found."""
         return sum(device.hashes for device in self.devices)
 
 

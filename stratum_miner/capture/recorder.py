@@ -144,7 +144,7 @@ class Recorder:
         except OSError as error:
             self.error = f"{self._name}: {error.strerror}, after {self.lines} lines"
             self.close()
-            if self.lines:  # without a header, there is no warning: the constructor raises RecordingError
+            if self.lines:  # if not even the header was written, the constructor raises RecordingError
                 log.warning("recording_stopped", error=self.error)
             self.on_error(self.error)
             return

@@ -47,11 +47,10 @@ STALL_SECONDS = 30.0
 """Seconds within which a side must read the data of one call, at most SEND_SIZE bytes; otherwise the connection
 ends."""
 LINGER_SECONDS = 30.0
-"""After one side has ended its stream, the pauses of actions are observed for this number of seconds. Lines that still
-wait then are sent at once."""
+"""After one side has ended its stream, the pauses before actions still apply for this number of seconds. Lines that
+still wait then are sent at once."""
 FLUSH_SECONDS = 5.0
-"""Seconds for sending the last lines after the moment from which pauses are no longer observed. Then the connection
-ends."""
+"""Seconds for sending the last lines once pauses no longer apply. Then the connection ends."""
 ACTIONS_IN_A_ROW = 100
 """Number of lines and actions of one connection that are handled before other connections get their turn."""
 CHECK_SECONDS = 1.0
@@ -333,7 +332,7 @@ class _Relay:
         self._close()
 
     def _end_within(self, seconds: float) -> None:
-        """Observe the pauses of actions for at most ``seconds`` more, and end the connection FLUSH_SECONDS after
+        """Let the pauses before actions apply for at most ``seconds`` more, and end the connection FLUSH_SECONDS after
         that."""
         self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
         for scope in self._pauses.values():

@@ -2,10 +2,11 @@
 
 This module does no input and output: it takes lines and the time, and returns lines and the time of the next step.
 ``replay_run`` moves the lines. The recording is a script of lines to send and of lines to expect. The handshake keeps
-its order: the lines that were recorded after a mining.subscribe or mining.authorize wait until the live peer has sent
-that message, or its reply. Other lines are sent at their recorded times, multiplied by ``pace``. With pace 0, a line is
-sent as soon as the live peer has sent every line that was recorded before it, and at its recorded time at the latest.
-The message ids, job ids and session ids of the recording are replaced by those of the live connection.
+its order: if the live peer must send a mining.subscribe or mining.authorize, or the reply to one, the lines that were
+recorded after that message wait until it has come. Other lines are sent at their recorded times, multiplied by
+``pace``. With pace 0, a line is sent as soon as the live peer has sent every line that was recorded before it, and at
+its recorded time at the latest. The message ids, job ids and session ids of the recording are replaced by those of the
+live connection.
 """
 
 import json

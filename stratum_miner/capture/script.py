@@ -35,8 +35,8 @@ class ScriptLine:
     done: bool = False
     """Whether the replay has sent this line, or has received a live line that matches it."""
     late: bool = False
-    """Whether the replay passed this reply in the script before the live request came. It then sends the reply when the
-    request comes."""
+    """Whether the replay could not send this reply at its turn, because the live request that it answers had not come
+    yet. The replay sends it when the request comes."""
     live_id: Any = None
     """If this line is a request: the message id of the live request that corresponds to it."""
 

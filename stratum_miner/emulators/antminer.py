@@ -1,5 +1,5 @@
-"""Antminer U1 (BM1380): Icarus frames, but replies with a fifth byte, and commands of four bytes
-(docs/reference/asic.md#antminer-u1-and-u2)."""
+"""Antminer U1 (BM1380). It takes the work frames of the Icarus protocol (``icarus``), and also commands of four bytes.
+Its replies have a fifth byte (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from collections.abc import Callable
 from math import inf
@@ -17,7 +17,7 @@ COMMANDS: Final = frozenset((0x82, 0x84, 0x85, 0x04, 0x01, 0xAA))
 LED_FRAME: Final = bytes(32) + bytes.fromhex("80010112")
 WORK_ID_OFFSET: Final = 51
 POWER_ON_CLOCK: Final = 0x0781
-"""PLL word after power-on, which sets the clock to 200 MHz."""
+"""Value of the PLL, the clock generator, after power-on. It sets the clock to 200 MHz."""
 POWER_ON_MHZ: Final = 200.0
 
 

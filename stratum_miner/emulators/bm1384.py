@@ -1,5 +1,5 @@
-"""BM1384 (GekkoScience Compac and 2Pac): Icarus frames, commands of four bytes, chips with addresses
-(docs/reference/asic.md#compac-and-2pac)."""
+"""BM1384 (GekkoScience Compac and 2Pac). The chips have addresses, and take the work frames of the Icarus protocol
+(``icarus``) and commands of four bytes (docs/reference/asic.md#compac-and-2pac)."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,7 +19,8 @@ CLOCK_REGISTER: Final = 4
 HASH_COUNT: Final = slice(40, 44)
 TICKET_OFFSET: Final = 39
 POWER_ON_CLOCK: Final = 0x0783
-"""PLL word after power-on, which sets the clock to 100 MHz. The real value is not documented."""
+"""Value of the PLL, the clock generator, after power-on. It sets the clock to 100 MHz. The real value is not
+documented."""
 CHIP_ID: Final = bytes.fromhex("13840000")
 
 

@@ -18,8 +18,8 @@ from stratum_miner.emulators.sweep import Searcher
 CHIP_ADDRESS: Final = 0x00
 TICKET_MASK: Final = 0x14
 IDLE_GAP_S: Final = 0.05
-"""Seconds of silence after which an incomplete frame is forgotten. The real value is not documented, so it is that of
-``icarus``."""
+"""Seconds of silence after which an incomplete frame is forgotten. The real value is not documented; this is the
+value of the module ``icarus``."""
 BROADCAST: Final = 0x10
 REFERENCE_HZ: Final = 25e6
 WRONG_CHIP_ID: Final = 0x1385
@@ -56,7 +56,8 @@ class ChainDevice(EmulatedDevice):
         self.in_reset = False
         self.chain: list[Chip] = []
         self.engine_shares: list[tuple[Chip, float]] = []
-        """For each engine, its chip and the fraction of the hash rate of the chip that this engine provides."""
+        """For each engine, a part of a chip that searches by itself: the chip, and the fraction of the chip's hash rate
+        that the engine provides."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -98,8 +99,8 @@ class ChainDevice(EmulatedDevice):
     def port_closed(self, port: str, now: float) -> None:
         """Reset the chips if they have a reset line.
 
-        A driver uses the reset line before it sends anything else. A pseudo-terminal has no such line, so that closing
-        the port stands for it."""
+        A driver resets the chips by this line before it sends anything else. A pseudo-terminal has no such line.
+        Therefore the chips are reset when the driver closes the port, so that the next driver finds them reset."""
         if port == self.work_port and self.has_reset_line:
             self.reset(now)
 

@@ -189,8 +189,8 @@ class FullHeaderDevice(ChainDevice):
                 self._report(chip, nonce, rolled, now + (turn + 1) * sweep)
 
     def excess_byte(self, bits: int) -> int:
-        """Return the byte that says how many more zero bits than required the hash has, in half bits. No driver uses
-        it."""
+        """Return the byte that says how many more zero bits than required the hash has, in units of half a bit. No
+        driver uses it."""
         return min(2 * bits, 0xFF)
 
     def result_byte(self, rolled: int) -> int:

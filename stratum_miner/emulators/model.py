@@ -33,8 +33,8 @@ ACHIEVABLE_FRACTION: Final = 0.8
 """Fraction of the hash rate of this computer's kernel. A driver that raises the clock cannot raise the device's hash
 rate above this, unless the configured hash rate is higher."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Maximum number of slices that each engine searches at once to catch up. One engine needs at most half a second of one
-processor for them."""
+"""Maximum number of slices that each engine searches at once if its search has fallen behind the counter of the
+emulated chip. One engine needs at most half a second of one processor for them."""
 OVERHEATED_AFTER_S: Final = 5.0
 """Seconds of overheating after which a device without a temperature sensor reports no more nonces. Until then, it
 reports wrong nonces. The value is a guess."""
@@ -311,8 +311,8 @@ class EmulatedDevice(ABC):
         self.powered = powered
 
     def catch_up(self, now: float) -> None:
-        """Search the nonces that the engines' counters have passed, so that the device finds all hits on a busy
-        computer, too.
+        """Search the nonces that the counters of the engines have passed already, so that the device finds all hits
+        even on a busy computer.
 
         The amount is limited, so that a slow computer is not blocked. Nonces that are not searched are not counted as
         hashes.

@@ -77,7 +77,7 @@ class Searcher:
 def _choice() -> Choice:
     """Choose the kernel, once for this process.
 
-    Otherwise, a test with many devices would spend most of its time with the choice."""
+    The choice measures all kernels, and a test with many devices would spend most of its time on that."""
     return choose()
 
 

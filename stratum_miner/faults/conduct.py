@@ -40,7 +40,8 @@ def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None
 
 
 async def _slow_reader(plan: RawMinerPlan, _rng: Random) -> FaultOutcome:
-    """Send requests without pause, but read only one byte per second. The pool passes if it serves another miner."""
+    """Send requests without pause, but read only one byte per second. The pool passes if it still serves another
+    miner."""
     stream = await plan.dial()
     asked = 0
     closed = False

@@ -87,8 +87,8 @@ class FaultFilter:
         return actions
 
     def ended(self, sender: Side) -> Sequence[FilterAction]:
-        """If ``sender`` is the pool, return the action that sends the line that the fault still holds back. Otherwise
-        return no actions. In both cases, the fault no longer holds the line."""
+        """If the pool has ended its stream, return the action that sends the line that the fault still holds back. If
+        the miner has ended its stream, drop this line."""
         held, self._state.held = self._state.held, None
         return (Send(Side.MINER, held),) if held is not None and sender is Side.POOL else ()
 

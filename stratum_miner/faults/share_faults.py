@@ -16,13 +16,13 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 FAR_AHEAD = 3 * 3600
-"""Seconds added to a share's ntime. The consensus rules allow a block time of up to two hours in the future. The third
-hour is for jobs that are up to an hour old."""
+"""Seconds added to a share's ntime. The consensus rules allow a block time of up to two hours in the future. With three
+hours, the changed time exceeds that even if the job is almost an hour old."""
 FAR_BEHIND = 3600
 """Seconds subtracted from the job's ntime."""
 _TRIES = 4096
-"""Number of nonces tried to find a hash above the target. Even on regtest, every second hash is above the network
-target."""
+"""Maximum number of nonces tried to find a hash above the target. Even on regtest, every second hash is above the
+network target."""
 _BITS = 0xFFFFFFFF
 
 
@@ -169,7 +169,8 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ShareFault(
             "ntime",
             "has a time three hours in the future, which is invalid in a block",
-            # the changed time changes the hash, which then misses the target; a pool may check the hash first
+            # a changed time also changes the hash, which then misses the target; LOW_DIFFICULTY is the answer of a pool
+            # that checks the hash before the time
             frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
             _ntime,
         ),

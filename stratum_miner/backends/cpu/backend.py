@@ -1,11 +1,14 @@
 """The CPU backend: one search thread per processor, each with its own kernels and its own unit.
 
-Theory of operation. A thread takes a unit and searches it in slices of about 30 ms, during which the GIL is released.
-It asks for units with as many version bits as its kernel rolls. If the pool grants fewer, the kernel tries several
-nonces at the same time instead of several versions. When work changes, the trio thread changes the stop word; every
-slice in C ends within microseconds, and each thread takes its next unit. A thread reads the stop word before it takes a
-unit, and passes this value to the search, so that no change in between is missed. Hits go through a bounded queue to a
-trio task, which sends them to the miner. After a void change, the task drops hits that were queued before.
+Theory of operation. A thread takes a unit and searches it in slices of about 30 ms. Each slice is one call of C code,
+which releases the GIL. Most kernels try several versions at the same time. If the pool grants too few version bits
+for that, they try several nonces at the same time instead.
+
+All slices in C read the *stop word*, a number that the trio thread changes when the work changes. Every slice then ends
+within microseconds, and each thread takes its next unit. A thread reads the stop word before it takes a unit, and
+passes this value to the search, so that no change in between is missed. Hits go through a bounded queue to a trio task,
+which sends them to the miner. If a change makes the earlier work worthless, the task drops the hits that were queued
+before the change.
 
 A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
 no lock with trio (``handoff``). For the same reason a separate thread starts the search threads, because each start
@@ -38,7 +41,7 @@ SLICE_SECONDS = 0.03
 """Seconds of one search in C. This is so long that the Python code between two searches costs almost nothing, and so
 short that hashes are counted often."""
 TIMED_SECONDS = 0.5
-"""Seconds of processor time over which the rate of a search thread is measured."""
+"""Seconds of processor time for one measurement of the hash rate of a search thread."""
 POINTS_PER_HIT = 10_000
 """A slice is used for measuring the hash rate only if it has at least this many points (combinations of nonce and
 version) per hit. Each hit costs some microseconds. At test difficulties, this is most of the time; with this many

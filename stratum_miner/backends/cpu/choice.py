@@ -1,13 +1,14 @@
 """Chooses the fastest kernels that pass their self-test. Their measured rates are remembered for the next start.
 
-Two kernels are chosen, one for work with version rolling and one for work without. A kernel that is fastest with
-different nonces in its SIMD lanes need not be fastest with different versions in them.
+Two kernels are chosen: one for work with version rolling, where most kernels try several versions at the same time, and
+one for work without, where they try several nonces. The fastest kernel for one need not be the fastest for the other.
 
 Measured rates are sometimes too low: the processor may be hot, or the other hardware thread of a core may be busy. If a
-new rate is measured while an old one is still remembered (for at most 30 days), the better one of the two is therefore
-kept, with the day of its measurement. If mining exceeds a remembered rate, the rate is raised; mining never lowers a
-rate. If mining exceeds a rate by far, all rates are doubtful, and the next start measures them again. If mining never
-reaches two fifths of a rate, all rates of this CPU are forgotten (``correct``).
+new rate is measured while an old one is still remembered (for at most 30 days), the higher of the two is therefore
+kept, with the day of its measurement. ``correct`` compares the remembered rates with the rate that a thread reached in
+mining. If mining was faster, the remembered rate is raised. If it was faster by far, all rates are doubtful, and the
+next start measures them again. If mining did not reach two fifths of a remembered rate, all rates of this CPU are
+forgotten.
 """
 
 from collections.abc import Sequence
@@ -27,18 +28,19 @@ CHOICE_SECONDS = 0.15
 """Seconds for measuring all kernels together at the first start. This is enough to distinguish kernels whose rates
 differ by a tenth."""
 SUSTAINABLE_FRACTION = 0.5
-"""Fraction of one thread's hash rate that a search can use without delay while the thread also does other work. The
-value is an estimate."""
+"""Fraction of a thread's measured hash rate that the thread still reaches while it also does other work. The value is
+an estimate."""
 UNREACHED_FRACTION = 0.4
-"""Fraction of a remembered rate that mining always reaches, unless the rate is wrong. Each of two hardware threads of
-one core reaches half of the rate, and heat lowers it some more."""
+"""If mining reaches less than this fraction of a remembered rate, the rate is wrong. Even if it is right, mining may
+reach less than half of it: two busy hardware threads of one core reach half of it each, and heat slows both down some
+more."""
 EXCEEDED_FACTOR = 1.25
 """If mining is faster than a remembered rate by more than this factor, that rate and those of the other kernels were
 measured while the computer was slow."""
 TOO_LONG_FACTOR = 4
-"""Work is refused only if it seems to take more than this many times the allowed time. The kernel may be faster than
-its remembered rate by this factor, if the rate was measured while the computer was hot and other programs used its
-cores."""
+"""A test that must find a share within a time limit is refused only if, at the remembered rate, the search would take
+more than this many times the limit. The kernel may be faster than its remembered rate by this factor, if the rate was
+measured while the computer was hot and other programs used its cores."""
 MEASURE_AGAIN_HINT = "to measure again, run stratum-miner bench"
 
 
@@ -107,8 +109,8 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
 def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> Choice:
     """Choose among measured kernels. For each kernel, the better of its measured and its remembered rate counts.
 
-    These rates are remembered, if all kernels were measured and none is broken. Raises SelfTestError if every kernel is
-    broken.
+    The better rates are remembered if all kernels were measured and none is broken. Raises SelfTestError if every
+    kernel is broken.
     """
     sound = [item for item in measured if item.self_test]
     for item in measured:

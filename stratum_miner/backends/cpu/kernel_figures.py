@@ -103,8 +103,8 @@ def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
 
 
 def _entries(path: Path) -> dict[str, msgspec.Raw]:
-    """Return the entries of the file, by CPU. They are not decoded, so that entries of another version stay
-    unchanged."""
+    """Return the entries of the file, by CPU. They are not decoded, so that entries that another version of this
+    program wrote stay unchanged."""
     with path.open("rb") as file:
         return msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, msgspec.Raw])
 

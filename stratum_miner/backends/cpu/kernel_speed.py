@@ -13,8 +13,8 @@ from stratum_miner.backends.cpu.kernels import Kernel
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 
 ROUNDS = 5
-"""Number of measurements of each kernel, taken in turn. The best one counts, because disturbances only make it
-slower."""
+"""Number of measurements of each kernel, taken in turn. The highest measured rate counts, because disturbances
+can only lower it."""
 FIRST_SLICE = 1 << 12
 """Number of points in the first search of a measurement. The speed of this search decides how long the next ones
 are."""

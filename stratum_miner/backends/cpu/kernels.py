@@ -256,7 +256,7 @@ def kernel_named(name: str) -> Kernel:
 
 
 def self_test(kernel: Kernel) -> bool:
-    """Return whether the kernel computes every known answer.
+    """Return whether the kernel finds the right hits for all inputs whose hits are known.
 
     Raises ValueError for a kernel that is not one of ``available_kernels``.
     """
