@@ -21,8 +21,8 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.foreign_text import sanitize
 
 RULE_FILE = "70-stratum-miner.rules"
-"""File name of the udev rule. It sorts before systemd's 73-seat-late.rules, which acts on the tag that the rule
-sets."""
+"""File name of the udev rule. The rule sets the tag uaccess. Its number is below 73, because systemd's
+73-seat-late.rules acts on this tag."""
 RULE_DIRECTORIES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 INSTALL_COMMAND = (
     f"stratum-miner doctor --udev-rule | sudo tee {RULE_DIRECTORIES[0]}/{RULE_FILE} && "

@@ -1,16 +1,16 @@
-"""The asic backend: runs one supervised task per device, handles devices that come and go, and changes devices at run
-time.
+"""The asic backend: runs one task per device, handles devices that come and go, and adds, removes and restarts devices
+at run time.
 
-A *device record* holds what the miner keeps of a device while it is unplugged: its name, its totals, its settings. A
-record is independent of the other records. Its task waits until the device is plugged in, finds out which board it is,
-and runs it. When the run of a device ends, the next step depends on the error:
+A *device record* holds what the miner keeps of a device while it is unplugged: its name, its totals, its settings. Each
+record has a task of its own. The task waits until the device is plugged in, finds out which board it is, and runs it.
+Other modules call these tasks the *supervisor*. When the run of a device ends, the next step depends on the error:
 
 * If the device was unplugged, the task waits until it is plugged in again.
 * If its port is busy or forbidden, the task tries again after growing pauses.
 * After any other error the device stays off until it is unplugged or its user restarts it.
 
-``hotplug`` lists the devices that are plugged in. ``Device.run`` itself handles errors that a restart of the chips may
-cure, so it does not end with such an error at once.
+``hotplug`` lists the devices that are plugged in. After an error that a restart of the chips may cure, ``Device.run``
+itself restarts them, and ends with an error only if this does not help.
 """
 
 import time

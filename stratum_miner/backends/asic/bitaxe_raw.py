@@ -15,11 +15,11 @@ from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.transport import Transport
 
 ANSWER_SECONDS = 2.0
-"""Seconds to wait for a reply. The mining program mujina waits half as long. A long wait does little harm, because it
-delays only this request."""
+"""Seconds to wait for a reply. The mining program mujina waits 1 s. A longer wait does little harm, because it delays
+only this request."""
 QUIET_SECONDS = 0.1
-"""After a wrong reply, input is discarded until none has come for this many seconds, so that the rest of it is not
-taken for the reply to the next request."""
+"""After a wrong reply, input is discarded until none has come for this many seconds. Otherwise the rest of the wrong
+reply could be taken for the reply to the next request."""
 MAX_REPLY = 4096
 ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}
 UNPARSED = 0xFF
@@ -47,8 +47,8 @@ class ControlReply:
 
 
 def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool = False) -> ControlReply | None:
-    """Return the reply to request ``identifier``, for which ``expected`` bytes of data were requested; None if
-    incomplete.
+    """Return the reply to the request with the id ``identifier``, which asked for ``expected`` bytes of data; None if
+    the reply is incomplete.
 
     ``final`` means that no more bytes will come. In this case, bytes that may be either the start of a successful reply
     or a whole error reply are read as an error reply. Raises DeviceSilent for bytes that are no reply to this request.

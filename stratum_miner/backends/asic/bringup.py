@@ -56,7 +56,8 @@ class CountChips:
 
 @dataclass(frozen=True, slots=True)
 class CountEngines:
-    """Find out how many engines share the nonce range. This is used only for statistics."""
+    """Find out how many engines the device has. Each engine searches an equal part of the nonce range. The number is
+    used only for statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class AssignAddresses:
 
 @dataclass(frozen=True, slots=True)
 class SetTicket:
-    """Write the first ticket mask: the chips then report only nonces whose hash has additional leading zero bits. The
-    number of these bits depends on the chip family (``start_ticket_bits``)."""
+    """Write the first ticket mask: the chips then report only nonces whose hash has more than 32 leading zero bits. How
+    many more depends on the chip family (``start_ticket_bits``)."""
 
     pause: float = 0.0
 

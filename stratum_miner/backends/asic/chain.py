@@ -27,12 +27,12 @@ from stratum_miner.work.unit import WorkUnit
 log = structlog.get_logger(__name__)
 
 FEED_AT = 0.5
-"""Fraction of a unit's search space after which the next unit is sent. It is far below 1 because the clock may be
-inaccurate. Work that is sent early costs only time on the serial line. cgminer's gekko driver uses the same
+"""When this fraction of a work unit has been searched, the next unit is sent. It is far below 1 because the clock may
+be inaccurate. Work that is sent early costs only time on the serial line. cgminer's gekko driver uses the same
 fraction."""
 MAX_INTERVAL_S = 0.5
 """Longest time in seconds between two jobs. Some chips could search one unit for minutes, but a newer job contains
-newer transactions. ESP-Miner does the same."""
+newer transactions."""
 BUS_MARGIN = 1.5
 """Shortest time between two jobs, as a multiple of the time that a work frame takes on the serial line. Work that is
 sent faster would queue up in the computer."""
@@ -81,8 +81,9 @@ class ChipChain(ABC):
     probe_kind: ClassVar[ProbeKind] = ProbeKind.WORK
     """The kind of command that ``count`` sends."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
-    """A mask of the version bits that can be rolled, and how many of these bits can be rolled in one unit. Depending on
-    its family, a chip rolls versions by itself or gets one midstate for each version."""
+    """A mask of the version bits that the chips can roll (change while they search), and how many of these bits can be
+    rolled in one unit. Depending on its family, a chip rolls versions by itself or gets one midstate for each
+    version."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)
     """Job ids in the order in which they are used."""
     max_ticket_bits: ClassVar[int] = 0
@@ -114,7 +115,8 @@ class ChipChain(ABC):
 
     @abstractmethod
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Return what a nonce reply contains: the nonce, the likely jobs, the rolled version bits and the chip."""
+        """Return what a nonce reply contains: the nonce, the jobs that it may belong to, the rolled version bits and
+        the chip."""
 
     @abstractmethod
     async def count(self, seconds: float) -> int:
@@ -185,7 +187,7 @@ class ChipChain(ABC):
         return self.wire.transport.path
 
     async def bring_up(self) -> None:
-        """Bring the chips from reset until they are ready for work.
+        """Perform all steps of bring-up, from the reset of the chips until they are ready for work.
 
         Raises DeviceSilent, WrongChip, PowerFault, DeviceRefused or DeviceGone.
         """

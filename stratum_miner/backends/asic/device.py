@@ -1,4 +1,5 @@
-"""The interface between one device and its supervisor, and what a driver can do with a device that does not mine.
+"""The interface between one device and its supervisor (the task of ``AsicBackend`` that runs it), and what a driver can
+do with a device that does not mine.
 
 A ``Device`` exists longer than its open port. ``run`` opens the ports, brings the chips up, mines, restarts after an
 error, and always powers the device down at the end. It ends when it is cancelled or raises a DeviceError. After
@@ -70,7 +71,7 @@ class DeviceSnapshot:
     reason: str
     """Why the device is in this state, for people; empty while it simply mines."""
     since: float
-    """Time, in seconds of the clock that the device was made with, at which the device entered this state."""
+    """Time at which the device entered this state, in seconds of the ``clock`` that ``Driver.device`` got."""
     frequency: float | None
     """Clock frequency in MHz now; None if the frequency is fixed."""
     voltage: float | None = None
@@ -85,7 +86,8 @@ class DeviceSnapshot:
     nonces: int
     """Number of valid nonces, whether or not they are shares."""
     hardware_errors: int
-    """Number of reported nonces that are wrong: their hash is above the device's bound for all remembered work."""
+    """Number of reported nonces that are wrong: with every work that the miner remembers, their hash is larger than any
+    that the device should report."""
     duplicate_nonces: int
     stale_nonces: int
     """Number of valid nonces for work that had become worthless by then."""

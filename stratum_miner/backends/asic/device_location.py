@@ -35,8 +35,8 @@ class DeviceLocation:
 
     @property
     def device_file(self) -> str:
-        """The device file of the first port. After the device is plugged in again, it may have another number. For a
-        device that the system does not list: the paths that it may have."""
+        """The device file of the first port. It may have another number after the device was plugged in again. For a
+        device that the system does not list, both paths that the first port may have, separated by a space."""
         if self.found is not None:
             return self.found.path
         return " ".join(map(os.path.realpath, (self.path, f"{self.path}-data")))

@@ -1,7 +1,7 @@
 """Errors of a device. The name of each error says what the user has to check.
 
-``Device.run`` ends with one of these, and the supervisor decides what follows. A message starts with the path of the
-device.
+``Device.run`` ends with one of these, and its caller ``AsicBackend`` decides what follows. A message starts with the
+path of the device.
 """
 
 from stratum_miner.backends.base import BackendError

@@ -2,9 +2,10 @@
 the run.
 
 Four tasks run in one nursery. The *feeder* sends work at the pace of the device, and at once when work changes. The
-*reader* verifies every nonce and counts it. The *forwarder* sends the hits to the miner, so that a full channel does
-not block the reader at once. The *watch* checks health and sensors; it lowers the frequency, or ends the run with an
-error that names the cause.
+*reader* verifies every nonce and counts it. The *forwarder* sends those that are hits (nonces that reach the target of
+their unit) to the miner. It is a task of its own, so that a full channel to the miner does not block the reader at
+once. The *watch* checks health and sensors; it lowers the frequency, or ends the run with an error that names the
+cause.
 """
 
 from collections.abc import Callable
@@ -28,15 +29,15 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 HITS_WAITING = 1024
-"""Number of hits that may wait between reader and forwarder. Chips find at most some hundreds a second."""
+"""Number of verified nonces that may wait between reader and forwarder. Chips find at most some hundreds a second."""
 WATCH_EVERY_S = 1.0
 """Seconds between two checks of health and sensors."""
 BUSY_ENOUGH = 0.9
 """Fraction of the time for which the chips should have work. It is below 1 because work is sent early and the computer
 adds delays."""
 WEAK_NONCES = 16
-"""Number of consecutive nonces that are easier than the ticket mask allows, after which the mask is written again. The
-chip has then lost the mask, or has restarted."""
+"""After this many consecutive nonces that the ticket mask should have suppressed, the mask is written again. The chip
+has then lost the mask, or has restarted."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
@@ -168,8 +169,8 @@ class MiningRun:
     def _hashes(self, verified: VerifiedNonce) -> float:
         """Return the number of hashes that this nonce stands for.
 
-        It is 0 for a nonce that is easier than the ticket mask allows. Several of those mean that the chip has lost the
-        mask.
+        It is 0 for a nonce that the ticket mask should have suppressed. Several of those in a row mean that the chip
+        has lost the mask.
         """
         bits, bound = max(0, self._chain.ticket_bits), self._chain.history.bound
         if verified.hash_value <= bound >> bits:

@@ -21,8 +21,8 @@ NAMES = (
 )
 """Names of the options. They are also accepted with "-" instead of "_"."""
 IDLE_OFF_S = 30.0
-"""Seconds without work after which a device is powered down. It is longer than the restart of a pool takes, because
-every change of temperature wears the chips."""
+"""Seconds without work after which a device is powered down. The restart of a pool takes less time. The device stays on
+meanwhile, because every change of temperature wears the chips."""
 _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
 """The unit of an option, and the factor by which ``allow_out_of_limits`` raises the highest allowed value of the

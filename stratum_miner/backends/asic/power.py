@@ -18,8 +18,8 @@ MAKE_IDLE_S = 2.0
 """Seconds allowed for making the chips idle, which takes a few commands. If this step hangs, the power must still be
 switched off."""
 OFF_S = 8.0
-"""Seconds allowed for switching the power off. It is long enough for several attempts, even if answers take 2 s to
-fail, and short enough for a user who waits for the program to stop."""
+"""Seconds allowed for switching the power off. It is long enough for several attempts, even if each waits 2 s for an
+answer in vain, and short enough for a user who waits for the program to stop."""
 OFF_TRIES = 5
 """Number of attempts to switch the power off."""
 

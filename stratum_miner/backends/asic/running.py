@@ -5,8 +5,9 @@ One *attempt* opens the ports, switches the power on, brings the chips up and mi
 power off. Cancellation cannot interrupt this power-down.
 
 What follows depends on the error. If the port is gone, cannot be opened or leads to another chip, ``run`` raises the
-error and the supervisor decides. After a safety shutdown, ``run`` waits until the device has cooled down. After any
-other error, ``run`` makes another attempt after a growing pause, until ``RestartPolicy`` gives up.
+error, and the supervisor (the task of ``AsicBackend`` that runs the device) decides. After a safety shutdown, ``run``
+waits until the device has cooled down. After any other error, ``run`` makes another attempt after a growing pause,
+until ``RestartPolicy`` gives up.
 """
 
 from collections.abc import Callable
@@ -46,8 +47,8 @@ STOPPED = "mining has stopped"
 COOLING_POLL_S = 2.0
 """Seconds between two readings of the sensors while the device cools down."""
 STEPS_AFTER_A_SHUTDOWN = 2
-"""Number of governor steps (25 MHz each) by which the frequency is lowered after a safety shutdown. ESP-Miner lowers it
-by 100 MHz."""
+"""Number of steps of ``FrequencyGovernor`` (25 MHz each) by which the frequency is lowered after a safety shutdown.
+ESP-Miner lowers it by 100 MHz."""
 
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
 """Errors that end ``run``, so that the supervisor decides. If several of them occur together, the one that comes first
@@ -178,8 +179,8 @@ class RunningDevice:
     ) -> DeviceError | None:
         """Open the ports, switch the power on, bring the chips up and mine.
 
-        Returns None if the attempt ended because there was no work, or the error after which to try again. Raises an
-        error that the supervisor has to handle.
+        Returns None if the attempt ended because there was no work. After an error that another attempt may cure,
+        returns this error. Raises an error that the supervisor has to handle.
         """
         self._enter(DeviceState.STARTING)
         opened = await open_ports(self._board, self._ports)
@@ -242,7 +243,7 @@ class RunningDevice:
             self._chain = self._mining_run = None
 
     async def _bring_up(self, chain: ChipChain, power: PowerControl) -> None:
-        """Bring the chips up while the sensors are watched, because the clock rises for seconds."""
+        """Bring the chips up, and watch the sensors meanwhile, because raising the clock takes seconds."""
         async with trio.open_nursery() as nursery:
             if self._guard is not None:
                 nursery.start_soon(self._watch_sensors, self._guard, power)
@@ -325,7 +326,8 @@ class RunningDevice:
             )
 
     def _end(self, state: DeviceState, reason: str) -> None:
-        """Enter the last state of a run. The supervisor logs the error."""
+        """Enter the last state of a run, as information and not as a warning: the supervisor logs the error that ended
+        the run."""
         if state is not DeviceState.OFF or reason != STOPPED:
             self._tally.last_error = reason
         self._enter(state, reason, already_logged=True)

@@ -1,10 +1,10 @@
 """Decides when to warn, slow down or switch off a device, and when it may start again.
 
-The caller passes the time and the readings, and acts on the decision. One bad reading of a chip or a voltage proves
-nothing (a diode shows 127 °C after a reset, docs/reference/asic.md#heat), but three in a row do. If the regulator is
-too hot, however, the first reading decides. A device that was switched off may start again when a minimum time has
-passed and every temperature with a plausible reading is at most the resume temperature. After the third safety shutdown
-within an hour it stays off.
+The caller passes the time and the readings, and acts on the decision. A single bad reading of a chip temperature or a
+voltage is ignored (a diode shows 127 °C after a reset, docs/reference/asic.md#heat); after three in a row, the device
+is switched off. If the regulator is too hot, however, the first reading decides. A device that was switched off may
+start again when a minimum time has passed and every temperature with a plausible reading is at most the resume
+temperature. After the third safety shutdown within an hour it stays off.
 """
 
 from collections import deque

@@ -6,9 +6,9 @@ run in a worker thread. A cancelled caller does not wait for that thread. If the
 nothing closes this port before the program ends. The system reports a device that disappears as a hang-up (a read that
 returns nothing) or as EIO, ENXIO or ENODEV from any call. All of these become ``DeviceGone``.
 
-Two locks keep other programs from the port. ``flock`` stops programs that use it too (bfgminer, pyserial's exclusive
-mode, stratum-miner itself). TIOCEXCL stops all other programs, except those of root. A pseudo-terminal gets only
-``flock``, because its exclusive mode would remain after stratum-miner has closed it.
+Two locks keep other programs from the port. ``flock`` stops programs that also call ``flock`` (bfgminer, pyserial's
+exclusive mode, stratum-miner itself). TIOCEXCL stops all other programs, except those of root. A pseudo-terminal gets
+only ``flock``, because its exclusive mode would remain after stratum-miner has closed it.
 """
 
 import contextlib

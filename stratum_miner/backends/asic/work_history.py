@@ -2,9 +2,9 @@
 
 Every reported nonce is hashed here before anything else uses it. A reply may not tell which work it belongs to: an
 Icarus sends no job id, and the job ids of other chips repeat. The work that the reply points to is therefore tried
-first, and then all other remembered work, the newest first. A nonce is a hardware error only if its hash is above the
-bound for all of them. Work that became void is remembered, too: a late answer to it is stale, which is not an error of
-the chip.
+first, and then all other remembered work, the newest first. A nonce is a hardware error only if, with every remembered
+work, its hash is above the *bound*, the largest hash that the device should report. Void work, whose nonces have become
+worthless, is remembered, too: a nonce that comes too late is then counted as stale and not as an error of the chip.
 """
 
 from collections import deque
@@ -53,7 +53,7 @@ class ReportedNonce:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedNonce:
-    """A reported nonce whose recomputed hash is at most the bound of the device."""
+    """A reported nonce whose recomputed hash is at most the bound (see ``nonce_bound``) of the device."""
 
     work: ChipWork
     nonce: int
@@ -91,7 +91,7 @@ class WorkHistory:
         return work
 
     def mark_void(self) -> None:
-        """Mark all work sent so far as worthless."""
+        """Mark all work sent so far as void: its nonces are worthless from now on."""
         for work in self._works:
             work.void = True
 
@@ -132,7 +132,7 @@ class WorkHistory:
 def hashes_per_nonce(bound: int, ticket_bits: int = 0) -> float:
     """Return how many hashes one reported nonce takes on average.
 
-    ``ticket_bits`` is the number of zero bits that the ticket mask requires beyond the bound.
+    ``ticket_bits`` is the number of leading zero bits that the ticket mask requires in addition to those of ``bound``.
     """
     return float(expected_hashes(bound)) * (1 << ticket_bits)
 

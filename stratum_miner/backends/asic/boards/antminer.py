@@ -6,8 +6,8 @@ from stratum_miner.backends.asic.bringup import CountChips, RampUp
 
 _BRING_UP = (
     CountChips(0.5),
-    RampUp(base=2000, step=2000),  # no clock is above 2000 MHz, so it is set in one step, as in all drivers
-    CountChips(0.5),  # like cgminer, send the golden work again at the new clock
+    RampUp(base=2000, step=2000),  # sets every clock in one step, like all drivers
+    CountChips(0.5),  # like cgminer, ask the chip again at the new clock
 )
 
 

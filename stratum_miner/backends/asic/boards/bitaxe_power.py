@@ -1,9 +1,9 @@
 """Power, reset, fan and sensors of a Bitaxe with the bitaxe-raw firmware
 (docs/reference/asic.md#power-on-and-power-off).
 
-There are two generations. On boards with a TPS546, the regulator measures the core voltage and can switch it off. On
-boards with a DS4432U and an INA260 at the input, the core voltage can be changed but not switched off. The driver finds
-out the generation by asking for the id of a TPS546.
+There are two generations of boards. The newer one has a TPS546, a regulator that measures the core voltage and can
+switch it off. The older one has a DS4432U, which can change the core voltage but not switch it off, and an INA260,
+which measures the input. The driver asks for the id of a TPS546 to find out the generation.
 """
 
 import trio
@@ -47,7 +47,7 @@ class BitaxePower:
         self._released = False
 
     async def on(self, voltage: float | None) -> None:
-        """See ``PowerControl.on``; the order is that of docs/reference/asic.md#power-on-and-power-off."""
+        """See ``PowerControl.on``. The order of the steps is that of docs/reference/asic.md#power-on-and-power-off."""
         assert voltage is not None
         await self._control.set_pin(RESET_PIN, False)
         await self._control.i2c_speed(I2C_HERTZ)

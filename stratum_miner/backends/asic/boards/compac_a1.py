@@ -41,7 +41,7 @@ _BRING_UP = (
         ),
         pause=0.01,
     ),
-    RampUp(base=300, step=25),  # the stick's own driver also starts at 300 MHz
+    RampUp(base=300, step=25),  # the stick's own driver also counts its steps from 300 MHz
     SetHashCount(),
     _ROLL_VERSIONS,
 )

@@ -85,10 +85,10 @@ class CompacA1Power:
         return "its lamp flashes"
 
     def _items(self, answer: bytes) -> dict[int, int]:
-        """Return the measured values by item number, for the items that the device has.
+        """Return the values of an answer by their item number (0 to 6), for the items that the device measures.
 
-        Some devices send all seven values, including those that they do not measure. In such an answer, the position of
-        a value is its item number.
+        Some devices also send a value for each item that they do not measure. In such an answer, the position of a
+        value is its item number.
         """
         present = [item for item in range(7) if self._present >> item & 1]
         order = present if len(answer) == len(present) else list(range(7))

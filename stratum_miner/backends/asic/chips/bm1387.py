@@ -40,7 +40,7 @@ class Bm1387Chain(RegisterChain):
 
     dialect = BM1387
     chip_id = 0x1387
-    rolls = (ALL_BITS, 2)  # a midstate may have any version; four midstates in a job mean 2 bits
+    rolls = (ALL_BITS, 2)  # a midstate may be of any version; a job has up to four midstates, thus 2 bits
     # a reply contains the sum of job id and midstate number: with ids that differ by 4, each sum has one meaning. The
     # original driver increases ids by one (docs/reference/asic.md#newpac-and-r606)
     job_ids = tuple(range(0x10, 0x7D, 4))

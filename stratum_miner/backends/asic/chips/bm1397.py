@@ -24,7 +24,7 @@ class Bm1397Chain(PreambleChain):
     """The single BM1397 of a Compac F."""
 
     chip_id = 0x1397
-    rolls = (ALL_BITS, 2)  # a midstate may have any version; four midstates in a job mean 2 bits
+    rolls = (ALL_BITS, 2)  # a midstate may be of any version; a job has up to four midstates, thus 2 bits
     job_ids = tuple(range(0x10, 0x80, 4))
     """Multiples of 4: a reply contains the sum of job id and midstate number, so the low two bits of this sum are the
     number of the midstate."""

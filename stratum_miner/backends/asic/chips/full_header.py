@@ -140,5 +140,5 @@ class FullHeaderChain(PreambleChain):
 
 
 def _power_of_two(number: int) -> int:
-    """Return the number, or the next higher power of two."""
+    """Return the smallest power of two that is at least ``number``."""
     return 1 << (number - 1).bit_length()

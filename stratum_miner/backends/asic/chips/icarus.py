@@ -21,7 +21,7 @@ GOLDEN_WORK = bytes.fromhex(
     "0000000000000000000000000000000000000000"
     "87320b1a1426674f2fa722ce"
 )
-"""Work of block 171874. Its nonce is the only one of all 2^32 that a chip would report
+"""Work of block 171874. Of all 2^32 nonces, a chip would report only the nonce of this block
 (docs/reference/asic.md#golden-work)."""
 GOLDEN_NONCE = bytes.fromhex("000187a2")
 PROBE_WORK = bytes.fromhex(
@@ -43,7 +43,7 @@ LEFTOVER_SECONDS = 0.02
 
 
 class IcarusChain(ChipChain):
-    """An Icarus device. Its engines divide the nonce range among themselves."""
+    """An Icarus device. It has one or several engines, each of which searches an equal part of the nonce range."""
 
     reply_size = 4
     feed_at = 0.95

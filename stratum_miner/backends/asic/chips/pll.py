@@ -7,8 +7,8 @@ from functools import lru_cache
 
 REFERENCE = 25.0
 _HIGH_VCO = 2400.0
-"""Frequency of the VCO in MHz from which on the first byte of the PLL word is 0x50 instead of 0x40
-(docs/reference/asic.md#clock-of-a-chip)."""
+"""Frequency in MHz of the VCO, the oscillator before the post dividers. From this frequency on, the first byte of the
+value of register 08 is 0x50 instead of 0x40 (docs/reference/asic.md#clock-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Pll:
 
     @property
     def vco(self) -> float:
-        """Frequency in MHz of the oscillator before the post dividers."""
+        """Frequency in MHz of the VCO, the oscillator before the post dividers."""
         return REFERENCE * self.feedback / self.reference
 
     @property
@@ -44,9 +44,9 @@ class Pll:
 
 @lru_cache(maxsize=4096)
 def nearest(frequency: float, lowest: int, highest: int) -> Pll:
-    """Return the dividers that ESP-Miner chooses: those with the smallest frequency error. If several have this error,
-    those with the lowest VCO frequency, and then those with the smallest post1·post2. ``post1`` is always greater than
-    ``post2``.
+    """Return the dividers that ESP-Miner chooses: those with the smallest frequency error. Among several with this
+    error, it chooses those with the lowest VCO frequency, and among these, those with the smallest post1·post2.
+    ``post1`` is always greater than ``post2``.
 
     ``lowest`` and ``highest`` limit the feedback divider. Raises ValueError if the nearest frequency is more than 5 %
     off.
@@ -96,8 +96,8 @@ def bm1384_word(frequency: float) -> int:
 
 
 def bm1387_word(frequency: float) -> int:
-    """Return the value of PLL register 0C of a BM1387: f = 25 fb / (2 · post1 · post2) MHz, in steps of at most 6.25
-    MHz (docs/reference/asic.md#newpac-and-r606)."""
+    """Return the value of PLL register 0C of a BM1387: f = 25 MHz · feedback / (2 · post1 · post2), in steps of at most
+    6.25 MHz (docs/reference/asic.md#newpac-and-r606)."""
     if frequency < 400:
         return round(8 * frequency / 25) << 16 | 2 << 8 | 0x41
     return round(4 * frequency / 25) << 16 | 2 << 8 | 0x21

@@ -67,8 +67,8 @@ class RegisterChain(ChipChain):
                 await self.wire.switch_baud(self.first_baud)
 
     async def make_idle(self) -> None:
-        """Hold the chips in reset if they have a reset line. Otherwise make them idle, and return those that may not be
-        reset before the next run to their first baud rate."""
+        """Hold the chips in reset if they have a reset line. Otherwise make them idle, and switch chips that may not be
+        reset before the next run back to their first baud rate."""
         if await self.wire.transport.hold_reset(True):
             return
         await super().make_idle()

@@ -21,7 +21,7 @@ def reverse_words(data: bytes) -> bytes:
 
 
 def wire_midstate(header: bytes, version: int | None = None) -> bytes:
-    """Return the SHA-256 state after the first 64 header bytes, h7 first, each word big-endian.
+    """Return the SHA-256 state after the first 64 header bytes: its eight words, the last one first, each big-endian.
 
     ``version`` replaces the version of the header.
     """

@@ -72,8 +72,7 @@ class ReplyDecoder(ABC):
         return self._drain(final=False)
 
     def idle(self) -> list[ChipReply]:
-        """Return the doubtful replies that were kept until the line became silent. The rest of the buffer counts as
-        garbage."""
+        """Return the buffered groups of bytes that may be replies. The rest of the buffer counts as garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
         self._already_counted = 0
