@@ -37,8 +37,8 @@ log = structlog.get_logger(__name__)
 
 GREETING = "AxeOS-shaped API of stratum_miner: GET /api/system/info\n"
 COMPUTER = "CPU"
-"""The field ``ASICModel`` while the API shows this computer and no hardware device. No client knows a chip with this
-name."""
+"""Value of the field ``ASICModel`` while the API shows this computer and no hardware device. It is not the name of a
+chip, so no client mistakes this computer for a board."""
 UNKNOWN = "Unknown"
 """The text that AxeOS uses for an unknown name."""
 NO_SECOND_SENSOR_C = -1
@@ -128,11 +128,13 @@ def _board(device: DeviceView | None) -> dict[str, Any]:
 def _sensors(shown: ShownBoard, power_of_all: float | None) -> dict[str, Any]:
     """Return the fields for power, voltages, temperatures and fans.
 
-    ``power_of_all`` is the power of the whole miner in watts; None if the miner has other devices than those shown.
+    ``power_of_all`` is the power of the whole miner in watts; None if it is not known, or if the miner has devices that
+    are not shown.
     """
     device = shown.hardware
     power = device.power_w if device is not None and device.power_w is not None else power_of_all
-    fields: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}  # automatic: this API sets no speed
+    # autofanspeed 1: automatic, because this API sets no fan speed
+    fields: dict[str, Any] = {"power": _rounded(power, 2), "autofanspeed": 1}
     if device is None:
         return fields
     return fields | {
@@ -239,7 +241,7 @@ def application(look: Callable[[], View], control: Control, access: Access) -> S
     async def asic(request: Request) -> Response:
         fields = information(look())
         names = ("ASICModel", "deviceModel", "asicCount", "smallCoreCount", "frequency")
-        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # this API sets neither of them
+        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # empty: no value can be set
         return _json({name: fields[name] for name in names if name in fields} | settable)
 
     async def swarm(request: Request) -> Response:

@@ -63,7 +63,7 @@ class JobView:
     version_mask: str
     """The version bits that the miner may roll, as eight hex digits."""
     version: int
-    """The version field of the block header that the pool sent."""
+    """The version field of the block header, as the pool sent it in the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +89,8 @@ class ProblemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The miner as a whole. ``hash_rate`` is the average since the start. The other averages are of the last 5 s to 15
-    min, as their names say."""
+    """The miner as a whole. ``hash_rate`` is the average since the start; ``hash_rate_5s`` to ``hash_rate_15m`` are the
+    averages of the last 5 s to 15 min."""
 
     version: str
     state: str

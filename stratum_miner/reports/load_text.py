@@ -60,7 +60,12 @@ def show(report: LoadReport, output: Console) -> None:
 
 
 def latencies(metrics: Metrics) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Return the headings and rows of the table of latencies, with the generator overhead of each phase."""
+    """Return the headings and rows of the table of latencies.
+
+    Each phase of a test, such as connect or submit, has a row with its latencies, the part of them that the load
+    generator itself may have caused (overhead), and the fraction of unreliable samples. The last row is the lag of the
+    event loop.
+    """
     rows = []
     for name in PHASES:
         row = phase_json(metrics.phases[name])

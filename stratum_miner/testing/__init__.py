@@ -1,5 +1,5 @@
-"""Tools for tests of pools, miners and backends: a laboratory, ``check_backend``, a pool and a node that a test
-controls.
+"""Tools for tests of pools, miners and backends: a laboratory, which makes pools, miners, taps and emulated devices;
+``check_backend``; and a pool and a node that do only what a test tells them to do.
 
 ``pytest_plugin`` offers the laboratory as pytest fixtures. Every run of pytest in an environment that contains this
 package imports the plugin, so nothing is imported here until a name is used.

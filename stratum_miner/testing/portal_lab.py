@@ -1,8 +1,8 @@
-"""The laboratory for tests that do not run on trio: the laboratory runs on trio in a thread of its own.
+"""The laboratory for synchronous tests, and for tests on asyncio or trio. It runs on trio in a thread of its own.
 
 Each class exists in two forms. The methods of ``SyncLab``, ``SyncPool``, ``SyncMiner`` and ``SyncTap`` block, for
 synchronous tests. Those of ``AsyncLab``, ``AsyncPool``, ``AsyncMiner`` and ``AsyncTap`` are awaited, in asyncio or
-trio. A worker thread does the blocking, so that the event loop of the test can run other tasks.
+trio. They wait in a worker thread, so that the event loop of the test can run other tasks.
 """
 
 from collections.abc import Callable, Iterator, Sequence

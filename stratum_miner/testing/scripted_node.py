@@ -33,7 +33,8 @@ def make_template(
 
 
 class ScriptedNode(Node):
-    """A node that returns ``template`` until the test pushes another one. The block time advances with trio's clock.
+    """A node that returns ``template`` until the test pushes another one. The block time in the returned template
+    advances with trio's clock.
 
     ``judge`` is called with the bytes of each submitted block, and returns the answer of the node; without it, every
     block is accepted. With ``grows``, the node offers a template of the next height after each accepted block.

@@ -1,6 +1,7 @@
 """The commands of cgminer 4.13 that this miner supports, as one table, and their answers.
 
-Tools read ``Code`` and ``STATUS`` to see whether a command succeeded, so these values are the same as in cgminer.
+Tools read the fields ``Code`` and ``STATUS`` of an answer to see whether a command succeeded, so the values of these
+fields are the same as in cgminer.
 """
 
 from collections.abc import Callable, Collection
@@ -43,7 +44,7 @@ class CommandRequest:
 @dataclass(frozen=True, slots=True)
 class Command:
     """The function that answers a command, whether the command changes something, and whether a client may join it with
-    other commands."""
+    other commands in one request."""
 
     answer: Callable[[CommandRequest], CommandReply]
     writes: bool = False
@@ -214,7 +215,7 @@ def _pool_priority(request: CommandRequest) -> CommandReply:
         before = ordered.index(pool_id)
         try:
             request.control.change_pool(pool_id, PoolChange(priority=position))
-        except ControlRefused:  # such as a pool that a backend is bound to: undo the moves so far
+        except ControlRefused:  # e.g. a backend mines only on this pool: undo the moves so far
             for other, back in reversed(moved):
                 with suppress(ControlRefused):
                     request.control.change_pool(other, PoolChange(priority=back))

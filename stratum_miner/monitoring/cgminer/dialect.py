@@ -1,9 +1,10 @@
 """Reads requests and writes replies of the cgminer API as bytes. Sans-IO.
 
 A request is one JSON object such as ``{"command": "pools", "parameter": "0"}``, or plain text such as ``pools|0``. It
-has no newline at its end, and the client does not close its side. A request in plain text ends with its first packet. A
-JSON object may need further packets until it is complete. Commands that only read can be joined, as in
-``summary+pools``. A reply has the form of its request, is on one line, and ends with a NUL byte.
+has no newline at its end, and the client keeps the connection open, so neither marks the end of a request. A request in
+plain text ends with its first packet. A JSON object ends when it is complete, which may take further packets. Commands
+that only read can be joined, as in ``summary+pools``. A reply has the form of its request, is on one line, and ends
+with a NUL byte.
 """
 
 import json
@@ -147,7 +148,7 @@ def _one(reply: CommandReply, when: int, description: str, *, is_json: bool) -> 
         "Code": reply.status.code,
         "Msg": reply.status.text,
     }
-    # a client that guesses commands must not learn the name of this program
+    # the description names this program; a client that tries unknown commands must not learn it
     if reply.status.code != INVALID_COMMAND.code:
         status["Description"] = description
     if is_json:

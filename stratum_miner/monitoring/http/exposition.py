@@ -1,7 +1,7 @@
 """Turns tables of metrics into the text that Prometheus reads. This module does not depend on which metrics there are.
 
 A ``Family`` describes one metric: its name, its help text, and how to read its value from a subject such as a view, a
-pool, a device or a snapshot. To add a metric, add a line to the table of its program.
+pool, a device or a snapshot. To add a metric, add a ``Family`` to a table.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,8 @@
-"""Metrics of a miner for Prometheus, made from a view at each scrape, in base units and with totals that never fall.
+"""Metrics of a miner for Prometheus, made from a view at each scrape.
 
-The value of a label is the name of a configured pool, the name of a device, or one of a few fixed words, but never text
-from another computer. To add a metric, add a line to the table of its subject, and a row to docs/watching.md.
+Units are base units, such as seconds and watts. Totals never fall. The value of a label is the name of a configured
+pool, the name of a device, or one of a few fixed words, but never text from another computer. To add a metric of the
+miner, a pool or a device, add a line to the table ``MINER``, ``POOL`` or ``DEVICE``, and a row to docs/watching.md.
 """
 
 from collections.abc import Iterator, Sequence

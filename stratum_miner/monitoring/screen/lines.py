@@ -47,7 +47,7 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 def packed(items: Sequence[str | Text], width: int, *, label: str = "", between: str = " · ") -> list[Text]:
     """Return the items on as many lines as they need. An item is divided only if it is wider than a line.
 
-    A label of spaces only is not shown, but indents the items as a label does.
+    A label that consists of spaces only indents the items.
     """
     prefix = f"{label:<{LABEL}}" if label and width >= NARROW else f"{label}: " if label.strip() else "  " * len(label)
     indent = " " * (len(prefix) if width >= NARROW else 2 * bool(label))

@@ -18,7 +18,8 @@ def problem_lines(problems: Sequence[ProblemView], width: int, room: int) -> lis
     lines: list[Text] = []
     advice = ""
     for index, problem in enumerate(problems):
-        block = _whole(problem, width, "" if problem.advice == advice else problem.advice)  # advice is not repeated
+        # the same advice is not shown twice in a row
+        block = _whole(problem, width, "" if problem.advice == advice else problem.advice)
         is_last = index == len(problems) - 1
         if lines and len(lines) + len(block) + (not is_last) > room:
             return [*lines, _rest(problems[index:])]

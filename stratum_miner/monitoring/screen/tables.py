@@ -10,7 +10,7 @@ from stratum_miner.monitoring.screen.lines import hanging, shortened
 
 ItemT = TypeVar("ItemT")
 LEAST_NAME = 14
-"""Width in characters that long names get even if it is more than two fifths of the table."""
+"""Names get at most two fifths of the width of the table, but this many characters are always permitted."""
 GAP = 2
 """Number of spaces between the column of names and the next column."""
 MOST_ROWS = 1000

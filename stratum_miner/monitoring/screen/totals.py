@@ -16,8 +16,8 @@ from stratum_miner.quantities import (
 )
 
 LEAST_WORKER = 16
-"""A worker name is never shortened to fewer characters than this. It is often a payout address, and its middle is left
-out."""
+"""Smallest number of characters to which a worker name is shortened. Its middle is left out, because it is often a
+payout address, which people recognize by both ends."""
 OLD_S = 5.0
 """If a measured hash rate is older than this number of seconds, the screen shows its age."""
 
