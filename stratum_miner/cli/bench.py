@@ -1,8 +1,8 @@
 """``stratum-miner bench``: measures the hash rate of each kernel on this computer, and of mining with the fastest
 kernel.
 
-Each hash rate is given twice. The hash rate per second of processor time decides which kernel is used. The hash rate
-per second of the clock is lower if other programs use the processors.
+Each hash rate is given twice. The hash rate per second of processor time decides with which kernel the miner searches.
+The hash rate per second of real time is lower if other programs use the processors.
 """
 
 import os
@@ -37,12 +37,12 @@ WORTH_REMEMBERING = 0.1
 BUSY = 0.9
 """The computer counts as busy if a measuring thread gets less than this fraction of a processor on average.
 
-An earlier hash rate counts as clearly better if, multiplied by this fraction, it is still above the new hash rate. The
-value is a choice, not a measurement.
+The fraction has a second use: an earlier hash rate of a kernel counts as clearly better than the new one if this
+fraction of it is above the new one. The value is a choice, not a measurement.
 """
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
-"""Seconds after which new work interrupts the mining that is measured."""
+"""Seconds between two interruptions by new work, while the hash rate of mining is measured."""
 
 
 def bench(
@@ -176,7 +176,7 @@ def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Spe
 def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
     """Return the hash rate of ``count`` threads together.
 
-    The hash rate per second of processor time is the mean of the threads, multiplied by the number of threads or of
+    The hash rate per second of processor time is the mean over the threads, multiplied by the number of threads or of
     usable processors, whichever is smaller.
     """
     speeds: list[Speed] = []

@@ -348,7 +348,8 @@ async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Resul
 def _without_secrets(result: Result) -> Result:
     """Return the result without secrets, because its texts quote messages of the pool.
 
-    This is done before a document is made, because replacing text in JSON or XML could break it.
+    The secrets are removed before the result is written as JSON or XML, because replacing text in these could break
+    them.
     """
     outcome = replace(result.outcome, actual=secrets.redact(result.outcome.actual))
     return replace(result, outcome=outcome, transcript=tuple(map(secrets.redact, result.transcript)))

@@ -21,7 +21,7 @@ from stratum_miner.quantities import duration_text, hash_rate_text, parse_hash_r
 log = structlog.get_logger("stratum_miner")
 
 SAMPLED_S = 1.0
-"""Seconds between two reports of the faults that were injected since the report before."""
+"""Seconds between two looks at the counts of injected faults. A count that changed since the last look is reported."""
 
 
 def emulate(

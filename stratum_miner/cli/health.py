@@ -27,7 +27,7 @@ STATES = {
     "paused": ExitCode.PAUSED,
     "stopping": ExitCode.STOPPING,
 }
-"""The first line of the answer, and the exit code for it."""
+"""The exit code for each state. The state is the first line of the answer."""
 
 
 def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:

@@ -90,7 +90,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _codes() -> dict[type[Exception], ExitCode]:
-    """Return the exit codes of the errors that are printed in one line. The first class that matches an error counts.
+    """Return the exit codes of the errors that are printed in one line. The first class that matches an error decides
+    its code.
 
     Any other error is an internal error, which is printed with its traceback. The classes are imported only now,
     because their modules load slowly and most runs do not need them.

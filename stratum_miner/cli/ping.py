@@ -127,13 +127,13 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
         [backend_choice.backend("cpu", threads=None, kernel=None, options=None)],
         goals=Goals(time_limit=seconds),
         options=ClientOptions(retry=False),
-        weak_blocks=False,  # some pools reject weak blocks, others pass them to the node and still reject the share
+        weak_blocks=False,  # many pools reject a block that misses the share target
         on_event=note,
     )
     try:
         await miner.run()
     except (PoolUnreachable, WorkerRefused, BackendError) as error:
-        if not outcomes:  # a pool may answer and then disconnect
+        if not outcomes:  # an answer counts, even if the pool then disconnected
             return replace(result, error=str(error))
     if not outcomes:
         return replace(result, error=f"submit: no share of difficulty {result.difficulty:g} within {seconds:g} s")

@@ -33,7 +33,8 @@ TIMEOUT_S = 5.0
 MAX_ANSWER = 8 * 1024 * 1024
 """Largest size of an answer in bytes, with its head."""
 MAX_NUMBER = 1e70
-"""Larger than every figure of a miner, even the difficulty of a hash that is 0."""
+"""Largest number that is accepted in an answer. It exceeds every figure of a miner, even the difficulty of a hash that
+is 0."""
 FOOT_ONE = ("q quit",)
 FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
 ONCE_HEIGHT = 1000

@@ -20,8 +20,8 @@ gives a false alarm."""
 DAYS = 30.0
 """Number of days whose income is simulated."""
 WINDOW_BLOCKS = 2.0
-"""Length of the PPLNS window, as a multiple of the expected work of a block. A block pays for the last shares before
-it, up to this much work."""
+"""Under the payout scheme PPLNS, each block pays for the last shares before it, the window. This is the work of these
+shares, as a multiple of the expected work of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def check(
 def poisson_count(source: random.Random, mean: float) -> int:
     """Return a random number with a Poisson distribution. The method is exact for any mean.
 
-    Gamma and beta variates reduce a large mean first (Ahrens and Dieter 1974).
+    A large mean is first reduced by random numbers with gamma and beta distributions (Ahrens and Dieter 1974).
     """
     count = 0
     while mean > 30:
@@ -193,8 +193,10 @@ def _mean(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
 
 
 def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agreement:
-    """Compare a probability with how often the outcome was true. The interval is Wilson's, which also holds near 0 and
-    1."""
+    """Compare the probability that a formula gives with the fraction of true outcomes.
+
+    The interval is that of Wilson, which is also valid for probabilities near 0 and 1.
+    """
     count, part, z = len(outcomes), fmean(outcomes), CONFIDENCE_Z
     middle = (part + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(part * (1 - part) / count + z * z / (4 * count * count))
@@ -204,8 +206,9 @@ def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agr
 def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
     """Compare a relative spread (standard deviation divided by mean) with that of the simulated values.
 
-    Its standard error follows from the kurtosis of the values, which is taken to be at least that of a normal
-    distribution."""
+    The standard error of the simulated spread follows from the kurtosis of the values, which is taken to be at least
+    that of a normal distribution.
+    """
     centre, deviation = fmean(values), stdev(values)
     fourth = fmean((value - centre) ** 4 for value in values) / deviation**4
     error = math.sqrt(max(fourth - 1, 2.0) / (4 * len(values)))
@@ -216,7 +219,7 @@ def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement
 def _probability_between(
     quantity: str, values: Sequence[float], low: float, high: float, payouts: schemes.Payouts
 ) -> Agreement:
-    """Compare the probability that an income lies between the 5 % quantile and the 95 % quantile.
+    """Compare the probability that an income lies between its 5 % and 95 % quantiles with how often simulated ones do.
 
     The probability is a little above 90 %, because the number of payments is an integer. The formula takes that into
     account.

@@ -1,9 +1,9 @@
 """The Poisson distribution, for means from 0 to billions. The numbers of blocks and shares have this distribution.
 
 If m events are expected, the probability of at most k events is the regularised upper incomplete gamma function Q(k +
-1, m). A series computes it for m below k + 2, and a continued fraction otherwise (NIST DLMF 8.11.4 and 8.9.2), both to
-nine digits. For a million expected events or more, the cube-root approximation of Wilson and Hilferty (1931) gives six
-digits.
+1, m). For m below k + 2, a series computes it, otherwise a continued fraction (NIST DLMF 8.11.4 and 8.9.2). Both are
+accurate to nine digits. For a million expected events or more, the cube-root approximation of Wilson and Hilferty
+(1931) gives six digits.
 """
 
 import math

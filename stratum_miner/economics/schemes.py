@@ -1,8 +1,8 @@
 """Payout schemes: what a pool pays for a share, and how much the income varies under each scheme.
 
 At the same fee, every scheme pays the same on average, except that a PPS pool keeps the transaction fees. The schemes
-differ in who bears the luck: the pool under PPS and FPPS, all its miners together under PPLNS, and the miner alone when
-it mines solo.
+differ in who bears the luck: the pool under PPS (pay per share) and FPPS (full pay per share), all its miners together
+under PPLNS (pay per last N shares), and the miner alone when it mines solo.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Reads a TOML file together with the line number of each of its keys.
 
 ``tomllib`` returns values without line numbers. A TOML file is a sequence of statements, each of which consists of
-whole lines. This module adds line after line until the lines after the previous statement can be parsed as TOML by
-themselves. These lines are then one statement, and the result shows which keys the statement sets.
+whole lines. This module collects lines until they can be parsed as TOML by themselves. They are then one statement, and
+the parsed result shows which keys it sets. The next statement begins on the next line.
 """
 
 import tomllib
@@ -19,12 +19,13 @@ MAX_BYTES = 1 << 18
 """Largest size of a file in bytes, far above that of a real configuration. A larger file was probably named by
 mistake."""
 MAX_DEPTH = 32
-"""Largest depth to which tables and lists may be nested. One key with dots could nest thousands of tables."""
+"""Largest depth to which tables and lists may be nested. Otherwise, one long key with dots, such as ``a.b.c``,
+could nest thousands of tables."""
 _MAX_RETRIED = 1 << 22
-"""Largest total number of characters that are parsed as part of statements that turn out to be incomplete.
+"""Largest number of characters of a file that are parsed in vain.
 
-A statement of many lines is parsed again after each of its lines. When the total exceeds this limit, the remaining keys
-of the file get no line number.
+A statement of many lines is parsed again after each of its lines, and only the last attempt succeeds. When the failed
+attempts have parsed more characters than this, the remaining keys of the file get no line number.
 """
 
 KeyPath: TypeAlias = tuple[str, ...]

@@ -72,7 +72,7 @@ class _To:
 
 
 def convert(text: str, where: str, options: frozenset[str]) -> Imported:
-    """Convert the file of another miner. ``options`` are the keys that stratum-miner knows.
+    """Convert a configuration file of cgminer or cpuminer. ``options`` are the keys that stratum-miner knows.
 
     Raises ConfigError if the file belongs to neither cgminer nor cpuminer, or if its algorithm is not sha256d.
     """
@@ -111,7 +111,7 @@ def _of_cgminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported
         _take_pool(found, pool, f"pools[{number}]")
     if any("priority" in pool for pool in found.pools):
         for place, pool in enumerate(found.pools):
-            pool.setdefault("priority", place)  # cgminer does the same: the position replaces a missing priority
+            pool.setdefault("priority", place)  # without a priority, cgminer uses the position
     if len(content["pools"]) > MAX_POOLS:
         found.notes.append(SkippedKey("pools", f"only the first {MAX_POOLS} pools are converted"))
     _take(found, content, _CGMINER | _cgminer_api(content, options), options, handled=frozenset({"pools", "algo"}))
@@ -397,4 +397,4 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     *((f"{family}-", _DEVICES) for family in ("gekko", "bitmain", "avalon", "icarus", "bxf", "bxm", "hfa", "klondike")),
     *((f"{family}-", _DEVICES) for family in ("bflsc", "bab", "minion", "rock", "usb", "block-erupter", "compac")),
 )
-"""Prefixes of further keys that are skipped, with the reasons."""
+"""Prefixes of keys that the tables above do not contain, and the reasons why these keys are skipped."""

@@ -95,7 +95,8 @@ def table_values(
     *,
     elsewhere: frozenset[str] = frozenset(),
 ) -> dict[str, tuple[Any, SettingSource]]:
-    """Return the values of one table of a file by field, with their sources. Errors are added to ``problems``."""
+    """Return each value in one table of a file and its source, by the name of its field. Errors are added to
+    ``problems``."""
     content: Any = document.table
     for name in path:
         content = content[name]

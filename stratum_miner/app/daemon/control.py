@@ -54,7 +54,7 @@ class MinerControl:
             log.info("paused", by=by, reason=reason)
 
     def resume(self, by: str) -> None:
-        """End the pause that ``by`` asked for. If ``by`` is one of PERSONS, end all pauses.
+        """End the pause that ``by`` asked for. If ``by`` is one of PERSONS, a person asks for it: end all pauses.
 
         Mining resumes only when no pause is left.
         """
@@ -121,8 +121,7 @@ class MinerControl:
                 control.move(position, change.priority)
 
     def _pool(self, pool_id: int) -> tuple[PoolControl, int]:
-        """Return the control of the group to which the pool with this id belongs, and the position of the pool in the
-        group."""
+        """Return the ``PoolControl`` that the pool with this id belongs to, and the position of the pool there."""
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:
             raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")

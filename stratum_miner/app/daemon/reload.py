@@ -138,7 +138,7 @@ async def states(file: Path) -> AsyncIterator[None]:
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """Return values that differ between two versions of a file; None while there is no file."""
+    """Return the time of the last change, the size and the inode of a file; None while there is no file."""
     try:
         status = file.stat()
     except OSError:

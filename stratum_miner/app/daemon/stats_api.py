@@ -1,6 +1,6 @@
 """``--http`` of ``pool`` and ``proxy``: serves their statistics and metrics to programs while they run.
 
-The modules of the HTTP server are imported only when needed, because they take longer than everything else.
+The modules of the HTTP server are imported only when needed, because they take longer to import than everything else.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence

@@ -17,9 +17,10 @@ from stratum_miner.app.operation import host_sensors
 from stratum_miner.network import files
 
 DESCRIPTORS = 256
-"""Number of open files that is certainly enough. Several pools, devices and open pages use less than a tenth of it."""
+"""A process that may open this many files at the same time can certainly mine. Several pools, devices and web pages
+need less than a tenth of them."""
 MEMORY = 128 * 1024 * 1024
-"""Bytes of memory that are enough. A miner with its web page uses about 80 MB."""
+"""Bytes of memory that are enough to mine. A miner with its web page uses about 80 MB."""
 FREE_DISK = 50 * 1024 * 1024
 """Bytes on the disk that are enough for a share journal and log files."""
 OFF_BY = 24 * 3600.0
@@ -72,7 +73,7 @@ def kernel_clock() -> Clock:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (OSError, AttributeError):
         return Clock.UNKNOWN
-    record = ctypes.create_string_buffer(_ADJTIMEX_SIZE)  # the field modes is 0, so that the kernel changes nothing
+    record = ctypes.create_string_buffer(_ADJTIMEX_SIZE)  # with 0 in its field "modes", nothing changes
     if adjtimex(record) < 0:
         return Clock.UNKNOWN
     status = int.from_bytes(record.raw[_STATUS_AT : _STATUS_AT + 4], "little")

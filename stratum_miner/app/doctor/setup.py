@@ -30,7 +30,9 @@ PINGED_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings that ``mine`` with the same options would use; ``settings`` is None if they are not valid."""
+    """The settings that ``mine`` would use if it had the options of ``doctor``.
+
+    ``settings`` is None if they are not valid."""
 
     sources: Sources
     settings: MineSettings | None

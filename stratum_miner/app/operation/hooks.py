@@ -42,8 +42,8 @@ AT_ONCE = 4
 FAREWELL_S = 3.0
 """Seconds that waiting and running hooks get when the program stops."""
 SHORTEST_TOKEN = 12
-"""A part of a URL path with at least this many characters may be a token. Tokens of chat services have at least
-24."""
+"""A part of a URL path with at least this many characters may be a token, and is hidden. Tokens of chat services have
+at least 24 characters."""
 KINDS: Mapping[str, frozenset[str]] = {
     "block": frozenset({"share_accepted"}),
     "block-lost": frozenset({"block_lost"}),
@@ -105,7 +105,7 @@ class Hook:
 
 
 def _secrets_of(url: str) -> Iterator[str]:
-    """Yield the URL and the parts of it that may be a token. A short path such as /pool is not a token."""
+    """Yield the parts of a URL that may be secret, and the whole URL. A short path such as /pool is not secret."""
     parts = urlsplit(url)
     yield url
     yield parts.password or ""
@@ -117,7 +117,7 @@ def _secrets_of(url: str) -> Iterator[str]:
 async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
     """Call the hooks for new events until cancelled. Waiting and running hooks then get ``FAREWELL_S`` more seconds."""
     send, receive = trio.open_memory_channel[tuple[Hook, EventView]](WAITING)
-    working = trio.CancelScope(shield=True)  # the last event is often the most important event, such as a block
+    working = trio.CancelScope(shield=True)  # the hooks of the last event run even after cancelling
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_work_all, receive, working)
         queue = _HookQueue(hooks, send)
@@ -134,7 +134,7 @@ async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
 class _HookQueue:
     """Puts each new event into ``send``, once for each hook that wants it, or drops it if ``send`` is full.
 
-    ``number`` is the sequence number of the last event.
+    ``number`` is the sequence number of the newest event that was handled.
     """
 
     hooks: tuple[Hook, ...]

@@ -50,8 +50,9 @@ class AutomaticPauses:
     def look(self) -> None:
         """Read the sensors and the schedule once, and pause or resume mining.
 
-        If a person resumes mining, the same cause pauses mining again only after the cause has ended once. At the time
-        at which a schedule stops mining for good, stop the miner.
+        A person may resume mining while the cause of a pause remains, such as a hot processor. This cause then pauses
+        mining again only after it has ended once. At the time at which a schedule stops mining for good, stop the
+        miner.
         """
         now = self.now()
         since = self._since = self._since or now

@@ -1,15 +1,18 @@
 """Every option of ``mine``, each declared once.
 
-To add an option, add a field here. The program finds its value in ``settings.options``. Only an option that becomes
-another value (a pool, a backend) needs code in ``app.settings``, which turns all options into settings.
+To add an option, add a field here. The program finds its value in ``settings.options``. Only an option that describes
+a pool or a backend needs more code, in ``app.settings``, which creates these from the options.
 
 The ``Parameter`` of a field makes it an option. The option's long name makes it a key of the configuration file
 (``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). The type of the field is
 checked in the same way for the option, the key and the variable.
-Any further check raises ``UsageError("--until-shares: expected ...")``, and ``app.settings.mine.naming_source``
-replaces the option by the file, variable or option that the value came from. A flag is a positive ``bool`` with its
-default; the parser adds ``--no-...``. ``SECRET`` keeps a value out of everything that is shown; ``LIVE`` says that it
-can change while mining. A test compares ``docs/configuration.md`` with this table.
+
+A check that the type does not make raises ``UsageError("--until-shares: expected ...")``. If the value came from a file
+or a variable, ``app.settings.mine.naming_source`` names this source instead of the option.
+
+An option that is on or off is a ``bool``, named for what is on; the parser adds ``--no-...``. ``SECRET`` keeps a value
+out of everything that is shown. ``LIVE`` says that a reload can change the value while mining. A test compares
+``docs/configuration.md`` with this table.
 """
 
 from dataclasses import dataclass
@@ -27,7 +30,8 @@ OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
     | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # the options of proxy
 )
-"""Environment variables of other commands and of tests. Any other variable STRATUM_MINER_... is probably misspelt."""
+"""Environment variables of the program that do not belong to a field of ``MineOptions``. If a variable
+STRATUM_MINER_... is in neither, it is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
 """For each server, the option that allows an address which other computers can reach.
 

@@ -7,10 +7,7 @@ from cyclopts import Parameter
 from stratum_miner.pool.config import USUAL_MINIMUM, PoolConfig
 
 REGTEST_DIFFICULTY = 0.001
-"""About 4.3 million hashes for each share, which suits a CPU.
-
-It is the default because mostly CPUs mine on test pools.
-"""
+"""Default share difficulty: about 4.3 million hashes for each share. This suits CPUs, which most test pools serve."""
 _HIGHEST = PoolConfig(payout_script=b"-").maximum_difficulty
 Difficulty = Annotated[
     float, Parameter(name="--difficulty", help="Share difficulty that the pool sets for a new connection.")

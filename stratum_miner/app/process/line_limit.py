@@ -60,7 +60,7 @@ class _Kind:
     level: str
     allowance: Allowance
     left: float
-    """Number of lines that may be written now. The number grows with time, up to that of the allowance."""
+    """Number of lines that may be written now. The number grows with time, up to ``allowance.at_once``."""
     at: float
     left_out: int = 0
     since: float = 0.0
@@ -69,7 +69,7 @@ class _Kind:
 class LineLimit:
     """Decides which lines are written. Any thread may use it.
 
-    ``report`` is called on a thread of its own when the counts are due.
+    ``report`` is called on a thread of its own, ``REPORT_AFTER_S`` seconds after the first line that was left out.
     """
 
     def __init__(self, report: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -81,7 +81,7 @@ class LineLimit:
         self._timer: threading.Timer | None = None
 
     def allows(self, event: str, level: str, *, is_block: bool = False) -> bool:
-        """Return whether a line may be written. A line that may not is counted.
+        """Return whether a line may be written. A line that may not be written is counted.
 
         ``is_block`` says that the line is about a share that solves a block.
         """

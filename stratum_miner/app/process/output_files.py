@@ -1,5 +1,5 @@
-"""Files that a command writes. The command checks them first, because the result of a long run would otherwise be
-lost."""
+"""Files that a command writes. Before a long run, a command checks that it can write them, because the result would
+otherwise be lost."""
 
 import errno
 import os

@@ -36,8 +36,8 @@ _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Further words of this program, such as names of methods and states, which the sentences of its events do not
-contain."""
+"""Words of this program, such as names of methods and states, that the sentences of its events do not contain. A secret
+that is one of these words is not hidden in the program's own text."""
 
 
 class _Known(NamedTuple):
@@ -149,7 +149,7 @@ FOREIGN_FIELDS = frozenset({"answer", "host", "id", "job_id", "method", "user_ag
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Remove the secrets from a log event. This structlog processor is the only place that does it.
 
-    The event name, the keys and the fields of this program are never changed, because other programs rely on them.
+    The event name, the keys and the values of OUR_FIELDS are never changed, because other programs rely on them.
     """
     return {key: _redacted_field(key, value) for key, value in event.items()}
 
@@ -238,6 +238,6 @@ def _hide(option: str, value: str) -> str:
 
 
 def from_environment(name: str) -> str | None:
-    """Return an environment variable and register it as a secret, or None if it is not set or empty."""
+    """Return the value of an environment variable and register it as a secret; None if it is not set or empty."""
     value = os.environ.get(name, "")
     return register(value) if value else None

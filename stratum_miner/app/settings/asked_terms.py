@@ -1,7 +1,8 @@
 """Gets figures for ``profit``, such as the price of 1 BTC, from a Bitcoin node, from a running miner and from the
 user's price source.
 
-Each answer is dated, and limited in bytes and in seconds. No message shows the credentials of a URL.
+Each answer is limited in bytes and in seconds. A price, and the figures of a node, get the present date. No message
+shows the credentials of a URL.
 """
 
 import shlex
@@ -21,7 +22,8 @@ from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, HttpT
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
-"""Seconds for a whole answer, from the lookup of the host name to the last byte, and for a whole command."""
+"""Time limit in seconds: for an answer, from the lookup of the host name to the last byte, or for a command that prints
+a price."""
 MAX_ANSWER = 1 << 20
 """Largest size in bytes of an answer with its head, and of each of the two outputs of a command."""
 SUMMARY_PATH = "/api/v1/summary"
