@@ -168,8 +168,8 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._open: dict[int, Connection[S]] = {}
         self._unauthorized: dict[int, Connection[S]] = {}
-        """Open connections that may not be subscribed and authorized yet, the oldest first. Connections that have
-        become authorized are removed only when too many connections are open."""
+        """All open connections that are not subscribed and authorized yet, the oldest first, and some that already are:
+        these are removed only when too many connections are open."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0

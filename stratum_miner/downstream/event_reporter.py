@@ -12,10 +12,10 @@ E = TypeVar("E")
 class EventReporter(Generic[E]):
     """Passes events to ``on_event`` in the order in which they were added.
 
-    The owner adds an event when something happens, and calls ``deliver`` after it has acted on it: a share is answered
-    and a block is on its way to the node before ``on_event`` runs. The first exception of ``on_event`` is kept, no
-    further event is delivered, and ``stop`` is called, so that the owner stops gracefully. The owner then calls
-    ``raise_error``.
+    The owner, a pool or a proxy, adds an event when something happens, and calls ``deliver`` after it has acted on it:
+    a share is answered and a block is on its way to the node before ``on_event`` runs. The first exception of
+    ``on_event`` is kept, no further event is delivered, and ``stop`` is called, so that the owner stops gracefully. The
+    owner then calls ``raise_error``.
 
     Raises TypeError if ``on_event`` is a coroutine function.
     """

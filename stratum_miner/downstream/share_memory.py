@@ -1,8 +1,8 @@
 """Remembers valid shares, so that no share is counted twice. The memory is limited.
 
-Theory of operation: the hashes of shares are kept in an object that belongs to their job. A job is freed when the last
-job table that holds it is freed, that is, when no session can submit shares for it or be resumed with it. The hashes of
-its shares are freed with it, so no other clean-up is needed.
+Theory of operation: the hashes of shares are kept in an object that belongs to their job. This object is freed when no
+job table remembers the job any more, that is, when no session can submit shares for the job or be resumed with it. No
+other clean-up is needed.
 """
 
 from stratum_miner.network.fair_bound import FairBound

@@ -356,8 +356,8 @@ def _text(value: str) -> str:
 
 
 def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
-    """Yield the headers of the shares that earlier runs found in the last 10 minutes: those that were read as
-    ``before``, and those in ``FILE.1``."""
+    """Yield the headers of the shares that earlier runs found in the last 10 minutes: those in ``before``,
+    which was read from ``FILE``, and those in ``FILE.1``."""
     since = now - CURRENT_SECONDS
     found = [*before.headers]
     older = older_file(path, 1)
@@ -379,8 +379,8 @@ _BEFORE_BODIES = {
     "extranonce1": "extranonce1",
     "extranonce2_size": "extranonce2_size",
 }
-"""For each field of a recorded coinbase, the name of this field in older records. Older records have these fields among
-the fields of the job."""
+"""For each field of a recorded coinbase, its name in records of older versions of this program. There, it is among the
+fields of the job."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:
@@ -405,7 +405,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
 def _rebuilt(record: SubmittedShare) -> Recovered | None:
     """Return the block that a record describes, or None if the record does not describe a valid block.
 
-    The previous hash and nbits are taken from the recorded header, because its hash proves them.
+    The previous hash and nbits are taken from the recorded header: a damaged header would not have the hash of a block.
     """
     try:
         data = bytes.fromhex(record.header)

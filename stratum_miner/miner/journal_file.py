@@ -69,7 +69,7 @@ class JournalFile:
         """The totals and the open shares of the records in the file."""
         self._size = self.before.whole_bytes
         self._torn = self._is_regular
-        """Whether the file may contain an incomplete record after ``_size``."""
+        """Whether an incomplete record may follow the first ``_size`` bytes of the file."""
         self._unended = self.before.unended
         self._continues = self.before.continued
         self._lock = threading.Lock()

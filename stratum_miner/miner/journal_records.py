@@ -2,7 +2,7 @@
 
 A journal is a file with one JSON object per line. The record ``opened`` begins a run, and ``closed`` ends it. ``found``
 is a submitted share, and ``settled`` is its result. ``totals`` begins a file that continues an older one: it holds the
-totals of the older files, and the shares that were open then follow it.
+totals of the older files. After it come the shares that had no result when the file was begun.
 
 This module only reads. A line that is not a valid record, or that does not fit the records before it, counts as
 damaged and changes nothing else.
@@ -117,7 +117,7 @@ class _Core(msgspec.Struct):
 
 @dataclass(slots=True)
 class Account:
-    """The totals of records: submitted = accepted + rejected + stale + lost + open."""
+    """The totals of records: submitted = accepted + rejected + stale + lost + open. An open share has no result yet."""
 
     counts: ShareCounts = field(default_factory=ShareCounts)
     """Numbers of shares that have a result, by outcome."""

@@ -144,7 +144,7 @@ class Exchange:
     @property
     def reusable(self) -> bool:
         """Whether the last response is complete and another request may be sent."""
-        # bytes after the last response would be taken for the beginning of the next one
+        # no bytes may follow the last response: they would be taken for the beginning of the next one
         whole = self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
         return whole and self._connection.trailing_data == (b"", False)
 

@@ -69,8 +69,8 @@ class _Choice:
 
 
 class _Template:
-    """The table of one header template. Its extranonce2 values are counted from the common start value, from 0 to
-    ``limit`` - 1."""
+    """The table of one header template. Its extranonce2 values are numbered from 0 to ``limit`` - 1, where 0 is the
+    start value that all templates have in common."""
 
     def __init__(self, begin: int, limit: int) -> None:
         self.entries = [_Entry(begin, limit - begin, (ALL_VERSIONS,))] if begin < limit else []
