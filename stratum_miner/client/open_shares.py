@@ -51,8 +51,8 @@ class OpenShares:
         self.sent_so_far = 0
         """Number of shares that were sent on this connection."""
         self._refused_up_to = 0
-        """Value of ``sent_so_far`` when the last rejection that counts arrived. Shares with a lower ``number`` had been
-        sent before."""
+        """Value of ``sent_so_far`` when the last rejection arrived that ``refusals_in_a_row`` counts. Shares with a
+        lower ``number`` had been sent before that."""
         self.refusals_in_a_row = 0
         """Number of rejections since the last accepted share, without those that say nothing about the session (see
         ``REJECT_STREAK``)."""

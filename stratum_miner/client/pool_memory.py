@@ -13,7 +13,7 @@ from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import Timeouts
 
 KEPT_S = 3600.0
-"""Seconds for which the form of the handshake and the longer time limits are kept."""
+"""Seconds for which a shorter handshake and longer time limits are remembered."""
 TRIES = 2
 """If this many connections in a row end during the handshake, the client uses the next form of the handshake (see
 ``Handshake``). After a single one it does not, because the pool may only have restarted. Each further connection that

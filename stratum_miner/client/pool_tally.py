@@ -23,7 +23,7 @@ class PoolTally:
         self.outcomes: Counter[ShareOutcome] = Counter()
         self.workers: Counter[tuple[str, ShareOutcome]] = Counter()
         self.reasons: Counter[str] = Counter()
-        """Number of shares that were not accepted, by ``ShareResult.cause``, of which there are only a few."""
+        """Number of shares that were not accepted, by ``ShareResult.cause``, which has only a few different values."""
         self.difficulties = Difficulties()
         self.units = 0
         """Number of work units that backends took from this pool's jobs."""

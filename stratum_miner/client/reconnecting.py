@@ -46,7 +46,7 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 MAX_UNANSWERED = 1000
-"""Maximum number of open shares before the search has to wait. Picked by feel, not measured."""
+"""Number of open shares at which the search has to wait. Picked by feel, not measured."""
 SECONDS_PER_SHARE = 10.0
 """Seconds per share that ``suggest_difficulty="auto"`` aims at: often enough to see that the pool accepts shares,
 rarely enough for any pool."""
@@ -201,7 +201,7 @@ class PoolClient:
 
     async def wait_for_room(self) -> None:
         """Wait until fewer than ``MAX_UNANSWERED`` shares are open, or the connection has ended. Return at once if
-        there is no connection. So a slow pool slows the search down, but no share is lost."""
+        there is no connection. In this way a slow pool slows the search down, but no share is lost."""
         if self._connection is not None:
             await self._connection.wait_until_unanswered(MAX_UNANSWERED - 1)
 

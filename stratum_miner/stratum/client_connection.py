@@ -156,7 +156,8 @@ class ClientConnection:
     ``first_id``: id of the first request. After a reconnect, pass the ``next_id`` of the previous connection. Then a
     late reply to an old request is never mistaken for the reply to a new request.
 
-    ``state`` and ``workers`` (worker name to state) may be read at any time. Source: docs/reference/stratum.md.
+    ``state`` and ``workers`` (worker name to state) may be read at any time. docs/reference/stratum.md explains the
+    protocol.
     """
 
     def __init__(self, user_agent: str, *, version_mask: int = 0, max_line: int = MAX_LINE, first_id: int = 1) -> None:

@@ -241,7 +241,7 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class GetTransactions:
-    """mining.get_transactions: the raw transactions behind a job's merkle branch."""
+    """mining.get_transactions: the client asks for the raw transactions of a job."""
 
     method: ClassVar[str] = "mining.get_transactions"
     job_id: str

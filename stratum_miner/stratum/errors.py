@@ -124,7 +124,7 @@ def error_reply_from(error: Any, reject_reason: Any = None) -> ErrorReply:
 
     ``error``: the JSON value of the key ``error``: an array, an object, a string, a number or a boolean.
     ``reject_reason``: the value of ckpool's old key ``reject-reason``, used if the error has no text.
-    Source: docs/reference/stratum.md#forms-of-an-error.
+    docs/reference/stratum.md#forms-of-an-error lists the forms.
     """
     code, message = _code_and_message(error)
     if not message and isinstance(reject_reason, str):

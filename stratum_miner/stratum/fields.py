@@ -49,7 +49,7 @@ def _beginning(value: Any) -> Any:
 
 
 def raw(value: Any, field: str, size: int | None = None) -> bytes:
-    """Parse a byte string in hex, of exactly ``size`` bytes, or of any number of bytes if it is None."""
+    """Parse a byte string in hex, of exactly ``size`` bytes. ``size`` None: any number of bytes."""
     try:
         result = bytes.fromhex(value)
     except (TypeError, ValueError):

@@ -5,8 +5,8 @@ announcements. It enforces the rules that need no knowledge of jobs: framing, ty
 worker names may submit. It never replies to a reply, and never sends a reply without a request: the miners cpuminer
 (pooler) and cpuminer-opt (JayDDee) take any unexpected reply for the result of a share.
 
-The caller answers each request exactly once, in any order. A request without an id, or with a null id, is answered like
-any other, but nothing is sent.
+The caller answers each request exactly once, in any order. This includes requests without an id or with a null id, but
+the answers to these are not sent.
 """
 
 from collections import OrderedDict
@@ -93,8 +93,8 @@ class ServerConnection:
     ``max_line_unauthorized`` and ``max_line_authorized``: maximum number of bytes of a line from the miner, before and
     after its first mining.authorize is accepted.
 
-    ``state`` and ``workers`` (the authorized worker names) may be read at any time. Source:
-    docs/reference/stratum.md.
+    ``state`` and ``workers`` (the authorized worker names) may be read at any time. docs/reference/stratum.md explains
+    the protocol.
     """
 
     def __init__(

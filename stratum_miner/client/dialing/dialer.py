@@ -98,7 +98,7 @@ def set_keepalive(stream: trio.SocketStream) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the innermost reason of an error in words, such as "Connection refused"."""
+    """Return the original reason of an error in words, such as "Connection refused"."""
     while True:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

@@ -41,7 +41,8 @@ class PoolControl:
     # ---- changes ------------------------------------------------------------------------------------------------
 
     def enable(self, index: int, enabled: bool) -> None:
-        """Use a pool from now on, or stop using it. If it is the active one, the miner switches to another at once."""
+        """Use a pool from now on, or stop using it. If the active pool is no longer used, the miner switches to another
+        at once."""
         self._check(index)
         self._members.failover.enable(index, enabled)
         log.info("pool_enabled" if enabled else "pool_disabled", pool=self._members.name(self._members.all[index]))
@@ -153,7 +154,8 @@ class PoolControl:
         self._changed()
 
     def use(self, strategy: Strategy) -> None:
-        """Switch to another strategy. After a switch to QUOTA, the pools share the mining time from now on."""
+        """Switch to another strategy. QUOTA divides only the mining time after the switch, whatever each pool got
+        before."""
         if (strategy is Strategy.QUOTA) != (self._members.quotas is not None):
             self._members.quotas = Quotas(self._members.clock()) if strategy is Strategy.QUOTA else None
             log.info("strategy", strategy=strategy.value)

@@ -151,7 +151,7 @@ class PoolGroup:
     def count_work(self, switches: Sequence[tuple[PoolKey, float]], units: Mapping[PoolKey, int]) -> None:
         """Count the work on the jobs of each pool.
 
-        ``switches``: for each job, the pool and the seconds from its arrival until a backend took work of it.
+        ``switches``: for each job, its pool and the seconds from its arrival until a backend took work of it.
         ``units``: the number of work units by pool.
         """
         for key, seconds in switches:

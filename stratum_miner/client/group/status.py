@@ -65,7 +65,7 @@ class PoolStatus:
     switches: DurationCounts = NO_DURATIONS
     """Histogram of the seconds from a job's arrival until a backend takes work of it, over the whole run."""
     bound: tuple[str, ...] = ()
-    """Names of the backends that are bound to this pool; empty if the miner uses the pool by its strategy."""
+    """Names of the backends that are bound to this pool; empty if the strategy decides when the miner uses the pool."""
 
     @property
     def reject_share(self) -> float:
