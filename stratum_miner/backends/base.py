@@ -66,7 +66,7 @@ class BackendOptionError(BackendError):
 
 
 class SelfTestError(BackendError):
-    """Raised if a kernel computes a known answer wrongly, so that nothing it finds can be trusted."""
+    """Raised if a C kernel gives a wrong result for a known input, so that nothing it finds can be trusted."""
 
 
 class Backend(ABC):

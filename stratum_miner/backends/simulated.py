@@ -113,8 +113,8 @@ class _Device:
 
     @property
     def hashes(self) -> int:
-        """Simulated rate multiplied by the time spent searching. If this is read outside the trio thread, the time
-        counts only up to the last change of work."""
+        """Simulated rate multiplied by the time spent searching. If this is read outside the trio thread, the time of
+        the unit that is being searched is not included."""
         running = 0.0
         if self._searching_since is not None:
             try:

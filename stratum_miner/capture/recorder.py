@@ -68,8 +68,8 @@ class Recorder:
     its owner may read it.
 
     ``path`` may be a pipe that another program reads. ``where`` goes into the header. If ``secrets`` is false, ``***``
-    replaces the passwords in each mining.authorize and in later lines that repeat them, and ``hide`` replaces other
-    secrets in a text. Raises RecordingError if the file cannot be opened or written.
+    replaces the passwords in each mining.authorize and in later lines that repeat them, and the function
+    ``hide`` replaces other secrets in the lines. Raises RecordingError if the file cannot be opened or written.
     """
 
     def __init__(

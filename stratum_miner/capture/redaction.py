@@ -23,14 +23,14 @@ _MARK = b"authorize"
 
 
 class Redactor:
-    """Removes the passwords from the lines of one connection. ``hide`` takes a text and returns it without other
-    secrets."""
+    """Removes the passwords from the lines of one connection. The function ``hide`` takes a text, and returns it
+    without secrets of other kinds."""
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide
         self._known: dict[str, Hider] = {}
-        """Maps each password so far, cut to LONGEST characters, to the object that hides it. Longer ones come first,
-        because one password may be the beginning of another."""
+        """Maps each remembered password, cut to LONGEST characters, to the object that hides it. Longer passwords come
+        first, because one password may be the beginning of another."""
 
     def redact(self, line: bytes) -> bytes:
         """Return the line with ``***`` in place of passwords.

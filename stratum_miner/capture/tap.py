@@ -29,9 +29,9 @@ MAX_CONNECTIONS = 1000
 class Tap:
     """Relays between miners and a pool until it is cancelled.
 
-    ``connect`` opens a stream to the pool, and raises one of ``unreachable`` if it cannot. ``make_filter`` is called
-    with the number of each connection, counted from 1. ``connections`` is the number of connections so far, ``open``
-    the number of connections that are open now.
+    ``connect`` opens a stream to the pool, and raises an exception of a class in ``unreachable`` if it cannot.
+    ``make_filter`` is called once for each connection, with its number, counted from 1. ``connections`` is the number
+    of connections so far, ``open`` the number of connections that are open now.
     """
 
     def __init__(

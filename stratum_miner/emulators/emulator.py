@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 DEFAULT_HASH_RATE: Final = 1e6
 """Hash rate in H/s of an emulator whose user gives no ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
-"""Seconds by which a driver's writes may be ahead of the serial line, which takes time to transfer bytes."""
+"""More bytes are read from a driver only when the serial line needs at most this many more seconds for those that were
+read before."""
 MOST_NONCES: Final = 1000.0
 """Maximum number of reported nonces per second. A serial line of 115200 baud can transfer this many replies."""
 POLLED_S: Final = 0.01

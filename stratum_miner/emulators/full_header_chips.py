@@ -73,7 +73,7 @@ class FullHeaderDevice(ChainDevice):
             self._begin(now)
 
     def read(self, chip: Chip, register: int, now: float) -> int:
-        """Return the value of a register. The host cannot write the lock bit of the PLL and the counter of hashes."""
+        """Return the value of a register. The device itself sets the lock bit of the PLL and the counter of hashes."""
         value = super().read(chip, register, now)
         if register == PLL0 and self.mhz(chip):
             return value | 0x80000000

@@ -103,7 +103,7 @@ class _Answer:
 
 
 class EmulatedDevice(ABC):
-    """An emulated device, which answers on its ports. ``started`` is the time from which the times of faults count."""
+    """An emulated device, which answers on its ports. The times of faults are counted from the time ``started``."""
 
     ports: ClassVar[tuple[str, ...]] = ("",)
     work_port: ClassVar[str] = ""

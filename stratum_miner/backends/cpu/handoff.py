@@ -95,7 +95,7 @@ class Handoff:
         self._wake()
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):  # a full socket wakes trio, too
+        with suppress(BlockingIOError):  # trio is woken by the bytes that fill the socket
             self._waker.send(b"!")
 
 

@@ -16,8 +16,8 @@ ROUNDS = 5
 """Number of measurements of each kernel, taken in turn. The highest measured rate counts, because disturbances
 can only lower it."""
 FIRST_SLICE = 1 << 12
-"""Number of points in the first search of a measurement. The speed of this search decides how long the next ones
-are."""
+"""Number of points in the first search of a measurement. The speed of this search decides how many points the
+next ones have."""
 PATIENCE = 4
 """A measurement ends at the latest when it has taken this many times its requested seconds in wall-clock time, even if
 it got little processor time."""
