@@ -145,8 +145,8 @@ class Summary:
     below_target: int
     """Number of nonces whose hash is as the device reported, but does not meet the share target of the job."""
     withheld: int
-    """Number of shares that were not submitted, because the same share was found before (in this run or an earlier
-    one), or because the same nonce was submitted with another version."""
+    """Number of shares that were not submitted, because a pool may reject them as duplicates: the same share was found
+    before (in this run or an earlier one), or the same nonce was submitted with another version."""
     height: int | None
     """Height of the block that the newest job is for, as its coinbase transaction shows it; None if it is not known."""
     network_difficulty: float | None

@@ -152,8 +152,8 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # hits that were found before the change may still come: each thread of the backend may be waiting to send
-            # one
+            # hits that were found before the work changed may still come: each thread of the backend may be waiting
+            # to send one
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)
@@ -202,7 +202,7 @@ class _Checker:
         return got
 
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
-        """Check that the backend has no more hits of the old units to report.
+        """Check that the backend has no more hits to report of the units that it has received so far.
 
         Give it another unit, and require that the next reported hit is one of that unit."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)

@@ -186,9 +186,9 @@ async def _health(request: Request) -> Response:
 def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
     """Return a handler that answers with the state, the reason of a pause, and a line for each problem.
 
-    With ``refusing``, the HTTP status is 503 unless the state is one of READY. These requests need no API token. If all
-    other reading needs the token, the answer does not contain the reason of a pause, and a problem is shown only by its
-    kind, because its text names pools, workers and devices.
+    With ``refusing``, the HTTP status is 503 unless the state is one of READY. A client needs no API token for this
+    answer. So if all other reading needs the token, the answer does not contain the reason of a pause, and it shows
+    only the kind of a problem, because the text of a problem names pools, workers and devices.
     """
 
     async def answer(request: Request) -> Response:

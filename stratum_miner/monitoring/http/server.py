@@ -102,7 +102,7 @@ class _Connection:
         return not self._answering.cancel_called and self._is_complete()
 
     async def _head(self) -> h11.Request | None:
-        """Wait for the head of the next request and return it; None if the client ended the connection before."""
+        """Wait for the head of the next request and return it; None if the client ended the connection instead."""
         start = bytearray(self._http.trailing_data[0][:MAX_HEAD])
         taken = len(self._http.trailing_data[0])
         self._is_head = False
