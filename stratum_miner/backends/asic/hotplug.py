@@ -1,7 +1,8 @@
 """Lists the devices that are plugged in, once a second. A task that waits for a device looks for it in each new list.
 
-This module polls instead of using udev's events, because polling also works in a container. The waiting tasks can then
-check pseudo-terminals and symbolic links, too. A list takes a few milliseconds in a worker thread.
+This module polls instead of using udev's events, because polling also works in a container. After each new list, the
+waiting tasks can also look for pseudo-terminals and symbolic links, which udev would not report. A list takes a few
+milliseconds in a worker thread.
 """
 
 import structlog

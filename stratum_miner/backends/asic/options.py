@@ -25,8 +25,9 @@ IDLE_OFF_S = 30.0
 meanwhile, because every change of temperature wears the chips."""
 _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
-"""The unit of an option, and the factor by which ``allow_out_of_limits`` raises the highest allowed value of the
-option. A value above the raised limit was probably given in another unit, or does not fit into the registers."""
+"""``_MHZ`` and ``_VOLTS`` are the unit of an option, and the factor by which ``allow_out_of_limits`` raises the highest
+allowed value of this option. A value above the raised limit was probably given in another unit, or does not fit into
+the registers."""
 _UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C", "idle_off": "s"}
 """Unit that a user may write after the number, by option."""
 

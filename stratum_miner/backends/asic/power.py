@@ -35,8 +35,8 @@ class PowerControl(Protocol):
     """Input voltage in volts below which the power supply is too weak; None if the input voltage is not measured."""
 
     async def on(self, voltage: float | None) -> None:
-        """Switch the core voltage ``voltage`` (volts) on, release the chips from reset, and wait until voltage and
-        chips are stable.
+        """Set the core voltage to ``voltage`` (in volts) and switch it on, release the chips from reset, and wait until
+        voltage and chips are stable.
 
         Raises PowerFault, DeviceRefused, DeviceSilent or DeviceGone.
         """

@@ -179,8 +179,8 @@ class RunningDevice:
     ) -> DeviceError | None:
         """Open the ports, switch the power on, bring the chips up and mine.
 
-        Returns None if the attempt ended because there was no work. After an error that another attempt may cure,
-        returns this error. Raises an error that the supervisor has to handle.
+        Returns None if the attempt ended because there was no work. Returns an error that another attempt may cure, and
+        raises an error that the supervisor has to handle.
         """
         self._enter(DeviceState.STARTING)
         opened = await open_ports(self._board, self._ports)

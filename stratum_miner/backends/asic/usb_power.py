@@ -101,8 +101,8 @@ def bus_powered_hubs(socket: str, sysfs: Path = SYSFS_USB) -> tuple[str, ...]:
 
 
 def devices_without_a_port(vid_pids: Iterable[str], sysfs: Path = SYSFS_USB) -> tuple[tuple[str, str], ...]:
-    """Return socket and VID:PID of each device with one of these VID:PIDs that has no serial port. Such a device has no
-    serial port because its kernel driver is missing."""
+    """Return socket and VID:PID of each device with one of these VID:PIDs that has no serial port. The usual cause is a
+    missing kernel driver."""
     wanted = frozenset(vid_pids)
     found = []
     with contextlib.suppress(OSError):

@@ -35,7 +35,7 @@ class WorkFeed:
 
     def next_unit(self, rollable: int, at_once: int) -> WorkUnit | None:
         """Return the unit that ``wait_for_work`` kept, or otherwise the next unit of the source. None if the source has
-        no work now. This does not wait."""
+        no work now. This does not wait. ``WorkSource.next_unit`` explains the arguments."""
         unit, self._kept = self._kept, None
         return unit if unit is not None else self._source.next_unit(rollable, at_once)
 

@@ -74,7 +74,8 @@ class BitaxePower:
         await run_all(self._hold_reset, self._cut_voltage, self._quieten_fan)
 
     async def read(self) -> Readings:
-        """See ``PowerControl.read``. Raises PowerFault if the regulator reports a fault while it should be on."""
+        """See ``PowerControl.read``. Raises PowerFault if, while the chip should run, the regulator reports a fault or
+        the board has restarted by itself."""
         if self._released and not await self._control.get_pin(RESET_PIN):
             raise PowerFault(f"{self._path}: the board has restarted by itself: check its power supply")
         rpm, percent = await self._fan.fan_rpm(), await self._fan.fan_percent()

@@ -109,8 +109,8 @@ class IcarusChain(ChipChain):
         return PROBE_ANSWERS[answer[:4]]
 
     async def identify(self) -> str:
-        """Send work, which makes the device busy until it has searched it, and return what the user should look for.
-        The lamp of a Block Erupter probably shows whether it is busy
+        """Send work, and return what the user should look for. The device is busy until it has searched this work, and
+        the lamp of a Block Erupter probably shows whether it is busy
         (docs/reference/asic.md#icarus-and-block-erupter)."""
         await self.wire.send(PROBE_WORK)
         await trio.sleep(IDENTIFY_S)

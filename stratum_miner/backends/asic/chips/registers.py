@@ -127,8 +127,8 @@ class PreambleChain(RegisterChain):
 
 
 def ticket_mask(bits: int) -> int:
-    """Return the value of register 14, the ticket mask, for the number of zero bits that it requires: 8 gives 000000FF,
-    9 gives 000080FF."""
+    """Return the value of register 14, the ticket mask, that requires ``bits`` leading zero bits in addition to 32: 8
+    gives 000000FF, 9 gives 000080FF."""
     mask = (1 << bits) - 1
     return sum(int(f"{mask >> 8 * index & 0xFF:08b}"[::-1], 2) << 8 * index for index in range(4))
 

@@ -72,7 +72,8 @@ class ReplyDecoder(ABC):
         return self._drain(final=False)
 
     def idle(self) -> list[ChipReply]:
-        """Return the buffered groups of bytes that may be replies. The rest of the buffer counts as garbage."""
+        """Stop waiting for the rest of a reply. Return the replies, certain or doubtful, that the buffer contains; its
+        other bytes count as garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
         self._already_counted = 0

@@ -1,7 +1,8 @@
 """TPS546D24A: the core regulator of newer Bitaxes, a PMBus device.
 
-Voltages are 16-bit multiples of 2^-9 V. All other values are SLINEAR11: a signed 5-bit exponent and a signed 11-bit
-mantissa. The limits of the output (registers 40 to 44, 25, 26) are ratios to the commanded voltage.
+Output voltages are 16-bit multiples of 2^-9 V. The limits and margins of the output (registers 40 to 44, 25, 26) are
+multiples of 2^-9, too, but as ratios to the commanded output voltage. All other measured values and limits are
+SLINEAR11: a signed 5-bit exponent and a signed 11-bit mantissa.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def from_slinear11(word: int) -> float:
 
 
 def ulinear16(volts: float) -> int:
-    """Encode a voltage in volts, or a ratio to the commanded voltage."""
+    """Encode an output voltage in volts, or a ratio to the commanded output voltage, as a multiple of 2^-9."""
     return round(volts * 512)
 
 
@@ -117,7 +118,7 @@ class Tps546:
 
     async def configure(self) -> None:
         """Switch the output off, and write all limits for a board with 5 V input. Raises DeviceRefused if the regulator
-        uses another number format for voltages."""
+        uses another number format for output voltages."""
         await self._write(OPERATION, bytes([OFF]))
         await self._write(0x02, b"\x1f")
         mode = (await self._bus.i2c_read(ADDRESS, bytes([VOUT_MODE]), 1))[0]
