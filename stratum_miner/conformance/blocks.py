@@ -46,7 +46,7 @@ async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -
         version=0x20000000,
         previous_hash=tip.hash,
         merkle_root=sha256d(coinbase),
-        # Each block is one second later than the one that the check made before, because the time of a block must be
+        # Each block is one second later than the previous block of this check, because the time of a block must be
         # later than the median time of the eleven blocks before it.
         ntime=job.ntime + probe.blocks_made,
         nbits=job.nbits,

@@ -14,14 +14,14 @@ SECONDS: Final = 60.0
 
 
 class Level(Enum):
-    """How important a requirement is. The values are those of reports and of ``select``."""
+    """How important a requirement is. Reports and the patterns of ``select`` contain the values."""
 
     MUST = "MUST"
     """A pool that does not meet the requirement breaks miners, or wastes work or blocks."""
     SHOULD = "SHOULD"
     """Most pools meet the requirement, and miners clearly benefit from it."""
     INFO = "OBS"
-    """The behaviour of the pool is recorded and never judged. Reports call this level ``OBS``."""
+    """The behaviour of the pool is recorded and never judged."""
 
 
 class Kind(Enum):
@@ -53,11 +53,11 @@ class Case:
     """The requirement, as a sentence: "The pool must ...", "The pool should ..." or, if it only records, "The check
     records ..."."""
     expected: str
-    """All results that the requirement allows, as text. For the level INFO, it says what is recorded."""
+    """All results that the requirement allows, as text. For the level INFO, the text says what is recorded."""
     level: Level
     kinds: tuple[Kind, ...]
     seconds: float
-    """Time limit in seconds. A check of the kind WORK gets ``PoolUnderTest.work_seconds`` in addition, for finding
+    """Time limit in seconds. A check of the kind WORK has ``PoolUnderTest.work_seconds`` more, in which to find
     shares."""
     disturbs: bool
     """Whether the check would change the results of checks that run at the same time. Such a check runs alone."""
@@ -73,7 +73,8 @@ class Case:
 
     @property
     def kind(self) -> str:
-        """The kinds as text, such as ``intrusive, needs work``. Reports call this the class."""
+        """The kinds as text, such as ``intrusive, needs work``. In reports this text is called the class of the
+        check."""
         return ", ".join(kind.value for kind in self.kinds)
 
 

@@ -25,8 +25,8 @@ from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
-"""Seconds to wait for a reply. This is about 20 times what a slow pool takes, such as public-pool, which waits for its
-database."""
+"""Seconds to wait for a reply. A slow pool, such as public-pool, which waits for its database, takes about a twentieth
+of this time."""
 SILENCE = 5.0
 """Seconds to wait for a reply that the pool need not send."""
 MAX_LINES = 50_000
@@ -34,8 +34,8 @@ MAX_LINES = 50_000
 MAX_BUFFER = 4 << 20
 """Maximum number of bytes that the pool may send without a line end. Beyond it, the check closes the connection."""
 MAX_RECEIVED = 32 << 20
-"""Maximum number of bytes received on one connection, a hundred times what the checks themselves cause. It limits the
-memory, because all lines are kept until the check ends."""
+"""Maximum number of bytes received on one connection. It limits the memory, because all lines are kept until the check
+ends. Pools send at most a hundredth of this in answer to a check."""
 _NO_EXTRANONCE1 = "the job came before any extranonce1"
 
 
@@ -357,7 +357,7 @@ class ProbeConnection:
             share_target=target_from_difficulty(self.difficulty or 1.0),
             version_mask=self.mask if self.rolling else 0,
             version_rolling=self.rolling,
-            # Two jobs must not have the same time, because _same compares the times.
+            # _same distinguishes jobs by this time, so each job must have a different one.
             received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),
         )
 

@@ -10,8 +10,8 @@ from stratum_miner.stratum.errors import ErrorReason, ErrorReply, error_reply_fr
 from stratum_miner.work.job import Job
 
 SANE_DIFFICULTY = 1e16
-"""Difficulties from this value on are absurd. This value is a hundred times the difficulty of the Bitcoin main network
-in 2025."""
+"""A difficulty of this value or above cannot be meant seriously. The value is a hundred times the difficulty of the
+Bitcoin main network in 2025."""
 
 
 @dataclass(frozen=True, slots=True)

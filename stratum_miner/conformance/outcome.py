@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """The judgement of one check about the pool. The values are those of the reports."""
+    """The judgement of one check about the pool. Reports contain the values."""
 
     PASSED = "passed"
     """The pool did what the requirement allows."""

@@ -19,8 +19,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 QUICK = 200_000
 """A search of fewer hashes than this runs in the trio thread, because it takes only milliseconds."""
 ENOUGH = 4
-"""Number of hits (hashes that meet the target) after which one call of the kernel ends. The first hit in the wanted
-range is used, and the next search continues after this hit."""
+"""Number of hits (hashes that meet the target) after which one call of the kernel ends. The search uses the first hit
+whose hash value is in the range that the check wants. The next search continues after this hit."""
 SLICE_SECONDS = 0.1
 """Seconds that one call of the kernel takes in a worker thread. Between two calls, the check can be cancelled."""
 

@@ -3,15 +3,16 @@
 A verdict needs evidence:
 
 * A reply, another line or a closed connection is evidence. A time-out alone is not. If a required answer does not
-  arrive, a second connection is opened. If the pool answers on it, the pool runs and ignores the request: a SHOULD
-  then fails. A MUST never fails because of a time-out; it is observed, with the time that the check waited. If the
-  pool does not answer on the second connection either, nothing is known and the check is skipped.
+  arrive, a second connection is opened. If the pool answers on this connection, the pool runs and ignores the request:
+  a check of the level SHOULD then fails. A check of the level MUST never fails because of a time-out: its verdict is
+  OBSERVED, with the time that the check waited. If the pool does not answer on the second connection either, nothing is
+  known and the check is skipped.
 * If a precondition of a check (a session, a job, a difficulty low enough to find shares) cannot be met, the check is
   skipped, with the reason.
 
-Checks that need no work run in parallel with all others. Checks that need work also run in parallel, unless every share
-is a block. In that case they run one after another, because each new block makes the jobs of other checks stale. Checks
-that would disturb others run alone, at the end.
+Checks that need not find shares run in parallel with all others. Checks that find shares also run in parallel, unless
+every share is a block. They then run one after another, because each new block makes the jobs of other checks stale.
+Checks that would disturb others run alone, at the end.
 """
 
 import random

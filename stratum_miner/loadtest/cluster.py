@@ -1,9 +1,10 @@
-"""Runs a load test on several computers: one shard of the run on each worker of a dask.distributed cluster.
+"""Runs a load test on several computers, the workers of a dask.distributed cluster.
 
-Each worker simulates a part of the miners, with a random seed of its own. A worker reports when it is ready and then
-waits for a Dask event. Setting this event starts all workers at the same time. Each worker sends its figures every 2 s.
-If a worker is lost during the run, the report contains the last figures of this worker and the time at which they end.
-No shard runs twice: if Dask starts a shard again on another worker, the shard fails at once.
+Each worker executes one shard of the run: it simulates a part of the miners, with a random seed of its own. A worker
+reports when it is ready and then waits for a Dask event. Setting this event starts all workers at the same time. Each
+worker sends its figures every 2 s. If a worker is lost during the run, the report contains the last figures of this
+worker and the time at which they end. No shard runs twice: if Dask starts a shard again on another worker, the shard
+fails at once.
 
 This module needs the extra ``cluster``, also on the workers. The plan contains the password of the pool and is sent
 over the connections of Dask. These connections are encrypted only if the Dask cluster is configured to use TLS.

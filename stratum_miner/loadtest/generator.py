@@ -46,8 +46,8 @@ PROBE_SECONDS = 3.0
 """If the pool's host name has several addresses, each is tried for this many seconds, until one accepts a
 connection."""
 SELECT_LIMIT = 1024
-"""File descriptors from this number on cannot be used with select(). If the epoll object has such a descriptor, the
-loop sleeps with the time-out of epoll, which is rounded up to 1 ms."""
+"""select() cannot use file descriptors from this number on. If the epoll object has such a descriptor, the loop sleeps
+with epoll instead of select(), which rounds the time up to whole milliseconds."""
 MAX_UNSENT = 64 << 10
 """Maximum number of bytes that a miner holds unsent while the pool does not read. The connection is closed if there are
 more."""
@@ -242,8 +242,8 @@ class LoadGenerator:
                 self._break_connection(connection, "churn", due)
 
     def _tick_lag(self, due: float) -> None:
-        """Record the loop lag: how late the loop handles the tick that was ``due``. If later ticks are due too, record
-        the lag of each of them."""
+        """Record the loop lag: how late the loop handles the event of the kind LAG_TICK that was due at ``due``. Such
+        an event is due every 10 ms. If later ones are due by now, too, record the lag of each."""
         now, metrics = self._clock(), self.metrics
         metrics.rows[-1].lag = max(metrics.rows[-1].lag, now - due)
         while due <= now:
@@ -315,8 +315,8 @@ class LoadGenerator:
             self._queue.add(miner.breaks_at, Event.BREAK, miner)
 
     def _break_connection(self, connection: _Connection, reason: str, due: float) -> None:
-        """Close a connection because of a storm or churn. The miner then connects again at once, unless
-        ``plan.reconnect`` is "never"."""
+        """Close a connection because of a storm (all connections are closed at once) or churn (each connection has a
+        limited lifetime). The miner then connects again at once, unless ``plan.reconnect`` is "never"."""
         miner = connection.miner
         self._on_connection_end(connection, reason, reconnect=False)
         if self.plan.reconnect != "never":
@@ -450,8 +450,8 @@ class LoadGenerator:
                 self._send(connection, miner.due_share(self._clock()))
 
     def _wake(self) -> None:
-        # An error is harmless: if the buffer is full, the loop wakes anyway; if the socket is closed, the loop has
-        # ended.
+        # An error is harmless. If the buffer of the socket is full, earlier bytes wake the loop. If the socket is
+        # closed, the loop has ended.
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 

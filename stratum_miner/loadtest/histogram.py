@@ -2,9 +2,9 @@
 
 The layout is that of HdrHistogram by Gil Tene: buckets of 1 µs below 256 µs, then 128 buckets for each doubling. A
 quantile is therefore never below the exact value. It is above it by at most 1 µs, or from 256 µs on by at most 1/128 of
-the value. The package has its own implementation because the maintained Python version (hdrhistogram 0.10) takes five
-times as long to record a value. The 1.4 µs that hdrhistogram takes for each value would delay the loop whose latencies
-are measured. hdrhistogram also depends on setuptools.
+the value. hdrhistogram 0.10, the Python package, is not used, because it takes 1.4 µs to record a value, five times as
+long as this module. That would delay the loop of the load generator, and so add to the latencies that it measures.
+hdrhistogram also depends on setuptools.
 """
 
 import math

@@ -1,8 +1,11 @@
-"""The figures of a run: latency histograms for each phase, counts of shares, ended connections and errors, a time line.
+"""The figures of a run: latencies, counts of shares, ended connections and errors, and a time line.
+
+A latency is measured for each phase of a connection (``PHASES``), from the attempt to connect to the answers to shares.
 
 Each latency has an ``overhead``: an upper bound of the part of it that the load generator itself may have caused. If
 the overhead is more than 1 ms and more than half of the latency, the sample is unreliable. The metrics of several
-shards can be added. Converted to plain values, they can be sent to another process.
+shards (the parts of a run that different processes execute) can be added. Converted to plain values, metrics can be
+sent to another process.
 """
 
 from collections import Counter, OrderedDict
@@ -13,7 +16,7 @@ from typing import Any
 from stratum_miner.loadtest.histogram import Histogram
 
 PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
-"""Names of the latencies that are measured, in the order in which a connection reaches them.
+"""Names of the phases whose latencies are measured, in the order in which a connection reaches them.
 
 ``connect`` and ``first_job`` are measured from the time at which the connection was due, ``subscribe`` and
 ``authorize`` from the time at which the request was sent, ``submit`` from the time at which the share was due, and
@@ -23,7 +26,7 @@ UNRELIABLE_FROM = 0.5
 """A sample is unreliable if its overhead exceeds this fraction of the latency, and also exceeds
 ``UNRELIABLE_ABOVE``."""
 UNRELIABLE_ABOVE = 0.001
-"""Seconds up to which an overhead never makes a sample unreliable. One turn of the loop takes about as long."""
+"""Seconds up to which an overhead never makes a sample unreliable. One turn of the loop takes about this time."""
 LAG_TICK = 0.01
 """Seconds between two measurements of the loop lag."""
 MAX_ROWS = 300

@@ -1,9 +1,9 @@
 """One simulated miner as a state machine: it takes the bytes that the pool sent and returns the bytes to send.
 
-A simulated miner has no socket and no clock. All miners share one ``RunState``, so that each needs only a few hundred
-bytes: the settings of its session, a reference to the shared job, and the time at which its next share is due. A miner
-answers the pool's requests and applies the pool's settings as a real miner does: a new difficulty or extranonce from
-the next job on, a new version mask at once.
+A simulated miner has no socket and no clock. All miners share one ``RunState``. Each miner itself therefore needs only
+a few hundred bytes: the settings of its session, a reference to the shared job, and the time at which its next share is
+due. A miner answers the pool's requests and applies the pool's settings as a real miner does: a new difficulty or
+extranonce from the next job on, a new version mask at once.
 """
 
 from dataclasses import replace
@@ -66,7 +66,7 @@ class _OpenShare(NamedTuple):
 
 
 class SimulatedMiner:
-    """One simulated miner. ``weight`` is its hash rate in multiples of the mean.
+    """One simulated miner. ``weight`` is its hash rate, in multiples of the mean hash rate of all miners.
 
     In all methods, ``now`` and ``due`` are times on the loop's clock in seconds, and ``overhead`` is the number of
     seconds that the load generator itself may have delayed the event.
@@ -393,7 +393,8 @@ class SimulatedMiner:
                 try:
                     return share_fault(kind).spoil(self._fault_input(submit, work, kind), self.run_state.rng), kind
                 except FaultNotPossible:
-                    # A duplicate needs an accepted share, and a stale share needs a job on an earlier block.
+                    # The share is sent without a fault. A duplicate can be made only after a share was accepted, and a
+                    # stale share only after a job on an earlier block.
                     break
         return submit, ""
 

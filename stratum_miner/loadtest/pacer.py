@@ -2,12 +2,14 @@
 
 The load is an open loop: the times depend on the plan alone, never on how fast the pool answers. A pool that stalls
 therefore gets as many requests as a fast pool, so the measured latencies include the stall. A load generator that waits
-for answers would hide it ("coordinated omission"). The load tester vegeta computes its times in the same way.
+for an answer before it sends the next request would hide the stall ("coordinated omission"). The load tester vegeta
+computes its times in the same way.
 
 The shares of a simulated miner are a Poisson process with the intensity h * p * factor(t). Here, h is the hash rate of
-the miner, p the probability that a hash meets the share target, and factor(t) the load profile at the time t. The times
-are drawn by thinning (Lewis and Shedler, 1979): candidates are drawn at the highest intensity, and each is kept with
-probability factor / peak.
+the miner, p the probability that a hash meets the share target, and factor(t) the value of the load profile at the time
+t. The times are drawn by thinning (Lewis and Shedler, 1979): candidates are drawn at the highest intensity, h * p *
+peak, where peak is the highest value of the load profile. A candidate at the time t is kept with the probability
+factor(t) / peak.
 """
 
 import math

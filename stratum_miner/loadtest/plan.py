@@ -1,7 +1,7 @@
 """The settings of a load test, which are checked when a ``LoadPlan`` is made.
 
-A plan can be split into shards for several processes. The fixed limits of the settings protect against typing errors. A
-run that exceeds the limit of one process must be split into shards.
+A plan can be split into shards: plans for several processes, each with a part of the miners. A run with more miners
+than one process can simulate must be split. The fixed limits of the other settings protect against typing errors.
 """
 
 import math
@@ -13,8 +13,7 @@ from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.loadtest import pacer, spec
 
 MAX_MINERS = 50_000
-"""Maximum number of miners in one process, which is about as many as one processor core can serve. It is twice
-``limits.PORTS_OF_ADDRESS``."""
+"""Maximum number of miners in one process, which is about as many as one processor core can serve."""
 MAX_CLUSTER_MINERS = 1_000_000
 """Maximum number of miners in all shards together."""
 MAX_SECONDS = 24 * 3600

@@ -1,4 +1,4 @@
-"""The results of a run, as a frozen object and as JSON. The JSON of an earlier run can be compared with a later one.
+"""The results of a run, as a frozen object and as JSON. ``thresholds`` compares the JSON of two runs.
 
 All latencies and overheads in the JSON are in milliseconds.
 """

@@ -12,8 +12,8 @@ names."""
 
 
 class SpecError(ValueError):
-    """A setting is misspelled or out of range. The message says what was expected and suggests the most similar
-    name."""
+    """A setting is misspelled or out of range. The message says what was expected. If a name is unknown, it suggests
+    the most similar name."""
 
 
 def parse(text: str, what: str, known: Mapping[str, Mapping[str, float]]) -> tuple[str, dict[str, float]]:

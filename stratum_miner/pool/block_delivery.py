@@ -23,8 +23,8 @@ from stratum_miner.pool.nodes.base import ACCEPTED, PARENT_UNKNOWN, Node, NodeEr
 from stratum_miner.pool.template import BlockTemplate
 
 MAX_EXTENDED: Final = 16
-"""Maximum number of parent hashes that are remembered. A reorganization of the block chain usually removes fewer blocks
-than this."""
+"""Maximum number of blocks of this pool whose parent hashes are remembered (``_extended``). A reorganization of the
+block chain usually removes fewer blocks than this."""
 MAX_FOUND: Final = 1000
 """Maximum number of blocks that are kept for snapshots."""
 ANSWER_SECONDS: Final = 60.0
@@ -107,7 +107,7 @@ class BlockDelivery:
         end = await self._resubmit_chain(template.previous_hash)
         accepted = end != template.previous_hash
         for kept in self._undelivered:
-            # _resubmit_chain has just submitted the block that builds on end
+            # If there is a block that builds on end, _resubmit_chain has just submitted it.
             if not kept.waits_for_parent and _previous_hash(kept.block) != end:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:

@@ -2,7 +2,7 @@
 
 Usually the share difficulty does not exceed the network difficulty. On a test chain whose network difficulty (regtest:
 4.66e-10) is below ``minimum_difficulty``, the share difficulty may be higher, because otherwise every second hash
-would be a share. A hash that makes a block is accepted there even if it misses the share difficulty.
+would be a share. On such a chain, a hash that makes a block is accepted even if it misses the share difficulty.
 """
 
 import math
@@ -37,15 +37,15 @@ class PoolConfig(MinerLimits):
     """Difficulty of a new session. Without ``vardiff`` the difficulty changes only if the miner asks for another
     one."""
     minimum_difficulty: float | None = None
-    """Lowest difficulty of a session. A miner may not ask for less either. None: the lowest difficulty is 1e-6, or
-    ``difficulty`` if that is lower; and a miner may not ask for less than ``difficulty`` or, with ``vardiff``, less
-    than the lowest difficulty that vardiff chooses."""
+    """Lowest difficulty of a session, and lowest difficulty that a miner may ask for. If it is None, the lowest
+    difficulty of a session is 1e-6, or ``difficulty`` if that is lower. A miner may then ask only for ``difficulty`` or
+    more, or with ``vardiff`` also for less, down to the lowest difficulty that vardiff chooses."""
     maximum_difficulty: float = 1e15
     """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None
     """Settings by which the difficulty follows the share rate. None: the share rate does not change the difficulty."""
     version_mask: int = GENERAL_PURPOSE_MASK
-    """Version bits that miners may roll (BIP 310), of bits 0 to 28."""
+    """Version bits that miners may roll (BIP 310). Only bits 0 to 28 are allowed."""
     extranonce2_size: int = 8
     """Bytes of extranonce2, from 2 to 16. The default is the most that WhatsMiner and cgminer accept
     (docs/reference/stratum.md#extranonce-sizes)."""
@@ -55,7 +55,7 @@ class PoolConfig(MinerLimits):
     """Seconds after which the pool sends a job again if nothing has changed. Antminer firmware disconnects after 60 s
     without a job (docs/reference/stratum.md#how-often-jobs-come)."""
     ntime_ahead: int = 600
-    """Seconds by which the ntime of a share may be ahead of the clock, from 0 to 7000
+    """Seconds by which the ntime of a share may be ahead of the pool's clock, from 0 to 7000
     (docs/reference/stratum.md#ntime)."""
     max_connections: int = 10_000
     """Maximum number of miners that are connected at the same time."""

@@ -1,5 +1,6 @@
-"""The policy of a pool for its miners: it judges each share itself, and submits possible blocks to its node.
-Sans-IO."""
+"""The decisions of a pool about its miners: their difficulties, their jobs and the verdicts on their shares. Sans-IO.
+
+The pool judges each share itself. A share that may be a block goes to the node, too."""
 
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
@@ -21,7 +22,7 @@ MAX_TRANSACTIONS_REPLY = 128 << 10
 
 
 class JudgingPolicy:
-    """The policy of all sessions of a pool."""
+    """Makes the decisions for all sessions of a pool."""
 
     decides_shares = True
     change_interval: float | None = MIN_CHANGE_INTERVAL
@@ -89,7 +90,8 @@ class JudgingPolicy:
     ) -> ShareVerdict[PoolJob] | ForwardVerdict[PoolJob]:
         """Judge a share. A block is forwarded to the node.
 
-        If the share is stale or below the share difficulty, the pool accepts it only if the node accepts the block.
+        If a share is a block, but stale or below the share difficulty, the pool accepts it only if the node accepts the
+        block.
         """
         verdict = self._validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):

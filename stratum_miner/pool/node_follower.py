@@ -53,12 +53,12 @@ class NodeFollower:
         self._retry = NodeRetry(on_failure)
         self._last: BlockTemplate | None = None
         self._serial = 0
-        """A number that increases with each template, and whenever answers that have not arrived yet may be
-        outdated."""
+        """A counter that increases with each template and each call of ``refresh``. If it has increased since a request
+        was sent, the answer may be outdated."""
         self._arrived_at = 0.0
         self._checked_at = 0.0
         self._lacks_blocks = False
-        """Whether the node lacked blocks at the last check."""
+        """Whether the last check found that the node lacks blocks."""
         self._wanted = trio.Event()
         """An event that is set when the node must be asked for its template at once."""
         self._taking = trio.Lock()

@@ -126,8 +126,8 @@ class Pool:
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
-        """A bound logger, which is faster: an unbound logger would be bound again for each line, even for a line that
-        is filtered out."""
+        """A logger that is bound once. structlog would bind the logger of the module again for each line, even for a
+        line that is filtered out."""
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
@@ -396,8 +396,8 @@ class Pool:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
     def _collect_events(self, miner: _Miner, arrived: float) -> None:
-        """Report the events that wait in a session. ``arrived`` is the time at which the share arrived whose answer is
-        among the events, if there is one.
+        """Report the events that wait in a session. If one of them is the answer to a share, ``arrived`` is the time at
+        which this share arrived.
         """
         for event in miner.session.take_events():
             self._report(miner, event, arrived)

@@ -25,11 +25,12 @@ must not mine on that template (BIP 9)."""
 MAX_HEIGHT: Final = 1 << 31
 """Highest block height that is accepted."""
 MAX_VALUE: Final = 21_000_000 * 100_000_000
-"""All satoshis that can ever exist, an upper limit for fees and coinbase values."""
+"""Upper limit for fees and coinbase values: the number of satoshis that can ever exist."""
 MAX_TIME: Final = (1 << 32) - 1
 """Latest unix time that the 32 bits of a header can hold."""
 MAX_FLAGS: Final = 16
-"""Maximum number of bytes of coinbaseaux that fit beside height, extranonces and tag. Core sends none today."""
+"""Maximum number of bytes in the field coinbaseaux of a template. They become part of the coinbase script, beside
+height, extranonces and tag. Bitcoin Core sends none today."""
 MIN_DIFFICULTY_SECONDS: Final = 1200
 """A block of testnet3 or testnet4 has the lowest difficulty if it is more than this many seconds later than the
 previous block. The value is twice the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""

@@ -54,8 +54,8 @@ class ProxyConfig(MinerLimits):
     """How each miner's difficulty follows its share rate, up to the pool's difficulty. None: all miners get the pool's
     difficulty."""
     ntime_ahead: int = MAX_NTIME_AHEAD
-    """Seconds by which the ntime of a share may be ahead of the clock. The default is about as much as consensus allows
-    for a block. A pool that allows less rejects such a share."""
+    """Seconds by which the ntime of a share may be ahead of the proxy's clock. The default is about as much as
+    consensus allows for a block. A pool that allows less rejects such a share."""
     answer_timeout: float = 120.0
     """Seconds to wait for the pool's answer to a share. The pool client reconnects after 60 s without an answer, and
     resumes the session."""

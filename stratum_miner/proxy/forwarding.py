@@ -1,7 +1,7 @@
-"""The policy of a proxy for its miners: it forwards shares to the pool, and answers them as the pool does. Sans-IO.
+"""The decisions of a proxy about its miners: their jobs, their difficulties, and which shares go to the pool. Sans-IO.
 
-A valid share is forwarded if it meets the pool's difficulty or is a block. If it meets only the miner's own difficulty,
-the proxy accepts it at once and does not forward it.
+A valid share is forwarded if it meets the pool's difficulty or is a block. The miner then gets the pool's answer.
+The proxy accepts any other valid share at once and does not forward it.
 """
 
 import math
@@ -22,7 +22,7 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 
 class ForwardingPolicy:
-    """The policy of all sessions that work on one connection to the pool."""
+    """Makes the decisions for all miners that share one connection to the pool."""
 
     decides_shares = False
     change_interval: float | None = None
@@ -71,7 +71,7 @@ class ForwardingPolicy:
         return max(min(max(wanted or of_pool, self.vardiff.minimum), of_pool), minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Return the difficulty unchanged. ``difficulty`` applies the limits, which depend on the job."""
+        """Return the difficulty unchanged. The limits depend on the job, so the method ``difficulty`` applies them."""
         return difficulty
 
     def judge(
@@ -79,10 +79,10 @@ class ForwardingPolicy:
     ) -> ShareVerdict[ProxyJob] | ForwardVerdict[ProxyJob]:
         """Judge a share. It is forwarded if it meets the pool's target.
 
-        A block is forwarded even if it is stale or below the share difficulty, because the pool decides about it. A
-        duplicate is also returned as a share to forward, together with the refusal. ``Proxy`` does not forward it
-        again. If the pool has not answered the first share yet, a miner that has reconnected gets the pool's answer
-        instead of the refusal.
+        A block is forwarded even if it is stale or below the share difficulty, because the pool decides about it. For a
+        duplicate, the share is also returned, together with the refusal. ``Proxy`` does not forward it again, but may
+        find that its miner has reconnected while the pool has not answered the first submission. The miner then gets
+        the pool's answer instead of the refusal.
         """
         job = jobs.get(submit.job_id)
         if job is None:

@@ -1,13 +1,15 @@
 """Translates the pool's jobs into jobs for miners. Sans-IO.
 
-Each upstream session has a validator for its shares. Shares are remembered by the content of the pool's job, without
-the job id, so that no share is forwarded twice. A job always belongs to the upstream session in which it came.
+An upstream session is the part of a pool session in which the pool's extranonce1 stays the same. Each job belongs to
+the upstream session in which it came, and each upstream session validates its own shares. Shares are remembered by the
+content of the pool's job, not by the job id. No share is therefore forwarded twice, even if the pool sends the same job
+under another id.
 
-Many miners start their extranonce2 counter again at a clean job, some at each mining.notify (ESP-Miner). So each
-announcement must be new work, even if a pool repeats a job, if the proxy switches back to a pool, or if a miner resumes
-the session of its prefix. Announcements of the same job therefore differ in their *padding*: the bytes of the pool's
-extranonce2 that no miner needs. If there are no such bytes, or all their values have been used, the announcements
-differ in their ntime.
+Many miners start their extranonce2 counter again at a clean job, some at each mining.notify (ESP-Miner). So a miner
+would repeat its work if it got the same work twice. This could happen if a pool repeats a job, if the proxy switches
+back to a pool, or if a miner resumes its session. The proxy therefore makes each announcement of a job different by its
+*padding*: the bytes of the pool's extranonce2 that no miner needs. If there are no such bytes, or all their values have
+been used, the announcements differ in their ntime.
 """
 
 from collections import OrderedDict
@@ -95,8 +97,8 @@ class _Announced:
     """The announcements of one job. No two of them have the same padding and the same ntime.
 
     There is one exception. A miner that connects again and again must not advance the ntime of all miners so far that
-    the pool rejects their shares. So ntime is never more than ``MAX_NTIME_ROLL`` seconds ahead, and further
-    announcements may repeat earlier ones.
+    the pool rejects their shares. So ntime is at most ``MAX_NTIME_ROLL`` seconds later than it would be if it only
+    followed the clock. Announcements beyond this limit may repeat earlier ones.
     """
 
     first_ntime: int
@@ -154,19 +156,20 @@ class JobTranslator:
         self._first_prefix = first_prefix
         self._first_padding = first_padding
         self._announced: OrderedDict[bytes, _Announced] = OrderedDict()
-        """For each of the latest jobs, by the content of the job: its announcements. The latest job is the last."""
+        """The announcements of each of the latest jobs. The key is the hash of the job's content. The latest job is the
+        last."""
         self._holders: set[bytes] = set()
         """The prefixes whose miners got the current job."""
         self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
-        """For each job that is still in use, by the content of the job: its valid shares."""
+        """The valid shares of each job that is still in use. The key is the hash of the job's content."""
         self._sessions: OrderedDict[_SessionKey, UpstreamSession] = OrderedDict()
         """The latest upstream sessions; the current one is the last."""
         self.extranonces = self._registry(0, 0)
 
     def take(self, job: Job, now: float = 0.0) -> JobChange:
-        """Make a pool's job the current job. Return what this job changes for the miners. ``now``: seconds of any clock
-        that does not go back.
+        """Make a pool's job the current job. Return what this job changes for the miners. ``now`` is in seconds of any
+        clock that does not go back.
 
         Raises ValueError for a job without a coinbase, because its work cannot be divided among miners.
         """

@@ -113,7 +113,8 @@ class Proxy:
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = DownstreamShareCounts()
         self._late = 0
-        """Number of answers that came too late, on the upstream connections that are closed by now."""
+        """Number of shares that the pool answered after they were reported to their miners as lost. Only connections
+        that are closed by now count."""
         self._stopping = trio.Event()
         self._started_at = unix_time()
 

@@ -78,9 +78,9 @@ class _ForwardedShare:
 class Upstream:
     """An upstream connection. Run ``run`` in a task.
 
-    ``pools`` makes the pool group. Its argument is the function that handles the events of the group. ``memory`` limits
-    the number of remembered shares. ``answers`` measures the time from the arrival of a share to its answer. ``events``
-    reports to the proxy's ``on_event``.
+    ``pools`` is a function that makes the pool group, the client for all pools. Its argument is the function that
+    handles the events of the group. ``memory`` limits the number of remembered shares. ``answers`` measures the time
+    from the arrival of a share to its answer. ``events`` reports to the proxy's ``on_event``.
     """
 
     def __init__(

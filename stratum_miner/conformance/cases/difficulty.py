@@ -32,11 +32,13 @@ FLOOD_RATE = 10.0
 PERIODS = 10
 """Duration of the check VD-04, in retarget periods."""
 MAX_TURNS = 2
-"""Maximum number of times that a stable difficulty may begin to fall after it rose, or begin to rise after it fell."""
+"""Maximum number of turns of a difficulty that counts as stable. A turn is a fall after a rise, or a rise after a
+fall."""
 ACCOUNTED = 60
-"""Number of shares for which the check VD-09 compares the accepted difficulties with the computed hashes."""
+"""Number of valid shares that the check VD-09 submits. It compares the number of hashes that it computed with the
+number for which the accepted shares stand, which follows from their difficulties."""
 SIGMAS = 3
-"""Largest allowed difference between accepted difficulties and computed hashes, in standard deviations."""
+"""Largest difference between these two numbers of hashes that VD-09 allows, in standard deviations."""
 
 
 @check(

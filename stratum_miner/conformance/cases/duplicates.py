@@ -1,6 +1,5 @@
-"""The checks ERR-01 to ERR-06: an accepted share is submitted again, unchanged or changed in one respect.
-
-The changes are another notation, another session, and another job.
+"""The checks ERR-01 to ERR-06: an accepted share is submitted again, either unchanged or with one change: in another
+notation, in another session, or under another job id.
 """
 
 from collections.abc import Mapping
@@ -20,8 +19,9 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""The check ERR-06 needs only one share if a random hash meets the share target with a probability below this. It is
-then almost certain that the share, under the id of the next job, does not meet the target of that job."""
+"""The check ERR-06 submits a share of one job under the id of the next job, where the share has another hash. It needs
+a share whose other hash misses the share target. If a random hash meets this target with a probability below ``RARE``,
+one share is enough."""
 
 
 async def _submit_again(
@@ -29,8 +29,9 @@ async def _submit_again(
 ) -> CheckOutcome:
     """Submit an accepted share again, with the parameters ``params``. The pool passes if it rejects the repeated share.
 
-    ``what`` names the repeated share in the outcome. If it is ``SAME_SHARE``, the reason for the rejection must be that
-    the share is a duplicate. If a new block made the job stale, the pool may also give this as the reason.
+    ``what`` names the repeated share in the outcome. If ``what`` is ``SAME_SHARE``, the share is unchanged, and the
+    reason for the rejection must be that it is a duplicate. If a new block made the job stale, the pool may also give
+    this as the reason.
     """
     try:
         answer = await probe.submit(connection, params)

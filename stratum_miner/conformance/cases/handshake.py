@@ -16,7 +16,8 @@ from stratum_miner.stratum.errors import ErrorReason
 check = Topic("handshake")
 
 PARALLEL, SEQUENTIAL = 16, 16
-"""Number of parallel and of sequential sessions that must all have different extranonce1."""
+"""Number of sessions that are open at the same time, and number of sessions that are opened one after another. The
+extranonce1 of all must be different."""
 IDLE_LEAST, IDLE_MOST = 10.0, 120.0
 """Shortest and longest time, in seconds, after which a pool should close a connection on which nothing is sent."""
 

@@ -36,15 +36,15 @@ check = Topic("load")
 MANY = 100
 """Number of connections in the check LD-01, which measures the duration of their handshakes."""
 IDLE = 1000
-"""Number of idle connections. The check opens fewer if this process may not open as many files."""
+"""Number of idle connections that a check opens, or fewer if this process may not open so many files."""
 FAN_OUT = 200
 """Number of sessions that wait for the same job in the check LD-10."""
 SPREAD = 0.5
 """Seconds that may pass after the first session received the job until the last one receives it."""
 SLOW_BYTES = 12
-"""Number of bytes that the slow client sends, one per second."""
+"""Number of bytes that the simulated slow client sends, one per second."""
 UNREAD = 24 << 20
-"""Number of bytes of replies that the check requests and does not read. They do not fit into the socket buffers of both
+"""Number of bytes of replies that a check requests and does not read. They do not fit into the socket buffers of both
 computers."""
 FLOOD_SECONDS, FLOOD_RATE = 5, 1000
 """Duration of a flood in seconds, and the number of requests per second."""

@@ -24,7 +24,8 @@ LATENCY = 0.5
 BLOCK_PATIENCE = 30.0
 """Seconds to wait for a job on a new block."""
 STALE_SECONDS = 0.1
-"""Seconds between the announcement of a new block and the submission of a share of a job that is stale since then."""
+"""Seconds from the announcement of a new block until the check submits a share of an earlier job, which is now
+stale."""
 
 
 @check("SH-01", "The pool must accept a valid share.", level=MUST, kinds=(WORK,), seconds=120, expected="true")

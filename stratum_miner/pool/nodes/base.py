@@ -2,7 +2,7 @@
 
 The rules for every node:
 
-1. A node is an async context manager. Entering it opens the node; the other methods work only inside.
+1. A node is an async context manager. ``async with`` opens the node, and its methods work only inside that block.
 2. If a method gets no answer, it raises NodeError with a message of one line that has no credentials. A block that the
    node rejects is an answer, not an error.
 3. Any method may be cancelled at any time, and several tasks may call it at the same time.
@@ -28,7 +28,7 @@ HALVING_INTERVAL: Final = 210_000
 REGTEST_HALVING_INTERVAL: Final = 150
 
 ACCEPTED: Final = "accepted"
-"""The result of a block that the node accepts: submitblock then returns null."""
+"""The result of a block that the node accepted. The RPC method submitblock returns null for such a block."""
 UNREACHABLE: Final = "unreachable"
 """The result of a block if the node gave no answer."""
 PARENT_UNKNOWN: Final = "prev-blk-not-found"
@@ -139,13 +139,14 @@ class SubmitResult:
 
     @property
     def inconclusive(self) -> bool:
-        """Whether the node neither accepted nor rejected the block: it is a valid sibling, or was not checked in
-        full."""
+        """Whether the node neither accepted nor rejected the block: the block is valid but not in the best chain, or
+        was not checked in full."""
         return self.result in ("inconclusive", "duplicate-inconclusive")
 
     @property
     def undelivered(self) -> bool:
-        """Whether the node has not judged the block: it could not be reached, or does not know the parent."""
+        """Whether the node has not judged the block, because the node could not be reached or does not know the
+        parent."""
         return self.result in (UNREACHABLE, PARENT_UNKNOWN)
 
     @classmethod

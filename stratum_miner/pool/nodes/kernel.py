@@ -50,7 +50,8 @@ SMALL_BLOCK: Final = 20_000
 """Maximum number of bytes of a block that is processed in the trio thread. A larger block takes milliseconds, and is
 processed in another thread."""
 LOG_LINES: Final = 50
-"""Lines of the library's log that are kept while it processes a block. For a rejected block it writes up to 7."""
+"""Maximum number of log lines of the library that are kept while it processes a block. The library writes up to 7 lines
+for a rejected block."""
 
 IN_USE: Final = "another process is using it"
 LOCK_FILE: Final = ".stratum_miner.lock"
