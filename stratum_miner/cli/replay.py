@@ -23,7 +23,7 @@ from stratum_miner.client import PoolUnreachable, PoolUrl
 log = structlog.get_logger("stratum_miner")
 
 SHOWN = 50
-"""Largest number of differences that are printed as text. --json has all differences that were kept."""
+"""Largest number of differences that are printed as text. --json has more, up to the limit in ``capture.replay``."""
 
 
 def replay(

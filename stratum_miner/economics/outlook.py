@@ -89,7 +89,7 @@ def shut_off_day(revenue_per_day: float, cost_per_day: float, growth: float) -> 
 def days(
     revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions, horizon: int = HORIZON_DAYS
 ) -> Iterator[Day]:
-    """Yield every day from day 0 to the horizon, including days that do not pay."""
+    """Yield every one of the first ``horizon`` days, also those on which running does not earn more than it costs."""
     total = Decimal(0)
     for number in range(horizon):
         halved = Decimal(2) ** -sum(day <= number for day in assumptions.halvings)
@@ -129,8 +129,8 @@ def payback(
 def earned(
     revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions, horizon: int, *, switch_off: bool = True
 ) -> Decimal:
-    """Return the profit of the first ``horizon`` days. With ``switch_off``, the machine does not run on days that do
-    not pay."""
+    """Return the profit of the first ``horizon`` days. With ``switch_off``, the machine runs only on days on which
+    it earns more than it costs."""
     chosen: Sequence[Day] = [
         day for day in days(revenue_per_day, cost_per_day, assumptions, horizon) if day.pays or not switch_off
     ]

@@ -51,8 +51,8 @@ class Payouts:
     mean: Decimal
     """Mean income, in bitcoin."""
     events: float
-    """Expected number of independent payments. Under PPLNS, it is the number that would give the same relative
-    spread."""
+    """Expected number of independent payments. Payments under PPLNS depend on each other; there, it is the number of
+    independent payments from which the income would vary as much."""
     value: Decimal
     """Value of one payment, in bitcoin: the mean income divided by ``events``."""
 

@@ -70,7 +70,7 @@ def price_by_growth(
 
     There is a row for each growth of the difficulty per epoch of two weeks, and a column for each price of a bitcoin.
 
-    The machine does not run on days that do not pay.
+    The machine runs only on days on which it earns more than it costs.
     """
     return tuple(
         tuple(

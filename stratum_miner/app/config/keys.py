@@ -1,10 +1,12 @@
 """Turns an annotated dataclass, which is a table of settings, into a list of keys.
 
-A field is ``name: Annotated[TYPE, ..., MARKS] = DEFAULT``. The marks are ``SECRET``, ``LIVE``, ``Help`` and
-``FileKeyName`` of this module. A setting that is also an option of a command has a ``cyclopts.Parameter``, too. Its
-first long name, such as ``--until-shares``, gives the key in a file, ``until_shares``, and the environment variable,
-``STRATUM_MINER_UNTIL_SHARES``. A setting that is declared once is therefore known on the command line, in the file and
-in the environment.
+Each field of the dataclass is a setting: ``name: Annotated[TYPE, ..., MARKS] = DEFAULT``. The marks are ``SECRET``,
+``LIVE``, ``Help`` and ``FileKeyName`` of this module.
+
+The field of an option of a command also has a ``cyclopts.Parameter``. The first long name in this parameter, such as
+``--until-shares``, gives the names of the key in a file, ``until_shares``, and of the environment variable,
+``STRATUM_MINER_UNTIL_SHARES``. One declaration therefore makes a setting known on the command line, in the file and in
+the environment.
 """
 
 from dataclasses import MISSING, dataclass, fields

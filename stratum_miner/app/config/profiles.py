@@ -95,7 +95,8 @@ class BackendProfile:
 
 @dataclass(frozen=True, slots=True)
 class Named(Generic[ProfileT]):
-    """A table with its name. ``origins`` has the source of each field, and ``where`` names the table in errors."""
+    """A named table of a configuration file. ``origins`` has the source of each field, and ``where`` names the table in
+    errors."""
 
     name: str
     values: ProfileT

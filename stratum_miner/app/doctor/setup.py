@@ -32,7 +32,8 @@ PINGED_AT_ONCE = 8
 class Setup:
     """The settings that ``mine`` would use if it had the options of ``doctor``.
 
-    ``settings`` is None if they are not valid."""
+    ``settings`` is None if they are not valid.
+    """
 
     sources: Sources
     settings: MineSettings | None

@@ -78,7 +78,7 @@ class LogFile:
 
     def _rotate(self) -> None:
         names = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(self._kept))]
-        if self.path.exists():  # it does not exist if the last attempt renamed it and could not open the new file
+        if self.path.exists():  # it is missing if the last rotation failed after renaming it
             for newer, older in reversed([*pairwise(names)]):
                 if newer.exists():
                     os.replace(newer, older)

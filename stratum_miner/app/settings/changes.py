@@ -40,7 +40,11 @@ class SettingChange:
 
 
 def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[SettingChange]:
-    """Return all differences. ``follows_strategy`` says whether any backend mines on the pools of the strategy."""
+    """Return all differences.
+
+    If ``follows_strategy`` is false, no backend mines on the pools of the strategy, and a change of them needs a
+    restart.
+    """
     return [
         *_of_options(before, after),
         *_of_strategy(before, after, follows_strategy),

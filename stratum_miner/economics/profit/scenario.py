@@ -74,7 +74,8 @@ class Scenario:
     """Lifetime of the machines, in years."""
     assumptions: Assumptions
     band: float
-    """Uncertainty of the growth of the difficulty per epoch, as a fraction: it may be this much lower or higher."""
+    """Uncertainty of the growth of the difficulty per epoch, as a fraction: the growth may be this much lower or
+    higher."""
     horizon_days: int
     pool: PayoutPool
     dates: Mapping[str, date]

@@ -21,7 +21,7 @@ SHOWN = 40
 
 
 class SourceError(ValueError):
-    """An answer cannot be used. The text says where it came from, what was expected and what came."""
+    """An answer cannot be used. The text says where it came from, what was expected and what was found."""
 
 
 def chain_terms(*, difficulty: float, height: int, subsidy: int, average_fees: int, today: date) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ _MACHINE = re.compile(r"(?:(\d+)\s*x\s*)?([A-Za-z][\w.+-]*)")
 
 
 class TermError(ValueError):
-    """A value that the user gave is invalid. The text says where it was given, what was expected and what came."""
+    """A value that the user gave is invalid. The text says where it was given, what was expected and what was found."""
 
 
 def hash_rate(where: str, text: str) -> float:
