@@ -1,9 +1,8 @@
 """``PoolConnection``: one connection to a pool, from the handshake to its end.
 
-It reads and writes a trio stream, and reports events. This module holds three tasks of a connection: one does the
-handshake, one reads, and one checks the time limits. It uses the modules ``writer``, ``workers`` and ``open_shares``.
-The module ``reconnecting`` makes the next connection, and ``resume`` keeps what the next connection needs to resume the
-session.
+It reads and writes a trio stream, and reports events. This module holds the handshake, the task that reads, and the
+task that checks the time limits. It uses the modules ``writer``, ``workers`` and ``open_shares``. The module
+``reconnecting`` makes the next connection, and ``resume`` keeps what the next connection needs to resume the session.
 """
 
 import time
@@ -194,8 +193,7 @@ class PoolConnection:
 
     def _mask_of(self, job: Job) -> int:
         """Return a mask of the version bits that the pool may accept in a mining.submit for this job: all bits that it
-        granted when it sent the job, and all bits that it grants now.
-        """
+        granted when it sent the job, and all bits that it grants now."""
         return job.version_mask | self.connection.granted_mask
 
     def suggest_difficulty(self, difficulty: float) -> None:
@@ -522,7 +520,8 @@ class PoolConnection:
 
     def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:
         """Return whether to send a rejected share again, because the pool may expect its version bits in another form.
-        There are two forms. In BIP 310 the bits are sent as they stand in the header. public-pool and ESP-Miner use
+
+        In BIP 310 the bits are sent as they stand in the header. public-pool and ESP-Miner use
         their difference (XOR) from the job's version. Both forms are equal if all bits that may be rolled are 0 in the
         job's version.
         """
