@@ -85,7 +85,8 @@ class SetTicket:
 
 @dataclass(frozen=True, slots=True)
 class SwitchBaud:
-    """Write the baud register at the old rate, wait until the frame is sent, and continue at the new rate."""
+    """Write the baud register of the chips at the old rate, wait until this write is sent, and continue at the new
+    rate."""
 
     register: int
     value: int

@@ -30,14 +30,16 @@ class DeviceState(Enum):
     STARTING = "starting"
     MINING = "mining"
     THROTTLED = "throttled"
-    """The device mines below the requested frequency, because it is too hot or has too many hardware errors."""
+    """The device is too hot, or mines below the requested frequency because of heat, too many hardware errors or a
+    safety shutdown."""
     SICK = "sick"
     """The device mines, but far below the expected hash rate."""
     DEAD = "dead"
     """The last attempt failed, for example because the device does not answer. ``run`` waits and then restarts the
     device."""
     OFF = "off"
-    """The device is powered down, because it is too hot, restarts did not help, or mining has stopped."""
+    """The device is powered down, because of heat or a power fault, because restarts did not help, or because mining
+    has stopped."""
     IDLE = "idle"
     """The device is powered down until there is work again."""
 

@@ -119,8 +119,8 @@ class MiningRun:
                 await woken.wait()
 
     def _warn_if_underfed(self, busy: float, version_bits: int) -> None:
-        """Log once if the chips have to wait for work, because the user might otherwise take them for slow chips. If
-        this happens again after a recovery, log it again."""
+        """Log that the chips have to wait for work, because the user might otherwise take them for slow chips. Log it
+        again only after the chips had enough work in between."""
         if busy >= BUSY_ENOUGH:
             self._underfed = False
         elif not self._underfed:
@@ -269,10 +269,11 @@ _HEAT = (SafetyLevel.NORMAL, SafetyLevel.WARN, SafetyLevel.THROTTLE)
 async def check_sensors(
     power: PowerControl, guard: SafetyGuard, tally: DeviceTally, core_voltage: float | None, *, fan_full: bool = False
 ) -> SafetyDecision:
-    """Read the sensors, set the fan accordingly, and let the guard decide.
+    """Read the sensors, set the fan by the temperature (or to 100 % if ``fan_full``), and let the guard decide.
 
-    If reading or setting fails, the guard gets empty readings; it tolerates two empty readings in a row. Raises
-    SafetyShutdown if the guard requires that the device is switched off. Raises DeviceGone and PowerFault at once.
+    If reading the sensors or setting the fan fails, the guard gets empty readings; it tolerates two empty readings in a
+    row. Raises SafetyShutdown if the guard requires that the device is switched off. Raises DeviceGone and PowerFault
+    at once.
     """
     try:
         readings = await power.read()
