@@ -59,7 +59,8 @@ class CheckTranscript:
 
 
 def without_password(data: bytes) -> bytes:
-    """Return the lines with the password of each mining.authorize replaced. All other lines stay as they are."""
+    """Return the lines ``data`` with the password of each mining.authorize replaced by ``***``. If a line contains
+    mining.authorize but is not valid JSON, the whole line is replaced. All other lines stay as they are."""
     if not _AUTHORIZE.search(data):
         return data
     return b"\n".join(_hide(line) if _AUTHORIZE.search(line) else line for line in data.split(b"\n"))

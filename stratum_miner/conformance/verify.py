@@ -40,10 +40,11 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
 MAX_PARALLEL = 12
-"""Number of checks that run in parallel, among those that need no work. Most of the time they only wait for the
-pool."""
+"""Maximum number of checks that run in parallel, among those that need not find shares. Most of the time they only wait
+for the pool."""
 MAX_PARALLEL_WORKING = 6
-"""Number of checks that run in parallel, among those that need work. Half of them only wait for a second job."""
+"""Maximum number of checks that run in parallel, among those that find shares. Half of them only wait for a second
+job."""
 MAX_ACTUAL = 4000
 """Maximum number of characters in ``CheckOutcome.actual``."""
 REACH_ATTEMPTS = 3

@@ -34,7 +34,7 @@ topic, so a new topic for each run would use more and more of its memory."""
 REPORT_SECONDS = 2.0
 """Seconds between two reports of a shard. Each report delays the loop of the load generator by some milliseconds."""
 POLL_SECONDS = 0.2
-"""Seconds between two checks of whether the workers are ready, finished or lost."""
+"""Seconds between two checks whether the workers are ready, finished or lost."""
 CONNECT_SECONDS = 10.0
 """Seconds within which the connection to the Dask scheduler must be made."""
 READY_SECONDS = 120.0

@@ -475,8 +475,8 @@ class LoadGenerator:
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """Return the address to which all miners connect. If the host name has several, it is the first that accepts a
-    connection.
+    """Return the address to which all miners connect. If the host name has several addresses, return the first that
+    accepts a connection.
 
     Raises LoadError if the host name has no address.
     """

@@ -50,7 +50,7 @@ class LatencyStatistics:
         """Number of unreliable samples."""
 
     def add(self, latency: float, overhead: float) -> None:
-        """Add a sample; both values are in seconds. An overhead above the latency counts as the latency."""
+        """Add a sample; both values are in seconds. An overhead above the latency is reduced to the latency."""
         overhead = min(overhead, latency)
         self.latency.add(latency)
         self.overhead.add(overhead)
@@ -156,7 +156,7 @@ class Metrics:
 
     def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
         """Record that a miner received the job ``job_id`` at ``now``. Do not call this for the first job of a
-        connection."""
+        connection, which the pool does not send to all miners at once."""
         spread = self.notifies.get(job_id)
         if spread is None:
             self.notifies[job_id] = Spread(job_id, clean, now, now)

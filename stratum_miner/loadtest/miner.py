@@ -62,7 +62,7 @@ class _OpenShare(NamedTuple):
     """Name of the fault of a faulty share; empty for a valid one."""
     repeatable: tuple[bytes, Submit] | None
     """Previous block hash and parameters of the share, kept so that the share can be submitted again as a duplicate;
-    None if the plan has no duplicates."""
+    None for a faulty share, or if the plan has no duplicates."""
 
 
 class SimulatedMiner:

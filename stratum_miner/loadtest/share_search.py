@@ -26,7 +26,7 @@ INLINE_HASHES = 1 << 15
 """If a share takes at most this many hashes on average, the loop itself searches for it. At 60 MH/s, so many hashes
 take half a millisecond."""
 SLICE_SECONDS = 0.02
-"""Seconds between two checks of the search thread whether the miner still needs the share."""
+"""Seconds that the search thread searches before it checks again whether the miner still needs the share."""
 PATIENCE = 40
 """A search ends without a share if it takes this many times the average number of hashes. The probability of this is
 4e-18."""

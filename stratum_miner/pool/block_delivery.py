@@ -2,8 +2,9 @@
 
 This module does not deal with miners. Theory of operation: a block is submitted to the node at once. If the node cannot
 be reached, or does not know the parent of the block, the block is kept and submitted again before the next job is made
-(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. The pool
-detects this when the node's template builds on the same parent as an accepted block. It submits such blocks again, too.
+(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. The
+node's next template shows this, if it builds on the same parent as an accepted block. The lost blocks are then
+submitted again, too.
 """
 
 import math
@@ -138,7 +139,7 @@ class BlockDelivery:
 
     async def _resubmit_chain(self, previous_hash: bytes) -> bytes:
         """Submit the kept block that builds on this hash, then the kept block that builds on that block, and so on.
-        Return the hash of the last block that the node then has.
+        Return the hash of the last block that the node accepted, or ``previous_hash`` if it accepted none.
         """
         accepted: list[KeptBlock] = []
         while True:

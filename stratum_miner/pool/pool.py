@@ -282,7 +282,7 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            # before the first job, check twice per interval
+            # before the first job, check twice per interval whether there is one
             due = max(self._published_at, now - interval / 2) + interval
 
     async def _tick(self) -> None:

@@ -46,8 +46,8 @@ class ForwardingPolicy:
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits that the pool grants. Before the first job, when they are not known: all bits that a pool may
-        grant.
+        """Version bits that the pool grants. They are not known before the first job; until then, all bits that a pool
+        may grant.
         """
         return GENERAL_PURPOSE_MASK if self.latest is None else self.latest.rollable_mask
 

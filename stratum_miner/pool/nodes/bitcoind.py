@@ -3,10 +3,11 @@
 This module checks each answer, limits the size of each answer and the time until it comes, and puts no credentials into
 any message. Theory of operation: each call is one HTTP request. If the connection breaks, the request is repeated once,
 because a node may close an idle connection at any time. All calls that are used here may be repeated safely. Only a
-long poll has no time limit, because the node may answer it after hours. It should not be cancelled often, because the
-node keeps a thread busy for each cancelled long poll. The keepalive of the operating system detects a node that
-vanished. Bitcoin Core answers a long poll at once if the tip changes, and after a minute if only the transactions
-change. It does not answer if only nbits changes. A pool therefore also asks for the template at intervals.
+long poll has no time limit, because the node may answer it after hours. A long poll should not be cancelled often,
+because the node keeps a thread busy for each cancelled long poll. The keepalive of the operating system detects a node
+that vanished. Bitcoin Core answers a long poll at once if the tip changes, and after a minute if only the transactions
+change. It does not answer if only nbits changes. A pool therefore also asks for the template at intervals, without a
+long poll.
 """
 
 import stat
@@ -118,8 +119,8 @@ class BitcoindNode(Node):
 
     ``url`` is http://HOST:PORT, with or without a path, and without credentials. Give either ``credentials`` or
     ``cookie_file``. The cookie file is read again when the node refuses its credentials, because a node writes a new
-    one at each start. If ``network`` is given, the node must be on this network. An answer may have ``max_reply`` bytes
-    and must be complete within ``reply_seconds``.
+    one at each start. If ``network`` is given, the node must be on this network. An answer may have at most
+    ``max_reply`` bytes and must be complete within ``reply_seconds``.
 
     Raises ValueError if the URL cannot be used or there is not exactly one source of credentials.
     """
