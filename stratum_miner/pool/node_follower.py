@@ -58,7 +58,7 @@ class NodeFollower:
         self._arrived_at = 0.0
         self._checked_at = 0.0
         self._lacks_blocks = False
-        """Whether the last check found that the node lacks blocks."""
+        """Whether the last check found that the node lacks more than one block."""
         self._wanted = trio.Event()
         """An event that is set when the node must be asked for its template at once."""
         self._taking = trio.Lock()
