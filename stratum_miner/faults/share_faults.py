@@ -112,7 +112,7 @@ def _below_target(good: GoodShare, rng: Random) -> Submit:
         nonce = (first + offset) & _BITS
         if hash_value(replace(header, nonce=nonce).digest()) > job.search_target:
             return replace(submit, nonce=nonce)
-    raise FaultNotPossible(f"below-target: expected a hash above the target among {_TRIES:,}, but all meet the target")
+    raise FaultNotPossible(f"below-target: expected a hash above the target, but all of {_TRIES:,} hashes meet it")
 
 
 def _wrong_job(good: GoodShare, rng: Random) -> Submit:

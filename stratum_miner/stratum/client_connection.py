@@ -349,7 +349,9 @@ class ClientConnection:
         if self._bad_lines >= MAX_BAD_LINES:
             raise RemoteProtocolError(f"{MAX_BAD_LINES} unusable lines in a row, the last one: {reason}")
         if self._bad_excess >= MAX_BAD_EXCESS:
-            raise RemoteProtocolError(f"{MAX_BAD_EXCESS} unusable lines more than usable ones, the last one: {reason}")
+            raise RemoteProtocolError(
+                f"{MAX_BAD_EXCESS} more unusable lines than usable ones; the last unusable line: {reason}"
+            )
         self._events.append(events.BadLine(reason))
 
     # ---- the pool's own messages ------------------------------------------------------------------------------

@@ -217,8 +217,8 @@ GOOD = b'{"id":null,"method":"mining.set_difficulty","params":[1]}\n'
 @pytest.mark.parametrize(
     ("flood", "reason"),
     [
-        ((BAD * 9 + GOOD) * 13, "unusable lines more than usable"),
-        ((BAD * 2 + GOOD) * 100, "unusable lines more than usable"),
+        ((BAD * 9 + GOOD) * 13, "more unusable lines than usable"),
+        ((BAD * 2 + GOOD) * 100, "more unusable lines than usable"),
         (b"\n" * MAX_EMPTY_LINES, "empty lines in a row"),
         (b" \r\n" * MAX_EMPTY_LINES, "empty lines in a row"),
     ],

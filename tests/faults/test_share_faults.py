@@ -109,7 +109,7 @@ def test_ntime_is_beyond_what_a_block_may_have_and_before_its_job() -> None:
         (
             "below-target",
             replace(GOOD, job=replace(JOB, share_target=MAX_TARGET)),
-            "a hash above the target among 4,096",
+            "all of 4,096 hashes meet it",
         ),
         ("version-bits-outside-mask", replace(GOOD, submit=replace(SUBMIT, version_bits=None)), "version rolling"),
         (

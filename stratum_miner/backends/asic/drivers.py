@@ -49,7 +49,7 @@ class BoardDriver:
         async with self._opened(ports, DeviceOptions()) as (chain, power):
             what_to_look_for = await power.identify() or await chain.identify()
             if not what_to_look_for:
-                raise DeviceRefused(f"{chain.path}: stratum-miner can switch no lamp of the {self._board.product}")
+                raise DeviceRefused(f"{chain.path}: stratum-miner cannot switch an LED on the {self._board.product}")
             return what_to_look_for
 
     async def reset(self, ports: PortOpener) -> str:

@@ -79,7 +79,7 @@ async def test_identify(autojump_clock: object) -> None:
     assert "flashes" in await driver_of(board_of("antminer-u1")).identify(ports)
     assert len(ports.opened["data"][0].sent) == 10
     assert "lamp" in await driver_of(board_of("erupter")).identify(ports)
-    with pytest.raises(DeviceRefused, match="can switch no lamp of the GekkoScience Compac"):
+    with pytest.raises(DeviceRefused, match="cannot switch an LED on the GekkoScience Compac"):
         await driver_of(board_of("compac")).identify(ports)
 
 
