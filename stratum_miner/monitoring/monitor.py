@@ -75,7 +75,8 @@ class Monitor:
         self._has_mined = False
         """Whether a device was mining in at least one sample of this run."""
         self._dead: set[DeviceKey] = set()
-        """Search threads whose state was logged as dead. Drivers log the states of hardware devices."""
+        """Search threads that the log reports as dead. This class logs only the states of search threads; the drivers
+        log those of hardware devices."""
         self._shares = ShareOutcomes()
         self._tips = Tips()
         self._last_accepted: float | None = None
@@ -220,8 +221,8 @@ class Monitor:
         return replace(made, economics=self._economics(made))
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
-        """Return the power of the miner in watts, and whether it leaves out devices that use power but do not measure
-        it."""
+        """Return two values: the power of the miner in watts (None if it is not known), and whether this power is too
+        low because some devices use power but do not measure it."""
         configured = self._power_w()
         return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
 

@@ -1,4 +1,4 @@
-"""Builds the view of one pool of a miner or proxy that all displays show."""
+"""Builds the ``PoolView`` that all displays show: the description of one pool of a miner or proxy."""
 
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize

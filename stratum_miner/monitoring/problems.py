@@ -26,9 +26,9 @@ KINDS = (
 
 MANY_ERRORS = 0.05
 """Largest fraction of the results of a device, from 0 to 1, that may be wrong. A result is a nonce that the device
-reported. Three standard deviations of the number of wrong results are added to the limit, so that errors which come
-together by chance are not reported. Drivers slow a device down at the same limit
-(backends.asic.health), but not every device can be slowed down."""
+reported. Three standard deviations of the number of wrong results are added to this limit, so that errors which come
+together by chance are not reported. At the same fraction a driver slows the device down (backends.asic.health). The
+problem is still reported, because not every device can be slowed down."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
 """The total numbers of right and wrong results are recorded when at least 10 s have passed and at least 5 new results
@@ -37,7 +37,7 @@ least about the last 150 results and the last 5 min."""
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
 """A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3
-"""Largest number of pools that are named in the reason why there is no work. Further pools are only counted."""
+"""If no pool gives work, the text that says why names at most this many pools. Further pools are only counted."""
 
 
 class RecentErrors:

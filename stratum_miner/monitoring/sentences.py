@@ -204,8 +204,8 @@ SENTENCES: dict[str, str] = {
 _PART = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
 _TWO_ENDS = re.compile(r"(?<=[.?!])\.(?= [A-Z]|$)")
-"""Matches a full stop that follows ``.``, ``?`` or ``!`` at the end of a sentence. The value of the last field may end
-with such a character."""
+"""Matches a full stop at the end of a sentence that directly follows another ``.``, ``?`` or ``!``. This happens if the
+sentence ends with a field whose value itself ends with such a character."""
 
 
 def sentence(name: str, fields: Mapping[str, Any]) -> str:

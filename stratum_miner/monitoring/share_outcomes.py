@@ -21,11 +21,12 @@ class ShareOutcomes:
         self._best = _BestShares()
         self._best_of_pools: defaultdict[int | None, _BestShares] = defaultdict(_BestShares)
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
-        """The previous hashes of the blocks that were counted. A second block with the same previous hash is not
-        counted, because only one of the two can remain in the block chain."""
+        """For each counted block of this miner: the hash of the block before it. A second block with the same previous
+        hash is not counted, because only one of the two can remain in the block chain."""
 
     def add(self, result: ShareResult, shown: ShareView) -> bool:
-        """Keep a resolved share, which displays show as ``shown``. Return whether the share counts as a new block.
+        """Keep a resolved share: ``result`` has the share and its outcome, and ``shown`` is what displays show of it.
+        Return whether the share counts as a new block.
 
         The share counts if it solves a block, if a pool accepted it, and if no earlier accepted block has the same
         previous hash.

@@ -7,7 +7,8 @@ TIPS_KEPT = 1000
 
 
 class Tips:
-    """Counts the different blocks on which jobs are built: call ``note`` for each job. Times are Unix times."""
+    """Counts the different blocks on which jobs are built. ``note`` must be called for each job. Times are Unix
+    times."""
 
     def __init__(self) -> None:
         self.seen = 0

@@ -81,8 +81,8 @@ class ProblemView:
     """What to do about it, as full sentences."""
     device_id: int | None = None
     pool_id: int | None = None
-    """Id of the pool with the problem; None if it is not the problem of a pool. ``device_id`` is the same for a
-    device."""
+    """Id of the pool with the problem; None if it is not the problem of a pool. In the same way, ``device_id`` is the
+    id of the device with the problem."""
     since_s: float = 0.0
     """Seconds since the problem was first seen."""
 
@@ -137,16 +137,18 @@ class Summary:
     share_every_s: float | None
     """Expected seconds between two shares at the present difficulty and hash rate; None while either is unknown."""
     work_utility: float
-    """Sum of the difficulties of accepted shares, per minute. As many shares of difficulty 1 per minute would earn the
-    same."""
+    """Sum of the difficulties of the accepted shares, divided by the minutes of the run. A miner that finds this number
+    of shares of difficulty 1 per minute would earn the same."""
     luck: LuckView
     hardware_errors: int
     """Number of nonces of all devices that a driver or the miner found to be wrong."""
     below_target: int
-    """Number of nonces whose hash is as the device reported, but does not meet the share target of the job."""
+    """Number of nonces that are right, because their hash is as good as the device reported, but not good enough for
+    the share target of the job."""
     withheld: int
-    """Number of shares that were not submitted, because a pool may reject them as duplicates: the same share was found
-    before (in this run or an earlier one), or the same nonce was submitted with another version."""
+    """Number of shares that were not submitted, because a pool may reject them as duplicates: either the same share was
+    found before (in this run or an earlier one), or a share with the same nonce but another version field was submitted
+    before."""
     height: int | None
     """Height of the block that the newest job is for, as its coinbase transaction shows it; None if it is not known."""
     network_difficulty: float | None
@@ -157,7 +159,7 @@ class Summary:
     power_w: float | None
     """The configured power, or else the sum of the power that devices measure; None if neither is known."""
     power_is_partial: bool
-    """Whether ``power_w`` is a sum that leaves out devices which use power but do not measure it."""
+    """Whether ``power_w`` is too low, because it is a sum without the devices that use power but do not measure it."""
     joules_per_terahash: float | None
     economics: dict[str, Any] | None
     """Costs and expected income; None if no price of electricity is known."""

@@ -9,8 +9,8 @@ from stratum_miner.monitoring.screen.lines import LABEL
 from stratum_miner.monitoring.view import Point
 
 FEWEST_MISSING = 3
-"""From this number of consecutive missing points on, a gap is shown. One or two points are missing if the computer is
-busy."""
+"""A gap is shown only where at least this many consecutive points are missing. Fewer may be missing because the
+computer was busy."""
 MOST_RATE = 1e30
 """Highest hash rate of a bar, in H/s. No miner is so fast, but a miner on another computer may send any number."""
 _BARS = "▁▂▃▄▅▆▇█"

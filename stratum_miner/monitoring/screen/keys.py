@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import trio
 
 MOST = 64
-"""Largest number of bytes that are read at a time, and of keys that wait. So if someone pastes a long text, not all of
-its characters act as keys."""
+"""Largest number of bytes that are read at a time, and also of read keys that wait to be processed. Further keys are
+dropped. So if someone pastes a long text, not all of its characters act as keys."""
 
 
 @asynccontextmanager
@@ -19,7 +19,8 @@ async def reading(descriptor: int) -> AsyncIterator[trio.MemoryReceiveChannel[st
     """Yield a channel that receives each pressed key as a string.
 
     Keys that send an escape sequence, such as the arrow keys, are ignored. Ctrl-C still sends SIGINT. When the process
-    continues after Ctrl-Z and ``fg``, the terminal settings are made again, because the shell has changed them.
+    continues after Ctrl-Z and ``fg``, ``reading`` sets the terminal up again, because the shell has changed its
+    settings.
     """
     before = termios.tcgetattr(descriptor)
     send, receive = trio.open_memory_channel[str](MOST)

@@ -9,8 +9,9 @@ From top to bottom, the screen shows:
 * the devices, those that do not mine first, and the pools if there are several;
 * events, and the keys.
 
-If the screen is too small, problems and devices that do not mine are left out last, and left-out lines are counted.
-Colour only repeats what words say. All totals come from the summary of the view.
+If the screen is too small, other lines are left out before the problems and the devices that do not mine. A line then
+shows how many problems, devices or pools are left out. Colours only repeat what the words say. All totals come from the
+summary of the view.
 """
 
 from collections.abc import Sequence
@@ -34,13 +35,13 @@ SMALL_HEIGHT = 14
 
 @dataclass(frozen=True, slots=True)
 class ScreenState:
-    """The size and abilities of the terminal, and the text of its bottom lines."""
+    """The size of the terminal, whether it shows only ASCII characters, and texts that are no part of the view."""
 
     width: int
     height: int
     ascii_only: bool = False
     foot: tuple[str, ...] = ()
-    """The keys, each with what it does."""
+    """The texts at the bottom of the screen: each names a key and says what it does."""
     notice: str = ""
     """Response to the last key, shown instead of the keys."""
     old: str = ""
@@ -57,7 +58,8 @@ def draw(view: View, screen: ScreenState) -> list[Text]:
 
 
 def framed(lines: Sequence[Text], screen: ScreenState) -> list[Text]:
-    """Return the lines from the top, the keys at the bottom, and empty lines between them to fill the screen."""
+    """Return the lines of the whole screen: ``lines`` at the top, the keys at the bottom, and empty lines between
+    them."""
     foot = _foot(screen)[: screen.height]
     room = screen.height - len(foot)
     empty = [Text("")] * (room - len(lines))
@@ -80,8 +82,8 @@ def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
     """Return at most ``room`` lines, which are shown between the top line and the keys.
 
     If there are not enough lines for everything, problems get lines first. Then come, in this order: devices with
-    problems; the pool, hash rates and shares; other devices and pools; further figures. A few lines are kept for
-    events, which also get all lines that are left.
+    problems; the pool, hash rates and shares; other devices and pools; further figures. Up to ``LEAST_EVENTS`` lines
+    are kept for events from the beginning, and events also get all lines that are left at the end.
     """
     devices, pools = device_table(view, width), pool_table(view, width)
     problems = problem_lines(view.summary.problems, width, max(room - devices.least, room // 3))[:room]
@@ -104,9 +106,10 @@ def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
 def _spaced(
     blocks: Sequence[list[Text]], events: Sequence[EventView], least: int, spare: int, width: int
 ) -> list[Text]:
-    """Return the blocks of lines and then the events, with at most ``spare`` empty lines between them.
+    """Return the blocks of lines and then the events, separated by empty lines.
 
-    The events get at least ``least`` lines, and also the spare lines that no empty line uses.
+    ``least`` lines are there for events. ``spare`` further lines are used for the empty lines first, and the rest of
+    them for events.
     """
     lines: list[Text] = []
     for block in blocks:

@@ -47,7 +47,7 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 def packed(items: Sequence[str | Text], width: int, *, label: str = "", between: str = " · ") -> list[Text]:
     """Return the items on as many lines as they need. An item is divided only if it is wider than a line.
 
-    A label that consists of spaces only indents the items.
+    ``label`` stands before the first item. If the label consists of spaces alone, the items are only indented.
     """
     prefix = f"{label:<{LABEL}}" if label and width >= NARROW else f"{label}: " if label.strip() else "  " * len(label)
     indent = " " * (len(prefix) if width >= NARROW else 2 * bool(label))

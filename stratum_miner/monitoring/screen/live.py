@@ -46,8 +46,8 @@ def is_ascii(console: Console) -> bool:
 
 @dataclass(slots=True)
 class Screen:
-    """The status screen of the miner in this process. It shows the view that ``look`` returns. Keys call
-    ``control``."""
+    """The status screen of the miner in this process. It shows the view that ``look`` returns. When a key is pressed,
+    the screen calls methods of ``control``, for example to pause mining."""
 
     console: Console
     look: Callable[[], View]
@@ -124,7 +124,8 @@ async def show(console: Console, drawn: Callable[[ScreenState], list[Text]], pre
 
 
 class Painter:
-    """Writes lines to a terminal, but only those that changed, because writing all of them takes 3 ms of mining time.
+    """Writes lines to a terminal, but only those that changed, because to write all of them takes 3 ms, in which this
+    process cannot mine.
 
     Every ``WHOLE_EVERY`` drawings it writes all lines, because other programs, such as the shell after Ctrl-Z, may have
     written to the terminal.

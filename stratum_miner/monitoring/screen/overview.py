@@ -121,8 +121,8 @@ def _list(miners: Sequence[WatchedMiner], width: int) -> Table:
 
 
 def _of(cell: Callable[[Summary], str]) -> Callable[[WatchedMiner], str]:
-    """Return a function for ``Column.cell``: it returns the text of ``cell`` for a miner, or a dash if the miner does
-    not answer."""
+    """Turn ``cell``, which returns the text for a summary, into a function that returns the text for a miner, as
+    ``Column`` needs it. The text is a dash if the miner does not answer."""
     return lambda miner: "-" if miner.summary is None else cell(miner.summary)
 
 

@@ -10,7 +10,8 @@ from stratum_miner.monitoring.screen.lines import hanging, shortened
 
 ItemT = TypeVar("ItemT")
 LEAST_NAME = 14
-"""Names get at most two fifths of the width of the table, but this many characters are always permitted."""
+"""The column of names is at most two fifths as wide as the table. A narrow table permits this many characters even if
+they are more than two fifths."""
 GAP = 2
 """Number of spaces between the column of names and the next column."""
 MOST_ROWS = 1000
@@ -22,8 +23,8 @@ NOT_ACCEPTED = "rej+stale"
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[ItemT]):
-    """One column of a table. ``cell`` returns the text of an item. Figures are aligned to the right, words to the
-    left."""
+    """One column of a table. ``cell`` returns the text that this column shows for an item. If ``is_word`` is true,
+    texts are aligned to the left, otherwise to the right."""
 
     heading: str
     width: int
@@ -33,8 +34,8 @@ class Column(Generic[ItemT]):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The heading and the rows of a table, the most important row first. A row has one line for an item, followed by
-    lines of notes."""
+    """The heading and the rows of a table, the most important row first. Each row describes one item: its first line
+    has the columns, and any further lines are notes about the item."""
 
     heading: Text
     rows: tuple[tuple[Text, ...], ...]
@@ -43,12 +44,12 @@ class Table:
     rest: Callable[[int], str]
     """Given the number of items that are shown, returns the text that describes the other items."""
     needed: int = 0
-    """Number of rows, counted from the first, that are more important than the rest of the table and of the screen."""
+    """This many of the first rows are more important than the other rows and than other parts of the screen."""
 
     @property
     def least(self) -> int:
-        """Number of lines that the heading, the ``needed`` rows without their notes, and the line about other items
-        take."""
+        """Smallest number of lines that shows what is needed: the heading, the ``needed`` rows without their notes, and
+        the line about other items. 0 if no row is needed."""
         return 0 if not self.needed else 1 + self.needed + (self.total > self.needed)
 
     @property
@@ -57,7 +58,8 @@ class Table:
         return 1 + sum(map(len, self.rows)) + (self.total > len(self.rows)) if self.rows else 0
 
     def lines(self, room: int) -> list[Text]:
-        """Return at most ``room`` lines. The ``needed`` rows get lines first, then their notes, then the other rows."""
+        """Return at most ``room`` lines. If they are too few for the table, the first lines of the ``needed`` rows come
+        first, then the notes of these rows, then the other rows without notes."""
         if not self.rows or room < 2:
             return []
         if self.height <= room and self.total == len(self.rows):

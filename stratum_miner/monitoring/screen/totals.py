@@ -53,7 +53,8 @@ def totals(view: View, width: int) -> list[Text]:
 
 
 def more_totals(view: View, width: int, ascii_only: bool) -> list[Text]:
-    """Return the lines of the screen with further figures, the most important first."""
+    """Return the lines with the figures that a small screen leaves out, the most important first: luck, the hash rate
+    that the shares imply, its history, and costs."""
     summary = view.summary
     return [
         *_luck(summary, width), *_implied(summary, width), *history_line(view.history, width, ascii_only),
@@ -99,7 +100,7 @@ def _rates(summary: Summary, width: int) -> list[Text]:
     """Return the lines with the average hash rates of several time windows and of the whole run.
 
     A window that is longer than the run so far is left out, because it would show the average of the run again. The
-    average of the run is left out in its first minute.
+    average of the whole run is left out in the first minute of the run.
     """
     windows = (
         ("5 s", 5, summary.hash_rate_5s),
