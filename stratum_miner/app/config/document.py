@@ -22,10 +22,10 @@ MAX_DEPTH = 32
 """Largest depth to which tables and lists may be nested. Otherwise, one long key with dots, such as ``a.b.c``,
 could nest thousands of tables."""
 _MAX_RETRIED = 1 << 22
-"""Largest number of characters of a file that are parsed in vain.
+"""Largest number of characters that failed attempts to parse a statement may read, summed over a file.
 
-A statement of many lines is parsed again after each of its lines, and only the last attempt succeeds. When the failed
-attempts have parsed more characters than this, the remaining keys of the file get no line number.
+A statement of many lines is parsed again each time that a line is added to it, and only the last of these attempts
+succeeds. Above this number, the remaining keys of the file get no line number.
 """
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -42,8 +42,8 @@ class Document:
     def where(self, *path: str) -> str:
         """Return the location of a key, such as ``miner.toml:3: pools.home.quota``.
 
-        If the line of the key is not known, the line is that of the innermost table around it whose line is known. If
-        there is none, the location has no line.
+        If the line number of the key is not known, the location has that of the smallest table that contains the key
+        and whose line number is known. If there is no such table, the location has no line number.
         """
         known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.lines), None)
         line = f":{self.lines[known]}" if known else ""

@@ -149,8 +149,8 @@ def _convert(key: ConfigKey, value: Any, *, strict: bool, directory: Path) -> An
 
 
 def _as_text(value: Any, wanted: Any) -> Any:
-    """Return a number as a string if the key expects a string, as in ``electricity = 0.30``. Return any other value
-    unchanged."""
+    """Return a number as a string if ``wanted``, the type of the key, is a string, as for ``electricity = 0.30``.
+    Return any other value unchanged."""
     return str(value) if wanted is str and isinstance(value, int | float) and not isinstance(value, bool) else value
 
 

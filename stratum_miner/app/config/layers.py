@@ -44,7 +44,8 @@ NOT_GIVEN = SettingSource(Layer.DEFAULT, "default")
 
 @dataclass(frozen=True, slots=True)
 class Resolved(Generic[Table_co]):
-    """The settings in force. ``origins`` has the source of each setting, by the name of its field."""
+    """The settings that result from all sources. ``origins`` has the source of each setting, by the name of its
+    field."""
 
     values: Table_co
     origins: Mapping[str, SettingSource]
@@ -95,8 +96,8 @@ def table_values(
     *,
     elsewhere: frozenset[str] = frozenset(),
 ) -> dict[str, tuple[Any, SettingSource]]:
-    """Return each value in one table of a file and its source, by the name of its field. Errors are added to
-    ``problems``."""
+    """Return the values of one table of a file, each with its source, by the names of their fields. ``path`` names the
+    table. Errors are added to ``problems``."""
     content: Any = document.table
     for name in path:
         content = content[name]

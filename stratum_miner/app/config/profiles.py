@@ -21,7 +21,8 @@ ProfileT = TypeVar("ProfileT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolProfile:
-    """The keys of ``[pools.NAME]``. A key that is left out takes the value of the option with the same name."""
+    """The keys of ``[pools.NAME]``. If a key is missing there, the pool gets the value of the setting with the same
+    name."""
 
     url: Annotated[
         list[str] | None, LIVE, Help("URL of the pool, as for --url. A list names several addresses of the same pool.")

@@ -65,9 +65,10 @@ def _flags(key: ConfigKey) -> str:
 
 
 def _default(key: ConfigKey) -> str:
-    """Return the default to show in the table: ``key.default``, otherwise the default that the help text names.
+    """Return the default of a key for the table of ``reference``: ``key.default``, or if this is None, the default that
+    the help text of the key mentions.
 
-    Return an empty text if there is neither.
+    Return an empty text if the key has no default at all.
     """
     if key.default is not None:
         return f"`{toml_value(key.default)}`"

@@ -31,7 +31,8 @@ def _no_reload() -> tuple[str, ...]:
 
 
 class MinerControl:
-    """Changes a running miner. Call it from the trio thread. ``numbers`` has the ids of its pools and devices."""
+    """Changes a running miner. Call its methods from the trio thread only. ``numbers`` has the ids by which clients
+    name the pools and devices of the miner."""
 
     def __init__(self, miner: Miner, numbers: Numbers, reload: Callable[[], tuple[str, ...]] = _no_reload) -> None:
         self._miner = miner
@@ -121,7 +122,7 @@ class MinerControl:
                 control.move(position, change.priority)
 
     def _pool(self, pool_id: int) -> tuple[PoolControl, int]:
-        """Return the ``PoolControl`` that the pool with this id belongs to, and the position of the pool there."""
+        """Return the ``PoolControl`` that manages the pool with this id, and the position of the pool in it."""
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:
             raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")
@@ -143,13 +144,14 @@ class MinerControl:
         )
 
     def restart_device(self, device_id: int) -> None:
-        """Power a device down and up again, for whatever reason it was switched off."""
+        """Power a device down and start it again. A device that is off is started too, whatever the reason why it is
+        off."""
         backend, name = self._device(device_id)
         with _refusing():
             backend.restart(name)
 
     def remove_device(self, device_id: int) -> None:
-        """Power a device down and stop using it. Its totals stay."""
+        """Power a device down and stop using it. Its shares and hashes still count in the totals of the miner."""
         backend, name = self._device(device_id)
         with _refusing():
             backend.remove(name)

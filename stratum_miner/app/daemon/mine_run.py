@@ -42,7 +42,7 @@ def mine(sources: Sources, settings: MineSettings) -> int:
 
 
 class MineRun:
-    """A miner with its services and its present settings."""
+    """A miner, the services that run beside it, such as its APIs, and its present settings."""
 
     def __init__(
         self, sources: Sources, settings: MineSettings, recorder: Recorder | None, journal: Journal | None
@@ -125,7 +125,7 @@ class MineRun:
         return "" if terms is None else earnings_of(summary, terms).line()
 
     def shown_settings(self) -> dict[str, Any]:
-        """Return the settings in force without secrets, to show them."""
+        """Return the present settings without secrets, so that they can be shown to people."""
         return shown.as_object(self._settings, None if self._sources.file is None else str(self._sources.file))
 
     def _notify(self, event: MinerEvent) -> None:

@@ -77,7 +77,8 @@ async def running_pool(
 
 
 async def until_stopped(pool: Pool, stop: signals.Stop, url: str, beside: Callable[[], Awaitable[None]] | None) -> None:
-    """Log the state of the pool until the first signal. Run ``beside``, unless it is None, for the same time."""
+    """Log the state of the pool until the first signal to stop. Meanwhile also run the service ``beside``, unless it is
+    None."""
     stopped = trio.Event()
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:

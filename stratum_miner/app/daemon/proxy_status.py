@@ -176,7 +176,7 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
 
 
 def _pools(snapshot: ProxySnapshot) -> list[PoolView]:
-    """Return the views of the pools. Their order never changes, so the position is also the id."""
+    """Return the views of the pools. The order of the pools never changes, so the position of a pool is also its id."""
     return [pool_view(position, position, pool) for position, pool in enumerate(snapshot.pools)]
 
 

@@ -41,10 +41,12 @@ class Reloaded:
 
 
 class Reloadable(Protocol):
-    """The object that applies the settings which ``Reloader`` does not apply itself, such as the log level."""
+    """Applies the changed settings that do not concern the miner, such as the log level. ``Reloader`` applies the
+    others."""
 
     def take(self, settings: MineSettings) -> None:
-        """Use these settings from now on, as far as they are marked LIVE."""
+        """Use the new values of the settings that are marked LIVE. The others keep their present values until a
+        restart."""
         ...
 
 
@@ -120,7 +122,8 @@ class Reloader:
                 self.reload()
 
     async def on_change(self, file: Path) -> None:
-        """Reload when the file has changed and then stayed the same for a second, because it may be half written."""
+        """Reload each time the file has changed and then stayed the same for a second. Before that, it may be half
+        written."""
         async for _ in states(file):
             self.reload()
 

@@ -67,8 +67,8 @@ def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> No
 def exit_code(ending: StopReason, miner: Miner, monitor: Monitor) -> ExitCode:
     """Return the exit code of a run.
 
-    The code is an error only if the time limit ended the run: 4 if no pool gave a job, 1 if another goal was not
-    reached or if no device mined.
+    Only a run that its time limit ended can have failed. The code is 4 if no pool gave a job, and 1 if the miner did
+    not reach a goal other than the time limit or if no device mined. In all other cases the code is 0.
     """
     if ending is not StopReason.TIME_LIMIT:
         return ExitCode.OK

@@ -26,9 +26,9 @@ REFRESH_S = 0.5
 STABLE_S = 5.0
 """Seconds of mining after which the hash rate is stable enough to predict the rate of shares."""
 RARE_SHARE_S = 600.0
-"""If the expected time between two shares exceeds this number of seconds, the miner logs that shares will be rare.
+"""If more than this number of seconds is expected between two shares, the miner logs that shares will be rare.
 
-Otherwise, the long time without a log line could look like a fault.
+Without this line, the user could take the long silence of the log for a fault.
 """
 
 

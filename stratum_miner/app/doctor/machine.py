@@ -24,9 +24,9 @@ MEMORY = 128 * 1024 * 1024
 FREE_DISK = 50 * 1024 * 1024
 """Bytes on the disk that are enough for a share journal and log files."""
 OFF_BY = 24 * 3600.0
-"""Seconds by which the clock may be earlier than the date of the installed files.
+"""If the clock shows a time more than this number of seconds before the date of the installed files, it is wrong.
 
-The difference is allowed because archives may store that date without its time zone.
+A smaller difference is no error, because archives may store the date of a file without its time zone.
 """
 _ADJTIMEX_SIZE, _STATUS_AT, _UNSYNCHRONISED = 208, 40, 0x40
 """The size of struct timex on 64-bit Linux, the position of its field ``status``, and the flag STA_UNSYNC
@@ -97,9 +97,10 @@ async def check_limits() -> Sequence[Finding]:
 
 
 def descriptor_finding(soft: int) -> Finding:
-    """Return the finding for the soft limit of open files; -1 means unlimited.
+    """Return the finding for ``soft``, the number of files that this process may open at the same time; -1 means
+    unlimited.
 
-    Every command first raises the soft limit, if the hard limit permits.
+    Every command first raises this soft limit as far as the hard limit permits.
     """
     text = "an unlimited number of open files" if soft < 0 else f"{soft} open files"
     enough = soft < 0 or soft >= DESCRIPTORS
@@ -130,10 +131,10 @@ def memory_finding(available: int) -> Finding:
 
 
 def memory_available(computer: int, root: Path = Path("/")) -> int:
-    """Return the memory available to this process in bytes: that of the computer, or less if its control group limits
-    it.
+    """Return how many bytes of memory this process can still use. The control group of the process may permit less than
+    the computer has.
 
-    ``computer`` is the memory available on the whole computer.
+    ``computer`` is the number of bytes available on the whole computer.
     """
     group = next(
         (line[4:] for line in host_sensors.read(root / "proc/self/cgroup").splitlines() if line.startswith("0::/")), ""

@@ -1,4 +1,4 @@
-"""Finds the program that listens on a TCP port of this computer. Only root sees the programs of other users."""
+"""Finds the program that listens on a TCP port of this computer. A program of another user is found only as root."""
 
 from contextlib import suppress
 

@@ -59,8 +59,8 @@ async def check_threads() -> Sequence[Finding]:
 def thread_finding(usable: int, quota: int, installed: int) -> Finding:
     """Return the finding for the number of search threads.
 
-    ``usable`` is the number of processors in the affinity of this process, ``quota`` the number that its control group
-    permits, ``installed`` the number in the computer.
+    All arguments are numbers of processors: ``usable`` is how many the CPU affinity of this process permits, ``quota``
+    how many its control group permits, and ``installed`` how many the computer has.
     """
     threads = max(1, min(usable, quota))
     if threads == installed:

@@ -23,7 +23,7 @@ from stratum_miner.client.ping import DEFAULT_USER, PingResult, ping
 from stratum_miner.monitoring import http
 
 PING_S = 10.0
-"""Seconds to wait for the first job of a pool."""
+"""Seconds within which a pool must send its first job to pass the check."""
 PINGED_AT_ONCE = 8
 """Number of pools that are checked at the same time."""
 
@@ -142,7 +142,7 @@ class Setup:
 
 
 def pool_finding(result: PingResult) -> Finding:
-    """Return the finding for the result of a ping."""
+    """Return the finding about a pool. ``result`` says whether the pool was reached and sent a job."""
     if result.error is None:
         steps = (result.connect_ms, result.tls_ms, result.configure_ms, result.subscribe_ms, result.authorize_ms)
         spent = sum(step or 0.0 for step in (result.resolve_ms, *steps, result.first_job_ms))

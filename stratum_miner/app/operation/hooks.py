@@ -36,11 +36,11 @@ MAX_ANSWER = 1 << 16
 POST_TRIES = 3
 """Number of attempts to post one event."""
 WAITING = 100
-"""Largest number of calls of hooks that may wait. Further calls are dropped."""
+"""Largest number of calls of hooks that may wait for a running hook to finish. Further calls are dropped."""
 AT_ONCE = 4
 """Largest number of hooks that run at the same time."""
 FAREWELL_S = 3.0
-"""Seconds that waiting and running hooks get when the program stops."""
+"""When the program stops, the waiting and running hooks get this number of seconds to finish."""
 SHORTEST_TOKEN = 12
 """A part of a URL path with at least this many characters may be a token, and is hidden. Tokens of chat services have
 at least 24 characters."""
@@ -132,7 +132,8 @@ async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
 
 @dataclass(slots=True)
 class _HookQueue:
-    """Puts each new event into ``send``, once for each hook that wants it, or drops it if ``send`` is full.
+    """Sends each new event into the channel ``send``, once for each hook that wants it. If the channel is full, the
+    call of the hook is dropped.
 
     ``number`` is the sequence number of the newest event that was handled.
     """

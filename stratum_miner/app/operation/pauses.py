@@ -19,16 +19,16 @@ LEAST_C, MOST_C = 30, 120
 """Smallest and largest value of --pause-above in °C. Below the smallest, the miner would never mine. Above the largest,
 the processor would be damaged."""
 COOLER_BY = 5.0
-"""Degrees (°C) below the limit at which mining resumes. Without this difference, mining would start and stop all
-the time."""
+"""After a pause for heat, mining resumes when the processor is this number of °C cooler than the limit of
+--pause-above. Without this difference, mining would start and stop all the time."""
 
 HEAT = "because of heat"
 
 
 @dataclass(slots=True)
 class AutomaticPauses:
-    """Reads the sensors and the schedule, and pauses or resumes mining. A sensor or schedule that is None is not
-    used."""
+    """Reads the sensors and the schedule, and pauses or resumes mining as they demand. A sensor or schedule that is
+    None is not used."""
 
     control: Control
     schedule: Schedule | None = None
@@ -50,9 +50,10 @@ class AutomaticPauses:
     def look(self) -> None:
         """Read the sensors and the schedule once, and pause or resume mining.
 
-        A person may resume mining while the cause of a pause remains, such as a hot processor. This cause then pauses
-        mining again only after it has ended once. At the time at which a schedule stops mining for good, stop the
-        miner.
+        If a person resumes mining although the cause of the pause, such as a hot processor, still exists, this cause
+        does not pause mining again until it has disappeared and come back.
+
+        A schedule without a start time stops the miner for good at its stop time.
         """
         now = self.now()
         since = self._since = self._since or now

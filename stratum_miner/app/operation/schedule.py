@@ -4,7 +4,7 @@ The functions do not read the clock: the caller passes the present time.
 
 The options work as in cgminer. With both options, mining pauses outside these hours, which may span midnight. With
 ``--sched-start`` alone, mining begins at that time. With ``--sched-stop`` alone, the miner stops for good at that time.
-If somebody sets the clock, or a day has 23 or 25 hours, only the moment of the next start or stop of mining moves.
+Setting the clock, or a day of 23 or 25 hours, does no more than move the next start or stop of mining.
 """
 
 import re
@@ -52,7 +52,7 @@ class Schedule:
         return self.start is None and self.stop is not None and now >= _next(self.stop, since)
 
     def reason(self) -> str:
-        """Return the end of the pause as a text for people, such as "until 22:30"; empty without a start time."""
+        """Return a text for people that says when the pause ends, such as "until 22:30"; empty without a start time."""
         return "" if self.start is None else f"until {self.start:%H:%M}"
 
 

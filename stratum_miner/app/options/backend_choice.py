@@ -1,4 +1,4 @@
-"""Options that choose the backend to mine with."""
+"""Options that choose the backend, which is the hardware to mine with, and its settings."""
 
 from typing import Annotated, TypeAlias
 
@@ -42,7 +42,8 @@ KernelName: TypeAlias = Annotated[
 
 
 def backend(name: str, *, threads: int | None, kernel: str | None, options: list[str] | None) -> Backend:
-    """Create the chosen backend. Raises UsageError or BackendOptionError for an option that is wrong."""
+    """Create the backend that ``name`` and the options choose. Raises UsageError or BackendOptionError for a wrong
+    option."""
     settings = dict(_key_value(option) for option in options or [])
     for key, value in (("threads", threads), ("kernel", kernel)):
         if value is not None:

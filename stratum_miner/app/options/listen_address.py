@@ -13,7 +13,7 @@ from stratum_miner.network.accepting import ListenerError
 
 
 def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT``, ``:PORT`` or ``PORT``; without a host, it is 127.0.0.1.
+    """Return the host and the port of ``HOST:PORT``, ``:PORT`` or ``PORT``. The host is 127.0.0.1 if the text has none.
 
     An IPv6 host is in brackets. Raises UsageError for any other form. ``option`` is the option that the error names.
     """

@@ -30,12 +30,12 @@ OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
     | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # the options of proxy
 )
-"""Environment variables of the program that do not belong to a field of ``MineOptions``. If a variable
-STRATUM_MINER_... is in neither, it is probably misspelt."""
+"""Environment variables of the program that do not belong to a field of ``MineOptions``. A variable STRATUM_MINER_...
+that neither a field nor this set contains is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
-"""For each server, the option that allows an address which other computers can reach.
+"""For each option that starts a server, the option without which the server accepts only addresses on loopback.
 
-The API of AxeOS needs no second option, because its purpose is to be reached by other computers.
+--axeos-api needs no second option and stands for itself, because other computers are meant to reach this server.
 """
 
 

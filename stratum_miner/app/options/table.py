@@ -15,9 +15,10 @@ from stratum_miner.app.config.keys import ConfigKey, keys_of
 
 
 def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Return a decorator for a function with ``**given``. It adds a keyword for each key of the table.
+    """Return a decorator for the function of a command. It adds a keyword argument for each key of the table.
 
-    The added keywords come before the keywords that the function itself declares.
+    The function gets the values of the added arguments in its ``**given``. The added arguments come before the keyword
+    arguments that the function itself declares.
     """
 
     def give(command: Callable[..., int]) -> Callable[..., int]:
@@ -37,7 +38,7 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
 
 
 def _default(key: ConfigKey) -> Any:
-    """Return a default of the declared type, because the parser may check the default. The command never gets this
+    """Return a default that the parser of the command line accepts for the type of the key. The command never gets this
     default."""
     return key.default if key.wanted is bool else None
 

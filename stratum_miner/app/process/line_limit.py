@@ -18,11 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 REPORT_AFTER_S = 10.0
-"""Seconds from the first line that was left out to the line with their count."""
+"""Seconds from the first line that was left out to the line that reports how many lines were left out."""
 USUAL_AT_ONCE = 30
 """Number of lines of one kind that may be written at once.
 
-The number is a choice, not a measurement: a start with a few pools and a wave of reconnections are logged completely.
+The number is chosen so that the start of a miner with a few pools, and many reconnections at once, are logged
+completely. It was not measured.
 """
 
 
@@ -47,7 +48,7 @@ _UNLIMITED_PREFIXES = ("block", "device", "configuration")
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """The number of lines of one kind that were left out, and in how many seconds."""
+    """How many lines of one kind were left out, and within how many seconds."""
 
     kind: str
     level: str
@@ -81,7 +82,7 @@ class LineLimit:
         self._timer: threading.Timer | None = None
 
     def allows(self, event: str, level: str, *, is_block: bool = False) -> bool:
-        """Return whether a line may be written. A line that may not be written is counted.
+        """Return whether a line is within the limit of its kind. If not, count it as left out.
 
         ``is_block`` says that the line is about a share that solves a block.
         """

@@ -161,7 +161,7 @@ def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 _NOT_NEWS = ("status", "economics")
-"""Events that are not kept for the displays, because the displays show the same figures."""
+"""Events that are not kept for the status screen and the web page, because these show the same figures all the time."""
 
 
 def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -192,7 +192,7 @@ def _is_journal() -> bool:
 
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-"""Syslog priorities, which the systemd journal reads at the beginning of a line (sd-daemon(3))."""
+"""The syslog priority of each log level. The systemd journal reads it at the beginning of a line (sd-daemon(3))."""
 
 
 def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
@@ -207,8 +207,8 @@ def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 def _make_safe(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Make all fields of an event safe to print, whatever the format.
 
-    Pools, miners, files and devices choose the text of many fields. It must not control a terminal, begin another line
-    or fill the log. All lines pass through this function.
+    Pools, miners, files and devices choose the text of many fields. This text must not be able to control a terminal,
+    begin another line or fill the log. All lines pass through this function.
     """
     return {key: _safe(key, value) for key, value in event.items()}
 
