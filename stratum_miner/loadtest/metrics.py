@@ -26,9 +26,10 @@ UNRELIABLE_FROM = 0.5
 """A sample is unreliable if its overhead exceeds this fraction of the latency, and also exceeds
 ``UNRELIABLE_ABOVE``."""
 UNRELIABLE_ABOVE = 0.001
-"""Seconds up to which an overhead never makes a sample unreliable. One turn of the loop takes about this time."""
+"""Seconds up to which an overhead never makes a sample unreliable. One turn of the load generator's event loop takes
+about this time."""
 LAG_TICK = 0.01
-"""Seconds between two measurements of the loop lag."""
+"""Seconds between two measurements of the loop lag: how late the event loop of the load generator handles an event."""
 MAX_ROWS = 300
 """Maximum number of rows of the time line. In a longer run, each row covers a longer interval."""
 MAX_ERRORS = 100
@@ -99,12 +100,13 @@ class Row:
     mining: int = 0
     """Number of miners with a job at the end of the interval."""
     lag: float = 0.0
-    """The longest loop lag of the interval in seconds."""
+    """The longest loop lag of the interval in seconds (see ``LAG_TICK``)."""
     submit: Counter[int] = field(default_factory=Counter)
-    """Number of share latencies by their value in µs, rounded down to two significant digits."""
+    """A histogram of the share latencies. Each key is a latency in µs, rounded down to two significant digits; its
+    value is the number of shares with this latency."""
 
     def merge(self, other: "Row") -> None:
-        """Add the counts of the same interval of another shard."""
+        """Add the counts that another shard made in the same interval."""
         self.sent += other.sent
         self.accepted += other.accepted
         self.refused += other.refused
@@ -141,7 +143,7 @@ class Metrics:
         """Highest number of miners that had a job at the same time; for merged shards, the sum of their highest
         numbers."""
         self.late = 0
-        """Number of shares that had not been found when they were due."""
+        """Number of shares that the load generator had not found yet at the time at which they were due to be sent."""
         self.doubt = ""
         """Warning that this computer may be too slow to find all shares in time, with the required and the measured
         hash rate; empty if it is fast enough."""
@@ -175,7 +177,8 @@ class Metrics:
         self.rows[-1].submit[micros // digits * digits] += 1
 
     def row_at(self, elapsed: float) -> Row:
-        """Return the row of the time line at ``elapsed`` seconds. Missing rows before it are added."""
+        """Return the row of the time line that contains the time ``elapsed``, in seconds since the start. If this row,
+        or a row before it, does not exist yet, it is added."""
         index = int(elapsed / self.row_seconds)
         while len(self.rows) <= index:
             self.rows.append(Row())
@@ -196,7 +199,8 @@ class Metrics:
             merged.sent += count.sent
             merged.refused += count.refused
             merged.accepted += count.accepted
-        # The clocks of two shards cannot be compared, so keep the longest time that one shard measured.
+        # The clocks of two shards cannot be compared. For a job that both shards received, therefore keep the longer of
+        # the two times that passed between the first and the last miner of a shard.
         for job_id, spread in other.notifies.items():
             known = self.notifies.get(job_id)
             if known is None:

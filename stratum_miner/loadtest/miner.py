@@ -33,14 +33,14 @@ from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 from stratum_miner.work.job import Job
 
 MAX_LINE = 128 << 10
-"""Maximum size of a line in bytes. It is a tenth of what a real miner accepts, because this process has thousands of
-miners."""
+"""Maximum size of a line in bytes. A real miner accepts much longer lines. The limit is low here because this process
+has thousands of miners."""
 DEFAULT_DIFFICULTY = 1.0
 """Difficulty until the pool sets one."""
 
 
 class State(IntEnum):
-    """The states through which the connection of a miner passes."""
+    """The states of a simulated miner, in the order in which its connection passes through them."""
 
     AWAY = 0
     CONNECTING = 1
@@ -127,14 +127,15 @@ class SimulatedMiner:
         """Previous block hash and parameters of the last accepted share, from which duplicates are made; None if there
         is none yet, or the plan has no duplicates."""
         self.found_share: tuple[MinerJob, bytes, FoundPoint] | None = None
-        """A share that was found before the time at which it is due."""
+        """A share that was found early, and waits until it is due to be sent."""
         self.is_late = False
         """Whether a share is due that has not been found yet."""
         self.due: float | None = None
         """Time at which the next share is due; None if no more share is due. For a slow reader, it is the time of its
         next read."""
         self.rate = 0.0
-        """Shares per second at the share target of the job, before the load profile multiplies the rate."""
+        """Average number of shares per second that the hash rate finds at the share target of the job. The factor of
+        the load profile is not included."""
         self.open: dict[int, _OpenShare] = {}
         """Shares without an answer, by request id."""
         self.next_id = FIRST_SUBMIT_ID
@@ -205,7 +206,8 @@ class SimulatedMiner:
                 self._take_notify(notify, now, overhead)
             case pool_messages.SetDifficulty(difficulty):
                 self.difficulty = difficulty
-                # ckpool sends the first job before the first difficulty, which then also applies to this job.
+                # ckpool sends the first job before the first difficulty. This difficulty then applies to the first job,
+                # too.
                 if not self.difficulty_known and self.assignment is not None:
                     self._mine(replace(self.assignment, difficulty=difficulty, target=target_of(difficulty)), now)
                 self.difficulty_known = True
@@ -310,7 +312,7 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            if hashes_of(work.target) > INLINE_HASHES:  # search again: a share of the previous block would be stale
+            if hashes_of(work.target) > INLINE_HASHES:  # search again: a share that was found for the old previous hash would be stale
                 self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:
@@ -322,7 +324,7 @@ class SimulatedMiner:
         self.plan_next(now)
 
     def plan_next(self, after: float) -> None:
-        """Choose when the next share after this time is due, and schedule it."""
+        """Draw the time at which the next share is due, later than ``after``, and schedule the share."""
         self.due = self.run_state.next_due(after, self.rate)
         if self.due is not None:
             self.run_state.schedule(self, self.due)
@@ -393,8 +395,8 @@ class SimulatedMiner:
                 try:
                     return share_fault(kind).spoil(self._fault_input(submit, work, kind), self.run_state.rng), kind
                 except FaultNotPossible:
-                    # The share is sent without a fault. A duplicate can be made only after a share was accepted, and a
-                    # stale share only after a job on an earlier block.
+                    # This fault cannot be made yet, so the share is sent without a fault. A duplicate needs an accepted
+                    # share, and a stale share needs a job on an earlier block.
                     break
         return submit, ""
 
@@ -431,8 +433,8 @@ class SimulatedMiner:
 
 
 def _is_among(number: int, fraction: float) -> bool:
-    """Return whether miner ``number`` belongs to the given fraction of all miners.
+    """Return whether miner ``number`` is one of the miners that a setting for a fraction of all miners selects.
 
-    The miners that belong to it have evenly spaced numbers.
+    The numbers of the selected miners are evenly spaced.
     """
     return int((number + 1) * fraction + 1e-9) > int(number * fraction + 1e-9)

@@ -1,4 +1,6 @@
-"""Computes when connections, shares and storms are due. The module reads no clock and uses a seeded random generator.
+"""Computes when connections, shares and storms are due. In a storm, all connections are closed at once.
+
+The module reads no clock and uses a seeded random generator.
 
 The load is an open loop: the times depend on the plan alone, never on how fast the pool answers. A pool that stalls
 therefore gets as many requests as a fast pool, so the measured latencies include the stall. A load generator that waits
@@ -34,8 +36,9 @@ PROFILES: Mapping[str, Mapping[str, float]] = {
 }
 """Load profiles with their settings and defaults.
 
-``at``, ``for``, ``every`` and ``period`` are times as fractions of the run. ``begin`` and ``to`` are factors by which
-the hash rate is multiplied. ``depth`` is the amplitude of the oscillation as a fraction of the hash rate.
+``at`` (when a change begins), ``for`` (how long it lasts), ``every`` (from one burst to the next) and ``period`` (of
+the oscillation) are times as fractions of the run. ``begin`` and ``to`` are factors by which the hash rate is
+multiplied. ``depth`` is the amplitude of the oscillation as a fraction of the hash rate.
 """
 DISTRIBUTIONS: Mapping[str, Mapping[str, float]] = {
     "equal": {},
@@ -165,8 +168,8 @@ def reconnect_pause(attempt: int, first: float, longest: float, rng: random.Rand
     """Return the seconds to wait before the next attempt to connect. ``attempt`` is the number of attempts so far.
 
     The longest possible pause doubles with each attempt, from ``first`` up to ``longest`` seconds. The result is a
-    random value between half the longest possible pause and this pause, so that the miners do not reconnect at the same
-    time.
+    random value from half the longest possible pause to the whole of it, so that the miners do not reconnect at the
+    same time.
     """
     ceiling = min(longest, first * 2.0 ** min(attempt, 32))
     return rng.uniform(ceiling / 2, ceiling)
@@ -178,7 +181,7 @@ class Event(IntEnum):
     CONNECT = 0
     SHARE = 1
     BREAK = 2
-    """The generator breaks a connection (churn)."""
+    """The load generator closes one connection because its lifetime has ended (churn)."""
     SLOW_READ = 3
     STORM = 4
     LAG_TICK = 5

@@ -82,7 +82,8 @@ class LoadPlan:
     seed: int = 0
     """Seed for the random choices. The same seed gives the same choices."""
     first: int = 0
-    """Number of the first miner. It is above 0 in all shards of a run but the first."""
+    """Number of the first miner of this plan. It is 0 for a whole run and for the first shard; a later shard begins
+    after the last miner of the shard before it."""
     total: int | None = None
     """Number of miners of the whole run; None if this plan is not a shard."""
 
@@ -140,7 +141,7 @@ class LoadPlan:
 
     def to_builtins(self) -> dict[str, Any]:
         """Return plain values that can be sent to another process; ``from_builtins`` reverses this. They contain the
-        password."""
+        password that the miners send to the pool."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         return plain | {"bad": dict(self.bad), "storms": list(self.storms)}
 

@@ -180,6 +180,7 @@ def _of_counts(counts: list[tuple[int, int]], fraction: float) -> float | None:
 
 
 def _settings(plan: LoadPlan) -> dict[str, Any]:
-    """Return the settings that two comparable runs must have in common. The password is not among them."""
+    """Return the settings that must be the same in two runs whose figures are compared. The pool and the password are
+    not among them."""
     hidden = ("password", "host", "port", "miners", "total", "first")
     return {name: value for name, value in plan.to_builtins().items() if name not in hidden}

@@ -31,7 +31,8 @@ class RunState(Generic[MinerT]):
         self.schedule = schedule
         self.begin(now)
         self.ending = False
-        """Whether the run only waits for the last answers, and sends no more shares."""
+        """Whether the run is at its end: it sends no more shares, and only waits for the pool's answers to those
+        already sent."""
         self.open_shares = 0
         """Number of shares without an answer, including faulty ones."""
         self.notify_cache = NotifyCache()

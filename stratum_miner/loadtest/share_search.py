@@ -1,8 +1,8 @@
 """Finds valid shares with the C kernel. At the difficulties of a load test, a share takes few hashes.
 
-If a share takes less than a millisecond on average, the loop of the load generator searches for it when it is due.
-Otherwise a thread searches for it before it is due. The thread searches first for the share that is due first. The
-kernel releases the GIL while it searches.
+If a share takes less than a millisecond on average, the event loop of the load generator searches for it at the time at
+which it is due. Otherwise a thread searches for it before it is due. The thread searches first for the share that is
+due first. The kernel releases the GIL while it searches.
 """
 
 import struct
@@ -23,8 +23,8 @@ from stratum_miner.loadtest.jobs import MinerJob
 from stratum_miner.stratum.client_messages import Submit
 
 INLINE_HASHES = 1 << 15
-"""If a share takes at most this many hashes on average, the loop itself searches for it. At 60 MH/s, so many hashes
-take half a millisecond."""
+"""If a share takes at most this many hashes on average, the loop itself searches for it. A kernel with 60 MH/s needs
+half a millisecond for them."""
 SLICE_SECONDS = 0.02
 """Seconds that the search thread searches before it checks again whether the miner still needs the share."""
 PATIENCE = 40

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from stratum_miner.spelling import did_you_mean
 
 MOST_LISTED = 12
-"""Maximum number of names that an error lists in addition to a suggestion. Without a suggestion, the error lists all
-names."""
+"""If there are more known names than this, an error that suggests one of them does not list them all. An error without
+a suggestion always lists all names."""
 
 
 class SpecError(ValueError):
