@@ -312,7 +312,7 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            if hashes_of(work.target) > INLINE_HASHES:  # search again: a share that was found for the old previous hash would be stale
+            if hashes_of(work.target) > INLINE_HASHES:  # search again: a share of the old previous hash is stale
                 self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:
