@@ -77,14 +77,14 @@ class OpenShares:
         return self._open.pop(request_id)
 
     def take(self) -> list[Unanswered]:
-        """Remove and return all shares, because this connection receives no more replies."""
+        """Remove and return all open shares. Called when this connection has ended and no more replies come."""
         shares = [Unanswered(item.share, sent=True) for item in self._open.values()]
         self._open.clear()
         return shares
 
     def result(self, item: OpenShare, error: ErrorReply | None, now: float, newest_job_id: str | None) -> ShareResult:
-        """Return the result of a share by the pool's reply, and count rejections in a row. ``error``: None if the pool
-        accepted the share."""
+        """Return the result of a share, which follows from the pool's reply, and update the number of rejections in a
+        row. ``error``: the pool's reply if it did not accept the share; None if it accepted the share."""
         if error is None and item.was_tried_before and item.differences is not self.differences:
             self.differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
@@ -123,10 +123,12 @@ def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareR
 
 
 def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
-    """Return whether a share that was not accepted may show that the client's state differs from the pool's.
+    """Return whether the result of a share that was not accepted is a sign that the client's state (such as its job or
+    difficulty) differs from the pool's.
 
-    It shows nothing if the share is stale and a newer job has come, if the share is lost, or if the pool rejected it as
-    too easy and it indeed misses the share target (it was sent because it solves a block).
+    It is no sign if the share is stale and a newer job has come; if the share is lost; or if the pool rejected the
+    share as too easy, and it indeed misses the share target, because the client sent it only as the solution of a
+    block.
     """
     if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id

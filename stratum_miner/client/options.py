@@ -13,7 +13,7 @@ from stratum_miner.client.settings import PoolSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """Options of pool clients. Clients that get the same object share its session numbers and its memory of pools."""
+    """Options of pool clients. Clients that get the same object also share its ``sessions`` and its ``memories``."""
 
     retry: bool = True
     """Whether the client connects again after a failure. If False, the failure is raised as PoolUnreachable."""
@@ -28,7 +28,7 @@ class ClientOptions:
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """Gives each new session a number. No two sessions have the same number, even at different pools."""
     memories: Memories = field(default_factory=dict)
-    """What the clients have learnt about each pool, by its URL."""
+    """What the clients have learnt about each pool. The keys are the URLs of the pools."""
 
     def connector(self, settings: PoolSettings) -> Connector:
         """Return the function that opens the streams to this pool."""

@@ -1,8 +1,9 @@
 """What the program has learnt about a pool, shared by all its connections to this pool.
 
-Some pools end the connection on the usual handshake, and the client then leaves out requests. Some pools answer slowly,
-and the client then waits longer. Both are remembered here for at most an hour, because the cause may be temporary. The
-caller passes the current time, in seconds.
+Some pools close the connection when the client sends all requests of the usual handshake; the next handshakes with such
+a pool leave out requests. Some pools answer slowly; the client then waits longer for their replies. The program
+remembers here for an hour which handshake and which time limits a pool needs, and then begins with the usual ones
+again, because the cause may have been temporary. Parameters with the name ``now`` are the current time, in seconds.
 """
 
 from dataclasses import replace
@@ -13,22 +14,22 @@ from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import Timeouts
 
 KEPT_S = 3600.0
-"""Seconds for which a shorter handshake and longer time limits are remembered."""
+"""Seconds for which the program remembers that a pool needs a handshake with fewer requests, or longer time limits."""
 TRIES = 2
-"""If this many connections in a row end during the handshake, the client uses the next form of the handshake (see
-``Handshake``). After a single one it does not, because the pool may only have restarted. Each further connection that
-ends in this way changes the form again."""
+"""Number of connections in a row that must end during the handshake before the client uses the next form of the
+handshake (see ``Handshake``). One is not enough, because the pool may only have restarted. After this number, each
+further connection that ends during the handshake makes the client go on to the next form again."""
 MOST_PATIENCE = 16.0
-"""Largest factor by which a time limit grows. With the default limit, the client then waits for an authorization for at
-most 8 minutes, if no jobs come."""
+"""Largest factor by which a time limit grows. The default limit for the reply to mining.authorize, 30 s, then becomes 8
+minutes."""
 
 Limit: TypeAlias = Literal["subscribe", "authorize", "unanswered_submit"]
-"""The time limits of ``Timeouts`` that grow for a slow pool."""
+"""The name of a field of ``Timeouts``: one of the time limits that grow if a pool is slow."""
 
 
 class Handshake(IntEnum):
-    """The form of a handshake: which requests it contains besides mining.subscribe and mining.authorize. Each form
-    leaves out one more request than the form before."""
+    """The form of a handshake: which optional requests it contains. All forms contain mining.subscribe and
+    mining.authorize. Each form leaves out one more optional request than the form before it."""
 
     FULL = 0
     """A handshake with mining.configure and mining.extranonce.subscribe."""
@@ -52,14 +53,15 @@ class PoolMemory:
     # ---- connections --------------------------------------------------------------------------------------------
 
     def next_turn(self, now: float, interval: float) -> float:
-        """Reserve and return the time at which a client may reconnect. The next client may reconnect ``interval``
-        seconds later."""
+        """Reserve and return the time at which the calling client may reconnect to the pool. The client that calls this
+        next gets a time at least ``interval`` seconds later."""
         turn = max(now, self._free_at)
         self._free_at = turn + interval
         return turn
 
     def note_connecting(self, now: float, interval: float) -> None:
-        """Note that a client connects now without waiting. Other clients have to wait ``interval`` seconds from now."""
+        """Note that a client connects now without waiting. The next client that reconnects to this pool must wait until
+        ``interval`` seconds from now."""
         self._free_at = max(self._free_at, now + interval)
 
     # ---- the handshake ------------------------------------------------------------------------------------------
@@ -100,4 +102,4 @@ class PoolMemory:
 
 
 Memories: TypeAlias = dict[PoolUrl, PoolMemory]
-"""What was learnt about each pool, by the first URL that is configured for it."""
+"""What was learnt about each pool. The key is the first URL that is configured for the pool."""

@@ -1,4 +1,5 @@
-"""Counts of one pool over all its clients. If a pool is removed and added again, its counts continue."""
+"""Counts of the shares, connections and bytes of one pool, added up over all clients of this pool. If the pool is
+removed and added again, its counts continue."""
 
 import time
 from collections import Counter
@@ -12,8 +13,8 @@ from stratum_miner.work.job import PoolKey
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_WORKERS = len(ShareOutcome) * MAX_WORKER_NAMES
-"""Maximum number of pairs of worker name and outcome that are counted. A proxy's miners choose the names, so there
-could be any number."""
+"""Maximum number of different pairs of worker name and outcome for which shares are counted. Without this limit they
+could fill the memory, because the miners of a proxy choose their own worker names."""
 
 
 class PoolTally:
@@ -23,7 +24,8 @@ class PoolTally:
         self.outcomes: Counter[ShareOutcome] = Counter()
         self.workers: Counter[tuple[str, ShareOutcome]] = Counter()
         self.reasons: Counter[str] = Counter()
-        """Number of shares that were not accepted, by ``ShareResult.cause``, which has only a few different values."""
+        """Number of shares that were not accepted, for each ``ShareResult.cause``. There are only a few different
+        causes, so this needs no limit."""
         self.difficulties = Difficulties()
         self.units = 0
         """Number of work units that backends took from this pool's jobs."""
@@ -34,7 +36,7 @@ class PoolTally:
         self.answers = Latencies()
         """Seconds from a submit to its reply."""
         self.switches = Latencies()
-        """Seconds from a job's arrival until a backend takes work of it."""
+        """Seconds from a job's arrival until a backend takes the first work unit of it."""
         self.connects = 0
         """Number of connections that were made."""
         self._before = Traffic()

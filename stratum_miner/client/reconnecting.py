@@ -46,18 +46,20 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 MAX_UNANSWERED = 1000
-"""Number of open shares at which the search has to wait. Picked by feel, not measured."""
+"""If this many shares of one connection wait for a reply, the search for shares pauses (see ``wait_for_room``). Picked
+by feel, not measured."""
 SECONDS_PER_SHARE = 10.0
 """Seconds per share that ``suggest_difficulty="auto"`` aims at: often enough to see that the pool accepts shares,
 rarely enough for any pool."""
 STABLE_S = 60.0
-"""If a share is accepted at least this many seconds after a connection was made, the pauses between connections begin
-short again."""
+"""A connection counts as stable if the pool accepts a share at least this many seconds after the connection was made.
+The pauses before reconnecting, which grow with each failure, then begin short again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The pool and worker name that a share belongs to, and the session id with which to resume its session."""
+    """Where a share is to be submitted: the pool, the worker name, and the id of the session that the share belongs to,
+    with which a later run can ask the pool to resume the session."""
 
     pool: str
     """The URL of the pool."""
@@ -71,7 +73,7 @@ class PoolClient:
 
     ``on_event``: called with each event, such as a job or the result of a share.
     ``options``: clock, random numbers and the like, which all clients of the program share; None: the defaults.
-    ``key``: identifies the pool; each job carries it in ``Job.origin``. None: the key of the settings.
+    ``key``: identifies the pool; each job carries it in ``Job.origin``. None: ``PoolSettings.key``.
     ``tally``: the counts of earlier clients of this pool, which this client continues. None: begin at 0.
     """
 
@@ -163,7 +165,8 @@ class PoolClient:
 
     @property
     def origin(self) -> Origin:
-        """The pool, worker name and newest session of its jobs. The session number is 0 before the first session."""
+        """The origin that this client gives to its jobs: the pool, the worker name and the newest session. The session
+        number is 0 before the first session."""
         return self._resumption.origin
 
     def destination(self, share: Share) -> Destination:
@@ -173,10 +176,11 @@ class PoolClient:
         return Destination(str(self.settings.url), wanted_worker_name(share, self.settings), session_id)
 
     def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
-        """Take over shares of a session of an earlier run, which the client asks the pool to resume.
+        """Take over a session of an earlier run of the program, and the shares of this session that have no reply.
 
-        Call it before the first connection. The jobs of the shares must have session number 0. If the pool resumes the
-        session, the client resubmits the shares; otherwise they are lost.
+        Call this before the first connection, on which the client then asks the pool to resume the session. If the pool
+        does so, the client resubmits the shares; otherwise they are lost. The jobs of the shares must have session
+        number 0.
         """
         self._resumption.adopt(resumable, shares)
 
@@ -327,10 +331,12 @@ class PoolClient:
             self._memory.note_worked(connection.handshake, connection.first_job_at)
 
     def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
-        """Return the seconds to wait before the next attempt. ``next_address``: whether to switch to the pool's next
-        URL, without a pause unless all URLs have failed.
+        """Return the seconds to wait before the client connects again.
 
-        Raises ``error`` instead of a pause if ``ClientOptions.retry`` is False."""
+        ``next_address``: whether to switch to the pool's next URL. The client does not wait before it tries this URL,
+        except when all URLs have failed. If a wait would be necessary and ``ClientOptions.retry`` is False, ``error``
+        is raised instead.
+        """
         self._detail = detail
         if next_address and self._addresses.next():
             log.warning(event, reason=reason, next=str(self._addresses.current))
@@ -342,7 +348,7 @@ class PoolClient:
         return pause
 
     def _try_refused_again(self, refusal: WorkerRefused, is_redirected: bool) -> float:
-        """Return the seconds to wait before another attempt with the refused worker names.
+        """Return the seconds to wait before the client connects again with the worker names that the pool refused.
 
         Raises the refusal if ``ClientOptions.retry`` is False, or if the refusal is final: a configured URL refused the
         names, the pool never accepted any of them, and its refusal does not say that it is temporary.

@@ -1,4 +1,5 @@
-"""What a connection leaves for the next one: the session to resume, and the shares without a reply.
+"""What a client keeps when a connection ends, for use on its next connection: the session to resume, and the shares
+without a reply.
 
 The module ``connection`` calls ``Resumption.begin`` to learn whether the pool resumed the session. If so, it resubmits
 the shares; otherwise it reports them as lost.

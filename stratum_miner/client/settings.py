@@ -26,8 +26,9 @@ class Timeouts:
     subscribe: float = 30.0
     """Seconds to wait for the reply to mining.subscribe."""
     authorize: float = 30.0
-    """Seconds to wait for the reply to mining.authorize. If the pool sends jobs first, the client waits four times as
-    long as this: it already searches, and keeps the shares until the reply."""
+    """Seconds to wait for the reply to mining.authorize. If the pool sends jobs before this reply, the client waits
+    four times as long, because no time is wasted: the miner already searches for shares, and the client keeps them
+    until the reply."""
     send: float = 60.0
     """Seconds within which one write must finish."""
     silence: float = 180.0
@@ -53,8 +54,8 @@ class PoolSettings:
     addresses: tuple[PoolUrl, ...] = ()
     """Further URLs of the same pool. If the client gets no job from one URL, it tries the next URL."""
     workers: tuple[tuple[str, str], ...] = ()
-    """Backends whose shares are submitted under another worker name: pairs of backend and worker name. All of them use
-    one connection."""
+    """Backends whose shares are submitted under a worker name other than ``worker_name``: pairs of backend and worker
+    name. All worker names use the same connection."""
     name: str = ""
     """The user's name for this pool; empty: the pool is shown by its URL."""
     enabled: bool = True
@@ -86,7 +87,8 @@ class PoolSettings:
 
     @property
     def key(self) -> PoolKey:
-        """The key of the pool, unless another pool has it already; see ``PoolIdentities``."""
+        """The key that identifies the pool: its name, or its URL and worker name if it has no name. If another pool of
+        the program has the same key, ``PoolIdentities`` changes it."""
         return PoolKey(self.name or f"{self.url} as {self.worker_name}")
 
     @property

@@ -27,7 +27,7 @@ class ClientSnapshot:
     worker_name: str
     state: ConnectionState
     detail: str
-    """The URL, or why and for how long the client waits."""
+    """The URL in use. While the client waits before it connects again: why it waits, and for how long."""
     session: int
     """Number of the newest session; 0 before the first."""
     difficulty: float | None
@@ -35,13 +35,13 @@ class ClientSnapshot:
     version_mask: int
     """The version bits that the miner may roll, a 32-bit mask."""
     jobs: int
-    """Number of valid jobs."""
+    """Number of valid jobs that the pool sent."""
     connects: int
     """Number of connections that were made."""
     unanswered: int
     """Number of shares that wait for a reply or for a connection."""
     bad_lines: int
-    """Number of unusable lines and invalid jobs."""
+    """Number of lines that the client could not use, and of invalid jobs."""
     unpaired_replies: int
     """Number of replies to requests that the client did not send."""
     bytes_received: int

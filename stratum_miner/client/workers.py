@@ -55,7 +55,7 @@ class Workers:
 
     @property
     def is_full(self) -> bool:
-        """Whether the limit is reached, so that no further worker name is sent to the pool."""
+        """Whether ``MAX_WORKER_NAMES`` is reached, so that mining.authorize is not sent for any further worker name."""
         return len(self._entries) >= MAX_WORKER_NAMES
 
     def asked(self, name: str, now: float) -> None:
@@ -82,7 +82,8 @@ class Workers:
             self._accepted.add(name)
 
     def due_again(self, now: float) -> list[str]:
-        """Return the refused worker names for which mining.authorize is to be sent again now, each once."""
+        """Return the refused worker names for which mining.authorize is to be sent again now. The next call does not
+        return them again, unless the pool refuses them once more."""
         due = [name for name, entry in self._entries.items() if entry.again_at <= now]
         for name in due:
             self._entries[name].again_at = inf
@@ -91,9 +92,9 @@ class Workers:
     def stand_in(self, name: str) -> str | None:
         """Return the worker name under which to submit shares that should have ``name``.
 
-        This is ``name`` itself, unless the pool refused it or was not asked for it; then it is the first configured
-        name that the pool did not refuse. Return None if the pool has not answered yet whether it accepts the name
-        found in this way.
+        This is ``name`` itself, unless the pool refused it, or mining.authorize was never sent for it; then it is the
+        first configured name for which mining.authorize was sent and which the pool did not refuse. Return None if
+        there is no such name, or if the pool has not yet answered whether it accepts it.
         """
         for candidate in (name, *self._configured):
             entry = self._entries.get(candidate)
@@ -122,7 +123,8 @@ class Workers:
 
 
 def wanted_worker_name(share: Share, settings: PoolSettings) -> str:
-    """Return the worker name under which a share is submitted to a pool, unless the pool refuses that name."""
+    """Return the worker name under which a share should be submitted to a pool. If the pool has refused this name, the
+    share is submitted under another one (see ``Workers.stand_in``)."""
     return worker_name_at(share, settings.worker_of(share.backend))
 
 

@@ -32,7 +32,8 @@ class Writer:
         self._traffic = traffic
         self._to_flush = trio.Event()
         self._taken = trio.Event()
-        """Each time ``run`` takes the waiting bytes to send them, this event is set and then replaced by a new one."""
+        """The event for which ``wait_for_room`` waits. Each time ``run`` takes the waiting bytes in order to send them,
+        it sets this event and replaces it by a new one."""
         self._can_write = True
 
     def flush(self) -> None:
@@ -61,11 +62,11 @@ class Writer:
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._can_write = False
                 self._note_taken()
-                return  # the reader reports the end, after the last messages of the pool
+                return  # the task that reads reports the end, after it has handled the last messages of the pool
 
     async def wait_for_room(self) -> None:
-        """Return when at most ``MAX_UNSENT`` bytes wait to be sent, or the stream is broken. If the pool reads nothing,
-        ``run`` ends the connection after ``Timeouts.send``."""
+        """Wait until at most ``MAX_UNSENT`` bytes wait to be sent, or the stream is broken. The wait cannot last
+        forever: if the pool reads nothing, ``run`` ends the connection after ``Timeouts.send``."""
         while self._can_write and self._connection.unsent > MAX_UNSENT:
             await self._taken.wait()
         if not self._can_write:

@@ -13,15 +13,15 @@ from stratum_miner.conformance.probe import Probe
 
 ANYONE_CAN_SPEND = b"\x51"
 HARMLESS_ANSWERS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"})
-"""Answers of a node that has stored the block. "inconclusive" means that the block is valid but not on the best
-chain."""
+"""Answers to submitblock by which the node says that it has stored the block, or already had it. "inconclusive" means
+that the block is valid but not on the best chain."""
 
 
 async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None = None) -> bytes:
     """Submit an empty block on top of ``on`` to the pool's node, and return its hash: 32 bytes in internal order.
 
-    Without ``on``, the block extends the best chain. Raises Skip if making the block takes too much work or the node
-    rejects it, ChainError if the node does not answer.
+    Without ``on``, the block extends the best chain. Raises Skip if making the block would take too much work or the
+    node rejects the block, ChainError if the node does not answer.
     """
     tip = on or await probe.chain.tip()
     block, digest = await make_block(probe, connection, tip)

@@ -68,7 +68,8 @@ class Case:
 
     @property
     def address(self) -> str:
-        """Topic and id, such as ``shares/ERR-07``, as ``select`` and the command line accept them."""
+        """The topic and the id, joined by a slash, such as ``shares/ERR-07``. ``select`` and the command line accept
+        this form."""
         return f"{self.topic}/{self.id}"
 
     @property

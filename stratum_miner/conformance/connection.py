@@ -25,8 +25,8 @@ from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
-"""Seconds to wait for a reply. A slow pool, such as public-pool, which waits for its database, takes about a twentieth
-of this time."""
+"""Seconds to wait for a reply. Even a slow pool replies in about a twentieth of this time, for example public-pool,
+which waits for its database first."""
 SILENCE = 5.0
 """Seconds to wait for a reply that the pool need not send."""
 MAX_LINES = 50_000
@@ -34,8 +34,8 @@ MAX_LINES = 50_000
 MAX_BUFFER = 4 << 20
 """Maximum number of bytes that the pool may send without a line end. Beyond it, the check closes the connection."""
 MAX_RECEIVED = 32 << 20
-"""Maximum number of bytes received on one connection. It limits the memory, because all lines are kept until the check
-ends. Pools send at most a hundredth of this in answer to a check."""
+"""Maximum number of bytes received on one connection. All lines are kept until the check ends, so this limits how much
+memory they take. Pools send at most a hundredth of this number during a check."""
 _NO_EXTRANONCE1 = "the job came before any extranonce1"
 
 

@@ -28,15 +28,16 @@ from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 check = Topic("difficulty")
 
 FLOOD_RATE = 10.0
-"""Shares per second of a flood. Pools aim at one share every 2 to 30 s, so they should raise the difficulty."""
+"""Shares per second that ``_flood`` submits. Pools aim at one share every 2 to 30 s, so this rate should make them
+raise the difficulty."""
 PERIODS = 10
 """Duration of the check VD-04, in retarget periods."""
 MAX_TURNS = 2
-"""Maximum number of turns of a difficulty that counts as stable. A turn is a fall after a rise, or a rise after a
-fall."""
+"""Maximum number of turns during the check VD-04. A turn is a fall of the difficulty after a rise, or a rise after a
+fall. If there are more turns, the difficulty does not count as stable."""
 ACCOUNTED = 60
-"""Number of valid shares that the check VD-09 submits. It compares the number of hashes that it computed with the
-number for which the accepted shares stand, which follows from their difficulties."""
+"""Number of valid shares that the check VD-09 submits. The check compares two numbers of hashes: how many it computed
+to find these shares, and how many one computes on average to find shares of their difficulties."""
 SIGMAS = 3
 """Largest difference between these two numbers of hashes that VD-09 allows, in standard deviations."""
 

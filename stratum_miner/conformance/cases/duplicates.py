@@ -19,9 +19,10 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""The check ERR-06 submits a share of one job under the id of the next job, where the share has another hash. It needs
-a share whose other hash misses the share target. If a random hash meets this target with a probability below ``RARE``,
-one share is enough."""
+"""The check ERR-06 submits an accepted share again, under the id of the next job. There the share has another hash, and
+the check needs a share whose other hash misses the share target. If a random hash meets the share target with a
+probability below ``RARE``, the check finds only one share, because the other hash of this share almost surely misses
+the target. Otherwise it finds several."""
 
 
 async def _submit_again(
@@ -58,8 +59,8 @@ async def _submit_all_again(
 ) -> CheckOutcome:
     """Submit an accepted share again in several notations. The pool passes if it rejects all of them.
 
-    ``spelled`` contains the parameters of mining.submit by the name of the notation. The first failure ends the
-    function.
+    ``spelled`` maps the name of each notation to the parameters of mining.submit in this notation. After the first
+    share that the pool does not reject properly, no more are submitted.
     """
     replies = []
     for name, params in spelled.items():
@@ -191,7 +192,7 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    # The probability that a share of one job is also a share of the next job.
+    # The probability that a share meets the share target also under the id of the next job, where it has another hash.
     probability = connection.job.search_target / 2.0**256
     count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]

@@ -245,7 +245,8 @@ async def second_worker(probe: Probe) -> CheckOutcome:
 async def unauthorized_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     connection.worker = probe.pool.worker
-    # Some pools send jobs before mining.authorize. The check then submits a share of such a job.
+    # Some pools send jobs before they receive mining.authorize. If this pool does so, the check submits a share with
+    # the id of such a job; otherwise it makes up a job id.
     await connection.wait_until(lambda: connection.jobs, 1.0)
     job_id = connection.job.job_id if connection.jobs else "1"
     allowed = {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND}

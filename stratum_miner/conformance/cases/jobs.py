@@ -30,7 +30,8 @@ WATCH = 35.0
 NEW_BLOCK_SECONDS = 2.0
 """Seconds within which a pool must announce a new block with a job."""
 NEW_BLOCK_PATIENCE = 30.0
-"""Seconds after which a check no longer waits for the announcement of a new block."""
+"""Seconds that a check waits for the announcement of a new block. This is longer than ``NEW_BLOCK_SECONDS``, so that
+the report can say how late the announcement came."""
 _HEX = {
     "64": re.compile("[0-9a-fA-F]{64}"),
     "8": re.compile("[0-9a-fA-F]{8}"),
@@ -39,7 +40,8 @@ _HEX = {
 
 
 async def _notified(probe: Probe) -> tuple[ProbeConnection, Notified]:
-    """Return a new session and its first mining.notify, which need not be valid. Raises Skip if the pool sends none."""
+    """Open a session, and return it with the first mining.notify that it receives, even if that is invalid. Raises Skip
+    if the pool sends no mining.notify."""
     connection = await probe.session(job=False)
     if not await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
         raise Skip(f"no job within {FIRST_JOB_PATIENCE:g} s{': ' * connection.closed}{connection.ending}")

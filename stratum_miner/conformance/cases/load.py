@@ -38,14 +38,14 @@ MANY = 100
 IDLE = 1000
 """Number of idle connections that a check opens, or fewer if this process may not open so many files."""
 FAN_OUT = 200
-"""Number of sessions that wait for the same job in the check LD-10."""
+"""Number of sessions in the check LD-10, which all wait for the same new job."""
 SPREAD = 0.5
-"""Seconds that may pass after the first session received the job until the last one receives it."""
+"""Seconds that the check LD-10 allows between the arrival of the new job at the first session and at the last one."""
 SLOW_BYTES = 12
 """Number of bytes that the simulated slow client sends, one per second."""
 UNREAD = 24 << 20
-"""Number of bytes of replies that a check requests and does not read. They do not fit into the socket buffers of both
-computers."""
+"""Number of bytes of replies that a check causes the pool to send, but does not read. They are too many to fit into the
+socket buffers of both computers together, so the pool has to keep the rest or close the connection."""
 FLOOD_SECONDS, FLOOD_RATE = 5, 1000
 """Duration of a flood in seconds, and the number of requests per second."""
 LATENCY = 0.5
@@ -58,13 +58,13 @@ STORM = 50
 KEPT_FILES = 100
 """Number of open files that this process needs besides the connections of a check."""
 LAG = 0.1
-"""If this process itself was delayed by more seconds than this, the check LD-10 does not blame the pool for a late
-job."""
+"""Largest delay of this process, in seconds, at which the check LD-10 still blames the pool for a late job. If this
+process itself (as measured by ``_lag``) was delayed for longer, the process may be the cause."""
 
 
 def _affordable(wanted: int) -> int:
-    """Return how many of the wanted connections the check should open: as many as this process may open, but at least
-    10.
+    """Return how many connections the check should open: ``wanted``, or as many as this process may open if these are
+    fewer, but at least 10.
 
     Each connection counts as two open files, because in the tests of this project the pool runs in the same process.
     """
