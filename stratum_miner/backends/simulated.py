@@ -1,10 +1,11 @@
 """The simulated backend: finds valid shares as often as a miner with a given hash rate, with very little CPU time.
 
 A miner with hash rate R finds hits for a target T at intervals that are exponentially distributed with mean 2^256 / ((T
-+ 1) R). This backend draws such intervals from a generator of random numbers with a given seed. In each interval, the C
-kernel searches the current unit until it finds one real hit, which is due at the end of the interval. At test
-difficulties the search takes a few hundredths of a second. The n-th hit of a unit, and the interval before it, depend
-only on the seed, the device and the unit, never on the load of the computer.
++ 1) R). This backend draws such intervals from a generator of random numbers with a given seed. For each interval, the
+C kernel searches the current work unit (a header and a range of nonces) until it finds one real hit. The hit is
+reported at the end of the interval, when it is due. At test difficulties the search takes a few hundredths of a second.
+The n-th hit of a work unit, and the interval before it, depend only on the seed, the device and the work unit, never on
+the load of the computer.
 
 The CPU time depends only on the number of hits: each hit takes 2^256 / (T + 1) hashes of the kernel on average, at any
 simulated rate. If the kernel has not found a hit when it is due, the simulated device stops counting hashes until the
@@ -38,10 +39,10 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""Seconds by which the search for the next share may be late and is still expected to catch up. If it is later than
-that, this time is left out when the hashes of the device are counted. The value is an estimate."""
+"""If a hit is found at most this many seconds after it was due, the search is expected to catch up with the next hits.
+If it is found later, its whole delay is not counted as search time of the device. The value is an estimate."""
 SLICE_SECONDS = 0.001
-"""Seconds that one search in the trio task takes."""
+"""Seconds for which the kernel searches before other trio tasks get their turn."""
 
 
 class SimulatedBackend(Backend):
@@ -172,7 +173,7 @@ class _Device:
             self._pause_counting()
 
     def _stand_still(self) -> None:
-        """If the hit was found long after it was due, do not count the hashes of the time between."""
+        """If the hit was found more than MOST_LATE_SECONDS after it was due, do not count hashes for this delay."""
         late = trio.current_time() - self._due
         if late > MOST_LATE_SECONDS and self._searching_since is not None:
             self._searching_since += late

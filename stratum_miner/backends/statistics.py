@@ -70,11 +70,12 @@ class Hardware:
     """Clock frequency of the chips in MHz."""
     chip_temperature: float | None = None
     regulator_temperature: float | None = None
-    """In °C, like ``chip_temperature``."""
+    """Temperature of the voltage regulator in °C. ``chip_temperature`` is in °C, too."""
     core_voltage: float | None = None
     core_voltage_asked: float | None = None
     input_voltage: float | None = None
-    """In volts, like ``core_voltage`` (measured) and ``core_voltage_asked`` (requested)."""
+    """Supply voltage of the device in volts. ``core_voltage`` (measured) and ``core_voltage_asked`` (requested) are in
+    volts, too."""
     power: float | None = None
     """Power in watts as the device measures it. It is less than the power at the wall socket."""
     fan_rpm: int | None = None

@@ -1,6 +1,7 @@
 """Bitcoin's data formats: hashes, targets, merkle trees, headers, addresses, coinbases.
 
-Uses only the standard library. Hashes are 32 bytes in internal byte order unless a name says "display".
+Uses only the standard library. Hashes are 32 bytes in internal byte order, as SHA-256 returns them, unless a name says
+"display" (reversed bytes).
 """
 
 from stratum_miner.bitcoin.address import AddressError, Network, address_from_script, script_from_address

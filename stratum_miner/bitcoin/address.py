@@ -185,8 +185,8 @@ def _polymod(values: Iterable[int]) -> int:
 def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
     """Return the same bits in groups of ``to_bits`` instead of ``from_bits``.
 
-    With ``pad``, zero bits fill the last group. Without ``pad``, bits that do not fill a group are dropped. These bits
-    must be zero and fewer than ``from_bits``; otherwise the result is None.
+    With ``pad``, zero bits fill the last group. Without ``pad``, bits at the end that do not fill a group are dropped.
+    Return None if one of the dropped bits is not zero, or if there are ``from_bits`` of them or more.
     """
     accumulator = bits = 0
     result: list[int] = []

@@ -21,8 +21,8 @@ MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
 MAX_PUSH: Final = 75
 """Maximum number of bytes in a script push without OP_PUSHDATA. The opcode of such a push is the number of bytes."""
 SEQUENCE: Final = 0xFFFFFFFE
-"""Sequence number of the input. It is not the final one, 0xFFFFFFFF, so that the lock time applies. BIP 54 requires
-such a sequence number and the lock time height - 1, once it is in force."""
+"""Sequence number of the input. The lock time applies because this is not 0xFFFFFFFF, which would switch it off. BIP
+54, once it is in force, requires a sequence number other than 0xFFFFFFFF and the lock time height - 1."""
 WITNESS_RESERVED: Final = bytes(32)
 _COMMITMENT_HEADER: Final = bytes.fromhex("6a24aa21a9ed")
 _VERSION: Final = (2).to_bytes(4, "little")

@@ -43,7 +43,7 @@ class Close:
 @dataclass(frozen=True, slots=True)
 class End:
     """End the stream to the side ``to``, because the other side has ended its stream. The relay ends the connection
-    after it has carried out one such action for each side."""
+    after it has carried out an ``End`` for both sides."""
 
     to: Side
     after: float = 0.0
@@ -135,7 +135,8 @@ class FilterSequence:
 def _filtered(item: Filter, actions: Iterable[FilterAction]) -> Iterator[FilterAction]:
     """Pass each complete line of the ``Send`` actions through a filter, and yield the resulting actions.
 
-    Each resulting line keeps the pause, the repetitions and the pieces of the action that contained the line."""
+    The pause of a ``Send`` action is added to the first action that results from it. Its repetitions and its piece size
+    apply to every line that results from it; a piece size that the filter sets takes precedence."""
     for action in actions:
         if not isinstance(action, Send) or not action.data.endswith(b"\n"):
             yield action

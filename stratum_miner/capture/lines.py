@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 MAX_LINE = 1 << 20
-"""Maximum bytes kept while the LF of a line is awaited; a longer line is returned in pieces."""
+"""Maximum bytes of a line that are kept until its LF comes. A longer line is returned in pieces."""
 
 
 class LineSplitter:
@@ -22,8 +22,8 @@ class LineSplitter:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add ``data`` to the bytes kept, and return an iterator over the lines that are now complete.
 
-        The iterator cuts off one line at a time, because a thousand line objects take more memory than their bytes.
-        If the caller stops iterating early, the next call returns the remaining lines first.
+        The iterator cuts off one line at a time, because a list of many short lines would take far more memory than
+        ``data``. If the caller stops iterating early, the iterator of the next call returns the remaining lines first.
         """
         self._buffer += data
         return iter(self._next, b"")

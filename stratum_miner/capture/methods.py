@@ -1,6 +1,7 @@
 """Finds the method to which a protocol line belongs: a call names its method, and a reply belongs to its request.
 
-The memory used is bounded: at most ``MAX_REQUESTS`` requests without a reply are kept, and a hash replaces a long id.
+The memory used is bounded: at most ``MAX_REQUESTS`` requests without a reply are kept, and of a long message id only a
+hash is kept.
 """
 
 from collections.abc import Set
@@ -16,7 +17,7 @@ METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.P
 MAX_REQUESTS = 4096
 """Maximum number of requests without a reply that are kept. If there are more, the oldest are forgotten."""
 LONGEST_NAME = 64
-"""Maximum characters of a method name that is remembered. The longest real names have half as many."""
+"""Maximum characters of a method name that is remembered. Real names have at most half as many."""
 _DIGEST = 16
 REQUEST_BYTES = 400
 """Maximum bytes of memory that one request takes, including its method and its entry in the table."""
@@ -35,7 +36,7 @@ class Methods:
         """For each sender and message id: the method of the newest request with this id, and how many requests with
         this id have no reply yet.
 
-        The id with the newest request is last."""
+        The dictionary is in the order of the newest requests: the id that was used last comes last."""
 
     @property
     def held(self) -> int:
@@ -78,8 +79,8 @@ class Methods:
 def nearest_method(name: str | None) -> str | None:
     """If ``name`` is probably a misspelled Stratum method, return the correct method.
 
-    Return None if ``name`` is spelled correctly, or if it resembles no Stratum method, because it may be a method of
-    one pool only.
+    Return None if ``name`` is spelled correctly. Also return None if it resembles no known Stratum method, because it
+    may then be a method that only some pool has.
     """
     if name is None or name in METHODS:
         return None

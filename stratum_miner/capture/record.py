@@ -22,10 +22,11 @@ MAX_RECORD = 8 << 20
 """Maximum bytes of one line of the file: a protocol line of 1 MiB takes six times as much when every byte is escaped.
 The rest is for the other fields of the record."""
 MAX_CAPTURE = 256 << 20
-"""Maximum bytes of a recording that is read into memory. The recording of a busy miner grows by a hundredth of this a
-day."""
+"""Maximum bytes of a recording that is read into memory. In one day, the recording of a busy miner grows by about a
+hundredth of this limit."""
 MAX_RECORDS = 1_000_000
-"""Maximum number of records in a recording that is read. In memory, small records take ten times their bytes."""
+"""Maximum number of records in a recording that is read. In memory, a small record takes ten times as many bytes as in
+the file."""
 MAX_SECONDS = 366 * 86400.0
 """Maximum duration of a recording, in seconds."""
 

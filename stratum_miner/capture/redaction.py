@@ -17,8 +17,8 @@ HIDDEN = STARS.encode()
 MAX_REMEMBERED = 32
 """Maximum number of passwords that are remembered for one connection. Every later line is searched for each of them."""
 LONGEST = 128
-"""Of a password, only this many characters are searched for. If a password is as long as this or longer, a line that
-contains these characters is hidden as a whole."""
+"""Later lines are searched for the first LONGEST characters of each password. If a password has that many characters or
+more, a line that contains these characters is hidden as a whole."""
 _MARK = b"authorize"
 
 

@@ -3,13 +3,14 @@
 Theory of operation: each side has a reader and a writer. The reader splits the received bytes into lines and passes
 each to the filter. Each side also has a queue, which holds the actions that the filter returned for that side. The
 side's writer carries out these actions in order, each after its pause. Lines therefore stay in order unless the filter
-changes it, and a side that does not read delays its own direction only. If one side can no longer be written to, the
-lines that this side sent before are still sent to the other side.
+changes it, and a side that does not read delays only the lines that are sent to it. If one side can no longer be
+written to, the lines that this side sent before are still sent to the other side.
 
 Neither side is trusted, so everything is bounded. The actions in a queue are bounded in bytes: a reader waits while the
-queue is full, so that TCP slows the sender down. ``FairBound`` bounds the bytes that all connections of a tap hold
-together. There are time limits for a side that does not read, for pauses after one side has ended its stream, and for
-sending the last lines. ``relay`` returns which limit ended a connection, and the recording contains it.
+queue is full, so that TCP slows the sender down. All connections of a tap share one ``FairBound``, which bounds the
+bytes that they hold together. There are time limits for a side that does not read, for pauses after one side has ended
+its stream, and for sending the last lines. ``relay`` returns which limit ended a connection, and the recording contains
+it.
 """
 
 import select
@@ -36,9 +37,9 @@ MAX_PIECES = 4096
 MAX_WAITING = 4 << 20
 """Maximum bytes of the actions in one queue; a single action may be larger. Readers wait while a queue is full.
 
-The limit is larger than what a pool sends at once. If a pool has closed its connection and then receives a line of the
-miner, the operating system discards data of the pool that the relay has not read yet. With a large limit, the relay
-reads that data in time."""
+A pool may send many lines and then close its connection. If the relay then sends a line of the miner to this pool, the
+operating system discards the lines of the pool that the relay has not read yet. The limit is larger than what a pool
+sends at once, so that the relay can read all these lines in time."""
 ACTION_BYTES = 200
 """Bytes of memory that an action takes, besides its data."""
 MAX_HELD = 256 << 20

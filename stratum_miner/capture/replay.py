@@ -30,7 +30,7 @@ JOB_PATIENCE = 5.0
 """Seconds to wait for the live job that corresponds to the job of a recorded share. After that time, the share is sent
 with its recorded job id."""
 GRACE = 2.0
-"""Seconds to wait, after the end of the recording, for recorded lines that have not been received."""
+"""Seconds to wait, after the end of the recording, for recorded lines that the live side has not sent yet."""
 MAX_DIFFERENCES = 1000
 """Maximum number of differences that are kept; further ones are only counted."""
 SHOWN = 400
@@ -67,8 +67,8 @@ class Replay:
     side: Side
     """The side that the replay plays; the live peer is the other side."""
     pace: float = 1.0
-    """Factor for the recorded delays. With 0, each line is sent as soon as the lines recorded before it were received,
-    and at its recorded time at the latest."""
+    """Factor by which the recorded delays are multiplied. With 0, each line is sent as soon as the lines recorded
+    before it were received, and at its recorded time at the latest."""
     ignore: frozenset[str] = frozenset()
     """Methods whose differences are not listed."""
     worker: tuple[str, str] | None = None
@@ -182,8 +182,9 @@ class Replay:
     def disconnected(self) -> None:
         """Note that the live side has ended the connection.
 
-        The replay lists this as a difference if, in the recording, the replayed side ended the connection. It also does
-        so if a line that was recorded more than GRACE seconds before the end of the recording has not been sent yet.
+        This is a difference if the other side, which the replay plays, ended the connection in the recording. It is
+        also a difference if the replay has not yet sent a line that was recorded more than GRACE seconds before the end
+        of the connection.
         """
         if self.done:
             return

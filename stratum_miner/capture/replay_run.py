@@ -110,12 +110,12 @@ class _Wakeup:
         self.ended = False
 
     def set(self) -> None:
-        """Wake the sender, because a line or the end of the stream was received."""
+        """Wake the task that sends, because a line or the end of the stream was received."""
         self.event.set()
         self.event = trio.Event()
 
     def set_sent(self) -> None:
-        """Wake the receiver, because all waiting lines were sent."""
+        """Wake the task that receives, because all waiting lines were sent."""
         self.sent.set()
         self.sent = trio.Event()
 

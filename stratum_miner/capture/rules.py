@@ -56,7 +56,7 @@ class Rule:
     action: str
     """Name of the action, which is one of the keys of ``ACTIONS``."""
     value: str = ""
-    """The value of the action, as the user wrote it; empty for its default."""
+    """The value of the action, as the user wrote it. If it is empty, the action uses its default value."""
     sender: Side | None = None
     method: str | None = None
     first: int = 1

@@ -98,8 +98,8 @@ class Wildcard:
             start = match[1]
 
     def _next(self, data: bytes, start: int) -> tuple[int, int, list[tuple[int, int]]] | None:
-        """Find the first match at or after ``start``. Return its begin, its end, and a begin and an end for what each
-        ``*`` matched; None if there is no match."""
+        """Find the first match at or after ``start``. Return where the match begins, where it ends, and where the bytes
+        that each ``*`` matched begin and end. Return None if there is no match."""
         begin = data.find(self._parts[0], start)
         if begin < 0:
             return None

@@ -33,12 +33,12 @@ from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 from stratum_miner.work.versions import lowest_bits
 
 WORTH_REMEMBERING = 0.1
-"""Least duration in seconds of a measurement whose result is kept, so that mining can use it later."""
+"""If each measurement takes at least this many seconds, the results are saved, so that mining can use them later."""
 BUSY = 0.9
 """The computer counts as busy if a measuring thread gets less than this fraction of a processor on average.
 
-The fraction has a second use: an earlier hash rate of a kernel counts as clearly better than the new one if this
-fraction of it is above the new one. The value is a choice, not a measurement.
+The fraction has a second use: an earlier measurement of a kernel counts as clearly better than the new one if even this
+fraction of the earlier hash rate is above the new hash rate. The value is a choice, not a measurement.
 """
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
@@ -156,7 +156,7 @@ def _known_row(item: MeasuredKernel) -> dict[str, Any]:
 
 
 def _processor_share(speeds: list[Speed]) -> float:
-    """Return the average fraction of a processor that a measuring thread had, from 0 to 1."""
+    """Return the fraction of its time (0 to 1) for which a measuring thread had a processor, on average."""
     return fmean(min(1.0, speed.wall_hash_rate / speed.hash_rate) for speed in speeds)
 
 
@@ -174,10 +174,10 @@ def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Spe
 
 
 def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
-    """Return the hash rate of ``count`` threads together.
+    """Return the two hash rates of ``count`` threads together.
 
-    The hash rate per second of processor time is the mean over the threads, multiplied by the number of threads or of
-    usable processors, whichever is smaller.
+    The hash rate per second of real time is the sum over the threads. The hash rate per second of processor time is the
+    mean over the threads, multiplied by the number of threads or of usable processors, whichever is smaller.
     """
     speeds: list[Speed] = []
 
@@ -194,7 +194,8 @@ def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
 
 
 class _EndlessWork:
-    """A source of work in which no hash is a share, and which allows all version bits of BIP 320."""
+    """A source of work that never ends. Its target is 0, so that no hash is a share. The backend may roll all version
+    bits that BIP 320 reserves."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()

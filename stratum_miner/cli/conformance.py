@@ -233,7 +233,7 @@ def conformance(
 
 
 def exit_code(tally: Tally, strict: bool) -> ExitCode:
-    """Return the exit code of a run, which is part of the interface."""
+    """Return the exit code of a run. Scripts rely on these codes, so their meaning must not change."""
     if tally.failed_must:
         return ExitCode.FAILED
     if tally.failed_should and strict:
