@@ -1,8 +1,9 @@
 """Finds secrets in text, in every encoding, and hides them without hiding ordinary words.
 
 A password may be a common word such as "mining", "share" or "1234". Foreign text comes from other computers; there,
-such a password is hidden wherever it is a whole word. In this program's own text, such a password is not hidden.
-Otherwise events, messages and paths would be unreadable, and a reader could guess the password from the missing word.
+such a password is hidden wherever it is a whole word. In this program's own text, a password is not hidden if it is a
+word that the program itself uses. Otherwise events, messages and paths would be unreadable, and a reader could guess
+the password from the missing word.
 """
 
 import json
@@ -18,12 +19,13 @@ SHORTEST = 4
 """Smallest length of a secret in characters. A shorter password is not hidden: "x", for example, is what miners send if
 the pool needs no password."""
 DISTINCT = 8
-"""From this length in characters on, a secret is also hidden inside of words, because no word contains it by chance."""
+"""From this length in characters on, a secret is also hidden inside of words, because a text of
+this length hardly ever occurs in a word by chance."""
 _WORD = re.compile(r"[^\W\d_]+|[\d.]+")
 """Matches a secret that consists only of letters or is a number. Any text may contain it by chance."""
 _NAME = re.compile(r"[\w.-]+")
-"""Matches a secret that could be part of a name, such as a file name or a compound word. If it is shorter than
-``DISTINCT``, it is hidden only as a whole word. A secret with other characters, such as ``u:pool``, is hidden
+"""Matches a secret that could be part of a name, such as a file name or a compound word. If such a secret is shorter
+than ``DISTINCT``, it is hidden only as a whole word. A secret with other characters, such as ``u:pool``, is hidden
 everywhere."""
 _AFTER_ESCAPE = r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-fA-F]{4})"
 """Matches the position behind an escape sequence of JSON or Python, such as ``\\n``. The letter ``n`` of the escape
@@ -34,7 +36,7 @@ _CUT = "…"
 
 
 def is_word(secret: str) -> bool:
-    """Return whether a secret is a plain word or a number, so that any other text may contain it by chance."""
+    """Return whether a secret is a plain word or a number. Any text may contain such a secret by chance."""
     return _WORD.fullmatch(secret) is not None
 
 
@@ -47,7 +49,7 @@ def spellings(secret: str) -> frozenset[str]:
 
 
 class Hider:
-    """Replaces a set of secrets in texts. Immutable, so that any thread may use it."""
+    """Replaces a set of secrets in texts by ``***``. Immutable, so that any thread may use it."""
 
     def __init__(self, secrets: Iterable[str] = (), *, own_text: bool = False) -> None:
         """Prepare to hide ``secrets`` in foreign text or, with ``own_text``, in text of this program.
@@ -66,8 +68,8 @@ class Hider:
         self._common = _pattern(common, own_text=own_text)
 
     def hide(self, text: str) -> str:
-        """Return the text without the secrets. If the text ends with an ellipsis, the beginning of a secret before the
-        ellipsis is hidden, too."""
+        """Return the text without the secrets. An ellipsis at the end of the text shows that the text was shortened. If
+        the beginning of a secret stands before such an ellipsis, it is hidden, too."""
         if any(spelling in text for spelling in self._spellings):
             text = self._all.sub(HIDDEN, text)
         return self._without_beginning(text) if text.endswith(_CUT) else text

@@ -68,7 +68,8 @@ class UpstreamSession:
         return self.extranonce2_size - self.split.size
 
     def as_granted(self, job: Job) -> Job:
-        """Return a job of this session with all version bits that the pool has granted since the job came."""
+        """Return a job of this session with the version bits that the pool has granted up to now. They may be more than
+        those that the pool had granted when the job came."""
         if job.version_mask == self.mask:
             return job
         return replace(job, version_mask=self.mask, version_rolling=True)
@@ -82,7 +83,8 @@ class ProxyJob(AnnouncedJob):
     """The job of the pool."""
     session: UpstreamSession
     padding: bytes
-    """The first bytes of the pool's extranonce2, which are part of the miners' coinb1."""
+    """The first bytes of the pool's extranonce2. The proxy chooses them, and appends them to the coinb1 that it sends
+    to its miners."""
     difficulty: float
     """The pool's difficulty: the lowest difficulty at which every share of a miner also meets the pool's share
     target."""
@@ -94,7 +96,8 @@ _SessionKey: TypeAlias = tuple[int, bytes, int]
 
 @dataclass(slots=True)
 class _Announced:
-    """The announcements of one job. No two of them have the same padding and the same ntime.
+    """The announcements of one job to the miners. No two of them have both the same padding and the same ntime, so that
+    each is new work.
 
     There is one exception. A miner that connects again and again must not advance the ntime of all miners so far that
     the pool rejects their shares. So ntime is at most ``MAX_NTIME_ROLL`` seconds later than it would be if it only
@@ -108,9 +111,9 @@ class _Announced:
     padding: int = 0
 
     def advance(self, ntime: int, padding_size: int, now: float) -> None:
-        """Choose padding and ntime of the next announcement.
+        """Choose the padding and the ntime of the job's next announcement. ``ntime`` is the lowest ntime allowed.
 
-        ntime grows faster than the clock only if all padding values were used within a second.
+        The chosen ntime grows faster than the clock only if all padding values were used within a second.
         """
         passed = self.first_ntime + min(int(now - self.first_at), MAX_NTIME_ROLL)
         least = max(ntime, passed)
@@ -159,7 +162,7 @@ class JobTranslator:
         """The announcements of each of the latest jobs. The key is the hash of the job's content. The latest job is the
         last."""
         self._holders: set[bytes] = set()
-        """The prefixes whose miners got the current job."""
+        """The extranonce prefixes of the miners that got the current job."""
         self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
         """The valid shares of each job that is still in use. The key is the hash of the job's content."""
@@ -168,8 +171,8 @@ class JobTranslator:
         self.extranonces = self._registry(0, 0)
 
     def take(self, job: Job, now: float = 0.0) -> JobChange:
-        """Make a pool's job the current job. Return what this job changes for the miners. ``now`` is in seconds of any
-        clock that does not go back.
+        """Make a pool's job the current job. Return what this job changes for the miners. ``now`` is the time in
+        seconds on any clock that does not go back.
 
         Raises ValueError for a job without a coinbase, because its work cannot be divided among miners.
         """
@@ -191,25 +194,28 @@ class JobTranslator:
         return JobChange.SPLIT if resplit else JobChange.JOB
 
     def job_for(self, extranonce1: bytes, now: float) -> ProxyJob | None:
-        """Return the current job for a miner that starts with this prefix, or None if there is no job.
+        """Return the current job for a miner that starts to mine with this extranonce prefix, or None if there is no
+        job.
 
-        If a miner with this prefix got the job before, the job is announced again as new work, because the miner may
-        start its extranonce2 counter again.
+        If a miner with this prefix already got the job, the job is announced again with another padding or ntime.
+        Otherwise the new miner, whose extranonce2 counter starts at its first value again, would repeat the same work.
         """
         if self.current is not None and extranonce1 in self._holders:
             self._announce(self.current.job, self.current.session, now, clean=False)
         return self.current
 
     def note_holder(self, extranonce1: bytes) -> None:
-        """Note that a miner with this prefix got the current job."""
+        """Remember that a miner with this extranonce prefix got the current job."""
         self._holders.add(extranonce1)
 
     def lose(self) -> None:
-        """Note that no pool gives work. The jobs of the miners stay valid, in case the pool session is resumed."""
+        """Remember that no pool gives work now: there is no current job. The jobs that the miners have stay valid,
+        because the pool session may be resumed."""
         self.current = None
 
     def _widen(self, job: Job) -> None:
-        """Grant the version bits of a job to all jobs of its pool session, whatever their extranonce1."""
+        """Allow the version bits that came with a job in the shares of all jobs of the same pool session, also of jobs
+        with another extranonce1."""
         for session in self._sessions.values():
             if session.number == job.origin.session:
                 session.mask |= job.version_mask
@@ -245,7 +251,8 @@ class JobTranslator:
         )
 
     def _new_work(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
-        """Return the padding and the ntime that make the next announcement of this job new work."""
+        """Return the padding and the ntime of the job's next announcement. They differ from those of its earlier
+        announcements, so that the miners get new work; for the exception see ``_Announced``."""
         key, size = job.content_hash(), session.padding_size
         announced = self._announced.get(key)
         if announced is None:

@@ -95,8 +95,8 @@ class Proxy:
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
-        """Whether any miner has got a prefix. From then on, the proxy continues even if all pools refuse the worker
-        name."""
+        """Whether any miner has got an extranonce prefix. If all pools refuse the worker name, ``serve`` raises
+        WorkerRefused while this is False, but continues once it is True."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
         self._first = Upstream(config, first_group, self._memory, self._answers, self._events)
         self._upstreams = [self._first]
@@ -307,8 +307,8 @@ class Proxy:
         miner.session.subscribe(pending, upstream.policy, trio.current_time())
 
     def _with_free_prefix(self, session_id: str | None) -> Upstream | None:
-        """Return the upstream connection on which the miner can resume its session. Otherwise return the first upstream
-        connection with a free prefix, or None.
+        """Return an upstream connection that has a free prefix, or None if there is none. The one on which the miner
+        can resume the session ``session_id`` is preferred.
         """
         free = [each for each in self._upstreams if each.has_room]
         known = (each for each in free if session_id and each.jobs.extranonces.remembers(session_id))

@@ -105,7 +105,8 @@ class Upstream:
         self.divisible = trio.Event()
         """An event that is set when the first job has come. Only then is the number of extranonce prefixes known."""
         self.miners: dict[int, MinerConnection] = {}
-        """The subscribed miners of this connection, by the number of the miner's connection."""
+        """The subscribed miners that share this connection to the pool. The key is the number of the connection of the
+        miner to the proxy."""
         self.answered_late = 0
         """Number of shares that the pool answered after they were reported to their miners as lost."""
         self.unused_since: float | None = None
@@ -151,11 +152,11 @@ class Upstream:
         self.group.submit(share)
 
     def take_over(self, miner: MinerConnection, repeated: ShareToForward[ProxyJob]) -> bool:
-        """Let a miner that reconnected and submitted a forwarded share again get the pool's answer on its new
-        connection.
+        """Send the pool's answer to a forwarded share on another connection of its miner. Call it if a miner has lost
+        its connection, connected again, and submitted the share a second time.
 
-        Return False, and change nothing, if no such share waits for the pool's answer, or if the connection that
-        submitted the share first is still open.
+        Return True if the answer will be sent there. Return False, and change nothing, if no such share waits for the
+        pool's answer, or if the connection that submitted the share first is still open.
         """
         solution = repeated.solution
         key = (solution.job.announced.job.origin.session, solution.digest)
@@ -226,7 +227,8 @@ class Upstream:
         self.divisible.set()
 
     def _on_loss(self, reason: str) -> None:
-        """Note that no pool gives work. The miners continue with their jobs, in case the pool session is resumed."""
+        """Remember that no pool gives work now. The miners continue with the jobs that they have, because the pool
+        session may be resumed."""
         if self.jobs.current is not None and reason != STOPPED:
             _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
         self.jobs.lose()
@@ -263,8 +265,8 @@ class Upstream:
         self._events.deliver()
 
     def _give_up(self, before: float) -> None:
-        """Resolve the shares that were forwarded before this time: they are lost. A later answer is counted in
-        ``answered_late``.
+        """Report the shares that were forwarded before the time ``before`` to their miners as lost. If the pool answers
+        such a share later, ``answered_late`` counts it.
         """
         reason = f"no answer of the pool within {self._config.answer_timeout:g} s"
         for key, item in list(self._open.items()):
@@ -274,8 +276,8 @@ class Upstream:
             self._resolve(item, ShareResult(item.share, ShareOutcome.LOST, reason))
 
     def _suggest(self, now: float) -> None:
-        """Report the measured hash rate to the pool client once. The pool client may then suggest a difficulty to the
-        pool.
+        """Report the measured hash rate of all miners to the pool client, only once, ``MEASURE_SECONDS`` after the
+        first share. The pool client may then suggest a suitable difficulty to the pool.
         """
         if self._suggested or self._first_share_at is None or now - self._first_share_at < MEASURE_SECONDS:
             return

@@ -12,8 +12,8 @@ from stratum_miner.reports.page import document, figure, paragraph, table
 POINTS = 120
 """Approximate number of points of a curve."""
 NINES = 3.6
-"""Where a curve of latencies ends: at the quantile 1 - 10^-3.6, which is 99.975 %. A quantile of 1 - 10^-n has n nines,
-such as 99.9 % for n = 3."""
+"""Number of nines of the quantile at which a curve of latencies ends. The quantile 1 - 10^-n has n nines; for example,
+99.9 % has 3. A quantile of 3.6 nines is 99.975 %."""
 
 
 def page(report: LoadReport) -> str:

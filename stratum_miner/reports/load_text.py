@@ -19,8 +19,8 @@ from stratum_miner.quantities import duration_text, milliseconds_text
 _MOST_SHOWN = 8
 """Maximum number of reasons that one list shows."""
 _NARROW = {"overhead p99": "overhead\np99", "unreliable": "unre-\nliable"}
-"""The long headings of the table of latencies, each with the text that takes two lines, so that the table fits 80
-columns."""
+"""Replacements for the long headings of the table of latencies. The key is the heading; the value is the same heading
+in two lines, so that the table fits into 80 columns."""
 
 
 def live(

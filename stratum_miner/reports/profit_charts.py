@@ -14,7 +14,8 @@ FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.
 """Factors by which the heat maps multiply the price of a bitcoin and the price of a kWh of the scenario."""
 HERE = FACTORS.index(Decimal(1))
 GROWTHS = (-0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06)
-"""Values that the heat map adds to the scenario's growth of the difficulty, as fractions per epoch of two weeks."""
+"""Values that the heat map adds to the growth of the difficulty that the scenario assumes. The growth is a fraction for
+each difficulty epoch of two weeks."""
 GROWTH_HERE = GROWTHS.index(0.0)
 POINTS = 160
 """Approximate number of points of a curve."""
@@ -88,9 +89,10 @@ def price_by_growth(scenario: Scenario) -> HeatMap:
 
 
 def cash_flow(scenario: Scenario) -> LineChart:
-    """Return the chart of the total profit over time, minus the purchase price.
+    """Return the chart of the total profit over time, from which the purchase price is subtracted.
 
-    The band shows the profit with a lower and with a higher growth of the difficulty."""
+    The band around the curve lies between the profit if the difficulty grows more slowly than assumed and the profit
+    if it grows faster."""
     assumptions = scenario.assumptions
     step = max(1, scenario.horizon_days // POINTS)
     shown = range(0, scenario.horizon_days, step)

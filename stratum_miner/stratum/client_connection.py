@@ -51,15 +51,15 @@ MAX_LINE = 1 << 20
 """Maximum number of bytes of a line that the client accepts from a pool (docs/reference/stratum.md#line-limits)."""
 MAX_SENT_LINE = 1000
 """Maximum number of bytes of a line that the client sends. ckpool disconnects a client at 1,024 bytes
-(docs/reference/stratum.md#line-limits). A reply repeats the id of the pool's request; if the reply would be longer than
-this, the request counts as an unusable line."""
+(docs/reference/stratum.md#line-limits). A reply repeats the id of the pool's request; if a long id would make the reply
+longer than this limit, no reply is sent, and the request counts as an unusable line."""
 MAX_BAD_LINES = 10
 """Number of unusable lines in a row that ends the connection. Picked by feel, not measured: pools that garble a line
 send usable lines again after one or two."""
 MAX_BAD_EXCESS = 100
-"""The connection also ends if a counter reaches this value: each unusable line adds 1 to the counter, and each usable
-line subtracts 1, but never below 0. Picked by feel, not measured. A pool that sends as many usable as unusable lines
-does not reach it."""
+"""Value of a counter at which the connection also ends. Each unusable line adds 1 to the counter. Each usable line
+subtracts 1, unless the counter is 0. If a pool sends usable and unusable lines by turns, the counter does not reach
+this value, which was picked by feel, not measured."""
 MAX_EMPTY_LINES = 1000
 """Number of empty lines in a row that ends the connection. A few are allowed: a pool may send them to keep the
 connection alive."""
@@ -70,8 +70,8 @@ DEFAULT_SHARE_TARGET = target_from_difficulty(1)
 
 
 class ClientState(Enum):
-    """State of the session. Its values mean: mining.subscribe was not sent, was sent, was accepted, or the connection
-    was closed."""
+    """State of the session. The values mean, in their order: mining.subscribe was not sent yet, was sent, was accepted;
+    the connection is closed."""
 
     NEW = auto()
     SUBSCRIBING = auto()
@@ -92,7 +92,7 @@ TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
         _Trigger.CLOSE: ClientState.CLOSED,
     },
     ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
-    # after the stream has ended, its last lines are still handled; they may contain the reply to mining.subscribe
+    # lines that came before the end of the stream are handled after it; one may be the reply to mining.subscribe
     ClientState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ClientState.CLOSED, _Trigger.CLOSE: ClientState.CLOSED},
 }
 
@@ -178,7 +178,7 @@ class ClientConnection:
         self._bad_lines = 0
         """Number of unusable lines in a row."""
         self._bad_excess = 0
-        """Counter of unusable minus usable lines; see ``MAX_BAD_EXCESS``."""
+        """Counter that grows with each unusable line and shrinks with each usable line; see ``MAX_BAD_EXCESS``."""
         self._empty_lines = 0
         """Number of empty lines in a row."""
 
@@ -223,10 +223,10 @@ class ClientConnection:
     def submit(self, submit: Submit) -> int:
         """Send mining.submit for a share of an authorized worker name.
 
-        Returns the request id. ``SubmitAnswered`` is the reply. For the fields of ``submit`` see ``Submit``.
-        Raises LocalProtocolError if the session is not open, the worker name is not authorized, ntime, nonce or version
-        bits have more than 32 bits, the line would be longer than ``MAX_SENT_LINE``, or ``MAX_OUTSTANDING`` requests
-        have no reply yet.
+        Returns the request id. ``SubmitAnswered`` is the reply. For the fields of ``submit`` see ``Submit``. Raises
+        LocalProtocolError if mining.subscribe was not accepted yet, the connection is closed, the worker name is not
+        authorized, ntime, nonce or version bits have more than 32 bits, the line would be longer than
+        ``MAX_SENT_LINE``, or ``MAX_OUTSTANDING`` requests have no reply yet.
         """
         _check_submit(submit)
         if self.workers.get(submit.worker_name) is not WorkerState.AUTHORIZED:
@@ -289,7 +289,8 @@ class ClientConnection:
             self._decoder.receive(data)
 
     def receive_eof(self) -> str:
-        """Note that the stream has ended. Return the start of an incomplete last line, in printable characters.
+        """Call this when the stream has ended. If its last line is incomplete, return the start of that line, in
+        printable characters.
 
         ``next_event`` still returns the events of complete lines that came before the end.
         """
@@ -342,8 +343,8 @@ class ClientConnection:
     def _note_bad_line(self, line: bytes, reason: str) -> None:
         self._bad_lines += 1
         self._bad_excess += 1
-        # end the connection if it is not Stratum; but a first line that begins with { may be a garbled reply of DATUM
-        # (docs/reference/stratum.md#unusable-lines)
+        # If the first line is unusable, the peer is not a Stratum pool. There is one exception: a first line that
+        # begins with { may be a garbled reply of DATUM (docs/reference/stratum.md#unusable-lines).
         if not self._seen_valid_line and not line.lstrip().startswith(b"{"):
             raise RemoteProtocolError(f"the pool's first line is not Stratum: {reason}")
         if self._bad_lines >= MAX_BAD_LINES:
@@ -394,7 +395,7 @@ class ClientConnection:
         self._settings.share_target, self._settings.target_is_known = target, True
         self._events.append(events.ShareTargetChanged(target))
         job = self._last_job
-        # ckpool in solo mode sends a job before its difficulty
+        # ckpool in solo mode sends the first job before the difficulty that applies to it, so announce the job again
         # (docs/reference/stratum.md#when-a-setting-takes-effect)
         if job is not None and not job.target_is_known:
             self._last_job = replace(job, share_target=target, target_is_known=True)
@@ -415,7 +416,7 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
-        if not self._settings.version_rolling:  # if the pool grants version rolling later, its reply contains a mask
+        if not self._settings.version_rolling:  # a later grant will contain its own mask
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return
         self._settings.pool_mask = mask

@@ -109,9 +109,10 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # The skeleton holds only the brackets and quotes of the line. Remove adjacent quotes in pairs; this does not change
-    # which brackets are inside strings. Then there is a bracket between any two quotes. A line that needs more pieces
-    # than this limit therefore has too many brackets outside of strings, and is refused anyway.
+    # The skeleton holds only the brackets and quotes of the line. Two adjacent quotes are removed together; this does
+    # not change which brackets are inside strings. Then there is a bracket between any two quotes, and every second
+    # piece between quotes is outside of strings. A line with more pieces than the limit of split therefore has too many
+    # brackets outside of strings, and is refused anyway.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting
@@ -151,7 +152,8 @@ def _shown(line: bytes) -> str:
 
 
 def encode_id(identifier: Id) -> bytes:
-    """Encode an id as JSON. Compare ids by their encodings, because these differ for 1, 1.0, true and "1"."""
+    """Encode an id as JSON. To compare two ids, compare their encodings: in Python 1, 1.0 and True are equal, but their
+    encodings differ."""
     return _encoder.encode(identifier)
 
 

@@ -66,7 +66,8 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
     38: ErrorReason.UNKNOWN_METHOD,  # the code of cpuminer-opt
 }
 
-# The text of an error is tried before its code, because pools use codes differently: bzminer#193 reports code 24 for
+# The reason of an error is looked up by its text first, and by its code only if no pattern matches, because pools
+# use the same code for different reasons: bzminer#193 reports code 24 for
 # duplicates, slush0's Python server sends code -2 for a missing job, and ckpool sends a text without a code. The
 # patterns match the wordings listed in docs/reference/stratum.md#error-codes-and-texts, in lower case. The time that
 # they take is linear in the length of the text.
@@ -87,13 +88,14 @@ _REASON_OF_TEXT = (
 )
 
 LARGEST_CODE = 2**53
-"""The largest integer that every JSON reader keeps exact. Codes of real pools have at most six digits."""
+"""The largest integer that every JSON reader can read without rounding it. Codes of real pools have at most six
+digits."""
 
 _CODE_PREFIX = re.compile(r"\s*(-?[0-9]{1,6}):(.*)", re.S)
 
 _JUDGED_CHARACTERS = 2 * SHOWN_CHARACTERS
-"""Only this many characters at the start of a text are compared with the patterns, because a hostile pool may send a
-megabyte."""
+"""Number of characters at the start of an error text that are compared with the patterns. The rest is ignored, because
+a hostile pool may send a text of a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)

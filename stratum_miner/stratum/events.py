@@ -97,8 +97,8 @@ class JobAnnounced:
     version_mask: int
     """The version bits that the client may roll, a 32-bit mask."""
     amended: bool = False
-    """Whether this event repeats an earlier job with a changed setting: the version mask, or the share target if the
-    first job came before the first mining.set_difficulty."""
+    """Whether this event announces the newest job again, because one of its settings has changed: the version mask, or
+    the share target if the pool sent the job before its first mining.set_difficulty."""
     superseded: int = 0
     """Number of earlier jobs that were skipped, because this job came at the same time."""
 
@@ -108,8 +108,10 @@ class JobAnnounced:
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """Return a copy of this event to report instead of both this event and the event ``superseded`` of a skipped
-        job. Its ``is_clean`` is True if that of either event is."""
+        """Return one event that replaces two: the event ``superseded`` of an earlier job, which is skipped, and this
+        event.
+
+        It is a copy of this event. Its ``is_clean`` is True if that of either event is."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)
@@ -214,8 +216,8 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True)
 class ClientReplied:
-    """The miner sent a reply to client.get_version or mining.ping. ``method`` is empty if the pool sent no such
-    request. ``result`` is the JSON value as it came."""
+    """The miner sent a reply to client.get_version or mining.ping. ``method`` is the method of the pool's
+    request, or empty if the reply belongs to no request. ``result`` is the JSON value as it came."""
 
     method: str
     result: Any

@@ -36,7 +36,8 @@ def shown(value: Any) -> str:
 
 
 def _beginning(value: Any) -> Any:
-    """Return the part of a value that is shown. Formatting a hostile value of a megabyte would take too long."""
+    """Return a value shortened to what an error message can show at most, because formatting a hostile value of a
+    megabyte would take too long."""
     match value:
         case str():
             return value[: SHOWN_CHARACTERS + 1]
@@ -54,7 +55,7 @@ def raw(value: Any, field: str, size: int | None = None) -> bytes:
         result = bytes.fromhex(value)
     except (TypeError, ValueError):
         result = b""
-    if not isinstance(value, str) or len(value) != 2 * len(result):  # fromhex would accept spaces
+    if not isinstance(value, str) or len(value) != 2 * len(result):  # fromhex skips spaces, so compare the length
         raise FieldError(f"{field}: expected a hex string of whole bytes, got {shown(value)}")
     if size is not None and len(result) != size:
         raise FieldError(f"{field}: expected {2 * size} hex digits, got {len(value)}")

@@ -13,7 +13,8 @@ _HINTS = (
 
 
 def foreign_protocol(data: bytes | bytearray) -> str | None:
-    """Return the name of the other protocol that a connection's first bytes belong to, or None if it may be Stratum."""
+    """Return the name of the protocol to which the first bytes of a connection belong if it is a known protocol other
+    than Stratum. Otherwise return None."""
     for prefix, hint in _HINTS:
         if data.startswith(prefix):
             return hint
@@ -33,7 +34,7 @@ class LineDecoder:
 
     @property
     def pending(self) -> bytes:
-        """The first 256 bytes, or fewer, that ``next_line`` has not returned yet, for error messages."""
+        """The bytes that ``next_line`` has not returned yet, but at most the first 256 of them."""
         return bytes(self._buffer[:256])
 
     @property

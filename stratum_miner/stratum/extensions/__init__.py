@@ -44,7 +44,7 @@ class Extension(Protocol):
 
 
 class Grant(Protocol):
-    """A pool's positive answer that has parameters."""
+    """A pool's answer that grants an extension and also contains parameters."""
 
     def to_result(self) -> dict[str, Any]:
         """Return the keys that belong to this extension in the result of mining.configure: its name, and its

@@ -38,7 +38,7 @@ class VersionRolling:
         count = params.get("version-rolling.min-bit-count", 0)
         if isinstance(count, str):
             count = fields.number(count, "version-rolling.min-bit-count")
-            count = count if count <= 32 else count.bit_count()  # a mask, as in an older draft of Braiins
+            count = count if count <= 32 else count.bit_count()  # a mask instead of a count, as Braiins once specified
         return cls(mask, fields.integer(count, "version-rolling.min-bit-count", 0, 32))
 
 
@@ -46,7 +46,7 @@ class VersionRolling:
 class VersionRollingGrant:
     """The pool's grant of ``version-rolling`` (BIP 310).
 
-    ``mask``: the pool's 32-bit mask, before it is cut to the mask that the client asked for.
+    ``mask``: the 32-bit mask as the pool sent it. It may contain bits that the client did not ask for.
     """
 
     mask: int
