@@ -81,8 +81,8 @@ class DeviceSnapshot:
     expected_hash_rate: float
     """Expected hash rate in H/s at this frequency."""
     hashes: int
-    """Number of hashes that the valid nonces imply: each nonce counts as the number of hashes that one nonce takes on
-    average."""
+    """Estimated number of computed hashes: each valid nonce counts as the number of hashes that are needed on average
+    to find one."""
     expected_hashes: int
     """Expected hash rate multiplied by the time spent mining."""
     nonces: int
@@ -92,7 +92,8 @@ class DeviceSnapshot:
     that the device should report."""
     duplicate_nonces: int
     stale_nonces: int
-    """Number of valid nonces for work that had become worthless by then."""
+    """Number of valid nonces for work that was worthless when the nonce came, for example because there was a new
+    block."""
     crc_errors: int
     garbage_bytes: int
     chips: tuple[int, ...]
@@ -149,11 +150,11 @@ class Device(Protocol):
         ...
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Bring the device up and mine until cancelled. May be called again after it ended.
+        """Bring the device up and mine until cancelled. After this method has ended, it may be called again.
 
         The caller closes ``found``. NonceFound.device is ``identity.name``. Raises DeviceGone if the device is
         unplugged, and Overheated, PowerFault or GivenUp if it must stay off. Raises PortBusy, PortForbidden or
-        WrongChip without another attempt.
+        WrongChip at once, without trying again.
         """
         ...
 

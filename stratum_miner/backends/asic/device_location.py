@@ -3,9 +3,9 @@
 A path that the user gave means one of three things:
 
 * A symbolic link means whatever it points at.
-* The device file of a USB device (such as /dev/ttyUSB0) means the device that the miner first found there. If this
-  device is plugged in again and gets another number, the miner uses it under that number, and does not touch another
-  device that has got the old number.
+* The device file of a USB device (such as /dev/ttyUSB0) means the device that was there when the miner first looked. If
+  this device is plugged in again and becomes /dev/ttyUSB1, the miner uses /dev/ttyUSB1. It does not touch another
+  device that is /dev/ttyUSB0 now.
 * Any other path means itself. Emulators are named in this way.
 """
 
@@ -35,8 +35,9 @@ class DeviceLocation:
 
     @property
     def device_file(self) -> str:
-        """The device file of the first port. It may have another number after the device was plugged in again. For a
-        device that the system does not list, both paths that the first port may have, separated by a space."""
+        """The device file of the first port, such as /dev/ttyUSB0. The number may change when the device is plugged in
+        again. If the system does not list the device, the first port may be at ``path`` or at ``path`` + "-data"; the
+        value then contains both, without symbolic links, separated by a space."""
         if self.found is not None:
             return self.found.path
         return " ".join(map(os.path.realpath, (self.path, f"{self.path}-data")))

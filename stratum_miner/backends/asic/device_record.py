@@ -32,7 +32,7 @@ class DeviceRecordState(Enum):
     """The device is plugged in, and its port cannot be opened yet."""
     RUNNING = "running"
     OFF = "off"
-    """The miner does not use the device until it is unplugged or restarted."""
+    """The miner does not use the device until somebody unplugs or restarts it."""
     REMOVED = "removed"
 
 
@@ -48,7 +48,7 @@ class DeviceRecordSnapshot:
     reason: str
     """Why the device does not run; empty while it does."""
     path: str
-    """Where the device was connected last."""
+    """The path at which the device was connected last."""
     unplugged: int
     """Number of times that the device was disconnected while it was mining."""
     worker_name: str
@@ -130,8 +130,9 @@ class DeviceRecord:
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
     def note_loss(self, now: float) -> bool:
-        """Count a disconnection. Return True if it was the last of ``LOSSES`` disconnections within
-        ``LOSSES_WITHIN_S``, which is more often than a user would unplug the device."""
+        """Count a disconnection at time ``now``. Return True if the device has disconnected ``LOSSES`` times within
+        ``LOSSES_WITHIN_S`` seconds, which is more often than a user would unplug it. Counting then starts again at
+        0."""
         self.unplugged += 1
         self._failures = 0
         self.last_warning = ""
@@ -146,7 +147,8 @@ class DeviceRecord:
         return None if self.device is None else self.device.statistics()
 
     def listed(self) -> DeviceStatistics | None:
-        """Return the statistics for lists of devices, also while the device is not plugged in.
+        """Return the device's row for the lists of devices that the miner shows. There is a row even while the device
+        is not plugged in.
 
         Return None for a device that was removed before it was identified.
         """

@@ -51,12 +51,13 @@ class DeviceSpec:
         return cls(text=text, path=path, kind=kind, options=options)
 
     def fits(self, board: Board | None) -> bool:
-        """Return whether a board is of the requested kind, or of any kind if none was requested. False for None."""
+        """Return whether ``board`` is of the requested kind. If no kind was requested, every board fits. Without a
+        board (None), return False."""
         return board is not None and self.kind in (None, board.kind)
 
     def check_path(self) -> None:
-        """Raise BackendOptionError if the path can never be a serial port. A port that does not exist may be plugged in
-        later."""
+        """Raise BackendOptionError if the folder of the path does not exist, or if something other than a serial port
+        is at the path. A missing file in an existing folder is accepted, because the device may be plugged in later."""
         if self.path is None:
             return
         path = os.path.expanduser(self.path)

@@ -74,8 +74,8 @@ class FoundDevice:
         return self.ports[0].path
 
     def is_called(self, identity: str) -> bool:
-        """Return whether ``identity`` means this device. It may end with the USB socket of the device, which is part of
-        an identity only while several connected devices have the same serial number."""
+        """Return whether ``identity`` means this device, with or without the USB socket at its end. The socket is part
+        of an identity only while several connected devices have the same serial number."""
         bare = self.ports[0].identity or self.path
         return identity in (self.identity, bare, f"{bare}@{self.ports[0].socket}")
 

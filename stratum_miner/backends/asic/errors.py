@@ -1,7 +1,7 @@
 """Errors of a device. The name of each error says what the user has to check.
 
-``Device.run`` ends with one of these, and its caller ``AsicBackend`` decides what follows. A message starts with the
-path of the device.
+``Device.run`` raises one of these errors when it ends, and its caller ``AsicBackend`` decides what follows. A message
+starts with the path of the device.
 """
 
 from stratum_miner.backends.base import BackendError
@@ -37,7 +37,7 @@ class DeviceRefused(DeviceError):  # noqa: N818  a condition of hardware
 
 
 class WrongChip(DeviceRefused):
-    """A device answers, but it has other chips, or another number of chips, than the named kind."""
+    """A device answers, but its chips are of another kind or number than those of the expected board."""
 
 
 class PowerFault(DeviceError):  # noqa: N818  a condition of hardware

@@ -14,8 +14,8 @@ from math import sqrt
 WINDOW = 200.0
 """Number of expected nonces between two judgements of the hash rate."""
 WINDOW_PER_CHIP = 50.0
-"""Number of expected nonces per chip between two judgements of the hash rate. If the sum over all chips is larger than
-``WINDOW``, it is used instead of ``WINDOW``."""
+"""Number of expected nonces per chip between two judgements of the hash rate. If this number multiplied by the number
+of chips is larger than ``WINDOW``, the product is used instead of ``WINDOW``."""
 SILENT_AFTER = 20.0
 """Number of expected nonces, without a single one, after which the device counts as silent."""
 SILENT_AFTER_S = 3.0
@@ -25,8 +25,8 @@ WINDOW_S = 20.0
 """Shortest time in seconds between two judgements of the hash rate, because a busy computer may not run this program
 for a while."""
 LONGEST_STEP_S = 1.5
-"""Of the time between two calls of a monitor, at most this many seconds count when the device is judged. If more time
-has passed, this program did not run meanwhile, which says nothing about the device."""
+"""Of the time between two method calls of a ``HealthMonitor``, at most this many seconds count when the device is
+judged. If more time has passed, this program did not run meanwhile, which says nothing about the device."""
 SLOW_BELOW = 0.65
 """Fraction of the expected nonces below which a device is too slow."""
 CHIP_SILENT_BELOW = 0.2
@@ -75,7 +75,7 @@ class DeviceHealth:
 
 
 class HealthMonitor:
-    """Watches one device while it mines. Each restart gets a new monitor."""
+    """Watches one device while it mines. After each restart of the device, a new monitor watches it."""
 
     def __init__(self, now: float, chips: int) -> None:
         self._chips = chips
@@ -101,7 +101,7 @@ class HealthMonitor:
         self._hash_rate, self._hashes_per_nonce = hash_rate, hashes_per_nonce
 
     def searching(self, now: float, searching: bool) -> None:
-        """Note whether the chips have work."""
+        """Note whether the chips have work to search from now on. Only while they have, nonces are expected."""
         self._advance(now)
         self._searching = searching
 
@@ -125,14 +125,16 @@ class HealthMonitor:
         self._errors += 1
 
     def restart_windows(self, now: float) -> None:
-        """Start measuring rate and silence again, because something other than the device influenced them."""
+        """Forget the hash rate and the silence measured so far, because a cause outside of the device influenced them,
+        and start to measure them again."""
         self._advance(now)
         self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
         self._nonces.clear()
 
     def assess(self, now: float) -> DeviceHealth:
-        """Return the result of the health check. Its ``judged`` is False while too few nonces were expected. Each nonce
-        is judged only once."""
+        """Return the result of the health check. Its ``judged`` is False while too few nonces were expected to judge
+        the hash rate. After a judgement, the nonces that it was based on are forgotten, so that they do not count for
+        the next one."""
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0

@@ -36,8 +36,8 @@ BUSY_ENOUGH = 0.9
 """Fraction of the time for which the chips should have work. It is below 1 because work is sent early and the computer
 adds delays."""
 WEAK_NONCES = 16
-"""After this many consecutive nonces that the ticket mask should have suppressed, the mask is written again. The chip
-has then lost the mask, or has restarted."""
+"""After this many consecutive nonces that the ticket mask should have suppressed, the mask is written again: the chip
+has probably lost it, for example by a restart."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
@@ -54,7 +54,7 @@ class NoWork(Exception):  # noqa: N818  a condition, not an error
 
 
 class MiningRun:
-    """One mining run of a chip chain that is up. Call ``run`` once."""
+    """One mining run of a chip chain that has been brought up. Call ``run`` only once."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class MiningRun:
         self._is_blocked = False
 
     async def run(self, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Mine until cancelled. Raises DeviceError, SafetyShutdown or NoWork, each in an exception group."""
+        """Mine until cancelled. Raises an exception group that contains DeviceError, SafetyShutdown or NoWork."""
         self._expect()
         self._show()
         self._feed.history = self._chain.history
@@ -119,8 +119,8 @@ class MiningRun:
                 await woken.wait()
 
     def _warn_if_underfed(self, busy: float, version_bits: int) -> None:
-        """Log that the chips have to wait for work, because the user might otherwise take them for slow chips. Log it
-        again only after the chips had enough work in between."""
+        """If the chips have to wait for work, log this, so that the user does not take them for slow chips. It is not
+        logged again before the chips have had enough work in between."""
         if busy >= BUSY_ENOUGH:
             self._underfed = False
         elif not self._underfed:
@@ -217,7 +217,7 @@ class MiningRun:
                 raise DeviceSilent(f"{self._chain.path}: {text}")
             case _:
                 if health.problem is HealthProblem.SLOW and self._governor is not None:
-                    self._governor.lower(self._clock(), text)  # lower the clock and restart, like cgminer
+                    self._governor.lower(self._clock(), text)  # as cgminer does: use a lower clock after the restart
                 raise DeviceDegraded(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:
@@ -263,7 +263,7 @@ class MiningRun:
 
 
 _HEAT = (SafetyLevel.NORMAL, SafetyLevel.WARN, SafetyLevel.THROTTLE)
-"""Levels at which a device stays on, in rising order. A change to a higher level is logged."""
+"""The levels of heat at which a device stays on, the coolest first. A change to a hotter level is logged."""
 
 
 async def check_sensors(

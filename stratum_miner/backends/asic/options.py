@@ -25,9 +25,9 @@ IDLE_OFF_S = 30.0
 meanwhile, because every change of temperature wears the chips."""
 _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
-"""``_MHZ`` and ``_VOLTS`` are the unit of an option, and the factor by which ``allow_out_of_limits`` raises the highest
-allowed value of this option. A value above the raised limit was probably given in another unit, or does not fit into
-the registers."""
+"""``_MHZ`` (for frequencies) and ``_VOLTS`` (for voltages) contain the unit of an option and a factor. With
+``allow_out_of_limits``, the highest allowed value of the option is multiplied by the factor. A value above the raised
+limit was probably given in another unit, or does not fit into the registers."""
 _UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C", "idle_off": "s"}
 """Unit that a user may write after the number, by option."""
 
@@ -43,12 +43,13 @@ class DeviceOptions:
     chips: int | None = None
     """Number of chips to mine with, if some of the board's chips are dead."""
     hash_rate: float | None = None
-    """Hash rate in H/s at the board's default frequency, if the value of the board does not fit (unknown Icarus
-    devices, emulators)."""
+    """Hash rate in H/s at the board's default frequency, for devices that are faster or slower than their board says
+    (unknown Icarus devices, emulators)."""
     worker_name: str = ""
     """Worker name to submit the device's shares under; empty for the worker name of the pool."""
     nonce_difficulty: float | None = None
-    """Lowest difficulty of the nonces that an emulator reports. None means 32 leading zero bits, as on real chips."""
+    """Difficulty from which on an emulator reports a nonce. None means 32 leading zero bits of the hash, as on real
+    chips."""
     idle_off: float = IDLE_OFF_S
     """Seconds without work (for example while no pool is connected) after which the device is powered down. With
     infinity, the device stays on."""

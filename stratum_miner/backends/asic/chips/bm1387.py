@@ -31,8 +31,8 @@ OPEN_CORE_ANSWERS_S = 0.2
 _REGISTER = 0x1F
 """Largest value of the last byte of a register reply. The last byte of a nonce reply is larger."""
 _REGISTER_STARTS = (0x13, 0x80)
-"""First byte of the chip id, and first byte of the clock register while the PLL is locked. No other registers are
-read."""
+"""The possible first bytes of a register reply: that of a chip id, and that of the clock register while the PLL is
+locked. Only these two registers are read."""
 
 
 class Bm1387Chain(RegisterChain):
@@ -40,7 +40,7 @@ class Bm1387Chain(RegisterChain):
 
     dialect = BM1387
     chip_id = 0x1387
-    rolls = (ALL_BITS, 2)  # a midstate may be of any version; a job has up to four midstates, thus 2 bits
+    rolls = (ALL_BITS, 2)  # all version bits may be rolled, at most 2 at a time: a job has up to 4 midstates
     # a reply contains the sum of job id and midstate number: with ids that differ by 4, each sum has one meaning. The
     # original driver increases ids by one (docs/reference/asic.md#newpac-and-r606)
     job_ids = tuple(range(0x10, 0x7D, 4))
@@ -56,7 +56,7 @@ class Bm1387Chain(RegisterChain):
         return Judgement.SURE if self.history.matches(self.reported_nonce(_nonce(group))) else Judgement.MAYBE
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return 1, 2 or 4 versions, for a unit with 0, 1 or 2 version bits."""
+        """Return the versions to search: 1, 2 or 4 for a unit with 0, 1 or 2 version bits."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:
@@ -67,13 +67,14 @@ class Bm1387Chain(RegisterChain):
         """Decode a reply. The id in the reply is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        # the range of a chip begins at its address, floor(256/N)·i. With the exact 256/N instead, the first nonces of a
-        # chip would count for the chip before it, see docs/reference/asic.md#newpac-and-r606
+        # chip i of N begins at its address, floor(256/N)·i, not at 256/N·i. If this line divided by the unrounded
+        # 256/N, the first nonces of each chip would be counted for the chip before it
+        # (docs/reference/asic.md#newpac-and-r606)
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
         return ReportedNonce(reply.nonce, candidates, chip=chip)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
-        """Return whether a reply may be the answer to a read of this register.
+        """Return whether ``answer`` can be the reply to a command that reads this register.
 
         Replies do not name their register, so their highest bit decides. In the clock register it is the lock bit,
         which is 1 while the PLL is locked. In a chip id it is 0.

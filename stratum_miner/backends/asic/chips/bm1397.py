@@ -24,7 +24,7 @@ class Bm1397Chain(PreambleChain):
     """The single BM1397 of a Compac F."""
 
     chip_id = 0x1397
-    rolls = (ALL_BITS, 2)  # a midstate may be of any version; a job has up to four midstates, thus 2 bits
+    rolls = (ALL_BITS, 2)  # all version bits may be rolled, at most 2 at a time: a job has up to 4 midstates
     job_ids = tuple(range(0x10, 0x80, 4))
     """Multiples of 4: a reply contains the sum of job id and midstate number, so the low two bits of this sum are the
     number of the midstate."""
@@ -34,7 +34,7 @@ class Bm1397Chain(PreambleChain):
     nonces a second."""
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return 1, 2 or 4 versions, for a unit with 0, 1 or 2 version bits."""
+        """Return the versions to search: 1, 2 or 4 for a unit with 0, 1 or 2 version bits."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:

@@ -1,9 +1,9 @@
 """Chips that get a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370
 (docs/reference/asic.md#whole-header-jobs).
 
-The families differ only in data (``FullHeaderChip``). A chip searches its nonces for as many clock ticks as its hash
-count register says, and then continues with the next versions. A unit therefore contains 2^(32 + number of version
-bits) hashes, for which one chip needs minutes.
+The families differ only in data (``FullHeaderChip``). A chip searches the nonces under one version for as many clock
+ticks as its hash count register says, and then continues with the next version. A unit therefore contains 2^(32 +
+number of version bits) hashes, for which one chip needs minutes.
 """
 
 from collections.abc import Callable
@@ -40,8 +40,8 @@ class FullHeaderChip:
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether bits 24 to 17 of a nonce show which chip found it: each chip counts these bits from its own address on.
-    False if it is not known from where a chip counts (docs/reference/asic.md#whole-header-jobs)."""
+    """Whether bits 24 to 17 of a nonce show which chip found it. They do if each chip starts to count these bits at its
+    own address. False if it is not known where a chip starts (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
     """Ticks to subtract from the computed hash count, because the chip counts wrongly
     (docs/reference/asic.md#hash-count)."""
@@ -83,8 +83,8 @@ class FullHeaderChain(PreambleChain):
         )
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply, which contains the nonce, an unused byte, a byte with job and sub-core, and sixteen version
-        bits."""
+        """Decode a reply, which contains the nonce, an unused byte, a byte with the job and the part of the core that
+        found the nonce, and sixteen version bits."""
         if len(reply.tag) < 4:
             return ReportedNonce(reply.nonce)
         rolled = int.from_bytes(reply.tag[2:4], "big") << VERSION_SHIFT

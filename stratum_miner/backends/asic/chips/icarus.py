@@ -21,8 +21,8 @@ GOLDEN_WORK = bytes.fromhex(
     "0000000000000000000000000000000000000000"
     "87320b1a1426674f2fa722ce"
 )
-"""Work of block 171874. Of all 2^32 nonces, a chip would report only the nonce of this block
-(docs/reference/asic.md#golden-work)."""
+"""Work made from block 171874, whose nonce is known. A chip that searched all 2^32 nonces would report only the nonce
+of this block (docs/reference/asic.md#golden-work)."""
 GOLDEN_NONCE = bytes.fromhex("000187a2")
 PROBE_WORK = bytes.fromhex(
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a"
@@ -79,8 +79,8 @@ class IcarusChain(ChipChain):
         return ReportedNonce(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
 
     async def count(self, seconds: float) -> int:
-        """Send golden work. Return the expected number of chips if the right answer comes, and 0 if none comes. Raises
-        WrongChip for another answer."""
+        """Send ``GOLDEN_WORK``. Return the number of chips that the board should have if the right nonce comes, and 0
+        if no answer comes. Raises WrongChip if the answer is wrong."""
         answer = await self._raw_answer(GOLDEN_WORK, seconds)
         if not answer:
             return 0

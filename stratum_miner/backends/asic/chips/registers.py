@@ -44,8 +44,8 @@ class RegisterChain(ChipChain):
         return len(ids)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
-        """Return whether a reply contains this register. Chips also send values that were not requested
-        (docs/reference/asic.md#unrequested-register-values)."""
+        """Return whether ``answer`` contains a value of this register. Chips also send values of registers that were
+        not requested (docs/reference/asic.md#unrequested-register-values)."""
         return len(answer.tag) >= 2 and answer.tag[1] == register
 
     def address(self, chip: int) -> int:
@@ -59,7 +59,8 @@ class RegisterChain(ChipChain):
 
     async def recover(self) -> None:
         """Switch the chips back to the first baud rate. Chips without a reset line may still use the fast rate of an
-        earlier run, so the command is sent at that rate (docs/reference/asic.md#chips-at-another-baud-rate)."""
+        earlier run, so the command to switch back is sent at the fast rate
+        (docs/reference/asic.md#chips-at-another-baud-rate)."""
         for step in self.board.bring_up:
             if isinstance(step, bringup.SwitchBaud) and step.back is not None:
                 await self.wire.switch_baud(step.host_baud)
@@ -67,8 +68,9 @@ class RegisterChain(ChipChain):
                 await self.wire.switch_baud(self.first_baud)
 
     async def make_idle(self) -> None:
-        """Hold the chips in reset if they have a reset line. Otherwise make them idle, and switch chips that may not be
-        reset before the next run back to their first baud rate."""
+        """Hold the chips in reset if they have a reset line. Otherwise make them idle, and switch them back to their
+        first baud rate, because they
+        perhaps get no a reset before the next run."""
         if await self.wire.transport.hold_reset(True):
             return
         await super().make_idle()
@@ -127,15 +129,15 @@ class PreambleChain(RegisterChain):
 
 
 def ticket_mask(bits: int) -> int:
-    """Return the value of register 14, the ticket mask, that requires ``bits`` leading zero bits in addition to 32: 8
-    gives 000000FF, 9 gives 000080FF."""
+    """Return the value of register 14, the ticket mask, with which chips report only nonces whose hash has at least 32
+    + ``bits`` leading zero bits. For 8 ``bits``, the value is 000000FF; for 9, it is 000080FF."""
     mask = (1 << bits) - 1
     return sum(int(f"{mask >> 8 * index & 0xFF:08b}"[::-1], 2) << 8 * index for index in range(4))
 
 
 def midstate_versions(unit: WorkUnit) -> tuple[int, ...]:
-    """Return all versions under which to search a unit, whose version mask has at most two bits. The unit's own version
-    is the first; the others have one or both of these bits set."""
+    """Return all block versions with which to search a unit. The version mask of the unit has at most two bits. The
+    unit's own version is returned first; the other versions have one or both bits of the mask set, too."""
     bits = [1 << position for position in range(32) if unit.version_mask >> position & 1]
     versions = [unit.version]
     for bit in bits:

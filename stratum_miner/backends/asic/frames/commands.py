@@ -15,8 +15,8 @@ PREAMBLE = b"\x55\xaa"
 
 @dataclass(frozen=True, slots=True)
 class RegisterDialect:
-    """Makes the frames of the chips with a preamble. A frame has a preamble, a header byte, a length (of everything
-    after the preamble), a payload, and a CRC5. A subclass makes those of BM1387."""
+    """Makes the frames of the chips with a preamble. A frame has a preamble, a header byte, a length byte (the number
+    of bytes after the preamble), a payload, and a CRC5. The subclass ``Bm1387Dialect`` makes the frames of BM1387."""
 
     preamble: bytes = PREAMBLE
 
@@ -36,7 +36,7 @@ class RegisterDialect:
         return self._with_crc(bytes([0x53, 5, 0, 0]))
 
     def set_address(self, address: int) -> bytes:
-        """Return the frame that gives an address to the first chip without one."""
+        """Return the frame that gives an address to the first chip of the chain that has none yet."""
         return self._with_crc(bytes([0x40, 5, address, 0]))
 
     def _with_crc(self, body: bytes) -> bytes:
@@ -77,7 +77,7 @@ def short_command(code: int, first: int = 0, second: int = 0) -> bytes:
 
 
 def set_clock(word: int) -> bytes:
-    """Return command 82, which sets the PLL of all chips. No form for a single chip is known."""
+    """Return command 82, which sets the PLL of all chips. No command that sets the PLL of a single chip is known."""
     return short_command(0x82, word >> 8, word & 0xFF)
 
 
@@ -87,10 +87,11 @@ CHAIN_INACTIVE = short_command(0x85)
 
 
 def set_short_address(address: int) -> bytes:
-    """Return command 01, which gives an address to the first BM1384 without one."""
+    """Return command 01, which gives an address to the first BM1384 of the chain that has none yet."""
     return short_command(0x01, address)
 
 
 FLASH_LED = bytes(32) + bytes.fromhex("80010112")
-"""Frame that makes the lamp of an Antminer U1 flash. The last byte contains a CRC over 36 zero bits. This length is an
-error of the original driver that became part of the protocol (docs/reference/asic.md#antminer-u1-and-u2)."""
+"""Frame that makes the lamp of an Antminer U1 flash. The last byte contains the CRC of 36 zero bits, which are not the
+bits of the command. This error of the original driver became part of the protocol
+(docs/reference/asic.md#antminer-u1-and-u2)."""

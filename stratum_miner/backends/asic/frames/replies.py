@@ -3,8 +3,8 @@
 There are two kinds of replies. Replies of BM1397, BM1362, BM1366, BM1368 and BM1370 start with a preamble and end with
 a CRC5. The decoder searches for the preamble and checks the CRC. On failure it drops only one byte, so that it finds a
 good frame behind a broken one (docs/reference/asic.md#lost-and-garbled-bytes). All other chips send a fixed number of
-bytes without a preamble and with little or no checksum. For these bytes, the caller's function ``judge`` decides
-whether they are a reply; it can hash the nonce.
+bytes without a preamble and with little or no checksum. Whether such bytes are a reply is decided by ``judge``, a
+function of the caller. It can, for example, hash the header with the nonce in the bytes, and check the hash.
 
 ``receive`` takes bytes as they come. Call ``idle`` when the line has been silent for longer than any gap inside a
 frame. The rest of an incomplete reply will then not come any more.
@@ -72,15 +72,15 @@ class ReplyDecoder(ABC):
         return self._drain(final=False)
 
     def idle(self) -> list[ChipReply]:
-        """Stop waiting for the rest of a reply. Return the replies, certain or doubtful, that the buffer contains; its
-        other bytes count as garbage."""
+        """Stop waiting for the rest of a reply, because the line is silent. Return the replies in the buffer, and also
+        the bytes that are only perhaps a reply. All other bytes in the buffer count as garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
         self._already_counted = 0
         return replies
 
     def discard(self) -> None:
-        """Forget what is buffered without counting it, because the chips were reset."""
+        """Forget the bytes in the buffer, because the chips were reset. These bytes do not count as garbage."""
         self._buffer.clear()
         self._already_counted = 0
 
@@ -178,8 +178,9 @@ Parse = Callable[[bytes], ChipReply]
 class FixedLengthDecoder(ReplyDecoder):
     """Decodes groups of ``length`` bytes without a preamble. ``judge`` decides where a group starts.
 
-    A group that may be a reply is kept until the line is silent, or until all other possible starts were tried. One
-    byte too many or too few therefore does not turn all later nonces into hardware errors.
+    A group that is only perhaps a reply (``Judgement.MAYBE``) is not returned before the line is silent, or before a
+    sure reply was searched for at each later start inside the group. One byte too many or too few therefore does not
+    turn all later nonces into hardware errors.
     """
 
     def __init__(self, length: int, judge: ReplyJudge, parse: Parse, *, has_crc: bool = False) -> None:
@@ -226,8 +227,8 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """Count the bytes that were skipped between two replies. If replies have a CRC, each ``length`` skipped bytes
-        count as one CRC error."""
+        """Count the bytes that were skipped between two replies. If replies have a CRC, as many skipped bytes as a
+        reply has count as one CRC error, and only the remaining ones as garbage."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest

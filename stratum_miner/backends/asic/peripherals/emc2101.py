@@ -27,10 +27,10 @@ class Emc2101:
         self._bus = bus
 
     async def configure(self, diode: Diode | None) -> None:
-        """Check the ids, enable the tachometer and direct control of the fan, and set the constants of the diode, if
-        given.
+        """Check that the ids of the chip are those of an EMC2101, enable the tachometer and direct control of the fan,
+        and set the constants of ``diode`` if it is not None.
 
-        Raises DeviceRefused if the chip has other ids.
+        Raises DeviceRefused if the ids are others.
         """
         manufacturer, product = await self._get(0xFE), await self._get(0xFD)
         if manufacturer != _MANUFACTURER or product not in PRODUCT_IDS:
@@ -54,8 +54,8 @@ class Emc2101:
         return float(int.from_bytes(bytes([await self._get(0x00)]), "big", signed=True))
 
     async def external_temperature(self) -> float | None:
-        """Return the temperature of the diode in °C, in steps of 1/8; None while the diode seems to be an open or a
-        short circuit."""
+        """Return the temperature of the diode in °C, in steps of 1/8; None while the controller reports that the diode
+        is disconnected or shorted."""
         high, low = await self._get(0x01), await self._get(0x10)
         raw = high << 3 | low >> 5
         if raw in (_DIODE_OPEN, _DIODE_SHORT):
