@@ -166,7 +166,7 @@ class Summary:
     work_units: int
     """Number of work units that devices received."""
     blocks_seen: int
-    """Number of different previous blocks of the jobs mined on, including the first."""
+    """Number of different blocks on which the jobs of this run were built, including the block of the first job."""
     block_at: float | None
     """Unix time of the first job that builds on the newest of the blocks that ``blocks_seen`` counts."""
     last_job_at: float | None
@@ -235,7 +235,7 @@ class PoolView:
     work_share: float | None
     """Fraction of the work of the miner that was done for this pool, from 0 to 1."""
     bound: tuple[str, ...]
-    """Labels of the backends that mine only on this pool. No other backend mines on it."""
+    """Labels of the backends that mine only on this pool. If there are any, no other backend mines on this pool."""
     workers: tuple[WorkerView, ...]
     difficulty: float | None
     """Share difficulty that the pool requires now; None before it has set one."""
@@ -274,7 +274,7 @@ class DeviceView:
     detail: str
     """Name of the product or, for a search thread, of its kernel."""
     mines: bool
-    """Whether the device computes hashes now at its proper rate. A sick device does not count as mining."""
+    """Whether the device computes hashes now. A sick device, which computes fewer than it should, does not count."""
     state: str
     """One of these: mining, throttled (slower than configured), starting, idle (no work, or a pause), sick, dead, off,
     absent, or removed (by the user)."""
@@ -448,14 +448,14 @@ class View:
 
     @property
     def mined_on(self) -> PoolView | None:
-        """The pool that the miner mines on; if there are several, the first in the order. None if no pool gives
-        work."""
+        """The pool that the miner mines on, or the best of them by ``priority`` if there are several. None if the miner
+        mines on no pool."""
         return next((pool for pool in self.pools if pool.active), None)
 
     @property
     def share_difficulty(self) -> float | None:
-        """Share difficulty of the pool that the miner mines on. If no pool gives work, that of the first pool in the
-        order; None before the pool has set one."""
+        """Share difficulty of the pool ``mined_on``. If that is None, the share difficulty of the first of ``pools``.
+        None if there is no pool, or if the pool has not set a share difficulty yet."""
         pool = self.mined_on or next(iter(self.pools), None)
         return None if pool is None else pool.difficulty
 

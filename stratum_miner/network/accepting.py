@@ -1,9 +1,9 @@
 """Accepts connections on every listener of the program, and continues while the system is short of resources.
 
-This module must not depend on what is sent over a connection. File descriptors, memory and buffers can run out while
-many clients connect. Such a shortage passes: the loop waits, tries again, and logs one warning a minute. The last few
-file descriptors are never used for an accepted connection, because the process needs them for its own connections to a
-node or to a pool.
+This module accepts connections of any kind, so it knows nothing about what is sent over them. File descriptors, memory
+and buffers can run out while many clients connect. Such a shortage is temporary: the loop that accepts connections
+waits, tries again, and logs one warning a minute. The last few file descriptors are never used for an accepted
+connection, because the process needs them for its own connections to a node or to a pool.
 """
 
 import errno
@@ -21,8 +21,8 @@ import trio
 from stratum_miner.network import files
 
 ACCEPTED_AT_ONCE = 64
-"""Maximum number of connections accepted in one turn of the event loop. If it were one, then thousands of clients that
-connect together would wait for seconds."""
+"""Maximum number of connections that are accepted before other tasks of the event loop run again. If it were one,
+thousands of clients that connect at the same time would wait for seconds."""
 OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 PAUSE_S = 0.1
 """Seconds until the next attempt after a shortage of resources; the value that trio uses."""
@@ -46,8 +46,8 @@ GONE_BEFORE_ACCEPTED = frozenset(
     )
     if hasattr(errno, name)
 )
-"""Errors of the system call accept that concern only the connection that was waiting, and not the listener (accept(2)).
-The loop accepts the next connection at once."""
+"""Errors of the system call accept(2) that concern only one waiting connection, and not the listener. After such an
+error, the next connection is accepted at once."""
 
 Listener: TypeAlias = trio.abc.Listener[Any]
 _Serve: TypeAlias = Callable[[Any], None]
@@ -75,9 +75,10 @@ async def serve(
     handlers: trio.Nursery | None = None,
     task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
 ) -> Never:
-    """Accept connections until cancelled, and start ``handler`` with the stream of each. Then close the listeners.
+    """Accept connections until cancelled, and start ``handler`` with the stream of each. When cancelled, close the
+    listeners.
 
-    The handlers run in the nursery ``handlers``. If it is None, they are cancelled together with this function.
+    The started tasks run in the nursery ``handlers``. If it is None, they are cancelled together with this function.
     Raises ListenerError if a listener is broken.
     """
     async with trio.open_nursery() as nursery:
@@ -158,7 +159,8 @@ def _acceptor(listener: Listener) -> Iterator[Callable[[_Serve], Awaitable[None]
         yield partial(_accept_one, listener)
         return
     with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-        # this duplicate of the socket is closed before the listener: while it is open, the port stays occupied
+        # this duplicate of the socket must not outlive the listener, because the port stays occupied while either is
+        # open
         acceptor.setblocking(False)
         yield partial(_accept_many, acceptor)
 

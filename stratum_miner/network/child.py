@@ -17,8 +17,8 @@ import trio
 
 CHUNK: Final = 1 << 16
 KILLED_SECONDS: Final = 5.0
-"""Seconds to wait until a killed program has ended. A program that is blocked inside a system call may take longer to
-end."""
+"""Seconds to wait at most for the end of a program that was killed. A program that is blocked inside a system call may
+take longer to end."""
 
 
 class ChildError(Exception):
@@ -91,7 +91,8 @@ async def run(
 
 @dataclass(slots=True)
 class _Output:
-    """One of the two output pipes of a program, and the bytes read from this pipe, at most ``limit`` plus one chunk."""
+    """One of the two output pipes of a program, and the bytes read from this pipe. Reading stops at the first chunk
+    that makes them more than ``limit``."""
 
     stream: trio.abc.ReceiveStream
     limit: int

@@ -1,7 +1,7 @@
 """An HTTP/1.1 request and its response, without a socket or a clock.
 
 Each response is limited in bytes. The limit counts what comes over the wire: the head, interim (1xx) responses, chunk
-headers and the body. Nothing is kept in memory before it was counted. Compressed responses are neither requested nor
+headers and the body. Bytes are counted before they are kept in memory. Compressed responses are neither requested nor
 accepted, because a few compressed bytes can expand to any size. Redirects are not followed.
 
 ``fetch`` adds sockets, TLS and time limits for trio. The command ``health`` opens its own socket, because it must start
@@ -124,8 +124,9 @@ def basic(user: str, password: str) -> str:
 class Exchange:
     """Requests and responses over one connection, one after the other.
 
-    ``request`` returns the bytes to send. ``feed`` takes the received bytes, empty at the end of the connection, and
-    returns the response when it is complete. After a LargeFetchError or BrokenFetchError the connection must be closed.
+    ``request`` returns the bytes to send. ``feed`` takes the bytes that were received, and returns the response when it
+    is complete. At the end of the connection, ``feed`` must be called with no bytes. After a LargeFetchError or
+    BrokenFetchError the connection must be closed.
     """
 
     def __init__(self) -> None:
@@ -144,7 +145,8 @@ class Exchange:
     @property
     def reusable(self) -> bool:
         """Whether the last response is complete and another request may be sent."""
-        # no bytes may follow the last response: they would be taken for the beginning of the next one
+        # bytes after the last response make the connection unusable: they would be taken for the beginning of the next
+        # response
         whole = self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
         return whole and self._connection.trailing_data == (b"", False)
 
@@ -180,7 +182,8 @@ class Exchange:
         return b"".join(part or b"" for part in (head, body, end))
 
     def feed(self, data: bytes) -> HttpResponse | None:
-        """Take received bytes, empty at the end of the connection. Return the response if it is complete, else None.
+        """Take received bytes, or no bytes at the end of the connection. Return the response if it is complete, else
+        None.
 
         Raises LargeFetchError if the response is too large or is compressed, and BrokenFetchError if it is not valid
         HTTP or if the connection ended early.

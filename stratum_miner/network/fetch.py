@@ -108,10 +108,11 @@ class Fetcher:
     ) -> HttpResponse:
         """Send one request and return the complete response, whatever its status code.
 
-        ``seconds`` limits everything from the name lookup to the last byte, ``connect_seconds`` the part before the
-        request. ``max_bytes`` limits the head and the body together, as they come over the wire. With ``waits`` (long
-        polling) the response may begin at any time, and after its first byte the rest must arrive within ``seconds``.
-        Raises a FetchError if there is no complete response within the limits.
+        ``seconds`` limits everything from the name lookup to the last byte of the response. ``connect_seconds`` limits
+        the part before the request: name lookup, connecting and the TLS handshake. ``max_bytes`` limits the head and
+        the body together, as they come over the wire. If ``waits`` is true (for long polling), there is no limit for
+        the time until the response begins. After its first bytes, the rest must arrive within ``seconds``. Raises a
+        FetchError if there is no complete response within the limits.
         """
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
             connection = await self._open(target, min(seconds, connect_seconds))
@@ -201,8 +202,8 @@ class _Connection:
         return trio.current_time() < self.idle_since + IDLE_SECONDS and not inner.socket.is_readable()
 
     async def send(self, data: bytes) -> None:
-        """Send ``data``. A broken stream is ignored here: the server may have answered and closed before it read
-        everything, and ``receive`` then returns its response.
+        """Send ``data``. If the stream breaks, no error is raised here: the server may have answered and closed the
+        connection before it read everything. ``receive`` then returns its response.
         """
         try:
             await self._stream.send_all(data)

@@ -6,11 +6,11 @@ import resource
 from contextlib import suppress
 
 PLENTY = 65_536
-"""Number of open files that the process requests by default. A higher limit would slow down child processes, some of
-which close every possible file descriptor when they start."""
+"""Limit of open files that the process requests from the system by default. A higher limit would slow down child
+processes, some of which close every possible file descriptor when they start."""
 SPARE = 32
-"""Number of open files that accepted connections never get. They are reserved for the node, pools, logs, hooks and
-other files that the process opens itself."""
+"""Number of open files that are never used for accepted connections. They are reserved for what the process opens
+itself: connections to the node and to pools, logs, hooks and other files."""
 
 
 def allow(needed: int = 0) -> int:
@@ -42,7 +42,9 @@ def keep_spare(limit: int, file: int) -> None:
     """
     if limit < 0:
         return
-    lowest = os.dup(file)  # the system assigns the lowest free descriptor, so all lower ones are in use
+    lowest = os.dup(
+        file
+    )  # the system assigns the lowest free descriptor, so this number tells how many files are open at least
     os.close(lowest)
     if lowest >= limit - min(SPARE, limit // 4):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -1,7 +1,7 @@
 """Closes a connection whose peer may still be sending.
 
-If a socket is closed while unread bytes wait in it, the peer gets an error and may lose the last reply to it. After a
-reply that ends a connection early, the program therefore reads and discards further bytes for a moment.
+If a socket is closed while it has unread bytes, the peer gets an error, and may not receive the last reply that was
+sent to it. Before the program closes a connection early, it therefore reads and discards further bytes for a moment.
 """
 
 import trio

@@ -44,8 +44,8 @@ class LineChart:
 
     @property
     def y_range(self) -> tuple[float, float]:
-        """Return the minimum and the maximum of the y axis, which includes all lines, all bands and zero. The two
-        always differ."""
+        """Return the minimum and the maximum of the y axis. All lines, all bands and zero lie between them. The maximum
+        is always larger than the minimum."""
         values = [value for line in self.series for part in (line.values, line.low, line.high) for value in part]
         low, high = min(0.0, *values), max(0.0, *values)
         return (low, high) if high > low else (low, low + 1)
@@ -75,7 +75,7 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a tornado chart: how the result changes if one input is lowered or raised."""
+    """One row of a tornado chart: the results of a calculation if one of its inputs is lowered, and if it is raised."""
 
     name: str
     """Name of the input."""
@@ -87,7 +87,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tornado:
-    """A tornado chart: bars around ``centre``, the result with all inputs unchanged."""
+    """A tornado chart: it shows how much a result depends on each input. The bars lie around ``centre``, the result
+    with all inputs unchanged."""
 
     title: str
     centre: float
@@ -97,8 +98,8 @@ class Tornado:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Return the minimum and the maximum of the axis, which includes all bars and ``centre``. The two always
-        differ."""
+        """Return the minimum and the maximum of the axis. All bars and ``centre`` lie between them. The maximum is
+        always larger than the minimum."""
         ends = [self.centre, *(end for bar in self.bars for end in (bar.low, bar.high))]
         low, high = min(ends), max(ends)
         return (low, high) if high > low else (low - 1, high + 1)
