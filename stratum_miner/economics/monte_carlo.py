@@ -1,4 +1,4 @@
-"""Checks the formulas by simulation: mining is simulated many times, block by block and share by share.
+"""Checks the formulas of this package, such as those of ``odds`` and ``schemes``, by simulation: mining is simulated many times, block by block and share by share.
 
 The simulation uses the random process itself (times between blocks, shares in a window, the best of many hashes), never
 the formula under test. A seed decides the random numbers.
@@ -20,8 +20,8 @@ gives a false alarm."""
 DAYS = 30.0
 """Number of days whose income is simulated."""
 WINDOW_BLOCKS = 2.0
-"""Under the payout scheme PPLNS, each block pays for the last shares before it, the window. This is the work of these
-shares, as a multiple of the expected work of a block."""
+"""Size of the window under the payout scheme PPLNS, in which each block pays only for the last shares before it: the
+window. The size is the work of these shares, as a multiple of the expected work of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Agreement:
 def check(
     operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int = 4000, days: float = DAYS
 ) -> tuple[Agreement, ...]:
-    """Compare each formula with the result of ``runs`` simulation runs. Raises ValueError if ``runs`` is below 100."""
+    """Compare the result of each formula with the mean or frequency in ``runs`` simulation runs. Raises ValueError if ``runs`` is below 100."""
     if runs < 100:
         raise ValueError(f"runs: expected 100 or more, got {runs}")
     source = random.Random(seed)
@@ -54,7 +54,8 @@ def check(
 def poisson_count(source: random.Random, mean: float) -> int:
     """Return a random number with a Poisson distribution. The method is exact for any mean.
 
-    A large mean is first reduced by random numbers with gamma and beta distributions (Ahrens and Dieter 1974).
+    A small mean is handled by multiplying uniform random numbers. A larger mean is first made smaller, step by step,
+    with random numbers that have gamma and beta distributions (Ahrens and Dieter 1974).
     """
     count = 0
     while mean > 30:
@@ -193,9 +194,9 @@ def _mean(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
 
 
 def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agreement:
-    """Compare the probability that a formula gives with the fraction of true outcomes.
+    """Compare ``formula``, a probability, with the fraction of simulation runs whose outcome is True.
 
-    The interval is that of Wilson, which is also valid for probabilities near 0 and 1.
+    The interval of the simulation is the Wilson interval, which is also valid for probabilities near 0 and 1.
     """
     count, part, z = len(outcomes), fmean(outcomes), CONFIDENCE_Z
     middle = (part + z * z / (2 * count)) / (1 + z * z / count)
@@ -204,7 +205,7 @@ def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agr
 
 
 def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
-    """Compare a relative spread (standard deviation divided by mean) with that of the simulated values.
+    """Compare ``formula``, a relative spread (standard deviation divided by mean), with the spread of simulated values.
 
     The standard error of the simulated spread follows from the kurtosis of the values, which is taken to be at least
     that of a normal distribution.
@@ -219,10 +220,11 @@ def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement
 def _probability_between(
     quantity: str, values: Sequence[float], low: float, high: float, payouts: schemes.Payouts
 ) -> Agreement:
-    """Compare the probability that an income lies between its 5 % and 95 % quantiles with how often simulated ones do.
+    """Compare two figures: how likely an income is to lie between its 5 % and 95 % quantiles, and how often it did.
 
-    The probability is a little above 90 %, because the number of payments is an integer. The formula takes that into
-    account.
+    The first figure comes from the formula, the second from the simulated incomes ``values``. ``low`` and ``high`` are
+    the quantiles. The probability is a little above 90 %, because the number of payments is an integer. The formula
+    takes that into account.
     """
     slack = float(payouts.value) / 2
     formula = payouts.probability_between(0.05, 0.95)

@@ -14,8 +14,8 @@ from stratum_miner.economics.chain import hashes_per_block
 
 YEAR_DAYS = 365.25
 _HALVINGS = 200
-"""Number of times that ``_solve`` halves an interval. More would not change the result, because a float has fewer
-bits."""
+"""Number of times that ``_solve`` halves the interval that contains its result. More times would not change the
+result, because a float has fewer bits."""
 
 
 def probability_of_block(blocks_per_day: float, days: float) -> float:
@@ -24,7 +24,7 @@ def probability_of_block(blocks_per_day: float, days: float) -> float:
 
 
 def probability_of_no_block(blocks_per_day: float, days: float) -> float:
-    """Return the probability of no block in this many days. It is the same for any period of this length."""
+    """Return the probability of no block in this many days. It does not depend on when these days begin."""
     return math.exp(-blocks_per_day * days)
 
 
@@ -112,12 +112,13 @@ def count_interval(count: int, confidence: float = 0.95) -> Interval:
 
 
 def probability_of_pool_luck(blocks: int, times: float) -> float:
-    """Return the probability that finding this many blocks takes more than ``times`` times the expected work."""
+    """Return the probability that a pool needs more work for this many blocks than ``times`` times the expected work."""
     return poisson.cdf(blocks - 1, blocks * times)
 
 
 def relative_spread(events: float) -> float:
-    """Return the standard deviation of the income divided by its mean, if ``events`` equal payments are expected."""
+    """Return the standard deviation of an income divided by its mean. ``events`` is the expected number of equal
+    payments."""
     return 1 / math.sqrt(events)
 
 

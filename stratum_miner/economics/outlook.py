@@ -13,7 +13,7 @@ EPOCH_DAYS = 14
 HORIZON_DAYS = 365 * 30
 """Number of days after which ``payback`` gives up; no mining machine lasts longer."""
 LEAST_GROWTH = -0.99
-"""Minimum growth of the difficulty per epoch that ``income_factor`` uses."""
+"""Minimum growth of the difficulty, as a fraction per epoch of two weeks, with which ``income_factor`` computes."""
 MAX_INCOME_FACTOR = 1e100
 """Largest result of ``income_factor``: the income of a day as a multiple of the income of the first day."""
 
@@ -76,6 +76,8 @@ def income_factor(day: int, growth: float) -> float:
 
 def shut_off_day(revenue_per_day: float, cost_per_day: float, growth: float) -> float:
     """Return the number of days after which running the machines costs more than it earns.
+
+    ``growth`` is the growth of the difficulty per epoch of two weeks, as a fraction.
 
     The result is infinite if the difficulty does not grow or there are no costs, and 0 if running already makes a loss.
     """

@@ -11,7 +11,8 @@ import math
 _TINY = 1e-300
 _PRECISION = 1e-16
 _MANY = 1e6
-"""Number of expected events at which the series and the continued fraction begin to take too long."""
+"""Number of expected events from which the approximation is used, because the series and the continued fraction would take
+too long."""
 
 
 def cdf(count: int, mean: float) -> float:
@@ -49,7 +50,7 @@ def quantile(probability: float, mean: float) -> int:
 
 
 def _series(shape: float, mean: float) -> float:
-    """Return the series of the lower incomplete gamma function, without its leading factor."""
+    """Return the series of the lower incomplete gamma function. The caller multiplies it by the factor before the series."""
     term = total = 1.0 / shape
     while term > total * _PRECISION:
         shape += 1
@@ -59,7 +60,10 @@ def _series(shape: float, mean: float) -> float:
 
 
 def _fraction(shape: float, mean: float) -> float:
-    """Return the continued fraction of the upper incomplete gamma function (Lentz), without its leading factor."""
+    """Return the continued fraction of the upper incomplete gamma function, computed with Lentz's method.
+
+    The caller multiplies it by the factor before the continued fraction.
+    """
     b = mean + 1 - shape
     c, d = 1 / _TINY, 1 / (b or _TINY)
     value, step, index = d, 0.0, 0

@@ -30,7 +30,8 @@ class Tariff:
     pool_fee: Decimal = Decimal(0)
     """Fraction of the income that the pool keeps."""
     mainnet_difficulty: float = chain.MAINNET_DIFFICULTY
-    """Mainnet difficulty for the comparison that is shown if the miner works on a test chain."""
+    """Mainnet difficulty. If the miner works on a test chain, it is used to show what the same hash rate would earn on
+    mainnet."""
 
 
 def tariff(
@@ -111,7 +112,8 @@ class Earnings:
 
     @property
     def operation(self) -> Operation | None:
-        """Return what mining on mainnet at the measured hash rate uses and earns; None before the first hash.
+        """Return the operation (costs and income) of mining on mainnet at the measured hash rate; None before the first
+        hash.
 
         If the miner works on mainnet, the difficulty is that of its job. On a test chain, the difficulty is that of the
         tariff. Transaction fees are not included.
@@ -144,8 +146,8 @@ class Earnings:
     def seconds_per_block(self) -> float | None:
         """Return the expected seconds per block on the chain that is being mined; None if they are not known.
 
-        If every second hash is a block, as on regtest, the miner submits a block only if it is also a share, so a block
-        takes as long as a share.
+        On some test chains, such as regtest, about every second hash is a block. The miner then submits only those
+        blocks that are also shares, so that a block takes as long as a share.
         """
         difficulty, share_difficulty = self.difficulty, self.measured.share_difficulty
         if difficulty is not None and difficulty <= difficulty_from_target(TRIVIAL_TARGET):
@@ -199,7 +201,7 @@ class Earnings:
         """Return the figures for --json and the HTTP API. Money is in the user's currency; unknown figures are None."""
         operation, interval = self.operation, self.measured.luck.interval()
         power, per_day = self.power, self._per_day
-        # a measured power changes, so the current value does not give the costs so far
+        # a measured power changes, so the costs since the start cannot be computed from its current value
         fixed = self.tariff.power is not None
         found: dict[str, Any] = {
             "power_w": None if power is None else float(power),

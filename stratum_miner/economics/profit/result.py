@@ -132,7 +132,7 @@ def _payback(scenario: Scenario) -> dict[str, Any]:
 
 
 def _growth(scenario: Scenario) -> dict[str, Any]:
-    """Return what the assumed growth of the difficulty means, without halvings.
+    """Return figures that follow from the assumed growth of the difficulty. Halvings are ignored.
 
     The figures are the growth per year, the income of the first year as a multiple of the income of the first day, and
     the day from which mining costs more than it earns."""

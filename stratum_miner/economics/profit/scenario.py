@@ -1,4 +1,6 @@
-"""Builds complete scenarios from options, scenario files and the answers of other programs. A term is one named value.
+"""Builds complete scenarios from options, scenario files and the answers of other programs.
+
+A scenario describes a mining operation by named values, such as a price. Each of these values is a term.
 
 If a term comes from several sources, the first of these has precedence: an option; the table of the scenario in the
 file; the top of the file; the answer of a node, a running miner or a price source; the default.
@@ -26,7 +28,7 @@ YEAR = Decimal(YEAR_DAYS)
 DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
-"""Default hash rate of the pool, as a fraction of the network's hash rate: a pool of medium size. If the user's
+"""Default hash rate of the pool, as a fraction of the network's hash rate. A pool of medium size has this fraction. If the user's
 machines have a higher hash rate, the default is the hash rate of these machines."""
 SECONDS_PER_SHARE = 10
 """Mean seconds between two shares at the default share difficulty. Pools aim at a similar rate."""
@@ -74,8 +76,8 @@ class Scenario:
     """Lifetime of the machines, in years."""
     assumptions: Assumptions
     band: float
-    """Uncertainty of the growth of the difficulty per epoch, as a fraction: the growth may be this much lower or
-    higher."""
+    """Uncertainty of the assumed growth of the difficulty per epoch, as a fraction. The true growth is taken to be between
+    the assumed growth minus this fraction and the assumed growth plus this fraction."""
     horizon_days: int
     pool: PayoutPool
     dates: Mapping[str, date]
@@ -123,7 +125,11 @@ def option(name: str) -> str:
 
 
 def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: dict[str, Machine]) -> RawScenario:
-    """Return the terms and machines of the command line. Raises TermError if a machine is unknown."""
+    """Return the scenario that the options of the command line give. Raises TermError if a machine is unknown.
+
+    ``given`` contains the text of each term, or None; ``machines`` the values of --machine; ``known`` the machines by
+    name.
+    """
     values = {name: SourcedValue(text, option(name)) for name, text in given.items() if text is not None}
     _check_exclusive(values)
     return RawScenario(name="", values=values, machines=tuple(_named(item, known, "--machine") for item in machines))
@@ -153,7 +159,7 @@ def from_answers(texts: Mapping[str, str], source: str) -> RawScenario:
 
 
 def merged(layers: Sequence[RawScenario], name: str) -> RawScenario:
-    """Merge several scenarios into one: if a term is in several of them, the first of these has precedence."""
+    """Merge several scenarios into one. If a term is in more than one, its value comes from the first scenario with it."""
     result = layers[0]
     for layer in layers[1:]:
         result = _over(result, layer, name)
@@ -245,7 +251,10 @@ def _check_exclusive(values: Mapping[str, SourcedValue]) -> None:
 
 
 def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
-    """Return the machine that an item of a scenario file describes: a name, or a table with a name or with figures."""
+    """Return the machine that ``item`` describes, an item of a list of machines in a scenario file.
+
+    The item is the name of a known machine, or a table with such a name or with the figures of a machine.
+    """
     if isinstance(item, str):
         return _named(item, known, where)
     values = dict(files.table(item, where))

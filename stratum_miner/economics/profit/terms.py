@@ -21,7 +21,7 @@ MAX_MONEY = Decimal(10) ** 12
 MAX_POWER = Decimal(10) ** 12
 MAX_COUNT = 1_000_000
 MIN_YEARS, MAX_YEARS = Decimal("0.01"), Decimal(30)
-"""Minimum and maximum number of years. The minimum is 3.65 days, because the charts need at least three days."""
+"""Minimum and maximum number of years. The minimum is 3.65 days, because the charts of the profit report need at least three days."""
 MAX_LENGTH = 60
 """Maximum characters of a number."""
 _POWER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|k|M|G)?W")
@@ -185,7 +185,8 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "share_difficulty": difficulty,
     "horizon": years,
 }
-"""The parser of each term, by its key in a file. ``scenario.option`` returns the option of a key."""
+"""The parser of each term, by the key that the term has in a file. ``scenario.option`` returns the option for the same
+term."""
 
 
 def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool = False) -> Decimal:
