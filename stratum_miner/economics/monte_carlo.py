@@ -1,4 +1,5 @@
-"""Checks the formulas of this package, such as those of ``odds`` and ``schemes``, by simulation: mining is simulated many times, block by block and share by share.
+"""Checks the formulas of this package, such as those of ``odds`` and ``schemes``, by simulation: mining is simulated
+many times, block by block and share by share.
 
 The simulation uses the random process itself (times between blocks, shares in a window, the best of many hashes), never
 the formula under test. A seed decides the random numbers.
@@ -44,7 +45,8 @@ class Agreement:
 def check(
     operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int = 4000, days: float = DAYS
 ) -> tuple[Agreement, ...]:
-    """Compare the result of each formula with the mean or frequency in ``runs`` simulation runs. Raises ValueError if ``runs`` is below 100."""
+    """Compare the result of each formula with the mean or frequency in ``runs`` simulation runs. Raises ValueError if
+    ``runs`` is below 100."""
     if runs < 100:
         raise ValueError(f"runs: expected 100 or more, got {runs}")
     source = random.Random(seed)

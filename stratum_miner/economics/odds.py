@@ -112,7 +112,8 @@ def count_interval(count: int, confidence: float = 0.95) -> Interval:
 
 
 def probability_of_pool_luck(blocks: int, times: float) -> float:
-    """Return the probability that a pool needs more work for this many blocks than ``times`` times the expected work."""
+    """Return the probability that a pool needs more work for this many blocks than ``times`` times the expected
+    work."""
     return poisson.cdf(blocks - 1, blocks * times)
 
 

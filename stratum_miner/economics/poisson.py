@@ -11,8 +11,8 @@ import math
 _TINY = 1e-300
 _PRECISION = 1e-16
 _MANY = 1e6
-"""Number of expected events from which the approximation is used, because the series and the continued fraction would take
-too long."""
+"""Number of expected events from which the approximation is used, because the series and the continued fraction would
+take too long."""
 
 
 def cdf(count: int, mean: float) -> float:
@@ -50,7 +50,8 @@ def quantile(probability: float, mean: float) -> int:
 
 
 def _series(shape: float, mean: float) -> float:
-    """Return the series of the lower incomplete gamma function. The caller multiplies it by the factor before the series."""
+    """Return the series of the lower incomplete gamma function. The caller multiplies it by the factor before the
+    series."""
     term = total = 1.0 / shape
     while term > total * _PRECISION:
         shape += 1

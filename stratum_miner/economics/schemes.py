@@ -38,9 +38,9 @@ class PayoutPool:
     """The properties of a pool, and of the miner's account there, that determine how much the income varies."""
 
     hash_rate: float
-    """Hash rate of all its miners, in H/s."""
+    """Hash rate of all miners of the pool together, in H/s."""
     share_difficulty: float
-    """Share difficulty of this miner."""
+    """Share difficulty that the pool sets for the miner whose income is computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,8 @@ class Payouts:
     mean: Decimal
     """Mean income, in bitcoin."""
     events: float
-    """Expected number of independent payments. Payments under PPLNS depend on each other; there, it is the number of
-    independent payments from which the income would vary as much."""
+    """Expected number of independent payments. Payments under PPLNS are not independent. For PPLNS, this is therefore
+    the number of independent payments that would give an income with the same relative spread."""
     value: Decimal
     """Value of one payment, in bitcoin: the mean income divided by ``events``."""
 
@@ -67,12 +67,15 @@ class Payouts:
         return math.exp(-self.events)
 
     def quantiles(self, probabilities: Sequence[float] = QUANTILES) -> tuple[Decimal, ...]:
-        """For each of these probabilities, return the income, in bitcoin, that is not exceeded with this
-        probability."""
+        """For each of the probabilities, return the quantile of the income in bitcoin.
+
+        The quantile for 0.05, for example, is an income that the miner exceeds in 95 % of cases."""
         return tuple(poisson.quantile(probability, self.events) * self.value for probability in probabilities)
 
     def probability_between(self, low: float, high: float) -> float:
-        """Return the probability that the income lies between the quantiles ``low`` and ``high``, both included.
+        """Return the probability that the income lies between two of its quantiles, or is equal to one of them.
+
+        ``low`` and ``high`` are the probabilities that belong to the quantiles, such as 0.05 and 0.95.
 
         The result is at least ``high - low``, because the number of payments is an integer.
         """

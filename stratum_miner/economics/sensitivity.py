@@ -68,7 +68,8 @@ def price_by_growth(
 ) -> tuple[tuple[Decimal, ...], ...]:
     """Return the profit of the first ``days`` days, as rows of a grid.
 
-    There is a row for each growth of the difficulty per epoch of two weeks, and a column for each price of a bitcoin.
+    There is a row for each of the ``growths`` of the difficulty per epoch of two weeks, and a column for each of the
+    ``prices`` of a bitcoin.
 
     The machine runs only on days on which it earns more than it costs.
     """

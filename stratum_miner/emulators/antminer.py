@@ -11,7 +11,8 @@ from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 
 COMMAND_SIZE: Final = 4
 COMMAND_GAP_S: Final = 0.003
-"""Seconds of silence that separate a command from work. How the chip separates them is not documented
+"""Seconds of silence after which the received bytes count as commands, not as the beginning of work. How the real chip
+tells commands from work is not documented
 (docs/reference/asic.md#antminer-u1-and-u2)."""
 COMMANDS: Final = frozenset((0x82, 0x84, 0x85, 0x04, 0x01, 0xAA))
 LED_FRAME: Final = bytes(32) + bytes.fromhex("80010112")
@@ -24,8 +25,8 @@ POWER_ON_MHZ: Final = 200.0
 def checksum_fits(frame: bytes) -> bool:
     """Return whether the low five bits of a command are the CRC of all bits before them.
 
-    In a voltage command (first byte AA), the three bits before the CRC count as zero, because the host adds C0 to the
-    last byte after it has computed the CRC.
+    In a voltage command (first byte 0xAA), the three bits before the CRC are taken as zero. The host adds 0xC0 to the
+    last byte, which sets two of these bits, only after it has computed the CRC.
     """
     last = frame[-1] & 0x1F if frame[0] == 0xAA else frame[-1]
     return frame[-1] & 0x1F == crc5(frame[:-1] + bytes([last]), 8 * len(frame) - 5)
@@ -60,7 +61,9 @@ class AntminerU1Device(ErupterDevice):
         return self.settings.hash_rate * self.mhz / POWER_ON_MHZ
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle works of 64 bytes. Commands may come directly before a work, or alone, followed by silence."""
+        """Handle the received bytes: work frames of 64 bytes, and commands of four bytes.
+
+        Commands come directly before a work frame, or alone; silence then shows that no work follows."""
         del port
         self.append(data, now)
         excess = len(self._buffer) % WORK_SIZE
@@ -103,7 +106,8 @@ class AntminerU1Device(ErupterDevice):
                 engine.set_rate(self.achievable_rate(self.clock_rate) / len(self.engines), now)
 
     def encoder(self) -> Callable[[bytes], bytes]:
-        """Return a function that appends the work id, with the top bit set, to a nonce."""
+        """Return a function that makes a reply from a nonce: it appends a byte with the work id, whose top bit is
+        set."""
         last = bytes([0x80 | self._work_id])
         return lambda nonce: nonce + last
 

@@ -45,8 +45,9 @@ HEAT_STEP_S: Final = 0.25
 
 
 class RequestKind(IntEnum):
-    """The part of the board that a request is for. Pin 0 of GPIO is the reset line of the chip: the level 0 holds the
-    chip in reset."""
+    """The part of the board that a request is for: its number is the page in the request.
+
+    Pin 0 of the GPIO page is the reset line of the chip. The level 0 on this line holds the chip in reset."""
 
     I2C = 5
     GPIO = 6

@@ -116,14 +116,15 @@ class Bm1384Device(AntminerU1Device):
             self.send(register_reply(bytes([0x80, word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3])), now)
 
     def take_work(self, frame: bytes, now: float) -> None:
-        """Start to search new work. Each chip searches its own part of the nonces. Bytes 40 to 43 of the frame limit
-        how many nonces each chip tries; 0 is no limit."""
+        """Start to search new work. Each chip searches its own part of the nonces.
+
+        Bytes 40 to 43 of the frame contain the maximum number of nonces that each chip tries; 0 means no limit."""
         self._reach = int.from_bytes(frame[HASH_COUNT], "big") or NONCES
         self._ticket_bits = frame[TICKET_OFFSET].bit_length()
         super().take_work(frame, now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Start the search of every working chip. ``midstate`` and ``tail`` are the bytes of the frame."""
+        """Start the search of every working chip. ``midstate`` and ``tail`` are those of the work frame, as bytes."""
         known = known_nonces(midstate, tail)
         share = self.achievable_rate(self.clock_rate) / len(self.chain) if known is None else self.real_hash_rate
         target = nonce_target(self.settings.nonce_difficulty) >> self._ticket_bits

@@ -31,7 +31,8 @@ class Chip:
 
     number: int
     registers: dict[int, int] = field(default_factory=dict)
-    """The 32-bit value of each register, by register number. It is the power-on value until the register is written."""
+    """The 32-bit value of each register, by register number. Until a register is written, its value is the power-on
+    value."""
     core_registers: dict[int, int] = field(default_factory=dict)
     address: int = 0
     addressed: bool = False
@@ -56,8 +57,8 @@ class ChainDevice(EmulatedDevice):
         self.in_reset = False
         self.chain: list[Chip] = []
         self.engine_shares: list[tuple[Chip, float]] = []
-        """For each engine, a part of a chip that searches by itself: the chip, and the fraction of the chip's hash rate
-        that the engine provides."""
+        """One entry for each engine: its chip, and the fraction of the chip's hash rate that the engine provides. An
+        engine is a part of a chip that searches by itself."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -183,9 +184,10 @@ class ChainDevice(EmulatedDevice):
 
 
 def ticket_bits(value: int) -> int:
-    """Return how many zero bits the ticket mask, register 0x14, requires of a hash besides the usual 32.
+    """Return how many zero bits beyond the usual 32 a hash must have, so that the chip reports its nonce.
 
-    The register has a one for each of these bits, from its least significant byte on, and in each byte from the top bit
-    on (docs/reference/asic.md#ticket-mask)."""
+    ``value`` is that of the ticket mask (register 0x14). The mask has a 1 for each of these additional zero bits. The
+    ones begin in the least significant byte and, within each byte, at the top bit
+    (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

@@ -18,8 +18,8 @@ from stratum_miner.emulators.thermal import ThermalModel
 TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31
 PRESENT: Final = 0b1001_1111
-"""Bit mask of what the device measures: input voltage and current, output voltage and current, and one temperature. The
-highest bit says that the currents use the higher scale."""
+"""Bit mask that tells the host what the device measures: input voltage and current, output voltage and current, and one
+temperature. The highest bit says which of two scales the measured currents have: the higher one."""
 INPUT_VOLTS: Final = 5.0
 BROWN_OUT_VOLTS: Final = 3.9
 USUAL_VOLTS: Final = 0.3
@@ -30,7 +30,7 @@ ANSWER_S: Final = 0.002
 GAP_S: Final = 0.05
 HEAT_STEP_S: Final = 0.25
 FAN: Final = 0.5
-"""Airflow of an external fan, from 0 to 1. The stick itself has no fan."""
+"""Airflow of the external fan that is assumed, from 0 to 1. The device itself, a USB stick, has no fan."""
 
 
 class CompacA1Device(Bm1362Device):

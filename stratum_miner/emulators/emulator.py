@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 DEFAULT_HASH_RATE: Final = 1e6
 """Hash rate in H/s of an emulator whose user gives no ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
-"""More bytes are read from a driver only when the serial line needs at most this many more seconds for those that were
-read before."""
+"""The emulated serial line needs time to transfer the bytes that a driver has written. More bytes are read from the
+driver only when the transfer of the earlier ones takes at most this many more seconds."""
 MOST_NONCES: Final = 1000.0
 """Maximum number of reported nonces per second. A serial line of 115200 baud can transfer this many replies."""
 POLLED_S: Final = 0.01
@@ -52,7 +52,7 @@ class EmulatorStatistics:
     works: int
     commands: int
     nonces: int
-    """Number of reported nonces, including those that faults caused."""
+    """Number of nonces that the device has reported, including wrong nonces that injected faults added."""
     bad_frames: int
     overruns: int
     bytes_received: int
@@ -162,7 +162,8 @@ class Emulator:
         self.on_plug(True)
 
     def inject(self, fault: Fault | str) -> None:
-        """Add a fault, whose START counts from now. Raises FaultError if the device cannot have this fault."""
+        """Add a fault. Its START (see ``parse_fault``) counts from this call. Raises FaultError if the device cannot
+        have this fault."""
         given = self._possible(fault)
         self._faults.add(replace(given, start=given.start + self._model.age(trio.current_time())))
         self._wake.set()

@@ -119,8 +119,8 @@ class Faults:
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
         self.faults = list(faults)
         self.injected: dict[str, int] = {}
-        """For each name of a fault, the number of frames that it damaged, or the number of times that the state
-        began."""
+        """How often each fault was injected, by its name. This is the number of frames that the fault damaged or, if
+        the fault is a state of the device, the number of times that the state began."""
         self._random = random.Random(f"faults {seed}")
         self._begun: set[int] = set()
 
@@ -133,7 +133,7 @@ class Faults:
         self.injected[name] = self.injected.get(name, 0) + 1
 
     def damages(self, name: str, age: float) -> bool:
-        """Return whether to damage a frame with this fault, which is decided at random, and count the damage."""
+        """Decide at random whether this fault damages a frame; return the decision. If it does, count the damage."""
         for fault in self.faults:
             if fault.name == name and fault.is_active(age) and self._random.random() < (fault.probability or 0):
                 self.count(name)
@@ -141,8 +141,8 @@ class Faults:
         return False
 
     def active(self, name: str, age: float) -> Fault | None:
-        """Return an active fault with this name, or None. A fault is counted when this method first finds that it is
-        active."""
+        """Return an active fault with this name, or None. The first call that finds a fault active also counts it as
+        injected."""
         for fault in self.faults:
             if fault.name == name and fault.is_active(age):
                 if id(fault) not in self._begun:

@@ -17,7 +17,7 @@ COMMAND_LENGTHS: Final = (5, 9)
 REGISTER_REPLY: Final = 0
 NONCE_REPLY: Final = 4
 SHORTEST: Final = 2
-"""Number of bytes, header and length, that must be known to determine the size of a frame."""
+"""Number of bytes after the preamble (header and length) from which the size of a frame is determined."""
 
 
 class FrameParser:
@@ -33,8 +33,8 @@ class FrameParser:
         self._buffer = bytearray()
         self._lost = False
         self.bad = 0
-        """Number of times that bytes were dropped: bytes without a valid frame, which count once until the next valid
-        frame, and incomplete frames."""
+        """Number of times that bytes were dropped. All invalid bytes between two valid frames count as one time, and so
+        does each incomplete frame."""
 
     @property
     def pending(self) -> bool:
@@ -93,14 +93,17 @@ class FrameParser:
 
 
 def checksum_fits(frame: bytes) -> bool:
-    """Return whether the checksum of a frame without its preamble is right."""
+    """Return whether the checksum of a frame is right. ``frame`` is the frame without its preamble."""
     if frame[0] >> 5 == COMMAND:
         return crc5(frame[:-1]) == frame[-1]
     return crc16(frame[:-2]) == int.from_bytes(frame[-2:], "big")
 
 
 def midstate_job_size(length: int) -> int | None:
-    """Return the size of a job with one to four midstates, which is its length byte; None for any other length byte."""
+    """Return the size in bytes of a job that contains one to four midstates. This size is the length byte itself.
+
+    Return None for a length byte that no such job has.
+    """
     return length if length in (54, 86, 118, 150) else None
 
 
@@ -112,7 +115,7 @@ def full_job_size(length: int) -> int | None:
 
 
 def reply_with_crc(body: bytes, kind: int) -> bytes:
-    """Return a reply: the body and one more byte, which contains the kind in three bits and a CRC5 over body and
-    kind."""
+    """Return a reply: the body and one more byte, which contains the kind of reply in its high three bits, and a
+    CRC5 over the body and the kind in its low five bits."""
     last = kind << 5
     return body + bytes([last | crc5(body + bytes([last]), 8 * len(body) + 3)])

@@ -1,8 +1,9 @@
-"""Chips that get whole headers and roll the version themselves (docs/reference/asic.md#whole-header-jobs).
+"""Emulates chips to which the host sends whole block headers, and which roll the version themselves
+(docs/reference/asic.md#whole-header-jobs).
 
-Each core searches its range of nonces for as many ticks as register 0x10 contains. The core then searches the same
-range again with another version. Replies to register reads have nine bytes, or eleven once register 0xA4 enables
-version rolling.
+Each core of a chip searches its range of nonces with one version, for as many ticks as register 0x10 contains. The core
+then searches the same range again with another version. Replies to register reads have nine bytes, or eleven once
+register 0xA4 enables version rolling.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ NONCES_PER_TICK_AND_MHZ: Final = 2 / 25
 """Number of nonces that a core tries per tick and per MHz of its clock. A core tries two nonces per clock cycle, and
 the ticks in register 0x10 have a frequency of 25 MHz."""
 CORE_BITS: Final = 25
-"""Number of low bits of a nonce that a core counts through. The higher bits are the number of the core."""
+"""Number of low bits of a nonce. A core tries all their values; the higher bits are the number of the core."""
 POWER_ON_PLL: Final = 0x40A80265
 """Value of the PLL register after power-on, which sets the clock to 50 MHz. Every driver raises the clock from there;
 the real value is not documented."""
@@ -36,8 +37,8 @@ class FullHeaderDevice(ChainDevice):
 
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]
-    """Number of bits of a sub-core's number. The lowest bits of the rolled version are the number of the sub-core that
-    tried it."""
+    """Number of bits in the number of a sub-core. These bits are also the lowest bits of each version that the sub-core
+    tries."""
     units: ClassVar[int]
     """Number of hashes that the whole chip computes per clock cycle."""
     addressed_nonces: ClassVar[bool]
@@ -96,7 +97,8 @@ class FullHeaderDevice(ChainDevice):
     def may_report(self, chip: Chip) -> bool:
         """Return whether the chip reports nonces (docs/reference/asic.md#when-a-chip-reports-nonces).
 
-        This needs reports enabled in register 0x18, a number of ticks in register 0x10, and enabled cores."""
+        A chip reports nonces only if the host has enabled reports in register 0x18, has set the ticks in register 0x10,
+        and has enabled the cores."""
         registers = chip.registers
         enabled = registers[MISC_CONTROL] >> 28 and registers.get(HASH_COUNT)
         return bool(enabled) and chip.core_registers.get(CORE_ENABLE) == ENABLED
@@ -133,7 +135,8 @@ class FullHeaderDevice(ChainDevice):
         return max(1, min(most, round(chip.registers.get(HASH_COUNT, 0) * self.mhz(chip) * NONCES_PER_TICK_AND_MHZ)))
 
     def first_of_slice(self, chip: Chip) -> int:
-        """Return the first nonce that a chip tries, as an offset within the nonces of a core."""
+        """Return where each core of a chip begins: the number of nonces between the core's lowest nonce and the first
+        one that it tries."""
         if self.addressed_nonces:
             return chip.address >> 1 << 18 if len(self.chain) > 1 else 0
         offset = chip.registers.get(NONCE_OFFSET, 0)
@@ -142,7 +145,7 @@ class FullHeaderDevice(ChainDevice):
         return chip.address << 17
 
     def versions(self, chip: Chip) -> tuple[int, ...]:
-        """Return the rolled version bits that a chip tries, as 16-bit numbers in ascending order."""
+        """Return all values of the rolled version bits that a chip tries, as 16-bit numbers in ascending order."""
         value = chip.registers[VERSION_ROLLING]
         mask = value & 0xFFFF if value & 0x80000000 else 0
         return rolled_numbers(mask)
@@ -159,7 +162,8 @@ class FullHeaderDevice(ChainDevice):
                     yield NonceRange(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send a nonce reply: the nonce, the excess difficulty, the job id with the sub-core, and the version bits."""
+        """Send a nonce reply: the nonce, the byte of ``excess_byte``, the byte of ``result_byte``, and the version
+        bits."""
         chip, _ = self.engine_shares[engine]
         self._report(chip, hit.nonce.to_bytes(4, "big"), hit.tag, hit.at)
 
@@ -173,7 +177,7 @@ class FullHeaderDevice(ChainDevice):
         return ticket_bits(chip.registers.get(TICKET_MASK, 0))
 
     def _report_known(self, now: float) -> None:
-        """Report the known nonces of a recorded job, at the times at which a real chip would find them.
+        """Report the known nonces if the job is a recorded one, at the times at which a real chip would find them.
 
         The sub-cores of a chip work at the same time, each with a version of its own."""
         known = known_rolled(self._header[:76])
@@ -189,8 +193,9 @@ class FullHeaderDevice(ChainDevice):
                 self._report(chip, nonce, rolled, now + (turn + 1) * sweep)
 
     def excess_byte(self, bits: int) -> int:
-        """Return the byte that says how many more zero bits than required the hash has, in units of half a bit. No
-        driver uses it."""
+        """Return the byte of a nonce reply for the zero bits that the hash has beyond the required ones.
+
+        ``bits`` is the number of these bits. The byte counts them in units of half a bit. No driver uses it."""
         return min(2 * bits, 0xFF)
 
     def result_byte(self, rolled: int) -> int:
@@ -232,8 +237,8 @@ class Bm1362Device(FiveBitJobDevice):
     power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common
 
     def excess_byte(self, bits: int) -> int:
-        """Return the excess difficulty in whole bits. This follows from the only recorded job and reply of this
-        chip."""
+        """Return the byte for the zero bits beyond the required ones, here in units of whole bits. This follows from
+        the only recorded job and reply of this chip."""
         return min(bits, 0xFF)
 
 

@@ -15,8 +15,8 @@ _KEYS = ["hash_rate", "power", "capex", "source", "date"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One kind of mining machine, and how many machines of this kind there are (``count``). All other figures are those of
-    one machine."""
+    """One kind of mining machine, and how many machines of this kind there are (``count``). All other figures are those
+    of one machine."""
 
     name: str
     hash_rate: float

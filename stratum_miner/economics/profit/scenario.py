@@ -28,8 +28,8 @@ YEAR = Decimal(YEAR_DAYS)
 DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
-"""Default hash rate of the pool, as a fraction of the network's hash rate. A pool of medium size has this fraction. If the user's
-machines have a higher hash rate, the default is the hash rate of these machines."""
+"""Default hash rate of the pool, as a fraction of the network's hash rate. A pool of medium size has this fraction. If
+the user's machines have a higher hash rate, the default is the hash rate of these machines."""
 SECONDS_PER_SHARE = 10
 """Mean seconds between two shares at the default share difficulty. Pools aim at a similar rate."""
 BEST_EFFICIENCY = Decimal(5)
@@ -76,8 +76,8 @@ class Scenario:
     """Lifetime of the machines, in years."""
     assumptions: Assumptions
     band: float
-    """Uncertainty of the assumed growth of the difficulty per epoch, as a fraction. The true growth is taken to be between
-    the assumed growth minus this fraction and the assumed growth plus this fraction."""
+    """Uncertainty of the assumed growth of the difficulty per epoch, as a fraction. The true growth is taken to be
+    between the assumed growth minus this fraction and the assumed growth plus this fraction."""
     horizon_days: int
     pool: PayoutPool
     dates: Mapping[str, date]
@@ -159,7 +159,8 @@ def from_answers(texts: Mapping[str, str], source: str) -> RawScenario:
 
 
 def merged(layers: Sequence[RawScenario], name: str) -> RawScenario:
-    """Merge several scenarios into one. If a term is in more than one, its value comes from the first scenario with it."""
+    """Merge several scenarios into one. If a term is in more than one, its value comes from the first scenario with
+    it."""
     result = layers[0]
     for layer in layers[1:]:
         result = _over(result, layer, name)

@@ -72,11 +72,17 @@ def price(answer: bytes, field: str | None, option: str, source: str, today: dat
     if field is not None or text[:1] in ("{", "["):
         try:
             value = json.loads(text, parse_float=Decimal)
-        except (ValueError, RecursionError, ArithmeticError):  # a number whose exponent has 20 digits raises ArithmeticError
+        except (
+            ValueError,
+            RecursionError,
+            ArithmeticError,
+        ):  # a number whose exponent has 20 digits raises ArithmeticError
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
     found = "" if isinstance(value, bool) else str(value)
-    if not found.isascii() or "_" in found:  # Decimal() would accept 1_000 and non-ASCII digits, which are not valid here
+    if (
+        not found.isascii() or "_" in found
+    ):  # Decimal() would accept 1_000 and non-ASCII digits, which are not valid here
         found = ""
     try:
         terms.price(option, found)

@@ -21,7 +21,8 @@ MAX_MONEY = Decimal(10) ** 12
 MAX_POWER = Decimal(10) ** 12
 MAX_COUNT = 1_000_000
 MIN_YEARS, MAX_YEARS = Decimal("0.01"), Decimal(30)
-"""Minimum and maximum number of years. The minimum is 3.65 days, because the charts of the profit report need at least three days."""
+"""Minimum and maximum number of years. The minimum is 3.65 days, because the charts of the profit report need at least
+three days."""
 MAX_LENGTH = 60
 """Maximum characters of a number."""
 _POWER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|k|M|G)?W")
@@ -212,7 +213,7 @@ def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str
 
 
 def _whole(where: str, text: str, low: int, high: int) -> int:
-    digits = text.strip()  # fullmatch() below would reject surrounding spaces
+    digits = text.strip()  # because fullmatch() below accepts no spaces
     value = int(digits) if re.fullmatch(r"\d{1,12}", digits) else low - 1
     if not low <= value <= high:
         raise TermError(f"{where}: expected an integer from {low} to {high:,}, got {_got(text)}")
