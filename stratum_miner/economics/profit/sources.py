@@ -76,13 +76,13 @@ def price(answer: bytes, field: str | None, option: str, source: str, today: dat
             ValueError,
             RecursionError,
             ArithmeticError,
-        ):  # a number whose exponent has 20 digits raises ArithmeticError
+        ):  # an exponent of 20 digits raises ArithmeticError
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
     found = "" if isinstance(value, bool) else str(value)
     if (
         not found.isascii() or "_" in found
-    ):  # Decimal() would accept 1_000 and non-ASCII digits, which are not valid here
+    ):  # invalid here, although Decimal() would accept them
         found = ""
     try:
         terms.price(option, found)
