@@ -72,17 +72,12 @@ def price(answer: bytes, field: str | None, option: str, source: str, today: dat
     if field is not None or text[:1] in ("{", "["):
         try:
             value = json.loads(text, parse_float=Decimal)
-        except (
-            ValueError,
-            RecursionError,
-            ArithmeticError,
-        ):  # an exponent of 20 digits raises ArithmeticError
+        except (ValueError, RecursionError, ArithmeticError):  # an exponent of 20 digits raises ArithmeticError
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
     found = "" if isinstance(value, bool) else str(value)
-    if (
-        not found.isascii() or "_" in found
-    ):  # invalid here, although Decimal() would accept them
+    # Decimal() would accept non-ASCII digits and underscores, as in 1_000
+    if not found.isascii() or "_" in found:
         found = ""
     try:
         terms.price(option, found)
