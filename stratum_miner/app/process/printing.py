@@ -28,9 +28,9 @@ def say(text: str, *, indent: int = 0, stderr: bool = False) -> None:
 
 
 def console(*, stderr: bool = False, **options: Any) -> Console:
-    """Return a console of rich that makes everything it prints safe. ``options`` are those of rich's Console.
+    """Return a console of the library rich that replaces unsafe characters in everything that it prints.
 
-    Markup is off, because a name in a table must not become a link.
+    ``options`` are passed on to rich's ``Console``. Markup is off, because a name in a table must not become a link.
     """
     made = Console(stderr=stderr, markup=False, emoji=False, **options)
     made.push_render_hook(_MadeSafe())
@@ -38,7 +38,8 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
 
 
 def safe(renderable: RenderableType) -> ConsoleRenderable:
-    """Make the contents of a live display safe, because rich draws a live display without calling its render hooks."""
+    """Return the contents of a live display with unsafe characters replaced. The render hook of ``console`` cannot do
+    this, because rich draws a live display without calling render hooks."""
     return _Safe(renderable)
 
 

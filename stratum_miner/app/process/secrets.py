@@ -24,9 +24,9 @@ _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
-"""A command-line argument of short flags and one short option whose value is a secret.
+"""Matches a command-line argument that combines short flags with one short option whose value is a secret.
 
-The secret follows in the same argument, as in ``-qpSECRET``, or is the next argument.
+The secret is either the rest of this argument, as in ``-qpSECRET``, or the next argument.
 """
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
@@ -36,8 +36,8 @@ _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Words of this program, such as names of methods and states, that the sentences of its events do not contain. A secret
-that is one of these words is not hidden in the program's own text."""
+"""Words that the program itself prints, such as names of methods and states, but that the sentences of its events do
+not contain. A secret that is equal to one of these words is not hidden in the program's own text."""
 
 
 class _Known(NamedTuple):
@@ -72,7 +72,7 @@ def _remember(secrets: frozenset[str]) -> None:
 
 
 def given_openly(*texts: str) -> None:
-    """Never hide these worker names, pools or hosts in the program's own text, even if one of them is also a
+    """Never hide these texts, such as worker names and hosts, in the program's own text, even if one of them is also a
     password."""
     global _open  # noqa: PLW0603  there is one process
     _open |= frozenset(texts)
@@ -80,7 +80,8 @@ def given_openly(*texts: str) -> None:
 
 
 def redact(value: Any) -> Any:
-    """Return the same value without any registered secret, for text of this program that may quote foreign text.
+    """Return the value with its registered secrets hidden. The value is the program's own text, which may quote foreign
+    text.
 
     A secret that is also a word of this program, or a short number, is not hidden, because the program's own text
     contains it anyway. The keys of a dictionary stay unchanged. Bytes of a command line or file name that are not valid
@@ -90,9 +91,9 @@ def redact(value: Any) -> Any:
 
 
 def redact_foreign(text: str) -> str:
-    """Return a foreign text, such as a pool's message or a job id, without any registered secret.
+    """Return a foreign text, such as a pool's message or a job id, with every registered secret hidden.
 
-    Unlike in ``redact``, secrets that are also common words are hidden, too.
+    Unlike ``redact``, this also hides the secrets that are words of this program or short numbers.
     """
     return _known.in_foreign.hide(text)
 
@@ -116,7 +117,8 @@ def _redact(value: Any, hider: Hider) -> Any:
 
 
 def _is_ours(secret: str) -> bool:
-    """Return whether the program's own text contains this secret anyway, so that hiding it would be useless."""
+    """Return whether the secret is also a word, a number or a name that the program's own text contains anyway. Hiding
+    it there would be useless."""
     return secret.lower() in _vocabulary() or secret in _open or (is_word(secret) and not secret.isalpha())
 
 
@@ -149,7 +151,8 @@ FOREIGN_FIELDS = frozenset({"answer", "host", "id", "job_id", "method", "user_ag
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Remove the secrets from a log event. This structlog processor is the only place that does it.
 
-    The event name, the keys and the values of OUR_FIELDS are never changed, because other programs rely on them.
+    The event name, all keys, and the values of OUR_FIELDS stay unchanged, because other programs rely on them. Only the
+    credentials in a URL are hidden even there.
     """
     return {key: _redacted_field(key, value) for key, value in event.items()}
 
@@ -163,7 +166,7 @@ def _redacted_field(key: str, value: Any) -> Any:
 
 
 def read_secret_file(path: Path, what: str) -> str:
-    """Return the first line of a file, and register it as a secret. ``what`` begins the error message.
+    """Return the first line of a file, and register it as a secret. The text of an error begins with ``what``.
 
     Raises UsageError if the file cannot be read or its first line is empty.
     """

@@ -83,9 +83,9 @@ class Stop:
 
 
 def run(main: Callable[[Stop], Awaitable[None]]) -> None:
-    """Run the async part of a command, with as many open files as the system permits.
+    """Run ``main``, the async part of a command. First raise the limit of open files as far as the system permits.
 
-    Raises KeyboardInterrupt if a signal cancelled it because no stop function was registered.
+    Raises KeyboardInterrupt if a signal cancelled ``main`` because no stop function was registered.
     """
     import trio  # noqa: PLC0415  see the module's first lines
 
@@ -100,8 +100,8 @@ def run(main: Callable[[Stop], Awaitable[None]]) -> None:
 
 
 def wait_for(question: Callable[[], Awaitable[T]]) -> T:
-    """Run one async function, such as a query, and return its result. Commands that use trio for nothing else call
-    this.
+    """Run one async function, such as a query, and return its result. This is for commands that use trio for nothing
+    else.
 
     Raises the error of the function. Raises KeyboardInterrupt at the first signal, because a query needs no graceful
     stop.

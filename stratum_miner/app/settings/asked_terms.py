@@ -1,8 +1,8 @@
 """Gets figures for ``profit``, such as the price of 1 BTC, from a Bitcoin node, from a running miner and from the
 user's price source.
 
-Each answer is limited in bytes and in seconds. A price, and the figures of a node, get the present date. No message
-shows the credentials of a URL.
+Each answer is limited in bytes and in seconds. A price and the figures of a node are marked with the date of today. No
+message shows the credentials of a URL.
 """
 
 import shlex
@@ -22,8 +22,8 @@ from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, HttpT
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
-"""Time limit in seconds: for an answer, from the lookup of the host name to the last byte, or for a command that prints
-a price."""
+"""Time limit in seconds of one query. It covers the time from the lookup of the host name to the last byte of the
+answer, or the run of a command that prints a price."""
 MAX_ANSWER = 1 << 20
 """Largest size in bytes of an answer with its head, and of each of the two outputs of a command."""
 SUMMARY_PATH = "/api/v1/summary"
@@ -39,7 +39,8 @@ def layers(
     price_command: str | None,
     price_field: str | None,
 ) -> list[RawScenario]:
-    """Query the given sources, and return the figures of each answer as an incomplete scenario.
+    """Query each source that is not None, and return the figures of each answer as a scenario of ``profit`` that has
+    only these figures.
 
     Raises UsageError for a wrong option, CommandFailed if a source does not answer, and SourceError for an answer that
     cannot be used.

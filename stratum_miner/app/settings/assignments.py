@@ -1,9 +1,13 @@
 """Assigns pools and worker names to backends.
 
-The worker name of a backend at a pool is the ``worker`` of the backend. Without it, the pool may list ``workers``: the
-first backend takes the first name, the second backend the second name, and so on. If there are more backends than
-names, the list is used again from its start. Without ``worker`` and ``workers``, the name is the ``user`` of the pool.
-A name that begins with a dot is appended to the user.
+The worker name that a backend uses at a pool comes from the first of these settings that is given:
+
+* ``worker`` of the backend
+* ``workers`` of the pool, a list: the first backend takes the first name, the second backend the second name, and so
+  on. If there are more backends than names, the list is used again from its start.
+* ``user`` of the pool
+
+A name that begins with a dot is appended to ``user``.
 """
 
 from collections.abc import Sequence
@@ -78,7 +82,9 @@ def _find(
     plan: BackendPlan,
     problems: list[Problem],
 ) -> PoolSettings | None:
-    """Return the only pool on which a backend mines. ``plan.pool`` is its name, its URL, or its number from 1.
+    """Return the pool that ``plan.pool`` names as the only pool on which a backend mines.
+
+    ``plan.pool`` is the name or the URL of the pool, or its number, which begins at 1.
 
     A pool of the file is found by its name even if the command line or the environment replaces the pools of the file.
     If no pool is found, add an error to ``problems`` and return None.

@@ -17,9 +17,9 @@ from stratum_miner.spelling import did_you_mean
 
 DEFAULT_BACKEND = "cpu"
 DEVICES = "device"
-"""Name of the backend of --device."""
+"""Name of the backend that mines with the devices of --device."""
 THREADED = "cpu"
-"""If there are several backends, --threads and --kernel apply to the backends of this kind."""
+"""If there are several backends, --threads and --kernel apply only to those of this kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +144,9 @@ def _of_profile(profile: Named[BackendProfile]) -> BackendPlan:
 def _with_options(
     resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]
 ) -> list[BackendPlan]:
-    """Return the plans with the options for each backend.
+    """Add the values of --threads, --kernel and --backend-option to the plans, and return the new plans.
 
-    Options of the command line and the environment take precedence over the table of a backend.
+    Values from the command line and the environment take precedence over those in the table of a backend.
     """
     values = resolved.values
     if not found:
@@ -184,7 +184,8 @@ def _with_options(
 
 
 def _routed(resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]) -> list[BackendPlan]:
-    """Return the plans with the worker names and pools from ``--backend-worker`` and ``--bind``."""
+    """Add the worker names of ``--backend-worker`` and the pools of ``--bind`` to the plans, and return the new
+    plans."""
     names = [item.name for item in found]
     workers = _by_backend(resolved, "backend_worker", resolved.values.backend_worker, names, problems)
     bound = _by_backend(resolved, "bind", resolved.values.bind, names, problems)

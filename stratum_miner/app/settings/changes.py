@@ -13,7 +13,7 @@ from stratum_miner.client import PoolSettings
 
 NOT_SET = "not set"
 COMPARED_AS_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
-"""Options that are not compared themselves, because the resulting backends or worker names are compared."""
+"""Options that are not compared, because the backends and worker names that result from them are compared instead."""
 COMPARED_AS_POOLS = frozenset(keys_of(PoolOptions))
 _POOL_KEYS = {
     "worker_name": "user",
@@ -40,10 +40,10 @@ class SettingChange:
 
 
 def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[SettingChange]:
-    """Return all differences.
+    """Return all differences between two configurations.
 
-    If ``follows_strategy`` is false, no backend mines on the pools of the strategy, and a change of them needs a
-    restart.
+    If ``follows_strategy`` is false, every backend mines on one fixed pool. A change of the pools between which the
+    strategy chooses then needs a restart.
     """
     return [
         *_of_options(before, after),

@@ -86,7 +86,7 @@ class MineSettings:
 
     @property
     def options(self) -> MineOptions:
-        """The settings in force."""
+        """The options with the values that result from all sources."""
         return self.resolved.values
 
 
@@ -119,7 +119,8 @@ def load(sources: Sources) -> MineSettings:
 
 
 def settings_of(sources: Sources, document: Document | None) -> MineSettings:
-    """Check all settings as ``load`` does, but take a file that was read before (None: no file)."""
+    """Check and return all settings, as ``load`` does. ``document`` is the configuration file, which the caller has
+    already read, or None if there is no file."""
     problems: list[Problem] = []
     try:
         resolved = resolve(
@@ -201,7 +202,8 @@ def naming_source(resolved: Resolved[Any]) -> Iterator[None]:
 
 
 def source_of(resolved: Resolved[Any], flag: str) -> str:
-    """Return the file line, variable or option that the value of ``flag`` came from, or ``flag`` for a default."""
+    """Return the line of the file, the variable or the option that gave the option ``flag`` its value. Return ``flag``
+    itself if the value is the default."""
     for key in keys_of(type(resolved.values)).values():
         if key.flag == flag and resolved.layer(key.field) is not Layer.DEFAULT:
             return resolved.origins[key.field].where

@@ -29,7 +29,7 @@ ValueT = TypeVar("ValueT")
 Made = TypeVar("Made")
 
 DIRECT = "direct"
-"""The value of ``proxy`` for a pool that uses no proxy, although ``proxy`` is set for all other pools."""
+"""A pool with this value of ``proxy`` uses no proxy, even if other pools use one."""
 
 
 def plan_pools(
@@ -86,9 +86,9 @@ def described(resolved: Resolved[PoolOptions], document: Document | None) -> lis
 
 
 def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]]:
-    """Return, by the name of the pool, the ``workers`` of its table and the text that begins errors about them.
+    """Return the ``workers`` of each pool that has a table with this key, by the name of the pool.
 
-    Pools without ``workers`` are left out.
+    With the names comes the text with which errors about them begin.
     """
     return {
         profile.name: (profile.values.workers, profile.origins["workers"].where)
@@ -115,7 +115,8 @@ def named_pool(
 def _in_force(
     resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> list[Named[PoolProfile]]:
-    """Return the tables of the file, or none if the command line or the environment names other pools."""
+    """Return the pools of the tables in the file. The list is empty if the command line or the environment names pools,
+    because these then replace those of the file."""
     profiles = pool_profiles(document, problems)
     return [] if resolved.layer("url") >= Layer.ENVIRONMENT else profiles
 
@@ -123,9 +124,8 @@ def _in_force(
 def _stronger(
     resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, field: str
 ) -> tuple[Any, SettingSource]:
-    """Return a setting of a pool and its source, which is the first that has the setting.
-
-    The docstring of this module lists the sources in their order.
+    """Return a setting of a pool and the source that it comes from. This is the first source that has the setting, in
+    the order at the top of this module.
     """
     option = resolved.origins.get(field)
     if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
@@ -179,7 +179,8 @@ def _collecting(problems: list[Problem], where: str) -> Iterator[None]:
 
 
 class _Reader:
-    """Reads the settings of one pool, the ``index``-th of ``count``, from its table and the options."""
+    """Reads the settings of one pool from its table and the options. ``index`` is its position, from 0, among the
+    ``count`` pools."""
 
     def __init__(
         self, resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, index: int, count: int
@@ -274,8 +275,8 @@ class _Reader:
         return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
 
     def _rank(self, field: str) -> tuple[int, bool]:
-        """Return the precedence of a setting, for comparisons: its kind of source, and whether it comes from the table
-        of the pool."""
+        """Return the precedence of the source of a setting; of two settings, the one with the larger result prevails.
+        The result is the kind of source, and whether the setting comes from the table of the pool."""
         layer = self._resolved.layer(field)
         own = self._profile is not None and field in self._profile.origins and layer < Layer.ENVIRONMENT
         return (Layer.FILE if own else layer, own)
@@ -296,8 +297,7 @@ class _Reader:
     def _missing(self, field: str) -> str:
         return f"--{field}" if self._profile is None else f"{self._profile.where}.{field}"
 
-    # ---- other
-    # settings------------------------------------------------------------------------------------------------
+    # ---- other settings ---------------------------------------------------------------------------------------------
 
     def _quota(self) -> int:
         value, where = self._pick("quota")
@@ -338,8 +338,8 @@ class _Reader:
 
 
 def _fit(where: str, make: Callable[[ValueT], Made], value: ValueT) -> Made:
-    """Convert a value with ``make``. If ``make`` raises ValueError, raise a ConfigError that names ``where``
-    instead."""
+    """Return ``make(value)``. If ``make`` raises ValueError, raise a ConfigError with its text and the location
+    ``where`` instead."""
     try:
         return make(value)
     except ValueError as error:

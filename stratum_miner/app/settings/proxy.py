@@ -54,7 +54,7 @@ def misspelt(environment: Mapping[str, str]) -> list[Problem]:
 
 
 def _without_mining(document: Document) -> Document:
-    """Return the file without the keys and tables that only ``mine`` knows."""
+    """Return a copy of the file that lacks the keys and tables which only ``mine`` knows."""
     foreign = set(keys_of(MineOptions)) - set(keys_of(ProxyOptions)) | (TABLES - {POOLS})
     table = {name: value for name, value in document.table.items() if name not in foreign}
     return Document(document.path, table, document.lines)

@@ -34,9 +34,9 @@ class Group:
 
 
 def groups(settings: MineSettings) -> Iterator[Group]:
-    """Yield all settings in force, in the groups and the order of a configuration file.
+    """Yield the present settings, grouped and ordered as in a configuration file.
 
-    If the tables of the backends are not used, the ``note`` of each says so.
+    If the miner does not use the tables ``[backends.NAME]``, the ``note`` of each of these groups says so.
     """
     resolved = settings.resolved
     own = keys_of(MineOptions).values()

@@ -21,8 +21,8 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.foreign_text import sanitize
 
 RULE_FILE = "70-stratum-miner.rules"
-"""File name of the udev rule. The rule sets the tag uaccess. Its number is below 73, because systemd's
-73-seat-late.rules acts on this tag."""
+"""File name of the udev rule. The rule sets the tag uaccess on a device. udev applies rule files in the order of their
+numbers, so 70 is before systemd's 73-seat-late.rules, which acts on this tag."""
 RULE_DIRECTORIES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 INSTALL_COMMAND = (
     f"stratum-miner doctor --udev-rule | sudo tee {RULE_DIRECTORIES[0]}/{RULE_FILE} && "
@@ -74,8 +74,8 @@ def installed_rule() -> str | None:
 
 
 def is_current_rule(path: str) -> bool:
-    """Return whether an installed rule file contains the rule of this version. A # at the start of a line is ignored,
-    because the user may have activated lines that are comments in the original."""
+    """Return whether an installed rule file contains the rule of this version. A # at the start of a line makes no
+    difference, because some lines of the rule are comments until the user removes the #."""
     try:
         installed = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -146,8 +146,8 @@ def holders(path: str) -> tuple[Holder, ...]:
 
 
 def holders_text(path: str) -> str:
-    """Return a text that names the programs that have opened the port, such as "bfgminer (process 812)". If they are
-    not known, the text says how to find them."""
+    """Return a text that names the programs that have opened the port, such as "bfgminer (process 812)". If no such
+    program is found, the text says how to find it."""
     found = holders(path)
     if found:
         return ", ".join(map(str, found))

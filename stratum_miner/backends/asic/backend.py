@@ -105,8 +105,8 @@ class AsicBackend(Backend):
         )
 
     def _problem(self, records: Sequence[DeviceRecord]) -> str:
-        """Return a message that names the specifications without a path (such as ``auto``) for which no device was
-        found. The message is empty if each of them has found a device, and before the first search."""
+        """Return a message that names each specification without a path, such as ``auto``, to which no device belongs.
+        The message is empty if there is none, and before the first search for devices."""
         if not self._hotplug.has_looked:
             return ""
         unmatched = [
@@ -233,8 +233,8 @@ class AsicBackend(Backend):
     async def _run_once(
         self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        """Wait until the device is plugged in, and run it until its run ends. If the device cannot be run again at
-        once, then wait: for a pause, until it reconnects, or until it is unplugged."""
+        """Wait until the device is plugged in, and run it until its run ends. Then return when the device may be run
+        again: after a pause, after the next search for devices, or when it is unplugged."""
         location = await self._wait_until_connected(record)
         record.enter(DeviceRecordState.FOUND)
         opened = record.ports.opened if record.ports is not None else 0
@@ -276,8 +276,8 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _location(self, record: DeviceRecord) -> DeviceLocation | None:
-        """Return where the device is connected now; None if it is not connected. Devices that another record runs are
-        left out."""
+        """Return where the device of a record is connected now; None if it is not connected. A device that already runs
+        for another record does not count."""
         others = {other.device_file for other in self._records if other is not record and other.is_running}
         devices = [item for item in self._hotplug.devices if others.isdisjoint(port.path for port in item.ports)]
         if record.spec.path is not None:
@@ -309,9 +309,9 @@ class AsicBackend(Backend):
         return record.device
 
     def _unique(self, identity: DeviceIdentity) -> DeviceIdentity:
-        """Return an identity with a name that no other record has.
+        """Return the identity, with a changed location if another record already has its name.
 
-        Two emulators in different directories may have the same name, for example.
+        For example, two emulators in different directories may have the same name.
         """
         taken = {record.name for record in self._records}
         count = 2

@@ -3,8 +3,9 @@
 
 The length field of a request counts the whole packet. The length field of a successful reply counts only the data, and
 that of an error reply counts the whole packet. A parser that relied on this field alone would wait for bytes that never
-come. This parser compares the field with the number of bytes that it requested, and so recognises the kind of reply. It
-also understands the replies of later emberOne firmware, which have a status byte and count the whole packet.
+come. This parser tells a successful reply from an error reply by comparing the field with the number of bytes that it
+requested. It also understands the replies of later emberOne firmware. These have a status byte, and their length field
+counts the whole packet.
 """
 
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool =
     """Return the reply to the request with the id ``identifier``, which asked for ``expected`` bytes of data; None if
     the reply is incomplete.
 
-    ``final`` means that no more bytes will come. In this case, bytes that may be either the start of a successful reply
-    or a whole error reply are read as an error reply. Raises DeviceSilent for bytes that are no reply to this request.
+    ``final`` means that no more bytes will come. Bytes that may be either the start of a successful reply or a whole
+    error reply are then read as an error reply. Raises DeviceSilent for bytes that are no reply to this request.
     """
     if len(buffer) < 4 and not (expected == 0 and len(buffer) == 3):
         return None
