@@ -14,7 +14,7 @@ class JobStarted:
     """The miner has begun to search a job.
 
     ``height``: the height of the block that the job builds, or None if the job's coinbase does not contain it.
-    ``new_block``: whether the previous hash of this job differs from the previous hash of the job before it.
+    ``new_block``: whether this job builds on another previous block than the job that was searched before it.
     """
 
     job: Job

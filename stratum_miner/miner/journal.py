@@ -55,7 +55,7 @@ __all__ = ["Journal", "JournalError", "Recovered", "read"]
 log = structlog.get_logger(__name__)
 
 SYNC_SECONDS = 5.0
-"""Seconds from writing a record to syncing it."""
+"""Seconds from writing a record until the file is synced. A block is synced at once."""
 RETRY_SECONDS = 5.0
 """Seconds between two attempts to write, after one failed."""
 CLOSE_SECONDS = 5.0
@@ -66,7 +66,8 @@ MAX_WAITING = 10_000
 """Maximum number of records that may wait to be written. They take some 6 MB of memory."""
 CURRENT_SECONDS = 600.0
 """Age (s) up to which a recorded share matters to a later run. A block that is older is not resubmitted, because the
-block chain has grown since. The header of an older share is not remembered."""
+block chain has grown since. The header of a share is remembered until this age, so that the same share is not submitted
+twice."""
 ROTATE_AGAIN_SECONDS = 60.0
 """Seconds between two attempts to continue in a new file, after one failed."""
 FAILED_HINT = "mining continues, and the records wait to be written. Free some disk space, or repair the disk"
@@ -379,8 +380,8 @@ _BEFORE_BODIES = {
     "extranonce1": "extranonce1",
     "extranonce2_size": "extranonce2_size",
 }
-"""For each field of a recorded coinbase, its name in records of older versions of this program. There, it is among the
-fields of the job."""
+"""The names of the coinbase fields in a record, each with its name in the records of older versions of this program.
+Older versions recorded no separate ``body``, so the coinbase fields stand among those of the job."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:
@@ -405,7 +406,8 @@ def _job_fields(job: Job) -> dict[str, Any]:
 def _rebuilt(record: SubmittedShare) -> Recovered | None:
     """Return the block that a record describes, or None if the record does not describe a valid block.
 
-    The previous hash and nbits are taken from the recorded header: a damaged header would not have the hash of a block.
+    The previous hash and nbits are taken from the recorded header. It is known to be undamaged, because its hash is
+    checked to be that of a block.
     """
     try:
         data = bytes.fromhex(record.header)
@@ -457,6 +459,8 @@ def _body(recorded: dict[str, Any]) -> Body:
 
 
 def _body_before_bodies(values: dict[str, Any]) -> Body:
-    """Return the coinbase of an older record. Its fields are among the fields of the job, and are removed from them."""
+    """Return the coinbase from a record that an older version of this program wrote (see ``_BEFORE_BODIES``).
+
+    ``values`` are the recorded fields of the job. The fields of the coinbase are removed from them."""
     del values["session"]
     return _body({"kind": "coinbase"} | {name: values.pop(before) for name, before in _BEFORE_BODIES.items()})

@@ -182,7 +182,8 @@ class JournalFile:
         """Return the renames that free the name ``FILE``, in order. Each rename is a pair: the present and the new
         path.
 
-        The oldest file is renamed first, and ``FILE`` last. Files beyond the first missing number keep their names."""
+        The oldest file is renamed first, and ``FILE`` last. If a number is missing, for example ``FILE.2``, that name
+        is free, so files with higher numbers keep their names."""
         names = [self.path]
         while names[-1].exists() and len(names) <= MAX_OLDER_FILES:
             names.append(older_file(self.path, len(names)))
@@ -190,7 +191,7 @@ class JournalFile:
 
     def _sync_directory(self) -> None:
         """Let the next ``sync`` also sync the directory, which contains the names of the files."""
-        with suppress(OSError):  # a directory that this user may not read cannot be synced
+        with suppress(OSError):  # without the permission to read a directory, it cannot be synced
             descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             with self._lock:
                 self._old.append(descriptor)
@@ -206,13 +207,13 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
     """Open a file for appending. If it is a regular file, lock it. Return its descriptor, and whether it is a regular
     file.
 
-    ``is_ours``: whether this process had this path's file open and locked until another program removed or renamed it.
-    Then no other miner can be in the middle of continuing in a new file, and this function does not check for that.
+    ``is_ours``: whether this process had the file at this path open and locked until another program removed or renamed
+    it. If not, another miner may be at work on renaming it, which this function then checks (see ``_check_rotation``).
     Raises JournalError if the file cannot be opened, or is in use.
     """
     while True:
         try:
-            file = os.open(path, _FLAGS | os.O_NONBLOCK, 0o600)  # else opening a pipe would wait for its reader
+            file = os.open(path, _FLAGS | os.O_NONBLOCK, 0o600)  # O_NONBLOCK: do not wait for the reader of a pipe
         except OSError as error:
             is_pipe = error.errno == errno.ENXIO
             raise JournalError(path, "expected a file, got a pipe or a socket" if is_pipe else error.strerror) from None
@@ -267,7 +268,8 @@ def _checked(path: Path) -> Reading:
     """Read the journal. Raises JournalError if it is a file of another kind. The file is not changed."""
     reading = read(path)
     if reading.damaged and not reading.records and not reading.continued:
-        # accept a file with only the beginning of a first line: the first run crashed while it wrote this line
+        # If the first run crashed while it wrote the first line, the file holds only the beginning of this line. Such a
+        # file is accepted.
         with path.open("rb") as file:
             first = file.readline(MAX_LINE)
         if first.endswith(b"\n") or not any(first.startswith(begin[: len(first)]) for begin in BEGINNINGS):

@@ -53,7 +53,7 @@ class RunOpened(msgspec.Struct, tag="opened", tag_field="event", kw_only=True, f
 
 
 class RunClosed(msgspec.Struct, tag="closed", tag_field="event", kw_only=True, frozen=True):
-    """The end of a run. All its records are above this line."""
+    """The end of a run. All records of the run stand before this one."""
 
     time: float
 
@@ -107,7 +107,8 @@ JournalRecord: TypeAlias = RunOpened | RunClosed | SubmittedShare | ResolvedShar
 
 
 class _Core(msgspec.Struct):
-    """The fields that a damaged record ``found`` or ``settled`` must still have in order to count."""
+    """The fields of a record ``found`` or ``settled`` that are needed to count the share. A damaged record that still
+    has them counts."""
 
     event: Literal["found", "settled"]
     id: Identifier

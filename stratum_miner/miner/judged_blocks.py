@@ -24,7 +24,7 @@ class JudgedBlocks:
         self._shares: OrderedDict[str, Share] = OrderedDict()
         """For each block hash, the share that solves the block."""
         self._awaited: set[str] = set()
-        """Hashes of the blocks about which the node has not decided."""
+        """Hashes of the blocks for whose decision by the node ``all_judged`` waits."""
         self._changed = trio.Event()
 
     def submitted(self, share: Share) -> None:
@@ -37,8 +37,8 @@ class JudgedBlocks:
             self._no_longer_awaited(oldest)
 
     def resolved(self, result: ShareResult) -> None:
-        """Note the result of a share. If the pool did not accept the share, do not wait for the node's decision any
-        more."""
+        """Note the pool's result of a share. If the pool did not accept the share, ``all_judged`` does not wait for the
+        node's decision about its block any more."""
         if result.outcome is not ShareOutcome.ACCEPTED:
             self._no_longer_awaited(display_hash(result.share.digest))
 

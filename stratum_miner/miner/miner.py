@@ -70,14 +70,16 @@ class Miner:
     ``weak_blocks``: whether to submit hashes that solve a block but miss the share target. Such weak blocks exist on
     test chains only. None: decide by the network target (see ``Scheduler``). The miner submits one weak block at a
     time. When the pool has accepted one, the miner submits no further weak block with the same previous hash. If the
-    pool rejects several in a row and makes no block of them, the miner submits no more weak blocks in this session.
+    pool rejects several weak blocks in a row, and passes none of them on to its node as a block, the miner submits no
+    more weak blocks in this session.
 
     ``node_judges``: the caller reports the node's decision about each block to ``block_judged``, and only blocks that
     the node accepted are counted. Otherwise an accepted share that solves a block counts as a block, because a pool
     does not report the node's decision.
 
-    ``first_extranonce2``: the first value of the extranonce2 counter, cut to the size that the pool gives. None: a
-    random value, because some pools give a new process the extranonce1 of the process before.
+    ``first_extranonce2``: the first value of the extranonce2 counter. If it has more bytes than the pool allows, its
+    highest bytes are dropped. None: a random value, because some pools give a new process the extranonce1 of the
+    process before.
 
     ``standstill``: detects time in which the process did not run. Tests pass their own.
 
@@ -146,7 +148,7 @@ class Miner:
         self._standstill = standstill or Standstill()
         self._statistics = Statistics(self._running(self._clock()))
         self._newest_job: Job | None = None
-        """The newest job of the first group, which is the group that follows the strategy if there is one."""
+        """The newest job of the first group. If any backends follow the strategy, they are the first group."""
         self._has_had_work = False
         self._was_called = False
         """Whether ``run`` was called."""
@@ -309,7 +311,7 @@ class Miner:
                             group.pools.note_hash_rate(group.meter.rate(60))
 
     def _running(self, now: float) -> float:
-        """Return ``now`` minus the time in which this process did not run."""
+        """Return ``now`` minus the seconds in which this process did not run although the miner's clock went on."""
         return now - self._standstill.left_out
 
     def _take_sample(self) -> None:
@@ -331,7 +333,8 @@ class Miner:
 
     def _resubmit_blocks(self, journal: Journal) -> None:
         """Resubmit the blocks that have no result because an earlier run crashed, each to its pool. A block is recorded
-        as lost if the miner no longer uses its pool, or if a later recovered block of that pool has another session."""
+        as lost instead if the miner no longer uses its pool. A client can resume only one session, that of the last
+        recovered block of its pool, so blocks of other sessions are lost, too."""
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
             again = block.resumable == newest[block.pool]
@@ -378,7 +381,7 @@ class Miner:
             return
         try:
             self._on_event(event)
-        except BaseException as error:  # also pytest.fail of a test, which is no Exception
+        except BaseException as error:  # BaseException: pytest.fail raises one that is no Exception
             self._event_error = error
             self.stop()
 
@@ -421,7 +424,7 @@ class Miner:
 
     def snapshot(self) -> MinerSnapshot:
         """Return a frozen view of all figures. Call it from the trio thread, before, during or after ``run``."""
-        self._standstill.look()  # else the rates would include a standstill until the next sample notices it
+        self._standstill.look()  # notice a standstill (time without running) now, so that the hash rates leave it out
         statistics, meter = self._statistics, self._statistics.meter
         job, newest, now = self.scheduler.job, self._newest_job, self._clock()
         backends = tuple(group.statistics(item) for group in self._groups for item in group.assignments)
@@ -461,8 +464,8 @@ class Miner:
         )
 
     def _completed(self, backend: BackendSnapshot) -> BackendSnapshot:
-        """Return a snapshot in which the hardware errors of each device include the wrong nonces that the miner
-        found."""
+        """Return the snapshot of a backend, with the wrong nonces that the miner itself found added to the hardware
+        errors of each device."""
         errors = self._statistics.hardware_errors
         return replace(
             backend,

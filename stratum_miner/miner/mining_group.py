@@ -82,7 +82,7 @@ class MiningGroup:
         self.units = 0
         """Number of work units that the backends of this group took."""
         self.expected = 0.0
-        """Expected number of shares among the hashes that were counted so far."""
+        """Number of shares that the hashes counted so far contain on average."""
         self._on_event = on_event
         self._weak_blocks = WeakBlocks()
         self._counted = 0
@@ -187,7 +187,8 @@ class MiningGroup:
         )
 
     def _count(self) -> None:
-        """Add the hashes since the last call to the counters. They all count for the newest job and its pool."""
+        """Add the hashes that the backends computed since the last call to the counters of the job reported last and of
+        its pool."""
         hashes = sum(item.backend.statistics().hashes for item in self.assignments)
         if self._share_probability is not None and hashes > self._counted:
             self._hashes[self._mined_on] += hashes - self._counted

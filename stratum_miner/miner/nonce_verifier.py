@@ -55,7 +55,7 @@ class NonceVerifier:
         if version == share.version:
             if earlier is not None and unit is earlier():
                 return "the same nonce was reported twice"
-            # the device is not to blame: it was given the same header twice
+            # no error of the device: two work units contained this header, so it was searched twice
             self._withhold(share, "its header was searched before")
             return None
         if version is not None and not share.is_block:

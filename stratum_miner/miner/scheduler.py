@@ -18,8 +18,8 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 MAX_PREVIOUS_HASHES = 16
-"""Maximum number of previous hashes for which the scheduler remembers to ignore weak blocks. Jobs with an older
-previous hash are stale."""
+"""Maximum number of previous hashes that are remembered because weak blocks on them are not wanted. Older ones can be
+forgotten: jobs with them are stale."""
 MAX_SWITCHES = 1000
 """Maximum number of job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 
@@ -31,7 +31,7 @@ class Scheduler:
     blocks exist on test chains only. None: search for them if the network target is below 2^240. This is so on testnet,
     but not on plain regtest, where every second hash solves a block. ``seek_weak_blocks`` changes the choice for a
     single previous hash.
-    ``clock``: returns the time in seconds; it must be the clock that dates the jobs.
+    ``clock``: returns the time in seconds. It must be the same clock that gives the jobs their times.
     ``visited``: the record of the work that was handed out, which several schedulers may share. None: this scheduler
     has a record of its own.
     """
@@ -55,7 +55,8 @@ class Scheduler:
         self._units: Counter[PoolKey] = Counter()
         """For each pool, the number of units of its jobs that were handed out since the last ``take_units``."""
         self._full_shares_on: deque[bytes] = deque(maxlen=MAX_PREVIOUS_HASHES)
-        """Previous hashes for which the search ignores weak blocks."""
+        """Previous hashes whose jobs are searched only for hashes that meet the share target, and not for weak
+        blocks."""
         self._paused = False
 
     @property
@@ -134,7 +135,8 @@ class Scheduler:
             self._announce(paused)
 
     def seek_weak_blocks(self, previous_hash: bytes, *, wanted: bool) -> None:
-        """Set whether to search for weak blocks on top of this previous hash, or for full shares only."""
+        """Set whether jobs with this previous hash are searched for weak blocks, too, or only for hashes that meet the
+        share target."""
         with self._lock:
             before = self._job is not None and self.wants_weak_block(self._job)
             if not wanted and previous_hash not in self._full_shares_on:
@@ -146,7 +148,7 @@ class Scheduler:
             self._announce(False)
 
     def wants_weak_block(self, job: Job) -> bool:
-        """Return whether the search looks for weak blocks on top of this job's previous hash."""
+        """Return whether jobs with the previous hash of this job are searched for weak blocks, too."""
         wanted = job.network_target < TRIVIAL_TARGET if self._weak_blocks is None else self._weak_blocks
         return wanted and job.previous_hash not in self._full_shares_on
 

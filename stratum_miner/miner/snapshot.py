@@ -79,7 +79,8 @@ class MinerSnapshot:
     """Number of distinct hashes that met the share target of their job, including those not submitted or not
     accepted."""
     expected: float
-    """Expected value of ``shares_found``, from the number of hashes that the miner has computed."""
+    """Number of shares that as many hashes as the miner has computed contain on average. ``shares_found`` is the number
+    that was really found."""
     network_difficulty: float | None
     """Network difficulty of the newest job; None before the first."""
     height: int | None

@@ -19,8 +19,8 @@ LOOK_S = 0.5
 """Seconds between two looks of a thread at the clock."""
 LONGEST_S = 5.0
 """If no thread has looked at the clock for more than this many seconds, this time counts as a standstill. By then each
-thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A shorter standstill
-changes an average of minutes only slightly."""
+thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A standstill that is
+shorter than this is not detected, but changes hash rates that are averages over minutes only slightly."""
 SHORTEST_SLEEP_S = 1.0
 """Smallest difference of the two clocks, in seconds, that counts as sleep. A smaller one may come from reading one
 clock after the other."""
@@ -63,7 +63,8 @@ class Standstill:
         self.total = 0.0
         """Seconds in which this process did not run."""
         self.left_out = 0.0
-        """The part of ``total`` in which the monotonic clock went on, in seconds."""
+        """The part of ``total``, in seconds, in which the monotonic clock went on, that is, without the sleep of the
+        computer where this clock stands still."""
         self._reported = 0.0
 
     def look(self) -> None:

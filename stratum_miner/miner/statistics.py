@@ -9,7 +9,7 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_SOLVED = 1024
-"""Number of previous hashes that are remembered, so that two blocks on the same previous block count once."""
+"""Number of previous hashes that are remembered, so that two blocks with the same previous hash count as one."""
 
 
 class Statistics:
@@ -38,7 +38,7 @@ class Statistics:
             self.reasons[f"{result.outcome.value}: {result.cause}"] += 1
 
     def count_block(self, share: Share) -> None:
-        """Count a block. Two solutions on the same previous block count once, because only one can stay in the
+        """Count a block. Two blocks with the same previous hash count as one, because only one of them can stay in the
         chain."""
         previous = share.job.previous_hash
         if previous not in self._solved:

@@ -24,8 +24,8 @@ class WeakBlocks:
 
     def __init__(self) -> None:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
-        """For each session, the hashes of the weak blocks that the pool rejected since it last accepted one or made a
-        block of one."""
+        """For each session, the hashes of the weak blocks that the pool rejected. The list is emptied when the pool
+        accepts a weak block, or has made a block of one."""
 
     def note_result(self, result: ShareResult) -> bool:
         """Note the result of a share. Return True if the share is a rejected weak block and the miner should submit

@@ -70,7 +70,8 @@ class ShownBoard:
         return cls((hardware[0],), hardware[0]) if hardware else cls(view.devices, None)
 
     def total(self, of: Callable[[DeviceView], float]) -> Any:
-        """Add up one figure, such as the hash rate, over all shown devices. ``of`` returns the figure of one device."""
+        """Return the sum of one figure, such as the hash rate, over all shown devices. ``of`` is a function that
+        returns this figure for one device."""
         return sum(of(device) for device in self.devices)
 
 
@@ -151,7 +152,7 @@ def _sensors(shown: ShownBoard, power_of_all: float | None) -> dict[str, Any]:
 
 
 def _pools_of(view: View, shown: ShownBoard) -> list[PoolView]:
-    """Return the pools that the shown device may mine on, the best first."""
+    """Return the pools among which the miner chooses one for the shown device, the best first."""
     bound = {device.bound_to for device in view.devices if device.bound_to}
     own = {device.bound_to for device in shown.devices}
     return [
@@ -190,7 +191,7 @@ def _pool(pool: PoolView) -> dict[str, Any]:
     target = urlsplit(pool.url)
     host = target.hostname or ""
     return {
-        "stratumURL": f"[{host}]" if ":" in host else host,  # clients append the port
+        "stratumURL": f"[{host}]" if ":" in host else host,  # clients append the port, so IPv6 needs brackets
         "stratumPort": target.port,
         "stratumUser": pool.worker_name,
         "stratumProtocol": "SV1",
@@ -241,7 +242,7 @@ def application(look: Callable[[], View], control: Control, access: Access) -> S
     async def asic(request: Request) -> Response:
         fields = information(look())
         names = ("ASICModel", "deviceModel", "asicCount", "smallCoreCount", "frequency")
-        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # empty: no value can be set
+        settable: dict[str, Any] = {"frequencyOptions": [], "voltageOptions": []}  # empty: clients can set no value
         return _json({name: fields[name] for name in names if name in fields} | settable)
 
     async def swarm(request: Request) -> Response:

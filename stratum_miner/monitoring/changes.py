@@ -14,12 +14,14 @@ from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView, View, as_json
 
 STEPS_KEPT = 30
-"""Number of steps that are kept for a listener that missed some. A whole view is as large as 10 to 30 steps."""
+"""Number of steps that are kept for a listener that missed some. To keep more would not help: a whole view is only as
+large as 10 to 30 steps."""
 DIGITS = 4
-"""Significant digits that are kept of fractional numbers. Displays show no more digits, and further digits would differ
-in every view."""
+"""Number of significant digits to which fractional numbers are rounded. Displays show no more digits, and without the
+rounding nearly every number would differ from that in the previous view."""
 LONGEST_WHOLE = 1e15
-"""From this value on, a number in JSON is shorter with an exponent than as an integer."""
+"""Whole numbers below this value are written without a decimal point. From this value on, the form with an exponent is
+shorter in JSON."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

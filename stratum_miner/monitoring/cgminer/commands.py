@@ -215,7 +215,7 @@ def _pool_priority(request: CommandRequest) -> CommandReply:
         before = ordered.index(pool_id)
         try:
             request.control.change_pool(pool_id, PoolChange(priority=position))
-        except ControlRefused:  # e.g. a backend mines only on this pool: undo the moves so far
+        except ControlRefused:  # e.g. a backend is bound to this pool: undo the moves made before
             for other, back in reversed(moved):
                 with suppress(ControlRefused):
                     request.control.change_pool(other, PoolChange(priority=back))
@@ -340,8 +340,8 @@ def _is_number(text: str) -> bool:
 
 
 def _known(ids: Collection[int]) -> str:
-    """Return the words that tell a client which ids are valid. They name a range, as in cgminer, or a list if a removal
-    has left a gap in the range."""
+    """Return the part of an error message that says which ids are valid: a range, as in cgminer, or a list of all ids
+    if some ids in the range no longer exist."""
     if len(ids) == max(ids) + 1:
         return f"range is 0 - {max(ids)}"
     return f"expected one of {', '.join(map(str, sorted(ids)))}"

@@ -40,7 +40,8 @@ class Fixed(float):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. It has several ``commands`` if the client joined them."""
+    """A request of a client. It usually has one command, but several ``commands`` if the client joined them, as in
+    ``summary+pools``."""
 
     commands: tuple[str, ...]
     parameter: str = ""
@@ -148,7 +149,8 @@ def _one(reply: CommandReply, when: int, description: str, *, is_json: bool) -> 
         "Code": reply.status.code,
         "Msg": reply.status.text,
     }
-    # the description names this program; a client that tries unknown commands must not learn it
+    # The description names this program. It is left out of the reply to an unknown command, so that a client that only
+    # tries out commands does not learn the name.
     if reply.status.code != INVALID_COMMAND.code:
         status["Description"] = description
     if is_json:
@@ -179,7 +181,8 @@ def _shown(value: Any) -> str:
 
 
 def _safe(value: Any) -> Any:
-    """Make a value safe to show, because the text of a status may quote the request, which may come from anyone."""
+    """Return a value without characters that could harm a display. The text of a status may quote the request, and
+    anyone may have sent that."""
     if isinstance(value, str):
         return sanitize(value, SENTENCE_CHARACTERS)
     return _finite(value) if isinstance(value, float) else value

@@ -17,10 +17,11 @@ SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
 NEVER_S = 99999999.0
 """cgminer shows this as the shortest waiting time (in seconds) as long as no waiting time was measured."""
 DISABLED = ("off", "removed")
-"""States of a device that was switched off by the user or by a limit, and stays off until it is restarted."""
+"""States of a device that is off until it is restarted, because the user or a limit, such as a temperature limit,
+switched it off."""
 STATUS = {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": "NoStart"}
-"""cgminer's word for some states of a device. In all other states, also if the device is off, cgminer's word is
-Alive."""
+"""cgminer's word for some states of a device. For every other state, even that of a device that is off, cgminer's word
+is Alive."""
 
 _Number = Callable[[float], Fixed]
 _rate: _Number = partial(Fixed, places=2)
@@ -268,8 +269,8 @@ def _pool(view: View, pool: PoolView) -> Fields:
 
 
 def _alive(pool: PoolView) -> str:
-    """Return cgminer's status of an enabled pool. As in cgminer, a pool that is not in use counts as alive until it is
-    found to be dead."""
+    """Return cgminer's status of an enabled pool. As in cgminer, a pool to which the miner is not connected counts as
+    alive until an attempt to use it fails."""
     return "Dead" if pool.state in ("down", "silent") else "Alive"
 
 

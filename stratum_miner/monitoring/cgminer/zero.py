@@ -24,13 +24,13 @@ class Zero:
         self._best_from: float | None = None
 
     def everything(self, view: View) -> None:
-        """Reset all counts. ``view`` is the present view with the counts of the whole run, and not a result of
-        ``since``."""
+        """Reset all counts. ``view`` is the newest view of the miner, with the counts of the whole run. It must not be
+        a view that ``since`` returned, because the counts of such a view were already reduced."""
         self._before = view
         self.best_share(view)
 
     def best_share(self, view: View) -> None:
-        """Reset only the best share. ``view`` is the present view."""
+        """Reset only the best share. ``view`` is the newest view of the miner; its time is the moment of the reset."""
         self._best_from = view.at
 
     def since(self, view: View) -> View:
@@ -107,6 +107,6 @@ def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
 
 
 def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Subtract from each value in ``now`` the value before. The results are rounded, which removes the errors of float
-    sums."""
+    """Return how much each value of ``now`` has grown since ``before``. A key that is missing in ``before`` counts as 0
+    there. The results are rounded, which removes the small errors of adding floats."""
     return {outcome: max(round(value - before.get(outcome, 0.0), 10), 0.0) for outcome, value in now.items()}
