@@ -1,9 +1,9 @@
 """A Stratum pool: it takes block templates from a Bitcoin node, judges shares, and submits blocks to the node.
 
-``open_pool`` runs one on trio. ``job_factory``, ``template`` and ``judging`` are sans-IO. ``pool`` exchanges bytes with
-miners through ``downstream``. ``nodes`` has the Bitcoin nodes that give templates. The pool and the miner's ``client``
-have only basic packages in common, such as ``stratum``, ``work`` and ``bitcoin``. So a mistake in the pool or in the
-client shows when they are tested against each other.
+``open_pool`` runs a pool on trio. ``job_factory``, ``template`` and ``judging`` are sans-IO. ``pool`` exchanges bytes
+with miners through ``downstream``. ``nodes`` has the Bitcoin nodes that give templates. The pool and the miner's
+``client`` have only basic packages in common, such as ``stratum``, ``work`` and ``bitcoin``. So the two hardly ever
+have the same mistake, and tests of one against the other find the mistakes of each.
 """
 
 from stratum_miner.bitcoin.address import Network

@@ -2,9 +2,9 @@
 
 This module does not deal with miners. Theory of operation: a block is submitted to the node at once. If the node cannot
 be reached, or does not know the parent of the block, the block is kept and submitted again before the next job is made
-(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. The
-node's next template shows this, if it builds on the same parent as an accepted block. The lost blocks are then
-submitted again, too.
+(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. If the
+node's next template builds on the same parent as an accepted block, the node has lost that block. The lost block and
+the blocks after it are then submitted again, too.
 """
 
 import math
@@ -34,8 +34,8 @@ reach the node is kept longer, and is reported again when the node has answered.
 RESUBMIT_SECONDS: Final = 10.0
 """Seconds to wait for the node's answer to a block that is submitted again. Until then, the next job is delayed."""
 BUILD_SECONDS: Final = 10.0
-"""Seconds after which a node that accepted a block must build on it. If the node's template still builds on the same
-parent as the block, the node has lost the block."""
+"""Seconds that a node has, after it accepted a block, to give a template that builds on this block. If its template
+then still builds on the parent of the block, the node has lost the block."""
 SIBLING: Final = SubmitResult(
     False, "sibling", "not submitted: the node has accepted another block of this pool on the same parent"
 )
@@ -70,7 +70,7 @@ class BlockDelivery:
         self._recent: list[KeptBlock] = []
         """The blocks of ``_accepted`` whose ``may_be_lost`` is not set yet."""
         self._undelivered = KeptBlocks()
-        """Blocks that the node has not judged."""
+        """Blocks to which the node has given no answer, or only the answer that it does not know their parent."""
 
     async def deliver(self, block: bytes, found: BlockFound) -> BlockFound:
         """Submit a block to the node, count and report its answer, and return ``found`` with the answer.
@@ -108,7 +108,7 @@ class BlockDelivery:
         end = await self._resubmit_chain(template.previous_hash)
         accepted = end != template.previous_hash
         for kept in self._undelivered:
-            # If there is a block that builds on end, _resubmit_chain has just submitted it.
+            # _resubmit_chain has just tried the block that builds on ``end``, so it is not submitted again here.
             if not kept.waits_for_parent and _previous_hash(kept.block) != end:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:
@@ -119,7 +119,7 @@ class BlockDelivery:
         return accepted
 
     def note_node_failure(self) -> None:
-        """Note that the node failed, so that it may have lost any block."""
+        """Note that the node failed: from now on, every accepted block may be lost."""
         self._update_recent(math.inf)
 
     def log_lost(self) -> None:
@@ -138,8 +138,9 @@ class BlockDelivery:
         return SubmitResult.unreachable(f"the node did not answer within {seconds:g} s")
 
     async def _resubmit_chain(self, previous_hash: bytes) -> bytes:
-        """Submit the kept block that builds on this hash, then the kept block that builds on that block, and so on.
-        Return the hash of the last block that the node accepted, or ``previous_hash`` if it accepted none.
+        """Submit the kept block whose parent has the hash ``previous_hash``, then the kept block that builds on that
+        block, and so on, until there is none or the node does not accept it. Return the hash of the last block that the
+        node accepted, or ``previous_hash`` if it accepted none.
         """
         accepted: list[KeptBlock] = []
         while True:

@@ -1,8 +1,9 @@
 """The settings of a pool: one frozen value, checked when it is made.
 
 Usually the share difficulty does not exceed the network difficulty. On a test chain whose network difficulty (regtest:
-4.66e-10) is below ``minimum_difficulty``, the share difficulty may be higher, because otherwise every second hash
-would be a share. On such a chain, a hash that makes a block is accepted even if it misses the share difficulty.
+4.66e-10) is below ``minimum_difficulty``, the share difficulty may exceed the network difficulty. Otherwise every
+second hash on regtest would be a share. On such a chain, a hash that makes a block is accepted even if it misses the
+share difficulty.
 """
 
 import math
@@ -37,9 +38,10 @@ class PoolConfig(MinerLimits):
     """Difficulty of a new session. Without ``vardiff`` the difficulty changes only if the miner asks for another
     one."""
     minimum_difficulty: float | None = None
-    """Lowest difficulty of a session, and lowest difficulty that a miner may ask for. If it is None, the lowest
-    difficulty of a session is 1e-6, or ``difficulty`` if that is lower. A miner may then ask only for ``difficulty`` or
-    more, or with ``vardiff`` also for less, down to the lowest difficulty that vardiff chooses."""
+    """Lowest difficulty of a session, and lowest difficulty that a miner may ask for. If it is None, there are two
+    limits. The lowest difficulty of a session is 1e-6, or ``difficulty`` if that is lower. The lowest difficulty that a
+    miner may ask for is ``difficulty``, or with ``vardiff`` the lowest difficulty that vardiff chooses, if that is
+    lower."""
     maximum_difficulty: float = 1e15
     """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None

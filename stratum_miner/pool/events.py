@@ -25,7 +25,7 @@ class ShareAccepted:
     worker_name: str
     job_id: str
     difficulty: float
-    """The difficulty with which the share is credited: that of the miner's job."""
+    """The difficulty that counts as the miner's work for this share: the share difficulty of the miner's job."""
     share_difficulty: float
     """The highest difficulty that the hash meets."""
     is_block: bool

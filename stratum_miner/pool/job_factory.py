@@ -61,7 +61,8 @@ class JobFactory:
     def publish(self, template: BlockTemplate, now: float) -> PoolJob:
         """Make a job from a template that the node has just given, and return it.
 
-        The job has clean_jobs true if a block of an earlier job may be invalid now.
+        ``clean`` of the job, which miners get as clean_jobs, is true if a block made from an earlier job may be invalid
+        now.
         """
         before = self.current
         clean = before is None or self._invalidates(template, before)

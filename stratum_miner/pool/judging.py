@@ -14,15 +14,16 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MIN_CHANGE_INTERVAL = 1.0
-"""Minimum number of seconds between two changes of a miner's difficulty. Each change needs an extra job. The value is a
-guess."""
+"""Minimum number of seconds between two changes of a miner's difficulty. There is a limit because each change costs an
+extra job. The number itself is a guess."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
 """Maximum number of bytes of transactions in a reply to mining.get_transactions. bfgminer asks after every job
 (docs/reference/stratum.md#asking-for-the-transactions)."""
 
 
 class JudgingPolicy:
-    """Makes the decisions for all sessions of a pool."""
+    """Decides for all sessions of a pool which difficulty and which job a miner gets, and what is answered to a
+    share."""
 
     decides_shares = True
     change_interval: float | None = MIN_CHANGE_INTERVAL
@@ -48,10 +49,12 @@ class JudgingPolicy:
         return self._jobs.current
 
     def job_for(self, lease: Lease[PoolJob], now: float) -> PoolJob | None:
-        """Return the newest job if it is new to this miner. Otherwise make a new one and return it.
+        """Return the newest job if this miner has not had it yet. Otherwise make a new job and return it. Return None
+        before the first job.
 
         A miner that gets a new difficulty and a job may start its extranonce2 counter again. It would repeat its work
-        if the job were not new. All miners that have not had the newest job get that job, because this saves memory.
+        if the job were not new. The newest job is given to all miners that have not had it, because one common job
+        takes less memory than many.
         """
         current = self._jobs.current
         if current is None or lease.jobs.get(current.content.job_id) is None:
@@ -62,7 +65,8 @@ class JudgingPolicy:
 
     @property
     def start_difficulty(self) -> float:
-        """The configured difficulty. With vardiff, it is limited to the network difficulty."""
+        """The difficulty of a new session: the configured one, which with vardiff is limited to the range of
+        ``bounded``."""
         start = self._config.difficulty
         return start if self.vardiff is None else self.bounded(start, asked=False)
 
@@ -73,12 +77,13 @@ class JudgingPolicy:
         return self._config.ceiling(None if current is None else difficulty_from_target(current.network_target))
 
     def difficulty(self, job: PoolJob | None, wanted: float | None, minimum: float) -> float:
-        """Return the wanted difficulty, whatever the job, but at least the minimum that the miner asked for."""
+        """Return the difficulty of a session: ``wanted``, or ``start_difficulty`` if it is None, but at least
+        ``minimum``, the minimum that the miner asked for. In a pool, ``job`` has no influence."""
         return max(self.start_difficulty if wanted is None else wanted, minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Limit a difficulty to the configured range. For a difficulty that the miner asked for, the lower limit is
-        ``lowest_request`` of the settings.
+        """Limit a difficulty to ``ceiling`` and to the lowest difficulty in the settings. This is ``lowest_request`` if
+        the miner asked for the difficulty (``asked``), and otherwise ``lowest_difficulty``.
         """
         lowest = self._config.lowest_request if asked else self._config.lowest_difficulty
         return max(lowest, min(difficulty, self.ceiling))

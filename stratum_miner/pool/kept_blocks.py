@@ -21,14 +21,15 @@ transactions."""
 
 @dataclass(slots=True)
 class KeptBlock:
-    """A block and its last report."""
+    """A block of this pool, with the last event that was reported for it."""
 
     found: BlockFound
     """The last event that was reported for the block."""
     block: bytes
     """The block, serialized with witnesses."""
     judged: trio.Event = field(default_factory=trio.Event)
-    """An event that is set when the node has judged the block, if the block did not reach the node at first."""
+    """For a block that did not reach the node at first: a trio event that is set as soon as the node has judged the
+    block."""
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False
@@ -54,9 +55,9 @@ class KeptBlocks:
         return iter(list(self._blocks.values()))
 
     def keep(self, kept: KeptBlock) -> KeptBlock:
-        """Keep a block unless one with the same parent is kept. Return the one that is kept.
+        """Keep a block, unless another block with the same parent is kept already. Return the block that is kept.
 
-        The oldest blocks are removed if the limit is exceeded.
+        If all blocks together have more than ``max_bytes``, the oldest are removed.
         """
         before = self._blocks.setdefault(_previous_hash(kept), kept)
         if before is kept:

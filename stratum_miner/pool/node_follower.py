@@ -2,11 +2,11 @@
 permanent error is raised.
 
 This module deals with neither miners nor jobs. Theory of operation: two tasks get templates. The first task waits for a
-new tip of the block chain, with a long poll if the node supports it. A long poll that may still bring a template is not
-cancelled, because a node keeps a thread busy for each cancelled long poll. The second task asks for the template at
-intervals, because a long poll reports some changes late or never: new transactions, or another nbits on block chains
-where nbits depends on the time. An answer may be older than the newest template, if the request was sent before that
-template came. Such an answer is dropped, and the node is asked again.
+new tip (last block) of the block chain, with a long poll if the node supports it. A long poll that may still bring a
+template is not cancelled, because a node keeps a thread busy for each cancelled long poll. The second task asks for the
+template at intervals, because a long poll reports some changes late or never: new transactions, or another nbits on
+block chains where nbits depends on the time. An answer may be older than the newest template, if the request was sent
+before that template came. Such an answer is dropped, and the node is asked again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,23 +20,24 @@ from stratum_miner.pool.nodes.retry import NodeRetry
 from stratum_miner.pool.template import BlockTemplate
 
 ASK_SECONDS = 4.0
-"""Seconds between two requests for the template. Bitcoin Core adds new transactions to the template only if the
-template is more than 5 whole seconds old. A transaction therefore waits for at most two requests, 8 s."""
+"""Seconds between two requests for the template. Bitcoin Core makes a template with the newest transactions only if its
+present one is more than 5 whole seconds old. With requests every 4 s, this happens at the second request, so a
+transaction waits for at most 8 s."""
 CHECK_SECONDS = 30.0
 """Seconds between two checks whether the node is still ready for mining."""
 DROPPED_SECONDS = 1.0
 """Seconds to wait after a dropped answer, so that a node that answers at once is not asked all the time."""
 LATE_SECONDS = 5.0
-"""Seconds for which the wait for a new tip may continue after the other task has received a template with a new tip.
-Then the wait starts again."""
+"""Seconds that the task which waits for a new tip has to receive it, after the other task has received a template with
+this tip. Then it stops waiting for this tip, and begins to wait for the next one."""
 
 
 class NodeFollower:
     """Follows one node for one pool.
 
-    ``on_template`` gets each template, which may be the same as the previous template. ``on_failure`` gets the error if
-    the node gives no templates, once for each change of the reason. ``on_recovery`` is called when the node gives
-    templates again.
+    ``on_template`` gets each template, which may be the same as the previous template. If the node gives no templates,
+    ``on_failure`` gets the error, and another error only when the reason has changed. ``on_recovery`` is called when
+    the node gives templates again.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class NodeFollower:
         self._last: BlockTemplate | None = None
         self._serial = 0
         """A counter that increases with each template and each call of ``refresh``. If it has increased since a request
-        was sent, the answer may be outdated."""
+        was sent, the answer to that request may be outdated."""
         self._arrived_at = 0.0
         self._checked_at = 0.0
         self._lacks_blocks = False

@@ -43,7 +43,7 @@ class NodeError(Exception):
 
     @property
     def reason(self) -> str:
-        """The message without the numbers that change from one error to the next."""
+        """The message without numbers that would differ each time the same error occurs."""
         return str(self)
 
 
@@ -178,7 +178,8 @@ class ChainState:
     average_fees: int
     """Average fees of a block in satoshis, over the last ``blocks`` blocks."""
     blocks: int
-    """Number of past blocks whose fees were averaged; 0 if ``average_fees`` are the fees of the node's template."""
+    """Number of past blocks whose fees were averaged; 0 if none were, so that ``average_fees`` is the sum of the fees
+    in the node's template."""
 
 
 class Node(ABC):
@@ -199,7 +200,8 @@ class Node(ABC):
 
     @abstractmethod
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the block chain has another tip than the template ``after``, and return the new template.
+        """Wait until the last block of the best chain is not the one that the template ``after`` builds on. Then return
+        the new template.
 
         A node may also return earlier, with the same tip, if the template has changed in another field.
         ``get_template`` returns the present template without waiting.

@@ -73,14 +73,14 @@ PEER_CLAIM_SECONDS: Final = 600.0
 """If a peer reports a longer block chain but the node has no headers of it, mining is delayed for at most this many
 seconds, because a peer may report anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
-"""Seconds to wait if a long poll brings the same template, so that a node that answers at once is not asked all the
-time."""
+"""Seconds to wait if the answer to a long poll is the template that is known already. Without the pause, a node that
+always answers at once would be asked all the time."""
 MANY_TRANSACTIONS: Final = 100
 """Number of transactions above which a template is parsed in a thread. Parsing so many takes 0.5 to 2 ms, about as long
 as switching to a thread."""
 FEE_BLOCKS: Final = 36
-"""Number of blocks whose fees are averaged. Blocks of about 6 hours are used, because fees vary over the day. The node
-takes about 20 ms to get the fees of one block."""
+"""Number of blocks whose fees are averaged. This is about the number of blocks in 6 hours. Fewer blocks would say less,
+because fees vary over the day. The node takes about 20 ms to get the fees of one block."""
 NETWORKS: Final = {
     "main": Network.MAINNET,
     "test": Network.TESTNET,
@@ -90,8 +90,8 @@ NETWORKS: Final = {
     "signet": Network.SIGNET,
     "regtest": Network.REGTEST,
 }
-"""The networks, by the name of the block chain in getblockchaininfo. On the block chains of Network.TESTNET, nbits
-depends on the time of the block."""
+"""The networks, by the name of the block chain in getblockchaininfo. The block chains with the value Network.TESTNET
+have in common that nbits depends on the time of the block."""
 MAX_HEIGHT: Final = (1 << 31) - 1
 """Highest block height that Core's own types can hold."""
 MAX_TIME: Final = (1 << 32) - 1
