@@ -187,7 +187,8 @@ class Reconnect:
     wait: float = 0.0
     """Seconds to wait before reconnecting, 0 to ``MAX_RECONNECT_WAIT``."""
     bad_wait: str = ""
-    """Why the wait was unusable; the message is valid without it. Empty if the wait was usable."""
+    """Why the wait in the message was malformed; empty if it was not. A malformed wait counts as 0, and does not make
+    the whole message malformed."""
 
     def to_params(self) -> list[Any]:
         """Return no parameters, or host, port and seconds."""
@@ -325,6 +326,6 @@ def _job_id(value: Any) -> str:
 
 
 def _clean_jobs(value: Any) -> bool:
-    if value in (True, False, None):  # accepts 0 and 1 too, which are equal to the booleans
+    if value in (True, False, None):  # also accepts 0 and 1, because they equal False and True
         return bool(value)
     raise FieldError(f"mining.notify clean_jobs: expected true or false, got {fields.shown(value)}")

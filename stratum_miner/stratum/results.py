@@ -47,7 +47,7 @@ class SubscribeResult:
 
 def _notify_id(subscriptions: Any) -> str | None:
     pairs = subscriptions if isinstance(subscriptions, list) else []
-    for pair in [pairs, *pairs]:  # some pools send a single pair, not a list of pairs
+    for pair in [pairs, *pairs]:  # first try the list itself, because some pools send only one pair
         match pair:
             case ["mining.notify", str(identifier), *_] if 0 < len(identifier) <= 256:
                 return identifier

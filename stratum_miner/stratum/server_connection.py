@@ -41,8 +41,9 @@ from stratum_miner.stratum.results import SubscribeResult
 
 MAX_LINE_UNAUTHORIZED = 16 << 10
 MAX_LINE_AUTHORIZED = 64 << 10
-"""Maximum number of bytes of a line that the pool accepts from a miner: the first limit applies until a
-mining.authorize of the miner is accepted, the second one after that (docs/reference/stratum.md#line-limits)."""
+"""Maximum number of bytes of a line that the pool accepts from a miner. ``MAX_LINE_UNAUTHORIZED`` applies until a
+mining.authorize of the miner is accepted, ``MAX_LINE_AUTHORIZED`` after that
+(docs/reference/stratum.md#line-limits)."""
 MAX_WORKERS = 64
 """Maximum number of worker names that one connection may authorize. Picked by feel, not measured."""
 MAX_REFUSED = 1000
@@ -55,13 +56,13 @@ MAX_ID = 1024
 """Maximum number of bytes of a request's id. The limit saves memory: the connection keeps the id until the request is
 answered, which may take minutes."""
 MAX_QUESTIONS = 16
-"""Maximum number of requests of the pool that may wait for a reply. The oldest are forgotten first, because cpuminer
-(pooler) and bfgminer never answer a ping."""
+"""Maximum number of requests of the pool to the miner that are remembered until the miner replies. A limit is needed
+because cpuminer (pooler) and bfgminer never answer a ping. Beyond the limit, the oldest request is forgotten."""
 
 
 class ServerState(Enum):
-    """State of the session. Its values mean: mining.subscribe was not accepted yet, was accepted, or the connection was
-    closed."""
+    """State of the session. The values mean, in their order: mining.subscribe was not accepted yet, was accepted; the
+    connection is closed."""
 
     NEW = auto()
     SUBSCRIBED = auto()
@@ -105,8 +106,8 @@ class ServerConnection:
     ) -> None:
         self.state = ServerState.NEW
         self.workers: set[str] = set()
-        # unlike ``state``, this keeps its value when the stream ends: a share that came before the end may solve a
-        # block
+        # whether mining.subscribe was accepted. ``state`` no longer shows this when the stream has ended, but a share
+        # that came before the end is still taken, because it may solve a block
         self._subscribed = False
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)
@@ -114,13 +115,13 @@ class ServerConnection:
         # holds at most one event; a list, because an empty deque would take 760 bytes
         self._events: list[events.ServerConnectionEvent] = []
         self._unanswered: dict[bytes, list[type[AnyClientMessage]]] = {}
-        """The kinds of the requests without an answer, by id, the oldest first. Several may have one id: cpuminer
-        (pooler) gives all its shares the same id."""
+        """The classes of the miner's requests that have no answer yet, by the id of the request, the oldest first.
+        Several requests may have the same id: cpuminer (pooler) gives all its shares one id."""
         self._questions: OrderedDict[int, str] = OrderedDict()
         self._next_id = 1
         self._refused_in_a_row = 0
         self._useless = 0
-        """Number of useless lines since the last call of ``receive_data``; see ``MAX_USELESS``."""
+        """Number of useless lines since the last call of ``receive_data``; for useless lines see ``MAX_USELESS``."""
         self._seen_line = False
 
     # ---- input ------------------------------------------------------------------------------------------------
@@ -301,11 +302,13 @@ class ServerConnection:
     # ---- announcements ----------------------------------------------------------------------------------------
 
     def announce(self, message: AnyPoolMessage) -> None:
-        """Send a notification; client.get_version and mining.ping are sent as requests, with an id."""
+        """Send a message of the pool: client.get_version and mining.ping as a request with an id, any other message as
+        a notification."""
         self._send(self._encode_question(message) if _is_question(message) else encode_announcement(message))
 
     def announce_encoded(self, line: bytes) -> None:
-        """Send a line that ``encode_announcement`` made. So a notify is encoded only once for all connections.
+        """Send a line that ``encode_announcement`` made. With it, a caller can encode a mining.notify once and send it
+        on all connections.
 
         Raises TypeError if the line is not bytes.
         """
@@ -336,7 +339,8 @@ class ServerConnection:
 
 
 def encode_announcement(message: AnyPoolMessage) -> bytes:
-    """Return a notification as a line with its terminator, for any number of connections."""
+    """Return a notification as a line with its terminator. ``announce_encoded`` sends it on any number of
+    connections."""
     return encode_notification(message.method, message.to_params())
 
 

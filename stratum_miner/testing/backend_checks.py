@@ -29,7 +29,8 @@ from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
 """How often the work source of a check returns the same unit. When the work changes, each thread of a backend may drop
-a unit that it has taken but not searched. So there must be more units than a large computer has threads."""
+one unit that it has taken but not searched. So that one unit is still searched, there are more copies than a large
+computer has threads."""
 BIP_323_MASK = 0x1FFFFFE0
 """The version mask of BIP 323. It has more bits than mining chips can roll. So a check uses only those of its bits that
 the backend says it can roll."""
@@ -152,8 +153,8 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # hits that were found before the work changed may still come: each thread of the backend may be waiting
-            # to send one
+            # number of hits of the old unit after the change. Some are permitted: each thread of the backend may have
+            # been waiting to send one hit when the work changed.
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)
@@ -202,9 +203,9 @@ class _Checker:
         return got
 
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
-        """Check that the backend has no more hits to report of the units that it has received so far.
+        """Check that the backend has reported all its hits in the units that it has received so far.
 
-        Give it another unit, and require that the next reported hit is one of that unit."""
+        For this, give it another unit, and require that the next reported hit is one in that unit."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
         source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)

@@ -58,8 +58,9 @@ class LabError(AssertionError):
 class LabPool:
     """A pool on a free port.
 
-    If there are faults, the pool receives only what they let pass, whereas ``transcript`` contains what the miners sent
-    and received. ``url`` is for miners; ``pool`` is the ``stratum_miner.pool.Pool`` itself.
+    The pool may have faults (see ``Lab.pool``), which change, delay or drop messages between the pool and its miners.
+    ``transcript`` contains the messages as the miners sent and received them. ``url`` is for miners; ``pool`` is the
+    ``stratum_miner.pool.Pool`` itself.
     """
 
     def __init__(self, pool: Pool, node: Node, url: str, transcript: Transcript) -> None:

@@ -68,8 +68,8 @@ class OnDemandBackend(Backend):
         return BackendStatistics(self.name, "finds shares on request", (device,), self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Carry out the requests of ``find_one`` until cancelled. Without work, a request waits. If the work is
-        replaced, the search for its share begins again with the new work."""
+        """Carry out the requests of ``find_one`` until cancelled. A request waits while there is no work. If
+        the work is replaced during a search, the search begins again with the new work."""
         # choose() runs in a thread, because it blocks while it tests and measures the kernels
         choice = await trio.to_thread.run_sync(choose)
         self._kernel = choice.kernel.name
@@ -99,9 +99,10 @@ class OnDemandBackend(Backend):
         return self._unit is not None
 
     async def _search(self, choice: Choice, request: _Request) -> NonceFound | None:
-        """Search for the requested share, beginning where the search before it stopped, and return the share.
+        """Search the current unit for the requested share, and return the share. The search begins at the nonce at
+        which the previous search of this unit stopped.
 
-        Return None if all nonces were searched without success, or if the work changed."""
+        Return None if no nonce of the unit is left, or if the work has changed."""
         unit = self._unit
         assert unit is not None
         job = unit.job
@@ -122,7 +123,7 @@ class OnDemandBackend(Backend):
         return None
 
     def _note_change(self, void: bool) -> None:
-        del void  # even if the old unit is still valid, it is replaced, because a request is for the current job
+        del void  # replace the old unit even if it is still valid, because a share is requested for the current job
         self._stale = True
         self._wake()
 
@@ -134,8 +135,8 @@ class OnDemandBackend(Backend):
 def _is_rare_block(found: NonceFound) -> bool:
     """Return whether the share is a block although the network target of its job is harder than the share target.
 
-    Such a share is not used unless the test asks for a block: it would make the shares of all other miners stale, so
-    that a test of shares would fail now and then.
+    Such a share is used only if the test asks for a block. Otherwise it would, now and then, bring all miners a job for
+    the next block and make their shares stale, so that a test of shares would fail.
     """
     share = verify(found)
     return isinstance(share, Share) and share.is_block and share.job.network_target < share.job.share_target

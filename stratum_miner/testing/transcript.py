@@ -32,7 +32,7 @@ class LabMessage:
     sender: Side
     """The side that sent the line: ``Side.MINER`` or ``Side.POOL``."""
     line: bytes
-    """The line, with its LF unless it was cut."""
+    """The line, with the LF at its end. A line that was cut has no LF."""
     method: str | None
     """The method of a call; for a reply, the method of its request."""
     value: dict[str, Any] | None
@@ -78,8 +78,8 @@ class Transcript:
         """Wait for the next message of this method from ``sender`` (None: from either side), and return its JSON
         object.
 
-        A message that came before this call counts as well, unless an earlier call with the same method and sender
-        returned it or a later message. Raises LabTimeout if no such message comes within ``within`` seconds.
+        Calls with the same method and the same sender return the messages in their order, each message once. A message
+        that came before the call counts as well. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         key = (method, sender)
 
@@ -126,7 +126,7 @@ class TranscribedConnection:
             self._transcript.add(LabMessage(self._number, sender, line, method, _value(line)))
 
     def note(self, text: str, line: bytes = b"") -> None:
-        """Ignore a note, because the recorded messages show what a rule or fault did."""
+        """Do nothing. Notes say what a rule or a fault did; a transcript needs none, because its messages show this."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
         """Add nothing to the transcript, but let all waiting tasks check their conditions again."""

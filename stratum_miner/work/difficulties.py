@@ -6,8 +6,9 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 class Difficulties:
     """Sums of difficulties, one for each outcome.
 
-    A share counts with the share difficulty of its job, because the pool credits no more than this. The exception is a
-    block whose hash misses the share target: it counts with the difficulty of its hash, which is lower.
+    A share counts with the share difficulty of its job, because the pool credits no more than this. There is one
+    exception: a block whose hash misses the share target counts with the difficulty of its hash, which is lower than
+    the share difficulty.
     """
 
     def __init__(self) -> None:

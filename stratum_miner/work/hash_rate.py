@@ -32,8 +32,8 @@ class HashRateMeter:
             samples.popleft()
 
     def rate(self, window: float) -> float:
-        """Return the hashes per second over the last ``window`` seconds, or since the start if that is less time
-        ago."""
+        """Return the hashes per second over the last ``window`` seconds, or over the time since the start if the start
+        is less than ``window`` seconds ago."""
         return self.rate_at(*self._samples[-1], window)
 
     def rate_at(self, now: float, hashes: int, window: float) -> float:

@@ -39,10 +39,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class CoinbaseBody:
-    """A coinbase transaction around two extranonces, and the merkle branch from it to the root.
+    """The parts of a coinbase transaction, and the merkle branch from it to the root.
 
-    The pool chooses extranonce1, the miner chooses extranonce2. ``prefix`` and ``suffix`` are serialized without
-    witness; the branch items are 32 bytes in internal order, lowest level first. Raises ValueError if a size is wrong.
+    The transaction consists of ``prefix``, extranonce1, extranonce2 and ``suffix``. The pool chooses extranonce1, the
+    miner chooses extranonce2. ``prefix`` and ``suffix`` are serialized without witness; the branch items are 32 bytes
+    in internal order, lowest level first. Raises ValueError if a size is wrong.
     """
 
     prefix: bytes
@@ -64,9 +65,10 @@ class CoinbaseBody:
         return height_from_coinbase_prefix(self.prefix)
 
     def template_key(self) -> bytes:
-        """Return 32 bytes that identify the set of merkle roots which the miner can make from this body.
+        """Return 32 bytes that identify all merkle roots that the miner can make from this body by its choice of
+        extranonce2.
 
-        They are equal for two bodies with the same set, and differ for bodies with different sets.
+        Two bodies have the same key if and only if the miner can make the same merkle roots from both.
         """
         return _hash_of(
             self.prefix + self.extranonce1, bytes([self.extranonce2_size]), self.suffix, b"".join(self.branch)
@@ -102,8 +104,8 @@ class HeaderBody:
             raise ValueError(f"job: expected a merkle root of 32 bytes, got {len(self.root)}")
 
     def template_key(self) -> bytes:
-        """Return 32 bytes that are equal for bodies with equal merkle roots, and differ for bodies with different
-        roots."""
+        """Return 32 bytes that identify the merkle root. Two bodies have the same key if and only if their roots are
+        equal."""
         return _hash_of(self.root)
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
@@ -166,7 +168,8 @@ class Job:
 
     @property
     def search_target(self) -> int:
-        """The larger of share target and network target, because on test networks a block can miss the share target
+        """The largest hash that the miner looks for: the larger of share target and network target. On test networks
+        the network target may be the larger one, so that a block can miss the share target
         (docs/reference/stratum.md#difficulty-and-target)."""
         return max(self.share_target, self.network_target)
 
@@ -192,9 +195,10 @@ class Job:
         return self.version_mask & ~self.version
 
     def content_hash(self) -> bytes:
-        """Return a hash of all header fields except extranonce2, version, ntime and nonce: 32 bytes.
+        """Return a hash (32 bytes) of everything in the job's headers that the miner does not choose. The miner chooses
+        extranonce2, version, ntime and nonce.
 
-        If two jobs have the same hash, then the miner can make the same header for both of them.
+        If two jobs have the same hash, a header that the miner makes for one job may also be a header of the other.
         """
         return _hash_of(self.previous_hash, self.nbits.to_bytes(4, "little"), self.body.template_key())
 

@@ -74,8 +74,8 @@ class Share:
 
     @property
     def dedup_key(self) -> tuple[int, bytes]:
-        """The session number and bytes 4 to 79 of the header. Shares with equal keys differ at most in their
-        version."""
+        """The session number and bytes 4 to 79 of the header. Bytes 0 to 3 are the version, so shares with equal
+        keys differ at most in their version."""
         return self.job.origin.session, self.header[4:]
 
 

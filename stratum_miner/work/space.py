@@ -25,7 +25,7 @@ class SearchSpace:
         self._visited = visited or Visited()
         self._job: Job | None = None
         self._content: bytes | None = None
-        """Hash of the header fields that all units of the job have in common; None before the first unit."""
+        """``content_hash`` of the current job; None before the first unit of the job."""
         self._received_at = 0.0
         self._ntime_offset = 0
 

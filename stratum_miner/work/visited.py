@@ -59,8 +59,9 @@ class _Choice:
     index: int
     unit: Versions
     left_out: int
-    """Number of bits that may have any value in the version set and in the job, but are fixed in the unit. The fewer
-    there are, the fewer parts the rest of the set is split into."""
+    """Number of version bits that are fixed in the unit although the version set and the job permit any value of them.
+    When the unit is taken out of the set, the rest of the set is split into parts. The smaller this number is, the
+    fewer parts there are."""
 
     def is_better_than(self, other: "_Choice | None") -> bool:
         if other is None:
@@ -76,7 +77,8 @@ class _Template:
     def __init__(self, begin: int, limit: int) -> None:
         self.entries = [_Entry(begin, limit - begin, (ALL_VERSIONS,))] if begin < limit else []
         self.unused_from = min(begin, limit)
-        """The lowest extranonce2 value such that neither this value nor any higher one was ever used."""
+        """The first of the unused extranonce2 values at the end: neither this value nor a higher one was used so
+        far."""
         self.known_since: float | None = None
 
     def take(self, wanted: Versions, rollable: int, at_once: int) -> tuple[int, Versions] | None:
@@ -145,7 +147,7 @@ class Visited:
         this value."""
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """Return the time at which this method was first called for the template, as passed in ``now``."""
+        """Return the value that ``now`` had when this method was called for the template the first time."""
         template = self._template(name, size)
         if template.known_since is None:
             template.known_since = now
@@ -188,6 +190,6 @@ class Visited:
 
 @lru_cache(maxsize=4096)
 def _rest(whole: Versions, part: Versions, first: int) -> tuple[Versions, ...]:
-    """Return the versions of ``whole`` that are not in ``part``; for ``first`` see ``Versions.without``. Cached,
-    because many extranonce2 values in turn need the same result."""
+    """Return the versions of ``whole`` that are not in ``part``; for ``first`` see ``Versions.without``. The result is
+    cached, because many extranonce2 values, one after another, need the same result."""
     return tuple(whole.without(part, first))
