@@ -1,7 +1,7 @@
 """The reference backend: searches with hashlib, one header at a time.
 
-This backend is slow, but so short that a reader can check it. It also rolls version bits inside a unit, so that every
-rule of the interface has an implementation to compare with.
+This backend is slow, but so short that a reader can check it. It obeys every rule of the interface and also rolls
+version bits inside a unit, so that other backends can be compared with it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
 SLICE = 500
-"""Number of hashes between two checkpoints of the trio loop. So many hashes take less than a millisecond."""
+"""After this many hashes, the backend lets other trio tasks run. It computes them in less than a millisecond."""
 BITS_AT_ONCE = 2
 """Number of version bits that the backend rolls in one unit. Any small number works."""
 

@@ -1,4 +1,4 @@
-"""Finds a backend by its name: one of this package, or one that another package registers.
+"""Finds a backend by its name. It may belong to this package, or to another package that registers it.
 
 Another package registers a backend under the entry point group ``stratum_miner.backends``.
 """

@@ -1,7 +1,7 @@
 """Lists the serial ports of the system, and the USB device that each belongs to. Opens no port.
 
 The list is read from /sys (Linux Documentation/ABI/stable/sysfs-bus-usb). A ``Listing`` is any function that returns
-ports, so that tests, and programs with another source, can use their own.
+ports. Tests, and programs that get their ports from elsewhere, can pass a ``Listing`` of their own.
 """
 
 import os
@@ -23,8 +23,8 @@ PATTERNS = ("ttyS*", "ttyUSB*", "ttyXRUSB*", "ttyACM*", "ttyAMA*", "rfcomm*", "t
 """Patterns for the names of serial ports in /dev: ports of the computer (ttyS), of USB bridges (ttyUSB, ttyXRUSB), of
 USB modems (ttyACM), of ARM boards (ttyAMA), of Bluetooth (rfcomm), and of multi-port cards (ttyAP)."""
 PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
-"""Serial numbers that makers leave unchanged if they do not number their devices. A CP2102 is delivered with 0001
-(inferred, see docs/reference/asic.md#recognising-a-device)."""
+"""Serial numbers that do not identify a device: those that stand in a new chip, and that makers who do not number their
+devices leave in it. A CP2102 is delivered with 0001 (inferred, see docs/reference/asic.md#recognising-a-device)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class ListedPort:
     def identity(self) -> str:
         """What identifies the device when it is plugged in again: its serial number, or otherwise its socket.
 
-        Empty for a port that is not USB: only its path identifies it.
+        Empty for a port that is not USB, or whose device has neither: only its path identifies it.
         """
         if not self.vid_pid:
             return ""
@@ -89,8 +89,8 @@ def list_ports(root: Path = Path("/")) -> tuple[ListedPort, ...]:
     """Return the ports of this computer, sorted by path, with ttyUSB2 before ttyUSB10. This reads a few files for each
     port.
 
-    A device that disappears while it is read is not listed. ``root`` is the folder of another system in tests. Raises
-    OSError if the system cannot be read.
+    A device that disappears meanwhile is not listed. ``root`` is the folder that contains dev and sys; tests pass a
+    folder of their own. Raises OSError if ``root``/dev cannot be read.
     """
     names = [name for name in os.listdir(root / "dev") if any(fnmatchcase(name, pattern) for pattern in PATTERNS)]
     found = (_read(root, name) for name in sorted(names, key=_by_number))
@@ -103,7 +103,8 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 
 
 def _read(root: Path, name: str) -> ListedPort | None:
-    """Return a port; None if a driver has only reserved the name, or if the device has just disappeared."""
+    """Return the port with this name in /dev. None if there is no device behind the name, because a driver has only
+    reserved it or because the device has just disappeared."""
     path = f"/dev/{name}"
     device = (root / "sys/class/tty" / name / "device").resolve()
     bus = (device / "subsystem").resolve().name

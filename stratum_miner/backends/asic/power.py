@@ -60,12 +60,13 @@ class PowerControl(Protocol):
 
     async def identify(self) -> str:
         """Show the user which device this is, for example by a flashing lamp. Return what the user should look for;
-        empty if the board has no such lamp. Raises DeviceRefused or DeviceSilent if the board does not do it."""
+        empty if the board has no such lamp. Raises DeviceRefused or DeviceSilent if the board refuses or does not
+        answer."""
         ...
 
 
 class NoPower:
-    """The power control of a device that the USB bus supplies and that measures nothing."""
+    """The power control of a device that gets its power from the USB bus and has no sensors."""
 
     has_sensors = False
     minimum_input_voltage: float | None = None

@@ -15,8 +15,8 @@ class Readings:
     input_voltage: float | None = None
     """In volts, like ``core_voltage``."""
     current: float | None = None
-    """Current in amperes. A TPS546 board measures the output current of its regulator, other boards their input
-    current."""
+    """Current in amperes. On boards with a TPS546 regulator, it is the output current of the regulator; on other
+    boards, it is the input current of the board."""
     power: float | None = None
     """Power in watts."""
     fan_rpm: int | None = None

@@ -1,7 +1,8 @@
 """Decides how long to wait before the next attempt to run a device, and when to give up. The caller passes the time."""
 
 PAUSES_S = (5.0, 10.0, 30.0, 60.0)
-"""Seconds before each further attempt; the last value repeats (docs/reference/asic.md#silence-and-restarts)."""
+"""Seconds to wait after the first failure, after the second one, and so on; the last value repeats
+(docs/reference/asic.md#silence-and-restarts)."""
 MAX_FAILURES = 10
 """Number of consecutive failures after which a device stays off. cgminer's gekko driver also allows ten
 (docs/reference/asic.md#silence-and-restarts)."""
@@ -23,7 +24,7 @@ class RestartPolicy:
         return self._failures
 
     def started_mining(self, now: float) -> None:
-        """Note that the device mines from now on."""
+        """Note that the device mines from time ``now`` on."""
         self._mining_since = now
 
     def failed(self, now: float) -> float | None:

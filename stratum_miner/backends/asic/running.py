@@ -47,8 +47,8 @@ STOPPED = "mining has stopped"
 COOLING_POLL_S = 2.0
 """Seconds between two readings of the sensors while the device cools down."""
 STEPS_AFTER_A_SHUTDOWN = 2
-"""Number of steps of ``FrequencyGovernor`` (25 MHz each) by which the frequency is lowered after a safety shutdown.
-ESP-Miner lowers it by 100 MHz."""
+"""After a safety shutdown, the frequency is lowered by this many steps of ``FrequencyGovernor``, each of 25 MHz.
+ESP-Miner lowers it by 100 MHz instead."""
 
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
 """Errors that end ``run``, so that the supervisor decides. If several of them occur together, the one that comes first
@@ -179,8 +179,8 @@ class RunningDevice:
     ) -> DeviceError | None:
         """Open the ports, switch the power on, bring the chips up and mine.
 
-        Returns None if the attempt ended because there was no work. Returns an error that another attempt may cure, and
-        raises an error that the supervisor has to handle.
+        Returns None if the attempt ended because there was no work. If it ended with an error after which another
+        attempt may succeed, returns this error. Raises an error that the supervisor has to handle.
         """
         self._enter(DeviceState.STARTING)
         opened = await open_ports(self._board, self._ports)
@@ -334,7 +334,8 @@ class RunningDevice:
 
 
 def _main_error(ended: list[BaseException]) -> DeviceError | None:
-    """Return the error that explains the others; None if the run ended only because there was no work.
+    """Return the one error among ``ended`` that caused the others; None if the run ended only because there was no
+    work.
 
     Raises the error if the supervisor has to handle it.
     """
@@ -357,8 +358,8 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _lowered(limits: TemperatureLimits, cut_off: float) -> TemperatureLimits:
-    """Return the limits with a lower cut-off temperature. The other limits are lowered, too, if necessary, and keep
-    their order."""
+    """Return the limits with ``cut_off`` as the cut-off temperature. The other limits are lowered, too, as far as they
+    must be to stay below it and in their order."""
     resume = min(limits.resume, cut_off - 1)
     return TemperatureLimits(
         warn=min(limits.warn, resume + 0.6 * (cut_off - resume)),

@@ -25,8 +25,8 @@ MAX_SHUTDOWNS = 3
 """Number of safety shutdowns within SHUTDOWNS_WITHIN_S seconds after which the device stays off."""
 SHUTDOWNS_WITHIN_S = 3600.0
 VOLTAGE_TOLERANCE = 0.10
-"""Largest allowed deviation from the requested core voltage, as a fraction of the requested voltage. It is smaller than
-what regulators themselves allow (a TPS546 reports a fault at 75 % and at 125 %)."""
+"""Largest allowed deviation from the requested core voltage, as a fraction of the requested voltage. It is stricter
+than the limits of the regulators: a TPS546 reports a fault only below 75 % or above 125 % of the voltage."""
 REGULATOR_LIMIT_C = 105.0
 """Temperature of the regulator in °C at which the device is switched off, as in ESP-Miner
 (docs/reference/asic.md#heat)."""
@@ -94,7 +94,8 @@ class SafetyGuard:
 
     def may_resume(self, now: float, readings: Readings) -> bool:
         """Return whether the device may start again after a safety shutdown: it was off long enough and has cooled
-        down. If so, the shutdown is over. Without a valid reading, the device counts as hot."""
+        down. Without a valid reading, it counts as hot. If the result is True, the shutdown is over, and ``is_cooling``
+        is False from then on."""
         if self._shut_down_at is None:
             return True
         known = [
@@ -149,7 +150,7 @@ class SafetyGuard:
     def _level_of(self, heat: float | None) -> SafetyLevel:
         limits = self.limits
         if heat is None or not PLAUSIBLE_C[0] <= heat <= PLAUSIBLE_C[1]:
-            return self._level  # a single implausible reading changes nothing
+            return self._level  # a single missing or implausible reading changes nothing
         if heat >= limits.throttle or (self._level is SafetyLevel.THROTTLE and heat >= limits.warn):
             return SafetyLevel.THROTTLE
         return SafetyLevel.WARN if heat >= limits.warn else SafetyLevel.NORMAL
@@ -197,8 +198,8 @@ class FrequencyGovernor:
         return f"{self.frequency:g} MHz instead of {self._wanted:g} MHz: {self._why}" if self.is_throttled else ""
 
     def heat(self, now: float, decision: SafetyDecision) -> bool:
-        """Lower the frequency by one step while the device is too hot, and raise it by one step while the device is
-        below the warning temperature. Wait some time after each step.
+        """Lower the frequency by one step if the device is too hot, or raise it by one step if the device is below the
+        warning temperature. Do nothing if the last step was only a short time ago.
 
         Return True if the frequency changed.
         """

@@ -38,8 +38,9 @@ SEND_DEADLINE_S = 5.0
 """Seconds within which the system must accept what is sent. Even a long frame takes only 10 ms, so a port that needs
 longer than this does not work."""
 RATE_TOLERANCE = 0.05
-"""Largest difference between the requested rate and the one that the bridge can set, as a fraction. A UART samples ten
-bits per byte and tolerates an error of half a bit."""
+"""Largest difference between the requested rate and the one that the bridge can set, as a fraction. A byte has ten bits
+on the line. A UART reads it correctly if the error at the last bit is less than half a bit, which is 5 % of ten
+bits."""
 BITS_A_BYTE = 10
 """Number of bits on the line for each byte: start bit, eight data bits, stop bit."""
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EPIPE, errno.ESHUTDOWN})
@@ -77,7 +78,7 @@ class SerialPort:
                 except BlockingIOError:
                     await trio.lowlevel.wait_readable(self._descriptor)
                     continue
-            if not data:  # with VMIN = 1 this always means a hang-up
+            if not data:  # with VMIN = 1, a read returns nothing only after a hang-up
                 raise DeviceGone(f"{self.path}: the device is no longer connected")
             await trio.lowlevel.cancel_shielded_checkpoint()
             return data

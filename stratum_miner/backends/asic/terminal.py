@@ -31,8 +31,8 @@ _NOT_A_UART = frozenset({errno.ENOTTY, errno.EINVAL})
 class SerialTerminal:
     """An open terminal, locked with flock, in raw mode: 8 data bits, no parity, one stop bit, no flow control.
 
-    A read without data raises EAGAIN, and returns nothing only after a hang-up. DTR and RTS are set, as after any
-    opening of a port.
+    If there are no data yet, a read raises EAGAIN. It returns nothing only after a hang-up. The lines DTR and RTS are
+    on, because Linux switches them on whenever a port is opened.
     """
 
     def __init__(self, path: str) -> None:

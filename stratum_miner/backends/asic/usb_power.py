@@ -75,12 +75,12 @@ def kernel_log(path: str = KERNEL_LOG) -> list[str] | None:
         for _ in range(MAX_RECORDS):
             try:
                 record = os.read(descriptor, 8192)
-            except BrokenPipeError:  # this message was overwritten meanwhile; the next read returns a later one
+            except BrokenPipeError:  # this message has been overwritten; the next read returns a newer message
                 continue
             if not record:
                 break
             lines += record.decode("utf-8", "replace").splitlines()
-    except OSError:  # EAGAIN after the last message
+    except OSError:  # the system reports EAGAIN after the last message
         pass
     finally:
         os.close(descriptor)

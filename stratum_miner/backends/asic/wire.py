@@ -51,7 +51,7 @@ class Wire:
         return collected + self.decoder.idle()
 
     async def collect_until_quiet(self, quiet: float) -> list[ChipReply]:
-        """Return the replies until none has come for ``quiet`` seconds."""
+        """Collect replies until none has come for ``quiet`` seconds, and return them."""
         collected: list[ChipReply] = []
         while len(collected) < MAX_REPLIES:
             with trio.move_on_after(quiet) as silence:

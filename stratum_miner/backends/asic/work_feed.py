@@ -16,12 +16,13 @@ class WorkFeed:
     def __init__(self, source: WorkSource) -> None:
         self._source = source
         self.history: WorkHistory | None = None
-        """The work that the device got. When work becomes void, it is marked as void here at once."""
+        """The work that the device has got; None before the first mining run. When this work becomes void, the feed
+        marks it in the history at once."""
         self._kept: WorkUnit | None = None
         self._unregister: Callable[[], None] | None = None
         self.woken = trio.Event()
-        """An event that is set, and then replaced by a new one, at each change of work and by ``wake``. To miss no
-        change, read this attribute before you ask for work."""
+        """An event that is set, and then replaced by a new one, at each change of work and by ``wake``. Read this
+        attribute before you ask for work, and wait for the event that you read. You then miss no change."""
 
     def open(self) -> None:
         """Register for changes of work."""
@@ -45,7 +46,7 @@ class WorkFeed:
         self.woken = trio.Event()
 
     async def wait_for_work(self, rollable: int, at_once: int) -> None:
-        """Wait until there is a unit, and keep it for the next call of ``next_unit``."""
+        """Wait until the source has a unit. The next call of ``next_unit`` returns this unit."""
         while self._kept is None:
             woken = self.woken
             self._kept = self._source.next_unit(rollable, at_once)

@@ -20,7 +20,8 @@ REAL_BOUND = (1 << 224) - 1
 
 
 def nonce_bound(nonce_difficulty: float | None) -> int:
-    """Return the largest hash that a device with this nonce difficulty reports. None and 1 mean real chips."""
+    """Return the largest hash that a device reports. ``nonce_difficulty`` is None or 1 for real chips, and another
+    difficulty for an emulator that reports nonces from this difficulty on."""
     return REAL_BOUND if nonce_difficulty in (None, 1) else target_from_difficulty(nonce_difficulty)
 
 
@@ -63,7 +64,7 @@ class VerifiedNonce:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the work of this nonce was void when the nonce came."""
+        """Whether the work of this nonce is void by now, so that the nonce is worthless."""
         return self.work.void
 
     def nonce_found(self, device: str) -> NonceFound | None:
@@ -96,7 +97,8 @@ class WorkHistory:
             work.void = True
 
     def verify(self, reported: ReportedNonce) -> VerifiedNonce | None:
-        """Return the nonce with the first work under which its hash is at most the bound; None for a hardware error.
+        """Return the nonce, together with the first remembered work with which its hash is at most the bound. None if
+        there is no such work, which is a hardware error.
 
         The nonce is remembered, so that it counts as a duplicate if it comes again.
         """
@@ -130,7 +132,7 @@ class WorkHistory:
 
 
 def hashes_per_nonce(bound: int, ticket_bits: int = 0) -> float:
-    """Return how many hashes one reported nonce takes on average.
+    """Return how many hashes a device computes on average until it reports a nonce.
 
     ``ticket_bits`` is the number of leading zero bits that the ticket mask requires in addition to those of ``bound``.
     """

@@ -154,7 +154,8 @@ class CpuBackend(Backend):
             handoff.close_sockets()
 
     def _correct(self, choice: Choice) -> None:
-        """Correct the remembered rates of the kernels by those that the threads reached."""
+        """Correct the remembered rates of the kernels if the rates that the threads reached in mining show that they
+        are wrong."""
         plain, rolling = (max(item.fastest[rolls] for item in self._searchers) for rolls in (False, True))
         if plain or rolling:
             correct(choice, plain, rolling)
@@ -186,7 +187,9 @@ class CpuBackend(Backend):
             version_bits = rolling.kernel.version_bits
             while True:
                 expected = handoff.stop_word.value
-                if handoff.closed:  # read after the stop word: close() sets this flag before it changes the word
+                # the stop word was read before: if close() comes after this check, it changes the word, and the search
+                # ends
+                if handoff.closed:
                     return
                 unit = handoff.source.next_unit(ALL_BITS, version_bits)
                 if unit is None:
@@ -255,7 +258,8 @@ _threads_in_use = 0
 
 @contextmanager
 def _counted(threads: int) -> Iterator[None]:
-    """Count these threads as used inside the block. Raises BackendOptionError if all backends together use too many."""
+    """Add ``threads`` to ``_threads_in_use`` while the block of the ``with`` statement runs. Raises BackendOptionError
+    if all backends together would then have too many threads."""
     global _threads_in_use  # noqa: PLW0603  processors are shared by the whole process
     check_threads(_threads_in_use + threads)
     _threads_in_use += threads
@@ -288,7 +292,7 @@ class _Mode:
         self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def time(self, hashes: int, seconds: float) -> None:
-        """Add a slice to the measurement of the rate."""
+        """Add a slice to the measurement of the rate: its hashes, and its seconds of processor time."""
         self._timed_hashes += hashes
         self._timed_seconds += seconds
         if self._timed_seconds >= TIMED_SECONDS:

@@ -31,9 +31,9 @@ SUSTAINABLE_FRACTION = 0.5
 """Fraction of a thread's measured hash rate that the thread still reaches while it also does other work. The value is
 an estimate."""
 UNREACHED_FRACTION = 0.4
-"""If mining reaches less than this fraction of a remembered rate, the rate is wrong. Even if it is right, mining may
-reach less than half of it: two busy hardware threads of one core reach half of it each, and heat slows both down some
-more."""
+"""If mining reaches less than this fraction of a remembered rate, the remembered rate is wrong. The fraction is below a
+half, because mining can reach a little less than half of a right rate: two busy hardware threads of one core reach half
+of it each, and heat slows both down a little more."""
 EXCEEDED_FACTOR = 1.25
 """If mining is faster than a remembered rate by more than this factor, that rate and those of the other kernels were
 measured while the computer was slow."""
@@ -71,8 +71,8 @@ class Choice:
         return " and ".join(names)
 
     def doubt(self, hash_rate: float) -> str | None:
-        """Return a text that says why one thread may not reach ``hash_rate`` (H/s) beside its other work; None if it
-        should reach this rate.
+        """Return a text that says why one thread will perhaps not reach ``hash_rate`` (H/s) while it also does other
+        work; None if it should reach this rate.
 
         A caller should not refuse the rate for this reason, because the kernels may have been measured while the
         computer was slow.
@@ -107,7 +107,8 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
 
 
 def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> Choice:
-    """Choose among measured kernels. For each kernel, the better of its measured and its remembered rate counts.
+    """Choose the fastest of the measured kernels. The rate of each kernel is the better one of its measured rate and
+    its remembered rate.
 
     The better rates are remembered if all kernels were measured and none is broken. Raises SelfTestError if every
     kernel is broken.
@@ -162,7 +163,8 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
 
 
 def _better(new: MeasuredKernel, old: MeasuredKernel) -> MeasuredKernel:
-    """Return a measurement with the better rate of two measurements of a kernel, for each kind of search."""
+    """Combine two measurements of the same kernel: return the better of the two rates without version rolling, and the
+    better of the two rates with it."""
     if old.hash_rate > new.hash_rate:
         new = replace(new, hash_rate=old.hash_rate, measured_on=old.measured_on)
     if old.rolling_hash_rate > new.rolling_hash_rate:

@@ -13,7 +13,7 @@ POINTS = 1 << 24
 HEADER = bytes(range(80))
 TARGET = (1 << 244) - 1
 """About one hash in 4,096 is a hit. A kernel compares 32 bits of each hash with the target, and the whole hash only if
-these bits fit. With this target, both comparisons are tested often."""
+these 32 bits are small enough. With this target, both comparisons are tested often."""
 ROLLED_FROM = 13
 """The lowest bit that is rolled, as in the mask of BIP 320."""
 
@@ -60,7 +60,7 @@ def _hits(kernel: Kernel, header: bytes, nonces: int, mask: int) -> frozenset[Hi
 
 
 def _headers(mask: int) -> list[bytes]:
-    """Return one header for each combination of the bits of the mask."""
+    """Return one header for each combination of the version bits in ``mask``."""
     base = int.from_bytes(HEADER[:4], "little") & ~mask
     count = 1 << mask.bit_count()
     return (

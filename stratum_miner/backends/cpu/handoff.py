@@ -40,7 +40,8 @@ class Handoff:
     # ---- called in the trio thread ----------------------------------------------------------------------------
 
     def note_change(self, void: bool) -> None:
-        """Make all searches in C stop, because work has changed. If ``void``, also drop the hits of earlier work."""
+        """Make all searches in C stop, because work has changed. If ``void``, also drop the hits of earlier work that
+        still wait in the queue."""
         value = self.stop_word.bump()
         if void:
             self._void_before = value
@@ -79,7 +80,7 @@ class Handoff:
         the stop word with which the search began."""
         self._room.acquire()
         if self.closed:
-            self._room.release()  # the queue is not emptied any more: let the next waiting thread through, too
+            self._room.release()  # nothing empties the queue any more: let the next waiting thread continue, too
             return
         self._hits.append((generation, hit))
         self._wake()
@@ -95,7 +96,7 @@ class Handoff:
         self._wake()
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):  # trio is woken by the bytes that fill the socket
+        with suppress(BlockingIOError):  # if the socket is full, the bytes in it wake trio anyway
             self._waker.send(b"!")
 
 

@@ -57,7 +57,8 @@ def known(available: Sequence[Kernel], path: Path) -> list[MeasuredKernel]:
 
 
 def remember(measured: Sequence[MeasuredKernel], path: Path, *, doubtful: bool = False) -> None:
-    """Remember the rates of all kernels that this CPU can run. ``doubtful`` makes the next start measure them again."""
+    """Store the rates in the cache file. ``measured`` must contain all kernels that this CPU can run. If ``doubtful``,
+    the next start measures them again."""
     figures = {
         item.kernel.name: _Figures(
             _Figure(item.hash_rate, item.measured_on), _Figure(item.rolling_hash_rate, item.rolling_measured_on)
@@ -90,7 +91,8 @@ class _Figures(msgspec.Struct, frozen=True):
 
 class _Entry(msgspec.Struct, frozen=True):
     processor_time: dict[str, _Figures]
-    """Rates by kernel name. An older version stored rates of wall-clock time under another name; those are not read."""
+    """Rates by kernel name. Older versions of this program stored hashes per second of wall-clock time, under another
+    field name, which is not read."""
     doubtful: bool = False
     """Whether to measure all kernels again, and to keep the better rate of each."""
 

@@ -13,8 +13,8 @@ from stratum_miner.backends.cpu.kernels import Kernel
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 
 ROUNDS = 5
-"""Number of measurements of each kernel, taken in turn. The highest measured rate counts, because disturbances
-can only lower it."""
+"""Number of rounds. In each round, every kernel is measured once. The highest rate of a kernel counts, because
+disturbances can only lower a rate."""
 FIRST_SLICE = 1 << 12
 """Number of points in the first search of a measurement. The speed of this search decides how many points the
 next ones have."""
@@ -67,7 +67,8 @@ def time_of(kernel: Kernel, seconds: float, *, rolling: bool = False) -> Speed:
 
 
 def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
-    """Return the hashes per second of processor time on this thread, measured over about ``seconds`` of it."""
+    """Search on this thread for about ``seconds`` of processor time, and return the hashes per second of processor
+    time."""
     return time_of(kernel, seconds, rolling=rolling).hash_rate
 
 

@@ -49,8 +49,8 @@ class Kernel:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every processor of this architecture can run it. A CPU that can run no other kernel mines several
-        times slower."""
+        """Whether every processor of this architecture can run the kernel. A CPU that can run only such a
+        kernel mines several times slower than others."""
         return bool(lib.sha256d_kernel_plain(self.index))
 
 
@@ -63,8 +63,8 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits in the order of the search, and the number of points that were tried. The next search begins after these
-    points."""
+    """The hits in the order of the search, and the number of points that were tried. To continue the search, begin
+    after these points."""
 
     hits: tuple[Hit, ...]
     done: int
@@ -75,9 +75,9 @@ class SearchResult:
 class StopWord:
     """A number in memory that running searches read. Changing it ends them within microseconds.
 
-    The number only grows, until it wraps at 2^32. A search is given the value that it should find, so that it does not
-    miss a change that comes just before it starts. Only C reads and changes the number, because Python cannot access an
-    atomic number.
+    The number only grows, until it wraps at 2^32. The caller of a search passes the value that it has read, and the
+    search ends if the stop word has another value. A change just before the search starts is therefore not missed. Only
+    C reads and changes the number, because Python cannot access an atomic number.
     """
 
     def __init__(self) -> None:
@@ -155,7 +155,8 @@ class Search:
                 f"version_mask: expected at most {MAX_POINTS} points, got {points}: "
                 f"{version_mask.bit_count()} bits with {nonce_count} nonces"
             )
-        work, self._points = self._work, 0  # no points until the end: a bad argument may leave incomplete work
+        # 0 points until everything is loaded: a bad argument may leave incomplete work, which must not be searched
+        work, self._points = self._work, 0
         ffi.memmove(work.header, header, HEADER_BYTES)
         ffi.memmove(work.target, target.to_bytes(32, "little"), 32)
         work.version_mask = version_mask
