@@ -42,9 +42,8 @@ def keep_spare(limit: int, file: int) -> None:
     """
     if limit < 0:
         return
-    lowest = os.dup(
-        file
-    )  # the system assigns the lowest free descriptor, so this number tells how many files are open at least
+    # the system assigns the lowest free descriptor, so as many files as this number are open at least
+    lowest = os.dup(file)
     os.close(lowest)
     if lowest >= limit - min(SPARE, limit // 4):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

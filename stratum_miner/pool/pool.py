@@ -59,8 +59,9 @@ SUBMITTERS = 4
 """Number of blocks that are submitted to the node at the same time, so that a slow submission does not delay the
 next."""
 MAX_WAITING_BLOCKS = 64
-"""Number of blocks that may wait for a submitter task. While so many wait, the pool reads no more shares from a miner
-that has found another block. More than one block waits only on a test chain."""
+"""Number of blocks that can wait for one of the tasks that submit blocks to the node. If this many wait and a miner
+finds another block, the pool reads nothing more from this miner until that block has a place. More than one block waits
+only on a test chain."""
 BLOCK_PAUSE = 1.0
 """When a miner has found a block, the pool reads nothing more from the miner until the node has answered or this many
 seconds have passed. On regtest every second hash is a block, and further blocks of this miner would delay the next
@@ -126,8 +127,8 @@ class Pool:
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
-        """A logger that is bound once. structlog would bind the logger of the module again for each line, even for a
-        line that is filtered out."""
+        """A logger that is made once, to save time. The logger of the module makes a new logger for each line, even for
+        a line that is filtered out."""
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
@@ -282,7 +283,8 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            # before the first job, check twice per interval whether there is one
+            # before the first job there is nothing to send again: look twice per interval whether the pool has a job by
+            # now
             due = max(self._published_at, now - interval / 2) + interval
 
     async def _tick(self) -> None:
@@ -381,7 +383,8 @@ class Pool:
             is_queued = False
         except trio.BrokenResourceError:
             self._log_lost(candidate)
-        self._collect_events(miner, waiting.arrived)  # a valid share counts, whatever the node answers
+        # report the share before the node has answered: a valid share counts, whatever the answer about its block
+        self._collect_events(miner, waiting.arrived)
         miner.flush()
         if not is_queued:
             with trio.CancelScope(shield=True):  # the block must reach the node even if its miner disconnects

@@ -1,7 +1,7 @@
 """Block templates: the result of getblocktemplate, checked once and frozen, and the blocks that are made from it.
 
-Sans-IO. Hashes are 32 bytes in internal byte order. The node is trusted in what only it can know (which transactions,
-which height). What can be computed is checked: transaction hashes against the transactions
+Sans-IO. Hashes are 32 bytes in internal byte order. What only the node can know is not checked, such as the height and
+the choice of transactions. What the pool can compute itself is checked: the transaction hashes, from the transactions
 (docs/reference/stratum.md#block-template).
 
 A template is valid for a range of times. The node gives the earliest time, and may give the latest. On block chains
@@ -29,8 +29,8 @@ MAX_VALUE: Final = 21_000_000 * 100_000_000
 MAX_TIME: Final = (1 << 32) - 1
 """Latest unix time that the 32 bits of a header can hold."""
 MAX_FLAGS: Final = 16
-"""Maximum number of bytes in the field coinbaseaux of a template. They become part of the coinbase script, beside
-height, extranonces and tag. Bitcoin Core sends none today."""
+"""Maximum number of bytes in the field coinbaseaux of a template. They become part of the coinbase script, which also
+contains height, extranonces and tag. Bitcoin Core sends none today."""
 MIN_DIFFICULTY_SECONDS: Final = 1200
 """A block of testnet3 or testnet4 has the lowest difficulty if it is more than this many seconds later than the
 previous block. The value is twice the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
@@ -91,8 +91,8 @@ class BlockTemplate:
     transactions: tuple[TemplateTransaction, ...] = ()
     """The transactions after the coinbase, in the order of the block."""
     witness_commitment: bytes | None = None
-    """Output script with the witness commitment of BIP 141. None before segwit is active: a block must not have a
-    witness then."""
+    """Output script with the witness commitment of BIP 141. None if segwit is not active yet; a block must then not
+    contain any witness."""
     coinbase_flags: bytes = b""
     """The bytes of coinbaseaux, which the coinbase script contains after the height (BIP 22)."""
     longpoll_id: str | None = None
@@ -113,10 +113,9 @@ class BlockTemplate:
         return min(now, MAX_TIME if self.maxtime is None else self.maxtime)
 
     def seconds_left(self) -> float | None:
-        """Return the seconds from the arrival of the template until the node's clock passes ``maxtime``.
-
-        At that time the node gives another template. Return None if there is no ``maxtime``, if ``maxtime`` is already
-        over, or if ``curtime`` is not the node's clock (see ``time_at``).
+        """Return the seconds from the arrival of the template until the node's clock passes ``maxtime``. The pool
+        should then ask for a template, because the node gives another one. Return None if there is no ``maxtime``, if
+        ``maxtime`` is already over, or if ``curtime`` is not the node's clock (see ``time_at``).
         """
         if self.maxtime is None or self.maxtime < self.curtime or self.curtime <= self.mintime:
             return None
@@ -159,8 +158,8 @@ def _ends_before(one: BlockTemplate, other: BlockTemplate) -> bool:
 
 
 def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplate:
-    """Limit the ``maxtime`` of a template of testnet3 or testnet4 so that ``nbits`` is right for all times that the
-    template allows. Return the result; it is the same template if no limit is needed.
+    """Return a template of testnet3 or testnet4 with a ``maxtime`` so early that ``nbits`` is right for all times that
+    the template allows. If no limit is needed, return ``template`` itself.
 
     ``tip_time`` is the time in the header of the previous block, or None if it is not known. If it is not known, the
     median time past is used instead, which is never later than the previous block. The template's own time is always
@@ -170,7 +169,8 @@ def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplat
     last = (template.mintime - 1 if tip_time is None else tip_time) + MIN_DIFFICULTY_SECONDS
     if own > last:
         if tip_time is not None:
-            return template  # nbits of the lowest difficulty is right for all later times
+            # the template is for a block of the lowest difficulty, whose nbits stays right for all later times
+            return template
         last = own
     return replace(template, maxtime=last if template.maxtime is None else min(last, template.maxtime))
 
@@ -209,8 +209,9 @@ def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> Blo
     """Check the result of getblocktemplate and return it as a template.
 
     Nodes other than Core leave fields out: mintime, maxtime, coinbaseaux, longpollid, vbrequired and the witness
-    commitment are optional. A missing commitment is computed if segwit is active. Transactions that ``before`` also has
-    are taken from it, because a full block has thousands of them and most stay the same.
+    commitment are optional. A missing commitment is computed if segwit is active. ``before`` is the previous template.
+    Transactions that are in it, too, are taken from it, which saves time: a full block has thousands of transactions,
+    and most stay the same.
 
     Raises TemplateError, which names the first field that is missing or wrong, and UnsuitableTemplateError if this pool
     cannot mine templates of this kind.

@@ -26,7 +26,8 @@ class WorkerNames(Enum):
         """Return the ``Share.worker_name`` of a share that a miner submitted under this worker name.
 
         An empty result means the worker name in the pool's settings. A result that begins with a dot is appended to the
-        worker name in the pool's settings. The pool client authorizes a worker name when a share first needs it.
+        worker name in the pool's settings. The pool client authorizes a worker name at the pool before it submits the
+        first share with this name.
         """
         match self:
             case WorkerNames.POOL_USER:

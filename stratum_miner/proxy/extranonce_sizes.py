@@ -43,7 +43,8 @@ class ExtranonceSplit:
 
 
 def split_extranonce2(extranonce2_size: int, miners: int) -> ExtranonceSplit:
-    """Return the split for a pool with this extranonce2 size in bytes, and for this number of miners if possible.
+    """Divide a pool's extranonce2, which has ``extranonce2_size`` bytes, so that ``miners`` miners can have different
+    prefixes, or as many as possible if that is too many.
 
     The split uses no more bytes than needed, so that it also fits a pool with a shorter extranonce2. If
     ``extranonce2_size`` is less than 3, the prefix has 0 bytes: there is only one miner, whose extranonce2 has all the

@@ -22,7 +22,8 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 
 class ForwardingPolicy:
-    """Makes the decisions for all miners that share one connection to the pool."""
+    """Decides for all miners that share one connection to the pool: which job and which difficulty a miner gets, and
+    whether a share goes to the pool."""
 
     decides_shares = False
     change_interval: float | None = None
@@ -46,14 +47,14 @@ class ForwardingPolicy:
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits that the pool grants. They are not known before the first job; until then, all bits that a pool
-        may grant.
+        """The version bits that the pool lets miners roll. They are not known before the first job; until then, this is
+        the mask of all bits that a pool can grant.
         """
         return GENERAL_PURPOSE_MASK if self.latest is None else self.latest.rollable_mask
 
     def job_for(self, lease: Lease[ProxyJob], now: float) -> ProxyJob | None:
-        """Return the pool's current job, or None if there is none. If a miner with the same prefix had this job before,
-        the job is announced again as new work.
+        """Return the pool's current job, or None if there is none. If a miner with the same extranonce prefix had this
+        job before, the returned job is a changed copy, so that the work is new.
         """
         job = self._jobs.job_for(lease.extranonce1, now)
         self._jobs.note_holder(lease.extranonce1)
@@ -79,10 +80,10 @@ class ForwardingPolicy:
     ) -> ShareVerdict[ProxyJob] | ForwardVerdict[ProxyJob]:
         """Judge a share. It is forwarded if it meets the pool's target.
 
-        A block is forwarded even if it is stale or below the share difficulty, because the pool decides about it. For a
-        duplicate, the share is also returned, together with the refusal. ``Proxy`` does not forward it again, but may
-        find that its miner has reconnected while the pool has not answered the first submission. The miner then gets
-        the pool's answer instead of the refusal.
+        A block is forwarded even if it is stale or below the share difficulty, because the pool decides about it. A
+        duplicate is refused, but the verdict contains the share, too. ``Proxy`` does not forward the share again. It
+        needs it for a miner that has reconnected and submits its share again, while the pool has not answered the first
+        submission: this miner gets the pool's answer instead of the refusal.
         """
         job = jobs.get(submit.job_id)
         if job is None:

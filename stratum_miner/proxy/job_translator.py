@@ -30,8 +30,8 @@ from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
 MAX_SESSIONS = 16
-"""Maximum number of upstream sessions that are remembered. If the proxy uses several pools in turn, each pool continues
-its session."""
+"""Maximum number of upstream sessions that are remembered. More than one is needed because the proxy may use several
+pools in turn. It then continues the session of each pool."""
 MAX_ANNOUNCED = 1024
 """Maximum number of jobs whose announcements are remembered: the jobs of 8 hours, if a job comes every 30 s."""
 
@@ -42,10 +42,11 @@ class JobChange(Enum):
     JOB = auto()
     """All miners must get the new job."""
     MASK = auto()
-    """The new job differs from the current one only in its version mask, which applies at once."""
+    """Miners need no new job: the new job differs from the current one only in its version mask, which applies at
+    once."""
     SPLIT = auto()
-    """The pool's extranonce2 is divided for the first time, or it has become so short that miners need other
-    extranonces."""
+    """Miners need new extranonces: this is the first job, or the pool's extranonce2 has become too short for the
+    present ones."""
 
 
 @dataclass(slots=True, eq=False)

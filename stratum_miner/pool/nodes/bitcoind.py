@@ -103,7 +103,8 @@ DECODE_FAILED: Final = -22
 NO_METHOD: Final = -32601
 """Error code of JSON-RPC for an unknown method."""
 NOT_READY: Final = {-28: "it is starting", -10: "it is still downloading the chain", -9: "it has no peers"}
-"""Bitcoin Core's error codes for states that end without any action of the user, with their meanings."""
+"""The states of a Bitcoin Core node that end by themselves, without any action of the user: for each error code, the
+state in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,8 @@ class BitcoindNode(Node):
         return await self._get_template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait for another template: by long poll if the node supports it, otherwise by asking for the tip each
-        second.
+        """Wait for a template that differs from ``after``, and return it. If the node has no long poll, ask it every
+        second for its last block, and return a template when that block is another one.
         """
         if after.longpoll_id is not None:
             return await self._long_poll(after, after.longpoll_id)
@@ -253,7 +254,8 @@ class BitcoindNode(Node):
     async def _accepted(self, digest: bytes) -> SubmitResult:
         """Return the result of a block for which submitblock returned null.
 
-        In Bitcoin Core null means that the block is in the best chain. bcoin also returns null for a valid sibling.
+        In Bitcoin Core null means that the block is in the best chain. bcoin also returns null for a valid block that
+        is not in the best chain, because another block of the same height is.
         """
         try:
             if await self._best_hash() != digest:
@@ -351,8 +353,8 @@ class BitcoindNode(Node):
         return [height for height in heights if height is not None]
 
     async def _optional_call(self, method: str, params: Sequence[object]) -> object:
-        """Call a method that some nodes lack or do not allow. Return None if the node lacks or does not allow it, or
-        answers with an error.
+        """Call a method that not every node has and allows. Return None if the node refuses the call or answers with an
+        error.
         """
         try:
             return await self._call(method, params)
@@ -510,7 +512,8 @@ class BitcoindNode(Node):
 
 
 async def _checked_template(reply: object, before: BlockTemplate | None) -> BlockTemplate:
-    """Check a template. A large one is checked in a thread, because that takes 50 ms for a full block."""
+    """Check a template. A large template is checked in a thread, because checking the template of a full block takes 50
+    ms."""
     transactions = reply.get("transactions") if isinstance(reply, dict) else None
     if isinstance(transactions, list) and len(transactions) > MANY_TRANSACTIONS:
         return await trio.to_thread.run_sync(template_from_rpc, reply, before, abandon_on_cancel=True)

@@ -193,8 +193,8 @@ class KernelNode(Node):
             _log.warning("blocks_recovered", directory=str(directory), height=self._tip().height, before=before)
 
     def _unwritten(self, directory: Path) -> list[bytes]:
-        """Mark a directory as open. Return the blocks in its files if its last user could not write the index,
-        otherwise an empty list. A temporary directory has no mark and no such blocks."""
+        """Mark the directory as open. If it was marked already, its last user could not write the index: return all
+        blocks in its files. Otherwise return an empty list, always for a temporary directory, which is never marked."""
         if self._lock is None:
             return []
         try:
@@ -346,8 +346,8 @@ class KernelNode(Node):
             return None
 
     def _refusal(self, kind: str) -> SubmitResult:
-        """Return a rejection with the rule that the block broke, as the library's log names it, or with ``kind``, the
-        kind of rule, if the log does not name the rule."""
+        """Return the result for a rejected block. It names the rule that the block broke, if the library's log names
+        it. Otherwise it names only ``kind``, the kind of rule."""
         for line in self._lines:
             match = _REFUSED.search(line) or _NOT_CONNECTED.search(line)
             if match:

@@ -12,7 +12,8 @@ each failed attempt."""
 
 
 class NodeRetry:
-    """Pauses after errors of a node. ``on_failure`` gets an error once for each change of its reason."""
+    """Pauses after errors of a node. ``on_failure`` gets each error whose reason differs from that of the error before
+    it, and the first error after a success."""
 
     def __init__(self, on_failure: Callable[[NodeError], None]) -> None:
         self._on_failure = on_failure
