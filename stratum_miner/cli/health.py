@@ -16,7 +16,7 @@ TIMEOUT_S = 5.0
 """Seconds from the start of connecting to the last byte of the answer. They do not include the lookup of the host
 name."""
 LARGEST = 1 << 20
-"""Largest size of an answer in bytes, with its head."""
+"""Largest size of an answer in bytes, including its HTTP head."""
 CHARACTERS = 300
 """Largest number of characters that are printed of each line of the answer."""
 STATES = {

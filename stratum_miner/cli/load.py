@@ -340,7 +340,7 @@ def _run(run: LoadRun, plan: LoadPlan, *, quiet: bool) -> LoadReport:
         signals.run(watched)
     finally:
         sys.setswitchinterval(before)
-    if not reports:  # the user interrupted a second time
+    if not reports:  # a second interruption by the user ended the run without a report
         raise KeyboardInterrupt
     return reports[0]
 
@@ -364,7 +364,7 @@ async def _show(run: LoadRun, plan: LoadPlan, quiet: bool) -> None:
 
 @dataclass(slots=True)
 class _Drawn:
-    """Draws the state of the run, with the rates since the last drawing."""
+    """Draws the progress of the run. The rates are averages over the time since the previous drawing."""
 
     run: LoadRun
     plan: LoadPlan

@@ -148,7 +148,7 @@ def run_process(arguments: Sequence[str]) -> int:
 
 def _print_unexpected(error: Exception) -> int:
     cause = leading_cause(error, OSError)
-    if isinstance(cause, BrokenPipeError):  # the program that reads the output has closed it
+    if isinstance(cause, BrokenPipeError):  # the program that reads the output of this process has closed the pipe
         return _without_output()
     if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
         sys.stderr.write("stratum-miner: cannot write the output: no space left on the device; free some space\n")
@@ -163,6 +163,7 @@ def _print_unexpected(error: Exception) -> int:
 
 
 def _without_output() -> ExitCode:
-    """Drop the rest of the output: what is still buffered for stdout must not fail again when Python exits."""
+    """Drop the output that is still buffered for stdout, so that Python does not fail again to write it when it
+    exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ExitCode.FAILED

@@ -124,7 +124,8 @@ def pool(
 
 
 def _faults(texts: list[str]) -> list[ChosenFault]:
-    """Return the chosen faults. For an unknown name, raises UsageError, which names the most similar known fault."""
+    """Return the faults that the user wants the pool to commit. For an unknown name, raises UsageError, which names the
+    most similar known fault."""
     try:
         return [parse_pool_fault(text) for text in texts]
     except ValueError as error:

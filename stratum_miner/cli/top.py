@@ -31,10 +31,10 @@ POLL_S = 1.0
 TIMEOUT_S = 5.0
 """Seconds for a whole answer, from the lookup of the host name to the last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
-"""Largest size of an answer in bytes, with its head."""
+"""Largest size of an answer in bytes, including its HTTP head."""
 MAX_NUMBER = 1e70
-"""Largest number that is accepted in an answer. It exceeds every figure of a miner, even the difficulty of a hash that
-is 0."""
+"""Largest number that is accepted in an answer. Every number that a miner reports is smaller, even the difficulty of a
+hash that is 0."""
 FOOT_ONE = ("q quit",)
 FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
 ONCE_HEIGHT = 1000

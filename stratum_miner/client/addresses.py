@@ -15,7 +15,7 @@ class Addresses:
         self.current = settings.url
         """The configured URL in use."""
         self._failed = 0
-        """Number of failed attempts since the last job of any URL."""
+        """Number of failed attempts since any of the URLs last gave a job."""
         self._redirect: tuple[str | None, int | None] = (None, None)
 
     def take(self) -> tuple[PoolUrl, bool]:
@@ -38,8 +38,8 @@ class Addresses:
         self._failed = 0
 
     def next(self) -> bool:
-        """Note that the URL in use failed, and switch to the next one. Return whether to try that one at once: False
-        each time all URLs have failed in turn."""
+        """Note that the URL in use failed, and switch to the next one. Return whether to try the next URL without a
+        wait. This is False only when every URL has failed once more since the last wait or the last job."""
         self._failed += 1
         self.current = self._all[(self._all.index(self.current) + 1) % len(self._all)]
         return self._failed % len(self._all) != 0

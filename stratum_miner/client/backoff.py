@@ -7,11 +7,11 @@ import trio
 from stratum_miner.client.pool_memory import PoolMemory
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
-"""Shortest and longest value (s) of the random interval between two connections to the same pool. Only the first
-connection of a client does not wait for it."""
+"""Shortest and longest value (s) of a random interval. A client that reconnects to a pool does so only this long after
+the previous connection of any client to this pool. The first connection of a client does not wait."""
 LONGEST_REFUSAL_S = 600.0
-"""Longest pause (s) before the client tries refused worker names again. It is long because ckpool counts refusals:
-after each one, it leaves the client without an answer for a longer time than before."""
+"""Longest pause (s) before the client tries refused worker names again. It is long because ckpool counts the refusals:
+after each further refusal, ckpool does not answer the client for a longer time."""
 
 
 class Pauses:

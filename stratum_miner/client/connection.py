@@ -69,8 +69,8 @@ TLS_ALERT = b"\x15\x03"
 LAST_ANSWERS_S = 1.0
 """Seconds that the client still waits for the replies to open shares before it closes a connection."""
 SUSPICIOUS_S = 5.0
-"""If the pool disconnects within this many seconds after a request that it did not answer, the request may be the
-reason."""
+"""If the pool disconnects within this many seconds after the last requests of the handshake were sent, and has not
+answered one of them, this request may be the reason."""
 PATIENCE_WITH_JOBS = 4
 """If the pool sends jobs before it replies to mining.authorize, the client waits for the reply this many times as long
 as ``Timeouts.authorize``."""
@@ -80,7 +80,7 @@ class PoolConnection:
     """One connection to a pool; ``run`` may be called once. It calls ``on_event`` with each job, result and message.
 
     ``stream``: an open stream to the pool, which the connection closes.
-    ``resumption``: the session to resume and the shares without a reply, which each connection passes to the next.
+    ``resumption``: what each connection passes to the next: the session to resume, and the shares without a reply.
     ``handshake``: the requests to send besides mining.subscribe and mining.authorize.
     ``suggestion``: the share difficulty to suggest; None: suggest nothing.
     ``watch``: called with each event of ``ClientConnection`` after this object has handled it.
@@ -118,8 +118,9 @@ class PoolConnection:
         self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
         self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
         self._ask_the_rest_at = inf
-        """Time at which to send the requests that ``handshake`` left out: an hour after the first job, because the pool
-        may understand them by then. Infinite if there is nothing to send."""
+        """Time at which to send the requests that were left out of the handshake because the pool did not seem to
+        understand them: an hour after the first job, because the pool may understand them by then. Infinite if there is
+        nothing to send."""
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
         self._open = OpenShares()
@@ -192,8 +193,8 @@ class PoolConnection:
         self._writer.flush()
 
     def _mask_of(self, job: Job) -> int:
-        """Return a mask of the version bits that the pool may accept in a mining.submit for this job: all bits that it
-        granted when it sent the job, and all bits that it grants now."""
+        """Return a mask of the version bits that the pool possibly accepts in a mining.submit for this job. These are
+        the bits that it granted when it sent the job, and the bits that it grants now."""
         return job.version_mask | self.connection.granted_mask
 
     def suggest_difficulty(self, difficulty: float) -> None:
@@ -484,7 +485,7 @@ class PoolConnection:
 
     def _ask_for(self, name: str) -> None:
         if self._is_over:
-            return  # the connection has ended for another reason than this name; ``_read`` raises that reason
+            return  # the connection has already ended, not because of this name; ``_read`` raises the reason
         self.workers.asked(name, trio.current_time())
         self._authorize(name)
 
@@ -497,7 +498,8 @@ class PoolConnection:
 
     def _on_authorize_answer(self, name: str, refusal: str, *, is_temporary: bool = False) -> None:
         """Note whether the pool accepted a worker name, and submit the shares that waited for this. ``refusal``: why
-        the pool refused the name, so that the shares are submitted under another one; empty if the pool accepted it."""
+        the pool refused the name; empty if it accepted the name. Shares of a refused name are submitted under another
+        worker name."""
         self.workers.answered(name, refusal, trio.current_time(), is_temporary=is_temporary)
         if not refusal:
             self._authorized.set()
@@ -506,7 +508,8 @@ class PoolConnection:
             self.submit(item.share, resubmitted=item.sent)
 
     def _on_answer(self, event: events.SubmitAnswered) -> None:
-        """Report the result of a share, or send the share again if ``_may_be_other_form`` returns True."""
+        """Report the result of a share. If the pool may expect the version bits of the share in another form, send the
+        share again in that form instead."""
         item, now = self._open.pop(event.id), trio.current_time()
         if self._may_be_other_form(item, event.error):
             other, number = not item.differences, self._open.sent_so_far
@@ -521,9 +524,9 @@ class PoolConnection:
     def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:
         """Return whether to send a rejected share again, because the pool may expect its version bits in another form.
 
-        In BIP 310 the bits are sent as they stand in the header. public-pool and ESP-Miner use
-        their difference (XOR) from the job's version. Both forms are equal if all bits that may be rolled are 0 in the
-        job's version.
+        BIP 310 says that the version bits are sent as they stand in the header. public-pool and ESP-Miner use the
+        difference (XOR) between these bits and the job's version instead. Both forms are equal if all bits that may be
+        rolled are 0 in the job's version.
         """
         if error is None or error.reason is not ErrorReason.LOW_DIFFICULTY or item.was_tried_before or self._is_over:
             return False

@@ -11,8 +11,9 @@ class ConnectionEnded(Exception):  # noqa: N818  an end, not always an error
 class PoolDisconnected(ConnectionEnded):
     """The pool closed the connection.
 
-    ``unanswered``: whether a request other than mining.submit had no reply yet, and the pool had sent no job or had got
-    the last request of the handshake a few seconds before. Perhaps the pool does not know the request.
+    ``unanswered``: whether an unanswered request may be the reason, because the pool does not know it. True if a
+    request other than mining.submit had no reply yet, and either the pool had not sent a job, or the last requests of
+    the handshake had been sent only a few seconds before.
     ``subscribe_unanswered``: whether the client sent mining.configure and then mining.subscribe, and the pool had not
     accepted mining.subscribe. Perhaps the pool does not know mining.configure.
     """

@@ -18,8 +18,8 @@ log = structlog.get_logger(__name__)
 
 REJECT_STREAK = 10
 """Number of rejected shares in a row after which the client reconnects, because its state probably differs from the
-pool's. A rejected share counts only if it was sent after the client had received the previous rejection, because a
-single event, such as a new block, can make a pool reject many shares at once."""
+pool's. After a rejection that counts, further rejections count only for shares that were sent after it had arrived,
+because a single event, such as a new block, can make a pool reject many shares at once."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
 """Reason of a lost share that was resubmitted and that the pool then called a duplicate. The pool need not have
 accepted it before, because pools also remember shares that they rejected."""
@@ -39,8 +39,8 @@ class OpenShare:
     number: int
     """Number of shares that were sent before this share on the same connection."""
     was_tried_before: bool = False
-    """Whether the share is sent for the second time, because the pool rejected it with its version bits in the other
-    form (see ``differences``)."""
+    """Whether the share was sent before with its version bits in the other form (see ``differences``), and the pool
+    rejected it in that form."""
 
 
 class OpenShares:
@@ -51,8 +51,8 @@ class OpenShares:
         self.sent_so_far = 0
         """Number of shares that were sent on this connection."""
         self._refused_up_to = 0
-        """Value of ``sent_so_far`` when the last rejection arrived that ``refusals_in_a_row`` counts. Shares with a
-        lower ``number`` had been sent before that."""
+        """Value of ``sent_so_far`` at the arrival of the last rejection that was counted in ``refusals_in_a_row``.
+        Every share with a lower ``number`` was sent before that rejection arrived."""
         self.refusals_in_a_row = 0
         """Number of rejections since the last accepted share, without those that say nothing about the session (see
         ``REJECT_STREAK``)."""

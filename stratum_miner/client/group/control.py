@@ -154,8 +154,8 @@ class PoolControl:
         self._changed()
 
     def use(self, strategy: Strategy) -> None:
-        """Switch to another strategy. QUOTA divides only the mining time after the switch, whatever each pool got
-        before."""
+        """Switch to another strategy. After a switch to QUOTA, only the mining time from then on is divided by quota.
+        The time that each pool got before does not count."""
         if (strategy is Strategy.QUOTA) != (self._members.quotas is not None):
             self._members.quotas = Quotas(self._members.clock()) if strategy is Strategy.QUOTA else None
             log.info("strategy", strategy=strategy.value)

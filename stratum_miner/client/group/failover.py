@@ -24,11 +24,13 @@ class FailoverPolicy:
     """A pool counts as silent if it sends no job with new content for this many seconds. Pools send a new job every 10
     to 60 s."""
     patience: float = 5.0
-    """If no pool is up, the miner waits this many seconds for a pool before it also connects to the next pool."""
+    """If no pool is up, the miner waits this many seconds for the first job of a pool before it also connects to the
+    next pool."""
     failback: float = 60.0
-    """Seconds that a better pool than the active one must have been up before the miner switches back to it."""
+    """If a pool that is better than the active pool comes up, the miner switches to it once it has been up for this
+    many seconds."""
     flap_window: float = 600.0
-    """Seconds that a flapping pool must have been up before the miner switches back to it."""
+    """Used instead of ``failback`` for a pool that is flapping (see ``flap_limit``)."""
     flap_limit: int = 3
     """A pool is flapping if it went from up to lost or silent at least this many times within twice ``flap_window``."""
     first_penalty: float = 60.0
@@ -37,8 +39,8 @@ class FailoverPolicy:
     longest_penalty: float = 3600.0
     """Longest penalty in seconds."""
     reject_streak: int = 20
-    """Number of rejected shares in a row, not counting stale shares, after which the miner leaves a pool for another
-    one. After only 10 of them, the client reconnects to the same pool."""
+    """Number of rejected shares in a row, not counting stale shares, after which the miner leaves the pool and uses
+    another. (After only 10 such shares in a row, the client reconnects to the same pool.)"""
 
 
 DEFAULT_POLICY = FailoverPolicy()
@@ -76,7 +78,7 @@ class _Health:
     trusted: bool = False
     """Whether the user has chosen the pool, so that the miner switches to it without waiting for ``failback``."""
     losses: deque[float] = field(default_factory=deque)
-    """The latest times at which the pool went from up to lost or silent."""
+    """The times of the last changes from up to lost or silent, at most ``flap_limit`` of them, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,8 @@ class Failover:
             return False
         if active is not None and _is_up(self._pools[active]):
             return index <= active
-        # keep trying all pools that were tried; try a further one only if no better pool is likely to send a job soon
+        # keep trying all pools that the miner has begun to try; begin with a further pool only if no pool that is
+        # better than it is likely to send a job soon
         hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
         return pool.condition is not Condition.UNTRIED or not hopeful
 

@@ -151,8 +151,10 @@ class PoolGroup:
     def count_work(self, switches: Sequence[tuple[PoolKey, float]], units: Mapping[PoolKey, int]) -> None:
         """Count the work on the jobs of each pool.
 
-        ``switches``: for each job, its pool and the seconds from its arrival until a backend took work of it.
-        ``units``: the number of work units by pool.
+        ``switches``: for each job, the key of its pool, and the seconds from the arrival of the job until a backend
+        first took work of it.
+        ``units``: for each pool, the number of work units that backends took from its jobs
+        since the last call.
         """
         for key, seconds in switches:
             self._tallies[key].switches.add(seconds)
@@ -185,14 +187,15 @@ class PoolGroup:
         """Return the pool of this group that a job came from, or None if the pool key of ``origin`` is not in this
         group.
 
-        If the same pool was removed and added again, prefer the one that still has the session of ``origin``.
+        If a pool was removed and added again, two members of the group have its key. Then prefer the member that has
+        the session of ``origin``.
         """
         found = None
         for member in (*self._members.all, *self._members.removed):
             if member.key == origin.pool:
                 if member.client.origin.session == origin.session:
                     return member
-                found = found or member  # right pool, but it has a newer session than ``origin``
+                found = found or member  # the right pool, but its session is not that of ``origin``
         return found
 
     @property
@@ -202,8 +205,8 @@ class PoolGroup:
     # ---- events of the clients ----------------------------------------------------------------------------------
 
     def _take(self, member: GroupMember, event: ClientEvent) -> None:
-        """Handle an event of a pool's client: report it first and update failover afterwards, so that jobs and results
-        are not delayed."""
+        """Handle an event of a pool's client. A job or a result is reported before failover is updated, so that it is
+        not delayed."""
         match event:
             case JobArrived(job):
                 self._take_job(member, job, event)
@@ -236,7 +239,7 @@ class PoolGroup:
         if reason == STOPPED and member.leaving_since is None:
             if member is self._members.active:
                 self._on_event(event)
-            return  # the whole group ends; do not mark the pool as down, because the summary shows its condition
+            return  # the whole group ends: keep the pool's condition, because the summary at the end shows it
         if member.removed:
             return
         if member.leaving_since is None:
@@ -246,8 +249,9 @@ class PoolGroup:
         self._act()
 
     def _note_result(self, member: GroupMember, result: ShareResult) -> None:
-        """Tell failover about an accepted or rejected share; it counts rejections in a row. Skip a rejection that may
-        have the same cause as an earlier one (``ShareResult.same_event``)."""
+        """Tell failover about an accepted or rejected share, because failover counts the rejections in a row. Skip a
+        rejection that may have the same cause as an earlier one (``ShareResult.same_event``), and a rejection of a
+        block that missed the share target (``ShareResult.refused_as_weak``)."""
         if member.removed or result.same_event:
             return
         members = self._members
@@ -335,7 +339,8 @@ class PoolGroup:
         return f"{members.name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: GroupMember) -> None:
-        """Mark a client that ``run`` then starts. Do nothing if the client is running or ``run`` has ended."""
+        """Mark the client of a pool, so that ``run`` starts it. Do nothing if the client is running or ``run`` has
+        ended."""
         if member.scope is None and not self._is_over:
             member.scope = trio.CancelScope()
             member.client.note_stop_reason("")
@@ -343,8 +348,8 @@ class PoolGroup:
             self._changed.set()
 
     def _leave(self, member: GroupMember) -> None:
-        """Stop a client that has not been needed for ``DRAIN_S``, or for ``LINGER_S`` if it has no open shares.
-        ``_apply`` calls this until the client stops."""
+        """Stop the client of a pool that the miner has left, once this is DRAIN_S seconds ago, or LINGER_S seconds if
+        the client has no open shares. Until then, do nothing: ``_apply`` calls this method again and again."""
         assert member.scope is not None
         now = self._clock()
         if member.leaving_since is None:
@@ -366,7 +371,7 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        member.scope = None  # an exception skips this line, so that this client is not started again
+        member.scope = None  # an exception skips this line: ``scope`` stays set, and this client is not started again
         self._changed.set()
 
     def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:

@@ -10,8 +10,8 @@ class PoolIdentities:
 
     def __init__(self) -> None:
         self._known: dict[PoolKey, tuple[PoolUrl, str]] = {}
-        """For each key that was ever given, the URL and worker name of its pool, the oldest first. A key is never given
-        to another pool."""
+        """For each key that was ever given to a pool, the URL and worker name of that pool, the oldest key first. A
+        pool with another URL or worker name never gets the same key."""
         self._in_use: set[PoolKey] = set()
         self._labels: dict[PoolKey, tuple[str, str]] = {}
         """For each key, the configured name or the URL of the pool, and the label that was made from it."""
@@ -35,8 +35,8 @@ class PoolIdentities:
         self._in_use.discard(key)
 
     def label(self, key: PoolKey, settings: PoolSettings) -> str:
-        """Return the user's name of the pool, or its URL. If another pool has that label, the worker name or a number
-        is appended."""
+        """Return the user's name of the pool, or its URL. If another pool already has this text as its label, the
+        worker name or a number is appended."""
         called = settings.name or str(settings.url)
         before = self._labels.get(key)
         if before is not None and before[0] == called:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 SLICE_S = 10.0
-"""Seconds on one pool before the miner may switch to the next. Each switch throws away the work in progress."""
+"""The miner mines on a pool for at least this many seconds before it switches to the next, as long as the pool is up.
+Each switch throws away the work in progress."""
 
 PoolT = TypeVar("PoolT", bound=Hashable)
 
