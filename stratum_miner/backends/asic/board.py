@@ -33,7 +33,7 @@ class UsbPattern:
 
     @property
     def vid_pid(self) -> str:
-        """The ids as lists of USB devices show them, such as 10c4:ea60."""
+        """The vendor id and the product id as text, such as 10c4:ea60. lsusb shows them in the same form."""
         return f"{self.vid:04x}:{self.pid:04x}"
 
     @property
@@ -56,8 +56,8 @@ class Port:
 
 DATA = (Port("data"),)
 MakePower: TypeAlias = Callable[[Mapping[str, Transport]], PowerControl]
-"""A function that makes the power control of a device from the mapping of roles to open ports. Ports that are not
-required may be missing."""
+"""A function that makes the power control of a device. Its argument has the open port of each role. A port that the
+product does not require may be missing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +97,15 @@ class Board:
     chip: str
     """Name of the chip family, which is also the name of its module."""
     marking: str | None = None
-    """The part number on the chips: None if it is the name of the family in capitals, empty if it is not known."""
+    """The part number that is printed on the chips; empty if it is not known. None means that it is the name of the
+    family in capitals."""
     chips: int = 1
     """The number of chips of the product."""
     usb: tuple[UsbPattern, ...] = ()
     """The USB patterns that identify the product. Without a pattern, the user has to name the product, with the path of
     its port."""
     bare_bridges: tuple[str, ...] = ()
-    """VID:PID of further USB bridges that such a product may contain, besides those in ``usb``. With these bridges, no
-    USB text names the product."""
+    """VID:PID of USB bridges that the product may also contain, but whose USB texts do not name the product."""
     ports: tuple[Port, ...] = DATA
     """The ports, in the order of their USB interfaces."""
     frequency: Range | None = None
@@ -123,12 +123,12 @@ class Board:
     bring_up: tuple[BringupStep, ...] = ()
     """The steps from a reset until the chips are ready for work."""
     probe_is_certain: bool = True
-    """Whether the answer to a probe proves which product this is. False if several kinds of device give the same
-    answer."""
+    """Whether the answer to a probe, which asks the chips behind a port to answer, proves which product this is. False
+    if several kinds of device give the same answer."""
 
     @property
     def usb_ids(self) -> tuple[str, ...]:
-        """VID:PID of every USB bridge that the product may contain, with or without a text that names the product."""
+        """VID:PID of every USB bridge that the product may contain: those of ``usb`` and those of ``bare_bridges``."""
         return (*(usb.vid_pid for usb in self.usb), *self.bare_bridges)
 
     @property
@@ -143,7 +143,8 @@ class Board:
         return self.hash_rate_per_mhz * (self.frequency.default if frequency is None else frequency)
 
     def hashing(self, hash_rate: float | None) -> "Board":
-        """Return the same product with another hash rate (H/s) at its default frequency. None changes nothing."""
+        """Return a copy of this product that has the hash rate ``hash_rate`` (H/s) at its default frequency. With None,
+        return the product itself."""
         if hash_rate is None:
             return self
         if self.frequency is None or self.fixed_hash_rate:
@@ -153,9 +154,9 @@ class Board:
     def port_paths(self, path: str) -> dict[str, str]:
         """Return the path of each port by its role, for a device that the user named by ``path``.
 
-        If the product has exactly one required port, ``path`` names that port, and "-ROLE" is appended for the others.
-        If it has several required ports, "-ROLE" is appended for all. For a device that the system lists, use
-        ``FoundDevice.port_paths``, which does not depend on such names.
+        If the product has exactly one required port, ``path`` is the path of that port, and the path of any other port
+        is ``path`` with "-ROLE" appended. If it has several required ports, "-ROLE" is appended for all. For a device
+        that the system lists, use ``FoundDevice.port_paths``, which does not depend on such names.
         """
         required = [port.role for port in self.ports if port.required]
         return {port.role: path if [port.role] == required else f"{path}-{port.role}" for port in self.ports}

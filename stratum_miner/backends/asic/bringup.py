@@ -56,8 +56,8 @@ class CountChips:
 
 @dataclass(frozen=True, slots=True)
 class CountEngines:
-    """Find out how many engines the device has. Each engine searches an equal part of the nonce range. The number is
-    used only for statistics."""
+    """Find out how many engines the device has. An engine is a unit that searches one of the equal parts of the nonce
+    range. The number is used only for statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ class SwitchBaud:
     value: int
     host_baud: int
     back: int | None = None
-    """The register value that makes the chips return to their first rate, for chips that may not be reset before the
-    next run. None for other chips."""
+    """The value of the baud register that makes the chips return to their first rate. It is needed if the chips cannot
+    be reset before every run; otherwise it is None."""
     pause: float = 0.01
     """Seconds to wait before the computer switches its rate, and again afterwards."""
 
@@ -112,8 +112,8 @@ class RampUp:
     seconds."""
 
     base: float
-    """Frequency from which the steps are counted. The first frequency that is written is ``base`` + ``step``. A target
-    of at most ``base`` is written at once."""
+    """Frequency below the first step: the first frequency that is written is ``base`` + ``step``. If the frequency to
+    reach is at most ``base``, it is written at once, without steps."""
     step: float
     pause: float = 0.1
 
@@ -126,8 +126,8 @@ class VerifyClock:
 
 @dataclass(frozen=True, slots=True)
 class SetHashCount:
-    """Write the hash count: the number of clock ticks after which a core has searched its part of the nonces. It
-    depends on the frequency."""
+    """Write the hash count to the chips: after this number of clock ticks, a core has searched its part of the nonces.
+    The number depends on the frequency."""
 
 
 BringupStep = (

@@ -27,18 +27,18 @@ from stratum_miner.work.unit import WorkUnit
 log = structlog.get_logger(__name__)
 
 FEED_AT = 0.5
-"""When this fraction of a work unit has been searched, the next unit is sent. It is far below 1 because the clock may
-be inaccurate. Work that is sent early costs only time on the serial line. cgminer's gekko driver uses the same
-fraction."""
+"""When this fraction of a work unit has been searched, the next unit is sent. The fraction is far below 1 so that the
+chips never run out of work, even if their clock is inaccurate. Sending work early costs only time on the serial line.
+cgminer's gekko driver uses the same fraction."""
 MAX_INTERVAL_S = 0.5
-"""Longest time in seconds between two jobs. Some chips could search one unit for minutes, but a newer job contains
-newer transactions."""
+"""Longest time in seconds between two work units that are sent to the chips. Some chips could search one unit for
+minutes, but newer work contains newer transactions."""
 BUS_MARGIN = 1.5
-"""Shortest time between two jobs, as a multiple of the time that a work frame takes on the serial line. Work that is
-sent faster would queue up in the computer."""
+"""Shortest time between two work units that are sent to the chips, as a multiple of the time that a work frame takes on
+the serial line. Work that is sent faster would queue up in the computer."""
 QUIET_S = 0.1
-"""Seconds to wait for further answers after the expected ones. Further answers show that the device has more chips than
-expected, and so is another product."""
+"""After the expected answers have come, seconds to wait for further answers. If there are any, the device has more
+chips than expected, so it is another product."""
 COUNT_TRIES = 3
 """Number of attempts to count the chips."""
 CLOCK_TRIES = 3
@@ -64,15 +64,16 @@ class ChainSettings:
 
 
 class ProbeKind(IntEnum):
-    """The kind of command that asks whether chips of a family are connected. A lower value is less likely to disturb
-    another device."""
+    """The kind of command that asks whether chips of a family are connected. The lower the value, the less likely the
+    command disturbs a device of another kind."""
 
     PREAMBLE = 0
     """A short command with a preamble and a checksum. A device that does not understand it ignores it."""
     CHECKSUM = 1
     """A short command with a checksum but without a preamble."""
     WORK = 2
-    """64 bytes of work, which devices of other families may take for work, too."""
+    """64 bytes of work for the chips to search. Devices of other families may also take these bytes for work, and
+    search it."""
 
 
 class ChipChain(ABC):
@@ -81,14 +82,14 @@ class ChipChain(ABC):
     probe_kind: ClassVar[ProbeKind] = ProbeKind.WORK
     """The kind of command that ``count`` sends."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
-    """A mask of the version bits that the chips can roll (change while they search), and how many of these bits can be
-    rolled in one unit. Depending on its family, a chip rolls versions by itself or gets one midstate for each
-    version."""
+    """A mask of the bits of the header version that the chips can roll (change while they search), and how many of
+    these bits can be rolled in one work unit. Chips of some families roll the bits by themselves. Chips of the others
+    get one midstate for each version."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)
     """Job ids in the order in which they are used."""
     max_ticket_bits: ClassVar[int] = 0
-    """Number of bits of the largest ticket mask to use. With this mask, chips still report some nonces a second, which
-    are enough to judge their health."""
+    """Number of bits of the largest ticket mask to use (see ``set_ticket``). With this mask, the chips still report
+    some nonces every second, which are enough to judge the health of the chips."""
     feed_at: ClassVar[float] = FEED_AT
     max_interval: ClassVar[float] = MAX_INTERVAL_S
 
@@ -115,8 +116,8 @@ class ChipChain(ABC):
 
     @abstractmethod
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Return what a nonce reply contains: the nonce, the jobs that it may belong to, the rolled version bits and
-        the chip."""
+        """Decode a nonce reply of the chips. The result has the nonce, the jobs that it may belong to, the rolled
+        version bits, and the chip that found it."""
 
     @abstractmethod
     async def count(self, seconds: float) -> int:
@@ -132,7 +133,8 @@ class ChipChain(ABC):
         raise NotImplementedError
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return the header versions under which to search this unit, one for each midstate."""
+        """Return the header versions with which the chips are to search this unit, one for each midstate of the job
+        frame."""
         return (unit.version,)
 
     async def perform(self, step: BringupStep) -> None:
@@ -197,7 +199,7 @@ class ChipChain(ABC):
         self.wire.discard_input()
 
     def steps_to_count(self) -> list[BringupStep]:
-        """Return the steps of bring-up that come before chips can be counted."""
+        """Return the steps of bring-up that come before the first ``CountChips``."""
         steps = list(self.board.bring_up)
         first = next(index for index, step in enumerate(steps) if isinstance(step, bringup.CountChips))
         return steps[:first]
@@ -220,8 +222,8 @@ class ChipChain(ABC):
             self.ticket_bits = bits
 
     def forget_ticket(self) -> None:
-        """Make ``prepare`` write the ticket mask again before the next work. Call this if the chips do not obey the
-        mask."""
+        """Make the next call of ``prepare`` write the ticket mask again. Call this if the chips report nonces that the
+        mask excludes."""
         self.ticket_bits = -1
 
     def ticket_bits_for(self, unit: WorkUnit) -> int:
@@ -243,8 +245,8 @@ class ChipChain(ABC):
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     def busy(self, work: ChipWork) -> float:
-        """Return the fraction of the time (0 to 1) for which the chips have work, if each unit is as large as that of
-        ``work`` and the next one is sent after ``interval(work)`` seconds."""
+        """Return for which fraction of the time (0 to 1) the chips have work, if all units are as large as that of
+        ``work`` and a new unit is sent every ``interval(work)`` seconds."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
 

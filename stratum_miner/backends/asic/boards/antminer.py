@@ -6,8 +6,8 @@ from stratum_miner.backends.asic.bringup import CountChips, RampUp
 
 _BRING_UP = (
     CountChips(0.5),
-    RampUp(base=2000, step=2000),  # sets every clock in one step, like all drivers
-    CountChips(0.5),  # like cgminer, ask the chip again at the new clock
+    RampUp(base=2000, step=2000),  # all clocks are below 2000 MHz, so each is set in one step, as other drivers do
+    CountChips(0.5),  # count the chip again at the new clock, as cgminer does
 )
 
 
@@ -28,7 +28,7 @@ ANTMINER_U2 = Board(
     kind="antminer-u2",
     product="Bitmain Antminer U2",
     chip="bm1380",
-    usb=(),  # its USB texts are those of a U1, so the user has to name the kind
+    usb=(),  # a U2 has the same USB texts as a U1, so the user has to name the kind
     frequency=Range(100, 250, 300),
     hash_rate_per_mhz=8e6,
     bring_up=_BRING_UP,

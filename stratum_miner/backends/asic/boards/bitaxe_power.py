@@ -20,8 +20,8 @@ from stratum_miner.backends.asic.transport import Transport
 
 I2C_HERTZ = 100_000
 INTERNAL_OFFSET_C = 5.0
-"""Number of °C by which the chip is hotter than the fan controller beside it, for boards without a diode in the chip.
-ESP-Miner uses the same value (source esp/CFG in docs/reference/asic.md)."""
+"""On a board that cannot measure the temperature of the chip, the chip is taken to be this number of °C hotter than the
+fan controller beside it. ESP-Miner uses the same value (source esp/CFG in docs/reference/asic.md)."""
 VOLTAGE_TOLERANCE = 0.10
 """Largest allowed deviation of the core voltage after power-on, as a fraction of the requested voltage."""
 IDLE_FAN_PERCENT = 25

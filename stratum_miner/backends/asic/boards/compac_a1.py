@@ -41,7 +41,7 @@ _BRING_UP = (
         ),
         pause=0.01,
     ),
-    RampUp(base=300, step=25),  # the stick's own driver also counts its steps from 300 MHz
+    RampUp(base=300, step=25),  # the steps begin at 300 MHz, as in the stick's own driver
     SetHashCount(),
     _ROLL_VERSIONS,
 )

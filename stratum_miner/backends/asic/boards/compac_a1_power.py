@@ -20,7 +20,7 @@ _ALL = 0x7F
 class CompacA1Power:
     """Implements ``PowerControl`` for a Compac A1.
 
-    Pins of the USB bridge hold the chip and the regulator in reset. The data port controls these pins.
+    The USB bridge can hold the chip and the regulator in reset with its pins. They are set through the data port.
     """
 
     has_sensors = True
@@ -85,10 +85,11 @@ class CompacA1Power:
         return "its lamp flashes"
 
     def _items(self, answer: bytes) -> dict[int, int]:
-        """Return the values of an answer by their item number (0 to 6), for the items that the device measures.
+        """Return the values of an answer by their item number (0 to 6). Items that the device does not measure are left
+        out.
 
-        Some devices also send a value for each item that they do not measure. In such an answer, the position of a
-        value is its item number.
+        Most answers have a value for each measured item, in the order of the item numbers. Some devices send a value
+        for all seven items. In such an answer, the position of a value is its item number.
         """
         present = [item for item in range(7) if self._present >> item & 1]
         order = present if len(answer) == len(present) else list(range(7))
@@ -101,8 +102,10 @@ class CompacA1Power:
         await self._ask(command, 1)
 
     async def _ask(self, question: bytes, size: int) -> bytes:
-        """Send a question, wait for an answer of ``size`` bytes for at most ``ANSWER_S``, and return what has come. If
-        ``size`` is 0, also return what comes within a further ``PAUSE_S``. Raises DeviceSilent if nothing comes."""
+        """Send a question and return the answer. Raises DeviceSilent if nothing comes.
+
+        Wait for ``size`` bytes, for at most ``ANSWER_S``. A ``size`` of 0 means that the size is not known: then wait
+        for the first byte, and also return what comes within a further ``PAUSE_S``."""
         self._telemetry.discard_input()
         await self._telemetry.send(question)
         answer = b""

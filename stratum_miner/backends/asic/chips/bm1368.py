@@ -5,8 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1368Chain(FullHeaderChain):
-    """The BM1368. Its replies contain four bits of the job id, shifted left by one. Job ids are multiples of 24, so
-    that consecutive ids differ in several bits."""
+    """The BM1368. A byte of its replies contains four bits of the job id, shifted left by one. The job ids are the
+    multiples of 24 modulo 128, so that consecutive ids differ in several bits."""
 
     chip = FullHeaderChip(
         chip_id=0x1368,

@@ -5,8 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1370Chain(FullHeaderChain):
-    """The BM1370. It uses the same job ids as the BM1368, but its clock has other limits than that of the BM1368. Its
-    hash count must be 268 ticks less than computed."""
+    """The BM1370. It uses the same job ids as the BM1368, but its clock has other limits than that of the BM1368. The
+    hash count that is written to it must be 268 ticks less than the computed one."""
 
     chip = FullHeaderChip(
         chip_id=0x1370,

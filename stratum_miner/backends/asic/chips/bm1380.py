@@ -1,5 +1,5 @@
-"""BM1380, the chip of the Antminer U1 and U2. It takes Icarus work with a job id, and sends five-byte replies. Its
-clock can be set (docs/reference/asic.md#antminer-u1-and-u2)."""
+"""BM1380, the chip of the Antminer U1 and U2. It takes the work frame of the Icarus protocol with an added job id, and
+sends replies of five bytes. Its clock can be set (docs/reference/asic.md#antminer-u1-and-u2)."""
 
 import trio
 
@@ -12,7 +12,7 @@ from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Nonce
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 FLASHES, FLASH_EVERY_S = 10, 0.25
-"""Number of times that the frame for the lamp is sent, and the seconds to wait after each time."""
+"""How often the frame that makes the lamp flash is sent, and the seconds to wait after each frame."""
 CLOCK_STABLE_AFTER_S = 0.5
 """Seconds after which a new clock is stable. bfgminer waits as long (docs/reference/asic.md#antminer-u1-and-u2)."""
 

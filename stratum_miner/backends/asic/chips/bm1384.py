@@ -1,5 +1,5 @@
-"""BM1384, the chip of the Compac and the 2Pac. It takes four-byte commands, and Icarus work with a job id. Each chip
-searches a part of the nonce range (docs/reference/asic.md#compac-and-2pac)."""
+"""BM1384, the chip of the Compac and the 2Pac. It takes commands of four bytes, and the work frame of the Icarus
+protocol with an added job id. Each chip searches a part of the nonce range (docs/reference/asic.md#compac-and-2pac)."""
 
 import trio
 
@@ -71,7 +71,8 @@ class Bm1384Chain(ChipChain):
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform the steps for which this chip needs frames of its own, and all other steps of a chip chain."""
+        """Perform one step of bring-up. Some steps need frames that only this chip family has. All others are performed
+        as for every family."""
         match step:
             case bringup.Deactivate(times, pause):
                 for _ in range(times):
