@@ -357,13 +357,13 @@ class ProbeConnection:
             share_target=target_from_difficulty(self.difficulty or 1.0),
             version_mask=self.mask if self.rolling else 0,
             version_rolling=self.rolling,
-            # _same distinguishes jobs by this time, so each job must have a different one.
+            # _same compares this time to tell jobs with equal ids apart, so no two jobs may have the same time.
             received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),
         )
 
     def _complete_jobs(self) -> None:
-        """Make the jobs that could not be made before the reply to mining.subscribe, because the extranonce1 was
-        unknown."""
+        """Make the jobs of those mining.notify that came before the reply to mining.subscribe. Until this reply the
+        extranonce1 was unknown, without which no job can be made."""
         for index, each in enumerate(self.notifies):
             if each.job is None and each.problem == _NO_EXTRANONCE1:
                 try:

@@ -38,7 +38,7 @@ class PoolLine:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply to one request. ``waited`` is the number of seconds between the request and the reply."""
+    """A reply to one request. ``waited`` is the number of seconds from sending the request until the reply came."""
 
     line: PoolLine
     waited: float
@@ -50,7 +50,7 @@ class Answer:
 
     @property
     def is_subscription(self) -> bool:
-        """Whether the result can be that of mining.subscribe: an array with at least three elements."""
+        """Whether the result has the form of a result of mining.subscribe: an array with at least three elements."""
         return isinstance(self.result, list) and len(self.result) >= 3
 
     @property

@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """The judgement of one check about the pool. Reports contain the values."""
+    """How one check judges the pool. Reports contain the values of this enumeration."""
 
     PASSED = "passed"
     """The pool did what the requirement allows."""
@@ -20,7 +20,8 @@ class Verdict(Enum):
     SKIPPED = "skipped"
     """A precondition of the check could not be met, so nothing is known about the pool."""
     OBSERVED = "observed"
-    """The behaviour is only recorded, or there is not enough evidence to judge a MUST ("inconclusive")."""
+    """The check only records the behaviour of the pool. Or the check is of the level MUST, but there is not enough
+    evidence to judge the pool; the outcome then contains the word "inconclusive"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class CheckOutcome:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the verdict is FAILED. A check that tries several things stops at the first failure."""
+        """Whether the verdict is FAILED. A check that tries several things in turn uses this to stop at the first
+        failure."""
         return self.verdict is Verdict.FAILED
 
 

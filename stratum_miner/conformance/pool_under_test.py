@@ -29,7 +29,8 @@ class ChainTip:
 
 
 class Chain(Protocol):
-    """The pool's Bitcoin node, with the methods that checks need. Both raise ChainError if the node does not answer."""
+    """The pool's Bitcoin node, with the two methods that checks need. Both methods raise ChainError if the node does
+    not answer."""
 
     async def tip(self) -> ChainTip:
         """Return the last block of the best chain."""

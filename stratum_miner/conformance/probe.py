@@ -31,11 +31,13 @@ RENEWAL = 65.0
 """Seconds within which a pool sends another job. Pools send one every 10 to 60 s
 (docs/reference/stratum.md#how-often-jobs-come)."""
 NEW_BLOCK_PATIENCE = 2.0
-"""Seconds to wait for the announcement of a new block after a share was rejected as stale."""
+"""If a share was rejected as stale, the check waits this many seconds for the pool to announce a new block, which would
+explain the rejection."""
 LONG_PATIENCE = 30.0
 """Seconds within which the pool must answer other clients after a check has disturbed it."""
 TRIES = 5
-"""Number of shares that a check tries one after the other if new blocks make them stale."""
+"""Number of attempts to submit a share. After each share that a new block makes stale before the pool answers it, the
+check makes another attempt with a new share."""
 NO_JOB = "no-such-job"
 
 
@@ -207,10 +209,11 @@ class Probe:
         return ""
 
     async def others_problem(self, other_session: ProbeConnection) -> str:
-        """Return "" if the pool answers both ``other_session`` and a new connection. Otherwise return a clause that
-        says which of the two the pool no longer answers.
+        """Return "" if the pool replies on ``other_session`` and also on a new connection. Otherwise return a clause
+        that says on which of the two it no longer replies.
 
-        Raises Silent if the pool answers one of the two and is silent on the other, because the pool then still runs.
+        Raises Silent if the pool replies on one of the two and is silent on the other: it then still runs, so there is
+        not enough evidence for a failure.
         """
         silence: Silent | None = None
         try:
@@ -246,9 +249,9 @@ class Probe:
         """Find a new share of ``job`` and return it. [default: the newest job]
 
         The value of its hash is above ``above`` and not above ``at_most``. By default, the hash meets the share target;
-        if possible, it does not meet the network target, so that the share is no block. ``bits`` are the version bits
-        inside the version mask of the job; None keeps those of the job. The search continues until ``fits`` returns
-        True for a share. Raises Skip if the search takes too long.
+        if possible, it does not meet the network target, so that the share is no block. ``bits`` replaces the version
+        bits inside the version mask of the job; None keeps the job's own bits. The search continues until ``fits``
+        returns True for a share. Raises Skip if the search takes too long.
         """
         job = job or connection.job
         at_most = job.share_target if at_most is None else at_most
@@ -310,8 +313,8 @@ class Probe:
         raise Skip(f"each of {TRIES} shares became stale because of a new block before the pool answered it")
 
     async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
-        """Return whether the pool rejected a share of ``job`` as stale because of a new block, which it announces
-        within 2 s."""
+        """Return whether the pool rejected a share of ``job`` as stale because of a new block. For True, the pool must
+        also announce the new block: before the rejection, or within 2 s after it."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
         return await connection.wait_until(lambda: connection.is_stale(job), NEW_BLOCK_PATIENCE)

@@ -1,6 +1,5 @@
-"""Finds shares for a check with a search kernel, for any block header and any range of hash values.
-
-The processor time that a check may use is limited.
+"""Finds shares for a check: nonces with which a given block header has a hash in a given range. A search kernel
+computes the hashes. The processor time that a check may use is limited.
 """
 
 import time
@@ -17,10 +16,12 @@ from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
-"""A search of fewer hashes than this runs in the trio thread, because it takes only milliseconds."""
+"""A search of fewer hashes than this runs in trio's own thread instead of a worker thread, because it blocks the event
+loop only for milliseconds."""
 ENOUGH = 4
-"""Number of hits (hashes that meet the target) after which one call of the kernel ends. The search uses the first hit
-whose hash value is in the range that the check wants. The next search continues after this hit."""
+"""Number of hits (hashes that meet the target) after which one call of the kernel ends. It is more than one, because a
+hit may lie below the range of hash values that the check wants. The search uses the first hit inside this range, and
+the next search continues after the nonce of this hit."""
 SLICE_SECONDS = 0.1
 """Seconds that one call of the kernel takes in a worker thread. Between two calls, the check can be cancelled."""
 
@@ -45,8 +46,8 @@ class Hasher:
 
 @dataclass(slots=True)
 class BudgetedSearch:
-    """Searches for the shares of one check. ``budget`` and ``spent`` are the allowed and the used seconds of processor
-    time."""
+    """Searches for the shares of one check. ``budget`` is the processor time that the check may use, and ``spent`` the
+    processor time that it has used so far, both in seconds."""
 
     hasher: Hasher
     budget: float
@@ -79,7 +80,7 @@ class BudgetedSearch:
             raise Skip("no hash value lies between the two targets that the check needs")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
-        search = Search(self.hasher._kernel)  # Hasher is in this file, so this may read a private attribute
+        search = Search(self.hasher._kernel)  # Hasher is in this file, so its private attribute may be read here
         search.load(header, at_most)
         while self._next_nonce < NONCE_SPACE:
             found = await self._slice(search, header, expected, above)

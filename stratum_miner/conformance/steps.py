@@ -53,7 +53,7 @@ def granted_mask(connection: ProbeConnection) -> int:
 
 
 def percentile_95(values: Sequence[float]) -> float:
-    """Return the value that 95 % of the values do not exceed."""
+    """Return the smallest of the values that at least 95 % of the values do not exceed."""
     return sorted(values)[rank(0.95, len(values)) - 1]
 
 
@@ -69,8 +69,8 @@ async def change_difficulty(probe: Probe, connection: ProbeConnection, difficult
 
 
 async def wait_for_second_job(connection: ProbeConnection) -> None:
-    """Wait for one more job, because some pools apply a new difficulty one job too late. Raises Skip if no job arrives
-    within ``RENEWAL`` seconds."""
+    """Wait for one more job. Checks call this after the first job with a new difficulty, because some pools still judge
+    the shares of this job by the old difficulty. Raises Skip if no job arrives within ``RENEWAL`` seconds."""
     known = len(connection.jobs)
     if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"the pool sent no second job within {RENEWAL:g} s")

@@ -10,9 +10,9 @@ A verdict needs evidence:
 * If a precondition of a check (a session, a job, a difficulty low enough to find shares) cannot be met, the check is
   skipped, with the reason.
 
-Checks that need not find shares run in parallel with all others. Checks that find shares also run in parallel, unless
-every share is a block. They then run one after another, because each new block makes the jobs of other checks stale.
-Checks that would disturb others run alone, at the end.
+Most checks run in parallel. There are two exceptions. First, if every share of the pool is a block (as on a test
+chain), the checks that find shares run one after another, because each new block makes the jobs of other checks stale.
+Second, the checks that would disturb others run alone, at the end.
 """
 
 import random
@@ -40,11 +40,11 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
 MAX_PARALLEL = 12
-"""Maximum number of checks that run in parallel, among those that need not find shares. Most of the time they only wait
-for the pool."""
+"""Maximum number of checks without share search that run in parallel. There can be many, because most of the time such
+a check only waits for the pool."""
 MAX_PARALLEL_WORKING = 6
-"""Maximum number of checks that run in parallel, among those that find shares. Half of them only wait for a second
-job."""
+"""Maximum number of checks with share search that run in parallel. Half of these checks spend their time waiting for a
+second job."""
 MAX_ACTUAL = 4000
 """Maximum number of characters in ``CheckOutcome.actual``."""
 REACH_ATTEMPTS = 3
@@ -168,13 +168,13 @@ async def _one_of(one: Callable[[Case], Awaitable[None]], case: Case, limit: tri
 
 
 async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) -> bool:
-    """Return whether every share of the pool is a block; True if the pool sends no job."""
+    """Return whether every share of the pool's first job is also a block. Return True if the pool sends no job."""
     async with open_probe(pool, hasher, facts, 0) as probe:
         try:
             job = (await probe.session()).job
         except (Skip, UnexpectedDisconnect, Silent, Unreachable):
             return True
-    # If only some shares are blocks, the checks use the other shares.
+    # If only some shares are blocks, this is False: the checks then look for shares that are no blocks.
     return job.share_target <= job.network_target
 
 

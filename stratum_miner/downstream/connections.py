@@ -1,9 +1,9 @@
 """The connections of miners to a pool or a proxy, on trio: accepts, reads, writes, limits and closes them.
 
 This module does not know what the bytes mean: it passes them to a session. Each connection has a reader task and a
-writer task, with a bounded queue between session and writer, so that an announcement never waits for a miner. While the
-queue of a miner is empty, bytes go to its socket directly. To announce a job to ten thousand miners then takes ten
-thousand system calls and wakes no task.
+writer task. The session puts bytes into a queue of limited size, from which the writer task sends them; so nobody who
+announces a job has to wait for a miner. While the queue of a miner is empty, the bytes skip it and are written to the
+socket directly. To announce a job to ten thousand miners then takes ten thousand system calls and wakes no task.
 """
 
 import os
@@ -26,13 +26,14 @@ from stratum_miner.network.accepting import Listener, ListenerError, address_tex
 from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 16 << 10
-"""Maximum number of bytes read from one miner at a time: about 150 shares. Other miners are served before more is read
-from this miner."""
+"""Maximum number of bytes read from one miner at a time: about 150 shares. Before the server reads more from this
+miner, it serves the other miners."""
 SEND_BUFFER = 64 << 10
 """Send buffer of a socket, in bytes. It is small so that a miner that does not read is detected soon; by default, the
 kernel would buffer megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""TCP keepalive settings with which a miner that vanished is detected within two minutes."""
+"""TCP keepalive settings, times in seconds. With them the operating system notices within two minutes that a miner has
+vanished."""
 USER_TIMEOUT_MS = 120_000
 """Milliseconds for which sent bytes may stay unacknowledged. The operating system then closes the connection, because
 the miner has vanished."""
@@ -72,7 +73,7 @@ class Connection(Generic[S]):
     connected_time: float
     """Time at which the connection was accepted, on trio's clock."""
     last_line_at: float
-    """Time at which the end of a line was last received, on trio's clock."""
+    """Time at which the miner last completed a line, that is, sent a newline; on trio's clock."""
     read_scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     """Cancel this scope to stop reading. The bytes in the queue are still sent."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -85,8 +86,8 @@ class Connection(Generic[S]):
     bytes_sent: int = 0
 
     def flush(self) -> None:
-        """Send the bytes that the session wants to send. Queue what the socket does not take at once. A miner that does
-        not read is disconnected.
+        """Send the bytes that the session wants to send. The bytes that the socket does not take at once go into the
+        queue. If the queue is full, because the miner does not read, the miner is disconnected.
         """
         data = self.session.data_to_send()
         if not data:
@@ -155,7 +156,7 @@ class Connections(Generic[S]):
         self.total = 0
         """Number of connections accepted so far."""
         self.refused = 0
-        """Number of connections that were closed at once because of a limit."""
+        """Number of connections that were closed right after they were accepted, because a limit was reached."""
         self.ended: Counter[DisconnectReason] = Counter()
         """For each kind of reason, the number of connections that were closed because of it."""
         self.addresses: tuple[str, ...] = ()
@@ -168,8 +169,8 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._open: dict[int, Connection[S]] = {}
         self._unauthorized: dict[int, Connection[S]] = {}
-        """All open connections that are not subscribed and authorized yet, the oldest first, and some that already are:
-        these are removed only when too many connections are open."""
+        """All open connections whose miners have not subscribed and authorized yet, the oldest first. Connections whose
+        miners have done so since may still be in here; ``_close_oldest_unauthorized`` removes those that it meets."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0
@@ -263,8 +264,9 @@ class Connections(Generic[S]):
     def _close_oldest_unauthorized(self) -> bool:
         """Close the oldest connection that is not subscribed and authorized. Return False if there is none.
 
-        Without this, a stranger could keep all miners out by opening many connections. A real miner subscribes and
-        authorizes within a moment.
+        This makes room for a new connection when the maximum number is open. Without it, a stranger could keep all
+        miners out by opening many connections. Real miners are hardly affected, because they subscribe and authorize
+        within a moment.
         """
         while self._unauthorized:
             connection = self._unauthorized.pop(next(iter(self._unauthorized)))

@@ -12,10 +12,10 @@ E = TypeVar("E")
 class EventReporter(Generic[E]):
     """Passes events to ``on_event`` in the order in which they were added.
 
-    The owner, a pool or a proxy, adds an event when something happens, and calls ``deliver`` after it has acted on it:
-    a share is answered and a block is on its way to the node before ``on_event`` runs. The first exception of
-    ``on_event`` is kept, no further event is delivered, and ``stop`` is called, so that the owner stops gracefully. The
-    owner then calls ``raise_error``.
+    The owner of this object, a pool or a proxy, adds an event when something happens. It calls ``deliver`` only after
+    it has done its own work: before ``on_event`` runs, the share is answered, and a block is on its way to the node. If
+    ``on_event`` raises an exception, this object keeps it, delivers no further event, and calls ``stop``, so that the
+    owner stops gracefully. The owner then calls ``raise_error``, which raises the exception.
 
     Raises TypeError if ``on_event`` is a coroutine function.
     """
@@ -37,7 +37,7 @@ class EventReporter(Generic[E]):
         while self._waiting and self._on_event is not None:
             try:
                 self._on_event(self._waiting.popleft())
-            except BaseException as error:  # also pytest.fail of a test, which is no Exception
+            except BaseException as error:  # not only Exception, because pytest.fail raises another class
                 self._error = error
                 self._on_event = None
                 self._waiting.clear()

@@ -37,9 +37,10 @@ class DifficultySet(msgspec.Struct, frozen=True):
 class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
     """A share that must be forwarded now: by a pool to its node as a block, by a proxy to its pool.
 
-    If ``waits`` is true, the miner has no answer yet: call ``answer`` or ``answer_lost`` with the result. ``refusal``
-    is the verdict of the session's own validator if the share is not valid. Such a share either is a duplicate, or
-    meets the network target although it is refused for another reason, such as a stale job.
+    If ``waits`` is true, the miner has no answer yet: when the result is known, call ``answer``, or ``answer_lost`` if
+    it will never be known. ``refusal`` is None if the session judged the share as valid; otherwise it says why not. A
+    share that is not valid is forwarded only if it is a duplicate, or if it meets the network target and was refused
+    for another reason, such as a stale job.
     """
 
     request_id: Id

@@ -17,8 +17,8 @@ from stratum_miner.downstream.jobs import J, JobTable
 EXTRANONCE1_SIZE = 4
 """Bytes of extranonce1 that a pool gives its miners."""
 MAX_RETIRED = 10_000
-"""Maximum number of ended sessions that can be resumed. If more sessions have ended, the oldest are forgotten before
-they expire."""
+"""Maximum number of ended sessions that are remembered, so that they can be resumed. If there are more, those that
+ended first are forgotten before they expire."""
 
 
 class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake
@@ -40,8 +40,9 @@ class Lease(Generic[J]):
 class ExtranonceRegistry(Generic[J]):
     """Leases extranonce1 values of ``size`` bytes to sessions, each with ``extranonce2_size`` bytes of extranonce2.
 
-    A lease can be resumed for ``resume_seconds`` after its session ended. ``first`` is the first extranonce1. If it is
-    random, a restarted pool does not assign the values of its last run again. ``token`` makes session ids that nobody
+    A lease can be resumed for ``resume_seconds`` after its session ended. ``first`` is the first extranonce1 that is
+    assigned, as a number; each further one is higher by 1. If ``first`` is random, a restarted pool hardly ever assigns
+    the values of its last run again. ``token`` makes session ids that nobody
     can guess.
     """
 

@@ -19,10 +19,10 @@ MAX_JOBS = 32
 """Maximum number of jobs for which a session may still submit shares. These are the jobs of 16 minutes if a job comes
 every 30 s, and of 4 minutes if new transactions cause a job every 8 s."""
 MAX_OLD_JOBS = 512
-"""Maximum number of jobs that a session remembers after their removal from the table. Only a test chain makes jobs fast
-enough to reach this limit."""
+"""Maximum number of jobs that a ``JobTable`` remembers after their removal (see there). Only on a test chain do jobs
+come fast enough to reach this limit."""
 OLD_JOB_SECONDS = 600
-"""Seconds for which jobs are remembered after their removal from the table: as long as a session can be resumed."""
+"""Largest age, in seconds, of the removed jobs that a ``JobTable`` remembers: as long as a session can be resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,8 @@ class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False
     """A job as one session got it. A share is valid if its hash is at most ``target``, which follows from
     ``difficulty``.
 
-    The class is a ``msgspec.Struct`` because such an object is made quickly. Before the server can send a job, it makes
-    a ``SessionJob`` for each of thousands of sessions.
+    The class is a ``msgspec.Struct``, because objects of such classes are made faster than those of other classes.
+    This matters because the server makes one ``SessionJob`` for each of thousands of sessions when it sends a job.
     """
 
     announced: J
@@ -100,12 +100,12 @@ class OldJob:
 class JobTable(Generic[J]):
     """The jobs of one session, by id. The oldest are removed when there are too many.
 
-    A removed job is remembered for a while if this session submitted valid shares for it, to recognize duplicates of
-    these shares. A miner whose connection broke before it got the answer to a share submits the share again when it
-    reconnects.
+    If this session submitted valid shares for a job, the table remembers some fields of the job for a while after it
+    removed the job. They serve to recognize duplicates of these shares: a miner whose connection broke before it got
+    the answer to a share submits the share again when it reconnects.
     """
 
-    __slots__ = ("_jobs", "_max_jobs", "_old", "_shares", "shares")  # there may be many thousand of these objects
+    __slots__ = ("_jobs", "_max_jobs", "_old", "_shares", "shares")  # saves memory: there may be thousands of tables
 
     def __init__(self, max_jobs: int = MAX_JOBS) -> None:
         self.shares = 0
