@@ -80,7 +80,7 @@ def find_device(identity: str, path: str, devices: Sequence[FoundDevice]) -> Fou
 class DevicePorts:
     """Opens the ports of a device by role, wherever they are now (a ``PortOpener``).
 
-    ``opened`` counts the ports that were opened successfully.
+    ``opened`` is the number of ports that were opened successfully so far.
     """
 
     def __init__(self, name: str, locate: Callable[[], Mapping[str, str]], open_port: OpenPort = open_serial_port):

@@ -41,7 +41,7 @@ class DeviceOptions:
     voltage: float | None = None
     """Core voltage in volts."""
     chips: int | None = None
-    """Number of chips to mine with, if some of the board's chips are dead."""
+    """Number of chips that must answer. A smaller number than that of the board is for a board with dead chips."""
     hash_rate: float | None = None
     """Hash rate in H/s at the board's default frequency, for devices that are faster or slower than their board says
     (unknown Icarus devices, emulators)."""

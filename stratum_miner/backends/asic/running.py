@@ -63,7 +63,8 @@ class OpenedPorts:
     power: PowerControl
 
     async def back_to_first_bauds(self, board: Board) -> None:
-        """Set every port to its first baud rate, because chips listen at that rate after a reset."""
+        """Set every port back to its first baud rate (``Port.baud``), because chips listen at that rate after a
+        reset."""
         for port in board.ports:
             if port.role in self.transports:
                 await self.transports[port.role].set_baud(port.baud)
@@ -243,7 +244,8 @@ class RunningDevice:
             self._chain = self._mining_run = None
 
     async def _bring_up(self, chain: ChipChain, power: PowerControl) -> None:
-        """Bring the chips up, and watch the sensors meanwhile, because raising the clock takes seconds."""
+        """Bring the chips up, and watch the sensors meanwhile: raising the clock takes seconds, in which the chips can
+        get too hot."""
         async with trio.open_nursery() as nursery:
             if self._guard is not None:
                 nursery.start_soon(self._watch_sensors, self._guard, power)

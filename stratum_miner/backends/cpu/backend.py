@@ -282,7 +282,8 @@ class _Searcher:
 
 
 class _Mode:
-    """A search of one thread, either with or without version rolling, and the number of points in its next slice."""
+    """A ``Search`` of one thread for one kind of work (with or without version rolling), its measured rate, and the
+    number of points in its next slice."""
 
     def __init__(self, search: kernels.Search, hash_rate: float) -> None:
         self.search = search

@@ -35,12 +35,12 @@ UNREACHED_FRACTION = 0.4
 half, because mining can reach a little less than half of a right rate: two busy hardware threads of one core reach half
 of it each, and heat slows both down a little more."""
 EXCEEDED_FACTOR = 1.25
-"""If mining is faster than a remembered rate by more than this factor, that rate and those of the other kernels were
-measured while the computer was slow."""
+"""If mining is faster than a remembered rate by more than this factor, the remembered rates of all kernels were
+probably measured while the computer was slow, and are doubtful."""
 TOO_LONG_FACTOR = 4
-"""A test that must find a share within a time limit is refused only if, at the remembered rate, the search would take
-more than this many times the limit. The kernel may be faster than its remembered rate by this factor, if the rate was
-measured while the computer was hot and other programs used its cores."""
+"""If a test must find a share within a time limit, it is refused only if the search would take more than this many
+times the limit at the remembered rate. A rate that was measured while the computer was hot and other programs used its
+cores can be too low by up to this factor."""
 MEASURE_AGAIN_HINT = "to measure again, run stratum-miner bench"
 
 

@@ -13,14 +13,14 @@ from stratum_miner.backends.cpu.kernels import Kernel
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 
 ROUNDS = 5
-"""Number of rounds. In each round, every kernel is measured once. The highest rate of a kernel counts, because
-disturbances can only lower a rate."""
+"""Number of rounds. In each round, every kernel is measured once without and once with version rolling. The highest
+rate of a kernel counts, because disturbances can only lower a rate."""
 FIRST_SLICE = 1 << 12
 """Number of points in the first search of a measurement. The speed of this search decides how many points the
 next ones have."""
 PATIENCE = 4
-"""A measurement ends at the latest when it has taken this many times its requested seconds in wall-clock time, even if
-it got little processor time."""
+"""A measurement of N seconds of processor time ends after this many times N seconds of wall-clock time, even if it got
+less processor time until then."""
 FASTEST = 1e9
 """A rate in H/s that no thread of any processor reaches: ten times the fastest measured one (docs/benchmarks.md)."""
 

@@ -29,7 +29,8 @@ OPEN_CORE_NONCES = (bytes.fromhex("7203ea83"), bytes.fromhex("e16bf809"))
 """The two nonces that healthy cores report for the empty work of ``OpenCores``."""
 OPEN_CORE_ANSWERS_S = 0.2
 _REGISTER = 0x1F
-"""Largest value of the last byte of a register reply. The last byte of a nonce reply is larger."""
+"""Largest value that the last byte of a register reply can have. In a nonce reply, the last byte is larger, so it tells
+the two kinds of replies apart."""
 _REGISTER_STARTS = (0x13, 0x80)
 """The possible first bytes of a register reply: that of a chip id, and that of the clock register while the PLL is
 locked. Only these two registers are read."""
