@@ -43,8 +43,8 @@ class ExtranonceSplit:
 
 
 def split_extranonce2(extranonce2_size: int, miners: int) -> ExtranonceSplit:
-    """Divide a pool's extranonce2, which has ``extranonce2_size`` bytes, so that ``miners`` miners can have different
-    prefixes, or as many as possible if that is too many.
+    """Divide a pool's extranonce2, which has ``extranonce2_size`` bytes, so that this number of miners can have
+    different prefixes. If it is too large for the extranonce2, as many miners as possible can have one.
 
     The split uses no more bytes than needed, so that it also fits a pool with a shorter extranonce2. If
     ``extranonce2_size`` is less than 3, the prefix has 0 bytes: there is only one miner, whose extranonce2 has all the

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import trio
 
 MOST = 64
-"""Largest number of bytes that are read at a time, and also of read keys that wait to be processed. Further keys are
-dropped. So if someone pastes a long text, not all of its characters act as keys."""
+"""Largest number of bytes that are read at a time, and also of keys that were read and wait for their action. Keys that
+come while so many wait are dropped. So if someone pastes a long text, not all of its characters act as keys."""
 
 
 @asynccontextmanager

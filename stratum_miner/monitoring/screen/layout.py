@@ -108,8 +108,8 @@ def _spaced(
 ) -> list[Text]:
     """Return the blocks of lines and then the events, separated by empty lines.
 
-    ``least`` lines are there for events. ``spare`` further lines are used for the empty lines first, and the rest of
-    them for events.
+    At least ``least`` lines are for events. Of the ``spare`` further lines, as many as needed become the empty lines,
+    and the others are for events, too.
     """
     lines: list[Text] = []
     for block in blocks:

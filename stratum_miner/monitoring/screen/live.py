@@ -124,8 +124,8 @@ async def show(console: Console, drawn: Callable[[ScreenState], list[Text]], pre
 
 
 class Painter:
-    """Writes lines to a terminal, but only those that changed, because to write all of them takes 3 ms, in which this
-    process cannot mine.
+    """Writes lines to a terminal, but only those that changed, because to write all of them takes 3 ms of processor
+    time, which mining can use better.
 
     Every ``WHOLE_EVERY`` drawings it writes all lines, because other programs, such as the shell after Ctrl-Z, may have
     written to the terminal.

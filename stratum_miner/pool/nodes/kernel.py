@@ -194,7 +194,8 @@ class KernelNode(Node):
 
     def _unwritten(self, directory: Path) -> list[bytes]:
         """Mark the directory as open. If it was marked already, its last user could not write the index: return all
-        blocks in its files. Otherwise return an empty list, always for a temporary directory, which is never marked."""
+        blocks in its files. Otherwise return an empty list. A temporary directory is never marked, so its list is
+        empty."""
         if self._lock is None:
             return []
         try:
