@@ -8,7 +8,7 @@ import trio
 
 
 def unwrapping_nursery() -> AbstractAsyncContextManager[trio.Nursery]:
-    """Open a nursery that raises a single exception without a group around it, and several exceptions as a group."""
+    """Open a nursery that raises several exceptions as a group, but one exception alone without a group around it."""
     return _UnwrappingNursery()
 
 
@@ -42,7 +42,7 @@ class _UnwrappingNursery(AbstractAsyncContextManager[trio.Nursery]):
         try:
             raise failure
         finally:
-            failure.__context__ = context  # ``raise`` has set it to the exception that is being handled
+            failure.__context__ = context  # ``raise`` has replaced the context by the group that is being handled
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 @dataclass(slots=True)
 class Supply:
-    """The physical state of a board, which its chips share."""
+    """The physical state of a board (voltages, power, temperature, fan), which all chips of the board share."""
 
     input_volts: float = 5.1
     core_volts: float = 0.0
@@ -23,18 +23,18 @@ class Supply:
     fan: float = 0.0
     """Speed of the fan, from 0 to 1."""
     input_failed: bool = False
-    """Whether the input voltage has been too low since the host last cleared the faults of the regulator."""
+    """Whether the input voltage was too low at any time since the host last cleared the fault bits of the regulator."""
 
 
 class I2cChip(Protocol):
     """A chip at one address of the bus."""
 
     def write(self, data: bytes) -> None:
-        """Handle a write, whose bytes are the number of a register and its new value."""
+        """Handle bytes that the host writes to the chip: the number of a register, followed by its new value."""
         ...
 
     def read(self, register: int, count: int) -> bytes:
-        """Return ``count`` bytes, beginning with the value of this register."""
+        """Return the ``count`` bytes that the host reads. They begin with the value of this register."""
         ...
 
 
@@ -46,7 +46,8 @@ class EmulatedEmc2101:
     TACH_CLOCK: Final = 5_400_000
     OPEN_DIODE: Final = 0x3F8
     WARMER_INSIDE_C: Final = -5.0
-    """Temperature of the controller minus that of the mining chip beside it, in °C."""
+    """Temperature of the controller minus that of the mining chip beside it, in °C. It is negative, because the
+    controller is cooler."""
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
@@ -105,7 +106,8 @@ class EmulatedTps546:
         self._on = False
 
     def write(self, data: bytes) -> None:
-        """Perform a command: its code, and its value, which some commands do not have."""
+        """Perform a command. ``data`` is the code of the command, followed by its value; some commands have no
+        value."""
         command, value = data[0], data[1:]
         if command == self.CLEAR_FAULTS:
             self._supply.input_failed = self._supply.input_volts < self.UNDERVOLTAGE

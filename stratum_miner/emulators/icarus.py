@@ -39,15 +39,16 @@ def tail_from_wire(wire: bytes) -> bytes:
 
 
 def load_midstate(search: kernels.Search, midstate: bytes, tail: bytes, target: int) -> None:
-    """Load work into a kernel's search. ``midstate`` and ``tail`` are in the order of the bytes on the line."""
+    """Load a work into ``search``, the search of a kernel. ``midstate`` and ``tail`` are in the order of the bytes on
+    the line."""
     search.load_midstate(midstate_from_wire(midstate), tail_from_wire(tail), target)
 
 
 class IcarusDevice(EmulatedDevice):
     """A device whose engines search at the same time, each upwards through its own part of the nonces.
 
-    A subclass says whether the engines continue after a nonce was found, and how fast the real device is. Work with
-    known nonces takes the time that it takes on the real device.
+    A subclass says whether the engines continue after a nonce was found, and how fast the real device is. If the nonces
+    of a work are known, the emulator reports each at the time at which the real device would report it.
     """
 
     real_hash_rate: ClassVar[float] = 1 / 2.6316e-9
@@ -55,20 +56,20 @@ class IcarusDevice(EmulatedDevice):
     """Whether the search continues after a nonce was reported."""
 
     def reset(self, now: float) -> None:
-        """Forget the bytes of an incomplete work."""
+        """Forget the received bytes of a work frame that is not complete."""
         del now
         self._buffer = bytearray()
         self._last_byte = -inf
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle each 64 bytes that came since the last silence as work."""
+        """Handle the received bytes: after each silence, every 64 bytes are one work frame."""
         del port
         self.append(data, now)
         self.take_works(now)
 
     def append(self, data: bytes, now: float) -> None:
-        """Append the data to the buffer. If the line was silent before, drop the incomplete work in the buffer
-        first."""
+        """Append the data to the buffer. If the line was silent before the data, first drop the incomplete work frame
+        that is in the buffer."""
         if now - self.uarts[""].duration(len(data)) - self._last_byte > IDLE_GAP_S and self._buffer:
             self.counts.bad_frames += 1
             self._buffer.clear()
@@ -76,7 +77,7 @@ class IcarusDevice(EmulatedDevice):
         self._buffer += data
 
     def take_works(self, now: float) -> None:
-        """Take each complete work from the buffer and start to search it."""
+        """Take each complete work frame from the buffer, and start to search its work."""
         while len(self._buffer) >= WORK_SIZE:
             frame = bytes(self._buffer[:WORK_SIZE])
             del self._buffer[:WORK_SIZE]
@@ -88,7 +89,7 @@ class IcarusDevice(EmulatedDevice):
         self.load_work(frame[:32], frame[52:64], now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Start the search of all engines. ``midstate`` and ``tail`` are the bytes of the frame."""
+        """Start the search of all engines. ``midstate`` and ``tail`` are in the order of the bytes on the line."""
         known = known_nonces(midstate, tail)
         rate = self.achievable_rate(self.clock_rate) if known is None else self.real_hash_rate
         if known and self.faults.active("wrong-chip-id", self.age(now)):
@@ -110,13 +111,13 @@ class IcarusDevice(EmulatedDevice):
         return self.settings.hash_rate
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send a nonce. If the engines do not continue after a nonce, they then wait for new work."""
+        """Send a nonce. Unless ``continues_after_nonce`` is true, all engines then stop until new work comes."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, engine, self.encoder())
         if not self.continues_after_nonce:
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
-        """Stop all engines at the moment of the first nonce."""
+        """Stop all engines. ``deadline`` is the time of the first nonce, and is used as the time of the stop."""
         del now
         stopped, self.deadline = self.deadline, inf
         self.stop_searching(stopped)
@@ -129,8 +130,9 @@ class IcarusDevice(EmulatedDevice):
 def nonce_range(
     load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None
 ) -> NonceRange:
-    """Return the nonces from ``first`` to ``end - 1``. If ``known`` is given, it has all hits, so that no search is
-    needed."""
+    """Return the range of the nonces from ``first`` to ``end - 1``.
+
+    ``known`` contains the nonces of all hits of the work, so that no search is needed; None if they are not known."""
     hits = None if known is None else tuple(nonce for nonce in known if first <= nonce < end)
     return NonceRange(load, first, end - first, known=hits)
 

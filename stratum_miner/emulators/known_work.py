@@ -1,7 +1,9 @@
-"""Work whose nonces are known. An emulator takes them from a table, and reports them when the real device would.
+"""Work whose nonces are known. An emulator takes these nonces from a table instead of searching for them.
+
+It reports each nonce at the time at which the real device would report it.
 
 Many drivers detect a device by a work whose nonce they know. At a low hash rate, an emulator would find this nonce only
-after minutes; with the table it need not search. The first table has every nonce of difficulty 1 of its works: all 2^32
+after minutes. The first table has every nonce of difficulty 1 of its works: all 2^32
 nonces were searched. The most significant byte of a nonce in this table is the first byte on the line. The second table
 has jobs of real chips that roll versions, each with the results that were recorded.
 """
@@ -9,13 +11,13 @@ has jobs of real chips that roll versions, each with the results that were recor
 from typing import Final
 
 _TAIL_J: Final = "043a0217df1b2266"
-"""nbits and ntime of the works that were made for tests of difficulty 1."""
+"""nbits and ntime of the works that were made for tests with nonces of difficulty 1, as hexadecimal digits."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     # block 171874, with which drivers detect Icarus and similar devices (docs/reference/asic.md#golden-work)
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a87320b1a1426674f2fa722ce": (0x000187A2,),
-    # the work with which bfgminer detects how many engines a device has: the number decides which nonce is reported
-    # first (docs/reference/asic.md#engines-of-an-icarus)
+    # the work with which bfgminer detects how many engines a device has: the number of engines decides which of these
+    # nonces the device reports first (docs/reference/asic.md#engines-of-an-icarus)
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a6461011ac906a951fb9b3c73": (
         0x04C0FDB4,
         0x417C0F36,
@@ -73,7 +75,9 @@ def known_nonces(midstate: bytes, tail: bytes) -> tuple[int, ...] | None:
 
 
 def known_rolled(header: bytes) -> tuple[tuple[int, bytes], ...]:
-    """Return the recorded results of a job of a real chip that rolls versions; none if the job is not in the table.
+    """Return the results that were recorded when a real chip, which rolls versions, searched a job.
+
+    The tuple is empty if the job is not in the table.
 
     Each result is a pair: the rolled version bits, shifted right by 13, and the four bytes of the nonce.
 

@@ -26,22 +26,22 @@ class MidstateDevice(ChainDevice):
         return midstate_job_size(length)
 
     def ranges(self, chip: Chip) -> list[tuple[int, int]]:
-        """Return the nonces of a chip, as pairs of the first nonce and the end, which is excluded.
+        """Return the ranges of nonces that a chip searches. Each is a pair: the first nonce, and the last one plus 1.
 
         The first byte of a nonce decides which chip searches it."""
         first, end = (-(-number * 256 // len(self.chain)) << 24 for number in (chip.number, chip.number + 1))
         return [(first, end)]
 
     def ticket(self, chip: Chip) -> int:
-        """Return how many zero bits the chip's ticket mask requires of a hash, besides those of the nonce
-        difficulty."""
+        """Return how many zero bits the chip's ticket mask requires of a hash, in addition to the zero bits that the
+        nonce difficulty requires."""
         return ticket_bits(chip.registers.get(TICKET_MASK, 0))
 
     def job(self, frame: bytes, now: float) -> None:
         """Start to search a new job.
 
-        The frame contains the job id, the number of midstates, the start nonce, the tail and the midstates. Midstates
-        beyond that number are not searched."""
+        The frame contains the job id, the number of midstates, the start nonce, the tail and the midstates. If it
+        contains more midstates than that number, the others are not searched."""
         self._job_id = frame[2]
         count = min(max(1, frame[3]), (len(frame) - 22) // 32)
         start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]
@@ -62,7 +62,8 @@ class MidstateDevice(ChainDevice):
     def _parts(
         self, chip: Chip, load: Callable[..., None], start: int, known: tuple[int, ...] | None
     ) -> Iterator[NonceRange]:
-        """Return the chip's nonces from the start nonce on, followed by those before the start nonce."""
+        """Return the chip's ranges of nonces in the order of the search: it begins at the start nonce, and the nonces
+        before the start nonce come last."""
         ranges = self.ranges(chip)
         after = ((max(first, start), end) for first, end in ranges if end > start)
         before = ((first, min(end, start)) for first, end in ranges if first < start)
@@ -158,7 +159,7 @@ class Bm1397Device(MidstateDevice):
     }
 
     def ranges(self, chip: Chip) -> list[tuple[int, int]]:
-        """Return the nonces of a chip, as pairs of the first nonce and the end, which is excluded.
+        """Return the ranges of nonces that a chip searches. Each is a pair: the first nonce, and the last one plus 1.
 
         The low six bits of the second byte of a nonce decide which chip searches it."""
         count = len(self.chain)

@@ -24,17 +24,17 @@ device's. A difference of 4 % works on real devices (docs/reference/asic.md#baud
 SLOW_ANSWER_S: Final = (0.5, 2.0)
 """Shortest and longest delay in seconds of an answer that the fault "slow-answers" delays."""
 ROUNDING_S: Final = 1e-6
-"""Minimum seconds until the next check whether a fault has begun or ended. Because of rounding, the computed time of a
-change may be slightly too early."""
+"""Minimum seconds until the next check whether a fault has begun or ended. Without it, the check could be repeated many
+times, because the computed time of the change may be slightly too early (rounding)."""
 MAX_BACKLOG_S: Final = 1.0
 """Maximum seconds that an answer waits because the line is busy; an answer that would wait longer is lost. The value is
 a guess."""
 ACHIEVABLE_FRACTION: Final = 0.8
-"""Fraction of the hash rate of this computer's kernel. A driver that raises the clock cannot raise the device's hash
-rate above this, unless the configured hash rate is higher."""
+"""Maximum hash rate of an emulated device, as a fraction of the hash rate of this computer's kernel. A driver that
+raises the clock cannot exceed this maximum. A higher configured hash rate is allowed, however."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Maximum number of slices that each engine searches at once if its search has fallen behind the counter of the
-emulated chip. One engine needs at most half a second of one processor for them."""
+"""Maximum number of slices that each engine searches one after the other if its search has fallen behind the counter of
+the emulated chip. One engine needs at most half a second of one processor for these slices."""
 OVERHEATED_AFTER_S: Final = 5.0
 """Seconds of overheating after which a device without a temperature sensor reports no more nonces. Until then, it
 reports wrong nonces. The value is a guess."""
@@ -140,14 +140,16 @@ class EmulatedDevice(ABC):
 
     @abstractmethod
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Handle a hit of an engine: if the real device would report the hit, send its nonce with ``send_nonce``."""
+        """Handle a hit (a nonce that meets the target) of an engine. If the real device would report it, send the nonce
+        with ``send_nonce``."""
 
     def tick(self, now: float) -> None:
-        """Do what the subclass has planned for ``deadline``. A subclass also sets the next deadline."""
+        """Do what the subclass has planned for the time ``deadline``. The method of a subclass also sets the next
+        deadline, if there is one."""
         self.deadline = inf
 
     def port_closed(self, port: str, now: float) -> None:  # noqa: B027  most devices do not notice it
-        """Handle that no driver has the port open any longer."""
+        """Handle the event that the last driver has closed the port."""
 
     def supply_lost(self, now: float) -> None:
         """Handle the beginning of a brown-out: the search stops."""
@@ -164,8 +166,8 @@ class EmulatedDevice(ABC):
         return now - self.started
 
     def power_cycle(self, now: float) -> None:
-        """Drop all state and all answers that have not arrived at the host, because the device was unplugged or plugged
-        in."""
+        """Set the power-on state, because the device was unplugged or plugged in. Answers that have not arrived at the
+        host are lost."""
         self.stop_searching(now)
         self._answers.clear()
         self._sent.clear()

@@ -27,8 +27,8 @@ nonces, calling the kernel would take longer than hashing."""
 FURTHEST_LOOK_S: Final = 0.25
 """Maximum seconds by which the search runs ahead of the counter."""
 SLICE_S: Final = 0.002
-"""Seconds that the search of one slice takes at most. During this time, other tasks of the event loop wait. The value
-is a guess."""
+"""A slice is a part of a search that is done in one call of the kernel. It takes at most this many seconds, during
+which other tasks of the event loop wait. The value is a guess."""
 CAPACITY: Final = 4096
 """Maximum number of hits in one slice. A serial line could not transfer nearly as many."""
 
@@ -36,21 +36,22 @@ CAPACITY: Final = 4096
 def nonce_target(difficulty: float) -> int:
     """Return the largest hash that a device with this nonce difficulty reports.
 
-    At difficulty 1, it is the largest hash that a real chip reports, with 32 leading zero bits.
+    At difficulty 1, this is CANDIDATE_TARGET, the largest hash that a real chip reports.
     """
     return CANDIDATE_TARGET if difficulty == 1 else target_from_difficulty(difficulty)
 
 
 @dataclass(frozen=True, slots=True)
 class NonceRange:
-    """Consecutive nonces of one work. If ``known`` is given, it contains all hits, and no search is needed."""
+    """Consecutive nonces of one work. If ``known`` is given, it contains the nonces of all hits in the range, and no
+    search is needed."""
 
     load: Callable[[kernels.Search], object]
     first: int
     """The first nonce, as a number whose most significant byte comes first in the header."""
     count: int
     tag: int = 0
-    """A number for the caller: the index of a midstate, or rolled version bits."""
+    """A number that each hit of the range repeats for the caller: the index of a midstate, or rolled version bits."""
     known: tuple[int, ...] | None = None
 
 
@@ -64,7 +65,8 @@ class SweepHit:
 
 
 class Searcher:
-    """A kernel and its hash rate. All engines of a device share one searcher, and load their work before each slice."""
+    """A kernel and its hash rate. All engines of a device share one searcher. Before each slice, an engine therefore
+    loads its own work into the searcher."""
 
     def __init__(self) -> None:
         self.choice = _choice()
@@ -75,9 +77,10 @@ class Searcher:
 
 @cache
 def _choice() -> Choice:
-    """Choose the kernel, once for this process.
+    """Choose the kernel, once for this process, and remember the choice.
 
-    The choice measures all kernels, and a test with many devices would spend most of its time on that."""
+    A choice measures the speed of all kernels. A test with many devices would spend most of its time on that if each
+    device chose anew."""
     return choose()
 
 
@@ -115,13 +118,14 @@ class EmulatedEngine:
 
     @property
     def searched(self) -> int:
-        """Number of nonces that were searched so far. All nonces of a range with known hits count as searched at
-        once."""
+        """Number of nonces that were searched so far. If the hits of a range are known, all its nonces count as
+        searched as soon as ``advance`` reaches the range."""
         return self._before + self._done
 
     def next_search_at(self, now: float) -> float:
-        """Return when ``advance`` must be called: half the look-ahead before the counter reaches a nonce that was not
-        searched."""
+        """Return the time at which ``advance`` must be called next.
+
+        At this time, half of the look-ahead is left until the counter reaches the first nonce that was not searched."""
         if self._current is None or not self._rate:
             return inf
         if self._current.known is not None:

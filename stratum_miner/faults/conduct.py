@@ -23,7 +23,8 @@ then disconnects."""
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """One kind of bad conduct. ``commit`` raises the error of ``RawMinerPlan.dial`` if the pool cannot be reached."""
+    """One kind of bad conduct. ``commit`` is a function that behaves in this way and returns the outcome. It raises the
+    error of ``RawMinerPlan.dial`` if the pool cannot be reached."""
 
     name: str
     summary: str
@@ -31,7 +32,7 @@ class Conduct:
 
 
 def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None) -> Subscribe:
-    """Return a mining.subscribe that asks to resume a session of another miner.
+    """Return a forged mining.subscribe: it asks to resume a session that does not belong to this miner.
 
     ``session_id`` is the id of a session that another connection uses now. Without it, the id is made up: it looks
     like a session id, but no session has it.
@@ -40,8 +41,8 @@ def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None
 
 
 async def _slow_reader(plan: RawMinerPlan, _rng: Random) -> FaultOutcome:
-    """Send requests without pause, but read only one byte per second. The pool passes if it still serves another
-    miner."""
+    """Send requests without pause, but read only one byte per second. The pool passes the test if it still serves
+    another miner after that."""
     stream = await plan.dial()
     asked = 0
     closed = False

@@ -1,4 +1,5 @@
-"""The interface of pool faults: the line and the state that a fault receives, and the class that describes a fault."""
+"""The interface of pool faults: the line and the state that the function of a fault receives, and the class that
+describes a fault."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
