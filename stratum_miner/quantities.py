@@ -6,8 +6,8 @@ The web page has the same functions in JavaScript (monitoring/web/format.js); a 
 import re
 
 MIN_HASH_RATE, MAX_HASH_RATE = 1e-3, 1e21
-"""Limits of a plausible hash rate in H/s. The hash rate must be at least the first limit and below the second. The
-whole Bitcoin network computes about 1e21 H/s in 2026."""
+"""Limits of a plausible hash rate in H/s. A hash rate must be at least ``MIN_HASH_RATE`` and below
+``MAX_HASH_RATE``. The whole Bitcoin network computes about 1e21 H/s in 2026."""
 _HASH_RATE = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
@@ -104,7 +104,7 @@ def rounded(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """Return an amount of money, negative if it is a loss, short enough for the axis of a chart."""
+    """Return an amount of money as text that is short enough for the axis of a chart. A loss is a negative amount."""
     size = abs(value)
     if size >= 1e6:
         return scaled(value).replace(" ", "")

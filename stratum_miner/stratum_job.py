@@ -59,9 +59,9 @@ def submit_of(
     requires. With ``differences``, the message contains these bits XORed with the same bits of the job's version
     instead.
 
-    ``mask`` is the version mask now in force; None means that it is still the mask of the job. ``version_rolling`` is
-    true if the pool agreed to version rolling after the job arrived. An earlier agreement is recorded in the job
-    itself.
+    ``mask`` is the version mask that is in force now; None stands for the mask that the job has. ``version_rolling``
+    must be true if the pool granted version rolling only after the job had arrived. If it was granted before, the job
+    itself says so (``Job.version_rolling``).
     """
     job = share.job
     mask = job.version_mask if mask is None else mask

@@ -87,8 +87,8 @@ class ProxyJob(AnnouncedJob):
     """The first bytes of the pool's extranonce2. The proxy chooses them, and appends them to the coinb1 that it sends
     to its miners."""
     difficulty: float
-    """The pool's difficulty: the lowest difficulty at which every share of a miner also meets the pool's share
-    target."""
+    """The difficulty of the pool's share target, as a float. It is rounded up, so that every hash that meets this
+    difficulty also meets the share target."""
 
 
 _SessionKey: TypeAlias = tuple[int, bytes, int]

@@ -49,7 +49,7 @@ from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
 
 TICK_SECONDS = 1.0
-"""Seconds between two calls of ``tick`` of all upstream connections."""
+"""Seconds between two rounds in which the proxy calls ``Upstream.tick`` for each upstream connection."""
 MAX_LEFT = 200
 """Maximum number of disconnected miners whose figures are kept for snapshots."""
 MAX_UPSTREAMS = 64

@@ -25,8 +25,8 @@ MAX_CONTAINERS = 1024
 """Maximum number of arrays and objects in one line; Stratum needs five. Parsing one of them takes about a hundred times
 as long as parsing a letter."""
 MAX_DIGITS = 400
-"""Maximum number of digits in a row outside of strings. A double has at most 309 digits, and reading thousands of
-digits takes quadratic time."""
+"""Maximum number of digits in a row outside of strings. Even the largest double has only 309 digits before the
+decimal point. The limit is needed because the time to read a number grows with the square of its length."""
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))

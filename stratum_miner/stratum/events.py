@@ -100,7 +100,7 @@ class JobAnnounced:
     """Whether this event announces the newest job again, because one of its settings has changed: the version mask, or
     the share target if the pool sent the job before its first mining.set_difficulty."""
     superseded: int = 0
-    """Number of earlier jobs that were skipped, because this job came at the same time."""
+    """Number of earlier jobs that were skipped: they arrived together with this job, which replaced them at once."""
 
     @property
     def is_clean(self) -> bool:

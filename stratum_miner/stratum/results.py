@@ -18,8 +18,8 @@ class SubscribeResult:
     extranonce2_size: int
     """Number of bytes of the extranonce2, which the miner chooses; 0 to 32."""
     session_id: str | None = None
-    """Id with which a later connection may resume the session, sent as the id of the mining.notify subscription; None
-    if the pool sent none."""
+    """Id with which a later connection may resume the session; None if the pool sent none. In the result it stands in
+    the list of subscriptions, beside the name ``mining.notify``."""
 
     def to_result(self) -> list[Any]:
         """Return the three-element array, with the two subscriptions that most pools list."""
@@ -58,8 +58,8 @@ def _notify_id(subscriptions: Any) -> str | None:
 class ConfigureResult:
     """The result of mining.configure (BIP 310).
 
-    ``version_rolling``: the grant of version rolling with the pool's mask, before it is cut to the mask that the client
-    asked for; None if the pool did not grant it.
+    ``version_rolling``: the grant of version rolling; None if the pool did not grant it. Its mask is the one that the
+    pool sent, which may contain bits that the client did not ask for.
     ``verdicts``: the pool's answer to each extension that it names: True, False, or a text.
     """
 

@@ -55,8 +55,8 @@ class ShareResult:
     worker_name: str = ""
     """The worker name under which the share was submitted; empty if the share was never sent."""
     same_event: bool = False
-    """Whether this share was sent before the rejection of another share arrived. If so, a single event at the pool,
-    such as a restart, may have caused both rejections."""
+    """Whether this share was rejected, but had been sent before the rejection of an earlier share arrived. If so, a
+    single event at the pool, such as a restart, may have caused both rejections."""
 
     @property
     def reason(self) -> str:

@@ -1,7 +1,7 @@
 """The search space of a job (extranonce2, version bits, ntime and nonce), divided into work units.
 
 Each unit contains all nonces. ``visited`` chooses extranonce2 and version, and remembers what earlier jobs used. ntime
-is rolled last, only when the present ntime has no unit left. It is increased by at most the time that has passed since
+is increased only when no unit with the present ntime is left. It is increased by at most the time that has passed since
 the job arrived, because some pools reject a share whose ntime is further ahead.
 """
 

@@ -1,22 +1,24 @@
 """Remembers which headers were given to backends, so that no header is searched twice.
 
-A *header template* is a header without extranonce2, version and nonce. Its name is a hash of its content (32 bytes), so
-it does not depend on the session or the job. A template is recognised again if a pool repeats a job under another id
-(miningcore does, see ESP-Miner#1587), gives the next session the same extranonce1, or becomes the active pool again.
-Theory of operation:
+A *header template* is everything that determines a header, except extranonce2, version and nonce. It is named by a hash
+of its content (32 bytes), so the name does not depend on the session or the job. A template is recognised again if a
+pool repeats a job under another id (miningcore does, see ESP-Miner#1587), gives the next session the same extranonce1,
+or becomes the active pool again.
+
+How it works:
 
 * A unit contains all nonces. Each template has a table of extranonce2 values with the versions that are still unused
   for each value. Consecutive values with the same unused versions share one entry. So the table is short: most values
-  were never used or are used up under the present mask, and only a few are partly used.
+  were never used or are used up for the versions that the present mask permits, and only a few are partly used.
 * A caller names the version bits that it can roll, and gets the largest possible unit. If several values of extranonce2
   have such a unit, it comes from the value with the fewest unused versions. So one value is used up before the next.
 * In all templates, extranonce2 counts from the same start value and continues with 0 after its highest value. The
   caller draws the start value at random, because a pool may give the next process the extranonce1 of the previous one.
 
 Memory is limited. A template that was not used for a long time is forgotten. Only the first 64 bits of its name are
-kept, to recognise it. If it is used again, its extranonce2 begins after the highest value that any forgotten template
-had reached. So some headers are skipped, but none is repeated. A template begins again at the start value only if more
-than ``MAX_FORGOTTEN`` other templates were forgotten since.
+kept, by which it is recognised later. If it is used again, its extranonce2 begins after the highest value that any
+forgotten template had reached. So some headers are skipped, but none is repeated. A template begins again at the start
+value only if more than ``MAX_FORGOTTEN`` other templates were forgotten since.
 """
 
 from collections import OrderedDict
@@ -34,8 +36,8 @@ MAX_SETS = 512
 versions are dropped. Devices that roll three different sets of version bits need about 100 sets. If a pool sends
 hundreds of versions for each template, all templates together take up to 55 MB (measured: 210 bytes for each set)."""
 MAX_FORGOTTEN = 100_000
-"""Number of forgotten templates whose names are remembered at least. Up to twice as many are remembered, which take 17
-MB."""
+"""The names of at least this many forgotten templates are remembered, those that were forgotten last. At most, twice as
+many names are remembered, which take 17 MB."""
 
 
 @dataclass(frozen=True, slots=True)
