@@ -91,7 +91,8 @@ class EntryNumbers:
         """Number of the first entry."""
 
     def take(self, entries: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Number the entries of the present list, and return those that were not in the list of the previous call."""
+        """Take the present state of the list, and give numbers to its new entries. Return the new entries: those that
+        were not in the list at the previous call."""
         before = self._entries
         lost = before.index(entries[0]) if entries and entries[0] in before else len(before)
         self._entries, self.first = entries, self.first + lost

@@ -13,7 +13,8 @@ OVER_HTTP = "over HTTP"
 OVER_CGMINER = "over cgminer's API"
 OVER_AXEOS = "over AxeOS's API"
 PERSONS = (BY_HAND, OVER_HTTP, OVER_CGMINER, OVER_AXEOS)
-"""The ways in which a person can pause the miner, each in words that follow "paused", such as "by hand"."""
+"""The ways in which a person can pause the miner. Each is worded so that it can follow the word "paused", as in "paused
+by hand"."""
 
 
 class ControlRefused(Exception):  # noqa: N818  not an error of the program: the answer to a request
@@ -44,7 +45,7 @@ class PoolChange:
 
 
 class Control(Protocol):
-    """Changes a running miner. Pools and devices are named by their id in the view, which never changes (``numbers``).
+    """Changes a running miner. A pool or device is given by its id in the view. An id never changes (see ``numbers``).
 
     Each method raises ControlRefused if the change cannot be made now.
     """
@@ -52,13 +53,13 @@ class Control(Protocol):
     def pause(self, by: str, reason: str = "") -> None:
         """Stop searching; connections to pools stay open.
 
-        ``by`` says what paused the miner, in words that follow "paused": one of PERSONS, or a part of the program that
-        pauses by itself, such as "by the schedule".
+        ``by`` says who or what paused the miner: one of PERSONS, or a part of the program that pauses by itself, such
+        as "by the schedule". It is shown after the word "paused".
         """
         ...
 
     def resume(self, by: str) -> None:
-        """End the pause that ``by`` asked for. Searching continues when no other pause is left.
+        """End the pause with the same ``by``. The search continues if this was the only pause.
 
         If ``by`` is one of PERSONS, this ends all pauses.
         """
@@ -85,7 +86,7 @@ class Control(Protocol):
         ...
 
     def add_device(self, spec: str) -> None:
-        """Mine with another device, which ``spec`` names as ``--device`` does."""
+        """Mine with one more device. ``spec`` has the form of a value of the option ``--device``."""
         ...
 
     def restart_device(self, device_id: int) -> None:

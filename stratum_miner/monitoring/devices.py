@@ -34,15 +34,16 @@ class _Remembered:
     frozen_before: float = 0.0
     """Seconds in which the process did not run, from the start of the miner to the first sample of the device."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
-    """One meter for hash rates over up to 1 min, and one for up to 1 h; None before the first sample."""
+    """Two meters: one for hash rates over at most 1 minute, one for hash rates over at most 1 hour. None before the
+    first sample."""
     nonces: int = 0
     """Number of nonces that the device had found at the last sample."""
     nonce_at: float | None = None
     """The time ``now`` of the sample in which ``nonces`` last increased; None if the device has found no nonce."""
     state: str = ""
     unwell: tuple[float, str] | None = None
-    """Unix time of the last sample in which the state was one of ``UNWELL``, and the reason for the state. None if
-    there was no such sample."""
+    """Unix time of the last sample in which the device did not work properly (its state was one of ``UNWELL``), and the
+    reason. None if there was no such sample."""
     spells: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     refused: int = 0
@@ -76,7 +77,8 @@ class DeviceMeters:
         """Note the counters and the condition of each device.
 
         ``now`` is the time in seconds on a clock that is never set, and ``at`` is the same moment as Unix time. ``ran``
-        is ``now`` minus the seconds in which the process did not run. If ``ran`` is None, the process always ran.
+        is ``now`` minus the seconds in which the process did not run. If ``ran`` is None, the process is taken to have
+        run all the time.
         """
         ran = now if ran is None else ran
         self._frozen = now - ran
@@ -113,7 +115,8 @@ class DeviceMeters:
     def views(
         self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[DeviceKey, DeviceCondition]
     ) -> tuple[DeviceView, ...]:
-        """Return the view of each device. ``now`` is the time on the clock of ``sample``."""
+        """Return the view of each device. ``now`` is the present time on the clock that also gives ``now`` for
+        ``sample``."""
         views = [
             self._view(key, backend, device, conditions[key], now) for key, backend, device in keyed_devices(backends)
         ]
@@ -196,7 +199,8 @@ def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
 
 
 def measured_power(backends: Sequence[BackendSnapshot]) -> tuple[float | None, bool]:
-    """Return the summed power in watts of all devices that measure it, and whether other devices use power too.
+    """Return the sum of the power, in watts, of all devices that measure their power. Also return whether there are
+    running devices that do not measure it, so that the sum is too low.
 
     The power is None if no device measures it.
     """

@@ -8,10 +8,11 @@ from stratum_miner.miner.snapshot import MinerSnapshot
 from stratum_miner.monitoring.view import Estimate, LuckView
 
 KEPT_S = 10.0
-"""Seconds for which estimates from at least ``LARGE`` shares are kept, because their exact confidence intervals take
-tens of milliseconds to compute."""
+"""Seconds for which an estimate from at least ``LARGE`` shares is used again. To compute its exact confidence interval
+takes tens of milliseconds."""
 LARGE = 1000
-"""Number of shares below which the estimates are computed again at each call, because that is fast."""
+"""From this number of shares on, estimates are kept for ``KEPT_S``. With fewer shares, computing is fast, and is done
+at each call."""
 
 
 class Estimates:
@@ -32,9 +33,9 @@ class Estimates:
 
 
 def _implied(snapshot: MinerSnapshot) -> Estimate | None:
-    """Estimate the hash rate from the accepted shares, with the exact confidence interval of their number.
+    """Estimate the hash rate from the number of accepted shares and their mean difficulty.
 
-    The mean difficulty of the shares is treated as exact.
+    The confidence interval covers the chance in the number of shares alone, as if the mean difficulty were exact.
     """
     count = snapshot.shares.accepted
     if not count or snapshot.elapsed <= 0:

@@ -1,7 +1,7 @@
 """Keeps the newest events of a process and numbers them, so that displays can show them or wait for the next event.
 
-An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. Callers
-remove secrets from an event. This module makes text from other computers safe to show.
+An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. Secrets are
+removed before an event comes to this module. The module itself makes text from other computers safe to show.
 """
 
 import threading
@@ -20,7 +20,8 @@ KEPT = 500
 
 
 class EventLog:
-    """The newest events. A reader that reads too rarely misses the oldest events, and finds a gap in the numbers."""
+    """The newest events. If a reader reads too rarely, some events are dropped before it reads them. It notices this by
+    a gap in the numbers of the events."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._events: deque[EventView] = deque(maxlen=kept)

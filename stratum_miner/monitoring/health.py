@@ -23,7 +23,7 @@ READY = ("mining", "degraded", "paused")
 """The states in which the miner mines or could mine, so that a restart would not help. ``/ready`` answers 200 in
 them."""
 STILL_AFTER_S = 10.0
-"""Seconds after which a search thread that could search, but computed no hash, counts as dead. A thread counts its
+"""A search thread counts as dead if it could search for this many seconds, but computed no hash. A thread counts its
 hashes after each slice of a search, which takes 0.03 s, or 3 s at the lowest duty cycle."""
 LONGEST_STEP_S = 2.0
 """Normally, ``look`` is called twice a second. If more than this number of seconds passes between two calls, this
@@ -40,8 +40,8 @@ class DeviceCondition:
     state: str
     reason: str = ""
     is_thread: bool = False
-    """True only for a search thread that is dead. ``monitor`` then logs the state, because there is no driver to log
-    it."""
+    """True only if the device is a search thread and is dead. ``monitor`` then logs this state. A hardware device has a
+    driver, which logs its states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class _Search:
     hashed: bool = False
     """Whether the thread has ever computed a hash."""
     still_s: float = 0.0
-    """Seconds in which the thread could search but computed no hash, since its last hash."""
+    """Seconds since the last hash of the thread, counting only the time in which the thread could search."""
 
 
 class Health:

@@ -10,7 +10,7 @@ FINE_S = 2.0
 """Seconds between two points of the last ten minutes."""
 FINE_KEPT = 300
 COARSE_S = 60.0
-"""Seconds between two points that are kept for a day."""
+"""Seconds between two points in the part of the history that is older than ten minutes and is kept for a day."""
 COARSE_KEPT = 1440
 
 
@@ -29,7 +29,8 @@ class History:
     def add(self, point: Point) -> None:
         """Keep a point, which must be newer than all earlier ones.
 
-        Of the points of a minute, one is kept for a day. Its hash rate is replaced by the mean of that minute."""
+        One point per minute is also kept for a day. In it, the hash rate is the mean of all points that were added
+        since the point kept before."""
         self._fine.append(point)
         self._since_coarse.append(point.hash_rate)
         if not self._coarse or point.at - self._coarse[-1].at >= COARSE_S:

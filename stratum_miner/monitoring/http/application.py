@@ -142,8 +142,8 @@ def _body(content: bytes, wanted: Any) -> Any:
 
 
 def _each_once(pairs: Sequence[tuple[str, Any]]) -> None:
-    """Raise ValueError if a key occurs twice. Programs differ in which of the two values they use: msgspec uses the
-    last."""
+    """Raise ValueError if a JSON object has the same key twice, because programs differ in which of the two values they
+    use. msgspec uses the last."""
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
@@ -184,7 +184,8 @@ async def _health(request: Request) -> Response:
 
 
 def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
-    """Return a handler that answers with the state, the reason of a pause, and a line for each problem.
+    """Return a handler that answers with the state of the miner, the reason if it is paused, and a line for each
+    problem.
 
     With ``refusing``, the HTTP status is 503 unless the state is one of READY. A client needs no API token for this
     answer. So if all other reading needs the token, the answer does not contain the reason of a pause, and it shows

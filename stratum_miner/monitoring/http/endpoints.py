@@ -93,7 +93,7 @@ class Endpoint:
 
     @property
     def changes(self) -> bool:
-        """Whether the request changes something, and so needs the API token."""
+        """Whether the request changes something. Such a request needs the API token, except from a trusted network."""
         return self.method != "GET"
 
 

@@ -30,8 +30,8 @@ measured value None is left out."""
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Subject_contra]):
-    """Describes one metric of a kind of subject, such as pools. The functions below create a ``Family`` of each metric
-    type of Prometheus."""
+    """Describes one metric of one kind of subject, such as a pool. Use the functions below to create a ``Family``:
+    there is one for each type of metric that Prometheus has."""
 
     make: Callable[..., Any]
     name: str
@@ -48,7 +48,7 @@ def gauge(name: str, text: str, value: Callable[[Subject_contra], float | None])
 
 
 def gauges(name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str) -> Family[Subject_contra]:
-    """Return a metric for several numbers that rise and fall, with different values of ``labels``."""
+    """Return a metric with several numbers that rise and fall. The numbers differ in the values of their ``labels``."""
     return Family(GaugeMetricFamily, name, text, samples, labels)
 
 
@@ -60,7 +60,7 @@ def counter(name: str, text: str, value: Callable[[Subject_contra], float | None
 def counters(
     name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str
 ) -> Family[Subject_contra]:
-    """Return a metric for several totals that never fall, with different values of ``labels``."""
+    """Return a metric with several totals that never fall. The totals differ in the values of their ``labels``."""
     return Family(CounterMetricFamily, name, text, samples, labels)
 
 
@@ -85,7 +85,8 @@ def metrics_of_each(
     subjects: Iterable[tuple[Sequence[str], Subject_contra]],
     *labels: str,
 ) -> Iterator[Metric]:
-    """Yield the metrics of several subjects. Each subject comes with its values of ``labels``."""
+    """Yield the metrics of several subjects, such as all pools. Each item of ``subjects`` is a pair: the values of
+    ``labels`` for this subject, and the subject."""
     labelled = list(subjects)
     for family in table:
         metric = family.make(prefix + family.name, family.text, labels=[*labels, *family.labels])

@@ -5,7 +5,8 @@ A web page of an attacker can make a browser send requests to this server. If th
 to the IP address of this server (DNS rebinding), the page could even read the answers. So the Host header must contain
 an IP address or a configured name. A request that changes something needs the API token, which such a page does not
 have. If such a request has an Origin header, the header must name this server. If the server listens on a loopback
-address, reading needs no token. If other computers can reach the server, reading needs the token, too.
+address, reading needs no token. If other computers can reach the server, reading needs the token, too. A client in a
+trusted network never needs the token.
 """
 
 import hmac
@@ -45,13 +46,14 @@ class Access:
     """Which clients may read, and which may make changes."""
 
     token: str
-    """The API token, which every change requires and which is never shown. If it is empty, nothing can be changed."""
+    """The API token, which is never shown. Every change requires it, except from a network in ``trusted``. If it is
+    empty, no other client can make changes."""
     open_reading: bool = True
     """Whether reading needs no token. True if only this computer can send requests."""
     names: tuple[str, ...] = ("localhost",)
     """Names that a Host header may contain instead of an IP address."""
     trusted: tuple[IpNetwork, ...] = ()
-    """Networks from which requests need no token."""
+    """Networks from which neither reading nor changes need the token."""
 
     def knows(self, host: str) -> bool:
         """Return whether a Host header contains an IP address or one of the configured names."""
@@ -137,7 +139,8 @@ class Guard:
 
 
 def refusal(status: int, text: str, **headers: str) -> Response:
-    """Return an error response as JSON. ``text`` may quote the request, because it is made safe to show."""
+    """Return an error response as JSON. ``text`` is allowed to quote the request, because this function makes it safe
+    to show."""
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     body = msgspec.json.encode({"error": sanitize(text, SENTENCE_CHARACTERS)})

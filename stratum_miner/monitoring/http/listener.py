@@ -79,7 +79,7 @@ async def serve_stats(
 
 
 def in_turns(app: ASGIApp) -> ASGIApp:
-    """Return the application, changed so that it begins at most one answer in each turn of the trio loop.
+    """Return an application that does the same as ``app``, but begins at most one answer in each turn of the trio loop.
 
     An answer takes 1 to 2 ms. Without this limit, many requests at the same moment would delay miners and pools by the
     sum of these times.

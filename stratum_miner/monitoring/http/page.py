@@ -21,7 +21,7 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 class PageFiles:
-    """The files of the page, and the version that is part of their paths."""
+    """The files of the web page. Their paths contain ``version``, a hash of all the files."""
 
     def __init__(self, directory: Path = WEB) -> None:
         self._files = {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}

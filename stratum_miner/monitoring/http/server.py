@@ -84,7 +84,7 @@ class _Connection:
             with trio.fail_after(REQUEST_S):
                 request = await self._head()
         except trio.TooSlowError:
-            # a client that has sent no part of a request gets no error
+            # send an error only if a part of a request has arrived
             if self._http.trailing_data[0]:
                 await self._refuse(408, f"head: expected the request line and all headers within {REQUEST_S:.0f} s")
             return False
@@ -132,9 +132,11 @@ class _Connection:
             self._refusal = (500, INTERNAL_ERROR)
 
     def _is_complete(self) -> bool:
-        """Return whether the connection can take another request: the request has been read and the response sent.
+        """Return whether the connection can take another request: the present request has arrived as a whole, and its
+        answer has been sent.
 
-        A body that the application did not read, and that has not arrived completely, makes the result False.
+        The rest of a body that the application did not read is skipped if it has arrived. If a part of it is still
+        missing, the result is False.
         """
         with suppress(h11.RemoteProtocolError):
             while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:
@@ -177,12 +179,12 @@ class _Connection:
             await self._write(data)
         except _BROKEN:
             await self._give_up()
-        if self._is_head and more:  # the client wants only the head, and the body may be endless
+        if self._is_head and more:  # end the application: a HEAD request wants no body, and this body could be endless
             await self._give_up()
 
     async def _give_up(self, *refusal: Any) -> Never:
-        """Cancel the application. ``refusal`` is the status and text of the error that the client gets; it is empty if
-        the client gets no error."""
+        """Cancel the application, and let the connection end. ``refusal`` is the status and text of the error to send
+        to the client; without these arguments, no error is sent."""
         self._refusal = refusal or None
         self._answering.cancel()
         await trio.sleep_forever()
@@ -245,7 +247,7 @@ def _checked(request: h11.Request) -> h11.Request:
     if absolute is None:
         raise h11.RemoteProtocolError("a target that is not a path")
     others = [(name, value) for name, value in request.headers if name != b"host"]
-    # the host in the target replaces the Host header (RFC 9112 3.2.2)
+    # if the target of the request names a host, this host replaces the Host header (RFC 9112 3.2.2)
     return h11.Request(
         method=request.method,
         target=absolute["path"] or b"/",

@@ -31,7 +31,8 @@ class Streams:
     def __init__(self, monitor: Monitor, page: str) -> None:
         self._monitor = monitor
         self._page = page
-        """The version of the web page that understands this stream."""
+        """The version of the web page that this program serves. A page of another version may not understand the
+        stream."""
         self.listeners = 0
         self._due = 0.0
         self._changes = Changes()
@@ -43,7 +44,7 @@ class Streams:
         return self.listeners >= MAX_LISTENERS
 
     async def listen(self, last_id: str, take: Callable[[bytes], Awaitable[None]]) -> None:
-        """Pass the stream to one listener until cancelled.
+        """Send the newest whole view and then all changes to one listener, until cancelled.
 
         ``last_id`` is the id of the last log event that the listener received before, or an empty string. ``take`` is
         called with the bytes to send to the listener.
