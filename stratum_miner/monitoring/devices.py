@@ -199,8 +199,8 @@ def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
 
 
 def measured_power(backends: Sequence[BackendSnapshot]) -> tuple[float | None, bool]:
-    """Return the sum of the power, in watts, of all devices that measure their power. Also return whether there are
-    running devices that do not measure it, so that the sum is too low.
+    """Return the sum of the power, in watts, of all devices that measure their power. Also return whether other devices
+    use power but do not measure it, so that the sum is too low.
 
     The power is None if no device measures it.
     """

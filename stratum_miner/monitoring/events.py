@@ -1,7 +1,8 @@
 """Keeps the newest events of a process and numbers them, so that displays can show them or wait for the next event.
 
-An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. Secrets are
-removed before an event comes to this module. The module itself makes text from other computers safe to show.
+An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. The callers
+of this module remove secrets from an event before they pass it on. The module itself makes text from other computers
+safe to show.
 """
 
 import threading
