@@ -85,7 +85,7 @@ class Filter(Protocol):
 
     @property
     def held(self) -> int:
-        """Return the number of bytes that the filter keeps."""
+        """Return how many bytes the filter keeps in memory, such as lines that it holds back."""
         ...
 
     def notes(self) -> Sequence[FilterNote]:

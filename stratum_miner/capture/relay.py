@@ -48,8 +48,8 @@ STALL_SECONDS = 30.0
 """Seconds within which a side must read the data of one call, at most SEND_SIZE bytes; otherwise the connection
 ends."""
 LINGER_SECONDS = 30.0
-"""After one side has ended its stream, the pauses before actions still apply for this number of seconds. Lines that
-still wait then are sent at once."""
+"""After one side has ended its stream, the pauses before actions still apply for this number of seconds. After that
+time, all lines that still wait are sent at once."""
 FLUSH_SECONDS = 5.0
 """Seconds for sending the last lines once pauses no longer apply. Then the connection ends."""
 ACTIONS_IN_A_ROW = 100

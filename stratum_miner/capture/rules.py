@@ -1,10 +1,10 @@
 """Rules for a tap: which lines they match, and what the tap does with those lines.
 
-A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or a table
-with the same names in a TOML file. In TEXT, a ``*`` stands for any characters. The conditions of every rule are checked
-on the line as it was received. The actions of all rules that match are applied in the order of the rules, each to the
-result of the previous action. For a reply, ``method`` is the method of its request. A seed decides the random choices
-of ``chance``, so a run can be repeated.
+A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or a table in
+a TOML file whose keys are the same names. In TEXT, a ``*`` stands for any characters. The conditions of every rule are
+checked on the line as it was received. The actions of all rules that match are applied in the order of the rules, each
+to the result of the previous action. For a reply, ``method`` is the method of its request. A seed decides the random
+choices of ``chance``, so a run can be repeated.
 """
 
 import re

@@ -49,7 +49,7 @@ class Pauses:
 
     def after_redirect(self, wait: float) -> float:
         """Return the seconds to wait after the pool asked the client to reconnect in ``wait`` seconds: at least
-        ``wait``, and more if the pool sends such requests often."""
+        ``wait``, and more if the pool has failed or redirected the client several times since the last ``reset``."""
         return max(wait * self._rng.uniform(1, 1.1), self._failures.next_pause())
 
     def after_refusal(self) -> float:

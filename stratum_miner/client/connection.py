@@ -211,8 +211,8 @@ class PoolConnection:
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether the pool has accepted mining.subscribe. Before that it is not known whether it resumes the
-        session."""
+        """Whether the pool has accepted mining.subscribe. Until then the client does not know whether the pool resumes
+        the session."""
         return self._subscribed.is_set()
 
     @property

@@ -1,7 +1,7 @@
 """The events that a pool client reports, as frozen values. Each has an ``origin``: pool, worker name and session.
 
-A ``PoolGroup`` reports the same events for several pools. The listener is called as soon as a job is parsed, so that
-the search changes jobs without waiting for another task.
+A ``PoolGroup`` reports the same events for several pools. The task that parses a job calls the listener directly, so
+that the search can change to this job without waiting for another task.
 """
 
 from collections.abc import Callable

@@ -18,7 +18,7 @@ HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
 class PoolUrlError(ValueError):
-    """The URL of a pool cannot be used. The message says what was expected and what came."""
+    """The URL of a pool cannot be used. The message says what was expected, and what the URL contains instead."""
 
 
 class PoolUnreachable(Exception):  # noqa: N818  the field's word
@@ -34,7 +34,7 @@ class PoolUrl:
     tls: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.port <= 65535:  # some systems cut 70000 to 16 bits: port 4464
+        if not 1 <= self.port <= 65535:  # some systems keep only 16 bits of a port: 70000 would become 4464
             raise PoolUrlError(f"pool URL: expected a port from 1 to 65535, got {self.port}")
 
     def __str__(self) -> str:

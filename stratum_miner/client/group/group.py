@@ -57,8 +57,8 @@ class PoolGroup:
     ``options``: clock, random numbers and the like, which all clients share; None: the defaults.
     ``policy``: the limits of failover.
     ``strategy``: how to use several pools.
-    ``identities``, ``tallies``: keys and labels of the pools, and their counts. Other groups of the same miner or proxy
-    may share both. None: this group has its own.
+    ``identities``, ``tallies``: the keys and labels of the pools, and the counts of each pool. Several groups of one
+    miner or proxy can use the same two objects. None: this group makes its own.
     ``may_give_up``: called when all pools have refused the worker names. If it returns True, ``run`` raises
     WorkerRefused.
 

@@ -53,8 +53,8 @@ class PoolStatus:
     quota: int | None
     """Quota of the pool; None with Strategy.FAILOVER."""
     work_share: float | None
-    """Fraction of all work that was done for this pool, from 0 to 1. If the status comes directly from a ``PoolGroup``,
-    it is the fraction of the mining time instead, or None with Strategy.FAILOVER."""
+    """Fraction of all hashes that were computed for this pool, from 0 to 1. In a status that comes directly from a
+    ``PoolGroup``, this is the fraction of the mining time instead, or None with Strategy.FAILOVER."""
     client: ClientSnapshot
     switch_p50: float | None = None
     """Median of the seconds from a job's arrival until a backend takes work of it; None in a proxy."""
