@@ -6,7 +6,8 @@ not go back. ``unix_time`` is the time to which the ntime of shares is compared.
 
 A miner gets its first job when it is subscribed and authorized: first the difficulty, then the job
 (docs/reference/stratum.md#order-of-a-session). A new difficulty applies from the next job on. The session sends a new
-difficulty directly before a job, so that the miner and the session agree on the first job to which it applies.
+difficulty directly before a job, so that the miner and the session agree on which job is the first with the new
+difficulty.
 """
 
 import math
@@ -50,7 +51,7 @@ from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.work.hash_rate import HashRateMeter
 
 RATE_WINDOW = 300.0
-"""The hash rate of a session is estimated from the shares of this many seconds."""
+"""The hash rate of a session is estimated from the shares of the last ``RATE_WINDOW`` seconds."""
 RATE_RESOLUTION = 10.0
 """Seconds between the samples from which the hash rate is estimated. A session keeps about 30 samples (4 kB)."""
 
@@ -61,8 +62,8 @@ _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=
 class MinerSession(Generic[J]):
     """The Stratum session of one miner's connection.
 
-    ``policy`` applies until ``subscribe`` sets another one. ``total`` has the counts of all sessions, to which this
-    session adds its shares.
+    ``policy`` is the policy that applies until ``subscribe`` sets another one. ``total`` contains the share counts of
+    all sessions together; this session adds its own shares to them.
     """
 
     def __init__(self, policy: SessionPolicy[J], total: DownstreamShareCounts, now: float) -> None:
@@ -81,12 +82,12 @@ class MinerSession(Generic[J]):
         self.shares = DownstreamShareCounts()
         """Share counts of all worker names of this session."""
         self.version_mask = 0
-        """Version bits that the miner may roll, as they were last sent to it."""
+        """The version mask that was last sent to the miner: the version bits that it may roll."""
         self.difficulty = 0.0
         """The difficulty that was last sent to the miner; 0 before the first."""
         self._policy = policy
         self._total = total
-        self._events: list[SessionEvent[J]] = []  # at most three events; a deque would take 760 bytes per session
+        self._events: list[SessionEvent[J]] = []  # at most three; a deque instead of the list would take 760 bytes
         self._errors_in_a_row = 0
         self._accepts_extranonce = False
         self._requested_mask = 0
@@ -96,16 +97,17 @@ class MinerSession(Generic[J]):
         self._minimum = 0.0
         """The minimum difficulty that the miner asked for."""
         self._wanted = policy.start_difficulty
-        """The difficulty that the miner asked for or that vardiff chose, whichever came last. None: the difficulty of
-        each job applies."""
+        """The difficulty that the session wants to use: the one that the miner asked for, or the one that vardiff
+        chose, whichever came last. None: the session uses the difficulty of each job."""
         self._is_difficulty_fixed = False
-        """Whether the miner fixed the difficulty in its password, so that vardiff does not change it."""
+        """Whether the miner asked for a difficulty in its password. Vardiff then does not change the difficulty."""
         self._target = 0
         """The share target that corresponds to ``difficulty``."""
         self._changed_at = -math.inf
-        """Time of the last change of difficulty for which the session sent an extra job."""
+        """When the session last sent an extra job in order to change the difficulty; -inf before the first time."""
         self._change_waits = False
-        """Whether a change of difficulty is delayed, because the last change was too recent."""
+        """Whether a change of difficulty is due, but delayed until ``SessionPolicy.change_interval`` has passed since
+        the last change."""
         self._vardiff: Vardiff | None = None
         self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
 
@@ -140,7 +142,8 @@ class MinerSession(Generic[J]):
         return self._events.pop(0)
 
     def take_events(self) -> list[SessionEvent[J]]:
-        """Return the events that arose without input from the miner, as in ``tick``, and forget them."""
+        """Return the events that were not caused by input from the miner (for example, ``tick`` causes some), and
+        forget them."""
         waiting = list(self._events)
         self._events.clear()
         return waiting
@@ -202,11 +205,12 @@ class MinerSession(Generic[J]):
     def change_extranonce(self, now: float) -> bool:
         """Give the miner another extranonce1, with mining.set_extranonce.
 
-        Return False if that is impossible. The miner must then connect again.
+        Return False if the miner gets none, because it does not accept a change or no extranonce1 is free. It must then
+        connect again.
         """
         if self.lease is None:
             return True
-        self.lease = None  # this lease belongs to a registry that the policy no longer uses
+        self.lease = None  # it comes from a registry that the policy no longer uses
         if not self._accepts_extranonce:
             self.ask_to_reconnect()
             return False
@@ -218,9 +222,9 @@ class MinerSession(Generic[J]):
         return True
 
     def was_refused_rolling(self, job: J) -> bool:
-        """Return whether the miner's request for version rolling was refused earlier, although ``job`` allows it.
+        """Return whether the session refused the miner's request for version rolling, although ``job`` would allow it.
 
-        The miner can negotiate version rolling only on a new connection.
+        To get version rolling, such a miner must ask for it again on a new connection.
         """
         return self.started and not self._rolls and bool(self._requested_mask & job.rollable_mask)
 
@@ -232,8 +236,8 @@ class MinerSession(Generic[J]):
         """Answer a share with true if ``refusal`` is None, otherwise with the error in ``refusal``. If ``share.waits``
         is false, the share was answered when it arrived, and this method does nothing.
 
-        Return the event that the caller must report. Return None if the share was answered when it arrived, or if it is
-        accepted now and was credited when it arrived.
+        Return the event that the caller must report. Return None if there is nothing to report, because the share was
+        answered when it arrived, or was credited when it arrived and is now accepted.
         """
         if not share.waits:
             return None
@@ -246,7 +250,7 @@ class MinerSession(Generic[J]):
         self.connection.reply(share.request_id, True)
         for counts in counted:
             counts.accepted += 1
-        if share.refusal is None:  # the share was credited when it arrived
+        if share.refusal is None:  # it was credited when it arrived
             return None
         share_difficulty = solution.difficulty
         difficulty = min(solution.job.difficulty, share_difficulty)  # the hash of a block may miss the share target
@@ -261,7 +265,8 @@ class MinerSession(Generic[J]):
             counts.lost += 1
 
     def uncount_received(self, share: ShareToForward[J]) -> None:
-        """Take back the count of a received share: the miner reconnected and submitted it again on the new session."""
+        """Subtract a share from the received ones. Call this if the miner has reconnected and submitted the same share
+        again in its new session, which counts it."""
         for counts in self._counts_of(share.submit.worker_name):
             counts.received -= 1
 
@@ -271,7 +276,7 @@ class MinerSession(Generic[J]):
 
     @property
     def _hashes(self) -> int:
-        """Expected number of hashes for the valid shares of this session."""
+        """Number of hashes that one computes on average to find the valid shares of this session."""
         return int(self.shares.difficulty * HASHES_PER_DIFFICULTY)
 
     # ---- requests -------------------------------------------------------------------------------------------------
@@ -409,8 +414,8 @@ class MinerSession(Generic[J]):
         self._count_refused(counted, AnsweredWithError(submit.worker_name, submit.job_id, reason, message))
 
     def _count_work(self, work: float, now: float) -> None:
-        """Pass the work of a share to vardiff. The work of stale shares counts, too, because it also shows the hash
-        rate.
+        """Tell vardiff of a share. ``work`` is the difficulty with which the share counts, 0 if it does not count.
+        Stale shares count, too, because the miner has computed their hashes all the same.
         """
         if work and self._vardiff is not None and not self._is_difficulty_fixed:
             self._retarget(self._vardiff, self._vardiff.on_share(now, work), now)
@@ -450,7 +455,7 @@ class MinerSession(Generic[J]):
     def _retarget(self, vardiff: Vardiff, difficulty: float | None, now: float) -> None:
         if difficulty is not None:
             self._wanted = self._bounded(difficulty, asked=False)
-            vardiff.difficulty = self._wanted  # the value that vardiff chose may be outside the limits
+            vardiff.difficulty = self._wanted  # vardiff does not know the limits of the session
             self._announce_wanted_difficulty(now)
 
     def _bounded(self, difficulty: float, *, asked: bool) -> float:

@@ -34,12 +34,13 @@ class SendQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether no bytes wait and the writer is sending nothing. A caller may then write to the socket itself."""
+        """Whether no bytes wait and the writer is sending nothing. Bytes may then be written to the socket directly,
+        without this queue."""
         return self._asleep and not self._waiting and not self._closed
 
     @property
     def size(self) -> int:
-        """Number of bytes that wait, without the bytes that the writer took."""
+        """Number of bytes that wait in the queue. The bytes that the writer has taken out to send them do not count."""
         return self._size
 
     def put_nowait(self, data: bytes) -> None:

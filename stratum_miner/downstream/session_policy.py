@@ -1,4 +1,5 @@
-"""The decisions about miners that a pool and a proxy make in different ways.
+"""The interface through which a miner's session asks its server for everything that a pool and a proxy decide in
+different ways: which job and difficulty the miner gets, and what happens to its shares.
 
 A pool decides itself whether a share is accepted; a proxy leaves the decision to its pool. All sessions that work on
 the same jobs have one policy.
@@ -16,7 +17,7 @@ from stratum_miner.stratum.client_messages import Submit
 
 
 class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
-    """A verdict on a share that must also be forwarded, by a pool to its node or by a proxy to its pool."""
+    """The verdict on a share that must be forwarded: by a pool to its node, or by a proxy to its pool."""
 
     verdict: ShareVerdict[J]
     solution: Solution[J]
@@ -26,7 +27,7 @@ class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
 
 
 class SessionPolicy(Protocol[J]):
-    """The source of jobs, and the rules for the miners that work on them."""
+    """Where a miner's session gets its jobs from, and the rules that it follows (see the module)."""
 
     decides_shares: bool
     """Whether the verdict of ``judge`` accepts or rejects a share. This is true in a pool. In a proxy it is false: the
@@ -48,13 +49,13 @@ class SessionPolicy(Protocol[J]):
 
     @property
     def latest(self) -> J | None:
-        """The newest job, which may be outdated; None before the first."""
+        """The newest job, even if it is outdated by now; None before the first job."""
         ...
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits that a miner may roll if it asks for them now. When a job is sent to the miner, the mask of the
-        job replaces this mask.
+        """The version bits that are granted to a miner that asks for version rolling now. When the miner is then sent a
+        job, the ``rollable_mask`` of that job applies instead.
         """
         ...
 
@@ -71,27 +72,30 @@ class SessionPolicy(Protocol[J]):
     def job_for(self, lease: Lease[J], now: float) -> J | None:
         """Return the current job, or None if there is none.
 
-        If a miner with this lease got the current job before, a job with other work replaces the current job, because
-        the miner may start its extranonce2 counter again and repeat its work.
+        If a miner with the extranonce1 of this lease has already got the current job, make and return a new job with
+        other content. On the same job, the miner might begin again with the same extranonce2 values and repeat its
+        work.
         """
         ...
 
     def difficulty(self, job: J | None, wanted: float | None, minimum: float) -> float | None:
         """Return the difficulty to send to a miner for ``job``, or None to send none yet.
 
-        ``job`` is None before the first job. ``wanted`` is the last value of ``start_difficulty`` or ``bounded``, and
-        ``minimum`` is the minimum difficulty that the miner asked for.
+        ``job`` is None before the first job. ``wanted`` is the difficulty that the session wants to use: at first
+        ``start_difficulty``, later the result of ``bounded``. ``minimum`` is the minimum difficulty that the miner
+        asked for.
         """
         ...
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Return the difficulty, limited to the allowed range. ``asked`` is true if the miner asked for this
-        difficulty.
+        """Return ``difficulty``, or the nearest one inside the allowed range. ``asked``: whether the miner asked for
+        this difficulty (if not, vardiff chose it).
         """
         ...
 
     def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J] | ForwardVerdict[J]:
-        """Return the verdict on a share of the session that owns ``jobs``, and whether the share must be forwarded."""
+        """Return the verdict on a share of the session that owns ``jobs``; as a ``ForwardVerdict`` if the share must be
+        forwarded."""
         ...
 
     def transactions(self, job: J | None) -> list[str] | Refused[J]:

@@ -10,7 +10,8 @@ from stratum_miner.stratum.errors import ErrorReason
 class DownstreamShareCounts:
     """Counts of the shares of a worker, of a miner, or of all miners.
 
-    A share is counted as received when it arrives, and under one of the other counts when it is answered.
+    A share is counted in ``received`` when it arrives. When it is answered, it is also counted in exactly one of
+    ``accepted``, ``kept``, ``rejected``, ``refused``, ``stale`` and ``lost``.
     """
 
     received: int = 0
@@ -31,8 +32,8 @@ class DownstreamShareCounts:
     lost: int = 0
     """Shares that a proxy forwarded and its pool never answered."""
     difficulty: float = 0.0
-    """Sum of the difficulties with which valid shares were credited. This sum times 2^32 is the expected number of
-    hashes."""
+    """Sum of the difficulties with which valid shares were credited. This sum times 2^32 is about the number of hashes
+    that the miners computed."""
     best: float = 0.0
     """Highest difficulty that the hash of a valid share meets."""
     last_at: float | None = None
@@ -51,5 +52,5 @@ class DownstreamShareCounts:
         self.last_at = now
 
     def copy(self) -> "DownstreamShareCounts":
-        """Return a copy that does not change any more."""
+        """Return a copy, which stays as it is when more shares are counted in this object."""
         return replace(self, rejected=self.rejected.copy(), refused=self.refused.copy())

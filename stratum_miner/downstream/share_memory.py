@@ -1,8 +1,8 @@
-"""Remembers valid shares, so that no share is counted twice. The memory is limited.
+"""Remembers valid shares and block candidates, so that no share is counted twice. The memory is limited.
 
-Theory of operation: the hashes of shares are kept in an object that belongs to their job. This object is freed when no
-job table remembers the job any more, that is, when no session can submit shares for the job or be resumed with it. No
-other clean-up is needed.
+Theory of operation: each job has an object that keeps the hashes of its shares. Python frees this object when no job
+table remembers the job any more, which means that no open session and no session that can be resumed needs it. So no
+code has to remove old hashes.
 """
 
 from stratum_miner.network.fair_bound import FairBound
@@ -10,15 +10,15 @@ from stratum_miner.network.fair_bound import FairBound
 MAX_BYTES = 512 << 20
 """Maximum number of bytes that the remembered shares of a whole pool or proxy may take."""
 SHARE_BYTES = 200
-"""Maximum number of bytes that one share takes: 80 for its hash, and 107 for its entry in a hash table that has just
-grown fourfold."""
+"""Maximum number of bytes that one remembered share takes, rounded up: 80 for its hash, and 107 for its entry in the
+set of hashes, when Python has just enlarged this set fourfold."""
 MAX_SHARES = MAX_BYTES // SHARE_BYTES
 """Maximum number of shares that are remembered: 2.7 million. That is three times what 10,000 miners submit while a job
 is valid, at one share every 10 s each."""
 
 
 class SeenShares:
-    """The hashes of the valid shares that all miners have submitted for one job."""
+    """The hashes of the valid shares and block candidates that all miners have submitted for one job."""
 
     __slots__ = ("__weakref__", "_bound", "_digests")
 
@@ -30,7 +30,7 @@ class SeenShares:
         return digest in self._digests
 
     def add(self, digest: bytes, bound: FairBound) -> None:
-        """Remember the hash of a share, and count it in ``bound``."""
+        """Remember the hash of a share, and count it in ``bound``, which limits the remembered shares of all jobs."""
         self._bound = bound
         self._digests.add(digest)
         bound.used += 1

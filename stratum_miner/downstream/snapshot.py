@@ -52,7 +52,7 @@ class ServerSnapshot:
     """The figures of all miners together. The counts include miners that have disconnected."""
 
     started_at: float
-    """Unix time at which the server was made."""
+    """Unix time at which the pool or proxy was created."""
     addresses: tuple[str, ...]
     """Addresses on which miners connect, as HOST:PORT."""
     hash_rate: float
@@ -64,7 +64,7 @@ class ServerSnapshot:
     connections_total: int
     """Number of connections accepted."""
     connections_refused: int
-    """Number of connections closed at once because of a limit."""
+    """Number of connections that were closed right after they were accepted, because a limit was reached."""
     connections_ended: Mapping[DisconnectReason, int]
     """For each kind of reason, the number of connections that were closed because of it."""
     bytes_received: int

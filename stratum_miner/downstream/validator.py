@@ -10,11 +10,11 @@ coinbase as ``candidate``, a block candidate: the caller submits the candidate t
 afterwards.
 
 Only valid shares and block candidates are remembered (``share_memory``). Duplicates are recognized by the hash of the
-header. So a share cannot be counted again if it is submitted with another spelling of the same numbers, with another id
-of the same job, or in a resumed session.
+header. So a share is not counted again either when it is submitted with another spelling of the same numbers, under
+another id of the same job, or in a resumed session.
 
-Verdicts and events are structs, because they are made for each share. A frozen dataclass would take seven times as
-long.
+Verdicts and events are instances of ``msgspec.Struct``, because at least one is made for each share, and making a
+frozen dataclass takes seven times as long.
 """
 
 from typing import Generic, TypeAlias
@@ -65,7 +65,7 @@ class Accepted(msgspec.Struct, Generic[J], frozen=True):
     difficulty: float
     """The difficulty of the miner's job, with which the share is credited."""
     is_block: bool
-    """Whether the hash meets the network target."""
+    """Whether the hash also meets the network target."""
 
 
 class Refused(msgspec.Struct, Generic[J], frozen=True):
@@ -75,8 +75,8 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     message: str
     """The text for the miner."""
     candidate: Solution[J] | None = None
-    """The solution, if it meets the network target although the share is refused: because it is stale, because it is
-    below the share difficulty, or because the memory for shares is full."""
+    """The solution, if its hash meets the network target, so that it is a block candidate. The share itself is refused,
+    because it is stale, misses the share target, or finds the memory for shares full. Otherwise None."""
     work: float = 0.0
     """The difficulty of the job, if the hash meets the share target and the share is refused only because it is stale
     or because the memory for shares is full. Otherwise 0."""
@@ -136,9 +136,9 @@ class ShareValidator:
                 f"valid, got {submit.ntime:08x}"
             )
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_TIME_AHEAD)
-        if not first <= submit.ntime <= max(first, last):  # the job's own ntime is always allowed
+        if not first <= submit.ntime <= max(first, last):  # max: the job's own ntime is always allowed
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
-        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # these bits are always set in the header
+        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # the header has these bits anyway
         outside = (submit.version_bits or 0) & ~(job.version_mask | own)
         if outside:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"

@@ -9,8 +9,9 @@ Shares of older jobs, which have another difficulty, therefore do not distort it
 difficulty.
 
 Each test may change the difficulty by mistake, so there are few tests. The first test is made after 16 shares, or after
-the time in which 12 shares are expected. Each further test is made when the number of shares or the time is 1.5 times
-that of the test before. At most ``retarget_seconds`` pass between two tests.
+the time in which 12 shares are expected, whichever comes first. Each further test is made when the number of shares, or
+the time, since the last change is 1.5 times what it was at the test before. At most ``retarget_seconds`` pass between
+two tests.
 """
 
 import math
@@ -21,14 +22,15 @@ SIGNIFICANCE: Final = 3.0
 """Number of standard deviations by which the number of shares must differ from the expected number before the
 difficulty changes. Random variation alone exceeds this in about one of 400 tests."""
 FEW: Final = 3
-"""The difficulty rises only if the number of shares exceeds the expected number by ``SIGNIFICANCE`` standard deviations
-and this many shares more, because small Poisson counts are not normally distributed."""
+"""For a rise of the difficulty, the number of shares must exceed the expected number by ``SIGNIFICANCE`` standard
+deviations plus this number of shares. The addition is needed because small Poisson counts are not normally
+distributed."""
 LONGEST_WINDOW: Final = 10
-"""Number of retarget periods after which counting starts again without a change of difficulty, so that old shares do
-not hide a change of the hash rate."""
+"""If the difficulty does not change for this many times ``retarget_seconds``, the count of the shares starts again at
+0. Otherwise the many old shares would hide a change of the hash rate."""
 SHORTEST_WINDOW: Final = 1.0
-"""Minimum number of seconds for which shares are counted. In a shorter time, a burst after a stall looks like a high
-hash rate."""
+"""Shortest time, in seconds, for which a test computes the rate of the shares. In a shorter time, shares that arrive
+all at once after a stall of the network would look like a high hash rate."""
 FIRST_COUNT: Final = 16
 """The first test is made after this number of shares, or earlier because of ``FIRST_EXPECTED`` or
 ``retarget_seconds``."""
@@ -67,7 +69,7 @@ class VardiffConfig:
 
 
 class Vardiff:
-    """The difficulty of one session. ``now`` is in seconds of any clock that does not go back."""
+    """Chooses the difficulty of one session. ``now`` is the time in seconds, on any clock that does not go back."""
 
     def __init__(self, config: VardiffConfig, difficulty: float, now: float) -> None:
         self.difficulty = difficulty
@@ -84,13 +86,14 @@ class Vardiff:
         return self._test(now) if due else self.on_tick(now)
 
     def on_tick(self, now: float) -> float | None:
-        """Make the next test if it is due, because a time without shares must lower the difficulty. Return a new
-        difficulty, or None to keep the present one.
+        """Make the next test if its time has come. Return a new difficulty, or None to keep the present one. Without
+        this method, the difficulty could not fall while no shares come.
         """
         return self._test(now) if now >= self._test_at else None
 
     def set_difficulty(self, difficulty: float, now: float) -> None:
-        """Note a difficulty that was set in another way, as when the miner asks for it. Counting starts again."""
+        """Note a difficulty that this object did not choose, for example because the miner asked for it. The count of
+        the shares starts again at 0."""
         self.difficulty = difficulty
         self._restart(now)
 

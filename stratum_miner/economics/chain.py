@@ -34,12 +34,13 @@ def subsidy(height: int) -> int:
 
 
 def next_halving(height: int) -> int:
-    """Return the height of the next block, after ``height``, at which the subsidy halves."""
+    """Return the lowest height above ``height`` at which the subsidy halves."""
     return (height // HALVING_INTERVAL + 1) * HALVING_INTERVAL
 
 
 def halving_days(height: int, days: int) -> tuple[int, ...]:
-    """Return the days on which a halving occurs, among the next ``days`` days, as numbers counted from 0.
+    """Return the numbers of those of the next ``days`` days on which a halving occurs. Day 0 begins at the block
+    ``height``.
 
     The calculation assumes a block every ten minutes."""
     first = (next_halving(height) - height) // BLOCKS_PER_DAY
@@ -49,7 +50,8 @@ def halving_days(height: int, days: int) -> tuple[int, ...]:
 def hashes_per_block(difficulty: float, *, exact: bool = False) -> float:
     """Return the expected number of hashes per block.
 
-    The usual figure is 2^32 hashes per unit of difficulty. With ``exact``, it is 2^48 / 65535, which is 0.0015 % more.
+    The result is the difficulty times 2^32, the factor that is usually used. With ``exact``, it is the difficulty times
+    2^48 / 65535, which is 0.0015 % more.
     """
     return float(difficulty * Fraction(1 << 48, 65535)) if exact else difficulty * 2.0**32
 
