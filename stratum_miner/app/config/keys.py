@@ -25,7 +25,7 @@ VARIABLE_PREFIX: Final = "STRATUM_MINER_"
 
 @dataclass(frozen=True, slots=True)
 class KeyMark:
-    """A property of a key that its type does not show."""
+    """A property of a key that its type cannot express, such as ``SECRET``."""
 
     name: str
 

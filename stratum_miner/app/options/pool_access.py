@@ -18,7 +18,7 @@ from stratum_miner.client.dialing.url import PoolUrl
 CONNECT_SECONDS = 10.0
 """Seconds within which a connection to the pool must be established."""
 DEFAULT_PASSWORD = "x"
-"""What miners usually send to a pool that checks no password."""
+"""The password that miners usually send to a pool that checks no password."""
 
 WorkerName: TypeAlias = Annotated[
     str,

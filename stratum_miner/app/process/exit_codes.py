@@ -13,7 +13,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line, an environment variable, or a file named there is wrong."""
     WORKER_REFUSED = 3
-    """Every pool refused the worker name from the start, so there is no pool to mine on."""
+    """Every pool refused the worker name before any mining began: ``mine`` at its start, ``proxy`` before it served a
+    miner."""
     POOL_UNREACHABLE = 4
     """The time limit was reached without a job, or the only attempt to reach a pool failed (--no-retry)."""
     SELF_TEST_FAILED = 5

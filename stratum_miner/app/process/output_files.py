@@ -44,7 +44,8 @@ def obstacle(path: Path) -> str:
 
 
 def check_writable(path: Path | None, option: str) -> None:
-    """Raise UsageError with the option, the file and the reason if ``path`` cannot be written; None always passes."""
+    """Raise UsageError with the option, the file and the reason if ``path`` cannot be written. None means that no file
+    is to be written."""
     reason = "" if path is None else obstacle(path)
     if reason:
         raise UsageError(f"{option}: cannot write {str(path)!r}: {reason}")

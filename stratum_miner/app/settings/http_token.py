@@ -10,8 +10,8 @@ from stratum_miner.app.process.exit_codes import UsageError
 
 VARIABLE = "STRATUM_MINER_HTTP_TOKEN"
 SHORTEST = 16
-"""Smallest number of characters of a token. A token of this length cannot be guessed at the rate at which the API
-answers."""
+"""Smallest number of characters of a token. The API answers too slowly for anyone to guess a token of this length by
+trying."""
 
 
 def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:

@@ -88,7 +88,7 @@ def described(resolved: Resolved[PoolOptions], document: Document | None) -> lis
 def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]]:
     """Return the ``workers`` of each pool that has a table with this key, by the name of the pool.
 
-    With the names comes the text with which errors about them begin.
+    Each result also has the text with which errors about these names begin.
     """
     return {
         profile.name: (profile.values.workers, profile.origins["workers"].where)

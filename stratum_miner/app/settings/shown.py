@@ -16,7 +16,7 @@ from stratum_miner.app.settings.pools import described
 
 @dataclass(frozen=True, slots=True)
 class ShownSetting:
-    """One setting. ``value`` is the value as TOML, or None if the setting is not set and has no default."""
+    """One setting with its value written as TOML. ``value`` is None if the setting is not set and has no default."""
 
     key: str
     value: str | None
