@@ -28,7 +28,7 @@ variation selectors that ordinary emoji need are not among them."""
 
 
 def is_plain(text: str) -> bool:
-    """Return whether every character of a text is printable and visible, whatever the length of the text."""
+    """Return whether every character of a text is printable and visible. The length of the text does not matter."""
     return text.isprintable() and (text.isascii() or not _UNSEEN.search(text))
 
 
@@ -69,8 +69,8 @@ def sanitize_lines(text: str, limit: int = 1000) -> str:
 def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) -> Any:
     """Return a JSON value of limited size in which every text, including the keys, is sanitized.
 
-    A string is cut after ``limit`` characters. The entries of a list or object share these characters, and at most
-    ``SHOWN_ITEMS`` entries are kept. Below ``depth`` levels, an ellipsis replaces each list or object. A value that
+    A string is cut after ``limit`` characters. This limit is divided among the entries of a list or object, of which
+    at most ``SHOWN_ITEMS`` are kept. A list or object inside ``depth`` others is replaced by an ellipsis. A value that
     JSON cannot represent, or a number that JSON readers reject, becomes a string.
     """
     match value:

@@ -16,15 +16,15 @@ SettingValue: TypeAlias = float | str | None
 
 @dataclass(frozen=True, slots=True)
 class ProtocolLine:
-    """One line between miner and pool."""
+    """One line that the miner or the pool has sent, and what was parsed from it."""
 
     sender: Side
     data: bytes
-    """The line with its LF. A line that is too long arrives in pieces without LF."""
+    """The line with its LF. If a line is too long, each object contains only a piece of it, without LF."""
     message: dict[str, Any] | None
     """The parsed JSON object; None if the line is not a message of the protocol."""
     method: str | None
-    """The method of a call; for a reply, the method of its request."""
+    """The method of a request or notification; for a reply, the method of the request that it answers."""
 
     @property
     def params(self) -> list[Any]:
@@ -57,14 +57,14 @@ class FaultState:
     seen: Counter[str] = field(default_factory=Counter)
     """Counters of the fault. Each fault chooses the names of its counters."""
     held: bytes | None = None
-    """A line that the fault holds back."""
+    """A line that the fault has not passed on yet; None if there is none."""
     mask: str = "00000000"
     """The version mask that the pool granted, as 8 hex digits."""
     difficulty: float = 1
     """The difficulty that the pool set last."""
 
     def nth(self, what: str) -> int:
-        """Add one to a counter, and return its new value."""
+        """Add one to the counter with the name ``what``, and return its new value."""
         self.seen[what] += 1
         return self.seen[what]
 
@@ -80,7 +80,8 @@ class PoolFault:
     summary: str
     """What the pool does wrong; a phrase that continues "the pool ..."."""
     behave: Behaviour
-    """Function that returns the actions to take in place of a line, or None to let the line pass."""
+    """The function of the fault. For each line, it returns the actions to take in place of the line, or None to let the
+    line pass unchanged."""
     default: SettingValue = None
     """Default of the parameter; None if the fault takes no parameter."""
     low: float = 0

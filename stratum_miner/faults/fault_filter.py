@@ -64,7 +64,7 @@ def filter_of(faults: Sequence[ChosenFault], seed: str) -> FilterSequence:
 
 
 class FaultFilter:
-    """Applies one fault to the lines of one connection; a ``capture.filter.Filter``."""
+    """Applies one fault to the lines of one connection. It implements the interface ``capture.filter.Filter``."""
 
     def __init__(self, chosen: ChosenFault, rng: Random) -> None:
         self._chosen = chosen
@@ -73,7 +73,7 @@ class FaultFilter:
         self._notes: list[FilterNote] = []
 
     def opened(self) -> Sequence[FilterAction]:
-        """Return no actions: faults react to lines only."""
+        """Return no actions, because the connection has just been opened and faults react only to lines."""
         return ()
 
     def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
@@ -87,8 +87,9 @@ class FaultFilter:
         return actions
 
     def ended(self, sender: Side) -> Sequence[FilterAction]:
-        """If the pool has ended its stream, return the action that sends the line that the fault still holds back. If
-        the miner has ended its stream, drop this line."""
+        """Handle the end of the stream of ``sender``; the fault may still hold back a line for the miner.
+
+        If the pool has ended its stream, return the action that sends this line. If the miner has, drop the line."""
         held, self._state.held = self._state.held, None
         return (Send(Side.MINER, held),) if held is not None and sender is Side.POOL else ()
 
@@ -113,7 +114,8 @@ class FaultFilter:
 
 
 def _message(line: bytes) -> dict[str, Any] | None:
-    """Parse a line. Return None if it is not a message, or is nested too deeply to be encoded again."""
+    """Return the JSON object in a line. Return None if the line is not a message of the protocol, or is nested so
+    deeply that it could not be encoded again."""
     try:
         envelope.decode(line.rstrip(b"\r\n"))
         message = json.loads(line)

@@ -30,8 +30,9 @@ async def behind_faults(
     """Open a server behind a tap that injects ``faults``, and yield the server.
 
     Miners connect to ``listeners``. ``serve`` is a function that opens the server on other listeners, to which only the
-    tap connects. The server behaves correctly, and its counters include only the messages that the faults let pass.
-    ``seed`` decides the random choices of the faults. Raises ValueError if a fault is unknown or its parameter invalid.
+    tap connects. The server itself behaves correctly. Its counters include only the messages that reach it through the
+    faults. ``seed`` decides the random choices of the faults. Raises ValueError if a fault is unknown or its parameter
+    invalid.
     """
     chosen = [parse_fault(each) if isinstance(each, str) else each for each in faults]
     inner = InnerListener()

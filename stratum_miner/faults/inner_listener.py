@@ -1,4 +1,5 @@
-"""A listener that only this process can connect to, so that a tap needs no second port for its pool."""
+"""A listener to which only this process can connect. A tap uses it to reach a pool in the same process without a
+port."""
 
 import socket
 from math import inf
@@ -41,7 +42,8 @@ class InnerListener(trio.abc.Listener[trio.abc.Stream]):
 def _stapled(end: socket.socket) -> trio.abc.Stream:
     """Wrap a socket into a stream that is not a trio.SocketStream.
 
-    Other code sets TCP options on a SocketStream and asks for its peer, which a socket pair does not support.
+    Other code sets TCP options on every SocketStream and asks for the address of its peer. A socket pair supports
+    neither.
     """
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(end))
     return trio.StapledStream(stream, stream)

@@ -28,7 +28,7 @@ GOOD = frozenset(
         FaultVerdict.NOT_POSSIBLE,
     }
 )
-"""The verdicts with which the pool passes the test. They include ``NOT_POSSIBLE``, with which nothing was tested."""
+"""The verdicts with which the pool passes the test. They include ``NOT_POSSIBLE``, although nothing was tested then."""
 
 
 @dataclass(frozen=True, slots=True)

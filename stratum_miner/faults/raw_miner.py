@@ -36,8 +36,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 PATIENCE = 10.0
 """Seconds to wait for a reply."""
 MOST_SECONDS = 60.0
-"""Maximum expected time to find one share, in seconds. Because the measured hash rate may be too low, the miner refuses
-to search only if the expected time is more than TOO_LONG_FACTOR times this."""
+"""Seconds that finding one share should take at most. The miner refuses to search only if the expected time is more
+than TOO_LONG_FACTOR times this, because the hash rate from which it is computed may have been measured too low."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"
@@ -47,7 +47,7 @@ Dial: TypeAlias = Callable[[], Awaitable[trio.abc.Stream]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawMinerPlan:
-    """How to reach the pool and log in, and the durations and the seed of the faults."""
+    """How to reach the pool and log in, how long the faults take, and the seed of their random choices."""
 
     dial: Dial
     """A function that opens a stream to the pool."""
@@ -62,7 +62,8 @@ class RawMinerPlan:
 
 
 class RawMiner:
-    """One connection that sends raw lines. ``fault`` changes how its requests are sent; it may be set at any time."""
+    """One connection that sends raw lines. The attribute ``fault`` changes how its requests are sent. Callers may set
+    this attribute at any time."""
 
     def __init__(self, plan: RawMinerPlan, stream: trio.abc.Stream, fault: WireFault | None, rng: Random) -> None:
         self.fault = fault
@@ -117,9 +118,10 @@ class RawMiner:
             raise FaultNotPossible(f"expected the pool to authorize the worker, got {reply_text(authorized)}")
 
     async def ask(self, message: ClientMessage, patience: float = PATIENCE) -> dict[str, Any] | None:
-        """Send a request, changed by ``fault`` if there is one, and wait up to ``patience`` seconds for the reply.
+        """Send a request, and wait up to ``patience`` seconds for the reply. If ``fault`` is set, it changes the
+        request.
 
-        Return the reply with its ``result``, ``error`` and ``reject-reason``. Return ``{"closed": True}`` if the pool
+        Return the ``result``, ``error`` and ``reject-reason`` of the reply. Return ``{"closed": True}`` if the pool
         closed the connection, and None if no reply came.
         """
         self._next_id += 1

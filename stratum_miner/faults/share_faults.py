@@ -16,13 +16,13 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 FAR_AHEAD = 3 * 3600
-"""Seconds added to a share's ntime. The consensus rules allow a block time of up to two hours in the future. With three
-hours, the changed time exceeds that even if the job is almost an hour old."""
+"""Seconds that the fault ntime adds to the ntime of a share. The consensus rules allow a block time of up to two hours
+in the future. With three hours, the changed time is beyond this limit even if the job is almost an hour old."""
 FAR_BEHIND = 3600
-"""Seconds subtracted from the job's ntime."""
+"""Seconds that the fault ntime-before-job subtracts from the ntime of the job."""
 _TRIES = 4096
-"""Maximum number of nonces tried to find a hash above the target. Even on regtest, every second hash is above the
-network target."""
+"""Maximum number of nonces that are tried to find a hash above the target. Fewer would do: even on regtest, about every
+second hash is above the network target."""
 _BITS = 0xFFFFFFFF
 
 
@@ -59,8 +59,8 @@ class JobLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodShare:
-    """The share that a fault changes. ``submit`` is a valid share of ``job``. It was not sent yet, unless it is also
-    ``taken``."""
+    """The share that a fault changes. ``submit`` is a valid share of ``job``. It was not sent to the pool yet, except
+    if ``taken`` is the same share."""
 
     submit: Submit
     job: JobLike
@@ -83,7 +83,8 @@ class ShareFault:
     spoil: Callable[[GoodShare, Random], Submit]
     """A function that returns the faulty share. Raises FaultNotPossible if the share cannot be given this fault."""
     tolerable: bool = False
-    """Whether a pool may accept the faulty share, because accepting it does no harm to the pool."""
+    """Whether a pool that accepts the faulty share also passes the test, because accepting it does no harm to the
+    pool."""
 
 
 def share_fault(name: str) -> ShareFault:
@@ -169,8 +170,8 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ShareFault(
             "ntime",
             "has a time three hours in the future, which is invalid in a block",
-            # a changed time also changes the hash, which then misses the target; LOW_DIFFICULTY is the answer of a pool
-            # that checks the hash before the time
+            # a changed time also changes the hash, which is then above the target; a pool that checks the hash before
+            # the time therefore answers LOW_DIFFICULTY
             frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
             _ntime,
         ),

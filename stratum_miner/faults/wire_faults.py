@@ -51,7 +51,7 @@ class WireFault:
     pieces: Callable[[Sequence[bytes], Random], list[bytes]]
     """A function that takes whole lines with their LF, and returns the pieces to send in their place."""
     valid_lines: bool
-    """Whether every request stays valid, so that the pool must answer all of them."""
+    """Whether all requests of the miner stay valid, so that the pool must answer every one of them."""
 
 
 def split(lines: Sequence[bytes], rng: Random) -> list[bytes]:

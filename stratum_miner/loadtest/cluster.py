@@ -30,7 +30,7 @@ from stratum_miner.loadtest.report import LoadReport, Shard
 
 TOPIC = "stratum-miner-load"
 """Dask topic to which the workers of all runs send their reports. The scheduler limits the stored messages of each
-topic, so a new topic for each run would use more and more of its memory."""
+topic but not the number of topics, so a new topic for each run would use more and more of the scheduler's memory."""
 REPORT_SECONDS = 2.0
 """Seconds between two reports of a shard. Each report delays the loop of the load generator by some milliseconds."""
 POLL_SECONDS = 0.2
@@ -48,7 +48,7 @@ _QUIET_LOGGERS = ("distributed.client", "distributed.core", "distributed.utils",
 
 @dataclass(slots=True)
 class _ShardState:
-    """The state of a shard, as known from its reports."""
+    """The state of a shard, as far as its reports to this process tell it."""
 
     plan: LoadPlan
     worker: str
@@ -87,10 +87,10 @@ class ClusterRun:
         a worker fails or is not ready in time, or ``stop`` is called before the start.
         """
         distributed = _distributed()
-        for name in _QUIET_LOGGERS:  # they would log a traceback for an error that LoadError states in one line
+        for name in _QUIET_LOGGERS:  # for an error that LoadError states in one line, they would log a traceback
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            # Client raises no clear error for a malformed address, so the address is checked here.
+            # distributed.Client raises no clear error for a malformed address, so the address is checked here.
             distributed.comm.addressing.parse_host_port(distributed.comm.parse_address(self._address)[1])
             client = distributed.Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -119,7 +119,7 @@ class ClusterRun:
         self._stop_requested = True
 
     def look(self) -> tuple[Progress, Metrics]:
-        """Return the progress and the metrics of all shards, as of their last reports."""
+        """Return the progress and the metrics of all shards together, computed from the last report of each shard."""
         metrics = self._merged()
         elapsed = 0.0 if self._started_at is None else time.monotonic() - self._started_at
         progress = Progress(

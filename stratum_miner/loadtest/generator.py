@@ -41,16 +41,17 @@ RECEIVE_SIZE = 64 << 10
 EVENTS = 256
 """Maximum number of timed events, and of ready connections, that the loop handles in one turn."""
 DRAIN_SECONDS = 3.0
-"""Seconds to wait for the answers to open shares when the run ends."""
+"""Maximum seconds to wait, after the end of the run, for the answers to shares that the pool has not answered yet."""
 PROBE_SECONDS = 3.0
 """If the pool's host name has several addresses, each is tried for this many seconds, until one accepts a
 connection."""
 SELECT_LIMIT = 1024
-"""select() cannot use file descriptors from this number on. If the epoll object has such a descriptor, the loop sleeps
-with epoll instead of select(), which rounds the time up to whole milliseconds."""
+"""select() can use only file descriptors below this number. If the descriptor of the epoll object is not below it, the
+loop sleeps with epoll instead of select(). The precision is then lower: epoll rounds the time up to whole
+milliseconds."""
 MAX_UNSENT = 64 << 10
-"""Maximum number of bytes that a miner holds unsent while the pool does not read. The connection is closed if there are
-more."""
+"""Maximum number of bytes that the generator keeps for a miner because the pool does not read them. If there are more,
+the connection is closed."""
 MAX_REASON = 120
 """Maximum number of characters of an error text in the metrics."""
 _READ = select.EPOLLIN | select.EPOLLRDHUP
@@ -67,7 +68,7 @@ class Progress:
     connected: int
     """Number of open connections."""
     mining: int
-    """Number of miners with a job."""
+    """Number of miners that have received a job and still mine."""
     sent: int
     accepted: int
     refused: int
@@ -101,7 +102,8 @@ class LoadGenerator:
         """Bytes of memory per miner: how much the memory of this process grew until its peak, divided by the highest
         number of connections; None if it was not measured."""
         self.elapsed = 0.0
-        """Seconds that the run took, without the time for the answers to the last shares; 0 until the run ends."""
+        """Seconds that the run took, without the wait for the answers to the last shares (DRAIN_SECONDS); 0 until the
+        run ends."""
         self.failure = ""
         """The error of this computer, not of the pool, that ended the run early; empty if there was none."""
         self._clock = clock
@@ -331,7 +333,7 @@ class LoadGenerator:
     def _forget(self, connection: _Connection) -> None:
         del self._connections[connection.sock.fileno()]
         del self._of_miner[connection.miner.number]
-        connection.sock.close()  # this also removes it from the epoll
+        connection.sock.close()  # closing the socket also removes it from the epoll object
 
     # ---- bytes ------------------------------------------------------------------------------------------------------
 
@@ -418,8 +420,10 @@ class LoadGenerator:
     # ---- shares that take long to find ------------------------------------------------------------------------------
 
     def _schedule(self, miner: SimulatedMiner, due: float) -> None:
-        """Schedule the next share of a miner for the time ``due``. If it takes long to find a share, also let the
-        search thread search for this share, so that it is found before ``due``."""
+        """Schedule the next share of a miner for the time ``due``.
+
+        If finding a share takes long at the miner's target, also let the search thread search for this share, so that
+        it is found before ``due`` if possible."""
         self._queue.add(due, Event.SHARE, miner)
         work = miner.assignment
         if work is None or hashes_of(work.target) <= INLINE_HASHES:
@@ -475,8 +479,10 @@ class LoadGenerator:
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """Return the address to which all miners connect. If the host name has several addresses, return the first that
-    accepts a connection.
+    """Return the address to which all miners connect.
+
+    If the host name has several addresses, return the first that accepts a connection, or the first of all if none
+    does.
 
     Raises LoadError if the host name has no address.
     """

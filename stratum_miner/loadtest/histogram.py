@@ -97,7 +97,8 @@ class Histogram:
 
     @classmethod
     def restore(cls, cells: Iterable[tuple[int, int]], *, total: float, minimum: float, maximum: float) -> "Histogram":
-        """Return a histogram from its ``cells``, and its sum, minimum and maximum in seconds.
+        """Return the histogram that has these ``cells`` (see the method ``cells``). The sum ``total``, the minimum and
+        the maximum of its durations are in seconds.
 
         Raises ValueError if a cell has an index out of range or a negative count.
         """
@@ -115,8 +116,8 @@ class Histogram:
         return restored
 
     def curve(self, points: Sequence[float]) -> list[float]:
-        """Return the quantiles, in seconds, of the ascending fractions ``points`` for a plot. All are 0 if the
-        histogram is empty."""
+        """Return the quantiles in seconds, for a plot. ``points`` are their fractions in ascending order. All quantiles
+        are 0 if the histogram is empty."""
         return [value or 0.0 for value in self.quantiles(points)]
 
 
