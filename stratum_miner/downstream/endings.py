@@ -22,8 +22,8 @@ class DisconnectReason(Enum):
     REFUSED_SHARES = "refused_shares"
     """Too many shares in a row were answered with an error."""
     NO_ROOM = "no_room"
-    """No extranonce1 is free for another miner. In a proxy they can run out soon: what tells its miners apart is only
-    the first part of the pool's extranonce2."""
+    """No extranonce1 is free for another miner. In a proxy there may be few of them, because each one has to fit into a
+    part of the extranonce2 that the proxy's pool leaves to it."""
     PROTOCOL_ERROR = "protocol_error"
     """The miner sent bytes that are not valid Stratum."""
     BY_SERVER = "by_us"
