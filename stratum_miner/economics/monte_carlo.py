@@ -21,8 +21,8 @@ gives a false alarm."""
 DAYS = 30.0
 """Number of days whose income is simulated."""
 WINDOW_BLOCKS = 2.0
-"""Size of the window under the payout scheme PPLNS, in which each block pays only for the last shares before it: the
-window. The size is the work of these shares, as a multiple of the expected work of a block."""
+"""Under the payout scheme PPLNS, each block pays only for the last shares before it. These shares are the window. This
+constant is the work of the window, as a multiple of the expected work of a block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ NONCES_PER_TICK_AND_MHZ: Final = 2 / 25
 """Number of nonces that a core tries per tick and per MHz of its clock. A core tries two nonces per clock cycle, and
 the ticks in register 0x10 have a frequency of 25 MHz."""
 CORE_BITS: Final = 25
-"""Number of low bits of a nonce. A core tries all their values; the higher bits are the number of the core."""
+"""Number of low bits of a nonce that a core changes. The higher bits are the number of the core."""
 POWER_ON_PLL: Final = 0x40A80265
 """Value of the PLL register after power-on, which sets the clock to 50 MHz. Every driver raises the clock from there;
 the real value is not documented."""

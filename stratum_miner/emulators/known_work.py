@@ -3,9 +3,9 @@
 It reports each nonce at the time at which the real device would report it.
 
 Many drivers detect a device by a work whose nonce they know. At a low hash rate, an emulator would find this nonce only
-after minutes. The first table has every nonce of difficulty 1 of its works: all 2^32
-nonces were searched. The most significant byte of a nonce in this table is the first byte on the line. The second table
-has jobs of real chips that roll versions, each with the results that were recorded.
+after minutes. The first table has every nonce of difficulty 1 of its works: all 2^32 nonces were searched. The most
+significant byte of a nonce in this table is the first byte on the line. The second table has jobs of real chips that
+roll versions, each with the results that were recorded.
 """
 
 from typing import Final

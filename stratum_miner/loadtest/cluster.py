@@ -87,7 +87,7 @@ class ClusterRun:
         a worker fails or is not ready in time, or ``stop`` is called before the start.
         """
         distributed = _distributed()
-        for name in _QUIET_LOGGERS:  # for an error that LoadError states in one line, they would log a traceback
+        for name in _QUIET_LOGGERS:  # these would log a traceback for an error that LoadError states in one line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             # distributed.Client raises no clear error for a malformed address, so the address is checked here.
