@@ -74,5 +74,5 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
         raise UserFileError(f"expected TOML: {reason[:1].lower()}{reason[1:]}", line) from None
     except RecursionError:
         raise UserFileError("expected TOML: its tables and lists are nested too deep") from None
-    except (ValueError, ArithmeticError):  # int() rejects 5000 digits, and Decimal an exponent of 20 digits
+    except (ValueError, ArithmeticError):  # int() rejects 5000 digits; Decimal rejects an exponent of 20 digits
         raise UserFileError("expected TOML: a number in it is too large") from None

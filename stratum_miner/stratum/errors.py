@@ -67,10 +67,10 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
 }
 
 # The reason of an error is looked up by its text first, and by its code only if no pattern matches, because pools
-# use the same code for different reasons: bzminer#193 reports code 24 for
-# duplicates, slush0's Python server sends code -2 for a missing job, and ckpool sends a text without a code. The
-# patterns match the wordings listed in docs/reference/stratum.md#error-codes-and-texts, in lower case. The time that
-# they take is linear in the length of the text.
+# use the same code for different reasons: bzminer#193 reports code 24 for duplicates, slush0's Python server sends
+# code -2 for a missing job, and ckpool sends a text without a code. The patterns match the wordings listed in
+# docs/reference/stratum.md#error-codes-and-texts, in lower case. The time to match them is linear in the length of
+# the text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),

@@ -50,8 +50,9 @@ MAX_REFUSED = 1000
 """Number of requests in a row that the connection itself may refuse. One more ends the connection, because no real
 miner sends so many bad requests in a row."""
 MAX_USELESS = 1000
-"""Number of useless lines (empty lines, and replies without a request) that one ``receive_data`` may bring. One more
-ends the connection. A miner that keeps its connection alive with such lines sends only one at a time."""
+"""Maximum number of useless lines (empty lines, and replies without a request) that one call of ``receive_data`` may
+bring. One more ends the connection. A miner that keeps its connection alive with such lines sends only one at a
+time."""
 MAX_ID = 1024
 """Maximum number of bytes of a request's id. The limit saves memory: the connection keeps the id until the request is
 answered, which may take minutes."""

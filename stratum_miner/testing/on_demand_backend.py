@@ -68,8 +68,8 @@ class OnDemandBackend(Backend):
         return BackendStatistics(self.name, "finds shares on request", (device,), self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Carry out the requests of ``find_one`` until cancelled. A request waits while there is no work. If
-        the work is replaced during a search, the search begins again with the new work."""
+        """Carry out the requests of ``find_one`` until cancelled. A request waits while there is no work.
+        If the work is replaced during a search, the search begins again with the new work."""
         # choose() runs in a thread, because it blocks while it tests and measures the kernels
         choice = await trio.to_thread.run_sync(choose)
         self._kernel = choice.kernel.name

@@ -82,7 +82,7 @@ class ScriptedNode(Node):
         return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the current template is for another block than the template ``after``. Return the current
+        """Wait until the current template is for another block than ``after``, an earlier template. Return the current
         template.
 
         Raises NodeError after ``fail``.
