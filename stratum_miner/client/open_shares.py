@@ -126,9 +126,12 @@ def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
     """Return whether the result of a share that was not accepted is a sign that the client's state (such as its job or
     difficulty) differs from the pool's.
 
-    It is no sign if the share is stale and a newer job has come; if the share is lost; or if the pool rejected the
-    share as too easy, and it indeed misses the share target, because the client sent it only as the solution of a
-    block.
+    Three results are no sign of that:
+
+    * The share is stale, and a newer job has come.
+    * The share is lost.
+    * The pool rejected the share as too easy, and the client knew that before. It sent the share only because its hash
+      solves a block.
     """
     if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id

@@ -22,8 +22,8 @@ LONGEST_S = 5.0
 thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A standstill that is
 shorter than this is not detected, but changes hash rates that are averages over minutes only slightly."""
 SHORTEST_SLEEP_S = 1.0
-"""Smallest difference of the two clocks, in seconds, that counts as sleep. A smaller one may come from reading one
-clock after the other."""
+"""The computer counts as having slept if its clock that runs during sleep has advanced by at least this many seconds
+more than its clock that does not. A smaller difference may come from reading the two clocks one after the other."""
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 

@@ -78,7 +78,7 @@ class Bar:
     """One row of a tornado chart: the results of a calculation if one of its inputs is lowered, and if it is raised."""
 
     name: str
-    """Name of the input."""
+    """Name of the input that is lowered and raised, such as "electricity"."""
     low: float
     """The result if this input is lowered and all other inputs stay."""
     high: float

@@ -97,12 +97,12 @@ _SessionKey: TypeAlias = tuple[int, bytes, int]
 
 @dataclass(slots=True)
 class _Announced:
-    """The announcements of one job to the miners. No two of them have both the same padding and the same ntime, so that
-    each is new work.
+    """The announcements of one job to the miners.
 
-    There is one exception. A miner that connects again and again must not advance the ntime of all miners so far that
-    the pool rejects their shares. So ntime is at most ``MAX_NTIME_ROLL`` seconds later than it would be if it only
-    followed the clock. Announcements beyond this limit may repeat earlier ones.
+    Each announcement differs from the earlier ones in ntime or in the padding, that is, in the bytes of the pool's
+    extranonce2 that no miner needs. So each miner gets new work. If no padding is left, ntime advances, for all miners.
+    A miner that connects again and again could advance ntime until the pool rejects all shares. So ntime is never more
+    than ``MAX_NTIME_ROLL`` seconds ahead of the clock. After that, announcements may repeat earlier ones.
     """
 
     first_ntime: int

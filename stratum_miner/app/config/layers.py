@@ -65,8 +65,8 @@ def resolve(
 ) -> Resolved[TableT]:
     """Combine all sources of a table of settings. Raises ConfigError with every error.
 
-    ``given`` has the values of the command line by field. ``tables`` are the names of tables in the file that other
-    functions read.
+    ``given`` has the values of the command line by field. ``tables`` names the tables of the file that are not read
+    here, because other functions read them.
     """
     keys = keys_of(table)
     problems: list[Problem] = []

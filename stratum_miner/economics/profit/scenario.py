@@ -252,7 +252,7 @@ def _check_exclusive(values: Mapping[str, SourcedValue]) -> None:
 
 
 def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
-    """Return the machine that ``item`` describes, an item of a list of machines in a scenario file.
+    """Return the machine that one item of the list of machines in a scenario file describes.
 
     The item is the name of a known machine, or a table with such a name or with the figures of a machine.
     """

@@ -48,8 +48,8 @@ class Table:
 
     @property
     def least(self) -> int:
-        """Smallest number of lines that shows what is needed: the heading, the ``needed`` rows without their notes, and
-        the line about other items. 0 if no row is needed."""
+        """Smallest number of lines for the table: the heading, the ``needed`` rows without their notes, and, if there
+        are more items, the line that says how many are not shown. 0 if no row is needed."""
         return 0 if not self.needed else 1 + self.needed + (self.total > self.needed)
 
     @property
