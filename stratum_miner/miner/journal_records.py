@@ -186,7 +186,8 @@ class Reading:
     closed: bool = False
     """Whether the last record ends its run, so that the run did not crash."""
     continued: bool = False
-    """Whether the beginning of the file is missing, so that ``account`` continues the account of ``FILE.1``."""
+    """Whether the file has no record, so that ``account`` and ``headers`` are those of ``FILE.1``, the next older file
+    of the share journal."""
     headers: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_HEADERS))
     """For each of the newest shares, the Unix time at which it was found and its header in hex."""
 
