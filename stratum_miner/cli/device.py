@@ -100,7 +100,9 @@ def identify(device: Which, /) -> int:
 def _spec(text: str) -> DeviceSpec:
     spec = DeviceSpec.parse(text)
     if spec.path is None:
-        raise UsageError(f"device: expected PATH or KIND:PATH, got {text!r}. stratum-miner devices lists the devices")
+        raise UsageError(
+            f"device: expected PATH or KIND:PATH, got {text!r}. To list the devices: stratum-miner devices"
+        )
     spec.check_path()
     return spec
 
@@ -117,7 +119,7 @@ def _run(spec: DeviceSpec, action: DeviceAction) -> int:
         boards = () if place is None else candidates(place, spec.kind)
         if place is None or not boards:
             raise CommandFailed(
-                f"{spec.path}: expected a device at this path, found none. stratum-miner devices lists the devices"
+                f"{spec.path}: expected a device at this path, found none. To list the devices: stratum-miner devices"
             )
         _require_free(place, boards[0])
         board = await choose_board(place, boards, open_serial_port)

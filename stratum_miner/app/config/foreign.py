@@ -297,7 +297,7 @@ def _proxy(value: Any) -> str:
     if not separator:
         return f"socks5://{text}"
     if scheme not in _PROXIES:
-        raise InvalidValue(f"expected a proxy of {', '.join(_PROXIES)}, got {shown(scheme)}")
+        raise InvalidValue(f"expected one of the proxy types {', '.join(_PROXIES)}, got {shown(scheme)}")
     return text
 
 

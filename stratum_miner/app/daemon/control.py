@@ -109,7 +109,7 @@ class MinerControl:
             control, position = self._pool(pool_id)
             pools = control.pools()
             if change.quota is not None and pools[position].quota is None:
-                raise ControlRefused("quota: expected the strategy quota, but this miner uses its pools for failover")
+                raise ControlRefused("quota: expected a miner with --strategy quota, got one with --strategy failover")
             if change.quota is not None and change.quota < 0:
                 raise ControlRefused(f"quota: expected a number from 0, got {change.quota}")
             if change.priority is not None and not 0 <= change.priority < len(pools):

@@ -25,8 +25,8 @@ WINDOW_S = 20.0
 """Shortest time in seconds between two judgements of the hash rate, because a busy computer may not run this program
 for a while."""
 LONGEST_STEP_S = 1.5
-"""Of the time between two method calls of a ``HealthMonitor``, at most this many seconds count when the device is
-judged. If more time has passed, this program did not run meanwhile, which says nothing about the device."""
+"""Maximum number of seconds between two calls of a ``HealthMonitor`` that count when the device is judged. If more time
+has passed, this program did not run meanwhile, which says nothing about the device."""
 SLOW_BELOW = 0.65
 """Fraction of the expected nonces below which a device is too slow."""
 CHIP_SILENT_BELOW = 0.2

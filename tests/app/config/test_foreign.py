@@ -183,7 +183,11 @@ def test_what_is_not_taken_at_all(text: str, said: str) -> None:
         ({"pools": [{"quota": "x;a:1"}]}, "pools[0].quota", "expected an integer, got 'x'"),
         ({"url": "a:1", "threads": "many"}, "threads", "expected an integer, got 'many'"),
         ({"url": "a:1", "debug": "yes"}, "debug", "expected true or false, got 'yes'"),
-        ({"url": "a:1", "proxy": "socks4://h:1"}, "proxy", "expected a proxy of http, socks5, socks5h, got 'socks4'"),
+        (
+            {"url": "a:1", "proxy": "socks4://h:1"},
+            "proxy",
+            "expected one of the proxy types http, socks5, socks5h, got 'socks4'",
+        ),
         (
             {"url": "a:1", "retries": 3},
             "retries",

@@ -92,7 +92,7 @@ def test_a_wrong_change_changes_nothing(strategy: Strategy, change: PoolChange, 
     it = miner(strategy=strategy)
     before = it.pool_control.pools()
     if strategy is Strategy.FAILOVER and change.quota is not None:
-        needle = "quota: expected the strategy quota, but this miner uses its pools for failover"
+        needle = "quota: expected a miner with --strategy quota, got one with --strategy failover"
     with pytest.raises(ControlRefused) as refused:
         MinerControl(it, Numbers()).change_pool(1, change)
     assert str(refused.value) == needle
