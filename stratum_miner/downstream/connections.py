@@ -22,7 +22,7 @@ from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 from stratum_miner.exception_groups import leading_cause, unwrapping_nursery
 from stratum_miner.network import accepting
-from stratum_miner.network.accepting import Listener, ListenerError, address_text, innermost
+from stratum_miner.network.accepting import Listener, ListenerError, address_text, innermost, open_tcp_listeners
 from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 16 << 10
@@ -159,8 +159,9 @@ class Connections(Generic[S]):
         """Number of connections that were closed right after they were accepted, because a limit was reached."""
         self.ended: Counter[DisconnectReason] = Counter()
         """For each kind of reason, the number of connections that were closed because of it."""
+        self._has_listened = False
         self.addresses: tuple[str, ...] = ()
-        """Addresses on which connections are accepted, as HOST:PORT; empty before ``note_listeners``."""
+        """Addresses on which connections are accepted, as HOST:PORT; empty before ``listen``."""
         self.ports: tuple[int, ...] = ()
         """TCP ports on which connections are accepted."""
         self._limits = limits
@@ -192,14 +193,24 @@ class Connections(Generic[S]):
         """Number of bytes sent on all connections so far."""
         return self._bytes_sent + sum(each.bytes_sent for each in self._open.values())
 
-    def note_listeners(self, listeners: Sequence[Listener]) -> None:
-        """Set ``addresses`` and ``ports`` to those of the listeners. Raises ValueError if there is no listener."""
+    async def listen(self, given: Sequence[Listener] | None, host: str, port: int, server: str) -> Sequence[Listener]:
+        """Return the listeners to serve on: ``given``, or TCP listeners on ``host`` and ``port`` if it is None. Set
+        ``addresses`` and ``ports`` to theirs.
+
+        ``server`` is the name of the caller's class, for errors. Raises RuntimeError if this was called before,
+        ValueError if ``given`` is empty, and OSError if the port cannot be opened.
+        """
+        if self._has_listened:
+            raise RuntimeError(f"{server}.serve: expected one call, got a second")
+        self._has_listened = True
+        listeners = await open_tcp_listeners(host, port) if given is None else given
         if not listeners:
             raise ValueError("listeners: expected at least one, got none")
         inner = map(innermost, listeners)
         names = [each.socket.getsockname() for each in inner if isinstance(each, trio.SocketListener)]
         self.ports = tuple(name[1] for name in names)
         self.addresses = tuple(address_text(name) for name in names)
+        return listeners
 
     async def serve(
         self,

@@ -40,7 +40,7 @@ from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.exception_groups import unwrapping_nursery
-from stratum_miner.network.accepting import Listener, open_tcp_listeners
+from stratum_miner.network.accepting import Listener
 from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
@@ -122,7 +122,6 @@ class Pool:
         )
         self._miners = Connections[_Session](config, config.max_connections, callbacks, unix_time)
         self._events = EventReporter(on_event, self.stop)
-        self._was_called = False
         """Whether ``serve`` was called."""
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
@@ -161,12 +160,7 @@ class Pool:
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
         permanent error, and whatever ``on_event`` raised.
         """
-        if self._was_called:
-            raise RuntimeError("Pool.serve: expected one call, got a second")
-        self._was_called = True
-        if listeners is None:
-            listeners = await open_tcp_listeners(self.config.host, self.config.port)
-        self._miners.note_listeners(listeners)
+        listeners = await self._miners.listen(listeners, self.config.host, self.config.port, "Pool")
         try:
             async with unwrapping_nursery() as services:
                 services.start_soon(self._follower.run)

@@ -38,7 +38,7 @@ from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.exception_groups import unwrapping_nursery
-from stratum_miner.network.accepting import Listener, open_tcp_listeners
+from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import ProxyEvent, ShareKept, ShareRefused, UpstreamAdded, UpstreamRemoved
@@ -90,7 +90,6 @@ class Proxy:
             tallies=tallies,
         )
         self._events = EventReporter(on_event, self.stop)
-        self._was_called = False
         """Whether ``serve`` was called."""
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
@@ -136,12 +135,7 @@ class Proxy:
         Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools
         refuse the worker from the start, and whatever ``on_event`` raised.
         """
-        if self._was_called:
-            raise RuntimeError("Proxy.serve: expected one call, got a second")
-        self._was_called = True
-        if listeners is None:
-            listeners = await open_tcp_listeners(self.config.host, self.config.port)
-        self._miners.note_listeners(listeners)
+        listeners = await self._miners.listen(listeners, self.config.host, self.config.port, "Proxy")
         try:
             async with unwrapping_nursery() as services:
                 services.start_soon(self._first.run)

@@ -50,10 +50,9 @@ OPENERS = {
     "cli/replay.py": "replay",
     "cli/tap.py": "tap",
     "app/daemon/services.py": "the three APIs of mine",
+    "downstream/connections.py": "a pool or a proxy inside another program, at the address of its config",
     "monitoring/http/listener.py": "makes the sockets of the APIs",
     "network/accepting.py": "opens the listeners of a pool or a proxy inside another program",
-    "pool/pool.py": "a pool inside another program; PoolConfig has the address",
-    "proxy/proxy.py": "a proxy inside another program; ProxyConfig has the address",
     "testing/lab.py": "the pytest plugin, on loopback",
 }
 """Every file that opens a listener: a new one wants a row here, and a command of its own in the table above."""
