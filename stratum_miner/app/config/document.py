@@ -1,8 +1,8 @@
 """Reads a TOML file together with the line number of each of its keys.
 
-``tomllib`` returns values without line numbers. A TOML file is a sequence of statements, each of which consists of
-whole lines. This module collects lines until they can be parsed as TOML by themselves. They are then one statement, and
-the parsed result shows which keys it sets. The next statement begins on the next line.
+``tomllib`` returns values without line numbers. This module therefore parses the file one statement at a time, such as
+a table header or ``key = value``, and notes the line on which each statement begins. A statement may span several
+lines: lines are collected until TOML accepts them.
 """
 
 import tomllib
@@ -16,16 +16,17 @@ from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.user_files import UserFileError
 
 MAX_BYTES = 1 << 18
-"""Largest size of a file in bytes, far above that of a real configuration. A larger file was probably named by
+"""Largest size of a configuration file in bytes. Real files are far smaller, so a larger one was probably named by
 mistake."""
 MAX_DEPTH = 32
-"""Largest depth to which tables and lists may be nested. Otherwise, one long key with dots, such as ``a.b.c``,
+"""Largest depth to which tables and lists may be nested. Without this limit, one long key with dots, such as ``a.b.c``,
 could nest thousands of tables."""
 _MAX_RETRIED = 1 << 22
-"""Largest number of characters that failed attempts to parse a statement may read, summed over a file.
+"""Limit of the work for finding line numbers: the number of characters, summed over a file, that failed parsing
+attempts read.
 
-A statement of many lines is parsed again each time that a line is added to it, and only the last of these attempts
-succeeds. Above this number, the remaining keys of the file get no line number.
+A statement of many lines is parsed again after each further line, and only the last attempt succeeds. When the limit is
+exceeded, the remaining keys of the file get no line number.
 """
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -42,8 +43,8 @@ class Document:
     def where(self, *path: str) -> str:
         """Return the location of a key, such as ``miner.toml:3: pools.home.quota``.
 
-        If the line number of the key is not known, the location has that of the smallest table that contains the key
-        and whose line number is known. If there is no such table, the location has no line number.
+        If the line number of the key is not known, the location has the line number of the innermost table around the
+        key whose line number is known. If there is no such table, the location has no line number.
         """
         known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.lines), None)
         line = f":{self.lines[known]}" if known else ""
@@ -61,7 +62,7 @@ def read(path: Path) -> Document:
 
 
 def parse(text: str, path: Path) -> Document:
-    """Parse the text of a file. Raises ConfigError, which names the line that is not TOML."""
+    """Parse the text of a file. Raises ConfigError if the text is not TOML. The error names the wrong line."""
     text = text.replace("\r\n", "\n")
     try:
         table = user_files.parse_toml(text)

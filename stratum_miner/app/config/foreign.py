@@ -16,7 +16,7 @@ from stratum_miner.foreign_text import is_plain, sanitize
 ALGORITHM = "sha256d"
 MAX_POOLS = 64
 MAX_BITS = 64
-"""Largest number of bits of an integer. The longest useful integer is a bit mask of processors."""
+"""Largest number of bits of an integer in a converted file. The longest useful integer is a bit mask of processors."""
 _PROXIES = ("http", "socks5", "socks5h")
 
 
@@ -72,7 +72,8 @@ class _To:
 
 
 def convert(text: str, where: str, options: frozenset[str]) -> Imported:
-    """Convert a configuration file of cgminer or cpuminer. ``options`` are the keys that stratum-miner knows.
+    """Convert ``text``, a configuration file of cgminer or cpuminer. ``options`` are the option keys that stratum-miner
+    knows, and ``where`` names the file in errors.
 
     Raises ConfigError if the file belongs to neither cgminer nor cpuminer, or if its algorithm is not sha256d.
     """
@@ -111,7 +112,7 @@ def _of_cgminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported
         _take_pool(found, pool, f"pools[{number}]")
     if any("priority" in pool for pool in found.pools):
         for place, pool in enumerate(found.pools):
-            pool.setdefault("priority", place)  # without a priority, cgminer uses the position
+            pool.setdefault("priority", place)  # without a priority, cgminer uses the pool's position
     if len(content["pools"]) > MAX_POOLS:
         found.notes.append(SkippedKey("pools", f"only the first {MAX_POOLS} pools are converted"))
     _take(found, content, _CGMINER | _cgminer_api(content, options), options, handled=frozenset({"pools", "algo"}))
@@ -164,7 +165,8 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _url(text: str) -> Iterator[tuple[str, Any]]:
-    """Split a URL of cgminer. It may begin with a proxy (``socks5:HOST:PORT|``) and end with flags (``#xnsub``)."""
+    """Yield the settings in a URL of cgminer. The URL may begin with a proxy (``socks5:HOST:PORT|``) and end with flags
+    (``#xnsub``)."""
     proxy, bar, url = text.rpartition("|")
     url, _, flags = url.partition("#")
     if url.startswith(("http://", "https://")):
@@ -179,9 +181,9 @@ def _url(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _cgminer_api(content: Mapping[str, Any], options: frozenset[str]) -> dict[str, "_To | str"]:
-    """Return the conversion of ``api-listen`` and ``api-port`` to the one option ``cgminer_api``.
+    """Return how to convert ``api-listen`` and ``api-port``, which together become the option ``cgminer_api``.
 
-    Returns no conversion if ``options`` does not have this option, or if the file does not switch on the API.
+    Returns an empty mapping if ``options`` does not contain ``cgminer_api``, or if the file does not switch on the API.
     """
     if "cgminer_api" not in options or content.get("api-listen") is not True:
         return {}
@@ -252,7 +254,8 @@ def _take(
 
 
 def _text(value: Any) -> str:
-    """Return a printable string. JSON can also contain control characters and surrogates, which are not allowed."""
+    """Return ``value`` if it is a printable string. Raises InvalidValue otherwise: JSON strings can also contain
+    control characters and surrogates."""
     if not isinstance(value, str):
         raise InvalidValue("expected a string, got another value")
     if not is_plain(value):
@@ -261,7 +264,8 @@ def _text(value: Any) -> str:
 
 
 def _secret(value: Any) -> str:
-    """Return a password, which may have unprintable characters, but must be valid Unicode."""
+    """Return ``value`` if it can be a password: a string of valid Unicode, which may contain unprintable characters.
+    Raises InvalidValue otherwise."""
     if not isinstance(value, str):
         raise InvalidValue("expected a string, got another value")
     try:
@@ -397,4 +401,5 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     *((f"{family}-", _DEVICES) for family in ("gekko", "bitmain", "avalon", "icarus", "bxf", "bxm", "hfa", "klondike")),
     *((f"{family}-", _DEVICES) for family in ("bflsc", "bab", "minion", "rock", "usb", "block-erupter", "compac")),
 )
-"""Prefixes of keys that the tables above do not contain, and the reasons why these keys are skipped."""
+"""Prefixes of further keys that are skipped, each with the reason. They apply to keys that the tables above do not
+contain."""

@@ -1,12 +1,11 @@
-"""Turns an annotated dataclass, which is a table of settings, into a list of keys.
+"""Turns an annotated dataclass into a list of configuration keys.
 
 Each field of the dataclass is a setting: ``name: Annotated[TYPE, ..., MARKS] = DEFAULT``. The marks are ``SECRET``,
 ``LIVE``, ``Help`` and ``FileKeyName`` of this module.
 
-The field of an option of a command also has a ``cyclopts.Parameter``. The first long name in this parameter, such as
-``--until-shares``, gives the names of the key in a file, ``until_shares``, and of the environment variable,
-``STRATUM_MINER_UNTIL_SHARES``. One declaration therefore makes a setting known on the command line, in the file and in
-the environment.
+If a setting is also an option of a command, ``Annotated`` also contains a ``cyclopts.Parameter``. Its first long name,
+such as ``--until-shares``, determines the name of the key in a file, ``until_shares``, and of the environment variable,
+``STRATUM_MINER_UNTIL_SHARES``.
 """
 
 from dataclasses import MISSING, dataclass, fields
@@ -31,21 +30,22 @@ class KeyMark:
 
 
 SECRET = KeyMark("secret")
-"""The value of the key is never shown."""
+"""Marks a key whose value is never shown."""
 LIVE = KeyMark("live")
-"""A reload changes the key while mining. Without this mark, a change takes effect at a restart."""
+"""Marks a key whose new value is used at a reload, while mining. A change of any other key takes effect at a
+restart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """The help text of a key that is not an option."""
+    """The help text of a key that is not a command-line option."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class FileKeyName:
-    """The name of a key in a file, if it cannot be the name of the field, such as ``pass``."""
+    """The name of a key in a file, if the field cannot have this name. An example is ``pass``, a Python keyword."""
 
     name: str
 
@@ -58,7 +58,7 @@ class ConfigKey:
     name: str
     """The name of the key in a file."""
     type: Any
-    """The type without its annotations. ``T | None`` means that the key may be left out."""
+    """The type of the field without ``Annotated``. ``T | None`` means that the key may be left out."""
     default: Any
     help: str
     secret: bool
@@ -124,7 +124,8 @@ def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
 def from_text(key: ConfigKey, text: str) -> Any:
     """Convert the text of an environment variable to the type of the key. Raises InvalidValue for a wrong text.
 
-    Spaces separate the items of a list. A secret is one item, because it may contain spaces.
+    If the type is a list, spaces separate its items. For a secret, the whole text is one item, because a secret may
+    contain spaces.
     """
     value: Any = text
     if get_origin(key.wanted) is list:
@@ -149,8 +150,8 @@ def _convert(key: ConfigKey, value: Any, *, strict: bool, directory: Path) -> An
 
 
 def _as_text(value: Any, wanted: Any) -> Any:
-    """Return a number as a string if ``wanted``, the type of the key, is a string, as for ``electricity = 0.30``.
-    Return any other value unchanged."""
+    """Return a number as a string if ``wanted``, the type of the key, is a string: ``electricity = 0.30`` becomes
+    "0.3". Return any other value unchanged."""
     return str(value) if wanted is str and isinstance(value, int | float) and not isinstance(value, bool) else value
 
 

@@ -1,6 +1,7 @@
-"""Combines the sources of settings. The command line takes precedence, then the environment, the file, the default.
+"""Combines the sources of settings: the command line, the environment, the configuration file, and the defaults.
 
-One source decides a setting as a whole: a list on the command line replaces that of the file.
+The first of these sources that has a setting decides its whole value: a list on the command line replaces a list in the
+file.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ Table_co = TypeVar("Table_co", covariant=True)
 
 
 class Layer(IntEnum):
-    """The kinds of sources of a setting. The kind with the largest number takes precedence."""
+    """The kinds of sources of a setting. If several sources have the setting, the kind with the largest number takes
+    precedence."""
 
     DEFAULT = 0
     FILE = 1
@@ -44,14 +46,13 @@ NOT_GIVEN = SettingSource(Layer.DEFAULT, "default")
 
 @dataclass(frozen=True, slots=True)
 class Resolved(Generic[Table_co]):
-    """The settings that result from all sources. ``origins`` has the source of each setting, by the name of its
-    field."""
+    """The settings that result from all sources. ``origins`` maps the name of each field to the source of its value."""
 
     values: Table_co
     origins: Mapping[str, SettingSource]
 
     def layer(self, field: str) -> Layer:
-        """Return the kind of source that the setting of this field came from."""
+        """Return the kind of source that decided the setting of this field."""
         return self.origins[field].layer
 
 
@@ -63,10 +64,11 @@ def resolve(
     document: Document | None,
     tables: frozenset[str] = frozenset(),
 ) -> Resolved[TableT]:
-    """Combine all sources of a table of settings. Raises ConfigError with every error.
+    """Return a table of settings, combined from all sources. Raises ConfigError, which contains every error that was
+    found.
 
-    ``given`` has the values of the command line by field. ``tables`` names the tables of the file that are not read
-    here, because other functions read them.
+    ``given`` has the values of the command line by the names of the fields. ``tables`` names those tables of the file
+    that this function leaves to other functions.
     """
     keys = keys_of(table)
     problems: list[Problem] = []
@@ -96,8 +98,8 @@ def table_values(
     *,
     elsewhere: frozenset[str] = frozenset(),
 ) -> dict[str, tuple[Any, SettingSource]]:
-    """Return the values of one table of a file, each with its source, by the names of their fields. ``path`` names the
-    table. Errors are added to ``problems``."""
+    """Return the values of one table of a file. The keys of the result are names of fields; each value comes with its
+    source. ``path`` is the path of the table in the file. Errors are added to ``problems``."""
     content: Any = document.table
     for name in path:
         content = content[name]
@@ -128,7 +130,8 @@ def table_values(
 def unknown_variables(
     environment: Mapping[str, str], keys: Mapping[str, ConfigKey], others: frozenset[str]
 ) -> list[Problem]:
-    """Return the environment variables that begin with STRATUM_MINER_ but are unknown, and probably misspelt."""
+    """Return a problem for each environment variable that begins with STRATUM_MINER_ but is unknown, and so probably
+    misspelt."""
     known = {key.variable for key in keys.values()} | others
     return [
         Problem(name, f"unknown variable{did_you_mean(name, known)}")

@@ -1,4 +1,5 @@
-"""Errors in a configuration, one line each: where, what was expected, what was found, and a similar known word."""
+"""Errors in a configuration. Each is one line that says where the error is, what was expected and what was found. It
+may suggest a similar known word."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +8,13 @@ from stratum_miner.foreign_text import sanitize
 
 MAX_SHOWN = 60
 MAX_PROBLEM = 1000
-"""Largest number of characters of an error, which may quote long names of files and keys that other people have
-chosen."""
+"""Largest number of characters of an error text. The text may quote long names of files and keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error. ``where`` is ``miner.toml:3: pools.home.quota``, ``STRATUM_MINER_QUOTA`` or ``--quota``."""
+    """One error. ``where`` names the place, for example ``miner.toml:3: pools.home.quota``, ``STRATUM_MINER_QUOTA`` or
+    ``--quota``."""
 
     where: str
     text: str
@@ -23,8 +24,8 @@ class Problem:
 
 
 class InvalidValue(ValueError):  # noqa: N818  not an error of the program
-    """A value is not as expected. The message says what was expected and what was found. The caller adds the place of
-    the value, such as a file and a line."""
+    """A value is not as expected. The message says what was expected and what was found. Whoever catches this error
+    adds the place of the value, such as a file and a line."""
 
 
 class ConfigError(Exception):
@@ -36,7 +37,7 @@ class ConfigError(Exception):
 
 
 def shown(value: Any) -> str:
-    """Return a value as text for an error message. A long text is cut, and a table is not written out."""
+    """Return a value as text for an error message. A long text is cut off. A table is shown as "a table"."""
     match value:
         case bool():
             text = str(value).lower()

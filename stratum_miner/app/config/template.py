@@ -1,4 +1,5 @@
-"""The first configuration file of a user: every key with its help text. All keys but those of the pool are comments."""
+"""The first configuration file of a user. It has every key with its help text. All keys are commented out, except the
+URL and the worker name of the pool."""
 
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -90,7 +91,7 @@ def template(options: Iterable[ConfigKey], pool: Iterable[ConfigKey], backend: I
 
 
 def _above_tables(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
-    """Return the keys that are written above all tables. Keys that belong in the table of a pool are left out."""
+    """Return the keys that the file has above all tables. Keys that belong in the table of a pool are left out."""
     return [key for key in keys if key.name not in ("url", "user", "pass", "userpass", "pass_file", "quota")]
 
 

@@ -45,7 +45,7 @@ def hidden(key: ConfigKey, value: Any) -> Any:
 def reference(keys: Iterable[ConfigKey], *, options: bool) -> str:
     """Return a Markdown table of keys for the documentation.
 
-    If ``options`` is true, a column has the command-line options of the keys.
+    If ``options`` is true, the table also has a column with the command-line options of the keys.
     """
     heads = ["key", *(["option"] if options else []), "expects", "default", "changes take effect", "description"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -65,10 +65,10 @@ def _flags(key: ConfigKey) -> str:
 
 
 def _default(key: ConfigKey) -> str:
-    """Return the default of a key for the table of ``reference``: ``key.default``, or if this is None, the default that
-    the help text of the key mentions.
+    """Return the default of a key as text: ``key.default``, or if this is None, the default that the key's help text
+    mentions.
 
-    Return an empty text if the key has no default at all.
+    Return an empty text if there is neither.
     """
     if key.default is not None:
         return f"`{toml_value(key.default)}`"

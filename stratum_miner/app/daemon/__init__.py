@@ -1,1 +1,2 @@
-"""Runs a mining, pool or proxy process: its services, its status lines, the reload of its settings, and its control."""
+"""Runs a mining, pool or proxy process. This includes its services, its status lines, reloading its settings, and
+controlling it from outside."""

@@ -1,5 +1,5 @@
-"""Implements ``monitoring.control.Control``: the changes of a running miner that keys, the web page and APIs may
-make."""
+"""Implements ``monitoring.control.Control``: the changes to a running miner that the keyboard, the web page and the
+APIs can request."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,19 +31,21 @@ def _no_reload() -> tuple[str, ...]:
 
 
 class MinerControl:
-    """Changes a running miner. Call its methods from the trio thread only. ``numbers`` has the ids by which clients
-    name the pools and devices of the miner."""
+    """Changes a running miner. Call its methods from the trio thread only. ``numbers`` has the ids by which the web
+    page and the APIs name pools and devices."""
 
     def __init__(self, miner: Miner, numbers: Numbers, reload: Callable[[], tuple[str, ...]] = _no_reload) -> None:
         self._miner = miner
         self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
-        """The reasons for the present pause. Each key names what asked for the pause (``by`` of ``pause``)."""
+        """The reasons for the present pause, by the person or part of the program that asked for it (``by`` of
+        ``pause``)."""
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """The reasons for the present pause. Each key names what asked for the pause (``by`` of ``pause``)."""
+        """The reasons for the present pause, by the person or part of the program that asked for it (``by`` of
+        ``pause``)."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:
@@ -55,7 +57,8 @@ class MinerControl:
             log.info("paused", by=by, reason=reason)
 
     def resume(self, by: str) -> None:
-        """End the pause that ``by`` asked for. If ``by`` is one of PERSONS, a person asks for it: end all pauses.
+        """End the pause that ``by`` asked for. If ``by`` is one of PERSONS, end all pauses, because a person wants to
+        mine.
 
         Mining resumes only when no pause is left.
         """
@@ -104,7 +107,7 @@ class MinerControl:
             control.remove(position)
 
     def change_pool(self, pool_id: int, change: PoolChange) -> None:
-        """Change a pool. All changes are checked before the first is made."""
+        """Change a pool. Every part of ``change`` is checked before any part is made."""
         with _refusing():
             control, position = self._pool(pool_id)
             pools = control.pools()
@@ -122,7 +125,8 @@ class MinerControl:
                 control.move(position, change.priority)
 
     def _pool(self, pool_id: int) -> tuple[PoolControl, int]:
-        """Return the ``PoolControl`` that manages the pool with this id, and the position of the pool in it."""
+        """Return the ``PoolControl`` that manages the pool with this id, and the pool's position in that
+        ``PoolControl``."""
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:
             raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")
@@ -131,7 +135,7 @@ class MinerControl:
     # ---- devices ----------------------------------------------------------------------------------------------
 
     def add_device(self, spec: str) -> None:
-        """Mine with another device. ``spec`` names it, in the form of the argument of ``--device``."""
+        """Mine with another device. ``spec`` names the device in the same form as ``--device``."""
         if not is_plain(spec):
             raise ControlRefused(f"device: expected printable characters, got {sanitize(spec)!r}")
         for backend in self._miner.backends:
@@ -144,8 +148,7 @@ class MinerControl:
         )
 
     def restart_device(self, device_id: int) -> None:
-        """Power a device down and start it again. A device that is off is started too, whatever the reason why it is
-        off."""
+        """Power a device down and start it again. A device that is switched off for any reason is started, too."""
         backend, name = self._device(device_id)
         with _refusing():
             backend.restart(name)

@@ -16,8 +16,8 @@ log = structlog.get_logger("stratum_miner")
 class EventLines:
     """Logs each event of a miner as a line. With ``quiet``, logs only shares that were not accepted.
 
-    ``node_judges`` is true if the pool runs in this process: the pool then logs for each block whether the Bitcoin node
-    accepts it. The line of the share that solves the block therefore does not mention the block.
+    ``node_judges`` is true if the pool runs in this process. The pool then logs for each block whether the Bitcoin node
+    accepts it, so the line of the share that solves the block does not mention the block.
     """
 
     def __init__(self, *, quiet: bool = False, node_judges: bool = False) -> None:

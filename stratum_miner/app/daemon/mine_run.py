@@ -42,7 +42,7 @@ def mine(sources: Sources, settings: MineSettings) -> int:
 
 
 class MineRun:
-    """A miner, the services that run beside it, such as its APIs, and its present settings."""
+    """A miner, its present settings, and the services that run beside it, such as its APIs."""
 
     def __init__(
         self, sources: Sources, settings: MineSettings, recorder: Recorder | None, journal: Journal | None
@@ -80,7 +80,7 @@ class MineRun:
         self._listeners.append(services.monitor.note)
         self._services = services
         self.services = (*services.services, *self._reloading())
-        """Services that run as long as the miner."""
+        """Functions that run beside the miner, as long as it runs."""
 
     def run(self) -> int:
         """Mine until stopped or until a goal is reached, and return the exit code."""
@@ -116,7 +116,8 @@ class MineRun:
         _set_up_logging(chosen, log_format=self._log_format)
 
     def tariff(self) -> earnings.Tariff | None:
-        """Return the present tariff of mining, or None if no prices are configured."""
+        """Return the present tariff of mining (prices of electricity and bitcoin, power, fee), or None if no prices are
+        configured."""
         return self._settings.tariff
 
     def costs(self, summary: Summary) -> str:
@@ -159,8 +160,8 @@ def _log_sources(sources: Sources) -> None:
 
 @contextmanager
 def _journal(chosen: MineOptions) -> Iterator[Journal | None]:
-    """Yield the share journal, or None without --journal. The journal is closed at the end, even if mining never
-    begins."""
+    """Yield the share journal, or None without --journal. At the end of the ``with`` block the journal is closed, even
+    if mining never began."""
     if chosen.journal is None:
         yield None
         return

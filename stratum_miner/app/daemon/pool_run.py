@@ -1,4 +1,4 @@
-"""Runs the built-in pool, from its node and options to the end of the process."""
+"""Runs the built-in pool: checks its configuration, opens its listeners, and runs it until the process is to stop."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -77,8 +77,8 @@ async def running_pool(
 
 
 async def until_stopped(pool: Pool, stop: signals.Stop, url: str, beside: Callable[[], Awaitable[None]] | None) -> None:
-    """Log the state of the pool until the first signal to stop. Meanwhile also run the service ``beside``, unless it is
-    None."""
+    """Log the state of the pool until the first signal to stop. If ``beside`` is not None, run this service at the same
+    time."""
     stopped = trio.Event()
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:

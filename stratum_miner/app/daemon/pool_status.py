@@ -21,7 +21,7 @@ STATUS_INTERVAL_S = 30.0
 def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
     """Return the object that --json prints at the end.
 
-    Its ``shares.difficulty`` is the sum of the difficulties of all accepted shares.
+    The value of ``difficulty`` in its ``shares`` is the sum of the difficulties of all accepted shares.
     """
     return {
         "elapsed_s": round(time.time() - snapshot.started_at, 3),
@@ -53,10 +53,10 @@ def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
 
 
 def blocks(snapshot: PoolSnapshot) -> dict[str, list[dict[str, Any]]]:
-    """Return the blocks of the pool.
+    """Return the blocks that miners of the pool found, in two lists.
 
-    ``blocks`` has the blocks that the node accepted. ``blocks_refused`` has the blocks that the node rejected, with the
-    reason of the node.
+    ``blocks`` has the blocks that the node accepted. ``blocks_refused`` has those that the node rejected, each with the
+    node's reason.
     """
     taken = [_block(block) for block in snapshot.blocks if block.accepted]
     refused = [_block(block) | {"reason": sanitize(block.result)} for block in snapshot.blocks if not block.accepted]

@@ -27,10 +27,8 @@ STATUS_INTERVAL_S = 30.0
 REFRESH_S = 1.0
 """Seconds between two drawings of the live table."""
 SHOWN_MINERS = 20
-"""Largest number of miners in the table, or in one status report of the log. The API lists all miners.
-
-The miners with the highest hash rates are shown.
-"""
+"""Largest number of miners in the table, or in one status report of the log: those with the highest hash rates. The API
+lists all miners."""
 NAME_WIDTH = 16
 """Largest number of characters of a miner's name in the table, so that all columns fit into 80 characters."""
 
@@ -176,7 +174,7 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
 
 
 def _pools(snapshot: ProxySnapshot) -> list[PoolView]:
-    """Return the views of the pools. The order of the pools never changes, so the position of a pool is also its id."""
+    """Return a view of each pool. The order of the pools never changes, so the position of a pool is also its id."""
     return [pool_view(position, position, pool) for position, pool in enumerate(snapshot.pools)]
 
 

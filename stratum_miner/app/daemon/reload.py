@@ -1,7 +1,7 @@
-"""Reads the configuration again while the miner mines: on SIGHUP, when its file changes, or over an API.
+"""Reads the configuration again while the miner mines: on SIGHUP, when its file changes, or when an API requests it.
 
-Settings that can change while mining change at once. For the others, the log says that they need a restart. If the
-configuration has any error, nothing changes.
+A setting that can change while mining gets its new value at once. For any other setting, the log says that the change
+needs a restart. If the configuration has any error, no setting changes.
 """
 
 import os
@@ -24,7 +24,7 @@ from stratum_miner.miner import Miner
 log = structlog.get_logger("stratum_miner")
 
 WATCH_INTERVAL_S = 1.0
-"""Seconds between two checks whether the file has changed, with --watch-config."""
+"""With --watch-config, the seconds between two checks whether the configuration file has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Reloaded:
     """The result of a reload."""
 
     applied: tuple[SettingChange, ...] = ()
-    """Settings that changed."""
+    """Settings that were changed by this reload."""
     restart: tuple[SettingChange, ...] = ()
-    """Changed settings that need a restart before they take effect. Each reload reports them again until the
-    restart."""
+    """Settings that were changed in the configuration but need a restart before they take effect. Every reload reports
+    them again until the restart."""
     refused: tuple[str, ...] = ()
     """The errors in the configuration, a line each. If there are any, nothing changed."""
 
@@ -45,8 +45,7 @@ class Reloadable(Protocol):
     others."""
 
     def take(self, settings: MineSettings) -> None:
-        """Use the new values of the settings that are marked LIVE. The others keep their present values until a
-        restart."""
+        """Use the new settings. Those that are not marked LIVE keep their present values until a restart."""
         ...
 
 
@@ -82,7 +81,7 @@ class Reloader:
         self._miner.set_goals(settings.goals)
         self._settings = settings
         result = Reloaded(tuple(live), tuple(rest))
-        if settings.options.quiet:  # log the result before the log becomes quiet
+        if settings.options.quiet:  # log the result before quiet takes effect
             self._log(result)
         self._rest.take(settings)
         if not settings.options.quiet:
@@ -122,8 +121,8 @@ class Reloader:
                 self.reload()
 
     async def on_change(self, file: Path) -> None:
-        """Reload each time the file has changed and then stayed the same for a second. Before that, it may be half
-        written."""
+        """Reload whenever the file has changed and then stayed the same for a second. A file that still changes may be
+        half written."""
         async for _ in states(file):
             self.reload()
 
@@ -141,7 +140,7 @@ async def states(file: Path) -> AsyncIterator[None]:
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """Return the time of the last change, the size and the inode of a file; None while there is no file."""
+    """Return the time of the last change, the size and the inode of a file. Return None if there is no file."""
     try:
         status = file.stat()
     except OSError:

@@ -36,7 +36,7 @@ def _worker_lines(pool: PoolView) -> list[str]:
 
 
 def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> None:
-    """Print the summary on stderr. ``blocks_refused`` is the number of blocks that the node rejected."""
+    """Print the summary on stderr. ``blocks_refused`` is the number of found blocks that the node rejected."""
     summary, shares = view.summary, view.summary.shares
     lines = [
         f"{duration_text(summary.elapsed_s)} at {hash_rate_text(summary.hash_rate)} on {summary.pool}",
@@ -67,8 +67,8 @@ def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> No
 def exit_code(ending: StopReason, miner: Miner, monitor: Monitor) -> ExitCode:
     """Return the exit code of a run.
 
-    Only a run that its time limit ended can have failed. The code is 4 if no pool gave a job, and 1 if the miner did
-    not reach a goal other than the time limit or if no device mined. In all other cases the code is 0.
+    The code is 0, except after a run that ended because of its time limit. Such a run has code 4 if no pool gave a job.
+    It has code 1 if it also had a goal of shares or blocks, which it then missed, or if no device mined.
     """
     if ending is not StopReason.TIME_LIMIT:
         return ExitCode.OK

@@ -1,8 +1,11 @@
-"""Creates the monitor of a miner and the services that use it: HTTP servers, APIs, pauses, hooks, service manager.
+"""Creates the monitor of a miner, and the services that use it.
 
-To add a service, add a function to ``_SERVICES``. It returns what runs beside the miner, or None if the settings do not
-ask for it. The modules of HTTP servers are imported only when needed: starlette and prometheus_client take longer to
-import than everything else that a miner needs.
+The services are HTTP servers, APIs, automatic pauses, hooks for events, and messages to the service manager. To add a
+service, add a function to ``_SERVICES``. The function returns another one that runs the service, or None if the
+settings do not ask for the service.
+
+The modules of HTTP servers are imported only when needed: starlette and prometheus_client take longer to import than
+everything else that a miner needs.
 """
 
 import ipaddress
@@ -41,7 +44,7 @@ Service = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The monitor and the control of a miner, and the services that run beside it."""
+    """The monitor of a miner, the object that changes the miner (``control``), and the services that run beside it."""
 
     monitor: Monitor
     control: MinerControl
@@ -69,11 +72,11 @@ def services_of(
     configuration: Callable[[], Mapping[str, Any]] = dict,
     reload: Callable[[], tuple[str, ...]] | None = None,
 ) -> Services:
-    """Create the services of a miner. Raises UsageError for a wrong setting, or for an address that is in use.
+    """Create the services of a miner. Raises UsageError for a wrong setting, or for an address that cannot be opened.
 
-    All addresses are opened at once, so that an error is reported before mining begins. ``tariff`` and
-    ``configuration`` (the settings to show) are called again each time their value is needed. ``reload`` reads the
-    configuration again; it is None if there is no configuration file.
+    All addresses are opened in this call, so that an error is reported before mining begins. ``tariff`` returns the
+    present tariff and ``configuration`` the settings to show; both are called whenever their result is needed.
+    ``reload`` reads the configuration again. It is None if there is no configuration file.
     """
 
     def economics(summary: Summary) -> dict[str, Any] | None:
@@ -102,7 +105,7 @@ def services_of(
 
 
 def earnings_of(summary: Summary, tariff: Tariff) -> Earnings:
-    """Return the earnings of a run at a tariff."""
+    """Return the earnings of a run, computed with a tariff."""
     measured = MeasuredRun(
         elapsed=summary.elapsed_s,
         hash_rate=summary.hash_rate,

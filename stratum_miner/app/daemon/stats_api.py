@@ -1,6 +1,6 @@
-"""``--http`` of ``pool`` and ``proxy``: serves their statistics and metrics to programs while they run.
+"""``--http`` of ``pool`` and ``proxy``: an HTTP server that gives their statistics and metrics to other programs.
 
-The modules of the HTTP server are imported only when needed, because they take longer to import than everything else.
+The modules of the server are imported only when needed, because they take longer to import than everything else.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -28,10 +28,11 @@ def api(
     names: Sequence[str] | None,
     token_file: Path | None,
 ) -> Callable[[], Awaitable[None]]:
-    """Open the address, and return the function that runs the server. Raises UsageError if it cannot be opened.
+    """Open ``address``, and return a function that runs the HTTP server there. Raises UsageError if it cannot be
+    opened.
 
-    At an address that other computers can reach, reading requires the API token. On loopback nothing requires it,
-    because this API makes no changes.
+    On an address that other computers can reach, reading requires the API token. On loopback nothing requires the
+    token, because this server allows no changes.
     """
     from stratum_miner.monitoring import http  # noqa: PLC0415  starlette loads slowly
 

@@ -1,4 +1,4 @@
-"""Runs a miner until it stops, and shows its status on stderr: a live line on a terminal, otherwise log lines."""
+"""Runs a miner until it stops. Meanwhile shows its status on stderr: a live line on a terminal, otherwise log lines."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,9 +26,10 @@ REFRESH_S = 0.5
 STABLE_S = 5.0
 """Seconds of mining after which the hash rate is stable enough to predict the rate of shares."""
 RARE_SHARE_S = 600.0
-"""If more than this number of seconds is expected between two shares, the miner logs that shares will be rare.
+"""If more than this number of seconds is expected between two shares, the miner logs a warning that shares will be
+rare.
 
-Without this line, the user could take the long silence of the log for a fault.
+Without the warning, users could take the long silence of the log for a fault.
 """
 
 
@@ -42,11 +43,11 @@ async def mine_until_done(
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
     display: Callable[[], Awaitable[None]] | None = None,
 ) -> StopReason:
-    """Run a miner, show its status, and return why it stopped. The first signal stops it gracefully.
+    """Run a miner, show its status, and return why it stopped. The first signal stops the miner gracefully.
 
-    ``look`` returns the present status. ``costs`` returns a line with costs and income, empty without prices.
-    ``beside`` are services that run as long as the miner. ``display`` is a service that shows the status instead of
-    status lines.
+    ``look`` returns the present status. ``costs`` returns a line with costs and income, which is empty if no prices are
+    configured. ``beside`` are services that run as long as the miner. ``display`` is a service that shows the status in
+    place of the status lines.
     """
 
     def stop_gracefully() -> None:
@@ -73,8 +74,7 @@ def stopping_hint(seconds: float) -> str:
 
 
 class _RareShares:
-    """Logs once for each share difficulty if shares will be rare, because the miner then logs nothing for a long
-    time."""
+    """Logs a warning if shares will be rare, once for each share difficulty. The log is then silent for a long time."""
 
     def __init__(self) -> None:
         self._warned_of: float | None = None

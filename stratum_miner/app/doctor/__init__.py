@@ -1,1 +1,1 @@
-"""The checks of ``stratum-miner doctor``: whether this computer is ready to mine, with a fix for each problem."""
+"""The checks of ``stratum-miner doctor``: whether this computer is ready to mine, and how to solve each problem."""

@@ -1,10 +1,11 @@
-"""The name of a detected device for people, and its spelling as the argument of --device."""
+"""Names a detected device for people, and in the form of the argument of --device."""
 
 from stratum_miner.backends.asic.discovery import FoundDevice
 
 
 def what_it_is(device: FoundDevice) -> str:
-    """Return the name of a device: "GekkoScience Compac", "Bitaxe Gamma, Supra or Ultra", "CP2102 bridge"."""
+    """Return a text that names a device, such as "GekkoScience Compac", "Bitaxe Gamma, Supra or Ultra" or "CP2102
+    bridge"."""
     if device.boards:
         return _alternatives([board.product for board in device.boards])
     if device.undriven:
@@ -17,7 +18,8 @@ def what_it_is(device: FoundDevice) -> str:
 def device_argument(device: FoundDevice) -> str:
     """Return the argument of --device, or an empty text if the device is not a miner.
 
-    If only the USB bridge of the device is known, the argument has no kind, because the user must choose the kind.
+    If the device may be one of several kinds, because only its USB bridge is known, the argument is the path alone. The
+    user must then add the kind.
     """
     if not device.kinds:
         return ""
@@ -25,7 +27,8 @@ def device_argument(device: FoundDevice) -> str:
 
 
 def naming_hint(device: FoundDevice) -> str:
-    """Return how to name a device of which only the USB bridge is known; empty for all other devices."""
+    """Return a hint for a device of which only the USB bridge is known: what it may be, and the argument of --device
+    for it. The hint is empty for other devices."""
     if device.bridge is None:
         return ""
     kinds = _alternatives(list(device.kinds))

@@ -31,4 +31,4 @@ class Finding:
 
 
 Check: TypeAlias = Callable[[], Awaitable[Sequence[Finding]]]
-"""A function that examines one topic and changes nothing. It reports a problem as a finding and raises nothing."""
+"""A function that examines one topic and changes nothing. A problem is part of its findings, never an exception."""

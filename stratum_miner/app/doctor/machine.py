@@ -1,5 +1,5 @@
-"""Checks of the computer: its clock, the limits of a process, sensors of temperature and battery, folders to write
-to."""
+"""Checks of the computer: its clock, the limits of this process, its temperature and battery sensors, and the folders
+to which the program writes."""
 
 import ctypes
 import os
@@ -24,12 +24,12 @@ MEMORY = 128 * 1024 * 1024
 FREE_DISK = 50 * 1024 * 1024
 """Bytes on the disk that are enough for a share journal and log files."""
 OFF_BY = 24 * 3600.0
-"""If the clock shows a time more than this number of seconds before the date of the installed files, it is wrong.
+"""The clock is wrong if it is more than this number of seconds behind the date of the installed files.
 
 A smaller difference is no error, because archives may store the date of a file without its time zone.
 """
 _ADJTIMEX_SIZE, _STATUS_AT, _UNSYNCHRONISED = 208, 40, 0x40
-"""The size of struct timex on 64-bit Linux, the position of its field ``status``, and the flag STA_UNSYNC
+"""Size of ``struct timex`` in bytes on 64-bit Linux, offset of its field ``status`` in bytes, and the flag STA_UNSYNC
 (see adjtimex(2))."""
 
 
@@ -45,7 +45,7 @@ class Clock(Enum):
 
 
 async def check_clock() -> Sequence[Finding]:
-    """Check whether the clock can be right. Pools reject shares with a wrong time."""
+    """Check whether the clock may be right. Pools reject shares with a wrong time."""
     return [clock_finding(time.time(), _youngest_file(), kernel_clock())]
 
 
@@ -97,10 +97,9 @@ async def check_limits() -> Sequence[Finding]:
 
 
 def descriptor_finding(soft: int) -> Finding:
-    """Return the finding for ``soft``, the number of files that this process may open at the same time; -1 means
-    unlimited.
+    """Return the finding for ``soft``, the soft limit of open files of this process; -1 means unlimited.
 
-    Every command first raises this soft limit as far as the hard limit permits.
+    Every command first raises its soft limit to the hard limit, so only the hard limit may need to be raised.
     """
     text = "an unlimited number of open files" if soft < 0 else f"{soft} open files"
     enough = soft < 0 or soft >= DESCRIPTORS
@@ -131,7 +130,7 @@ def memory_finding(available: int) -> Finding:
 
 
 def memory_available(computer: int, root: Path = Path("/")) -> int:
-    """Return how many bytes of memory this process can still use. The control group of the process may permit less than
+    """Return how many bytes of memory this process can still use. The limit of its control group may leave less than
     the computer has.
 
     ``computer`` is the number of bytes available on the whole computer.
@@ -150,7 +149,7 @@ def memory_available(computer: int, root: Path = Path("/")) -> int:
 
 
 async def check_sensors() -> Sequence[Finding]:
-    """Check whether the sensors of --pause-above and --pause-on-battery exist."""
+    """Check whether the sensors that --pause-above and --pause-on-battery need exist."""
     celsius, battery = host_sensors.processor_temperature(), host_sensors.on_battery()
     return [temperature_finding(celsius), battery_finding(battery)]
 
@@ -191,8 +190,8 @@ def battery_finding(on_battery: bool | None) -> Finding:
 
 
 async def check_directories() -> Sequence[Finding]:
-    """Check whether files can be created in two folders: that of the measured kernel hash rates, and that of the API
-    token."""
+    """Check whether files can be created in two folders. One is the folder of the kernel hash rates that were measured,
+    the other is the folder of the API token."""
     return [
         directory_finding("cache", user_folders.cache(), "the kernels are measured at every start"),
         directory_finding("state", user_folders.state(), "--http then needs --http-token-file"),
@@ -200,10 +199,10 @@ async def check_directories() -> Sequence[Finding]:
 
 
 def directory_finding(what: str, path: Path, otherwise: str, *, needed: bool = False) -> Finding:
-    """Return the finding about whether files can be created in a folder. The check creates no file.
+    """Return the finding about whether files can be created in a folder. The check itself creates no file.
 
-    ``what`` is the subject of the finding. ``otherwise`` says what happens without the folder. With ``needed``, a
-    folder that cannot be written to is a problem, otherwise a note.
+    ``what`` is the subject of the finding. ``otherwise`` says what happens if the folder cannot be written to. That is
+    a problem if ``needed`` is true, otherwise a note.
     """
     at = path
     while not os.path.lexists(at) and at != at.parent:

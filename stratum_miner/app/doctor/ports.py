@@ -8,7 +8,8 @@ from stratum_miner.foreign_text import sanitize
 
 
 def holder_of_port(address: str) -> str | None:
-    """Return the program that listens on HOST:PORT, such as "stratum-miner (process 812)", or None if none is found."""
+    """Return a text that names the program listening on ``address`` (HOST:PORT), such as "stratum-miner (process 812)".
+    Return None if no program is found."""
     port = address.rpartition(":")[2]
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
