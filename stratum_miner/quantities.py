@@ -93,8 +93,8 @@ def count_text(number: int) -> str:
 
 
 def rounded(value: float) -> str:
-    """Return a number in three significant digits without an exponent. From a million on, it has a word: ``1.5
-    million``."""
+    """Return a number in three significant digits. From a million on, the text ends with a word, as in ``1.5 million``;
+    from 1e15 on, it has an exponent."""
     if value >= 1e15:
         return f"{value:.3g}"
     for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):

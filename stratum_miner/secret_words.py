@@ -1,8 +1,8 @@
 """Finds secrets in text, in every encoding, and hides them without hiding ordinary words.
 
-A password may be a common word such as "mining", "share" or "1234". Foreign text comes from other computers; there,
+A password may be a common word such as "mining", "share" or "1234". In foreign text, which comes from other computers,
 such a password is hidden wherever it is a whole word. In this program's own text, a password is not hidden if it is a
-word that the program itself uses. Otherwise events, messages and paths would be unreadable, and a reader could guess
+word that the program itself uses: otherwise events, messages and paths would be unreadable, and a reader could guess
 the password from the missing word.
 """
 
@@ -54,8 +54,8 @@ class Hider:
     def __init__(self, secrets: Iterable[str] = (), *, own_text: bool = False) -> None:
         """Prepare to hide ``secrets`` in foreign text or, with ``own_text``, in text of this program.
 
-        In foreign text, a secret shorter than ``DISTINCT`` is not hidden inside a word or number. In text of this
-        program, it is not hidden inside a path or a compound name either.
+        In foreign text, a short secret (see ``_NAME``) is not hidden inside a word or number. In text of this program,
+        such a secret is not hidden inside a path or a compound name either.
         """
         spelt = {spelling: secret for secret in secrets if len(secret) >= SHORTEST for spelling in spellings(secret)}
         # longest first, because a secret may be the beginning of a longer one
@@ -68,8 +68,8 @@ class Hider:
         self._common = _pattern(common, own_text=own_text)
 
     def hide(self, text: str) -> str:
-        """Return the text without the secrets. An ellipsis at the end of the text shows that the text was shortened. If
-        the beginning of a secret stands before such an ellipsis, it is hidden, too."""
+        """Return the text without the secrets. If the text was shortened, it ends with an ellipsis. If the beginning of
+        a secret stands before this ellipsis, that beginning is hidden, too."""
         if any(spelling in text for spelling in self._spellings):
             text = self._all.sub(HIDDEN, text)
         return self._without_beginning(text) if text.endswith(_CUT) else text

@@ -13,11 +13,14 @@ class ProxySnapshot(ServerSnapshot):
     has_work: bool
     """Whether a pool gives jobs."""
     prefix_size: int | None
-    """Bytes of the pool's extranonce2 that a miner gets as its extranonce prefix; None before the first job."""
+    """Length in bytes of the extranonce prefix, the part of the pool's extranonce2 that differs from miner to miner;
+    None before the first job."""
     extranonce2_size: int | None
-    """Bytes of the pool's extranonce2 that each miner gets as its own extranonce2; None before the first job."""
+    """Length in bytes of the part of the pool's extranonce2 that each miner gets as its own extranonce2; None before
+    the first job."""
     room: int | None
-    """Number of extranonce prefixes, and so of miners, on one connection to the pool; None before the first job."""
+    """Maximum number of miners on one connection to the pool, where each has its own extranonce prefix; None before the
+    first job."""
     upstreams: int
     """Number of connections to the pool. The proxy opens an additional one when no open connection has a free
     extranonce prefix."""
@@ -30,5 +33,5 @@ class ProxySnapshot(ServerSnapshot):
     left: tuple[SessionSnapshot, ...]
     """The last 200 miners that have disconnected, the oldest first."""
     pools: tuple[PoolStatus, ...]
-    """The pools, with the state of the first connection to each pool. Their counts are sums over all connections,
-    including closed ones."""
+    """The pools. The state of a pool is that of the proxy's first connection to it. The counts of a pool are sums over
+    all connections, including closed ones."""

@@ -1,10 +1,10 @@
 """An upstream connection: one connection to a pool (or to a backup pool if the pool fails), and the miners that share
 it.
 
-This module handles the events of the pool client: a job is sent to all miners of the connection, and an answer to the
-miner that submitted the share. If the connection to the pool is lost, the miners stay connected, and get a job when a
-pool gives work again. The miners' open shares are answered when their results are known. After a time limit, they are
-answered as lost.
+This module handles the events of the pool client. It sends each job of the pool to all miners of the connection, and
+each answer to the miner that submitted the share. If the connection to the pool is lost, the miners stay connected, and
+get a job when a pool gives work again. If a share has no answer after a time limit, its miner is told that the share is
+lost.
 """
 
 import secrets
@@ -45,7 +45,7 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MEASURE_SECONDS = 60.0
-"""Seconds after the first share until the measured hash rate is precise enough to be reported to the pool client."""
+"""Seconds from the first share until the measured hash rate is precise enough to be reported to the pool client."""
 
 _log = structlog.get_logger(__name__)
 
@@ -78,9 +78,9 @@ class _ForwardedShare:
 class Upstream:
     """An upstream connection. Run ``run`` in a task.
 
-    ``pools`` is a function that makes the pool group, the client for all pools. Its argument is the function that
-    handles the events of the group. ``memory`` limits the number of remembered shares. ``answers`` measures the time
-    from the arrival of a share to its answer. ``events`` reports to the proxy's ``on_event``.
+    ``pools``: a function that makes the pool group, which is the pool client. Its argument is the function that handles
+    the events of the pool group. ``memory``: limits how many shares are remembered. ``answers``: collects the times
+    from the arrival of a share to its answer. ``events``: passes events to the proxy's ``on_event``.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Upstream:
         )
         self.policy = ForwardingPolicy(config, self.jobs)
         self.divisible = trio.Event()
-        """An event that is set when the first job has come. Only then is the number of extranonce prefixes known."""
+        """An event that is set when the first job has come. The number of extranonce prefixes is unknown before."""
         self.miners: dict[int, MinerConnection] = {}
         """The subscribed miners that share this connection to the pool. The key is the number of the connection of the
         miner to the proxy."""
@@ -152,11 +152,11 @@ class Upstream:
         self.group.submit(share)
 
     def take_over(self, miner: MinerConnection, repeated: ShareToForward[ProxyJob]) -> bool:
-        """Send the pool's answer to a forwarded share on another connection of its miner. Call it if a miner has lost
-        its connection, connected again, and submitted the share a second time.
+        """Arrange that the pool's answer to a share is sent on the new connection of its miner. Call it if a miner lost
+        its connection before the answer, connected again, and submitted the share a second time.
 
-        Return True if the answer will be sent there. Return False, and change nothing, if no such share waits for the
-        pool's answer, or if the connection that submitted the share first is still open.
+        Return True if the answer will be sent on the new connection. Return False, and change nothing, if the share
+        does not wait for the pool's answer, or if the connection that submitted it first is still open.
         """
         solution = repeated.solution
         key = (solution.job.announced.job.origin.session, solution.digest)
@@ -227,7 +227,7 @@ class Upstream:
         self.divisible.set()
 
     def _on_loss(self, reason: str) -> None:
-        """Remember that no pool gives work now. The miners continue with the jobs that they have, because the pool
+        """Record that no pool gives work now. The miners continue with the jobs that they have, because the pool
         session may be resumed."""
         if self.jobs.current is not None and reason != STOPPED:
             _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
@@ -276,8 +276,8 @@ class Upstream:
             self._resolve(item, ShareResult(item.share, ShareOutcome.LOST, reason))
 
     def _suggest(self, now: float) -> None:
-        """Report the measured hash rate of all miners to the pool client, only once, ``MEASURE_SECONDS`` after the
-        first share. The pool client may then suggest a suitable difficulty to the pool.
+        """Report the measured hash rate of all miners to the pool client, so that it may suggest a suitable difficulty
+        to the pool. This is done once, when ``MEASURE_SECONDS`` have passed since the first share.
         """
         if self._suggested or self._first_share_at is None or now - self._first_share_at < MEASURE_SECONDS:
             return

@@ -1,4 +1,4 @@
-"""Results of the conformance checks as an HTML page, on which the details of failed checks are open."""
+"""Results of the conformance checks as an HTML page. The details of failed checks are unfolded when the page opens."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,5 +1,5 @@
-"""The HTML page of a report: one file that has no scripts and loads nothing else. The page is light or dark, as the
-settings of the reader's computer ask for."""
+"""The HTML page of a report: one file that has no scripts and loads nothing else. The page is light or dark, following
+the settings of the reader's computer."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -53,7 +53,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]], *, level: int = 2) -> str:
-    """Return a table under a heading of this level, or without a heading if the title is empty.
+    """Return a table under a heading of the given ``level``, or without a heading if ``title`` is empty.
 
     On a narrow page, the table scrolls sideways.
     """

@@ -11,7 +11,7 @@ from stratum_miner.plots.figure import Bar, Figure, HeatMap, LineChart, Mark, Se
 from stratum_miner.quantities import amount, rounded, span_text, time_unit
 
 FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.5", "2"))
-"""Factors by which the heat maps multiply the price of a bitcoin and the price of a kWh of the scenario."""
+"""Factors by which the heat maps multiply the scenario's price of a bitcoin and its price of a kWh."""
 HERE = FACTORS.index(Decimal(1))
 GROWTHS = (-0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06)
 """Values that the heat map adds to the growth of the difficulty that the scenario assumes. The growth is a fraction for
@@ -89,10 +89,10 @@ def price_by_growth(scenario: Scenario) -> HeatMap:
 
 
 def cash_flow(scenario: Scenario) -> LineChart:
-    """Return the chart of the total profit over time, from which the purchase price is subtracted.
+    """Return the chart of the total profit so far, minus the purchase price, over time.
 
-    The band around the curve lies between the profit if the difficulty grows more slowly than assumed and the profit
-    if it grows faster."""
+    The upper edge of the band around the curve is the profit if the difficulty grows more slowly than assumed, the
+    lower edge the profit if it grows faster."""
     assumptions = scenario.assumptions
     step = max(1, scenario.horizon_days // POINTS)
     shown = range(0, scenario.horizon_days, step)
@@ -125,7 +125,7 @@ def cash_flow(scenario: Scenario) -> LineChart:
 
 
 def survival(scenario: Scenario) -> LineChart:
-    """Return the chart of the probability that a solo miner has found no block yet."""
+    """Return the chart of the probability that a solo miner has found no block yet, over time."""
     rate = scenario.operation.blocks_per_day
     seconds, unit = time_unit(86400 / rate)
     days = [3 / rate * index / POINTS for index in range(POINTS + 1)]

@@ -86,7 +86,7 @@ def fleet(scenario: Scenario) -> Rows:
 def payouts(scenario: Scenario, period: str) -> Rows:
     """Return the mean, the quantiles and the spread of the income under each payout scheme.
 
-    Amounts are integers in satoshis, or numbers with a decimal point in bitcoin."""
+    Small amounts are integers in satoshis. Larger amounts are in bitcoin, with a decimal point."""
     compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
     coins = _coins(compared[1].mean)
     rows = [

@@ -75,7 +75,8 @@ def sentences(scenario: Scenario) -> list[str]:
 
 
 def solo_odds(scenario: Scenario) -> list[str]:
-    """Return sentences about solo mining, the energy that is needed and the emissions of CO2."""
+    """Return sentences about the odds of solo mining, about the energy that mining needs, and about the emissions of
+    CO2."""
     operation = scenario.operation
     rate = operation.blocks_per_day
     kwh = operation.kwh_per_day * PERIODS["year"]

@@ -58,8 +58,8 @@ MAX_BAD_LINES = 10
 send usable lines again after one or two."""
 MAX_BAD_EXCESS = 100
 """Value of a counter at which the connection also ends. Each unusable line adds 1 to the counter. Each usable line
-subtracts 1, unless the counter is 0. If a pool sends usable and unusable lines by turns, the counter does not reach
-this value, which was picked by feel, not measured."""
+subtracts 1, unless the counter is 0. So a pool that sends usable and unusable lines by turns does not reach this value.
+It was picked by feel, not measured."""
 MAX_EMPTY_LINES = 1000
 """Number of empty lines in a row that ends the connection. A few are allowed: a pool may send them to keep the
 connection alive."""
@@ -92,7 +92,8 @@ TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
         _Trigger.CLOSE: ClientState.CLOSED,
     },
     ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
-    # lines that came before the end of the stream are handled after it; one may be the reply to mining.subscribe
+    # lines that came before the stream ended may be handled after its end; one of these lines may be the reply to
+    # mining.subscribe
     ClientState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ClientState.CLOSED, _Trigger.CLOSE: ClientState.CLOSED},
 }
 
@@ -257,8 +258,8 @@ class ClientConnection:
 
     @property
     def version_rolling(self) -> bool:
-        """Whether the pool granted version rolling. A mining.submit then has a sixth parameter, even if the mask is
-        0."""
+        """Whether the pool granted version rolling. If so, mining.submit has a sixth parameter, even if the granted
+        mask is 0."""
         return self._settings.version_rolling
 
     @property
@@ -416,7 +417,7 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
-        if not self._settings.version_rolling:  # a later grant will contain its own mask
+        if not self._settings.version_rolling:  # this mask may be ignored: a later grant will contain its own
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return
         self._settings.pool_mask = mask
@@ -426,7 +427,7 @@ class ClientConnection:
     def _announce(self, *, amended: bool) -> None:
         job = self._last_job
         if job is None or job.extranonce1 is None:
-            return  # the job is announced when mining.subscribe is accepted
+            return  # the job will be announced when mining.subscribe is accepted
         self._events.append(
             events.JobAnnounced(
                 notify=job.notify,

@@ -138,7 +138,7 @@ class Authorize:
 
 @dataclass(frozen=True, slots=True)
 class ExtranonceSubscribe:
-    """mining.extranonce.subscribe: the client accepts mining.set_extranonce."""
+    """mining.extranonce.subscribe: the client tells the pool that it accepts mining.set_extranonce."""
 
     method: ClassVar[str] = "mining.extranonce.subscribe"
 

@@ -18,12 +18,12 @@ Id: TypeAlias = Any
 """The id of a request: any JSON value. The reply repeats it unchanged. stratum-miner itself sends positive integers."""
 
 MAX_DEPTH = 32
-"""Deepest nesting of arrays and objects that is accepted; Stratum needs four levels. The limit keeps parsing, printing
-and echoing from overflowing the stack."""
+"""Maximum number of levels to which arrays and objects may be nested; Stratum needs four levels. The limit keeps
+parsing, printing and echoing from overflowing the stack."""
 
 MAX_CONTAINERS = 1024
-"""Maximum number of arrays and objects in one line; Stratum needs five. Parsing one of them takes about a hundred times
-as long as parsing a letter."""
+"""Maximum number of arrays and objects in one line; Stratum needs five. Parsing an array or object takes about a
+hundred times as long as parsing a letter."""
 MAX_DIGITS = 400
 """Maximum number of digits in a row outside of strings. Even the largest double has only 309 digits before the
 decimal point. The limit is needed because the time to read a number grows with the square of its length."""
@@ -109,10 +109,10 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # The skeleton holds only the brackets and quotes of the line. Two adjacent quotes are removed together; this does
-    # not change which brackets are inside strings. Then there is a bracket between any two quotes, and every second
-    # piece between quotes is outside of strings. A line with more pieces than the limit of split therefore has too many
-    # brackets outside of strings, and is refused anyway.
+    # The skeleton holds only the brackets and quotes of the line. Two adjacent quotes may be removed: this does not
+    # change which brackets are inside strings. Then at least one bracket stands between any two quotes. If the skeleton
+    # is split at the quotes, every second piece is outside of strings. A line with more pieces than the limit of split
+    # has too many brackets outside of strings, and is refused below.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting

@@ -66,11 +66,10 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
     38: ErrorReason.UNKNOWN_METHOD,  # the code of cpuminer-opt
 }
 
-# The reason of an error is looked up by its text first, and by its code only if no pattern matches, because pools
-# use the same code for different reasons: bzminer#193 reports code 24 for duplicates, slush0's Python server sends
-# code -2 for a missing job, and ckpool sends a text without a code. The patterns match the wordings listed in
-# docs/reference/stratum.md#error-codes-and-texts, in lower case. The time to match them is linear in the length of
-# the text.
+# These patterns are compared with the text of an error, in lower case. The code of the error counts only if no pattern
+# matches, because codes are unreliable: bzminer#193 reports code 24 for duplicates, slush0's Python server sends code
+# -2 for a missing job, and ckpool sends a text without a code. docs/reference/stratum.md#error-codes-and-texts lists
+# the texts that the patterns match. The time to match a pattern is linear in the length of the text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),
@@ -163,8 +162,8 @@ def _reason(code: int | None, message: str) -> ErrorReason:
 
 
 def _integer(value: Any) -> int | None:
-    """Return an error code as an integer. Return None for any other value and for an integer above ``LARGEST_CODE``,
-    which would be too long to print."""
+    """Return an error code as an integer. Return None if the value is not an integer, or if it is above
+    ``LARGEST_CODE`` and so too long to print."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_code = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CODE

@@ -65,8 +65,8 @@ class SubmitAnswered:
 
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
-    """The pool replied to another request: suggest_difficulty, suggest_target, get_transactions, extranonce.subscribe
-    or ping. ``result`` is the JSON value as it came."""
+    """The pool replied to suggest_difficulty, suggest_target, get_transactions, extranonce.subscribe or ping.
+    ``result`` is the JSON value as it came."""
 
     id: int
     request: AnyClientMessage
@@ -100,7 +100,7 @@ class JobAnnounced:
     """Whether this event announces the newest job again, because one of its settings has changed: the version mask, or
     the share target if the pool sent the job before its first mining.set_difficulty."""
     superseded: int = 0
-    """Number of earlier jobs that were skipped: they arrived together with this job, which replaced them at once."""
+    """Number of earlier jobs that were skipped, because this newer job arrived together with them."""
 
     @property
     def is_clean(self) -> bool:
@@ -108,10 +108,9 @@ class JobAnnounced:
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """Return one event that replaces two: the event ``superseded`` of an earlier job, which is skipped, and this
-        event.
+        """Return a copy of this event that also stands for ``superseded``, the event of an earlier job that is skipped.
 
-        It is a copy of this event. Its ``is_clean`` is True if that of either event is."""
+        The copy counts the skipped job, and its ``is_clean`` is True if that of either event is."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)
@@ -163,7 +162,8 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A line of the pool had no effect: an unknown method, or a setting that the client did not ask for."""
+    """A line of the pool had no effect, for example because its method is unknown, or because it changes a setting that
+    the client did not ask for."""
 
     what: str
 

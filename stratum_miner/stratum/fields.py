@@ -19,8 +19,8 @@ MAX_MERKLE_BRANCH = 32
 """Maximum number of hashes in a merkle branch, enough for 2^32 transactions. The branch of a real block has at most
 about 16."""
 MAX_COINBASE = 64 << 10
-"""Maximum number of bytes of a job's coinbase, prefix and suffix together, enough for about 1,900 outputs. The limit
-protects the memory, because each share that waits for its answer keeps its job."""
+"""Maximum number of bytes of a job's coinbase prefix and coinbase suffix together, enough for about 1,900 outputs. The
+limit saves memory, because each share that waits for its answer keeps its job in memory."""
 
 _LOOSE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
 _STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")
@@ -36,8 +36,8 @@ def shown(value: Any) -> str:
 
 
 def _beginning(value: Any) -> Any:
-    """Return a value shortened to what an error message can show at most, because formatting a hostile value of a
-    megabyte would take too long."""
+    """Return the beginning of a value, at least as much as an error message can show. To format a whole value of a
+    megabyte from a hostile peer would take too long."""
     match value:
         case str():
             return value[: SHOWN_CHARACTERS + 1]

@@ -13,7 +13,7 @@ _HINTS = (
 
 
 def foreign_protocol(data: bytes | bytearray) -> str | None:
-    """Return the name of the protocol to which the first bytes of a connection belong if it is a known protocol other
+    """Return a hint for an error message if ``data``, the first bytes of a connection, belong to a known protocol other
     than Stratum. Otherwise return None."""
     for prefix, hint in _HINTS:
         if data.startswith(prefix):

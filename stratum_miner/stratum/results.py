@@ -14,7 +14,7 @@ class SubscribeResult:
     """The result of mining.subscribe (docs/reference/stratum.md#subscribing)."""
 
     extranonce1: bytes
-    """The extranonce1, 0 to 32 bytes, which stands in the coinbase between its prefix and the extranonce2."""
+    """The extranonce1, 0 to 32 bytes. In the coinbase, it stands directly before the extranonce2."""
     extranonce2_size: int
     """Number of bytes of the extranonce2, which the miner chooses; 0 to 32."""
     session_id: str | None = None
@@ -47,7 +47,7 @@ class SubscribeResult:
 
 def _notify_id(subscriptions: Any) -> str | None:
     pairs = subscriptions if isinstance(subscriptions, list) else []
-    for pair in [pairs, *pairs]:  # first try the list itself, because some pools send only one pair
+    for pair in [pairs, *pairs]:  # the list itself first: some pools send one pair, not a list of pairs
         match pair:
             case ["mining.notify", str(identifier), *_] if 0 < len(identifier) <= 256:
                 return identifier
@@ -58,9 +58,8 @@ def _notify_id(subscriptions: Any) -> str | None:
 class ConfigureResult:
     """The result of mining.configure (BIP 310).
 
-    ``version_rolling``: the grant of version rolling; None if the pool did not grant it. Its mask is the one that the
-    pool sent, which may contain bits that the client did not ask for.
-    ``verdicts``: the pool's answer to each extension that it names: True, False, or a text.
+    ``version_rolling``: the grant of version rolling; None if the pool did not grant it. Its mask may contain bits that
+    the client did not ask for. ``verdicts``: the pool's answer to each extension that it names: True, False, or a text.
     """
 
     version_rolling: VersionRollingGrant | None

@@ -1,12 +1,13 @@
 """The pool's side of one Stratum connection, sans-IO.
 
-It is the counterpart of ``client_connection``: it returns the miner's requests as typed events, and takes replies and
-announcements. It enforces the rules that need no knowledge of jobs: framing, types, the order of requests, and which
-worker names may submit. It never replies to a reply, and never sends a reply without a request: the miners cpuminer
-(pooler) and cpuminer-opt (JayDDee) take any unexpected reply for the result of a share.
+``ServerConnection`` is the counterpart of ``ClientConnection``: it returns the miner's requests as typed events, and
+takes the replies and announcements that are to be sent. It enforces the rules that need no knowledge of jobs: framing,
+types, the order of requests, and which worker names may submit. It never replies to a reply, and never sends a reply
+without a request, because the miners cpuminer (pooler) and cpuminer-opt (JayDDee) take any unexpected reply for the
+result of a share.
 
-The caller answers each request exactly once, in any order. This includes requests without an id or with a null id, but
-the answers to these are not sent.
+The caller answers each request exactly once, in any order. It must also answer requests without an id or with a null
+id, although those answers are not sent.
 """
 
 from collections import OrderedDict
@@ -57,8 +58,8 @@ MAX_ID = 1024
 """Maximum number of bytes of a request's id. The limit saves memory: the connection keeps the id until the request is
 answered, which may take minutes."""
 MAX_QUESTIONS = 16
-"""Maximum number of requests of the pool to the miner that are remembered until the miner replies. A limit is needed
-because cpuminer (pooler) and bfgminer never answer a ping. Beyond the limit, the oldest request is forgotten."""
+"""Maximum number of requests to the miner that are kept while they wait for a reply. Beyond the limit, the oldest
+request is forgotten. A limit is needed because cpuminer (pooler) and bfgminer never answer a ping."""
 
 
 class ServerState(Enum):
@@ -137,7 +138,8 @@ class ServerConnection:
             self._decoder.receive(data)
 
     def receive_eof(self) -> None:
-        """Note that the stream has ended. ``next_event`` still returns the events of complete lines before the end."""
+        """Call this when the stream has ended. ``next_event`` still returns the events of complete lines before the
+        end."""
         self._fire(_Trigger.CLOSE)
 
     def next_event(self) -> events.ServerConnectionEvent | None:
@@ -249,7 +251,8 @@ class ServerConnection:
         self._subscribed = True
 
     def accept_authorize(self, request_id: Id, worker_name: str) -> None:
-        """Answer mining.authorize with true. The worker name may submit from now on, and lines may be longer.
+        """Answer mining.authorize with true. From now on, the worker name may submit, and the miner may send longer
+        lines.
 
         Raises LocalProtocolError if no mining.authorize with this id waits for an answer.
         """
@@ -260,8 +263,8 @@ class ServerConnection:
     def accept_configure(self, request_id: Id, request: Configure, granted: dict[str, ExtensionAnswer]) -> None:
         """Answer mining.configure (BIP 310). ``granted``: the answer to each requested extension, by its name.
 
-        Extensions without an answer, and unknown ones, get false. Extensions with unusable parameters get the reason.
-        Raises LocalProtocolError if no mining.configure with this id waits for an answer.
+        Extensions that are unknown or not in ``granted`` are answered with false, those with unusable parameters with
+        the reason. Raises LocalProtocolError if no mining.configure with this id waits for an answer.
         """
         result: dict[str, Any] = {sanitize(name, 64): False for name in request.unknown}
         result |= {sanitize(name, 64): reason for name, reason in request.refused}

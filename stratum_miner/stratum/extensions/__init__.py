@@ -36,7 +36,7 @@ class Extension(Protocol):
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Self:
-        """Parse the parameters of a request. The parameters of other extensions are in the same object.
+        """Parse the parameters of a request. ``params`` may also contain the parameters of other extensions.
 
         Raises FieldError if a parameter of this extension is malformed.
         """
