@@ -1,7 +1,7 @@
 """The shares of one connection that wait for the pool's reply, and the result that a reply gives a share. Sans-IO.
 
-When the connection ends, ``reconnecting`` takes the shares without a reply, and ``resume`` keeps them for the next
-connection.
+When the connection ends, the module ``reconnecting`` takes the shares that have no reply, and the module ``resume``
+keeps them for the next connection.
 """
 
 from collections import OrderedDict
@@ -17,12 +17,12 @@ from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareRes
 log = structlog.get_logger(__name__)
 
 REJECT_STREAK = 10
-"""Number of rejected shares in a row after which the client reconnects, because its state probably differs from the
-pool's. After a rejection that counts, further rejections count only for shares that were sent after it had arrived,
-because a single event, such as a new block, can make a pool reject many shares at once."""
+"""The client reconnects after this number of rejections in a row, because its state probably differs from the pool's. A
+single event, such as a new block, can make a pool reject many shares at once. Therefore, once a rejection has been
+counted, rejections of shares that were sent before it arrived are not counted."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
-"""Reason of a lost share that was resubmitted and that the pool then called a duplicate. The pool need not have
-accepted it before, because pools also remember shares that they rejected."""
+"""Reason of a share that counts as lost because the pool called it a duplicate after it was resubmitted. This does not
+prove that the pool had accepted the share, because pools also remember shares that they rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class OpenShares:
         """Value of ``sent_so_far`` at the arrival of the last rejection that was counted in ``refusals_in_a_row``.
         Every share with a lower ``number`` was sent before that rejection arrived."""
         self.refusals_in_a_row = 0
-        """Number of rejections since the last accepted share, without those that say nothing about the session (see
-        ``REJECT_STREAK``)."""
+        """Number of rejections since the last accepted share. Some rejections are not counted (see ``REJECT_STREAK``
+        and ``_says_something``)."""
         self.differences = False
         """Whether this pool reads version bits as their difference (XOR) from the job's version."""
 
@@ -83,8 +83,8 @@ class OpenShares:
         return shares
 
     def result(self, item: OpenShare, error: ErrorReply | None, now: float, newest_job_id: str | None) -> ShareResult:
-        """Return the result of a share, which follows from the pool's reply, and update the number of rejections in a
-        row. ``error``: the pool's reply if it did not accept the share; None if it accepted the share."""
+        """Return the result that the pool's reply gives the share ``item``, and update ``refusals_in_a_row``.
+        ``error``: the reply if the pool did not accept the share; None if it did."""
         if error is None and item.was_tried_before and item.differences is not self.differences:
             self.differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
@@ -130,8 +130,8 @@ def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
 
     * The share is stale, and a newer job has come.
     * The share is lost.
-    * The pool rejected the share as too easy, and the client knew that before. It sent the share only because its hash
-      solves a block.
+    * The share is a weak block, and the pool rejected it as too easy. The client knew that its hash misses the share
+      target, and sent it only because it solves a block.
     """
     if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id

@@ -1,9 +1,9 @@
 """What the program has learnt about a pool, shared by all its connections to this pool.
 
-Some pools close the connection when the client sends all requests of the usual handshake; the next handshakes with such
-a pool leave out requests. Some pools answer slowly; the client then waits longer for their replies. The program
-remembers here for an hour which handshake and which time limits a pool needs, and then begins with the usual ones
-again, because the cause may have been temporary. Parameters with the name ``now`` are the current time, in seconds.
+Some pools close the connection if a handshake contains optional requests; the client then leaves these requests out.
+Some pools answer slowly; the client then waits longer for their replies. A ``PoolMemory`` keeps for an hour which
+handshake and which time limits a pool needs. After the hour, the client uses the usual handshake and time limits again,
+because the cause may have been temporary. Parameters with the name ``now`` are the current time, in seconds.
 """
 
 from dataclasses import replace
@@ -16,9 +16,9 @@ from stratum_miner.client.settings import Timeouts
 KEPT_S = 3600.0
 """Seconds for which the program remembers that a pool needs a handshake with fewer requests, or longer time limits."""
 TRIES = 2
-"""Number of connections in a row that must end during the handshake before the client uses the next form of the
-handshake (see ``Handshake``). One is not enough, because the pool may only have restarted. After this number, each
-further connection that ends during the handshake makes the client go on to the next form again."""
+"""The client changes to the next form of the handshake (see ``Handshake``) when this number of connections in a row
+have ended during the handshake. A single connection is not enough, because the pool may only have restarted. After the
+first change, each further connection that ends during the handshake makes the client change to the next form."""
 MOST_PATIENCE = 16.0
 """Largest factor by which a time limit grows. The default limit for the reply to mining.authorize, 30 s, then becomes 8
 minutes."""
@@ -53,8 +53,8 @@ class PoolMemory:
     # ---- connections --------------------------------------------------------------------------------------------
 
     def next_turn(self, now: float, interval: float) -> float:
-        """Reserve and return the time at which the calling client may reconnect to the pool. The client that calls this
-        next gets a time at least ``interval`` seconds later."""
+        """Return the earliest time at which the calling client may reconnect to the pool. The next call, by this or
+        another client, returns a time that is at least ``interval`` seconds later."""
         turn = max(now, self._free_at)
         self._free_at = turn + interval
         return turn
@@ -77,11 +77,11 @@ class PoolMemory:
         return Handshake((self._kept + max(0, self._hang_ups - TRIES + 1)) % len(Handshake))
 
     def note_disconnected(self) -> None:
-        """Note that the pool disconnected during the handshake, or sent nothing at all."""
+        """Note that a connection ended during the handshake, or before the pool had sent anything."""
         self._hang_ups += 1
 
     def note_worked(self, handshake: Handshake, since: float) -> None:
-        """Note that the pool gave jobs after this form of the handshake, the first one at ``since``."""
+        """Note that the pool sent jobs after this form of the handshake, the first of them at the time ``since``."""
         self._hang_ups = 0
         if handshake is not self._kept:
             self._kept, self._kept_until = handshake, since + KEPT_S

@@ -13,8 +13,8 @@ from stratum_miner.work.job import PoolKey
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_WORKERS = len(ShareOutcome) * MAX_WORKER_NAMES
-"""Maximum number of different pairs of worker name and outcome for which shares are counted. Without this limit they
-could fill the memory, because the miners of a proxy choose their own worker names."""
+"""Maximum number of pairs of worker name and outcome for which shares are counted. Without this limit, the miners of a
+proxy could fill the memory with ever new worker names."""
 
 
 class PoolTally:
@@ -75,4 +75,4 @@ class PoolTally:
 
 
 Tallies: TypeAlias = dict[PoolKey, PoolTally]
-"""The counts of each pool. Groups with several connections to the same pools share them."""
+"""The counts of each pool. Several groups with the same pools can use one such dictionary."""

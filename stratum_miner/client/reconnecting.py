@@ -46,26 +46,26 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 MAX_UNANSWERED = 1000
-"""If this many shares of one connection wait for a reply, the search for shares pauses (see ``wait_for_room``). Picked
-by feel, not measured."""
+"""If this many shares of one connection wait for a reply, the search for shares pauses (see ``wait_for_room``). The
+number does not come from a measurement."""
 SECONDS_PER_SHARE = 10.0
-"""Seconds per share that ``suggest_difficulty="auto"`` aims at: often enough to see that the pool accepts shares,
-rarely enough for any pool."""
+"""Average number of seconds between two shares that ``suggest_difficulty="auto"`` aims at. At this rate the user soon
+sees that the pool accepts shares, and no pool gets too many."""
 STABLE_S = 60.0
 """A connection counts as stable if the pool accepts a share at least this many seconds after the connection was made.
-The pauses before reconnecting, which grow with each failure, then begin short again."""
+The pauses before reconnecting grow with each failure; a stable connection makes them short again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a share is to be submitted: the pool, the worker name, and the id of the session that the share belongs to,
-    with which a later run can ask the pool to resume the session."""
+    """Where a share is to be submitted: the pool, the worker name and the session. With the session id, a later run can
+    ask the pool to resume the session."""
 
     pool: str
     """The URL of the pool."""
     worker_name: str
     session_id: str | None
-    """None if the pool gave the session no id."""
+    """The id that the pool gave the session; None if it gave none."""
 
 
 class PoolClient:
@@ -100,8 +100,8 @@ class PoolClient:
         self._connection: PoolConnection | None = None
         self._running = False
         self._bare_next = False
-        """Whether to send neither mining.configure nor mining.extranonce.subscribe on the next connection, because the
-        pool disconnected after mining.configure. Used only if ``ClientOptions.retry`` is False."""
+        """Whether the next connection begins with ``Handshake.BARE``, because the pool disconnected after
+        mining.configure, before it accepted mining.subscribe. Used only if ``ClientOptions.retry`` is False."""
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._stop_reason = ""
         self._state, self._detail = ConnectionState.CONNECTING, ""
@@ -333,9 +333,8 @@ class PoolClient:
     def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
         """Return the seconds to wait before the client connects again.
 
-        ``next_address``: whether to switch to the pool's next URL. The client does not wait before it tries this URL,
-        except when all URLs have failed. If a wait would be necessary and ``ClientOptions.retry`` is False, ``error``
-        is raised instead.
+        ``next_address``: whether to switch to the pool's next URL. The client tries this URL without a wait, unless all
+        URLs have failed. ``error``: raised instead of a wait if ``ClientOptions.retry`` is False.
         """
         self._detail = detail
         if next_address and self._addresses.next():

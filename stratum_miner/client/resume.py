@@ -20,15 +20,14 @@ class Resumable:
     """The data with which a later connection can resume a session."""
 
     session_id: str | None
-    """The id that the pool gave the session; None: the pool gave none, and the extranonce1 alone identifies it."""
+    """The id that the pool gave the session. None if it gave none; then the extranonce1 identifies the session."""
     extranonce1: bytes
     extranonce2_size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A share without a reply. ``sent``: whether it was sent on any connection. If so, the pool may have received
-    it."""
+    """A share without a reply. ``sent``: whether the share was ever sent. If so, the pool may have received it."""
 
     share: Share
     sent: bool
@@ -77,8 +76,8 @@ class Resumption:
         self._carried.extend(Unanswered(share, sent=True) for share in shares)
 
     def carry(self, *items: Unanswered) -> list[Unanswered]:
-        """Keep shares for the next connection, at most ``MAX_CARRIED``. Remove and return the oldest ones above this
-        limit, which the caller reports as lost."""
+        """Keep shares for the next connection. If there are now more than ``MAX_CARRIED``, remove the oldest of them,
+        and return these so that the caller reports them as lost."""
         self._carried += items
         surplus = self._carried[:-MAX_CARRIED]
         del self._carried[:-MAX_CARRIED]

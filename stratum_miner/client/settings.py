@@ -27,16 +27,16 @@ class Timeouts:
     """Seconds to wait for the reply to mining.subscribe."""
     authorize: float = 30.0
     """Seconds to wait for the reply to mining.authorize. If the pool sends jobs before this reply, the client waits
-    four times as long, because no time is wasted: the miner already searches for shares, and the client keeps them
-    until the reply."""
+    four times as long. The longer wait wastes no time, because the miner already searches for shares, and the client
+    keeps these shares until the reply."""
     send: float = 60.0
     """Seconds within which one write must finish."""
     silence: float = 180.0
     """Seconds without a byte from the pool after which the client closes the connection. public-pool may be silent for
     60 s on purpose."""
     unanswered_submit: float = 60.0
-    """Seconds that the oldest open share may wait for its reply. A shorter limit makes miners reconnect to slow pools
-    all the time (docs/reference/stratum.md#silence-and-lost-connections)."""
+    """Seconds that the oldest open share may wait for its reply before the client reconnects. With a shorter limit,
+    miners would reconnect to slow pools again and again (docs/reference/stratum.md#silence-and-lost-connections)."""
     stop_grace: float = 2.0
     """Seconds that a stopping miner waits for replies to open shares."""
 
@@ -88,7 +88,7 @@ class PoolSettings:
     @property
     def key(self) -> PoolKey:
         """The key that identifies the pool: its name, or its URL and worker name if it has no name. If another pool of
-        the program has the same key, ``PoolIdentities`` changes it."""
+        the program already has this key, ``PoolIdentities`` gives this pool a different one."""
         return PoolKey(self.name or f"{self.url} as {self.worker_name}")
 
     @property
@@ -101,7 +101,8 @@ class PoolSettings:
         return dict(self.workers).get(backend, self.worker_name)
 
     def without_password(self, text: str) -> str:
-        """Return a text that the pool sent, with the password replaced, because a pool may repeat the password.
+        """Return ``text``, which the pool sent, with the password replaced. A pool may repeat the password in its
+        messages.
 
         Use the result only to show or log it, or to forward it to a proxy's miners. To decide what the pool means, use
         the original text.

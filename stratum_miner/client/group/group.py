@@ -1,8 +1,9 @@
 """``PoolGroup``: several pools that the miner uses like one ``PoolClient``.
 
 Each pool has a client of its own, and a share goes to the client of the pool that its job came from. The module
-``members`` holds the pools, ``failover`` and ``quota`` decide which pool to mine on, and this module starts and stops
-the clients. When the miner leaves a pool, the client of that pool keeps running until its open shares have results.
+``members`` holds the pools, the modules ``failover`` and ``quota`` decide which pool to mine on, and this module starts
+and stops the clients. When the miner switches to another pool, the client of the previous pool keeps running until the
+open shares of that pool have results, but not longer than ``DRAIN_S``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,13 +40,13 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
-"""Seconds between two decisions, if nothing happens."""
+"""Seconds after which the group decides again which pools to use, if no event makes it decide earlier."""
 DRAIN_S = 30.0
-"""Seconds to wait for the replies of a pool that the miner has left. After that, the open shares of the pool are
-lost."""
+"""Maximum number of seconds for which a pool stays connected after the miner has switched to another pool. Shares that
+then still have no reply are lost."""
 LINGER_S = 3.0
-"""Minimum number of seconds for which a pool stays connected after the miner has left it, because a device may report a
-nonce that it found just before the switch."""
+"""Minimum number of seconds for which a pool stays connected after the miner has switched to another pool, because a
+device may report a nonce that it found just before the switch."""
 
 
 class PoolGroup:
@@ -151,10 +152,9 @@ class PoolGroup:
     def count_work(self, switches: Sequence[tuple[PoolKey, float]], units: Mapping[PoolKey, int]) -> None:
         """Count the work on the jobs of each pool.
 
-        ``switches``: for each job, the key of its pool, and the seconds from the arrival of the job until a backend
-        first took work of it.
-        ``units``: for each pool, the number of work units that backends took from its jobs
-        since the last call.
+        ``switches``: one pair for each new job: the key of its pool, and the seconds from the arrival of the job until
+        a backend first took work of it. ``units``: for each pool, the number of work units that backends took from its
+        jobs since the last call.
         """
         for key, seconds in switches:
             self._tallies[key].switches.add(seconds)
@@ -173,7 +173,8 @@ class PoolGroup:
 
     @property
     def all_refused(self) -> bool:
-        """Whether all pools that may be used refused the worker names, and none has ever accepted one."""
+        """Whether all enabled pools refused their worker names, and no pool of the group has ever accepted a worker
+        name."""
         return not self._was_accepted and all(
             member.refused or not self._members.failover.is_enabled(index)
             for index, member in enumerate(self._members.all)
@@ -195,7 +196,7 @@ class PoolGroup:
             if member.key == origin.pool:
                 if member.client.origin.session == origin.session:
                     return member
-                found = found or member  # the right pool, but its session is not that of ``origin``
+                found = found or member  # the pool is the right one, but its session is not the session of ``origin``
         return found
 
     @property
@@ -205,8 +206,8 @@ class PoolGroup:
     # ---- events of the clients ----------------------------------------------------------------------------------
 
     def _take(self, member: GroupMember, event: ClientEvent) -> None:
-        """Handle an event of a pool's client. A job or a result is reported before failover is updated, so that it is
-        not delayed."""
+        """Handle an event of a pool's client. Report a job or a result first and update failover afterwards, so that
+        the update does not delay the report."""
         match event:
             case JobArrived(job):
                 self._take_job(member, job, event)
@@ -230,7 +231,7 @@ class PoolGroup:
             members.active = member  # there is only this pool, so do not wait for failover to choose one
         if member is members.active:
             self._on_event(event)
-        if not member.removed:  # the listener may have changed the pools
+        if not member.removed:  # ``on_event`` may have removed this pool
             members.failover.job(members.index(member), self._clock(), _content(job))
             self._apply()
 
@@ -239,7 +240,7 @@ class PoolGroup:
         if reason == STOPPED and member.leaving_since is None:
             if member is self._members.active:
                 self._on_event(event)
-            return  # the whole group ends: keep the pool's condition, because the summary at the end shows it
+            return  # the whole group stops: keep the pool's condition for the summary at the end
         if member.removed:
             return
         if member.leaving_since is None:
@@ -250,8 +251,9 @@ class PoolGroup:
 
     def _note_result(self, member: GroupMember, result: ShareResult) -> None:
         """Tell failover about an accepted or rejected share, because failover counts the rejections in a row. Skip a
-        rejection that may have the same cause as an earlier one (``ShareResult.same_event``), and a rejection of a
-        block that missed the share target (``ShareResult.refused_as_weak``)."""
+        rejection that may have the same cause as an earlier rejection (``ShareResult.same_event``), and the rejection
+        of a weak block, whose hash meets the network target but not the share target
+        (``ShareResult.refused_as_weak``)."""
         if member.removed or result.same_event:
             return
         members = self._members
@@ -348,8 +350,9 @@ class PoolGroup:
             self._changed.set()
 
     def _leave(self, member: GroupMember) -> None:
-        """Stop the client of a pool that the miner has left, once this is DRAIN_S seconds ago, or LINGER_S seconds if
-        the client has no open shares. Until then, do nothing: ``_apply`` calls this method again and again."""
+        """Stop the client of a pool that is not needed any more, but not at once. The first call only notes the time. A
+        later call stops the client if LINGER_S seconds have passed and no share is open, or if DRAIN_S seconds have
+        passed."""
         assert member.scope is not None
         now = self._clock()
         if member.leaving_since is None:
@@ -371,7 +374,7 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        member.scope = None  # an exception skips this line: ``scope`` stays set, and this client is not started again
+        member.scope = None  # after an exception, ``scope`` stays set, so that this client is not started again
         self._changed.set()
 
     def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:

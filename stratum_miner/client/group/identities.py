@@ -10,11 +10,12 @@ class PoolIdentities:
 
     def __init__(self) -> None:
         self._known: dict[PoolKey, tuple[PoolUrl, str]] = {}
-        """For each key that was ever given to a pool, the URL and worker name of that pool, the oldest key first. A
-        pool with another URL or worker name never gets the same key."""
+        """For each key that was ever given to a pool, the URL and worker name of that pool. The oldest key is first. A
+        pool with another URL or worker name never gets this key."""
         self._in_use: set[PoolKey] = set()
         self._labels: dict[PoolKey, tuple[str, str]] = {}
-        """For each key, the configured name or the URL of the pool, and the label that was made from it."""
+        """For each key, two texts: the configured name of the pool, or its URL if it has no name; and the label that
+        was made from this text."""
 
     def take(self, settings: PoolSettings) -> PoolKey:
         """Return a key for a new pool. If a removed pool had the same URL and worker name, the new pool gets its
@@ -35,8 +36,8 @@ class PoolIdentities:
         self._in_use.discard(key)
 
     def label(self, key: PoolKey, settings: PoolSettings) -> str:
-        """Return the user's name of the pool, or its URL. If another pool already has this text as its label, the
-        worker name or a number is appended."""
+        """Return the label of a pool: the name that the user gave it, or its URL. If another pool already has this
+        label, the worker name or a number is appended."""
         called = settings.name or str(settings.url)
         before = self._labels.get(key)
         if before is not None and before[0] == called:

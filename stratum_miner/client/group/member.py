@@ -17,7 +17,8 @@ from stratum_miner.work.share_result import ShareOutcome
 
 
 class GroupMember:
-    """One pool of a group. It calls ``take`` with itself and each event of its client."""
+    """One pool of a group. For each event of the pool's client, it calls ``take(member, event)`` with itself as
+    ``member``."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Divides the mining time among several pools in proportion to their quotas.
 
-Sans-IO: the caller passes the current time, in seconds. Each pool that is up earns credit in proportion to its quota.
-The pool that the miner mines on spends credit, and the pool with the most credit is mined on next. A pool that is down
-earns no credit, so when it is up again it gets no extra time.
+Sans-IO: the caller passes the current time, in seconds. While the miner mines, each pool that is up earns credit in
+proportion to its quota, and the pool that the miner mines on spends credit. The miner switches to the pool with the
+most credit. A pool that is down earns no credit, so it does not get more time later to make up for this.
 """
 
 from collections.abc import Hashable, Mapping
@@ -58,8 +58,8 @@ class Quotas(Generic[PoolT]):
 
     def _account(self, up: Mapping[PoolT, int], now: float) -> None:
         """Add the credit earned since the last call, and subtract the credit spent."""
-        # this method is called about once a second; if much more time has passed, the process was suspended and no pool
-        # got work
+        # this method is called about once a second; if more than SLICE_S have passed, the process was suspended, and
+        # the time above SLICE_S does not count
         elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
         if self._active is None or self._active not in up:
             return

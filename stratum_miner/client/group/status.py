@@ -16,7 +16,7 @@ class PoolStatus:
     key: PoolKey
     """The key, which never changes. No other pool of the run gets the same key."""
     name: str
-    """The label: the user's name for the pool, or its URL. No other pool of the run has the same label."""
+    """The label: the name that the user gave the pool, or its URL. No other pool of the run has the same label."""
     active: bool
     """Whether the miner mines on this pool now."""
     enabled: bool
@@ -25,7 +25,7 @@ class PoolStatus:
     reason: str
     """Why the pool is in this condition; empty if it is up."""
     since: float
-    """Seconds for which the pool has been in this condition."""
+    """Seconds that have passed since the pool came into this condition."""
     accepted: int
     """Number of shares that the pool accepted."""
     rejected: int
@@ -37,24 +37,27 @@ class PoolStatus:
     reasons: tuple[tuple[str, int], ...]
     """Why shares were not accepted, with counts, the most frequent first."""
     difficulties: Mapping[str, float]
-    """For each outcome, the sum of the difficulties of this pool's shares, as ``Difficulties`` counts them."""
+    """For each outcome, the sum of the difficulties of this pool's shares that had this outcome; see
+    ``Difficulties``."""
     work_units: int
     """Number of work units that backends took from this pool's jobs; 0 in a proxy, which does not search."""
     best_share: float
-    """Highest difficulty of a hash among this pool's shares that have a result; 0 before the first result."""
+    """Highest difficulty that the hash of a share reached, among this pool's shares that have a result; 0 before the
+    first result."""
     last_accepted_at: float | None
     """Unix time at which the pool accepted the last share; None before the first."""
     last_accepted_difficulty: float
     """Share difficulty that the pool had set for the last accepted share; 0 before the first accepted share."""
     latency_p50: float | None
-    """Median of the newest latencies; None before the first."""
+    """Median of the newest latencies; None before the first reply."""
     latency_p99: float | None
-    """Latency that 99 % of the newest latencies do not exceed; None before the first."""
+    """Latency that 99 % of the newest latencies do not exceed; None before the first reply."""
     quota: int | None
     """Quota of the pool; None with Strategy.FAILOVER."""
     work_share: float | None
-    """Fraction of all hashes that were computed for this pool, from 0 to 1. In a status that comes directly from a
-    ``PoolGroup``, this is the fraction of the mining time instead, or None with Strategy.FAILOVER."""
+    """Fraction of all hashes of the miner that were computed for this pool, from 0 to 1. A ``PoolGroup`` does not count
+    hashes: in a status that it returns, this is the pool's fraction of the mining time, or None with
+    Strategy.FAILOVER."""
     client: ClientSnapshot
     switch_p50: float | None = None
     """Median of the seconds from a job's arrival until a backend takes work of it; None in a proxy."""
@@ -69,12 +72,13 @@ class PoolStatus:
 
     @property
     def reject_share(self) -> float:
-        """Fraction of all answered shares that the pool rejected, from 0 to 1."""
+        """Fraction of the shares with a reply that the pool rejected, from 0 to 1. Stale shares do not count as
+        rejected."""
         answered = self.accepted + self.rejected + self.stale
         return self.rejected / answered if answered else 0.0
 
     @property
     def stale_share(self) -> float:
-        """Fraction of all answered shares that were stale, from 0 to 1."""
+        """Fraction of the shares with a reply that were stale, from 0 to 1."""
         answered = self.accepted + self.rejected + self.stale
         return self.stale / answered if answered else 0.0
