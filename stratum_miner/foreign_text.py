@@ -1,9 +1,9 @@
-"""Makes foreign text safe to print: limited in length, printable, on one line. All other modules use these functions.
+"""Makes foreign text (text from outside this program) safe to print: limited in length, printable, on one line.
 
-Foreign text comes from peers, files, devices and other programs. It must not control a terminal, begin another line of
-a log, fill a page, change the writing direction of neighbouring text, or contain invisible characters. If a text
-identifies something, such as a job id or a worker name, the value itself stays unchanged and is made safe when it is
-printed.
+Foreign text comes from peers, files, devices and other programs. All modules that print it use these functions. It must
+not control a terminal, begin another line of a log, fill a page, change the writing direction of neighbouring text, or
+contain invisible characters. If a text identifies something, such as a job id or a worker name, the value itself stays
+unchanged and is made safe when it is printed.
 """
 
 import math
@@ -69,9 +69,9 @@ def sanitize_lines(text: str, limit: int = 1000) -> str:
 def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) -> Any:
     """Return a JSON value of limited size in which every text, including the keys, is sanitized.
 
-    A string is cut after ``limit`` characters. This limit is divided among the entries of a list or object, of which
-    at most ``SHOWN_ITEMS`` are kept. A list or object inside ``depth`` others is replaced by an ellipsis. A value that
-    JSON cannot represent, or a number that JSON readers reject, becomes a string.
+    A string is cut after ``limit`` characters. This limit is divided among the entries of a list or object, of which at
+    most ``SHOWN_ITEMS`` are kept. A list or object that is nested inside ``depth`` others is replaced by an ellipsis. A
+    value that JSON cannot represent, or a number that JSON readers reject, becomes a string.
     """
     match value:
         case None | bool():
@@ -97,9 +97,9 @@ def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) ->
 
 
 def escape_json(text: str) -> str:
-    """Return the same JSON value, written with an escape sequence for each character that is not printable.
+    """Return JSON text of the same meaning, in which an escape sequence replaces each character that is not printable.
 
-    JSON that must keep foreign text unchanged is written in this way, so that a terminal can still show it safely.
+    Foreign text that must not be changed is printed as such JSON, so that it is safe on a terminal.
     """
     return text if is_plain(text) else "".join(map(_escaped, text))
 
@@ -115,7 +115,8 @@ def _escaped(character: str) -> str:
 
 
 def sanitize_texts(value: Any, limit: int = SENTENCE_CHARACTERS) -> Any:
-    """Return the same JSON value, of any size, in which each text is sanitized."""
+    """Return a copy of a JSON value in which each text is sanitized and cut after ``limit`` characters. The number of
+    texts is not limited."""
     match value:
         case str():
             return sanitize(value, limit)

@@ -1,6 +1,7 @@
-"""A miner that commits one fault on its own connection, with real shares, and judges the pool's reaction.
+"""Tests how a pool reacts when a miner does something wrong (commits a fault), such as sending a share twice.
 
-``raw_miner`` sends the lines and finds the shares. This module decides what to send, and judges the answer.
+This module decides what to send, and judges the pool's answer. ``raw_miner`` sends it, and finds the valid shares that
+the faults change.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,12 @@
 """The faults of pools: one function for each, and the table that names them.
 
-The list follows docs/reference/stratum.md#faults-of-pools: faults that real pools had, and faults that a miner must
-survive. A function receives one line and the state of the connection. It returns the actions to take in place of the
-line, or None to let the line pass. The result depends on the lines and on a seed, never on the clock. A function with
-many actions returns an iterator, so that the actions are not all in memory at once. To add a fault, add a function, and
-a row to the table.
+The faults are those of docs/reference/stratum.md#faults-of-pools: faults that real pools had, and other faults that a
+miner must survive. A tap between a miner and a good pool injects them. For each line that the miner or the pool sends,
+it calls the function of the fault with this line and the state of the connection. The function returns the actions to
+take instead of sending the line on, or None to send the line on unchanged. The actions depend on the lines and on a
+seed, never on the clock. A function with many actions returns an iterator, so that they are not all in memory at once.
+
+To add a fault, add a function, and a row to the table.
 """
 
 import json
@@ -174,9 +176,9 @@ def _stuck_job(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] 
 
 
 def _flood(*, clean: bool) -> Behaviour:
-    """Return a fault that sends each job many times more, with different job ids.
+    """Return a fault that sends many copies of each job to the miner, each with another job id.
 
-    In a mining.submit for such a job, the fault replaces the job id by the one that the pool sent."""
+    In a mining.submit for a copy, the fault puts back the job id that the pool sent."""
 
     def behave(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
         params = line.params
@@ -400,4 +402,4 @@ POOL_FAULTS: Mapping[str, PoolFault] = {
         PoolFault("http", "answers with an HTTP error, and closes the connection", _http),
     )
 }
-"""All faults of pools, in the order in which a miner meets them."""
+"""All faults of pools, by name."""

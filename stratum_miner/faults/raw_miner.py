@@ -1,7 +1,7 @@
-"""A miner that sends raw lines: it sends what its caller asks for, and finds real shares with the C kernel.
+"""A miner for tests: it sends what its caller asks for, valid or not, and finds real shares with the C kernel.
 
-It is for tests that must send what stratum-miner's client never sends. The miner ignores invalid lines of the pool,
-supports one session only, and does not judge the pool.
+Tests use it to send what stratum-miner's own client never sends. It ignores invalid lines of the pool, supports one
+session only, and does not judge the pool.
 """
 
 import json
@@ -36,8 +36,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 PATIENCE = 10.0
 """Seconds to wait for a reply."""
 MOST_SECONDS = 60.0
-"""Seconds that finding one share should take at most. The miner refuses to search only if the expected time is more
-than TOO_LONG_FACTOR times this, because the hash rate from which it is computed may have been measured too low."""
+"""Longest average time in seconds that finding one share should take. The miner refuses to search only if the average
+time exceeds TOO_LONG_FACTOR times this value. The factor allows for a hash rate that was measured too low."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"
@@ -62,8 +62,8 @@ class RawMinerPlan:
 
 
 class RawMiner:
-    """One connection that sends raw lines. The attribute ``fault`` changes how its requests are sent. Callers may set
-    this attribute at any time."""
+    """One connection to a pool. If the attribute ``fault`` is set, requests are sent with this fault. Callers may set
+    the attribute at any time."""
 
     def __init__(self, plan: RawMinerPlan, stream: trio.abc.Stream, fault: WireFault | None, rng: Random) -> None:
         self.fault = fault
@@ -118,8 +118,8 @@ class RawMiner:
             raise FaultNotPossible(f"expected the pool to authorize the worker, got {reply_text(authorized)}")
 
     async def ask(self, message: ClientMessage, patience: float = PATIENCE) -> dict[str, Any] | None:
-        """Send a request, and wait up to ``patience`` seconds for the reply. If ``fault`` is set, it changes the
-        request.
+        """Send a request, and wait up to ``patience`` seconds for the reply. If ``fault`` is set, the
+        request is sent with this fault.
 
         Return the ``result``, ``error`` and ``reject-reason`` of the reply. Return ``{"closed": True}`` if the pool
         closed the connection, and None if no reply came.
@@ -193,8 +193,8 @@ class RawMiner:
         try:
             message = envelope.decode(line.rstrip(b"\r\n"))
             if isinstance(message, envelope.Reply):
-                # a reply with another id does not belong to a request of this miner; keeping such replies could fill
-                # the memory
+                # a reply with an id that was never sent belongs to no request; keeping such replies could fill the
+                # memory
                 if isinstance(message.id, int) and 0 < message.id <= self._next_id:
                     reply = {"result": message.result, "error": message.error, "reject-reason": message.reject_reason}
                     self._replies[message.id] = reply
@@ -245,8 +245,8 @@ async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -
 async def open_raw_miner(
     plan: RawMinerPlan, fault: WireFault | None = None, rng: Random | None = None
 ) -> AsyncIterator[RawMiner]:
-    """Open a connection, and close it at the end of the ``async with`` block. If ``fault`` is given, it changes the
-    requests of this connection.
+    """Open a connection, and close it at the end of the ``async with`` block. If ``fault`` is given, the
+    requests on this connection are sent with this fault.
 
     Raises the error of ``RawMinerPlan.dial`` if the pool cannot be reached.
     """

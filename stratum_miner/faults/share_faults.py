@@ -59,14 +59,14 @@ class JobLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodShare:
-    """The share that a fault changes. ``submit`` is a valid share of ``job``. It was not sent to the pool yet, except
-    if ``taken`` is the same share."""
+    """The share that a fault changes. ``submit`` is a valid share of ``job``. The pool has not received it yet, unless
+    ``taken`` is the same share."""
 
     submit: Submit
     job: JobLike
     taken: Submit | None = None
     """For the fault duplicate: a share that the pool has already accepted on this connection. Its job has the same
-    previous block as ``job``, so that it is not stale."""
+    previous block as ``job``, so the share is not stale."""
     outdated: Submit | None = None
     """For the fault stale: a valid share that was never sent, of a job that became outdated by a new block."""
 
@@ -170,8 +170,8 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ShareFault(
             "ntime",
             "has a time three hours in the future, which is invalid in a block",
-            # a changed time also changes the hash, which is then above the target; a pool that checks the hash before
-            # the time therefore answers LOW_DIFFICULTY
+            # with another time, the share has another hash, which is almost certainly above the target; a pool that
+            # checks the hash before the time therefore answers LOW_DIFFICULTY
             frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
             _ntime,
         ),

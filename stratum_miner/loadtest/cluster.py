@@ -1,9 +1,9 @@
-"""Runs a load test on several computers, the workers of a dask.distributed cluster.
+"""Runs a load test on several computers: on the workers of a dask.distributed cluster.
 
-Each worker executes one shard of the run: it simulates a part of the miners, with a random seed of its own. A worker
-reports when it is ready and then waits for a Dask event. Setting this event starts all workers at the same time. Each
-worker sends its figures every 2 s. If a worker is lost during the run, the report contains the last figures of this
-worker and the time at which they end. No shard runs twice: if Dask starts a shard again on another worker, the shard
+Each worker executes one shard (part) of the run: it simulates some of the miners, with a random seed of its own. A
+worker reports that it is ready, and then waits for a Dask event that starts all workers at the same time. During the
+run, each worker sends its figures every 2 s. If a worker is lost, the report of the run contains the last figures that
+the worker sent, and their time. No shard runs twice: if Dask starts a shard again on another worker, the second start
 fails at once.
 
 This module needs the extra ``cluster``, also on the workers. The plan contains the password of the pool and is sent
@@ -48,7 +48,7 @@ _QUIET_LOGGERS = ("distributed.client", "distributed.core", "distributed.utils",
 
 @dataclass(slots=True)
 class _ShardState:
-    """The state of a shard, as far as its reports to this process tell it."""
+    """What this process knows about a shard from the reports that it received."""
 
     plan: LoadPlan
     worker: str
@@ -83,8 +83,8 @@ class ClusterRun:
     def execute(self) -> LoadReport:
         """Run the plan on all workers and return the report.
 
-        Raises LoadError if the package distributed is not installed, the scheduler cannot be reached or has no workers,
-        a worker fails or is not ready in time, or ``stop`` is called before the start.
+        Raises LoadError if the package ``distributed`` is not installed, the scheduler cannot be reached or has no
+        workers, a worker fails or is not ready in time, or ``stop`` is called before the run starts.
         """
         distributed = _distributed()
         for name in _QUIET_LOGGERS:  # these would log a traceback for an error that LoadError states in one line
@@ -265,7 +265,7 @@ def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
 
     def watch_for_stop() -> None:
         stop = distributed.Event(f"{run}-stop", client=client)
-        with contextlib.suppress(OSError):  # if the scheduler is lost, no request to stop can arrive
+        with contextlib.suppress(OSError):  # without a connection to the scheduler, no request to stop can arrive
             while not ended.is_set():
                 if stop.wait(timeout=REPORT_SECONDS):
                     generator.stop()

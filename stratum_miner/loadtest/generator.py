@@ -1,15 +1,15 @@
 """The load generator: one thread that sends and receives the bytes of many simulated miners.
 
-Theory of operation. Each turn of the loop first handles the timed events that are due, and then lets each miner read
-the bytes that have arrived for it. If there is nothing to do, the thread sleeps until the next event, with a precision
-of microseconds. The loop waits for all sockets with one epoll object instead of one trio task for each miner, for two
-reasons. A task with its stream takes several kilobytes per miner. A timer of trio is rounded up to a millisecond, and
-this error would be part of every latency that begins when a share is due.
+The thread runs a loop. Each turn of the loop first handles the timed events that are due, such as shares to send, and
+then lets each miner read the bytes that have arrived for it. If there is nothing to do, the thread sleeps until bytes
+arrive or the next event is due, with a precision of microseconds. One epoll object watches all sockets. A trio task for
+each miner was no choice, for two reasons. A task with its stream takes several kilobytes. A timer of trio is rounded up
+to a millisecond, and this error would be part of every latency that begins when a share is due.
 
-The loop measures how much it may add to the latencies. It does not know when the bytes that it reads arrived. It only
-knows that they arrived after the previous complete poll, which is one that reported all sockets with waiting bytes. The
-time since that poll, plus the delay with which a share was sent, is the generator overhead of a latency. An event every
-10 ms also measures the loop lag, which is how late the loop handles its events.
+The loop measures how much it may itself have added to each latency: the generator overhead. The loop does not know when
+the bytes that it reads arrived. It only knows that they arrived after its previous complete poll, which is one that
+reported all sockets with waiting bytes. The generator overhead is the time since that poll, plus the delay with which
+the share was sent. Every 10 ms, the loop also measures the loop lag: how late it handles a timed event.
 """
 
 import contextlib
@@ -127,7 +127,7 @@ class LoadGenerator:
     # ---- for the caller ---------------------------------------------------------------------------------------------
 
     def run(self) -> Metrics:
-        """Run the plan until its end, a call of ``stop`` or a ``failure``, and return the metrics.
+        """Run the plan until it ends, ``stop`` is called or a ``failure`` occurs, and return the metrics.
 
         Raises LoadError if the run cannot begin.
         """
@@ -139,7 +139,7 @@ class LoadGenerator:
             gc.freeze()  # the garbage collector then skips the miners, which exist until the end of the run
             try:
                 self._loop()
-            except (OSError, MemoryError) as error:  # this computer ran out of something; keep the figures until now
+            except (OSError, MemoryError) as error:  # this computer ran out of a resource; the figures so far are kept
                 self.failure = str(error) or type(error).__name__
                 self.elapsed = self.elapsed or self._clock() - self._started
             if self._most_connected and not self.failure:
@@ -244,8 +244,8 @@ class LoadGenerator:
                 self._break_connection(connection, "churn", due)
 
     def _tick_lag(self, due: float) -> None:
-        """Record the loop lag: how late the loop handles the event of the kind LAG_TICK that was due at ``due``. Such
-        an event is due every 10 ms. If later ones are due by now, too, record the lag of each."""
+        """Record the loop lag: how late the loop handles the event LAG_TICK that was due at ``due``. Such an event is
+        due every 10 ms. If the loop is so late that the next ones are due, too, record the lag of each."""
         now, metrics = self._clock(), self.metrics
         metrics.rows[-1].lag = max(metrics.rows[-1].lag, now - due)
         while due <= now:
@@ -454,8 +454,8 @@ class LoadGenerator:
                 self._send(connection, miner.due_share(self._clock()))
 
     def _wake(self) -> None:
-        # An error is harmless. If the buffer of the socket is full, earlier bytes wake the loop. If the socket is
-        # closed, the loop has ended.
+        # An error here is harmless. If the buffer of the socket is full, the bytes in it wake the loop. If the socket
+        # is closed, the loop has ended.
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 

@@ -1,10 +1,13 @@
-"""A histogram of durations with a fixed size and a bounded error. Adding two histograms loses no precision.
+"""A histogram of durations. Its size is fixed, the error of its quantiles is bounded, and adding two loses no
+precision.
 
 The layout is that of HdrHistogram by Gil Tene: buckets of 1 µs below 256 µs, then 128 buckets for each doubling. A
-quantile is therefore never below the exact value. It is above it by at most 1 µs, or from 256 µs on by at most 1/128 of
-the value. hdrhistogram 0.10, the Python package, is not used, because it takes 1.4 µs to record a value, five times as
-long as this module. That would delay the loop of the load generator, and so add to the latencies that it measures.
-hdrhistogram also depends on setuptools.
+computed quantile is therefore never below the exact one. It exceeds the exact one by at most 1 µs, or from 256 µs on by
+at most 1/128.
+
+The Python package hdrhistogram 0.10 is not used, because it takes 1.4 µs to record a value, five times as long as this
+module. That would delay the loop of the load generator, and so add to the latencies that the loop measures. The package
+also depends on setuptools.
 """
 
 import math
@@ -35,8 +38,8 @@ class Histogram:
         self._counts = array("Q", bytes(8 * BUCKETS))
 
     def add(self, seconds: float) -> None:
-        """Add a duration in seconds. This method compares values itself, because calls of min() and max() would double
-        its running time."""
+        """Add a duration in seconds. This method does not call min() and max(), because that would double its
+        running time."""
         if seconds < 0:
             seconds = 0.0
         value = int(seconds * 1e6)

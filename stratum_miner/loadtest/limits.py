@@ -34,9 +34,9 @@ def raise_file_limit(connections: int) -> None:
 
 
 def source_address(target: str, number: int, total: int) -> str | None:
-    """Return the loopback address from which miner ``number`` connects; None for the address that the system chooses.
+    """Return the loopback address from which miner ``number`` of ``total`` connects; None to let the system choose one.
 
-    Several addresses are used only for a pool on 127.0.0.0/8, if one address has too few ports for all miners.
+    An address is returned only if the pool is on 127.0.0.0/8 and one address has too few ports for all miners.
     """
     if total <= PORTS_OF_ADDRESS or not target.startswith("127."):
         return None

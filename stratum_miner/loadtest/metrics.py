@@ -1,11 +1,12 @@
 """The figures of a run: latencies, counts of shares, ended connections and errors, and a time line.
 
-A latency is measured for each phase of a connection (``PHASES``), from the attempt to connect to the answers to shares.
+Latencies are measured in each phase of a connection (see ``PHASES``).
 
-Each latency has an ``overhead``: an upper bound of the part of it that the load generator itself may have caused. If
-the overhead is more than 1 ms and more than half of the latency, the sample is unreliable. The metrics of several
-shards (the parts of a run that different processes execute) can be added. Converted to plain values, metrics can be
-sent to another process.
+Each latency has an ``overhead``: the largest part of it that the load generator itself may have caused. If the overhead
+is more than 1 ms and more than half of the latency, the sample is unreliable.
+
+A run can be divided into shards, which different processes execute. Their metrics can be converted to plain values,
+sent to one process, and added.
 """
 
 from collections import Counter, OrderedDict
@@ -18,16 +19,16 @@ from stratum_miner.loadtest.histogram import Histogram
 PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
 """Names of the phases whose latencies are measured, in the order in which a connection reaches them.
 
-``connect`` and ``first_job`` are measured from the time at which the connection was due, ``subscribe`` and
-``authorize`` from the time at which the request was sent, ``submit`` from the time at which the share was due, and
-``notify`` from the time at which the first miner received the job.
+The latency of ``connect`` and ``first_job`` begins when the connection was due, that of ``subscribe`` and ``authorize``
+when the request was sent, and that of ``submit`` when the share was due. The latency of ``notify`` is the time from the
+arrival of a job at the first miner to its arrival at this miner.
 """
 UNRELIABLE_FROM = 0.5
 """A sample is unreliable if its overhead exceeds this fraction of the latency, and also exceeds
 ``UNRELIABLE_ABOVE``."""
 UNRELIABLE_ABOVE = 0.001
-"""Seconds up to which an overhead never makes a sample unreliable. One turn of the load generator's event loop takes
-about this time."""
+"""A sample with an overhead of at most this many seconds is never unreliable. One turn of the load generator's event
+loop takes about this time."""
 LAG_TICK = 0.01
 """Seconds between two measurements of the loop lag: how late the event loop of the load generator handles an event."""
 MAX_ROWS = 300

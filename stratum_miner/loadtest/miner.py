@@ -98,9 +98,10 @@ class SimulatedMiner:
         """Number of attempts to reconnect since the pool last authorized this miner. It determines the pause before the
         next attempt."""
         self.connect_due = 0.0
-        """Time at which the current connection was due."""
+        """Time at which the current connection was due to be opened."""
         self.breaks_at = 0.0
-        """Time at which the generator breaks this connection, if the plan has churn."""
+        """Time at which the generator closes this connection, if the plan limits the lifetime of connections
+        (churn)."""
         self.refused = False
         """Whether the pool refused mining.subscribe or mining.authorize. Such a miner does not reconnect."""
         self.extranonce2_count = 0
@@ -121,8 +122,8 @@ class SimulatedMiner:
         self.notify: pool_messages.Notify | None = None
         self.assignment: MinerJob | None = None
         self.stale_job: MinerJob | None = None
-        """The last job on an earlier block, from which stale shares are made; None if there is none yet, or the plan
-        has no stale shares."""
+        """The last job before the newest block, from which stale shares are made; None if there is none yet, or the
+        plan has no stale shares."""
         self.accepted_share: tuple[bytes, Submit] | None = None
         """Previous block hash and parameters of the last accepted share, from which duplicates are made; None if there
         is none yet, or the plan has no duplicates."""
@@ -134,8 +135,8 @@ class SimulatedMiner:
         """Time at which the next share is due; None if no more share is due. For a slow reader, it is the time of its
         next read."""
         self.rate = 0.0
-        """Average number of shares per second that the hash rate finds at the share target of the job. The factor of
-        the load profile is not included."""
+        """Average number of shares per second that this miner finds at the share target of the job, without the factor
+        by which the load profile multiplies the hash rate."""
         self.open: dict[int, _OpenShare] = {}
         """Shares without an answer, by request id."""
         self.next_id = FIRST_SUBMIT_ID
@@ -312,7 +313,7 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            if hashes_of(work.target) > INLINE_HASHES:  # search again: a share of the old previous hash is stale
+            if hashes_of(work.target) > INLINE_HASHES:  # the share that was searched for would now be stale
                 self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:

@@ -1,7 +1,7 @@
 """The settings of a load test, which are checked when a ``LoadPlan`` is made.
 
-A plan can be split into shards: plans for several processes, each with a part of the miners. A run with more miners
-than one process can simulate must be split. The fixed limits of the other settings protect against typing errors.
+A plan can be split into shards: plans for several processes, each with a part of the miners. A run with more than
+``MAX_MINERS`` miners must be split. The limits of the other settings only protect against typing errors.
 """
 
 import math
@@ -65,7 +65,8 @@ class LoadPlan:
     None, connections have no such lifetime."""
     reconnect: ReconnectPolicy = "fresh"
     """What a miner does after its connection ended: start a new session ("fresh"), ask to resume the session
-    ("resume"), or stay disconnected ("never"). A slow reader reconnects only after a storm or churn."""
+    ("resume"), or stay disconnected ("never"). A slow reader reconnects only after a storm, or after its lifetime
+    (``churn``) has ended."""
     pause: float = 1.0
     """Seconds before the first attempt to reconnect. The pause doubles with each failed attempt, up to 60 s. Each
     pause is shortened by a random part, which is at most a half."""

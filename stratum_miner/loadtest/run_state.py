@@ -1,6 +1,6 @@
-"""The state that all simulated miners of a process share: plan, metrics, jobs, share search and random numbers.
+"""What all simulated miners of a process share: the plan, metrics, jobs, the search for shares and the random numbers.
 
-It must not import the miner, because the miner imports this module.
+This module must not import ``miner``, because ``miner`` imports it.
 """
 
 import random
@@ -55,8 +55,8 @@ class RunState(Generic[MinerT]):
         self.end = now + self.plan.duration
 
     def next_due(self, after: float, rate: float) -> float | None:
-        """Return when the next share after ``after`` is due, for a miner with ``rate`` shares per second. Return None
-        if that would be after the end of the run."""
+        """Return when the next share is due, later than ``after``, for a miner with ``rate`` shares per second. Return
+        None if that would be after the end of the run."""
         due = next_share(self.rng, after - self.started, rate, self.profile, self.plan.duration)
         return None if due is None else self.started + due
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from stratum_miner.spelling import did_you_mean
 
 MOST_LISTED = 12
-"""If there are more known names than this, an error that suggests one of them does not list them all. An error without
-a suggestion always lists all names."""
+"""An error about an unknown name lists all known names if there are at most this many of them, or if it suggests none
+of them."""
 
 
 class SpecError(ValueError):

@@ -1,4 +1,4 @@
-"""The figures of a run by name, limits for them (``--fail-if``), and their changes since an earlier run.
+"""Names the figures of a run, checks limits on them (``--fail-if``), and compares them with those of an earlier run.
 
 All functions take a report in its JSON form.
 """
@@ -23,8 +23,8 @@ _UNITS: Mapping[str, Mapping[str, float]] = (
     | {name: {} for name in ("mining", "shares_per_second", "lost", "unanswered", "errors", "bad_accepted", "marked")}
     | {"refused": _PER_CENT}
 )
-"""The names of all figures that can have a limit, each with its units. Without a unit, the value of a limit is in
-milliseconds or bytes, or it is a count or a fraction."""
+"""For each figure that can have a limit: the units in which users may write the limit, with their factors. A limit
+without a unit is in milliseconds or bytes, or is a count or a fraction."""
 _LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+?)\s*([a-zA-Zµ%]*)\s*")
 
 

@@ -33,4 +33,4 @@ class HardwareError:
 MinerEvent: TypeAlias = JobStarted | StateChanged | HardwareError | ShareResult | MessageShown
 """Any event of a miner. A ``ShareResult`` is the result of a share."""
 EventListener: TypeAlias = Callable[[MinerEvent], None]
-"""Called in the trio thread with each event, in the order of the events. It must not block."""
+"""A function that is called in the trio thread with each event, in the order of the events. It must not block."""

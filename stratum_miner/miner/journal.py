@@ -1,17 +1,18 @@
 """The share journal: a file with one JSON object per line, which records each share and its result.
 
 Mining never waits for the journal. The miner's calls put records into a queue, and a thread writes them as they come. A
-second thread syncs the file to the disk: at once if a block was written, otherwise a few seconds after records were
-written. If the program crashes, at most the records of the last tenth of a second are missing. The next run then finds
-no record that ends the crashed run, and logs this. A power failure may also destroy the records that were not synced.
+second thread syncs the file to the disk: at once after the record of a share that solves a block, otherwise a few
+seconds after a write. If the program crashes, at most the records of the last tenth of a second are missing. The next
+run detects the crash, because the last record is not one that ends a run, and logs it. After a power failure, the
+records that were not synced may be missing, too.
 
 If the file cannot be written, the journal logs one error, and ``Journal.problem`` gives the reason until writing works
-again. Meanwhile the records wait, and the writing thread tries again every few seconds. If very many records wait, the
-journal replaces them by their totals.
+again. Meanwhile the records wait, and the writing thread tries again every few seconds. If too many records wait (see
+``MAX_WAITING``), the journal replaces them by their totals.
 
 The totals of all runs are always exact: submitted = accepted + rejected + stale + lost + open. An *open* share has no
-result yet. If a run crashed, the next run records its open shares as lost, except blocks that it resubmits to the pool
-(``Recovered``).
+result yet. If a run crashed, the next run records the open shares of the crashed run as lost. Only the shares that
+solve a block are resubmitted to the pool instead (``Recovered``).
 """
 
 import struct
@@ -55,7 +56,8 @@ __all__ = ["Journal", "JournalError", "Recovered", "read"]
 log = structlog.get_logger(__name__)
 
 SYNC_SECONDS = 5.0
-"""Seconds from writing a record until the file is synced. A block is synced at once."""
+"""Seconds from writing a record until the file is synced. The record of a share that solves a block is synced at
+once."""
 RETRY_SECONDS = 5.0
 """Seconds between two attempts to write, after one failed."""
 CLOSE_SECONDS = 5.0
@@ -65,11 +67,11 @@ MAX_BATCH = 256
 MAX_WAITING = 10_000
 """Maximum number of records that may wait to be written. They take some 6 MB of memory."""
 CURRENT_SECONDS = 600.0
-"""Age (s) up to which a recorded share matters to a later run. A block that is older is not resubmitted, because the
-block chain has grown since. The header of a share is remembered until this age, so that the same share is not submitted
-twice."""
+"""Age (s) up to which a recorded share matters to a later run. The run does not resubmit an older block, because the
+block chain has grown since. It remembers the headers of shares up to this age, so that it does not submit the same
+share again."""
 ROTATE_AGAIN_SECONDS = 60.0
-"""Seconds between two attempts to continue in a new file, after one failed."""
+"""Seconds between two attempts to rotate the journal (continue in a new file), after one failed."""
 FAILED_HINT = "mining continues, and the records wait to be written. Free some disk space, or repair the disk"
 CRASHED = "the miner crashed before the pool answered"
 
@@ -357,8 +359,8 @@ def _text(value: str) -> str:
 
 
 def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
-    """Yield the headers of the shares that earlier runs found in the last 10 minutes: those in ``before``,
-    which was read from ``FILE``, and those in ``FILE.1``."""
+    """Yield the headers of the shares that earlier runs found in the last 10 minutes. ``before`` is the content of the
+    journal at ``path``; its shares come first, followed by those of the rotated file ``path``.1."""
     since = now - CURRENT_SECONDS
     found = [*before.headers]
     older = older_file(path, 1)
@@ -380,8 +382,8 @@ _BEFORE_BODIES = {
     "extranonce1": "extranonce1",
     "extranonce2_size": "extranonce2_size",
 }
-"""The names of the coinbase fields in a record, each with its name in the records of older versions of this program.
-Older versions recorded no separate ``body``, so the coinbase fields stand among those of the job."""
+"""Name of each coinbase field in a record now, and its name in a record of an older version of this program. Today the
+coinbase is a separate object ``body``; older versions wrote its fields among the other fields of the job."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:
@@ -406,8 +408,8 @@ def _job_fields(job: Job) -> dict[str, Any]:
 def _rebuilt(record: SubmittedShare) -> Recovered | None:
     """Return the block that a record describes, or None if the record does not describe a valid block.
 
-    The previous hash and nbits are taken from the recorded header. It is known to be undamaged, because its hash is
-    checked to be that of a block.
+    The previous hash and nbits are taken from the recorded header. A damaged header is detected, because its hash would
+    not be that of a block.
     """
     try:
         data = bytes.fromhex(record.header)
@@ -427,7 +429,7 @@ def _rebuilt(record: SubmittedShare) -> Recovered | None:
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
     if not (whole and share.is_block and isinstance(job.body, CoinbaseBody)):
-        return None  # not a valid block, or a session without a coinbase, which cannot be resumed
+        return None  # not a valid block, or its pool sends no coinbase, so its session cannot be resumed
     resumable = Resumable(record.session_id, job.body.extranonce1, job.body.extranonce2_size)
     return Recovered(record.id, record.pool, resumable, share)
 
@@ -440,7 +442,7 @@ def _job(record: SubmittedShare, header: BlockHeader) -> Job:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
             values[name] = getattr(header, name, 0)
     values["nbits"] = header.nbits
-    # a new client has session number 0, and asks the pool to resume the session of this block
+    # 0, because no connection of this run has sent the job; ``session_id`` is the session that a new client resumes
     origin = Origin(PoolKey(record.pool), record.worker, 0, record.session_id)
     converted = {name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()}
     return Job(origin=origin, body=body, **converted)
@@ -461,6 +463,6 @@ def _body(recorded: dict[str, Any]) -> Body:
 def _body_before_bodies(values: dict[str, Any]) -> Body:
     """Return the coinbase from a record that an older version of this program wrote (see ``_BEFORE_BODIES``).
 
-    ``values`` are the recorded fields of the job. The fields of the coinbase are removed from them."""
+    ``values`` are the recorded fields of the job. This function removes the fields of the coinbase from them."""
     del values["session"]
     return _body({"kind": "coinbase"} | {name: values.pop(before) for name, before in _BEFORE_BODIES.items()})
