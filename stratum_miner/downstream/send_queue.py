@@ -7,8 +7,8 @@ import trio
 from stratum_miner.network.fair_bound import FairBound
 
 MAX_UNSENT = 256 << 20
-"""Maximum number of bytes that may wait for all miners of a pool or proxy. One job for each of ten thousand miners
-takes 25 MB."""
+"""Maximum number of bytes that may wait in the queues of all miners of a pool or proxy together. One job for each of
+ten thousand miners takes 25 MB."""
 
 
 class QueueFullError(Exception):

@@ -17,28 +17,29 @@ from stratum_miner.stratum.client_messages import Submit
 
 
 class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
-    """The verdict on a share that must be forwarded: by a pool to its node, or by a proxy to its pool."""
+    """The verdict on a share that must be forwarded. A pool forwards a block to its node, a proxy a share to its
+    pool."""
 
     verdict: ShareVerdict[J]
     solution: Solution[J]
     waits: bool
-    """Whether the answer to the miner waits for the answer of the node or of the proxy's pool. If false, the miner gets
+    """Whether the miner is answered only after the node or the proxy's pool has answered. If false, the miner gets
     ``verdict`` at once."""
 
 
 class SessionPolicy(Protocol[J]):
-    """Where a miner's session gets its jobs from, and the rules that it follows (see the module)."""
+    """What a miner's session gets from its server: jobs, difficulties, and verdicts on shares. See the module."""
 
     decides_shares: bool
-    """Whether the verdict of ``judge`` accepts or rejects a share. This is true in a pool. In a proxy it is false: the
-    verdict says whether to forward the share, and the proxy's pool accepts or rejects a forwarded share. A share that
-    is not forwarded is counted as kept or refused."""
+    """Whether ``judge`` decides if a share is accepted. True in a pool. False in a proxy, where ``judge`` decides only
+    whether to forward the share: the proxy's pool then accepts or rejects it. A share that is not forwarded is counted
+    as kept or refused."""
     max_refused_shares: int
     """Maximum number of shares in a row that may be answered with an error. After one more, the miner is
     disconnected."""
     change_interval: float | None
-    """Minimum number of seconds between two changes of difficulty. Each change is sent at once, with an extra job.
-    None: no extra job is sent, and a change waits for the next job."""
+    """Minimum number of seconds between two changes of a miner's difficulty. The miner gets an extra job with each
+    change. None: there are no extra jobs, and a change waits for the next job."""
     vardiff: VardiffConfig | None
     """Settings by which the difficulty follows the share rate. None: the share rate does not change the difficulty."""
 
@@ -54,8 +55,8 @@ class SessionPolicy(Protocol[J]):
 
     @property
     def rollable_mask(self) -> int:
-        """The version bits that are granted to a miner that asks for version rolling now. When the miner is then sent a
-        job, the ``rollable_mask`` of that job applies instead.
+        """The version bits to grant to a miner that asks for version rolling now. They apply until the miner gets its
+        next job, which has a ``rollable_mask`` of its own.
         """
         ...
 
@@ -72,14 +73,14 @@ class SessionPolicy(Protocol[J]):
     def job_for(self, lease: Lease[J], now: float) -> J | None:
         """Return the current job, or None if there is none.
 
-        If a miner with the extranonce1 of this lease has already got the current job, make and return a new job with
-        other content. On the same job, the miner might begin again with the same extranonce2 values and repeat its
-        work.
+        ``lease`` contains the extranonce1 of the session. If a miner with this extranonce1 has already got the current
+        job, make and return a new job with other content. On the old job, the miner might begin again with the same
+        extranonce2 values and repeat its work.
         """
         ...
 
     def difficulty(self, job: J | None, wanted: float | None, minimum: float) -> float | None:
-        """Return the difficulty to send to a miner for ``job``, or None to send none yet.
+        """Return the difficulty to send to a miner for ``job``, or None if no difficulty is to be sent yet.
 
         ``job`` is None before the first job. ``wanted`` is the difficulty that the session wants to use: at first
         ``start_difficulty``, later the result of ``bounded``. ``minimum`` is the minimum difficulty that the miner
@@ -94,8 +95,8 @@ class SessionPolicy(Protocol[J]):
         ...
 
     def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J] | ForwardVerdict[J]:
-        """Return the verdict on a share of the session that owns ``jobs``; as a ``ForwardVerdict`` if the share must be
-        forwarded."""
+        """Return the verdict on ``submit``, a share of the session whose jobs are in ``jobs``. The result is a
+        ``ForwardVerdict`` if the share must be forwarded."""
         ...
 
     def transactions(self, job: J | None) -> list[str] | Refused[J]:

@@ -32,8 +32,8 @@ class DownstreamShareCounts:
     lost: int = 0
     """Shares that a proxy forwarded and its pool never answered."""
     difficulty: float = 0.0
-    """Sum of the difficulties with which valid shares were credited. This sum times 2^32 is about the number of hashes
-    that the miners computed."""
+    """Work of the valid shares: the sum of the difficulties with which they were credited. This sum times 2^32 is about
+    the number of hashes that the miners computed."""
     best: float = 0.0
     """Highest difficulty that the hash of a valid share meets."""
     last_at: float | None = None
@@ -46,7 +46,8 @@ class DownstreamShareCounts:
         return self.received - answered - self.rejected.total() - self.refused.total()
 
     def credit(self, difficulty: float, share_difficulty: float, now: float) -> None:
-        """Credit a valid share with ``difficulty``. Its hash meets ``share_difficulty``; ``now`` is in seconds."""
+        """Add a valid share. ``difficulty`` is credited for it; ``share_difficulty`` is the highest difficulty that its
+        hash meets. ``now`` is the time on trio's clock, in seconds."""
         self.difficulty += difficulty
         self.best = max(self.best, share_difficulty)
         self.last_at = now

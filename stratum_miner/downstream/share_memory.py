@@ -1,8 +1,8 @@
 """Remembers valid shares and block candidates, so that no share is counted twice. The memory is limited.
 
-Theory of operation: each job has an object that keeps the hashes of its shares. Python frees this object when no job
-table remembers the job any more, which means that no open session and no session that can be resumed needs it. So no
-code has to remove old hashes.
+Theory of operation: each job has a ``SeenShares`` object with the hashes of its shares. Each session that is open or
+can be resumed has a table of its jobs. When a job is in none of these tables any more, Python frees its ``SeenShares``
+object. So no code has to remove old hashes.
 """
 
 from stratum_miner.network.fair_bound import FairBound
@@ -11,7 +11,7 @@ MAX_BYTES = 512 << 20
 """Maximum number of bytes that the remembered shares of a whole pool or proxy may take."""
 SHARE_BYTES = 200
 """Maximum number of bytes that one remembered share takes, rounded up: 80 for its hash, and 107 for its entry in the
-set of hashes, when Python has just enlarged this set fourfold."""
+set of hashes. An entry takes most just after Python has made the set four times as large."""
 MAX_SHARES = MAX_BYTES // SHARE_BYTES
 """Maximum number of shares that are remembered: 2.7 million. That is three times what 10,000 miners submit while a job
 is valid, at one share every 10 s each."""

@@ -66,7 +66,7 @@ class ServerSnapshot:
     connections_refused: int
     """Number of connections that were closed right after they were accepted, because a limit was reached."""
     connections_ended: Mapping[DisconnectReason, int]
-    """For each kind of reason, the number of connections that were closed because of it."""
+    """Number of connections that were closed, by reason."""
     bytes_received: int
     bytes_sent: int
 

@@ -1,20 +1,20 @@
-"""Judges shares, sans-IO: takes bytes and exact integers, and returns a verdict. Time is an argument.
+"""Judges shares, sans-IO: rebuilds the header of a share and returns a verdict. The current time is an argument.
 
-The checks are made in this order: length of the extranonce2, job, duplicate, stale, ntime, version bits, difficulty.
-The check for a duplicate comes before the check for a stale job, because a miner may lose the answer to a share and
-submit the share again. The job may be stale by then, although the share was in time when it first came.
+The checks are made in this order: length of the extranonce2, known job, duplicate, stale, ntime, version bits,
+difficulty. The check for a duplicate comes before the check for a stale job, because a miner that did not get the
+answer to a share submits the share again. The job may be stale by then, although it was not when the share first came.
 
-A hash that meets the network target makes a block, even if it misses the share target or its job has just become stale.
-Such a share is valid only if the node accepts its block. The verdict ``Refused`` therefore contains the header and the
-coinbase as ``candidate``, a block candidate: the caller submits the candidate to the node first, and answers the miner
-afterwards.
+A share whose hash meets the network target may make a block, even if the hash misses the share target or the job has
+just become stale. In these two cases, the verdict is ``Refused``, and its field ``candidate`` contains the header and
+the coinbase of the block. The caller submits this block candidate to the node before it answers the miner: if the node
+accepts the block, the share is valid after all.
 
-Only valid shares and block candidates are remembered (``share_memory``). Duplicates are recognized by the hash of the
-header. So a share is not counted again either when it is submitted with another spelling of the same numbers, under
-another id of the same job, or in a resumed session.
+Only valid shares and block candidates are remembered (``share_memory``), each by the hash of its header. A share is
+therefore recognized as a duplicate even if its numbers are spelled in another way, if it has another id of the same
+job, or if it comes in a resumed session.
 
-Verdicts and events are instances of ``msgspec.Struct``, because at least one is made for each share, and making a
-frozen dataclass takes seven times as long.
+Verdicts are instances of ``msgspec.Struct``, because one is made for each share, and making a frozen dataclass takes
+seven times as long.
 """
 
 from typing import Generic, TypeAlias
@@ -32,8 +32,9 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MAX_NTIME_AHEAD = 7000
-"""Maximum number of seconds by which the ntime of a share may be ahead of the pool's clock. Consensus allows 7200 s by
-the node's clock; the difference of 200 s allows for clocks that differ (docs/reference/stratum.md#ntime)."""
+"""Largest allowed value of a setting ``ntime_ahead``: the number of seconds by which the ntime of a share may be ahead
+of the pool's clock. Consensus allows 7200 s by the node's clock. The 200 s less allow for a difference between the two
+clocks (docs/reference/stratum.md#ntime)."""
 
 
 class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
@@ -75,8 +76,9 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     message: str
     """The text for the miner."""
     candidate: Solution[J] | None = None
-    """The solution, if its hash meets the network target, so that it is a block candidate. The share itself is refused,
-    because it is stale, misses the share target, or finds the memory for shares full. Otherwise None."""
+    """The solution, if its hash meets the network target; otherwise None. It is a block candidate, although the share
+    is refused: because it is stale, misses the share target, or cannot be remembered (the memory for shares is
+    full)."""
     work: float = 0.0
     """The difficulty of the job, if the hash meets the share target and the share is refused only because it is stale
     or because the memory for shares is full. Otherwise 0."""
@@ -101,8 +103,8 @@ class ShareValidator:
         self._tip: bytes | None = None
 
     def set_tip(self, previous_hash: bytes) -> None:
-        """Set the block on which jobs must build. The shares of all other jobs are stale from now on. The hash is in
-        internal byte order.
+        """Set the newest block, on which jobs must build. From now on, the shares of jobs that build on another block
+        are stale. ``previous_hash`` is the hash of the newest block, in internal byte order.
         """
         self._tip = previous_hash
 
@@ -138,7 +140,7 @@ class ShareValidator:
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_TIME_AHEAD)
         if not first <= submit.ntime <= max(first, last):  # max: the job's own ntime is always allowed
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
-        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # the header has these bits anyway
+        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # bits that the job itself sets
         outside = (submit.version_bits or 0) & ~(job.version_mask | own)
         if outside:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
@@ -183,7 +185,8 @@ def _meets_target(solution: Solution[J]) -> bool:
 def unknown_job(submit: Submit, jobs: JobTable[J]) -> Refused[J]:
     """Return the verdict on a share of a job that is not in the table.
 
-    The share is a duplicate if the job was in the table before and the same share was valid then.
+    If the job was in the table before and the same share was valid then, the share is a duplicate. Otherwise the job is
+    not found.
     """
     old = jobs.get_old(submit.job_id)
     if old is not None:

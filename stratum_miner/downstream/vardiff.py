@@ -1,17 +1,20 @@
-"""Variable difficulty, sans-IO: keeps the time between the shares of a session near a target. Time is an argument.
+"""Variable difficulty, sans-IO: changes the share difficulty of a session so that the mean time between its shares
+stays near a target. The current time is an argument.
 
 Theory of operation: shares arrive as a Poisson process, so a few of them say little about the hash rate. From time to
-time, a *test* decides whether to change the difficulty. It changes only if two conditions hold. The number of shares
-since the last change differs from the expected number by more than three standard deviations, and the change is large
-enough (the dead band). Otherwise the count continues and becomes more precise, so that the difficulty of a steady miner
-stays the same. The new difficulty is computed from the work (the sum of the difficulties of the shares) and the time.
-Shares of older jobs, which have another difficulty, therefore do not distort it. If no shares come, a test lowers the
-difficulty.
+time, a *test* decides whether to change the difficulty. The test changes it only under two conditions: the number of
+shares since the last change differs from the expected number by more than three standard deviations, and the new
+difficulty differs enough from the old one (the dead band). Otherwise the count of the shares continues. The longer it
+continues, the more precise it is, so that the difficulty of a steady miner stays the same.
+
+The new difficulty is computed from the time since the last change, and from the sum of the difficulties of the shares
+in this time. Each share counts with the difficulty of its own job. Shares of older jobs with another difficulty
+therefore do not distort the result. If no shares come, a test lowers the difficulty.
 
 Each test may change the difficulty by mistake, so there are few tests. The first test is made after 16 shares, or after
-the time in which 12 shares are expected, whichever comes first. Each further test is made when the number of shares, or
-the time, since the last change is 1.5 times what it was at the test before. At most ``retarget_seconds`` pass between
-two tests.
+the time in which 12 shares are expected, whichever comes first. After a test that does not change the difficulty, the
+next one is made when the number of shares since the last change, or the time since then, has grown by half. At most
+``retarget_seconds`` pass between two tests.
 """
 
 import math
@@ -20,26 +23,27 @@ from typing import Final
 
 SIGNIFICANCE: Final = 3.0
 """Number of standard deviations by which the number of shares must differ from the expected number before the
-difficulty changes. Random variation alone exceeds this in about one of 400 tests."""
+difficulty changes. In about one of 400 tests, chance alone causes such a difference."""
 FEW: Final = 3
-"""For a rise of the difficulty, the number of shares must exceed the expected number by ``SIGNIFICANCE`` standard
-deviations plus this number of shares. The addition is needed because small Poisson counts are not normally
-distributed."""
+"""The difficulty rises only if the number of shares exceeds the expected number by ``SIGNIFICANCE`` standard deviations
+plus this number of shares. Without the addition, chance would raise the difficulty too often, because small Poisson
+counts are not normally distributed."""
 LONGEST_WINDOW: Final = 10
 """If the difficulty does not change for this many times ``retarget_seconds``, the count of the shares starts again at
-0. Otherwise the many old shares would hide a change of the hash rate."""
+0. If the count went on, the many old shares would hide a change of the hash rate."""
 SHORTEST_WINDOW: Final = 1.0
-"""Shortest time, in seconds, for which a test computes the rate of the shares. In a shorter time, shares that arrive
-all at once after a stall of the network would look like a high hash rate."""
+"""Shortest time, in seconds, over which a test computes the share rate. Over a shorter time, shares that arrive all at
+once after a stall of the network would look like a high hash rate."""
 FIRST_COUNT: Final = 16
 """The first test is made after this number of shares, or earlier because of ``FIRST_EXPECTED`` or
 ``retarget_seconds``."""
 FIRST_EXPECTED: Final = 12.0
 """The first test is made after the time in which this number of shares is expected, if neither ``FIRST_COUNT`` nor
-``retarget_seconds`` is reached earlier. With fewer than nine expected shares, even a time without any share would be no
-evidence."""
+``retarget_seconds`` is reached earlier. With fewer than nine expected shares, even a time without any share would lie
+within three standard deviations."""
 PROGRESS: Final = 1.5
-"""Factor by which the number of shares or the time since the last change must grow before the next test."""
+"""The next test is made when the number of shares since the last change, or the time since then, is this many times as
+large as at the present test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +53,12 @@ class VardiffConfig:
     """
 
     target_seconds: float = 10.0
-    """Wanted average time between two shares, in seconds. The default is that of public-pool."""
+    """Wanted mean time between two shares, in seconds. The default is that of the pool software public-pool."""
     retarget_seconds: float = 60.0
     """Maximum number of seconds between two tests of a session's difficulty."""
     variance: float = 0.3
-    """Dead band: the difficulty is not changed by less than this fraction. The default is that of NOMP."""
+    """Dead band: the difficulty is not changed by less than this fraction. The default is that of the pool software
+    NOMP."""
     minimum: float = 2.0**-32
     """Lowest difficulty. With the default, nearly every hash is a share (docs/reference/stratum.md#regtest)."""
     maximum: float = 1e15
@@ -73,8 +78,8 @@ class Vardiff:
 
     def __init__(self, config: VardiffConfig, difficulty: float, now: float) -> None:
         self.difficulty = difficulty
-        """The difficulty that was chosen last. If the session limits that value, it sets this field to the limited
-        value."""
+        """The current difficulty, which this object chose or was given. If the session limits the chosen value, it sets
+        this field to the limited value."""
         self._config = config
         self._restart(now)
 
@@ -86,8 +91,8 @@ class Vardiff:
         return self._test(now) if due else self.on_tick(now)
 
     def on_tick(self, now: float) -> float | None:
-        """Make the next test if its time has come. Return a new difficulty, or None to keep the present one. Without
-        this method, the difficulty could not fall while no shares come.
+        """Make the next test if its time has come. Return a new difficulty, or None to keep the present one. Call this
+        method regularly, so that the difficulty falls even while no shares come.
         """
         return self._test(now) if now >= self._test_at else None
 

@@ -16,8 +16,8 @@ BLOCKS_PER_DAY = 86400 // BLOCK_SECONDS
 MAX_DIFFICULTY = 1e30
 """Maximum difficulty that is accepted as input, far above that of any real chain."""
 MAINNET_DIFFICULTY = 144.40e12
-"""Mainnet difficulty of early 2026. Earnings on a test chain are compared with mainnet at this difficulty, unless the
-user gives another one."""
+"""Mainnet difficulty of early 2026. While the miner works on a test chain, its earnings on mainnet are computed with
+this difficulty, unless the user gives another difficulty."""
 LEAST_MAINNET_DIFFICULTY = 1e12
 """Minimum network difficulty at which a job counts as a mainnet job. Mainnet has been above this difficulty since 2017;
 no test chain is."""
@@ -39,8 +39,8 @@ def next_halving(height: int) -> int:
 
 
 def halving_days(height: int, days: int) -> tuple[int, ...]:
-    """Return the numbers of those of the next ``days`` days on which a halving occurs. Day 0 begins at the block
-    ``height``.
+    """Return on which of the next ``days`` days the subsidy halves, as numbers of days. Day 0 begins with the block of
+    this height.
 
     The calculation assumes a block every ten minutes."""
     first = (next_halving(height) - height) // BLOCKS_PER_DAY

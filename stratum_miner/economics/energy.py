@@ -1,4 +1,4 @@
-"""CO2 emissions of electricity, which are known only as a range."""
+"""The CO2 emissions of electricity, as a range, because their exact amount is not known."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,7 +6,8 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Emissions:
-    """A lower bound, a best estimate and an upper bound: in kilograms of CO2, or in grams of CO2 per kWh."""
+    """A lower bound, a best estimate and an upper bound of CO2 emissions, in kilograms; or of emissions per kWh, in
+    grams."""
 
     low: Decimal
     best: Decimal
@@ -15,8 +16,8 @@ class Emissions:
 
 GRAMS_PER_KWH = Emissions(Decimal(11), Decimal(288), Decimal(820))
 """Grams of CO2 per kWh. The bounds are the life-cycle medians of onshore wind and of coal (IPCC AR5, WG III, annex
-III). The best estimate is the average of mining in the Cambridge Digital Mining Industry Report of 2025: 39.8 Mt for
-138 TWh."""
+III). The best estimate is the average of Bitcoin mining in the Cambridge Digital Mining Industry Report of 2025: 39.8
+Mt of CO2 for 138 TWh."""
 
 
 def emissions(kwh: Decimal) -> Emissions:

@@ -11,9 +11,9 @@ PETAHASH = 10**15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One or several mining machines, with the sums of their figures, and the prices and losses with which they mine.
+    """A mining operation: one or several machines, the prices, and what reduces the income.
 
-    Fractions are from 0 to 1.
+    Hash rate, power and costs are those of all machines together. Fractions are from 0 to 1.
     """
 
     hash_rate: float

@@ -1,8 +1,8 @@
 """Checks the formulas of this package, such as those of ``odds`` and ``schemes``, by simulation: mining is simulated
 many times, block by block and share by share.
 
-The simulation uses the random process itself (times between blocks, shares in a window, the best of many hashes), never
-the formula under test. A seed decides the random numbers.
+The simulation draws random times between blocks, random numbers of shares, and the random best of many hashes. It never
+uses the formula under test. A seed decides the random numbers.
 """
 
 import math
@@ -16,19 +16,20 @@ from stratum_miner.economics.chain import hashes_per_block
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 
 CONFIDENCE_Z = 3.2905
-"""Half the width of a 99.9 % confidence interval, in standard errors. With a dozen checks, about one seed in eighty
-gives a false alarm."""
+"""Half the width of a 99.9 % confidence interval, in standard errors. A check fails if the value of the formula is
+outside the interval of the simulation. With a dozen checks, chance alone makes one fail for about one seed in
+eighty."""
 DAYS = 30.0
 """Number of days whose income is simulated."""
 WINDOW_BLOCKS = 2.0
-"""Under the payout scheme PPLNS, each block pays only for the last shares before it. These shares are the window. This
-constant is the work of the window, as a multiple of the expected work of a block."""
+"""Under the payout scheme PPLNS, each block pays only for the last shares before it: those in the window. This constant
+is the work of all shares in the window, as a multiple of the expected work of a block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The value of one formula beside the simulated value. ``low`` and ``high`` bound the 99.9 % interval of the
-    simulation."""
+    """One quantity: its value by the formula, and its simulated value. ``low`` and ``high`` are the bounds of the 99.9
+    % confidence interval of the simulated value."""
 
     quantity: str
     formula: float
@@ -45,8 +46,8 @@ class Agreement:
 def check(
     operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int = 4000, days: float = DAYS
 ) -> tuple[Agreement, ...]:
-    """Compare the result of each formula with the mean or frequency in ``runs`` simulation runs. Raises ValueError if
-    ``runs`` is below 100."""
+    """Compare the result of each formula with the mean, frequency or spread in ``runs`` simulation runs. Raises
+    ValueError if ``runs`` is below 100."""
     if runs < 100:
         raise ValueError(f"runs: expected 100 or more, got {runs}")
     source = random.Random(seed)
@@ -54,10 +55,10 @@ def check(
 
 
 def poisson_count(source: random.Random, mean: float) -> int:
-    """Return a random number with a Poisson distribution. The method is exact for any mean.
+    """Return a random number from the Poisson distribution with this mean. The method is exact for any mean.
 
-    A small mean is handled by multiplying uniform random numbers. A larger mean is first made smaller, step by step,
-    with random numbers that have gamma and beta distributions (Ahrens and Dieter 1974).
+    For a small mean, it multiplies uniform random numbers. A larger mean is first made smaller, step by step, with
+    random numbers from gamma and beta distributions (Ahrens and Dieter 1974).
     """
     count = 0
     while mean > 30:
@@ -90,7 +91,8 @@ def _solo(operation: Operation, source: random.Random, runs: int) -> tuple[Agree
     waits = [source.expovariate(1.0) / rate for _ in range(runs)]
     span = 1 / rate
     day = operation.hash_rate * DAY_SECONDS
-    # the largest of n uniform random numbers has the same distribution as the n-th root of one such number
+    # draws the best hash of a day with one random number: the largest of n uniform random numbers has the same
+    # distribution as the n-th root of one such number
     best = [1 / (hashes_per_block(1) * -math.expm1(math.log(source.random()) / day)) for _ in range(runs)]
     return (
         _mean("mean wait for a block, days", odds.mean_wait_days(rate), waits),
@@ -165,9 +167,9 @@ def _simulate_fpps(operation: Operation, pool: schemes.PayoutPool, source: rando
 def _simulate_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
     """Return the simulated income in bitcoin under PPLNS.
 
-    Times between blocks of the pool are random, and so is the number of the miner's shares between two blocks. Each
-    block pays for the shares in the window before it. At the start, the window is already full, as if the miner had
-    been in the pool for some time.
+    The times between two blocks of the pool are random, and so are the numbers of shares that the miner finds in these
+    times. Each block pays for the shares in the window, the last shares before the block. At the start, the window is
+    already full, as if the miner had been in the pool for some time.
     """
     working = float((1 - operation.stale) * operation.uptime)
     block_days = hashes_per_block(operation.difficulty) / pool.hash_rate / DAY_SECONDS
@@ -209,8 +211,8 @@ def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agr
 def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
     """Compare ``formula``, a relative spread (standard deviation divided by mean), with the spread of simulated values.
 
-    The standard error of the simulated spread follows from the kurtosis of the values, which is taken to be at least
-    that of a normal distribution.
+    The standard error of the simulated spread is computed from the kurtosis of the values. If the kurtosis is below
+    that of a normal distribution, the latter is used.
     """
     centre, deviation = fmean(values), stdev(values)
     fourth = fmean((value - centre) ** 4 for value in values) / deviation**4
@@ -222,11 +224,11 @@ def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement
 def _probability_between(
     quantity: str, values: Sequence[float], low: float, high: float, payouts: schemes.Payouts
 ) -> Agreement:
-    """Compare two figures: how likely an income is to lie between its 5 % and 95 % quantiles, and how often it did.
+    """Compare the probability that the income lies between its 5 % and 95 % quantiles with the fraction of the
+    simulated incomes ``values`` that lie there.
 
-    The first figure comes from the formula, the second from the simulated incomes ``values``. ``low`` and ``high`` are
-    the quantiles. The probability is a little above 90 %, because the number of payments is an integer. The formula
-    takes that into account.
+    ``low`` and ``high`` are the two quantiles. The formula of ``payouts`` gives the probability. It is a little above
+    90 %, because the number of payments is an integer.
     """
     slack = float(payouts.value) / 2
     formula = payouts.probability_between(0.05, 0.95)

@@ -1,4 +1,5 @@
-"""Probabilities of blocks, of best shares and of luck, and the hash rate that follows from a number of shares.
+"""The probabilities of finding a block, of the best share of a time, and of good or bad luck; and the hash rate,
+estimated from the shares that were found.
 
 Blocks and shares form a Poisson process: the expected time until the next block does not depend on how long the miner
 has already searched.
@@ -73,8 +74,8 @@ class Luck:
 
     found: int
     expected: float
-    """Sum, over all hashes, of the probability that the hash is a share or block. It stays exact when the difficulty
-    changes."""
+    """The expected number: for each hash that was computed, the probability that the hash is a share (or a block) is
+    added. The sum stays exact when the difficulty changes."""
 
     @property
     def ratio(self) -> float | None:
@@ -112,8 +113,7 @@ def count_interval(count: int, confidence: float = 0.95) -> Interval:
 
 
 def probability_of_pool_luck(blocks: int, times: float) -> float:
-    """Return the probability that a pool needs more work for this many blocks than ``times`` times the expected
-    work."""
+    """Return the probability that a pool needs more than ``times`` times the expected work to find this many blocks."""
     return poisson.cdf(blocks - 1, blocks * times)
 
 
