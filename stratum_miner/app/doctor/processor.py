@@ -1,4 +1,4 @@
-"""Checks of the processor: the kernels that it can run, their self-tests, the kernel to be used, the search threads."""
+"""Checks of the processor. They concern its SHA-256d kernels and their self-tests, and the number of search threads."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,14 @@ TOPIC = "cpu"
 
 
 async def check_kernels() -> Sequence[Finding]:
-    """Check which kernels can run, which are switched off, whether they compute correctly, and which one is used."""
+    """Check which kernels this processor can run, which are switched off, which compute correctly, and which one the
+    miner would use."""
     return await trio.to_thread.run_sync(kernel_findings, os.environ)
 
 
 def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
-    """Return the findings about kernels for the given environment variables."""
+    """Return the findings about kernels. ``environment`` has the environment variables, which can switch kernels
+    off."""
     try:
         available = kernels.available_kernels()
     except BackendOptionError as error:
@@ -59,8 +61,8 @@ async def check_threads() -> Sequence[Finding]:
 def thread_finding(usable: int, quota: int, installed: int) -> Finding:
     """Return the finding for the number of search threads.
 
-    All arguments are numbers of processors: ``usable`` is how many the CPU affinity of this process permits, ``quota``
-    how many its control group permits, and ``installed`` how many the computer has.
+    All arguments are numbers of processors: ``usable`` is how many processors the CPU affinity of this process permits,
+    ``quota`` how many its control group permits, and ``installed`` how many the computer has.
     """
     threads = max(1, min(usable, quota))
     if threads == installed:

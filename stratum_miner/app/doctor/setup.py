@@ -1,4 +1,5 @@
-"""Checks of the settings that ``mine`` would use: the configuration, the pools, files, and addresses to listen on."""
+"""Checks of the settings that ``mine`` would use: the configuration file, the pools, the files to write, and the
+addresses to listen on."""
 
 import errno
 import os
@@ -30,9 +31,9 @@ PINGED_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings that ``mine`` would use if it had the options of ``doctor``.
+    """The settings that ``mine`` would use with the options that were given to ``doctor``.
 
-    ``settings`` is None if they are not valid.
+    ``settings`` is None if these settings are not valid.
     """
 
     sources: Sources
@@ -41,7 +42,7 @@ class Setup:
 
     @classmethod
     def read(cls, sources: Sources) -> "Setup":
-        """Read the settings. If --url is given without a worker name, use a default name, so that the pool can be
+        """Read the settings. If --url is given without a worker name, a default name is used, so that the pool can be
         checked."""
         try:
             return cls(sources, load(sources), ())
@@ -142,7 +143,7 @@ class Setup:
 
 
 def pool_finding(result: PingResult) -> Finding:
-    """Return the finding about a pool. ``result`` says whether the pool was reached and sent a job."""
+    """Return the finding about a pool. ``result`` says whether a connection succeeded and the pool sent a job."""
     if result.error is None:
         steps = (result.connect_ms, result.tls_ms, result.configure_ms, result.subscribe_ms, result.authorize_ms)
         spent = sum(step or 0.0 for step in (result.resolve_ms, *steps, result.first_job_ms))
@@ -171,7 +172,8 @@ def _pool_fix(result: PingResult) -> str:
 
 
 def address_finding(flag: str, address: str, *, network: bool) -> Finding:
-    """Return the finding about whether an address is free. The check listens at the address for a moment."""
+    """Return the finding about whether an address is free. To find out, the check listens at the address for a
+    moment."""
     subject = f"{flag} {address}"
     try:
         http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag]).close()

@@ -1,5 +1,5 @@
-"""Checks of USB devices: permission to open their ports, programs that use them, missing drivers, weak power
-supplies."""
+"""Checks of USB devices: whether the user may open their ports, whether other programs use the ports, and whether
+drivers are missing or power supplies are weak."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,8 @@ _MODULES = {"10c4": "cp210x", "0403": "ftdi_sio", "067b": "pl2303", "c0de": "cdc
 
 
 async def check_devices() -> Sequence[Finding]:
-    """Check each device that is or may be a miner: whether this user may open its ports, and whether they are free."""
+    """Check each device that is or may be a miner: whether this user may open its ports, and whether no other program
+    uses them."""
     devices = [device for device in await _devices() if device.kinds or device.undriven]
     if not devices:
         return [Finding(topic=TOPIC, subject="", verdict=Severity.NOTE, text="no miner is plugged in")]
@@ -26,7 +27,7 @@ async def check_devices() -> Sequence[Finding]:
 
 
 async def check_rule() -> Sequence[Finding]:
-    """Check whether the udev rule of this version is installed."""
+    """Check whether the udev rule that gives access to the devices is installed, in the version of this program."""
     path = access.installed_rule()
     if path is None:
         return [
@@ -52,7 +53,8 @@ async def check_rule() -> Sequence[Finding]:
 
 
 async def check_drivers() -> Sequence[Finding]:
-    """Check for miners on the USB bus that have no serial port."""
+    """Check for devices on the USB bus that are miners but have no serial port, because a kernel driver is not
+    loaded."""
     usb_ids = {usb_id for board in BOARDS.values() for usb_id in board.usb_ids}
     found = await trio.to_thread.run_sync(usb_power.devices_without_a_port, usb_ids)
     return [
@@ -69,7 +71,8 @@ async def check_drivers() -> Sequence[Finding]:
 
 
 async def check_power() -> Sequence[Finding]:
-    """Check for signs of a weak power supply in the kernel log, and for miners on hubs without a power supply."""
+    """Check the kernel log for signs of a weak power supply, and check for miners on USB hubs that have no power supply
+    of their own."""
     lines = await trio.to_thread.run_sync(usb_power.kernel_log)
     findings = [
         Finding(

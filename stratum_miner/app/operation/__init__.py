@@ -1,1 +1,2 @@
-"""Runs a miner without supervision: hooks, automatic pauses with their sensors, and messages to the service manager."""
+"""Runs a miner without supervision. This package has hooks for events, automatic pauses with their sensors, and
+messages to the service manager."""

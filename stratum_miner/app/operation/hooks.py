@@ -1,8 +1,11 @@
-"""Hooks of ``--on-event``: runs a command or posts to a web hook when an event happens, without delaying mining.
+"""Hooks of ``--on-event``: a hook is a command to run, or a URL to post to (a web hook), when an event happens.
 
-Events wait in a bounded queue, and each hook has a time limit. A failure is logged; a failed post is tried again. A
-command gets the event as JSON on its standard input and in its environment. Its output is discarded. The program's own
-environment variables, which may contain passwords, are not passed to it.
+Hooks do not delay mining: events wait for them in a bounded queue, and each call of a hook has a time limit. A failed
+call is logged. A failed post is first tried again.
+
+A command gets the event as JSON on its standard input, and in variables ``STRATUM_MINER_...`` of its environment. The
+miner's own variables with this prefix are removed from its environment, because they may contain passwords. The output
+of the command is discarded.
 """
 
 import os
@@ -28,22 +31,22 @@ from stratum_miner.spelling import did_you_mean
 log = structlog.get_logger("stratum_miner")
 
 COMMAND_S = 30.0
-"""Seconds that a command may run."""
+"""Seconds that the command of a hook may run."""
 POST_S = 10.0
-"""Seconds for one post, from the name lookup to the last byte of the response."""
+"""Time limit of one post in seconds, from the name lookup to the last byte of the response."""
 MAX_ANSWER = 1 << 16
-"""Largest size in bytes of the response to a post, with its head. The content of the response is ignored."""
+"""Largest size of the response to a post in bytes, including the HTTP head. The content is ignored."""
 POST_TRIES = 3
 """Number of attempts to post one event."""
 WAITING = 100
-"""Largest number of calls of hooks that may wait for a running hook to finish. Further calls are dropped."""
+"""Largest number of hook calls that may wait while other hooks run. Further calls are dropped."""
 AT_ONCE = 4
 """Largest number of hooks that run at the same time."""
 FAREWELL_S = 3.0
-"""When the program stops, the waiting and running hooks get this number of seconds to finish."""
+"""Seconds that waiting and running hooks get to finish when the program stops."""
 SHORTEST_TOKEN = 12
-"""A part of a URL path with at least this many characters may be a token, and is hidden. Tokens of chat services have
-at least 24 characters."""
+"""A part of a URL path with at least this many characters is hidden, because it may be a token. Tokens of chat services
+have at least 24 characters."""
 KINDS: Mapping[str, frozenset[str]] = {
     "block": frozenset({"share_accepted"}),
     "block-lost": frozenset({"block_lost"}),
@@ -54,10 +57,11 @@ KINDS: Mapping[str, frozenset[str]] = {
     "paused": frozenset({"paused"}),
     "resumed": frozenset({"resumed"}),
 }
-"""The kinds of events that --on-event accepts, with the names of the events of each kind. --on-event also accepts
-the name of an event."""
+"""The kinds of events that --on-event accepts, each with the names of its events. --on-event also accepts the name of a
+single event."""
 _OWN = frozenset({"hook_failed", "hooks_too_slow"})
-"""Events about hooks. They call no hook, because a failing hook would otherwise call itself again and again."""
+"""Events about hooks. No hook is called for them: otherwise, a hook that fails would be called for its own failure
+again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Hook:
         return self.target.startswith(("http:", "https:"))
 
     def wants(self, event: EventView) -> bool:
-        """Return whether the hook is to be called for an event."""
+        """Return whether this hook is to be called for the event."""
         if event.name in _OWN:
             return False
         if self.kind in ("*", event.name):
@@ -105,7 +109,7 @@ class Hook:
 
 
 def _secrets_of(url: str) -> Iterator[str]:
-    """Yield the parts of a URL that may be secret, and the whole URL. A short path such as /pool is not secret."""
+    """Yield the whole URL, and each part of it that may be secret. A short path such as /pool is not secret."""
     parts = urlsplit(url)
     yield url
     yield parts.password or ""
@@ -115,9 +119,10 @@ def _secrets_of(url: str) -> Iterator[str]:
 
 
 async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
-    """Call the hooks for new events until cancelled. Waiting and running hooks then get ``FAREWELL_S`` more seconds."""
+    """Call the hooks for new events until cancelled. After that, waiting and running hooks get ``FAREWELL_S`` seconds
+    to finish."""
     send, receive = trio.open_memory_channel[tuple[Hook, EventView]](WAITING)
-    working = trio.CancelScope(shield=True)  # the hooks of the last event run even after cancelling
+    working = trio.CancelScope(shield=True)  # hooks may finish after ``run`` is cancelled
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_work_all, receive, working)
         queue = _HookQueue(hooks, send)
@@ -132,8 +137,8 @@ async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
 
 @dataclass(slots=True)
 class _HookQueue:
-    """Sends each new event into the channel ``send``, once for each hook that wants it. If the channel is full, the
-    call of the hook is dropped.
+    """Sends each new event into the channel ``send``, once for each hook that wants it. Each copy is one call of a
+    hook. If the channel is full, the call is dropped.
 
     ``number`` is the sequence number of the newest event that was handled.
     """

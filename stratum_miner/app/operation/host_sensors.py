@@ -1,6 +1,6 @@
 """Sensors of this computer: whether it runs on battery, and the temperature of its processor.
 
-The value is None if there is no such sensor or if it cannot be read.
+A function returns None if the computer has no such sensor, or if the sensor cannot be read.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,18 @@ from typing import Any
 
 SYSFS = Path("/sys")
 HOTTEST_BELIEVED = 150.0
-"""Highest plausible temperature in °C. Sensors that are not connected report more, or a negative value."""
+"""Highest plausible temperature in °C. An unconnected sensor reports a higher or a negative value."""
 _PROCESSOR_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "cpu-thermal", "x86_pkg_temp")
 
 
 def on_battery(sysfs: Path = SYSFS) -> bool | None:
-    """Return whether the computer has a battery and no mains supply is online; None if it has no battery.
+    """Return whether the computer runs on battery, or None if it has no battery.
 
-    psutil 7.2.2 is not used: it mistakes the battery of a mouse for that of the computer, and finds a mains supply only
-    if its name is AC or AC0.
+    It runs on battery if none of its mains supplies is online or, if it lists no mains supply, if a battery is
+    discharging.
+
+    psutil 7.2.2 is not used, because it mistakes the battery of a mouse for that of the computer, and because it finds
+    a mains supply only if this is named AC or AC0.
     """
     supplies = [(read(path / "type"), path) for path in _folders(sysfs / "class/power_supply")]
     if not any(kind == "Battery" and read(path / "scope") != "Device" for kind, path in supplies):
@@ -32,7 +35,7 @@ def processor_temperature() -> float | None:
     """Return the temperature of the hottest sensor of the processor in °C, or None if there is no sensor."""
     import psutil  # noqa: PLC0415  loading takes 10 ms, and only --pause-above and the doctor need it
 
-    # psutil does not have this function on every system.
+    # psutil has no ``sensors_temperatures`` on some systems.
     read: Callable[[], dict[str, Any]] = getattr(psutil, "sensors_temperatures", dict)
     sensors = read()
     found = [float(sensor.current) for name in _PROCESSOR_SENSORS for sensor in sensors.get(name, ())]
@@ -47,7 +50,8 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def read(file: Path) -> str:
-    """Return the content of a file of the kernel without its line end; empty if the file cannot be read."""
+    """Return the content of a kernel file, such as one in /sys, without its line end; empty if the file cannot be
+    read."""
     try:
         return file.read_text(errors="replace").strip()
     except OSError:

@@ -1,4 +1,5 @@
-"""Automatic pauses: outside the scheduled hours, on battery, and above a temperature."""
+"""Automatic pauses of mining: outside the scheduled hours, while the computer runs on battery, and while the processor
+is too hot."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +17,10 @@ log = structlog.get_logger("stratum_miner")
 LOOK_S = 2.0
 """Seconds between two readings of the sensors and the schedule."""
 LEAST_C, MOST_C = 30, 120
-"""Smallest and largest value of --pause-above in °C. Below the smallest, the miner would never mine. Above the largest,
-the processor would be damaged."""
+"""Smallest and largest value of --pause-above in °C. With a smaller value, the miner would never mine. With a larger
+one, the processor would be damaged."""
 COOLER_BY = 5.0
-"""After a pause for heat, mining resumes when the processor is this number of °C cooler than the limit of
+"""After a pause because of heat, mining resumes when the processor is this number of °C below the limit of
 --pause-above. Without this difference, mining would start and stop all the time."""
 
 HEAT = "because of heat"
@@ -27,8 +28,8 @@ HEAT = "because of heat"
 
 @dataclass(slots=True)
 class AutomaticPauses:
-    """Reads the sensors and the schedule, and pauses or resumes mining as they demand. A sensor or schedule that is
-    None is not used."""
+    """Reads the sensors and the schedule, and pauses or resumes mining accordingly. If ``schedule`` or the function of
+    a sensor is None, it is not used."""
 
     control: Control
     schedule: Schedule | None = None
@@ -50,8 +51,8 @@ class AutomaticPauses:
     def look(self) -> None:
         """Read the sensors and the schedule once, and pause or resume mining.
 
-        If a person resumes mining although the cause of the pause, such as a hot processor, still exists, this cause
-        does not pause mining again until it has disappeared and come back.
+        A person may resume mining while the cause of a pause, such as a hot processor, still exists. The same cause
+        then pauses mining again only after it has disappeared and come back.
 
         A schedule without a start time stops the miner for good at its stop time.
         """
@@ -84,7 +85,7 @@ class AutomaticPauses:
             self.control.resume(by)
 
     def _warn_if_unknown(self, what: str, option: str, *, known: bool) -> None:
-        """Warn once that a value cannot be read, so that the user does not rely on an option that has no effect."""
+        """Warn once that a value cannot be read, because the option that needs the value has no effect then."""
         if not known and what not in self._unknown:
             self._unknown.add(what)
             text = f"this computer reports no {what}, so {option} has no effect"
@@ -92,6 +93,7 @@ class AutomaticPauses:
 
 
 def check_limit(celsius: float | None) -> None:
-    """Raise UsageError if a limit of --pause-above is outside ``LEAST_C`` to ``MOST_C``, or is not a number."""
+    """Raise UsageError if ``celsius``, the value of --pause-above, is not a number from ``LEAST_C`` to ``MOST_C``. None
+    is accepted."""
     if celsius is not None and not LEAST_C <= celsius <= MOST_C:
         raise UsageError(f"--pause-above: expected a temperature from {LEAST_C} to {MOST_C} °C, got {celsius:g}")

@@ -1,10 +1,11 @@
 """The daily schedule of mining in local time, from ``--sched-start`` to ``--sched-stop``.
 
-The functions do not read the clock: the caller passes the present time.
+The options work as in cgminer. With both options, mining pauses outside the hours between these times, which may span
+midnight. With ``--sched-start`` alone, mining begins at that time. With ``--sched-stop`` alone, the miner stops for
+good at that time.
 
-The options work as in cgminer. With both options, mining pauses outside these hours, which may span midnight. With
-``--sched-start`` alone, mining begins at that time. With ``--sched-stop`` alone, the miner stops for good at that time.
-Setting the clock, or a day of 23 or 25 hours, does no more than move the next start or stop of mining.
+The functions do not read the clock: the caller passes the present time. A clock that is set, and a day of 23 or 25
+hours, only move the next start or stop of mining.
 """
 
 import re
@@ -18,7 +19,7 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Times of day at which mining starts and stops. At least one of the two is not None."""
+    """Times of day at which mining starts and stops. Either may be None, but not both."""
 
     start: time | None
     stop: time | None
@@ -52,7 +53,8 @@ class Schedule:
         return self.start is None and self.stop is not None and now >= _next(self.stop, since)
 
     def reason(self) -> str:
-        """Return a text for people that says when the pause ends, such as "until 22:30"; empty without a start time."""
+        """Return when a pause by this schedule ends, as a text such as "until 22:30". The text is empty without a start
+        time."""
         return "" if self.start is None else f"until {self.start:%H:%M}"
 
 
@@ -66,6 +68,6 @@ def _clock(flag: str, text: str | None) -> time | None:
 
 
 def _next(clock: time, after: datetime) -> datetime:
-    """Return the first moment with this time of day that is not before ``after``."""
+    """Return the first moment at or after ``after`` whose time of day is ``clock``."""
     moment = datetime.combine(after.date(), clock)
     return moment if moment >= after else moment + timedelta(days=1)

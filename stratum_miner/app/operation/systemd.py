@@ -1,7 +1,8 @@
-"""Notifies systemd: ready, a line of status, signs of life for its watchdog, and stopping.
+"""Notifies systemd that the miner is ready, that it stops, what its status is, and that it is alive (for the watchdog).
 
-A notification is one datagram of NAME=VALUE lines to the socket in NOTIFY_SOCKET (sd_notify(3)). Without that variable
-nothing is sent. WATCHDOG_USEC is the time limit of the watchdog for the process in WATCHDOG_PID.
+A notification is one datagram of NAME=VALUE lines to the socket that the variable NOTIFY_SOCKET names (sd_notify(3)).
+Without this variable, nothing is sent. WATCHDOG_USEC is the time limit of the watchdog in microseconds. It applies only
+to the process with the id WATCHDOG_PID.
 """
 
 import os
@@ -16,11 +17,12 @@ from stratum_miner.monitoring.view import Summary
 from stratum_miner.quantities import hash_rate_text
 
 STATUS_S = 5.0
-"""Largest number of seconds between two notifications."""
+"""Largest number of seconds between two notifications of the status."""
 
 
 class ServiceManager:
-    """Sends notifications to the service manager of this process. All calls are fast and never raise."""
+    """Sends notifications to the service manager that started this process, if there is one. All calls are fast and
+    never raise."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         address = environment.get("NOTIFY_SOCKET", "")
@@ -33,7 +35,7 @@ class ServiceManager:
         return self._address.startswith(("/", "\0"))
 
     def notify(self, **values: str) -> None:
-        """Send NAME=VALUE lines. Do nothing if there is no service manager, and ignore an error."""
+        """Send NAME=VALUE lines to the service manager. Errors are ignored. Without a service manager, do nothing."""
         if self.listens:
             text = "\n".join(f"{name}={' '.join(value.split())}" for name, value in values.items())
             with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
@@ -42,8 +44,8 @@ class ServiceManager:
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """At the start of the ``with`` block, report that the miner reloads its configuration; at the end, that it is
-        ready again."""
+        """Report that the miner reloads its configuration. At the end of the ``with`` block, report that it is ready
+        again."""
         self.notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
         try:
             yield
@@ -51,10 +53,11 @@ class ServiceManager:
             self.notify(READY="1")
 
     async def run(self, look: Callable[[], Summary]) -> None:
-        """Report that the miner is ready, then its status and signs of life until cancelled, then that it stops.
+        """Report that the miner is ready. Then report its status, and that it is alive, until cancelled. At the end,
+        report that it stops.
 
-        Ready means that the miner runs, not that a pool answers, because a pool that does not answer at boot is no
-        failure of the service.
+        Ready means that the miner runs. A pool need not have answered, because a pool that is down when the computer
+        boots is no failure of the service.
         """
         self.notify(READY="1", STATUS=_status(look()))
         pause = min(STATUS_S, self._watchdog_s / 3) if self._watchdog_s else STATUS_S

@@ -1,1 +1,1 @@
-"""Options of the command line, each declared once, with the checks that go with them."""
+"""Options of the command line with their checks. Each option is declared once."""

@@ -1,4 +1,5 @@
-"""Options that choose the backend, which is the hardware to mine with, and its settings."""
+"""Options that choose a backend, which is what searches nonces (the CPU, a device), and the settings of this
+backend."""
 
 from typing import Annotated, TypeAlias
 
@@ -42,8 +43,11 @@ KernelName: TypeAlias = Annotated[
 
 
 def backend(name: str, *, threads: int | None, kernel: str | None, options: list[str] | None) -> Backend:
-    """Create the backend that ``name`` and the options choose. Raises UsageError or BackendOptionError for a wrong
-    option."""
+    """Create the backend that ``name`` selects, with the given settings. Raises UsageError or BackendOptionError for a
+    wrong setting.
+
+    ``options`` are further settings as KEY=VALUE.
+    """
     settings = dict(_key_value(option) for option in options or [])
     for key, value in (("threads", threads), ("kernel", kernel)):
         if value is not None:

@@ -1,4 +1,4 @@
-"""Options to record the messages between miner and pool, and the seed of random choices."""
+"""Options to record the messages between miner and pool, and an option for the seed of the random choices of faults."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,9 +45,10 @@ Seed: TypeAlias = Annotated[
 
 @contextmanager
 def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recorder | None]:
-    """Yield a recorder that writes to ``path``, or None without a path.
+    """Yield a recorder that writes to ``path``, or None if ``path`` is None.
 
-    Raises CommandFailed if the file cannot be written, and UsageError for ``secrets`` without a path.
+    ``where`` names the command in the recording. With ``secrets``, the recording keeps passwords. Raises CommandFailed
+    if the file cannot be written, and UsageError for ``secrets`` without a path.
     """
     if path is None:
         if secrets:

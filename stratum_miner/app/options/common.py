@@ -1,4 +1,4 @@
-"""Options that many commands share, so that each has one spelling, one meaning and one check."""
+"""Options that several commands share. Each has the same spelling, meaning and check in all of them."""
 
 from typing import Annotated, TypeAlias
 

@@ -25,7 +25,7 @@ TimeLimit: TypeAlias = Annotated[
 
 
 def goals(*, shares: int | None, blocks: int | None, time_limit: float | None) -> Goals:
-    """Return the goals of mining. Raises UsageError for a value that is not above zero."""
+    """Return the goals at which mining stops. Raises UsageError for a value that is not above zero."""
     for name, value in (("--until-shares", shares), ("--until-blocks", blocks), ("--time-limit", time_limit)):
         if value is not None and not value > 0:
             raise UsageError(f"{name}: expected a number above zero, got {value}")

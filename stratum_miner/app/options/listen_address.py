@@ -1,4 +1,4 @@
-"""The address at which a command accepts connections, and the errors of listening there."""
+"""Parses the address at which a command accepts connections, listens there, and reports errors."""
 
 import contextlib
 import re
@@ -13,9 +13,10 @@ from stratum_miner.network.accepting import ListenerError
 
 
 def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
-    """Return the host and the port of ``HOST:PORT``, ``:PORT`` or ``PORT``. The host is 127.0.0.1 if the text has none.
+    """Return the host and the port in ``text``: ``HOST:PORT``, ``:PORT`` or ``PORT``. Without a host, the host is
+    127.0.0.1.
 
-    An IPv6 host is in brackets. Raises UsageError for any other form. ``option`` is the option that the error names.
+    An IPv6 host must be in brackets. Raises UsageError for any other form; the error names ``option``.
     """
     match = re.fullmatch(r"(?:(\[[0-9a-fA-F:.%]+\]|[^\s:\[\]]*):)?(\d{1,5})", text)
     if match is None or int(match[2]) > 65535:
@@ -37,14 +38,14 @@ async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
 
 
 def listening(listeners: list[trio.SocketListener]) -> str:
-    """Return the URLs at which listeners accept miners, separated by spaces."""
+    """Return the URLs with which miners can connect to the listeners, separated by spaces."""
     names = [each.socket.getsockname() for each in listeners]
     return " ".join(f"stratum+tcp://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}" for name in names)
 
 
 @contextlib.contextmanager
 def failing_with_listeners() -> Iterator[None]:
-    """Raise CommandFailed if a listener fails, because miners can then no longer connect."""
+    """Raise CommandFailed if a listener fails inside the ``with`` block, because miners can then no longer connect."""
     try:
         yield
     except* ListenerError as errors:

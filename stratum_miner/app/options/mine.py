@@ -1,18 +1,18 @@
 """Every option of ``mine``, each declared once.
 
-To add an option, add a field here. The program finds its value in ``settings.options``. Only an option that describes
-a pool or a backend needs more code, in ``app.settings``, which creates these from the options.
+To add an option, add a field to ``MineOptions``. Its value is then in ``settings.options``. Only an option that
+describes a pool or a backend needs more code: ``app.settings`` creates pools and backends from such options.
 
-The ``Parameter`` of a field makes it an option. The option's long name makes it a key of the configuration file
-(``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). The type of the field is
-checked in the same way for the option, the key and the variable.
+The ``Parameter`` of a field makes the field an option. The long name of the option, such as ``--until-shares``, also
+makes it a key of the configuration file (``until_shares``) and an environment variable
+(``STRATUM_MINER_UNTIL_SHARES``). The type of the field is checked in the same way in all three.
 
-A check that the type does not make raises ``UsageError("--until-shares: expected ...")``. If the value came from a file
-or a variable, ``app.settings.mine.naming_source`` names this source instead of the option.
+A further check raises ``UsageError("--until-shares: expected ...")``. If the value came from the file or the variable,
+``app.settings.mine.naming_source`` replaces the option in the error by this source.
 
-An option that is on or off is a ``bool``, named for what is on; the parser adds ``--no-...``. ``SECRET`` keeps a value
-out of everything that is shown. ``LIVE`` says that a reload can change the value while mining. A test compares
-``docs/configuration.md`` with this table.
+An option that is on or off is a ``bool``, named for what is on; the parser adds ``--no-...``. ``SECRET`` marks a value
+that is never shown. ``LIVE`` marks a value that a reload can change while mining. A test compares
+``docs/configuration.md`` with this class.
 """
 
 from dataclasses import dataclass
@@ -28,20 +28,22 @@ from stratum_miner.app.process.log_file import KEPT, MAX_BYTES
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
-    | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # the options of proxy
+    | {
+        f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")
+    }  # the options of ``proxy``
 )
 """Environment variables of the program that do not belong to a field of ``MineOptions``. A variable STRATUM_MINER_...
-that neither a field nor this set contains is probably misspelt."""
+that belongs to no field and is not in this set is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
-"""For each option that starts a server, the option without which the server accepts only addresses on loopback.
+"""Maps each option that starts a server to the option that permits addresses other than loopback for this server.
 
---axeos-api needs no second option and stands for itself, because other computers are meant to reach this server.
+--axeos-api itself permits them, because other computers are meant to reach this server.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MineOptions(PoolOptions):
-    """The settings of ``mine`` with their defaults; those of its pools are in ``PoolOptions``."""
+    """The settings of ``mine`` and their defaults. ``PoolOptions`` has those of its pools."""
 
     retry: Annotated[
         bool,

@@ -1,4 +1,5 @@
-"""Declares the options that name a Bitcoin node, and opens this node. No message shows the credentials of the node."""
+"""Declares the options that name a Bitcoin node, and opens the node. No error or log line shows the credentials of the
+node."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -60,8 +61,8 @@ PayoutAddress: TypeAlias = Annotated[
 
 @asynccontextmanager
 async def opened(spec: str, *, cookie: Path | None = None, password_file: Path | None = None) -> AsyncIterator[Node]:
-    """Open the Bitcoin node that ``spec`` names, and yield it. Raises UsageError for a wrong option, and CommandFailed
-    if the node does not answer."""
+    """Yield the Bitcoin node that ``spec`` names, opened. Raises UsageError for a wrong option, and CommandFailed if
+    the node does not answer."""
     node = _node(spec, None, cookie, password_file)
     with _command_failing():
         async with node:
@@ -79,11 +80,11 @@ async def ready(
     password_file: Path | None = None,
     time_limit: float | None = None,
 ) -> AsyncIterator[Node | None]:
-    """Wait until the Bitcoin node gives a block template, log each reason for waiting, and yield the node.
+    """Wait until the Bitcoin node gives a block template, then yield the node. Each reason for waiting is logged.
 
-    Yields None if the command is stopped while it waits. Raises UsageError for a bad option, and for an ``address``
-    that does not belong to the block chain of the node. Raises CommandFailed for an error that waiting cannot solve, or
-    if the node gives no block template within ``time_limit`` seconds.
+    Yields None if the command is stopped while it waits. Raises UsageError for a bad option, or if ``address`` does not
+    belong to the block chain of the node. Raises CommandFailed if the node gives no block template within
+    ``time_limit`` seconds, or for an error that waiting cannot solve.
     """
     node = _node(spec, data_dir, cookie, password_file)
     _check_address(address)
@@ -126,7 +127,8 @@ async def _when_ready(
 
 
 def _check_address(address: str) -> None:
-    """Raise UsageError for an address that is valid on no block chain. Unlike ``payout_script``, this needs no node."""
+    """Raise UsageError if ``address`` is not valid on any block chain. This check does not need the node;
+    ``payout_script`` checks that the address is valid on the node's chain."""
     errors: list[str] = []
     for network in Network:
         try:
@@ -148,7 +150,7 @@ def _node(spec: str, data_dir: Path | None, cookie: Path | None, password_file: 
 
 @contextmanager
 def _command_failing() -> Iterator[None]:
-    """Raise CommandFailed instead of an error of the node, also if the error is inside an exception group."""
+    """Turn an error of the node, even one inside an exception group, into CommandFailed."""
     try:
         yield
     except (NodeError, ExceptionGroup) as error:
@@ -160,7 +162,8 @@ def _command_failing() -> Iterator[None]:
 
 
 def payout_script(address: str, node: Node) -> bytes:
-    """Return the output script of an address. Raises UsageError if the address is not one of the node's network."""
+    """Return the output script of an address. Raises UsageError if the address does not belong to the node's
+    network."""
     try:
         return script_from_address(address, node.network)
     except AddressError as error:

@@ -1,6 +1,5 @@
-"""Checks that a pool belongs to the user. Commands that load or disturb a pool accept a pool on this computer, or any
-pool that the user declares as their own.
-"""
+"""Checks that a pool belongs to the user. Commands that put load on a pool or disturb it accept only a pool on this
+computer, or one that the user declares to be their own."""
 
 import ipaddress
 import socket
@@ -23,10 +22,10 @@ OwnThisPool: TypeAlias = Annotated[
 
 
 def check(host: str, owned: bool, why: str) -> None:
-    """Accept a host that the user owns or that is this computer.
+    """Check that ``host`` may be loaded or disturbed: it is this computer, or ``owned`` says that the user owns it.
 
-    ``why`` is the reason that the error gives for not accepting other hosts. Raises UsageError for another host, and
-    CommandFailed for a host name that has no IP address.
+    Raises UsageError for another host; ``why`` is the reason in this error. Raises CommandFailed for a host name that
+    has no IP address.
     """
     if owned:
         return
@@ -40,9 +39,9 @@ def check(host: str, owned: bool, why: str) -> None:
 
 
 def check_other(url: PoolUrl, host: str, port: int, option: str) -> None:
-    """Raise UsageError if a pool's URL is the address at which this command will listen.
+    """Raise UsageError if ``url``, the URL of a pool, is the address ``host:port`` at which this command will listen.
 
-    Otherwise, each connection to this command would make the command open another connection to itself, without end.
+    The command would then connect to itself: each connection would make it open another one, without end.
     """
     if url.port != port:
         return
@@ -58,7 +57,7 @@ def check_other(url: PoolUrl, host: str, port: int, option: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether all addresses of a host name are loopback addresses. Raises OSError if it has no address."""
+    """Return whether all addresses of a host name are loopback addresses. Raises OSError if the name has no address."""
     return all(address.is_loopback for address in _addresses(host))
 
 

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from stratum_miner.pool.config import USUAL_MINIMUM, PoolConfig
 
 REGTEST_DIFFICULTY = 0.001
-"""Default share difficulty. A share then takes about 4.3 million hashes. This suits CPUs, with which people usually
-mine on a test pool."""
+"""Default share difficulty, meant for a test network. A share then takes about 4.3 million hashes. This suits CPUs,
+with which people usually mine on a test network."""
 _HIGHEST = PoolConfig(payout_script=b"-").maximum_difficulty
 Difficulty = Annotated[
     float, Parameter(name="--difficulty", help="Share difficulty that the pool sets for a new connection.")

@@ -1,4 +1,4 @@
-"""Options of commands that connect to one pool: how to reach it, and the worker name and password."""
+"""Options of commands that connect to one pool: how to reach the pool, and the worker name and password to send."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -91,7 +91,8 @@ ProxyOption: TypeAlias = Annotated[
 
 
 def password(given: str | None) -> str:
-    """Return the given password, otherwise that of STRATUM_MINER_PASS, otherwise the default."""
+    """Return the given password. Without one, return the password in STRATUM_MINER_PASS, or else the default
+    password."""
     return secrets.register(given) if given else secrets.from_environment("STRATUM_MINER_PASS") or DEFAULT_PASSWORD
 
 
@@ -104,9 +105,9 @@ def dial(
     *,
     proxy: str | None,
 ) -> Callable[[], Awaitable[trio.abc.Stream]]:
-    """Return a function that opens a connection to the pool; calling it raises PoolUnreachable if this fails.
+    """Return a function that opens a connection to the pool. That function raises PoolUnreachable if it fails.
 
-    Raises UsageError at once for a wrong option.
+    ``dial`` itself raises UsageError for a wrong option.
     """
     dialer = Dialer(tls_settings(ca, fingerprint, certificate, key, urls=[url]), proxy_url(proxy))
     return partial(dialer, url, CONNECT_SECONDS)
@@ -120,10 +121,10 @@ def tls_settings(
     *,
     urls: Sequence[PoolUrl] | None = None,
 ) -> TlsSettings:
-    """Return the TLS settings, checked before the first connection.
+    """Return the TLS settings. They are checked here, before any connection.
 
-    Raises UsageError for a file or fingerprint that cannot be used, and for TLS options if no URL of ``urls`` has TLS,
-    because they would then protect nothing.
+    Raises UsageError for a file or fingerprint that cannot be used. Also raises it if TLS options are given but no URL
+    of ``urls`` uses TLS, because the options would then protect nothing.
     """
     if urls is not None and not any(url.tls for url in urls):
         given = {"--tls-ca": ca, "--tls-fingerprint": fingerprint, "--tls-cert": certificate, "--tls-key": key}
@@ -139,8 +140,8 @@ def tls_settings(
 
 
 def proxy_url(text: str | None) -> TunnelUrl | None:
-    """Return the parsed ``--proxy``, or None without ``--proxy``. Raises UsageError if the URL of the proxy is not
-    valid.
+    """Return ``text``, the value of ``--proxy``, parsed. Return None without ``--proxy``. Raises UsageError if it is
+    not a valid URL.
 
     The error does not show the credentials in the URL.
     """

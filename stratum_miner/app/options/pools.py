@@ -1,6 +1,6 @@
-"""Declares every option that says which pools to connect to, and how. ``mine`` and ``proxy`` share these options.
+"""Declares the options of ``mine`` and ``proxy`` that say which pools to connect to, and how.
 
-The module ``mine`` beside this one explains how an option is declared.
+The docstring of ``mine.py`` in this package explains how an option is declared.
 """
 
 from dataclasses import dataclass

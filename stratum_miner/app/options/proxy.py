@@ -1,6 +1,6 @@
 """Declares every option of ``proxy``, except those of its pools, which ``PoolOptions`` declares.
 
-The module ``mine`` in this package explains how an option is declared.
+The docstring of ``mine.py`` in this package explains how an option is declared.
 """
 
 from dataclasses import dataclass

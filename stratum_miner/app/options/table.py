@@ -1,7 +1,7 @@
-"""Makes options of a command from a table of settings.
+"""Makes command-line options from a table of settings, which is an annotated dataclass (see ``config.keys``).
 
 The command gets only the settings that were given on the command line, so that the environment and the file can provide
-the other settings. The help shows the defaults of the table.
+the others. The help text shows the defaults of the table.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from stratum_miner.app.config.keys import ConfigKey, keys_of
 
 
 def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Return a decorator for the function of a command. It adds a keyword argument for each key of the table.
+    """Return a decorator for the function of a command. The decorator adds an option for each key of ``table``.
 
-    The function gets the values of the added arguments in its ``**given``. The added arguments come before the keyword
-    arguments that the function itself declares.
+    The function must take ``**given``, which gets the values of these options. In the signature, the added arguments
+    come before the keyword arguments that the function itself declares.
     """
 
     def give(command: Callable[..., int]) -> Callable[..., int]:
@@ -38,8 +38,8 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
 
 
 def _default(key: ConfigKey) -> Any:
-    """Return a default that the parser of the command line accepts for the type of the key. The command never gets this
-    default."""
+    """Return a default that fits the type of the key, for the parser of the command line. The parser needs it, but the
+    command never gets it."""
     return key.default if key.wanted is bool else None
 
 

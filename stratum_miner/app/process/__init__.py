@@ -1,1 +1,2 @@
-"""Functions that every command uses: signals, standard streams, log, output, exit codes, and hiding of secrets."""
+"""Functions that every command uses: for signals, standard streams, logs, output, exit codes, and for hiding
+secrets."""

@@ -1,4 +1,4 @@
-"""The exit codes of the commands, which are part of the interface. docs/operation.md has the table for users."""
+"""The exit codes of the commands. They are documented for users in docs/operation.md and must not change."""
 
 from enum import IntEnum
 
@@ -11,18 +11,19 @@ class ExitCode(IntEnum):
     FAILED = 1
     """A goal was not reached in time, no device mined, a check failed, or the command could not finish."""
     USAGE = 2
-    """The command line, an environment variable, or a file named there is wrong."""
+    """The command line or an environment variable is wrong, or a file that it names."""
     WORKER_REFUSED = 3
-    """Every pool refused the worker name before any mining began: ``mine`` at its start, ``proxy`` before it served a
-    miner."""
+    """Every pool refused the worker name before any mining began. For ``mine`` this means at its start, for ``proxy``
+    before it served a miner."""
     POOL_UNREACHABLE = 4
-    """The time limit was reached without a job, or the only attempt to reach a pool failed (--no-retry)."""
+    """The time limit was reached and no pool had sent a job, or with --no-retry, the only attempt to reach a pool
+    failed."""
     SELF_TEST_FAILED = 5
     """A kernel computed a wrong result in the self-test."""
     SHOULD_FAILED = 6
     """``conformance --strict``: no MUST check failed, but a SHOULD check failed."""
     NOTHING_JUDGED = 7
-    """``conformance``: every check was skipped."""
+    """``conformance``: no check was judged, because every check was skipped."""
     DEGRADED = 8
     """``health``: some devices do not mine."""
     NO_DEVICE = 9
@@ -36,11 +37,11 @@ class ExitCode(IntEnum):
 
 
 class UsageError(Exception):
-    """The user made a mistake. The text is one line that the command prints before it exits with code 2."""
+    """The user made a mistake. The message is one line, which the command prints before it exits with code 2."""
 
 
 class CommandFailed(Exception):  # noqa: N818  it is no error in the program
-    """The command cannot continue. The text is one line that it prints before it exits with ``code``."""
+    """The command cannot continue. The message is one line, which the command prints before it exits with ``code``."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)

@@ -1,15 +1,18 @@
-"""Limits how many log lines of one kind are written per second, and counts the lines that were left out.
+"""Limits how many log lines of one kind are written, and counts the lines that were left out.
 
-Peers decide how often most log events happen: a pool may send invalid messages, a million jobs, or a difficulty that is
-too low; miners may connect and disconnect all the time. Each kind of line has a number of lines that may be written at
-once, and a number per second after that. Further lines are dropped: they reach neither the terminal, the log file, the
-page nor the hooks. They are counted, and 10 s after the first dropped line, or when the program ends, one line reports
-the count. The figures that the program shows have counters of their own and do not depend on log lines.
+Pools and miners decide how often most events are logged. A pool may send invalid messages, a million jobs, or a very
+low difficulty; miners may connect and disconnect all the time. The lines of one event name are one kind. Each kind has
+a stock of lines that may be written at once, and the stock grows again by a number of lines per second.
 
-Events that only the program or its user can cause are not limited: devices, the configuration, status lines, and the
-answers of the user's own node to blocks. Shares that solve blocks have a separate limit, which is never reached on a
-chain whose blocks require work. Without this limit, a pool could fill the log by sending jobs whose blocks require
-no work.
+When the stock is empty, further lines of this kind are left out everywhere: on the terminal, in the log file, on the
+web page, and for hooks. They are counted. 10 s after the first such line, or when the program ends, one line reports
+the count. Statistics do not depend on log lines.
+
+Events that only the program or its user can cause have no limit. These are events about devices and the configuration,
+status lines, and what the user's own node says about blocks.
+
+Lines about shares that solve a Bitcoin block have a stock of their own. It never runs out on a chain where a block
+takes work. It exists because a pool could fill the log with jobs whose blocks take no work.
 """
 
 import threading
@@ -18,18 +21,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 REPORT_AFTER_S = 10.0
-"""Seconds from the first line that was left out to the line that reports how many lines were left out."""
+"""Seconds between the first line that is left out and the line that reports how many were left out."""
 USUAL_AT_ONCE = 30
 """Number of lines of one kind that may be written at once.
 
-The number is chosen so that the start of a miner with a few pools, and many reconnections at once, are logged
-completely. It was not measured.
+It was chosen, not measured. It is meant to be enough for the start of a miner with a few pools, and for many
+reconnections at the same time.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The number of lines of one kind that may be written at once, and the number per second after that."""
+    """The limit of one kind of lines: how many may be written at once, and how many per second after that."""
 
     at_once: float
     each_second: float
@@ -37,8 +40,8 @@ class Allowance:
 
 USUAL = Allowance(at_once=USUAL_AT_ONCE, each_second=3)
 OF_SHARES = Allowance(at_once=2000, each_second=40)
-"""The limit of lines about shares. It is higher because people and tools count these lines. Shares are rare unless the
-pool sets a difficulty that is too low."""
+"""The limit for lines about shares. It is higher than ``USUAL``, because people and tools count these lines. Only a
+pool that sets a very low difficulty causes more."""
 _SHARES = frozenset(
     {"share_accepted", "share_rejected", "share_stale", "share_lost", "share_answered_late", "block_lost"}
 )
@@ -48,7 +51,7 @@ _UNLIMITED_PREFIXES = ("block", "device", "configuration")
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many lines of one kind were left out, and within how many seconds."""
+    """How many lines of one kind were left out, and during how many seconds."""
 
     kind: str
     level: str
@@ -61,30 +64,31 @@ class _Kind:
     level: str
     allowance: Allowance
     left: float
-    """Number of lines that may be written now. The number grows with time, up to ``allowance.at_once``."""
+    """Number of lines that may be written now. It grows with time, up to ``allowance.at_once``."""
     at: float
     left_out: int = 0
     since: float = 0.0
 
 
 class LineLimit:
-    """Decides which lines are written. Any thread may use it.
+    """Decides which log lines are written. Its methods may be called on any thread.
 
-    ``report`` is called on a thread of its own, ``REPORT_AFTER_S`` seconds after the first line that was left out.
+    It calls ``report`` ``REPORT_AFTER_S`` seconds after the first line that was left out, on a thread of its own.
     """
 
     def __init__(self, report: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._report = report
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        """The state of each kind of line, by event name. The program has few event names."""
+        """The state of each kind of line, by the name of the kind. There are few kinds, because the program has few
+        event names."""
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
     def allows(self, event: str, level: str, *, is_block: bool = False) -> bool:
-        """Return whether a line is within the limit of its kind. If not, count it as left out.
+        """Return whether a line is within the limit of its kind. A line that is not is counted as left out.
 
-        ``is_block`` says that the line is about a share that solves a block.
+        ``is_block`` says that the line is about a share that solves a Bitcoin block.
         """
         if event in _SHARES:
             allowance = OF_SHARES
@@ -120,13 +124,13 @@ class LineLimit:
             self._timer.start()
 
     def begin(self) -> None:
-        """Forget all lines that were written or left out until now."""
+        """Start again with full stocks: forget all lines that were written or left out until now."""
         self.take()
         with self._lock:
             self._kinds.clear()
 
     def take(self) -> list[LeftOut]:
-        """Return the kinds and numbers of the lines that were left out since the last call."""
+        """Return how many lines of each kind were left out since the last call."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()

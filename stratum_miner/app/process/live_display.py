@@ -1,4 +1,4 @@
-"""The display of a command on a terminal while it runs. The display is redrawn in place, and removed at the end."""
+"""A display that a command shows on a terminal while it runs. It is redrawn in place, and removed at the end."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ from stratum_miner.app.process import printing
 
 
 def can_redraw(output: Console) -> bool:
-    """Return whether the output is a terminal on which a display can be redrawn in place."""
+    """Return whether the output is a terminal that can redraw a display in place."""
     return output.is_terminal and not output.is_dumb_terminal
 
 
 async def redraw(output: Console, drawn: Callable[[], RenderableType], every: float) -> None:
-    """Draw the result of ``drawn`` every ``every`` seconds until cancelled."""
+    """Show the result of ``drawn`` until cancelled, and call ``drawn`` again every ``every`` seconds."""
     live = Live(console=output, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
     with live:
         while True:

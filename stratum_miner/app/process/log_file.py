@@ -1,5 +1,5 @@
-"""The log file of ``--log-file``: a JSON line for each event, with rotation. If the disk is full, lines
-are lost, but the program continues."""
+"""The log file of ``--log-file``, which is rotated. Each event is a line of JSON. If the disk is full, lines are lost,
+but the program continues."""
 
 import os
 import stat
@@ -16,13 +16,13 @@ from stratum_miner.app.process.exit_codes import UsageError
 
 MAX_BYTES = 10 * 1024 * 1024
 KEPT = 5
-"""Number of older files that are kept: FILE.1 to FILE.5."""
+"""Number of older log files that are kept by rotation: FILE.1 to FILE.5."""
 
 
 class LogFile:
-    """A rotated log file. Any thread may write. Raises UsageError if the file cannot be opened.
+    """A log file that is rotated. Any thread may write to it. Raises UsageError if the file cannot be opened.
 
-    Later errors, such as a full disk, raise nothing; they are counted in ``failures``.
+    Errors after that, such as a full disk, raise nothing. They are counted in ``failures``.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:

@@ -1,6 +1,7 @@
-"""Logging of the commands: removes secrets, keeps events for the displays, and writes lines to stderr.
+"""Logging of the commands: removes secrets from events, keeps events for the status screen and the web page, and writes
+events to stderr and the log file.
 
-A line is a sentence on a terminal, otherwise an event name with fields, or on request a JSON object.
+On a terminal, each event is written as a sentence; otherwise as an event name with fields, or on request as JSON.
 """
 
 import logging
@@ -31,11 +32,12 @@ LogLevel = Literal["debug", "info", "warning"]
 _log = structlog.get_logger("stratum_miner")
 
 console = printing.console(stderr=True, highlight=False, soft_wrap=True)
-"""The console on stderr, for progress and events. Results are printed to stdout."""
+"""The console on stderr, for progress and events. Results go to stdout and do not use this console."""
 
 
 events = EventLog()
-"""The latest events of level info and above. They are kept even if they are not written to stderr."""
+"""The latest events of level info and above, for the status screen, the web page and hooks. --quiet does not remove
+events from it."""
 
 
 _files: list[LogFile] = []
@@ -43,9 +45,10 @@ _files: list[LogFile] = []
 
 @contextmanager
 def writing_to(path: Path | None) -> Iterator[None]:
-    """While the ``with`` block runs, also write the events to a log file, even if stderr omits them (--quiet).
+    """While the ``with`` block runs, also write events to a log file, including those that stderr omits because of
+    --quiet.
 
-    With None, write to no file. Raises UsageError if the file cannot be opened.
+    If ``path`` is None, write to no file. Raises UsageError if the file cannot be opened.
     """
     if path is None:
         yield
@@ -63,7 +66,7 @@ def writing_to(path: Path | None) -> Iterator[None]:
 
 
 def problems() -> tuple[ProblemView, ...]:
-    """Return the present problems of the log files."""
+    """Return a problem for each log file that cannot be written at present."""
     return tuple(
         ProblemView(
             severity="warning",
@@ -78,7 +81,7 @@ def problems() -> tuple[ProblemView, ...]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Write no lines to stderr while the ``with`` block runs, because a display uses the terminal and shows the
+    """Write no log lines to stderr while the ``with`` block runs. A display uses the terminal then, and shows the
     events."""
     _ConsoleLogger.silent = True
     try:
@@ -88,7 +91,7 @@ def silenced() -> Iterator[None]:
 
 
 class _ConsoleLogger:
-    """Writes lines with rich, so that the lines do not destroy a live display."""
+    """Writes log lines to stderr. On a terminal, rich writes them, so that they do not destroy a live display."""
 
     silent: ClassVar[bool] = False
 
@@ -137,7 +140,8 @@ def configure(*, level: LogLevel = "info", log_format: LogFormat = "auto") -> No
 
 
 def report_left_out() -> None:
-    """Log how many lines of each kind were left out since the last report. Also called at the end of the program."""
+    """Log how many lines of each kind were left out since the last report. This happens also when a log file is
+    closed."""
     for each in _lines.take():
         log = _log.info if each.level == "info" else _log.warning
         log("lines_left_out", kind=each.kind, lines=each.lines, seconds=each.seconds)
@@ -147,7 +151,8 @@ _lines = LineLimit(report_left_out)
 
 
 def _limit(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop a line beyond the limits of ``line_limit``, because peers decide how often most events happen."""
+    """Drop an event beyond the limits of ``line_limit``, because pools and miners decide how often most events
+    happen."""
     if not _lines.allows(event["event"], event["level"], is_block="block" in event):
         raise structlog.DropEvent
     return event
@@ -161,7 +166,7 @@ def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 _NOT_NEWS = ("status", "economics")
-"""Events that are not kept for the status screen and the web page, because these show the same figures all the time."""
+"""Events that are not kept in ``events``, because the status screen and the web page always show the same figures."""
 
 
 def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -175,7 +180,7 @@ def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
 
 
 def _report_log_file(file: LogFile) -> None:
-    """Log once that the file cannot be written, and once that it can be written again."""
+    """Log that the file can no longer be written, or that it can be written again."""
     if file.problem:
         _log.error("log_file_failed", file=str(file.path), reason=file.problem, hint="everything else continues")
     else:
@@ -192,11 +197,13 @@ def _is_journal() -> bool:
 
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-"""The syslog priority of each log level. The systemd journal reads it at the beginning of a line (sd-daemon(3))."""
+"""The syslog priority of each log level. It is written at the beginning of a line, where the systemd journal reads it
+(sd-daemon(3))."""
 
 
 def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Return a line without time and level name, because the systemd journal stores both itself."""
+    """Return a line for the systemd journal. It has no time and no level name, because the journal stores both
+    itself."""
     values = dict(event)
     del values["timestamp"]
     priority = _PRIORITIES.get(event["level"], 6)
@@ -205,10 +212,10 @@ def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 
 
 def _make_safe(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make all fields of an event safe to print, whatever the format.
+    """Make all fields of an event safe to print, for every log format.
 
-    Pools, miners, files and devices choose the text of many fields. This text must not be able to control a terminal,
-    begin another line or fill the log. All lines pass through this function.
+    The text of many fields comes from pools, miners, files and devices. This text must not be able to control the
+    terminal, begin another log line or fill the log.
     """
     return {key: _safe(key, value) for key, value in event.items()}
 
@@ -220,7 +227,8 @@ def _safe(key: str, value: Any) -> Any:
 
 
 _LONG_FIELDS = {"line": 16384}
-"""Largest number of characters of each field that may be longer than others, such as a complete protocol line."""
+"""Limits of fields that may be longer than ``SENTENCE_CHARACTERS``, in characters. ``line`` is a complete protocol
+line."""
 
 
 def _dropping_below(level: int) -> structlog.typing.Processor:
@@ -235,7 +243,7 @@ def _dropping_below(level: int) -> structlog.typing.Processor:
 def _sentence_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     """Return a line such as ``19:56:08 Share accepted, difficulty 1.5.``.
 
-    For a warning or an error, the level is written before the sentence, as in ``warning: ...``.
+    For a warning or an error, the level comes before the sentence, as in ``warning: ...``.
     """
     values = dict(event)
     clock, level = values.pop("timestamp"), event["level"]
@@ -252,7 +260,7 @@ def _worded(values: dict[str, Any]) -> str:
 def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     """Return a line such as ``19:56:08 share_accepted    job=25536e6e difficulty=0.1626``.
 
-    For a warning or an error, the level is written before the event name, as in ``warning: no_pool``.
+    For a warning or an error, the level comes before the event name, as in ``warning: no_pool``.
     """
     values = dict(event)
     clock, name, level = values.pop("timestamp"), values.pop("event"), values.pop("level")

@@ -1,5 +1,5 @@
-"""Files that a command writes. Before a long run, a command checks that it can write them, because the result would
-otherwise be lost."""
+"""Files that a command writes. A command checks before a long run that it can write them, so that the results of the
+run are not lost."""
 
 import errno
 import os
@@ -19,10 +19,10 @@ _NO_FILES = (
 
 
 def obstacle(path: Path) -> str:
-    """Return why no file can be written at ``path``, or an empty text if it can. Nothing is created or changed.
+    """Return why no file can be written at ``path``, or an empty text if one can be written. The check changes nothing.
 
-    A device such as /dev/null or /dev/stdout is accepted. A named pipe is not: opening it blocks until another process
-    reads it.
+    A device such as /dev/null or /dev/stdout is accepted. A named pipe is not accepted, because opening it blocks until
+    another process reads the pipe.
     """
     try:
         mode = path.stat().st_mode
@@ -44,17 +44,17 @@ def obstacle(path: Path) -> str:
 
 
 def check_writable(path: Path | None, option: str) -> None:
-    """Raise UsageError with the option, the file and the reason if ``path`` cannot be written. None means that no file
-    is to be written."""
+    """Raise UsageError if ``path`` cannot be written. The error names the option, the file and the reason. If ``path``
+    is None, there is no file to check."""
     reason = "" if path is None else obstacle(path)
     if reason:
         raise UsageError(f"{option}: cannot write {str(path)!r}: {reason}")
 
 
 def write(path: Path, text: str, option: str) -> None:
-    """Write a report, with all foreign text in it made safe to print.
+    """Write a report to ``path``. All text in it is made safe to print.
 
-    Raises CommandFailed if it cannot be written, for example because the disk is full.
+    Raises CommandFailed if the file cannot be written, for example because the disk is full.
     """
     safe = "\n".join("\t".join(map(replace_unsafe, line.split("\t"))) for line in text.split("\n"))
     try:
@@ -64,9 +64,9 @@ def write(path: Path, text: str, option: str) -> None:
 
 
 def write_private(target: Path, text: str, *, force: bool) -> None:
-    """Write a file that only its owner can read, completely or not at all.
+    """Write a file that only its owner can read. It is written completely or not at all.
 
-    Raises UsageError if it exists already and ``force`` is false, and CommandFailed if it cannot be written.
+    Raises UsageError if the file exists already and ``force`` is false, and CommandFailed if it cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

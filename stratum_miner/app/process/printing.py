@@ -1,7 +1,8 @@
-"""Prints all lines and tables of the commands, so that no foreign text can control a terminal.
+"""Prints all lines and tables of the commands, with unsafe characters replaced, so that no foreign text can control a
+terminal.
 
-Foreign text that is only shown, such as paths, process names and messages of pools, is already made safe where it
-enters the program; this module does it again. Identifiers, such as worker names, stay unchanged until they are printed
+Most foreign text is made safe when it enters the program, such as paths, process names and messages of pools; it is
+checked here once more. Identifiers, such as worker names, must stay unchanged inside the program and are made safe only
 here.
 """
 
@@ -17,20 +18,20 @@ from rich.segment import Segment
 from stratum_miner.foreign_text import REPLACEMENT, escape_json, replace_unsafe, sanitize
 
 MAX_LINE = 65536
-"""Largest number of characters in a line. It is large because a setting may be a long list."""
+"""Largest number of characters in a printed line. It is large because the value of a setting may be a long list."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ASCII_AND_PRINTABLE = re.compile(r"[ -~]+")
 
 
 def say(text: str, *, indent: int = 0, stderr: bool = False) -> None:
-    """Print a text as one line, with unsafe characters replaced."""
+    """Print ``text`` as one line, with unsafe characters replaced."""
     print(" " * indent + sanitize(text, MAX_LINE), file=sys.stderr if stderr else sys.stdout, flush=True)
 
 
 def console(*, stderr: bool = False, **options: Any) -> Console:
-    """Return a console of the library rich that replaces unsafe characters in everything that it prints.
+    """Return a ``Console`` of the library rich that replaces unsafe characters in everything that it prints.
 
-    ``options`` are passed on to rich's ``Console``. Markup is off, because a name in a table must not become a link.
+    ``options`` are passed on to ``Console``. Markup is off, so that a name in a table cannot become a link.
     """
     made = Console(stderr=stderr, markup=False, emoji=False, **options)
     made.push_render_hook(_MadeSafe())
@@ -38,14 +39,14 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
 
 
 def safe(renderable: RenderableType) -> ConsoleRenderable:
-    """Return the contents of a live display with unsafe characters replaced. The render hook of ``console`` cannot do
-    this, because rich draws a live display without calling render hooks."""
+    """Return a live display with the unsafe characters in it replaced. Use this for every live display, because rich
+    draws it without calling the render hook of ``console``."""
     return _Safe(renderable)
 
 
 class _MadeSafe(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Make everything safe that is to be printed. rich calls this method."""
+        """Make everything that is to be printed safe. rich calls this method."""
         return [_Safe(renderable) for renderable in renderables]
 
 
@@ -59,7 +60,7 @@ class _Safe:
             if segment.control or _ASCII_AND_PRINTABLE.fullmatch(text):
                 yield segment
             else:
-                lines = "\n".join(map(replace_unsafe, text.split("\n")))  # the line ends that rich added stay unchanged
+                lines = "\n".join(map(replace_unsafe, text.split("\n")))  # keep the line ends that rich added
                 yield Segment(lines, segment.style)
 
 
@@ -71,7 +72,8 @@ def print_json(value: Any) -> None:
 def json_text(value: Any) -> str:
     """Return a value as JSON on one line that is safe to print.
 
-    Unprintable characters are written as JSON escapes. A lone surrogate, which is not valid Unicode, becomes U+FFFD.
+    Unprintable characters are written as JSON escapes. A lone surrogate, which is not valid Unicode, is replaced by
+    U+FFFD.
     """
     try:
         text = msgspec.json.encode(value).decode()
