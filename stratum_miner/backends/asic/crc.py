@@ -1,7 +1,7 @@
 """The checksums of mining chips, computed bit by bit, because frames are short and rare
 (docs/reference/asic.md#checksums).
 
-CRC5 works on *bits*: several devices protect a number of bits that is not a multiple of eight.
+A CRC5 covers a number of *bits*, which in the frames of several devices is not a multiple of eight.
 """
 
 
@@ -29,8 +29,7 @@ def ends_with_crc5(frame: bytes) -> bool:
 def put_crc5_in_last_byte(frame: bytes) -> bytes:
     """Return ``frame`` with its last five bits replaced by the CRC5 of all bits before them.
 
-    The upper three bits of the last byte are kept, because the CRC5 covers them, too (in BM1384 commands and BM13xx
-    replies).
+    The upper three bits of the last byte are kept: they are data, which the CRC5 covers, too.
     """
     top = frame[-1] & 0xE0
     unsealed = frame[:-1] + bytes([top])

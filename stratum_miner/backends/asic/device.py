@@ -1,10 +1,10 @@
-"""The interface between one device and its supervisor (the task of ``AsicBackend`` that runs it), and what a driver can
-do with a device that does not mine.
+"""Two interfaces: ``Device`` for a device that mines, and ``Driver`` for what can be done with one that does not mine.
 
-A ``Device`` exists longer than its open port. ``run`` opens the ports, brings the chips up, mines, restarts after an
-error, and always powers the device down at the end. It ends when it is cancelled or raises a DeviceError. After
-``DeviceGone`` the supervisor waits until a device with the same serial number (or, without one, at the same USB socket)
-is connected, and calls ``run`` again. The totals then continue.
+``Device.run`` opens the ports, brings the chips up, mines, restarts the device after an error, and always powers it
+down at the end. It ends when it is cancelled or raises a DeviceError. The task of ``AsicBackend`` that calls it is the
+supervisor of the device. After ``DeviceGone``, the supervisor waits until the device is connected again, which it
+recognises by the serial number, or by the USB socket if there is no serial number. It then calls ``run`` of the same
+``Device`` again, so that the totals continue.
 """
 
 from collections.abc import Callable
@@ -30,8 +30,8 @@ class DeviceState(Enum):
     STARTING = "starting"
     MINING = "mining"
     THROTTLED = "throttled"
-    """The device is too hot, or mines below the requested frequency because of heat, too many hardware errors or a
-    safety shutdown."""
+    """The device is too hot. Or it mines below the requested frequency, because it was too hot, had too many hardware
+    errors or was switched off by the safety check before."""
     SICK = "sick"
     """The device mines, but far below the expected hash rate."""
     DEAD = "dead"
@@ -46,11 +46,11 @@ class DeviceState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceIdentity:
-    """Identifies a device, whatever its port is called now."""
+    """Identifies a device even if its port gets another name."""
 
     kind: str
     path: str
-    """The path as the user or the list of ports names it."""
+    """The path of the port, as the user or the list of ports names it."""
     serial_number: str = ""
     location: str = ""
     """USB socket, such as 1-2.3. It identifies a device without a serial number of its own."""
@@ -73,7 +73,8 @@ class DeviceSnapshot:
     reason: str
     """Why the device is in this state, for people; empty while it simply mines."""
     since: float
-    """Time at which the device entered this state, in seconds of the ``clock`` that ``Driver.device`` got."""
+    """Time at which the device entered this state, in seconds, on the ``clock`` that was passed to
+    ``Driver.device``."""
     frequency: float | None
     """Clock frequency in MHz now; None if the frequency is fixed."""
     voltage: float | None = None
@@ -84,15 +85,15 @@ class DeviceSnapshot:
     """Estimated number of computed hashes: each valid nonce counts as the number of hashes that are needed on average
     to find one."""
     expected_hashes: int
-    """Expected hash rate multiplied by the time spent mining."""
+    """Expected number of hashes: the expected hash rate multiplied by the time spent mining."""
     nonces: int
     """Number of valid nonces, whether or not they are shares."""
     hardware_errors: int
-    """Number of reported nonces that are wrong: with every work that the miner remembers, their hash is larger than any
-    that the device should report."""
+    """Number of wrong reported nonces. A nonce is wrong if it belongs to none of the remembered work: each header with
+    this nonce has a hash that the device should not have reported, because it is too large."""
     duplicate_nonces: int
     stale_nonces: int
-    """Number of valid nonces for work that was worthless when the nonce came, for example because there was a new
+    """Number of valid nonces that came too late: their work had become worthless, for example by a new Bitcoin
     block."""
     crc_errors: int
     garbage_bytes: int
@@ -105,9 +106,9 @@ class DeviceSnapshot:
     safety_shutdowns: int
     """Number of times that the safety check switched the device off because of heat or voltage."""
     is_overheated: bool = False
-    """Whether heat switched the device off and it has not cooled down yet."""
+    """Whether the device was switched off because of heat and has not cooled down yet."""
     hot: str = ""
-    """The sensor reading that exceeds the warning temperature, for people; empty below that temperature."""
+    """A text for people, with the sensor reading that exceeds the warning temperature; empty if none exceeds it."""
     work_sent: int
     last_error: str
 
@@ -142,7 +143,7 @@ class DeviceSnapshot:
 
 
 class Device(Protocol):
-    """One device, run by one task of the supervisor."""
+    """One device. Its supervisor, a task of ``AsicBackend``, runs it."""
 
     @property
     def identity(self) -> DeviceIdentity:
@@ -152,9 +153,9 @@ class Device(Protocol):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Bring the device up and mine until cancelled. After this method has ended, it may be called again.
 
-        The caller closes ``found``. NonceFound.device is ``identity.name``. Raises DeviceGone if the device is
-        unplugged, and Overheated, PowerFault or GivenUp if it must stay off. Raises PortBusy, PortForbidden or
-        WrongChip at once, without trying again.
+        Work is taken from ``source``, and nonces are sent to ``found``, with ``identity.name`` as NonceFound.device.
+        The caller closes ``found``. Raises DeviceGone if the device is unplugged, and Overheated, PowerFault or GivenUp
+        if it must stay off. Raises PortBusy, PortForbidden or WrongChip at once, without a second attempt.
         """
         ...
 

@@ -1,12 +1,13 @@
-"""Finds the serial ports at which a device is connected now, and opens them by role.
+"""Finds the serial ports at which a device is connected now, and opens them by role. The role of a port is what it is
+for: "data", "control" or "telemetry".
 
 A path that the user gave means one of three things:
 
-* A symbolic link means whatever it points at.
+* A symbolic link means the device at which it points now.
 * The device file of a USB device (such as /dev/ttyUSB0) means the device that was there when the miner first looked. If
   this device is plugged in again and becomes /dev/ttyUSB1, the miner uses /dev/ttyUSB1. It does not touch another
   device that is /dev/ttyUSB0 now.
-* Any other path means itself. Emulators are named in this way.
+* Any other path means the file at this path, for example the pseudo-terminal of an emulator.
 """
 
 import os
@@ -31,19 +32,23 @@ class DeviceLocation:
     path: str
     """The name of the device in messages: the user's path, or the path of the first port."""
     found: FoundDevice | None = None
-    """The listed device; None for a port that the system does not list, such as a pseudo-terminal."""
+    """The device in the system's list of serial ports; None for a port that is not listed, such as a
+    pseudo-terminal."""
 
     @property
     def device_file(self) -> str:
-        """The device file of the first port, such as /dev/ttyUSB0. The number may change when the device is plugged in
-        again. If the system does not list the device, the first port may be at ``path`` or at ``path`` + "-data"; the
-        value then contains both, without symbolic links, separated by a space."""
+        """The device file of the first port, such as /dev/ttyUSB0. Its number may change when the device is plugged in
+        again.
+
+        If the system does not list the device, the first port is at ``path`` or at ``path`` + "-data". The value then
+        contains both paths, with symbolic links resolved, separated by a space.
+        """
         if self.found is not None:
             return self.found.path
         return " ".join(map(os.path.realpath, (self.path, f"{self.path}-data")))
 
     def port_paths(self, board: Board) -> dict[str, str]:
-        """Return the path of each port by its role; empty while a required port is missing."""
+        """Return the path of each port. The keys are the roles. Empty while a required port is missing."""
         if self.found is not None:
             return self.found.port_paths(board)
         paths = {role: path for role, path in board.port_paths(self.path).items() if os.path.exists(path)}
@@ -51,10 +56,10 @@ class DeviceLocation:
 
 
 def locate_path(path: str, identity: str, devices: Sequence[FoundDevice]) -> DeviceLocation | None:
-    """Return what the user's path means now; None if no device is there.
+    """Return the location of the device that the user's path means now; None if there is no such device. The docstring
+    of this module explains the rules.
 
-    ``identity`` is the identity of the device that was first found at the path; empty if that device had none. The
-    docstring of this module explains the rules.
+    ``identity`` is the identity of the device that was first found at the path; empty if that device had none.
     """
     path = os.path.expanduser(path)
     resolved = os.path.realpath(path)
@@ -70,7 +75,8 @@ def locate_path(path: str, identity: str, devices: Sequence[FoundDevice]) -> Dev
 def find_device(identity: str, path: str, devices: Sequence[FoundDevice]) -> FoundDevice | None:
     """Return the device with this identity; None if it is not connected.
 
-    If several devices have the same serial number, prefer the one with a port at ``path``.
+    If several devices have this identity, because their serial numbers are equal, prefer the one with a port at
+    ``path``.
     """
     same = [device for device in devices if device.is_called(identity)]
     at_path = (device for device in same if any(port.path == path for port in device.ports))
@@ -78,7 +84,7 @@ def find_device(identity: str, path: str, devices: Sequence[FoundDevice]) -> Fou
 
 
 class DevicePorts:
-    """Opens the ports of a device by role, wherever they are now (a ``PortOpener``).
+    """Opens the ports of a device by role, at the paths that they have at this moment. Implements ``PortOpener``.
 
     ``opened`` is the number of ports that were opened successfully so far.
     """

@@ -14,8 +14,8 @@ from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds to wait before the next attempt to open a port that is busy or forbidden. The last value repeats. The first
-pause leaves udev time to set the permissions."""
+"""Seconds to wait after the first, the second and each further failed attempt to open a port that is busy or forbidden.
+After the last value, it is used again and again. The first pause leaves udev time to set the permissions."""
 LOSSES, LOSSES_WITHIN_S = 3, 300.0
 """If a device disconnects this many times within this many seconds, its user did not unplug it: its power supply fails
 (docs/reference/asic.md#missing-chips-and-power-faults). Both values are estimates."""
@@ -27,7 +27,7 @@ class DeviceRecordState(Enum):
     WAITING = "waiting"
     """The device is not plugged in."""
     FOUND = "found"
-    """The device is plugged in, and the miner finds out which board it is."""
+    """The device is plugged in, and the miner is finding out which board it is."""
     TRYING = "trying"
     """The device is plugged in, and its port cannot be opened yet."""
     RUNNING = "running"
@@ -64,7 +64,7 @@ _SHOWN = {
     DeviceRecordState.OFF: "off",
     DeviceRecordState.REMOVED: "removed",
 }
-"""The state that displays show for a device that does not run."""
+"""The name that users see for the state of a device that does not run."""
 
 
 class DeviceRecord:
@@ -120,19 +120,21 @@ class DeviceRecord:
         self.scope.cancel()
 
     def restart(self) -> None:
-        """Start the device again, and forget earlier failures, so that the next pause is the shortest one."""
+        """Let the device start again, and forget earlier failures, so that ``next_pause`` begins with the shortest
+        pause."""
         self._failures = 0
         self.scope.cancel()
 
     def next_pause(self) -> float:
-        """Return the seconds to wait before the next attempt. The pause grows with each attempt."""
+        """Count a failed attempt to open the port, and return the seconds to wait before the next attempt
+        (``PAUSES_S``)."""
         self._failures += 1
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
     def note_loss(self, now: float) -> bool:
-        """Count a disconnection at time ``now``. Return True if the device has disconnected ``LOSSES`` times within
-        ``LOSSES_WITHIN_S`` seconds, which is more often than a user would unplug it. Counting then starts again at
-        0."""
+        """Count a disconnection at time ``now`` (seconds). Return True if the device has disconnected ``LOSSES`` times
+        within ``LOSSES_WITHIN_S`` seconds, which is more often than a user would unplug it. The count for this limit
+        then starts again at 0."""
         self.unplugged += 1
         self._failures = 0
         self.last_warning = ""

@@ -1,6 +1,5 @@
-"""The table of all chip families by name. To add a family, add a row (docs/reference/asic.md#adding-a-chip-or-a-board).
-
-Each family has one module, with its data first, followed by the little code that a table cannot express.
+"""The table of all chip families, ``CHAINS``. To add a family, write a module for it, and add a row to the table
+(docs/reference/asic.md#adding-a-chip-or-a-board).
 """
 
 from collections.abc import Mapping
@@ -27,4 +26,4 @@ CHAINS: Mapping[str, type[ChipChain]] = {
     "bm1380": Bm1380Chain,
     "icarus": IcarusChain,
 }
-"""The chip chain class of each family, by the name in ``Board.chip``."""
+"""The class of the chip chain for each family. The keys are the names that ``Board.chip`` uses."""

@@ -24,6 +24,7 @@ class Bm1362Chain(FullHeaderChain):
     )
 
     async def set_frequency(self, frequency: float) -> None:
-        """Set the clock (MHz): write the divider register 70, and then the PLL dividers to register 08."""
+        """Set the clock to ``frequency`` (MHz): first write register 70, which holds a divider, and then write the PLL
+        dividers to register 08."""
         await self.write(PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK)
         await super().set_frequency(frequency)

@@ -5,8 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1368Chain(FullHeaderChain):
-    """The BM1368. A byte of its replies contains four bits of the job id, shifted left by one. The job ids are the
-    multiples of 24 modulo 128, so that consecutive ids differ in several bits."""
+    """The BM1368. In its replies, the upper four bits of one byte are bits 6 to 3 of the job id. Each job id is the
+    previous one plus 24, modulo 128, so that consecutive ids differ in several bits."""
 
     chip = FullHeaderChip(
         chip_id=0x1368,

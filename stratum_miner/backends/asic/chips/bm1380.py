@@ -12,9 +12,10 @@ from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Nonce
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 FLASHES, FLASH_EVERY_S = 10, 0.25
-"""How often the frame that makes the lamp flash is sent, and the seconds to wait after each frame."""
+"""How many times ``FLASH_LED`` is sent to make the lamp flash, and the seconds to wait after each time."""
 CLOCK_STABLE_AFTER_S = 0.5
-"""Seconds after which a new clock is stable. bfgminer waits as long (docs/reference/asic.md#antminer-u1-and-u2)."""
+"""Seconds to wait after a change of the clock, until it is stable. bfgminer waits equally long
+(docs/reference/asic.md#antminer-u1-and-u2)."""
 
 
 class Bm1380Chain(IcarusChain):
@@ -32,8 +33,8 @@ class Bm1380Chain(IcarusChain):
         return jobs.icarus_job(work.unit.header, job_id=work.job_id)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply. The low five bits of the last byte are the job id; it is inferred that the upper three bits
-        are not a part of the job id."""
+        """Decode a reply. The low five bits of the last byte are the job id. That the upper three bits do not belong to
+        the job id is inferred, not documented."""
         candidates = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
         return ReportedNonce(reply.nonce, candidates)
 
@@ -44,13 +45,14 @@ class Bm1380Chain(IcarusChain):
         self.wire.discard_input()
 
     async def identify(self) -> str:
-        """Send the frame that makes the lamp flash. bfgminer repeats it ten times."""
+        """Make the lamp flash: send ``FLASH_LED`` ten times, as bfgminer does. Return what the user should look
+        for."""
         for _ in range(FLASHES):
             await self.wire.send(FLASH_LED)
             await trio.sleep(FLASH_EVERY_S)
         return "its lamp flashes"
 
     async def make_idle(self) -> None:
-        """Set the lowest frequency."""
+        """Set the lowest frequency that the board allows."""
         assert self.board.frequency is not None
         await self.wire.send(set_clock(bm1380_word(self.board.frequency.low)))

@@ -21,12 +21,12 @@ from stratum_miner.backends.asic.frames.replies import (
 from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 CHIP_ID_FIRST_BYTE = 0x13
-"""First byte of the chip id, the only byte that the stick's own driver checks. It is inferred that the whole answer is
-13 84 00 00."""
+"""First byte of the answer to ``COUNT_CHIPS``. Only this byte is checked, as in the driver of GekkoScience, the maker
+of the sticks. The whole answer is probably 13 84 00 00; that is inferred."""
 CLOCK_ANSWER_FIRST_BYTE = 0x80
 OPEN_CORE_ANSWERS_S = 0.2
-"""Seconds for which answers to the empty work of ``OpenCores`` are received and dropped, because they belong to no
-unit."""
+"""Seconds for which replies are dropped after the step ``OpenCores``, which sends empty work: nonces for empty work
+belong to no unit."""
 
 
 class Bm1384Chain(ChipChain):
@@ -59,7 +59,8 @@ class Bm1384Chain(ChipChain):
         return ReportedNonce(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)
 
     async def count(self, seconds: float) -> int:
-        """Send 84 00 00, which each chip answers once. Raises WrongChip for another chip id."""
+        """Count the chips: send command 84, which each chip answers once with its id. Return the number of answers.
+        Raises WrongChip if an id is not that of a BM1384."""
         answers = await self.ask(commands.COUNT_CHIPS, seconds, self.settings.chips)
         for answer in answers:
             if answer.value[0] != CHIP_ID_FIRST_BYTE:
@@ -71,8 +72,8 @@ class Bm1384Chain(ChipChain):
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform one step of bring-up. Some steps need frames that only this chip family has. All others are performed
-        as for every family."""
+        """Perform one step of bring-up. ``Deactivate``, ``AssignAddresses`` and ``OpenCores`` need frames of this chip
+        family; ``ChipChain`` performs all other steps."""
         match step:
             case bringup.Deactivate(times, pause):
                 for _ in range(times):
@@ -94,11 +95,13 @@ class Bm1384Chain(ChipChain):
         answers = await self.ask(commands.READ_CLOCK, 0.5, self.chips)
         clocks = [_clock(answer.value) for answer in answers if answer.value[0] == CLOCK_ANSWER_FIRST_BYTE]
         assert self.frequency is not None
-        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # MHz: half a PLL step
+        # 3.2 MHz is half a step of the PLL
+        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None
 
 
 def _clock(value: bytes) -> float:
-    """Return the frequency in MHz from the answer 80 m n od, in which m, n and od are the dividers of the PLL."""
+    """Return the frequency in MHz. ``value`` has the four bytes 80, m, n and od, where m, n and od are the dividers of
+    the PLL."""
     m, n, od = value[1:4]
     divider = (n + 1) & 15
     return 6.25 * (m + 1) * 2 ** (3 - min(od, 3)) / divider + 6.25 * (n >> 4) if divider else 0.0

@@ -26,14 +26,13 @@ from stratum_miner.work.versions import ALL_BITS
 
 PLL = 0x0C
 OPEN_CORE_NONCES = (bytes.fromhex("7203ea83"), bytes.fromhex("e16bf809"))
-"""The two nonces that healthy cores report for the empty work of ``OpenCores``."""
+"""The step ``OpenCores`` sends empty work. Working cores report these two nonces for it."""
 OPEN_CORE_ANSWERS_S = 0.2
 _REGISTER = 0x1F
-"""Largest value that the last byte of a register reply can have. In a nonce reply, the last byte is larger, so it tells
-the two kinds of replies apart."""
+"""Largest possible last byte of a register reply. The last byte of a nonce reply is always larger."""
 _REGISTER_STARTS = (0x13, 0x80)
-"""The possible first bytes of a register reply: that of a chip id, and that of the clock register while the PLL is
-locked. Only these two registers are read."""
+"""The possible first bytes of a register reply: 13 in a chip id, and 80 in the clock register while the PLL is locked.
+No other register is read."""
 
 
 class Bm1387Chain(RegisterChain):
@@ -57,7 +56,8 @@ class Bm1387Chain(RegisterChain):
         return Judgement.SURE if self.history.matches(self.reported_nonce(_nonce(group))) else Judgement.MAYBE
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return the versions to search: 1, 2 or 4 for a unit with 0, 1 or 2 version bits."""
+        """Return the header versions to search: one version for a unit without version bits, two for one version bit,
+        and four for two."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:
@@ -68,8 +68,8 @@ class Bm1387Chain(RegisterChain):
         """Decode a reply. The id in the reply is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        # chip i of N begins at its address, floor(256/N)·i, not at 256/N·i. If this line divided by the unrounded
-        # 256/N, the first nonces of each chip would be counted for the chip before it
+        # the nonces of chip i of N begin at its address, i·floor(256/N). Division by 256/N, without rounding, would
+        # therefore count the first nonces of each chip for the chip before it
         # (docs/reference/asic.md#newpac-and-r606)
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
         return ReportedNonce(reply.nonce, candidates, chip=chip)
@@ -77,8 +77,8 @@ class Bm1387Chain(RegisterChain):
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
         """Return whether ``answer`` can be the reply to a command that reads this register.
 
-        Replies do not name their register, so their highest bit decides. In the clock register it is the lock bit,
-        which is 1 while the PLL is locked. In a chip id it is 0.
+        A reply does not name its register, so the highest bit of the value decides. In the clock register, this bit is
+        1 while the PLL is locked. In a chip id, it is always 0.
         """
         return (answer.value[0] & 0x80 == 0) == (register != PLL)
 
@@ -87,7 +87,7 @@ class Bm1387Chain(RegisterChain):
         await self.write(PLL, bm1387_word(frequency))
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform ``OpenCores``, and all other steps of a register chain."""
+        """Perform one step of bring-up. This class performs ``OpenCores``, and ``RegisterChain`` all other steps."""
         if not isinstance(step, bringup.OpenCores):
             await super().perform(step)
             return

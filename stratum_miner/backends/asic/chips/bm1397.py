@@ -26,15 +26,16 @@ class Bm1397Chain(PreambleChain):
     chip_id = 0x1397
     rolls = (ALL_BITS, 2)  # all version bits may be rolled, at most 2 at a time: a job has up to 4 midstates
     job_ids = tuple(range(0x10, 0x80, 4))
-    """Multiples of 4: a reply contains the sum of job id and midstate number, so the low two bits of this sum are the
-    number of the midstate."""
+    """Multiples of 4. A reply contains the sum of the job id and the number of the midstate (0 to 3), so the low two
+    bits of the sum are the number of the midstate."""
     start_ticket_bits = 4
     max_ticket_bits = 4
-    """Four bits mean difficulty 16, which the stick's own driver chooses for 672 cores. A chip then still reports some
-    nonces a second."""
+    """Four bits mean that the chip reports nonces from difficulty 16 on. The driver of the stick's maker chooses this
+    value. The 672 cores of the chip then still find some nonces a second."""
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return the versions to search: 1, 2 or 4 for a unit with 0, 1 or 2 version bits."""
+        """Return the header versions to search: one version for a unit without version bits, two for one version bit,
+        and four for two."""
         return midstate_versions(unit)
 
     def job_frame(self, work: ChipWork) -> bytes:
@@ -47,7 +48,8 @@ class Bm1397Chain(PreambleChain):
         return ReportedNonce(reply.nonce, ((identifier & 0xFC, identifier & 3),))
 
     async def set_frequency(self, frequency: float) -> None:
-        """Set the clock (MHz): write the divider register and the PLL register, each twice, as every driver does."""
+        """Set the clock to ``frequency`` (MHz): write the divider register and then the PLL register, each twice, as
+        other miners do."""
         word = gekko_bm1397(frequency).word_bm1397()
         for register, value in ((PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK), (PLL0, word)):
             for _ in range(2):

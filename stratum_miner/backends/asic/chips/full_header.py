@@ -1,9 +1,9 @@
 """Chips that get a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370
 (docs/reference/asic.md#whole-header-jobs).
 
-The families differ only in data (``FullHeaderChip``). A chip searches the nonces under one version for as many clock
-ticks as its hash count register says, and then continues with the next version. A unit therefore contains 2^(32 +
-number of version bits) hashes, for which one chip needs minutes.
+The families differ only in data (``FullHeaderChip``). A chip searches the nonces with one version, then with the next
+version, and so on. Its hash count register says after how many clock ticks it takes the next version. A unit therefore
+contains 2^(32 + number of version bits) hashes, for which one chip needs minutes.
 """
 
 from collections.abc import Callable
@@ -36,21 +36,22 @@ class FullHeaderChip:
     cores: int
     job_ids: tuple[int, ...]
     job_of: Callable[[int], int]
-    """Converts the byte of a reply that contains job and sub-core to the job id that was sent."""
+    """Converts one byte of a reply to the job id that was sent. The byte contains the job id and the sub-core (the part
+    of a core) that found the nonce."""
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether bits 24 to 17 of a nonce show which chip found it. They do if each chip starts to count these bits at its
-    own address. False if it is not known where a chip starts (docs/reference/asic.md#whole-header-jobs)."""
+    """Whether bits 24 to 17 of a nonce show which chip found it: each chip starts to count these bits at its own
+    address. False if it is not known where a chip starts (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
     """Ticks to subtract from the computed hash count, because the chip counts wrongly
     (docs/reference/asic.md#hash-count)."""
     fixed_hash_count: int | None = None
-    """The hash count of products whose own driver writes a constant; None for the others."""
+    """The hash count, if the driver of the product's maker always writes the same one. None if it is to be computed."""
     length_byte: int = 0x56
     midstates_byte: int = 1
     version_enable: int = 0x9000
-    """Upper 16 bits of register A4, which switch version rolling on."""
+    """Upper 16 bits of register A4, with which the chip rolls the version."""
     start_ticket_bits: int = 8
     max_ticket_bits: int = 8
 
@@ -83,16 +84,16 @@ class FullHeaderChain(PreambleChain):
         )
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply, which contains the nonce, an unused byte, a byte with the job and the part of the core that
-        found the nonce, and sixteen version bits."""
+        """Decode a reply. It contains the nonce, an unused byte, a byte from which ``FullHeaderChip.job_of`` gets the
+        job id, and sixteen version bits."""
         if len(reply.tag) < 4:
             return ReportedNonce(reply.nonce)
         rolled = int.from_bytes(reply.tag[2:4], "big") << VERSION_SHIFT
         return ReportedNonce(reply.nonce, ((self.chip.job_of(reply.tag[1]), 0),), rolled, self._chip_of(reply.nonce))
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Write the ticket mask and the version mask. A pool may grant fewer version bits than the chip can roll, and
-        may change them."""
+        """Write the ticket mask. If the version mask of the unit differs from that of the unit before, write the
+        version mask, too: a pool can grant fewer version bits than the chip can roll, and can change them."""
         await super().prepare(unit)
         if unit.version_mask != self._version_mask:
             await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | unit.version_mask >> VERSION_SHIFT)
@@ -103,8 +104,9 @@ class FullHeaderChain(PreambleChain):
         await self.write(PLL0, self.chip.clock_word(frequency))
 
     def hash_count(self) -> int:
-        """Return the hash count: the number of 25 MHz ticks in which a core searches its part of the nonces, at two
-        nonces per clock cycle (docs/reference/asic.md#hash-count)."""
+        """Return the hash count: the number of ticks of the 25 MHz reference clock in which a core searches its part of
+        the nonces. A core searches two nonces in each cycle of the chip's clock (docs/reference/asic.md#hash-count).
+        """
         if self.chip.fixed_hash_count is not None:
             return self.chip.fixed_hash_count
         assert self.frequency is not None
@@ -112,7 +114,7 @@ class FullHeaderChain(PreambleChain):
         return int(share * REFERENCE / self.frequency * 0.5) - self.chip.hash_count_guard
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform ``SetHashCount``, and all other steps of a register chain."""
+        """Perform one step of bring-up. This class performs ``SetHashCount``, and ``RegisterChain`` all other steps."""
         match step:
             case bringup.SetHashCount():
                 await self.write(HASH_COUNT, self.hash_count())
@@ -120,7 +122,7 @@ class FullHeaderChain(PreambleChain):
                 await super().perform(step)
 
     async def ramp_to(self, frequency: float) -> None:
-        """Change the clock, and then the hash count, which depends on the clock."""
+        """Change the clock to ``frequency`` (MHz), and then write the hash count, which depends on the clock."""
         await super().ramp_to(frequency)
         if any(isinstance(step, bringup.SetHashCount) for step in self.board.bring_up):
             await self.write(HASH_COUNT, self.hash_count())

@@ -35,7 +35,8 @@ PROBE_ANSWERS = {
     bytes.fromhex("417c0f36"): 4,
     bytes.fromhex("60c994d5"): 8,
 }
-"""The number of engines of a device, by the nonce that the device finds first in ``PROBE_WORK``."""
+"""Which nonce a device finds first in ``PROBE_WORK`` depends on its number of engines. The keys are these nonces, the
+values the numbers of engines."""
 IDENTIFY_S = 3.0
 PROBE_SECONDS = 1.0
 LEFTOVER_SECONDS = 0.02
@@ -60,8 +61,8 @@ class IcarusChain(ChipChain):
 
     @property
     def hash_rate(self) -> float:
-        """Expected hash rate in H/s, as an average that includes the idle time of a board that stops after each nonce
-        until it gets new work. At real difficulties, this idle time is negligible.
+        """Expected hash rate in H/s. Some boards stop after each nonce and are idle until new work comes; the rate is
+        then an average that includes this idle time.
         """
         rate = super().hash_rate
         if not self.board.stops_at_nonce:
@@ -74,13 +75,14 @@ class IcarusChain(ChipChain):
         return jobs.icarus_job(work.unit.header)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply. It has no job id, so it may belong to any remembered work. The most significant bits of the
-        nonce are the number of the engine that found it (docs/reference/asic.md#engines-of-an-icarus)."""
+        """Decode a reply. A reply has no job id, so its nonce may belong to any remembered work. The most significant
+        bits of the nonce are the number of the engine that found it (docs/reference/asic.md#engines-of-an-icarus)."""
         return ReportedNonce(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
 
     async def count(self, seconds: float) -> int:
-        """Send ``GOLDEN_WORK``. Return the number of chips that the board should have if the right nonce comes, and 0
-        if no answer comes. Raises WrongChip if the answer is wrong."""
+        """Send ``GOLDEN_WORK`` and wait up to ``seconds`` for its nonce. If this nonce comes, return the expected
+        number of chips, because an answer does not show how many there are. If no answer comes, return 0. Raises
+        WrongChip for any other answer."""
         answer = await self._raw_answer(GOLDEN_WORK, seconds)
         if not answer:
             return 0
@@ -92,16 +94,15 @@ class IcarusChain(ChipChain):
         return self.settings.chips
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform ``CountEngines``, and all other steps of a chip chain."""
+        """Perform one step of bring-up. This class performs ``CountEngines``, and ``ChipChain`` all other steps."""
         if isinstance(step, CountEngines):
             self.chips = await self.count_engines()
         else:
             await super().perform(step)
 
     async def count_engines(self) -> int:
-        """Return how many engines share the nonce range. This function sends work in which the first nonce that a
-        device finds depends on its number of engines (docs/reference/asic.md#engines-of-an-icarus). If the answer is
-        unknown, it logs a warning and returns 1."""
+        """Send ``PROBE_WORK``, and return how many engines share the nonce range: the first nonce that comes depends on
+        this number (docs/reference/asic.md#engines-of-an-icarus). For any other nonce, log a warning and return 1."""
         answer = await self._raw_answer(PROBE_WORK, PROBE_SECONDS)
         if answer[:4] not in PROBE_ANSWERS:
             log.warning("engines_not_told", device=self.path, expected="one of four nonces", got=answer.hex())
@@ -109,9 +110,8 @@ class IcarusChain(ChipChain):
         return PROBE_ANSWERS[answer[:4]]
 
     async def identify(self) -> str:
-        """Send work, and return what the user should look for. The device is busy until it has searched this work, and
-        the lamp of a Block Erupter probably shows whether it is busy
-        (docs/reference/asic.md#icarus-and-block-erupter)."""
+        """Send work, and return what the user should look for: while the device searches the work, its lamp is probably
+        off, as on a Block Erupter (docs/reference/asic.md#icarus-and-block-erupter)."""
         await self.wire.send(PROBE_WORK)
         await trio.sleep(IDENTIFY_S)
         return "its lamp changes within the next 15 s: off while busy, on while idle (not tested on a device)"
@@ -120,8 +120,8 @@ class IcarusChain(ChipChain):
         """Do nothing: the device becomes idle when it has searched its nonce range."""
 
     async def _raw_answer(self, frame: bytes, seconds: float) -> bytes:
-        """Send a frame and return the undecoded answer; empty if none comes within ``seconds``. The decoder cannot be
-        used, because it checks nonces against remembered work, and this work is not remembered."""
+        """Send a frame of work and return the undecoded answer; empty if none comes within ``seconds``. The decoder
+        cannot be used: it checks each nonce against the remembered work, to which this frame does not belong."""
         transport, answer = self.wire.transport, b""
         transport.discard_input()
         await self.wire.send(frame)

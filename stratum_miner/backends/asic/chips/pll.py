@@ -44,12 +44,11 @@ class Pll:
 
 @lru_cache(maxsize=4096)
 def nearest(frequency: float, lowest: int, highest: int) -> Pll:
-    """Return the dividers that ESP-Miner chooses: those with the smallest frequency error. Among several with this
-    error, it chooses those with the lowest VCO frequency, and among these, those with the smallest post1·post2.
-    ``post1`` is always greater than ``post2``.
+    """Return the dividers whose frequency is nearest to ``frequency`` (MHz), as ESP-Miner chooses them.
 
-    ``lowest`` and ``highest`` limit the feedback divider. Raises ValueError if the nearest frequency is more than 5 %
-    off.
+    If several sets of dividers are equally near, the set with the lowest VCO frequency is chosen; if that is equal,
+    too, the set with the smallest post1·post2. ``post1`` is always greater than ``post2``, and the feedback divider is
+    from ``lowest`` to ``highest``. Raises ValueError if the nearest frequency is more than 5 % off.
     """
     best = min(
         _candidates(frequency, lowest, highest),
@@ -71,10 +70,11 @@ def _candidates(frequency: float, lowest: int, highest: int) -> Iterator[Pll]:
 
 
 def bm1380_word(frequency: float) -> int:
-    """Return the PLL word of a BM1380 for the frequency or the nearest possible one: f = 25 (m+1) / ((n+1) 2^od) MHz
-    (docs/reference/asic.md#antminer-u1-and-u2)."""
+    """Return the PLL word of a BM1380 for the possible frequency that is nearest to ``frequency`` (MHz). The word
+    contains the dividers m, n and od: f = 25 (m+1) / ((n+1) 2^od) MHz (docs/reference/asic.md#antminer-u1-and-u2)."""
     if frequency == 200:
-        return 0x0781  # sent by the sticks' own driver; the search would find another word for the same frequency
+        # the driver of the sticks' maker sends this word; the search below would find another word for 200 MHz
+        return 0x0781
     choices = [(od, n, m) for od in range(4) for n in range(16) for m in range(64)]
     od, n, m = min(choices, key=lambda c: (abs(25 * (c[2] + 1) / ((c[1] + 1) << c[0]) - frequency), c))
     boost = 1 if 500 <= frequency * (1 << od) <= 1000 else 0
@@ -82,8 +82,8 @@ def bm1380_word(frequency: float) -> int:
 
 
 def bm1384_word(frequency: float) -> int:
-    """Return the PLL word of a BM1384 for the nearest multiple of 6.25 MHz: f = 50 (m+1) / ((n+1) 2^od) MHz
-    (docs/reference/asic.md#compac-and-2pac)."""
+    """Return the PLL word of a BM1384 for the multiple of 6.25 MHz that is nearest to ``frequency`` (MHz). The word
+    contains the dividers m, n and od: f = 50 (m+1) / ((n+1) 2^od) MHz (docs/reference/asic.md#compac-and-2pac)."""
     sixteenths = max(1, round(frequency / 6.25))
     od = 3
     while od > 1 and sixteenths >= 32 << (3 - od):
@@ -104,7 +104,8 @@ def bm1387_word(frequency: float) -> int:
 
 
 def gekko_bm1397(frequency: float) -> Pll:
-    """Return the dividers that the Compac F's own driver chooses (docs/reference/asic.md#compac-f)."""
+    """Return the dividers for ``frequency`` (MHz) that GekkoScience's driver of the Compac F chooses
+    (docs/reference/asic.md#compac-f)."""
     reference = 1 if frequency >= 500 else 2
     post1 = 3 if frequency <= 150 else 2 if frequency <= 250 else 1
     post2 = 5
@@ -112,14 +113,15 @@ def gekko_bm1397(frequency: float) -> Pll:
 
 
 def gekko_bm1362(frequency: float) -> Pll:
-    """Return the dividers that the Compac A1's own driver chooses (docs/reference/asic.md#compac-a1)."""
+    """Return the dividers for ``frequency`` (MHz) that GekkoScience's driver of the Compac A1 chooses
+    (docs/reference/asic.md#compac-a1)."""
     reference = 1 if frequency >= 500 else 2
     post1, post2 = 5, 3 if frequency <= 150 else 2 if frequency <= 250 else 1
     return Pll(_ceil(frequency * reference * post1 * post2 / REFERENCE), reference, post1, post2)
 
 
 def gekko_word_bm1362(frequency: float) -> int:
-    """Return the value of register 08 for a Compac A1. Its first byte is always 0x40."""
+    """Return the value of register 08 for a Compac A1 at ``frequency`` (MHz). The first byte is always 0x40."""
     pll = gekko_bm1362(frequency)
     return 0x40 << 24 | pll.word() & 0x00FFFFFF
 

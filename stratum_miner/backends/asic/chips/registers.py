@@ -1,5 +1,5 @@
-"""What BM1387, BM1397, BM1362, BM1366, BM1368 and BM1370 share: registers that can be written on one chip, by its
-address, or on all chips (docs/reference/asic.md#bm13xx-chips)."""
+"""Control of BM1387, BM1397, BM1362, BM1366, BM1368 and BM1370 by their registers. A register can be written on one
+chip, which its address selects, or on all chips of a chain (docs/reference/asic.md#bm13xx-chips)."""
 
 from typing import ClassVar
 
@@ -28,14 +28,15 @@ class RegisterChain(ChipChain):
     chip_id: ClassVar[int]
     """Id of the chip family: the first two bytes of register 00."""
     start_ticket_bits: ClassVar[int] = 8
-    """Number of bits of the ticket mask that bring-up sets."""
+    """Number of one bits in the ticket mask that is written during bring-up."""
 
     async def write(self, register: int, value: int, chip: int | None = None) -> None:
         """Write a register of the chip at address ``chip``, or of all chips if ``chip`` is None."""
         await self.wire.send(self.dialect.write(register, value, chip))
 
     async def count(self, seconds: float) -> int:
-        """Read register 00 of all chips, which each chip answers once. Raises WrongChip for another chip id."""
+        """Count the chips: read register 00, which contains the chip id, of all chips. Each chip answers once. Return
+        the number of answers. Raises WrongChip if an id is not that of this chip family."""
         answers = await self.ask(self.dialect.read(CHIP_ADDRESS), seconds, self.settings.chips)
         ids = [answer.value[:2] for answer in answers if self.is_answer_to(answer, CHIP_ADDRESS)]
         for found in ids:
@@ -44,8 +45,8 @@ class RegisterChain(ChipChain):
         return len(ids)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
-        """Return whether ``answer`` contains a value of this register. Chips also send values of registers that were
-        not requested (docs/reference/asic.md#unrequested-register-values)."""
+        """Return whether ``answer`` contains the value of ``register``. It may contain that of another register,
+        because chips also send values that nobody requested (docs/reference/asic.md#unrequested-register-values)."""
         return len(answer.tag) >= 2 and answer.tag[1] == register
 
     def address(self, chip: int) -> int:
@@ -58,9 +59,8 @@ class RegisterChain(ChipChain):
         await self.write(TICKET_MASK, ticket_mask(bits))
 
     async def recover(self) -> None:
-        """Switch the chips back to the first baud rate. Chips without a reset line may still use the fast rate of an
-        earlier run, so the command to switch back is sent at the fast rate
-        (docs/reference/asic.md#chips-at-another-baud-rate)."""
+        """Switch the chips back to the first baud rate, by a command that is sent at the fast rate. Chips without a
+        reset line may still use the fast rate of an earlier run (docs/reference/asic.md#chips-at-another-baud-rate)."""
         for step in self.board.bring_up:
             if isinstance(step, bringup.SwitchBaud) and step.back is not None:
                 await self.wire.switch_baud(step.host_baud)
@@ -68,9 +68,8 @@ class RegisterChain(ChipChain):
                 await self.wire.switch_baud(self.first_baud)
 
     async def make_idle(self) -> None:
-        """Hold the chips in reset if they have a reset line. Otherwise make them idle, and switch them back to their
-        first baud rate, because they
-        perhaps get no a reset before the next run."""
+        """Hold the chips in reset if they have a reset line. Otherwise make them idle, and switch them back to the
+        first baud rate, because nothing resets them before the next run."""
         if await self.wire.transport.hold_reset(True):
             return
         await super().make_idle()
@@ -84,7 +83,8 @@ class RegisterChain(ChipChain):
         await trio.sleep(step.pause)
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform the steps that write registers or addresses, and all other steps of a chip chain."""
+        """Perform one step of bring-up. This class performs the steps that write registers or addresses, and
+        ``ChipChain`` all other steps."""
         match step:
             case bringup.Write(register, value, times, pause):
                 for _ in range(times):
@@ -129,15 +129,15 @@ class PreambleChain(RegisterChain):
 
 
 def ticket_mask(bits: int) -> int:
-    """Return the value of register 14, the ticket mask, with which chips report only nonces whose hash has at least 32
-    + ``bits`` leading zero bits. For 8 ``bits``, the value is 000000FF; for 9, it is 000080FF."""
+    """Return the value of register 14, the ticket mask. With it, chips report only nonces whose hash has at least 32 +
+    ``bits`` leading zero bits. If ``bits`` is 8, the value is 000000FF; if it is 9, the value is 000080FF."""
     mask = (1 << bits) - 1
     return sum(int(f"{mask >> 8 * index & 0xFF:08b}"[::-1], 2) << 8 * index for index in range(4))
 
 
 def midstate_versions(unit: WorkUnit) -> tuple[int, ...]:
-    """Return all block versions with which to search a unit. The version mask of the unit has at most two bits. The
-    unit's own version is returned first; the other versions have one or both bits of the mask set, too."""
+    """Return all header versions with which a unit is to be searched. The unit's version mask has at most two bits. The
+    first version is the unit's own; each other one is that version with one or both bits of the mask set."""
     bits = [1 << position for position in range(32) if unit.version_mask >> position & 1]
     versions = [unit.version]
     for bit in bits:
