@@ -1,4 +1,4 @@
-"""The type of a range of IP addresses, which the APIs use to decide which clients they answer."""
+"""A type for a range of IP addresses. The APIs use such ranges to decide which clients they answer."""
 
 import ipaddress
 

@@ -1,6 +1,7 @@
-"""Watches one miner: samples its snapshots, keeps its shares, blocks and history, and builds views from them.
+"""Watches one miner: takes a snapshot of it at regular times, keeps its shares, blocks and history, and builds views
+from them.
 
-It uses two clocks. ``clock`` returns seconds since any moment and is never set, so intervals are measured with it.
+It uses two clocks. ``clock`` returns seconds since an arbitrary moment. It is never adjusted, so it measures intervals.
 ``wall_clock`` returns Unix times.
 """
 
@@ -73,10 +74,10 @@ class Monitor:
         self._devices = devices.DeviceMeters(self.numbers)
         self._health = Health(self.numbers)
         self._has_mined = False
-        """Whether a device was mining in at least one sample of this run."""
+        """Whether a device was mining in at least one sample since the program started."""
         self._dead: set[DeviceKey] = set()
-        """Search threads that the log reports as dead. This class logs only the states of search threads; the drivers
-        log those of hardware devices."""
+        """Search threads that this class has logged as dead. It does not log when hardware devices are dead: their
+        drivers do that."""
         self._shares = ShareOutcomes()
         self._tips = Tips()
         self._last_accepted: float | None = None
@@ -184,11 +185,11 @@ class Monitor:
 
     @property
     def has_mined(self) -> bool:
-        """Whether any device has mined in this run, even if the device never reported a nonce."""
+        """Whether any device has mined since the program started, even if the device never reported a nonce."""
         return self._has_mined or any(backend.hashes for backend in self._snapshot().backends)
 
     def history(self) -> tuple[Point, ...]:
-        """Return the points of the last day, the oldest first."""
+        """Return the points of the history, for charts of the last day, the oldest first."""
         return self._history.points()
 
     def _verdict(self, snapshot: MinerSnapshot, now: float) -> HealthVerdict:
@@ -221,16 +222,16 @@ class Monitor:
         return replace(made, economics=self._economics(made))
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
-        """Return two values: the power of the miner in watts (None if it is not known), and whether this power is too
-        low because some devices use power but do not measure it."""
+        """Return two values: the power of the miner in watts (None if it is not known), and whether the real power is
+        higher because some devices use power but do not measure it."""
         configured = self._power_w()
         return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
 
     def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
         """Return the next point of the history.
 
-        ``now`` is in seconds of the monotonic clock, without the seconds in which the process was suspended; ``date``
-        is the Unix time.
+        ``now`` is the monotonic time in seconds, minus the seconds in which the process was suspended. ``date`` is the
+        Unix time.
         """
         hashes = sum(backend.hashes for backend in snapshot.backends)
         since, before = self._hashes_at_point

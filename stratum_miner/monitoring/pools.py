@@ -1,4 +1,4 @@
-"""Builds the ``PoolView`` that all displays show: the description of one pool of a miner or proxy."""
+"""Builds a ``PoolView``, which describes one pool of a miner or proxy and is what all displays show."""
 
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize

@@ -1,5 +1,5 @@
-"""Finds what is wrong with devices and pools. Each problem has a sentence and advice, and exists until its cause is
-gone.
+"""Finds what is wrong with devices and pools. Each problem is described by a sentence and advice, and exists until its
+cause is gone.
 
 This module reads no clock: time is an argument. Its classes remember what they need from earlier snapshots.
 """
@@ -25,19 +25,20 @@ KINDS = (
 """Every kind of problem. Among problems of equal severity, a kind that comes earlier in this list is worse."""
 
 MANY_ERRORS = 0.05
-"""Largest fraction of the results of a device, from 0 to 1, that may be wrong. A result is a nonce that the device
-reported. Three standard deviations of the number of wrong results are added to this limit, so that errors which come
-together by chance are not reported. At the same fraction a driver slows the device down (backends.asic.health). The
-problem is still reported, because not every device can be slowed down."""
+"""Fraction of a device's results, from 0 to 1, above which wrong results are a problem. A result is a nonce that the
+device reported. The number of wrong results must exceed the limit by three standard deviations, so that a few wrong
+results by chance are not a problem. Above the same fraction, the driver of the device slows it down
+(backends.asic.health). The problem is reported all the same, because not every device can be slowed down."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
-"""The total numbers of right and wrong results are recorded when at least 10 s have passed and at least 5 new results
-have come since the last record. The newest 30 records are kept, so that the fraction of wrong results is that of at
-least about the last 150 results and the last 5 min."""
+"""The total numbers of right and wrong results of a device are recorded when at least 10 s and at least 5 new results
+have come since the last record. The newest 30 records are kept. So once there are 30 records, the fraction of wrong
+results is computed from about the last 150 results or more, which came in about 5 min or more."""
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
 """A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3
-"""If no pool gives work, the text that says why names at most this many pools. Further pools are only counted."""
+"""If no pool gives work, a text gives the reasons. It names at most this many pools, and only the number of the
+others."""
 
 
 class RecentErrors:
@@ -48,7 +49,7 @@ class RecentErrors:
         self._latest = (0, 0)
 
     def look(self, now: float, good: int, bad: int) -> None:
-        """Take the total numbers of right and wrong results at the time ``now``, in seconds."""
+        """Record the total numbers of right and wrong results at the time ``now``, in seconds."""
         self._latest = good, bad
         if not self._notes:
             self._notes.append((now, 0, 0))

@@ -204,13 +204,13 @@ SENTENCES: dict[str, str] = {
 _PART = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
 _TWO_ENDS = re.compile(r"(?<=[.?!])\.(?= [A-Z]|$)")
-"""Matches a full stop at the end of a sentence that directly follows another ``.``, ``?`` or ``!``. This happens if the
-sentence ends with a field whose value itself ends with such a character."""
+"""Matches the second of two marks at the end of a sentence: a full stop directly after another ``.``, ``?`` or ``!``.
+There are two marks if the last field of the sentence has a value that ends with a mark itself."""
 
 
 def sentence(name: str, fields: Mapping[str, Any]) -> str:
-    """Return the event as a sentence. Return its name and fields if there is no sentence for it, or if a field of the
-    sentence is missing."""
+    """Return the log event ``name`` as a sentence. If ``SENTENCES`` has no sentence for it, or if the event lacks a
+    field of the sentence, return its name and fields instead."""
     template = SENTENCES.get(name)
     if template is None:
         return _plain(name, fields)

@@ -1,5 +1,5 @@
-"""Keeps the outcomes of shares: the newest shares, the blocks that they solve, the best share, and summed
-difficulties."""
+"""Keeps what is shown about resolved shares: the newest shares, the blocks that shares solve, the best share, and the
+sums of the difficulties by outcome."""
 
 from collections import defaultdict, deque
 
@@ -62,8 +62,8 @@ class ShareOutcomes:
 class _BestShares:
     """Finds the highest difficulty of a share since any given time.
 
-    Keeps a share only while no later share has the same difficulty or a higher one. So it keeps few shares, the best
-    first.
+    Keeps a share only until a later share has the same difficulty or a higher one. So it keeps few shares, and each has
+    a higher difficulty than the next.
     """
 
     def __init__(self) -> None:

@@ -1,9 +1,11 @@
-"""Counts the blocks on which the jobs of this miner were built."""
+"""Counts the different blocks on which the jobs of this miner were built. Such a block is the tip of the block
+chain."""
 
 from collections import deque
 
 TIPS_KEPT = 1000
-"""This many of the newest blocks are remembered. A further job on one of them does not count as a new block."""
+"""Number of the newest blocks that are remembered. If a further job is built on one of them, the block is not counted
+again."""
 
 
 class Tips:
@@ -22,8 +24,8 @@ class Tips:
         """Count the previous block of a new job that arrived at the Unix time ``at``, unless the block is already
         known.
 
-        Old blocks are remembered as well, because a pool that lags behind may send a job on a block that other pools
-        have left long ago.
+        Old blocks are remembered as well: a pool that is slow may still send a job on an old block after other pools
+        have sent jobs on newer blocks.
         """
         self.last_job_at = at
         if previous_hash not in self._newest:

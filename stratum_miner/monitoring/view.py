@@ -1,8 +1,9 @@
-"""Defines the values that describe a running miner. Every display shows only these values, which cannot be changed.
+"""Defines immutable types that describe a running miner. Every display shows only values of these types.
 
-A ``View`` describes the miner at one moment. A ``Point`` has the few figures of a moment that charts need. Hash rates
-are in H/s. Other units are in the names: _s and _ms for times, _c for degrees Celsius, _v for volts, _w for watts.
-``*_age_s`` is the age of a figure in seconds when the view is taken. None means that the value is not known.
+A ``View`` describes the whole miner at one moment. A ``Point`` has only the few figures of a moment that charts need.
+Hash rates are in H/s. Other units are in the names: _s and _ms for times, _c for °C, _v for volts, _w for watts. A name
+that ends in ``_age_s`` is the age of a figure, in seconds at the time of the view. None means that the value is not
+known.
 """
 
 from dataclasses import dataclass, field
@@ -24,10 +25,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LuckView:
-    """The number of shares found, and the number that was to be expected from the number of hashes computed.
+    """The number of shares found, and the number expected for the hashes that were computed.
 
-    ``found`` counts the distinct hashes that met the share target. ``ratio`` is found / expected, and ``low`` to
-    ``high`` is its 95 % confidence interval.
+    ``found`` counts the distinct hashes that met the share target. ``ratio`` is ``found`` divided by ``expected``. Its
+    95 % confidence interval is from ``low`` to ``high``.
     """
 
     found: int
@@ -89,8 +90,8 @@ class ProblemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The miner as a whole. ``hash_rate`` is the average since the start; ``hash_rate_5s`` to ``hash_rate_15m`` are the
-    averages of the last 5 s to 15 min."""
+    """The miner as a whole. ``hash_rate`` is the average since the start of the miner. ``hash_rate_5s`` is the average
+    of the last 5 s; the names up to ``hash_rate_15m``, for the last 15 min, follow the same pattern."""
 
     version: str
     state: str
@@ -106,8 +107,7 @@ class Summary:
     started_at: float
     """Unix time at which the miner started."""
     elapsed_s: float
-    """Seconds since ``started_at`` in which the miner ran, so without ``frozen_s``. Rates and averages refer to this
-    time."""
+    """Seconds since ``started_at``, minus ``frozen_s``. Averages since the start are averages over this time."""
     frozen_s: float
     """Seconds since the start in which the process did not run, because it was stopped or the computer slept."""
     sample_age_s: float
@@ -126,8 +126,8 @@ class Summary:
     """Numbers of shares by outcome over all runs in the share journal, including this run. None if there is no share
     journal."""
     blocks_accepted: int
-    """Blocks that the node accepted, if the miner is connected to the node. Otherwise accepted shares that solve a
-    block, because pools do not report whether their node accepted it."""
+    """If the miner itself is connected to a Bitcoin node: number of blocks that the node accepted. Otherwise: number of
+    accepted shares that solve a block, because pools do not report whether their node accepted the block."""
     best_share: float
     """Highest difficulty of a share of this run."""
     difficulties: dict[str, float]
@@ -137,14 +137,14 @@ class Summary:
     share_every_s: float | None
     """Expected seconds between two shares at the present difficulty and hash rate; None while either is unknown."""
     work_utility: float
-    """Sum of the difficulties of the accepted shares, divided by the minutes of the run. A miner that finds this number
-    of shares of difficulty 1 per minute would earn the same."""
+    """Sum of the difficulties of the accepted shares, divided by the minutes since the start. A miner that finds this
+    number of shares of difficulty 1 per minute would earn as much as this miner."""
     luck: LuckView
     hardware_errors: int
     """Number of nonces of all devices that a driver or the miner found to be wrong."""
     below_target: int
-    """Number of nonces that are right, because their hash is as good as the device reported, but not good enough for
-    the share target of the job."""
+    """Number of reported nonces whose hash is what the device reported, but does not meet the share target of the
+    job."""
     withheld: int
     """Number of shares that were not submitted, because a pool may reject them as duplicates: either the same share was
     found before (in this run or an earlier one), or a share with the same nonce but another version field was submitted
@@ -159,7 +159,7 @@ class Summary:
     power_w: float | None
     """The configured power, or else the sum of the power that devices measure; None if neither is known."""
     power_is_partial: bool
-    """Whether ``power_w`` is too low, because it is a sum without the devices that use power but do not measure it."""
+    """Whether ``power_w`` leaves out devices that use power but do not measure it."""
     joules_per_terahash: float | None
     economics: dict[str, Any] | None
     """Costs and expected income; None if no price of electricity is known."""
@@ -179,7 +179,7 @@ class WorkerView:
 
     name: str
     refusal: str
-    """The reason with which the pool refuses this worker name; empty if the pool does not refuse it."""
+    """The reason that the pool gave for refusing this worker name; empty if the pool does not refuse it."""
     accepted: int
     rejected: int
     stale: int
@@ -230,8 +230,8 @@ class PoolView:
     difficulties: dict[str, float]
     """Sums of the difficulties of the shares of this pool, by outcome."""
     quota: int | None
-    """Weight of the pool with the strategy quota, which mines on all pools in turn, for a time in proportion to the
-    weight. None with other strategies."""
+    """Weight of the pool if the strategy is quota: the miner then mines on all pools in turn, on each for a time in
+    proportion to its weight. None if the strategy is another."""
     work_share: float | None
     """Fraction of the work of the miner that was done for this pool, from 0 to 1."""
     bound: tuple[str, ...]
@@ -250,9 +250,9 @@ class PoolView:
     bytes_received: int
     bytes_sent: int
     answers: DurationCounts
-    """For all replies, the times from submitting a share to the reply."""
+    """Times from submitting a share to the reply of the pool, of all replies, counted in buckets."""
     job_switches: DurationCounts
-    """For all jobs, the times from the arrival of a job until a device took work from it."""
+    """Times from the arrival of a job until a device took work from it, of all jobs, counted in buckets."""
     best_share: float
     """Highest difficulty among the resolved shares of this pool; 0 before the first share."""
     last_share_at: float | None
@@ -274,7 +274,7 @@ class DeviceView:
     detail: str
     """Name of the product or, for a search thread, of its kernel."""
     mines: bool
-    """Whether the device computes hashes now. A sick device, which computes fewer than it should, does not count."""
+    """Whether the device computes hashes now. False for a sick device, although it computes some hashes."""
     state: str
     """One of these: mining, throttled (slower than configured), starting, idle (no work, or a pause), sick, dead, off,
     absent, or removed (by the user)."""
@@ -411,9 +411,9 @@ class EventView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One moment of the history, for charts. Counts are totals of the run.
+    """One moment of the history, for charts. Numbers of shares are totals since the start of the miner.
 
-    While the process does not run there are no points, and charts show a gap.
+    For a time in which the process did not run there are no points, and charts show a gap.
     """
 
     at: float
@@ -448,14 +448,14 @@ class View:
 
     @property
     def mined_on(self) -> PoolView | None:
-        """The pool that the miner mines on, or the best of them by ``priority`` if there are several. None if the miner
-        mines on no pool."""
+        """The pool that the miner mines on. If it mines on several pools, the one with the best ``priority``. None if
+        it mines on no pool."""
         return next((pool for pool in self.pools if pool.active), None)
 
     @property
     def share_difficulty(self) -> float | None:
-        """Share difficulty of the pool ``mined_on``. If that is None, the share difficulty of the first of ``pools``.
-        None if there is no pool, or if the pool has not set a share difficulty yet."""
+        """Share difficulty of the pool ``mined_on`` or, if the miner mines on no pool, of the first of ``pools``. None
+        if there is no pool, or if the pool has not set a share difficulty yet."""
         pool = self.mined_on or next(iter(self.pools), None)
         return None if pool is None else pool.difficulty
 

@@ -1,9 +1,10 @@
-"""Accepts connections on every listener of the program, and continues while the system is short of resources.
+"""Accepts connections on every listener of the program. A shortage of resources, such as file descriptors, does not end
+this.
 
-This module accepts connections of any kind, so it knows nothing about what is sent over them. File descriptors, memory
-and buffers can run out while many clients connect. Such a shortage is temporary: the loop that accepts connections
-waits, tries again, and logs one warning a minute. The last few file descriptors are never used for an accepted
-connection, because the process needs them for its own connections to a node or to a pool.
+File descriptors, memory and buffers can run out while many clients connect. Such a shortage is temporary: the loop that
+accepts connections waits and tries again, and logs at most one warning a minute. The last few file descriptors are
+never used for accepted connections, because the process needs them for its own connections to a node or to a pool. This
+module does not depend on what is sent over the connections.
 """
 
 import errno
@@ -21,11 +22,11 @@ import trio
 from stratum_miner.network import files
 
 ACCEPTED_AT_ONCE = 64
-"""Maximum number of connections that are accepted before other tasks of the event loop run again. If it were one,
-thousands of clients that connect at the same time would wait for seconds."""
+"""Maximum number of connections that are accepted before other tasks of the event loop run again. If only one were
+accepted, thousands of clients that connect at the same time would have to wait for seconds."""
 OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 PAUSE_S = 0.1
-"""Seconds until the next attempt after a shortage of resources; the value that trio uses."""
+"""Seconds from a shortage of resources to the next attempt to accept a connection. trio itself uses the same value."""
 WARNING_EVERY_S = 60.0
 """Seconds between two warnings about the same shortage."""
 GONE_BEFORE_ACCEPTED = frozenset(
@@ -75,11 +76,11 @@ async def serve(
     handlers: trio.Nursery | None = None,
     task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
 ) -> Never:
-    """Accept connections until cancelled, and start ``handler`` with the stream of each. When cancelled, close the
-    listeners.
+    """Accept connections until cancelled. For each connection, start a task that calls ``handler`` with its stream.
+    When cancelled, close the listeners.
 
-    The started tasks run in the nursery ``handlers``. If it is None, they are cancelled together with this function.
-    Raises ListenerError if a listener is broken.
+    The started tasks run in the nursery ``handlers``. If ``handlers`` is None, they are cancelled together with this
+    function. Raises ListenerError if a listener is broken.
     """
     async with trio.open_nursery() as nursery:
         clients = handlers or nursery
@@ -152,15 +153,14 @@ async def _accept_on(listener: Listener, serve_one: _Serve) -> None:
 def _acceptor(listener: Listener) -> Iterator[Callable[[_Serve], Awaitable[None]]]:
     """Yield a function that waits for connections on this listener and accepts them.
 
-    On a plain socket the function accepts many connections at a time, because all miners reconnect together after a
-    restart.
+    If the listener has a plain TCP socket, without TLS, the function accepts many connections at a time: after a
+    restart of the program, all miners reconnect at the same moment.
     """
     if not isinstance(listener, trio.SocketListener):
         yield partial(_accept_one, listener)
         return
     with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-        # this duplicate of the socket must not outlive the listener, because the port stays occupied while either is
-        # open
+        # this duplicate of the socket must not outlive the listener: the port stays occupied until both are closed
         acceptor.setblocking(False)
         yield partial(_accept_many, acceptor)
 

@@ -1,8 +1,9 @@
 """Runs another program to its end, with a limit on its time (seconds) and on its output (bytes).
 
-Theory of operation: the program runs in a process group of its own. Its output is read while it runs, so a program that
-prints too much is killed before the output fills the memory. When the program itself has ended, its own child processes
-may still hold the pipe open. The function does not wait for them: it reads what is in the pipe and kills the group.
+The program runs in a process group of its own, and its output comes through pipes. The output is read while the program
+runs, so a program that prints too much is killed before its output fills the memory. When the program has ended, child
+processes that it started may still keep the pipes open. ``run`` does not wait for these processes: it reads what is in
+the pipes and kills the process group.
 """
 
 import os
@@ -17,8 +18,8 @@ import trio
 
 CHUNK: Final = 1 << 16
 KILLED_SECONDS: Final = 5.0
-"""Seconds to wait at most for the end of a program that was killed. A program that is blocked inside a system call may
-take longer to end."""
+"""Maximum number of seconds to wait for the end of a program that was killed. A program that is blocked in a system
+call may end later."""
 
 
 class ChildError(Exception):
@@ -53,10 +54,11 @@ async def run(
 ) -> Ended:
     """Run a program to its end, without a shell.
 
-    ``seconds`` limits the run time. ``max_bytes`` limits the size of the standard output, and also that of the standard
-    error. At the end, the program and its child processes are killed. There is one exception: if ``max_bytes`` is None,
-    both outputs are discarded, and a program that ends in time may leave child processes running. Raises ChildError if
-    the program cannot be started, takes too long or prints too much.
+    ``seconds`` limits the run time. ``max_bytes`` limits the standard output and the standard error, each to this size.
+    At the end, child processes of the program that still run are killed.
+
+    If ``max_bytes`` is None, both outputs are discarded. If the program then ends in time, its child processes are not
+    killed. Raises ChildError if the program cannot be started, takes too long or prints too much.
     """
     target = subprocess.DEVNULL if max_bytes is None else subprocess.PIPE
     try:
@@ -91,8 +93,8 @@ async def run(
 
 @dataclass(slots=True)
 class _Output:
-    """One of the two output pipes of a program, and the bytes read from this pipe. Reading stops at the first chunk
-    that makes them more than ``limit``."""
+    """One of the two output pipes of a program, and the bytes read from this pipe. Reading stops when more than
+    ``limit`` bytes have been read."""
 
     stream: trio.abc.ReceiveStream
     limit: int
@@ -108,7 +110,7 @@ class _Output:
     def rest(self) -> bytes:
         """Read what is still in the pipe after the end of the program. Return all that was read from the pipe."""
         assert isinstance(self.stream, trio.lowlevel.FdStream), "trio wraps a pipe into this class"
-        with suppress(BlockingIOError):  # a child process of the program still has the other end open
+        with suppress(BlockingIOError):  # the pipe is empty, but a child process still has it open
             while len(self.data) <= self.limit and (data := os.read(self.stream.fileno(), CHUNK)):
                 self.data += data
         return bytes(self.data)

@@ -1,11 +1,12 @@
-"""An HTTP/1.1 request and its response, without a socket or a clock.
+"""Encodes HTTP/1.1 requests and decodes their responses, without a socket or a clock.
 
-Each response is limited in bytes. The limit counts what comes over the wire: the head, interim (1xx) responses, chunk
+Each response is limited in bytes. Everything that the server sends counts: the head, interim (1xx) responses, chunk
 headers and the body. Bytes are counted before they are kept in memory. Compressed responses are neither requested nor
 accepted, because a few compressed bytes can expand to any size. Redirects are not followed.
 
-``fetch`` adds sockets, TLS and time limits for trio. The command ``health`` opens its own socket, because it must start
-quickly. For the same reason this module imports nothing that loads slowly.
+The module ``fetch`` adds sockets, TLS and time limits with trio. The command ``health`` uses this module with a socket
+of its own and without trio, because it must start quickly. For the same reason this module imports nothing that loads
+slowly.
 """
 
 import base64
@@ -20,19 +21,19 @@ import h11
 from stratum_miner.foreign_text import sanitize
 
 MAX_HEAD: Final = 1 << 16
-"""Maximum number of bytes of the status line and the header fields together. The limit of the whole response may be
-smaller."""
+"""Maximum number of bytes of the status line and the header fields together. The limit for the whole response can be
+smaller than this."""
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[0-9A-Za-z._~:%-]+")
 _SAFE: Final = "/?%:@!$&'()*+,;=~[]"
-"""Characters that stay unchanged in a path with its query. Spaces, control characters and non-ASCII letters are written
-as %xx."""
+"""Characters, apart from letters and digits, that stay unchanged in a path with its query. Others, such as spaces and
+non-ASCII letters, are sent as %xx."""
 
 
 class FetchError(Exception):
     """There is no usable response. The message names the server, but neither the path nor a password.
 
-    ``text`` is the message without the server. It is the same each time the same failure occurs.
+    ``text`` is the message without the server. The same failure always has the same ``text``.
     """
 
     def __init__(self, where: str, text: str) -> None:

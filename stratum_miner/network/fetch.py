@@ -1,13 +1,13 @@
 """Sends HTTP requests to web servers. Each response is limited in seconds and bytes.
 
-Theory of operation: ``exchange`` implements HTTP and counts bytes; this module adds sockets, TLS and time limits. One
-deadline covers the name lookup, connecting, the TLS handshake, sending, and the response to its last byte, so a server
-that sends one byte a second cannot exceed the time limit. Connections are kept between requests if the server allows
-it. Closing a connection never blocks.
+The module ``exchange`` implements HTTP and counts bytes; this module adds sockets, TLS and time limits. One deadline
+covers the name lookup, connecting, the TLS handshake, sending, and the response to its last byte, so a server that
+sends one byte a second cannot exceed the time limit. A connection is kept for further requests if the server allows it.
+Closing a connection never blocks.
 
-Environment variables have no influence: proxy variables and SSL_CERT_FILE are ignored. So is the file .netrc. The
-certificates of servers are checked with the trusted certificates of the system, at the paths that OpenSSL was built
-with.
+Environment variables for proxies, SSL_CERT_FILE and the file .netrc are ignored. The certificates of servers are
+checked with the trusted certificates of the system, which are read from the paths that OpenSSL was built with, or else
+from ``_AUTHORITIES``.
 """
 
 import math
@@ -63,15 +63,16 @@ _AUTHORITIES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/ca-bundle.pem",
 )
-"""Files in which operating systems keep their certificates. They are needed if the OpenSSL of this Python was built for
-another system."""
+"""Files in which operating systems keep their trusted certificates. They are needed if the OpenSSL of this Python was
+built for another operating system and looks for the certificates elsewhere."""
 
 
 class Fetcher:
     """Sends requests to servers and keeps connections for later requests. Use it with ``async with``, which closes
     them.
 
-    ``tls`` is the SSL context of all connections. None: a context that trusts the system's certificates.
+    ``tls`` is the SSL context of all TLS connections. If it is None, they use a context that trusts the system's
+    certificates.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -108,11 +109,13 @@ class Fetcher:
     ) -> HttpResponse:
         """Send one request and return the complete response, whatever its status code.
 
-        ``seconds`` limits everything from the name lookup to the last byte of the response. ``connect_seconds`` limits
-        the part before the request: name lookup, connecting and the TLS handshake. ``max_bytes`` limits the head and
-        the body together, as they come over the wire. If ``waits`` is true (for long polling), there is no limit for
-        the time until the response begins. After its first bytes, the rest must arrive within ``seconds``. Raises a
-        FetchError if there is no complete response within the limits.
+        ``seconds`` limits the time from the name lookup to the last byte of the response. ``connect_seconds`` limits
+        the time before the request is sent: name lookup, connecting and the TLS handshake. ``max_bytes`` limits the
+        bytes of the response that the server sends, head and body together.
+
+        Use ``waits`` for long polling: the response can then begin at any time after the request was sent, and the rest
+        of it must arrive within ``seconds`` after its first bytes. Raises a FetchError if there is no complete response
+        within the limits.
         """
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
             connection = await self._open(target, min(seconds, connect_seconds))
@@ -202,8 +205,8 @@ class _Connection:
         return trio.current_time() < self.idle_since + IDLE_SECONDS and not inner.socket.is_readable()
 
     async def send(self, data: bytes) -> None:
-        """Send ``data``. If the stream breaks, no error is raised here: the server may have answered and closed the
-        connection before it read everything. ``receive`` then returns its response.
+        """Send ``data``. If the stream breaks, this method raises no error: the server may have sent its response and
+        closed the connection before it read everything. ``receive`` then returns the response.
         """
         try:
             await self._stream.send_all(data)
@@ -238,14 +241,14 @@ def _system_trust() -> ssl.SSLContext:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the text of the innermost error, such as "Connection refused", instead of that of a group of failed
-    attempts."""
+    """Return the text of the innermost error, such as "Connection refused". ``error`` can be a group of errors, one for
+    each attempt to connect; the first of them is used."""
     while True:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         elif isinstance(error, ssl.SSLCertVerificationError):
             return f"its certificate cannot be trusted: {sanitize(error.verify_message)}"
-        elif isinstance(error, ssl.SSLError):  # its number is not an errno, although it is an OSError
+        elif isinstance(error, ssl.SSLError):  # an OSError whose number is not an errno
             return sanitize(error.reason or str(error))
         elif error.__cause__ is not None:
             error = error.__cause__

@@ -14,7 +14,8 @@ itself: connections to the node and to pools, logs, hooks and other files."""
 
 
 def allow(needed: int = 0) -> int:
-    """Raise the limit of open files of this process to the larger of ``PLENTY`` and ``needed``, as far as permitted.
+    """Raise the limit of open files of this process to the larger of ``PLENTY`` and ``needed``, as far as the system
+    permits.
 
     Returns the limit, where -1 means unlimited. The usual limit of 1024 is too low for 1024 connected miners. Child
     processes inherit the limit.
@@ -35,14 +36,14 @@ def limit() -> int:
 
 
 def keep_spare(limit: int, file: int) -> None:
-    """Raise OSError (EMFILE) if this process may open at most ``SPARE`` more files before it reaches ``limit``.
+    """Raise OSError (EMFILE) if only the reserve is left: if this process can open at most ``SPARE`` more files before
+    it reaches ``limit``. If a quarter of ``limit`` is less than ``SPARE``, the reserve is only this quarter.
 
-    ``file`` is the descriptor of any open file. A limit of -1 means unlimited. If a quarter of ``limit`` is less than
-    ``SPARE``, only this quarter is kept in reserve.
+    ``file`` is the descriptor of any open file. A limit of -1 means unlimited.
     """
     if limit < 0:
         return
-    # the system assigns the lowest free descriptor, so as many files as this number are open at least
+    # the system assigns the lowest free descriptor, so at least ``lowest`` files are open
     lowest = os.dup(file)
     os.close(lowest)
     if lowest >= limit - min(SPARE, limit // 4):

@@ -11,8 +11,8 @@ Label: TypeAlias = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line of a chart, with a band from ``low`` to ``high`` if these are given. ``values``, ``low`` and ``high`` have
-    one number for each value of ``x`` of the chart."""
+    """A line of a ``LineChart``. If ``low`` and ``high`` are given, a band from ``low`` to ``high`` is drawn around the
+    line. ``values``, ``low`` and ``high`` have one number for each value in ``x`` of the chart."""
 
     name: str
     values: tuple[float, ...]
@@ -75,7 +75,8 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a tornado chart: the results of a calculation if one of its inputs is lowered, and if it is raised."""
+    """One row of a tornado chart. It shows two results of a calculation: with one of the inputs lowered, and with the
+    same input raised."""
 
     name: str
     """Name of the input that is lowered and raised, such as "electricity"."""

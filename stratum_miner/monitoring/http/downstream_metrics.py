@@ -1,4 +1,4 @@
-"""The metrics of connected miners, which the pool and the proxy have in common.
+"""Metrics about connected miners. The pool and the proxy both export these metrics.
 
 No label contains text from a miner, such as a worker name, a user agent or an IP address.
 """
@@ -17,11 +17,11 @@ def _by_ending(it: ServerSnapshot) -> Samples:
 
 
 def by_reason(outcome: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
-    """Return one sample for each reason why shares have this outcome, such as rejected. The value is the number of
-    shares.
+    """Return one sample for each reason for which a share can have the outcome ``outcome``, such as rejected. The value
+    of a sample is the number of such shares.
 
-    A reason that has not occurred has the value 0: Prometheus can compute the rate of a metric only if the metric
-    exists before its first increase."""
+    The sample of a reason that has not occurred has the value 0, because Prometheus can compute the rate of a metric
+    only if the metric exists before its first increase."""
     named = {reason.value: count for reason, count in counts}
     return [((outcome, reason.value), named.get(reason.value, 0)) for reason in RejectReason]
 

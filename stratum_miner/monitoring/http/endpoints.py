@@ -1,6 +1,7 @@
 """The JSON API as a table of endpoints, from which both the router and the OpenAPI document are made.
 
-Each endpoint has a function that takes the source of the data and the request, and returns the answer.
+Each endpoint has a function that takes a ``Source``, which holds the data, and an ``ApiRequest``, and returns the
+answer.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +17,8 @@ from stratum_miner.monitoring.view import BlockView, DeviceView, EventView, Poin
 MOST = 500
 """Largest number of entries of a list in one answer."""
 BOUNDS = {"limit": MOST, "after": 2**53, "id": 2**31, "priority": 1000}
-"""Largest permitted value of each integer in paths and queries. Every JSON reader represents integers up to 2^53
-exactly."""
+"""Largest permitted value of each integer in paths and queries. For ``after`` it is 2^53, because every JSON reader
+represents integers up to 2^53 exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Source:
     monitor: Monitor
     control: Control
     configuration: Callable[[], Mapping[str, Any]] = dict
-    """Returns the settings in force without secrets, and the source of each setting."""
+    """Returns the settings in force without secrets, and for each setting where its value was set."""
 
 
 class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,7 +58,7 @@ class DeviceAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What was done, one line for each action."""
+    """The answer to a request that changed something: one line of text for each change."""
 
     done: tuple[str, ...]
 
@@ -89,7 +90,7 @@ class Endpoint:
     body: Any = None
     """Type that the JSON body is decoded to; None if the request has no body."""
     query: tuple[str, ...] = ()
-    """Names of the optional integers in the query."""
+    """Names of the permitted query parameters. All are optional integers."""
 
     @property
     def changes(self) -> bool:

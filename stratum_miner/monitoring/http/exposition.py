@@ -1,7 +1,8 @@
-"""Turns tables of metrics into the text that Prometheus reads. This module does not depend on which metrics there are.
+"""Turns tables of metrics into the text that Prometheus reads. The tables of metrics are in other modules.
 
-A ``Family`` describes one metric: its name, its help text, and how to read its value from a subject such as a view, a
-pool, a device or a snapshot. To add a metric, add a ``Family`` to a table.
+A ``Family`` describes one metric: its name, its help text, and how to read its value from a subject. A subject is an
+object that holds the measured values, such as a view of the miner, a pool or a device. To add a metric, add a
+``Family`` to a table.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,14 +25,14 @@ from stratum_miner.work.durations import DurationCounts
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Subject_contra = TypeVar("Subject_contra", contravariant=True)
 Samples = Iterable[tuple[Sequence[str], Any]]
-"""The samples of a metric. Each is a pair of the values of its labels and the measured value. A sample with the
-measured value None is left out."""
+"""The samples of a metric. Each sample is a pair: the values of its labels, and the measured value. If the measured
+value is None, the sample is left out of the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Subject_contra]):
-    """Describes one metric of one kind of subject, such as a pool. Use the functions below to create a ``Family``:
-    there is one for each type of metric that Prometheus has."""
+    """Describes one metric, which is read from one kind of subject, such as a pool. To create a ``Family``, call
+    ``gauge``, ``counter``, ``info`` or ``histogram``, which are the types of metrics in Prometheus."""
 
     make: Callable[..., Any]
     name: str
@@ -48,7 +49,8 @@ def gauge(name: str, text: str, value: Callable[[Subject_contra], float | None])
 
 
 def gauges(name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str) -> Family[Subject_contra]:
-    """Return a metric with several numbers that rise and fall. The numbers differ in the values of their ``labels``."""
+    """Return a metric with several numbers that rise and fall. ``labels`` are the names of the labels that tell the
+    numbers apart."""
     return Family(GaugeMetricFamily, name, text, samples, labels)
 
 
@@ -60,7 +62,8 @@ def counter(name: str, text: str, value: Callable[[Subject_contra], float | None
 def counters(
     name: str, text: str, samples: Callable[[Subject_contra], Samples], *labels: str
 ) -> Family[Subject_contra]:
-    """Return a metric with several totals that never fall. The totals differ in the values of their ``labels``."""
+    """Return a metric with several totals that never fall. ``labels`` are the names of the labels that tell the totals
+    apart."""
     return Family(CounterMetricFamily, name, text, samples, labels)
 
 

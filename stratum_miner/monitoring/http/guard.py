@@ -1,12 +1,13 @@
 """Decides which requests are allowed, by their Host and Origin headers, the API token, the IP address and the body
 size.
 
-A web page of an attacker can make a browser send requests to this server. If the host name of that page then resolves
-to the IP address of this server (DNS rebinding), the page could even read the answers. So the Host header must contain
-an IP address or a configured name. A request that changes something needs the API token, which such a page does not
-have. If such a request has an Origin header, the header must name this server. If the server listens on a loopback
-address, reading needs no token. If other computers can reach the server, reading needs the token, too. A client in a
-trusted network never needs the token.
+A web page of an attacker can make a browser send requests to this server. If the attacker lets the host name of that
+page resolve to the IP address of this server (DNS rebinding), the page could even read the answers. So the Host header
+must contain an IP address or a configured name. If there is an Origin header, it must name this server.
+
+A request that changes something needs the API token, which the page of an attacker does not have. A request that only
+reads needs the token if other computers can reach the server, and needs no token if the server listens on a loopback
+address. A client in a trusted network never needs the token.
 """
 
 import hmac
@@ -37,19 +38,19 @@ HEADERS = {
 }
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
-"""Matches the accepted forms of a Host header in lower case. Other forms are refused, because programs interpret them
-in different ways, which an attacker could use."""
+"""Matches the accepted forms of a Host header in lower case. Other forms are refused: programs interpret them in
+different ways, and an attacker could make use of that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which clients may read, and which may make changes."""
+    """Rules for which clients are allowed to read, and which are allowed to make changes."""
 
     token: str
-    """The API token, which is never shown. Every change requires it, except from a network in ``trusted``. If it is
-    empty, no other client can make changes."""
+    """The API token, which is never shown. Clients outside the networks in ``trusted`` need it to make changes. If the
+    token is empty, these clients cannot make changes."""
     open_reading: bool = True
-    """Whether reading needs no token. True if only this computer can send requests."""
+    """Whether reading needs no token. Use True only if no other computer can send requests to the server."""
     names: tuple[str, ...] = ("localhost",)
     """Names that a Host header may contain instead of an IP address."""
     trusted: tuple[IpNetwork, ...] = ()
@@ -72,8 +73,9 @@ class Access:
         """Return whether a page with this Origin header came from this server. ``host`` is the Host header of the
         request.
 
-        The scheme must be http, because this server does not support TLS. It may be https under a configured name,
-        because a reverse proxy in front of this server may support TLS.
+        The scheme of the page must be http, because this server does not support TLS. Only if the host is a configured
+        name other than localhost, the scheme can also be https: the page may then have come through a reverse proxy
+        that supports TLS.
         """
         scheme, _, authority = origin.lower().partition("://")
         name = host.lower().partition(":")[0]
@@ -139,8 +141,8 @@ class Guard:
 
 
 def refusal(status: int, text: str, **headers: str) -> Response:
-    """Return an error response as JSON. ``text`` is allowed to quote the request, because this function makes it safe
-    to show."""
+    """Return an error response as JSON. ``text`` can quote the request: this function removes unsafe characters from
+    ``text``."""
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     body = msgspec.json.encode({"error": sanitize(text, SENTENCE_CHARACTERS)})

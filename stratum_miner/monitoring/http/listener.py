@@ -1,6 +1,7 @@
 """Opens the socket of the API and serves a limited number of connections on it.
 
-An address that other computers can reach must be permitted by an option, and ``guard`` then has stricter rules.
+By default, the socket listens only on an address that other computers cannot reach. An option permits other addresses;
+the rules in ``guard`` are then stricter.
 """
 
 import ipaddress
@@ -21,7 +22,8 @@ from stratum_miner.network import accepting
 
 MAX_BACKLOG = 64
 MAX_CONNECTIONS = 256
-"""Largest number of connections at a time. Further connections are closed at once. A browser opens six for a page."""
+"""Largest number of connections at a time. Further connections are closed at once. A browser opens up to six
+connections for one page."""
 
 
 class ListenError(Exception):
@@ -73,16 +75,16 @@ async def serve_stats(
     metrics: Callable[[], Iterable[Metric]],
     access: Access,
 ) -> None:
-    """Serve a summary, metrics and health of a command other than ``mine`` until cancelled. No request can make
-    changes."""
+    """Serve the summary, the metrics and the health of a running command other than ``mine``, such as ``pool``, until
+    cancelled. No request can make changes."""
     await serve_application(bound, stats(summary, Exposition(metrics).text, access))
 
 
 def in_turns(app: ASGIApp) -> ASGIApp:
     """Return an application that does the same as ``app``, but begins at most one answer in each turn of the trio loop.
 
-    An answer takes 1 to 2 ms. Without this limit, many requests at the same moment would delay miners and pools by the
-    sum of these times.
+    An answer takes 1 to 2 ms, in which nothing else runs in the trio thread. Without this limit, many requests at the
+    same moment would delay messages of miners and pools by the sum of these times.
     """
     turn = trio.Lock()
 
@@ -95,8 +97,8 @@ def in_turns(app: ASGIApp) -> ASGIApp:
 
 
 async def serve_application(bound: socket.socket, app: ASGIApp) -> None:
-    """Serve an application on a bound socket until cancelled. Limits the number of connections and of answers at a
-    time. Closes the socket at the end."""
+    """Serve an application on a bound socket until cancelled. Limits the number of connections at a time, and begins
+    answers one at a time. Closes the socket at the end."""
     limit = trio.CapacityLimiter(MAX_CONNECTIONS)
     app = in_turns(app)
 

@@ -1,4 +1,4 @@
-"""Metrics of a miner for Prometheus, made from a view at each scrape.
+"""Metrics of a miner for Prometheus, made from a new ``View`` of the miner at each scrape.
 
 Units are base units, such as seconds and watts. Totals never fall. The value of a label is the name of a configured
 pool, the name of a device, or one of a few fixed words, but never text from another computer. To add a metric of the

@@ -1,8 +1,8 @@
-"""Serves the files of the web page, which are read once, at paths that contain a hash of their content.
+"""Serves the web page and its files, such as scripts. The path of each file contains a hash of all the files.
 
-A browser can cache the files for ever and never mixes two versions, because different content has a different path.
-Only the page itself, which names the paths, is fetched each time. If an upgrade replaces the files on the disk, a
-running miner continues to serve those that match its API.
+A browser can cache the files for ever and never mixes files of two versions, because another version has other paths.
+Only the page itself, which names the paths, is fetched each time. The files are read from the disk once, at the start.
+If an upgrade then replaces them on the disk, the running program continues to serve the old files, which match its API.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Metrics of ``stratum-miner pool`` for Prometheus, made from a snapshot at each scrape.
+"""Metrics of ``stratum-miner pool`` for Prometheus, made from a new snapshot of the pool at each scrape.
 
 No label contains text from a miner, such as a worker name, a user agent or an IP address.
 """

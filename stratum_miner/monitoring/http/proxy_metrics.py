@@ -1,4 +1,4 @@
-"""Metrics of ``stratum-miner proxy`` for Prometheus, made from a snapshot at each scrape.
+"""Metrics of ``stratum-miner proxy`` for Prometheus, made from a new snapshot of the proxy at each scrape.
 
 No label contains text from a miner. The label ``pool`` is the name that the user gave to the pool, or else its URL.
 """

@@ -1,13 +1,13 @@
 """Serves HTTP/1.1 on one connection: reads and writes a trio stream with h11, and calls an ASGI application.
 
-This module does not depend on what the answers contain. The limits apply to a request or to an answer, not to the
-connection, so an answer may last for weeks. A request is limited in size and time. An answer ends if the client takes
-no data for ``SEND_S`` seconds. So for a client that stops reading, at most one piece of an answer is kept in memory,
-and for at most this time.
+The size of a request is limited, and so is the time in which it must arrive. An answer can last for weeks, such as a
+stream of events. It ends early only if the client takes no data for ``SEND_S`` seconds. The application passes an
+answer in parts, and each part is sent before the next one is taken. So if a client stops reading, at most one part
+waits in memory.
 
 The requests of one connection are answered one after the other. The next request is read when the previous answer is
-complete. Until then, data from the client waits in the kernel. A client that disconnected is noticed when the next data
-is sent to it.
+complete. Until then, data from the client waits in the kernel. If a client disconnects during an answer, the server
+notices it when it sends the next data.
 """
 
 import re
@@ -68,10 +68,11 @@ class _Connection:
         """Whether the method is HEAD, so that the answer has no body."""
         self._body_until = 0.0
         self._unsent = b""
-        """The head of an answer, which is sent together with the first piece of the body."""
+        """The encoded head of an answer. It waits here, because it is sent together with the first piece of the
+        body."""
         self._answering = trio.CancelScope()
         self._refusal: tuple[int, str] | None = None
-        """Status and text of the error that the client gets because the application failed or was cancelled; None if
+        """Status and text of the error to send to the client after the application failed or was cancelled; None if
         there is no such error."""
 
     async def run(self) -> None:
@@ -113,7 +114,7 @@ class _Connection:
                 taken += len(data)
                 self._http.receive_data(data)
             self._is_head = isinstance(event, h11.Request) and event.method == b"HEAD"
-            if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 does not limit a head that arrived as a whole
+            if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 does not limit a head that came in one piece
                 raise h11.RemoteProtocolError("too large", error_status_hint=431)
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == 431 and b"\n" not in start:
@@ -135,8 +136,8 @@ class _Connection:
         """Return whether the connection can take another request: the present request has arrived as a whole, and its
         answer has been sent.
 
-        The rest of a body that the application did not read is skipped if it has arrived. If a part of it is still
-        missing, the result is False.
+        If the application did not read all of the request's body, the rest of the body is skipped, as far as it has
+        arrived. If the end of the body has not arrived, the result is False.
         """
         with suppress(h11.RemoteProtocolError):
             while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:

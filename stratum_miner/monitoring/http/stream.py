@@ -1,9 +1,10 @@
-"""Sends server-sent events: first a whole view of the miner, then its changes once a second.
+"""Sends server-sent events to browsers and other listeners: first a whole view of the miner, then once a second what
+has changed.
 
-While there is a listener, a view is taken once a second. The changes between two views are a step, and are encoded once
-for all listeners. Each listener receives the steps that it has not received yet. A listener that missed too many steps
-receives a whole view again. A listener that reconnects sends the id of the last log event that it received, and gets
-the later ones.
+While there is a listener, a new view is built once a second. The changes from one view to the next are called a step. A
+step is encoded once for all listeners. Each listener receives the steps that it has not received yet, or a whole view
+again if it missed too many steps. A listener that reconnects sends the id of the last log event that it received, and
+gets the log events after this one.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,13 +27,13 @@ EVENTS_AT_FIRST = 100
 
 
 class Streams:
-    """Takes one view of the miner a second, and sends the changes between views to all listeners."""
+    """Builds one view of the miner a second, and sends the changes from one view to the next to all listeners."""
 
     def __init__(self, monitor: Monitor, page: str) -> None:
         self._monitor = monitor
         self._page = page
-        """The version of the web page that this program serves. A page of another version may not understand the
-        stream."""
+        """The version of the web page that this program serves. The stream contains it, because a page of another
+        version may not understand the stream."""
         self.listeners = 0
         self._due = 0.0
         self._changes = Changes()
@@ -63,7 +64,7 @@ class Streams:
             self.listeners -= 1
 
     def _look(self) -> None:
-        """Take a view, unless the last one is less than ``STEP_S`` seconds old."""
+        """Build a new view, unless the last view is less than ``STEP_S`` seconds old."""
         now = trio.current_time()
         if now >= self._due:
             self._due = now + STEP_S

@@ -9,10 +9,11 @@ from stratum_miner.monitoring.screen.lines import LABEL
 from stratum_miner.monitoring.view import Point
 
 FEWEST_MISSING = 3
-"""A gap is shown only where at least this many consecutive points are missing. Fewer may be missing because the
-computer was busy."""
+"""The bars show a gap only where at least this many consecutive points of the history are missing. One or two points
+can be missing because the computer was busy."""
 MOST_RATE = 1e30
-"""Highest hash rate of a bar, in H/s. No miner is so fast, but a miner on another computer may send any number."""
+"""A higher hash rate, in H/s, is drawn as this one. No miner is so fast, but a miner on another computer may send any
+number."""
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=+*#@"
 
@@ -38,10 +39,11 @@ def _with_gaps(points: Sequence[Point]) -> list[float | None]:
 
 
 def _bars(values: Sequence[float | None], width: int, ascii_only: bool) -> str:
-    """Return one character for each value, and a space for each None, which means that the process did not run.
+    """Return one bar, which is one character, for each hash rate in ``values``. None, which means that the process did
+    not run, becomes a space.
 
-    If there are more values than columns, each character shows the mean of a few values. The height of a bar is
-    relative to the highest bar.
+    If there are more values than columns, each bar shows the mean of a few values. The height of a bar is relative to
+    the highest bar.
     """
     if len(values) < 2 or width < 8:
         return ""

@@ -58,7 +58,7 @@ def device_table(view: View, width: int) -> Table:
 
 
 def _sensors(devices: Sequence[DeviceView]) -> list[Column[DeviceView]]:
-    """Return the columns for temperature and power. A column is left out if no device measures its figure."""
+    """Return the columns for temperature and power. A column is left out if no device measures that quantity."""
     found: list[Column[DeviceView]] = []
     if any(device.chip_temperature_c is not None for device in devices):
         found.append(Column("temp", 7, lambda device: known(device.chip_temperature_c, "{:.0f} C")))

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 import trio
 
 MOST = 64
-"""Largest number of bytes that are read at a time, and also of keys that were read and wait for their action. Keys that
-come while so many wait are dropped. So if someone pastes a long text, not all of its characters act as keys."""
+"""Largest number of bytes that are read at a time, and largest number of read keys that wait until they are acted on.
+While so many keys wait, further keys are dropped. So if someone pastes a long text, not all of its characters act as
+keys."""
 
 
 @asynccontextmanager
@@ -19,8 +20,8 @@ async def reading(descriptor: int) -> AsyncIterator[trio.MemoryReceiveChannel[st
     """Yield a channel that receives each pressed key as a string.
 
     Keys that send an escape sequence, such as the arrow keys, are ignored. Ctrl-C still sends SIGINT. When the process
-    continues after Ctrl-Z and ``fg``, ``reading`` sets the terminal up again, because the shell has changed its
-    settings.
+    continues after Ctrl-Z and ``fg``, ``reading`` sets the terminal up again, because the shell has changed the
+    settings of the terminal.
     """
     before = termios.tcgetattr(descriptor)
     send, receive = trio.open_memory_channel[str](MOST)

@@ -30,7 +30,7 @@ from stratum_miner.monitoring.view import EventView, View
 LEAST_WIDTH = 40
 LEAST_EVENTS = 3
 SMALL_HEIGHT = 14
-"""Height in lines below which no events are shown, to leave room for figures."""
+"""Height of the screen, in lines, below which no lines are reserved for events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def _foot(screen: ScreenState) -> list[Text]:
 def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
     """Return at most ``room`` lines, which are shown between the top line and the keys.
 
-    If there are not enough lines for everything, problems get lines first. Then come, in this order: devices with
-    problems; the pool, hash rates and shares; other devices and pools; further figures. Up to ``LEAST_EVENTS`` lines
-    are kept for events from the beginning, and events also get all lines that are left at the end.
+    If the lines are too few for everything, they are given out in this order: problems; devices with problems; up to
+    ``LEAST_EVENTS`` events; the pool, hash rates and shares; other devices and pools; further figures. Lines that are
+    left at the end show more events.
     """
     devices, pools = device_table(view, width), pool_table(view, width)
     problems = problem_lines(view.summary.problems, width, max(room - devices.least, room // 3))[:room]
@@ -106,10 +106,10 @@ def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
 def _spaced(
     blocks: Sequence[list[Text]], events: Sequence[EventView], least: int, spare: int, width: int
 ) -> list[Text]:
-    """Return the blocks of lines and then the events, separated by empty lines.
+    """Return the groups of lines in ``blocks`` and then the events, with empty lines between the groups.
 
-    At least ``least`` lines are for events. Of the ``spare`` further lines, as many as needed become the empty lines,
-    and the others are for events, too.
+    ``least`` lines are for events. There are ``spare`` lines more: they become the empty lines between the groups, and
+    those that are left are for events, too.
     """
     lines: list[Text] = []
     for block in blocks:

@@ -28,7 +28,8 @@ def field(label: str, body: str | Text, width: int, *, style: str = "dim") -> li
 
 
 def hanging(label: Text, text: Text, width: int) -> list[Text]:
-    """Return a text beside its label. Its continuation lines are indented by the width of the label."""
+    """Return the lines of ``text``, the first of them after its label. The others are indented by the width of the
+    label."""
     first, *rest = _wrapped(text, width - len(label))
     indent = Text(" " * len(label))
     return [label + first, *(indent + line for line in rest)]
@@ -47,7 +48,8 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 def packed(items: Sequence[str | Text], width: int, *, label: str = "", between: str = " · ") -> list[Text]:
     """Return the items on as many lines as they need. An item is divided only if it is wider than a line.
 
-    ``label`` stands before the first item. If the label consists of spaces alone, the items are only indented.
+    ``label`` stands before the first item. If ``label`` is only spaces, the items are indented instead. ``between``
+    separates items on the same line.
     """
     prefix = f"{label:<{LABEL}}" if label and width >= NARROW else f"{label}: " if label.strip() else "  " * len(label)
     indent = " " * (len(prefix) if width >= NARROW else 2 * bool(label))
@@ -88,7 +90,8 @@ def sides(left: Text, right: Text, width: int) -> Text | None:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a name. If it is too long, its middle is left out, because the names of ports differ at their ends."""
+    """Return the name ``text``. If it is longer than ``width``, its middle is left out: many names, such as those of
+    ports, differ only at their ends."""
     if len(text) <= width:
         return text
     tail = (width - 1) * 2 // 3

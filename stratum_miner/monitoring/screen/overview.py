@@ -1,4 +1,4 @@
-"""Draws several miners as one list, those with problems first. Each miner is followed by its problems.
+"""Draws several miners as one list, those with problems first. The problems of each miner are listed below it.
 
 Like ``layout``, this module only turns values into lines of text, so that every case can be tested.
 """

@@ -22,9 +22,9 @@ def state_text(state: str) -> Text:
 
 
 def detail_is_news(summary: Summary) -> bool:
-    """Return whether ``summary.detail`` says more than the problems.
+    """Return whether ``summary.detail`` says something that the problems of the summary do not say.
 
-    The problems already describe in full why a device or pool does not mine.
+    If a device or pool does not mine, the problems already say why.
     """
     is_shown = summary.state in ("degraded", "no_device", "no_pool") and bool(summary.problems)
     return bool(summary.detail) and not is_shown

@@ -10,8 +10,8 @@ from stratum_miner.monitoring.screen.lines import hanging, shortened
 
 ItemT = TypeVar("ItemT")
 LEAST_NAME = 14
-"""The column of names is at most two fifths as wide as the table. A narrow table permits this many characters even if
-they are more than two fifths."""
+"""The column of names is at most two fifths as wide as the table. But in a narrow table, the column can have this
+number of characters, even if that is more than two fifths."""
 GAP = 2
 """Number of spaces between the column of names and the next column."""
 MOST_ROWS = 1000
@@ -44,7 +44,8 @@ class Table:
     rest: Callable[[int], str]
     """Given the number of items that are shown, returns the text that describes the other items."""
     needed: int = 0
-    """This many of the first rows are more important than the other rows and than other parts of the screen."""
+    """Number of rows, counted from the first, that are more important than the other rows and than other parts of the
+    screen."""
 
     @property
     def least(self) -> int:
@@ -58,8 +59,8 @@ class Table:
         return 1 + sum(map(len, self.rows)) + (self.total > len(self.rows)) if self.rows else 0
 
     def lines(self, room: int) -> list[Text]:
-        """Return at most ``room`` lines. If they are too few for the table, the first lines of the ``needed`` rows come
-        first, then the notes of these rows, then the other rows without notes."""
+        """Return at most ``room`` lines of the table. If the whole table does not fit, the ``needed`` rows without
+        their notes get lines first, then the notes of these rows, then the other rows, without notes."""
         if not self.rows or room < 2:
             return []
         if self.height <= room and self.total == len(self.rows):

@@ -54,7 +54,7 @@ def totals(view: View, width: int) -> list[Text]:
 
 def more_totals(view: View, width: int, ascii_only: bool) -> list[Text]:
     """Return the lines with the figures that a small screen leaves out, the most important first: luck, the hash rate
-    that the shares imply, its history, and costs."""
+    that the shares imply, the measured hash rates of the last ten minutes, and costs."""
     summary = view.summary
     return [
         *_luck(summary, width), *_implied(summary, width), *history_line(view.history, width, ascii_only),
@@ -99,8 +99,8 @@ def _latency(pool: PoolView | None) -> list[str]:
 def _rates(summary: Summary, width: int) -> list[Text]:
     """Return the lines with the average hash rates of several time windows and of the whole run.
 
-    A window that is longer than the run so far is left out, because it would show the average of the run again. The
-    average of the whole run is left out in the first minute of the run.
+    A window that is longer than the run so far is left out, because its average would be the same as that of the whole
+    run. In the first minute of the run, the average of the whole run is left out.
     """
     windows = (
         ("5 s", 5, summary.hash_rate_5s),
