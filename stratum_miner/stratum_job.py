@@ -22,7 +22,7 @@ def job_of(
     clean_jobs: bool | None = None,
     received_at: float = 0.0,
 ) -> Job:
-    """Return the job that a ``mining.notify`` message announces in a session with these settings.
+    """Return the job that a ``mining.notify`` message announces, with the given settings of its session.
 
     ``extranonce1`` is the value that the pool sent, and ``extranonce2_size`` is in bytes. ``share_target`` is the
     largest hash that is a share. ``received_at`` is in seconds of the caller's clock. ``clean_jobs`` replaces the value
@@ -56,12 +56,12 @@ def submit_of(
     """Return the ``mining.submit`` message for a share.
 
     With version rolling, the message contains the bits of the share's version that are in ``mask``, as BIP 310
-    requires. With ``differences``, the message contains these bits XORed with the same bits of the job's version
-    instead.
+    requires. With ``differences``, the message contains instead those bits of ``mask`` in which the share's version
+    differs from the job's version.
 
-    ``mask`` is the version mask that is in force now; None stands for the mask that the job has. ``version_rolling``
-    must be true if the pool granted version rolling only after the job had arrived. If it was granted before, the job
-    itself says so (``Job.version_rolling``).
+    ``mask`` is the version mask that is in force now; None: the version mask of the job. ``version_rolling`` must be
+    true if the pool granted version rolling after the job had arrived. If the grant came before the job,
+    ``Job.version_rolling`` is true, and ``version_rolling`` is not needed.
     """
     job = share.job
     mask = job.version_mask if mask is None else mask

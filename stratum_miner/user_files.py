@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-"""The end of an error message of tomllib, which names the line and column."""
+"""Matches the end of an error message of tomllib, which names a line and a column, or the end of the document."""
 
 
 class UserFileError(ValueError):
@@ -28,8 +28,8 @@ class UserFileError(ValueError):
 def read(path: Path, max_bytes: int) -> bytes:
     """Return the content of a file that may have at most ``max_bytes`` bytes.
 
-    Raises OSError if the file cannot be read, and UserFileError if it is larger or if it is a named pipe. Reading a
-    named pipe would block until another process writes to it.
+    Raises OSError if the file cannot be read. Raises UserFileError if it is larger than ``max_bytes``, or if it is a
+    named pipe: to read a named pipe would block until another process writes to it.
     """
     if is_named_pipe(path):
         raise UserFileError("expected a file, got a pipe")

@@ -1,8 +1,10 @@
-"""Tools for tests of pools, miners and backends: a laboratory, which makes pools, miners, taps and emulated devices;
-``check_backend``; and a pool and a node that do only what a test tells them to do.
+"""Tools for tests of pools, miners and backends.
+
+A laboratory makes pools, miners, taps and emulated devices. ``check_backend`` checks a backend. ``ManualPool`` and
+``ScriptedNode`` are a pool and a node that do only what a test tells them to do.
 
 ``pytest_plugin`` offers the laboratory as pytest fixtures. Every run of pytest in an environment that contains this
-package imports the plugin, so nothing is imported here until a name is used.
+package imports the plugin. To keep this fast, a name of this module is imported only when it is used.
 """
 
 from importlib import import_module

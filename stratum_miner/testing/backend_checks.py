@@ -5,9 +5,9 @@ A test of a backend needs two lines::
     async def test_my_backend() -> None:
         await check_backend(lambda: MyBackend(...))
 
-A hit is a nonce whose hash meets the target. The work units are real headers of block 1 with targets so easy that this
-module can compute every hit with hashlib. The checks do not depend on the speed of the backend, but each step of a
-check has a time limit (``patience``).
+A hit is a nonce whose hash meets the target. The work units are invented (``work.example``). Their targets are so easy
+that this module can compute every hit with hashlib. The checks do not depend on the speed of the backend, but each step
+of a check has a time limit (``patience``).
 """
 
 import threading
@@ -29,11 +29,11 @@ from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
 """How often the work source of a check returns the same unit. When the work changes, each thread of a backend may drop
-one unit that it has taken but not searched. So that one unit is still searched, there are more copies than a large
+a copy that it has taken but not searched. At least one copy must be left, so there are more copies than a large
 computer has threads."""
 BIP_323_MASK = 0x1FFFFFE0
-"""The version mask of BIP 323. It has more bits than mining chips can roll. So a check uses only those of its bits that
-the backend says it can roll."""
+"""The version mask of BIP 323. It has more bits than mining chips can roll, so a check uses only those bits of the mask
+that the backend says it can roll."""
 
 
 async def check_backend(
@@ -153,8 +153,8 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # number of hits of the old unit after the change. Some are permitted: each thread of the backend may have
-            # been waiting to send one hit when the work changed.
+            # number of hits of the old unit after the change. Each thread of the backend may send one: it may have been
+            # waiting to send this hit when the work changed.
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)
@@ -205,7 +205,7 @@ class _Checker:
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
         """Check that the backend has reported all its hits in the units that it has received so far.
 
-        For this, give it another unit, and require that the next reported hit is one in that unit."""
+        For this, give the backend another unit, and require that its next hit is in that unit."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
         source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)

@@ -240,8 +240,8 @@ class LabTap:
 class Lab:
     """Makes pools, miners, taps and devices. All of them are closed together with the laboratory.
 
-    With the same ``seed``, and if its methods are called in the same order, the random choices of miners, faults, rules
-    and devices are the same.
+    If two runs of a test use the same ``seed`` and call the methods of the laboratory in the same order, the random
+    choices of miners, faults, rules and devices are the same in both runs.
     """
 
     def __init__(self, nursery: trio.Nursery, seed: int) -> None:
@@ -261,10 +261,11 @@ class Lab:
     ) -> LabPool:
         """Open a pool on a free port of 127.0.0.1.
 
-        ``difficulty`` is its share difficulty, ``faults`` are pool faults such as ``slow-replies=3``, ``tls`` is the
-        TLS context of its port; other parameters are passed to ``PoolConfig``. The node ``scripted`` accepts every
-        block and has ``network_difficulty``. The node ``kernel`` validates blocks with Bitcoin Core's code on regtest,
-        where every second hash is a block; it needs the extra ``regtest``. Raises ValueError if a fault is unknown.
+        ``difficulty``: share difficulty of the pool. ``network_difficulty``: network difficulty of the node
+        ``scripted``. ``faults``: pool faults such as ``slow-replies=3``. ``node``: ``scripted`` accepts every block.
+        ``kernel`` validates blocks with Bitcoin Core's code on regtest, where every second hash is a block; it needs
+        the extra ``regtest`` of the distribution. ``tls``: TLS context of the pool's port. Other parameters are passed
+        to ``PoolConfig``. Raises ValueError if a fault is unknown.
         """
         transcript = Transcript()
         chain = await self._host(open_node("kernel")) if node == "kernel" else _scripted(network_difficulty)
@@ -296,7 +297,7 @@ class Lab:
     ) -> LabMiner:
         """Start a miner on the pool at ``url``. It connects at once, and again if the connection ends.
 
-        ``tls`` are the TLS settings of its client; other parameters are passed to ``PoolSettings``. Raises PoolUrlError
+        ``tls``: TLS settings of the miner. Other parameters are passed to ``PoolSettings``. Raises PoolUrlError
         if the URL is invalid.
         """
         settings = PoolSettings(url=PoolUrl.parse(url), worker_name=worker_name, password=password, **more)
@@ -317,8 +318,9 @@ class Lab:
     async def tap(self, url: str, *rules: str, tls: TlsSettings | None = None) -> LabTap:
         """Open a tap in front of the pool at ``url``, on a free port of 127.0.0.1.
 
-        ``rules`` are those of ``stratum-miner tap --rule``, such as ``drop nth=3``; ``tls`` are the settings for a pool
-        with TLS. Raises ``capture.rules.RuleError`` if a rule is invalid, and PoolUrlError if the URL is invalid.
+        ``rules`` are those of ``stratum-miner tap --rule``, such as ``drop nth=3``. ``tls``: settings for the
+        connection to a pool with TLS. Raises ``capture.rules.RuleError`` if a rule is invalid, and PoolUrlError if the
+        URL is invalid.
         """
         chosen, seed, transcript = [tap_rules.parse(rule) for rule in rules], self._seed(), Transcript()
         upstream, dial = PoolUrl.parse(url), Dialer(tls or TlsSettings())

@@ -88,11 +88,12 @@ class ManualPool:
         xnsub: bool = True,
         difficulty: float | None = 1e-9,
     ) -> dict[str, Any]:
-        """Answer all requests of the handshake of a miner with one worker, and return its mining.subscribe.
+        """Answer all requests in the handshake of a miner that has one worker name, and return its mining.subscribe.
 
         ``extranonce1`` and ``mask`` are hex digits, ``extranonce2_size`` is in bytes. If ``mask`` is None, no
-        mining.configure is expected; if ``xnsub`` is false, no mining.extranonce.subscribe. If ``difficulty`` is None,
-        no mining.set_difficulty is sent. Raises AssertionError if the miner sends another request.
+        mining.configure is expected; if ``xnsub`` is false, no mining.extranonce.subscribe is expected. If
+        ``difficulty`` is None, no mining.set_difficulty is sent. Raises AssertionError if the miner sends an unexpected
+        request.
         """
         subscribe = await self.accept_subscribe(
             extranonce1=extranonce1, extranonce2_size=extranonce2_size, session=session, mask=mask
@@ -115,9 +116,8 @@ class ManualPool:
     ) -> dict[str, Any]:
         """Answer the first requests of a miner, up to its mining.subscribe, and return the mining.subscribe.
 
-        The next request of the miner is then mining.authorize.
-
-        The parameters are those of ``accept``. Raises AssertionError if the miner sends another request.
+        The test must then answer the next request of the miner, mining.authorize. The parameters are those of
+        ``accept``. Raises AssertionError if the miner sends an unexpected request.
         """
         if mask is not None:
             configure = await self.request("mining.configure")

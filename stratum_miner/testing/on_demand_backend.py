@@ -1,7 +1,7 @@
 """A backend that finds a share only when a test asks for one. The same seed gives the same shares.
 
-The backend uses no processor time between requests. At the difficulty of a test, finding a share takes some thousands
-of hashes. The C kernel searches in the trio task, for about a millisecond at a time.
+The backend uses no processor time between requests. At the low difficulty that tests use, finding a share takes some
+thousands of hashes. The backend calls a C kernel in its trio task, for about a millisecond at a time.
 """
 
 import random

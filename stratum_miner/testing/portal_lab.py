@@ -1,8 +1,9 @@
 """The laboratory for synchronous tests, and for tests on asyncio or trio. It runs on trio in a thread of its own.
 
-Each class exists in two forms. The methods of ``SyncLab``, ``SyncPool``, ``SyncMiner`` and ``SyncTap`` block, for
-synchronous tests. Those of ``AsyncLab``, ``AsyncPool``, ``AsyncMiner`` and ``AsyncTap`` are awaited, in asyncio or
-trio. They wait in a worker thread, so that the event loop of the test can run other tasks.
+Each class of ``lab`` has two forms here. ``SyncLab``, ``SyncPool``, ``SyncMiner`` and ``SyncTap`` have methods that
+block, for synchronous tests. ``AsyncLab``, ``AsyncPool``, ``AsyncMiner`` and ``AsyncTap`` have asynchronous methods,
+for asyncio and trio tests. An asynchronous method calls the blocking one in a worker thread, so that the event loop of
+the test can run other tasks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -137,8 +138,8 @@ class SyncTap:
 
 
 class SyncLab:
-    """Makes pools, miners, taps and devices, for synchronous tests; see ``Lab``. They are closed with the
-    laboratory."""
+    """Makes pools, miners, taps and devices, for synchronous tests; see ``Lab``. All of them are closed together with
+    the laboratory."""
 
     def __init__(self, portal: BlockingPortal, lab: Lab, tls_files: Callable[[], LabTls]) -> None:
         self.seed = lab.seed

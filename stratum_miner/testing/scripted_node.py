@@ -82,10 +82,9 @@ class ScriptedNode(Node):
         return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the current template is for another block than ``after``, an earlier template. Return the current
-        template.
+        """Wait until the current template is for another block than the template ``after``, and return the current one.
 
-        Raises NodeError after ``fail``.
+        Raises NodeError after ``fail``, until ``recover`` is called.
         """
         self._check()
         while self.template.same_block(after):
@@ -97,7 +96,7 @@ class ScriptedNode(Node):
     async def submit_block(self, block: bytes) -> SubmitResult:
         """Add a serialized block to ``submitted``, and return the result of ``judge``.
 
-        Raises NodeError after ``fail``.
+        Raises NodeError after ``fail``, until ``recover`` is called.
         """
         await trio.lowlevel.checkpoint()
         self._check()

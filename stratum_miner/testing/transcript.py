@@ -12,11 +12,11 @@ from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
 
 SHOWN = 12
-"""Maximum number of protocol lines in the text of a LabTimeout, which shows the last lines."""
+"""Maximum number of protocol lines in the text of a LabTimeout. It shows the last lines before the time limit."""
 MAX_MESSAGES = 100_000
 """Maximum number of messages that are kept, which is more than any test reads. Later messages are dropped."""
 MAX_BYTES = 64 << 20
-"""Maximum bytes of the lines that are kept; later messages are dropped."""
+"""Maximum number of bytes of all lines that are kept together. Later messages are dropped."""
 
 
 class LabTimeout(AssertionError):  # noqa: N818  a test fails with it
@@ -32,7 +32,8 @@ class LabMessage:
     sender: Side
     """The side that sent the line: ``Side.MINER`` or ``Side.POOL``."""
     line: bytes
-    """The line, with the LF at its end. A line that was cut has no LF."""
+    """The line, with the LF at its end. A line of more than 1 MiB is kept in pieces, of which only the last has the
+    LF."""
     method: str | None
     """The method of a call; for a reply, the method of its request."""
     value: dict[str, Any] | None

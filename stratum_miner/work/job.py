@@ -29,8 +29,8 @@ class Origin:
 
     pool: PoolKey
     worker_name: str
-    """The worker name that is configured for the pool. Shares of a backend or device may be submitted under another
-    one."""
+    """The worker name that is configured for the pool. A backend or device may have another worker name for its
+    shares."""
     session: int
     """A number for the session, unique in this process across all pools."""
     session_id: str | None = None
@@ -65,10 +65,8 @@ class CoinbaseBody:
         return height_from_coinbase_prefix(self.prefix)
 
     def template_key(self) -> bytes:
-        """Return 32 bytes that identify all merkle roots that the miner can make from this body by its choice of
+        """Return 32 bytes that are equal for two bodies if and only if both give the same merkle root for each
         extranonce2.
-
-        Two bodies have the same key if and only if the miner can make the same merkle roots from both.
         """
         return _hash_of(
             self.prefix + self.extranonce1, bytes([self.extranonce2_size]), self.suffix, b"".join(self.branch)
@@ -104,8 +102,7 @@ class HeaderBody:
             raise ValueError(f"job: expected a merkle root of 32 bytes, got {len(self.root)}")
 
     def template_key(self) -> bytes:
-        """Return 32 bytes that identify the merkle root. Two bodies have the same key if and only if their roots are
-        equal."""
+        """Return 32 bytes that are equal for two bodies if and only if their merkle roots are equal."""
         return _hash_of(self.root)
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
@@ -145,7 +142,8 @@ class Job:
     version_rolling: bool = False
     """Whether the pool agreed to version rolling, possibly with mask 0."""
     received_at: float = 0.0
-    """Time at which the job arrived, in seconds of the caller's clock. ntime rolling counts from this time on."""
+    """Time at which the job arrived, in seconds of the caller's clock. The miner may increase ntime by the time that
+    has passed since then."""
     network_target: int = field(init=False)
     """The largest hash that solves a block, computed from ``nbits``."""
 

@@ -49,9 +49,9 @@ class Share:
     backend: str = ""
     """The name of the backend that the device belongs to."""
     worker_name: str = ""
-    """Worker name of the device that found the share; in a proxy, of the miner. If it is empty, the share is submitted
-    under the worker name that is configured for its backend or pool. If it begins with a dot, it is appended to that
-    configured name."""
+    """Worker name of the device that found the share. In a proxy, it is the worker name of the connected miner. If it
+    is empty, the share is submitted under the worker name that is configured for the backend or the pool. If it begins
+    with a dot, it is appended to that configured worker name."""
     hash_value: int = field(init=False, repr=False, compare=False)
     """The hash as a number (little-endian), to be compared with a target."""
     difficulty: float = field(init=False, repr=False, compare=False)

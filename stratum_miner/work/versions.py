@@ -26,9 +26,9 @@ class Versions(NamedTuple):
     def without(self, part: "Versions", first: int) -> Iterator["Versions"]:
         """Yield the versions of this set that are not in ``part``, as sets that do not overlap.
 
-        ``part`` must be a subset of this set. Smaller sets come before larger ones. Sets that differ from ``part`` only
-        in the bits of the mask ``first`` come before all others. So a caller that always takes the first set uses up
-        the values of these bits in ascending order.
+        ``part`` must be a subset of this set. The order of the sets is from the smallest to the largest. ``first`` is a
+        mask of version bits: the sets that differ from ``part`` only in these bits come before all others. So a caller
+        that always takes the first set uses up the values of these bits in ascending order.
         """
         split = self.mask & ~part.mask
         free = part.mask
@@ -48,7 +48,7 @@ def each_bit(mask: int) -> Iterator[int]:
 
 
 def lowest_bits(mask: int, count: int) -> int:
-    """Return the lowest ``count`` bits of a mask, or the whole mask if it has fewer."""
+    """Return the lowest ``count`` bits of a mask, or the whole mask if it has fewer bits."""
     for bit in each_bit(mask):
         if count <= 0:
             mask &= bit - 1

@@ -1,24 +1,28 @@
 """Remembers which headers were given to backends, so that no header is searched twice.
 
-A *header template* is everything that determines a header, except extranonce2, version and nonce. It is named by a hash
-of its content (32 bytes), so the name does not depend on the session or the job. A template is recognised again if a
-pool repeats a job under another id (miningcore does, see ESP-Miner#1587), gives the next session the same extranonce1,
-or becomes the active pool again.
+A *header template* consists of everything that determines a header, except extranonce2, version and nonce. Its name is
+a hash of this content (32 bytes). The name does not depend on the session or the job. So the template is recognised
+again if a pool repeats a job under another id (miningcore does, see ESP-Miner#1587), gives the next session the same
+extranonce1, or becomes the active pool again.
 
 How it works:
 
-* A unit contains all nonces. Each template has a table of extranonce2 values with the versions that are still unused
-  for each value. Consecutive values with the same unused versions share one entry. So the table is short: most values
-  were never used or are used up for the versions that the present mask permits, and only a few are partly used.
-* A caller names the version bits that it can roll, and gets the largest possible unit. If several values of extranonce2
-  have such a unit, it comes from the value with the fewest unused versions. So one value is used up before the next.
+* A work unit contains all nonces. So it is enough that each template has a table of the versions that are still unused
+  for each extranonce2 value. Consecutive values with the same unused versions share one entry. The table is short,
+  because only a few values are partly used: most were never used, or are used up for the versions that the present
+  version mask permits.
+* A caller names the version bits that it can roll, and gets the largest possible unit. If there are several units of
+  this size, the caller gets one from the smallest set of unused versions. So one extranonce2 value is used up before
+  the next.
 * In all templates, extranonce2 counts from the same start value and continues with 0 after its highest value. The
-  caller draws the start value at random, because a pool may give the next process the extranonce1 of the previous one.
+  caller draws the start value at random: after a restart of the program, the pool may give it the same extranonce1
+  again.
 
-Memory is limited. A template that was not used for a long time is forgotten. Only the first 64 bits of its name are
-kept, by which it is recognised later. If it is used again, its extranonce2 begins after the highest value that any
-forgotten template had reached. So some headers are skipped, but none is repeated. A template begins again at the start
-value only if more than ``MAX_FORGOTTEN`` other templates were forgotten since.
+To save memory, a template that was not used for a long time is forgotten: its table is dropped, and only the first 64
+bits of its name are kept. If a template with such a name is used again, its extranonce2 begins after the highest value
+that any forgotten template had reached. So some headers are skipped, but none is repeated. After more than
+``MAX_FORGOTTEN`` other templates were forgotten, the name may be dropped, too. Only then does the template begin again
+at the start value.
 """
 
 from collections import OrderedDict
@@ -29,15 +33,16 @@ from functools import lru_cache
 from stratum_miner.work.versions import ALL_VERSIONS, Versions, lowest_bits
 
 MAX_TEMPLATES = 512
-"""Number of templates whose tables are remembered. A job without extranonce2 uses a new template each second, because
-its ntime is rolled."""
+"""Maximum number of templates whose tables are kept in memory. A job without extranonce2 uses a new template each
+second, because its ntime is rolled."""
 MAX_SETS = 512
 """Maximum number of version sets in the table of one template. If there are more, the entries with the fewest unused
-versions are dropped. Devices that roll three different sets of version bits need about 100 sets. If a pool sends
-hundreds of versions for each template, all templates together take up to 55 MB (measured: 210 bytes for each set)."""
+headers are dropped, and those headers are never searched. Devices that roll three different sets of version bits need
+about 100 sets. If a pool sends hundreds of versions for each template, all templates together take up to 55 MB
+(measured: 210 bytes for each set)."""
 MAX_FORGOTTEN = 100_000
-"""The names of at least this many forgotten templates are remembered, those that were forgotten last. At most, twice as
-many names are remembered, which take 17 MB."""
+"""Number of forgotten templates, counted from the last, whose names are certainly kept. Up to twice as many names may
+be kept, which take 17 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,9 @@ class _Choice:
     index: int
     unit: Versions
     left_out: int
-    """Number of version bits that are fixed in the unit although the version set and the job permit any value of them.
-    When the unit is taken out of the set, the rest of the set is split into parts. The smaller this number is, the
-    fewer parts there are."""
+    """Number of version bits that are fixed in the unit although the version set and the job permit both values. When
+    the unit is taken out of the set, the rest of the set is split into parts. The smaller this number is, the fewer
+    parts there are."""
 
     def is_better_than(self, other: "_Choice | None") -> bool:
         if other is None:
@@ -79,8 +84,7 @@ class _Template:
     def __init__(self, begin: int, limit: int) -> None:
         self.entries = [_Entry(begin, limit - begin, (ALL_VERSIONS,))] if begin < limit else []
         self.unused_from = min(begin, limit)
-        """The first of the unused extranonce2 values at the end: neither this value nor a higher one was used so
-        far."""
+        """The lowest number of an extranonce2 value such that neither this value nor a higher one was used so far."""
         self.known_since: float | None = None
 
     def take(self, wanted: Versions, rollable: int, at_once: int) -> tuple[int, Versions] | None:
@@ -100,7 +104,7 @@ class _Template:
     def _choices(self, wanted: Versions, rollable: int, at_once: int) -> Iterator[_Choice]:
         for position, entry in enumerate(self.entries):
             for index, left in enumerate(entry.left):
-                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # the test of Versions.common, without the call
+                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # as in Versions.common, but without a call
                     continue
                 common = left.common(wanted)
                 assert common is not None
@@ -158,9 +162,10 @@ class Visited:
     def take(
         self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
     ) -> tuple[bytes, Versions] | None:
-        """Return an extranonce2 of ``size`` bytes with a set of unused versions, or None if the template has none left.
+        """Return an extranonce2 of ``size`` bytes and a set of its unused versions, or None if the template has no
+        unused version left that the job permits.
 
-        ``name`` is a hash of the content of the template, 32 bytes. ``versions`` are those that the job permits. The
+        ``name`` is the 32-byte name of the template. ``versions`` are those that the job permits. The
         mask of the result has at most ``at_once`` bits, all of them in ``rollable``.
         """
         taken = self._template(name, size).take(versions, rollable, at_once)
