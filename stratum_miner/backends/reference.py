@@ -1,7 +1,7 @@
 """The reference backend: searches with hashlib, one header at a time.
 
-This backend is slow, but so short that a reader can check it. It obeys every rule of the interface and also rolls
-version bits inside a unit, so that other backends can be compared with it.
+This backend is slow, but so short that a reader can check it. It obeys every rule of ``backends.base.Backend``, and
+rolls version bits within a work unit as fast backends do. Tests compare other backends with it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,10 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
 SLICE = 500
-"""After this many hashes, the backend lets other trio tasks run. It computes them in less than a millisecond."""
+"""Number of hashes between two checkpoints, at which other trio tasks can run. These hashes take less than a
+millisecond."""
 BITS_AT_ONCE = 2
-"""Number of version bits that the backend rolls in one unit. Any small number works."""
+"""Number of version bits that the backend rolls in one work unit. Any small number works."""
 
 
 class ReferenceBackend(Backend):
@@ -90,7 +91,7 @@ class _Changes:
 
 
 def points(unit: WorkUnit) -> Iterator[tuple[int, int]]:
-    """Yield every (version, nonce) of a unit. The outer loop goes over the versions."""
+    """Yield every (version, nonce) of a work unit: all nonces of one version, then all nonces of the next version."""
     bits = unit.version_mask
     while True:  # all subsets of the mask, from all bits down to none
         for offset in range(unit.nonce_count):

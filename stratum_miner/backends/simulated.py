@@ -1,17 +1,19 @@
 """The simulated backend: finds valid shares as often as a miner with a given hash rate, with very little CPU time.
 
 A miner with hash rate R finds hits for a target T at intervals that are exponentially distributed with mean 2^256 / ((T
-+ 1) R). This backend draws such intervals from a generator of random numbers with a given seed. For each interval, the
-C kernel searches the current work unit (a header and a range of nonces) until it finds one real hit. The hit is
-reported at the end of the interval, when it is due. At test difficulties the search takes a few hundredths of a second.
++ 1) R). This backend draws such intervals from a random number generator with a given seed. A hit is due at the end of
+its interval. Meanwhile, the C kernel searches the current work unit (a header and a range of nonces) until it finds a
+real hit, which the backend reports when it is due. At test difficulties the search takes a few hundredths of a second.
 The n-th hit of a work unit, and the interval before it, depend only on the seed, the device and the work unit, never on
 the load of the computer.
 
 The CPU time depends only on the number of hits: each hit takes 2^256 / (T + 1) hashes of the kernel on average, at any
 simulated rate. If the kernel has not found a hit when it is due, the simulated device stops counting hashes until the
-hit is found. If the kernel cannot reach the simulated rate, the backend therefore counts only as many hashes as match
-the hits that it really found. A worker thread chooses the kernel, because that takes a while. The search itself runs in
-the trio task, a millisecond at a time, so that trio's mock clock does not advance meanwhile.
+hit is found. The backend therefore never counts many more hashes than match its hits, even if the kernel is slower than
+the simulated rate.
+
+A worker thread chooses the kernel, because the choice takes a while. The search itself runs in the trio task, a
+millisecond at a time. Trio's mock clock, which tests use, therefore does not advance during the search.
 """
 
 import random
@@ -39,14 +41,15 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""If a hit is found at most this many seconds after it was due, the search is expected to catch up with the next hits.
-If it is found later, its whole delay is not counted as search time of the device. The value is an estimate."""
+"""Largest delay of a hit, in seconds after it was due, that the search is expected to make up for with the next hits.
+If a hit is found even later, none of its delay counts as search time of the device. The value is an estimate."""
 SLICE_SECONDS = 0.001
 """Seconds for which the kernel searches before other trio tasks get their turn."""
 
 
 class SimulatedBackend(Backend):
-    """Finds valid shares at a simulated hash rate. Equal seeds find equal shares in equal units.
+    """Finds valid shares at a simulated hash rate. With the same seed, a device finds the same shares in the same work
+    unit.
 
     ``hash_rate`` is the sum over all ``devices``, in H/s, above 0 and at most 1e9. ``devices`` is 1 to 256. Raises
     BackendOptionError for a value outside these limits.
@@ -108,14 +111,15 @@ class _Device:
         self._counted = 0.0
         self._searching_since: float | None = None
         self._due = inf
-        """Time at which the next hit is due. Until that hit is found, the device counts no time after this."""
+        """Time at which the next hit is due. If the kernel has not found the hit by then, the device counts no search
+        time until the hit is found."""
         self._current: trio.CancelScope | None = None
         self._changed = trio.Event()
 
     @property
     def hashes(self) -> int:
-        """Simulated rate multiplied by the time spent searching. If this is read outside the trio thread, the time of
-        the unit that is being searched is not included."""
+        """Simulated rate multiplied by the time spent searching. Outside the trio thread, the time spent on the current
+        work unit is not included."""
         running = 0.0
         if self._searching_since is not None:
             try:

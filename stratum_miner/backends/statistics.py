@@ -48,7 +48,8 @@ class DeviceStatistics:
     """State and sensors of a mining device; None for a device that is part of this computer, such as a search
     thread."""
     listed_as: str = ""
-    """The name under which the device was listed before it was identified; empty if it never had another name."""
+    """The ``name`` that the device had until it was identified. Empty for a device that is part of this computer,
+    because its name never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,6 @@ class Hardware:
     safety_shutdowns: int = 0
     """Number of times that the safety check switched the device off because of heat or voltage."""
     is_overheated: bool = False
-    """Whether heat switched the device off and it has not cooled down yet."""
+    """Whether the device was switched off because of heat and has not cooled down yet."""
     chips: tuple[int, ...] = ()
-    """Number of valid nonces of each chip, in the order of the chips."""
+    """Number of valid nonces that each chip has found, in the order of the chips."""

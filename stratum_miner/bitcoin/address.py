@@ -11,7 +11,7 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_CONSTANT, _BECH32M_CONSTANT = 1, 0x2BC830A3
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 MAX_LENGTH = 90
-"""Maximum number of characters of an address: that of bech32 (BIP 173). Base58 addresses are shorter."""
+"""Maximum number of characters of an address. It is the limit of bech32 (BIP 173); base58 addresses are shorter."""
 
 
 class AddressError(ValueError):
@@ -185,8 +185,8 @@ def _polymod(values: Iterable[int]) -> int:
 def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
     """Return the same bits in groups of ``to_bits`` instead of ``from_bits``.
 
-    With ``pad``, zero bits fill the last group. Without ``pad``, bits at the end that do not fill a group are dropped.
-    Return None if one of the dropped bits is not zero, or if there are ``from_bits`` of them or more.
+    If the last group is incomplete, it is filled up with zero bits if ``pad`` is true, and dropped otherwise. Return
+    None if a dropped bit is not zero, or if ``from_bits`` bits or more would be dropped.
     """
     accumulator = bits = 0
     result: list[int] = []

@@ -1,8 +1,8 @@
 """The coinbase transaction, split at the extranonce as Stratum sends it
 (docs/reference/stratum.md#coinbase-transaction).
 
-Both parts are serialized without witness, because the hash of that form is the txid. A block contains the form with
-witness (``with_witness``).
+The parts before and after the extranonce are serialized without witness, because the txid is the hash of the coinbase
+without witness. A block contains the coinbase with witness (``with_witness``).
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,11 @@ INITIAL_SUBSIDY: Final = 50 * COIN
 MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
 """Smallest and largest size of a coinbase script in bytes. A node rejects other sizes (bad-cb-length)."""
 MAX_PUSH: Final = 75
-"""Maximum number of bytes in a script push without OP_PUSHDATA. The opcode of such a push is the number of bytes."""
+"""Maximum number of bytes that a script can push without OP_PUSHDATA. The opcode of such a push is the number of
+bytes."""
 SEQUENCE: Final = 0xFFFFFFFE
-"""Sequence number of the input. The lock time applies because this is not 0xFFFFFFFF, which would switch it off. BIP
-54, once it is in force, requires a sequence number other than 0xFFFFFFFF and the lock time height - 1."""
+"""Sequence number of the input. The number 0xFFFFFFFF would switch the lock time off. Once BIP 54 is in force, it
+requires another sequence number than 0xFFFFFFFF, and a lock time of height - 1."""
 WITNESS_RESERVED: Final = bytes(32)
 _COMMITMENT_HEADER: Final = bytes.fromhex("6a24aa21a9ed")
 _VERSION: Final = (2).to_bytes(4, "little")
@@ -66,9 +67,10 @@ def split_coinbase(
 ) -> CoinbaseSplit:
     """Build a coinbase around an extranonce of ``extranonce_size`` bytes.
 
-    The script consists of the height (BIP 34), the bytes ``flags`` unchanged, one push of the extranonce and one push
-    of ``tag``. ``flags`` are those that a node requires under ``coinbaseaux`` of its block template. The lock time is
-    height - 1. Raises ValueError if the extranonce, the tag or the script has a size that is not allowed.
+    The coinbase script consists of a push of ``height`` (BIP 34), the bytes of ``flags``, a push of the extranonce and
+    a push of ``tag``. ``flags`` are the bytes that the node requires in the script (``coinbaseaux`` of its block
+    template). The lock time is height - 1. Raises ValueError if the extranonce, the tag or the script has a size that
+    is not allowed.
     """
     if not 1 <= extranonce_size <= MAX_PUSH:
         raise ValueError(f"extranonce: expected 1 to {MAX_PUSH} bytes, got {extranonce_size}")
@@ -93,8 +95,8 @@ def with_witness(coinbase: bytes) -> bytes:
     """Return the coinbase as a block contains it: with marker, flag and one witness item, the reserved value of BIP
     141.
 
-    A block must always contain this witness, also a block without other witnesses: on submitblock, Bitcoin Core adds a
-    missing one, but other nodes do not (docs/reference/stratum.md#building-a-block).
+    The miner must always add this witness, even if no other transaction of the block has a witness. On submitblock,
+    Bitcoin Core adds a missing coinbase witness, but other nodes do not (docs/reference/stratum.md#building-a-block).
     """
     return coinbase[:4] + b"\x00\x01" + coinbase[4:-4] + b"\x01\x20" + WITNESS_RESERVED + coinbase[-4:]
 
@@ -119,17 +121,18 @@ def push_height(height: int) -> bytes:
         return b"\x00"
     if height <= 16:
         return bytes([_OP_1 + height - 1])
-    encoded = height.to_bytes(height.bit_length() // 8 + 1, "little")  # the height needs one more bit, for the sign
+    encoded = height.to_bytes(height.bit_length() // 8 + 1, "little")  # one bit more than the height has, for the sign
     return bytes([len(encoded)]) + encoded
 
 
 def height_from_coinbase_prefix(prefix: bytes) -> int | None:
-    """Return the block height at the beginning of the coinbase script in ``prefix``, the coinb1 of mining.notify.
+    """Return the block height with which the coinbase script begins.
 
-    Returns None if the script does not begin with the shortest push of a height, or if the bytes are not the beginning
-    of a coinbase. Never raises an exception.
+    ``prefix`` is the beginning of the coinbase transaction, such as the coinb1 of mining.notify. Returns None if it is
+    not the beginning of a coinbase, or if the script does not begin with the shortest push of a height. Never raises an
+    exception.
     """
-    script = prefix[42:]  # what follows the version, the input count, the null input and the script size
+    script = prefix[42:]  # skips the version, the input count, the null input and the script size
     if prefix[4:41] != b"\x01" + _NULL_INPUT or not script:
         return None
     first = script[0]

@@ -1,6 +1,7 @@
-"""Merkle trees over transaction ids, and the branch with which a miner computes the root from the coinbase alone.
+"""Merkle trees of transaction ids, and merkle branches. A merkle branch is the list of hashes that a miner needs to
+compute the merkle root from the coinbase, without the other transactions.
 
-All hashes are 32 bytes in internal order. A level with an odd number of hashes repeats its last hash
+All hashes are 32 bytes in internal order. On a level with an odd number of hashes, the last hash is used twice
 (docs/reference/stratum.md#merkle-root).
 """
 
@@ -10,7 +11,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """Return the merkle root of all leaves. Raises ValueError if there are none."""
+    """Return the merkle root of ``leaves``. Raises ValueError if there are none."""
     if not leaves:
         raise ValueError("merkle root: expected at least one leaf, got none")
     level = list(leaves)
@@ -25,7 +26,7 @@ def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
     The branch is empty if the block contains only the coinbase.
     """
     branch: list[bytes] = []
-    # the hashes of one level of the tree, without the first hash, because that depends on the coinbase
+    # the hashes of one level of the tree, except the first, which depends on the coinbase
     rest = list(txids_without_coinbase)
     while rest:
         branch.append(rest[0])

@@ -1,4 +1,4 @@
-"""The state of SHA-256 after the first 64 bytes of a header. Some mining chips do not compute it themselves.
+"""The midstate: the state of SHA-256 after the first 64 bytes of a header. Some mining chips need it as input.
 
 hashlib does not expose its state, so this module implements FIPS 180-4. A call takes about 0.1 ms.
 """
@@ -12,8 +12,8 @@ _PRIMES = [number for number in range(2, 312) if all(number % divisor for diviso
 
 
 def _cube_root(number: int) -> int:
-    """Return the integer part of the cube root of a number below 2^105. Corrects the result of ``cbrt``, which is wrong
-    by less than 1."""
+    """Return the integer part of the cube root of a number below 2^105. The floating-point ``cbrt`` is wrong by less
+    than 1, so its result is corrected."""
     root = round(cbrt(number))
     return root - (root**3 > number)
 

@@ -1,8 +1,8 @@
-"""Targets as exact integers, and difficulties, which are rounded and for display only.
+"""Conversions between targets, which are exact integers, and difficulties, which are rounded numbers.
 
-A target is the largest hash that is a solution, where a hash is read as a 256-bit little-endian number. A difficulty is
-the target of nbits 1d00ffff divided by the target. Bitcoin Core and pools define it in the same way ("bdiff")
-(docs/reference/stratum.md#difficulty-and-target).
+A target is the largest hash that is a solution, where a hash is read as a 256-bit little-endian number. The difficulty
+of a target is the target of nbits 1d00ffff divided by that target. Bitcoin Core and pools define difficulty in the same
+way ("bdiff") (docs/reference/stratum.md#difficulty-and-target).
 """
 
 import math
@@ -17,8 +17,9 @@ MAX_TARGET: Final = (1 << 256) - 1
 HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
 """Average number of hashes for a solution of difficulty 1, about 2^32; for statistics."""
 TRIVIAL_TARGET: Final = 1 << 240
-"""If the network target is this or larger, finding a block is trivial: it takes at most 65,536 hashes on average. The
-limit is arbitrary: a block takes 2 hashes on regtest, and far more than 65,536 on every other network."""
+"""If the network target is this or larger, finding a block is trivial: it takes at most 65,536 hashes on average. This
+limit only has to lie between regtest, where a block takes 2 hashes, and all other networks, where it takes far more
+than 65,536."""
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
@@ -45,8 +46,8 @@ def difficulty_from_target(target: int) -> float:
 def difficulty_to_announce(target: int) -> float:
     """Return the smallest difficulty, as a float, whose target is not above ``target``.
 
-    A float can represent the difficulty of a target only approximately. If it were rounded down, miners would compute a
-    target above ``target`` and submit shares that miss ``target``.
+    A float is only approximately the difficulty of ``target``, so it is rounded up. If it were rounded down, miners
+    would compute a larger target from it, and submit shares that miss ``target``.
     """
     difficulty = difficulty_from_target(target)
     while target_from_difficulty(difficulty) > target:
@@ -67,7 +68,7 @@ def target_from_bits(nbits: int) -> int:
 
 
 def bits_from_target(target: int) -> int:
-    """Return the compact form (nbits) of a target, which keeps only the highest 16 to 23 bits of the target.
+    """Return the compact form (nbits) of a target. It contains only the highest 16 to 23 bits of the target.
 
     Raises ValueError if the target is not from 1 to 2^256-1.
     """

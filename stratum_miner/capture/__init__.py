@@ -1,4 +1,5 @@
-"""A tap between miner and pool, and recordings of protocol messages, which can be replayed to a miner or to a pool.
+"""A tap (a proxy between miner and pool that records or changes protocol messages), recordings, and their replay to a
+miner or a pool.
 
-The package may import the modules of the Stratum protocol, but none of the modules that mine.
+This package may import the modules of the Stratum protocol, but none of the modules that mine.
 """

@@ -1,7 +1,7 @@
 """The interface of filters, which decide what a tap does with each line between a miner and a pool.
 
-A filter takes a line and returns actions, which ``relay`` carries out. A filter does no input and output.
-``rules.RuleFilter`` and ``faults.fault_filter.FaultFilter`` are filters.
+A filter takes a line and returns actions such as ``Send``, which ``relay`` carries out. A filter itself does no input
+or output. ``rules.RuleFilter`` and ``faults.fault_filter.FaultFilter`` are filters.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,15 +12,16 @@ from stratum_miner.capture.record import Side
 
 
 class LimitReached(Exception):  # noqa: N818  reaching a limit is not an error of the program
-    """A filter cannot continue within its limits, so the connection ends. The text of the exception names the limit."""
+    """A filter would exceed a limit, for example of bytes in memory, so the connection must end. The text of the
+    exception names the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send ``data`` to the side ``to`` after a pause of ``after`` seconds. Later actions for that side wait until then.
 
-    The data is sent ``times`` times in a row. If ``piece`` is not 0, it is sent in pieces of ``piece`` bytes, or in
-    larger ones if that would make more than ``relay.MAX_PIECES`` pieces.
+    The data is sent ``times`` times in a row. If ``piece`` is not 0, the data is divided into pieces of ``piece``
+    bytes. The pieces are larger if there would otherwise be more than ``relay.MAX_PIECES`` of them.
     """
 
     to: Side
@@ -32,9 +33,8 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connections to both sides once all earlier actions for the side ``to`` are done.
-
-    Lines that are received after that are ignored."""
+    """Close the connections to both sides: after all earlier actions for the side ``to``, and after a pause of
+    ``after`` seconds. Lines that are received later are ignored."""
 
     to: Side
     after: float = 0.0
@@ -42,8 +42,8 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """End the stream to the side ``to``, because the other side has ended its stream. The relay ends the connection
-    after it has carried out an ``End`` for both sides."""
+    """End the stream to the side ``to`` after a pause of ``after`` seconds, because the other side has ended its
+    stream. When the streams to both sides have ended, the relay ends the connection."""
 
     to: Side
     after: float = 0.0
@@ -89,22 +89,24 @@ class Filter(Protocol):
         ...
 
     def notes(self) -> Sequence[FilterNote]:
-        """Return notes of what the filter did since the last call. The relay writes these notes to the recording."""
+        """Return notes of what the filter did since the last call of this method. The relay writes them to the
+        recording."""
         ...
 
 
 class FilterSequence:
-    """Several filters that act as one. The first receives the lines of a side, and each other filter receives what the
-    filter before it sends.
+    """Several filters that act as one: the first filter receives the lines, and every other filter receives the lines
+    that the previous filter sends.
 
-    Without filters it lets every line pass unchanged.
+    A sequence of no filters lets every line pass unchanged.
     """
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self._filters = tuple(filters)
 
     def opened(self) -> Iterator[FilterAction]:
-        """Return the actions of each filter for an opened connection, changed by the filters that come after it."""
+        """Return the actions of each filter for an opened connection, after the later filters have processed the lines
+        that they send."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.opened(), index + 1)
 
@@ -113,7 +115,8 @@ class FilterSequence:
         return self._through([Send(sender.other, line)], 0)
 
     def ended(self, sender: Side) -> Iterator[FilterAction]:
-        """Return the actions of each filter for an ended stream, changed by the filters that come after it."""
+        """Return the actions of each filter for an ended stream, after the later filters have processed the lines that
+        they send."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.ended(sender), index + 1)
 
@@ -133,10 +136,12 @@ class FilterSequence:
 
 
 def _filtered(item: Filter, actions: Iterable[FilterAction]) -> Iterator[FilterAction]:
-    """Pass each complete line of the ``Send`` actions through a filter, and yield the resulting actions.
+    """Pass each complete line of the ``Send`` actions through a filter, and yield the actions that the filter returns.
+    Actions without a complete line are yielded unchanged.
 
-    The pause of a ``Send`` action is added to the first action that results from it. Its repetitions and its piece size
-    apply to every line that results from it; a piece size that the filter sets takes precedence."""
+    The pause of a ``Send`` is added to that of the first action that the filter returns for it. Its ``times`` and its
+    ``piece`` apply to every ``Send`` that the filter returns, except that a ``piece`` of the filter takes precedence.
+    """
     for action in actions:
         if not isinstance(action, Send) or not action.data.endswith(b"\n"):
             yield action
@@ -155,6 +160,6 @@ def _like(result: FilterAction, action: Send, after: float) -> FilterAction:
 
 
 def delayed(actions: Sequence[FilterAction], seconds: float) -> list[FilterAction]:
-    """Return the actions with ``seconds`` added to the pause of the first. This delays all of them, because each action
-    waits for the one before."""
+    """Return the actions, with ``seconds`` added to the pause of the first. This delays all of them, because each
+    action waits for the previous one."""
     return [replace(action, after=action.after + (0 if index else seconds)) for index, action in enumerate(actions)]

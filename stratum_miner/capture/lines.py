@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 MAX_LINE = 1 << 20
-"""Maximum bytes of a line that are kept until its LF comes. A longer line is returned in pieces."""
+"""Maximum bytes of an incomplete line that are kept until its LF is received. A longer line is returned in pieces."""
 
 
 class LineSplitter:
-    """Returns lines with their LF. A line longer than ``max_line`` bytes is returned in pieces without LF."""
+    """Returns lines with their LF. A line longer than ``max_line`` bytes is returned in pieces, of which only the last
+    has the LF."""
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
         self._max_line = max_line
@@ -16,7 +17,7 @@ class LineSplitter:
 
     @property
     def held(self) -> int:
-        """Return the number of bytes kept, because the LF of their line has not come yet."""
+        """Return the number of bytes that are kept because the LF of their line has not been received yet."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -36,7 +37,7 @@ class LineSplitter:
         return data
 
     def _next(self) -> bytes:
-        """Return the next line or piece of a line, or ``b""`` if more bytes must come first."""
+        """Return the next line or piece of a line, or ``b""`` if more bytes must be received first."""
         end = self._buffer.find(b"\n", self._searched, self._max_line) + 1
         if not end:
             self._searched = min(len(self._buffer), self._max_line)

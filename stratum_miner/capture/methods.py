@@ -1,7 +1,8 @@
-"""Finds the method to which a protocol line belongs: a call names its method, and a reply belongs to its request.
+"""Finds the method to which a protocol line belongs: a request or notification names its method, and a reply belongs to
+the method of its request.
 
-The memory used is bounded: at most ``MAX_REQUESTS`` requests without a reply are kept, and of a long message id only a
-hash is kept.
+The memory used is bounded. At most ``MAX_REQUESTS`` requests without a reply are kept. In place of a long message id, a
+hash of it is kept.
 """
 
 from collections.abc import Set
@@ -17,7 +18,8 @@ METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.P
 MAX_REQUESTS = 4096
 """Maximum number of requests without a reply that are kept. If there are more, the oldest are forgotten."""
 LONGEST_NAME = 64
-"""Maximum characters of a method name that is remembered. Real names have at most half as many."""
+"""Maximum characters of a method name. Requests with a longer name are not remembered. Real names have at most half as
+many characters."""
 _DIGEST = 16
 REQUEST_BYTES = 400
 """Maximum bytes of memory that one request takes, including its method and its entry in the table."""
@@ -36,7 +38,8 @@ class Methods:
         """For each sender and message id: the method of the newest request with this id, and how many requests with
         this id have no reply yet.
 
-        The dictionary is in the order of the newest requests: the id that was used last comes last."""
+        The dictionary is sorted by the time of the newest request with each id, the latest last.
+        """
 
     @property
     def held(self) -> int:

@@ -1,9 +1,10 @@
 """The file format of a recording: the lines that miner and pool sent on each connection, with their times.
 
-Each line of the file is one JSON object. The first is the ``capture`` header. ``open``, ``line``, ``close`` and
-``note`` records follow in the order of time. A protocol line is stored as text if it is UTF-8, and as hex otherwise, so
-that every byte can be restored. The format does not store how TCP divided the lines into pieces. Only ``read`` does
-input and output; it accepts files from strangers and checks everything in them.
+Each line of the file is one record, a JSON object whose key ``kind`` names the kind of the record. The first record is
+the header (``capture``). Records of the kinds ``open``, ``line``, ``close`` and ``note`` follow in the order of time. A
+protocol line is stored as text if it is UTF-8, and as hex otherwise, so that every byte can be restored. The format
+does not store how TCP divided the lines into pieces. ``read`` is the only function here that does input or output. It
+may read files from strangers, so it checks everything in them.
 """
 
 import math
@@ -19,14 +20,14 @@ from stratum_miner.foreign_text import escape_json, sanitize
 
 FORMAT = 1
 MAX_RECORD = 8 << 20
-"""Maximum bytes of one line of the file: a protocol line of 1 MiB takes six times as much when every byte is escaped.
-The rest is for the other fields of the record."""
+"""Maximum bytes of one record in the file. A protocol line of 1 MiB takes up to 6 MiB, because JSON may escape every
+byte; the rest is for the other fields of the record."""
 MAX_CAPTURE = 256 << 20
 """Maximum bytes of a recording that is read into memory. In one day, the recording of a busy miner grows by about a
 hundredth of this limit."""
 MAX_RECORDS = 1_000_000
-"""Maximum number of records in a recording that is read. In memory, a small record takes ten times as many bytes as in
-the file."""
+"""Maximum number of records in a recording that is read. It bounds the memory for a file of many small records, each of
+which takes ten times as many bytes in memory as in the file."""
 MAX_SECONDS = 366 * 86400.0
 """Maximum duration of a recording, in seconds."""
 
@@ -74,13 +75,14 @@ class OpenedRecord(Struct, frozen=True, tag_field="kind", tag="open"):
     conn: ConnectionNumber
     """Number of the connection in this file, counted from 1."""
     peer: str = ""
-    """Address of the other end, such as HOST:PORT; empty if unknown."""
+    """Address of the program with which the recording program was connected, such as HOST:PORT; empty if unknown."""
 
 
 class LineRecord(Struct, frozen=True, tag_field="kind", tag="line", omit_defaults=True):
     """One protocol line without its LF: in ``text``, or in ``hex`` if it is not UTF-8.
 
-    ``ended`` is false if no LF followed, because the line was too long or the connection ended within it.
+    ``ended`` is false if no LF followed these bytes: they are a piece of a line that was too long, or the connection
+    ended within the line.
     """
 
     t: Seconds
@@ -183,9 +185,10 @@ class Recording(Struct, frozen=True):
 
 
 def parse(lines: Iterable[bytes], name: str = "recording") -> Recording:
-    """Return the recording in these lines, each with its LF; the last may lack it.
+    """Return the recording that these lines contain. Each line ends with its LF, which only the last line may lack.
 
-    Raises RecordingError with the number of the line that is invalid. ``name`` names the file in that error.
+    Raises RecordingError with the number of the invalid line. ``name`` is the name of the file in the text of this
+    error.
     """
     header: Header | None = None
     records: list[NumberedRecord] = []

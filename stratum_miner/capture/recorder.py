@@ -1,7 +1,8 @@
-"""Writes the lines of connections to a recording while they are sent, and wraps streams and listeners for that.
+"""Writes the lines of connections to a recording while they are sent. Contains wrappers that record the data of a
+stream or of all streams of a listener.
 
-If the file cannot be written, for example because the disk is full, only the recording stops. ``Recorder.error`` then
-holds the reason, and ``Recorder.on_error`` is called.
+If the file cannot be written, for example because the disk is full, the recording stops, but the connections go on.
+``Recorder.error`` then holds the reason, and ``Recorder.on_error`` is called.
 """
 
 import errno
@@ -52,7 +53,8 @@ class ConnectionSink(Protocol):
 
 
 class RecordingSink(Protocol):
-    """Receives connections: a ``Recorder`` writes them to a file, a test's ``Transcript`` keeps them in memory."""
+    """Receives the data of any number of connections. A ``Recorder`` writes it to a file; the ``Transcript`` of the
+    tests keeps it in memory."""
 
     def open(self, peer: str = "") -> ConnectionSink:
         """Begin a connection with ``peer``, and return the sink that receives the data of this connection."""
@@ -60,16 +62,18 @@ class RecordingSink(Protocol):
 
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
-"""O_NONBLOCK is for opening only: without it, opening a pipe waits until another program opens it for reading."""
+"""O_NONBLOCK applies only while the file is opened. Without it, opening a pipe would wait until another program opens
+the pipe for reading."""
 
 
 class Recorder:
     """Writes the lines of any number of connections to one file. If the file does not exist, it is created so that only
     its owner may read it.
 
-    ``path`` may be a pipe that another program reads. ``where`` goes into the header. If ``secrets`` is false, ``***``
-    replaces the passwords in each mining.authorize and in later lines that repeat them, and the function
-    ``hide`` replaces other secrets in the lines. Raises RecordingError if the file cannot be opened or written.
+    ``path`` may be a pipe that another program reads. ``where`` is the command that is recorded, for the header. If
+    ``secrets`` is false, passwords are replaced by ``***`` in each mining.authorize and in later lines that contain
+    them, and every line passes through ``hide``, which returns a text without other secrets. Raises RecordingError if
+    the file cannot be opened or written.
     """
 
     def __init__(
@@ -144,7 +148,7 @@ class Recorder:
         except OSError as error:
             self.error = f"{self._name}: {error.strerror}, after {self.lines} lines"
             self.close()
-            if self.lines:  # if not even the header was written, the constructor raises RecordingError
+            if self.lines:  # without lines, not even the header was written: the constructor raises RecordingError
                 log.warning("recording_stopped", error=self.error)
             self.on_error(self.error)
             return
@@ -201,8 +205,7 @@ class RecordedConnection:
 
 
 class RecordedStream(trio.abc.Stream):
-    """A stream that records what is sent and received. ``sender`` is the side that this program plays: miner or
-    pool."""
+    """A stream that records what is sent and received. ``sender`` is the side (miner or pool) that this program is."""
 
     def __init__(self, stream: trio.abc.Stream, connection: ConnectionSink, sender: Side) -> None:
         self.transport_stream = stream
@@ -219,7 +222,7 @@ class RecordedStream(trio.abc.Stream):
         await self.transport_stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive data, and record it or the end of the connection."""
+        """Receive data, and record it. If the connection has ended, record its end."""
         try:
             data = await self.transport_stream.receive_some(max_bytes)
         except trio.BrokenResourceError:
@@ -232,7 +235,7 @@ class RecordedStream(trio.abc.Stream):
         return data
 
     async def aclose(self) -> None:
-        """Close the stream, and record the end of the connection unless an earlier end was recorded."""
+        """Close the stream, and record that this program ended the connection unless its end was recorded before."""
         self._connection.close(self._sender)
         await self.transport_stream.aclose()
 
@@ -240,10 +243,11 @@ class RecordedStream(trio.abc.Stream):
 def record_connections(
     connect: Callable[[Arguments, float], Awaitable[trio.abc.Stream]], recorder: RecordingSink
 ) -> Callable[[Arguments, float], Awaitable[trio.abc.Stream]]:
-    """Wrap the function with which a pool client connects, so that each stream it opens is recorded.
+    """Wrap ``connect``, the function with which a pool client connects, so that each stream that it returns is
+    recorded.
 
-    ``recorder`` receives each connection, with the pool's address as the peer. The data that the client sends is
-    recorded as sent by the miner.
+    ``recorder`` receives each connection, with the pool's address as the peer. The recording names the miner as the
+    sender of what the client sends.
     """
 
     async def recorded(target: Arguments, seconds: float) -> trio.abc.Stream:
@@ -254,7 +258,8 @@ def record_connections(
 
 
 class RecordedListener(trio.abc.Listener[trio.abc.Stream]):
-    """A listener of a pool whose streams are recorded: what this program sends is recorded as sent by the pool."""
+    """A listener of a pool. The streams that it accepts are recorded, with the pool as the sender of what this program
+    sends."""
 
     def __init__(self, listener: trio.abc.Listener[Any], recorder: RecordingSink) -> None:
         self.transport_listener = listener

@@ -1,6 +1,6 @@
-"""Removes the passwords of mining.authorize from a recording, also from later lines that repeat them.
+"""Removes the passwords of mining.authorize from recorded lines, and from later lines that contain the same passwords.
 
-Worker names stay: they are often public payout addresses, and a replay needs them.
+Worker names are not removed: they are often public payout addresses, and a replay needs them.
 """
 
 import json
@@ -15,27 +15,28 @@ from stratum_miner.secret_words import Hider
 STARS = secret_words.HIDDEN
 HIDDEN = STARS.encode()
 MAX_REMEMBERED = 32
-"""Maximum number of passwords that are remembered for one connection. Every later line is searched for each of them."""
+"""Maximum number of passwords that are remembered for one connection. Every later line is searched for all of them,
+which takes time."""
 LONGEST = 128
-"""Later lines are searched for the first LONGEST characters of each password. If a password has that many characters or
-more, a line that contains these characters is hidden as a whole."""
+"""Number of characters of each password that are remembered. Later lines are searched for these characters. If a
+password has this many characters or more, a later line that contains its remembered part is hidden as a whole."""
 _MARK = b"authorize"
 
 
 class Redactor:
-    """Removes the passwords from the lines of one connection. The function ``hide`` takes a text, and returns it
-    without secrets of other kinds."""
+    """Removes the passwords from the lines of one connection. ``hide`` is a function that returns a text without
+    secrets of other kinds."""
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide
         self._known: dict[str, Hider] = {}
-        """Maps each remembered password, cut to LONGEST characters, to the object that hides it. Longer passwords come
-        first, because one password may be the beginning of another."""
+        """Maps each remembered password, cut to LONGEST characters, to the object that hides it. Longer passwords are
+        hidden first, because a shorter one may be a part of a longer one."""
 
     def redact(self, line: bytes) -> bytes:
         """Return the line with ``***`` in place of passwords.
 
-        A line that contains "authorize" but is not a JSON object is hidden as a whole: it could be a damaged
+        A line that contains "authorize" but is not a JSON object is replaced as a whole, because it could be a damaged
         mining.authorize.
         """
         try:

@@ -1,16 +1,16 @@
 """Relays lines between the two streams of a connection; a filter decides what happens to each line.
 
-Theory of operation: each side has a reader and a writer. The reader splits the received bytes into lines and passes
-each to the filter. Each side also has a queue, which holds the actions that the filter returned for that side. The
-side's writer carries out these actions in order, each after its pause. Lines therefore stay in order unless the filter
-changes it, and a side that does not read delays only the lines that are sent to it. If one side can no longer be
-written to, the lines that this side sent before are still sent to the other side.
+Theory of operation: each side (miner and pool) has a reader task, a queue and a writer task. The reader splits the
+bytes received from its side into lines, passes each line to the filter, and puts each action that the filter returns
+into the queue of the side that the action is for. The writer of a side carries out the actions in the queue of that
+side in order, each after its pause. Lines therefore stay in order unless the filter changes the order. A side that does
+not read delays only the lines that are sent to it. If one side has disconnected, the lines that it sent before are
+still sent to the other side.
 
-Neither side is trusted, so everything is bounded. The actions in a queue are bounded in bytes: a reader waits while the
-queue is full, so that TCP slows the sender down. All connections of a tap share one ``FairBound``, which bounds the
-bytes that they hold together. There are time limits for a side that does not read, for pauses after one side has ended
-its stream, and for sending the last lines. ``relay`` returns which limit ended a connection, and the recording contains
-it.
+Neither side is trusted, so memory and time are bounded. A queue holds a limited number of bytes: a reader waits while
+the queue is full, so that TCP slows the sender down. All connections of a tap share one ``FairBound``, which limits the
+bytes that they hold together. Time limits apply to a side that does not read, to pauses after one side has ended its
+stream, and to sending the last lines. ``relay`` returns which limit ended a connection, and the recording contains it.
 """
 
 import select
@@ -30,33 +30,36 @@ from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 64 << 10
 SEND_SIZE = 64 << 10
-"""Maximum bytes sent in one call. STALL_SECONDS applies to each call, so a slow side must read this many bytes in that
-time."""
+"""Maximum bytes that are sent with one call of ``send_all``. A side must read this many bytes within STALL_SECONDS."""
 MAX_PIECES = 4096
-"""Maximum number of pieces of one line. Each piece takes a system call, so a longer line is sent in larger pieces."""
+"""Maximum number of pieces in which a line is sent. It is limited because each piece takes a system call. If a line
+would have more pieces, it is sent in larger ones."""
 MAX_WAITING = 4 << 20
 """Maximum bytes of the actions in one queue; a single action may be larger. Readers wait while a queue is full.
 
 A pool may send many lines and then close its connection. If the relay then sends a line of the miner to this pool, the
 operating system discards the lines of the pool that the relay has not read yet. The limit is larger than what a pool
-sends at once, so that the relay can read all these lines in time."""
+sends at once, so that the queue has room for all these lines, and the relay can read them before it sends a line to the
+pool.
+"""
 ACTION_BYTES = 200
-"""Bytes of memory that an action takes, besides its data."""
+"""Bytes of memory that an action takes in addition to its data."""
 MAX_HELD = 256 << 20
 """Maximum bytes held by all connections of a tap together. One connection that reaches all its limits holds 14 MiB."""
 STALL_SECONDS = 30.0
-"""Seconds within which a side must read the data of one call, at most SEND_SIZE bytes; otherwise the connection
-ends."""
+"""Seconds within which a side must read what one call of ``send_all`` sends, at most SEND_SIZE bytes. Otherwise the
+connection ends."""
 LINGER_SECONDS = 30.0
-"""After one side has ended its stream, the pauses before actions still apply for this number of seconds. After that
-time, all lines that still wait are sent at once."""
+"""Seconds for which the pauses before actions still apply after one side has ended its stream. After that time, all
+lines in the queues are sent at once."""
 FLUSH_SECONDS = 5.0
-"""Seconds for sending the last lines once pauses no longer apply. Then the connection ends."""
+"""Seconds for sending the last lines after the pauses have ceased to apply (LINGER_SECONDS). Then the connection
+ends."""
 ACTIONS_IN_A_ROW = 100
-"""Number of lines and actions of one connection that are handled before other connections get their turn."""
+"""Number of lines and actions that a connection handles before other connections get their turn."""
 CHECK_SECONDS = 1.0
-"""While a reader waits because a queue is full, it checks at this interval (in seconds) whether its side has
-disconnected."""
+"""Seconds between two checks of a reader whether its side has disconnected, while the reader waits because a queue is
+full."""
 
 
 async def relay(
@@ -66,11 +69,13 @@ async def relay(
     record: ConnectionSink | None = None,
     bound: FairBound | None = None,
 ) -> str:
-    """Relay lines in both directions until one side ends, then close both streams.
+    """Relay lines in both directions. After one side has ended its stream, send the remaining lines and close both
+    streams.
 
     ``record`` receives what is sent. ``bound`` limits the bytes that all connections with the same ``bound`` hold
-    together; if it is None, this connection may hold MAX_HELD bytes. Return a sentence that says which limit ended the
-    connection and how many bytes were not sent. Return an empty string if a side or the filter ended the connection.
+    together; None stands for a bound of MAX_HELD bytes for this connection alone. Return a sentence that says which
+    limit ended the connection, and how many bytes were not sent in time. Return an empty string if no limit was
+    reached, because a side or the filter ended the connection.
     """
     return await _Relay({Side.MINER: miner, Side.POOL: pool}, filter_, record, bound or FairBound(MAX_HELD)).run()
 
@@ -95,7 +100,8 @@ class _SendQueue:
             self._waiting.unpark_all()
 
     async def get(self) -> FilterAction | None:
-        """Wait for the first action and return it, or None if the queue is closed. ``done`` removes the action."""
+        """Wait until the queue has an action, and return the first one, or None if the queue is closed. The action
+        stays in the queue until ``done`` is called."""
         while not self._actions and not self.closed:
             await self.changed()
         if self.closed:
@@ -119,7 +125,7 @@ class _SendQueue:
             self.held -= ACTION_BYTES * (len(lines) - 1)
 
     def done(self) -> None:
-        """Remove the first action, after it was carried out."""
+        """Remove the first action. Called after it was carried out."""
         if not self.closed:
             self.held -= _size(self._actions.popleft())
             self._waiting.unpark_all()
@@ -156,8 +162,8 @@ class _Relay:
         self._held = 0
         self._splitters = {side: LineSplitter() for side in Side}
         self._waiting_for_room = dict.fromkeys(Side, 0)
-        """For each side, the size in bytes of the action that its reader cannot add yet because a queue is full; 0 if
-        there is none."""
+        """For each side, the size in bytes of the action that the side's reader cannot add yet because a queue is full;
+        0 if there is no such action."""
         self._queues = {side: _SendQueue() for side in Side}
         self._pauses: dict[Side, trio.CancelScope] = {}
         self._pauses_until = inf
@@ -201,8 +207,9 @@ class _Relay:
     async def _read(self, side: Side) -> None:
         splitter = self._splitters[side]
         while data := await self._receive(side):
-            # while the connection is being closed, the reader still reads: if a socket is closed with unread data, the
-            # operating system discards data that it has not delivered to the peer yet
+            # While the connection is being closed, the reader still reads, but ignores the data. If it left data unread
+            # in a socket, the operating system would discard, when the socket is closed, data that is still being sent
+            # to the peer.
             if not self._closing:
                 await self._filter_lines(side, splitter.feed(data))
         self._side_ended(side)
@@ -231,8 +238,8 @@ class _Relay:
             return b""
 
     async def _carry_out(self, side: Side, actions: Iterable[FilterAction]) -> None:
-        """Put each action into the queue of the side that it is for, and wait while this queue is full. The actions
-        result from what ``side`` sent."""
+        """Put each action into the queue of the side that the action is for, and wait while this queue is full.
+        ``side`` is the side to whose lines the filter returned the actions."""
         self._record_notes()
         for action in actions:
             if self._closing:
@@ -305,7 +312,7 @@ class _Relay:
         stream = self._streams[side]
         if isinstance(stream, trio.abc.HalfCloseableStream):
             await stream.send_eof()
-        else:  # a TLS stream cannot end one direction alone, so the whole connection is ended soon
+        else:  # a TLS stream cannot end one direction alone, so end the connection within FLUSH_SECONDS
             self._end_within(0.0)
 
     # ---- ends ---------------------------------------------------------------------------------------------------
@@ -322,7 +329,7 @@ class _Relay:
         self._end_if_done()
 
     def _close(self) -> None:
-        """Ignore further lines, send what is in the queues, and end the connection."""
+        """Ignore further lines, send the lines that are in the queues, and end the connection."""
         self._closing = True
         for side, queue in self._queues.items():
             queue.put(End(side))
@@ -333,8 +340,8 @@ class _Relay:
         self._close()
 
     def _end_within(self, seconds: float) -> None:
-        """Let the pauses before actions apply for at most ``seconds`` more, and end the connection FLUSH_SECONDS after
-        that."""
+        """Let the pauses before actions apply for at most ``seconds`` from now, and end the connection FLUSH_SECONDS
+        later."""
         self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
         for scope in self._pauses.values():
             scope.deadline = min(scope.deadline, self._pauses_until)
@@ -348,8 +355,8 @@ class _Relay:
                 self._scope.cancel()
 
     def _count(self) -> None:
-        """Add the bytes that this connection holds now to the shared bound; end the connection if the bound is
-        exceeded."""
+        """Update the shared bound with the number of bytes that this connection holds now. End the connection if it
+        holds more than the bound allows."""
         held = (
             self._filter.held
             + sum(self._waiting_for_room.values())
@@ -367,9 +374,10 @@ class _Relay:
 
 
 def _peer_closed(stream: trio.abc.Stream) -> bool:
-    """Return whether the peer has ended its stream, even if it sent lines that are not read yet.
+    """Return whether the peer has ended its stream, even if lines that it sent before have not been read yet.
 
-    Return False if the stream has no socket."""
+    Return False if the stream has no socket.
+    """
     inner = innermost(stream)
     if isinstance(inner, trio.StapledStream):
         inner = inner.receive_stream

@@ -1,12 +1,17 @@
 """Replays one side of a recorded connection to a live peer, and lists the differences from the recording.
 
-This module does no input and output: it takes lines and the time, and returns lines and the time of the next step.
-``replay_run`` moves the lines. The recording is a script of lines to send and of lines to expect. The handshake keeps
-its order: if the live peer must send a mining.subscribe or mining.authorize, or the reply to one, the lines that were
-recorded after that message wait until it has come. Other lines are sent at their recorded times, multiplied by
-``pace``. With pace 0, a line is sent as soon as the live peer has sent every line that was recorded before it, and at
-its recorded time at the latest. The message ids, job ids and session ids of the recording are replaced by those of the
-live connection.
+The recording serves as a script of lines to send to the live peer, and of lines to expect from it. This module does no
+input or output: its caller, ``replay_run``, passes in the received lines and the time, and gets back the lines to send
+and the time of the next step.
+
+When a line is sent:
+
+* The handshake keeps its order. If the next line in the recording is a mining.subscribe or mining.authorize of the live
+  peer, or a reply of the live peer to one, the replay waits until the live peer has sent it.
+* Other lines are sent at their recorded times, multiplied by ``pace``. With pace 0, a line is sent as soon as the live
+  peer has sent every line that was recorded before it, and at its recorded time at the latest.
+
+The message ids, job ids and session ids of the recording are replaced by those of the live connection.
 """
 
 import json
@@ -25,12 +30,13 @@ from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError, error_reply_from
 
 PATIENCE = 30.0
-"""Seconds to wait for each handshake message of the live side. After that time, the replay continues without it."""
+"""Seconds to wait for each handshake message of the live peer. After that time, the replay continues without the
+message."""
 JOB_PATIENCE = 5.0
-"""Seconds to wait for the live job that corresponds to the job of a recorded share. After that time, the share is sent
-with its recorded job id."""
+"""Seconds by which a recorded share is delayed at most, to wait for the live job that corresponds to its recorded job.
+After that time, the share is sent with the recorded job id."""
 GRACE = 2.0
-"""Seconds to wait, after the end of the recording, for recorded lines that the live side has not sent yet."""
+"""Seconds to wait, after the end of the recording, for recorded lines that the live peer has not sent yet."""
 MAX_DIFFERENCES = 1000
 """Maximum number of differences that are kept; further ones are only counted."""
 SHOWN = 400
@@ -38,10 +44,12 @@ SHOWN = 400
 LINES_PER_STEP = 100
 """Maximum number of lines that one call of ``Replay.step`` returns."""
 MAX_NAME = 256
-"""Maximum bytes of a live job id, session id or message id that is remembered or sent back. Real ones are shorter."""
+"""Maximum bytes of a job id, session id or message id of the live peer. Longer ids are not remembered or sent back.
+Real ids are shorter."""
 _HANDSHAKE = ("mining.subscribe", "mining.authorize")
 _LIVE_METHODS = ("mining.notify", "mining.set_extranonce", "mining.subscribe")
-"""Methods of a live pool whose parameters are not compared: a live pool has its own jobs, extranonces and sessions."""
+"""Methods whose parameters are not compared if the live peer is a pool, because it has its own jobs, extranonces and
+sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,10 @@ class Replay:
     side: Side
     """The side that the replay plays; the live peer is the other side."""
     pace: float = 1.0
-    """Factor by which the recorded delays are multiplied. With 0, each line is sent as soon as the lines recorded
-    before it were received, and at its recorded time at the latest."""
+    """Factor by which the recorded times are multiplied. With 0, each line is sent as soon as the live peer has sent
+    all lines that were recorded before it, and at its recorded time at the latest."""
     ignore: frozenset[str] = frozenset()
-    """Methods whose differences are not listed."""
+    """Differences in messages of these methods, and in replies to them, are not listed."""
     worker: tuple[str, str] | None = None
     """Worker name and password to send in place of the recorded ones."""
     sessions: dict[str, str] = field(default_factory=dict)
@@ -79,15 +87,14 @@ class Replay:
     differences_not_kept: int = 0
     """Number of differences that were not kept because there were more than MAX_DIFFERENCES."""
     sent: int = 0
-    """Number of lines sent to the live side."""
+    """Number of lines sent to the live peer."""
     received: int = 0
-    """Number of lines received from the live side."""
+    """Number of lines received from the live peer."""
     done: bool = False
     """Whether the replay has nothing more to send or to wait for."""
     next_time: float | None = None
-    """Time at which ``step`` must be called next, by the clock whose times are given to ``step``.
-
-    If it is None, ``step`` must be called after the next received line."""
+    """Time at which ``step`` must be called next, by the same clock as the ``now`` of ``step``. If it is None, ``step``
+    must be called after the next line is received."""
     starts_at: float = 0.0
     """Recorded time at which the connection began, in seconds."""
     _ends_at: float = 0.0
@@ -129,7 +136,8 @@ class Replay:
 
     @property
     def pending_bytes(self) -> int:
-        """Return the number of bytes of the lines that already wait for the next call of ``step`` to return them."""
+        """Return the number of bytes of the lines that the next call of ``step`` will return for what was received
+        since the last call."""
         return sum(map(len, self._out))
 
     @property
@@ -180,11 +188,11 @@ class Replay:
         self.done = True
 
     def disconnected(self) -> None:
-        """Note that the live side has ended the connection.
+        """Note that the live peer has ended the connection.
 
-        This is a difference if the other side, which the replay plays, ended the connection in the recording. It is
-        also a difference if the replay has not yet sent a line that was recorded more than GRACE seconds before the end
-        of the connection.
+        This is a difference if it was the replayed side that ended the connection in the recording. It is also a
+        difference if the replay has not yet sent a line that was recorded more than GRACE seconds before the end of the
+        recorded connection.
         """
         if self.done:
             return
@@ -197,15 +205,15 @@ class Replay:
             self.done = True
 
     def stalled(self, seconds: float) -> None:
-        """Note that the connection was ended because the live side did not read for ``seconds`` seconds.
+        """Note that the connection was ended because the live peer did not read for ``seconds`` seconds.
 
-        This difference is kept even if there are MAX_DIFFERENCES already.
+        The difference that this adds is kept even if there are MAX_DIFFERENCES already.
         """
         self.differences.append(ReplayDifference(None, f"the {self.side.other.value} did not read for {seconds:g} s"))
 
     def finish(self) -> None:
-        """Add differences for the recorded lines that were not received. Must be called after the live connection has
-        ended."""
+        """Add differences for the lines of the live peer that are in the recording but were not received. Must be
+        called after the live connection has ended."""
         missing: dict[str, list[int]] = {}
         for item in self._script.items:
             if not item.done and item.sender is not self.side and item.method not in self.ignore:
@@ -217,7 +225,7 @@ class Replay:
     # ---- lines of the live side -----------------------------------------------------------------------------------
 
     def receive(self, line: bytes, now: float) -> None:
-        """Take one line of the live side, without its LF, received at the time ``now``."""
+        """Process one line of the live peer, without its LF, received at the time ``now``."""
         self.received += 1
         try:
             message = envelope.decode(line)
@@ -300,7 +308,9 @@ class Replay:
     def _job_of(self, item: ScriptLine) -> str | None:
         """If a recorded line is a mining.submit that the replay sends, return its recorded job id.
 
-        Return None for other lines, or if no mining.notify with this job was recorded before the line."""
+        Return None for any other line, and for a mining.submit whose job was not announced by an earlier mining.notify
+        of the recording.
+        """
         if self.side is not Side.MINER or not item.is_call or item.method != "mining.submit" or len(item.params) < 2:
             return None
         job = item.params[1]
@@ -364,9 +374,11 @@ def ended_by(records: Sequence[NumberedRecord]) -> Side | None:
 
 
 def _summary(reply: envelope.Reply, method: str | None) -> str:
-    """Return a short text about a reply, such as "accepted" or "rejected (stale)", for the comparison of two replies.
+    """Return a short text about a reply, such as "accepted" or "rejected (stale)". Two replies are equal if their texts
+    are equal.
 
-    The text of an error is left out, because it differs between pools."""
+    The error text of the pool is left out, because it differs between pools.
+    """
     refused = "rejected" if method == "mining.submit" else "refused"
     if reply.error not in (None, [], False):
         return f"{refused} ({error_reply_from(reply.error, reply.reject_reason).reason.value})"

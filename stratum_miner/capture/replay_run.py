@@ -1,4 +1,5 @@
-"""Runs replays on real connections: accepts miners on a listener, or connects to a pool, and moves the lines."""
+"""Runs replays on real connections: accepts miners or connects to a pool, sends the lines of the replay, and passes it
+the received lines."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from math import inf
@@ -16,15 +17,16 @@ log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 64 << 10
 MAX_PENDING = 64 << 10
-"""Maximum bytes of lines that wait to be sent. If more wait, nothing is received until the live side has read them."""
+"""Maximum bytes of lines that wait to be sent. If more wait, nothing more is received until the live peer has read
+them."""
 STALL_SECONDS = 30.0
-"""Seconds within which the live side must read a line that is sent to it; otherwise its connection ends."""
+"""Seconds within which the live peer must read a line that is sent to it. Otherwise the connection is ended."""
 
 
 def replays(capture: Recording, side: Side, **options: Any) -> list[Replay]:
     """Return a replay of each recorded connection that has at least one protocol line.
 
-    ``side`` is the side that the replays play; ``options`` are passed to ``Replay``.
+    ``side`` is the side that is replayed; ``options`` are passed to ``Replay``.
     """
     sessions: dict[str, str] = {}
     with_lines = [records for records in capture.connections().values() if _lines(records)]
@@ -39,7 +41,8 @@ async def play_pool(
 ) -> None:
     """Play the pool: replay the next recorded connection to each miner that connects.
 
-    Return when all recorded connections have been played. Further miners are disconnected.
+    Return when all recorded connections have been replayed. If more miners connect than there are recorded connections,
+    they are disconnected.
     """
     waiting: Iterator[Replay] = iter(plays)
     left = len(plays)
@@ -86,7 +89,8 @@ async def play_miner(plays: Sequence[Replay], connect: Callable[[], Awaitable[tr
 
 
 async def play_on(stream: trio.abc.Stream, play: Replay) -> None:
-    """Replay on one stream until the script or the live side ends, then close the stream."""
+    """Replay one recorded connection on ``stream`` until the replay is done or the live peer disconnects. Then close
+    ``stream``."""
     wakeup = _Wakeup()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_receive, stream, play, wakeup)

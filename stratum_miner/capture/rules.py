@@ -1,10 +1,12 @@
 """Rules for a tap: which lines they match, and what the tap does with those lines.
 
-A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or a table in
-a TOML file whose keys are the same names. In TEXT, a ``*`` stands for any characters. The conditions of every rule are
-checked on the line as it was received. The actions of all rules that match are applied in the order of the rules, each
-to the result of the previous action. For a reply, ``method`` is the method of its request. A seed decides the random
-choices of ``chance``, so a run can be repeated.
+A rule consists of an action and of conditions: ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N]
+[match=TEXT] [chance=P]``. In a TOML file, a rule is a table with the same names as keys. In TEXT, a ``*`` stands for
+any characters. ``method`` of a reply is the method of its request.
+
+The conditions of every rule are checked on the line as it was received. The actions of all rules that match are applied
+in the order of the rules, each to the result of the previous action. A random number generator with a given seed
+decides which lines ``chance`` selects, so a run can be repeated.
 """
 
 import re
@@ -36,10 +38,10 @@ ACTIONS: Mapping[str, str] = {
 }
 MAX_RULES = 1000
 MAX_FILE = 1 << 18
-"""Maximum bytes of a file of rules: about 250 for each of MAX_RULES rules."""
+"""Maximum bytes of a file of rules, about 250 bytes for each of MAX_RULES rules."""
 MAX_GROWN = 2 << 20
-"""Maximum bytes of a line that ``replace`` has lengthened, and maximum bytes that ``reorder`` holds back. If an action
-would exceed this limit, the connection ends."""
+"""Maximum bytes of a line after ``replace`` has changed it, and maximum bytes that one ``reorder`` holds back. If an
+action would exceed this limit, the connection ends."""
 _NEEDS_VALUE = ("delay", "replace")
 _NUMBERS = {"delay": (float, 0.0, 86400.0), "duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
 _KEYS = ("from", "method", "nth", "every", "match", "chance")
@@ -51,7 +53,7 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. A condition that is None matches every line."""
+    """One rule. A condition (``sender``, ``method``, ``match``) that is None matches every line."""
 
     action: str
     """Name of the action, which is one of the keys of ``ACTIONS``."""
@@ -62,15 +64,16 @@ class Rule:
     first: int = 1
     """Number of the first line to which the action is applied.
 
-    Only the lines of a connection that meet the conditions ``sender``, ``method`` and ``match`` are counted, from 1."""
+    Lines are counted from 1 for each rule and each connection. Only lines that meet the conditions ``sender``,
+    ``method`` and ``match`` are counted.
+    """
     last: int | None = None
-    """Number of the last line to which the action is applied, counted as for ``first``; None if there is no last
-    line."""
+    """Number of the last line to which the action is applied, counted as for ``first``; None for no limit."""
     every: int = 1
-    """The action is applied only to every N-th line, where N is this number. Lines are counted as for ``first``."""
+    """The action is applied only to lines whose number, counted as for ``first``, is a multiple of this."""
     match: Wildcard | None = None
     chance: float = 1.0
-    """Probability that the action is applied to a line that meets all conditions, from 0 to 1."""
+    """Probability (0 to 1) that the action is applied to a line that meets all other conditions."""
 
     def __str__(self) -> str:
         parts = [f"{self.action}={self.value}" if self.value else self.action]
@@ -223,7 +226,7 @@ def _check_template(match: Wildcard, template: str) -> None:
 
 
 class RuleFilter:
-    """Applies rules to the lines of one connection; a ``capture.filter.Filter``."""
+    """A filter (``capture.filter.Filter``) that applies rules to the lines of one connection."""
 
     def __init__(self, rules: Sequence[Rule], rng: Random) -> None:
         self._rules = rules
@@ -231,8 +234,8 @@ class RuleFilter:
         self._methods = Methods({rule.method for rule in rules if rule.method is not None})
         self._counts = [0] * len(rules)
         self._held: dict[tuple[int, Side], bytes] = {}
-        """The lines that ``reorder`` holds back until the next line of the same sender, by the index of the rule and
-        the sender."""
+        """The lines that ``reorder`` holds back until the sender's next line. The key is the index of the rule, and the
+        sender."""
         self._notes: list[FilterNote] = []
 
     def opened(self) -> Sequence[FilterAction]:
@@ -257,8 +260,8 @@ class RuleFilter:
 
     @property
     def held(self) -> int:
-        """Return the number of bytes of the lines that ``reorder`` holds back and of the requests that are
-        remembered."""
+        """Return how many bytes the lines that ``reorder`` holds back, and the remembered methods of requests, take
+        together."""
         return sum(map(len, self._held.values())) + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:

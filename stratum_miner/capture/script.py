@@ -1,6 +1,6 @@
 """A recorded connection as a script: its lines in order, with each reply linked to its request.
 
-The script also keeps which of the recorded lines the live side has not sent yet.
+In a replay, the live side sends lines too. The script keeps which of its recorded lines it has not sent yet.
 """
 
 import json
@@ -18,14 +18,14 @@ from stratum_miner.stratum.errors import FieldError
 class ScriptLine:
     """One recorded line.
 
-    The message is parsed again whenever it is needed: a stored message would take thirty times the bytes of the line.
+    The line is parsed again each time its message is needed: a stored message would take thirty times as much memory.
     """
 
     number: int
     """Number of the line in the file."""
     line: LineRecord
     is_call: bool
-    """Whether the line is a request or a notification, so that it names a method."""
+    """Whether the line is a call: a request or a notification, which names a method."""
     method: str | None
     """The method that the line names; for a reply, the method of its request."""
     answers: "ScriptLine | None" = None
@@ -33,10 +33,11 @@ class ScriptLine:
     answer: "ScriptLine | None" = None
     """If this line is a request: the reply that answers it."""
     done: bool = False
-    """Whether the replay has sent this line, or has received a live line that matches it."""
+    """Whether the replay has sent this line or, if it is a line of the live side, has received a line that matches
+    it."""
     late: bool = False
-    """Whether the replay could not send this reply at its turn, because the live request that it answers had not come
-    yet. The replay sends it when the request comes."""
+    """Whether the replay could not send this reply at its recorded place, because the live side had not sent the
+    request yet. The replay sends the reply when it receives the request."""
     live_id: Any = None
     """If this line is a request: the message id of the live request that corresponds to it."""
 
@@ -62,13 +63,14 @@ class ScriptLine:
 
     @property
     def params(self) -> list[Any]:
-        """Return the parameters of a call; an empty list for a reply, or if they are not an array."""
+        """Return the parameters of a call. Return an empty list for other lines, or if the parameters are not an
+        array."""
         message = self.message
         return message.params if isinstance(message, envelope.Call) and isinstance(message.params, list) else []
 
     @property
     def name(self) -> str:
-        """Return the words by which the text of a difference refers to this line, such as its method."""
+        """Return the words for this line in the text of a difference, such as its method."""
         if self.is_call:
             return str(self.method)
         if self.message is None:
@@ -77,7 +79,7 @@ class ScriptLine:
 
 
 class Script:
-    """The lines of one connection. ``live`` is the side of the live peer, from which lines are expected."""
+    """The lines of one recorded connection. ``live`` is the side (miner or pool) of the live peer."""
 
     def __init__(self, records: Sequence[NumberedRecord], live: Side) -> None:
         self.items: list[ScriptLine] = []
@@ -97,13 +99,13 @@ class Script:
         return self._jobs.get(job_id, len(self.items)) < index
 
     def match_call(self, method: str) -> ScriptLine | None:
-        """Return the first recorded call of this method that was not received yet, and note it as received. Return None
-        if there is none."""
+        """Return the first recorded call of this method by the live side that it has not sent yet, and note this call
+        as received. Return None if there is none."""
         waiting = self._calls.get(method)
         return self._matched(waiting.popleft()) if waiting else None
 
     def match_reply(self, request_id: Any) -> ScriptLine | None:
-        """Return the recorded reply to the request with this id, and note it as received.
+        """Return the recorded reply of the live side to the request with this id, and note this reply as received.
 
         Return None if the recording has no such reply, or if the replay has not sent the request yet.
         """
@@ -113,9 +115,10 @@ class Script:
         return self._matched(waiting.popleft())
 
     def match_other(self, line: bytes) -> ScriptLine | None:
-        """Return the first recorded line with these bytes that was not received yet, and note it as received.
+        """Return the first recorded line of the live side that has these bytes and was not received yet, and note it as
+        received.
 
-        Return None if there is none. This method is for lines that are not messages.
+        Return None if there is no such line. Call this only for lines that are not messages.
         """
         waiting = self._others.get(line)
         return self._matched(waiting.popleft()) if waiting else None

@@ -1,8 +1,8 @@
-"""The tap: each miner that connects gets its own connection to the pool. A filter may change the lines between the two,
-and a recorder records them.
+"""The tap: for each miner that connects, it opens a connection to the pool and forwards lines in both directions. A
+filter may change the lines, and a recorder records them.
 
-The tap does not depend on how the pool is reached: the caller's ``connect`` opens a stream, which may use TLS, a SOCKS
-proxy or memory.
+How the pool is reached is the caller's choice: its function ``connect`` opens a stream, for example over TLS, over a
+SOCKS proxy, or in memory.
 """
 
 import math
@@ -23,15 +23,16 @@ from stratum_miner.network.fair_bound import FairBound
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 1000
-"""Maximum number of connections at the same time; each takes two sockets. ``relay.MAX_HELD`` bounds their memory."""
+"""Maximum number of connected miners at the same time; each takes two sockets. ``relay.MAX_HELD`` limits the memory of
+all connections together."""
 
 
 class Tap:
     """Relays between miners and a pool until it is cancelled.
 
     ``connect`` opens a stream to the pool, and raises an exception of a class in ``unreachable`` if it cannot.
-    ``make_filter`` is called once for each connection, with its number, counted from 1. ``connections`` is the number
-    of connections so far, ``open`` the number of connections that are open now.
+    ``make_filter`` is called once for each connection of a miner, with the number of the connection, counted from 1.
+    ``connections`` is the number of miners' connections so far, and ``open`` the number of those that are open now.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class Tap:
 
     @property
     def held(self) -> int:
-        """Return the bytes that all connections hold now: incomplete lines, and lines that wait to be sent."""
+        """Return how many bytes all connections hold in memory now, such as incomplete lines and lines that wait to be
+        sent."""
         return self._bound.used
 
     async def serve(
@@ -107,7 +109,7 @@ class Tap:
     def _log_unreachable(self, number: int, error: Exception) -> None:
         """Log why a miner gets no connection to the pool.
 
-        If this computer lacks sockets or memory, every miner fails for the same reason, so that is logged only once
+        If this computer lacks sockets or memory, this reason applies to every miner, and is therefore logged only once
         per ``accepting.WARNING_EVERY_S`` seconds.
         """
         shortage = accepting.shortage_behind(error)

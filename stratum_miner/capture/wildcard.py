@@ -1,9 +1,9 @@
-"""Search patterns in which ``*`` stands for any bytes. Searching is fast even in lines of untrusted origin.
+"""Search patterns in which ``*`` stands for any bytes. Searching is fast even in a line that an attacker wrote.
 
-Why patterns are not regular expressions: one hostile line can keep Python's engine busy for minutes, and engines
-without that problem, such as RE2, still need quadratic time to replace every match. Here each part of the pattern is
-searched from the end of the part before, never from further back. The time is therefore proportional to the length of
-the line, whatever the line contains.
+Patterns are not regular expressions, because one hostile line can keep Python's regular expressions busy for minutes.
+Engines without that problem, such as RE2, still need quadratic time to replace every match. Here, the stars divide a
+pattern into parts, and each part is searched from the end of the previous part on, never from further back. The time is
+therefore proportional to the length of the line, whatever it contains.
 """
 
 import re
@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 MAX_TEXT = 1000
 """Maximum characters of a pattern."""
 MAX_REPLACED = 200
-"""Maximum number of matches that are replaced in one line, because each replacement takes time. Later matches stay."""
+"""Maximum number of matches that are replaced in one line, because each replacement takes time. Later matches are not
+replaced."""
 _GROUP = re.compile(rb"\\([1-9])")
 _REGEX_SIGNS = re.compile(r"[\\^$|()+?]|\.\*|\[\^|\[\w-\w")
-"""Characters that occur in most regular expressions and hardly ever in Stratum lines. A pattern with one of them was
-probably meant as a regular expression."""
+"""Matches characters that occur in most regular expressions and hardly ever in Stratum lines. A user who writes one of
+them in a pattern probably expects regular expressions to work."""
 
 
 class TooLongError(Exception):
@@ -28,9 +29,9 @@ class TooLongError(Exception):
 class Wildcard:
     """A pattern to search for in a line.
 
-    A ``*`` at the beginning of the pattern matches from the beginning of the line, one at the end matches to the end of
-    the line, and any other matches as few bytes as possible. Raises ValueError if the text is empty or longer than
-    MAX_TEXT characters, or looks like a regular expression.
+    A ``*`` at the beginning of the pattern matches everything from the beginning of the line, and a ``*`` at its end
+    matches everything to the end of the line. Any other ``*`` matches as few bytes as possible. Raises ValueError if
+    the text consists only of ``*``, is empty, is longer than MAX_TEXT characters, or looks like a regular expression.
     """
 
     text: str
@@ -98,8 +99,8 @@ class Wildcard:
             start = match[1]
 
     def _next(self, data: bytes, start: int) -> tuple[int, int, list[tuple[int, int]]] | None:
-        """Find the first match at or after ``start``. Return where the match begins, where it ends, and where the bytes
-        that each ``*`` matched begin and end. Return None if there is no match."""
+        """Find the first match at or after ``start``. Return its begin, its end, and for each ``*`` the begin and the
+        end of the bytes that it matched. Return None if there is no match."""
         begin = data.find(self._parts[0], start)
         if begin < 0:
             return None

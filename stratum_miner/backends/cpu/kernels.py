@@ -1,8 +1,10 @@
-"""A typed interface to the C kernels. Only this module uses the native module, whose functions have no types.
+"""A typed interface to the C kernels, the functions that search for nonces. Only this module uses the native module,
+whose functions have no type annotations.
 
 The C code does not check the sizes and indexes that it gets (native/sha256d.h). This module therefore checks each of
-them first, and raises ValueError with what was expected and what came. A search releases the GIL until it ends, so the
-caller limits its length by the number of points.
+them first, and raises ValueError with the expected and the actual value. A search releases the GIL and blocks its
+thread until it ends. The caller limits its duration by the number of points (combinations of nonce and version) that it
+searches.
 """
 
 from collections.abc import Mapping
@@ -20,8 +22,8 @@ from stratum_miner.spelling import did_you_mean
 from stratum_miner.work.unit import NONCE_SPACE
 
 DISABLING = "STRATUM_MINER_CPU_DISABLE"
-"""The environment variable that switches off features of the CPU, and with them the kernels that need these
-features."""
+"""The environment variable that names the CPU features, such as AVX2, that must not be used. It thereby switches off
+the kernels that need these features."""
 HEADER_BYTES, MIDSTATE_BYTES, TAIL_BYTES = 80, 32, 12
 MAX_WORD = (1 << 32) - 1
 MAX_TARGET = (1 << 256) - 1
@@ -49,8 +51,8 @@ class Kernel:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every processor of this architecture can run the kernel. A CPU that can run only such a
-        kernel mines several times slower than others."""
+        """Whether every processor of this architecture can run the kernel. If a CPU can run no other kernels, it mines
+        several times slower than a CPU that can."""
         return bool(lib.sha256d_kernel_plain(self.index))
 
 
@@ -63,8 +65,8 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits in the order of the search, and the number of points that were tried. To continue the search, begin
-    after these points."""
+    """The hits in the order of the search, and the number of points that were tried (``done``). To continue the search,
+    add ``done`` to its position."""
 
     hits: tuple[Hit, ...]
     done: int
@@ -73,11 +75,12 @@ class SearchResult:
 
 
 class StopWord:
-    """A number in memory that running searches read. Changing it ends them within microseconds.
+    """A number with which other threads stop running searches. Changing it ends them within microseconds.
 
-    The number only grows, until it wraps at 2^32. The caller of a search passes the value that it has read, and the
-    search ends if the stop word has another value. A change just before the search starts is therefore not missed. Only
-    C reads and changes the number, because Python cannot access an atomic number.
+    The caller reads the number before a search, and passes it to the search as ``expected``. The search ends as soon as
+    the number is a different one. A change just before the search starts is therefore not missed. The number only
+    grows, until it wraps at 2^32. C functions read and change it, because Python cannot access an atomic number
+    directly.
     """
 
     def __init__(self) -> None:
@@ -97,9 +100,10 @@ class Search:
     """A kernel with buffers for one thread. Each thread needs its own ``Search``. One call of ``run`` returns at most
     ``capacity`` hits.
 
-    ``load`` sets the work, and ``run`` searches a part of it. A *point* is a nonce together with a version. Each kernel
-    tries the points in its own order (native/sha256d.h), so the position of a point is only valid for the same kernel.
-    Raises ValueError for a kernel that is not one of ``available_kernels``.
+    ``load`` sets the work, and ``run`` searches a part of it. A *point* is a nonce together with a version, and its
+    position is its place in the order in which the kernel tries the points. Each kernel has its own order
+    (native/sha256d.h), so a position is only valid for the same kernel. Raises ValueError for a kernel that is not one
+    of ``available_kernels``.
     """
 
     def __init__(self, kernel: Kernel, stop_word: StopWord | None = None, capacity: int = 256) -> None:
@@ -141,8 +145,8 @@ class Search:
         the nonces are counted as a mining chip counts them: the most significant byte of the number is the first one in
         the header.
 
-        Raises ValueError for a parameter outside its range, and for 2^64 points or more. The work that was loaded
-        before then remains.
+        Raises ValueError for a parameter outside its range, and for 2^64 points or more. In that case, the previous
+        work stays loaded.
         """
         _check_length("header", header, HEADER_BYTES)
         _check_range("target", target, 0, MAX_TARGET)
@@ -155,7 +159,8 @@ class Search:
                 f"version_mask: expected at most {MAX_POINTS} points, got {points}: "
                 f"{version_mask.bit_count()} bits with {nonce_count} nonces"
             )
-        # 0 points until everything is loaded: a bad argument may leave incomplete work, which must not be searched
+        # 0 points until everything is loaded: if an argument of a wrong type raises an exception here, the work is
+        # incomplete and must not be searched
         work, self._points = self._work, 0
         ffi.memmove(work.header, header, HEADER_BYTES)
         ffi.memmove(work.target, target.to_bytes(32, "little"), 32)
@@ -168,10 +173,11 @@ class Search:
         return points
 
     def load_midstate(self, midstate: bytes, tail: bytes, target: int) -> int:
-        """Load work as mining chips get it, with all 2^32 nonces in big-endian order, and return their number.
+        """Load work in the form that mining chips get, and return its number of points: all 2^32 nonces, counted in
+        big-endian order.
 
-        ``midstate`` is h0 to h7, each big-endian, 32 bytes. ``tail`` is header bytes 64 to 75. ``target`` is the
-        largest hash that is a hit. Raises ValueError as ``load`` does.
+        ``midstate`` is the SHA-256 state h0 to h7, each big-endian, 32 bytes together. ``tail`` is header bytes 64 to
+        75. ``target`` is the largest hash that is a hit. Raises ValueError as ``load`` does.
         """
         _check_length("midstate", midstate, MIDSTATE_BYTES)
         _check_length("tail", tail, TAIL_BYTES)
@@ -183,8 +189,8 @@ class Search:
     def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
         """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.
 
-        The search ends early if the stop word differs from ``expected`` or if the buffer of hits is full. Raises
-        ValueError for points that the loaded work does not have, if no work is loaded, and for ``at_most`` below 1.
+        The search ends early if the stop word is not ``expected``, or if ``capacity`` hits were found. Raises
+        ValueError if the loaded work has no such points, if no work is loaded, and if ``at_most`` is below 1.
         """
         if not self._points:
             raise ValueError("run: expected work to be loaded before, got none: call load or load_midstate first")
@@ -257,7 +263,7 @@ def kernel_named(name: str) -> Kernel:
 
 
 def self_test(kernel: Kernel) -> bool:
-    """Return whether the kernel finds the right hits for all inputs whose hits are known.
+    """Return whether the kernel finds the right hits in the test work that is part of the C code.
 
     Raises ValueError for a kernel that is not one of ``available_kernels``.
     """

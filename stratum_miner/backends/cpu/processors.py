@@ -5,16 +5,17 @@ import platform
 from pathlib import Path, PurePosixPath
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
-"""Root directory of cgroup v2. In each group, the file cpu.max contains the quota and the period in microseconds. The
-quota is "max" if there is no limit."""
+"""Root directory of cgroup v2. In each group, the file cpu.max contains two numbers of microseconds: the CPU time that
+the group may use in each period (the quota), and the period. The quota is "max" if there is no limit."""
 OWN_CGROUP = Path("/proc/self/cgroup")
 CPUINFO = Path("/proc/cpuinfo")
 TOPOLOGY = Path("/sys/devices/system/cpu")
 UNLIMITED = 1 << 16
 """Number of processors that ``quota`` returns for a process without a limit."""
 THREADS_PER_PROCESSOR = 8
-"""Largest number of search threads per processor. More than one does not hash faster. With a thousand threads on two
-processors, the thread that reads the pool and handles Ctrl-C rarely ran; eight leave room for experiments."""
+"""Largest number of search threads per processor. It is above 1 for experiments only: more than one thread does not
+hash faster. It is limited because with 500 threads per processor, the main thread, which talks to the pool and handles
+Ctrl-C, rarely ran."""
 
 
 def usable() -> tuple[int, ...]:
@@ -30,7 +31,7 @@ def default_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
 
 
 def most_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
-    """Return how many search threads this process may have at the same time."""
+    """Return the largest number of search threads that the user may ask for."""
     return THREADS_PER_PROCESSOR * default_threads(root, own)
 
 
@@ -42,8 +43,10 @@ def quota(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
 
 
 def by_preference(topology: Path = TOPOLOGY) -> tuple[int, ...]:
-    """Return the usable processors, the best for mining first: fast cores before slow ones, and each core once before
-    its other hardware threads."""
+    """Return the usable processors, the best for mining first.
+
+    The first hardware threads of all cores come before the second ones. Among them, fast cores come before slow ones.
+    """
     siblings_before: dict[str, int] = {}
     ranks: list[tuple[int, int, int]] = []
     for processor in usable():
