@@ -1,7 +1,8 @@
-"""Income and costs of the coming days under assumed growth of the difficulty, and the day on which an outlay is repaid.
+"""Income and costs of the coming days if the difficulty and the price grow as assumed, and the day on which an outlay
+(the purchase price of machines) is repaid.
 
-The results follow from assumptions. They are not forecasts: the growth is unknown, and a halving also changes the price
-and the difficulty.
+The results follow from assumptions. They are not forecasts: nobody knows the growth, and a real halving also changes
+the price and the difficulty.
 """
 
 import math
@@ -13,7 +14,8 @@ EPOCH_DAYS = 14
 HORIZON_DAYS = 365 * 30
 """Number of days after which ``payback`` gives up; no mining machine lasts longer."""
 LEAST_GROWTH = -0.99
-"""Minimum growth of the difficulty, as a fraction per epoch of two weeks, with which ``income_factor`` computes."""
+"""Minimum growth of the difficulty, as a fraction per epoch of two weeks: ``income_factor`` takes a lower growth as
+this one."""
 MAX_INCOME_FACTOR = 1e100
 """Largest result of ``income_factor``: the income of a day as a multiple of the income of the first day."""
 
@@ -29,7 +31,7 @@ class Assumptions:
     halvings: tuple[int, ...] = ()
     """Numbers of the days on which the subsidy halves, counted from 0."""
     subsidy_share: Decimal = Decimal(1)
-    """Fraction of the block reward that halves: the subsidy. The transaction fees stay the same."""
+    """The subsidy as a fraction of the block reward. A halving halves only the subsidy, not the transaction fees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Day:
     revenue: Decimal
     cost: Decimal
     total: Decimal
-    """Profit of all days up to this one; the outlay is not subtracted."""
+    """Profit of all days up to and including this one; the outlay is not subtracted."""
 
     @property
     def pays(self) -> bool:
@@ -64,7 +66,8 @@ class Payback:
 
 
 def income_factor(day: int, growth: float) -> float:
-    """Return the income of a day as a multiple of that of day 0. The difficulty grows once per epoch of two weeks.
+    """Return the income of a day as a multiple of the income of day 0, if nothing but the difficulty changes. It
+    changes once per epoch of two weeks.
 
     A growth below LEAST_GROWTH counts as LEAST_GROWTH, and a result above MAX_INCOME_FACTOR as MAX_INCOME_FACTOR.
     """
@@ -79,7 +82,8 @@ def shut_off_day(revenue_per_day: float, cost_per_day: float, growth: float) -> 
 
     ``growth`` is the growth of the difficulty per epoch of two weeks, as a fraction.
 
-    The result is infinite if the difficulty does not grow or there are no costs, and 0 if running already makes a loss.
+    The result is 0 if running earns no more than it costs on the first day. Otherwise it is infinite if the difficulty
+    does not grow or there are no costs.
     """
     if revenue_per_day <= cost_per_day:
         return 0.0

@@ -1,9 +1,10 @@
-"""The Poisson distribution, for means from 0 to billions. The numbers of blocks and shares have this distribution.
+"""The Poisson distribution, for means from 0 to billions. The number of blocks or shares that are found in a given time
+has this distribution.
 
 If m events are expected, the probability of at most k events is the regularised upper incomplete gamma function Q(k +
-1, m). For m below k + 2, a series computes it, otherwise a continued fraction (NIST DLMF 8.11.4 and 8.9.2). Both are
-accurate to nine digits. For a million expected events or more, the cube-root approximation of Wilson and Hilferty
-(1931) gives six digits.
+1, m). It is computed with a series if m is below k + 2, and otherwise with a continued fraction (NIST DLMF 8.11.4 and
+8.9.2). Both are accurate to nine digits. If m is a million or more, it is computed with the cube-root approximation of
+Wilson and Hilferty (1931), which is accurate to six digits.
 """
 
 import math
@@ -11,8 +12,8 @@ import math
 _TINY = 1e-300
 _PRECISION = 1e-16
 _MANY = 1e6
-"""Number of expected events from which the approximation is used, because the series and the continued fraction would
-take too long."""
+"""Number of expected events from which the approximation of Wilson and Hilferty is used, because the series and the
+continued fraction would take too long."""
 
 
 def cdf(count: int, mean: float) -> float:
@@ -50,8 +51,8 @@ def quantile(probability: float, mean: float) -> int:
 
 
 def _series(shape: float, mean: float) -> float:
-    """Return the series of the lower incomplete gamma function. The caller multiplies it by the factor before the
-    series."""
+    """Return the sum of the series for the lower incomplete gamma function. The caller multiplies it by the factor that
+    stands before the series."""
     term = total = 1.0 / shape
     while term > total * _PRECISION:
         shape += 1
@@ -61,9 +62,9 @@ def _series(shape: float, mean: float) -> float:
 
 
 def _fraction(shape: float, mean: float) -> float:
-    """Return the continued fraction of the upper incomplete gamma function, computed with Lentz's method.
+    """Return the value of the continued fraction for the upper incomplete gamma function, computed with Lentz's method.
 
-    The caller multiplies it by the factor before the continued fraction.
+    The caller multiplies it by the factor that stands before the continued fraction.
     """
     b = mean + 1 - shape
     c, d = 1 / _TINY, 1 / (b or _TINY)

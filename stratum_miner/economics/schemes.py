@@ -1,8 +1,8 @@
 """Payout schemes: what a pool pays for a share, and how much the income varies under each scheme.
 
-At the same fee, every scheme pays the same on average, except that a PPS pool keeps the transaction fees. The schemes
-differ in who bears the luck: the pool under PPS (pay per share) and FPPS (full pay per share), all its miners together
-under PPLNS (pay per last N shares), and the miner alone when it mines solo.
+At the same pool fee, every scheme pays the same on average. Only PPS pays less, because the pool keeps the transaction
+fees. The schemes differ in who bears good and bad luck: the pool under PPS (pay per share) and FPPS (full pay per
+share), all miners of the pool together under PPLNS (pay per last N shares), and the miner alone when it mines solo.
 """
 
 import math
@@ -18,7 +18,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def pps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fee: Decimal) -> Decimal:
-    """Return the pay for one share under PPS (pay per share), in bitcoin: its part of the subsidy.
+    """Return the pay for one share under PPS (pay per share), in bitcoin: the part of the subsidy that belongs to this
+    share.
 
     ``subsidy`` is in bitcoin, ``fee`` the pool fee as a fraction. The pool keeps the transaction fees.
     """
@@ -28,7 +29,8 @@ def pps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fe
 def fpps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fees: Decimal, fee: Decimal) -> Decimal:
     """Return the pay for one share under FPPS (full pay per share), in bitcoin.
 
-    It is the share's part of the subsidy and of the average transaction fees ``fees``, both in bitcoin.
+    The pay is the part of the subsidy and of the transaction fees that belongs to this share. ``fees`` are the average
+    transaction fees of a block; both are in bitcoin. ``fee`` is the pool fee as a fraction.
     """
     return pps(share_difficulty, network_difficulty, subsidy + fees, fee)
 
@@ -87,9 +89,9 @@ def compare(operation: Operation, pool: PayoutPool, days: float, fees: Decimal) 
     """Return the income of one miner under PPS, FPPS, PPLNS and solo, all at the pool fee of the operation.
 
     ``fees`` are the average transaction fees of a block, in bitcoin. Under PPLNS, each block of the pool pays the
-    miners for their shares in a window. The income therefore varies with the blocks of the pool and, much less, with
-    the shares of the miner. The two relative variances are added (Rosenfeld 2011); this holds for times much longer
-    than the window.
+    miners for their shares in a window before the block. The income therefore varies with the number of blocks of the
+    pool and, much less, with the number of the miner's shares. The relative variances of these two numbers are added
+    (Rosenfeld 2011), which is correct if ``days`` is much longer than the window.
     """
     working = float((1 - operation.stale) * operation.uptime)
     seconds = days * DAY_SECONDS

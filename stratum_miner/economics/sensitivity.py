@@ -1,5 +1,5 @@
-"""How the profit depends on the inputs: the data of tornado charts, which change one input, and of grids, which change
-two."""
+"""How the profit depends on the inputs: the data of tornado charts, which vary one input at a time, and of grids, which
+vary two inputs at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,5 +1,6 @@
-"""Antminer U1 (BM1380). It takes the work frames of the Icarus protocol (``icarus``), and also commands of four bytes.
-Its replies have a fifth byte (docs/reference/asic.md#antminer-u1-and-u2)."""
+"""Emulates an Antminer U1 (chip BM1380). It takes the work frames of the Icarus protocol (``icarus``), and also
+commands of four bytes. Its replies have a fifth byte, which follows the nonce
+(docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from collections.abc import Callable
 from math import inf
@@ -25,8 +26,8 @@ POWER_ON_MHZ: Final = 200.0
 def checksum_fits(frame: bytes) -> bool:
     """Return whether the low five bits of a command are the CRC of all bits before them.
 
-    In a voltage command (first byte 0xAA), the three bits before the CRC are taken as zero. The host adds 0xC0 to the
-    last byte, which sets two of these bits, only after it has computed the CRC.
+    In a voltage command (first byte 0xAA), the three bits before the CRC count as zero. The host computes the CRC while
+    they are zero, and then adds 0xC0 to the last byte, which sets two of them.
     """
     last = frame[-1] & 0x1F if frame[0] == 0xAA else frame[-1]
     return frame[-1] & 0x1F == crc5(frame[:-1] + bytes([last]), 8 * len(frame) - 5)
@@ -63,7 +64,8 @@ class AntminerU1Device(ErupterDevice):
     def parse(self, port: str, data: bytes, now: float) -> None:
         """Handle the received bytes: work frames of 64 bytes, and commands of four bytes.
 
-        Commands come directly before a work frame, or alone; silence then shows that no work follows."""
+        Commands come directly before a work frame, or alone. If they come alone, the silence after them shows that no
+        work follows."""
         del port
         self.append(data, now)
         excess = len(self._buffer) % WORK_SIZE
@@ -98,16 +100,16 @@ class AntminerU1Device(ErupterDevice):
                 self.command(frame, now)
 
     def command(self, frame: bytes, now: float) -> None:
-        """Perform a command that sets the clock. Other commands, which set the voltage or read registers of later
-        chips, are accepted, but have no effect and no answer."""
+        """Perform a command. Only one that sets the clock has an effect. The others set the voltage, or read registers
+        that only later chip models have: they are accepted, but have no effect and no answer."""
         if frame[0] == 0x82:
             self.clock_word = frame[1] << 8 | frame[2]
             for engine in self.engines:
                 engine.set_rate(self.achievable_rate(self.clock_rate) / len(self.engines), now)
 
     def encoder(self) -> Callable[[bytes], bytes]:
-        """Return a function that makes a reply from a nonce: it appends a byte with the work id, whose top bit is
-        set."""
+        """Return a function that makes a reply from a nonce: it appends a byte that contains the work id and has its
+        top bit set."""
         last = bytes([0x80 | self._work_id])
         return lambda nonce: nonce + last
 

@@ -1,8 +1,8 @@
 """A Bitaxe with the bitaxe-raw firmware: a control port for power, fan and reset, and a data port to the chip.
 
-The control port takes requests ``length (2 bytes, of the whole packet) | id | bus | page | command | data``. It answers
-``length (2 bytes, of the data only) | id | data`` or, on failure, ``length (2 bytes, of the whole packet) | id | code |
-text`` (docs/reference/asic.md#control-channel-of-bitaxe-raw).
+A request on the control port is ``length | id | bus | page | command | data``. The answer is ``length | id | data`` or,
+on failure, ``length | id | code | text``. The length has two bytes. It is the length of the whole packet; only in an
+answer without failure, it is that of the data alone (docs/reference/asic.md#control-channel-of-bitaxe-raw).
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ HEAT_STEP_S: Final = 0.25
 
 
 class RequestKind(IntEnum):
-    """The part of the board that a request is for: its number is the page in the request.
+    """The part of the board that a request is for. Its value is the page number in the request.
 
     Pin 0 of the GPIO page is the reset line of the chip. The level 0 on this line holds the chip in reset."""
 

@@ -1,5 +1,5 @@
-"""BM1384 (GekkoScience Compac and 2Pac). The chips have addresses, and take the work frames of the Icarus protocol
-(``icarus``) and commands of four bytes (docs/reference/asic.md#compac-and-2pac)."""
+"""Emulates the BM1384 chips of a GekkoScience Compac or 2Pac. The chips have addresses. They take the work frames of
+the Icarus protocol (``icarus``), and commands of four bytes (docs/reference/asic.md#compac-and-2pac)."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -57,7 +57,8 @@ class Bm1384Chip:
 
 
 class Bm1384Device(AntminerU1Device):
-    """A chip chain of BM1384 chips. The setting ``hash_rate`` is the rate at ``usual_mhz``."""
+    """A chip chain of BM1384 chips. The setting ``hash_rate`` is the rate of all chips together at a clock of
+    ``usual_mhz``."""
 
     usual_mhz: ClassVar[float] = 150.0
     real_hash_rate: ClassVar[float] = CORES * 150e6

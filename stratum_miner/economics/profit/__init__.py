@@ -1,2 +1,1 @@
-"""Profit with the prices and machines that the user gave: scenarios and their results, and the earnings of a running
-miner."""
+"""Computes the profit of mining from the user's prices: of the machines in a scenario, and of a running miner."""

@@ -30,8 +30,8 @@ class Tariff:
     pool_fee: Decimal = Decimal(0)
     """Fraction of the income that the pool keeps."""
     mainnet_difficulty: float = chain.MAINNET_DIFFICULTY
-    """Mainnet difficulty. If the miner works on a test chain, it is used to show what the same hash rate would earn on
-    mainnet."""
+    """Mainnet difficulty. It is used only if the miner works on a test chain: to show what the same hash rate would
+    earn on mainnet."""
 
 
 def tariff(
@@ -112,11 +112,10 @@ class Earnings:
 
     @property
     def operation(self) -> Operation | None:
-        """Return the operation (costs and income) of mining on mainnet at the measured hash rate; None before the first
-        hash.
+        """Return the costs and the income of mining on mainnet at the measured hash rate; None before the first hash.
 
-        If the miner works on mainnet, the difficulty is that of its job. On a test chain, the difficulty is that of the
-        tariff. Transaction fees are not included.
+        They are computed with the network difficulty of the miner's job if that is a mainnet job, and otherwise with
+        the mainnet difficulty of the tariff. Transaction fees are not included.
         """
         if self.measured.hash_rate <= 0:
             return None
@@ -146,8 +145,8 @@ class Earnings:
     def seconds_per_block(self) -> float | None:
         """Return the expected seconds per block on the chain that is being mined; None if they are not known.
 
-        On some test chains, such as regtest, about every second hash is a block. The miner then submits only those
-        blocks that are also shares, so that a block takes as long as a share.
+        On some test chains, such as regtest, about every second hash meets the network target. The miner then submits
+        only those that also meet the share target, so that a block takes as long as a share.
         """
         difficulty, share_difficulty = self.difficulty, self.measured.share_difficulty
         if difficulty is not None and difficulty <= difficulty_from_target(TRIVIAL_TARGET):

@@ -1,9 +1,9 @@
 """Builds complete scenarios from options, scenario files and the answers of other programs.
 
-A scenario describes a mining operation by named values, such as a price. Each of these values is a term.
+A scenario describes a mining operation by named values, such as ``price``. These values are its *terms*.
 
-If a term comes from several sources, the first of these has precedence: an option; the table of the scenario in the
-file; the top of the file; the answer of a node, a running miner or a price source; the default.
+A term is taken from the first of these sources that contains it: the options; the table of the scenario in the scenario
+file; the top of that file; the answer of a node, a running miner or a price source; the default values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,11 @@ YEAR = Decimal(YEAR_DAYS)
 DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
-"""Default hash rate of the pool, as a fraction of the network's hash rate. A pool of medium size has this fraction. If
-the user's machines have a higher hash rate, the default is the hash rate of these machines."""
+"""Default hash rate of the pool, as a fraction of the network's hash rate: that of a pool of medium size. If the user's
+machines alone have more, the default is the hash rate of these machines."""
 SECONDS_PER_SHARE = 10
-"""Mean seconds between two shares at the default share difficulty. Pools aim at a similar rate."""
+"""Mean seconds between two shares of the user's machines at the default share difficulty. Pools aim at a similar
+time."""
 BEST_EFFICIENCY = Decimal(5)
 """Energy in J/TH below which the user has probably given wrong units: the best machines announced in 2026 need about
 10."""
@@ -136,9 +137,10 @@ def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: 
 
 
 def from_file(path: Path, known: dict[str, Machine]) -> tuple[RawScenario, ...]:
-    """Return each scenario of a file: the terms of a [scenarios.NAME] table, completed by those at the top of the file.
+    """Return the scenarios of a file: one for each table [scenarios.NAME]. Terms that the table does not contain are
+    taken from the top of the file.
 
-    Without such tables, the top of the file is the only scenario. Raises TermError if the file is invalid.
+    If the file has no such table, its top is the only scenario. Raises TermError if the file is invalid.
     """
     content = files.read_toml(path, "--scenario")
     named = files.table(content.pop("scenarios", {}), f"{path}: scenarios")
@@ -154,7 +156,8 @@ def from_file(path: Path, known: dict[str, Machine]) -> tuple[RawScenario, ...]:
 
 
 def from_answers(texts: Mapping[str, str], source: str) -> RawScenario:
-    """Return the terms in the answer of a node, a miner or a price source. ``source`` is its name in errors."""
+    """Return a scenario with the terms ``texts``, which come from the answer of a node, a miner or a price source. In
+    errors, ``source`` names the program that answered."""
     return RawScenario(name="", values={name: SourcedValue(text, source) for name, text in texts.items()})
 
 
@@ -284,8 +287,8 @@ def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
 def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:
     """Merge two scenarios; the terms of ``upper`` replace those of ``lower``.
 
-    Machines in ``upper`` also replace the hash rate and the power of ``lower``. A hash rate or a power in ``upper``
-    replaces the machines of ``lower``. A height in ``upper`` replaces the subsidy of ``lower``.
+    What would contradict ``upper`` is dropped from ``lower``: its hash rate and power if ``upper`` has machines, its
+    machines if ``upper`` has a hash rate or a power, and its subsidy if ``upper`` has a height.
     """
     values = dict(lower.values)
     if upper.machines:

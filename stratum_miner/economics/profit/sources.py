@@ -1,5 +1,5 @@
-"""Reads terms from the answers of other programs: hash rate and power of a running miner, a price, figures of the
-chain.
+"""Reads terms (the named values of a scenario) from the answers of other programs: hash rate and power from a running
+miner, a price from a price source, and figures of the block chain from a node.
 
 The size of each number is checked before it is used or printed. Errors repeat only the beginning of an answer.
 """
@@ -25,7 +25,8 @@ class SourceError(ValueError):
 
 
 def chain_terms(*, difficulty: float, height: int, subsidy: int, average_fees: int, today: date) -> Mapping[str, str]:
-    """Return the terms that follow from a node's current figures; ``subsidy`` and ``average_fees`` are in satoshis."""
+    """Return the terms that a node's current figures give. ``subsidy`` and ``average_fees`` are per block, in
+    satoshis."""
     return {
         "difficulty": repr(difficulty),
         "height": str(height),
@@ -112,8 +113,8 @@ def _object(body: bytes, option: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """Return the number, or None if the value is not a number, is too large, or is the NaN that Python's JSON
-    allows."""
+    """Return the value as a float. Return None if it is not a number, is too large for a float, or is infinite or NaN
+    (Python's JSON parser accepts both)."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:

@@ -1,8 +1,8 @@
-"""Parses the terms of mining (prices, powers, percentages, dates) as people write them in options and files.
+"""Parses the terms of a scenario (prices, powers, percentages, dates) as people write them in options and files.
 
-Options and file keys share one table of parsers, so that both accept the same values and have the same errors. Each
-parser takes ``where``, the origin of the value, such as ``--power`` or ``farm.toml: scenarios.garage: power``. It
-raises TermError, which begins with the origin, if the value is invalid.
+Options and file keys share one table of parsers, ``PARSERS``, so that both accept the same values and have the same
+errors. Each parser takes the text of the value and ``where``, its origin, such as ``--power`` or ``farm.toml:
+scenarios.garage: power``. If the value is invalid, the parser raises TermError, whose text begins with the origin.
 """
 
 import re
@@ -144,7 +144,8 @@ def day(where: str, text: str) -> date:
 
 
 def currency(where: str, text: str) -> str:
-    """Return the name or sign of a currency, which is printed after amounts: one to eight letters, or a sign."""
+    """Return a currency, which is printed after amounts of money: a name of one to eight letters, or a sign such as
+    €."""
     if not re.fullmatch(r"[^\W\d_]{1,8}|[$€£¥₿₹₽₩]", text):
         raise TermError(f"{where}: expected a currency such as EUR, got {text!r}")
     return text
