@@ -27,13 +27,14 @@ class ClientSnapshot:
     worker_name: str
     state: ConnectionState
     detail: str
-    """The URL in use. While the client waits before it connects again: why it waits, and for how long."""
+    """While the client waits before it connects again, the reason and the duration of the wait. Empty after the client
+    has stopped. Otherwise the URL in use."""
     session: int
     """Number of the newest session; 0 before the first."""
     difficulty: float | None
     """Share difficulty of the newest job; None before the first."""
     version_mask: int
-    """The version bits that the miner may roll, a 32-bit mask."""
+    """The version bits that the miner may change, a 32-bit mask."""
     jobs: int
     """Number of valid jobs that the pool sent."""
     connects: int
@@ -41,7 +42,7 @@ class ClientSnapshot:
     unanswered: int
     """Number of shares that wait for a reply or for a connection."""
     bad_lines: int
-    """Number of lines that the client could not use, and of invalid jobs."""
+    """Number of unusable lines plus number of invalid jobs that the pool sent."""
     unpaired_replies: int
     """Number of replies to requests that the client did not send."""
     bytes_received: int

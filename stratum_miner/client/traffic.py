@@ -14,10 +14,10 @@ class Traffic:
     jobs: int = 0
     """Number of valid jobs, including those that were skipped because a newer one came at the same time."""
     bad_lines: int = 0
-    """Number of unusable lines and invalid jobs."""
+    """Number of unusable lines plus number of invalid jobs."""
     unpaired_replies: int = 0
     """Number of replies to requests that the client did not send."""
 
     def __add__(self, other: "Traffic") -> "Traffic":
-        """Return the sum of both."""
+        """Return new counters, each the sum of the counters of both connections."""
         return Traffic(*map(sum, zip(astuple(self), astuple(other), strict=True)))

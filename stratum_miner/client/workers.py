@@ -1,8 +1,9 @@
-"""The worker names of one connection: whether the pool authorized each, and which one a share is submitted under.
+"""The worker names of one connection: which of them the pool authorized, and under which of them to submit a share.
 
-A share is submitted under the worker name of its device, if the device has one; otherwise under that of its backend, if
-it has one; otherwise under the pool's ``worker_name``. If the pool refused that name, the share is submitted under the
-first configured worker name that the pool has not refused, because that is better than losing it.
+If the device that found a share has a worker name, the share is submitted under this name. Otherwise the worker name of
+the share's backend is used, or, if the backend has none, the ``worker_name`` of the pool. If the pool refused the name
+that was chosen in this way, the share is submitted under the first configured worker name that the pool has not
+refused, because otherwise the share would be lost.
 """
 
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from stratum_miner.work.share import Share
 log = structlog.get_logger(__name__)
 
 MAX_WORKER_NAMES = 10_000
-"""Maximum number of worker names of one connection. A proxy's miners choose the names, so there could be any number.
-Shares with further names are submitted under a configured worker name."""
+"""Maximum number of worker names for which mining.authorize is sent on one connection. The miners of a proxy choose
+their names, so there could be any number. Above the limit, shares with a new name are submitted under a configured
+worker name."""
 MAX_ACCEPTED = 1000
-"""Maximum number of worker names that are remembered as accepted. A proxy's miners choose the names, so there could be
-any number."""
+"""Maximum number of worker names that are remembered as accepted. The miners of a proxy choose their names, so there
+could be any number."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
 """First and longest pause (s) before mining.authorize is sent again for a refused worker name on the same connection.
 The pause doubles each time."""
@@ -82,8 +84,8 @@ class Workers:
             self._accepted.add(name)
 
     def due_again(self, now: float) -> list[str]:
-        """Return the refused worker names for which mining.authorize is to be sent again now. The next call does not
-        return them again, unless the pool refuses them once more."""
+        """Return the refused worker names for which mining.authorize is to be sent again now. A later call returns a
+        name again only if the pool has refused it once more."""
         due = [name for name, entry in self._entries.items() if entry.again_at <= now]
         for name in due:
             self._entries[name].again_at = inf
@@ -92,9 +94,9 @@ class Workers:
     def stand_in(self, name: str) -> str | None:
         """Return the worker name under which to submit shares that should have ``name``.
 
-        This is ``name`` itself, unless the pool refused it, or mining.authorize was never sent for it; then it is the
-        first configured name for which mining.authorize was sent and which the pool did not refuse. Return None if
-        there is no such name, or if the pool has not yet answered whether it accepts it.
+        This is the first of ``name`` and the configured names for which mining.authorize was sent and which the pool
+        has not refused. Return None if there is no such name, or if the pool has not yet replied to the
+        mining.authorize of this name.
         """
         for candidate in (name, *self._configured):
             entry = self._entries.get(candidate)
@@ -129,10 +131,10 @@ def wanted_worker_name(share: Share, settings: PoolSettings) -> str:
 
 
 def worker_name_at(share: Share, account: str) -> str:
-    """Return the worker name under which to submit a share to a pool. ``account``: the worker name of the share's
-    backend at this pool, which is used if the share has none of its own.
+    """Return the worker name under which to submit a share to a pool.
 
-    If the share's own worker name begins with a dot, it is appended to ``account``.
+    ``account``: the worker name that the share's backend has at this pool. It is used if the share has no worker name
+    of its own. If the share's own worker name begins with a dot, the result is ``account`` followed by this name.
     """
     own = share.worker_name
     return account + own if own.startswith(".") else own or account

@@ -13,11 +13,12 @@ from stratum_miner.stratum.client_connection import ClientConnection
 log = structlog.get_logger(__name__)
 
 MAX_UNSENT = 256 << 10
-"""Maximum number of bytes that may wait to be sent before the client stops reading. Otherwise a pool that sends
-requests without reading the replies could fill the memory. The lines of all shares that may be open need less than
-this."""
+"""Maximum number of bytes that may wait to be sent before the client stops reading. Without this limit, a pool that
+sends requests and does not read the replies could fill the memory. The lines of all shares that may be open at the same
+time take fewer bytes."""
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
-"""Matches the password in a line with mining.authorize, as the module ``envelope`` encodes it."""
+"""Matches a mining.authorize request, as the module ``envelope`` encodes it, up to the end of the password. The first
+group ends before the password."""
 
 
 class Writer:
@@ -32,8 +33,8 @@ class Writer:
         self._traffic = traffic
         self._to_flush = trio.Event()
         self._taken = trio.Event()
-        """The event for which ``wait_for_room`` waits. Each time ``run`` takes the waiting bytes in order to send them,
-        it sets this event and replaces it by a new one."""
+        """The event for which ``wait_for_room`` waits. ``run`` sets the event, and replaces it by a new one, each time
+        it takes the waiting bytes in order to send them."""
         self._can_write = True
 
     def flush(self) -> None:
@@ -62,7 +63,7 @@ class Writer:
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._can_write = False
                 self._note_taken()
-                return  # the task that reads reports the end, after it has handled the last messages of the pool
+                return  # the reading task reports the end, after the pool's last messages
 
     async def wait_for_room(self) -> None:
         """Wait until at most ``MAX_UNSENT`` bytes wait to be sent, or the stream is broken. The wait cannot last

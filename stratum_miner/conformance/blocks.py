@@ -1,5 +1,5 @@
-"""Makes empty blocks and submits them to the pool's node. To the pool, these look like blocks that other miners
-found."""
+"""Makes empty blocks and submits them to the pool's node. To the pool, such a block looks like a block that another
+miner found."""
 
 from stratum_miner.bitcoin.block import serialize_block
 from stratum_miner.bitcoin.coinbase import TxOut, split_coinbase
@@ -13,7 +13,7 @@ from stratum_miner.conformance.probe import Probe
 
 ANYONE_CAN_SPEND = b"\x51"
 HARMLESS_ANSWERS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"})
-"""Answers to submitblock by which the node says that it has stored the block, or already had it. "inconclusive" means
+"""Answers to submitblock that mean that the node has stored the block now, or had it already. "inconclusive" means
 that the block is valid but not on the best chain."""
 
 

@@ -1,5 +1,5 @@
-"""Defines what a check consists of: its id, the requirement that it checks, the importance of this requirement, what
-the check does to the pool, and the function that performs it."""
+"""Defines a check. It has an id, a requirement on the pool, the importance of this requirement, the kinds of things
+that it does to the pool, and a function that performs it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ SECONDS: Final = 60.0
 
 
 class Level(Enum):
-    """How important a requirement is. Reports and the patterns of ``select`` contain the values."""
+    """How important a requirement is. Reports show the value of the level, and the patterns of ``select`` may be this
+    value."""
 
     MUST = "MUST"
     """A pool that does not meet the requirement breaks miners, or wastes work or blocks."""
@@ -39,8 +40,8 @@ class Kind(Enum):
 
 
 CheckFunction: TypeAlias = Callable[[Probe], Awaitable[CheckOutcome]]
-"""The function that performs a check. It may raise the exceptions of the module ``outcome``, Unreachable and
-ChainError."""
+"""The function that performs a check. It may raise Unreachable, ChainError, and each exception that the module
+``outcome`` defines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +58,7 @@ class Case:
     level: Level
     kinds: tuple[Kind, ...]
     seconds: float
-    """Time limit in seconds. A check of the kind WORK has ``PoolUnderTest.work_seconds`` more, in which to find
-    shares."""
+    """Time limit in seconds. For a check of the kind WORK, ``PoolUnderTest.work_seconds`` is added to this limit."""
     disturbs: bool
     """Whether the check would change the results of checks that run at the same time. Such a check runs alone."""
     run: Callable[[Any], Awaitable[CheckOutcome]]
@@ -85,11 +85,11 @@ CASES: Final[dict[str, Case]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A decorator that registers the checks of one topic: ``check = Topic("framing")``, then ``@check("FRM-01",
-    ...)``."""
+    """Registers the checks of one topic. Write ``check = Topic("framing")``, and then ``@check("FRM-01", ...)`` above
+    each function that performs a check."""
 
     name: str
-    """The first part of the checks' addresses. Several files may have the same topic."""
+    """The first part of the addresses of the topic's checks. The checks of a topic may be in several files."""
 
     def __call__(
         self,
@@ -104,8 +104,8 @@ class Topic:
     ) -> Callable[[CheckFunction], CheckFunction]:
         """Return a decorator that registers a function as a check. The parameters are the fields of ``Case``.
 
-        A check of the kind CHAIN always counts as one that disturbs others. The decorator raises ValueError if another
-        check has this id.
+        ``disturbs`` is always True for a check of the kind CHAIN. The decorator raises ValueError if another check has
+        this id.
         """
 
         def register(run: CheckFunction) -> CheckFunction:

@@ -1,5 +1,5 @@
-"""Parses the coinbase transaction of a pool's job. It must have no witness, exactly one null input, and no bytes after
-its end."""
+"""Parses the coinbase transaction of a pool's job. A transaction with a witness, without exactly one null input, or
+with bytes after its end is an error."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _COMMITMENT = bytes.fromhex("6a24aa21a9ed")
 
 
 class CoinbaseError(ValueError):
-    """The bytes are not a coinbase transaction. The message says what is wrong and continues a sentence that begins
+    """The bytes are not a coinbase transaction. The message says what is wrong, as the end of a sentence that begins
     with "the coinbase"."""
 
 

@@ -1,8 +1,8 @@
 """One connection to the pool under test. It sends exactly the bytes that a check gives it and keeps everything it
 receives.
 
-This module makes no judgements about the pool. A reader task receives the pool's lines, keeps the state of the session
-(extranonce, difficulty, version mask, jobs) and wakes the tasks that wait for a change.
+This module does not decide whether the pool meets a requirement. A reader task receives the pool's lines, keeps the
+state of the session (extranonce, difficulty, version mask, jobs) and wakes the tasks that wait for a change.
 docs/reference/stratum.md#when-a-setting-takes-effect says from which job on a new setting applies.
 """
 
@@ -25,8 +25,8 @@ from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
-"""Seconds to wait for a reply. Even a slow pool replies in about a twentieth of this time, for example public-pool,
-which waits for its database first."""
+"""Seconds to wait for a reply. Even a slow pool needs only about a twentieth of this time; public-pool, for example,
+waits for its database before it replies."""
 SILENCE = 5.0
 """Seconds to wait for a reply that the pool need not send."""
 MAX_LINES = 50_000
@@ -34,8 +34,8 @@ MAX_LINES = 50_000
 MAX_BUFFER = 4 << 20
 """Maximum number of bytes that the pool may send without a line end. Beyond it, the check closes the connection."""
 MAX_RECEIVED = 32 << 20
-"""Maximum number of bytes received on one connection. All lines are kept until the check ends, so this limits how much
-memory they take. Pools send at most a hundredth of this number during a check."""
+"""Maximum number of bytes received on one connection. It limits the memory for the received lines, which are kept until
+the check ends. Pools send at most a hundredth of this number during a check."""
 _NO_EXTRANONCE1 = "the job came before any extranonce1"
 
 
@@ -67,7 +67,7 @@ class ProbeConnection:
         """How the connection ended, as a clause such as "the pool closed the connection"; empty while it is open."""
         self.bytes_received = 0
         self.dial_seconds = 0.0
-        """Seconds that connecting took. This is one network round trip, or three with TLS."""
+        """Seconds that connecting took: about one network round trip, and one or two more with TLS."""
         self.worker = ""
         self.difficulty: float | None = None
         self.extranonce1: bytes | None = None
@@ -357,13 +357,13 @@ class ProbeConnection:
             share_target=target_from_difficulty(self.difficulty or 1.0),
             version_mask=self.mask if self.rolling else 0,
             version_rolling=self.rolling,
-            # _same compares this time to tell jobs with equal ids apart, so no two jobs may have the same time.
+            # ``_same`` tells jobs with equal ids apart by this time, so all jobs must have different times.
             received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),
         )
 
     def _complete_jobs(self) -> None:
-        """Make the jobs of those mining.notify that came before the reply to mining.subscribe. Until this reply the
-        extranonce1 was unknown, without which no job can be made."""
+        """Make the jobs for each mining.notify that came before the reply to mining.subscribe. A job needs the
+        extranonce1, which was unknown until this reply."""
         for index, each in enumerate(self.notifies):
             if each.job is None and each.problem == _NO_EXTRANONCE1:
                 try:

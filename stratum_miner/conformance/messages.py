@@ -1,4 +1,5 @@
-"""The messages that a check receives from a pool: lines, replies and jobs. Also functions that check JSON values."""
+"""The messages that a check receives from a pool: lines, replies and jobs. The module also has functions that test JSON
+values."""
 
 import json
 import math
@@ -10,8 +11,8 @@ from stratum_miner.stratum.errors import ErrorReason, ErrorReply, error_reply_fr
 from stratum_miner.work.job import Job
 
 SANE_DIFFICULTY = 1e16
-"""A difficulty of this value or above cannot be meant seriously. The value is a hundred times the difficulty of the
-Bitcoin main network in 2025."""
+"""A difficulty of this value or above counts as an error of the pool. The value is about a hundred times the difficulty
+of the Bitcoin main network in 2025."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The checks VD-01 to VD-09: share difficulties, and how the pool adjusts them to the hash rate (vardiff).
 
-A client cannot see whether and how often a pool adjusts difficulties, because that depends on its configuration. The
-user must therefore state the time between two adjustments for VD-02 to VD-04 (``--retarget-seconds``).
+Whether and how often a pool adjusts difficulties depends on the configuration of the pool, which a client cannot see.
+For VD-02 to VD-04, the user must therefore state the time between two adjustments, the retarget period
+(``--retarget-seconds``).
 """
 
 import math
@@ -28,18 +29,19 @@ from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 check = Topic("difficulty")
 
 FLOOD_RATE = 10.0
-"""Shares per second that ``_flood`` submits. Pools aim at one share every 2 to 30 s, so this rate should make them
-raise the difficulty."""
+"""Shares per second that ``_flood`` submits. Pools set the difficulty so that a share comes every 2 to 30 s, so this
+rate should make them raise the difficulty."""
 PERIODS = 10
-"""Duration of the check VD-04, in retarget periods."""
+"""Duration of the check VD-04, in retarget periods (times between two adjustments of the difficulty)."""
 MAX_TURNS = 2
-"""Maximum number of turns during the check VD-04. A turn is a fall of the difficulty after a rise, or a rise after a
-fall. If there are more turns, the difficulty does not count as stable."""
+"""Number of turns during the check VD-04 up to which the difficulty counts as stable. A turn is a fall of the
+difficulty after a rise, or a rise after a fall."""
 ACCOUNTED = 60
-"""Number of valid shares that the check VD-09 submits. The check compares two numbers of hashes: how many it computed
-to find these shares, and how many one computes on average to find shares of their difficulties."""
+"""Number of valid shares that the check VD-09 submits. The check compares the number of hashes that it computed to find
+these shares with the average number of hashes that shares of their difficulties take."""
 SIGMAS = 3
-"""Largest difference between these two numbers of hashes that VD-09 allows, in standard deviations."""
+"""Largest difference, in standard deviations, that the check VD-09 allows between the hashes that it computed to find
+shares and the average number of hashes that such shares take."""
 
 
 @check(

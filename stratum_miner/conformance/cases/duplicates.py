@@ -1,5 +1,5 @@
-"""The checks ERR-01 to ERR-06: an accepted share is submitted again, either unchanged or with one change: in another
-notation, in another session, or under another job id.
+"""The checks ERR-01 to ERR-06, which submit an accepted share again: unchanged, in another notation, in another
+session, or under another job id.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""The check ERR-06 submits an accepted share again, under the id of the next job. There the share has another hash, and
-the check needs a share whose other hash misses the share target. If a random hash meets the share target with a
-probability below ``RARE``, the check finds only one share, because the other hash of this share almost surely misses
-the target. Otherwise it finds several."""
+"""The check ERR-06 submits an accepted share again, under the id of the next job. With this job, the share has a
+different hash, and the check can only use a share whose different hash misses the share target. If a random hash meets
+the share target with a probability below ``RARE``, one share is enough, because its different hash almost surely misses
+the target. Otherwise the check finds several shares, so that it can use one of them."""
 
 
 async def _submit_again(
@@ -31,8 +31,8 @@ async def _submit_again(
     """Submit an accepted share again, with the parameters ``params``. The pool passes if it rejects the repeated share.
 
     ``what`` names the repeated share in the outcome. If ``what`` is ``SAME_SHARE``, the share is unchanged, and the
-    reason for the rejection must be that it is a duplicate. If a new block made the job stale, the pool may also give
-    this as the reason.
+    pool must reject it as a duplicate. If a new block made the job stale, the pool may in all cases reject the share as
+    stale instead.
     """
     try:
         answer = await probe.submit(connection, params)
@@ -59,8 +59,8 @@ async def _submit_all_again(
 ) -> CheckOutcome:
     """Submit an accepted share again in several notations. The pool passes if it rejects all of them.
 
-    ``spelled`` maps the name of each notation to the parameters of mining.submit in this notation. After the first
-    share that the pool does not reject properly, no more are submitted.
+    ``spelled`` maps the name of each notation to the parameters of mining.submit in this notation. The function stops
+    at the first repeated share that the pool does not reject.
     """
     replies = []
     for name, params in spelled.items():
@@ -192,7 +192,8 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    # The probability that a share meets the share target also under the id of the next job, where it has another hash.
+    # The probability that a share also meets the share target under the id of the next job, which gives it a different
+    # hash.
     probability = connection.job.search_target / 2.0**256
     count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]

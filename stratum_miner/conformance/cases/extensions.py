@@ -176,7 +176,7 @@ async def minimum_difficulty(probe: Probe) -> CheckOutcome:
 
 
 def _between(share: float, network: float) -> float:
-    """Return a difficulty above the share difficulty. It is also below the network difficulty, if that is possible."""
+    """Return a difficulty that is above the difficulty ``share`` and, if possible, below the difficulty ``network``."""
     return min(2 * share, (share + network) / 2) if network > share else 2 * share
 
 

@@ -16,8 +16,8 @@ from stratum_miner.stratum.errors import ErrorReason
 check = Topic("handshake")
 
 PARALLEL, SEQUENTIAL = 16, 16
-"""Number of sessions that are open at the same time, and number of sessions that are opened one after another. The
-extranonce1 of all must be different."""
+"""Number of sessions that are open at the same time, and number of sessions that are opened one after another. No two
+of these sessions may have the same extranonce1."""
 IDLE_LEAST, IDLE_MOST = 10.0, 120.0
 """Shortest and longest time, in seconds, after which a pool should close a connection on which nothing is sent."""
 

@@ -40,7 +40,8 @@ IDLE = 1000
 FAN_OUT = 200
 """Number of sessions in the check LD-10, which all wait for the same new job."""
 SPREAD = 0.5
-"""Seconds that the check LD-10 allows between the arrival of the new job at the first session and at the last one."""
+"""Maximum number of seconds that the check LD-10 allows between the arrival of a new job at the first session and its
+arrival at the last session."""
 SLOW_BYTES = 12
 """Number of bytes that the simulated slow client sends, one per second."""
 UNREAD = 24 << 20
@@ -58,13 +59,13 @@ STORM = 50
 KEPT_FILES = 100
 """Number of open files that this process needs besides the connections of a check."""
 LAG = 0.1
-"""Largest delay of this process, in seconds, at which the check LD-10 still blames the pool for a late job. If this
-process itself (as measured by ``_lag``) was delayed for longer, the process may be the cause."""
+"""If the operating system delayed this process for more than this number of seconds (measured by ``_lag``), the check
+LD-10 does not blame the pool for a late job, because the delay of the process may be the cause."""
 
 
 def _affordable(wanted: int) -> int:
-    """Return how many connections the check should open: ``wanted``, or as many as this process may open if these are
-    fewer, but at least 10.
+    """Return how many connections the check should open: ``wanted``, or fewer if this process may not open so many
+    files, but at least 10.
 
     Each connection counts as two open files, because in the tests of this project the pool runs in the same process.
     """
@@ -358,8 +359,8 @@ async def fan_out(probe: Probe) -> CheckOutcome:
 
 @asynccontextmanager
 async def _lag() -> AsyncIterator[list[float]]:
-    """Measure, while the ``async with`` block runs, by how many seconds this process wakes up too late. The yielded
-    list contains all measured delays."""
+    """While the body of the ``async with`` statement runs, measure how many seconds late this process wakes up from
+    short sleeps. The yielded list contains all measured delays."""
     late = [0.0]
 
     async def watch() -> None:

@@ -20,9 +20,9 @@ PIPELINED = 50
 MEASURED = 20
 """Number of shares for which the check SH-13 measures how quickly the pool answers."""
 LATENCY = 0.5
-"""Seconds within which the pool should answer a share. The time of a network round trip is added."""
+"""Seconds within which the pool should answer a share, without the time of the network round trip."""
 BLOCK_PATIENCE = 30.0
-"""Seconds to wait for a job on a new block."""
+"""Seconds to wait for the first job on top of a new block."""
 STALE_SECONDS = 0.1
 """Seconds from the announcement of a new block until the check submits a share of an earlier job, which is now
 stale."""
@@ -282,8 +282,8 @@ async def stale_block(probe: Probe) -> CheckOutcome:
 
 
 async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> bool:
-    """Return whether the node has the block ``tip``, even if it is not on the best chain. A node that has it accepts
-    another block on top of it."""
+    """Return whether the node has the block ``tip``, even if this block is not on the best chain. The function submits
+    another block on top of ``tip``, which the node accepts only if it has ``tip``."""
     for pause in (0.1, 0.5, 1.0, 2.0):  # try several times, because the pool may submit its block a little later
         await trio.sleep(pause)
         # Each attempt makes a different block, because a node remembers the blocks that it has rejected.
