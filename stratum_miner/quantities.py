@@ -53,8 +53,8 @@ def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
 def scaled(value: float) -> str:
     """Return a value in three significant digits, a space and an SI prefix, such as ``12.3 M``.
 
-    The caller appends the unit. A value that is too large for the prefixes has an exponent instead, as in
-    ``1.23e+30 ``.
+    The caller appends the unit. If the value is too large for the prefixes, the number has an exponent and only the
+    space follows.
     """
     if abs(value) >= 999.5e21:
         return f"{value:.3g} "
@@ -143,7 +143,7 @@ def milliseconds_text(value: float | None) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """Return a waiting time in its largest unit: ``0.5 milliseconds``, ``1 day``, ``2.1 million years``."""
+    """Return a waiting time in the unit that ``time_unit`` chooses, such as ``1 day`` or ``2.1 million years``."""
     size, name = time_unit(seconds)
     number = rounded(seconds / size)
     return f"{number} {name.removesuffix('s') if number == '1' else name}"

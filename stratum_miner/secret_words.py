@@ -28,10 +28,10 @@ _NAME = re.compile(r"[\w.-]+")
 than ``DISTINCT``, it is hidden only as a whole word. A secret with other characters, such as ``u:pool``, is hidden
 everywhere."""
 _AFTER_ESCAPE = r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-fA-F]{4})"
-"""Matches the position behind an escape sequence of JSON or Python, such as ``\\n``. The letter ``n`` of the escape
-sequence is not part of the word that follows it, so a secret may begin there."""
+"""Matches the position after an escape sequence of JSON or Python, such as ``\\n``. The letter ``n`` of the escape
+sequence is not part of the word that follows it, so a secret may begin at this position."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
-"""Matches a JSON string, with the colon behind the string if the string is a key."""
+"""Matches a JSON string. If the string is a key, the match includes the colon after the string."""
 _CUT = "…"
 
 

@@ -1,4 +1,5 @@
-"""Finds the known name that is most like an unknown name. Every error about an unknown name suggests it."""
+"""Finds the known name that is most like an unknown name. Every error about an unknown name suggests this known
+name."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches

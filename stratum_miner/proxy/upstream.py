@@ -119,7 +119,8 @@ class Upstream:
         self._answers = answers
         self._events = events
         self._open: dict[tuple[int, bytes], _ForwardedShare] = {}
-        """Forwarded shares without a result, by pool session and hash, the oldest first."""
+        """Forwarded shares without a result, the oldest first. The key is the number of the pool session and the hash
+        of the share."""
         self._first_share_at: float | None = None
         self._suggested = False
 
@@ -179,7 +180,7 @@ class Upstream:
         """
         for miner in self.miners.values():
             miner.session.tick(now)
-            miner.session.take_events()  # dropped: they are changes of difficulty, which a proxy does not report
+            miner.session.take_events()  # dropped: a proxy does not report changes of difficulty
         self._give_up(now - self._config.answer_timeout)
         self._suggest(now)
 

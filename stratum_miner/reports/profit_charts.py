@@ -1,4 +1,5 @@
-"""The charts of a profit scenario: sensitivity, profit by price and electricity, cash flow, and solo odds."""
+"""The charts of a profit scenario: the profit with changed inputs, the total profit over time, and the odds of solo
+mining."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ def figures(scenario: Scenario) -> tuple[Figure, ...]:
 
 
 def tornado(scenario: Scenario) -> Tornado:
-    """Return the chart of the profit per day with each input 10 % lower and 10 % higher."""
+    """Return the chart of the profit per day if one input is 10 % lower or 10 % higher, with a bar for each input."""
     swings = sensitivity.tornado(scenario.operation)
     return Tornado(
         title="Profit per day with each input 10 % lower and 10 % higher",

@@ -71,7 +71,7 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
 # -2 for a missing job, and ckpool sends a text without a code. docs/reference/stratum.md#error-codes-and-texts lists
 # the texts that the patterns match. The time to match a pattern is linear in the length of the text.
 _REASON_OF_TEXT = (
-    (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
+    (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others use code 23 for these
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),
     (
         re.compile(r"low.?diff|difficulty too low|above target|high-hash|h-not-zero"),

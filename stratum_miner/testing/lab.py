@@ -79,10 +79,10 @@ class LabPool:
         return self.pool.snapshot()
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait for the next request of any miner with a given method name, such as ``"mining.submit"``, and return its
-        JSON object.
+        """Wait for the next request with the method ``message``, such as ``"mining.submit"``, from any miner, and
+        return its JSON object.
 
-        ``message`` is the method name. A request that came before this call counts as well, but no request is returned
+        A request that came before this call counts as well, but no request is returned
         twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.MINER, within)
@@ -167,10 +167,10 @@ class LabMiner:
         return self.difficulty
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait for the next message of the pool with a given method name, such as ``"mining.notify"``, and return it.
+        """Wait for the pool's next message with the method ``message``, such as ``"mining.notify"``, and return it.
 
-        ``message`` is the method name. A message that came before this call counts as well, but no message is returned
-        twice. A reply counts as a message of the method of its request. Raises LabTimeout if no such message comes
+        A message that came before this call counts as well, but no message is returned
+        twice. A reply counts as a message with the method of its request. Raises LabTimeout if no such message comes
         within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.POOL, within)
@@ -228,10 +228,11 @@ class LabTap:
         self.transcript = transcript
 
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait until the tap delivers a message with a given method name to either side, and return the message.
+        """Wait until the tap delivers a message with the method ``message``, such as ``"mining.submit"``, to either
+        side, and return it.
 
-        ``message`` is the method name, such as ``"mining.submit"``. A message that was delivered before this call
-        counts as well, but no message is returned twice. A reply counts as a message of the method of its request.
+        A message that was delivered before this call
+        counts as well, but no message is returned twice. A reply counts as a message with the method of its request.
         Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, None, within)

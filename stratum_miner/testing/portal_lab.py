@@ -45,9 +45,10 @@ class SyncPool:
         return self._portal.call(self._pool.snapshot)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait for the next request of any miner with a given method name, such as ``"mining.submit"``, and return it.
+        """Wait for the next request with the method ``message``, such as ``"mining.submit"``, from any miner, and
+        return it.
 
-        ``message`` is the method name. A request that came before this call counts as well, but no request is returned
+        A request that came before this call counts as well, but no request is returned
         twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return self._portal.call(self._pool.wait_for, message, within)
@@ -97,10 +98,10 @@ class SyncMiner:
         return self._portal.call(self._miner.until_difficulty, wanted, within)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait for the next message of the pool with a given method name, such as ``"mining.notify"``, and return it.
+        """Wait for the pool's next message with the method ``message``, such as ``"mining.notify"``, and return it.
 
-        ``message`` is the method name. A message that came before this call counts as well, but no message is returned
-        twice. A reply counts as a message of the method of its request. Raises LabTimeout if no such message comes
+        A message that came before this call counts as well, but no message is returned
+        twice. A reply counts as a message with the method of its request. Raises LabTimeout if no such message comes
         within ``within`` seconds.
         """
         return self._portal.call(self._miner.wait_for, message, within)
@@ -128,10 +129,11 @@ class SyncTap:
         return list(self._tap.transcript.messages)
 
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait until the tap delivers a message with a given method name to either side, and return the message.
+        """Wait until the tap delivers a message with the method ``message``, such as ``"mining.submit"``, to either
+        side, and return it.
 
-        ``message`` is the method name, such as ``"mining.submit"``. A message that was delivered before this call
-        counts as well, but no message is returned twice. A reply counts as a message of the method of its request.
+        A message that was delivered before this call
+        counts as well, but no message is returned twice. A reply counts as a message with the method of its request.
         Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return self._portal.call(self._tap.wait_for, message, within)
@@ -228,9 +230,10 @@ class AsyncPool:
         return await _in_thread(self.sync.snapshot)
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait for the next request of any miner with a given method name, such as ``"mining.submit"``, and return it.
+        """Wait for the next request with the method ``message``, such as ``"mining.submit"``, from any miner, and
+        return it.
 
-        ``message`` is the method name. A request that came before this call counts as well, but no request is returned
+        A request that came before this call counts as well, but no request is returned
         twice. Raises LabTimeout if no such request comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
@@ -279,10 +282,10 @@ class AsyncMiner:
         return await _in_thread(partial(self.sync.until_difficulty, wanted, within=within))
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait for the next message of the pool with a given method name, such as ``"mining.notify"``, and return it.
+        """Wait for the pool's next message with the method ``message``, such as ``"mining.notify"``, and return it.
 
-        ``message`` is the method name. A message that came before this call counts as well, but no message is returned
-        twice. A reply counts as a message of the method of its request. Raises LabTimeout if no such message comes
+        A message that came before this call counts as well, but no message is returned
+        twice. A reply counts as a message with the method of its request. Raises LabTimeout if no such message comes
         within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
@@ -309,10 +312,11 @@ class AsyncTap:
         return self.sync.messages
 
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
-        """Wait until the tap delivers a message with a given method name to either side, and return the message.
+        """Wait until the tap delivers a message with the method ``message``, such as ``"mining.submit"``, to either
+        side, and return it.
 
-        ``message`` is the method name, such as ``"mining.submit"``. A message that was delivered before this call
-        counts as well, but no message is returned twice. A reply counts as a message of the method of its request.
+        A message that was delivered before this call
+        counts as well, but no message is returned twice. A reply counts as a message with the method of its request.
         Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
