@@ -1,19 +1,19 @@
-"""The file of a share journal: it is appended to, synced, and continued in a new file when it is large.
+"""Writes the file of a share journal: appends records, syncs them to the disk, and begins a new file when it is large.
 
 All methods wait for the disk, so ``journal`` calls them in its own threads.
 
-If the program crashes at any system call, the file keeps the records of each ``append`` that returned. A power failure
-may cost the records that were not synced.
+If the program crashes at any system call, the file keeps the records of each ``append`` that has returned. After a
+power failure, records that were not synced may be missing.
 
-A large ``FILE`` becomes ``FILE.1`` in these steps:
+When the file (here ``FILE``) is large, it becomes ``FILE.1``, and a new ``FILE`` begins, in these steps:
 
 1. Write the totals and the open shares to ``FILE.new``.
-2. Rename the older files, the oldest first.
+2. Rename the older files, the oldest first: ``FILE.1`` becomes ``FILE.2``, for example.
 3. Rename ``FILE`` to ``FILE.1``.
 4. Rename ``FILE.new`` to ``FILE``.
 
 If the program ends between steps 3 and 4, ``FILE`` is missing, and the next run continues with the totals of ``FILE.1``
-(see ``read``). The same rule applies if a power failure leaves an empty ``FILE``.
+(see ``read``). It does the same if a power failure has left an empty ``FILE``.
 """
 
 import errno
@@ -179,8 +179,8 @@ class JournalFile:
             done += self._guard(os.write, descriptor, memoryview(data)[done:])
 
     def _renames(self) -> list[tuple[Path, Path]]:
-        """Return the renames that free the name ``FILE``, in order. Each rename is a pair: the present and the new
-        path.
+        """Return the renames that free the name of the journal (``FILE``), in order. Each rename is a pair: the present
+        and the new path.
 
         The oldest file is renamed first, and ``FILE`` last. If a number is missing, for example ``FILE.2``, that name
         is free, so files with higher numbers keep their names."""
@@ -207,8 +207,10 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
     """Open a file for appending. If it is a regular file, lock it. Return its descriptor, and whether it is a regular
     file.
 
-    ``is_ours``: whether this process had the file at this path open and locked until another program removed or renamed
-    it. If not, another miner may be at work on renaming it, which this function then checks (see ``_check_rotation``).
+    ``is_ours``: whether this process had the journal at this path open and locked until another program removed or
+    renamed it. If not, an empty file may mean that another miner is just rotating its journal at this path. The
+    function checks this (see ``_check_rotation``).
+
     Raises JournalError if the file cannot be opened, or is in use.
     """
     while True:
@@ -246,7 +248,7 @@ def _lock(file: int, path: Path) -> None:
 
 
 def _check_rotation(path: Path) -> None:
-    """Raise JournalError if another miner has renamed ``FILE`` to ``FILE.1``, but not yet ``FILE.new`` to ``FILE``."""
+    """Raise JournalError if another miner is rotating this journal: it has locked the file ``path``.1."""
     try:
         older = os.open(older_file(path, 1), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

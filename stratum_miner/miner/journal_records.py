@@ -2,10 +2,10 @@
 
 A journal is a file with one JSON object per line. The record ``opened`` begins a run, and ``closed`` ends it. ``found``
 is a submitted share, and ``settled`` is its result. ``totals`` begins a file that continues an older one: it holds the
-totals of the older files. After it come the shares that had no result when the file was begun.
+totals of the older files. It is followed by the shares that had no result when the new file was begun.
 
-This module only reads. A line that is not a valid record, or that does not fit the records before it, counts as
-damaged and changes nothing else.
+This module defines the records and reads them; ``journal_file`` writes them. A line that is not a valid record, or that
+does not fit the records before it, is counted as damaged and otherwise ignored.
 """
 
 from collections import deque
@@ -33,8 +33,8 @@ BEGINNINGS = (b'{"event":"opened",', b'{"event":"found","id":1,', b'{"event":"to
 
 Identifier: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 52)]
-"""A count in a record, from 0 to 2**52. JSON readers keep integers up to 2**53 exact, so a count that was read can
-still grow."""
+"""A count in a record, from 0 to 2**52. JSON readers keep integers up to 2**53 exact, so a count that was
+read can still grow and stay exact."""
 
 
 class JournalError(Exception):
@@ -78,7 +78,8 @@ class SubmittedShare(msgspec.Struct, tag="found", tag_field="event", kw_only=Tru
     block: bool = False
     header: str = ""
     job_fields: dict[str, Any] | None = None
-    """The job of a share that solves a block, with which the block can be resubmitted or rebuilt; None otherwise."""
+    """The fields of the job if the share solves a block, so that the block can be resubmitted; None for other
+    shares."""
 
 
 class ResolvedShare(msgspec.Struct, tag="settled", tag_field="event", kw_only=True, frozen=True):
@@ -107,8 +108,8 @@ JournalRecord: TypeAlias = RunOpened | RunClosed | SubmittedShare | ResolvedShar
 
 
 class _Core(msgspec.Struct):
-    """The fields of a record ``found`` or ``settled`` that are needed to count the share. A damaged record that still
-    has them counts."""
+    """The fields of a record ``found`` or ``settled`` that are needed to count the share. The share is counted even if
+    only these fields of its record are valid."""
 
     event: Literal["found", "settled"]
     id: Identifier
@@ -180,7 +181,7 @@ class Reading:
     damaged: int = 0
     """Number of lines that are not valid records, or do not fit the records before them."""
     whole_bytes: int = 0
-    """Length of the file in bytes, up to the end of its last complete line."""
+    """Length of the file in bytes, without an incomplete record at its end."""
     unended: bool = False
     """Whether the last line is complete except for its line end."""
     closed: bool = False
@@ -213,15 +214,15 @@ class Reading:
 
 
 def older_file(path: Path, number: int) -> Path:
-    """Return the path of an older file. ``FILE.1`` is the newest of them."""
+    """Return the path of an older file: ``path``.1 for the newest of the older files, ``path``.2 for the next."""
     return path.with_name(f"{path.name}.{number}")
 
 
 def read(path: Path) -> Reading:
     """Read a share journal. Raises JournalError if the file cannot be opened.
 
-    If the beginning of the file is missing, because of a crash or power failure while ``FILE`` became ``FILE.1``, the
-    account of this file continues the account of ``FILE.1``.
+    If the file is empty or its first line is damaged, it may have been rotated just before a crash or power failure.
+    Its account then continues that of the older file ``path``.1.
     """
     return _read(path, 0)
 

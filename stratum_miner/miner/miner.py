@@ -1,8 +1,8 @@
 """``Miner``: mining groups, each with its pools and backends, and the path of a share from a backend to its pool.
 
 The miner runs these tasks: the pool connections of each group; for each backend, one task that runs it and one that
-verifies the nonces that it reports; the sampler of the hash rates; the time limit. To stop, the miner ends the search,
-waits a limited time for replies to open shares, and then closes the connections.
+verifies the nonces that it reports; one task that samples the hash rates; and one that watches the time limit. To stop,
+the miner ends the search, waits a limited time for replies to open shares, and then closes the connections.
 """
 
 import secrets
@@ -51,7 +51,8 @@ MEASURED_AFTER_S = 10.0
 
 
 class Miner:
-    """Mines with the given backends on the given pools. ``open_miner`` runs one; ``run`` may be called once.
+    """Mines with the given backends on the given pools. ``open_miner`` makes and runs a miner. ``run`` may be
+    called only once.
 
     ``pools``: one pool, or several, the best first. ``strategy`` decides how the miner uses several pools: it mines on
     the best pool that is up (FAILOVER), or on all pools in turn (QUOTA).
@@ -73,9 +74,9 @@ class Miner:
     pool rejects several weak blocks in a row, and passes none of them on to its node as a block, the miner submits no
     more weak blocks in this session.
 
-    ``node_judges``: the caller reports the node's decision about each block to ``block_judged``, and only blocks that
-    the node accepted are counted. Otherwise an accepted share that solves a block counts as a block, because a pool
-    does not report the node's decision.
+    ``node_judges``: whether the caller reports the node's decision about each block to ``block_judged``. If so, only
+    blocks that the node accepted are counted. Otherwise an accepted share that solves a block counts as a block,
+    because a pool does not report the node's decision.
 
     ``first_extranonce2``: the first value of the extranonce2 counter. If it has more bytes than the pool allows, its
     highest bytes are dropped. None: a random value, because some pools give a new process the extranonce1 of the
@@ -215,9 +216,10 @@ class Miner:
         self._check_goals()
 
     def block_judged(self, block_hash: str, *, accepted: bool) -> None:
-        """Note the node's decision about a block. A later decision replaces an earlier one.
+        """Note the node's decision about a block. The node may accept a block that it refused before. A block that it
+        accepted stays counted.
 
-        ``block_hash``: 64 hex digits in display order. Hashes of other blocks are ignored.
+        ``block_hash``: 64 hex digits in display order. Hashes of blocks that this miner did not submit are ignored.
         """
         share = None if self._blocks is None else self._blocks.judged(block_hash, accepted=accepted)
         if share is not None:
@@ -243,7 +245,7 @@ class Miner:
         return self._groups[0].pools.control
 
     def find_pool(self, pool: PoolKey) -> tuple[PoolControl, int]:
-        """Return the ``PoolControl`` that a pool belongs to, and its position there, from 0.
+        """Return the ``PoolControl`` that changes a pool, and the pool's position in its list, from 0.
 
         Raises LookupError if the miner has no such pool.
         """
@@ -423,7 +425,7 @@ class Miner:
     # ---- figures ----------------------------------------------------------------------------------------------
 
     def snapshot(self) -> MinerSnapshot:
-        """Return a frozen view of all figures. Call it from the trio thread, before, during or after ``run``."""
+        """Return an immutable view of all figures. Call it from the trio thread, before, during or after ``run``."""
         self._standstill.look()  # notice a standstill (time without running) now, so that the hash rates leave it out
         statistics, meter = self._statistics, self._statistics.meter
         job, newest, now = self.scheduler.job, self._newest_job, self._clock()
@@ -490,9 +492,9 @@ async def open_miner(
     node_judges: bool = False,
     first_extranonce2: int | None = None,
 ) -> AsyncIterator[Miner]:
-    """Run a miner while the block runs, and stop it gracefully at the end of the block.
+    """Run a miner while the ``async with`` block runs, and stop it gracefully at the end of that block.
 
-    The parameters are those of ``Miner``. To mine until a goal is reached, wait for it in the block::
+    The parameters are those of ``Miner``. To mine until a goal is reached, wait for this in the block::
 
         async with open_miner(pools, [CpuBackend()], goals=Goals(shares=1)) as miner:
             await miner.wait_stopped()

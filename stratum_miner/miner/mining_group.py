@@ -1,8 +1,9 @@
-"""``MiningGroup``: backends that mine on the same pools, with a scheduler that hands them the current job.
+"""``MiningGroup``: backends that mine on the same pools, with a scheduler that hands them work units of the current
+job.
 
 A miner has one group for the backends that follow its strategy, and one for each pool that backends are bound to. Each
-group has connections of its own. All groups share one record of what was searched, so no two of them search the same
-headers, even if a pool gives two connections the same extranonce1.
+group has connections of its own. All groups share one record of the headers that were searched, so no two groups search
+the same header, even if a pool gives two connections the same extranonce1.
 """
 
 from collections import Counter
@@ -82,7 +83,7 @@ class MiningGroup:
         self.units = 0
         """Number of work units that the backends of this group took."""
         self.expected = 0.0
-        """Number of shares that the hashes counted so far contain on average."""
+        """Number of shares to be expected, on average, from the hashes counted so far."""
         self._on_event = on_event
         self._weak_blocks = WeakBlocks()
         self._counted = 0
@@ -187,8 +188,8 @@ class MiningGroup:
         )
 
     def _count(self) -> None:
-        """Add the hashes that the backends computed since the last call to the counters of the job reported last and of
-        its pool."""
+        """Count the hashes that the backends computed since the last call. They belong to the job that was reported
+        last, and to the pool of this job."""
         hashes = sum(item.backend.statistics().hashes for item in self.assignments)
         if self._share_probability is not None and hashes > self._counted:
             self._hashes[self._mined_on] += hashes - self._counted

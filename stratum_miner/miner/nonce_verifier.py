@@ -59,9 +59,9 @@ class NonceVerifier:
             self._withhold(share, "its header was searched before")
             return None
         if version is not None and not share.is_block:
-            # The same nonce is a share in two versions of one header. NOMP and the pools derived from it ignore the
-            # version in their check for duplicates, and would reject the second share. So it is not submitted. At
-            # difficulty 1 and with 32 versions, one share in 140 million is lost in this way
+            # The same nonce gives a share with two versions of one header. NOMP and the pools derived from it ignore
+            # the version in their check for duplicates, and would reject the second share. So the second share is not
+            # submitted. At difficulty 1 and with 32 versions, one share in 140 million is lost in this way
             self.shares_found += share.meets_share_target
             self._withhold(share, "its nonce was submitted with another version")
             return None

@@ -18,8 +18,8 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 MAX_PREVIOUS_HASHES = 16
-"""Maximum number of previous hashes that are remembered because weak blocks on them are not wanted. Older ones can be
-forgotten: jobs with them are stale."""
+"""Number of previous hashes that are remembered because weak blocks with these previous hashes are not wanted. Older
+hashes can be forgotten, because jobs with them are stale."""
 MAX_SWITCHES = 1000
 """Maximum number of job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 
@@ -50,7 +50,7 @@ class Scheduler:
         self._space = SearchSpace(visited)
         self._job: Job | None = None
         self._untouched_since: float | None = None
-        """Time at which the current job came; None after the first unit of it was taken."""
+        """Time at which the current job came; None once a unit of the job was taken."""
         self._switches: deque[tuple[PoolKey, float]] = deque(maxlen=MAX_SWITCHES)
         self._units: Counter[PoolKey] = Counter()
         """For each pool, the number of units of its jobs that were handed out since the last ``take_units``."""

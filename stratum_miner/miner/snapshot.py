@@ -1,4 +1,4 @@
-"""The frozen views of a miner, for displays and summaries."""
+"""Immutable views of a miner at one moment, for displays and summaries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ def keyed_devices(backends: Sequence[BackendSnapshot]) -> list[tuple[DeviceKey, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerSnapshot:
-    """A frozen view of a miner. Hash rates are in H/s; they leave out time in which the process did not run."""
+    """An immutable view of a miner at one moment. Hash rates are in H/s; they leave out time in which the process did
+    not run."""
 
     elapsed: float
     """Seconds since the miner started, without ``left_out``."""
@@ -74,18 +75,18 @@ class MinerSnapshot:
     """Number of work units that backends took, up to the last sample."""
     accepted_difficulty: float
     """Sum of the share difficulties of all accepted shares. A weak block counts with the difficulty of its hash, which
-    is lower."""
+    is lower than its share difficulty."""
     shares_found: int
     """Number of distinct hashes that met the share target of their job, including those not submitted or not
     accepted."""
     expected: float
-    """Number of shares that as many hashes as the miner has computed contain on average. ``shares_found`` is the number
-    that was really found."""
+    """Number of shares to be expected, on average, from the hashes that the miner has computed. ``shares_found`` is the
+    number that was really found."""
     network_difficulty: float | None
     """Network difficulty of the newest job; None before the first."""
     height: int | None
-    """Height of the block that the newest job builds; None before the first job, or if its coinbase does not contain
-    it."""
+    """Height of the block that the newest job builds; None before the first job, or if the job's coinbase does not
+    contain the height."""
     job: "JobSnapshot | None"
     """The job that is being searched; None if there is none."""
     paused: bool
@@ -99,7 +100,7 @@ class MinerSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
-    """A frozen view of the job that is being searched."""
+    """An immutable view of the job that is being searched."""
 
     job_id: str
     age: float

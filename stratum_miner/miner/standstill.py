@@ -1,12 +1,14 @@
-"""Detects time in which this process did not run: stopped by SIGSTOP, frozen with its container, or asleep.
+"""Detects time in which this process did not run, because it was stopped, its container was frozen, or the computer
+slept.
 
 Two threads look at the clock twice a second: the miner's sampler, and a thread that does nothing else. If neither has
-looked for several seconds, the process did not run. Two other causes of missing looks are excluded. If the computer is
-busy, a thread waits for a processor; the kernel counts this time (the second number of /proc/thread-self/schedstat),
-and it is subtracted. If one thread is blocked, for example by a disk, the other one still looks.
+looked for several seconds, the process did not run. Two other reasons why a thread does
+not look are excluded. If the computer is busy, the thread waits for a processor; the kernel counts the waiting time
+(the second number of /proc/thread-self/schedstat), and this module subtracts it. If one thread is blocked, for example
+by a disk, the other thread still looks.
 
-The monotonic clock continues while a process is stopped. On Linux it stands still while the computer sleeps, but
-CLOCK_BOOTTIME continues, so the difference of the two is the time that the computer slept.
+The monotonic clock continues while a process is stopped. While the computer sleeps, the monotonic clock of Linux stands
+still, but CLOCK_BOOTTIME continues. The difference of these two clocks is therefore the time that the computer slept.
 """
 
 import threading
@@ -22,8 +24,8 @@ LONGEST_S = 5.0
 thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A standstill that is
 shorter than this is not detected, but changes hash rates that are averages over minutes only slightly."""
 SHORTEST_SLEEP_S = 1.0
-"""The computer counts as having slept if its clock that runs during sleep has advanced by at least this many seconds
-more than its clock that does not. A smaller difference may come from reading the two clocks one after the other."""
+"""The computer counts as having slept if CLOCK_BOOTTIME has advanced by more than this many seconds more than the
+monotonic clock. A smaller difference may only mean that the two clocks were read one after the other."""
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
@@ -63,12 +65,12 @@ class Standstill:
         self.total = 0.0
         """Seconds in which this process did not run."""
         self.left_out = 0.0
-        """The part of ``total``, in seconds, in which the monotonic clock went on, that is, without the sleep of the
-        computer where this clock stands still."""
+        """The part of ``total``, in seconds, in which the monotonic clock went on. On systems where this clock stands
+        still while the computer sleeps, that sleep is not part of it."""
         self._reported = 0.0
 
     def look(self) -> None:
-        """Note that the calling thread runs. It may be called from any thread."""
+        """Note that the calling thread runs. Any thread may call this method."""
         with self._lock:
             thread, wait = threading.get_ident(), self._waited()
             wait, self._waits[thread] = wait - self._waits.get(thread, wait), wait
@@ -89,7 +91,7 @@ class Standstill:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Run a thread that looks at the clock while the block runs."""
+        """Run a thread that looks at the clock while the ``with`` block runs."""
         over = threading.Event()
 
         def watch() -> None:

@@ -1,9 +1,10 @@
-"""Detects whether a pool makes blocks of hashes that solve a block but miss the share target.
+"""Detects whether a pool submits weak blocks to its node.
 
-Such a *weak block* exists only if the network difficulty is below the share difficulty, as on test chains. Some pools
-submit a weak block to their node, but still reject it as a share (datum_gateway). Other pools compare only with the
-share target and discard a weak block (ckpool, public-pool). So a rejection alone proves nothing. If the previous hash
-of the next job is the rejected hash, the pool has made a block of it.
+A *weak block* is a hash that solves a block but misses the share target. It can exist only if the network difficulty is
+below the share difficulty, as on test chains. Some pools submit a weak block to their node, but still reject it as a
+share (datum_gateway). Other pools compare a hash only with the share target, and so discard a weak block (ckpool,
+public-pool). A rejection alone therefore proves nothing. But if the previous hash of a later job is the rejected hash,
+the pool has submitted the weak block, and it is now part of the chain.
 """
 
 from collections import OrderedDict
@@ -12,20 +13,21 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MOST_REJECTED = 3
-"""Number of weak blocks in a row that a pool may reject without making a block of one. After that the miner submits no
-more weak blocks to this pool in the session. The value is a guess, not a measurement. One or two rejections prove
-nothing, because another miner's block may have been faster."""
+"""Number of weak blocks in a row that a pool may reject without submitting one to its node. After that the miner
+submits no more weak blocks to this pool in the session. The value is a guess, not a measurement. One or two rejections
+prove nothing, because another miner's block may have been faster."""
 MAX_SESSIONS = 64
 """Maximum number of sessions that are remembered; a miner has one for each pool."""
 
 
 class WeakBlocks:
-    """Watches the results and the jobs of a miner's sessions."""
+    """Watches the results and the jobs of a miner's sessions, and decides in which sessions weak blocks are
+    submitted."""
 
     def __init__(self) -> None:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
         """For each session, the hashes of the weak blocks that the pool rejected. The list is emptied when the pool
-        accepts a weak block, or has made a block of one."""
+        accepts a weak block, or when a later job shows that the pool has submitted one to its node."""
 
     def note_result(self, result: ShareResult) -> bool:
         """Note the result of a share. Return True if the share is a rejected weak block and the miner should submit

@@ -1,4 +1,4 @@
-"""Computes the changes between successive views of a miner, so that a listener receives only small steps.
+"""Computes the changes between successive views of a miner, so that a listener receives only what has changed.
 
 A step (``SnapshotChanges``) has a number and contains all changes since the previous view. A listener needs the whole
 view if it has no view yet, or if it missed a step that is no longer kept. The whole view contains no events and no
@@ -20,8 +20,8 @@ DIGITS = 4
 """Number of significant digits to which fractional numbers are rounded. Displays show no more digits, and without the
 rounding nearly every number would differ from that in the previous view."""
 LONGEST_WHOLE = 1e15
-"""Whole numbers below this value are written without a decimal point. From this value on, the form with an exponent is
-shorter in JSON."""
+"""A float that has an integral value below this limit is written without a decimal point. Larger values are shorter in
+JSON in the form with an exponent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -76,7 +76,7 @@ class DeviceMeters:
     ) -> None:
         """Note the counters and the condition of each device.
 
-        ``now`` is the time in seconds on a clock that is never set, and ``at`` is the same moment as Unix time. ``ran``
+        ``now`` is the time in seconds on a monotonic clock, and ``at`` is the same moment as Unix time. ``ran``
         is ``now`` minus the seconds in which the process did not run. If ``ran`` is None, the process is taken to have
         run all the time.
         """
@@ -115,7 +115,7 @@ class DeviceMeters:
     def views(
         self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[DeviceKey, DeviceCondition]
     ) -> tuple[DeviceView, ...]:
-        """Return the view of each device. ``now`` is the present time on the clock that also gives ``now`` for
+        """Return the view of each device. ``now`` is the present time, in seconds on the same monotonic clock as in
         ``sample``."""
         views = [
             self._view(key, backend, device, conditions[key], now) for key, backend, device in keyed_devices(backends)

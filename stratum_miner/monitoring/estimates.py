@@ -8,11 +8,11 @@ from stratum_miner.miner.snapshot import MinerSnapshot
 from stratum_miner.monitoring.view import Estimate, LuckView
 
 KEPT_S = 10.0
-"""Seconds for which an estimate from at least ``LARGE`` shares is used again. To compute its exact confidence interval
-takes tens of milliseconds."""
+"""Seconds for which an estimate from at least ``LARGE`` shares is kept and returned again, because computing its exact
+confidence interval takes tens of milliseconds."""
 LARGE = 1000
-"""From this number of shares on, estimates are kept for ``KEPT_S``. With fewer shares, computing is fast, and is done
-at each call."""
+"""From this number of shares on, estimates are kept for ``KEPT_S``. From fewer shares, they are computed at each call,
+because that is fast."""
 
 
 class Estimates:
@@ -35,7 +35,7 @@ class Estimates:
 def _implied(snapshot: MinerSnapshot) -> Estimate | None:
     """Estimate the hash rate from the number of accepted shares and their mean difficulty.
 
-    The confidence interval covers the chance in the number of shares alone, as if the mean difficulty were exact.
+    The confidence interval allows only for chance in the number of shares. It treats the mean difficulty as exact.
     """
     count = snapshot.shares.accepted
     if not count or snapshot.elapsed <= 0:

@@ -27,7 +27,7 @@ STILL_AFTER_S = 10.0
 hashes after each slice of a search, which takes 0.03 s, or 3 s at the lowest duty cycle."""
 LONGEST_STEP_S = 2.0
 """Normally, ``look`` is called twice a second. If more than this number of seconds passes between two calls, this
-process did not run for a while. The seconds beyond this number therefore do not count as time without a hash."""
+process was probably not running. The seconds beyond this number therefore do not count as time without a hash."""
 _HASHING = ("mining", "throttled")
 REMOVED = "removed"
 
@@ -69,7 +69,7 @@ class _Search:
 
 class Health:
     """Finds out the state of a miner. Call ``look`` with each snapshot. The object remembers what it needs from earlier
-    ones."""
+    snapshots."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.pools = PoolProblems(numbers)
@@ -90,7 +90,7 @@ class Health:
     ) -> HealthVerdict:
         """Return the verdict on the miner at the moment of the snapshot.
 
-        ``now`` is this moment in seconds, on a clock that is never set. ``pauses`` has one entry for each pause: what
+        ``now`` is this moment in seconds, on a monotonic clock. ``pauses`` has one entry for each pause: what
         asked for it, such as "by the schedule", and the reason. ``others`` are problems that concern neither a device
         nor a pool.
         """

@@ -29,8 +29,8 @@ class History:
     def add(self, point: Point) -> None:
         """Keep a point, which must be newer than all earlier ones.
 
-        One point per minute is also kept for a day. In it, the hash rate is the mean of all points that were added
-        since the point kept before."""
+        One point per minute is also kept for a day. The hash rate of this point is the mean of the hash rates of all
+        points that were added since the previous point that is kept for a day."""
         self._fine.append(point)
         self._since_coarse.append(point.hash_rate)
         if not self._coarse or point.at - self._coarse[-1].at >= COARSE_S:

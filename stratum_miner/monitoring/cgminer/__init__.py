@@ -1,9 +1,9 @@
-"""An optional API that is compatible with cgminer's API 3.7, which most mining tools support.
+"""An optional API that is compatible with cgminer's API 3.7. Most mining tools support that API.
 
-``dialect`` reads and writes its two forms, JSON and plain text. ``commands`` carries out the commands. ``fields``
-builds the answers from views. ``zero`` resets its counters. ``access`` decides which client may send which command.
-``listener`` serves it on a socket. The package follows API-README and api.c of cgminer 4.13.6, and recorded
-answers of cgminer.
+``listener`` serves the API on a socket. ``dialect`` reads requests and writes replies, as JSON or plain text.
+``access`` decides which client may send which command. ``commands`` carries out the commands, and ``fields`` builds
+their answers from views. ``zero`` resets the counters of this API. The package follows API-README and api.c of cgminer
+4.13.6, and recorded answers of cgminer.
 """
 
 from stratum_miner.monitoring.cgminer.access import AccessError, AccessList

@@ -181,8 +181,8 @@ def _shown(value: Any) -> str:
 
 
 def _safe(value: Any) -> Any:
-    """Return a value without characters that could harm a display. The text of a status may quote the request, and
-    anyone may have sent that."""
+    """Return a value without characters that could harm a display. The text of a status may quote the request, which
+    any client may have sent."""
     if isinstance(value, str):
         return sanitize(value, SENTENCE_CHARACTERS)
     return _finite(value) if isinstance(value, float) else value

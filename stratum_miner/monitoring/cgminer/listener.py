@@ -29,7 +29,7 @@ MAX_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """Everything that an answer is made from. All connections share it."""
+    """Everything that is needed to answer requests. All connections share this object."""
 
     look: Callable[[], View]
     control: Control

@@ -107,6 +107,6 @@ def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
 
 
 def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return how much each value of ``now`` has grown since ``before``. A key that is missing in ``before`` counts as 0
-    there. The results are rounded, which removes the small errors of adding floats."""
+    """Return, for each key of ``now``, its value in ``now`` minus its value in ``before``, or minus 0 if ``before``
+    does not have the key. The results are rounded, which removes the small errors of adding floats."""
     return {outcome: max(round(value - before.get(outcome, 0.0), 10), 0.0) for outcome, value in now.items()}
