@@ -1,4 +1,5 @@
-"""Hashing backends: the interface that every backend implements, the registry, and the backends of this package."""
+"""Hashing backends: the interface of every backend, the registry of backends by name, and the backends of this
+package."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``CpuBackend`` when it is used, because it loads the C kernels."""
+    """Import ``CpuBackend`` only when it is used, because its module loads the C kernels."""
     if name != "CpuBackend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module("stratum_miner.backends.cpu.backend").CpuBackend

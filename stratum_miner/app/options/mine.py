@@ -28,9 +28,7 @@ from stratum_miner.app.process.log_file import KEPT, MAX_BYTES
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
-    | {
-        f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")
-    }  # the options of ``proxy``
+    | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # options of ``proxy``
 )
 """Environment variables of the program that do not belong to a field of ``MineOptions``. A variable STRATUM_MINER_...
 that belongs to no field and is not in this set is probably misspelt."""

@@ -1,4 +1,4 @@
-"""Reads passwords, and keeps them out of the process list and of everything that is printed or logged."""
+"""Reads passwords, and keeps secrets out of the process list and of everything that is printed or logged."""
 
 import os
 import re
@@ -24,24 +24,25 @@ _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
-"""Matches a command-line argument that combines short flags with one short option whose value is a secret.
+"""Matches a command-line argument in which short flags are followed by a short option whose value is a secret, as in
+``-qp``.
 
 The secret is either the rest of this argument, as in ``-qpSECRET``, or the next argument.
 """
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
-"""User and password in a URL, which are always a secret. The length of the scheme is limited, because otherwise a long
-text would take quadratic time."""
+"""Matches a URL up to the end of its user and password, which are always a secret. The length of the scheme is limited,
+because a long text would otherwise take quadratic time."""
 _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Words that the program itself prints, such as names of methods and states, but that the sentences of its events do
-not contain. A secret that is equal to one of these words is not hidden in the program's own text."""
+"""Words that the program itself prints, in addition to those in the sentences of its events: names of methods and
+states. A secret that equals one of these words is not hidden in the program's own text."""
 
 
 class _Known(NamedTuple):
-    """All secrets, and the objects that hide them in a text.
+    """All secrets, and a ``Hider`` that hides them in the program's own text and one that hides them in foreign text.
 
     An instance never changes. A new secret replaces the whole instance, so any thread may read it.
     """
@@ -59,7 +60,7 @@ _known = _Known()
 def register(secret: str) -> str:
     """Hide a secret from now on, in every spelling, in everything that is printed. Return the secret unchanged.
 
-    A text of fewer than SHORTEST characters is not hidden.
+    A secret of fewer than SHORTEST characters is not hidden.
     """
     if len(secret) >= SHORTEST and secret not in _known.secrets:
         _remember(_known.secrets | {secret})
@@ -72,16 +73,15 @@ def _remember(secrets: frozenset[str]) -> None:
 
 
 def given_openly(*texts: str) -> None:
-    """Never hide these texts, such as worker names and hosts, in the program's own text, even if one of them is also a
-    password."""
+    """From now on, never hide these texts in the program's own text, even if one of them is also a password. Callers
+    pass texts that the user gives openly, such as worker names and hosts."""
     global _open  # noqa: PLW0603  there is one process
     _open |= frozenset(texts)
     _remember(_known.secrets)
 
 
 def redact(value: Any) -> Any:
-    """Return the value with its registered secrets hidden. The value is the program's own text, which may quote foreign
-    text.
+    """Return the program's own text or value, which may quote foreign text, with registered secrets hidden.
 
     A secret that is also a word of this program, or a short number, is not hidden, because the program's own text
     contains it anyway. The keys of a dictionary stay unchanged. Bytes of a command line or file name that are not valid
@@ -93,13 +93,13 @@ def redact(value: Any) -> Any:
 def redact_foreign(text: str) -> str:
     """Return a foreign text, such as a pool's message or a job id, with every registered secret hidden.
 
-    Unlike ``redact``, this also hides the secrets that are words of this program or short numbers.
+    Unlike ``redact``, this function also hides a secret that is a word of this program or a short number.
     """
     return _known.in_foreign.hide(text)
 
 
 def redact_line(text: str) -> str:
-    """Return a protocol line without any registered secret. Its keys and method names stay unchanged."""
+    """Return a protocol line with every registered secret hidden. Its keys and method names stay unchanged."""
     return _known.in_foreign.hide_in_line(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
 
 
@@ -117,14 +117,15 @@ def _redact(value: Any, hider: Hider) -> Any:
 
 
 def _is_ours(secret: str) -> bool:
-    """Return whether the secret is also a word, a number or a name that the program's own text contains anyway. Hiding
-    it there would be useless."""
+    """Return whether the secret is also a word, number or name that the program's own text contains anyway. It would be
+    useless to hide such a secret in that text."""
     return secret.lower() in _vocabulary() or secret in _open or (is_word(secret) and not secret.isalpha())
 
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    """Return the words of this program: event names, their sentences, backends, kernels and other names."""
+    """Return the words of this program: those in its event names and their sentences, and names such as those of
+    backends and kernels."""
     from stratum_miner.backends import registry  # noqa: PLC0415  loads the native module, needed only with a secret
     from stratum_miner.backends.cpu import kernels  # noqa: PLC0415  the same
 
@@ -143,16 +144,17 @@ OUR_FIELDS = frozenset(
     version wait_s
     """.split()  # noqa: SIM905  a table of words reads better than a list of strings
 )
-"""Log fields with names, numbers and paths of this program. They contain no foreign text."""
+"""Log fields whose values are names, numbers and paths that the program itself chose. They contain no foreign text."""
 FOREIGN_FIELDS = frozenset({"answer", "host", "id", "job_id", "method", "user_agent"})
 """Log fields that contain only foreign text."""
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Remove the secrets from a log event. This structlog processor is the only place that does it.
+    """Remove the secrets from a log event. Every log event passes through this structlog processor, and no other code
+    removes secrets from events.
 
     The event name, all keys, and the values of OUR_FIELDS stay unchanged, because other programs rely on them. Only the
-    credentials in a URL are hidden even there.
+    credentials in a URL are hidden even in OUR_FIELDS.
     """
     return {key: _redacted_field(key, value) for key, value in event.items()}
 
@@ -166,9 +168,9 @@ def _redacted_field(key: str, value: Any) -> Any:
 
 
 def read_secret_file(path: Path, what: str) -> str:
-    """Return the first line of a file, and register it as a secret. The text of an error begins with ``what``.
+    """Return the first line of a file, and register it as a secret.
 
-    Raises UsageError if the file cannot be read or its first line is empty.
+    Raises UsageError if the file cannot be read or its first line is empty. The error begins with ``what``.
     """
     try:
         return first_line(path)
@@ -201,7 +203,8 @@ def hide_command_line() -> None:
 
 
 def hidden_arguments(arguments: list[str]) -> list[str]:
-    """Return the arguments with ``***`` for each secret value, in every spelling that the parser accepts."""
+    """Return the arguments of a command line with ``***`` in place of each secret value. Options are recognised in
+    every spelling that the parser accepts."""
     shown: list[str] = []
     hide_next: str | None = None
     for argument in arguments:

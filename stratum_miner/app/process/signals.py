@@ -1,10 +1,14 @@
-"""Handles Ctrl-C and SIGTERM. The first signal stops the command gracefully, the second signal stops it at once.
+"""Handles Ctrl-C and SIGTERM. The first signal stops the command gracefully, the second signal stops it at once. No
+signal prints a traceback.
 
-No signal prints a traceback.
+The effect depends on the phase of the process:
 
-While modules are loading, a signal exits at once. While trio runs, the first signal calls the registered stop
-functions; if there are none, everything is cancelled. At the end, while the summary is printed and the interpreter
-exits, further signals are ignored. This module must load quickly.
+* While modules are loading, Ctrl-C exits at once.
+* While trio runs, the first signal calls the functions that are registered with ``Stop.calling``. If there are none, it
+  cancels everything.
+* While the summary is printed and the interpreter exits, Ctrl-C is ignored.
+
+This module must load quickly, so it imports trio only when needed.
 """
 
 import os
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 INTERRUPTED = 130
-"""Exit code after SIGINT, as a shell reports it."""
+"""Exit code after SIGINT, as shells report it (128 + 2)."""
 
 
 class ProcessPhase(Enum):
@@ -46,7 +50,7 @@ def install() -> None:
 
 
 def finish() -> None:
-    """Ignore SIGINT from now on. Otherwise the interpreter would restore the default handler while it exits."""
+    """Ignore SIGINT from now on. The interpreter would otherwise restore the default handler while it exits."""
     enter(ProcessPhase.ENDING)
     if signal.getsignal(signal.SIGINT) is _on_interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -60,7 +64,8 @@ def _on_interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 class Stop:
-    """The functions that the first signal calls. If there are none, the signal cancels everything."""
+    """The functions that the first signal calls to stop a command gracefully. If there are none, the signal cancels
+    everything."""
 
     def __init__(self) -> None:
         self._stoppers: list[Callable[[], None]] = []
@@ -68,7 +73,7 @@ class Stop:
 
     @contextmanager
     def calling(self, stopper: Callable[[], None]) -> Iterator[None]:
-        """Register ``stopper`` while the ``with`` block runs."""
+        """Register the function ``stopper`` while the ``with`` block runs."""
         self._stoppers.append(stopper)
         try:
             yield
@@ -83,7 +88,8 @@ class Stop:
 
 
 def run(main: Callable[[Stop], Awaitable[None]]) -> None:
-    """Run ``main``, the async part of a command. First raise the limit of open files as far as the system permits.
+    """Run ``main``, the async part of a command. Before that, raise the limit of open files as far as the system
+    permits.
 
     Raises KeyboardInterrupt if a signal cancelled ``main`` because no stop function was registered.
     """
@@ -100,10 +106,10 @@ def run(main: Callable[[Stop], Awaitable[None]]) -> None:
 
 
 def wait_for(question: Callable[[], Awaitable[T]]) -> T:
-    """Run one async function, such as a query, and return its result. This is for commands that use trio for nothing
-    else.
+    """Run ``question``, an async function such as a query, and return its result. For commands that otherwise do not
+    use trio.
 
-    Raises the error of the function. Raises KeyboardInterrupt at the first signal, because a query needs no graceful
+    Raises the error of ``question``. Raises KeyboardInterrupt at the first signal, because a query needs no graceful
     stop.
     """
     import trio  # noqa: PLC0415  see the module's first lines
@@ -115,7 +121,7 @@ def wait_for(question: Callable[[], Awaitable[T]]) -> T:
     async def ask(_stop: Stop) -> None:
         try:
             answers.append(await question())
-        except Exception as error:  # the error is raised again below, outside the exception group of the nursery
+        except Exception as error:  # raised again below, outside the exception group of the nursery
             errors.append(error)
 
     trio.run(_run, ask, stop)

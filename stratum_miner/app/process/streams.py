@@ -1,4 +1,4 @@
-"""Keeps a command running if a standard stream is closed or its disk is full.
+"""Keeps a command running if a standard stream is closed or the disk that it is written to is full.
 
 This module is imported before everything else, so it must load quickly.
 """
@@ -9,10 +9,10 @@ import sys
 from typing import Any, TextIO, cast
 
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""Errors after which the program continues: the disk is full, or the terminal was closed.
+"""Numbers of the errors after which the program continues: the disk is full, or the terminal was closed.
 
-A closed terminal also causes SIGHUP, which stops the program. The error of a pipe without a reader is not in this list,
-because users close a pipe to stop the program.
+A closed terminal also causes SIGHUP, which stops the program. EPIPE is not in this list: users close a pipe to stop the
+program.
 """
 
 
@@ -25,7 +25,7 @@ class LossyStream:
         """Number of writes and flushes that failed."""
 
     def write(self, text: str) -> int:
-        """Write a text. Drop it, and count a failure, at an error of ``_PASSING``."""
+        """Write a text. If this fails with an error in ``_PASSING``, drop the text and count a failure."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -33,7 +33,7 @@ class LossyStream:
             return len(text)
 
     def flush(self) -> None:
-        """Flush the stream. At an error of ``_PASSING``, only count a failure."""
+        """Flush the stream. If this fails with an error in ``_PASSING``, count a failure."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -49,7 +49,8 @@ class LossyStream:
 
 
 def prepare() -> None:
-    """Open the standard streams that are closed, so that no socket gets their descriptor. Make stderr a LossyStream."""
+    """Open each standard stream that is closed, so that no socket gets its file descriptor. Make stderr a
+    LossyStream."""
     for number, mode in ((0, "r"), (1, "w"), (2, "w")):
         try:
             os.fstat(number)
@@ -61,7 +62,7 @@ def prepare() -> None:
 
 
 def finish() -> None:
-    """Redirect stderr to /dev/null if it failed, so that the interpreter does not fail when it flushes stderr at
-    exit."""
+    """If writing to stderr has failed, redirect stderr to /dev/null. The interpreter flushes stderr when it exits, and
+    this must not fail."""
     if isinstance(sys.stderr, LossyStream) and sys.stderr.failures:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

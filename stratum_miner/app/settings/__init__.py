@@ -1,1 +1,2 @@
-"""Combines and checks the command line, the environment and the configuration file, and returns checked settings."""
+"""Combines the settings of the command line, the environment and the configuration file, checks them, and returns
+them."""

@@ -1,8 +1,8 @@
-"""Gets figures for ``profit``, such as the price of 1 BTC, from a Bitcoin node, from a running miner and from the
-user's price source.
+"""Gets figures for ``profit``, such as the price of 1 BTC. It asks a Bitcoin node, a running miner, and the user's
+source of prices, which is a URL or a command.
 
-Each answer is limited in bytes and in seconds. A price and the figures of a node are marked with the date of today. No
-message shows the credentials of a URL.
+The size of each answer and the time for it are limited. A price and the figures of a node are marked with today's date.
+No error shows the credentials in a URL.
 """
 
 import shlex
@@ -22,10 +22,10 @@ from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, HttpT
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
-"""Time limit in seconds of one query. It covers the time from the lookup of the host name to the last byte of the
-answer, or the run of a command that prints a price."""
+"""Time limit of one query in seconds. For a URL, it covers everything from the lookup of the host name to the last byte
+of the answer. For a command that prints a price, it covers its whole run."""
 MAX_ANSWER = 1 << 20
-"""Largest size in bytes of an answer with its head, and of each of the two outputs of a command."""
+"""Largest size in bytes of an HTTP answer including its head, and of each output (stdout, stderr) of a command."""
 SUMMARY_PATH = "/api/v1/summary"
 
 
@@ -39,8 +39,8 @@ def layers(
     price_command: str | None,
     price_field: str | None,
 ) -> list[RawScenario]:
-    """Query each source that is not None, and return the figures of each answer as a scenario of ``profit`` that has
-    only these figures.
+    """Query each source that is not None. Return for each answer a scenario of ``profit`` that has only the figures of
+    this answer.
 
     Raises UsageError for a wrong option, CommandFailed if a source does not answer, and SourceError for an answer that
     cannot be used.
@@ -58,7 +58,7 @@ def layers(
 
 
 def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> Mapping[str, str]:
-    """Return the present difficulty, height, subsidy and fees of a node.
+    """Ask a Bitcoin node, and return the present difficulty, height, subsidy and average fees.
 
     Raises UsageError for a wrong option, and CommandFailed if the node does not answer.
     """
@@ -83,17 +83,17 @@ def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> M
 
 
 def miner_terms(url: str) -> Mapping[str, str]:
-    """Return the measured hash rate of a running miner, and its power if the miner knows it."""
+    """Ask a running miner, and return its measured hash rate, and its power if it knows that."""
     return sources.miner_terms(_get(url.rstrip("/") + SUMMARY_PATH, "--api"), "--api", _shown(url))
 
 
 def price_from_url(url: str, field: str | None) -> Mapping[str, str]:
-    """Return the price in the answer of a URL."""
+    """Fetch a URL, and return the price in the answer."""
     return sources.price(_get(url, "--price-url"), field, "--price-url", _shown(url), _today())
 
 
 def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
-    """Return the price that a command prints. The command is started without a shell."""
+    """Run a command, and return the price that it prints. No shell is used."""
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -115,9 +115,10 @@ def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
 
 
 def _get(url: str, option: str) -> bytes:
-    """Fetch a URL and return the whole body of the answer.
+    """Fetch a URL, and return the body of the answer.
 
-    Redirections are not followed, and proxies of the environment are not used.
+    Redirections are not followed. Proxies named in the environment are not used. Raises UsageError for a bad URL, and
+    CommandFailed for any status but 200 or if the query fails.
     """
     try:
         target = HttpTarget.parse(url)
@@ -141,7 +142,7 @@ def _get(url: str, option: str) -> bytes:
 
 
 def _shown(url: str) -> str:
-    """Return scheme, host and port of a URL. The rest may contain a key, and is not shown."""
+    """Return the scheme, host and port of a URL. The rest of the URL is left out, because it may contain a key."""
     return HttpTarget.parse(url).where
 
 

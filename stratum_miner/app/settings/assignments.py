@@ -28,10 +28,10 @@ PRINTABLE_NAMES = "expected worker names of printable characters in UTF-8, got o
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The pools with the worker names of the backends that mine on them.
+    """The pools to mine on. Each has the worker names of the backends that mine on it.
 
-    ``pools`` are the pools that the strategy uses. ``bound`` has the pool of each backend that mines on only one pool,
-    by the name of the backend.
+    ``pools`` are the pools between which the strategy chooses. ``bound`` maps the name of each backend that mines on
+    one fixed pool to this pool.
     """
 
     pools: tuple[PoolSettings, ...]
@@ -45,7 +45,7 @@ def assign(
     plans: Sequence[BackendPlan],
     problems: list[Problem],
 ) -> Assigned:
-    """Assign pools and worker names to backends. Errors are added to ``problems``."""
+    """Return the pools with the worker names of their backends. Errors are added to ``problems``."""
     listed = listed_workers(document)
     for names, where in listed.values():
         if len(names) > len(plans) and resolved.layer("backend") < Layer.ENVIRONMENT:
@@ -82,12 +82,12 @@ def _find(
     plan: BackendPlan,
     problems: list[Problem],
 ) -> PoolSettings | None:
-    """Return the pool that ``plan.pool`` names as the only pool on which a backend mines.
+    """Return the pool that ``plan.pool`` names, which is the only pool that a backend mines on.
 
-    ``plan.pool`` is the name or the URL of the pool, or its number, which begins at 1.
+    ``plan.pool`` is the name or the URL of the pool, or its number, counted from 1. A pool of the file is found by its
+    name even if pools from the command line or the environment replace those of the file.
 
-    A pool of the file is found by its name even if the command line or the environment replaces the pools of the file.
-    If no pool is found, add an error to ``problems`` and return None.
+    If no pool is found, an error is added to ``problems``, and the result is None.
     """
     known: dict[str, PoolSettings] = {}
     for number, pool in enumerate(pools, 1):

@@ -1,6 +1,7 @@
-"""The backends of ``mine``: the named tables of the file, or the names on the command line or in the environment.
+"""The backends of ``mine``. They come from the tables ``[backends.NAME]`` of the file, or their names are on the
+command line or in the environment.
 
-To add a backend with an option of its own, add a ``BackendPlan`` in ``plan_backends``.
+To add a backend that has an option of its own, such as --device, add a ``BackendPlan`` in ``plan_backends``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +18,15 @@ from stratum_miner.spelling import did_you_mean
 
 DEFAULT_BACKEND = "cpu"
 DEVICES = "device"
-"""Name of the backend that mines with the devices of --device."""
+"""Name of the one backend that mines with all devices of --device."""
 THREADED = "cpu"
-"""If there are several backends, --threads and --kernel apply only to those of this kind."""
+"""The kind of backend that has threads and kernels. If there are several backends, --threads and --kernel apply to
+those of this kind alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendPlan:
-    """A backend that will be created. Errors about it begin with ``where``."""
+    """A backend that is to be created. Errors about it begin with ``where``."""
 
     name: str
     """The unique name of this backend."""
@@ -76,7 +78,7 @@ def plan_backends(
 
 
 def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: list[Problem]) -> None:
-    """Add an error to ``problems`` if all CPU backends together have too many threads.
+    """Add an error to ``problems`` if the CPU backends have too many threads in total.
 
     Each backend has already checked its own number of threads.
     """
@@ -93,9 +95,11 @@ def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: li
 
 
 def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:
-    """Return a list with one backend for all options ``--device``; empty without this option.
+    """Return a list with one backend for the devices of all ``--device`` options. Without this option, the list is
+    empty.
 
-    One backend has all devices, because it looks for newly plugged-in devices and keeps the names of devices unique.
+    There is only one such backend, because it searches for devices that are plugged in later, and keeps the names of
+    devices unique.
     """
     texts = resolved.values.device
     if not texts:
@@ -144,9 +148,9 @@ def _of_profile(profile: Named[BackendProfile]) -> BackendPlan:
 def _with_options(
     resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]
 ) -> list[BackendPlan]:
-    """Add the values of --threads, --kernel and --backend-option to the plans, and return the new plans.
+    """Return the plans with the values of --threads, --kernel and --backend-option added to them.
 
-    Values from the command line and the environment take precedence over those in the table of a backend.
+    A value from the command line or the environment takes precedence over a value in the table of a backend.
     """
     values = resolved.values
     if not found:
@@ -184,8 +188,7 @@ def _with_options(
 
 
 def _routed(resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]) -> list[BackendPlan]:
-    """Add the worker names of ``--backend-worker`` and the pools of ``--bind`` to the plans, and return the new
-    plans."""
+    """Return the plans with the worker names of ``--backend-worker`` and the pools of ``--bind`` added to them."""
     names = [item.name for item in found]
     workers = _by_backend(resolved, "backend_worker", resolved.values.backend_worker, names, problems)
     bound = _by_backend(resolved, "bind", resolved.values.bind, names, problems)
@@ -213,7 +216,8 @@ def _by_backend(
     names: Iterable[str],
     problems: list[Problem],
 ) -> dict[str, str]:
-    """Return texts ``BACKEND=VALUE`` as a mapping from backend to value. Errors are added to ``problems``."""
+    """Parse texts ``BACKEND=VALUE``, and return a mapping from the backend to the value. Errors are added to
+    ``problems``."""
     found = {}
     where = resolved.origins[field].where
     for text in texts or ():

@@ -13,7 +13,8 @@ from stratum_miner.client import PoolSettings
 
 NOT_SET = "not set"
 COMPARED_AS_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
-"""Options that are not compared, because the backends and worker names that result from them are compared instead."""
+"""Options that are not compared themselves. The backends and worker names that result from them are compared
+instead."""
 COMPARED_AS_POOLS = frozenset(keys_of(PoolOptions))
 _POOL_KEYS = {
     "worker_name": "user",
@@ -21,13 +22,14 @@ _POOL_KEYS = {
     "addresses": "further addresses",
     "tls": "TLS settings",
 }
-"""For some fields of ``PoolSettings``, the name that a ``SettingChange`` shows instead of the name of the field."""
+"""The names of some fields of ``PoolSettings`` in a ``SettingChange``. Other fields have the same name in both."""
 _NOT_COMPARED = frozenset({"name", "trace", "timeouts"})
 
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """One setting that differs. ``live`` says that a reload changes it; any other change needs a restart."""
+    """One setting that differs. ``live`` says whether a reload changes it while mining; otherwise, the change needs a
+    restart."""
 
     what: str
     """The key, such as ``until_shares`` or ``pools.home.quota``."""
@@ -42,7 +44,7 @@ class SettingChange:
 def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[SettingChange]:
     """Return all differences between two configurations.
 
-    If ``follows_strategy`` is false, every backend mines on one fixed pool. A change of the pools between which the
+    ``follows_strategy`` is false if every backend mines on one fixed pool. A change to the pools between which the
     strategy chooses then needs a restart.
     """
     return [

@@ -10,14 +10,14 @@ from stratum_miner.app.process.exit_codes import UsageError
 
 VARIABLE = "STRATUM_MINER_HTTP_TOKEN"
 SHORTEST = 16
-"""Smallest number of characters of a token. The API answers too slowly for anyone to guess a token of this length by
-trying."""
+"""Smallest number of characters of a token. Nobody can find a token of this length by trying, because the API answers
+too slowly."""
 
 
 def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
-    """Return the API token, and the name of the file or variable in which the user finds it.
+    """Return the API token, and the name of the file or environment variable that contains it.
 
-    If the user gave no token and none was created before, create a token and store it.
+    If the user gave no token, use the one that was created earlier, or else create a token and store it.
 
     Raises UsageError for a token that is too short, or if a new token cannot be stored. The error begins with ``flag``,
     the option that requires the token.

@@ -1,7 +1,7 @@
-"""Reads the settings of ``mine`` from a file, the environment and the command line, combines and checks them.
+"""Reads the settings of ``mine`` from a file, the environment and the command line, combines them and checks them.
 
-These functions read only the named files. They connect, open and start nothing. A reload calls ``load`` again while the
-miner mines.
+These functions read only files that the settings name. They open no connection or device, and start nothing, because a
+reload calls ``load`` again while the miner mines.
 """
 
 import os
@@ -44,18 +44,18 @@ class Sources:
     """The sources of the settings. A reload reads the same sources again."""
 
     given: Mapping[str, Any]
-    """The values of the command line, by field."""
+    """The values on the command line, by the name of their field in ``MineOptions``."""
     file: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @property
     def misspelt(self) -> list[Problem]:
-        """Errors for unknown environment variables that begin with STRATUM_MINER_."""
+        """A problem for each environment variable that begins with STRATUM_MINER_ but is unknown."""
         return unknown_variables(self.environment, keys_of(MineOptions), OTHER_VARIABLES)
 
     @property
     def is_exposed(self) -> bool:
-        """Whether the file has passwords that other users of this computer can read."""
+        """Whether the configuration file contains passwords and other users of this computer can read it."""
         try:
             mode = 0 if self.file is None else self.file.stat().st_mode
             return bool(mode & READABLE_BY_OTHERS) and self.file is not None and _has_secrets(read(self.file))
@@ -78,7 +78,7 @@ class MineSettings:
     strategy: Strategy
     backends: tuple[BackendPlan, ...]
     bound: Mapping[str, PoolSettings]
-    """The pool of each backend that mines on only one pool, by the name of the backend."""
+    """Maps the name of each backend that mines on one fixed pool to this pool."""
     goals: Goals
     tariff: earnings.Tariff | None
     schedule: Schedule | None
@@ -93,8 +93,9 @@ class MineSettings:
 def find_file(config: Path | None, no_config: bool, environment: Mapping[str, str]) -> Path | None:
     """Return the configuration file to read, or None if there is none.
 
-    It is the file that ``config`` or STRATUM_MINER_CONFIG names, otherwise the user's own file if it exists. With
-    ``no_config``, the result is always None. Raises UsageError for ``config`` together with ``no_config``.
+    The file is the one that ``config`` names, or else the one that STRATUM_MINER_CONFIG names, or else the user's own
+    file if it exists. With ``no_config``, the result is always None. Raises UsageError for ``config`` together with
+    ``no_config``.
     """
     if config is not None and no_config:
         raise UsageError("--config, --no-config: expected at most one of the two, got both")
@@ -114,20 +115,21 @@ def default_file() -> Path:
 
 
 def load(sources: Sources) -> MineSettings:
-    """Read and check all settings, and register the secrets. Raises ConfigError with every error."""
+    """Read and check all settings, and register the secrets. Raises ConfigError, which contains every error that was
+    found."""
     return settings_of(sources, None if sources.file is None else read(sources.file))
 
 
 def settings_of(sources: Sources, document: Document | None) -> MineSettings:
-    """Check and return all settings, as ``load`` does. ``document`` is the configuration file, which the caller has
-    already read, or None if there is no file."""
+    """Check and return all settings, as ``load`` does. ``document`` is the configuration file after parsing, or None if
+    there is no file."""
     problems: list[Problem] = []
     try:
         resolved = resolve(
             MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
         )
     except ConfigError as error:
-        # Report the errors in the tables, too, but do not check the settings against each other.
+        # Also report the errors in the tables, but do not compare settings with each other.
         problems += error.problems
         pool_profiles(document, problems)
         backend_profiles(document, problems)
@@ -180,9 +182,9 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
 
 @contextmanager
 def collecting(problems: list[Problem], resolved: Resolved[Any]) -> Iterator[None]:
-    """Collect errors in ``problems`` instead of raising the first one.
+    """Add an error that is raised in the ``with`` block to ``problems``, and raise nothing.
 
-    Each problem names the file line, variable or option that the value came from.
+    The problem names the line of the file, the variable or the option that the wrong value came from.
     """
     try:
         yield
@@ -193,7 +195,8 @@ def collecting(problems: list[Problem], resolved: Resolved[Any]) -> Iterator[Non
 
 @contextmanager
 def naming_source(resolved: Resolved[Any]) -> Iterator[None]:
-    """Replace ``--option`` at the start of a UsageError by the source of the value of this option."""
+    """If a UsageError that begins with ``--option`` is raised in the ``with`` block, replace this beginning by the
+    source of the option's value."""
     try:
         yield
     except UsageError as error:
@@ -202,8 +205,8 @@ def naming_source(resolved: Resolved[Any]) -> Iterator[None]:
 
 
 def source_of(resolved: Resolved[Any], flag: str) -> str:
-    """Return the line of the file, the variable or the option that gave the option ``flag`` its value. Return ``flag``
-    itself if the value is the default."""
+    """Return where the value of the option ``flag`` came from: a line of the file, a variable, or an option. If the
+    value is the default, return ``flag`` itself."""
     for key in keys_of(type(resolved.values)).values():
         if key.flag == flag and resolved.layer(key.field) is not Layer.DEFAULT:
             return resolved.origins[key.field].where
@@ -211,7 +214,7 @@ def source_of(resolved: Resolved[Any], flag: str) -> str:
 
 
 def register_secrets(settings: PoolOptions) -> None:
-    """Register the given passwords as secrets, so that they are never shown."""
+    """Register the passwords in ``settings`` as secrets, so that they are never shown."""
     for text in settings.password or ():
         secrets.register(text)
     for text in settings.userpass or ():

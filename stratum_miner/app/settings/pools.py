@@ -1,7 +1,8 @@
-"""The pools of a command: the named tables of the file, or the URLs of the command line or the environment.
+"""The pools of a command. They come from the tables ``[pools.NAME]`` of the file, or their URLs are on the command line
+or in the environment.
 
 Each setting of a pool comes from the first of these sources that has it: the command line, the environment, the table
-of the pool, the key of the same name above all tables, the default.
+of the pool, the top-level key of the same name in the file, the default.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +30,14 @@ ValueT = TypeVar("ValueT")
 Made = TypeVar("Made")
 
 DIRECT = "direct"
-"""A pool with this value of ``proxy`` uses no proxy, even if other pools use one."""
+"""The value of ``proxy`` for a pool that uses no proxy even if other pools use one."""
 
 
 def plan_pools(
     resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> tuple[list[PoolSettings], Strategy]:
-    """Return the pools, the preferred one first, and the strategy. Errors are added to ``problems``."""
+    """Return the pools, the preferred one first, and the strategy that chooses between them. Errors are added to
+    ``problems``."""
     options = resolved.values
     profiles = _in_force(resolved, document, problems)
     if profiles and options.url:
@@ -66,14 +68,14 @@ def plan_pools(
 
 @dataclass(frozen=True, slots=True)
 class DescribedPool:
-    """The settings of a pool as the user gave them, each with its source."""
+    """The settings of a pool, each with its key and its source."""
 
     name: str
     values: tuple[tuple[ConfigKey, Any, SettingSource], ...]
 
 
 def described(resolved: Resolved[PoolOptions], document: Document | None) -> list[DescribedPool]:
-    """Return the pools of a checked configuration, to show them. The caller must hide the secrets."""
+    """Return the pools of a checked configuration for display. The caller must hide the secrets."""
     found = []
     for profile in _in_force(resolved, document, []):
         values = []
@@ -86,9 +88,10 @@ def described(resolved: Resolved[PoolOptions], document: Document | None) -> lis
 
 
 def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]]:
-    """Return the ``workers`` of each pool that has a table with this key, by the name of the pool.
+    """Return the worker names that the tables of pools list under the key ``workers``.
 
-    Each result also has the text with which errors about these names begin.
+    The keys of the result are names of pools. Each value has the worker names of the pool, and the text with which
+    errors about them begin.
     """
     return {
         profile.name: (profile.values.workers, profile.origins["workers"].where)
@@ -100,10 +103,10 @@ def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]
 def named_pool(
     resolved: Resolved[PoolOptions], document: Document | None, name: str, problems: list[Problem]
 ) -> PoolSettings | None:
-    """Return the pool whose table in the file has this name, or None if there is no such table.
+    """Return the pool of the table ``[pools.NAME]`` with this name, or None if there is no such table.
 
-    If the table has an error, add it to ``problems`` and return None. The pool is found even if the command line or the
-    environment replaces the pools of the file.
+    The pool is found even if pools from the command line or the environment replace those of the file. If the table has
+    an error, it is added to ``problems``, and the result is None.
     """
     for profile in pool_profiles(document, []):
         if profile.name == name:
@@ -115,8 +118,8 @@ def named_pool(
 def _in_force(
     resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> list[Named[PoolProfile]]:
-    """Return the pools of the tables in the file. The list is empty if the command line or the environment names pools,
-    because these then replace those of the file."""
+    """Return the pools in the tables of the file. The list is empty if the command line or the environment names pools,
+    because these replace the pools of the file."""
     profiles = pool_profiles(document, problems)
     return [] if resolved.layer("url") >= Layer.ENVIRONMENT else profiles
 
@@ -124,9 +127,8 @@ def _in_force(
 def _stronger(
     resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, field: str
 ) -> tuple[Any, SettingSource]:
-    """Return a setting of a pool and the source that it comes from. This is the first source that has the setting, in
-    the order at the top of this module.
-    """
+    """Return the value of one setting of a pool, and the source of the value. The docstring of this module has the
+    order of the sources."""
     option = resolved.origins.get(field)
     if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
         return getattr(profile.values, field), profile.origins[field]
@@ -139,8 +141,8 @@ def _stronger(
 def _tls_for_nothing(
     resolved: Resolved[PoolOptions], sources: Sequence[Named[PoolProfile] | None], pools: Sequence[PoolSettings]
 ) -> list[Problem]:
-    """Return errors for TLS options of pools without TLS, because the user would expect a protection that these pools
-    lack."""
+    """Return an error for each TLS option that would have no effect because its pool does not use TLS. Users would
+    think that the connection is protected."""
     plain = [not any(url.tls for url in (pool.url, *pool.addresses)) for pool in pools]
     wheres: dict[str, None] = {}
     for profile, is_unencrypted in zip(sources, plain, strict=True):
@@ -166,9 +168,9 @@ def _strategy(
 
 @contextmanager
 def _collecting(problems: list[Problem], where: str) -> Iterator[None]:
-    """Add errors to ``problems`` instead of raising the first error.
+    """Add an error that is raised in the ``with`` block to ``problems``, and raise nothing.
 
-    ``where`` is the location of each error that does not name its own location.
+    ``where`` is the location of an error that does not name a location itself.
     """
     try:
         yield
@@ -179,8 +181,8 @@ def _collecting(problems: list[Problem], where: str) -> Iterator[None]:
 
 
 class _Reader:
-    """Reads the settings of one pool from its table and the options. ``index`` is its position, from 0, among the
-    ``count`` pools."""
+    """Reads the settings of one pool from its table and the options. ``index`` is the position of the pool among all
+    ``count`` pools, counted from 0."""
 
     def __init__(
         self, resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, index: int, count: int
@@ -214,7 +216,7 @@ class _Reader:
         )
 
     def _pick(self, field: str) -> tuple[Any, str]:
-        """Return the value of a setting, and the text that begins errors about it."""
+        """Return the value of a setting, and the text with which errors about this value begin."""
         value, origin = _stronger(self._resolved, self._profile, field)
         return value, origin.where
 
@@ -275,14 +277,17 @@ class _Reader:
         return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
 
     def _rank(self, field: str) -> tuple[int, bool]:
-        """Return the precedence of the source of a setting; of two settings, the one with the larger result prevails.
-        The result is the kind of source, and whether the setting comes from the table of the pool."""
+        """Return the precedence of the source of a setting. Of two settings that exclude each other, the one with the
+        larger result is used.
+
+        The result is the kind of source, and whether the setting comes from the table of the pool.
+        """
         layer = self._resolved.layer(field)
         own = self._profile is not None and field in self._profile.origins and layer < Layer.ENVIRONMENT
         return (Layer.FILE if own else layer, own)
 
     def _one_of(self, values: list[Any], field: str) -> Any:
-        """Return the value for this pool from a list that has one value for all pools, or one value for each pool."""
+        """Return the value for this pool. ``values`` has either one value for all pools, or one value for each pool."""
         if len(values) not in (1, self._count):
             text = f"expected one value for all pools, or one for each of the {self._count} pools, got {len(values)}"
             raise ConfigError(Problem(self._resolved.origins[field].where, text))
@@ -333,13 +338,13 @@ class _Reader:
         files: list[Path | None] = [self._pick(name)[0] for name in ("tls_ca", "tls_cert", "tls_key")]
         fingerprint = self._pick("tls_fingerprint")[0]
         if fingerprint is None and not any(files):
-            return SYSTEM_TRUST  # a shared object, because loading the certificates of the system takes a while
+            return SYSTEM_TRUST  # shared, because loading the system's certificates takes a while
         return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])
 
 
 def _fit(where: str, make: Callable[[ValueT], Made], value: ValueT) -> Made:
-    """Return ``make(value)``. If ``make`` raises ValueError, raise a ConfigError with its text and the location
-    ``where`` instead."""
+    """Return ``make(value)``. If ``make`` raises a ValueError, raise a ConfigError with the same text and with
+    ``where`` as its location."""
     try:
         return make(value)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """The settings of ``proxy``, checked.
 
-Its pools may be in the configuration file of ``mine``. Keys of this file that only ``mine`` knows are ignored.
+``proxy`` can use the configuration file of ``mine``, for the pools in it. Keys of the file that only ``mine`` knows are
+ignored.
 """
 
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ class ProxySettings:
 
 
 def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, str]) -> ProxySettings:
-    """Read and check all settings, and register the secrets. Raises ConfigError or UsageError for an error."""
+    """Read and check all settings, and register the secrets. Raises ConfigError or UsageError if a setting is wrong."""
     document = None if file is None else _without_mining(read(file))
     resolved = resolve(ProxyOptions, given=given, environment=environment, document=document, tables=TABLES)
     register_secrets(resolved.values)
@@ -48,13 +49,13 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
 
 
 def misspelt(environment: Mapping[str, str]) -> list[Problem]:
-    """Return errors for unknown environment variables that begin with STRATUM_MINER_."""
+    """Return a problem for each environment variable that begins with STRATUM_MINER_ but is unknown."""
     of_mine = frozenset(key.variable for key in keys_of(MineOptions).values())
     return unknown_variables(environment, keys_of(ProxyOptions), OTHER_VARIABLES | of_mine)
 
 
 def _without_mining(document: Document) -> Document:
-    """Return a copy of the file that lacks the keys and tables which only ``mine`` knows."""
+    """Return a copy of the file without the keys and tables that only ``mine`` knows."""
     foreign = set(keys_of(MineOptions)) - set(keys_of(ProxyOptions)) | (TABLES - {POOLS})
     table = {name: value for name, value in document.table.items() if name not in foreign}
     return Document(document.path, table, document.lines)

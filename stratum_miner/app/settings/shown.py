@@ -1,4 +1,4 @@
-"""The settings in force without secrets, each with its source, for ``config show`` and the web page."""
+"""The present settings for ``config show`` and the web page: each with its source, and without secrets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stratum_miner.app.settings.pools import described
 
 @dataclass(frozen=True, slots=True)
 class ShownSetting:
-    """One setting with its value written as TOML. ``value`` is None if the setting is not set and has no default."""
+    """One setting. Its value is written as TOML, or None if the setting is not set and has no default."""
 
     key: str
     value: str | None
@@ -36,7 +36,8 @@ class Group:
 def groups(settings: MineSettings) -> Iterator[Group]:
     """Yield the present settings, grouped and ordered as in a configuration file.
 
-    If the miner does not use the tables ``[backends.NAME]``, the ``note`` of each of these groups says so.
+    If the miner does not use the tables ``[backends.NAME]``, because --backend names its backends, the ``note`` of
+    their groups says so.
     """
     resolved = settings.resolved
     own = keys_of(MineOptions).values()
@@ -57,7 +58,8 @@ def groups(settings: MineSettings) -> Iterator[Group]:
 
 
 def as_object(settings: MineSettings, file: str | None) -> dict[str, Any]:
-    """Return the settings for the API: their file and their groups. Values are TOML, or null if not set."""
+    """Return the settings for the API: the path of the configuration file, and the groups. Each value is a text in
+    TOML, or null if it is not set."""
     return {
         "file": file,
         "groups": [

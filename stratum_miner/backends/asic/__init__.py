@@ -1,1 +1,2 @@
-"""The backend for USB mining devices: frames, chips, boards, and the tasks that feed, watch and protect a device."""
+"""The backend for USB mining devices. It has the frames of their serial protocols, the chips, the boards, and the tasks
+that feed, watch and protect a device."""

@@ -1,6 +1,6 @@
-"""Finds out whether the user may open a port, which program has opened it, and what would help.
+"""Finds out whether the user may open a port, which program has opened it, and what the user can do to get access.
 
-This module only reads file attributes (stat), /proc and the group database. It opens no port.
+This module opens no port. It reads file attributes (stat), /proc, sysfs, the group database, and udev rule files.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.foreign_text import sanitize
 
 RULE_FILE = "70-stratum-miner.rules"
-"""File name of the udev rule. The rule sets the tag uaccess on a device. udev applies rule files in the order of their
-numbers, so 70 is before systemd's 73-seat-late.rules, which acts on this tag."""
+"""File name of the udev rule. The rule sets the tag uaccess on a device, and systemd's 73-seat-late.rules acts on this
+tag. udev applies rule files in the order of their numbers, so the number of this file must be below 73."""
 RULE_DIRECTORIES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 INSTALL_COMMAND = (
     f"stratum-miner doctor --udev-rule | sudo tee {RULE_DIRECTORIES[0]}/{RULE_FILE} && "
     "sudo udevadm control --reload && sudo udevadm trigger"
 )
 _PTS_MAJORS = range(136, 144)
-"""Major numbers of Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt). They are recognised by
-number, because sysfs does not list them."""
+"""Major device numbers of Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt). Pseudo-terminals are
+recognised by these numbers, because sysfs does not list them."""
 _CALL_OUT_GROUPS = ("dialout", "uucp")
 """Groups that own serial ports: dialout on Debian, uucp on Arch."""
 
@@ -48,34 +48,34 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortAccess:
-    """Result of examining a port. ``allowed`` is True if the port exists, the user may open it, and no other program
-    has opened it. Otherwise ``problem`` and ``fix`` say what is wrong and what to do."""
+    """The result of examining a port. ``allowed`` is True if the port exists, the user may open it, and no other
+    program has opened it. Otherwise, ``problem`` says what is wrong, and ``fix`` what to do."""
 
     allowed: bool
     problem: str = ""
     fix: str = ""
-    """What the user has to do to get access: a command line, or an instruction. Empty if ``allowed``."""
+    """What the user has to do to get access: a command line, or an instruction. Empty if ``allowed`` is True."""
     holders: tuple[Holder, ...] = ()
 
 
 def udev_rule() -> str:
-    """Return the udev rule of this version.
+    """Return the text of the udev rule of this version.
 
-    The rule grants access to the ports of known mining devices to the user who is logged in at the computer, and to the
-    group that owns the port.
+    The rule gives access to the ports of known mining devices. It gives it to the user who is logged in at the
+    computer, and to the group that owns the port.
     """
     return resources.files(__package__).joinpath(RULE_FILE).read_text(encoding="utf-8")
 
 
 def installed_rule() -> str | None:
-    """Return the path at which the rule is installed; None if it is not."""
+    """Return the path of the installed udev rule, or None if the rule is not installed."""
     paths = (f"{directory}/{RULE_FILE}" for directory in RULE_DIRECTORIES)
     return next((path for path in paths if os.path.exists(path)), None)
 
 
 def is_current_rule(path: str) -> bool:
-    """Return whether an installed rule file contains the rule of this version. A # at the start of a line makes no
-    difference, because some lines of the rule are comments until the user removes the #."""
+    """Return whether the rule file at ``path`` contains the rule of this version. A # at the start of a line is
+    ignored: some lines of the rule are comments that users may turn into rules by removing the #."""
     try:
         installed = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -104,8 +104,8 @@ def absent(path: str) -> str:
 
 
 def examine(path: str) -> PortAccess:
-    """Return whether this process can open the port now, and if not, why. Also return which other programs have opened
-    it."""
+    """Return whether this process can open the port now, and if not, why. The result also names other programs that
+    have opened the port."""
     held = holders(path)
     if not os.path.exists(path):
         return PortAccess(allowed=False, problem="it is no longer connected", fix="plug it in again")
@@ -119,18 +119,18 @@ def examine(path: str) -> PortAccess:
 
 
 def examine_all(paths: Iterable[str]) -> PortAccess:
-    """Examine all ports of a device. Return the result for the first port that cannot be opened. If there is no such
-    port, return a result with ``allowed``."""
+    """Examine all ports of a device. Return the result for the first port that cannot be opened. If all can be opened,
+    return a result whose ``allowed`` is True."""
     found = [examine(path) for path in paths]
     return next((item for item in found if not item.allowed), PortAccess(allowed=True))
 
 
 def holders(path: str) -> tuple[Holder, ...]:
-    """Return the other processes that have opened this port. Root sees all processes in /proc; other users see only
-    their own.
+    """Return the other processes that have opened this port. Root finds all such processes; other users find only their
+    own.
 
-    A process that has also opened the other side of a pseudo-terminal is left out, because it is the emulated device
-    itself.
+    If the port is a pseudo-terminal, a process that has opened its other side is left out, because that process is the
+    emulated device itself.
     """
     try:
         wanted = os.stat(path).st_rdev
@@ -146,8 +146,8 @@ def holders(path: str) -> tuple[Holder, ...]:
 
 
 def holders_text(path: str) -> str:
-    """Return a text that names the programs that have opened the port, such as "bfgminer (process 812)". If no such
-    program is found, the text says how to find it."""
+    """Return a text that names the programs that have opened the port, such as "bfgminer (process 812)". If no program
+    is found, the text says how to find it."""
     found = holders(path)
     if found:
         return ", ".join(map(str, found))
@@ -184,8 +184,8 @@ def _join_group(group: str) -> str:
 
 
 def install_rule() -> str:
-    """Return a text for the user: the command that installs the udev rule, or, if the rule is installed, the advice to
-    plug the device in again. This function itself installs nothing."""
+    """Return a text for the user; this function installs nothing. The text is the command that installs the udev rule.
+    If the rule is installed already, it is the advice to plug the device in again."""
     if installed_rule() is not None:
         return (
             "unplug the device and plug it in again; the udev rule works for the user who is logged in at this computer"
@@ -239,8 +239,8 @@ def _processes() -> Iterator[int]:
 
 
 def _descriptors(pid: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the number and the file attributes of each open file descriptor. Yield nothing if the process has ended or
-    the user may not inspect it."""
+    """Yield the number and the file attributes of each open file descriptor of a process. Yield nothing if the process
+    has ended or this user may not inspect it."""
     directory = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
         for number in os.listdir(directory):

@@ -1,16 +1,15 @@
-"""The asic backend: runs one task per device, handles devices that come and go, and adds, removes and restarts devices
-at run time.
+"""The asic backend: runs one task for each device, and adds, removes and restarts devices while mining.
 
 A *device record* holds what the miner keeps of a device while it is unplugged: its name, its totals, its settings. Each
-record has a task of its own. The task waits until the device is plugged in, finds out which board it is, and runs it.
-Other modules call these tasks the *supervisor*. When the run of a device ends, the next step depends on the error:
+record has a task. This task waits until the device is plugged in, finds out which board it is, and runs it. Other
+modules call these tasks the *supervisor*. When the device stops running, the cause decides what the task does:
 
 * If the device was unplugged, the task waits until it is plugged in again.
-* If its port is busy or forbidden, the task tries again after growing pauses.
-* After any other error the device stays off until it is unplugged or its user restarts it.
+* If the port of the device is busy or forbidden, the task tries again after pauses that grow longer.
+* After any other error, the device stays off until it is unplugged or the user restarts it.
 
-``hotplug`` lists the devices that are plugged in. After an error that a restart of the chips may cure, ``Device.run``
-itself restarts them, and ends with an error only if this does not help.
+Some errors can be cured by restarting the chips. ``Device.run`` does this itself, and ends with an error only if it
+does not help. The module ``hotplug`` finds out which devices are plugged in.
 """
 
 import time
@@ -46,18 +45,19 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 MAX_DEVICE_RECORDS = 256
-"""Largest number of device records. The limit exists because a malicious device could connect again and again under new
-serial numbers."""
+"""Largest number of device records. Without a limit, a malicious device could connect again and again, each time with a
+new serial number."""
 
 
 OFF_HINT = "remove the cause, then restart the device, or unplug it and plug it in again"
 
 
 class AsicBackend(Backend):
-    """Mines with the devices that the specifications name, and with recognised devices that are plugged in later.
+    """Mines with the devices that ``specs`` names. If a specification has no path, such as ``auto``, recognised devices
+    are used, too, whenever they are plugged in.
 
-    Tests pass their own ``listing``, ``open_port``, ``driver`` and ``clock`` (in seconds). Raises BackendOptionError if
-    ``specs`` is empty or names a path twice.
+    Raises BackendOptionError if ``specs`` is empty or names a path twice. ``listing``, ``open_port``, ``driver`` and
+    ``clock`` (in seconds) can be replaced for tests.
     """
 
     name: ClassVar[str] = "asic"
@@ -85,17 +85,16 @@ class AsicBackend(Backend):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "AsicBackend":
-        """Build the backend from the option ``devices``: one or several specifications, separated by spaces.
+        """Create the backend from the option ``devices``: one or several specifications, separated by spaces. The
+        default is ``auto``.
 
-        The default is ``auto``. Raises BackendOptionError for a bad specification. The error suggests the nearest
-        spelling.
+        Raises BackendOptionError for a bad specification. The error suggests the nearest correct spelling.
         """
         option.check_known(cls.name, options, ("devices",))
         return cls([DeviceSpec.parse(text) for text in options.get("devices", "auto").split()])
 
     def statistics(self) -> BackendStatistics:
-        """Return the statistics of each device that was named or found since the start, whether or not it is plugged in
-        now."""
+        """Return the statistics of each device that was named or found since the start, even if it is unplugged now."""
         records = tuple(self._records)
         running = sum(record.is_running for record in records)
         kept = sum(record.is_kept for record in records)
@@ -105,8 +104,8 @@ class AsicBackend(Backend):
         )
 
     def _problem(self, records: Sequence[DeviceRecord]) -> str:
-        """Return a message that names each specification without a path, such as ``auto``, to which no device belongs.
-        The message is empty if there is none, and before the first search for devices."""
+        """Return a message that names each specification without a path, such as ``auto``, for which no device was
+        found. The message is empty if each has a device, and before the first search for devices."""
         if not self._hotplug.has_looked:
             return ""
         unmatched = [
@@ -119,7 +118,7 @@ class AsicBackend(Backend):
         return f"--device {' and '.join(unmatched)} found no device" if unmatched else ""
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Run every device until cancelled, including devices that are plugged in later."""
+        """Run all devices until cancelled, including devices that are plugged in later."""
         started: set[DeviceRecord] = set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hotplug.run)
@@ -140,8 +139,8 @@ class AsicBackend(Backend):
         return tuple(record.snapshot() for record in self._records)
 
     def add(self, spec: DeviceSpec) -> None:
-        """Mine with another device. Raises BackendOptionError if the specification has no path, or a path that is
-        already in use."""
+        """Mine with another device. Raises BackendOptionError if ``spec`` has no path, or a path that is already in
+        use."""
         if spec.path is None:
             raise BackendOptionError(f"device: expected the path of one device, got {spec.text!r}")
         same = [
@@ -156,7 +155,7 @@ class AsicBackend(Backend):
         self._add_record(DeviceRecord(spec, name=self._first_name(spec.path)))
 
     def remove(self, name: str) -> None:
-        """Power a device down and stop using it. Its totals remain. Raises BackendOptionError for an unknown name."""
+        """Power a device down and stop using it. Its totals are kept. Raises BackendOptionError for an unknown name."""
         self._record(name).remove()
 
     def restart(self, name: str) -> None:
@@ -179,7 +178,7 @@ class AsicBackend(Backend):
         )
 
     def _first_name(self, path: str) -> str:
-        """Return the name of a new record: its path, followed by a number if another record has that name."""
+        """Return the name of a new record: ``path``, followed by a number if another record already has this name."""
         taken = {record.name for record in self._records}
         names = (path, *(f"{path} ({count})" for count in range(2, MAX_DEVICE_RECORDS + 2)))
         return next(name for name in names if name not in taken)
@@ -196,7 +195,7 @@ class AsicBackend(Backend):
     # ---- devices that are plugged in later --------------------------------------------------------------------
 
     async def _add_new_devices(self) -> None:
-        """Until cancelled, add a record for every recognised device that has none."""
+        """Until cancelled, add a record for each recognised device that does not have one."""
         await self._hotplug.next_look()
         if not any(device.recognised for device in self._hotplug.devices):
             unnamed = [device.path for device in self._hotplug.devices if device.kinds]
@@ -216,8 +215,8 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _known_paths(self) -> set[str]:
-        """Return the paths of the devices that have a record. A device that the user removed keeps its record, so it is
-        not added again."""
+        """Return the paths of the connected devices that have a record. This includes devices that the user removed, so
+        that they are not added again."""
         locations = (self._location(record) for record in self._records)
         return {location.found.path for location in locations if location is not None and location.found is not None}
 
@@ -233,8 +232,8 @@ class AsicBackend(Backend):
     async def _run_once(
         self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        """Wait until the device is plugged in, and run it until its run ends. Then return when the device may be run
-        again: after a pause, after the next search for devices, or when it is unplugged."""
+        """Wait until the device is plugged in, and run it until it stops. Return when it may be run again, which
+        depends on why it stopped: after a pause, after the next search for devices, or when it is unplugged."""
         location = await self._wait_until_connected(record)
         record.enter(DeviceRecordState.FOUND)
         opened = record.ports.opened if record.ports is not None else 0
@@ -246,7 +245,7 @@ class AsicBackend(Backend):
                 await device.run(source, own)
         except DeviceGone as error:
             if record.ports is None or record.ports.opened == opened:
-                await self._pause(record, error)  # no port was opened, so the device did not disconnect while it ran
+                await self._pause(record, error)  # no port was opened, so the device was not lost while mining
             else:
                 self._note_loss(record, error)
                 await self._hotplug.next_look()
@@ -276,8 +275,8 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _location(self, record: DeviceRecord) -> DeviceLocation | None:
-        """Return where the device of a record is connected now; None if it is not connected. A device that already runs
-        for another record does not count."""
+        """Return where the device of this record is connected, or None if it is not connected. A device that runs for
+        another record is ignored."""
         others = {other.device_file for other in self._records if other is not record and other.is_running}
         devices = [item for item in self._hotplug.devices if others.isdisjoint(port.path for port in item.ports)]
         if record.spec.path is not None:
@@ -309,9 +308,9 @@ class AsicBackend(Backend):
         return record.device
 
     def _unique(self, identity: DeviceIdentity) -> DeviceIdentity:
-        """Return the identity, with a changed location if another record already has its name.
+        """Return the identity, with another location if a record already has the name of this identity.
 
-        For example, two emulators in different directories may have the same name.
+        Two emulators in different directories can have the same name, for example.
         """
         taken = {record.name for record in self._records}
         count = 2
@@ -343,8 +342,8 @@ class AsicBackend(Backend):
             )
 
     async def _stay_off(self, record: DeviceRecord, reason: str) -> None:
-        """Log the reason, and do not use the device until it is unplugged. Return when it is unplugged. A restart by
-        the user cancels this wait."""
+        """Log the reason, and return when the device is unplugged. Until then it is not used. A restart by the user
+        cancels the wait."""
         record.enter(DeviceRecordState.OFF, reason)
         log.error("device_off", device=record.name, reason=reason, hint=OFF_HINT)
         device_file = self._device_file(record)

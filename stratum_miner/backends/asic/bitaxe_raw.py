@@ -1,11 +1,13 @@
 """The control channel of the bitaxe-raw firmware: I²C, GPIO and a lamp behind a USB port
 (docs/reference/asic.md#control-channel-of-bitaxe-raw).
 
-The length field of a request counts the whole packet. The length field of a successful reply counts only the data, and
-that of an error reply counts the whole packet. A parser that relied on this field alone would wait for bytes that never
-come. This parser tells a successful reply from an error reply by comparing the field with the number of bytes that it
-requested. It also understands the replies of later emberOne firmware. These have a status byte, and their length field
-counts the whole packet.
+Packets begin with a length, and what it counts depends on the packet. In a request and in an error reply, it counts the
+whole packet. In a successful reply, it counts only the data. A parser that always took it for the size of the packet
+would wait for bytes that never come. This parser knows how many bytes of data it requested. If the length equals this
+number, the reply is a successful one.
+
+The parser also understands the successful replies of the later emberOne firmware, which have a status byte. Their
+length counts the whole packet.
 """
 
 from dataclasses import dataclass
@@ -16,15 +18,15 @@ from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.transport import Transport
 
 ANSWER_SECONDS = 2.0
-"""Seconds to wait for a reply. The mining program mujina waits 1 s. A longer wait does little harm, because it delays
+"""Seconds to wait for a reply. The mining program mujina waits 1 s. The longer wait does little harm, because it delays
 only this request."""
 QUIET_SECONDS = 0.1
-"""After a wrong reply, input is discarded until none has come for this many seconds. Otherwise the rest of the wrong
-reply could be taken for the reply to the next request."""
+"""After a wrong reply, input is discarded until this many seconds have passed without any. The rest of the wrong reply
+could otherwise be taken for the reply to the next request."""
 MAX_REPLY = 4096
 ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}
 UNPARSED = 0xFF
-"""The id in the firmware's reply to a packet that the firmware could not read."""
+"""The id in a reply of the firmware to a packet that it could not read."""
 
 I2C, GPIO, ADC, LED = 5, 6, 7, 8
 SET_SPEED, WRITE, READ, WRITE_READ = 0x10, 0x20, 0x30, 0x40
@@ -40,7 +42,7 @@ def encode_request(identifier: int, page: int, command: int, data: bytes = b"") 
 
 @dataclass(frozen=True, slots=True)
 class ControlReply:
-    """The data of a successful reply, or the error of the firmware."""
+    """A reply: the data if the request succeeded, otherwise the error code and text of the firmware."""
 
     data: bytes = b""
     error: int | None = None
@@ -48,11 +50,12 @@ class ControlReply:
 
 
 def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool = False) -> ControlReply | None:
-    """Return the reply to the request with the id ``identifier``, which asked for ``expected`` bytes of data; None if
-    the reply is incomplete.
+    """Return the reply to the request with the id ``identifier``, which asked for ``expected`` bytes of data. Return
+    None if ``buffer`` does not contain the whole reply yet.
 
-    ``final`` means that no more bytes will come. Bytes that may be either the start of a successful reply or a whole
-    error reply are then read as an error reply. Raises DeviceSilent for bytes that are no reply to this request.
+    ``final`` says that no more bytes will come. Without it, bytes that are either a whole error reply or the start of a
+    successful reply count as incomplete; with it, they are an error reply. Raises DeviceSilent for bytes that are no
+    reply to this request.
     """
     if len(buffer) < 4 and not (expected == 0 and len(buffer) == 3):
         return None
@@ -71,17 +74,18 @@ def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool =
 
 
 class BitaxeControl:
-    """Sends one request at a time and waits for its reply, for at most two seconds."""
+    """Sends one request at a time and waits for its reply, for at most ``ANSWER_SECONDS``."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._turn = trio.Lock()
         self._next_id = 0
         self._late: tuple[int, int] | None = None
-        """Id and size of a reply that did not come in time and may still come."""
+        """The id of a request whose reply did not come in time but may still come, and the number of bytes of data in
+        this reply."""
 
     async def i2c_speed(self, hertz: int) -> None:
-        """Set the clock of the bus, in hertz."""
+        """Set the clock of the I²C bus, in hertz."""
         await self._request(I2C, SET_SPEED, hertz.to_bytes(4, "little"), 4, "I²C speed")
 
     async def i2c_write(self, address: int, data: bytes) -> None:
@@ -89,8 +93,8 @@ class BitaxeControl:
         await self._request(I2C, WRITE, bytes([address]) + data, 1, f"I²C write to {address:02x}")
 
     async def i2c_read(self, address: int, data: bytes, count: int) -> bytes:
-        """Write bytes (usually a register number) to the I²C device at a 7-bit address, and then read ``count`` bytes
-        from it."""
+        """Write bytes (usually a register number) to the I²C device at a 7-bit address. Then read ``count`` bytes from
+        the device."""
         return await self._request(
             I2C, WRITE_READ, bytes([address]) + data + bytes([count]), count, f"I²C read from {address:02x}"
         )

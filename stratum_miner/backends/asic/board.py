@@ -1,4 +1,4 @@
-"""Describes a product as data: its USB ids, its ports, its chips, and the limits within which it is safe."""
+"""Describes a mining product as data: its USB ids, its ports, its chips, and the limits within which it is safe."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,8 +14,8 @@ from stratum_miner.backends.asic.transport import Transport
 class UsbPattern:
     """One way in which a product identifies itself on the USB bus (docs/reference/asic.md#recognising-a-device).
 
-    ``manufacturer`` and ``product`` are regular expressions. They are searched for in the texts that the device reports
-    over USB, without regard to case.
+    ``manufacturer`` and ``product`` are regular expressions. They are searched for, ignoring case, in the manufacturer
+    and product texts that the device reports over USB.
     """
 
     vid: int
@@ -24,7 +24,8 @@ class UsbPattern:
     product: str = ""
 
     def matches(self, vid: int | None, pid: int | None, manufacturer: str | None, product: str | None) -> bool:
-        """Return whether the ids and the texts of a USB device match. An empty regular expression matches any text."""
+        """Return whether the USB ids and texts of a device match this pattern. An empty regular expression matches any
+        text."""
         return (
             (vid, pid) == (self.vid, self.pid)
             and bool(re.search(self.manufacturer, manufacturer or "", re.IGNORECASE))
@@ -38,17 +39,18 @@ class UsbPattern:
 
     @property
     def is_specific(self) -> bool:
-        """Whether the pattern requires a manufacturer or product text. Many products share the ids of a USB bridge, so
-        a port must never be opened because of the ids alone."""
+        """Whether the pattern requires a manufacturer or product text. Without one, the pattern has only ids. Many
+        products share the ids of a USB bridge, so ids alone are no reason to open a port."""
         return bool(self.manufacturer or self.product)
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One serial port of a device: its role, and its position among the USB interfaces that have a serial port."""
+    """One serial port of a device. ``interface`` is its position among those USB interfaces of the device that have a
+    serial port."""
 
     role: str
-    """"data" (the chips), "control" (bitaxe-raw) or "telemetry" (Compac A1)."""
+    """"data" (to the chips), "control" (of bitaxe-raw) or "telemetry" (of the Compac A1)."""
     interface: int = 0
     baud: int = 115200
     required: bool = True
@@ -56,8 +58,8 @@ class Port:
 
 DATA = (Port("data"),)
 MakePower: TypeAlias = Callable[[Mapping[str, Transport]], PowerControl]
-"""A function that makes the power control of a device. Its argument has the open port of each role. A port that the
-product does not require may be missing there."""
+"""A function that creates the power control of a device. Its argument maps the role of each open port to the port.
+Ports that the product does not require may be missing from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class Range:
 class TemperatureLimits:
     """Temperature limits of the chips in °C.
 
-    From ``warn`` on the miner warns, from ``throttle`` on it lowers the clock, and from ``cut_off`` on it switches the
-    device off. The device starts again when its temperature is at most ``resume``.
+    At ``warn`` or above, the miner warns; at ``throttle`` or above, it lowers the clock; at ``cut_off`` or above, it
+    switches the device off. The device may start again at ``resume`` or below.
     """
 
     warn: float
@@ -95,17 +97,17 @@ class Board:
     product: str
     """The name under which the product is sold."""
     chip: str
-    """Name of the chip family, which is also the name of its module."""
+    """Name of the chip family, which is also the name of the module of this family."""
     marking: str | None = None
-    """The part number that is printed on the chips; empty if it is not known. None means that it is the name of the
-    family in capitals."""
+    """The part number that is printed on the chips; empty if it is not known. None means the name of the chip family in
+    capitals."""
     chips: int = 1
     """The number of chips of the product."""
     usb: tuple[UsbPattern, ...] = ()
-    """The USB patterns that identify the product. Without a pattern, the user has to name the product, with the path of
-    its port."""
+    """The USB patterns that identify the product. If there are none, the user has to name the kind of product and the
+    path of its port."""
     bare_bridges: tuple[str, ...] = ()
-    """VID:PID of USB bridges that the product may also contain, but whose USB texts do not name the product."""
+    """VID:PID of USB bridges that are in some devices of this product, but whose USB texts do not name the product."""
     ports: tuple[Port, ...] = DATA
     """The ports, in the order of their USB interfaces."""
     frequency: Range | None = None
@@ -116,14 +118,14 @@ class Board:
     """Temperature limits; None if the product has no sensor that stratum-miner can read."""
     power: MakePower = lambda transports: NoPower()
     hash_rate_per_mhz: float = 0.0
-    """Hash rate of the whole product in H/s for each MHz; 0 if the rate is fixed."""
+    """Hash rate of the whole product in H/s, for each MHz of the clock; 0 if the hash rate is fixed."""
     fixed_hash_rate: float = 0.0
     stops_at_nonce: bool = False
-    """Whether the device idles after it has reported a nonce, until it gets new work."""
+    """Whether the device stops searching after it has reported a nonce, until it gets new work."""
     bring_up: tuple[BringupStep, ...] = ()
     """The steps from a reset until the chips are ready for work."""
     probe_is_certain: bool = True
-    """Whether the answer to a probe, which asks the chips behind a port to answer, proves which product this is. False
+    """Whether a probe proves which product this is. A probe asks the chips behind a port to answer. The value is False
     if several kinds of device give the same answer."""
 
     @property
@@ -143,8 +145,8 @@ class Board:
         return self.hash_rate_per_mhz * (self.frequency.default if frequency is None else frequency)
 
     def hashing(self, hash_rate: float | None) -> "Board":
-        """Return a copy of this product that has the hash rate ``hash_rate`` (H/s) at its default frequency. With None,
-        return the product itself."""
+        """Return a copy of this product whose hash rate at its default frequency is ``hash_rate`` (H/s). If
+        ``hash_rate`` is None, return the product itself."""
         if hash_rate is None:
             return self
         if self.frequency is None or self.fixed_hash_rate:
@@ -152,11 +154,11 @@ class Board:
         return replace(self, hash_rate_per_mhz=hash_rate / self.frequency.default)
 
     def port_paths(self, path: str) -> dict[str, str]:
-        """Return the path of each port by its role, for a device that the user named by ``path``.
+        """Return a path for each port by its role, for a device that the user named by ``path``.
 
-        If the product has exactly one required port, ``path`` is the path of that port, and the path of any other port
-        is ``path`` with "-ROLE" appended. If it has several required ports, "-ROLE" is appended for all. For a device
-        that the system lists, use ``FoundDevice.port_paths``, which does not depend on such names.
+        If the product has exactly one required port, ``path`` is the path of this port, and "-ROLE" is appended for the
+        other ports. If several ports are required, "-ROLE" is appended for all of them. For a device that the system
+        lists, use ``FoundDevice.port_paths`` instead, which needs no such names.
         """
         required = [port.role for port in self.ports if port.required]
         return {port.role: path if [port.role] == required else f"{path}-{port.role}" for port in self.ports}
