@@ -262,11 +262,14 @@ class Lab:
     ) -> LabPool:
         """Open a pool on a free port of 127.0.0.1.
 
-        ``difficulty``: share difficulty of the pool. ``network_difficulty``: network difficulty of the node
-        ``scripted``. ``faults``: pool faults such as ``slow-replies=3``. ``node``: ``scripted`` accepts every block.
-        ``kernel`` validates blocks with Bitcoin Core's code on regtest, where every second hash is a block; it needs
-        the extra ``regtest`` of the distribution. ``tls``: TLS context of the pool's port. Other parameters are passed
-        to ``PoolConfig``. Raises ValueError if a fault is unknown.
+        ``difficulty``: share difficulty of the pool.
+        ``network_difficulty``: network difficulty of the node ``scripted``.
+        ``faults``: pool faults such as ``slow-replies=3``.
+        ``node``: ``scripted`` accepts every block. ``kernel`` validates blocks with Bitcoin Core's code on regtest,
+        where every second hash is a block; it needs the extra ``regtest`` of the distribution.
+        ``tls``: TLS context of the pool's port.
+
+        Other parameters are passed to ``PoolConfig``. Raises ValueError if a fault is unknown.
         """
         transcript = Transcript()
         chain = await self._host(open_node("kernel")) if node == "kernel" else _scripted(network_difficulty)
