@@ -20,8 +20,9 @@ class Verdict(Enum):
     SKIPPED = "skipped"
     """A precondition of the check could not be met, so nothing is known about the pool."""
     OBSERVED = "observed"
-    """The check only records the behaviour of the pool. Or the check is of the level MUST, but there is not enough
-    evidence to judge the pool; the outcome then contains the word "inconclusive"."""
+    """One of two cases: the check is of the level INFO and only records the behaviour of the pool; or it is of the
+    level MUST and found not enough evidence to judge the pool. In the second case, ``actual`` contains the word
+    "inconclusive"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,11 @@ class CheckOutcome:
 
     verdict: Verdict
     actual: str
-    """What the check sent and what the pool did, as text. For a skipped check, it says why the check was skipped."""
+    """What the check sent and what the pool did, as text. If the check was skipped, the text says why."""
 
     @property
     def is_failure(self) -> bool:
-        """Whether the verdict is FAILED. A check that tries several things in turn uses this to stop at the first
-        failure."""
+        """Whether the verdict is FAILED. A check that makes several attempts stops at the first failure."""
         return self.verdict is Verdict.FAILED
 
 

@@ -72,8 +72,8 @@ class PoolUnderTest:
     tls: bool = False
     """Whether ``dial`` makes TLS connections."""
     dial_raw: OpenPoolStream | None = field(default=None, repr=False)
-    """For a pool with TLS: function that opens a connection without a TLS handshake. If it is None, the checks that
-    need it are skipped or use ``dial``."""
+    """For a pool with TLS: function that opens a TCP connection without a TLS handshake. If there is no such function
+    (None), the checks that need one are skipped or use ``dial``."""
     chain: Chain | None = field(default=None, repr=False)
     """The pool's node. Without it, the checks of the kind CHAIN are skipped."""
     work_seconds: float = 60.0
@@ -84,14 +84,14 @@ class PoolUnderTest:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return a text that says why a connection could not be made. If errors are nested, the text is that of the
-    innermost error."""
+    """Return a text that says why a connection could not be made. If ``error`` contains other errors or was caused by
+    another error, the text is that of the innermost error."""
     while (inner := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
         error = inner
     if isinstance(error, trio.TooSlowError):
         return f"no connection within {CONNECT_SECONDS:g} s"
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)  # str(error) would also contain the addresses
+        return os.strerror(error.errno)  # ``str(error)`` would also contain the addresses
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 

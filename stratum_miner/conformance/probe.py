@@ -1,4 +1,4 @@
-"""The tools of a check: it opens connections and complete sessions, and finds shares that are valid or have one
+"""The tools of a check. A ``Probe`` opens connections and sessions for it, and finds shares that are valid or have one
 fault."""
 
 import random
@@ -31,13 +31,13 @@ RENEWAL = 65.0
 """Seconds within which a pool sends another job. Pools send one every 10 to 60 s
 (docs/reference/stratum.md#how-often-jobs-come)."""
 NEW_BLOCK_PATIENCE = 2.0
-"""If a share was rejected as stale, the check waits this many seconds for the pool to announce a new block, which would
-explain the rejection."""
+"""After a share was rejected as stale, the check waits this many seconds for the pool to announce a new block, because
+a new block would explain the rejection."""
 LONG_PATIENCE = 30.0
 """Seconds within which the pool must answer other clients after a check has disturbed it."""
 TRIES = 5
-"""Number of attempts to submit a share. After each share that a new block makes stale before the pool answers it, the
-check makes another attempt with a new share."""
+"""Number of attempts to submit a share. If a new block makes a share stale before the pool answers it, the check makes
+the next attempt with a new share."""
 NO_JOB = "no-such-job"
 
 
@@ -140,8 +140,8 @@ class Probe:
         connection.
 
         ``mask`` is the version mask to ask for; if it is None, mining.configure is not sent. ``subscribe`` contains the
-        parameters of mining.subscribe. Raises Skip if the pool does not complete the handshake or sends no job, because
-        other checks judge that. Raises Unreachable if no connection can be made.
+        parameters of mining.subscribe. Raises Skip if the pool does not complete the handshake or sends no job; whether
+        the pool does this is the subject of other checks. Raises Unreachable if no connection can be made.
         """
         connection = await self.connect()
         if mask is not None and not self.facts.configure_closes:
@@ -210,10 +210,10 @@ class Probe:
 
     async def others_problem(self, other_session: ProbeConnection) -> str:
         """Return "" if the pool replies on ``other_session`` and also on a new connection. Otherwise return a clause
-        that says on which of the two it no longer replies.
+        that says on which of these two connections it no longer replies.
 
-        Raises Silent if the pool replies on one of the two and is silent on the other: it then still runs, so there is
-        not enough evidence for a failure.
+        Raises Silent if the pool replies on one of the two connections and not on the other. Then the pool still runs,
+        and there is not enough evidence for a failure.
         """
         silence: Silent | None = None
         try:
@@ -248,10 +248,12 @@ class Probe:
     ) -> FoundShare:
         """Find a new share of ``job`` and return it. [default: the newest job]
 
-        The value of its hash is above ``above`` and not above ``at_most``. By default, the hash meets the share target;
-        if possible, it does not meet the network target, so that the share is no block. ``bits`` replaces the version
-        bits inside the version mask of the job; None keeps the job's own bits. The search continues until ``fits``
-        returns True for a share. Raises Skip if the search takes too long.
+        The hash of the share, as an integer, is greater than ``above`` and at most ``at_most``. By default, the hash
+        meets the share target but not the network target, so that the share is no block. If each hash that meets the
+        share target also meets the network target, the share is a block.
+
+        ``bits`` replaces those version bits of the job that the version mask covers; None keeps them. The search
+        continues until ``fits`` returns True for a share. Raises Skip if the search takes too long.
         """
         job = job or connection.job
         at_most = job.share_target if at_most is None else at_most
@@ -313,8 +315,8 @@ class Probe:
         raise Skip(f"each of {TRIES} shares became stale because of a new block before the pool answered it")
 
     async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
-        """Return whether the pool rejected a share of ``job`` as stale because of a new block. For True, the pool must
-        also announce the new block: before the rejection, or within 2 s after it."""
+        """Return whether the pool rejected a share of ``job`` as stale because of a new block. This is the case only if
+        the pool announced the new block before the rejection, or announces it within 2 s after the rejection."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
         return await connection.wait_until(lambda: connection.is_stale(job), NEW_BLOCK_PATIENCE)

@@ -57,14 +57,16 @@ def table(cases: Sequence[Case]) -> str:
 
 
 def counts_as_failure(result: Result, strict: bool) -> bool:
-    """Return whether a result makes the run fail. A failed MUST always does, a failed SHOULD only if ``strict``."""
+    """Return whether a result makes the run fail. A failed check of the level MUST always does this, a failed check of
+    the level SHOULD only if ``strict``."""
     return result.verdict is Verdict.FAILED and (strict or result.case.level is Level.MUST)
 
 
 def junit(pool: str, results: Sequence[Result], *, strict: bool) -> str:
     """Return the results as JUnit XML, with one test suite for each topic.
 
-    If ``strict``, a failed SHOULD is a failed test. Otherwise it is a skipped test, and the message says what failed.
+    If ``strict``, a failed check of the level SHOULD is a failed test. Otherwise such a check is a skipped test, whose
+    message says what failed.
     """
     root = ElementTree.Element("testsuites", name=f"conformance of {pool}")
     for topic in dict.fromkeys(result.case.topic for result in results):

@@ -17,7 +17,7 @@ def select(cases: Sequence[Case], only: Iterable[str] = (), skip: Iterable[str] 
 
     A pattern is an id (``ERR-07``), an address (``shares/ERR-07``), a topic (``framing``), a level (``MUST``), or one
     of these with wildcards (``VD-*``). Upper and lower case make no difference. If ``only`` is empty, all checks are
-    selected except those of ``skip``.
+    selected except those that ``skip`` matches.
 
     Raises SelectionError if a pattern matches no check.
     """

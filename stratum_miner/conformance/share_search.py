@@ -1,5 +1,5 @@
-"""Finds shares for a check: nonces with which a given block header has a hash in a given range. A search kernel
-computes the hashes. The processor time that a check may use is limited.
+"""Finds shares for a check. For a given block header, the search looks for a nonce with which the hash lies in a given
+range. A search kernel computes the hashes. The processor time that a check may use is limited.
 """
 
 import time
@@ -16,12 +16,12 @@ from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
-"""A search of fewer hashes than this runs in trio's own thread instead of a worker thread, because it blocks the event
-loop only for milliseconds."""
+"""A search that is expected to need fewer hashes than this runs in trio's own thread instead of a worker thread,
+because it blocks the event loop only for milliseconds."""
 ENOUGH = 4
-"""Number of hits (hashes that meet the target) after which one call of the kernel ends. It is more than one, because a
-hit may lie below the range of hash values that the check wants. The search uses the first hit inside this range, and
-the next search continues after the nonce of this hit."""
+"""One call of the kernel ends after this number of hits. A hit is a nonce whose hash is at most the largest hash that
+the check wants. A single hit is not enough, because its hash may be below the smallest hash that the check wants. The
+search uses the first hit whose hash is in the range, and the next search begins after the nonce of this hit."""
 SLICE_SECONDS = 0.1
 """Seconds that one call of the kernel takes in a worker thread. Between two calls, the check can be cancelled."""
 
@@ -69,18 +69,18 @@ class BudgetedSearch:
             )
 
     async def nonce(self, header: bytes, at_most: int, above: int = -1) -> int | None:
-        """Return a nonce for the 80-byte ``header`` such that the hash value is above ``above`` and not above
-        ``at_most``.
+        """Return a nonce with which the hash of the 80-byte ``header``, as an integer, is greater than ``above`` and at
+        most ``at_most``.
 
-        Each call begins after the nonce that the previous call returned, even if the header differs. Return None if no
-        nonce is left; the next call then begins at 0. Raises Skip if the budget is used up, or no hash value can lie in
-        the range.
+        Each call begins after the nonce that the previous call returned, even if the header is a different one. Return
+        None if no nonce is left; the next call then begins at 0. Raises Skip if the budget is used up, or no hash value
+        can lie in the range.
         """
         if at_most <= above:
             raise Skip("no hash value lies between the two targets that the check needs")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
-        search = Search(self.hasher._kernel)  # Hasher is in this file, so its private attribute may be read here
+        search = Search(self.hasher._kernel)  # ``Hasher`` is in this module, so this may read its private attribute
         search.load(header, at_most)
         while self._next_nonce < NONCE_SPACE:
             found = await self._slice(search, header, expected, above)

@@ -1,4 +1,4 @@
-"""Functions that several checks use: actions on a connection, and functions that decide on a verdict."""
+"""Functions that several checks use. Some act on a connection, others decide on a verdict."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from stratum_miner.work.quantile import rank
 
 def replied_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
     """Return the outcome PASSED if the pool sent exactly one reply to each request, and FAILED if it sent several
-    replies to one. The outcome also says in which order the replies came.
+    replies to any request. The outcome PASSED also says in which order the replies came.
 
     Call this only when each request has a reply.
     """
@@ -58,8 +58,8 @@ def percentile_95(values: Sequence[float]) -> float:
 
 
 async def change_difficulty(probe: Probe, connection: ProbeConnection, difficulty: float) -> bool:
-    """Suggest ``difficulty`` to the pool. Return whether the pool then changed the difficulty and sent a job with the
-    new one."""
+    """Suggest ``difficulty`` to the pool. Return whether the pool then changed the share difficulty and sent a job with
+    the changed difficulty."""
     before = connection.job.share_difficulty
     await connection.listen(1.1)  # stratum-miner's pool changes a difficulty at most once a second
     await connection.send_request("mining.suggest_difficulty", difficulty)
@@ -69,16 +69,16 @@ async def change_difficulty(probe: Probe, connection: ProbeConnection, difficult
 
 
 async def wait_for_second_job(connection: ProbeConnection) -> None:
-    """Wait for one more job. Checks call this after the first job with a new difficulty, because some pools still judge
-    the shares of this job by the old difficulty. Raises Skip if no job arrives within ``RENEWAL`` seconds."""
+    """Wait for one more job. Checks call this after the first job with a new difficulty, because some pools still apply
+    the old difficulty to the shares of that first job. Raises Skip if no job arrives within ``RENEWAL`` seconds."""
     known = len(connection.jobs)
     if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"the pool sent no second job within {RENEWAL:g} s")
 
 
 async def share_between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:
-    """Return a share of the job with a difficulty between the job's difficulty and ``other``. If possible, it is no
-    block.
+    """Return a share of the job whose hash has a difficulty between the job's share difficulty and ``other``. If
+    possible, the share is no block.
 
     Raises Skip if such a share cannot exist.
     """

@@ -1,5 +1,5 @@
-"""The transcript of a check: the messages on all its connections with their times. Passwords are replaced by
-``***``."""
+"""The transcript of a check: the messages and events on all connections of the check, with their times. Passwords are
+replaced by ``***``."""
 
 import json
 import re

@@ -2,17 +2,20 @@
 
 A verdict needs evidence:
 
-* A reply, another line or a closed connection is evidence. A time-out alone is not. If a required answer does not
-  arrive, a second connection is opened. If the pool answers on this connection, the pool runs and ignores the request:
-  a check of the level SHOULD then fails. A check of the level MUST never fails because of a time-out: its verdict is
-  OBSERVED, with the time that the check waited. If the pool does not answer on the second connection either, nothing is
-  known and the check is skipped.
+* A reply, another line or a closed connection is evidence. A time-out alone is not. If a required reply does not
+  arrive, a second connection is opened.
+
+  * If the pool answers on the second connection, it runs and has ignored the request. A check of the level SHOULD then
+    fails. A check of the level MUST never fails because of a time-out: its verdict is OBSERVED, with the time that the
+    check waited.
+  * If the pool does not answer on the second connection either, nothing is known, and the check is skipped.
+
 * If a precondition of a check (a session, a job, a difficulty low enough to find shares) cannot be met, the check is
   skipped, with the reason.
 
-Most checks run in parallel. There are two exceptions. First, if every share of the pool is a block (as on a test
-chain), the checks that find shares run one after another, because each new block makes the jobs of other checks stale.
-Second, the checks that would disturb others run alone, at the end.
+Most checks run in parallel, with two exceptions. First, if every share of the pool is a block (as on a test chain), the
+checks that find shares run one after another, because each new block makes the jobs of other checks stale. Second,
+checks that would disturb other checks run alone, after all others.
 """
 
 import random
@@ -40,11 +43,11 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
 MAX_PARALLEL = 12
-"""Maximum number of checks without share search that run in parallel. There can be many, because most of the time such
-a check only waits for the pool."""
+"""Maximum number of checks that run in parallel and find no shares. The number is high because such a check spends most
+of its time waiting for the pool."""
 MAX_PARALLEL_WORKING = 6
-"""Maximum number of checks with share search that run in parallel. Half of these checks spend their time waiting for a
-second job."""
+"""Maximum number of checks that run in parallel and find shares. About half of these checks need little processor time,
+because they mainly wait for a second job."""
 MAX_ACTUAL = 4000
 """Maximum number of characters in ``CheckOutcome.actual``."""
 REACH_ATTEMPTS = 3
@@ -62,8 +65,9 @@ class Result:
     seconds: float
     """Duration of the check in seconds; 0 if the check was skipped without running."""
     transcript: tuple[str, ...] = field(default=(), repr=False)
-    """The messages in both directions, as lines of text: seconds since the start, ``#`` and number of the connection,
-    ``>`` or ``<``, message."""
+    """The messages and events as lines of text. Each line contains the seconds since the start, ``#`` with the number
+    of the connection, the direction (``>`` to the pool, ``<`` from the pool, ``-`` for an event), and the message or
+    the description of the event."""
 
     @property
     def verdict(self) -> Verdict:
@@ -73,7 +77,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Number of results for each verdict. Failed results are counted for each level."""
+    """Number of results for each verdict. The failed checks of the level MUST and of the level SHOULD are counted
+    separately."""
 
     passed: int
     failed_must: int
@@ -106,8 +111,8 @@ async def verify(
     Call it in a trio event loop. Intrusive checks are skipped unless ``pool.owned`` is True, and checks that need the
     node are skipped if ``pool.chain`` is None. All checks together take two to six minutes.
 
-    ``on_start`` is called when a check starts, and ``on_result`` when it has ended. Neither must block. ``seed``
-    determines the random choices of the checks. [default: random]
+    ``on_start`` is called when a check starts, and ``on_result`` when it has ended. Both must return without blocking.
+    ``seed`` determines the random choices of the checks. [default: random]
 
     Raises Unreachable if no connection to the pool can be made. After that, no error of a check is raised: each check
     gets a result, even after an internal error.
@@ -134,9 +139,10 @@ async def verify(
 
 
 async def unreachable_reason(pool: PoolUnderTest) -> str | None:
-    """Try to connect to the pool. Return None if that succeeds, and otherwise why no connection can be made.
+    """Try to connect to the pool. Return None if a connection can be made, otherwise a text that says why not.
 
-    There are three attempts, one second apart, because a single attempt fails if the listen queue of the pool is full.
+    There are three attempts, one second apart, because a single attempt may fail only because the listen queue of the
+    pool is full.
     """
     for _ in range(REACH_ATTEMPTS):
         try:
@@ -174,7 +180,7 @@ async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) 
             job = (await probe.session()).job
         except (Skip, UnexpectedDisconnect, Silent, Unreachable):
             return True
-    # If only some shares are blocks, this is False: the checks then look for shares that are no blocks.
+    # False if only some shares are blocks, because the checks then look for shares that are no blocks.
     return job.share_target <= job.network_target
 
 

@@ -1,9 +1,10 @@
 """The connections of miners to a pool or a proxy, on trio: accepts, reads, writes, limits and closes them.
 
-This module does not know what the bytes mean: it passes them to a session. Each connection has a reader task and a
-writer task. The session puts bytes into a queue of limited size, from which the writer task sends them; so nobody who
-announces a job has to wait for a miner. While the queue of a miner is empty, the bytes skip it and are written to the
-socket directly. To announce a job to ten thousand miners then takes ten thousand system calls and wakes no task.
+Each connection has a session, a reader task and a writer task. The reader task passes received bytes to the session;
+this module does not know what they mean. The bytes that the session wants to send are written to the socket directly.
+Bytes that the socket does not take at once go into a queue of limited size, from which the writer task sends them.
+Therefore the announcement of a job never waits for a slow miner. If all queues are empty, an announcement to ten
+thousand miners takes ten thousand system calls and wakes no task.
 """
 
 import os
@@ -32,11 +33,11 @@ SEND_BUFFER = 64 << 10
 """Send buffer of a socket, in bytes. It is small so that a miner that does not read is detected soon; by default, the
 kernel would buffer megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""TCP keepalive settings, times in seconds. With them the operating system notices within two minutes that a miner has
-vanished."""
+"""TCP keepalive settings, times in seconds. With these settings, the operating system notices within two minutes that a
+miner has vanished."""
 USER_TIMEOUT_MS = 120_000
-"""Milliseconds for which sent bytes may stay unacknowledged. The operating system then closes the connection, because
-the miner has vanished."""
+"""If a miner does not acknowledge sent bytes for this many milliseconds, the operating system closes the connection,
+because the miner has vanished."""
 FLUSH_SECONDS = 1.0
 """Seconds within which the last lines must be sent to a miner whose connection is being closed."""
 
@@ -81,7 +82,7 @@ class Connection(Generic[S]):
     reason: str = ""
     """Why the connection is being closed; empty while it is open."""
     ending: DisconnectReason = DisconnectReason.BY_SERVER
-    """The kind of reason that ``reason`` describes. It has no meaning while ``reason`` is empty."""
+    """The kind of ``reason``. Has no meaning while ``reason`` is empty."""
     bytes_received: int = 0
     bytes_sent: int = 0
 
@@ -112,12 +113,12 @@ class Connection(Generic[S]):
         return data[sent:]
 
     def finish(self, reason: str, ending: DisconnectReason = DisconnectReason.BY_SERVER) -> None:
-        """Close the connection after the bytes that wait have been sent."""
+        """Close the connection after the bytes in the queue have been sent, or after ``FLUSH_SECONDS``."""
         self._note_reason(reason, ending)
         self.read_scope.cancel()
 
     def drop(self, reason: str, ending: DisconnectReason) -> None:
-        """Close the connection now, without sending the bytes that wait."""
+        """Close the connection now, without sending the bytes in the queue."""
         self._note_reason(reason, ending)
         self.scope.cancel()
 
@@ -146,8 +147,8 @@ class ServerCallbacks(Generic[S]):
 class Connections(Generic[S]):
     """All connections of one server, a pool or a proxy.
 
-    ``max_connections`` is how many may be open at the same time. ``unix_time`` gives the time at which a connection was
-    accepted, for display.
+    ``max_connections`` is the maximum number of connections that are open at the same time. ``unix_time`` returns the
+    current Unix time, for ``Connection.connected_at``.
     """
 
     def __init__(
@@ -170,12 +171,13 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._open: dict[int, Connection[S]] = {}
         self._unauthorized: dict[int, Connection[S]] = {}
-        """All open connections whose miners have not subscribed and authorized yet, the oldest first. Connections whose
-        miners have done so since may still be in here; ``_close_oldest_unauthorized`` removes those that it meets."""
+        """Open connections, the oldest first. It contains each connection whose miner has not yet subscribed and
+        authorized. Other connections may still be here from before they were authorized; ``_close_oldest_unauthorized``
+        removes these when it finds them."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0
-        """Bytes received and sent on the connections that are closed by now."""
+        """Bytes received and bytes sent on connections that are now closed."""
 
     def __iter__(self) -> Iterator[Connection[S]]:
         return iter(tuple(self._open.values()))
@@ -194,8 +196,8 @@ class Connections(Generic[S]):
         return self._bytes_sent + sum(each.bytes_sent for each in self._open.values())
 
     async def listen(self, given: Sequence[Listener] | None, host: str, port: int, server: str) -> Sequence[Listener]:
-        """Return the listeners to serve on: ``given``, or TCP listeners on ``host`` and ``port`` if it is None. Set
-        ``addresses`` and ``ports`` to theirs.
+        """Return the listeners to serve on: ``given``, or new TCP listeners on ``host`` and ``port`` if ``given`` is
+        None. Set ``addresses`` and ``ports`` to the addresses and ports of these listeners.
 
         ``server`` is the name of the caller's class, for errors. Raises RuntimeError if this was called before,
         ValueError if ``given`` is empty, and OSError if the port cannot be opened.
@@ -221,8 +223,8 @@ class Connections(Generic[S]):
         """Accept connections until the event ``stopping`` is set. Then call ``ServerCallbacks.stopping``, which closes
         the connections.
 
-        Raises ListenerError if a listener breaks, but calls ``ServerCallbacks.stopping`` first, so that no answer is
-        lost.
+        If a listener breaks, calls ``ServerCallbacks.stopping``, so that no answer is lost, and then raises
+        ListenerError.
         """
         broken: Exception | None = None
         async with unwrapping_nursery() as connections:
@@ -273,11 +275,11 @@ class Connections(Generic[S]):
         return None
 
     def _close_oldest_unauthorized(self) -> bool:
-        """Close the oldest connection that is not subscribed and authorized. Return False if there is none.
+        """Close the oldest connection whose miner has not subscribed and authorized. Return False if there is none.
 
-        This makes room for a new connection when the maximum number is open. Without it, a stranger could keep all
-        miners out by opening many connections. Real miners are hardly affected, because they subscribe and authorize
-        within a moment.
+        This is called when the maximum number of connections is open and a new one arrives. Otherwise a stranger could
+        keep all miners out by opening many connections. Real miners are hardly affected, because they subscribe and
+        authorize within a moment.
         """
         while self._unauthorized:
             connection = self._unauthorized.pop(next(iter(self._unauthorized)))

@@ -1,5 +1,5 @@
-"""The kinds of reasons for which a miner's connection is closed. The set is fixed, so that no miner can add entries to
-the metrics."""
+"""The kinds of reasons for which a miner's connection is closed. Their number is fixed, so that no miner can make the
+metrics, which count each kind, grow."""
 
 from enum import Enum
 
@@ -22,8 +22,8 @@ class DisconnectReason(Enum):
     REFUSED_SHARES = "refused_shares"
     """Too many shares in a row were answered with an error."""
     NO_ROOM = "no_room"
-    """No extranonce1 is free for another miner. In a proxy there may be few of them, because each one has to fit into a
-    part of the extranonce2 that the proxy's pool leaves to it."""
+    """No extranonce1 is free for another miner. A proxy may have few values, because the extranonce1 of its miners
+    consists of the first bytes of the pool's extranonce2."""
     PROTOCOL_ERROR = "protocol_error"
     """The miner sent bytes that are not valid Stratum."""
     BY_SERVER = "by_us"
@@ -33,7 +33,8 @@ class DisconnectReason(Enum):
 
 
 class LimitReachedError(RemoteProtocolError):
-    """A miner exceeded a limit with valid messages. ``ending`` is the kind of limit."""
+    """A miner sent valid messages but exceeded a limit. ``ending`` is the kind of reason for which its connection is
+    closed."""
 
     def __init__(self, reason: str, ending: DisconnectReason) -> None:
         super().__init__(reason)

@@ -1,4 +1,5 @@
-"""Calls the ``on_event`` function of a pool or a proxy. An exception in ``on_event`` never loses a share or a block."""
+"""Calls the ``on_event`` function of a pool or a proxy, in such a way that an exception in ``on_event`` never loses a
+share or a block."""
 
 from collections import deque
 from collections.abc import Callable
@@ -13,9 +14,9 @@ class EventReporter(Generic[E]):
     """Passes events to ``on_event`` in the order in which they were added.
 
     The owner of this object, a pool or a proxy, adds an event when something happens. It calls ``deliver`` only after
-    it has done its own work: before ``on_event`` runs, the share is answered, and a block is on its way to the node. If
-    ``on_event`` raises an exception, this object keeps it, delivers no further event, and calls ``stop``, so that the
-    owner stops gracefully. The owner then calls ``raise_error``, which raises the exception.
+    it has handled what happened: a share is answered, and a block is being submitted to the node, before ``on_event``
+    runs. If ``on_event`` raises an exception, this object keeps it, delivers no further event, and calls ``stop``, so
+    that the owner stops gracefully. The owner then calls ``raise_error``, which raises the exception.
 
     Raises TypeError if ``on_event`` is a coroutine function.
     """
@@ -37,7 +38,7 @@ class EventReporter(Generic[E]):
         while self._waiting and self._on_event is not None:
             try:
                 self._on_event(self._waiting.popleft())
-            except BaseException as error:  # not only Exception, because pytest.fail raises another class
+            except BaseException as error:  # not only ``Exception``, because ``pytest.fail`` raises a BaseException
                 self._error = error
                 self._on_event = None
                 self._waiting.clear()

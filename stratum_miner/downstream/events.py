@@ -1,4 +1,4 @@
-"""The events of a miner's session, for the pool or proxy that it belongs to: one frozen class for each kind."""
+"""The events that a miner's session reports to its pool or proxy: one frozen class for each kind of event."""
 
 from typing import Generic, TypeAlias
 
@@ -37,10 +37,11 @@ class DifficultySet(msgspec.Struct, frozen=True):
 class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
     """A share that must be forwarded now: by a pool to its node as a block, by a proxy to its pool.
 
-    If ``waits`` is true, the miner has no answer yet: when the result is known, call ``answer``, or ``answer_lost`` if
-    it will never be known. ``refusal`` is None if the session judged the share as valid; otherwise it says why not. A
-    share that is not valid is forwarded only if it is a duplicate, or if it meets the network target and was refused
-    for another reason, such as a stale job.
+    ``waits``: whether the miner has no answer yet. If so, call ``answer`` of the session when the result of the share
+    is known, or ``answer_lost`` if it will never be known.
+
+    ``refusal``: why the share is not valid; None if it is valid. A share that is not valid is forwarded only if it is a
+    duplicate, or if its hash meets the network target and it was refused for another reason, such as a stale job.
     """
 
     request_id: Id
@@ -58,7 +59,8 @@ class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
 class AnsweredWithTrue(msgspec.Struct, Generic[J], frozen=True):
     """The session answered a share with true.
 
-    The share is credited with ``difficulty``; ``share_difficulty`` is the difficulty that its hash meets.
+    ``difficulty`` is the difficulty that the share is credited with, ``share_difficulty`` the highest difficulty that
+    its hash meets.
     """
 
     worker_name: str
