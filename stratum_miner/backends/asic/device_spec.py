@@ -1,5 +1,5 @@
-"""Parses how a user names a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``. Settings may follow, each as
-``,key=value``."""
+"""Parses the text by which a user names a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``, where the kind is
+the name of a board. Settings can follow, each as ``,key=value``."""
 
 import os
 import re
@@ -20,7 +20,8 @@ EXPECTED = "expected auto, PATH or KIND:PATH, as in erupter:/dev/ttyUSB0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
-    """One device, or (if ``path`` is None) every recognised device of one kind or of any kind."""
+    """What a user's text names: one device, or (if ``path`` is None) every recognised device of one kind or of any
+    kind."""
 
     text: str
     """The specification as the user wrote it."""
@@ -51,8 +52,8 @@ class DeviceSpec:
         return cls(text=text, path=path, kind=kind, options=options)
 
     def fits(self, board: Board | None) -> bool:
-        """Return whether ``board`` is of the requested kind. If no kind was requested, every board fits. Without a
-        board (None), return False."""
+        """Return whether ``board`` is of the requested kind. If no kind was requested, every board is. If ``board`` is
+        None, return False."""
         return board is not None and self.kind in (None, board.kind)
 
     def check_path(self) -> None:

@@ -1,10 +1,11 @@
-"""Finds out which mining devices are plugged in, by comparing the serial ports with the USB patterns of the boards.
+"""Finds out which mining devices are plugged in, by comparing the USB ids and texts of each serial port with those of
+the boards. Opens no port.
 
-Nothing is opened here. Most mining devices use a USB bridge with the same ids as thousands of other devices: 10c4:ea60
-means any CP2102, whether it is part of a GPS receiver or of a Block Erupter. A device is therefore *recognised*, and
-may be opened without being named, only if its own USB texts say what it is. A bridge without such texts may be any
-board that uses this bridge, and the user has to name its port. If the texts fit several kinds (all Bitaxes have the
-same texts), the miner asks the chips.
+Most mining devices use a USB bridge with the same ids as thousands of other devices: 10c4:ea60 means any CP2102,
+whether it is part of a GPS receiver or of a Block Erupter. A device therefore counts as *recognised* only if its USB
+texts (manufacturer and product) say what it is. The miner opens such a device even if the user has not named it. A
+device without such texts could be any product with this bridge, so the user has to name its port. If the texts fit
+several boards (all Bitaxes have the same texts), the miner asks the chips.
 """
 
 from collections import Counter
@@ -33,7 +34,7 @@ NOT_DRIVEN: Mapping[str, UsbPattern] = {
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A USB serial bridge whose texts do not name the product, and examples of other products with the same bridge."""
+    """A USB-to-serial bridge, and examples of products with this bridge that are no mining devices."""
 
     name: str
     lookalikes: str
@@ -48,8 +49,8 @@ BRIDGES: Mapping[str, Bridge] = {
     "0403:8350": Bridge("FT232", "serial cables"),
     "067b:2303": Bridge("PL2303", "serial cables"),
 }
-"""Bridges by VID:PID. The ids are from cgminer's usbutils.c (docs/reference/asic.md#recognising-a-device); the other
-products that use them are common knowledge."""
+"""The bridges of mining devices, by VID:PID. The ids are from cgminer's usbutils.c
+(docs/reference/asic.md#recognising-a-device)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,8 @@ class FoundDevice:
         return self.ports[0].path
 
     def is_called(self, identity: str) -> bool:
-        """Return whether ``identity`` means this device, with or without the USB socket at its end. The socket is part
-        of an identity only while several connected devices have the same serial number."""
+        """Return whether ``identity`` is, or has been, the identity of this device. An identity can change: it ends
+        with the USB socket only while several connected devices have the same serial number."""
         bare = self.ports[0].identity or self.path
         return identity in (self.identity, bare, f"{bare}@{self.ports[0].socket}")
 
@@ -87,20 +88,21 @@ class FoundDevice:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of mining device that this device is or may be; empty if it is no mining device with a driver."""
+        """The names of the boards that this device can be; empty if it is no mining device with a driver."""
         if self.bridge is None:
             return tuple(board.kind for board in self.boards)
         return tuple(board.kind for board in BOARDS.values() if self.ports[0].vid_pid in board.usb_ids)
 
     def port_paths(self, board: Board) -> dict[str, str]:
-        """Return the path of each port by its role for a board; empty while a required port is missing."""
+        """Return the path of each port, if the device is a ``board``. The keys are the roles of the ports. Empty while
+        a required port is missing."""
         paths = {port.role: self.ports[port.interface].path for port in board.ports if port.interface < len(self.ports)}
         return {} if any(port.required and port.role not in paths for port in board.ports) else paths
 
 
 def discover(ports: Iterable[ListedPort]) -> tuple[FoundDevice, ...]:
-    """Return the USB devices of the ports, each once, in the order of their first ports. Ports that are not on the USB
-    bus are left out."""
+    """Return the USB devices to which the ports belong, each once, in the order of their first ports. Ports without a
+    USB device are left out."""
     usb = [port for port in ports if port.vid_pid]
     order = {port.path: index for index, port in enumerate(usb)}
     ranked = sorted(usb, key=lambda port: (_device_key(port), port.interface_number, order[port.path]))

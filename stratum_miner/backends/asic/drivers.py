@@ -1,7 +1,5 @@
-"""The driver of every board: it makes devices for mining, and can probe, identify, reset and configure a device that
-does not mine.
-
-The same code serves every board. A new board or chip is a row in ``boards`` or ``chips`` and needs no change here.
+"""One driver for all boards. It makes devices for mining, and can probe, identify, reset and configure a device that
+does not mine. A new board or chip is a row in ``boards`` or ``chips``, and needs no change here.
 """
 
 from collections.abc import AsyncIterator, Callable

@@ -1,9 +1,10 @@
-"""Judges by its nonces whether a device works: hash rate, errors and silence are compared with what chance can explain.
+"""Judges from the nonces of a device whether it works: from their number, from the errors among them, and from the time
+without any.
 
-Every method gets the time as an argument. Nonces come as a Poisson process, so every judgement waits until enough
-nonces were *expected* that chance cannot explain the difference. If 200 nonces are expected, 65 % of them is five
-standard deviations below the mean. If 20 nonces are expected, the probability that none comes is one in 500 million.
-The thresholds are those of the drivers in docs/reference/asic.md#silence-and-restarts.
+The nonces of a working device come at random times, as a Poisson process. Few nonces in a short time therefore prove
+nothing, and each judgement waits until many nonces were *expected*. If 200 are expected, 65 % of them is five standard
+deviations below the mean. If 20 are expected, the probability that none comes is one in 500 million. The thresholds are
+those of the drivers in docs/reference/asic.md#silence-and-restarts. Every method gets the time as an argument.
 """
 
 from collections import Counter
@@ -17,25 +18,25 @@ WINDOW_PER_CHIP = 50.0
 """Number of expected nonces per chip between two judgements of the hash rate. If this number multiplied by the number
 of chips is larger than ``WINDOW``, the product is used instead of ``WINDOW``."""
 SILENT_AFTER = 20.0
-"""Number of expected nonces, without a single one, after which the device counts as silent."""
+"""If no nonce has come since this many nonces were expected, the device counts as silent."""
 SILENT_AFTER_S = 3.0
-"""Shortest time in seconds without a nonce after which the device counts as silent. A fast chip chain expects 20 nonces
-within a tenth of a second, during which a busy computer may not run this program at all."""
+"""Shortest time in seconds without a nonce after which the device counts as silent. From a fast chip chain, 20 nonces
+are expected in a tenth of a second, and a busy computer sometimes does not run this program for so long."""
 WINDOW_S = 20.0
-"""Shortest time in seconds between two judgements of the hash rate, because a busy computer may not run this program
-for a while."""
+"""Shortest time in seconds between two judgements of the hash rate, because a busy computer sometimes does not run this
+program for a while."""
 LONGEST_STEP_S = 1.5
-"""Maximum number of seconds between two calls of a ``HealthMonitor`` that count when the device is judged. If more time
-has passed, this program did not run meanwhile, which says nothing about the device."""
+"""Of the time between two calls of a ``HealthMonitor``, at most this many seconds count as time in which nonces were
+expected. If more time has passed, this program did not run meanwhile, which says nothing about the device."""
 SLOW_BELOW = 0.65
-"""Fraction of the expected nonces below which a device is too slow."""
+"""If fewer nonces came than this fraction of the expected number, the device is too slow."""
 CHIP_SILENT_BELOW = 0.2
 """A chip that finds less than this fraction of the mean number of nonces per chip counts as silent."""
 ERRORS_JUDGED_AT = 100
-"""Number of nonces after which the fraction of errors is judged."""
+"""Number of nonces after which the fraction of errors among them is compared with ``MANY_ERRORS``."""
 MANY_ERRORS = 0.05
-"""Fraction of errors above which the device is slowed down. Three standard deviations are added to this limit, so that
-a device with few errors is not slowed down by chance."""
+"""Fraction of errors above which the device is slowed down. Three standard deviations are added to it, so that a device
+whose real fraction is smaller is not slowed down by chance."""
 MOSTLY_ERRORS = 0.5
 """Fraction of errors above which the device is restarted."""
 MOSTLY_ERRORS_JUDGED_AT = 20
@@ -43,8 +44,8 @@ MOSTLY_ERRORS_JUDGED_AT = 20
 MANY_DUPLICATES = 0.45
 """Fraction of duplicates above which the device is restarted."""
 DUPLICATES_JUDGED_AT = 30
-"""Number of nonces after which the fraction of duplicates is judged. Two chips that search the same range make every
-second nonce a duplicate. Some duplicates are normal: a BM1397 sometimes repeats a nonce
+"""Number of nonces after which the fraction of duplicates among them is compared with ``MANY_DUPLICATES``. If two chips
+search the same range, every second nonce is a duplicate. Some duplicates are normal: a BM1397 sometimes repeats a nonce
 (docs/reference/asic.md#doubtful-nonces)."""
 
 
@@ -66,7 +67,7 @@ class HealthProblem(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceHealth:
-    """Result of a health check: the problem, and the figures that show it."""
+    """Result of a health check: the problem, and a text with the numbers that show it."""
 
     problem: HealthProblem = HealthProblem.NONE
     detail: str = ""
@@ -75,7 +76,8 @@ class DeviceHealth:
 
 
 class HealthMonitor:
-    """Watches one device while it mines. After each restart of the device, a new monitor watches it."""
+    """Watches the nonces of one device from a start of the device to the next. After a restart, a new monitor is
+    used."""
 
     def __init__(self, now: float, chips: int) -> None:
         self._chips = chips
@@ -96,12 +98,12 @@ class HealthMonitor:
         """Expected number of hashes: the expected hash rate multiplied by the time spent searching."""
 
     def expect(self, now: float, hash_rate: float, hashes_per_nonce: float) -> None:
-        """Set the expected hash rate (H/s) and the average number of hashes per reported nonce, from now on."""
+        """Set the hash rate (H/s) to expect from now on, and the average number of hashes until a nonce is reported."""
         self._advance(now)
         self._hash_rate, self._hashes_per_nonce = hash_rate, hashes_per_nonce
 
     def searching(self, now: float, searching: bool) -> None:
-        """Note whether the chips have work to search from now on. Only while they have, nonces are expected."""
+        """Note whether the chips have work from now on. Nonces are expected only while they have work."""
         self._advance(now)
         self._searching = searching
 
@@ -125,16 +127,15 @@ class HealthMonitor:
         self._errors += 1
 
     def restart_windows(self, now: float) -> None:
-        """Forget the hash rate and the silence measured so far, because a cause outside of the device influenced them,
-        and start to measure them again."""
+        """Set the number of nonces (for the hash rate) and the time without a nonce back to 0, because something other
+        than the device influenced them."""
         self._advance(now)
         self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
         self._nonces.clear()
 
     def assess(self, now: float) -> DeviceHealth:
-        """Return the result of the health check. Its ``judged`` is False while too few nonces were expected to judge
-        the hash rate. After a judgement, the nonces that it was based on are forgotten, so that they do not count for
-        the next one."""
+        """Check the health, and return the result. Its ``judged`` is False while too few nonces were expected to judge
+        the hash rate. The next judgement uses only nonces that come after this one."""
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0

@@ -1,8 +1,8 @@
 """Lists the devices that are plugged in, once a second. A task that waits for a device looks for it in each new list.
 
-This module polls instead of using udev's events, because polling also works in a container. After each new list, the
-waiting tasks can also look for pseudo-terminals and symbolic links, which udev would not report. A list takes a few
-milliseconds in a worker thread.
+This module polls instead of using the events of udev, because polling also works in a container. After each new list,
+waiting tasks can also look for pseudo-terminals and symbolic links, which udev does not report. Making a list takes a
+few milliseconds, in a worker thread.
 """
 
 import structlog
@@ -18,7 +18,7 @@ POLL_S = 1.0
 
 
 class Hotplug:
-    """Updates ``devices`` every ``POLL_S`` seconds while ``run`` runs."""
+    """Updates ``devices``, the list of the devices that are plugged in, every ``POLL_S`` seconds while ``run`` runs."""
 
     def __init__(self, listing: Listing) -> None:
         self.devices: tuple[FoundDevice, ...] = ()

@@ -1,11 +1,14 @@
-"""One mining run: sends work to chips that are ready, reads their nonces and watches their health, until something ends
-the run.
+"""One mining run: after a chip chain was brought up, sends work to it, reads its nonces and watches its health, until
+it is cancelled or an error occurs.
 
-Four tasks run in one nursery. The *feeder* sends work at the pace of the device, and at once when work changes. The
-*reader* verifies every nonce and counts it. The *forwarder* sends those that are hits (nonces that reach the target of
-their unit) to the miner. It is a task of its own, so that a full channel to the miner does not block the reader at
-once. The *watch* checks health and sensors; it lowers the frequency, or ends the run with an error that names the
-cause.
+Four tasks run in one nursery:
+
+* The *feeder* sends work at the pace of the device, and at once when work changes.
+* The *reader* verifies and counts every nonce.
+* The *forwarder* sends the hits (nonces that reach the target of their unit) to the miner. While the channel to the
+  miner is full, the forwarder waits, and the reader can continue.
+* The *watch* checks health and sensors. If something is wrong, it lowers the frequency, or ends the run with an error
+  that names the cause.
 """
 
 from collections.abc import Callable
@@ -29,12 +32,12 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 HITS_WAITING = 1024
-"""Number of verified nonces that may wait between reader and forwarder. Chips find at most some hundreds a second."""
+"""Largest number of verified nonces that wait for the forwarder; then the reader waits, too. Chips find at most some
+hundreds a second."""
 WATCH_EVERY_S = 1.0
 """Seconds between two checks of health and sensors."""
 BUSY_ENOUGH = 0.9
-"""Fraction of the time for which the chips should have work. It is below 1 because work is sent early and the computer
-adds delays."""
+"""If the chips have work for less than this fraction of the time, a warning is logged."""
 WEAK_NONCES = 16
 """After this many consecutive nonces that the ticket mask should have suppressed, the mask is written again: the chip
 has probably lost it, for example by a restart."""
@@ -50,7 +53,7 @@ class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
 
 
 class NoWork(Exception):  # noqa: N818  a condition, not an error
-    """The pool has had no work for so long that the device should be powered down."""
+    """There has been no work for so long that the device should be powered down."""
 
 
 class MiningRun:
@@ -119,8 +122,9 @@ class MiningRun:
                 await woken.wait()
 
     def _warn_if_underfed(self, busy: float, version_bits: int) -> None:
-        """If the chips have to wait for work, log this, so that the user does not take them for slow chips. It is not
-        logged again before the chips have had enough work in between."""
+        """Log a warning if the chips have to wait for work, so that the user does not take them for slow chips.
+        ``busy`` is the fraction of the time for which they have work. The warning is logged again only if the chips
+        have had enough work in between."""
         if busy >= BUSY_ENOUGH:
             self._underfed = False
         elif not self._underfed:
@@ -139,7 +143,7 @@ class MiningRun:
                 if isinstance(reply, NonceReply):
                     verified = self._count(reply)
                     if verified is not None:
-                        self._is_blocked = True  # the reader cannot read nonces now: silence proves nothing
+                        self._is_blocked = True  # no nonces are read during ``send``: silence proves nothing
                         await hits.send(verified)
                         self._is_blocked = False
 
@@ -263,7 +267,7 @@ class MiningRun:
 
 
 _HEAT = (SafetyLevel.NORMAL, SafetyLevel.WARN, SafetyLevel.THROTTLE)
-"""The levels of heat at which a device stays on, the coolest first. A change to a hotter level is logged."""
+"""The levels at which a device stays on, the coolest one first. A change to a hotter level is logged."""
 
 
 async def check_sensors(
@@ -271,9 +275,9 @@ async def check_sensors(
 ) -> SafetyDecision:
     """Read the sensors, set the fan by the temperature (or to 100 % if ``fan_full``), and let the guard decide.
 
-    If reading the sensors or setting the fan fails, the guard gets empty readings; it tolerates two empty readings in a
-    row. Raises SafetyShutdown if the guard requires that the device is switched off. Raises DeviceGone and PowerFault
-    at once.
+    If reading the sensors or setting the fan fails, the guard gets empty readings. It tolerates this twice in a row,
+    but not three times. Raises SafetyShutdown if the guard requires that the device is switched off. Raises DeviceGone
+    or PowerFault at once if the device or its power fails.
     """
     try:
         readings = await power.read()

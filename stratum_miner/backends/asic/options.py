@@ -21,15 +21,15 @@ NAMES = (
 )
 """Names of the options. They are also accepted with "-" instead of "_"."""
 IDLE_OFF_S = 30.0
-"""Seconds without work after which a device is powered down. The restart of a pool takes less time. The device stays on
-meanwhile, because every change of temperature wears the chips."""
+"""Seconds without work after which a device is powered down. Most interruptions, such as the restart of a pool, are
+shorter. The device stays on during these, because every change of temperature wears the chips."""
 _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
 """``_MHZ`` (for frequencies) and ``_VOLTS`` (for voltages) contain the unit of an option and a factor. With
-``allow_out_of_limits``, the highest allowed value of the option is multiplied by the factor. A value above the raised
-limit was probably given in another unit, or does not fit into the registers."""
+``allow_out_of_limits``, the upper limit of the option is multiplied by the factor. A value above this higher limit is
+refused, because it was probably given in another unit, or does not fit into the registers."""
 _UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C", "idle_off": "s"}
-"""Unit that a user may write after the number, by option."""
+"""For each option with a unit, the unit that a user may write after the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +41,16 @@ class DeviceOptions:
     voltage: float | None = None
     """Core voltage in volts."""
     chips: int | None = None
-    """Number of chips that must answer. A smaller number than that of the board is for a board with dead chips."""
+    """Number of chips that must answer. For a board with dead chips, it is smaller than the number of chips on the
+    board."""
     hash_rate: float | None = None
     """Hash rate in H/s at the board's default frequency, for devices that are faster or slower than their board says
     (unknown Icarus devices, emulators)."""
     worker_name: str = ""
     """Worker name to submit the device's shares under; empty for the worker name of the pool."""
     nonce_difficulty: float | None = None
-    """Difficulty from which on an emulator reports a nonce. None means 32 leading zero bits of the hash, as on real
-    chips."""
+    """Difficulty that a nonce must reach before an emulator reports it. None means 32 leading zero bits of the hash, as
+    on real chips."""
     idle_off: float = IDLE_OFF_S
     """Seconds without work (for example while no pool is connected) after which the device is powered down. With
     infinity, the device stays on."""

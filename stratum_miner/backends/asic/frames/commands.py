@@ -1,9 +1,11 @@
 """Commands to chips: registers, addresses, clocks. All numbers in frames are big-endian.
 
-There are three dialects (docs/reference/asic.md#commands-to-a-chip). BM1380 and BM1384 take four bytes whose last five
-bits are the CRC5 of the 27 bits before them. BM1387 takes longer frames, which end with a CRC5 byte over all bytes
-before. BM1397, BM1362, BM1366, BM1368 and BM1370 take frames of the same form, but with a preamble and with other bits
-in the header byte.
+There are three dialects (docs/reference/asic.md#commands-to-a-chip):
+
+* BM1380 and BM1384 take frames of four bytes. The last five bits of a frame are the CRC5 of the 27 bits before them.
+* BM1387 takes longer frames. They start with a header byte, and end with a byte that is the CRC5 of all other bytes.
+* BM1397, BM1362, BM1366, BM1368 and BM1370 take frames like those of BM1387, but with a preamble before the header byte
+  and with other bits in the header byte.
 """
 
 from dataclasses import dataclass
@@ -47,8 +49,8 @@ BM13XX = RegisterDialect()
 
 
 class Bm1387Dialect(RegisterDialect):
-    """Makes the frames of BM1387, which have no preamble. The broadcast bit and the type bits have other positions in
-    the header byte than on the chips with a preamble (docs/reference/asic.md#newpac-and-r606)."""
+    """Makes the frames of BM1387, which have no preamble. In the header byte, the broadcast bit and the type bits have
+    other positions than in frames with a preamble (docs/reference/asic.md#newpac-and-r606)."""
 
     def write(self, register: int, value: int, chip: int | None = None) -> bytes:
         """See ``RegisterDialect.write``."""
@@ -77,7 +79,7 @@ def short_command(code: int, first: int = 0, second: int = 0) -> bytes:
 
 
 def set_clock(word: int) -> bytes:
-    """Return command 82, which sets the PLL of all chips. No command that sets the PLL of a single chip is known."""
+    """Return command 82, which writes ``word`` to the PLL of all chips. No command for a single chip is known."""
     return short_command(0x82, word >> 8, word & 0xFF)
 
 
@@ -92,6 +94,6 @@ def set_short_address(address: int) -> bytes:
 
 
 FLASH_LED = bytes(32) + bytes.fromhex("80010112")
-"""Frame that makes the lamp of an Antminer U1 flash. The last byte contains the CRC of 36 zero bits, which are not the
-bits of the command. This error of the original driver became part of the protocol
+"""Frame that makes the lamp of an Antminer U1 flash. Its last byte contains a CRC that does not fit the command: it is
+that of 36 zero bits. This error of the maker's driver became part of the protocol
 (docs/reference/asic.md#antminer-u1-and-u2)."""

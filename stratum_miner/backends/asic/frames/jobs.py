@@ -1,8 +1,8 @@
-"""Work for chips: the parts of a header in the byte order of each chip family.
+"""Frames with work for chips: the parts of a block header, in the byte order of each chip family.
 
-"Header bytes" are the bytes of the header in the order in which they are hashed
-(docs/reference/asic.md#byte-orders-of-work). A frame contains them either in this order, or with their 4-byte groups
-from last to first (``reverse_words``), where the bytes of a group keep their order.
+A frame contains a part of the header either with its bytes in the order in which they are hashed, or with its 4-byte
+groups from last to first (``reverse_words``). Inside a group, the order of the bytes stays the same
+(docs/reference/asic.md#byte-orders-of-work).
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def reverse_words(data: bytes) -> bytes:
 def wire_midstate(header: bytes, version: int | None = None) -> bytes:
     """Return the SHA-256 state after the first 64 header bytes: its eight words, the last one first, each big-endian.
 
-    ``version`` replaces the version of the header.
+    ``version`` is used instead of the version in the header, unless it is None.
     """
     start = header[:4] if version is None else version.to_bytes(4, "little")
     return reverse_words(midstate(start + header[4:64]))
@@ -47,22 +47,22 @@ def icarus_job(header: bytes, *, job_id: int = 0, extras: bytes = bytes(19)) -> 
 
 
 def bm1384_job(header: bytes, *, job_id: int, chips: int) -> bytes:
-    """Return an Icarus frame for BM1384. Bytes 40 to 43 contain the size of each chip's part of the nonce range
-    (docs/reference/asic.md#compac-and-2pac)."""
+    """Return an Icarus frame for BM1384. Bytes 40 to 43 contain the number of nonces that each of the ``chips``
+    searches (docs/reference/asic.md#compac-and-2pac)."""
     extras = bytes(8) + (0xFFFFFFFF // chips).to_bytes(4, "big") + bytes(7)
     return icarus_job(header, job_id=job_id, extras=extras)
 
 
 def midstate_job(header: bytes, *, job_id: int, versions: Sequence[int], preamble: bytes = b"") -> bytes:
-    """Return a job with one midstate for each version (docs/reference/asic.md#midstate-jobs), for BM1387 or, with the
-    preamble, BM1397."""
+    """Return a job with one midstate for each version (docs/reference/asic.md#midstate-jobs): without a preamble for
+    BM1387, with one for BM1397."""
     body = midstate_body(job_id, tail(header), [wire_midstate(header, version) for version in versions])
     return preamble + body
 
 
 def midstate_body(job_id: int, last_words: bytes, midstates: Sequence[bytes]) -> bytes:
-    """Return a midstate job without the preamble, from the byte 0x21 to the CRC16. Its length byte counts all of these
-    bytes.
+    """Return a midstate job without the preamble. It starts with the byte 0x21 and ends with the CRC16; its length byte
+    contains the number of its bytes.
 
     Raises ValueError unless there are 1 to 4 midstates.
     """
@@ -78,8 +78,8 @@ def full_job(header: bytes, *, job_id: int, length: int = 0x56, midstates: int =
     """Return a job of 88 bytes with a whole header, for chips that roll the version themselves
     (docs/reference/asic.md#whole-header-jobs).
 
-    ``length`` and ``midstates`` are two bytes of the frame, which the drivers of different products set differently.
-    The chips read 88 bytes, whatever these two bytes contain.
+    ``length`` and ``midstates`` are two bytes of the frame. Their values are those that the driver of each product's
+    maker sends. The chips read 88 bytes, whatever these two bytes contain.
     """
     body = (
         bytes([0x21, length, job_id, midstates])

@@ -1,13 +1,17 @@
-"""Decodes replies from the bytes that chips send, and finds the next reply after noise. Uses no port and no clock.
+"""Decodes the replies that chips send, and finds the next reply if bytes were lost or damaged. Uses no port and no
+clock.
 
-There are two kinds of replies. Replies of BM1397, BM1362, BM1366, BM1368 and BM1370 start with a preamble and end with
-a CRC5. The decoder searches for the preamble and checks the CRC. On failure it drops only one byte, so that it finds a
-good frame behind a broken one (docs/reference/asic.md#lost-and-garbled-bytes). All other chips send a fixed number of
-bytes without a preamble and with little or no checksum. Whether such bytes are a reply is decided by ``judge``, a
-function of the caller. It can, for example, hash the header with the nonce in the bytes, and check the hash.
+There is one decoder for each of the two kinds of replies:
 
-``receive`` takes bytes as they come. Call ``idle`` when the line has been silent for longer than any gap inside a
-frame. The rest of an incomplete reply will then not come any more.
+* ``PreambleDecoder`` for BM1397, BM1362, BM1366, BM1368 and BM1370. Their replies start with a preamble and end with a
+  CRC5. If the CRC is wrong, the decoder drops only one byte, and searches for the next preamble, so that it finds a
+  good reply behind a broken one (docs/reference/asic.md#lost-and-garbled-bytes).
+* ``FixedLengthDecoder`` for all other chips. Their replies have a fixed number of bytes, no preamble, and a short
+  checksum or none. The caller passes a function ``judge``, which decides whether such bytes are a reply. It can, for
+  example, hash the header with the nonce in the bytes, and check the hash.
+
+Pass bytes to ``receive`` as they come. Call ``idle`` when the line has been silent for so long that the rest of an
+incomplete reply will not come any more.
 """
 
 from abc import ABC, abstractmethod
@@ -19,8 +23,8 @@ from stratum_miner.backends.asic.crc import ends_with_crc5
 
 REPLY_PREAMBLE = b"\xaa\x55"
 _TYPE_NONCE = 0x80
-"""Bit of the last byte that marks a nonce reply. The other two bits of the type are zero in all known replies
-(docs/reference/asic.md#replies-of-a-chip)."""
+"""The highest bit of a reply's last byte, which is set in a nonce reply. The upper three bits of this byte are the type
+of the reply; the other two are zero in all known replies (docs/reference/asic.md#replies-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +43,19 @@ class RegisterReply:
     """The value of a register."""
 
     value: bytes
-    """Four bytes, or the three bytes of a BM1384, big-endian."""
+    """The four bytes of the value, big-endian."""
     tag: bytes = b""
-    """The remaining bytes of the reply, without the byte that contains the CRC. For chips with a preamble, they start
-    with the address of the chip and that of the register; replies of 11 bytes have two more bytes. For BM1387, they are
-    two bytes that are not used. For BM1384, they are empty."""
+    """The bytes between the value and the byte that contains the CRC. In replies with a preamble, the first two are the
+    address of the chip and that of the register; replies of 11 bytes have two more. In replies of BM1387, they are two
+    unused bytes. In replies of BM1384, there are none."""
 
 
 ChipReply = NonceReply | RegisterReply
 
 
 class ReplyDecoder(ABC):
-    """Collects the bytes that come from chips, returns the replies in them, and counts bytes and frames that are no
-    valid replies."""
+    """Collects the bytes that come from chips, and returns the replies in them. Counts the frames with a wrong
+    checksum, and the bytes that belong to no frame."""
 
     def __init__(self) -> None:
         self.crc_errors = 0
@@ -72,8 +76,8 @@ class ReplyDecoder(ABC):
         return self._drain(final=False)
 
     def idle(self) -> list[ChipReply]:
-        """Stop waiting for the rest of a reply, because the line is silent. Return the replies in the buffer, and also
-        the bytes that are only perhaps a reply. All other bytes in the buffer count as garbage."""
+        """Stop waiting for the rest of a reply, because the line is silent. Return the replies in the buffer, including
+        bytes that are only perhaps a reply (``Judgement.MAYBE``). All other bytes in the buffer count as garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
         self._already_counted = 0
@@ -94,15 +98,16 @@ class ReplyDecoder(ABC):
         return taken
 
     def _drop(self, count: int) -> None:
-        """Skip bytes, and count them as garbage. Bytes of a frame that was already counted as a CRC error are not
-        counted again."""
+        """Remove ``count`` bytes from the buffer, and count them as garbage, except those of a frame that was counted
+        as a CRC error."""
         already_counted = min(count, self._already_counted)
         self._already_counted -= already_counted
         self.garbage_bytes += count - already_counted
         del self._buffer[:count]
 
     def _drop_broken_frame(self, length: int) -> None:
-        """Count a CRC error, and skip only one byte of the frame, because the next frame may begin inside it."""
+        """Count a CRC error, and remove only one byte of the frame, because the next frame may begin inside this
+        one."""
         if not self._already_counted:
             self.crc_errors += 1
             self._already_counted = length
@@ -146,7 +151,8 @@ class PreambleDecoder(ReplyDecoder):
         return True
 
     def _valid_length(self) -> int:
-        """Return the length of the valid frame at the start of the buffer, or 0. The longer length is tried first."""
+        """Return the length of the valid frame at the start of the buffer; 0 if there is none. The longer of the
+        accepted lengths is tried first."""
         for length in sorted(self.lengths, reverse=True):
             if len(self._buffer) >= length and ends_with_crc5(bytes(self._buffer[2:length])):
                 follower = self._buffer[length : length + 1]
@@ -161,7 +167,7 @@ def _parse(frame: bytes) -> ChipReply:
 
 
 class Judgement(Enum):
-    """The judgement whether a group of bytes is a whole reply."""
+    """Whether a group of bytes is a whole reply."""
 
     NO = "no"
     """The group cannot be a reply."""
@@ -176,11 +182,13 @@ Parse = Callable[[bytes], ChipReply]
 
 
 class FixedLengthDecoder(ReplyDecoder):
-    """Decodes groups of ``length`` bytes without a preamble. ``judge`` decides where a group starts.
+    """Decodes replies of ``length`` bytes without a preamble. ``judge`` decides whether ``length`` bytes are a reply.
 
-    A group that is only perhaps a reply (``Judgement.MAYBE``) is not returned before the line is silent, or before a
-    sure reply was searched for at each later start inside the group. One byte too many or too few therefore does not
-    turn all later nonces into hardware errors.
+    If they are only perhaps a reply (``Judgement.MAYBE``), the decoder first looks for a sure reply that starts at a
+    later one of these bytes. Only if there is none, or if the line has become silent, does it return the uncertain
+    reply. After a lost or
+    an additional byte, it therefore finds the start of the next reply, and later nonces do not count as hardware
+    errors.
     """
 
     def __init__(self, length: int, judge: ReplyJudge, parse: Parse, *, has_crc: bool = False) -> None:
@@ -227,8 +235,8 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """Count the bytes that were skipped between two replies. If replies have a CRC, as many skipped bytes as a
-        reply has count as one CRC error, and only the remaining ones as garbage."""
+        """Count the bytes that were skipped between two replies. If replies have a CRC, each ``length`` skipped bytes
+        count as one CRC error, and only the rest counts as garbage."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest

@@ -14,7 +14,7 @@ _TACH_STOPPED = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class Diode:
-    """The constants of a diode in a mining chip, as registers 17 and 18 expect them."""
+    """The constants of the temperature diode in a mining chip, in the form of registers 17 and 18."""
 
     ideality: int
     beta: int
@@ -30,7 +30,7 @@ class Emc2101:
         """Check that the ids of the chip are those of an EMC2101, enable the tachometer and direct control of the fan,
         and set the constants of ``diode`` if it is not None.
 
-        Raises DeviceRefused if the ids are others.
+        Raises DeviceRefused if the chip has other ids.
         """
         manufacturer, product = await self._get(0xFE), await self._get(0xFD)
         if manufacturer != _MANUFACTURER or product not in PRODUCT_IDS:

@@ -1,8 +1,8 @@
 """TPS546D24A: the core regulator of newer Bitaxes, a PMBus device.
 
-Output voltages are 16-bit multiples of 2^-9 V. The limits and margins of the output (registers 40 to 44, 25, 26) are
-multiples of 2^-9, too, but as ratios to the commanded output voltage. All other measured values and limits are
-SLINEAR11: a signed 5-bit exponent and a signed 11-bit mantissa.
+An output voltage is a 16-bit number in units of 2^-9 V. The limits and margins of the output (registers 40 to 44, 25,
+26) are ratios to the commanded output voltage, in units of 2^-9. All other measured values and limits are SLINEAR11: a
+signed 5-bit exponent and a signed 11-bit mantissa.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ FAULTS = {
     0x4000: "output current fault",
     0x2000: "input fault",
 }
-"""Bits of STATUS_WORD that report a fault, and their meaning, the worst fault first."""
+"""The bits of STATUS_WORD that report a fault, and the meaning of each bit. The worst fault comes first."""
 
 
 def slinear11(value: float) -> int:
@@ -74,7 +74,7 @@ CONFIGURATION_5V = (
     # (docs/reference/asic.md#regulators-sensors-and-fans)
     Setting(0x35, 4.8, "linear11"),  # switch on above this input voltage, V
     Setting(0x36, 4.5, "linear11"),  # switch off below this input voltage, V
-    Setting(0x55, 6.5, "linear11"),  # input voltage too high, V
+    Setting(0x55, 6.5, "linear11"),  # input voltage too high: fault, V
     Setting(0x56, 0xB7, "byte"),
     Setting(0x29, 0.25, "linear11"),  # scale of the feedback loop
     Setting(VOUT_COMMAND, 1.15, "linear16"),
