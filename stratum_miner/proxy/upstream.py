@@ -78,9 +78,11 @@ class _ForwardedShare:
 class Upstream:
     """An upstream connection. Run ``run`` in a task.
 
-    ``pools``: a function that makes the pool group, which is the pool client. The argument of ``pools`` is a function
-    that handles the events of the pool group. ``memory``: limits how many shares are remembered. ``answers``: collects
-    the times from the arrival of a share to its answer. ``events``: passes events to the proxy's ``on_event``.
+    ``pools``: a function that makes the pool group, which is the pool client. The argument of ``pools`` is a
+    function that handles the events of the pool group.
+    ``memory``: limits how many shares are remembered.
+    ``answers``: collects the times from the arrival of a share to its answer.
+    ``events``: passes events to the proxy's ``on_event``.
     """
 
     def __init__(

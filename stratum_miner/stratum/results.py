@@ -58,8 +58,9 @@ def _notify_id(subscriptions: Any) -> str | None:
 class ConfigureResult:
     """The result of mining.configure (BIP 310).
 
-    ``version_rolling``: the grant of version rolling; None if the pool did not grant it. Its mask may contain bits that
-    the client did not ask for. ``verdicts``: the pool's answer to each extension that it names: True, False, or a text.
+    ``version_rolling``: the grant of version rolling; None if the pool did not grant it. Its mask may contain bits
+    that the client did not ask for.
+    ``verdicts``: the pool's answer to each extension that the result names: True, False, or a text.
     """
 
     version_rolling: VersionRollingGrant | None
