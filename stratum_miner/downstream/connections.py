@@ -1,10 +1,11 @@
-"""The connections of miners to a pool or a proxy, on trio: accepts, reads, writes, limits and closes them.
+"""Accepts, limits and closes the connections of miners to a pool or a proxy, and reads and writes their bytes, with
+trio.
 
-Each connection has a session, a reader task and a writer task. The reader task passes received bytes to the session;
-this module does not know what they mean. The bytes that the session wants to send are written to the socket directly.
-Bytes that the socket does not take at once go into a queue of limited size, from which the writer task sends them.
-Therefore the announcement of a job never waits for a slow miner. If all queues are empty, an announcement to ten
-thousand miners takes ten thousand system calls and wakes no task.
+Each connection has a session, a send queue of limited size, a reader task and a writer task. The reader task passes the
+received bytes to the session; this module does not know what they mean. While the queue is empty, the bytes that the
+session sends are written to the socket directly. Bytes that the socket does not take at once go into the queue, from
+which the writer task sends them. Therefore the announcement of a job never waits for a slow miner. If all queues are
+empty, an announcement to ten thousand miners takes ten thousand system calls and wakes no task.
 """
 
 import os

@@ -1,9 +1,11 @@
 """Assigns an extranonce1 to each session. No two sessions have the same one while they are open or can be resumed.
 
-Sans-IO; time is an argument (seconds of any clock that does not go back). A *lease* holds the extranonce1 and the jobs
-of a session. It is kept for a while after the session ends. A miner that reconnects can then keep its extranonce1 and
-its jobs, so that the shares it found in the meantime stay valid. A miner names the session to resume by the id from the
-reply to mining.subscribe. cgminer, bfgminer and ``stratum_miner.client`` send the id of the "mining.notify" pair.
+A *lease* holds the extranonce1 and the jobs of a session, and is kept for a while after the session ends. A miner that
+reconnects during this time can resume the session: it gets the same lease, so the shares that it found in the meantime
+stay valid. In mining.subscribe, the miner then sends the session id that it got in the reply to the earlier
+mining.subscribe. cgminer, bfgminer and ``stratum_miner.client`` use the id of the "mining.notify" pair in that reply.
+
+Sans-IO; time is an argument (seconds of any clock that does not go back).
 """
 
 import secrets
@@ -15,7 +17,7 @@ from typing import Generic
 from stratum_miner.downstream.jobs import J, JobTable
 
 EXTRANONCE1_SIZE = 4
-"""Bytes of extranonce1 that a pool gives its miners."""
+"""Number of bytes of the extranonce1 that a pool gives each miner."""
 MAX_RETIRED = 10_000
 """Maximum number of ended sessions that are remembered, so that they can be resumed. If there are more, those that
 ended first are forgotten before they expire."""
@@ -27,7 +29,8 @@ class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake
 
 @dataclass(frozen=True, slots=True)
 class Lease(Generic[J]):
-    """The extranonce1 and the jobs of one session. They are kept after the connection ends, until the lease expires."""
+    """The extranonce1 and the jobs of one session. The lease is kept for a limited time after the session ends, so that
+    the session can be resumed."""
 
     extranonce1: bytes
     extranonce2_size: int
@@ -40,10 +43,9 @@ class Lease(Generic[J]):
 class ExtranonceRegistry(Generic[J]):
     """Leases extranonce1 values of ``size`` bytes to sessions, each with ``extranonce2_size`` bytes of extranonce2.
 
-    A lease can be resumed for ``resume_seconds`` after its session ended. ``first`` is the first extranonce1 that is
-    assigned, as a number; each further one is higher by 1. If ``first`` is random, a restarted pool hardly ever assigns
-    the values of its last run again. ``token`` makes session ids that nobody
-    can guess.
+    A session can be resumed for ``resume_seconds`` after it ended. ``first`` is the first extranonce1 that is assigned,
+    as a number; each further value is higher by 1. If ``first`` is random, a restarted pool hardly ever assigns the
+    values of its last run again. ``token`` makes session ids that nobody can guess.
     """
 
     def __init__(
@@ -64,7 +66,8 @@ class ExtranonceRegistry(Generic[J]):
         self._taken: set[bytes] = set()
         """Extranonce1 values of sessions that are open or can be resumed."""
         self._retired: OrderedDict[str, tuple[Lease[J], float]] = OrderedDict()
-        """Leases that can be resumed, by session id, the oldest first, each with the time at which it expires."""
+        """For each session id, the lease of an ended session that can be resumed, and the time until which it can. The
+        session that ended first is first."""
 
     @property
     def live(self) -> int:
@@ -79,8 +82,8 @@ class ExtranonceRegistry(Generic[J]):
         """Return the lease of the ended session with the id ``resume`` if it can be resumed, otherwise a new lease.
 
         A resumed lease keeps its extranonce1 and its jobs, and gets a new session id. A session cannot be resumed by
-        its extranonce1, because that comes from a counter and others can guess it. Raises ExtranoncesExhausted if all
-        extranonce1 values are in use.
+        its extranonce1, because the values come from a counter, so that others can guess them. Raises
+        ExtranoncesExhausted if open sessions use all extranonce1 values.
         """
         self._forget_expired(now)
         retired = None if resume is None else self._retired.pop(resume, None)
@@ -90,7 +93,7 @@ class ExtranonceRegistry(Generic[J]):
         return replace(old, session_id=self._token())
 
     def release(self, lease: Lease[J], now: float) -> None:
-        """Note that the session of a lease ended. It can be resumed for ``resume_seconds``."""
+        """Note that the session of a lease ended. From now on, the session can be resumed for ``resume_seconds``."""
         self._retired[lease.session_id] = (lease, now + self._resume_seconds)
         self._forget_expired(now)
 

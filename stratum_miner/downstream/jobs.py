@@ -1,9 +1,9 @@
 """Jobs as miners get them, and the table of the jobs for which one session may still submit shares.
 
-A ``JobContent`` has the fields of a job, independent of a protocol; ``notify_lines`` encodes it as mining.notify. An
-``AnnouncedJob`` is encoded once for all sessions. A ``SessionJob`` adds the settings of one session at the time of the
-announcement: extranonce1, difficulty, version mask. The shares of a job are judged by these settings, even if the
-session's settings change later (docs/reference/stratum.md#when-a-setting-takes-effect).
+A ``JobContent`` contains the fields of a job; ``notify_lines`` encodes it as mining.notify. An ``AnnouncedJob``
+contains this encoded line, which is the same for all sessions. A ``SessionJob`` adds the settings that one session had
+when the job was announced to it: extranonce1, difficulty, version mask. The shares of a job are judged by these
+settings, even if the session's settings change later (docs/reference/stratum.md#when-a-setting-takes-effect).
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,13 +16,14 @@ from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
 
 MAX_JOBS = 32
-"""Maximum number of jobs for which a session may still submit shares. These are the jobs of 16 minutes if a job comes
-every 30 s, and of 4 minutes if new transactions cause a job every 8 s."""
+"""Maximum number of jobs for which a session may still submit shares: the jobs of the last 16 minutes if a job comes
+every 30 s, or of the last 4 minutes if new transactions cause a job every 8 s."""
 MAX_OLD_JOBS = 512
-"""Maximum number of jobs that a ``JobTable`` remembers after their removal (see there). Only on a test chain do jobs
-come fast enough to reach this limit."""
+"""Maximum number of removed jobs that a ``JobTable`` remembers in order to recognize duplicate shares. Only on a test
+chain do jobs come fast enough to reach this limit."""
 OLD_JOB_SECONDS = 600
-"""Largest age, in seconds, of the removed jobs that a ``JobTable`` remembers: as long as a session can be resumed."""
+"""Largest age, in seconds, of the removed jobs that a ``JobTable`` remembers. Equal to the default time for which a
+session can be resumed (``MinerLimits.resume_seconds``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,8 @@ class AnnouncedJob:
     rollable_mask: int = 0
     """Version bits that miners may roll if they ask for them."""
     origin: int = 0
-    """In a proxy, the number of its session with the pool that sent the job; in a pool, 0. A new version mask applies
-    to all jobs of one origin."""
+    """In a proxy, the number of the session between proxy and pool from which the job came; in a pool, 0. A new version
+    mask applies to all jobs of one origin."""
     seen: SeenShares = field(default_factory=SeenShares)
     """The valid shares of this job. Jobs that differ only in their ids use the same object."""
     maxtime: int | None = None
@@ -87,8 +88,8 @@ class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OldJob:
-    """The fields of a ``SessionJob`` that are needed to recognize its shares. Unlike a ``SessionJob``, it keeps no
-    block template in memory.
+    """The fields of a ``SessionJob`` that are needed to recognize duplicates of its shares. Unlike a ``SessionJob``, an
+    ``OldJob`` keeps no block template in memory.
     """
 
     content: JobContent
@@ -100,16 +101,17 @@ class OldJob:
 class JobTable(Generic[J]):
     """The jobs of one session, by id. The oldest are removed when there are too many.
 
-    If this session submitted valid shares for a job, the table remembers some fields of the job for a while after it
-    removed the job. They serve to recognize duplicates of these shares: a miner whose connection broke before it got
-    the answer to a share submits the share again when it reconnects.
+    If this session submitted valid shares for a job, the table remembers some fields of the job for a while after its
+    removal (``OldJob``). With these fields, duplicates of the shares are recognized: a miner whose connection broke
+    before it got the answer to a share submits the share again when it reconnects.
     """
 
     __slots__ = ("_jobs", "_max_jobs", "_old", "_shares", "shares")  # saves memory: there may be thousands of tables
 
     def __init__(self, max_jobs: int = MAX_JOBS) -> None:
         self.shares = 0
-        """Number of valid shares of this session for all jobs in the table and all removed jobs that are remembered."""
+        """Number of valid shares that this session submitted for the jobs in the table and for the removed jobs that
+        are remembered."""
         self._max_jobs = max_jobs
         self._jobs: dict[str, SessionJob[J]] = {}
         self._old: dict[str, OldJob] = {}
@@ -150,7 +152,7 @@ class JobTable(Generic[J]):
         return self._old.get(job_id)
 
     def _is_outdated(self, oldest: OldJob, newest: SessionJob[J]) -> bool:
-        # the table has no clock, so the age is the difference between the ntime fields of the jobs
+        # the table has no clock, so an ntime serves as the time of a job
         age = newest.announced.content.ntime - oldest.content.ntime
         return len(self._old) > MAX_OLD_JOBS or age > OLD_JOB_SECONDS
 

@@ -13,18 +13,18 @@ class MinerLimits:
     """Seconds within which a miner must subscribe and authorize, as in ckpool. In a proxy, this time includes the wait
     for a pool."""
     idle_timeout: float = 7200.0
-    """Seconds without a request after which a miner is disconnected, as in DATUM. If a miner has vanished, TCP
-    keepalive detects that sooner."""
+    """Seconds without a request after which a miner is disconnected, as in DATUM. The limit can be long, because TCP
+    keepalive detects a vanished miner within minutes."""
     send_timeout: float = 30.0
     """Seconds within which one write to a miner must finish."""
     max_queue: int = 256 << 10
-    """Maximum number of bytes that may wait for one miner, about a hundred usual jobs. A miner that exceeds it is
-    disconnected."""
+    """Maximum number of bytes that may wait to be sent to one miner, about a hundred usual jobs. If more would wait,
+    the miner is disconnected."""
     max_refused_shares: int = 500
-    """Maximum number of shares in a row that may be answered with an error. After one more, the miner is
-    disconnected."""
+    """Maximum number of shares in a row that are answered with an error. If the next share is answered with an error,
+    too, the miner is disconnected."""
     resume_seconds: float = 600.0
-    """Seconds for which a miner that disconnected can resume its session, with its extranonce1 and jobs, as in
+    """Seconds for which a miner that disconnected can resume its session and keep its extranonce1 and jobs, as in
     ckpool."""
     stop_grace: float = 5.0
     """Seconds for which the server waits for open answers when it stops."""

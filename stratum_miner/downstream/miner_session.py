@@ -1,13 +1,13 @@
 """The Stratum session of one miner, sans-IO: it answers requests, counts shares and announces jobs.
 
-It takes bytes, and returns events and bytes. It does not know whether it belongs to a pool or to a proxy: it asks its
-policy (``session_policy``) for jobs and for verdicts on shares. ``now`` is the time in seconds on any clock that does
-not go back. ``unix_time`` is the time to which the ntime of shares is compared.
+The session takes bytes from the miner, and returns events and the bytes to send. It does not know whether it belongs to
+a pool or to a proxy: it asks its policy (``session_policy``) for jobs and for verdicts on shares. The parameter ``now``
+is the time in seconds on any clock that does not go back; ``unix_time`` is the Unix time with which the ntime of a
+share is compared.
 
-A miner gets its first job when it is subscribed and authorized: first the difficulty, then the job
-(docs/reference/stratum.md#order-of-a-session). A new difficulty applies from the next job on. The session sends a new
-difficulty directly before a job, so that the miner and the session agree on which job is the first with the new
-difficulty.
+When a miner is subscribed and authorized, it gets a difficulty and then its first job
+(docs/reference/stratum.md#order-of-a-session). A new difficulty applies from the next job on. The session sends it
+directly before a job, so that miner and session agree on the first job with the new difficulty.
 """
 
 import math
@@ -51,7 +51,7 @@ from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.work.hash_rate import HashRateMeter
 
 RATE_WINDOW = 300.0
-"""The hash rate of a session is estimated from the shares of the last ``RATE_WINDOW`` seconds."""
+"""Seconds: the hash rate of a session is estimated from its shares of this last interval."""
 RATE_RESOLUTION = 10.0
 """Seconds between the samples from which the hash rate is estimated. A session keeps about 30 samples (4 kB)."""
 
@@ -62,8 +62,8 @@ _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=
 class MinerSession(Generic[J]):
     """The Stratum session of one miner's connection.
 
-    ``policy`` is the policy that applies until ``subscribe`` sets another one. ``total`` contains the share counts of
-    all sessions together; this session adds its own shares to them.
+    ``policy`` applies until ``subscribe`` sets another policy. ``total`` contains the share counts of all sessions
+    together; this session also counts its shares there.
     """
 
     def __init__(self, policy: SessionPolicy[J], total: DownstreamShareCounts, now: float) -> None:
@@ -138,12 +138,12 @@ class MinerSession(Generic[J]):
                         counts.received += 1
                     self._count_refused(counted, AnsweredWithError("", "", error.reason, error.message))
                 case _:
-                    pass  # ServerConnection has answered other invalid requests; replies from miners are ignored
+                    pass  # ``ServerConnection`` answers other invalid requests; replies from miners are ignored
         return self._events.pop(0)
 
     def take_events(self) -> list[SessionEvent[J]]:
-        """Return the events that were not caused by input from the miner (for example, ``tick`` causes some), and
-        forget them."""
+        """Return the events that wait, and forget them. Call this after methods other than ``next_event``, such as
+        ``tick``, because these also cause events."""
         waiting = list(self._events)
         self._events.clear()
         return waiting
@@ -205,12 +205,12 @@ class MinerSession(Generic[J]):
     def change_extranonce(self, now: float) -> bool:
         """Give the miner another extranonce1, with mining.set_extranonce.
 
-        Return False if the miner gets none, because it does not accept a change or no extranonce1 is free. It must then
-        connect again.
+        Return False if the miner gets no other extranonce1, because the miner does not accept a change or no
+        extranonce1 is free. The miner must then connect again.
         """
         if self.lease is None:
             return True
-        self.lease = None  # it comes from a registry that the policy no longer uses
+        self.lease = None  # the old lease comes from a registry that the policy no longer uses
         if not self._accepts_extranonce:
             self.ask_to_reconnect()
             return False
@@ -233,11 +233,12 @@ class MinerSession(Generic[J]):
         self.connection.announce(Reconnect())
 
     def answer(self, share: ShareToForward[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
-        """Answer a share with true if ``refusal`` is None, otherwise with the error in ``refusal``. If ``share.waits``
-        is false, the share was answered when it arrived, and this method does nothing.
+        """Answer a share with true if ``refusal`` is None, otherwise with the error in ``refusal``. Return the event
+        that the caller must report, or None if there is nothing to report.
 
-        Return the event that the caller must report. Return None if there is nothing to report, because the share was
-        answered when it arrived, or was credited when it arrived and is now accepted.
+        If ``share.waits`` is False, the share was already answered when it arrived: this method does nothing and
+        returns None. It also returns None if a share is accepted that the session judged as valid, because such a share
+        was already credited when it arrived.
         """
         if not share.waits:
             return None
@@ -250,10 +251,10 @@ class MinerSession(Generic[J]):
         self.connection.reply(share.request_id, True)
         for counts in counted:
             counts.accepted += 1
-        if share.refusal is None:  # it was credited when it arrived
+        if share.refusal is None:  # the share was credited when it arrived
             return None
         share_difficulty = solution.difficulty
-        difficulty = min(solution.job.difficulty, share_difficulty)  # the hash of a block may miss the share target
+        difficulty = min(solution.job.difficulty, share_difficulty)  # a weak block misses the share target
         self._credit(counted, difficulty, share_difficulty, now)
         return AnsweredWithTrue(share.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
 
@@ -265,8 +266,8 @@ class MinerSession(Generic[J]):
             counts.lost += 1
 
     def uncount_received(self, share: ShareToForward[J]) -> None:
-        """Subtract a share from the received ones. Call this if the miner has reconnected and submitted the same share
-        again in its new session, which counts it."""
+        """Lower the number of received shares by one. Call this if the miner has reconnected and submitted ``share``
+        again in its new session, because the new session counts this share."""
         for counts in self._counts_of(share.submit.worker_name):
             counts.received -= 1
 
@@ -276,7 +277,8 @@ class MinerSession(Generic[J]):
 
     @property
     def _hashes(self) -> int:
-        """Number of hashes that one computes on average to find the valid shares of this session."""
+        """Average number of hashes that it takes to find shares of the same number and difficulty as the valid shares
+        of this session."""
         return int(self.shares.difficulty * HASHES_PER_DIFFICULTY)
 
     # ---- requests -------------------------------------------------------------------------------------------------
@@ -344,8 +346,8 @@ class MinerSession(Generic[J]):
         self._announce_wanted_difficulty(now)
 
     def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
-        # grant the bits that are allowed, even if they are fewer than the miner asked for: BIP 310 lets the miner
-        # decide whether they are enough
+        # grant the allowed bits even if the miner asked for more of them: by BIP 310, the miner decides whether they
+        # are enough
         self._requested_mask = mask
         self.version_mask = mask & self._policy.rollable_mask
         self._rolls = self.version_mask != 0
@@ -414,14 +416,15 @@ class MinerSession(Generic[J]):
         self._count_refused(counted, AnsweredWithError(submit.worker_name, submit.job_id, reason, message))
 
     def _count_work(self, work: float, now: float) -> None:
-        """Tell vardiff of a share. ``work`` is the difficulty with which the share counts, 0 if it does not count.
-        Stale shares count, too, because the miner has computed their hashes all the same.
+        """Report a share to vardiff, which derives the difficulty from the rate of shares. ``work`` is the difficulty
+        with which the share counts there; 0: it does not count. Stale shares count, too, because the miner computed
+        hashes to find them.
         """
         if work and self._vardiff is not None and not self._is_difficulty_fixed:
             self._retarget(self._vardiff, self._vardiff.on_share(now, work), now)
 
     def _counts_of(self, worker_name: str) -> _Counted:
-        """Return the objects in which a share of this worker name is counted."""
+        """Return all share counts in which a share of this worker name is counted."""
         worker = self.workers.get(worker_name)
         return (self.shares, self._total) if worker is None else (self.shares, self._total, worker)
 
@@ -455,14 +458,15 @@ class MinerSession(Generic[J]):
     def _retarget(self, vardiff: Vardiff, difficulty: float | None, now: float) -> None:
         if difficulty is not None:
             self._wanted = self._bounded(difficulty, asked=False)
-            vardiff.difficulty = self._wanted  # vardiff does not know the limits of the session
+            vardiff.difficulty = self._wanted  # vardiff does not know the session's limits
             self._announce_wanted_difficulty(now)
 
     def _bounded(self, difficulty: float, *, asked: bool) -> float:
         return max(self._minimum, self._policy.bounded(difficulty, asked=asked))
 
     def _announce_wanted_difficulty(self, now: float) -> None:
-        """Send the wanted difficulty with an extra job. If the last change was too recent, the change is delayed."""
+        """Send the difficulty in ``_wanted``, followed by an extra job. If less than ``SessionPolicy.change_interval``
+        has passed since the last such change, delay this change."""
         interval = self._policy.change_interval
         if interval is None or not self.started or self.lease is None:
             return
@@ -512,7 +516,8 @@ class MinerSession(Generic[J]):
             self._vardiff = Vardiff(self._policy.vardiff, self._wanted or difficulty, now)
 
     def _set_mask(self, job: J) -> None:
-        """Send the miner its version mask for this job. It also applies to the announced jobs of the same origin.
+        """Send the miner its version mask for this job, if the mask has changed. The mask also applies to earlier jobs
+        of the same origin.
 
         The mask has no bits that are set in the job's own version. For these bits, the known ways to merge the miner's
         bits into the version give different results.
@@ -524,9 +529,9 @@ class MinerSession(Generic[J]):
             self._allow_versions(job)
 
     def _allow_versions(self, job: J | None) -> None:
-        """Apply the session's version mask to all announced jobs that have the same origin as ``job``, because a new
-        mask also applies to earlier jobs (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin
-        keep their mask. If ``job`` is None, do nothing.
+        """Apply the session's version mask to all announced jobs of the same origin as ``job``: a new mask also applies
+        to earlier jobs (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin keep their masks.
+        If ``job`` is None, do nothing.
         """
         if job is not None and self.lease is not None:
             self.lease.jobs.allow_versions(self.version_mask, job.origin)
