@@ -1,8 +1,8 @@
-"""``stratum-miner bench``: measures the hash rate of each kernel on this computer, and of mining with the fastest
+"""``stratum-miner bench``: measures the hash rate of each kernel on this computer, and then of mining with the fastest
 kernel.
 
-Each hash rate is given twice. The hash rate per second of processor time decides with which kernel the miner searches.
-The hash rate per second of real time is lower if other programs use the processors.
+Each result consists of two hash rates. One counts hashes per second of processor time; the miner chooses the kernel for
+which it is highest. The other counts hashes per second of real time, and is lower if other programs use the processors.
 """
 
 import os
@@ -33,16 +33,16 @@ from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 from stratum_miner.work.versions import lowest_bits
 
 WORTH_REMEMBERING = 0.1
-"""If each measurement takes at least this many seconds, the results are saved, so that mining can use them later."""
+"""Measurements of at least this many seconds each are saved, so that a miner can use their results later."""
 BUSY = 0.9
-"""The computer counts as busy if a measuring thread gets less than this fraction of a processor on average.
+"""The computer counts as busy if the measuring threads have a processor for less than this fraction of their time.
 
-The fraction has a second use: an earlier measurement of a kernel counts as clearly better than the new one if even this
-fraction of the earlier hash rate is above the new hash rate. The value is a choice, not a measurement.
+The same fraction also compares a new measurement of a kernel with an earlier one. If the new hash rate is less than
+this fraction of the earlier one, the earlier measurement is clearly better. The value is a choice, not a measurement.
 """
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
-"""Seconds between two interruptions by new work, while the hash rate of mining is measured."""
+"""While the hash rate of mining is measured, new work interrupts the search every JOB_SECONDS seconds."""
 
 
 def bench(
@@ -156,7 +156,7 @@ def _known_row(item: MeasuredKernel) -> dict[str, Any]:
 
 
 def _processor_share(speeds: list[Speed]) -> float:
-    """Return the fraction of its time (0 to 1) for which a measuring thread had a processor, on average."""
+    """Return for which fraction of the time (0 to 1) the measuring threads had a processor, on average."""
     return fmean(min(1.0, speed.wall_hash_rate / speed.hash_rate) for speed in speeds)
 
 
@@ -174,10 +174,10 @@ def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Spe
 
 
 def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
-    """Return the two hash rates of ``count`` threads together.
+    """Return the hash rates of ``count`` threads together, per second of real time and per second of processor time.
 
     The hash rate per second of real time is the sum over the threads. The hash rate per second of processor time is the
-    mean over the threads, multiplied by the number of threads or of usable processors, whichever is smaller.
+    mean over the threads, multiplied by ``count``, or by the number of usable processors if that is smaller.
     """
     speeds: list[Speed] = []
 
@@ -194,8 +194,8 @@ def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
 
 
 class _EndlessWork:
-    """A source of work that never ends. Its target is 0, so that no hash is a share. The backend may roll all version
-    bits that BIP 320 reserves."""
+    """A source of work that never ends. The work has target 0, so that no hash is a share, and permits rolling of all
+    version bits that BIP 320 reserves."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()
@@ -300,9 +300,8 @@ def _both(speed: Speed) -> str:
 
 
 def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
-    """Print a line if the computer was busy, and a line for each kernel whose earlier measurement remains in use.
-
-    An earlier measurement remains in use if it is clearly better than the new one.
+    """Print a line if the computer was busy, and a line for each kernel whose earlier measurement remains in use
+    because it is clearly better than the new one.
     """
     output = printing.console()
     if share < BUSY:

@@ -244,7 +244,7 @@ def exit_code(tally: Tally, strict: bool) -> ExitCode:
 
 
 class NodeChain:
-    """The Bitcoin node of the pool, as the checks use it."""
+    """Gives the checks access to the Bitcoin node on which the pool runs."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -346,10 +346,10 @@ async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Resul
 
 
 def _without_secrets(result: Result) -> Result:
-    """Return the result without secrets, because its texts quote messages of the pool.
+    """Return the result without secrets, which its texts may contain because they quote messages of the pool.
 
-    The secrets are removed before the result is written as JSON or XML, because replacing text in these could break
-    them.
+    Call this before the result is written as JSON or XML: replacing a secret in the written JSON or XML could make it
+    invalid.
     """
     outcome = replace(result.outcome, actual=secrets.redact(result.outcome.actual))
     return replace(result, outcome=outcome, transcript=tuple(map(secrets.redact, result.transcript)))

@@ -1,8 +1,9 @@
 """``stratum-miner demo``: a whole Bitcoin network on this computer, for a minute.
 
 It runs an embedded node with the validation of Bitcoin Core, the pool on this node, and the miner, which connects to
-the pool over TCP on loopback. On regtest, every second hash is a block. The miner submits only hashes that meet
-the pool's share difficulty, so that it must search visibly long for each block.
+the pool over TCP on loopback. The network is a regtest network, on which every second hash would be a block. The miner
+submits only hashes that meet the pool's share difficulty. That is far above the network difficulty, so the search for
+each block takes long enough to watch.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,8 @@
 """``stratum-miner doctor``: runs the checks and prints their findings.
 
-To add a check, write an async function that returns findings, and add its name to ``CHECKS``. To add a check of the
-settings of ``mine``, write a method of the class ``Setup``, and add its name to the function ``_checks_of``.
+To add a check of this computer, write an async function that returns findings, and add it to ``CHECKS``. To add a check
+of the settings for ``stratum-miner mine``, write a method of the class ``Setup``, and add it to the function
+``_checks_of``.
 """
 
 import os

@@ -21,7 +21,8 @@ from stratum_miner.quantities import duration_text, hash_rate_text, parse_hash_r
 log = structlog.get_logger("stratum_miner")
 
 SAMPLED_S = 1.0
-"""Seconds between two looks at the counts of injected faults. A count that changed since the last look is reported."""
+"""Seconds between two readings of the counters of injected faults. A count that has changed since the last reading is
+reported."""
 
 
 def emulate(
@@ -143,7 +144,7 @@ def _tell_start(emulator: Emulator, *, json: bool) -> None:
 
 
 async def _watch(emulator: Emulator, *, json: bool) -> None:
-    """Report injected faults, and the first bytes from a driver."""
+    """Report injected faults, and that a driver has sent its first bytes."""
     injected: dict[str, int] = {}
     driven = False
     while True:

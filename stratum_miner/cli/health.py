@@ -1,6 +1,7 @@
 """``stratum-miner health``: prints the state of a miner that runs with --http, and returns it as an exit code.
 
-``python -m stratum_miner.cli.health URL`` does the same in a tenth of the time, so this module imports nothing slow.
+``python -m stratum_miner.cli.health URL`` does the same in a tenth of the time, because this module imports nothing
+slow.
 """
 
 import socket
@@ -13,8 +14,8 @@ from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, H
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
-"""Seconds from the start of connecting to the last byte of the answer. They do not include the lookup of the host
-name."""
+"""Time limit in seconds from the start of connecting to the last byte of the answer. The lookup of the host name is not
+included."""
 LARGEST = 1 << 20
 """Largest size of an answer in bytes, including its HTTP head."""
 CHARACTERS = 300
@@ -67,8 +68,8 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
 
 
 def _ask(target: HttpTarget) -> HttpResponse:
-    """Fetch an answer as ``network.fetch`` does, but on a plain socket, because importing trio takes longer than the
-    request."""
+    """Fetch an answer over HTTP. This uses a plain socket instead of ``network.fetch``, because importing trio would
+    take longer than the request."""
     deadline = time.monotonic() + TIMEOUT_S
     exchange = Exchange()
     with _connected(target, deadline) as connection:
@@ -80,7 +81,7 @@ def _ask(target: HttpTarget) -> HttpResponse:
 
 
 def _connected(target: HttpTarget, deadline: float) -> socket.socket:
-    """Return a connection to the first address of the host that accepts one."""
+    """Try the IP addresses of the host in order, and return the first connection that is accepted."""
     failed: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM):
         connection = socket.socket(family, kind, protocol)

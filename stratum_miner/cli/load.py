@@ -40,12 +40,13 @@ STATUS_INTERVAL_S = 5.0
 RAMP_PART = 6
 """Without --ramp, the miners connect during the first sixth of the run."""
 SWITCH_S = 0.0005
-"""Seconds after which the thread of the display must let the measuring thread run (``sys.setswitchinterval``).
+"""Seconds after which the thread that draws the display must let the thread that measures run
+(``sys.setswitchinterval``).
 
-Python's default, 5 ms, would delay the measured replies.
+With Python's default, 5 ms, the measured latencies would be too long.
 """
 MAX_REPORT = 64 << 20
-"""Largest size in bytes of a file with the JSON output of an earlier run."""
+"""Largest accepted size in bytes of a file with the JSON output of an earlier run."""
 
 
 def _text(name: str | tuple[str, ...], help_text: str, group: str) -> Any:
@@ -290,10 +291,10 @@ class LoadRun(Protocol):
         """Run the load test and return its report. Raises LoadError if the load test cannot be run."""
 
     def stop(self) -> None:
-        """Stop the run gracefully. ``execute`` then returns a report of the figures until now."""
+        """Stop the run gracefully. ``execute`` then returns a report of what was measured until now."""
 
     def look(self) -> tuple[Progress, Metrics]:
-        """Return the progress of the run, and the figures until now."""
+        """Return the progress of the run, and what was measured until now."""
 
 
 class _Local:

@@ -1,4 +1,5 @@
-"""``stratum-miner luck``: calculates how likely a number of shares or blocks is, and how likely good or bad luck is."""
+"""``stratum-miner luck``: calculates how likely it was to find so many shares or blocks, or to have such good or bad
+luck."""
 
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from stratum_miner.quantities import hash_rate_text, rounded, span_text
 MAX_FOUND = 1_000_000
 MAX_SECONDS = 1e10
 DEFAULT_SECONDS = 86_400.0
-"""Without --seconds, the time of mining is a day."""
+"""Seconds of mining that are assumed without --seconds: a day."""
 
 
 def luck(

@@ -66,7 +66,8 @@ def command_line() -> cyclopts.App:
 
 
 MAX_CHARACTERS = 2000
-"""Largest number of characters of an error that are printed. Some errors quote a file or another program."""
+"""Largest number of characters of an error that are printed. Errors that quote a file or another program may be
+long."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -90,11 +91,11 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _codes() -> dict[type[Exception], ExitCode]:
-    """Return the exit codes of the errors that are printed in one line. The first class that matches an error decides
-    its code.
+    """Return the exit code for each class of errors that are printed in one line. If an error belongs to several
+    classes, the first of them decides its code.
 
-    Any other error is an internal error, which is printed with its traceback. The classes are imported only now,
-    because their modules load slowly and most runs do not need them.
+    Any other error is an internal error, which is printed with its traceback. The classes are imported only in this
+    function, because their modules load slowly and most runs do not need them.
     """
     from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError  # noqa: PLC0415  see above
     from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused  # noqa: PLC0415  see above
@@ -163,7 +164,7 @@ def _print_unexpected(error: Exception) -> int:
 
 
 def _without_output() -> ExitCode:
-    """Drop the output that is still buffered for stdout, so that Python does not fail again to write it when it
-    exits."""
+    """Drop the output that is still buffered for stdout. Otherwise Python would try to write it once more at exit, and
+    fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ExitCode.FAILED

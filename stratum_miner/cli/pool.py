@@ -92,7 +92,8 @@ def pool(
 
     async def serve(stop: signals.Stop) -> None:
         nonlocal snapshot
-        # Report early if another program uses the address. The pool accepts miners only when there is work.
+        # Open the address and close it again, to report early if another program uses it. The pool opens it for miners
+        # only later, when there is work.
         for listener in await listen_address.open_listeners(host, port):
             await listener.aclose()
         async with node_access.ready(
@@ -124,8 +125,8 @@ def pool(
 
 
 def _faults(texts: list[str]) -> list[ChosenFault]:
-    """Return the faults that the user wants the pool to commit. For an unknown name, raises UsageError, which names the
-    most similar known fault."""
+    """Return the faults that the user wants the pool to commit. Raises UsageError for an unknown name; its text
+    suggests the most similar known fault."""
     try:
         return [parse_pool_fault(text) for text in texts]
     except ValueError as error:

@@ -26,7 +26,7 @@ from stratum_miner.economics.profit.scenario import (
 from stratum_miner.reports import profit_page, profit_text
 
 RUNS = 4000
-"""Simulation runs of --monte-carlo. All runs take about 30 s together, and give means that are accurate to 1 %."""
+"""Number of simulation runs of --monte-carlo. Together they take about 30 s, and their means are accurate to 1 %."""
 
 
 def _text(name: str, help_text: str, group: str) -> Any:

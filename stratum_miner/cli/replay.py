@@ -23,7 +23,8 @@ from stratum_miner.client import PoolUnreachable, PoolUrl
 log = structlog.get_logger("stratum_miner")
 
 SHOWN = 50
-"""Largest number of differences that are printed as text. --json has more, up to the limit in ``capture.replay``."""
+"""Largest number of differences that are printed as text. The output of --json contains more, up to
+``capture.replay.MAX_DIFFERENCES``."""
 
 
 def replay(

@@ -25,7 +25,8 @@ CONFIG = "/etc/stratum-miner/config.toml"
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 """Directories that the service cannot see, because of ProtectHome= and PrivateTmp= in the unit."""
 _SERIAL_GROUPS = ("dialout", "uucp")
-"""Groups that own serial ports on Debian and on Arch. The service would not start with a group that does not exist."""
+"""Groups that own serial ports: ``dialout`` on Debian, ``uucp`` on Arch. Only groups that exist are written into the
+unit, because systemd does not start a service with an unknown group."""
 
 
 @app.command

@@ -29,7 +29,7 @@ from stratum_miner.network.fetch import ConnectFetchError, Fetcher, FetchError, 
 DEFAULT_API = "http://127.0.0.1:7780"
 POLL_S = 1.0
 TIMEOUT_S = 5.0
-"""Seconds for a whole answer, from the lookup of the host name to the last byte."""
+"""Time limit in seconds for a whole answer, from the lookup of the host name to the last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
 """Largest size of an answer in bytes, including its HTTP head."""
 MAX_NUMBER = 1e70
@@ -38,7 +38,7 @@ hash that is 0."""
 FOOT_ONE = ("q quit",)
 FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
 ONCE_HEIGHT = 1000
-"""Number of screen lines with --once: more than any miner fills. Empty lines are not printed."""
+"""Assumed number of screen lines with --once, so that no line of a miner is left out. Empty lines are not printed."""
 
 
 def top(
@@ -151,7 +151,8 @@ class _Remote:
 
 
 def _check_sizes(value: Any) -> None:
-    """Raise ValueError for a number that no miner can have, because it could break calculations or the screen."""
+    """Raise ValueError if the answer of a miner contains a number that no miner can report. Such a number could break
+    calculations or the screen."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
@@ -206,8 +207,8 @@ class _Showing:
                 nursery.start_soon(miner.ask, fetcher)
 
     def print_once(self) -> None:
-        """Print the status once. Call it outside trio, because a nursery would wrap the error of a closed pipe in a
-        group."""
+        """Print the status once. Call this outside trio: a trio nursery would wrap the error of a closed pipe in an
+        exception group."""
         screen = ScreenState(self.console.width, ONCE_HEIGHT, live.is_ascii(self.console))
         for line in self.drawn(screen, keys=False):
             if line.plain.strip():
@@ -215,7 +216,7 @@ class _Showing:
         sys.stdout.flush()
 
     def press(self, key: str) -> bool:
-        """Do what a key asks for. Returns whether to exit."""
+        """Do what a pressed key stands for. Returns whether to exit."""
         if key.isdecimal() and int(key) < len(self.miners):
             self.chosen = int(key)
         elif key == "a":

@@ -19,7 +19,7 @@ class Addresses:
         self._redirect: tuple[str | None, int | None] = (None, None)
 
     def take(self) -> tuple[PoolUrl, bool]:
-        """Return the URL to connect to now, and whether it comes from a redirect of the pool.
+        """Return the URL to connect to now, and whether the pool has redirected the client to it.
 
         A redirect is used only once. It uses TLS if and only if the configured URL does.
         """
@@ -29,8 +29,8 @@ class Addresses:
         return replace(url, host=host or url.host, port=port or url.port), is_redirected
 
     def redirect(self, host: str | None, port: int | None) -> None:
-        """Note that the pool asked the client to connect to this host and port. A host or port of None means that of
-        the configured URL."""
+        """Note that the pool asked the client to connect to this host and port. None stands for the host or port of the
+        configured URL."""
         self._redirect = (host, port)
 
     def note_job(self) -> None:
@@ -38,8 +38,8 @@ class Addresses:
         self._failed = 0
 
     def next(self) -> bool:
-        """Note that the URL in use failed, and switch to the next one. Return whether to try the next URL without a
-        wait. This is False only when every URL has failed once more since the last wait or the last job."""
+        """Note that the URL in use failed, and switch to the next one. Return whether the client tries the next URL
+        without a wait. It waits only after each round in which all URLs have failed."""
         self._failed += 1
         self.current = self._all[(self._all.index(self.current) + 1) % len(self._all)]
         return self._failed % len(self._all) != 0

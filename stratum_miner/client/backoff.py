@@ -7,11 +7,12 @@ import trio
 from stratum_miner.client.pool_memory import PoolMemory
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
-"""Shortest and longest value (s) of a random interval. A client that reconnects to a pool does so only this long after
-the previous connection of any client to this pool. The first connection of a client does not wait."""
+"""Shortest and longest value, in seconds, of a random interval between two connections to the same pool. A client
+reconnects only when this interval has passed since the last connection of any client to the pool. The first connection
+of a client does not wait."""
 LONGEST_REFUSAL_S = 600.0
-"""Longest pause (s) before the client tries refused worker names again. It is long because ckpool counts the refusals:
-after each further refusal, ckpool does not answer the client for a longer time."""
+"""Longest pause in seconds before the client tries refused worker names again. It is long because of ckpool, which
+ignores the client for a while after a refusal, and for longer after each further refusal."""
 
 
 class Pauses:
@@ -27,8 +28,8 @@ class Pauses:
     async def wait_for_turn(self) -> None:
         """Wait until this client may connect.
 
-        All clients of the same pool together reconnect at most about once a second, whatever the pool does. The first
-        connection of each client does not wait, because the user asked for it.
+        The clients in this program that use the same pool take turns, so that all together reconnect at most about once
+        a second. The first connection of each client does not wait, because the user asked for it.
         """
         now, interval = trio.current_time(), self._rng.uniform(MIN_INTERVAL_S, MAX_INTERVAL_S)
         if self._has_tried:
@@ -38,23 +39,26 @@ class Pauses:
         self._has_tried = True
 
     def connected(self) -> None:
-        """Note that a connection was made just now. The next client of this pool may reconnect only ``MIN_INTERVAL_S``
-        later."""
+        """Note that a connection to the pool was made just now. Clients may reconnect to the pool only
+        ``MIN_INTERVAL_S`` later."""
         self._memory.note_connecting(trio.current_time(), MIN_INTERVAL_S)
 
     def after_failure(self) -> float:
-        """Return the seconds to wait after a connection failed or ended. Each further call doubles the average, up to a
+        """Return the seconds to wait after a connection failed or ended. The pauses double with each call, up to a
         limit."""
         return self._failures.next_pause()
 
     def after_redirect(self, wait: float) -> float:
-        """Return the seconds to wait after the pool asked the client to reconnect in ``wait`` seconds: at least
-        ``wait``, and more if the pool has failed or redirected the client several times since the last ``reset``."""
+        """Return the seconds to wait after the pool asked the client to reconnect in ``wait`` seconds.
+
+        The result is at least ``wait``. It is more if the pool has failed or redirected the client several times since
+        the last ``reset``.
+        """
         return max(wait * self._rng.uniform(1, 1.1), self._failures.next_pause())
 
     def after_refusal(self) -> float:
-        """Return the seconds to wait after the pool refused the worker name. Each further call doubles the average, up
-        to a limit."""
+        """Return the seconds to wait after the pool refused the worker name. The pauses double with each call, up to a
+        limit."""
         return self._refusals.next_pause()
 
     def reset(self) -> None:
@@ -64,12 +68,12 @@ class Pauses:
 
 
 class Backoff:
-    """Pauses that double up to a limit. A part of each pause is random, so that not all miners reconnect to a restarted
-    pool at once.
+    """Random pauses whose upper limit doubles with each pause. They are random so that not all miners reconnect to a
+    restarted pool at once.
 
-    ``first``: upper limit of the first pause, in seconds. No pause is shorter than half of this.
-    ``limit``: upper limit of all later pauses, in seconds.
-    ``chance``: fraction of each pause that is random, from 0 to 1.
+    ``first``: upper limit of the first pause, in seconds. No pause is shorter than half of this. ``limit``: largest
+    upper limit of a pause, in seconds. ``chance``: from 0 to 1; a pause is shorter than its upper limit by at most this
+    fraction of it.
     """
 
     def __init__(self, rng: random.Random, first: float = 2.0, limit: float = 60.0, chance: float = 1.0) -> None:
@@ -80,7 +84,7 @@ class Backoff:
         self._ceiling = first
 
     def reset(self) -> None:
-        """Start with the first pause again. Call it after an accepted share, not after a mere connection."""
+        """Start with the first pause again. Call this after an accepted share; a mere connection is not enough."""
         self._ceiling = self._first
 
     def next_pause(self) -> float:

@@ -1,8 +1,9 @@
 """``PoolConnection``: one connection to a pool, from the handshake to its end.
 
-It reads and writes a trio stream, and reports events. This module holds the handshake, the task that reads, and the
-task that checks the time limits. It uses the modules ``writer``, ``workers`` and ``open_shares``. The module
-``reconnecting`` makes the next connection, and ``resume`` keeps what the next connection needs to resume the session.
+A ``PoolConnection`` reads and writes a trio stream, and reports events. This module contains the handshake, the task
+that reads, and the task that checks the time limits. The module ``writer`` contains the task that writes, ``workers``
+the worker names, and ``open_shares`` the shares without a reply. ``reconnecting`` makes the next connection, and
+``resume`` keeps what that connection needs to resume the session.
 """
 
 import time
@@ -60,30 +61,31 @@ log = structlog.get_logger(__name__)
 RECEIVE_SIZE = 1 << 16
 """Maximum number of bytes to read at once."""
 MAX_JOBS_AT_ONCE = 4
-"""If a single read brings more jobs than this, the client reports only the first ones, up to this number, and the last
-one, because each reported job restarts the search."""
+"""Number of jobs that the client reports out of the data of a single read. If there are more jobs, it reports these
+first ones and the last one, and skips the others, because each reported job restarts the search."""
 WATCHDOG_INTERVAL_S = 1.0
 """Seconds between two checks of the time limits."""
 TLS_ALERT = b"\x15\x03"
-"""First bytes of a TLS server's reply to a client that does not speak TLS: a record of type alert, version 3.x."""
+"""First bytes of the reply of a TLS server to a client that does not use TLS: a TLS record of type alert, version
+3.x."""
 LAST_ANSWERS_S = 1.0
-"""Seconds that the client still waits for the replies to open shares before it closes a connection."""
+"""Seconds for which the client still waits for the replies to open shares before it closes a connection."""
 SUSPICIOUS_S = 5.0
-"""If the pool disconnects within this many seconds after the last requests of the handshake were sent, and has not
-answered one of them, this request may be the reason."""
+"""If the pool disconnects within this many seconds after the optional requests, without a reply to one of them, it may
+have disconnected because it does not know this request."""
 PATIENCE_WITH_JOBS = 4
-"""If the pool sends jobs before it replies to mining.authorize, the client waits for the reply this many times as long
-as ``Timeouts.authorize``."""
+"""Factor by which the client waits longer than ``Timeouts.authorize`` for the reply to mining.authorize, if the pool
+already sends jobs."""
 
 
 class PoolConnection:
     """One connection to a pool; ``run`` may be called once. It calls ``on_event`` with each job, result and message.
 
-    ``stream``: an open stream to the pool, which the connection closes.
-    ``resumption``: what each connection passes to the next: the session to resume, and the shares without a reply.
-    ``handshake``: the requests to send besides mining.subscribe and mining.authorize.
-    ``suggestion``: the share difficulty to suggest; None: suggest nothing.
-    ``watch``: called with each event of ``ClientConnection`` after this object has handled it.
+    ``stream``: an open stream to the pool, which the connection closes. ``resumption``: what the previous connection to
+    the pool left to this one: the session to resume, and the shares without a reply. ``handshake``: the requests to
+    send besides mining.subscribe and mining.authorize. ``suggestion``: the share difficulty to suggest; None: suggest
+    nothing. ``watch``: called with each event of the ``ClientConnection`` after the ``PoolConnection`` has handled the
+    event.
     """
 
     def __init__(
@@ -118,9 +120,9 @@ class PoolConnection:
         self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
         self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
         self._ask_the_rest_at = inf
-        """Time at which to send the requests that were left out of the handshake because the pool did not seem to
-        understand them: an hour after the first job, because the pool may understand them by then. Infinite if there is
-        nothing to send."""
+        """Time at which to send the optional requests that were left out of the handshake because the pool did not seem
+        to understand them. It is an hour after the first job, when the pool may understand them. Infinite if no request
+        is to be sent."""
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
         self._open = OpenShares()
@@ -153,7 +155,7 @@ class PoolConnection:
                 raise
             if cancelled is None:
                 await self._read_last_replies()
-            # if the task is cancelled while the connection ends, raise only the cancellation
+            # raise only the cancellation if the task is cancelled while the connection ends
             raise (cancelled or cause or group) from None
         finally:
             self._ended = True
@@ -163,10 +165,11 @@ class PoolConnection:
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
-        """Send a share, or hold it until its worker name is authorized. Before that, a pool would reject or ignore it.
+        """Send a share, or hold it until its worker name is authorized, because a pool rejects or ignores shares of
+        other worker names.
 
-        If this connection has ended, the share is held for the next one.
-        ``resubmitted``: the pool may have received the share on an earlier connection.
+        If this connection has ended, the share is held for the next one. ``resubmitted``: the pool may have received
+        the share on an earlier connection.
         """
         worker_name = self._submitting_name(share) if self.is_authorized and not self._is_over else None
         if worker_name is None:
@@ -193,8 +196,8 @@ class PoolConnection:
         self._writer.flush()
 
     def _mask_of(self, job: Job) -> int:
-        """Return a mask of the version bits that the pool possibly accepts in a mining.submit for this job. These are
-        the bits that it granted when it sent the job, and the bits that it grants now."""
+        """Return a mask of the version bits that the pool may accept in a mining.submit for this job: the bits that it
+        had granted when it sent the job, and the bits that it grants now."""
         return job.version_mask | self.connection.granted_mask
 
     def suggest_difficulty(self, difficulty: float) -> None:
@@ -231,7 +234,7 @@ class PoolConnection:
         return len(self._open) + len(self._held)
 
     async def wait_until_unanswered(self, at_most: int) -> None:
-        """Wait until at most this many shares have no reply yet, or the connection has ended."""
+        """Wait until at most ``at_most`` shares are unanswered (see ``unanswered``), or the connection has ended."""
         while self.unanswered > at_most and not self._ended:
             await self._answered.wait()
 
@@ -244,8 +247,9 @@ class PoolConnection:
     # ---- handshake --------------------------------------------------------------------------------------------
 
     async def _handshake_with_pool(self) -> None:
-        """Send the first requests together, as the firmware of miners does, so that a missing reply delays no other
-        request. Wait for the replies, and then send the optional requests.
+        """Send mining.configure, mining.subscribe and mining.authorize together, as the firmware of miners does, so
+        that a missing reply to one does not delay the others. Wait for the replies, and then send the optional
+        requests.
 
         Raises TooSlow if the pool does not accept mining.subscribe or any worker name in time.
         """
@@ -264,7 +268,8 @@ class PoolConnection:
             await self._wait(self._authorized, limit - timeouts.authorize)
         if not self.is_authorized:
             raise TooSlow("authorize", f"no reply to mining.authorize within {limit:g} s")
-        # some pools understand the next two requests only after the authorization, and some never reply to them
+        # Send the optional requests last: some pools understand them only after the authorization, and some never
+        # reply.
         self._asked_at = trio.current_time()
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
@@ -377,7 +382,7 @@ class PoolConnection:
     # ---- events -----------------------------------------------------------------------------------------------
 
     def _handle_all(self) -> None:
-        """Handle all events of the bytes read. Skip some jobs if there are very many; see ``MAX_JOBS_AT_ONCE``."""
+        """Handle all events of the bytes read. If there are more than ``MAX_JOBS_AT_ONCE`` jobs, skip some of them."""
         jobs, last = 0, None
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, events.JobAnnounced):
@@ -485,7 +490,7 @@ class PoolConnection:
 
     def _ask_for(self, name: str) -> None:
         if self._is_over:
-            return  # the connection has already ended, not because of this name; ``_read`` raises the reason
+            return  # the connection ended for another reason, which ``_read`` raises
         self.workers.asked(name, trio.current_time())
         self._authorize(name)
 
@@ -497,9 +502,11 @@ class PoolConnection:
         self._writer.flush()
 
     def _on_authorize_answer(self, name: str, refusal: str, *, is_temporary: bool = False) -> None:
-        """Note whether the pool accepted a worker name, and submit the shares that waited for this. ``refusal``: why
-        the pool refused the name; empty if it accepted the name. Shares of a refused name are submitted under another
-        worker name."""
+        """Note whether the pool accepted a worker name, and submit the shares that waited for this. The shares of a
+        refused worker name are submitted under another one.
+
+        ``refusal``: why the pool refused the worker name; empty if the pool accepted it.
+        """
         self.workers.answered(name, refusal, trio.current_time(), is_temporary=is_temporary)
         if not refusal:
             self._authorized.set()
@@ -508,8 +515,8 @@ class PoolConnection:
             self.submit(item.share, resubmitted=item.sent)
 
     def _on_answer(self, event: events.SubmitAnswered) -> None:
-        """Report the result of a share. If the pool may expect the version bits of the share in another form, send the
-        share again in that form instead."""
+        """Report the result of a share. If the pool may have rejected the share because it expects the version bits in
+        another form, send the share again in that form instead."""
         item, now = self._open.pop(event.id), trio.current_time()
         if self._may_be_other_form(item, event.error):
             other, number = not item.differences, self._open.sent_so_far
@@ -524,9 +531,9 @@ class PoolConnection:
     def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:
         """Return whether to send a rejected share again, because the pool may expect its version bits in another form.
 
-        BIP 310 says that the version bits are sent as they stand in the header. public-pool and ESP-Miner use the
-        difference (XOR) between these bits and the job's version instead. Both forms are equal if all bits that may be
-        rolled are 0 in the job's version.
+        In the form of BIP 310, mining.submit contains the version bits as they are in the header. In the form of
+        public-pool and ESP-Miner, it contains the XOR of these bits with the job's version. Both forms are equal if all
+        bits that may be rolled are 0 in the job's version.
         """
         if error is None or error.reason is not ErrorReason.LOW_DIFFICULTY or item.was_tried_before or self._is_over:
             return False

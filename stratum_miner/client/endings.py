@@ -11,11 +11,12 @@ class ConnectionEnded(Exception):  # noqa: N818  an end, not always an error
 class PoolDisconnected(ConnectionEnded):
     """The pool closed the connection.
 
-    ``unanswered``: whether an unanswered request may be the reason, because the pool does not know it. True if a
-    request other than mining.submit had no reply yet, and either the pool had not sent a job, or the last requests of
-    the handshake had been sent only a few seconds before.
-    ``subscribe_unanswered``: whether the client sent mining.configure and then mining.subscribe, and the pool had not
-    accepted mining.subscribe. Perhaps the pool does not know mining.configure.
+    ``unanswered``: whether the pool may have closed the connection because of a request that it does not know. True if
+    a request other than mining.submit had no reply yet, and if the pool had not sent a job yet or the optional requests
+    had been sent only a few seconds before.
+
+    ``subscribe_unanswered``: whether the pool may have closed the connection because it does not know mining.configure.
+    True if the client sent mining.configure and then mining.subscribe, and the pool had not accepted mining.subscribe.
     """
 
     def __init__(self, reason: str, *, unanswered: bool, subscribe_unanswered: bool) -> None:
@@ -25,7 +26,7 @@ class PoolDisconnected(ConnectionEnded):
 
 
 class TooSlow(ConnectionEnded):
-    """The pool did not reply within one of the time limits."""
+    """The pool did not reply within a time limit. ``limit`` is the name of the time limit."""
 
     def __init__(self, limit: Limit, reason: str) -> None:
         super().__init__(reason)
@@ -40,7 +41,7 @@ class SubscribeRefused(ConnectionEnded):
 class WorkerRefused(Exception):  # noqa: N818  the field's word
     """The pool refused the worker name.
 
-    ``is_temporary``: whether the pool's text says that the pool may accept the same worker name later. If it does,
+    ``is_temporary``: whether the pool's text says that the pool may accept the same worker name later. If true,
     ``PoolClient`` tries again.
     """
 
@@ -50,8 +51,8 @@ class WorkerRefused(Exception):  # noqa: N818  the field's word
 
 
 class Redirect(ConnectionEnded):
-    """The pool sent client.reconnect: connect to ``host`` and ``port`` after ``wait`` seconds. A host or port of None
-    means that of the configured URL."""
+    """The pool sent client.reconnect: the client should connect to ``host`` and ``port`` after ``wait`` seconds. None
+    stands for the host or port of the configured URL."""
 
     def __init__(self, host: str | None, port: int | None, wait: float) -> None:
         super().__init__("the pool asked to reconnect")

@@ -1,7 +1,7 @@
 """The events that a pool client reports, as frozen values. Each has an ``origin``: pool, worker name and session.
 
-A ``PoolGroup`` reports the same events for several pools. The task that parses a job calls the listener directly, so
-that the search can change to this job without waiting for another task.
+A ``PoolGroup`` reports the same events for several pools. The listener is called directly by the task that has parsed a
+job, so that the search can change to this job without waiting for another task.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from stratum_miner.work.job import Job, Origin
 from stratum_miner.work.share_result import ShareResult
 
 STOPPED = "stopped"
-"""The reason of ``WorkLost`` if the client itself was cancelled."""
+"""The ``reason`` of a ``WorkLost`` event if the client itself was cancelled."""
 
 
 class ConnectionState(Enum):
@@ -62,7 +62,8 @@ class ShareAnswered:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The state of the connection to a pool changed. ``detail``: the URL, or why and for how long the client waits."""
+    """The state of the connection to a pool changed. ``detail`` is the URL of the pool, or says why and for how long
+    the client waits."""
 
     origin: Origin
     state: ConnectionState

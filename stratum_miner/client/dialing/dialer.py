@@ -14,13 +14,13 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl
 from stratum_miner.client.dialing.url import HOST_FORM, PoolUnreachable, PoolUrl, is_host
 
 PROXY_SECONDS = 60.0
-"""Minimum time limit (s) for a connection through a SOCKS or HTTP proxy. A longer configured limit applies instead.
-Building a Tor circuit takes a long time (docs/reference/stratum.md#proxies-and-tor)."""
+"""Smallest time limit, in seconds, for connecting through a SOCKS or HTTP proxy. It is long because building a Tor
+circuit takes a long time (docs/reference/stratum.md#proxies-and-tor)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialer:
-    """Opens streams with the settings of one pool. It is a ``Connector``."""
+    """Opens streams to one pool, with the TLS and proxy settings for this pool. Can be used as a ``Connector``."""
 
     tls: TlsSettings = SYSTEM_TRUST
     """How to verify the pool, if the URL asks for TLS."""
@@ -61,8 +61,8 @@ class Dialer:
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 10, 3
 """TCP keepalive: seconds without data before the first probe, seconds between two probes, and number of probes.
-ESP-Miner uses the same values. With them the system notices a dead peer within 90 s; by default Linux takes 15 minutes
-(docs/reference/stratum.md#silence-and-lost-connections)."""
+ESP-Miner uses the same values. With them, the operating system notices a dead peer within 90 s. With the defaults of
+Linux, this takes 15 minutes (docs/reference/stratum.md#silence-and-lost-connections)."""
 
 
 Connector: TypeAlias = Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]]
@@ -71,8 +71,8 @@ PoolUnreachable if it cannot connect."""
 
 
 async def open_tcp(url: PoolUrl) -> trio.SocketStream:
-    """Connect over TCP. The IP addresses of the host are tried one shortly after the other, without waiting until the
-    one before has failed (RFC 8305).
+    """Connect over TCP. The IP addresses of the host are tried shortly after each other, before the previous ones have
+    failed (RFC 8305).
 
     Raises PoolUnreachable, with the reason in one line, if no address answers.
     """
@@ -98,7 +98,7 @@ def set_keepalive(stream: trio.SocketStream) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the original reason of an error in words, such as "Connection refused"."""
+    """Return the innermost cause of an error in words, such as "Connection refused"."""
     while True:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

@@ -1,4 +1,4 @@
-"""Decides whether two hosts have the same owner, so that a pool may redirect its miners from one to the other
+"""Decides whether two hosts have the same owner. A pool may redirect its miners only to a host of the same owner
 (docs/reference/stratum.md#reconnecting-on-request)."""
 
 import ipaddress
@@ -25,9 +25,9 @@ def same_domain(one: str, other: str) -> bool:
 def _registered_domain(host: str) -> str | None:
     """Return the registered domain of a host as the public suffix list defines it, or None if the host has none.
 
-    The list comes with the library publicsuffixlist; nothing is downloaded. An unknown top-level domain (.onion) counts
-    as a suffix. Only the rules that can apply to this host are parsed, because parsing all of them takes a quarter of a
-    second, in which the client would read nothing.
+    The list is part of the library publicsuffixlist; nothing is downloaded. A top-level domain that is not in the list,
+    such as .onion, counts as a public suffix. Only the rules that can apply to this host are parsed: parsing all rules
+    would block the client for a quarter of a second.
     """
     labels = host.split(".")
     names = [".".join(labels[start:]) for start in range(len(labels))]

@@ -24,19 +24,18 @@ class TlsSettingsError(ValueError):
 class TlsSettings:
     """Says how to verify the pool's certificate, and which certificate the client sends.
 
-    Raises TlsSettingsError if the fingerprint is malformed, or there is a key without a certificate.
+    Raises TlsSettingsError if ``fingerprint`` is malformed, or if ``key`` is given without ``certificate``.
     """
 
     ca_file: Path | None = None
-    """File with the certificates of the authorities to trust instead of the system's, in PEM."""
+    """PEM file with the certificates of the authorities to trust; None: trust the authorities of the system."""
     fingerprint: str | None = None
-    """SHA-256 of the pool's certificate in DER, 64 hex digits; colons and spaces are removed. Only the certificate with
-    this fingerprint is trusted, whoever signed it."""
+    """SHA-256 of the pool's certificate in DER, 64 hex digits; colons and spaces are removed. If it is given, only the
+    certificate with this fingerprint is trusted, whoever signed it."""
     certificate: Path | None = None
     """File with the client's own certificate, in PEM."""
     key: Path | None = field(default=None, repr=False)
-    """File with the private key of the client's certificate, in PEM, if the key is not in the file of the
-    certificate."""
+    """PEM file with the private key of the client's certificate; None: the key is in the file ``certificate``."""
 
     def __post_init__(self) -> None:
         if self.fingerprint is not None:

@@ -1,4 +1,5 @@
-"""Connects to a pool through a SOCKS5 or HTTP CONNECT proxy, such as Tor's. Credentials are never shown.
+"""Connects to a pool through a SOCKS5 or HTTP CONNECT proxy, such as Tor's. The credentials for the proxy are never
+shown.
 
 python-socks is imported only for the first connection through a proxy, because most miners use none.
 """
@@ -19,7 +20,7 @@ class TunnelUrlError(ValueError):
 
 
 class TunnelUnreachable(Exception):  # noqa: N818 - the field's word
-    """There is no connection through the proxy. The message says whether the proxy or the pool is the cause."""
+    """No connection could be made through the proxy. The message says whether the proxy or the pool is the cause."""
 
 
 @dataclass(frozen=True, slots=True)

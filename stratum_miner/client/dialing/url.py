@@ -8,12 +8,12 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.spelling import nearest
 
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
-"""URL schemes for plain TCP. The first one, which cpuminer uses, is the one that is printed."""
+"""URL schemes for plain TCP. URLs are printed with the first one, which cpuminer uses."""
 TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls")
-"""URL schemes for a connection that begins with the TLS handshake. The first one, which is the most common, is the one
-that is printed (docs/reference/stratum.md#encrypted-connections)."""
+"""URL schemes for a connection that begins with the TLS handshake. URLs are printed with the first one, which is the
+most common (docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
-"""Maximum number of characters of a host name (RFC 1035). It is also the longest name that fits in a SOCKS5 request."""
+"""Maximum number of characters of a host name (RFC 1035). A SOCKS5 request has no room for a longer name either."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
@@ -22,7 +22,7 @@ class PoolUrlError(ValueError):
 
 
 class PoolUnreachable(Exception):  # noqa: N818  the field's word
-    """There is no connection to the pool. The message says why, in one line."""
+    """No connection to the pool could be made. The message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class PoolUrl:
 def is_host(name: str) -> bool:
     """Return whether a text is a possible host name or IP address.
 
-    With any other text, the resolver, TLS and proxies would raise errors of many different types.
+    Check this before connecting: with any other text, the resolver, TLS and proxies raise errors of many different
+    types.
     """
     try:
         encoded = name.encode("idna")

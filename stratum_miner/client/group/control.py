@@ -41,8 +41,8 @@ class PoolControl:
     # ---- changes ------------------------------------------------------------------------------------------------
 
     def enable(self, index: int, enabled: bool) -> None:
-        """Use a pool from now on, or stop using it. If the active pool is no longer used, the miner switches to another
-        at once."""
+        """Use a pool from now on, or stop using it. If this was the active pool, the miner switches to another pool at
+        once."""
         self._check(index)
         self._members.failover.enable(index, enabled)
         log.info("pool_enabled" if enabled else "pool_disabled", pool=self._members.name(self._members.all[index]))
@@ -51,7 +51,7 @@ class PoolControl:
     def switch(self, index: int) -> None:
         """Make a pool the best one, and mine on it as soon as it is up.
 
-        Raises ValueError with Strategy.QUOTA, which mines on all pools in turn.
+        Raises ValueError if the strategy is Strategy.QUOTA, which mines on all pools in turn.
         """
         self._check(index)
         if self._members.quotas is not None:
@@ -82,7 +82,7 @@ class PoolControl:
     def remove(self, index: int) -> None:
         """Remove a pool. Its connection stays open until its open shares have results, for at most 30 s.
 
-        Raises ValueError if it is the only pool.
+        Raises ValueError if the group has no other pool.
         """
         self._check(index)
         self._members.failover.remove(index)
@@ -101,7 +101,7 @@ class PoolControl:
         self._changed()
 
     def set_quota(self, index: int, quota: int) -> None:
-        """Change the quota of a pool from now on. Raises ValueError if it is below 0."""
+        """Change the quota of a pool from now on. Raises ValueError if ``quota`` is below 0."""
         self._check(index)
         if quota < 0:
             raise ValueError(f"quota: expected an integer of at least 0, got {quota}")
@@ -111,8 +111,8 @@ class PoolControl:
         self._changed()
 
     def change(self, index: int, settings: PoolSettings) -> None:
-        """Replace the settings of a pool; see ``arrange``. Raises ValueError if another pool has the same URL and
-        worker name."""
+        """Replace the settings of a pool, with the effects that ``arrange`` describes. Raises ValueError if another
+        pool has the same URL and worker name."""
         self._check(index)
         known = self.settings()
         wanted = (
@@ -123,11 +123,11 @@ class PoolControl:
         log.info("pool_changed", pool=self._members.name(self._members.all[index]))
 
     def arrange(self, settings: Sequence[PoolSettings]) -> None:
-        """Replace all pools by these, in this order.
+        """Replace all pools by those with these settings, in this order.
 
-        A pool keeps its connection if its settings differ only in ``name``, ``quota`` and ``enabled``; otherwise the
-        client connects again. A pool that ``enable`` switched off or on stays so until ``enabled`` changes in its
-        settings. The connections of removed pools stay open until their open shares have results, for at most 30 s.
+        A pool keeps its connection if only ``name``, ``quota`` and ``enabled`` change in its settings; otherwise the
+        client connects again. A call of the method ``enable`` stays in effect until ``enabled`` changes in the settings
+        of the pool. The connections of removed pools stay open until their open shares have results, for at most 30 s.
         Raises ValueError if there is no pool, or if two pools have the same URL and worker name.
         """
         left, members, positions = list(self._members.all), list[GroupMember | None](), list[int | None]()
@@ -154,8 +154,8 @@ class PoolControl:
         self._changed()
 
     def use(self, strategy: Strategy) -> None:
-        """Switch to another strategy. After a switch to QUOTA, only the mining time from then on is divided by quota.
-        The time that each pool got before does not count."""
+        """Switch to another strategy. After a switch to QUOTA, the mining time from then on is divided by the quotas.
+        The mining time that each pool got before the switch does not count."""
         if (strategy is Strategy.QUOTA) != (self._members.quotas is not None):
             self._members.quotas = Quotas(self._members.clock()) if strategy is Strategy.QUOTA else None
             log.info("strategy", strategy=strategy.value)
@@ -182,8 +182,8 @@ def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:
 
 
 def _is_same(one: PoolSettings, other: PoolSettings) -> bool:
-    """Return whether both settings mean the same pool, by its name or, if neither has a name, by URL and worker
-    name."""
+    """Return whether both settings are for the same pool: whether their names are equal or, if neither has a name,
+    whether their URLs and worker names are equal."""
     return one.name == other.name if one.name or other.name else _is_twin(one, other)
 
 

@@ -1,10 +1,11 @@
 """Decides which of several pools to mine on, and which to connect to.
 
-Sans-IO: the caller passes the current time, in seconds. The pools are ordered by preference; position 0 is the best. A
-pool is up if it has sent a valid job on its present connection, and stays up while its jobs keep changing. The miner
-mines on the best pool that is up. If a better pool comes up, the miner switches to it after that pool has been up for a
-while. Pools better than the active one stay connected, so that the miner sees when they work again. Worse pools are not
-connected, so as not to burden them.
+This module does no input or output: the caller passes the current time, in seconds, and carries out the decisions. The
+pools are ordered by preference; position 0 is the best. A pool is up if it has sent a valid job on its present
+connection, and stays up while it sends jobs with new content. The miner mines on the best pool that is up. If a better
+pool comes up, the miner switches to it after that pool has been up for a while. The miner stays connected to the pools
+that are better than the active one, so that it sees when they work again. It does not connect to the worse pools, so as
+not to burden them.
 """
 
 from collections import deque
@@ -24,23 +25,24 @@ class FailoverPolicy:
     """A pool counts as silent if it sends no job with new content for this many seconds. Pools send a new job every 10
     to 60 s."""
     patience: float = 5.0
-    """If no pool is up, the miner waits this many seconds for the first job of a pool before it also connects to the
+    """While no pool is up, the miner waits this many seconds for the first job of a pool. Then it also connects to the
     next pool."""
     failback: float = 60.0
-    """If a pool that is better than the active pool comes up, the miner switches to it once it has been up for this
-    many seconds."""
+    """Seconds for which a pool that is better than the active pool must have been up before the miner switches to
+    it."""
     flap_window: float = 600.0
-    """Used instead of ``failback`` for a pool that is flapping (see ``flap_limit``)."""
+    """For a pool that is flapping (see ``flap_limit``), the number of seconds that applies in place of ``failback``."""
     flap_limit: int = 3
     """A pool is flapping if it went from up to lost or silent at least this many times within twice ``flap_window``."""
     first_penalty: float = 60.0
     """Seconds for which a pool is not used after it refused all worker names, or rejected ``reject_streak`` shares in a
-    row. Each further penalty is twice as long as the one before, because ckpool bans miners that come back soon."""
+    row. Until the pool accepts a share, each further penalty is twice as long as the previous one, because ckpool bans
+    miners that come back soon."""
     longest_penalty: float = 3600.0
     """Longest penalty in seconds."""
     reject_streak: int = 20
-    """Number of rejected shares in a row, not counting stale shares, after which the miner leaves the pool and uses
-    another. (After only 10 such shares in a row, the client reconnects to the same pool.)"""
+    """Number of rejected shares in a row, not counting stale shares, after which the miner uses another pool. After 10
+    such shares in a row, the client already reconnects to the same pool."""
 
 
 DEFAULT_POLICY = FailoverPolicy()
@@ -58,7 +60,7 @@ class Condition(Enum):
     SILENT = "silent"
     """The pool is connected, but sends no job, or no job with new content."""
     DOWN = "down"
-    """The pool cannot be reached, or the connection ended."""
+    """The pool cannot be reached, its connection ended, or its penalty has ended."""
     PENALIZED = "penalized"
     """The pool refused all worker names, or rejected too many shares in a row. It is not used until its penalty
     ends."""
@@ -76,7 +78,7 @@ class _Health:
     refusals: int = 0
     enabled: bool = True
     trusted: bool = False
-    """Whether the user has chosen the pool, so that the miner switches to it without waiting for ``failback``."""
+    """Whether the user has switched to the pool. The miner then does not wait for ``failback``."""
     losses: deque[float] = field(default_factory=deque)
     """The times of the last changes from up to lost or silent, at most ``flap_limit`` of them, the oldest first."""
 
@@ -131,8 +133,8 @@ class Failover:
             self._enter(index, Condition.TRYING, now, "")
 
     def job(self, index: int, now: float, content: object) -> None:
-        """Note a valid job. ``content``: a value that is equal for jobs of equal content. Only a job with another
-        content than the one before restarts the time limit ``job_age``."""
+        """Note that the pool sent a valid job. ``content`` is a value that is equal for jobs of equal content. A job
+        restarts the time limit ``job_age`` only if its content differs from that of the previous job."""
         pool = self._pools[index]
         if content != pool.job_content:
             pool.job_content, pool.fresh_at = content, now
@@ -192,19 +194,19 @@ class Failover:
         return self._pools[index].enabled
 
     def insert(self, index: int, now: float) -> None:
-        """Insert a new pool at a position. The pools from that position on move back by one."""
+        """Insert a new pool at position ``index``. The pools that had this position or a later one move back by one."""
         self._pools.insert(index, self._new(now))
 
     def remove(self, index: int) -> None:
-        """Remove a pool. Raises ValueError if it is the only one."""
+        """Remove a pool. Raises ValueError if there is no other pool."""
         if len(self._pools) == 1:
             raise ValueError("failover: expected at least one pool to remain; add another one first")
         if self._pools.pop(index) is self._active:
             self._active = None
 
     def arrange(self, positions: Sequence[int | None], now: float) -> None:
-        """Replace all pools. ``positions``: for each pool in the new order, its present position, or None for a new
-        pool.
+        """Replace all pools. ``positions`` contains, for each pool in the new order, its present position, or None for
+        a new pool.
 
         Raises ValueError if there is no pool.
         """
@@ -250,8 +252,8 @@ class Failover:
             self._none_since = now
 
     def _last_resort(self, before: _Health | None) -> _Health | None:
-        """Return a silent pool to mine on if no pool is up: ``before`` if it is silent, otherwise the best silent pool,
-        or None. A silent pool may still accept shares of its old job."""
+        """Return the pool to mine on if no pool is up, or None. It is a silent pool, because such a pool may still
+        accept shares of its old job: preferably ``before``, the pool in use, otherwise the best silent pool."""
         silent = [pool for pool in self._pools if _is_silent(pool)]
         return before if before in silent else next(iter(silent), None)
 
@@ -264,8 +266,8 @@ class Failover:
             return False
         if active is not None and _is_up(self._pools[active]):
             return index <= active
-        # keep trying all pools that the miner has begun to try; begin with a further pool only if no pool that is
-        # better than it is likely to send a job soon
+        # Keep trying every pool that the miner has begun to try. Begin to try another pool only if no better pool is
+        # likely to send a job soon.
         hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
         return pool.condition is not Condition.UNTRIED or not hopeful
 
@@ -303,7 +305,7 @@ def _is_up(pool: _Health) -> bool:
 
 
 def _is_silent(pool: _Health) -> bool:
-    """Return whether a pool may be used and has sent a job on this connection, but no new one for too long."""
+    """Return whether a pool may be used, and has sent a job on this connection but then no new job for too long."""
     return pool.enabled and pool.condition is Condition.SILENT and pool.job_content is not None
 
 
