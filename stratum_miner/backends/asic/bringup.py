@@ -1,7 +1,7 @@
-"""The steps of bring-up, which prepare chips for work after a reset. ``ChipChain.bring_up`` performs the steps of a
-board in order.
+"""The steps of bring-up: what prepares the chips for work after a reset. ``Board.bring_up`` lists the steps of a board,
+and ``ChipChain.bring_up`` performs them in order.
 
-The steps of each board come from docs/reference/asic.md. The tests compare the frames that the steps send with that
+docs/reference/asic.md describes the steps of each board. Tests compare the frames that are sent with those on that
 page, byte for byte.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Hold the reset line for ``hold`` seconds, release it, and wait ``wait`` seconds. The step is skipped if the
+    """Hold the chips in reset for ``hold`` seconds, release them, and wait ``wait`` seconds. The step is skipped if the
     device has no reset line."""
 
     hold: float
@@ -19,7 +19,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write ``value`` to a register of all chips, ``times`` times in a row."""
+    """Write ``value`` to the same register of all chips. This is done ``times`` times in a row."""
 
     register: int
     value: int
@@ -39,25 +39,27 @@ class WriteTo:
 
 @dataclass(frozen=True, slots=True)
 class WriteEach:
-    """Write all registers in ``values`` to the first chip, then all of them to the second chip, and so on."""
+    """Make several writes to each chip: all writes in ``values`` to the first chip, then all of them to the second
+    chip, and so on."""
 
     values: tuple[tuple[int, int], ...]
-    """Pairs of a register and the value to write."""
+    """Each write, as a pair of the register and its new value."""
     pause: float = 0.0
-    """Seconds to wait after each chip."""
+    """Seconds to wait after the writes to each chip."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountChips:
-    """Ask all chips for their ids. Raises an error unless the expected number of chips of the right kind answers."""
+    """Ask all chips for their ids. Raises DeviceSilent, PowerFault or WrongChip unless the expected number of chips of
+    the right kind answers."""
 
     seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class CountEngines:
-    """Find out how many engines the device has. An engine is a unit that searches one of the equal parts of the nonce
-    range. The number is used only for statistics."""
+    """Find out the number of engines in the device, which is needed only for statistics. The nonce range is divided
+    into equal parts, and each engine searches one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +72,38 @@ class Deactivate:
 
 @dataclass(frozen=True, slots=True)
 class AssignAddresses:
-    """Give chip number i of N the address floor(256/N)·i, where i is counted from 0."""
+    """Give each chip an address: chip number i of N chips, counted from 0, gets floor(256/N)·i."""
 
     pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SetTicket:
-    """Write the first ticket mask: the chips then report only nonces whose hash has more than 32 leading zero bits. How
-    many more depends on the chip family (``start_ticket_bits``)."""
+    """Write the first ticket mask. The chips then report only nonces whose hash has at least ``start_ticket_bits``
+    leading zero bits in addition to 32. This number depends on the chip family."""
 
     pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchBaud:
-    """Write the baud register of the chips at the old rate, wait until this write is sent, and continue at the new
-    rate."""
+    """Change the baud rate. Write the baud register of the chips at the old rate, wait until this write is sent, and
+    continue at the new rate."""
 
     register: int
     value: int
     host_baud: int
     back: int | None = None
-    """The value of the baud register that makes the chips return to their first rate. It is needed if the chips cannot
-    be reset before every run; otherwise it is None."""
+    """The value of the baud register with which the chips return to their first rate. It is needed if the chips cannot
+    be reset before every mining run; otherwise it is None."""
     pause: float = 0.01
-    """Seconds to wait before the computer switches its rate, and again afterwards."""
+    """Seconds to wait before this computer changes its own rate, and again after that."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCores:
-    """Activate all cores by sending ``frames`` frames of empty work, and wait ``pause`` seconds after each frame."""
+    """Activate all cores of the chips. To do so, send ``frames`` frames of empty work, and wait ``pause`` seconds after
+    each."""
 
     frames: int
     pause: float = 0.01
@@ -108,26 +111,26 @@ class OpenCores:
 
 @dataclass(frozen=True, slots=True)
 class RampUp:
-    """Raise the clock in equal steps, and then to the exact frequency. ``base`` and ``step`` are in MHz, ``pause`` in
-    seconds."""
+    """Raise the clock in steps of ``step`` MHz until it is at the requested frequency; the last step may be smaller.
+    Wait ``pause`` seconds after each step."""
 
     base: float
-    """Frequency below the first step: the first frequency that is written is ``base`` + ``step``. If the frequency to
-    reach is at most ``base``, it is written at once, without steps."""
+    """Frequency in MHz from which the steps begin: the first step sets ``base`` + ``step``. A requested frequency up to
+    ``base`` is set at once."""
     step: float
     pause: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyClock:
-    """Read the clock back, and set it again if the chips report another clock. Raises DeviceRefused after three failed
-    attempts. If no chip reports its clock, the clock is accepted."""
+    """Read the clock back from the chips. If it is not the one that was set, set it again. Raises DeviceRefused after
+    three failed attempts. Chips that do not report their clock pass this step."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetHashCount:
-    """Write the hash count to the chips: after this number of clock ticks, a core has searched its part of the nonces.
-    The number depends on the frequency."""
+    """Write the hash count to the chips: the number of clock ticks in which a core searches its part of the nonces. It
+    depends on the frequency."""
 
 
 BringupStep = (
@@ -149,10 +152,11 @@ BringupStep = (
 
 
 def ramp(base: float, step: float, target: float, start: float | None = None) -> list[float]:
-    """Return the frequencies (MHz) to write, one after the other, until the clock has reached ``target``.
+    """Return the frequencies (MHz) to write, one after the other, to bring the clock to ``target``.
 
-    Without ``start``, they rise from ``base`` in steps of ``step``. With ``start``, they lead from ``start`` up or down
-    to ``target``. The last frequency is always ``target``.
+    They begin one ``step`` after ``start``, and lead up or down to ``target``. Without ``start``, they begin one
+    ``step`` above ``base``; a ``target`` up to ``base`` is then written at once. The last frequency is always
+    ``target``.
     """
     current = base if start is None else start
     if target <= current and start is None:

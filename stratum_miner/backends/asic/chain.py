@@ -1,8 +1,9 @@
-"""The chips behind one port, from reset to idle: what all chip families share, and what each of them must implement.
+"""The chips behind one port. ``ChipChain`` implements what all chip families share, from reset to idle, and declares
+what each family must implement.
 
-A family subclasses ``ChipChain``. It implements how its chips are counted, addressed and clocked, what a job looks like
-and how a nonce is read. The table ``Board.bring_up`` contains the order of the steps. ``MiningRun`` sends work to the
-chip chain, verifies the nonces that come back, and reacts to errors.
+A chip family is a subclass. It implements how its chips are counted, addressed and clocked, what a job frame contains,
+and how the reply with a nonce is decoded. ``Board.bring_up`` lists the steps after a reset, in their order.
+``MiningRun`` sends work to the chip chain, verifies the nonces that the chips report, and reacts to errors.
 """
 
 from abc import ABC, abstractmethod
@@ -27,69 +28,70 @@ from stratum_miner.work.unit import WorkUnit
 log = structlog.get_logger(__name__)
 
 FEED_AT = 0.5
-"""When this fraction of a work unit has been searched, the next unit is sent. The fraction is far below 1 so that the
-chips never run out of work, even if their clock is inaccurate. Sending work early costs only time on the serial line.
-cgminer's gekko driver uses the same fraction."""
+"""Fraction of a work unit after which the next unit is sent. It is far below 1, so that the chips never run out of work
+even if their clock is inaccurate. Sending work early costs only time on the serial line. cgminer's gekko driver uses
+the same fraction."""
 MAX_INTERVAL_S = 0.5
-"""Longest time in seconds between two work units that are sent to the chips. Some chips could search one unit for
-minutes, but newer work contains newer transactions."""
+"""Longest time in seconds until the next work unit is sent to the chips. Some chips could search one unit for minutes,
+but newer work contains newer transactions."""
 BUS_MARGIN = 1.5
-"""Shortest time between two work units that are sent to the chips, as a multiple of the time that a work frame takes on
-the serial line. Work that is sent faster would queue up in the computer."""
+"""Shortest time until the next work unit is sent to the chips, as a multiple of the time that the frame of a work unit
+takes on the serial line. If work were sent faster, it would queue up in the computer."""
 QUIET_S = 0.1
-"""After the expected answers have come, seconds to wait for further answers. If there are any, the device has more
-chips than expected, so it is another product."""
+"""Seconds without a reply after which the replies to a command are complete. More replies than expected mean that the
+device has more chips than expected, so it is another product."""
 COUNT_TRIES = 3
-"""Number of attempts to count the chips."""
+"""Number of attempts to count the chips in bring-up."""
 CLOCK_TRIES = 3
-"""Number of attempts to set the clock."""
+"""Number of attempts to make the chips report the clock that was set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainSettings:
-    """Settings of a chip chain, which are fixed before bring-up."""
+    """Settings of a chip chain. They are fixed before its bring-up."""
 
     chips: int
     """Number of chips that must answer."""
     frequency: float | None
     """Clock frequency in MHz; None if it is fixed."""
     nonce_difficulty: float | None = None
-    """Lowest difficulty of reported nonces, for emulators; None for real chips."""
+    """For an emulator, the difficulty of the easiest nonces that it reports; None for real chips."""
     rate_known: bool = True
-    """Whether the expected hash rate is known, so that the health check may judge the real rate. It is unknown for an
-    emulator (a device with ``nonce_difficulty``) if the user did not give its hash rate."""
+    """Whether the expected hash rate is known. Only then does the health check judge the measured rate. It is not known
+    for an emulator (a device with ``nonce_difficulty``) whose hash rate the user did not give."""
     seen_alive: bool = False
-    """Whether the chips have answered in an earlier attempt. If so, silence means a power fault and not a wrong
-    port."""
+    """Whether the chips have answered in an earlier attempt. If they have and are silent now, the cause is a power
+    fault; otherwise, it may be a wrong port."""
 
 
 class ProbeKind(IntEnum):
-    """The kind of command that asks whether chips of a family are connected. The lower the value, the less likely the
-    command disturbs a device of another kind."""
+    """The kind of command with which a chip family finds out whether its chips are connected. A lower value means that
+    the command is less likely to disturb a device of another kind."""
 
     PREAMBLE = 0
-    """A short command with a preamble and a checksum. A device that does not understand it ignores it."""
+    """A short command with a preamble and a checksum. A device that does not understand this command ignores it."""
     CHECKSUM = 1
     """A short command with a checksum but without a preamble."""
     WORK = 2
-    """64 bytes of work for the chips to search. Devices of other families may also take these bytes for work, and
+    """64 bytes of work for the chips to search. A device of another family may also take these bytes for work, and
     search it."""
 
 
 class ChipChain(ABC):
-    """A chain of equal chips. Create it with an open port at the board's first baud rate, and bring it up once."""
+    """A chain of equal chips behind one port. The port must be open at the first baud rate of the board. Call
+    ``bring_up`` once, before any work is sent."""
 
     probe_kind: ClassVar[ProbeKind] = ProbeKind.WORK
-    """The kind of command that ``count`` sends."""
+    """The kind of command that ``count`` sends to the chips."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
-    """A mask of the bits of the header version that the chips can roll (change while they search), and how many of
-    these bits can be rolled in one work unit. Chips of some families roll the bits by themselves. Chips of the others
-    get one midstate for each version."""
+    """The bits of the header version that the chips can change while they search, as a mask, and how many of these bits
+    can change in one work unit. Some chip families change the bits by themselves; the others get a midstate for each
+    version."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)
-    """Job ids in the order in which they are used."""
+    """The ids that the chips' job frames can have, in the order in which they are used."""
     max_ticket_bits: ClassVar[int] = 0
-    """Number of bits of the largest ticket mask to use (see ``set_ticket``). With this mask, the chips still report
-    some nonces every second, which are enough to judge the health of the chips."""
+    """Number of bits of the largest ticket mask that is used (see ``set_ticket``). With a larger mask, the chips would
+    report too few nonces to judge their health; with this one, they report some every second."""
     feed_at: ClassVar[float] = FEED_AT
     max_interval: ClassVar[float] = MAX_INTERVAL_S
 
@@ -116,29 +118,30 @@ class ChipChain(ABC):
 
     @abstractmethod
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a nonce reply of the chips. The result has the nonce, the jobs that it may belong to, the rolled
-        version bits, and the chip that found it."""
+        """Decode a reply of the chips that reports a nonce. The result has the nonce, the jobs that it may belong to,
+        the version bits that the chip rolled, and the chip that found it."""
 
     @abstractmethod
     async def count(self, seconds: float) -> int:
-        """Ask all chips to answer, and return how many answered. Raises WrongChip if chips of another kind answer."""
+        """Ask all chips to answer, and return the number of answers. Raises WrongChip if chips of another kind
+        answer."""
 
     async def set_frequency(self, frequency: float) -> None:
-        """Write one clock setting (MHz) to all chips. Raises DeviceRefused if the clock is fixed."""
+        """Write one clock frequency (MHz) to all chips. Raises DeviceRefused if the clock is fixed."""
         raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
 
     async def set_ticket(self, bits: int) -> None:
-        """Write the ticket mask: the chips then report only nonces whose hash has ``bits`` leading zero bits in
-        addition to the 32 that every reported nonce has."""
+        """Write the ticket mask. The chips then report only nonces whose hash has at least 32 + ``bits`` leading zero
+        bits."""
         raise NotImplementedError
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return the header versions with which the chips are to search this unit, one for each midstate of the job
-        frame."""
+        """Return the header versions with which the chips are to search this unit. The job frame has a midstate for
+        each of them."""
         return (unit.version,)
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform one step of bring-up. Subclasses add the steps of their chip family."""
+        """Perform one step of bring-up. A subclass adds the steps that only its chip family has."""
         match step:
             case bringup.Reset(hold, wait):
                 if await self.wire.transport.hold_reset(True):
@@ -160,17 +163,16 @@ class ChipChain(ABC):
         return None
 
     async def recover(self) -> None:
-        """Try to make silent chips answer, before they are counted again. A family that has no way to do this does
-        nothing."""
+        """Try to make silent chips answer, before they are counted again. The default does nothing."""
         await trio.lowlevel.checkpoint()
 
     async def identify(self) -> str:
-        """Show the user which device this is, with commands to its chips, for example by a flashing lamp. Return what
-        the user should look for; empty if the chips have no such command."""
+        """Show the user which device this is, for example by a flashing lamp. This method uses commands to the chips.
+        Return what the user should look for, or an empty text if the chips have no such command."""
         return ""
 
     async def make_idle(self) -> None:
-        """Make the chips draw as little power as possible, before the port closes."""
+        """Make the chips draw as little power as possible. This is called before the port is closed."""
         if await self.wire.transport.hold_reset(True):
             return
         if self.board.frequency is not None:
@@ -180,7 +182,7 @@ class ChipChain(ABC):
 
     @property
     def hash_rate(self) -> float:
-        """Expected hash rate now, in H/s."""
+        """The hash rate in H/s that is expected at the present clock."""
         return self.board.hash_rate(self.frequency) * self.settings.chips / self.board.chips
 
     @property
@@ -199,13 +201,13 @@ class ChipChain(ABC):
         self.wire.discard_input()
 
     def steps_to_count(self) -> list[BringupStep]:
-        """Return the steps of bring-up that come before the first ``CountChips``."""
+        """Return the steps of bring-up before the first ``CountChips``."""
         steps = list(self.board.bring_up)
         first = next(index for index, step in enumerate(steps) if isinstance(step, bringup.CountChips))
         return steps[:first]
 
     async def load(self, unit: WorkUnit) -> ChipWork:
-        """Send this unit to the chips. It replaces the work that they search now."""
+        """Send this unit to the chips. It replaces the unit that they search now."""
         work = self.history.add(self.job_ids[self._next_job], unit, self.versions(unit))
         self._next_job = (self._next_job + 1) % len(self.job_ids)
         frame = self.job_frame(work)
@@ -214,22 +216,22 @@ class ChipChain(ABC):
         return work
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Prepare the chips for this unit, before the unit is sent: write the ticket mask if the unit needs another one
-        than the last unit. Some families also write the version mask."""
+        """Prepare the chips for this unit, before it is sent. Write the ticket mask if this unit needs another mask
+        than the last unit did. Some chip families also write the version mask."""
         bits = self.ticket_bits_for(unit)
         if self.max_ticket_bits and bits != self.ticket_bits:
             await self.set_ticket(bits)
             self.ticket_bits = bits
 
     def forget_ticket(self) -> None:
-        """Make the next call of ``prepare`` write the ticket mask again. Call this if the chips report nonces that the
-        mask excludes."""
+        """Make the next call of ``prepare`` write the ticket mask again. Call this method if the chips report nonces
+        that the mask should exclude."""
         self.ticket_bits = -1
 
     def ticket_bits_for(self, unit: WorkUnit) -> int:
-        """Return the number of bits of the largest ticket mask that loses no share of this unit.
+        """Return the number of bits of the largest ticket mask with which no share of this unit is lost.
 
-        The result is 0 if ``nonce_difficulty`` is set, because tests that set it need every nonce.
+        If ``nonce_difficulty`` is set, the result is 0, because tests that set it need every nonce.
         """
         if self.settings.nonce_difficulty is not None:
             return 0
@@ -239,19 +241,20 @@ class ChipChain(ABC):
         return bits
 
     def interval(self, work: ChipWork) -> float:
-        """Return the seconds after which the next work should be sent."""
+        """Return the number of seconds after ``work`` at which the next work should be sent."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         wanted = min(self.max_interval, self.feed_at * versions * 2**32 / self.hash_rate)
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     def busy(self, work: ChipWork) -> float:
-        """Return for which fraction of the time (0 to 1) the chips have work, if all units are as large as that of
-        ``work`` and a new unit is sent every ``interval(work)`` seconds."""
+        """Return the fraction of the time (0 to 1) in which the chips have work. It assumes that every unit is as large
+        as that of ``work``, and that a new unit is sent every ``interval(work)`` seconds."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
 
     async def ramp_to(self, frequency: float) -> None:
-        """Change the clock of mining chips in small steps. Raises DeviceRefused if the clock is fixed."""
+        """Change the clock to ``frequency`` (MHz) in small steps, while the chips mine. Raises DeviceRefused if the
+        clock is fixed."""
         step = next((step for step in self.board.bring_up if isinstance(step, bringup.RampUp)), None)
         if step is None or self.frequency is None:
             raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
@@ -261,9 +264,10 @@ class ChipChain(ABC):
             await trio.sleep(step.pause)
 
     async def ask(self, frame: bytes, seconds: float, count: int) -> list[RegisterReply]:
-        """Send a command that requests registers, and return the register replies.
+        """Send a command that requests registers of the chips, and return the replies with registers.
 
-        Wait at most ``seconds`` for ``count`` replies, and then until no reply has come for a tenth of a second.
+        Wait at most ``seconds`` for ``count`` of these replies. Then wait for further replies until none has come for
+        ``QUIET_S``.
         """
         await self.wire.send(frame)
         replies = await self.wire.collect(seconds, lambda got: _registers(got) >= count)
@@ -271,8 +275,8 @@ class ChipChain(ABC):
         return [reply for reply in replies if isinstance(reply, RegisterReply)]
 
     async def _count_and_check(self, seconds: float) -> None:
-        """Count the chips. If the number or the kind is wrong, try again: the cause may be noise, or a late answer to
-        an earlier command. The last attempt raises an error."""
+        """Count the chips. If their number or kind is wrong, try again, because the cause may be noise or a late answer
+        to an earlier command. Raises DeviceSilent, PowerFault or WrongChip if the last attempt fails."""
         for attempt in range(COUNT_TRIES):
             try:
                 self._check_count(await self.count(seconds))

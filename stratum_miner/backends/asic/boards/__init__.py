@@ -1,5 +1,5 @@
-"""The table of all supported products by the name of their kind. To add a product, add a row
-(docs/reference/asic.md#adding-a-chip-or-a-board)."""
+"""The table of all supported products. Its key is the kind of the product, such as ``bitaxe-gamma``. To add a product,
+add a ``Board`` to the table (docs/reference/asic.md#adding-a-chip-or-a-board)."""
 
 from collections.abc import Mapping
 
@@ -35,8 +35,8 @@ BOARDS: Mapping[str, Board] = {
 
 
 def board_of(kind: str) -> Board:
-    """Return the board of a kind. Raises BackendOptionError for an unknown kind. The error suggests the nearest
-    spelling."""
+    """Return the board with the name ``kind``. Raises BackendOptionError for an unknown kind. The error suggests the
+    nearest correct spelling."""
     if kind in BOARDS:
         return BOARDS[kind]
     raise BackendOptionError(

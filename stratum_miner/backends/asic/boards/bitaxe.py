@@ -1,4 +1,4 @@
-"""Bitaxe Gamma, Supra and Ultra with the bitaxe-raw firmware: one chip, whose power the miner controls
+"""Bitaxe Gamma, Supra and Ultra with the bitaxe-raw firmware. They have one chip, and the miner controls its power
 (docs/reference/asic.md#bitaxe)."""
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from stratum_miner.backends.asic.transport import Transport
 
 _ROLL_VERSIONS = Write(0xA4, 0x9000FFFF)
 _ASK = Write(0xA4, 0x9000FFFF, times=3, pause=0.005)
-_ONE_MEGABAUD = SwitchBaud(0x28, 0x11300200, host_baud=1_000_000)  # the chip's real rate is 1.0417 MBd
+_ONE_MEGABAUD = SwitchBaud(0x28, 0x11300200, host_baud=1_000_000)  # the chip's exact rate is 1.0417 MBd
 _RAMP = RampUp(base=50, step=6.25, pause=0.1)
 
 _GAMMA = (  # BM1370: docs/reference/asic.md#gamma-supra-and-ultra
@@ -127,7 +127,7 @@ def _gamma_power(transports: Mapping[str, Transport]) -> PowerControl:
 
 _USB = (UsbPattern(vid=0xC0DE, pid=0xCAFE, manufacturer="OSMU", product=r"^Bitaxe$"),)
 _PORTS = (Port("control", 0), Port("data", 1))
-# ESP-Miner switches off above 75 °C (docs/reference/asic.md#heat)
+# as in ESP-Miner, which switches off above 75 °C (docs/reference/asic.md#heat)
 _TEMPERATURE = TemperatureLimits(warn=65, throttle=70, cut_off=75, resume=45)
 
 BITAXE_GAMMA = Board(

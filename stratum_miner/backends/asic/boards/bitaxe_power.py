@@ -1,9 +1,10 @@
 """Power, reset, fan and sensors of a Bitaxe with the bitaxe-raw firmware
 (docs/reference/asic.md#power-on-and-power-off).
 
-There are two generations of boards. The newer one has a TPS546, a regulator that measures the core voltage and can
-switch it off. The older one has a DS4432U, which can change the core voltage but not switch it off, and an INA260,
-which measures the input. The driver asks for the id of a TPS546 to find out the generation.
+There are two generations of Bitaxe boards. On a newer board, a TPS546 regulator supplies the core voltage; it can
+measure this voltage and switch it off. On an older board, a DS4432U sets the core voltage, which cannot be switched
+off, and an INA260 measures the input voltage and current. To find out the generation, the driver asks for the id of a
+TPS546.
 """
 
 import trio
@@ -20,10 +21,12 @@ from stratum_miner.backends.asic.transport import Transport
 
 I2C_HERTZ = 100_000
 INTERNAL_OFFSET_C = 5.0
-"""On a board that cannot measure the temperature of the chip, the chip is taken to be this number of °C hotter than the
-fan controller beside it. ESP-Miner uses the same value (source esp/CFG in docs/reference/asic.md)."""
+"""Difference in °C between the chip and the fan controller beside it. An older board cannot measure the temperature of
+the chip, so this difference is added to that of the fan controller. ESP-Miner uses the same value (source esp/CFG in
+docs/reference/asic.md)."""
 VOLTAGE_TOLERANCE = 0.10
-"""Largest allowed deviation of the core voltage after power-on, as a fraction of the requested voltage."""
+"""Largest allowed difference of the core voltage from the requested voltage after power-on, as a fraction of the
+requested voltage."""
 IDLE_FAN_PERCENT = 25
 
 
@@ -32,8 +35,8 @@ class BitaxePower:
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.6
-    """Input voltage in volts below which the supply is too weak. The value lies between 4.5 V, at which the regulator
-    switches off, and 4.8 V, at which it starts."""
+    """Input voltage in volts below which the power supply is too weak. The regulator starts at 4.8 V and switches off
+    at 4.5 V; this value is between them."""
 
     def __init__(self, transport: Transport, diode: Diode | None = None) -> None:
         self._path = transport.path
@@ -47,7 +50,7 @@ class BitaxePower:
         self._released = False
 
     async def on(self, voltage: float | None) -> None:
-        """See ``PowerControl.on``. The order of the steps is that of docs/reference/asic.md#power-on-and-power-off."""
+        """See ``PowerControl.on``. The steps are in the order of docs/reference/asic.md#power-on-and-power-off."""
         assert voltage is not None
         await self._control.set_pin(RESET_PIN, False)
         await self._control.i2c_speed(I2C_HERTZ)
@@ -74,8 +77,8 @@ class BitaxePower:
         await run_all(self._hold_reset, self._cut_voltage, self._quieten_fan)
 
     async def read(self) -> Readings:
-        """See ``PowerControl.read``. Raises PowerFault if, while the chip should run, the regulator reports a fault or
-        the board has restarted by itself."""
+        """See ``PowerControl.read``. While the chip should run, raises PowerFault if the regulator reports a fault, or
+        if the board has restarted by itself."""
         if self._released and not await self._control.get_pin(RESET_PIN):
             raise PowerFault(f"{self._path}: the board has restarted by itself: check its power supply")
         rpm, percent = await self._fan.fan_rpm(), await self._fan.fan_percent()

@@ -1,5 +1,5 @@
-"""GekkoScience Compac A1: one BM1362 chip behind a CP2105 USB bridge, whose second port reports temperatures
-(docs/reference/asic.md#compac-a1)."""
+"""GekkoScience Compac A1: one BM1362 chip behind a CP2105 USB bridge with two ports. The second port sets the core
+voltage and reports measurements (docs/reference/asic.md#compac-a1)."""
 
 from collections.abc import Mapping
 
@@ -41,7 +41,7 @@ _BRING_UP = (
         ),
         pause=0.01,
     ),
-    RampUp(base=300, step=25),  # the steps begin at 300 MHz, as in the stick's own driver
+    RampUp(base=300, step=25),  # start the steps at 300 MHz, as in the maker's driver
     SetHashCount(),
     _ROLL_VERSIONS,
 )

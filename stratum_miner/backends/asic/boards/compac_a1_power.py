@@ -1,5 +1,5 @@
-"""Regulator, lamp and sensors of a Compac A1. A command is a letter and a byte on the second port of its USB bridge
-(docs/reference/asic.md#compac-a1)."""
+"""Regulator, lamp and sensors of a Compac A1. The second port of its USB bridge takes commands, each of which is a
+letter and a byte (docs/reference/asic.md#compac-a1)."""
 
 import trio
 
@@ -9,9 +9,10 @@ from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 PAUSE_S = 0.1
-"""Seconds of silence after which an answer is complete."""
+"""Seconds without input after which an answer of unknown size is complete. Also the pause after each answer and around
+a reset."""
 ANSWER_S = 0.5
-"""Seconds to wait for an answer."""
+"""Longest wait for an answer in seconds."""
 _VIN, _IIN, _VOUT, _IOUT, _TEMPERATURE, _TEMPERATURE_2, _TACH = range(7)
 _HIGH_CURRENT = 0x80
 _ALL = 0x7F
@@ -20,13 +21,13 @@ _ALL = 0x7F
 class CompacA1Power:
     """Implements ``PowerControl`` for a Compac A1.
 
-    The USB bridge can hold the chip and the regulator in reset with its pins. They are set through the data port.
+    Pins of the USB bridge can hold the chip and the regulator in reset. The pins are set through the data port.
     """
 
     has_sensors = True
     minimum_input_voltage: float | None = 4.4
-    """Input voltage in volts below which the supply is too weak. USB allows a low-power port to supply as little as 4.4
-    V (USB 2.0, 7.2.2)."""
+    """Input voltage in volts below which the power supply is too weak. USB allows a low-power port to supply as little
+    as 4.4 V (USB 2.0, 7.2.2)."""
 
     def __init__(self, telemetry: Transport, data: Transport) -> None:
         self._telemetry, self._data = telemetry, data
@@ -85,11 +86,10 @@ class CompacA1Power:
         return "its lamp flashes"
 
     def _items(self, answer: bytes) -> dict[int, int]:
-        """Return the values of an answer by their item number (0 to 6). Items that the device does not measure are left
-        out.
+        """Return the values in an answer by their item number (0 to 6), without items that the device does not measure.
 
-        Most answers have a value for each measured item, in the order of the item numbers. Some devices send a value
-        for all seven items. In such an answer, the position of a value is its item number.
+        Most answers have only the values of measured items, in the order of their numbers. Some devices send values of
+        all seven items; the position of a value is then its item number.
         """
         present = [item for item in range(7) if self._present >> item & 1]
         order = present if len(answer) == len(present) else list(range(7))
@@ -102,10 +102,11 @@ class CompacA1Power:
         await self._ask(command, 1)
 
     async def _ask(self, question: bytes, size: int) -> bytes:
-        """Send a question and return the answer. Raises DeviceSilent if nothing comes.
+        """Send a question and return the answer. Raises DeviceSilent if nothing comes within ``ANSWER_S``.
 
-        Wait for ``size`` bytes, for at most ``ANSWER_S``. A ``size`` of 0 means that the size is not known: then wait
-        for the first byte, and also return what comes within a further ``PAUSE_S``."""
+        ``size`` is the number of bytes in the answer. If it is 0, the number is not known: the answer is what comes
+        until ``PAUSE_S`` after its first bytes.
+        """
         self._telemetry.discard_input()
         await self._telemetry.send(question)
         answer = b""

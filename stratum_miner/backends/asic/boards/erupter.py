@@ -11,7 +11,7 @@ ERUPTER = Board(
     marking="BE100",
     usb=(UsbPattern(vid=0x10C4, pid=0xEA60, product="Block.*Erupter"),),
     bring_up=(CountChips(0.5),),
-    fixed_hash_rate=336e6,  # from the 2.9761 ns per hash of cgminer and bfgminer; the device is sold as 333 MH/s
+    fixed_hash_rate=336e6,  # from 2.9761 ns per hash, as in cgminer and bfgminer; the product is sold as 333 MH/s
     probe_is_certain=False,
 )
 
