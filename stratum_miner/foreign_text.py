@@ -42,7 +42,8 @@ def replace_unsafe(text: str) -> str:
 
 
 def sanitize(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
-    """Replace all characters that are not printable and visible, and cut the text after ``limit`` characters.
+    """Return a text with U+FFFD in place of each character that is not printable and visible, cut after ``limit``
+    characters.
 
     The function replaces control characters (including line ends and the beginnings of escape sequences), direction
     marks, characters without width, and lone surrogates. It removes spaces at both ends. An ellipsis at the end shows

@@ -17,7 +17,7 @@ from stratum_miner.faults.wire_faults import WIRE_FAULTS, WireFault
 from stratum_miner.stratum.errors import error_reply_from
 
 MINER_FAULTS: Mapping[str, ShareFault | WireFault | Conduct] = {**SHARE_FAULTS, **WIRE_FAULTS, **CONDUCT}
-"""All faults of miners, by name."""
+"""All faults that a misbehaving miner can commit, by name."""
 
 
 async def misbehave(plan: RawMinerPlan, name: str) -> FaultOutcome:

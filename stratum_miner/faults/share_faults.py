@@ -1,7 +1,7 @@
 """Faulty shares, by name: each is a valid share with one change, so that a pool has only one reason to reject it.
 
 The functions do no input and output: they take a good share and a source of random numbers, and return a mining.submit.
-docs/reference/stratum.md#faulty-shares lists the allowed answers.
+docs/reference/stratum.md#faulty-shares lists the answers that a pool may give.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ in the future. With three hours, the changed time is beyond this limit even if t
 FAR_BEHIND = 3600
 """Seconds that the fault ntime-before-job subtracts from the ntime of the job."""
 _TRIES = 4096
-"""Maximum number of nonces that are tried to find a hash above the target. Fewer would do: even on regtest, about every
-second hash is above the network target."""
+"""Maximum number of nonces that are tried to find a hash above the target. A few would be enough: even on regtest,
+about every second hash is above the network target."""
 _BITS = 0xFFFFFFFF
 
 
@@ -31,7 +31,7 @@ class FaultNotPossible(ValueError):  # noqa: N818  it is not an error: the fault
 
 
 class JobLike(Protocol):
-    """The properties of a job that faults need. ``work.job.Job`` has them."""
+    """The properties of a job that the functions of this module use. ``work.job.Job`` has them."""
 
     @property
     def job_id(self) -> str:

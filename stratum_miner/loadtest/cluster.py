@@ -243,9 +243,10 @@ class ClusterRun:
 
 
 def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
-    """Run one shard of the run with the id ``run`` in a Dask worker, and return its last figures.
+    """In a Dask worker, execute shard number ``index`` of the run ``run``, and return the last figures of the shard.
 
-    The function reports that the worker is ready, waits for the common start, and sends figures during the run. Raises
+    The function reports that the worker is ready, waits for the common start of all workers, and sends figures during
+    the run. Raises
     LoadError if this shard was started before.
     """
     distributed = _distributed()

@@ -46,9 +46,9 @@ PROBE_SECONDS = 3.0
 """If the pool's host name has several addresses, each is tried for this many seconds, until one accepts a
 connection."""
 SELECT_LIMIT = 1024
-"""select() can use only file descriptors below this number. If the descriptor of the epoll object is not below it, the
-loop sleeps with epoll instead of select(). The precision is then lower: epoll rounds the time up to whole
-milliseconds."""
+"""The loop sleeps in a select() of the epoll object, because epoll itself rounds a time up to a millisecond. select()
+can use only file descriptors below this number. If the descriptor of the epoll object is not below it, the loop sleeps
+in epoll, with less precision."""
 MAX_UNSENT = 64 << 10
 """Maximum number of bytes that the generator keeps for a miner because the pool does not read them. If there are more,
 the connection is closed."""
@@ -64,7 +64,7 @@ class Progress:
     second."""
 
     elapsed: float
-    """Seconds since the start of the run, at most its duration."""
+    """Seconds since the start of the run, at most the duration of the run."""
     connected: int
     """Number of open connections."""
     mining: int

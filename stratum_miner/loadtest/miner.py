@@ -1,9 +1,9 @@
 """One simulated miner as a state machine: it takes the bytes that the pool sent and returns the bytes to send.
 
-A simulated miner has no socket and no clock. All miners share one ``RunState``. Each miner itself therefore needs only
-a few hundred bytes: the settings of its session, a reference to the shared job, and the time at which its next share is
-due. A miner answers the pool's requests and applies the pool's settings as a real miner does: a new difficulty or
-extranonce from the next job on, a new version mask at once.
+A simulated miner has no socket and no clock. What all miners have in common is in one ``RunState``, so a miner needs
+only a few hundred bytes: the settings of its session, a reference to the shared job, and the time at which its next
+share is due. A miner answers the pool's requests and applies the pool's settings as a real miner does: a new difficulty
+or extranonce from the next job on, a new version mask at once.
 """
 
 from dataclasses import replace

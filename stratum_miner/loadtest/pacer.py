@@ -2,16 +2,16 @@
 
 The module reads no clock and uses a seeded random generator.
 
-The load is an open loop: the times depend on the plan alone, never on how fast the pool answers. A pool that stalls
-therefore gets as many requests as a fast pool, so the measured latencies include the stall. A load generator that waits
-for an answer before it sends the next request would hide the stall ("coordinated omission"). The load tester vegeta
+The times depend on the plan alone, never on how fast the pool answers (an open loop). A pool that stalls therefore gets
+as many requests as a fast pool, and the measured latencies include the stall. A load generator that waited for an
+answer before it sent the next request would hide the stall ("coordinated omission"). The load tester vegeta
 computes its times in the same way.
 
 The shares of a simulated miner are a Poisson process with the intensity h * p * factor(t). Here, h is the hash rate of
 the miner, p the probability that a hash meets the share target, and factor(t) the value of the load profile at the time
-t. The times are drawn by thinning (Lewis and Shedler, 1979): candidates are drawn at the highest intensity, h * p *
-peak, where peak is the highest value of the load profile. A candidate at the time t is kept with the probability
-factor(t) / peak.
+t. The times of the shares are drawn by thinning (Lewis and Shedler, 1979): first, candidate times are drawn with the
+highest intensity, h * p * peak, where peak is the highest value of the load profile. Then a candidate time t is kept
+with the probability factor(t) / peak.
 """
 
 import math

@@ -131,8 +131,8 @@ class LoadReport:
 
 
 def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
-    """Return one phase as JSON values: count, mean and quantiles of the latencies, generator overhead, unreliable
-    samples."""
+    """Return one phase as JSON values: the count, mean and quantiles of its latencies, the generator overhead, and the
+    number of unreliable samples."""
     overhead = phase.overhead.quantiles((0.99, 1.0))
     return {
         "count": phase.latency.count,

@@ -40,7 +40,7 @@ class RunState(Generic[MinerT]):
         self.rng = random.Random(plan.seed)
         self.profile = LoadProfile.parse(plan.profile, plan.duration)
         self.hash_rate = 0.0
-        """Total hash rate of all miners with a job in H/s."""
+        """Sum of the hash rates, in H/s, of all miners with a job."""
         self._most_asked = 0.0
         self.mining = 0
         """Number of miners with a job."""

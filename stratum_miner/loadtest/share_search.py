@@ -56,11 +56,12 @@ class ShareSearch:
     def find(
         self, work: MinerJob, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
     ) -> FoundPoint | None:
-        """Search for a share of the job with this extranonce2, and return the first one found. Return None if there is
-        none, if the search took ``PATIENCE`` times the average number of hashes, or if ``wanted`` returned False.
+        """Search for a share of the job with this extranonce2, and return the first one found. Return None if the
+        search ends without a share.
 
-        ``most`` is the maximum number of hashes of one kernel call. ``wanted`` is called before each kernel call, and
-        the search stops when it returns False.
+        ``wanted`` is called before each kernel call, and the search ends when it returns False. The search also ends
+        after about ``PATIENCE`` times the average number of hashes. ``most`` is the maximum number of hashes of one
+        kernel call.
         """
         notify = work.notify
         coinbase = notify.coinbase_prefix + work.extranonce1 + extranonce2 + notify.coinbase_suffix

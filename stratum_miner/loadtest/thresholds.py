@@ -129,8 +129,8 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FigureC
 
 
 def different_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the settings that differ between two runs, one text for each. The figures of such runs are not
-    comparable."""
+    """Return the settings that differ between two runs, one text for each. If there are any, the figures of the two
+    runs are not comparable."""
     old = {"miners": before.get("miners"), "target": before.get("target"), **before.get("settings", {})}
     new = {"miners": after.get("miners"), "target": after.get("target"), **after.get("settings", {})}
     return [f"{name}: {old.get(name)} then, {value} now" for name, value in new.items() if old.get(name) != value]

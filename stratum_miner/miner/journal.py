@@ -210,13 +210,13 @@ class Journal:
 
     @property
     def counts(self) -> ShareCounts:
-        """Numbers of the shares of all runs that have a result, by outcome. Shares of this run are included even if
+        """Number of shares with a result, by outcome, in all runs. Shares of this run are included even if
         they are not written yet."""
         return self._account.counts
 
     @property
     def blocks(self) -> int:
-        """Number of shares of all runs that solve a block and that a pool accepted."""
+        """Number of shares, in all runs, that solve a block and that a pool accepted."""
         return self._account.blocks
 
     @property

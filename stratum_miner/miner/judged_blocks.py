@@ -24,7 +24,7 @@ class JudgedBlocks:
         self._shares: OrderedDict[str, Share] = OrderedDict()
         """For each block hash, the share that solves the block."""
         self._awaited: set[str] = set()
-        """Hashes of the blocks for whose decision by the node ``all_judged`` waits."""
+        """Hashes of blocks. ``all_judged`` waits until the node has decided about all of them."""
         self._changed = trio.Event()
 
     def submitted(self, share: Share) -> None:

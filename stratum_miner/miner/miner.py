@@ -466,8 +466,8 @@ class Miner:
         )
 
     def _completed(self, backend: BackendSnapshot) -> BackendSnapshot:
-        """Return the snapshot of a backend, with the wrong nonces that the miner itself found added to the hardware
-        errors of each device."""
+        """Return the snapshot of a backend. The hardware errors of each device include the wrong nonces that the miner
+        itself found."""
         errors = self._statistics.hardware_errors
         return replace(
             backend,

@@ -163,8 +163,8 @@ class MiningGroup:
         return self._counted
 
     def statuses(self, total: int) -> tuple[PoolStatus, ...]:
-        """Return the status of this group's pools. ``total`` is the number of hashes of the whole miner, from
-        which each pool's fraction is computed."""
+        """Return the status of this group's pools. ``total`` is the number of hashes of the whole miner, which is
+        needed to compute the fraction that each pool got."""
         return tuple(
             replace(
                 status,

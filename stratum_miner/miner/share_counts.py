@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ShareCounts:
-    """Number of shares by outcome. The four numbers add up to the number of submitted shares that have a result."""
+    """Number of shares by outcome. The sum of the four numbers is the number of submitted shares that have a
+    result."""
 
     accepted: int = 0
     rejected: int = 0

@@ -48,10 +48,10 @@ class MinerSnapshot:
     hash_rate: float
     """Average hash rate since the miner started."""
     shares: ShareCounts
-    """Numbers of the shares of this run that have a result, by outcome."""
+    """Number of shares with a result, by outcome, in this run."""
     journalled: ShareCounts | None
-    """Numbers of all shares in the share journal, by outcome. Shares of this run are included even if they are not
-    written yet. None without a share journal."""
+    """Number of shares with a result, by outcome, in the whole share journal. Shares of this run are included even if
+    they are not written yet. None without a share journal."""
     journal_problem: str
     """Why the share journal cannot be written now; empty if it can."""
     found: int

@@ -3,12 +3,12 @@ miner.
 
 pyasic, asic-rs and Home Assistant look for the text ``AxeOS`` at the path ``/`` on port 80 and read
 ``/api/system/info``. AxeOS describes one board, so this API describes one device: the first hardware device in the
-view, or this computer with all its search threads if there is none. All figures are those of the device that is shown.
+view or, if the view has none, this computer with all its search threads. All figures are those of this one device.
 
 Names and units are those of AxeOS (``openapi.yaml`` and ``system_api_json.c`` of bitaxeorg/ESP-Miner): GH/s, MHz,
 millivolts, watts, degrees Celsius, milliseconds. A field is left out while its value is not known, because all clients
 interpret a missing field as unknown and a zero as a measurement. Fields about the ESP32 (heap, Wi-Fi, display,
-partitions), the limits of a board and the settings of the firmware have no counterpart here and are left out, too.
+partitions), the limits of a board and the settings of the firmware have no counterpart here and are always left out.
 """
 
 import hashlib
@@ -165,8 +165,8 @@ def _pools_of(view: View, shown: ShownBoard) -> list[PoolView]:
 def _pools(pools: Sequence[PoolView]) -> dict[str, Any]:
     """Return the fields about pools: a list of all pools, and a primary and a fallback pool as AxeOS has them.
 
-    The primary pool is the first in the order. The fallback pool is the pool that the miner mines on, or the next in
-    the order if the miner mines on the primary pool or on no pool. A single pool is both, as AxeOS allows: asic-rs
+    The primary pool is the first of ``pools``. The fallback pool is the pool that the miner mines on, or the second of
+    ``pools`` if the miner mines on the primary pool or on no pool. A single pool is both, as AxeOS allows: asic-rs
     always shows a fallback pool, and would show ``stratum+tcp://:0`` if there were none.
     """
     if not pools:

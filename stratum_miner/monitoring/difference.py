@@ -3,8 +3,11 @@
 The difference of two objects is an object. For each key that changed, it holds the difference of the two values. The
 difference of two lists of equal length is such an object, too, with the indexes of the changed entries as keys. Every
 other difference is a list: ``[value]`` means that ``value`` replaces the old value, and ``[]`` means that the key was
-removed. So an object or a list in a difference can only mean one thing, and a reader needs about ten lines of any
-language to compute the new value from the old one::
+removed.
+
+An object in a difference therefore always holds further differences, and a list always holds a new value or nothing. A
+reader needs about ten lines of any language to compute the new value from the old one. For example, the call in the
+first line returns the second line::
 
     difference({"a": 1, "b": {"c": 2, "d": None}, "e": [7, 8]}, {"b": {"c": [3], "d": None}, "e": [7, 9]})
     {"a": [], "b": {"c": [[3]]}, "e": {"1": [9]}}

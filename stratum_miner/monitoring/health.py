@@ -2,7 +2,8 @@
 
 A hardware device mines if its driver reports so. A search thread mines if its count of hashes grew within the
 last ``STILL_AFTER_S`` seconds in which it was able to search: there was work, no pause, and this process ran. This
-module reads no clock, device or pool: time and snapshots are arguments. ``problems`` describes what is wrong.
+module reads no clock, device or pool: it gets the time and snapshots as arguments. The module ``problems`` describes
+what is wrong.
 """
 
 from collections import Counter, defaultdict

@@ -1,10 +1,10 @@
 """Reads requests and writes replies of the cgminer API as bytes. Sans-IO.
 
-A request is one JSON object such as ``{"command": "pools", "parameter": "0"}``, or plain text such as ``pools|0``. It
-has no newline at its end, and the client keeps the connection open, so neither marks the end of a request. A request in
-plain text ends with its first packet. A JSON object ends when it is complete, which may take further packets. Commands
-that only read can be joined, as in ``summary+pools``. A reply has the form of its request, is on one line, and ends
-with a NUL byte.
+A request is one JSON object such as ``{"command": "pools", "parameter": "0"}``, or plain text such as ``pools|0``.
+Nothing marks the end of a request: it has no newline at its end, and the client keeps the connection open. A request in
+plain text is therefore taken to end with its first packet. A JSON object ends when it is complete, which may take
+further packets. Commands that only read can be joined, as in ``summary+pools``. A reply has the form of its request, is
+on one line, and ends with a NUL byte.
 """
 
 import json
