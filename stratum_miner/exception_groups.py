@@ -8,7 +8,7 @@ import trio
 
 
 def unwrapping_nursery() -> AbstractAsyncContextManager[trio.Nursery]:
-    """Open a nursery that raises several exceptions as a group, but one exception alone without a group around it."""
+    """Open a nursery that raises a single exception without a group around it, and several exceptions as a group."""
     return _UnwrappingNursery()
 
 

@@ -1,8 +1,9 @@
-"""Bitmain's chips from BM1387 on, in a chain: addresses, registers, broadcasts (docs/reference/asic.md#bm13xx-chips).
+"""Emulates a chip chain of Bitmain's chips from BM1387 on: addresses, registers, broadcasts
+(docs/reference/asic.md#bm13xx-chips).
 
-The host's commands reach every chip. A command that sets an address sets it for the first chip that has none. Every
-chip has its own registers. A subclass is a chip family: it has the power-on values, the effects of the registers, the
-jobs and the replies.
+Each command of the host reaches every chip. A chip performs it if it is a broadcast or has the chip's address. A
+command that sets an address sets it for the first chip that has none. Every chip has its own registers. Each subclass
+emulates one chip family: it defines the power-on values, the effects of the registers, the jobs and the replies.
 """
 
 from abc import abstractmethod
@@ -18,8 +19,8 @@ from stratum_miner.emulators.sweep import Searcher
 CHIP_ADDRESS: Final = 0x00
 TICKET_MASK: Final = 0x14
 IDLE_GAP_S: Final = 0.05
-"""Seconds of silence after which an incomplete frame is forgotten. The real value is not documented; this is the
-value of the module ``icarus``."""
+"""Seconds of silence after which an incomplete frame is forgotten. The real value is not documented; this one is taken
+from the module ``icarus``."""
 BROADCAST: Final = 0x10
 REFERENCE_HZ: Final = 25e6
 WRONG_CHIP_ID: Final = 0x1385
@@ -57,8 +58,8 @@ class ChainDevice(EmulatedDevice):
         self.in_reset = False
         self.chain: list[Chip] = []
         self.engine_shares: list[tuple[Chip, float]] = []
-        """One entry for each engine: its chip, and the fraction of the chip's hash rate that the engine provides. An
-        engine is a part of a chip that searches by itself."""
+        """One entry for each engine, a part of a chip that searches by itself: its chip, and the fraction of the chip's
+        hash rate that the engine provides."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -100,8 +101,9 @@ class ChainDevice(EmulatedDevice):
     def port_closed(self, port: str, now: float) -> None:
         """Reset the chips if they have a reset line.
 
-        A driver resets the chips by this line before it sends anything else. A pseudo-terminal has no such line.
-        Therefore the chips are reset when the driver closes the port, so that the next driver finds them reset."""
+        The driver of a real device resets the chips with this line before it sends anything. A pseudo-terminal has no
+        such line. Instead, the chips are reset when a driver closes the port, so that the next driver finds them
+        reset."""
         if port == self.work_port and self.has_reset_line:
             self.reset(now)
 
@@ -186,8 +188,8 @@ class ChainDevice(EmulatedDevice):
 def ticket_bits(value: int) -> int:
     """Return how many zero bits beyond the usual 32 a hash must have, so that the chip reports its nonce.
 
-    ``value`` is that of the ticket mask (register 0x14). The mask has a 1 for each of these additional zero bits. The
-    ones begin in the least significant byte and, within each byte, at the top bit
+    ``value`` is the ticket mask (register 0x14). It has a 1 for each of these additional zero bits. The ones begin in
+    the least significant byte of the mask and, within each byte, at the top bit
     (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

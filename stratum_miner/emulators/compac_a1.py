@@ -1,8 +1,8 @@
-"""GekkoScience Compac A1: a BM1362 on the first port of the USB bridge, a regulator and sensors on the second
-(docs/reference/asic.md#compac-a1).
+"""Emulates a GekkoScience Compac A1. Its USB bridge has two ports: the first leads to a BM1362 chip, the second to a
+regulator and sensors (docs/reference/asic.md#compac-a1).
 
-On the second port, the host sends requests of a letter and a byte. The answer is one byte, or one byte for each
-measured value.
+A request on the second port consists of a letter and a byte. The answer is one byte. Only the request for the measured
+values is answered with one byte for each value.
 """
 
 from math import inf
@@ -19,7 +19,7 @@ TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31
 PRESENT: Final = 0b1001_1111
 """Bit mask that tells the host what the device measures: input voltage and current, output voltage and current, and one
-temperature. The highest bit says which of two scales the measured currents have: the higher one."""
+temperature. The highest bit says that the measured currents have the higher of two scales."""
 INPUT_VOLTS: Final = 5.0
 BROWN_OUT_VOLTS: Final = 3.9
 USUAL_VOLTS: Final = 0.3
@@ -30,7 +30,7 @@ ANSWER_S: Final = 0.002
 GAP_S: Final = 0.05
 HEAT_STEP_S: Final = 0.25
 FAN: Final = 0.5
-"""Airflow of the external fan that is assumed, from 0 to 1. The device itself, a USB stick, has no fan."""
+"""Airflow from 0 to 1. The device, a USB stick, has no fan; an external fan with this airflow is assumed."""
 
 
 class CompacA1Device(Bm1362Device):

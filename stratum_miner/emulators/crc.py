@@ -11,9 +11,9 @@ CRC16_POLYNOMIAL = 0x1021
 
 
 def crc5(data: bytes, bits: int | None = None) -> int:
-    """Return the CRC5 (x^5 + x^2 + 1) of the first ``bits`` bits, or of all bits if it is None.
+    """Return the CRC5 (x^5 + x^2 + 1) of the first ``bits`` bits of the data; None means all bits.
 
-    The number of bits is needed because some frames have their CRC in the last bits of a byte."""
+    ``bits`` is needed for frames whose CRC begins in the middle of a byte."""
     value = int.from_bytes(data, "big")
     length = 8 * len(data)
     wanted = length if bits is None else bits
@@ -25,7 +25,7 @@ def crc5(data: bytes, bits: int | None = None) -> int:
 
 
 def crc16(data: bytes) -> int:
-    """Return the CRC-16/CCITT-FALSE of the data. On the line, its high byte comes first."""
+    """Return the CRC-16/CCITT-FALSE of the data. On the line, the high byte of the CRC comes first."""
     state = CRC16_START
     for byte in data:
         state ^= byte << 8

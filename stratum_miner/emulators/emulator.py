@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 DEFAULT_HASH_RATE: Final = 1e6
 """Hash rate in H/s of an emulator whose user gives no ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
-"""The emulated serial line needs time to transfer the bytes that a driver has written. More bytes are read from the
-driver only when the transfer of the earlier ones takes at most this many more seconds."""
+"""Bytes that were read from the driver take time on the emulated serial line. More bytes are read only when this
+transfer will end in at most this many seconds. A driver therefore has to wait, as on a real line."""
 MOST_NONCES: Final = 1000.0
 """Maximum number of reported nonces per second. A serial line of 115200 baud can transfer this many replies."""
 POLLED_S: Final = 0.01
@@ -62,7 +62,7 @@ class EmulatorStatistics:
 
 
 class Emulator:
-    """A device on pseudo-terminals. It answers inside ``async with run()``; the other methods may be called only there.
+    """A device on pseudo-terminals. It answers inside ``async with run()``; call its other methods only there.
 
     The parameters are those of ``emulated``. Raises EmulatorError or FaultError for values that the device cannot have.
     """
@@ -108,8 +108,8 @@ class Emulator:
             self._directory = TemporaryDirectory(prefix="stratum-miner-")
             link = Path(self._directory.name, kind)
         self.path = str(Path(link).absolute())
-        """The path under which a driver finds the device: the link to its terminal. A device with two terminals has two
-        links, which consist of this path and the name of the port."""
+        """The path at which a driver finds the device: the link to the terminal of its port. If a port has a name, its
+        link is this path, a hyphen and the name."""
         self.terminals = {
             port: PseudoTerminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.device.ports
         }
@@ -191,7 +191,7 @@ class Emulator:
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Emulate the device while the block runs. Raises LinkError if a link cannot be made."""
+        """Emulate the device while the body of ``async with`` runs. Raises LinkError if a link cannot be made."""
         now = trio.current_time()
         self._started_model = self.kind.device(self.settings, self._faults, self._searcher, now)
         self._started_model.reset(now)
@@ -309,9 +309,9 @@ async def emulated(
     seed: int = 0,
     nonce_difficulty: float | None = None,
 ) -> AsyncIterator[Emulator]:
-    """Emulate a device while the block runs.
+    """Emulate a device while the body of ``async with`` runs.
 
-    ``link`` is the path of the link to its terminal; if it is None, the link is made in a temporary folder.
+    ``link`` is the path of the link to the device's terminal; if it is None, the link is made in a temporary folder.
     ``hash_rate`` is in H/s at the device's usual clock frequency, above 0 and at most 1e9 [default: 1e6]. ``chips`` is
     the number of chips [default: as the product is sold]. ``faults`` are faults or their texts (see ``parse_fault``);
     with the same ``seed``, the random choices are the same. ``nonce_difficulty`` is the lowest difficulty of reported

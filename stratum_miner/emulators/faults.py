@@ -1,9 +1,11 @@
 """Faults of emulated devices: named, injected at random from a seed, and counted.
 
-A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. VALUE is the probability for a fault of single frames, and the
-number of the chip for a fault of one chip. START counts from the start of the emulator. The table ``FAULTS`` has the
-default values; without SECONDS, most faults never end. This module does not depend on the devices: their models ask it
-which faults are active, and carry them out.
+A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. If the fault damages single frames, VALUE is the probability with
+which it damages a frame. If the fault concerns one chip, VALUE is the number of the chip. The fault begins START
+seconds after the start of the emulator and lasts SECONDS seconds. The table ``FAULTS`` has the default values; most
+faults never end by default.
+
+This module does not depend on the models of the devices. The models ask it which faults are active, and carry them out.
 """
 
 import random
@@ -125,7 +127,7 @@ class Faults:
         self._begun: set[int] = set()
 
     def add(self, fault: Fault) -> None:
-        """Add a fault, which may be active at once."""
+        """Add a fault. If its start has already passed, it is active at once."""
         self.faults.append(fault)
 
     def count(self, name: str) -> None:

@@ -1,9 +1,9 @@
-"""Finds the frames for Bitmain's chips from BM1387 on in the bytes that a host sends
+"""Finds frames in the bytes that a host sends to Bitmain's chips from BM1387 on
 (docs/reference/asic.md#commands-to-a-chip).
 
 A frame is ``preamble | header | length | payload | checksum``. The length is the number of bytes from the header to the
-end of the checksum. Commands end with a CRC5 in a byte of its own, jobs with a CRC16. As in a real chip, a frame with a
-wrong checksum is ignored, and the search for a frame continues at the next byte.
+end of the checksum. The checksum of a command is a CRC5 in a byte of its own, that of a job a CRC16. As in a real chip,
+a frame with a wrong checksum is ignored, and the search for a frame continues at the next byte.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,14 +17,14 @@ COMMAND_LENGTHS: Final = (5, 9)
 REGISTER_REPLY: Final = 0
 NONCE_REPLY: Final = 4
 SHORTEST: Final = 2
-"""Number of bytes after the preamble (header and length) from which the size of a frame is determined."""
+"""Number of bytes after the preamble that must have arrived before the size of a frame is known: header and length."""
 
 
 class FrameParser:
     """Finds frames in the bytes received, and returns them without their preamble.
 
-    ``job_size`` is a function that takes a length byte and returns the size of such a job in bytes, or None if no job
-    has this length byte.
+    ``job_size`` is a function that takes a length byte and returns the size, in bytes, of a job that has this length
+    byte; None if no job has it.
     """
 
     def __init__(self, preamble: bytes, job_size: Callable[[int], int | None]) -> None:
@@ -33,8 +33,8 @@ class FrameParser:
         self._buffer = bytearray()
         self._lost = False
         self.bad = 0
-        """Number of times that bytes were dropped. All invalid bytes between two valid frames count as one time, and so
-        does each incomplete frame."""
+        """Number of times that bytes were dropped. All invalid bytes between two valid frames count as one time. Each
+        incomplete frame counts as one time, too."""
 
     @property
     def pending(self) -> bool:
@@ -115,7 +115,7 @@ def full_job_size(length: int) -> int | None:
 
 
 def reply_with_crc(body: bytes, kind: int) -> bytes:
-    """Return a reply: the body and one more byte, which contains the kind of reply in its high three bits, and a
-    CRC5 over the body and the kind in its low five bits."""
+    """Return a reply: the body and one more byte. The high three bits of this byte are the kind of reply, its low five
+    bits a CRC5 of the body and the kind."""
     last = kind << 5
     return body + bytes([last | crc5(body + bytes([last]), 8 * len(body) + 3)])

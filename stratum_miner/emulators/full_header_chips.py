@@ -1,9 +1,9 @@
 """Emulates chips to which the host sends whole block headers, and which roll the version themselves
 (docs/reference/asic.md#whole-header-jobs).
 
-Each core of a chip searches its range of nonces with one version, for as many ticks as register 0x10 contains. The core
-then searches the same range again with another version. Replies to register reads have nine bytes, or eleven once
-register 0xA4 enables version rolling.
+Each core of a chip searches its range of nonces with one version. After as many ticks of a 25 MHz clock as register
+0x10 says, the core searches the same range again with another version. Replies to register reads have nine bytes, or
+eleven once register 0xA4 enables version rolling.
 """
 
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ class FullHeaderDevice(ChainDevice):
 
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]
-    """Number of bits in the number of a sub-core. These bits are also the lowest bits of each version that the sub-core
-    tries."""
+    """A core consists of sub-cores, each of which tries versions of its own. The number of a sub-core has this many
+    bits. They are the lowest of the rolled bits in each version that the sub-core tries."""
     units: ClassVar[int]
     """Number of hashes that the whole chip computes per clock cycle."""
     addressed_nonces: ClassVar[bool]
-    """Whether the address of a chip alone determines the first nonce that each core tries. Otherwise the host can set
-    it in register 0x0C."""
+    """Whether the address of a chip alone determines the first nonce that each core tries. If false, the host can set
+    this first nonce in register 0x0C."""
     power_on_common: ClassVar[dict[int, int]] = {
         PLL0: POWER_ON_PLL,
         MISC_CONTROL: 0x0000C100,
@@ -74,7 +74,8 @@ class FullHeaderDevice(ChainDevice):
             self._begin(now)
 
     def read(self, chip: Chip, register: int, now: float) -> int:
-        """Return the value of a register. The device itself sets the lock bit of the PLL and the counter of hashes."""
+        """Return the value of a register. The lock bit of the PLL and the counter of hashes are set by the device, not
+        by the host."""
         value = super().read(chip, register, now)
         if register == PLL0 and self.mhz(chip):
             return value | 0x80000000
@@ -154,7 +155,7 @@ class FullHeaderDevice(ChainDevice):
         bits = ticket_bits(chip.registers.get(TICKET_MASK, 0))
         target = nonce_target(self.settings.nonce_difficulty) >> bits
         size, offset, header = self.slice(chip), self.first_of_slice(chip), self._header
-        while True:  # after the last version, the chip starts again with the first version and does not report this
+        while True:  # after the last version, the chip starts again with the first one, without telling the host
             for rolled in self.versions(chip):
                 load = partial(_load, header=with_version(header, rolled), target=target)
                 for core in range(self.cores):
@@ -177,9 +178,10 @@ class FullHeaderDevice(ChainDevice):
         return ticket_bits(chip.registers.get(TICKET_MASK, 0))
 
     def _report_known(self, now: float) -> None:
-        """Report the known nonces if the job is a recorded one, at the times at which a real chip would find them.
+        """If the nonces of the job were recorded from a real chip, report them at the times at which that chip would.
 
-        The sub-cores of a chip work at the same time, each with a version of its own."""
+        Sub-cores work at the same time, each with a version of its own. The time of a nonce therefore depends on the
+        turn in which its version is tried."""
         known = known_rolled(self._header[:76])
         if not self.engine_shares or not known:
             return
@@ -193,9 +195,9 @@ class FullHeaderDevice(ChainDevice):
                 self._report(chip, nonce, rolled, now + (turn + 1) * sweep)
 
     def excess_byte(self, bits: int) -> int:
-        """Return the byte of a nonce reply for the zero bits that the hash has beyond the required ones.
+        """Return the byte of a nonce reply that says how many zero bits the hash has beyond the required ones.
 
-        ``bits`` is the number of these bits. The byte counts them in units of half a bit. No driver uses it."""
+        ``bits`` is the number of these zero bits; the byte is twice this number. No driver uses the byte."""
         return min(2 * bits, 0xFF)
 
     def result_byte(self, rolled: int) -> int:
@@ -237,8 +239,8 @@ class Bm1362Device(FiveBitJobDevice):
     power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common
 
     def excess_byte(self, bits: int) -> int:
-        """Return the byte for the zero bits beyond the required ones, here in units of whole bits. This follows from
-        the only recorded job and reply of this chip."""
+        """Return the byte that says how many zero bits the hash has beyond the required ones: here, it is this number
+        itself. That follows from the only recorded job and reply of this chip."""
         return min(bits, 0xFF)
 
 

@@ -1,8 +1,8 @@
-"""The chips on the I²C bus of a Bitaxe: fan controller, regulators and power meter, emulated by their registers
+"""Emulates the chips on the I²C bus of a Bitaxe by their registers: fan controller, regulators and power meter
 (docs/reference/asic.md#regulators-sensors-and-fans).
 
-Each chip reads and changes the physical state of the board, ``Supply``. The chips do not depend on the bus, the host or
-the time.
+Each chip reads and changes the physical state of the board, which is in ``Supply``. The classes of the chips do not
+depend on the bus, the host or the time.
 """
 
 from dataclasses import dataclass
@@ -167,7 +167,8 @@ class EmulatedDs4432u:
         self.update_output()
 
     def write(self, data: bytes) -> None:
-        """Set the current. Bit 7 reverses the direction of the current, which gives core voltages below 1.458 V."""
+        """Set the current. Bit 7 reverses its direction. The core voltage is then below 1.458 V, and above it
+        otherwise."""
         if len(data) == 2 and data[0] == self.REGISTER:
             self._code = data[1]
             self.update_output()

@@ -1,9 +1,9 @@
 """The Icarus protocol: 64 bytes of work in, 4 bytes of nonce out (docs/reference/asic.md#icarus-and-block-erupter).
 
 This module emulates Icarus itself and ASICMINER's Block Erupter. Work consists of the midstate with its words from last
-to first, 20 unused bytes, nbits, ntime, and the last four bytes of the merkle root. The device sends a nonce as the
-four bytes that it has in the header. Frames have no marks: a device recognises work only by counting bytes after a
-silence.
+to first, 20 unused bytes, nbits, ntime, and the last four bytes of the merkle root. The device sends the four bytes of
+a nonce in the order in which they are in the header. Nothing marks the start of a frame: a device recognises work only
+by counting bytes after a silence.
 """
 
 from collections.abc import Callable
@@ -39,8 +39,8 @@ def tail_from_wire(wire: bytes) -> bytes:
 
 
 def load_midstate(search: kernels.Search, midstate: bytes, tail: bytes, target: int) -> None:
-    """Load a work into ``search``, the search of a kernel. ``midstate`` and ``tail`` are in the order of the bytes on
-    the line."""
+    """Load a work into ``search``, the object with which a kernel searches. ``midstate`` and ``tail`` are in the order
+    of the bytes on the line."""
     search.load_midstate(midstate_from_wire(midstate), tail_from_wire(tail), target)
 
 
@@ -117,7 +117,7 @@ class IcarusDevice(EmulatedDevice):
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
-        """Stop all engines. ``deadline`` is the time of the first nonce, and is used as the time of the stop."""
+        """Stop all engines. The time of the stop is ``deadline``, at which the first nonce was found."""
         del now
         stopped, self.deadline = self.deadline, inf
         self.stop_searching(stopped)

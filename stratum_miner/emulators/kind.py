@@ -28,7 +28,7 @@ class DeviceKind:
     chips: int = 1
     """Number of chips, or of engines, of the product as it is sold."""
     chip_counts: tuple[int, ...] = (1,)
-    """The allowed numbers of chips of an emulator."""
+    """The numbers of chips that an emulated device of this kind may have."""
 
     def can_have(self, fault: str) -> bool:
         """Return whether this product can have the fault with this name.

@@ -1,17 +1,18 @@
-"""Work whose nonces are known. An emulator takes these nonces from a table instead of searching for them.
-
-It reports each nonce at the time at which the real device would report it.
+"""Works whose nonces are known. An emulator takes these nonces from a table instead of searching for them, and reports
+each at the time at which the real device would report it.
 
 Many drivers detect a device by a work whose nonce they know. At a low hash rate, an emulator would find this nonce only
-after minutes. The first table has every nonce of difficulty 1 of its works: all 2^32 nonces were searched. The most
-significant byte of a nonce in this table is the first byte on the line. The second table has jobs of real chips that
-roll versions, each with the results that were recorded.
+after minutes.
+
+The table ``_MIDSTATES`` has, for each work, all nonces that meet difficulty 1: all 2^32 nonces were tried. The most
+significant byte of such a nonce is the first byte on the line. The table ``_HEADERS`` has jobs for chips that roll
+versions, each with the results that were recorded from a real chip.
 """
 
 from typing import Final
 
 _TAIL_J: Final = "043a0217df1b2266"
-"""nbits and ntime of the works that were made for tests with nonces of difficulty 1, as hexadecimal digits."""
+"""nbits and ntime, as hexadecimal digits, of those works in ``_MIDSTATES`` that were made for tests of difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     # block 171874, with which drivers detect Icarus and similar devices (docs/reference/asic.md#golden-work)
@@ -75,13 +76,11 @@ def known_nonces(midstate: bytes, tail: bytes) -> tuple[int, ...] | None:
 
 
 def known_rolled(header: bytes) -> tuple[tuple[int, bytes], ...]:
-    """Return the results that were recorded when a real chip, which rolls versions, searched a job.
+    """Return the results that were recorded when a real chip searched this job and rolled the version.
 
-    The tuple is empty if the job is not in the table.
+    Each result is a pair: the rolled version bits, shifted right by 13, and the four bytes of the nonce. The job may
+    have more results than the recorded ones. The tuple is empty if the job is not in the table.
 
-    Each result is a pair: the rolled version bits, shifted right by 13, and the four bytes of the nonce.
-
-    ``header`` is the first 76 bytes of a header without rolled version bits. The job may have more results than those
-    that were recorded.
+    ``header`` is the first 76 bytes of the header, without rolled version bits.
     """
     return _ROLLED.get(header, ())

@@ -1,5 +1,5 @@
-"""BM1387 and BM1397: chips whose jobs contain up to four midstates, which a chip searches at the same time
-(docs/reference/asic.md#midstate-jobs)."""
+"""Emulates BM1387 and BM1397. A job for these chips contains up to four midstates, and each chip searches with all of
+them at the same time (docs/reference/asic.md#midstate-jobs)."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -40,8 +40,8 @@ class MidstateDevice(ChainDevice):
     def job(self, frame: bytes, now: float) -> None:
         """Start to search a new job.
 
-        The frame contains the job id, the number of midstates, the start nonce, the tail and the midstates. If it
-        contains more midstates than that number, the others are not searched."""
+        The frame contains the job id, the number of midstates, the start nonce, the tail and the midstates. Midstates
+        beyond this number are not searched."""
         self._job_id = frame[2]
         count = min(max(1, frame[3]), (len(frame) - 22) // 32)
         start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]
@@ -190,8 +190,8 @@ class Bm1397Device(MidstateDevice):
         return b"\xaa\x55" + reply_with_crc(value.to_bytes(4, "big") + bytes([chip.address, register]), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """Return a function that makes a reply from a nonce; the low two bits of its job id are the index of the
-        midstate."""
+        """Return a function that makes a reply from a nonce. The low two bits of the job id in the reply are the index
+        of the midstate."""
         return lambda nonce: b"\xaa\x55" + reply_with_crc(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
 
 

@@ -1,9 +1,9 @@
 """The base class of all emulated devices, with serial ports, faults, and engines that search.
 
-An ``EmulatedDevice`` does no input and output: it gets the bytes that the host sent and the current time ``now``, and
-returns transmissions with their times. The *host* is the computer whose driver uses the device. A byte takes the time
-of ten bits on the line, in both directions. A subclass parses the host's bytes and decides what the device answers.
-This module also applies the faults to the answers of all devices.
+The *host* is the computer whose driver uses the device. An ``EmulatedDevice`` does no input and output itself: it gets
+the bytes that the host sent and the current time ``now``, and returns its answers with the times at which they arrive
+at the host. A byte takes the time of ten bits on the line, in both directions. A subclass parses the host's bytes and
+decides what the device answers. The base class applies the faults to the answers.
 """
 
 import heapq
@@ -24,17 +24,17 @@ device's. A difference of 4 % works on real devices (docs/reference/asic.md#baud
 SLOW_ANSWER_S: Final = (0.5, 2.0)
 """Shortest and longest delay in seconds of an answer that the fault "slow-answers" delays."""
 ROUNDING_S: Final = 1e-6
-"""Minimum seconds until the next check whether a fault has begun or ended. Without it, the check could be repeated many
-times, because the computed time of the change may be slightly too early (rounding)."""
+"""Minimum seconds until the next check whether a fault has begun or ended. The computed time of the change may be
+slightly too early, because of rounding. Without this minimum, the check could then be repeated many times."""
 MAX_BACKLOG_S: Final = 1.0
 """Maximum seconds that an answer waits because the line is busy; an answer that would wait longer is lost. The value is
 a guess."""
 ACHIEVABLE_FRACTION: Final = 0.8
-"""Maximum hash rate of an emulated device, as a fraction of the hash rate of this computer's kernel. A driver that
-raises the clock cannot exceed this maximum. A higher configured hash rate is allowed, however."""
+"""Maximum hash rate to which a driver can raise an emulated device by its clock, as a fraction of the hash rate that
+the kernel reaches on this computer. The configured hash rate may be higher."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Maximum number of slices that each engine searches one after the other if its search has fallen behind the counter of
-the emulated chip. One engine needs at most half a second of one processor for these slices."""
+"""Maximum number of slices (calls of the kernel) that each engine searches one after the other if its search has fallen
+behind the counter of the emulated chip. For one engine, these slices take at most half a second of one processor."""
 OVERHEATED_AFTER_S: Final = 5.0
 """Seconds of overheating after which a device without a temperature sensor reports no more nonces. Until then, it
 reports wrong nonces. The value is a guess."""
@@ -97,7 +97,7 @@ class _Answer:
     order: int
     port: str = field(compare=False)
     data: bytes = field(compare=False)
-    """The bytes of a frame, or the bytes of a nonce, from which ``encode`` makes a frame."""
+    """The bytes of a frame. If ``encode`` is not None: the bytes of a nonce, from which ``encode`` makes the frame."""
     encode: Callable[[bytes], bytes] | None = field(compare=False, default=None)
     chip: int = field(compare=False, default=0)
 
@@ -316,8 +316,8 @@ class EmulatedDevice(ABC):
         """Search the nonces that the counters of the engines have passed already, so that the device finds all hits
         even on a busy computer.
 
-        The amount is limited, so that a slow computer is not blocked. Nonces that are not searched are not counted as
-        hashes.
+        Each engine searches at most MOST_OVERDUE_SLICES slices, so that a slow computer is not blocked. Nonces that are
+        not searched do not count as hashes.
         """
         self.advance(now)
         for _ in range(MOST_OVERDUE_SLICES):

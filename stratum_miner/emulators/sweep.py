@@ -1,9 +1,9 @@
 """How an emulated chip searches: with the C kernel, at the configured rate.
 
-An ``EmulatedEngine`` goes through ranges of nonces, one after the other, as the counter of a chip does. The rate alone
-determines when the counter passes a nonce. The search runs a few milliseconds ahead of the counter. A hit is therefore
-known in time, and can be reported exactly when the chip would report it. The current time is an argument of the
-methods.
+An ``EmulatedEngine`` has a counter that goes through ranges of nonces, one after the other, like the counter of a chip.
+The configured rate alone determines when the counter passes a nonce. The kernel searches the nonces a few milliseconds
+before the counter passes them. A hit (a nonce that meets the target) is therefore known in time to be reported exactly
+when the chip would report it. The current time is an argument of the methods.
 """
 
 from collections.abc import Callable, Iterator
@@ -79,8 +79,8 @@ class Searcher:
 def _choice() -> Choice:
     """Choose the kernel, once for this process, and remember the choice.
 
-    A choice measures the speed of all kernels. A test with many devices would spend most of its time on that if each
-    device chose anew."""
+    To choose, the speed of all kernels is measured. If each device did this anew, a test with many devices would spend
+    most of its time on it."""
     return choose()
 
 
@@ -125,7 +125,7 @@ class EmulatedEngine:
     def next_search_at(self, now: float) -> float:
         """Return the time at which ``advance`` must be called next.
 
-        At this time, half of the look-ahead is left until the counter reaches the first nonce that was not searched."""
+        At this time, the search is ahead of the counter by only half of the wanted time (usually LOOK_AHEAD_S)."""
         if self._current is None or not self._rate:
             return inf
         if self._current.known is not None:

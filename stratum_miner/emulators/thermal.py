@@ -30,8 +30,8 @@ class ThermalModel:
         """Factor for the thermal resistances. It is higher for a chip of few watts, which has a small heat sink."""
 
     def follow(self, now: float, watts: float, fan: float, *, blocked: bool = False) -> float:
-        """Return the temperature at the time ``now``. Power ``watts`` and fan speed ``fan`` (0 to 1) hold since the
-        last call."""
+        """Return the temperature at the time ``now``. ``watts`` and ``fan`` are the power and the fan speed (0 to 1)
+        since the last call."""
         per_watt = self._resistance * (STILL_AIR + (FULL_FAN - STILL_AIR) * fan)
         goal = AMBIENT_C + watts * per_watt + (BLOCKED_C if blocked else 0.0)
         inertia = BLOCKED_INERTIA_S if blocked else INERTIA_S

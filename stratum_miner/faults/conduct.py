@@ -23,8 +23,8 @@ then disconnects."""
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """One kind of bad conduct. ``commit`` is a function that behaves in this way and returns the outcome. It raises the
-    error of ``RawMinerPlan.dial`` if the pool cannot be reached."""
+    """One kind of bad conduct. ``commit`` is a function that behaves in this way towards a pool and returns the
+    outcome. It raises the error of ``RawMinerPlan.dial`` if the pool cannot be reached."""
 
     name: str
     summary: str

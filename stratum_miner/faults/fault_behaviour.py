@@ -1,5 +1,5 @@
-"""The interface of pool faults: the line and the state that the function of a fault receives, and the class that
-describes a fault."""
+"""The interface of pool faults. The class ``PoolFault`` describes a fault. The function of a fault receives a
+``ProtocolLine`` and the ``FaultState`` of the connection."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

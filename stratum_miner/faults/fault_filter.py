@@ -87,9 +87,10 @@ class FaultFilter:
         return actions
 
     def ended(self, sender: Side) -> Sequence[FilterAction]:
-        """Handle the end of the stream of ``sender``; the fault may still hold back a line for the miner.
+        """Handle the end of the stream of ``sender``. At this time, the fault may still hold back a line for the miner.
 
-        If the pool has ended its stream, return the action that sends this line. If the miner has, drop the line."""
+        If the pool has ended its stream, return the action that sends this line. If the miner has ended its stream,
+        drop the line."""
         held, self._state.held = self._state.held, None
         return (Send(Side.MINER, held),) if held is not None and sender is Side.POOL else ()
 

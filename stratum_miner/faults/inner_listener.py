@@ -1,5 +1,5 @@
-"""A listener to which only this process can connect. A tap uses it to reach a pool in the same process without a
-port."""
+"""A listener to which only this process can connect. Through it, a tap connects to a pool in the same process without a
+TCP port."""
 
 import socket
 from math import inf
