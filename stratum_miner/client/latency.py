@@ -6,7 +6,7 @@ from stratum_miner.work.durations import DurationCounts, DurationMeter
 from stratum_miner.work.quantile import rank
 
 KEPT = 1000
-"""Number of newest latencies that are kept. Older replies say little about the pool now."""
+"""Number of latencies that are kept, the newest ones. Older latencies say little about how fast the pool is now."""
 
 
 class Latencies:
@@ -22,7 +22,7 @@ class Latencies:
         self._all.add(seconds)
 
     def quantile(self, fraction: float) -> float | None:
-        """Return a quantile of the kept latencies, in seconds: at least this fraction of them are not longer than it.
+        """Return a quantile: the latency, in seconds, that the given fraction of the kept latencies do not exceed.
 
         ``fraction``: from 0 to 1. Returns None before the first latency.
         """

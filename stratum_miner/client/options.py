@@ -16,11 +16,12 @@ class ClientOptions:
     """Options of pool clients. Clients that get the same object also share its ``sessions`` and its ``memories``."""
 
     retry: bool = True
-    """Whether the client connects again after a failure. If False, the failure is raised as PoolUnreachable."""
+    """Whether the client connects again after a connection has failed or ended. If False, it raises PoolUnreachable
+    instead."""
     clock: Callable[[], float] = time.monotonic
     """The clock that dates the arrival of jobs (``Job.received_at``). It returns seconds."""
     rng: random.Random = field(default_factory=random.Random)
-    """Source of the random part of the pauses between connections."""
+    """Random numbers for the random part of the pauses before the client connects again."""
     connect: Connector | None = None
     """Opens the streams to all pools. None: open them as the settings of each pool say."""
     wrap: Callable[[Connector], Connector] | None = None

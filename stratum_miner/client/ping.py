@@ -22,9 +22,9 @@ from stratum_miner.work.job import Origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingResult:
-    """How long each step took, in milliseconds since the end of the step before it.
+    """How long each step took, in milliseconds from the end of the previous step.
 
-    A step that was not reached or not needed has None."""
+    The value is None if the step was not reached or not needed."""
 
     url: str
     resolve_ms: float | None = None

@@ -69,8 +69,8 @@ class PoolMemory:
     def handshake(self, now: float) -> Handshake:
         """Return the form of the next handshake.
 
-        It is the form that worked last, until ``TRIES`` connections in a row have ended during the handshake. Then the
-        next form is tried, and after the last form the first one again.
+        This is the form that worked last, until ``TRIES`` connections in a row have ended during the handshake. Then
+        each further call tries the next form. After the last form, the first form is tried again.
         """
         if now >= self._kept_until:
             self._kept = Handshake.FULL

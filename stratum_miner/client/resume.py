@@ -43,7 +43,7 @@ class Resumption:
         """The data with which to resume the newest session; None if there is no session, or the pool refused to resume
         it."""
         self.next_id = 1
-        """Id of the next request. Each connection continues the count of the one before."""
+        """Id of the next request. The ids on a connection continue those of the previous connection."""
         self.accepted: set[str] = set()
         """Worker names that the pool has authorized on any connection."""
         self._sessions = sessions

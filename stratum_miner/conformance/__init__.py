@@ -1,4 +1,4 @@
-"""Checks any Stratum V1 pool as a client, and reports what the pool did.
+"""Tests any Stratum V1 pool by connecting to it as a client, and reports what the pool did.
 
 The package shares no code with ``stratum_miner.pool`` and ``stratum_miner.client`` except the message formats.
 
@@ -14,8 +14,9 @@ To run checks from Python, describe the pool, select checks and await ``verify``
     for result in failed:
         print(result.case.id, result.case.requirement, result.outcome.actual)
 
-``as_object`` and ``junit`` convert the results to JSON and JUnit XML. The module ``cases`` contains the checks,
-``probe`` the connections and shares that they use, and ``verify`` runs the checks and decides on their verdicts.
+``as_object`` and ``junit`` convert the results to JSON and JUnit XML. The module ``cases`` contains the checks. The
+module ``probe`` makes the connections and shares that the checks use. The module ``verify`` runs the checks and decides
+on their verdicts.
 """
 
 from stratum_miner.conformance.case import Case, Kind, Level

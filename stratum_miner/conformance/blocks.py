@@ -32,7 +32,8 @@ async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None 
 
 
 async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> tuple[bytes, bytes]:
-    """Return an empty block on top of ``tip``, and its hash. Its nbits and its time come from the newest job.
+    """Return an empty block on top of ``tip``, and the hash of the block. The block has the nbits of the newest job,
+    and about the ntime of that job.
 
     Raises Skip if making the block takes too much work.
     """

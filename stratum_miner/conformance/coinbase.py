@@ -1,5 +1,5 @@
-"""Parses the coinbase transaction of a pool's job. A transaction with a witness, without exactly one null input, or
-with bytes after its end is an error."""
+"""Parses the coinbase transaction of a pool's job. The transaction must have exactly one input, a null input. It must
+not have a witness, and no bytes may follow it."""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,7 @@ class CheckOutcome:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the verdict is FAILED. A check that makes several attempts stops at the first failure."""
+        """Whether the verdict is FAILED. A check with several steps ends at the first step that fails."""
         return self.verdict is Verdict.FAILED
 
 

@@ -238,7 +238,8 @@ async def _outcome_of_exception(case: Case, probe: Probe, reason: BaseException)
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """Return the first exception inside nested exception groups, which the nursery of the probe creates."""
+    """Return ``error``, or the first exception inside it if it is an exception group. The nursery of a probe raises
+    such groups, which may be nested."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -255,7 +256,7 @@ async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
 
 
 async def _new_connection_seconds(probe: Probe) -> float | None:
-    """Return the seconds until the pool answers mining.subscribe on a new connection, or None if it does not."""
+    """Return the seconds until the pool answers mining.subscribe on a new connection, or None if it does not answer."""
     try:
         connection = await probe.connect()
         return (await connection.call("mining.subscribe", AGENT)).waited

@@ -141,8 +141,8 @@ class ServerCallbacks(Generic[S]):
     disconnected: Callable[[Connection[S]], None]
     """Called when a connection was closed; its ``reason`` says why."""
     stopping: Callable[[], Awaitable[None]]
-    """Called when the server has stopped accepting miners. The function waits for open answers, then closes all
-    connections."""
+    """Called when the server has stopped accepting miners. The function waits for the results of open shares, then
+    closes all connections."""
 
 
 class Connections(Generic[S]):
@@ -172,9 +172,9 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._open: dict[int, Connection[S]] = {}
         self._unauthorized: dict[int, Connection[S]] = {}
-        """Open connections, the oldest first. It contains each connection whose miner has not yet subscribed and
-        authorized. Other connections may still be here from before they were authorized; ``_close_oldest_unauthorized``
-        removes these when it finds them."""
+        """All open connections whose miners have not yet subscribed and authorized, the oldest first. If a miner does
+        so later, its connection stays here until ``_close_oldest_unauthorized`` finds and removes it, or until it
+        ends."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0

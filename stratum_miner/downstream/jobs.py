@@ -157,9 +157,10 @@ class JobTable(Generic[J]):
         return len(self._old) > MAX_OLD_JOBS or age > OLD_JOB_SECONDS
 
     def allow_versions(self, mask: int, origin: int) -> None:
-        """Allow the miner to roll the version bits of ``mask`` on the announced jobs of one origin.
+        """Allow the miner to change the version bits of ``mask`` in the jobs of one origin (see
+        ``AnnouncedJob.origin``).
 
-        Bits that were allowed before stay allowed. Bits that are set in a job's own version may not be rolled.
+        Bits that were allowed before stay allowed. Bits that are set in a job's own version are never allowed.
         """
         for job_id, job in self._jobs.items():
             if job.announced.origin == origin:

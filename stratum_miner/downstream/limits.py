@@ -27,7 +27,7 @@ class MinerLimits:
     """Seconds for which a miner that disconnected can resume its session and keep its extranonce1 and jobs, as in
     ckpool."""
     stop_grace: float = 5.0
-    """Seconds for which the server waits for open answers when it stops."""
+    """Maximum number of seconds for which a stopping pool or proxy waits for the results of open shares."""
 
     def __post_init__(self) -> None:
         for name in ("authorize_timeout", "idle_timeout", "send_timeout", "max_queue"):

@@ -51,7 +51,7 @@ from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.work.hash_rate import HashRateMeter
 
 RATE_WINDOW = 300.0
-"""Seconds: the hash rate of a session is estimated from its shares of this last interval."""
+"""The hash rate of a session is estimated from its shares of the last ``RATE_WINDOW`` seconds."""
 RATE_RESOLUTION = 10.0
 """Seconds between the samples from which the hash rate is estimated. A session keeps about 30 samples (4 kB)."""
 
@@ -100,14 +100,14 @@ class MinerSession(Generic[J]):
         """The difficulty that the session wants to use: the one that the miner asked for, or the one that vardiff
         chose, whichever came last. None: the session uses the difficulty of each job."""
         self._is_difficulty_fixed = False
-        """Whether the miner asked for a difficulty in its password. Vardiff then does not change the difficulty."""
+        """Whether the miner asked for a difficulty in its password. If so, vardiff does not change the difficulty."""
         self._target = 0
         """The share target that corresponds to ``difficulty``."""
         self._changed_at = -math.inf
         """When the session last sent an extra job in order to change the difficulty; -inf before the first time."""
         self._change_waits = False
-        """Whether a change of difficulty is due, but delayed until ``SessionPolicy.change_interval`` has passed since
-        the last change."""
+        """Whether a change of difficulty waits until ``SessionPolicy.change_interval`` has passed since the last
+        change."""
         self._vardiff: Vardiff | None = None
         self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
 
@@ -277,8 +277,8 @@ class MinerSession(Generic[J]):
 
     @property
     def _hashes(self) -> int:
-        """Average number of hashes that it takes to find shares of the same number and difficulty as the valid shares
-        of this session."""
+        """Number of hashes that the valid shares of this session stand for: how many it takes on average to find
+        them."""
         return int(self.shares.difficulty * HASHES_PER_DIFFICULTY)
 
     # ---- requests -------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class PoolGroup:
     ``on_event``: called with each event of the pool that the miner mines on, and with the results and messages of all
     pools.
     ``options``: clock, random numbers and the like, which all clients share; None: the defaults.
-    ``policy``: the limits of failover.
+    ``policy``: when failover switches to another pool.
     ``strategy``: how to use several pools.
     ``identities``, ``tallies``: the keys and labels of the pools, and the counts of each pool. Several groups of one
     miner or proxy can use the same two objects. None: this group makes its own.
@@ -173,8 +173,7 @@ class PoolGroup:
 
     @property
     def all_refused(self) -> bool:
-        """Whether all enabled pools refused their worker names, and no pool of the group has ever accepted a worker
-        name."""
+        """Whether all enabled pools refused the worker names, and no pool of the group ever accepted one."""
         return not self._was_accepted and all(
             member.refused or not self._members.failover.is_enabled(index)
             for index, member in enumerate(self._members.all)

@@ -46,12 +46,12 @@ class Quotas(Generic[PoolT]):
         return self._active
 
     def share(self, pool: PoolT) -> float:
-        """Return the fraction of the mining time so far that a pool got, from 0 to 1."""
+        """Return which fraction of all mining time so far, from 0 to 1, went to this pool."""
         total = sum(account.worked for account in self._accounts.values())
         return self._account_of(pool).worked / total if total else 0.0
 
     def forget(self, pool: PoolT) -> None:
-        """Delete the credit of a pool that was removed."""
+        """Delete the account of a pool that was removed from the group."""
         self._accounts.pop(pool, None)
         if self._active == pool:
             self._active = None
