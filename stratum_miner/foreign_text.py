@@ -1,9 +1,9 @@
 """Makes foreign text (text from outside this program) safe to print: limited in length, printable, on one line.
 
-Foreign text comes from peers, files, devices and other programs. All modules that print it use these functions. It must
-not control a terminal, begin another line of a log, fill a page, change the writing direction of neighbouring text, or
-contain invisible characters. If a text identifies something, such as a job id or a worker name, the value itself stays
-unchanged and is made safe when it is printed.
+Foreign text comes from peers, files, devices and other programs. When it is printed, it must not control a terminal,
+begin another line of a log, fill a page, change the writing direction of neighbouring text, or contain invisible
+characters. All modules that print foreign text use these functions. A text that identifies something, such as a job id
+or a worker name, is stored unchanged, and is made safe only when it is printed.
 """
 
 import math

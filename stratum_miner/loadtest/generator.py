@@ -3,8 +3,8 @@
 The thread runs a loop. Each turn of the loop first handles the timed events that are due, such as shares to send, and
 then lets each miner read the bytes that have arrived for it. If there is nothing to do, the thread sleeps until bytes
 arrive or the next event is due, with a precision of microseconds. One epoll object watches all sockets. A trio task for
-each miner was no choice, for two reasons. A task with its stream takes several kilobytes. A timer of trio is rounded up
-to a millisecond, and this error would be part of every latency that begins when a share is due.
+each miner would have two disadvantages. A task with its stream takes several kilobytes. A timer of trio is rounded up
+to a millisecond, and this error would be part of every latency that is measured from the time at which a share is due.
 
 The loop measures how much it may itself have added to each latency: the generator overhead. The loop does not know when
 the bytes that it reads arrived. It only knows that they arrived after its previous complete poll, which is one that

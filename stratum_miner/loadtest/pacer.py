@@ -4,8 +4,8 @@ The module reads no clock and uses a seeded random generator.
 
 The times depend on the plan alone, never on how fast the pool answers (an open loop). A pool that stalls therefore gets
 as many requests as a fast pool, and the measured latencies include the stall. A load generator that waited for an
-answer before it sent the next request would hide the stall ("coordinated omission"). The load tester vegeta
-computes its times in the same way.
+answer before it sent the next request would hide the stall ("coordinated omission"). The load tester vegeta computes
+its times in the same way.
 
 The shares of a simulated miner are a Poisson process with the intensity h * p * factor(t). Here, h is the hash rate of
 the miner, p the probability that a hash meets the share target, and factor(t) the value of the load profile at the time
@@ -105,7 +105,8 @@ def _shape(name: str, values: Mapping[str, float], duration: float) -> tuple[flo
 
 
 def next_share(rng: random.Random, now: float, rate: float, profile: LoadProfile, end: float) -> float | None:
-    """Return when the next share of a miner is due, after ``now``. Return None if no share is due before ``end``.
+    """Return the time, later than ``now``, at which the next share of a miner is due. Return None if no share is due
+    before ``end``.
 
     ``rate`` is the average number of shares per second while the factor of the load profile is 1. ``now``, ``end`` and
     the result are seconds since the start.

@@ -1,4 +1,4 @@
-"""The settings of a load test, which are checked when a ``LoadPlan`` is made.
+"""The settings of a load test. They are checked when a ``LoadPlan`` is made.
 
 A plan can be split into shards: plans for several processes, each with a part of the miners. A run with more than
 ``MAX_MINERS`` miners must be split. The limits of the other settings only protect against typing errors.
@@ -49,8 +49,8 @@ class LoadPlan:
     """Seconds over which the miners connect, evenly spaced. With 0, all connect at once."""
     share_rate: float = 0.1
     """Shares per second of one miner on average, at the first difficulty that the pool sets. This determines the hash
-    rate, which then stays the same: if the pool raises the difficulty, it gets fewer shares. Not used if ``hash_rate``
-    is given."""
+    rate, which then stays the same: if the pool raises the difficulty, the pool gets fewer shares. Not used if
+    ``hash_rate`` is given."""
     hash_rate: float | None = None
     """Hash rate of one miner on average in H/s. The share rate then follows from the pool's difficulty."""
     distribution: str = "equal"

@@ -1,8 +1,8 @@
 """Finds valid shares with the C kernel. At the difficulties of a load test, a share takes few hashes.
 
-If a share takes less than a millisecond on average, the event loop of the load generator searches for it at the time at
-which it is due. Otherwise a thread searches for it before it is due. The thread searches first for the share that is
-due first. The kernel releases the GIL while it searches.
+If a share takes less than a millisecond on average, the event loop of the load generator searches for it when it is
+due. Otherwise a thread searches for it in advance. Of all requested shares, the thread searches first for the one that
+is due first. The kernel releases the GIL while it searches.
 """
 
 import struct

@@ -33,7 +33,7 @@ class Goals:
                 raise ValueError(f"{name}: expected None, or more than 0, got {goal}")
 
     def reached(self, shares: int, blocks: int) -> StopReason | None:
-        """Return which goal is reached with this many accepted shares and blocks, or None if neither is. The time limit
+        """Return which goal is reached with this many accepted shares and blocks, or None if no goal is. The time limit
         is not checked here."""
         if self.shares is not None and shares >= self.shares:
             return StopReason.SHARES_REACHED

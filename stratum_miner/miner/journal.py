@@ -95,7 +95,7 @@ class Journal:
     ``path``: the file; it is created if it does not exist. ``wall_clock``: returns Unix time in seconds. ``clock``:
     returns seconds, for the pauses between syncs. ``max_bytes``: size from which the journal continues in a new file.
 
-    Call all methods in one thread. Only ``flush`` and ``close`` wait for the disk.
+    Call all methods from the same thread. Only ``flush`` and ``close`` wait for the disk.
     Raises JournalError if the file cannot be opened, is not a share journal, or is in use.
     """
 

@@ -1,7 +1,7 @@
 """Keeps the blocks that the miner has submitted and that the Bitcoin node has not accepted yet.
 
 A share that solves a block gets two answers: the pool's result of the share, and the node's decision about the block.
-Either may come first.
+Either of the two can come first.
 """
 
 from collections import OrderedDict

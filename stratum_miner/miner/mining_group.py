@@ -51,7 +51,7 @@ class Assignment:
     name: str = ""
     """The name that the user gave the backend. ``PoolSettings.workers`` may contain a worker name for this backend."""
     pool: PoolSettings | None = None
-    """The pool that the backend is bound to: it mines only there. None: it mines on the pools of the miner's
+    """The only pool on which the backend mines (it is bound to this pool). None: it mines on the pools of the miner's
     strategy."""
 
     @property

@@ -2,10 +2,10 @@
 slept.
 
 Two threads look at the clock twice a second: the miner's sampler, and a thread that does nothing else. If neither has
-looked for several seconds, the process did not run. Two other reasons why a thread does
-not look are excluded. If the computer is busy, the thread waits for a processor; the kernel counts the waiting time
-(the second number of /proc/thread-self/schedstat), and this module subtracts it. If one thread is blocked, for example
-by a disk, the other thread still looks.
+looked for several seconds, the process did not run. Two other reasons why a thread does not look are excluded. If the
+computer is busy, the thread waits for a processor; the kernel counts the waiting time (the second number of
+/proc/thread-self/schedstat), and this module subtracts it. If one thread is blocked, for example by a disk, the other
+thread still looks.
 
 The monotonic clock continues while a process is stopped. While the computer sleeps, the monotonic clock of Linux stands
 still, but CLOCK_BOOTTIME continues. The difference of these two clocks is therefore the time that the computer slept.

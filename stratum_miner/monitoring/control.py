@@ -54,7 +54,7 @@ class Control(Protocol):
         """Stop searching; connections to pools stay open.
 
         ``by`` says who or what paused the miner: one of PERSONS, or a part of the program that pauses by itself, such
-        as "by the schedule". It is shown after the word "paused".
+        as "by the schedule". Displays show ``by`` after the word "paused".
         """
         ...
 

@@ -1,8 +1,8 @@
 """Keeps the newest events of a process and numbers them, so that displays can show them or wait for the next event.
 
 An event is one entry of the log: a name, a level, fields and a sentence. Events may come from any thread. The callers
-of this module remove secrets from an event before they pass it on. The module itself makes text from other computers
-safe to show.
+of this module remove secrets from an event before they pass it to this module. The module itself makes text from other
+computers safe to show.
 """
 
 import threading
@@ -21,8 +21,8 @@ KEPT = 500
 
 
 class EventLog:
-    """The newest events. If a reader reads too rarely, some events are dropped before it reads them. It notices this by
-    a gap in the numbers of the events."""
+    """The newest events. If a reader reads too rarely, some events are dropped before it reads them. The reader notices
+    this by a gap in the numbers of the events."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._events: deque[EventView] = deque(maxlen=kept)

@@ -3,8 +3,8 @@
 ``--api-allow`` assigns clients to groups, as in ``W:192.168.1.5,R:192.168.0/16``: the first entry that matches the IP
 address of a client decides its group. Group W may send all commands, and group R the commands that only read.
 ``--api-groups`` defines other groups by the commands that they may send, as in ``P:switchpool:enablepool:*``, where the
-star means all commands of group R. The API has no
-password. So, by default, only this computer may read, and no client may make changes.
+star means all commands of group R. The API has no password, so by default only this computer may read,
+and no client may make changes.
 """
 
 import ipaddress
