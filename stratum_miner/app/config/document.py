@@ -62,7 +62,8 @@ def read(path: Path) -> Document:
 
 
 def parse(text: str, path: Path) -> Document:
-    """Parse the text of a file. Raises ConfigError if the text is not TOML. The error names the wrong line."""
+    """Parse the text of a file. Raises ConfigError if the text is not TOML. The error names the line that cannot be
+    parsed."""
     text = text.replace("\r\n", "\n")
     try:
         table = user_files.parse_toml(text)

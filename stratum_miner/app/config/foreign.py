@@ -64,8 +64,8 @@ Convert: TypeAlias = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class _To:
-    """How a key is converted to an option of stratum-miner. If ``convert`` returns None, the option keeps its
-    default."""
+    """How a key is converted to an option of stratum-miner: the name of the option, and a function that converts the
+    value. If the function returns None, the option keeps its default."""
 
     key: str
     convert: Convert

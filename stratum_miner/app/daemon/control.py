@@ -39,13 +39,13 @@ class MinerControl:
         self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
-        """The reasons for the present pause, by the person or part of the program that asked for it (``by`` of
-        ``pause``)."""
+        """Maps whoever asked for a pause (``by`` of ``pause``) to the reason for the pause. While this is empty, mining
+        is not paused."""
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """The reasons for the present pause, by the person or part of the program that asked for it (``by`` of
-        ``pause``)."""
+        """Maps whoever asked for a pause (``by`` of ``pause``) to the reason for the pause. While this is empty, mining
+        is not paused."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:
@@ -107,7 +107,7 @@ class MinerControl:
             control.remove(position)
 
     def change_pool(self, pool_id: int, change: PoolChange) -> None:
-        """Change a pool. Every part of ``change`` is checked before any part is made."""
+        """Change a pool. All parts of ``change`` are checked before the first is applied."""
         with _refusing():
             control, position = self._pool(pool_id)
             pools = control.pools()

@@ -45,7 +45,7 @@ class Clock(Enum):
 
 
 async def check_clock() -> Sequence[Finding]:
-    """Check whether the clock may be right. Pools reject shares with a wrong time."""
+    """Check whether the clock is plausible and synchronised. Pools reject shares with a wrong time."""
     return [clock_finding(time.time(), _youngest_file(), kernel_clock())]
 
 
@@ -190,8 +190,8 @@ def battery_finding(on_battery: bool | None) -> Finding:
 
 
 async def check_directories() -> Sequence[Finding]:
-    """Check whether files can be created in two folders. One is the folder of the kernel hash rates that were measured,
-    the other is the folder of the API token."""
+    """Check whether files can be created in the cache folder, which has the measured hash rates of kernels, and in the
+    state folder, which has the API token."""
     return [
         directory_finding("cache", user_folders.cache(), "the kernels are measured at every start"),
         directory_finding("state", user_folders.state(), "--http then needs --http-token-file"),

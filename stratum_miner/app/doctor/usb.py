@@ -27,7 +27,8 @@ async def check_devices() -> Sequence[Finding]:
 
 
 async def check_rule() -> Sequence[Finding]:
-    """Check whether the udev rule that gives access to the devices is installed, in the version of this program."""
+    """Check whether the udev rule that gives access to the devices is installed, and whether it is the rule of this
+    version of the program."""
     path = access.installed_rule()
     if path is None:
         return [

@@ -4,8 +4,8 @@ The options work as in cgminer. With both options, mining pauses outside the hou
 midnight. With ``--sched-start`` alone, mining begins at that time. With ``--sched-stop`` alone, the miner stops for
 good at that time.
 
-The functions do not read the clock: the caller passes the present time. A clock that is set, and a day of 23 or 25
-hours, only move the next start or stop of mining.
+The functions do not read the clock: the caller passes the present time. If the clock is set, or a day has 23 or 25
+hours, this only moves the next start or stop of mining.
 """
 
 import re

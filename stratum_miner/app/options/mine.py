@@ -5,10 +5,11 @@ describes a pool or a backend needs more code: ``app.settings`` creates pools an
 
 The ``Parameter`` of a field makes the field an option. The long name of the option, such as ``--until-shares``, also
 makes it a key of the configuration file (``until_shares``) and an environment variable
-(``STRATUM_MINER_UNTIL_SHARES``). The type of the field is checked in the same way in all three.
+(``STRATUM_MINER_UNTIL_SHARES``). A value of the wrong type is an error, no matter from which of the three it comes.
 
-A further check raises ``UsageError("--until-shares: expected ...")``. If the value came from the file or the variable,
-``app.settings.mine.naming_source`` replaces the option in the error by this source.
+Code that checks more than the type raises ``UsageError("--until-shares: expected ...")``. If the value came from the
+file or the variable, ``app.settings.mine.naming_source`` changes the error, so that it names this source and not the
+option.
 
 An option that is on or off is a ``bool``, named for what is on; the parser adds ``--no-...``. ``SECRET`` marks a value
 that is never shown. ``LIVE`` marks a value that a reload can change while mining. A test compares

@@ -61,8 +61,8 @@ PayoutAddress: TypeAlias = Annotated[
 
 @asynccontextmanager
 async def opened(spec: str, *, cookie: Path | None = None, password_file: Path | None = None) -> AsyncIterator[Node]:
-    """Yield the Bitcoin node that ``spec`` names, opened. Raises UsageError for a wrong option, and CommandFailed if
-    the node does not answer."""
+    """Open the Bitcoin node that ``spec`` names, and yield it. Raises UsageError for a wrong option, and CommandFailed
+    if the node does not answer."""
     node = _node(spec, None, cookie, password_file)
     with _command_failing():
         async with node:

@@ -22,7 +22,8 @@ OwnThisPool: TypeAlias = Annotated[
 
 
 def check(host: str, owned: bool, why: str) -> None:
-    """Check that ``host`` may be loaded or disturbed: it is this computer, or ``owned`` says that the user owns it.
+    """Check that a command may put load on the pool at ``host`` or disturb it. It may if ``host`` is this computer, or
+    if ``owned`` says that the user owns the pool.
 
     Raises UsageError for another host; ``why`` is the reason in this error. Raises CommandFailed for a host name that
     has no IP address.
@@ -41,7 +42,7 @@ def check(host: str, owned: bool, why: str) -> None:
 def check_other(url: PoolUrl, host: str, port: int, option: str) -> None:
     """Raise UsageError if ``url``, the URL of a pool, is the address ``host:port`` at which this command will listen.
 
-    The command would then connect to itself: each connection would make it open another one, without end.
+    The command would otherwise connect to itself: each connection would make it open another one, without end.
     """
     if url.port != port:
         return

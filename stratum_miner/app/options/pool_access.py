@@ -105,7 +105,7 @@ def dial(
     *,
     proxy: str | None,
 ) -> Callable[[], Awaitable[trio.abc.Stream]]:
-    """Return a function that opens a connection to the pool. That function raises PoolUnreachable if it fails.
+    """Return a function that opens a connection to the pool. That function raises PoolUnreachable if it cannot connect.
 
     ``dial`` itself raises UsageError for a wrong option.
     """

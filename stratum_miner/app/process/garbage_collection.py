@@ -1,4 +1,4 @@
-"""Keeps the garbage collector from stopping a process that serves thousands of miners for a noticeable time."""
+"""Shortens the pauses for garbage collection in a process that serves thousands of miners."""
 
 import contextlib
 import gc
@@ -13,11 +13,12 @@ less than about 10 ms (measured)."""
 def keep_old_objects() -> Iterator[None]:
     """While the ``with`` block runs, make the garbage collector examine young objects, but almost never all objects.
 
-    The sessions of 10,000 miners are half a million long-lived objects. To examine all of them stops the process for a
+    The sessions of 10,000 miners are half a million long-lived objects. Examining all of them stops the process for a
     third of a second. With Python's default thresholds, this happens again and again while miners connect
     (docs/load.md).
 
-    Rare examinations do no harm: a session leaves no reference cycles behind when it ends, so no garbage accumulates.
+    It does no harm to examine all objects rarely: a session leaves no reference cycles behind when it ends, so no
+    garbage accumulates.
     """
     before = gc.get_threshold()
     gc.set_threshold(*COLLECTIONS)

@@ -1,8 +1,9 @@
 """Limits how many log lines of one kind are written, and counts the lines that were left out.
 
 Pools and miners decide how often most events are logged. A pool may send invalid messages, a million jobs, or a very
-low difficulty; miners may connect and disconnect all the time. The lines of one event name are one kind. Each kind has
-a stock of lines that may be written at once, and the stock grows again by a number of lines per second.
+low difficulty; miners may connect and disconnect all the time. Lines with the same event name are of one kind. Each
+kind has a stock of lines that may be written at once. Each second, a number of lines is added to the stock, up to its
+original size.
 
 When the stock is empty, further lines of this kind are left out everywhere: on the terminal, in the log file, on the
 web page, and for hooks. They are counted. 10 s after the first such line, or when the program ends, one line reports
@@ -11,8 +12,9 @@ the count. Statistics do not depend on log lines.
 Events that only the program or its user can cause have no limit. These are events about devices and the configuration,
 status lines, and what the user's own node says about blocks.
 
-Lines about shares that solve a Bitcoin block have a stock of their own. It never runs out on a chain where a block
-takes work. It exists because a pool could fill the log with jobs whose blocks take no work.
+Lines about shares that solve a Bitcoin block have a stock of their own, which never becomes empty on a chain where
+blocks take work. They have a limit because a pool could otherwise fill the log by sending jobs whose blocks take no
+work.
 """
 
 import threading
@@ -73,7 +75,8 @@ class _Kind:
 class LineLimit:
     """Decides which log lines are written. Its methods may be called on any thread.
 
-    It calls ``report`` ``REPORT_AFTER_S`` seconds after the first line that was left out, on a thread of its own.
+    ``report`` is called on a separate thread. This happens ``REPORT_AFTER_S`` seconds after the first line that was
+    left out.
     """
 
     def __init__(self, report: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -86,7 +89,7 @@ class LineLimit:
         self._timer: threading.Timer | None = None
 
     def allows(self, event: str, level: str, *, is_block: bool = False) -> bool:
-        """Return whether a line is within the limit of its kind. A line that is not is counted as left out.
+        """Return whether a line is within the limit of its kind. A line beyond the limit is counted as left out.
 
         ``is_block`` says that the line is about a share that solves a Bitcoin block.
         """

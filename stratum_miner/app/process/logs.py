@@ -140,8 +140,8 @@ def configure(*, level: LogLevel = "info", log_format: LogFormat = "auto") -> No
 
 
 def report_left_out() -> None:
-    """Log how many lines of each kind were left out since the last report. This happens also when a log file is
-    closed."""
+    """Log how many lines of each kind were left out since the last report. It is called some seconds after the first
+    such line, when a log file is closed, and at the end of the program."""
     for each in _lines.take():
         log = _log.info if each.level == "info" else _log.warning
         log("lines_left_out", kind=each.kind, lines=each.lines, seconds=each.seconds)
@@ -166,7 +166,8 @@ def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 _NOT_NEWS = ("status", "economics")
-"""Events that are not kept in ``events``, because the status screen and the web page always show the same figures."""
+"""Events that are not kept in ``events``, because the status screen and the web page show the figures in these events
+anyway."""
 
 
 def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
