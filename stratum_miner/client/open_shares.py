@@ -34,17 +34,17 @@ class OpenShare:
     sent_at: float
     resubmitted: bool
     differences: bool
-    """Whether the share's version bits were sent as their difference (XOR) from the job's version, instead of as they
-    stand in the header."""
+    """How the share's version bits were sent: True if as the difference (XOR) between the header's version and the
+    job's version, False if as they are in the header."""
     number: int
     """Number of shares that were sent before this share on the same connection."""
     was_tried_before: bool = False
-    """Whether the share was sent before with its version bits in the other form (see ``differences``), and the pool
-    rejected it in that form."""
+    """Whether the pool rejected the share before, when its version bits were sent in the other form (see
+    ``differences``)."""
 
 
 class OpenShares:
-    """The open shares of one connection by the ids of their requests, the oldest first."""
+    """The open shares of one connection, by the id of the request that submitted each of them; the oldest first."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, OpenShare] = OrderedDict()
@@ -57,7 +57,8 @@ class OpenShares:
         """Number of rejections since the last accepted share. Some rejections are not counted (see ``REJECT_STREAK``
         and ``_says_something``)."""
         self.differences = False
-        """Whether this pool reads version bits as their difference (XOR) from the job's version."""
+        """Whether this pool expects version bits as the difference (XOR) between the header's version and the job's
+        version."""
 
     def __len__(self) -> int:
         return len(self._open)

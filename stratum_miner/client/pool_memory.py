@@ -69,8 +69,9 @@ class PoolMemory:
     def handshake(self, now: float) -> Handshake:
         """Return the form of the next handshake.
 
-        This is the form that worked last, until ``TRIES`` connections in a row have ended during the handshake. Then
-        each further call tries the next form. After the last form, the first form is tried again.
+        This is the form that worked last. After ``TRIES`` connections in a row have ended during the handshake, it is
+        the next form, and after each further such connection the form after that. The last form is followed by the
+        first.
         """
         if now >= self._kept_until:
             self._kept = Handshake.FULL

@@ -180,15 +180,15 @@ class PoolGroup:
         )
 
     def snapshot(self) -> ClientSnapshot:
-        """Return the snapshot of the active pool's client, or of the best pool's client while no pool is active."""
+        """Return the snapshot of the active pool's client. While no pool is active, return the snapshot of the best
+        pool's client."""
         return self._shown.client.snapshot()
 
     def _owner(self, origin: Origin) -> GroupMember | None:
-        """Return the pool of this group that a job came from, or None if the pool key of ``origin`` is not in this
-        group.
+        """Return the pool of this group that has the key in ``origin``, or None if there is none.
 
-        If a pool was removed and added again, two members of the group have its key. Then prefer the member that has
-        the session of ``origin``.
+        If a pool was removed and added again, two members of the group have its key. Then return the member that also
+        has the session in ``origin``, if there is such a member.
         """
         found = None
         for member in (*self._members.all, *self._members.removed):

@@ -50,8 +50,8 @@ class GroupMember:
     def status(
         self, name: str, health: HealthSnapshot, now: float, *, active: bool, enabled: bool, work_share: float | None
     ) -> PoolStatus:
-        """Return a frozen view of this pool. ``work_share``: the pool's fraction of the mining time; None with
-        Strategy.FAILOVER."""
+        """Return a frozen view of this pool. ``name``: the label of the pool. ``work_share``: the pool's fraction of
+        the mining time; None with Strategy.FAILOVER."""
         tally = self.tally
         return PoolStatus(
             key=self.key,
