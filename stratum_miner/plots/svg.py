@@ -1,7 +1,7 @@
 """Draws charts as SVG for a web page, without scripts, fonts or requests.
 
-The colours are variables of the page, so that the page decides between light and dark. The charts have tooltips, and a
-description for screen readers.
+The colours are CSS variables of the page, so that the page decides between light and dark colours. The charts have
+tooltips, and a description for screen readers.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""Draws charts as text: lines of braille characters, coloured cells and bars, or plain ASCII for simple terminals.
+"""Draws charts as text. Lines consist of braille characters, heat maps of coloured cells, and tornado charts of bars.
+For simple terminals, all of them consist of ASCII characters.
 
 Colours only repeat what characters and numbers show, so a chart is complete without colours.
 """
@@ -49,7 +50,7 @@ def _draw(figure: Figure, space: TextSize) -> RenderableType:
 
 
 class _Canvas:
-    """Dots on a grid of characters: 2 x 4 dots per braille character, or one per ASCII character."""
+    """Dots on a grid of characters: 2 x 4 dots for each braille character, or one dot for each ASCII character."""
 
     def __init__(self, columns: int, rows: int, *, ascii_only: bool) -> None:
         self.across, self.down = (1, 1) if ascii_only else (2, 4)

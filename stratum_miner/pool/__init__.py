@@ -1,9 +1,12 @@
 """A Stratum pool: it takes block templates from a Bitcoin node, judges shares, and submits blocks to the node.
 
-``open_pool`` runs a pool on trio. ``job_factory``, ``template`` and ``judging`` are sans-IO. ``pool`` exchanges bytes
-with miners through ``downstream``. ``nodes`` has the Bitcoin nodes that give templates. The pool and the miner's
-``client`` have only basic packages in common, such as ``stratum``, ``work`` and ``bitcoin``. So the two hardly ever
-have the same mistake, and tests of one against the other find the mistakes of each.
+``open_pool`` runs a pool on trio. The modules ``job_factory``, ``template`` and ``judging`` are sans-IO. The module
+``pool`` exchanges bytes with miners through the package ``downstream``. The package ``nodes`` communicates with Bitcoin
+nodes.
+
+The pool and the miner's package ``client`` share only basic packages, such as ``stratum``, ``work`` and ``bitcoin``. So
+the pool and the client seldom have the same mistake, and tests in which one communicates with the other find the
+mistakes of both.
 """
 
 from stratum_miner.bitcoin.address import Network

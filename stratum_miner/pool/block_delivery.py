@@ -1,10 +1,11 @@
 """Submits the pool's blocks to the node, notes the results, and submits blocks again if the node has lost them.
 
-This module does not deal with miners. Theory of operation: a block is submitted to the node at once. If the node cannot
-be reached, or does not know the parent of the block, the block is kept and submitted again before the next job is made
-(``resubmit``), in the order of the block chain. A node that crashed may also lose blocks that it has accepted. If the
-node's next template builds on the same parent as an accepted block, the node has lost that block. The lost block and
-the blocks after it are then submitted again, too.
+A block is submitted to the node at once. If the node cannot be reached, or does not know the parent of the block, the
+block is kept. ``resubmit`` submits the kept blocks again before the next job is made, each after its parent.
+
+A node that crashed can also lose blocks that it had accepted. The pool notices this if the node's next template builds
+on the parent of an accepted block instead of on the block. The lost block, and accepted blocks that build on it, are
+then submitted again, too.
 """
 
 import math
@@ -34,8 +35,8 @@ reach the node is kept longer, and is reported again when the node has answered.
 RESUBMIT_SECONDS: Final = 10.0
 """Seconds to wait for the node's answer to a block that is submitted again. Until then, the next job is delayed."""
 BUILD_SECONDS: Final = 10.0
-"""Seconds that a node has, after it accepted a block, to give a template that builds on this block. If its template
-then still builds on the parent of the block, the node has lost the block."""
+"""Seconds that a node may need, after it accepted a block, to give a template that builds on this block. If a later
+template still builds on the parent of the block, the node has lost the block."""
 SIBLING: Final = SubmitResult(
     False, "sibling", "not submitted: the node has accepted another block of this pool on the same parent"
 )
@@ -68,15 +69,15 @@ class BlockDelivery:
         self._accepted = KeptBlocks()
         """Blocks that the node accepted."""
         self._recent: list[KeptBlock] = []
-        """The blocks of ``_accepted`` whose ``may_be_lost`` is not set yet."""
+        """The blocks in ``_accepted`` whose ``may_be_lost`` is still false."""
         self._undelivered = KeptBlocks()
         """Blocks to which the node has given no answer, or only the answer that it does not know their parent."""
 
     async def deliver(self, block: bytes, found: BlockFound) -> BlockFound:
-        """Submit a block to the node, count and report its answer, and return ``found`` with the answer.
+        """Submit a block to the node, and count and report the node's answer. Return ``found`` with this answer.
 
-        ``block`` is serialized with witnesses. If the node cannot be reached within 60 s, the result is "unreachable";
-        the block is kept, and reported again when the node has judged it.
+        ``block`` is serialized with witnesses. If the node cannot be reached within 60 s, the result is "unreachable".
+        The block is then kept, and reported again when the node has judged it.
         """
         self.submitted += 1
         give_up_at = trio.current_time() + ANSWER_SECONDS
@@ -99,11 +100,11 @@ class BlockDelivery:
                 return kept.found
 
     async def resubmit(self, template: BlockTemplate) -> bool:
-        """Submit the blocks that the node does not have. Return whether it accepted any of them.
+        """Submit the blocks that the node does not have. Return whether the node accepted any of them.
 
-        These are blocks that did not reach the node when they were found, and accepted blocks that the node has lost. A
-        template that builds on the same parent as an accepted block shows that this block, and those after it, are
-        lost, or are no longer in the best chain.
+        The node lacks blocks that did not reach it when they were found, and may lack blocks that it had accepted. If
+        ``template``, the node's newest template, builds on the parent of an accepted block, the node has lost this
+        block and the blocks after it, or they are no longer in its best chain.
         """
         end = await self._resubmit_chain(template.previous_hash)
         accepted = end != template.previous_hash
@@ -113,13 +114,13 @@ class BlockDelivery:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:
             kept_there = self._accepted.on(template.previous_hash)
-            if kept_there is None or kept_there.may_be_lost:  # the node has removed the block from its best chain
+            if kept_there is None or kept_there.may_be_lost:  # the block is no longer in the best chain
                 self._extended.pop(template.previous_hash, None)
             self._update_recent(template.height)
         return accepted
 
     def note_node_failure(self) -> None:
-        """Note that the node failed: from now on, every accepted block may be lost."""
+        """Note that the node failed. It may have lost any block that it accepted before."""
         self._update_recent(math.inf)
 
     def log_lost(self) -> None:
@@ -138,9 +139,10 @@ class BlockDelivery:
         return SubmitResult.unreachable(f"the node did not answer within {seconds:g} s")
 
     async def _resubmit_chain(self, previous_hash: bytes) -> bytes:
-        """Submit the kept block whose parent has the hash ``previous_hash``, then the kept block that builds on that
-        block, and so on, until there is none or the node does not accept it. Return the hash of the last block that the
-        node accepted, or ``previous_hash`` if it accepted none.
+        """Submit a chain of kept blocks: first the block whose parent has the hash ``previous_hash``, then the block
+        that builds on that block, and so on. Stop when no kept block follows, or when the node does not accept a block.
+
+        Return the hash of the last block that the node accepted, or ``previous_hash`` if it accepted none.
         """
         accepted: list[KeptBlock] = []
         while True:
@@ -192,7 +194,7 @@ class BlockDelivery:
     def _skip_sibling(self, found: BlockFound) -> BlockFound:
         """Report a block as a sibling of an accepted block, without submitting it.
 
-        A sibling earns nothing, and checking it takes the node some milliseconds. On a block chain where every share is
+        A sibling earns nothing, and the node takes some milliseconds to check one. On a test chain where every share is
         a block, the node could not check all siblings in time.
         """
         judged = _judged(found, SIBLING)

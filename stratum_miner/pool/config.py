@@ -1,9 +1,9 @@
 """The settings of a pool: one frozen value, checked when it is made.
 
-Usually the share difficulty does not exceed the network difficulty. On a test chain whose network difficulty (regtest:
-4.66e-10) is below ``minimum_difficulty``, the share difficulty may exceed the network difficulty. Otherwise every
-second hash on regtest would be a share. On such a chain, a hash that makes a block is accepted even if it misses the
-share difficulty.
+Normally the share difficulty of a miner is at most the network difficulty. This limit does not apply on a test chain
+whose network difficulty is below the lowest share difficulty of the pool, such as regtest (4.66e-10): there, every
+second hash would otherwise be a share. On such a chain, a hash that meets the network target but not the share target
+is accepted as a share, because it solves a block.
 """
 
 import math
@@ -15,10 +15,10 @@ from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
 from stratum_miner.downstream.vardiff import VardiffConfig
 
 LOWEST_DIFFICULTY = 2.0**-32
-"""Lowest difficulty of a share. At this difficulty, nearly every hash is a share
+"""Lowest share difficulty that can be configured. At this difficulty, nearly every hash is a share
 (docs/reference/stratum.md#regtest)."""
 USUAL_MINIMUM = 1e-6
-"""Lowest difficulty that vardiff chooses by default: about 4,300 hashes for each share."""
+"""Lowest difficulty of a session by default. At this difficulty, one in about 4,300 hashes is a share."""
 MAX_TAG = 50
 """Maximum number of bytes of a coinbase tag. The rest of the coinbase script is for height, extranonces, job id and the
 node's flags."""
@@ -35,17 +35,19 @@ class PoolConfig(MinerLimits):
     port: int = 3333
     """TCP port on which the pool listens if it is given no ``listeners``, from 0 to 65535; 0 takes any free port."""
     difficulty: float = 1.0
-    """Difficulty of a new session. Without ``vardiff`` the difficulty changes only if the miner asks for another
-    one."""
+    """Share difficulty of a new session. Without ``vardiff``, it changes only if the miner asks for another
+    difficulty."""
     minimum_difficulty: float | None = None
-    """Lowest difficulty of a session, and lowest difficulty that a miner may ask for. If it is None, there are two
-    limits. The lowest difficulty of a session is 1e-6, or ``difficulty`` if that is lower. The lowest difficulty that a
-    miner may ask for is ``difficulty``, or with ``vardiff`` the lowest difficulty that vardiff chooses, if that is
-    lower."""
+    """Lowest difficulty of a session, and lowest difficulty that a miner can ask for.
+
+    If it is None, ``lowest_difficulty`` and ``lowest_request`` say what applies: a session has at least 1e-6, or
+    ``difficulty`` if that is lower. A miner can ask for ``difficulty`` or more. With ``vardiff``, it can also ask for
+    less, down to the lowest difficulty that vardiff chooses."""
     maximum_difficulty: float = 1e15
     """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None
-    """Settings by which the difficulty follows the share rate. None: the share rate does not change the difficulty."""
+    """Settings for changing the difficulty of a session with its rate of shares. If it is None, the rate of shares does
+    not change the difficulty."""
     version_mask: int = GENERAL_PURPOSE_MASK
     """Version bits that miners may roll (BIP 310). Only bits 0 to 28 are allowed."""
     extranonce2_size: int = 8
@@ -54,8 +56,8 @@ class PoolConfig(MinerLimits):
     coinbase_tag: bytes = b"/stratum_miner/"
     """Bytes that the coinbase script of each block contains, at most 50."""
     notify_interval: float = 30.0
-    """Seconds after which the pool sends a job again if nothing has changed. Antminer firmware disconnects after 60 s
-    without a job (docs/reference/stratum.md#how-often-jobs-come)."""
+    """Seconds after which the pool sends another job even if nothing has changed. Antminer firmware disconnects after
+    60 s without a job (docs/reference/stratum.md#how-often-jobs-come)."""
     ntime_ahead: int = 600
     """Seconds by which the ntime of a share may be ahead of the pool's clock, from 0 to 7000
     (docs/reference/stratum.md#ntime)."""
@@ -93,8 +95,8 @@ class PoolConfig(MinerLimits):
 
     @property
     def lowest_request(self) -> float:
-        """Lowest difficulty that a miner may ask for. It is limited because an easy share costs the pool as much as a
-        hard one.
+        """Lowest difficulty that a miner can ask for. There is a limit because the pool needs as much time to judge an
+        easy share as a hard one.
         """
         if self.minimum_difficulty is not None:
             return self.minimum_difficulty
@@ -106,7 +108,7 @@ class PoolConfig(MinerLimits):
         """Return the highest difficulty of a session: the network difficulty, or ``maximum_difficulty`` if that is
         lower.
 
-        If ``network_difficulty`` is None (unknown) or below ``lowest_difficulty``, it is ignored.
+        ``network_difficulty`` is ignored if it is None (unknown) or below ``lowest_difficulty``.
         """
         if network_difficulty is None or network_difficulty < self.lowest_difficulty:
             return self.maximum_difficulty

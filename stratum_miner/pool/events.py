@@ -52,8 +52,9 @@ class BlockFound:
     """A share whose hash meets the network target, with the node's answer to its block.
 
     There is an event for each such share. If the node had already accepted another block of this pool on the same
-    parent, the pool does not submit the block, and ``result`` is "sibling". If the node could not judge the block
-    ("unreachable", "prev-blk-not-found"), a further event with the same ``hash`` follows when it has judged it.
+    parent, the pool does not submit the block, and ``result`` is "sibling". If ``result`` is "unreachable" or
+    "prev-blk-not-found", the node could not judge the block. A further event with the same ``hash`` follows when the
+    node has judged the block.
     """
 
     height: int

@@ -1,7 +1,7 @@
 """Makes jobs for all miners from block templates.
 
-The coinbase of each job is different, because the job id is part of it. A miner that starts its extranonce2 counter
-again with each job therefore never repeats its work.
+The job id is part of the coinbase, so the coinbase of each job is different. A miner that starts its extranonce2
+counter again with each job therefore never repeats its work.
 """
 
 from dataclasses import dataclass
@@ -49,8 +49,9 @@ class JobFactory:
     def update(self, template: BlockTemplate, now: float) -> PoolJob | None:
         """Note a template that the node has just given. Return a job if miners need a new one, otherwise None.
 
-        ``now`` is in seconds of any clock that does not go back. If only the time differs from the previous template,
-        no new job is needed; ``renew`` uses the new time.
+        ``now`` is the time in seconds on a clock that never goes back, such as a monotonic clock. If the template
+        differs from the previous one only in its time, miners need no new job. The next job that ``renew`` makes has
+        the new time.
         """
         current = self.current
         if current is None or not template.same_block(current.template) or self._invalidates(template, current):
@@ -61,8 +62,8 @@ class JobFactory:
     def publish(self, template: BlockTemplate, now: float) -> PoolJob:
         """Make a job from a template that the node has just given, and return it.
 
-        ``clean`` of the job, which miners get as clean_jobs, is true if a block made from an earlier job may be invalid
-        now.
+        The field ``clean`` of the job, which miners get as clean_jobs, is true if a block from an earlier job may now
+        be invalid.
         """
         before = self.current
         clean = before is None or self._invalidates(template, before)
@@ -98,8 +99,8 @@ class JobFactory:
             coinbase_prefix=prefix,
             coinbase_suffix=suffix,
             merkle_branch=template.merkle_branch,
-            # clear the bits that miners may roll, so that all ways to merge version bits give the same version
-            # (docs/reference/stratum.md#merging-version-bits)
+            # miners merge their version bits into this version in different ways, which all give the same version if
+            # the bits that miners may roll are 0 here (docs/reference/stratum.md#merging-version-bits)
             version=template.version & ~self._version_mask,
             nbits=template.nbits,
             ntime=ntime,

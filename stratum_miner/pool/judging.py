@@ -14,11 +14,11 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MIN_CHANGE_INTERVAL = 1.0
-"""Minimum number of seconds between two changes of a miner's difficulty. There is a limit because each change costs an
-extra job. The number itself is a guess."""
+"""Minimum number of seconds between two changes of a miner's difficulty. There is such a minimum because each change
+needs an extra job. The value of 1 s is a guess."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
-"""Maximum number of bytes of transactions in a reply to mining.get_transactions. bfgminer asks after every job
-(docs/reference/stratum.md#asking-for-the-transactions)."""
+"""Maximum number of bytes of transactions in a reply to mining.get_transactions. bfgminer sends this request after
+every job (docs/reference/stratum.md#asking-for-the-transactions)."""
 
 
 class JudgingPolicy:
@@ -49,12 +49,12 @@ class JudgingPolicy:
         return self._jobs.current
 
     def job_for(self, lease: Lease[PoolJob], now: float) -> PoolJob | None:
-        """Return the newest job if this miner has not had it yet. Otherwise make a new job and return it. Return None
-        before the first job.
+        """Return a job that the miner of ``lease`` has not had yet: the newest job or, if the miner has had that job,
+        another one made now. Return None before the first job.
 
-        A miner that gets a new difficulty and a job may start its extranonce2 counter again. It would repeat its work
-        if the job were not new. The newest job is given to all miners that have not had it, because one common job
-        takes less memory than many.
+        A miner that gets a new difficulty also gets a job. It may then start its extranonce2 counter again, and would
+        repeat its work if it had had this job before. Another job is made only if necessary, because one job for many
+        miners takes less memory than many jobs.
         """
         current = self._jobs.current
         if current is None or lease.jobs.get(current.content.job_id) is None:
@@ -65,8 +65,7 @@ class JudgingPolicy:
 
     @property
     def start_difficulty(self) -> float:
-        """The difficulty of a new session: the configured one, which with vardiff is limited to the range of
-        ``bounded``."""
+        """The difficulty of a new session: the configured difficulty. With vardiff, ``bounded`` limits it."""
         start = self._config.difficulty
         return start if self.vardiff is None else self.bounded(start, asked=False)
 
@@ -77,13 +76,13 @@ class JudgingPolicy:
         return self._config.ceiling(None if current is None else difficulty_from_target(current.network_target))
 
     def difficulty(self, job: PoolJob | None, wanted: float | None, minimum: float) -> float:
-        """Return the difficulty of a session: ``wanted``, or ``start_difficulty`` if it is None, but at least
-        ``minimum``, the minimum that the miner asked for. In a pool, ``job`` has no influence."""
+        """Return the difficulty of a session: ``wanted``, or ``start_difficulty`` if ``wanted`` is None. The result is
+        at least ``minimum``, the minimum that the miner asked for. In a pool, ``job`` has no influence."""
         return max(self.start_difficulty if wanted is None else wanted, minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Limit a difficulty to ``ceiling`` and to the lowest difficulty in the settings. This is ``lowest_request`` if
-        the miner asked for the difficulty (``asked``), and otherwise ``lowest_difficulty``.
+        """Return the difficulty, limited to at most ``ceiling`` and at least a minimum from the settings. The minimum
+        is ``lowest_request`` if the miner asked for the difficulty (``asked``), and otherwise ``lowest_difficulty``.
         """
         lowest = self._config.lowest_request if asked else self._config.lowest_difficulty
         return max(lowest, min(difficulty, self.ceiling))

@@ -1,7 +1,7 @@
-"""Keeps blocks of this pool, by their parent, in order to submit them again to a node that does not have them.
+"""Keeps blocks of this pool, so that they can be submitted again to a node that does not have them.
 
-A node that crashed starts again without its last blocks. On a private block chain no other node has them. The memory is
-limited: the oldest blocks are forgotten.
+A node that crashed starts again without its last blocks. On a private block chain, no other node can give it these
+blocks. The kept blocks are found by the hash of their parent. If they take too much memory, the oldest are removed.
 """
 
 import math
@@ -15,8 +15,8 @@ import trio
 from stratum_miner.pool.events import BlockFound
 
 MAX_BYTES: Final = 32 << 20
-"""Maximum number of bytes of kept blocks: 8 of the largest blocks that consensus allows, or 100,000 without
-transactions."""
+"""Maximum number of bytes of all kept blocks together. This is enough for 8 of the largest blocks that consensus
+allows, or for 100,000 blocks without transactions."""
 
 
 @dataclass(slots=True)
@@ -33,8 +33,9 @@ class KeptBlock:
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False
-    """If true, a new template that builds on the same parent shows that the node has lost the block. This is set when
-    the node has built on the block, has failed, or has had enough time to build on the block."""
+    """Whether the node should build on the block by now: it has already built on it, has failed since, or has had
+    enough time. If the node then gives a template that builds on the parent of the block instead, the node has lost the
+    block."""
     accepted_at: float = -math.inf
     """Time on trio's clock at which the node last accepted the block."""
 

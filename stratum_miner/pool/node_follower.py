@@ -1,12 +1,13 @@
-"""Follows a node: passes the node's newest template to the pool, and waits while the node has a temporary error. A
-permanent error is raised.
+"""Follows a Bitcoin node: passes each new template of the node to the pool, waits while the node has a temporary error,
+and raises a permanent error.
 
-This module deals with neither miners nor jobs. Theory of operation: two tasks get templates. The first task waits for a
-new tip (last block) of the block chain, with a long poll if the node supports it. A long poll that may still bring a
-template is not cancelled, because a node keeps a thread busy for each cancelled long poll. The second task asks for the
-template at intervals, because a long poll reports some changes late or never: new transactions, or another nbits on
-block chains where nbits depends on the time. An answer may be older than the newest template, if the request was sent
-before that template came. Such an answer is dropped, and the node is asked again.
+Two tasks get templates. The first task waits for a new tip (last block) of the block chain, with a long poll if the
+node supports it. A long poll that can still bring a new template is not cancelled, because a node keeps a thread busy
+for each cancelled long poll. The second task asks for the template at intervals, because a long poll reports some
+changes late or never: new transactions, or another nbits on block chains where nbits depends on the time.
+
+The answer to a request may be outdated if a newer template arrived after the request was sent. Such an answer is
+dropped, and the node is asked again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,24 +21,25 @@ from stratum_miner.pool.nodes.retry import NodeRetry
 from stratum_miner.pool.template import BlockTemplate
 
 ASK_SECONDS = 4.0
-"""Seconds between two requests for the template. Bitcoin Core makes a template with the newest transactions only if its
-present one is more than 5 whole seconds old. With requests every 4 s, this happens at the second request, so a
+"""Seconds between two requests for the template. Bitcoin Core adds new transactions to its template only if the
+template is more than 5 whole seconds old. With requests every 4 s, this is the case at every second request, so a new
 transaction waits for at most 8 s."""
 CHECK_SECONDS = 30.0
 """Seconds between two checks whether the node is still ready for mining."""
 DROPPED_SECONDS = 1.0
-"""Seconds to wait after a dropped answer, so that a node that answers at once is not asked all the time."""
+"""Seconds to wait after an answer was dropped. Without this pause, a node that answers at once would be asked all the
+time."""
 LATE_SECONDS = 5.0
-"""Seconds that the task which waits for a new tip has to receive it, after the other task has received a template with
-this tip. Then it stops waiting for this tip, and begins to wait for the next one."""
+"""If the task that asks at intervals receives a template with a new tip first, the task that waits for this tip goes on
+waiting for at most this number of seconds. Then it begins to wait for the next tip."""
 
 
 class NodeFollower:
     """Follows one node for one pool.
 
-    ``on_template`` gets each template, which may be the same as the previous template. If the node gives no templates,
-    ``on_failure`` gets the error, and another error only when the reason has changed. ``on_recovery`` is called when
-    the node gives templates again.
+    ``on_template`` is called with each template, even if it is the same as the previous template. ``on_failure`` is
+    called with the error when the node gives no templates, and again only when the reason changes. ``on_recovery`` is
+    called when the node gives templates again.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class NodeFollower:
         """An event that is set when the node must be asked for its template at once."""
         self._taking = trio.Lock()
         self._tip_wait: trio.CancelScope | None = None
-        """Cancel scope of the newest wait for a new tip; None before the first wait."""
+        """Cancel scope of the present or last wait for a new tip; None before the first wait."""
 
     async def run(self) -> NoReturn:
         """Follow the node for ever. Raises NodeError if the node has a permanent error."""
@@ -136,9 +138,10 @@ class NodeFollower:
         return min(now + ASK_SECONDS, self._arrived_at + left)
 
     async def _check(self) -> None:
-        """Check at intervals that the node is still ready. Raises NodeDownloadingError if two checks in a row find that
-        more than one block is missing. A single missing block is ignored: it is new, and the node is about to receive
-        it. Any other NodeError of the check is raised at once.
+        """Check that the node is still ready, unless the last check was a short time ago.
+
+        Raises NodeDownloadingError if two checks in a row find that the node lacks more than one block. If it lacks a
+        single block, this block is new and about to arrive. Any other NodeError of the check is raised at once.
         """
         now = trio.current_time()
         if not self._lacks_blocks and now < self._checked_at + CHECK_SECONDS:
@@ -156,10 +159,12 @@ class NodeFollower:
     # ---- templates --------------------------------------------------------------------------------------------------
 
     async def _take(self, template: BlockTemplate, serial: int, after: BlockTemplate | None = None) -> bool:
-        """Pass on a template that was requested when ``_serial`` was ``serial``.
+        """Pass a template on to the pool, unless it may be outdated. ``serial`` is the value that ``_serial`` had when
+        the template was requested.
 
         If the template comes from the wait for a new tip, ``after`` is the template that was the newest when the wait
-        began. Return False if the template was dropped, because it differs from the newest template and may be older.
+        began. Return False if the template was dropped, because it differs from the newest template and may be older
+        than that.
         """
         async with self._taking:
             last = self._last

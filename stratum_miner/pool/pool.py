@@ -1,10 +1,13 @@
 """A Stratum pool on trio: it accepts miners, sends them jobs made from a node's templates, and submits their blocks.
 
-``judging`` and ``downstream`` decide what is sent to a miner, and ``downstream`` moves the bytes. This module has the
-tasks. Theory of operation: three tasks run beside the connections. One follows the node (``node_follower``) and
-publishes a job when the template has changed. One publishes the job again when no job was published for a while. One
-calls ``tick`` of all sessions every second. Four more tasks submit blocks to the node (``block_delivery``). Blocks that
-the node has lost are submitted again before the next job.
+The modules ``judging`` and ``downstream`` decide what is sent to a miner; ``downstream`` also sends and receives the
+bytes. This module runs the tasks of the pool, in addition to those of the connections:
+
+* One task follows the node (``node_follower``) and publishes a job when the template has changed. Before that, it
+  submits again the blocks that the node has lost.
+* One task publishes another job when no job was published for a while.
+* One task calls ``tick`` of each session every second.
+* Four tasks submit blocks to the node (``block_delivery``).
 """
 
 import math
@@ -54,18 +57,17 @@ from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
 
 TICK_SECONDS = 1.0
-"""Seconds between two calls of ``tick`` of all sessions."""
+"""Seconds between two rounds in which the pool calls ``tick`` of each session."""
 SUBMITTERS = 4
 """Number of blocks that are submitted to the node at the same time, so that a slow submission does not delay the
 next."""
 MAX_WAITING_BLOCKS = 64
-"""Number of blocks that can wait for one of the tasks that submit blocks to the node. If this many wait and a miner
-finds another block, the pool reads nothing more from this miner until that block has a place. More than one block waits
-only on a test chain."""
+"""Maximum number of blocks that wait for one of the tasks that submit blocks to the node. If a miner finds another
+block while so many wait, the pool reads nothing more from this miner until fewer wait. More than one block waits only
+on a test chain."""
 BLOCK_PAUSE = 1.0
-"""When a miner has found a block, the pool reads nothing more from the miner until the node has answered or this many
-seconds have passed. On regtest every second hash is a block, and further blocks of this miner would delay the next
-job."""
+"""Seconds for which the pool reads nothing more from a miner that has found a block, unless the node answers earlier.
+On regtest every second hash is a block: without this pause, further blocks of the miner would delay the next job."""
 
 _Session: TypeAlias = MinerSession[PoolJob]
 _Miner: TypeAlias = Connection[_Session]
@@ -122,12 +124,11 @@ class Pool:
         )
         self._miners = Connections[_Session](config, config.max_connections, callbacks, unix_time)
         self._events = EventReporter(on_event, self.stop)
-        """Whether ``serve`` was called."""
         self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
-        """A logger that is made once, to save time. The logger of the module makes a new logger for each line, even for
-        a line that is filtered out."""
+        """A logger for the lines about shares, made once to save time: ``_log`` makes a new logger for each line, even
+        if the line is filtered out."""
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
@@ -277,8 +278,7 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            # before the first job there is nothing to send again: look twice per interval whether the pool has a job by
-            # now
+            # before the first job there is nothing to renew: check twice per interval whether the first job has come
             due = max(self._published_at, now - interval / 2) + interval
 
     async def _tick(self) -> None:
@@ -393,8 +393,8 @@ class Pool:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
     def _collect_events(self, miner: _Miner, arrived: float) -> None:
-        """Report the events that wait in a session. If one of them is the answer to a share, ``arrived`` is the time at
-        which this share arrived.
+        """Report the events that a session has collected. ``arrived`` is the time at which the share arrived, if one of
+        the events is the answer to a share.
         """
         for event in miner.session.take_events():
             self._report(miner, event, arrived)
@@ -437,15 +437,16 @@ async def open_pool(
     on_event: Callable[[events.PoolEvent], None] | None = None,
     unix_time: Callable[[], float] = time.time,
 ) -> AsyncIterator[Pool]:
-    """Run a pool during the ``async with`` block. At the end of the ``async with`` block the pool stops gracefully.
+    """Run a pool while the ``async with`` statement is active. At the end of the statement, the pool stops gracefully.
 
-    ``node`` gives the block templates and takes the blocks; it must be open. ``listeners`` accept the miners'
-    connections; without them the pool listens on ``config.host`` and ``config.port``, TCP. ``unix_time`` returns the
-    time in seconds to which the ntime of shares is compared.
+    ``node`` gives the block templates and takes the blocks. It must be open. ``listeners`` accept the miners'
+    connections. Without them, the pool opens TCP listeners on ``config.host`` and ``config.port``. ``unix_time``
+    returns the Unix time in seconds, with which the ntime of shares is compared.
 
-    ``on_event`` is called with each event, in the trio thread, in the order of the events, after the pool has acted:
-    the share is answered and the block is on its way to the node. It must not block. If it raises an exception, the
-    pool stops gracefully and then raises that exception. No event is lost. To get the events as a channel::
+    ``on_event`` is called with each event, in the trio thread and in the order of the events. The pool acts first: when
+    ``on_event`` gets the event of a share, the pool has already answered the share, and a block is already on its way
+    to the node. ``on_event`` must return at once. If it raises an exception, the pool stops gracefully and then raises
+    that exception. Until then, no event is lost. To get the events as a channel::
 
         send, receive = trio.open_memory_channel[PoolEvent](math.inf)
         async with open_pool(node, config, on_event=send.send_nowait) as pool:
@@ -454,8 +455,8 @@ async def open_pool(
     Raises TypeError if ``on_event`` is a coroutine function.
     Raises ValueError if ``listeners`` is empty.
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, NodeError if the node has a
-    permanent error, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single exception is
-    raised as it is, not in an exception group.
+    permanent error, and whatever ``on_event`` raises. The body of the ``async with`` statement is then cancelled. A
+    single exception is raised as it is, not in an exception group.
     """
     pool = Pool(node, config, on_event=on_event, unix_time=unix_time)
     async with unwrapping_nursery() as nursery:

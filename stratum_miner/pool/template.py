@@ -1,11 +1,13 @@
-"""Block templates: the result of getblocktemplate, checked once and frozen, and the blocks that are made from it.
+"""Block templates: checks the result of getblocktemplate, keeps it as a frozen value, and makes blocks from it.
+Sans-IO.
 
-Sans-IO. Hashes are 32 bytes in internal byte order. What only the node can know is not checked, such as the height and
-the choice of transactions. What the pool can compute itself is checked: the transaction hashes, from the transactions
-(docs/reference/stratum.md#block-template).
+Hashes are 32 bytes in internal byte order. The transaction hashes in a template are checked, because the pool can
+compute them from the transactions. The height and the choice of transactions are not checked, because only the node
+knows what they must be (docs/reference/stratum.md#block-template).
 
-A template is valid for a range of times. The node gives the earliest time, and may give the latest. On block chains
-where nbits depends on the time, the latest time follows from the time of the previous block (``with_tip_time``).
+The time in the header of a block must be in a range. The template contains the earliest time, and may contain the
+latest time. On block chains where nbits depends on the time, the latest time is computed from the time of the previous
+block (``with_tip_time``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +31,8 @@ MAX_VALUE: Final = 21_000_000 * 100_000_000
 MAX_TIME: Final = (1 << 32) - 1
 """Latest unix time that the 32 bits of a header can hold."""
 MAX_FLAGS: Final = 16
-"""Maximum number of bytes in the field coinbaseaux of a template. They become part of the coinbase script, which also
-contains height, extranonces and tag. Bitcoin Core sends none today."""
+"""Maximum number of bytes in the field coinbaseaux of a template. These bytes become part of the coinbase script, which
+also contains height, extranonces and tag. Bitcoin Core leaves the field empty."""
 MIN_DIFFICULTY_SECONDS: Final = 1200
 """A block of testnet3 or testnet4 has the lowest difficulty if it is more than this many seconds later than the
 previous block. The value is twice the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
@@ -113,9 +115,11 @@ class BlockTemplate:
         return min(now, MAX_TIME if self.maxtime is None else self.maxtime)
 
     def seconds_left(self) -> float | None:
-        """Return the seconds from the arrival of the template until the node's clock passes ``maxtime``. The pool
-        should then ask for a template, because the node gives another one. Return None if there is no ``maxtime``, if
-        ``maxtime`` is already over, or if ``curtime`` is not the node's clock (see ``time_at``).
+        """Return the seconds from the arrival of the template until the node's clock passes ``maxtime``. The node then
+        has another template, for which the pool should ask.
+
+        Return None if there is no ``maxtime``, if ``maxtime`` had already passed when the template arrived, or if
+        ``curtime`` is not the node's clock (see ``time_at``).
         """
         if self.maxtime is None or self.maxtime < self.curtime or self.curtime <= self.mintime:
             return None
@@ -126,10 +130,11 @@ class BlockTemplate:
         return self._block() == other._block()
 
     def invalidates(self, other: "BlockTemplate") -> bool:
-        """Return whether a block made from ``other`` may be invalid now that the node has given this template.
+        """Return whether a block made from ``other``, an earlier template, may be invalid now that the node has given
+        this template.
 
-        If only transactions or version bits differ, the block stays valid. It also stays valid if ``nbits`` differs and
-        the time ranges of the two templates do not overlap.
+        The block stays valid if the templates differ only in transactions or version bits. It also stays valid if they
+        differ in ``nbits`` and their time ranges do not overlap.
         """
         if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
             return True
@@ -158,12 +163,12 @@ def _ends_before(one: BlockTemplate, other: BlockTemplate) -> bool:
 
 
 def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplate:
-    """Return a template of testnet3 or testnet4 with a ``maxtime`` so early that ``nbits`` is right for all times that
-    the template allows. If no limit is needed, return ``template`` itself.
+    """Return ``template``, which is for testnet3 or testnet4, with a ``maxtime`` so early that ``nbits`` is right for
+    all times up to it. If no limit is needed, return ``template`` unchanged.
 
-    ``tip_time`` is the time in the header of the previous block, or None if it is not known. If it is not known, the
-    median time past is used instead, which is never later than the previous block. The template's own time is always
-    allowed.
+    ``tip_time`` is the time in the header of the previous block. If it is not known (None), the median time past is
+    used instead, which is never later than the time of the previous block. The ``maxtime`` is never earlier than the
+    template's own time.
     """
     own = template.time_at(0)
     last = (template.mintime - 1 if tip_time is None else tip_time) + MIN_DIFFICULTY_SECONDS
@@ -210,8 +215,8 @@ def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> Blo
 
     Nodes other than Core leave fields out: mintime, maxtime, coinbaseaux, longpollid, vbrequired and the witness
     commitment are optional. A missing commitment is computed if segwit is active. ``before`` is the previous template.
-    Transactions that are in it, too, are taken from it, which saves time: a full block has thousands of transactions,
-    and most stay the same.
+    A transaction that is also in ``before`` is taken from there. This saves time: a full block has thousands of
+    transactions, and most of them stay the same from one template to the next.
 
     Raises TemplateError, which names the first field that is missing or wrong, and UnsuitableTemplateError if this pool
     cannot mine templates of this kind.

@@ -23,11 +23,11 @@ class WorkerNames(Enum):
     """The miner's worker name."""
 
     def submitted_as(self, worker_name: str) -> str:
-        """Return the ``Share.worker_name`` of a share that a miner submitted under this worker name.
+        """Return the ``Share.worker_name`` for a share that a miner submitted under ``worker_name``.
 
-        An empty result means the worker name in the pool's settings. A result that begins with a dot is appended to the
-        worker name in the pool's settings. The pool client authorizes a worker name at the pool before it submits the
-        first share with this name.
+        An empty result stands for the worker name in the pool's settings. A result that begins with a dot is appended
+        to that name. The pool client authorizes each worker name at the pool before it submits the first share under
+        it.
         """
         match self:
             case WorkerNames.POOL_USER:
@@ -52,14 +52,14 @@ class ProxyConfig(MinerLimits):
     worker_names: WorkerNames = WorkerNames.POOL_USER
     """The worker name under which a miner's share is submitted to the pool."""
     vardiff: VardiffConfig | None = None
-    """How each miner's difficulty follows its share rate, up to the pool's difficulty. None: all miners get the pool's
-    difficulty."""
+    """Settings for changing each miner's share difficulty with its rate of shares, up to the pool's difficulty. If it
+    is None, all miners get the pool's difficulty."""
     ntime_ahead: int = MAX_NTIME_AHEAD
     """Seconds by which the ntime of a share may be ahead of the proxy's clock. The default is about as much as
     consensus allows for a block. A pool that allows less rejects such a share."""
     answer_timeout: float = 120.0
-    """Seconds to wait for the pool's answer to a share. The pool client reconnects after 60 s without an answer, and
-    resumes the session."""
+    """Seconds to wait for the pool's answer to a share before the miner is told that the share is lost. This is longer
+    than the 60 s without an answer after which the pool client reconnects and resumes the session."""
 
     def __post_init__(self) -> None:
         MinerLimits.__post_init__(self)  # super() does not work in a dataclass with slots

@@ -10,14 +10,15 @@ from stratum_miner.work.share_result import ShareOutcome
 
 @dataclass(frozen=True, slots=True)
 class ShareKept:
-    """A valid share below the pool's difficulty: the proxy accepted it and did not forward it (only with vardiff)."""
+    """The proxy accepted a valid share and did not forward it, because it is below the pool's difficulty (only with
+    vardiff)."""
 
     session: int
     """Number of the miner's connection."""
     worker_name: str
     """The worker name that the miner sent with the share."""
     difficulty: float
-    """Difficulty of the miner's job, with which the share is credited."""
+    """The difficulty that counts as the miner's work for this share: the difficulty of the miner's job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class ShareRefused:
 
 @dataclass(frozen=True, slots=True)
 class ShareForwarded:
-    """The proxy handed a share to its pool client. Exactly one ``ShareResolved`` follows."""
+    """The proxy passed a share to its pool client, which submits it to the pool. Exactly one ``ShareResolved``
+    follows."""
 
     session: int
     """Number of the miner's connection."""

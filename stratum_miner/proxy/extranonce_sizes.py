@@ -1,14 +1,15 @@
 """How a pool's extranonce2 is divided into the prefix of a miner and the miner's own extranonce2. Sans-IO.
 
-``downstream.extranonces`` decides which miner gets which prefix.
+The prefix is different for each miner, and the miner gets it as its extranonce1. The module ``downstream.extranonces``
+decides which miner gets which prefix. The bytes of the pool's extranonce2 that are left over are called the padding.
 
     pool's coinbase:     coinb1 | extranonce1 | extranonce2 ------------------------ | coinb2
     what a miner sees:   coinb1 ------------------------- | prefix      | extranonce2 | coinb2
                                               padding        extranonce1
 
-The pool's extranonce1 and the padding become part of the coinb1 that miners get; ``job_translator`` chooses the
-padding. The extranonce1 and the extranonce2 size in a miner's subscribe reply therefore stay valid when the pool's
-extranonce1 changes, or when another pool with a longer extranonce2 takes over.
+The pool's extranonce1 and the padding become part of the coinb1 that miners get. The module ``job_translator`` chooses
+the values of the padding. The extranonce1 and the extranonce2 size in the subscribe reply to a miner therefore stay
+valid when the pool's extranonce1 changes, or when the proxy switches to a pool with a longer extranonce2.
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ class ExtranonceSplit:
 
     @property
     def size(self) -> int:
-        """Bytes of the prefix and of the miner's own extranonce2 together. The pool's extranonce2 must have at least as
-        many.
+        """Bytes of the prefix and of the miner's own extranonce2 together. The pool's extranonce2 must have at least
+        this size.
         """
         return self.prefix_size + self.extranonce2_size
 
@@ -43,12 +44,12 @@ class ExtranonceSplit:
 
 
 def split_extranonce2(extranonce2_size: int, miners: int) -> ExtranonceSplit:
-    """Divide a pool's extranonce2, which has ``extranonce2_size`` bytes, so that this number of miners can have
-    different prefixes. If it is too large for the extranonce2, as many miners as possible can have one.
+    """Divide a pool's extranonce2 of ``extranonce2_size`` bytes so that ``miners`` miners can have different prefixes.
+    If the extranonce2 is too short for so many, the number of miners that can have a prefix is as large as possible.
 
     The split uses no more bytes than needed, so that it also fits a pool with a shorter extranonce2. If
-    ``extranonce2_size`` is less than 3, the prefix has 0 bytes: there is only one miner, whose extranonce2 has all the
-    bytes.
+    ``extranonce2_size`` is less than 3, the prefix has 0 bytes, so only one miner can mine. All bytes are then the
+    extranonce2 of this miner.
     """
     wanted = max(1, ((miners - 1).bit_length() + 7) // 8)
     for own in (MINER_SIZE, LEAST_MINER_SIZE):

@@ -53,16 +53,17 @@ class ForwardingPolicy:
         return GENERAL_PURPOSE_MASK if self.latest is None else self.latest.rollable_mask
 
     def job_for(self, lease: Lease[ProxyJob], now: float) -> ProxyJob | None:
-        """Return the pool's current job, or None if there is none. If a miner with the same extranonce prefix had this
-        job before, the returned job is a changed copy, so that the work is new.
+        """Return the pool's current job for the miner of ``lease``, or None if there is no job. If a miner with the
+        same extranonce prefix has already had this job, the result is a changed copy of the job, so that no work is
+        repeated.
         """
         job = self._jobs.job_for(lease.extranonce1, now)
         self._jobs.note_holder(lease.extranonce1)
         return job
 
     def difficulty(self, job: ProxyJob | None, wanted: float | None, minimum: float) -> float | None:
-        """Return the pool's difficulty or, with vardiff, the wanted difficulty if that is lower. The result is at least
-        ``minimum``. Return None before the first job.
+        """Return the share difficulty of a session: the pool's difficulty or, with vardiff, ``wanted`` if that is
+        lower. The result is at least ``minimum``. Return None before the first job.
         """
         if job is None:
             return None
@@ -80,10 +81,13 @@ class ForwardingPolicy:
     ) -> ShareVerdict[ProxyJob] | ForwardVerdict[ProxyJob]:
         """Judge a share. It is forwarded if it meets the pool's target.
 
-        A block is forwarded even if it is stale or below the share difficulty, because the pool decides about it. A
-        duplicate is refused, but the verdict contains the share, too. ``Proxy`` does not forward the share again. It
-        needs it for a miner that has reconnected and submits its share again, while the pool has not answered the first
-        submission: this miner gets the pool's answer instead of the refusal.
+        A share that solves a block is forwarded even if it is stale or below the share difficulty, because the pool
+        decides about it.
+
+        A duplicate share is not forwarded again. If it was forwarded before and the pool has not answered yet, the
+        miner may have reconnected and submitted the share again. ``Proxy`` then answers the second submission with the
+        pool's answer. Otherwise, ``Proxy`` refuses the duplicate. For this decision, the verdict contains both the
+        share and the refusal.
         """
         job = jobs.get(submit.job_id)
         if job is None:

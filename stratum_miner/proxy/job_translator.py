@@ -1,15 +1,15 @@
 """Translates the pool's jobs into jobs for miners. Sans-IO.
 
 An upstream session is the part of a pool session in which the pool's extranonce1 stays the same. Each job belongs to
-the upstream session in which it came, and each upstream session validates its own shares. Shares are remembered by the
-content of the pool's job, not by the job id. No share is therefore forwarded twice, even if the pool sends the same job
-under another id.
+the upstream session in which it arrived, and each upstream session validates the shares of its jobs. To find
+duplicates, shares are remembered by the content of the pool's job, not by its id. So no share is forwarded twice, even
+if the pool sends the same job under another id.
 
-Many miners start their extranonce2 counter again at a clean job, some at each mining.notify (ESP-Miner). So a miner
-would repeat its work if it got the same work twice. This could happen if a pool repeats a job, if the proxy switches
-back to a pool, or if a miner resumes its session. The proxy therefore makes each announcement of a job different by its
-*padding*: the bytes of the pool's extranonce2 that no miner needs. If there are no such bytes, or all their values have
-been used, the announcements differ in their ntime.
+Many miners start their extranonce2 counter again at a clean job, and some at each mining.notify (ESP-Miner). Such a
+miner would repeat its work if it got the same job twice. This could happen if a pool repeats a job, if the proxy
+switches back to a pool, or if a miner resumes its session. The proxy therefore never announces a job twice in the same
+form: each announcement has another *padding*. The padding is the bytes of the pool's extranonce2 that no miner needs.
+If there are no such bytes, or if all values of the padding have been used, the announcements differ in their ntime.
 """
 
 from collections import OrderedDict
@@ -30,8 +30,8 @@ from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
 MAX_SESSIONS = 16
-"""Maximum number of upstream sessions that are remembered. More than one is needed because the proxy may use several
-pools in turn. It then continues the session of each pool."""
+"""Maximum number of upstream sessions that are remembered. More than one is needed because the proxy can use several
+pools in turn, and continues the session of a pool when it returns to this pool."""
 MAX_ANNOUNCED = 1024
 """Maximum number of jobs whose announcements are remembered: the jobs of 8 hours, if a job comes every 30 s."""
 
@@ -45,8 +45,8 @@ class JobChange(Enum):
     """Miners need no new job: the new job differs from the current one only in its version mask, which applies at
     once."""
     SPLIT = auto()
-    """Miners need new extranonces: this is the first job, or the pool's extranonce2 has become too short for the
-    present ones."""
+    """Miners need new extranonces: either this is the first job, or the pool's extranonce2 has become too short for the
+    extranonces that the miners have."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +61,8 @@ class UpstreamSession:
     split: ExtranonceSplit
     validator: ShareValidator
     mask: int = 0
-    """All version bits that the pool has granted in this session. A submitted version may differ in these bits."""
+    """All version bits that the pool has granted in this session. The version of a share can differ from that of the
+    job in these bits."""
 
     @property
     def padding_size(self) -> int:
@@ -69,8 +70,8 @@ class UpstreamSession:
         return self.extranonce2_size - self.split.size
 
     def as_granted(self, job: Job) -> Job:
-        """Return a job of this session with the version bits that the pool has granted up to now. They may be more than
-        those that the pool had granted when the job came."""
+        """Return ``job``, a job of this session, with all version bits that the pool has granted up to now. When the
+        job arrived, the pool may have granted fewer bits."""
         if job.version_mask == self.mask:
             return job
         return replace(job, version_mask=self.mask, version_rolling=True)
@@ -99,10 +100,11 @@ _SessionKey: TypeAlias = tuple[int, bytes, int]
 class _Announced:
     """The announcements of one job to the miners.
 
-    Each announcement differs from the earlier ones in ntime or in the padding, that is, in the bytes of the pool's
-    extranonce2 that no miner needs. So each miner gets new work. If no padding is left, ntime advances, for all miners.
-    A miner that connects again and again could advance ntime until the pool rejects all shares. So ntime is never more
-    than ``MAX_NTIME_ROLL`` seconds ahead of the clock. After that, announcements may repeat earlier ones.
+    Each announcement differs from the earlier ones in its padding (see the module) or its ntime, so that miners get new
+    work. When all values of the padding have been used, ntime is increased by a second, for all miners.
+
+    A miner that connects again and again could increase ntime until the pool rejects all shares. So ntime is never more
+    than ``MAX_NTIME_ROLL`` seconds ahead of the clock. At this limit, announcements can repeat earlier ones.
     """
 
     first_ntime: int
@@ -114,7 +116,7 @@ class _Announced:
     def advance(self, ntime: int, padding_size: int, now: float) -> None:
         """Choose the padding and the ntime of the job's next announcement. ``ntime`` is the lowest ntime allowed.
 
-        The chosen ntime grows faster than the clock only if all padding values were used within a second.
+        The chosen ntime advances faster than the clock only if all values of the padding were used within a second.
         """
         passed = self.first_ntime + min(int(now - self.first_at), MAX_NTIME_ROLL)
         least = max(ntime, passed)
@@ -160,13 +162,13 @@ class JobTranslator:
         self._first_prefix = first_prefix
         self._first_padding = first_padding
         self._announced: OrderedDict[bytes, _Announced] = OrderedDict()
-        """The announcements of each of the latest jobs. The key is the hash of the job's content. The latest job is the
-        last."""
+        """For each of the latest jobs, by the hash of its content: the announcements of the job. The newest job is the
+        last item."""
         self._holders: set[bytes] = set()
         """The extranonce prefixes of the miners that got the current job."""
         self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
-        """The valid shares of each job that is still in use. The key is the hash of the job's content."""
+        """For each job that is still in use, by the hash of its content: the valid shares of the job."""
         self._sessions: OrderedDict[_SessionKey, UpstreamSession] = OrderedDict()
         """The latest upstream sessions; the current one is the last."""
         self.extranonces = self._registry(0, 0)
@@ -198,8 +200,9 @@ class JobTranslator:
         """Return the current job for a miner that starts to mine with this extranonce prefix, or None if there is no
         job.
 
-        If a miner with this prefix already got the job, the job is announced again with another padding or ntime.
-        Otherwise the new miner, whose extranonce2 counter starts at its first value again, would repeat the same work.
+        If a miner with this prefix already got the job, the returned job is changed: it has another padding or ntime.
+        Without the change, the new miner would repeat the work of the earlier one, because its extranonce2 counter
+        starts at the same value.
         """
         if self.current is not None and extranonce1 in self._holders:
             self._announce(self.current.job, self.current.session, now, clean=False)
@@ -215,8 +218,8 @@ class JobTranslator:
         self.current = None
 
     def _widen(self, job: Job) -> None:
-        """Allow the version bits that came with a job in the shares of all jobs of the same pool session, also of jobs
-        with another extranonce1."""
+        """Allow the version bits of ``job`` in the shares of all jobs of the same pool session, even of jobs with
+        another extranonce1."""
         for session in self._sessions.values():
             if session.number == job.origin.session:
                 session.mask |= job.version_mask
@@ -252,8 +255,8 @@ class JobTranslator:
         )
 
     def _new_work(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
-        """Return the padding and the ntime of the job's next announcement. They differ from those of its earlier
-        announcements, so that the miners get new work; for the exception see ``_Announced``."""
+        """Return the padding and the ntime of the job's next announcement. Together, they differ from those of each
+        earlier announcement of the job, so that the miners get new work. ``_Announced`` describes the exception."""
         key, size = job.content_hash(), session.padding_size
         announced = self._announced.get(key)
         if announced is None:

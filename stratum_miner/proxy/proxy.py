@@ -1,9 +1,11 @@
 """A Stratum proxy on trio: many miners share one connection to a pool.
 
-The proxy acts as a Stratum client towards the pool (``client.group``: failover, TLS, resumed sessions), and as a pool
-towards its miners (``downstream``). ``job_translator`` and ``forwarding`` decide what is sent. ``upstream`` and this
-module run the tasks. If a pool's extranonce2 has no free prefix for another miner, the proxy opens an additional
-connection to the pool.
+The proxy acts as a Stratum client towards the pool, with the package ``client.group`` (failover, TLS, resumed
+sessions), and as a pool towards its miners, with the package ``downstream``. The modules ``job_translator`` and
+``forwarding`` decide what is sent. The module ``upstream`` and this module run the tasks.
+
+On one connection to the pool, each miner has an extranonce prefix of its own (see ``extranonce_sizes``). If no prefix
+is free for another miner, the proxy opens an additional connection to the pool.
 """
 
 import random
@@ -90,12 +92,11 @@ class Proxy:
             tallies=tallies,
         )
         self._events = EventReporter(on_event, self.stop)
-        """Whether ``serve`` was called."""
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
-        """Whether any miner has got an extranonce prefix. If all pools refuse the worker name, ``serve`` raises
-        WorkerRefused while this is False, but continues once it is True."""
+        """Whether any miner has got an extranonce prefix yet. If all pools refuse the worker name before that,
+        ``serve`` raises WorkerRefused. After that, ``serve`` continues even if all pools refuse the worker name."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
         self._first = Upstream(config, first_group, self._memory, self._answers, self._events)
         self._upstreams = [self._first]
@@ -112,8 +113,8 @@ class Proxy:
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = DownstreamShareCounts()
         self._late = 0
-        """Number of shares that the pool answered after they were reported to their miners as lost. Only connections
-        that are closed by now count."""
+        """Number of shares that the pool answered only after the proxy had reported them to their miners as lost. This
+        number covers only connections to the pool that are closed by now."""
         self._stopping = trio.Event()
         self._started_at = unix_time()
 
@@ -205,8 +206,8 @@ class Proxy:
         self._events.deliver()
 
     def _note_disconnected(self, miner: MinerConnection) -> None:
-        """Note that a miner's connection is closed. The miner's open shares are still counted when their results
-        come.
+        """Note that a miner's connection is closed. The results of the miner's open shares are still counted when they
+        arrive.
         """
         now = trio.current_time()
         miner.session.close(now)
@@ -301,8 +302,8 @@ class Proxy:
         miner.session.subscribe(pending, upstream.policy, trio.current_time())
 
     def _with_free_prefix(self, session_id: str | None) -> Upstream | None:
-        """Return an upstream connection that has a free prefix, or None if there is none. The one on which the miner
-        can resume the session ``session_id`` is preferred.
+        """Return an upstream connection that has a free prefix, or None if there is none. If the miner can resume the
+        session ``session_id`` on such a connection, return this connection.
         """
         free = [each for each in self._upstreams if each.has_room]
         known = (each for each in free if session_id and each.jobs.extranonces.remembers(session_id))
@@ -324,8 +325,8 @@ class Proxy:
                 nursery.start_soon(self._run_one, upstream)
 
     async def _run_one(self, upstream: Upstream) -> None:
-        """Run an additional upstream connection. If the pool refuses its worker name, the other connections
-        continue.
+        """Run an additional upstream connection. If the pool refuses the worker name on this connection, only this
+        connection ends.
         """
         try:
             await upstream.run()
@@ -367,18 +368,22 @@ async def open_proxy(
     rng: random.Random | None = None,
     connect: Connector | None = None,
 ) -> AsyncIterator[Proxy]:
-    """Run a proxy during the ``async with`` block. At the end of the ``async with`` block the proxy stops gracefully.
+    """Run a proxy while the ``async with`` statement is active. At the end of the statement, the proxy stops
+    gracefully.
 
-    ``pools`` are the pools to which the proxy forwards shares, in order of priority, or a single pool; ``strategy``
-    says how the proxy chooses among them. ``listeners`` accept the miners' connections; without them the proxy listens
-    on ``config.host`` and ``config.port``, TCP. ``unix_time`` returns the time in seconds to which the ntime of shares
-    is compared; ``clock`` returns seconds that never go back; ``rng`` chooses the random parts of reconnect pauses.
-    ``connect`` opens the connection to a pool; by default it is opened as the pool's settings say (TCP, TLS, SOCKS or
-    HTTP proxy).
+    ``pools`` are the pools to which the proxy forwards shares, in order of priority, or a single pool. ``strategy``
+    says how the proxy chooses among several pools. ``connect`` opens the connection to a pool. By default, the
+    connection is opened as the pool's settings say (TCP, TLS, SOCKS or HTTP proxy). ``listeners`` accept the miners'
+    connections. Without them, the proxy opens TCP listeners on ``config.host`` and ``config.port``.
 
-    ``on_event`` is called with each event, in the trio thread, in the order of the events, after the proxy has acted:
-    the miner has its answer and the share is on its way to the pool. It must not block. If it raises an exception, the
-    proxy stops gracefully and then raises that exception. No event is lost. To get the events as a channel::
+    ``unix_time`` returns the Unix time in seconds, with which the ntime of shares is compared. ``clock`` returns the
+    time in seconds on a clock that never goes back. ``rng`` chooses the random parts of the pauses between attempts to
+    reconnect.
+
+    ``on_event`` is called with each event, in the trio thread and in the order of the events. The proxy acts first:
+    when ``on_event`` gets the event of a share, the proxy has already answered the share or passed it to the pool
+    client. ``on_event`` must return at once. If it raises an exception, the proxy stops gracefully and then raises that
+    exception. Until then, no event is lost. To get the events as a channel::
 
         send, receive = trio.open_memory_channel[ProxyEvent](math.inf)
         async with open_proxy(pools, config, on_event=send.send_nowait) as proxy:
@@ -387,8 +392,8 @@ async def open_proxy(
     Raises TypeError if ``on_event`` is a coroutine function.
     Raises ValueError if ``listeners`` is empty.
     Raises OSError if the port cannot be opened, ListenerError if a listener breaks, WorkerRefused if all pools refuse
-    the worker from the start, and whatever ``on_event`` raises; the ``async with`` block is then cancelled. A single
-    exception is raised as it is, not in an exception group.
+    the worker from the start, and whatever ``on_event`` raises. The body of the ``async with`` statement is then
+    cancelled. A single exception is raised as it is, not in an exception group.
     """
     proxy = Proxy(
         pools,

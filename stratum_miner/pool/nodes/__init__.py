@@ -13,7 +13,7 @@ EXPECTED = "expected kernel or the JSON-RPC of a node, as in http://HOST:PORT"
 def open_node(
     spec: str, *, data_dir: Path | None = None, cookie_file: Path | None = None, password: str | None = None
 ) -> Node:
-    """Return the node that ``spec`` names. ``async with`` opens it.
+    """Return the node that ``spec`` describes. Use the node with ``async with``, which opens it.
 
     ``spec`` is ``kernel`` for the embedded regtest node, or the URL of a JSON-RPC server. The embedded node keeps its
     block chain in ``data_dir``, or in a temporary directory if ``data_dir`` is None. User and password in the URL may

@@ -43,7 +43,7 @@ class NodeError(Exception):
 
     @property
     def reason(self) -> str:
-        """The message without numbers that would differ each time the same error occurs."""
+        """The message without numbers that change, such as heights. It is the same each time the same error occurs."""
         return str(self)
 
 
@@ -139,8 +139,8 @@ class SubmitResult:
 
     @property
     def inconclusive(self) -> bool:
-        """Whether the node neither accepted nor rejected the block: the block is valid but not in the best chain, or
-        was not checked in full."""
+        """Whether the node neither accepted nor rejected the block: either the block is valid but not in the best
+        chain, or the node did not check it in full."""
         return self.result in ("inconclusive", "duplicate-inconclusive")
 
     @property
@@ -178,8 +178,8 @@ class ChainState:
     average_fees: int
     """Average fees of a block in satoshis, over the last ``blocks`` blocks."""
     blocks: int
-    """Number of past blocks whose fees were averaged; 0 if none were, so that ``average_fees`` is the sum of the fees
-    in the node's template."""
+    """Number of past blocks whose fees were averaged. If it is 0, ``average_fees`` is the sum of the fees in the node's
+    template."""
 
 
 class Node(ABC):
@@ -189,8 +189,8 @@ class Node(ABC):
     """The Bitcoin network of the node; set when the node is open."""
 
     async def check_ready(self) -> None:
-        """Check that the node is ready for mining. Raises NodeError if the node is not ready. The error is permanent if
-        the node never will be ready.
+        """Check that the node is ready for mining. Raises NodeError if it is not. The error is permanent if the node
+        will never be ready.
         """
         await trio.lowlevel.checkpoint()
 
@@ -200,10 +200,10 @@ class Node(ABC):
 
     @abstractmethod
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the last block of the best chain is not the one that the template ``after`` builds on. Then return
-        the new template.
+        """Wait until the node's best chain has another last block than the one that the template ``after`` builds on.
+        Then return the new template.
 
-        A node may also return earlier, with the same tip, if the template has changed in another field.
+        A node may also return a template earlier, on the same last block, if the template has changed in another field.
         ``get_template`` returns the present template without waiting.
         """
 

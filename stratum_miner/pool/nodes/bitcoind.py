@@ -1,13 +1,14 @@
 """A real node over JSON-RPC: Bitcoin Core, or a node that is compatible with it (tests use bcoin).
 
-This module checks each answer, limits the size of each answer and the time until it comes, and puts no credentials into
-any message. Theory of operation: each call is one HTTP request. If the connection breaks, the request is repeated once,
-because a node may close an idle connection at any time. All calls that are used here may be repeated safely. Only a
-long poll has no time limit, because the node may answer it after hours. A long poll should not be cancelled often,
-because the node keeps a thread busy for each cancelled long poll. The keepalive of the operating system detects a node
-that vanished. Bitcoin Core answers a long poll at once if the tip changes, and after a minute if only the transactions
-change. It does not answer if only nbits changes. A pool therefore also asks for the template at intervals, without a
-long poll.
+Each call is one HTTP request. The answer is checked, and its size and the time until it arrives are limited. No message
+contains credentials. If the connection breaks, the request is repeated once, because a node may close an idle
+connection at any time. All calls of this module can be repeated safely.
+
+Only a long poll has no time limit, because the node may answer it after hours. If the node vanishes meanwhile, TCP
+keepalive detects it. A long poll should seldom be cancelled, because the node keeps a thread busy for each cancelled
+long poll. Bitcoin Core answers a long poll at once if the tip of the block chain changes, and after a minute if only
+the transactions change. If only nbits changes, it does not answer. A pool therefore also asks for the template at
+intervals, without a long poll.
 """
 
 import stat
@@ -70,17 +71,18 @@ MAX_COOKIE: Final = 4096
 POLL_SECONDS: Final = 1.0
 """Seconds between two requests for the tip of a node without long polls."""
 PEER_CLAIM_SECONDS: Final = 600.0
-"""If a peer reports a longer block chain but the node has no headers of it, mining is delayed for at most this many
-seconds, because a peer may report anything."""
+"""Maximum number of seconds for which mining is delayed if a peer of the node reports a longer block chain, but the
+node has no headers of it. The delay is limited because a peer may report anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
-"""Seconds to wait if the answer to a long poll is the template that is known already. Without the pause, a node that
-always answers at once would be asked all the time."""
+"""Seconds to wait before the next long poll if the answer to a long poll is the template that is already known. Without
+this pause, a node that always answers at once would be asked all the time."""
 MANY_TRANSACTIONS: Final = 100
 """Number of transactions above which a template is parsed in a thread. Parsing so many takes 0.5 to 2 ms, about as long
 as switching to a thread."""
 FEE_BLOCKS: Final = 36
-"""Number of blocks whose fees are averaged. This is about the number of blocks in 6 hours. Fewer blocks would say less,
-because fees vary over the day. The node takes about 20 ms to get the fees of one block."""
+"""Number of blocks whose fees are averaged: about as many as are found in 6 hours. An average of fewer blocks would be
+less reliable, because fees vary over the day. More blocks would take more time: the node takes about 20 ms for the fees
+of one block."""
 NETWORKS: Final = {
     "main": Network.MAINNET,
     "test": Network.TESTNET,
@@ -119,11 +121,11 @@ class BitcoindNode(Node):
     """A node over JSON-RPC. ``async with`` opens it and asks the node for its network.
 
     ``url`` is http://HOST:PORT, with or without a path, and without credentials. Give either ``credentials`` or
-    ``cookie_file``. The cookie file is read again when the node refuses its credentials, because a node writes a new
-    one at each start. If ``network`` is given, the node must be on this network. An answer may have at most
+    ``cookie_file``. The cookie file is read again when the node refuses the credentials in it, because a node writes a
+    new cookie file at each start. If ``network`` is given, the node must be on this network. An answer may have at most
     ``max_reply`` bytes and must be complete within ``reply_seconds``.
 
-    Raises ValueError if the URL cannot be used or there is not exactly one source of credentials.
+    Raises ValueError if the URL cannot be used, or if both or neither of ``credentials`` and ``cookie_file`` are given.
     """
 
     def __init__(
@@ -184,8 +186,8 @@ class BitcoindNode(Node):
         return await self._get_template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait for a template that differs from ``after``, and return it. If the node has no long poll, ask it every
-        second for its last block, and return a template when that block is another one.
+        """Wait for a template that differs from ``after``, and return it. If the node does not support long polls, ask
+        it every second for its last block, and return its template when the last block has changed.
         """
         if after.longpoll_id is not None:
             return await self._long_poll(after, after.longpoll_id)
@@ -254,8 +256,8 @@ class BitcoindNode(Node):
     async def _accepted(self, digest: bytes) -> SubmitResult:
         """Return the result of a block for which submitblock returned null.
 
-        In Bitcoin Core null means that the block is in the best chain. bcoin also returns null for a valid block that
-        is not in the best chain, because another block of the same height is.
+        In Bitcoin Core, null means that the block is in the best chain. bcoin also returns null if the block is valid,
+        but the best chain has another block of the same height.
         """
         try:
             if await self._best_hash() != digest:
@@ -264,7 +266,7 @@ class BitcoindNode(Node):
                 if height is not None and await self.block_hash(height) != digest:
                     return SubmitResult.from_text("inconclusive")
         except NodeError:
-            pass  # the node accepted the block; only the check for a sibling failed
+            pass  # the node accepted the block; only the check of its best chain failed
         return SubmitResult.from_text(None)
 
     async def tip(self) -> Tip:
@@ -316,7 +318,8 @@ class BitcoindNode(Node):
         return self._hash(await self._call("getbestblockhash", []), "getbestblockhash")
 
     async def check_ready(self) -> None:
-        """Check the block chain's name, the challenge of a signet, the headers, and the heights that peers report.
+        """Check the block chain's name, the challenge of a signet, and whether headers or peers of the node show a
+        longer block chain than the node has.
 
         The flag "initial block download" is ignored: on a private block chain it is set until somebody mines.
 
@@ -353,8 +356,8 @@ class BitcoindNode(Node):
         return [height for height in heights if height is not None]
 
     async def _optional_call(self, method: str, params: Sequence[object]) -> object:
-        """Call a method that not every node has and allows. Return None if the node refuses the call or answers with an
-        error.
+        """Call a method that some nodes do not have or do not allow. Return None if the node refuses the call or
+        answers with an error.
         """
         try:
             return await self._call(method, params)

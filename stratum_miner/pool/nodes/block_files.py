@@ -1,8 +1,10 @@
 """Reads the blocks from Bitcoin Core's block files, without its index.
 
-Core writes each block into ``blocks/blk?????.dat`` at once, and its index and chainstate to disk much later. After a
-crash, the files have blocks that the index does not have. Each entry is the magic of the network, the size of the block
-(4 bytes, little-endian) and the block. Newer versions XOR the file with the key in ``xor.dat``
+Core writes each block into a file ``blocks/blk?????.dat`` at once, but writes its index and its chainstate to disk much
+later. After a crash, the files therefore have blocks that the index does not have.
+
+A file is a sequence of entries. Each entry consists of the magic of the network, the size of the block (4 bytes,
+little-endian) and the block. Newer versions of Core XOR the files with the key in ``xor.dat``
 (src/node/blockstorage.cpp).
 """
 
@@ -29,7 +31,7 @@ def read_blocks(directory: Path) -> Iterator[bytes]:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Yield the blocks of one file up to the first incomplete entry. The rest of the file is reserved space, or a block
+    """Yield the blocks of one file. Stop where no complete entry follows: there is either reserved space, or a block
     that was not written completely."""
     at = 0
     while data[at : at + len(REGTEST_MAGIC)] == REGTEST_MAGIC:

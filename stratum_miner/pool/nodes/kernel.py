@@ -1,11 +1,11 @@
 """An embedded regtest node: a block chain without peers, validated by Bitcoin Core's own library in this process.
 
-This module does not deal with miners. The validation library is an alpha version, so only this module uses it.
+The library (libbitcoinkernel) is an alpha version, so only this module uses it.
 
-Theory of operation: while the library processes a block, it calls a function of this module and reports whether the
-block is valid and which kind of rule an invalid block breaks. The rule itself ("bad-cb-amount") appears only in the
-library's log, so this module reads the log during the call. Processing a block of this node takes 0.1 ms, and making a
-template 0.1 ms, so both run in the trio thread. Opening and closing take 10 to 20 ms and run in another thread.
+While the library processes a block, it calls a function of this module to report whether the block is valid and, if
+not, which kind of rule it breaks. The rule itself, such as "bad-cb-amount", appears only in the library's log, so this
+module also reads the log. Processing a block with only a coinbase takes 0.1 ms, and so does making a template, so both
+run in the trio thread. Opening and closing the node take 10 to 20 ms and run in another thread.
 """
 
 import fcntl
@@ -55,15 +55,16 @@ for a rejected block."""
 
 IN_USE: Final = "another process is using it"
 LOCK_FILE: Final = ".stratum_miner.lock"
-"""Name of the lock file in a data directory. The library's own lock is not enough, because it belongs to the whole
-process. If the same process tries to open the directory a second time, the attempt fails, but it also releases that
-lock. Another process could then damage the block chain."""
+"""Name of the lock file in a data directory. The library has a lock of its own, but it is not enough: if the same
+process tries to open the directory a second time, the attempt fails, but it also releases the library's lock. Another
+process could then open the directory and damage the block chain."""
 
 IS_OPEN: Final = b"open\n"
-"""Content of the lock file from the opening of a directory until its block chain has been written."""
+"""Content of the lock file while a process has the directory open. It is removed when the whole block chain has been
+written."""
 MIN_FREE_BYTES: Final = 80 << 20
-"""Bytes that must be free on the disk. The library writes nothing if less than 50 MiB would be left, and it reserves
-16 MiB at a time for blocks."""
+"""Number of bytes that must be free on the disk. The library writes nothing that would leave less than 50 MiB free, and
+it reserves space for blocks in steps of 16 MiB."""
 
 _NOT_WRITTEN = re.compile(r"((?:Failed to (?:force )?flush|Disk space is too low|No space left|.*[Ww]rite.*failed).*)")
 _REFUSED = re.compile(r"AcceptBlock FAILED \((.*)\)\s*$")
@@ -74,14 +75,15 @@ _NOT_CONNECTED = re.compile(r"(?:Block validation error:|ConnectBlock [0-9a-f]{6
 class KernelNode(Node):
     """The embedded regtest node. ``async with`` opens it.
 
-    Without ``data_dir`` the block chain is temporary and is deleted when the node closes. With ``data_dir`` the block
-    chain is kept, and continues at the next opening. Only one process can have the directory open. ``unix_time`` gives
-    the times of templates. The validation always uses the system's clock.
+    Without ``data_dir``, the block chain is temporary and is deleted when the node closes. With ``data_dir``, the block
+    chain is kept in this directory and continues when the node is opened again. Only one process at a time can have the
+    directory open. ``unix_time`` returns the time for templates. The validation of blocks always uses the system's
+    clock.
 
     The library writes each block to disk at once. It writes the index, which links the blocks to a block chain, only
-    when the node closes. If it could not write the index, because the process was killed or the disk was full, the next
-    opening makes the index again from the blocks. If the disk is nearly full, methods raise NodeStorageError while
-    there is still enough space to write the index.
+    when the node closes. If the index could not be written, because the process was killed or the disk was full, the
+    node makes it again from the blocks when it is opened next. Methods raise NodeStorageError before the disk is too
+    full to write the index.
     """
 
     network = Network.REGTEST
@@ -131,7 +133,8 @@ class KernelNode(Node):
         return self._template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait for a new tip and return the new template. Nothing else changes, because there is no mempool."""
+        """Wait for a new tip and return the new template. No other change of the template is worth waiting for, because
+        this node has no mempool."""
         await trio.lowlevel.checkpoint()
         while self._tip().hash == after.previous_hash:
             await self._tip_changed.wait()
@@ -193,9 +196,10 @@ class KernelNode(Node):
             _log.warning("blocks_recovered", directory=str(directory), height=self._tip().height, before=before)
 
     def _unwritten(self, directory: Path) -> list[bytes]:
-        """Mark the directory as open. If it was marked already, its last user could not write the index: return all
-        blocks in its files. Otherwise return an empty list. A temporary directory is never marked, so its list is
-        empty."""
+        """Mark the directory as open, and return the blocks that its index may lack.
+
+        If the directory was marked already, the process that last had it open could not write the index: the result is
+        all blocks in its files. Otherwise the result is an empty list. A temporary directory is never marked."""
         if self._lock is None:
             return []
         try:
@@ -347,8 +351,8 @@ class KernelNode(Node):
             return None
 
     def _refusal(self, kind: str) -> SubmitResult:
-        """Return the result for a rejected block. It names the rule that the block broke, if the library's log names
-        it. Otherwise it names only ``kind``, the kind of rule."""
+        """Return the result for a rejected block. The result names the rule that the block broke, if the library's log
+        names this rule. Otherwise the result names only ``kind``, the kind of rule."""
         for line in self._lines:
             match = _REFUSED.search(line) or _NOT_CONNECTED.search(line)
             if match:

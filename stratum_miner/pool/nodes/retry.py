@@ -12,8 +12,8 @@ each failed attempt."""
 
 
 class NodeRetry:
-    """Pauses after errors of a node. ``on_failure`` gets each error whose reason differs from that of the error before
-    it, and the first error after a success."""
+    """Pauses after errors of a node. ``on_failure`` is called with the first error after a success, and with each error
+    that has another reason than the error before it."""
 
     def __init__(self, on_failure: Callable[[NodeError], None]) -> None:
         self._on_failure = on_failure
@@ -37,7 +37,8 @@ class NodeRetry:
     def succeeded(self) -> bool:
         """Note that an attempt succeeded. Return whether an error was reported before.
 
-        If the node fails again within 30 s, the pauses continue at their last length.
+        If the node fails again within 30 s after the last pause, the next pause is as long as if no attempt had
+        succeeded.
         """
         reported, self._reported = self._reported, None
         return reported is not None
