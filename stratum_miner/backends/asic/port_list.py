@@ -17,20 +17,21 @@ import trio
 from stratum_miner.foreign_text import sanitize
 
 MAX_TEXT = 126
-"""Largest number of characters that are kept of a device's text. A USB string descriptor has at most 253 bytes of
-UTF-16."""
+"""Largest number of characters of a device's text that are kept. The 253 bytes of UTF-16 that fit into a USB string
+descriptor contain no more."""
 PATTERNS = ("ttyS*", "ttyUSB*", "ttyXRUSB*", "ttyACM*", "ttyAMA*", "rfcomm*", "ttyAP*")
 """Patterns for the names of serial ports in /dev: ports of the computer (ttyS), of USB bridges (ttyUSB, ttyXRUSB), of
 USB modems (ttyACM), of ARM boards (ttyAMA), of Bluetooth (rfcomm), and of multi-port cards (ttyAP)."""
 PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
-"""Serial numbers that do not identify a device: those that stand in a new chip, and that makers who do not number their
-devices leave in it. A CP2102 is delivered with 0001 (inferred, see docs/reference/asic.md#recognising-a-device)."""
+"""Serial numbers that do not identify a device: a new bridge chip contains such a number, and makers who do not number
+their devices do not change it. In a new CP2102 it is 0001 (inferred, see
+docs/reference/asic.md#recognising-a-device)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPort:
-    """One serial port. Its texts come from the device: they are shown and compared, but not trusted. A text that the
-    device does not have is empty."""
+    """One serial port. The texts (serial number, manufacturer, product) come from the device: they are shown and
+    compared, but not trusted. A text that the device does not have is empty."""
 
     path: str
     vid: int | None = None
@@ -43,7 +44,7 @@ class ListedPort:
 
     @property
     def vid_pid(self) -> str:
-        """The USB ids as ``10c4:ea60``; empty for a port that is not USB."""
+        """The USB ids (VID:PID), such as ``10c4:ea60``; empty for a port that is not USB."""
         return "" if self.vid is None or self.pid is None else f"{self.vid:04x}:{self.pid:04x}"
 
     @property
@@ -66,7 +67,7 @@ class ListedPort:
     def identity(self) -> str:
         """What identifies the device when it is plugged in again: its serial number, or otherwise its socket.
 
-        Empty for a port that is not USB, or whose device has neither: only its path identifies it.
+        Empty for a port that is not USB, or whose device has neither. Such a port is identified only by its path.
         """
         if not self.vid_pid:
             return ""
@@ -146,6 +147,6 @@ def is_pseudo_terminal(path: str) -> bool:
 
 
 def _text(value: str) -> str:
-    """Return a text of a device in a form that may be shown. Cheap devices pad their texts with zeros or spaces, which
+    """Return a text of a device in a form that is safe to show. Zeros and spaces at its ends, which cheap devices add,
     are removed."""
     return sanitize(value.strip("\0 \r\n\t"), MAX_TEXT)

@@ -1,6 +1,6 @@
-"""Power supply, fan and sensors of a device, and the power-down sequence that always runs.
+"""Power supply, fan and sensors of a device, and the power-down sequence that runs whenever a device stops.
 
-A device without sensors whose supply cannot be controlled has ``NoPower``.
+A device that has no sensors and whose supply cannot be controlled has ``NoPower``.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,8 +18,8 @@ MAKE_IDLE_S = 2.0
 """Seconds allowed for making the chips idle, which takes a few commands. If this step hangs, the power must still be
 switched off."""
 OFF_S = 8.0
-"""Seconds allowed for switching the power off. It is long enough for several attempts, even if each waits 2 s for an
-answer in vain, and short enough for a user who waits for the program to stop."""
+"""Seconds allowed for switching the power off. This is enough for several attempts, even if each of them waits 2 s for
+an answer that does not come. A user who has stopped the program waits no longer than this."""
 OFF_TRIES = 5
 """Number of attempts to switch the power off."""
 
@@ -92,8 +92,8 @@ class NoPower:
 async def power_down(device: str, make_idle: PowerStep, power: PowerControl) -> None:
     """Make the chips idle, then switch the power off. Errors are logged and never raised.
 
-    The power is switched off even if a port has disappeared, because this does not prove that the power is off: boards
-    have supplies of their own, and the ports of one device can disappear one by one.
+    A port that has disappeared does not prove that the power is off: boards have supplies of their own, and the ports
+    of one device can disappear one by one. The power is therefore switched off even then.
     """
     await _surely(device, "make idle", make_idle, MAKE_IDLE_S)
     await switch_off(device, power)

@@ -1,7 +1,7 @@
-"""Finds out which of several boards a device is, by asking its chips. The least harmful command is sent first.
+"""Finds out which of several boards a device is, by sending the commands of one chip family after the other.
 
-Commands could do harm to a device that is no miner. They are therefore sent only to devices that identified themselves
-as miners, and to ports that the user named.
+Such a command could do harm to a device that is no miner. Commands are therefore sent only to devices whose USB texts
+say that they are miners, and to ports that the user named, and the least harmful command comes first.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 
 def candidates(location: DeviceLocation, kind: str | None) -> tuple[Board, ...]:
-    """Return the boards that the device may be: the kind that the user named, or otherwise those that its USB ids and
-    texts allow. If these say nothing, the device may be any board.
+    """Return the boards that the device could be: the board of this ``kind`` if it is not None, or otherwise all boards
+    that fit the USB ids and texts of the device. If none fits, return all boards.
 
     Boards whose required ports are missing are left out.
     """

@@ -1,7 +1,8 @@
-"""Controls the reset line of the chips if it is connected to a pin of the USB bridge, by USB control transfers.
+"""Holds chips in reset on sticks whose reset line is connected to a pin of the USB bridge. USB control transfers switch
+this pin.
 
-Linux lets a user who may write to the file of a device under /dev/bus/usb send vendor requests to the device while its
-serial driver works (drivers/usb/core/devio.c, check_ctrlrecip). The requests are those of
+On Linux, a user who may write to the file of a USB device under /dev/bus/usb may send such transfers even while a
+serial driver uses the device (drivers/usb/core/devio.c, check_ctrlrecip). The transfers are those of
 docs/reference/asic.md#reset-lines. They have not been tried on a real stick.
 """
 
@@ -56,7 +57,7 @@ SendTransfer: TypeAlias = Callable[[str, Transfer], None]
 
 
 def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: SendTransfer | None = None) -> bool:
-    """Hold the chips in reset or release them. Blocks for up to a second.
+    """Hold the chips of the device at ``path`` in reset if ``held``; otherwise release them. Blocks for up to a second.
 
     Return False if the bridge has no known reset line, or if the user may not write to the USB device.
     """

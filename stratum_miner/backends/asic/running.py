@@ -4,10 +4,13 @@ One *attempt* opens the ports, switches the power on, brings the chips up and mi
 (cancellation, an error of another device, an error of this device), the attempt makes the chips idle and switches the
 power off. Cancellation cannot interrupt this power-down.
 
-What follows depends on the error. If the port is gone, cannot be opened or leads to another chip, ``run`` raises the
-error, and the supervisor (the task of ``AsicBackend`` that runs the device) decides. After a safety shutdown, ``run``
-waits until the device has cooled down. After any other error, ``run`` makes another attempt after a growing pause,
-until ``RestartPolicy`` gives up.
+What ``run`` does after an attempt depends on the error:
+
+* If the port is gone, cannot be opened or has other chips than expected, ``run`` raises the error. Its caller, a task
+  of ``AsicBackend`` called the supervisor of the device, decides what to do.
+* After a safety shutdown, ``run`` waits until the device has cooled down, and mines again.
+* After any other error, ``run`` makes another attempt after a pause, which becomes longer each time, until
+  ``RestartPolicy`` gives up.
 """
 
 from collections.abc import Callable
@@ -51,8 +54,8 @@ STEPS_AFTER_A_SHUTDOWN = 2
 ESP-Miner lowers it by 100 MHz instead."""
 
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
-"""Errors that end ``run``, so that the supervisor decides. If several of them occur together, the one that comes first
-in this tuple explains the others."""
+"""Errors that ``run`` raises, so that the supervisor decides. If several of them occur together, the one that is first
+in this tuple is raised, because it is probably the cause of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +183,8 @@ class RunningDevice:
     ) -> DeviceError | None:
         """Open the ports, switch the power on, bring the chips up and mine.
 
-        Returns None if the attempt ended because there was no work. If it ended with an error after which another
-        attempt may succeed, returns this error. Raises an error that the supervisor has to handle.
+        Return None if the attempt ended because there was no work. Return the error if ``run`` should make another
+        attempt. Raise the error if the supervisor has to handle it.
         """
         self._enter(DeviceState.STARTING)
         opened = await open_ports(self._board, self._ports)
@@ -336,10 +339,10 @@ class RunningDevice:
 
 
 def _main_error(ended: list[BaseException]) -> DeviceError | None:
-    """Return the one error among ``ended`` that caused the others; None if the run ended only because there was no
+    """Return the error among ``ended`` that probably caused the others; None if the run ended only because there was no
     work.
 
-    Raises the error if the supervisor has to handle it.
+    Raise this error instead if it is one of ``_FINAL``, which the supervisor has to handle.
     """
     errors = [leaf for leaf in ended if isinstance(leaf, DeviceError)]
     for kind in _FINAL:
@@ -360,8 +363,8 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _lowered(limits: TemperatureLimits, cut_off: float) -> TemperatureLimits:
-    """Return the limits with ``cut_off`` as the cut-off temperature. The other limits are lowered, too, as far as they
-    must be to stay below it and in their order."""
+    """Return the limits with ``cut_off`` as the cut-off temperature. The other limits are lowered where that is
+    necessary to keep them below ``cut_off`` and in the same order."""
     resume = min(limits.resume, cut_off - 1)
     return TemperatureLimits(
         warn=min(limits.warn, resume + 0.6 * (cut_off - resume)),

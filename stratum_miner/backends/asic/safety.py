@@ -1,10 +1,13 @@
-"""Decides when to warn, slow down or switch off a device, and when it may start again.
+"""Decides from the sensor readings when to warn, slow down or switch off a device, and when it may start again.
 
-The caller passes the time and the readings, and acts on the decision. A single bad reading of a chip temperature or a
-voltage is ignored (a diode shows 127 °C after a reset, docs/reference/asic.md#heat); after three in a row, the device
-is switched off. If the regulator is too hot, however, the first reading decides. A device that was switched off may
-start again when a minimum time has passed and every temperature with a plausible reading is at most the resume
-temperature. After the third safety shutdown within an hour it stays off.
+The caller passes the time and the readings, and acts on the decision. The rules are:
+
+* A bad reading of a chip temperature or a voltage switches the device off only if three come in a row, because one can
+  be wrong: a diode shows 127 °C after a reset (docs/reference/asic.md#heat).
+* The first reading of a regulator that is too hot switches the device off.
+* A device that was switched off may start again when a minimum time has passed and all plausible temperatures are at
+  most the resume temperature.
+* After the third safety shutdown within an hour, the device stays off.
 """
 
 from collections import deque
@@ -19,8 +22,8 @@ IN_A_ROW = 3
 PLAUSIBLE_C = (-20.0, 130.0)
 """Range of plausible temperatures in °C."""
 MIN_OFF_S = 30.0
-"""Shortest time in seconds for which a device stays off after a safety shutdown. ESP-Miner waits as long, six times
-five seconds (docs/reference/asic.md#heat)."""
+"""Shortest time in seconds for which a device stays off after a safety shutdown. ESP-Miner waits equally long
+(docs/reference/asic.md#heat)."""
 MAX_SHUTDOWNS = 3
 """Number of safety shutdowns within SHUTDOWNS_WITHIN_S seconds after which the device stays off."""
 SHUTDOWNS_WITHIN_S = 3600.0
@@ -93,9 +96,9 @@ class SafetyGuard:
         return SafetyDecision(self._level, reason)
 
     def may_resume(self, now: float, readings: Readings) -> bool:
-        """Return whether the device may start again after a safety shutdown: it was off long enough and has cooled
-        down. Without a valid reading, it counts as hot. If the result is True, the shutdown is over, and ``is_cooling``
-        is False from then on."""
+        """Return whether the device may start again after a safety shutdown, because it was off long enough and has
+        cooled down. A device without a plausible temperature counts as hot. A True result also ends the shutdown:
+        ``is_cooling`` is False from then on."""
         if self._shut_down_at is None:
             return True
         known = [
@@ -116,12 +119,14 @@ class SafetyGuard:
 
     @property
     def is_cooling(self) -> bool:
-        """Whether the device was switched off and may not start again yet, even after a replug or a manual restart."""
+        """Whether the device was switched off and must still stay off, even if the user restarts it or plugs it in
+        again."""
         return self._shut_down_at is not None
 
     @property
     def is_overheated(self) -> bool:
-        """Whether heat, or the lack of a valid temperature, switched the device off and it may not start again yet."""
+        """Whether the device was switched off because it was too hot or had no valid temperature, and must still stay
+        off."""
         return self.is_cooling and self._shut_down_by_heat
 
     @property
@@ -212,8 +217,8 @@ class FrequencyGovernor:
         return False
 
     def lower(self, now: float, why: str) -> bool:
-        """Lower the frequency by one step for another reason, such as errors or a safety shutdown. Return False if the
-        frequency is already the lowest one."""
+        """Lower the frequency by one step because of ``why``, for example hardware errors or a safety shutdown. Return
+        False if the frequency is already the lowest one."""
         self._why = why
         return self._step(now, +1, self.UP_AFTER_ERRORS_S)
 
@@ -228,9 +233,7 @@ class FrequencyGovernor:
 
 def fan_percent(readings: Readings, limits: TemperatureLimits) -> int:
     """Return the fan speed in percent for the temperature of the chips: 30 % up to the resume temperature, 100 % from
-    the warning temperature on.
-
-    Between these temperatures, the speed rises evenly. Without a reading it is 100 %.
+    the warning temperature on, and evenly rising in between. If there is no reading, it is 100 %.
     """
     heat = readings.chip_temperature
     if heat is None:

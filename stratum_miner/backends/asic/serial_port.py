@@ -1,14 +1,16 @@
 """A serial port as a ``Transport``: ``terminal`` opens and configures it, and trio waits for its descriptor.
 
 Reading and writing never block, because the descriptor is non-blocking and trio does every wait. Opening a port,
-changing its rate and waiting for the last bit can take a USB bridge a while, and many seconds if it hangs. These calls
-run in a worker thread. A cancelled caller does not wait for that thread. If the thread opens the port afterwards,
-nothing closes this port before the program ends. The system reports a device that disappears as a hang-up (a read that
-returns nothing) or as EIO, ENXIO or ENODEV from any call. All of these become ``DeviceGone``.
+changing its rate and waiting for the last bit can take a while, and many seconds if the USB bridge hangs. These calls
+therefore run in a worker thread, for which a cancelled caller does not wait. If such a thread opens the port after its
+caller was cancelled, the port stays open until the program ends.
+
+If a device disappears, a read returns nothing, or any call fails with EIO, ENXIO or ENODEV. All of these become
+``DeviceGone``.
 
 Two locks keep other programs from the port. ``flock`` stops programs that also call ``flock`` (bfgminer, pyserial's
-exclusive mode, stratum-miner itself). TIOCEXCL stops all other programs, except those of root. A pseudo-terminal gets
-only ``flock``, because its exclusive mode would remain after stratum-miner has closed it.
+exclusive mode, stratum-miner itself). TIOCEXCL stops all other programs, except those of root. It is not used for a
+pseudo-terminal, where it would remain in effect after stratum-miner has closed the port.
 """
 
 import contextlib
@@ -50,7 +52,7 @@ T = TypeVar("T")
 
 
 async def open_serial_port(path: str, baud: int = 115200) -> "SerialPort":
-    """Open a port exclusively in raw mode, and discard what had arrived before.
+    """Open a port exclusively in raw mode, and discard input that has already arrived.
 
     Raises DeviceGone if there is no such port, PortForbidden with the way to get access, PortBusy with the program that
     has opened it, and DeviceRefused for something that is not a serial port or for a rate that the port cannot set.
@@ -114,7 +116,7 @@ class SerialPort:
         )
 
     async def set_baud(self, baud: int) -> None:
-        """Drain the port, switch the rate, and discard what arrived at the old rate."""
+        """Drain the port, switch the rate, and discard input that arrived at the old rate."""
         await self.drain()
         await self._in_thread(lambda: _set_baud(self._terminal, self.path, baud))
         self._baud = baud
@@ -133,7 +135,7 @@ class SerialPort:
             termios.tcflush(self._open_descriptor(), termios.TCIFLUSH)
 
     def close(self) -> None:
-        """Close the port. Output that was not sent is dropped, because waiting for a device that hangs could take 30
+        """Close the port, and drop output that was not sent yet: if the device hangs, waiting for it could take 30
         s."""
         if self._closed:
             return

@@ -14,8 +14,8 @@ NO_READINGS = Readings()
 
 @dataclass(slots=True)
 class DeviceTally:
-    """Totals and state of a device. What a chip chain and its health monitor counted is added when their mining run
-    ends."""
+    """Totals and state of a device. Some things are counted by the chip chain and the health monitor of a mining run;
+    their counts are added when the run ends."""
 
     clock: Callable[[], float]
     hashes: float = 0.0
@@ -35,7 +35,7 @@ class DeviceTally:
     chip_nonces: dict[int, int] = field(default_factory=dict)
     readings: Readings = NO_READINGS
     hot: str = ""
-    """The sensor reading that exceeds the warning temperature; empty below that temperature."""
+    """A text with the sensor reading that exceeds the warning temperature; empty if none exceeds it."""
     state: DeviceState = DeviceState.ABSENT
     reason: str = ""
     since: float = 0.0
@@ -60,7 +60,7 @@ class DeviceTally:
         self.readings, self.hot = NO_READINGS, ""
 
     def absorb(self, chain: ChipChain | None, health: HealthMonitor | None) -> None:
-        """Add what a chip chain and its health monitor counted. Call it when their mining run ends."""
+        """Add the counts of a chip chain and its health monitor to the totals. Call it when their mining run ends."""
         if chain is not None:
             self.crc_errors += chain.wire.decoder.crc_errors
             self.garbage_bytes += chain.wire.decoder.garbage_bytes
@@ -79,7 +79,8 @@ class DeviceTally:
         safety_shutdowns: int,
         is_overheated: bool,
     ) -> DeviceSnapshot:
-        """Return a snapshot, including what the running chip chain and health monitor have counted so far."""
+        """Return a snapshot. It includes the counts of ``chain`` and ``health``, which are those of the running mining
+        run, so far."""
         decoder = chain.wire.decoder if chain is not None else None
         return DeviceSnapshot(
             identity=identity,

@@ -31,8 +31,8 @@ _NOT_A_UART = frozenset({errno.ENOTTY, errno.EINVAL})
 class SerialTerminal:
     """An open terminal, locked with flock, in raw mode: 8 data bits, no parity, one stop bit, no flow control.
 
-    If there are no data yet, a read raises EAGAIN. It returns nothing only after a hang-up. The lines DTR and RTS are
-    on, because Linux switches them on whenever a port is opened.
+    If there are no data yet, a read raises EAGAIN; it returns nothing only after a hang-up. The lines DTR and RTS are
+    switched on, as Linux itself does when a port is opened.
     """
 
     def __init__(self, path: str) -> None:
@@ -61,7 +61,8 @@ class SerialTerminal:
             raise
 
     def set_baud(self, baud: int) -> None:
-        """Set another rate at once. Raises ValueError if the driver of the port does not support it."""
+        """Set another rate, without waiting for output that was not sent yet. Raises ValueError if the driver of the
+        port does not support the rate."""
         known = getattr(termios, f"B{baud}", None)
         if known is not None:
             attributes = termios.tcgetattr(self._descriptor)
@@ -90,7 +91,8 @@ class SerialTerminal:
         return True
 
     def answer_at_once(self) -> None:
-        """Ask an FTDI bridge not to hold short replies for 16 ms. Do nothing on a port without this setting."""
+        """Set an FTDI bridge to pass short replies on at once, instead of after up to 16 ms. Do nothing on a port
+        without this setting."""
         words = array.array("i", bytes(4 * _WORDS))
         with contextlib.suppress(OSError):
             fcntl.ioctl(self._descriptor, termios.TIOCGSERIAL, words)

@@ -15,10 +15,10 @@ from pathlib import Path
 SYSFS_USB = Path("/sys/bus/usb/devices")
 KERNEL_LOG = "/dev/kmsg"
 MAX_RECORDS = 100_000
-"""Largest number of messages to read."""
+"""Largest number of messages to read from the kernel's log."""
 LOSSES = 3
-"""If the kernel's log contains this many disconnections of one USB socket, they are a sign of a weak supply. A user
-does not unplug a device so often."""
+"""If the kernel's log contains this many disconnections at one USB socket, they count as a sign of a weak supply,
+because a user does not unplug a device so often."""
 
 _UNANSWERED = "the device does not answer the hub: it has no power, or the cable is bad"
 _OVER_CURRENT = "over-current: the device drew more power than the port supplies"
@@ -32,7 +32,7 @@ _SIGNS = (
     (r"usb (?P<socket>\S+): device descriptor read/\S+, error -(?:71|110|32)", _UNANSWERED),
     (r"usb (?P<socket>\S+): device not accepting address", _UNANSWERED),
 )
-"""Messages of Linux's drivers/usb/core/hub.c, and what they mean to the user of a miner."""
+"""Patterns of messages from Linux's drivers/usb/core/hub.c, and what each message means to the user of a miner."""
 _DISCONNECT = re.compile(r"usb (?P<socket>\S+): USB disconnect, device number")
 _SELF_POWERED = 0x40
 """The bit of bmAttributes for a device with its own supply (USB 2.0, table 9-10)."""
@@ -88,8 +88,8 @@ def kernel_log(path: str = KERNEL_LOG) -> list[str] | None:
 
 
 def bus_powered_hubs(socket: str, sysfs: Path = SYSFS_USB) -> tuple[str, ...]:
-    """Return the hubs between a USB socket (``1-1.2``) and the computer that have no supply of their own, the nearest
-    first."""
+    """Return the hubs without a supply of their own between a USB socket (such as ``1-1.2``) and the computer. The hub
+    nearest to the socket comes first."""
     found = []
     while "." in socket:
         socket = socket.rpartition(".")[0]
@@ -101,8 +101,8 @@ def bus_powered_hubs(socket: str, sysfs: Path = SYSFS_USB) -> tuple[str, ...]:
 
 
 def devices_without_a_port(vid_pids: Iterable[str], sysfs: Path = SYSFS_USB) -> tuple[tuple[str, str], ...]:
-    """Return socket and VID:PID of each device with one of these VID:PIDs that has no serial port. The usual cause is a
-    missing kernel driver."""
+    """Among the devices with one of these VID:PIDs, find those without a serial port, usually because a kernel driver
+    is missing. Return the socket and the VID:PID of each."""
     wanted = frozenset(vid_pids)
     found = []
     with contextlib.suppress(OSError):

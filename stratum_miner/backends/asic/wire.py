@@ -8,8 +8,8 @@ from stratum_miner.backends.asic.frames.replies import ChipReply, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
 
 GAP_S = 0.1
-"""Seconds of silence inside a reply after which its rest will not come. USB bridges deliver within 16 ms
-(docs/reference/asic.md#gaps-inside-a-reply)."""
+"""If no byte comes for this many seconds inside a reply, the rest of the reply will not come. USB bridges deliver
+within 16 ms (docs/reference/asic.md#gaps-inside-a-reply)."""
 MAX_REPLIES = 4096
 """Largest number of replies to accept while waiting for an answer. A faulty device may send replies without end."""
 
@@ -30,8 +30,8 @@ class Wire:
             await self.transport.send(frame)
 
     async def replies(self) -> list[ChipReply]:
-        """Wait for input. While a reply is incomplete, wait for at most ``GAP_S`` seconds. Return the replies that are
-        then complete; the list may be empty."""
+        """Wait for input, and return the replies that are then complete; the list can be empty. If a part of a reply
+        has already come, wait for at most ``GAP_S`` seconds."""
         if not self.decoder.pending:
             return self.decoder.receive(await self.transport.receive())
         with trio.move_on_after(GAP_S):
@@ -41,8 +41,8 @@ class Wire:
     async def collect(
         self, seconds: float, enough: Callable[[list[ChipReply]], bool] = lambda _: False
     ) -> list[ChipReply]:
-        """Return the replies that come within ``seconds``. Return earlier if ``enough`` returns True for the replies so
-        far."""
+        """Return the replies that come within ``seconds``. Return earlier if ``enough``, called with the replies so
+        far, returns True."""
         collected: list[ChipReply] = []
         with trio.move_on_after(seconds):
             while not enough(collected) and len(collected) < MAX_REPLIES:

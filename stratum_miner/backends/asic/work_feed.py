@@ -1,4 +1,4 @@
-"""Passes work from the miner's work source to one device. Tracks changes of work, and keeps a unit for later."""
+"""Passes work from the miner's work source to one device, and wakes the device's tasks when the work changes."""
 
 from collections.abc import Callable
 
@@ -10,19 +10,19 @@ from stratum_miner.work.unit import WorkUnit
 
 
 class WorkFeed:
-    """Takes work for one device. It is registered with the source from ``open`` to ``close``. Use it in the trio
-    thread."""
+    """Takes work for one device. Between ``open`` and ``close``, the source tells it about changes of work. Use it in
+    the trio thread."""
 
     def __init__(self, source: WorkSource) -> None:
         self._source = source
         self.history: WorkHistory | None = None
-        """The work that the device has got; None before the first mining run. When this work becomes void, the feed
-        marks it in the history at once."""
+        """The work that the device has got in this mining run; None outside of a mining run. When the work becomes
+        void, the feed marks it as void here at once."""
         self._kept: WorkUnit | None = None
         self._unregister: Callable[[], None] | None = None
         self.woken = trio.Event()
-        """An event that is set, and then replaced by a new one, at each change of work and by ``wake``. Read this
-        attribute before you ask for work, and wait for the event that you read. You then miss no change."""
+        """At each change of work, and by ``wake``, this event is set and then replaced by a new one. To miss no change,
+        read this attribute before you ask for work, and wait for the event that you read."""
 
     def open(self) -> None:
         """Register for changes of work."""
@@ -35,13 +35,13 @@ class WorkFeed:
             self._unregister = None
 
     def next_unit(self, rollable: int, at_once: int) -> WorkUnit | None:
-        """Return the unit that ``wait_for_work`` kept, or otherwise the next unit of the source. None if the source has
-        no work now. This does not wait. ``WorkSource.next_unit`` explains the arguments."""
+        """Return the unit for which ``wait_for_work`` waited, or otherwise the next unit of the source; None if the
+        source has no work now. Does not wait. ``WorkSource.next_unit`` explains the arguments."""
         unit, self._kept = self._kept, None
         return unit if unit is not None else self._source.next_unit(rollable, at_once)
 
     def wake(self) -> None:
-        """Wake the task that waits for work or for the next change."""
+        """Set the event ``woken``, so that tasks that wait for it continue."""
         self.woken.set()
         self.woken = trio.Event()
 

@@ -1,10 +1,11 @@
-"""Remembers the work that a chip chain got, and verifies the nonces that it reports. Uses no port and no clock.
+"""Remembers the work that a chip chain got, and verifies the nonces that the chain reports. Uses no port and no clock.
 
-Every reported nonce is hashed here before anything else uses it. A reply may not tell which work it belongs to: an
-Icarus sends no job id, and the job ids of other chips repeat. The work that the reply points to is therefore tried
-first, and then all other remembered work, the newest first. A nonce is a hardware error only if, with every remembered
-work, its hash is above the *bound*, the largest hash that the device should report. Void work, whose nonces have become
-worthless, is remembered, too: a nonce that comes too late is then counted as stale and not as an error of the chip.
+Every reported nonce is hashed here before anything else uses it. The work to which it belongs is not always certain: an
+Icarus sends no job id, and the job ids of other chips repeat. The work with the job id of the reply is therefore tried
+first, and then all other remembered work, the newest first. A nonce belongs to a work if the hash of the header is at
+most the *bound*, the largest hash that the device should report. A nonce that belongs to no work is a hardware error.
+Void work, whose nonces have become worthless, is remembered, too, so that a late nonce counts as stale and not as a
+hardware error.
 """
 
 from collections import deque
@@ -20,8 +21,8 @@ REAL_BOUND = (1 << 224) - 1
 
 
 def nonce_bound(nonce_difficulty: float | None) -> int:
-    """Return the largest hash that a device reports. ``nonce_difficulty`` is None or 1 for real chips, and another
-    difficulty for an emulator that reports nonces from this difficulty on."""
+    """Return the largest hash that a device should report. ``nonce_difficulty`` is None or 1 for real chips. For an
+    emulator, it is the lowest difficulty that a nonce must have to be reported."""
     return REAL_BOUND if nonce_difficulty in (None, 1) else target_from_difficulty(nonce_difficulty)
 
 
@@ -79,7 +80,8 @@ class VerifiedNonce:
 
 
 class WorkHistory:
-    """The last ``remembered`` units of work that one chip chain got. A hash above ``bound`` is wrong."""
+    """The last ``remembered`` units of work that one chip chain got. ``bound`` is the largest hash that its chips
+    should report."""
 
     def __init__(self, bound: int, remembered: int) -> None:
         self.bound = bound
@@ -97,8 +99,8 @@ class WorkHistory:
             work.void = True
 
     def verify(self, reported: ReportedNonce) -> VerifiedNonce | None:
-        """Return the nonce, together with the first remembered work with which its hash is at most the bound. None if
-        there is no such work, which is a hardware error.
+        """Find the remembered work to which the nonce belongs, and return both. None if it belongs to no work, which is
+        a hardware error.
 
         The nonce is remembered, so that it counts as a duplicate if it comes again.
         """
@@ -134,7 +136,8 @@ class WorkHistory:
 def hashes_per_nonce(bound: int, ticket_bits: int = 0) -> float:
     """Return how many hashes a device computes on average until it reports a nonce.
 
-    ``ticket_bits`` is the number of leading zero bits that the ticket mask requires in addition to those of ``bound``.
+    ``bound`` is the largest hash that it reports without a ticket mask. ``ticket_bits`` is the number of leading zero
+    bits that its ticket mask requires in addition to those of ``bound``.
     """
     return float(expected_hashes(bound)) * (1 << ticket_bits)
 

@@ -186,9 +186,8 @@ class FixedLengthDecoder(ReplyDecoder):
 
     If they are only perhaps a reply (``Judgement.MAYBE``), the decoder first looks for a sure reply that starts at a
     later one of these bytes. Only if there is none, or if the line has become silent, does it return the uncertain
-    reply. After a lost or
-    an additional byte, it therefore finds the start of the next reply, and later nonces do not count as hardware
-    errors.
+    reply. After a lost or an additional byte, it therefore finds the start of the next reply, and later nonces do not
+    count as hardware errors.
     """
 
     def __init__(self, length: int, judge: ReplyJudge, parse: Parse, *, has_crc: bool = False) -> None:
