@@ -11,8 +11,8 @@ again. Meanwhile the records wait, and the writing thread tries again every few 
 ``MAX_WAITING``), the journal replaces them by their totals.
 
 The totals of all runs are always exact: submitted = accepted + rejected + stale + lost + open. An *open* share has no
-result yet. If a run crashed, the next run records the open shares of the crashed run as lost. Only the shares that
-solve a block are resubmitted to the pool instead (``Recovered``).
+result yet. If a run crashed, the next run records the open shares of the crashed run as lost, except shares that
+solve a block and can still be resubmitted to the pool (``Recovered``).
 """
 
 import struct
