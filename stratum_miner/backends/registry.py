@@ -1,6 +1,5 @@
-"""Finds a backend by its name. It may belong to this package, or to another package that registers it.
-
-Another package registers a backend under the entry point group ``stratum_miner.backends``.
+"""Finds a backend by its name. Backends belong to this package, or to another package, which registers its backends
+under the entry point group ``stratum_miner.backends``.
 """
 
 from collections.abc import Iterable, Mapping

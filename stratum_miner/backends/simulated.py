@@ -9,8 +9,7 @@ the load of the computer.
 
 The CPU time depends only on the number of hits: each hit takes 2^256 / (T + 1) hashes of the kernel on average, at any
 simulated rate. If the kernel has not found a hit when it is due, the simulated device stops counting hashes until the
-hit is found. The backend therefore never counts many more hashes than match its hits, even if the kernel is slower than
-the simulated rate.
+hit is found. The counted hashes therefore match the hits even if the kernel is slower than the simulated rate.
 
 A worker thread chooses the kernel, because the choice takes a while. The search itself runs in the trio task, a
 millisecond at a time. Trio's mock clock, which tests use, therefore does not advance during the search.
@@ -118,8 +117,8 @@ class _Device:
 
     @property
     def hashes(self) -> int:
-        """Simulated rate multiplied by the time spent searching. Outside the trio thread, the time spent on the current
-        work unit is not included."""
+        """Simulated rate multiplied by the time spent searching. If a thread other than trio's reads this, the time
+        spent on the current work unit is not included."""
         running = 0.0
         if self._searching_since is not None:
             try:

@@ -1,7 +1,7 @@
 """Bitcoin's data formats: hashes, targets, merkle trees, headers, addresses, coinbases.
 
 Uses only the standard library. Hashes are 32 bytes in internal byte order, which is the order in which SHA-256 returns
-them. Only functions with "display" in their name use the reversed order.
+them. The word "display" in a name marks the reversed byte order.
 """
 
 from stratum_miner.bitcoin.address import AddressError, Network, address_from_script, script_from_address

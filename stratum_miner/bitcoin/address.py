@@ -185,8 +185,8 @@ def _polymod(values: Iterable[int]) -> int:
 def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
     """Return the same bits in groups of ``to_bits`` instead of ``from_bits``.
 
-    If the last group is incomplete, it is filled up with zero bits if ``pad`` is true, and dropped otherwise. Return
-    None if a dropped bit is not zero, or if ``from_bits`` bits or more would be dropped.
+    An incomplete last group is filled up with zero bits if ``pad`` is true, and dropped otherwise. Return None if a
+    dropped bit is not zero, or if ``from_bits`` bits or more would be dropped.
     """
     accumulator = bits = 0
     result: list[int] = []

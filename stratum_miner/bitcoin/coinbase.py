@@ -23,7 +23,7 @@ MAX_PUSH: Final = 75
 bytes."""
 SEQUENCE: Final = 0xFFFFFFFE
 """Sequence number of the input. The number 0xFFFFFFFF would switch the lock time off. Once BIP 54 is in force, it
-requires another sequence number than 0xFFFFFFFF, and a lock time of height - 1."""
+forbids the number 0xFFFFFFFF, and requires a lock time of height - 1."""
 WITNESS_RESERVED: Final = bytes(32)
 _COMMITMENT_HEADER: Final = bytes.fromhex("6a24aa21a9ed")
 _VERSION: Final = (2).to_bytes(4, "little")

@@ -105,8 +105,8 @@ class FilterSequence:
         self._filters = tuple(filters)
 
     def opened(self) -> Iterator[FilterAction]:
-        """Return the actions of each filter for an opened connection, after the later filters have processed the lines
-        that they send."""
+        """Return the actions of all filters for an opened connection. The lines that a filter sends pass through all
+        later filters."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.opened(), index + 1)
 
@@ -115,8 +115,8 @@ class FilterSequence:
         return self._through([Send(sender.other, line)], 0)
 
     def ended(self, sender: Side) -> Iterator[FilterAction]:
-        """Return the actions of each filter for an ended stream, after the later filters have processed the lines that
-        they send."""
+        """Return the actions of all filters for an ended stream. The lines that a filter sends pass through all later
+        filters."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.ended(sender), index + 1)
 
@@ -139,8 +139,9 @@ def _filtered(item: Filter, actions: Iterable[FilterAction]) -> Iterator[FilterA
     """Pass each complete line of the ``Send`` actions through a filter, and yield the actions that the filter returns.
     Actions without a complete line are yielded unchanged.
 
-    The pause of a ``Send`` is added to that of the first action that the filter returns for it. Its ``times`` and its
-    ``piece`` apply to every ``Send`` that the filter returns, except that a ``piece`` of the filter takes precedence.
+    The pause of a ``Send`` is added to that of the first action that the filter returns for it. The ``times`` and the
+    ``piece`` of that ``Send`` apply to every ``Send`` that the filter returns for it. If the filter sets a ``piece``
+    itself, that takes precedence.
     """
     for action in actions:
         if not isinstance(action, Send) or not action.data.endswith(b"\n"):

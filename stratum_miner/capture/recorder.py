@@ -70,10 +70,10 @@ class Recorder:
     """Writes the lines of any number of connections to one file. If the file does not exist, it is created so that only
     its owner may read it.
 
-    ``path`` may be a pipe that another program reads. ``where`` is the command that is recorded, for the header. If
-    ``secrets`` is false, passwords are replaced by ``***`` in each mining.authorize and in later lines that contain
-    them, and every line passes through ``hide``, which returns a text without other secrets. Raises RecordingError if
-    the file cannot be opened or written.
+    ``path`` may be a pipe that another program reads. ``where`` is the command that records, which is written into the
+    header. If ``secrets`` is false, passwords are replaced by ``***`` in each mining.authorize and in later lines that
+    contain them, and every line passes through ``hide``, which returns a text without other secrets. Raises
+    RecordingError if the file cannot be opened or written.
     """
 
     def __init__(

@@ -53,13 +53,13 @@ LINGER_SECONDS = 30.0
 """Seconds for which the pauses before actions still apply after one side has ended its stream. After that time, all
 lines in the queues are sent at once."""
 FLUSH_SECONDS = 5.0
-"""Seconds for sending the last lines after the pauses have ceased to apply (LINGER_SECONDS). Then the connection
+"""Seconds for sending the last lines after the pauses have ceased to apply (see LINGER_SECONDS). Then the connection
 ends."""
 ACTIONS_IN_A_ROW = 100
 """Number of lines and actions that a connection handles before other connections get their turn."""
 CHECK_SECONDS = 1.0
-"""Seconds between two checks of a reader whether its side has disconnected, while the reader waits because a queue is
-full."""
+"""While a reader waits because a queue is full, seconds between two checks whether the reader's side has
+disconnected."""
 
 
 async def relay(
@@ -207,9 +207,8 @@ class _Relay:
     async def _read(self, side: Side) -> None:
         splitter = self._splitters[side]
         while data := await self._receive(side):
-            # While the connection is being closed, the reader still reads, but ignores the data. If it left data unread
-            # in a socket, the operating system would discard, when the socket is closed, data that is still being sent
-            # to the peer.
+            # While the connection is being closed, keep reading, but ignore the data. When a socket is closed while
+            # data is unread, the operating system discards data that it has not delivered to the peer yet.
             if not self._closing:
                 await self._filter_lines(side, splitter.feed(data))
         self._side_ended(side)

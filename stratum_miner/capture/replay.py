@@ -7,7 +7,7 @@ and the time of the next step.
 When a line is sent:
 
 * The handshake keeps its order. If the next line in the recording is a mining.subscribe or mining.authorize of the live
-  peer, or a reply of the live peer to one, the replay waits until the live peer has sent it.
+  peer, or a reply of the live peer to one, the replay waits up to PATIENCE seconds until the live peer has sent it.
 * Other lines are sent at their recorded times, multiplied by ``pace``. With pace 0, a line is sent as soon as the live
   peer has sent every line that was recorded before it, and at its recorded time at the latest.
 
@@ -48,7 +48,7 @@ MAX_NAME = 256
 Real ids are shorter."""
 _HANDSHAKE = ("mining.subscribe", "mining.authorize")
 _LIVE_METHODS = ("mining.notify", "mining.set_extranonce", "mining.subscribe")
-"""Methods whose parameters are not compared if the live peer is a pool, because it has its own jobs, extranonces and
+"""Methods whose parameters are not compared if the live peer is a pool: a live pool has its own jobs, extranonces and
 sessions."""
 
 
@@ -136,8 +136,7 @@ class Replay:
 
     @property
     def pending_bytes(self) -> int:
-        """Return the number of bytes of the lines that the next call of ``step`` will return for what was received
-        since the last call."""
+        """Return the total size in bytes of the lines that already wait to be returned by the next call of ``step``."""
         return sum(map(len, self._out))
 
     @property

@@ -1,5 +1,5 @@
-"""Runs replays on real connections: accepts miners or connects to a pool, sends the lines of the replay, and passes it
-the received lines."""
+"""Runs replays on real connections: accepts miners or connects to a pool, sends the lines of the replay, and passes the
+received lines to the replay."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from math import inf

@@ -40,8 +40,8 @@ MAX_RULES = 1000
 MAX_FILE = 1 << 18
 """Maximum bytes of a file of rules, about 250 bytes for each of MAX_RULES rules."""
 MAX_GROWN = 2 << 20
-"""Maximum bytes of a line after ``replace`` has changed it, and maximum bytes that one ``reorder`` holds back. If an
-action would exceed this limit, the connection ends."""
+"""Maximum bytes of a line after ``replace`` has changed it, and maximum bytes that a rule with ``reorder`` holds back
+for one sender. If an action would exceed this limit, the connection ends."""
 _NEEDS_VALUE = ("delay", "replace")
 _NUMBERS = {"delay": (float, 0.0, 86400.0), "duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
 _KEYS = ("from", "method", "nth", "every", "match", "chance")

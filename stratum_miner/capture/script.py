@@ -1,6 +1,6 @@
 """A recorded connection as a script: its lines in order, with each reply linked to its request.
 
-In a replay, the live side sends lines too. The script keeps which of its recorded lines it has not sent yet.
+The script also keeps which of the recorded lines the live peer of the replay has not sent yet.
 """
 
 import json
@@ -33,11 +33,10 @@ class ScriptLine:
     answer: "ScriptLine | None" = None
     """If this line is a request: the reply that answers it."""
     done: bool = False
-    """Whether the replay has sent this line or, if it is a line of the live side, has received a line that matches
-    it."""
+    """Whether the replay has sent this line or, if the live peer must send it, has received a line that matches it."""
     late: bool = False
-    """Whether the replay could not send this reply at its recorded place, because the live side had not sent the
-    request yet. The replay sends the reply when it receives the request."""
+    """Whether the replay could not send this reply at its recorded place, because the live peer had not sent the
+    request yet. The replay then sends the reply when it receives the request."""
     live_id: Any = None
     """If this line is a request: the message id of the live request that corresponds to it."""
 
@@ -84,7 +83,7 @@ class Script:
     def __init__(self, records: Sequence[NumberedRecord], live: Side) -> None:
         self.items: list[ScriptLine] = []
         self.not_received = 0
-        """Number of recorded lines that the live side has not sent yet."""
+        """Number of recorded lines that the live peer has not sent yet."""
         self._jobs: dict[str, int] = {}
         self._calls: dict[str, deque[ScriptLine]] = {}
         self._replies: dict[str, deque[ScriptLine]] = {}
@@ -99,13 +98,14 @@ class Script:
         return self._jobs.get(job_id, len(self.items)) < index
 
     def match_call(self, method: str) -> ScriptLine | None:
-        """Return the first recorded call of this method by the live side that it has not sent yet, and note this call
-        as received. Return None if there is none."""
+        """Of the recorded calls of this method by the live peer's side, return the first that was not received yet, and
+        note it as received. Return None if there is none."""
         waiting = self._calls.get(method)
         return self._matched(waiting.popleft()) if waiting else None
 
     def match_reply(self, request_id: Any) -> ScriptLine | None:
-        """Return the recorded reply of the live side to the request with this id, and note this reply as received.
+        """Return the recorded reply by the live peer's side to the request with this id, and note this reply as
+        received.
 
         Return None if the recording has no such reply, or if the replay has not sent the request yet.
         """
@@ -115,8 +115,8 @@ class Script:
         return self._matched(waiting.popleft())
 
     def match_other(self, line: bytes) -> ScriptLine | None:
-        """Return the first recorded line of the live side that has these bytes and was not received yet, and note it as
-        received.
+        """Of the recorded lines by the live peer's side, return the first that has these bytes and was not received
+        yet, and note it as received.
 
         Return None if there is no such line. Call this only for lines that are not messages.
         """

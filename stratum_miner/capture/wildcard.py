@@ -1,9 +1,9 @@
 """Search patterns in which ``*`` stands for any bytes. Searching is fast even in a line that an attacker wrote.
 
 Patterns are not regular expressions, because one hostile line can keep Python's regular expressions busy for minutes.
-Engines without that problem, such as RE2, still need quadratic time to replace every match. Here, the stars divide a
-pattern into parts, and each part is searched from the end of the previous part on, never from further back. The time is
-therefore proportional to the length of the line, whatever it contains.
+Engines without that problem, such as RE2, still need quadratic time to replace every match. Here, every ``*`` divides a
+pattern into parts. Each part is searched from the end of the previous part on, never from further back. The time is
+therefore proportional to the length of the line, whatever the line contains.
 """
 
 import re

@@ -1,8 +1,8 @@
 """``stratum-miner bench``: measures the hash rate of each kernel on this computer, and then of mining with the fastest
 kernel.
 
-Each result consists of two hash rates. One counts hashes per second of processor time; the miner chooses the kernel for
-which it is highest. The other counts hashes per second of real time, and is lower if other programs use the processors.
+Each result consists of two hash rates. The hash rate per second of processor time decides which kernel the miner uses.
+The hash rate per second of real time is lower than that if other programs use the processors.
 """
 
 import os
@@ -33,7 +33,7 @@ from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 from stratum_miner.work.versions import lowest_bits
 
 WORTH_REMEMBERING = 0.1
-"""Measurements of at least this many seconds each are saved, so that a miner can use their results later."""
+"""If each measurement takes at least this many seconds, the results are saved, so that a miner can use them later."""
 BUSY = 0.9
 """The computer counts as busy if the measuring threads have a processor for less than this fraction of their time.
 

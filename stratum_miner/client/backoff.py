@@ -44,7 +44,7 @@ class Pauses:
         self._memory.note_connecting(trio.current_time(), MIN_INTERVAL_S)
 
     def after_failure(self) -> float:
-        """Return the seconds to wait after a connection failed or ended. The pauses double with each call, up to a
+        """Return the seconds to wait after a connection failed or ended. The pauses grow with each call, up to a
         limit."""
         return self._failures.next_pause()
 
@@ -57,7 +57,7 @@ class Pauses:
         return max(wait * self._rng.uniform(1, 1.1), self._failures.next_pause())
 
     def after_refusal(self) -> float:
-        """Return the seconds to wait after the pool refused the worker name. The pauses double with each call, up to a
+        """Return the seconds to wait after the pool refused the worker name. The pauses grow with each call, up to a
         limit."""
         return self._refusals.next_pause()
 

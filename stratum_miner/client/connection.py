@@ -71,11 +71,11 @@ TLS_ALERT = b"\x15\x03"
 LAST_ANSWERS_S = 1.0
 """Seconds for which the client still waits for the replies to open shares before it closes a connection."""
 SUSPICIOUS_S = 5.0
-"""If the pool disconnects within this many seconds after the optional requests, without a reply to one of them, it may
-have disconnected because it does not know this request."""
+"""If the pool disconnects within this many seconds after requests of the handshake were sent, and one of them has no
+reply, the reason may be that the pool does not know this request."""
 PATIENCE_WITH_JOBS = 4
-"""Factor by which the client waits longer than ``Timeouts.authorize`` for the reply to mining.authorize, if the pool
-already sends jobs."""
+"""If the pool already sends jobs, the client waits for the reply to mining.authorize this many times as long as
+``Timeouts.authorize``."""
 
 
 class PoolConnection:
@@ -121,8 +121,8 @@ class PoolConnection:
         self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
         self._ask_the_rest_at = inf
         """Time at which to send the optional requests that were left out of the handshake because the pool did not seem
-        to understand them. It is an hour after the first job, when the pool may understand them. Infinite if no request
-        is to be sent."""
+        to understand them. It is an hour after the first job, because the pool may understand them by then. Infinite if
+        no request is to be sent."""
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
         self._open = OpenShares()
@@ -248,8 +248,8 @@ class PoolConnection:
 
     async def _handshake_with_pool(self) -> None:
         """Send mining.configure, mining.subscribe and mining.authorize together, as the firmware of miners does, so
-        that a missing reply to one does not delay the others. Wait for the replies, and then send the optional
-        requests.
+        that a missing reply to one does not delay the others. Wait for the replies, and then send
+        mining.extranonce.subscribe and mining.suggest_difficulty, if they are wanted.
 
         Raises TooSlow if the pool does not accept mining.subscribe or any worker name in time.
         """
@@ -268,8 +268,8 @@ class PoolConnection:
             await self._wait(self._authorized, limit - timeouts.authorize)
         if not self.is_authorized:
             raise TooSlow("authorize", f"no reply to mining.authorize within {limit:g} s")
-        # Send the optional requests last: some pools understand them only after the authorization, and some never
-        # reply.
+        # Send these requests last: some pools understand them only after the authorization, and some never reply to
+        # them.
         self._asked_at = trio.current_time()
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())

@@ -22,8 +22,8 @@ from stratum_miner.spelling import did_you_mean
 from stratum_miner.work.unit import NONCE_SPACE
 
 DISABLING = "STRATUM_MINER_CPU_DISABLE"
-"""The environment variable that names the CPU features, such as AVX2, that must not be used. It thereby switches off
-the kernels that need these features."""
+"""The environment variable that names the CPU features, such as AVX2, that must not be used. Kernels that need one of
+these features are switched off."""
 HEADER_BYTES, MIDSTATE_BYTES, TAIL_BYTES = 80, 32, 12
 MAX_WORD = (1 << 32) - 1
 MAX_TARGET = (1 << 256) - 1
@@ -66,7 +66,7 @@ class Hit(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The hits in the order of the search, and the number of points that were tried (``done``). To continue the search,
-    add ``done`` to its position."""
+    call ``run`` with the position ``position + done``."""
 
     hits: tuple[Hit, ...]
     done: int
@@ -78,8 +78,8 @@ class StopWord:
     """A number with which other threads stop running searches. Changing it ends them within microseconds.
 
     The caller reads the number before a search, and passes it to the search as ``expected``. The search ends as soon as
-    the number is a different one. A change just before the search starts is therefore not missed. The number only
-    grows, until it wraps at 2^32. C functions read and change it, because Python cannot access an atomic number
+    the number differs from ``expected``. A change just before the search starts is therefore not missed. The number
+    only grows, until it wraps at 2^32. C functions read and change it, because Python cannot access an atomic number
     directly.
     """
 
@@ -190,7 +190,8 @@ class Search:
         """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.
 
         The search ends early if the stop word is not ``expected``, or if ``capacity`` hits were found. Raises
-        ValueError if the loaded work has no such points, if no work is loaded, and if ``at_most`` is below 1.
+        ValueError if ``position + count`` is larger than the number of points of the loaded work, if no work is loaded,
+        and if ``at_most`` is below 1.
         """
         if not self._points:
             raise ValueError("run: expected work to be loaded before, got none: call load or load_midstate first")

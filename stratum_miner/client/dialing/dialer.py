@@ -71,8 +71,8 @@ PoolUnreachable if it cannot connect."""
 
 
 async def open_tcp(url: PoolUrl) -> trio.SocketStream:
-    """Connect over TCP. The IP addresses of the host are tried shortly after each other, before the previous ones have
-    failed (RFC 8305).
+    """Connect over TCP. If the host has several IP addresses, they are tried shortly after each other, without waiting
+    for the previous one to fail (RFC 8305).
 
     Raises PoolUnreachable, with the reason in one line, if no address answers.
     """

@@ -41,8 +41,8 @@ class PoolControl:
     # ---- changes ------------------------------------------------------------------------------------------------
 
     def enable(self, index: int, enabled: bool) -> None:
-        """Use a pool from now on, or stop using it. If this was the active pool, the miner switches to another pool at
-        once."""
+        """Use a pool from now on, or stop using it. If the miner stops using its active pool, it switches to another
+        pool at once."""
         self._check(index)
         self._members.failover.enable(index, enabled)
         log.info("pool_enabled" if enabled else "pool_disabled", pool=self._members.name(self._members.all[index]))
@@ -123,7 +123,7 @@ class PoolControl:
         log.info("pool_changed", pool=self._members.name(self._members.all[index]))
 
     def arrange(self, settings: Sequence[PoolSettings]) -> None:
-        """Replace all pools by those with these settings, in this order.
+        """Replace all pools. The new pools have these settings, and this order.
 
         A pool keeps its connection if only ``name``, ``quota`` and ``enabled`` change in its settings; otherwise the
         client connects again. A call of the method ``enable`` stays in effect until ``enabled`` changes in the settings

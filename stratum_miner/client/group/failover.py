@@ -252,8 +252,9 @@ class Failover:
             self._none_since = now
 
     def _last_resort(self, before: _Health | None) -> _Health | None:
-        """Return the pool to mine on if no pool is up, or None. It is a silent pool, because such a pool may still
-        accept shares of its old job: preferably ``before``, the pool in use, otherwise the best silent pool."""
+        """Return a silent pool, to mine on because no pool is up; None if no pool is silent. A silent pool may still
+        accept shares of its old job. If ``before``, the pool in use, is silent, return it, otherwise the best silent
+        pool."""
         silent = [pool for pool in self._pools if _is_silent(pool)]
         return before if before in silent else next(iter(silent), None)
 
