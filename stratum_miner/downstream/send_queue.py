@@ -25,7 +25,7 @@ class SendQueue:
         self._max_bytes = max_bytes
         self._bound = bound
         self._taken = 0
-        """Bytes that the writer took and may still be sending."""
+        """Number of bytes that the writer has taken out of the queue and may still be sending."""
         self._waiting: list[bytes] = []
         self._size = 0
         self._closed = False

@@ -10,7 +10,7 @@ from stratum_miner.stratum.errors import ErrorReason
 class DownstreamShareCounts:
     """Counts of the shares of a worker, of a miner, or of all miners.
 
-    A share is counted in ``received`` when it arrives. When it is answered, it is also counted in exactly one of
+    A share is counted in ``received`` when it arrives. When it has its result, it is also counted in exactly one of
     ``accepted``, ``kept``, ``rejected``, ``refused``, ``stale`` and ``lost``.
     """
 

@@ -10,8 +10,8 @@ the coinbase of the block. The caller submits this block candidate to the node b
 accepts the block, the share is valid after all.
 
 Only valid shares and block candidates are remembered (``share_memory``), each by the hash of its header. A share is
-therefore recognized as a duplicate even if its numbers are spelled in another way, if it has another id of the same
-job, or if it comes in a resumed session.
+therefore recognized as a duplicate even if its numbers are spelled in another way, if it names the same job by another
+id, or if it comes in a resumed session.
 
 Verdicts are instances of ``msgspec.Struct``, because one is made for each share, and making a frozen dataclass takes
 seven times as long.
@@ -138,7 +138,7 @@ class ShareValidator:
                 f"valid, got {submit.ntime:08x}"
             )
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_TIME_AHEAD)
-        if not first <= submit.ntime <= max(first, last):  # max: the job's own ntime is always allowed
+        if not first <= submit.ntime <= max(first, last):  # max(): a job's own ntime is always allowed
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
         own = job.announced.content.version & GENERAL_PURPOSE_MASK  # bits that the job itself sets
         outside = (submit.version_bits or 0) & ~(job.version_mask | own)

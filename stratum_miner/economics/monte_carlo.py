@@ -211,8 +211,8 @@ def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agr
 def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
     """Compare ``formula``, a relative spread (standard deviation divided by mean), with the spread of simulated values.
 
-    The standard error of the simulated spread is computed from the kurtosis of the values. If the kurtosis is below
-    that of a normal distribution, the latter is used.
+    The standard error of the simulated spread is computed from the kurtosis of the values. If it is below the kurtosis
+    of a normal distribution, the kurtosis of a normal distribution is used instead.
     """
     centre, deviation = fmean(values), stdev(values)
     fourth = fmean((value - centre) ** 4 for value in values) / deviation**4

@@ -1,4 +1,4 @@
-"""The probabilities of finding a block, of the best share of a time, and of good or bad luck; and the hash rate,
+"""The probabilities of finding a block, of the best share in a given time, and of good or bad luck; and the hash rate,
 estimated from the shares that were found.
 
 Blocks and shares form a Poisson process: the expected time until the next block does not depend on how long the miner

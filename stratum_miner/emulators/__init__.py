@@ -1,7 +1,7 @@
-"""Emulated mining devices on pseudo-terminals, for testing any driver. They send the bytes of real devices and really
-hash.
+"""Emulated mining devices on pseudo-terminals, for testing any driver. They send the same bytes as real devices, and
+compute real hashes.
 
-The emulators are written from the documentation of the devices alone and share no code with the drivers of this
+The emulators are written only from the documentation of the devices, and share no code with the drivers of this
 package. A mistake in a driver or an emulator therefore shows when the two are tested together.
 """
 

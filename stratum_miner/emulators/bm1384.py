@@ -125,8 +125,8 @@ class Bm1384Device(AntminerU1Device):
         super().take_work(frame, now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Start the search of every working chip. ``midstate`` and ``tail`` are in the order of the bytes on the
-        line."""
+        """Start the search of every working chip. ``midstate`` and ``tail`` (header bytes 64 to 75) are in the order of
+        the bytes on the line."""
         known = known_nonces(midstate, tail)
         share = self.achievable_rate(self.clock_rate) / len(self.chain) if known is None else self.real_hash_rate
         target = nonce_target(self.settings.nonce_difficulty) >> self._ticket_bits

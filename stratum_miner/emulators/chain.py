@@ -1,7 +1,7 @@
 """Emulates a chip chain of Bitmain's chips from BM1387 on: addresses, registers, broadcasts
 (docs/reference/asic.md#bm13xx-chips).
 
-Each command of the host reaches every chip. A chip performs it if it is a broadcast or has the chip's address. A
+Each command of the host reaches every chip. A chip performs only broadcasts and the commands with its own address. A
 command that sets an address sets it for the first chip that has none. Every chip has its own registers. Each subclass
 emulates one chip family: it defines the power-on values, the effects of the registers, the jobs and the replies.
 """
@@ -186,7 +186,7 @@ class ChainDevice(EmulatedDevice):
 
 
 def ticket_bits(value: int) -> int:
-    """Return how many zero bits beyond the usual 32 a hash must have, so that the chip reports its nonce.
+    """Return how many zero bits, in addition to the usual 32, a hash must have for the chip to report its nonce.
 
     ``value`` is the ticket mask (register 0x14). It has a 1 for each of these additional zero bits. The ones begin in
     the least significant byte of the mask and, within each byte, at the top bit

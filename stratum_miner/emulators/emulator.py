@@ -313,9 +313,9 @@ async def emulated(
 
     ``link`` is the path of the link to the device's terminal; if it is None, the link is made in a temporary folder.
     ``hash_rate`` is in H/s at the device's usual clock frequency, above 0 and at most 1e9 [default: 1e6]. ``chips`` is
-    the number of chips [default: as the product is sold]. ``faults`` are faults or their texts (see ``parse_fault``);
-    with the same ``seed``, the random choices are the same. ``nonce_difficulty`` is the lowest difficulty of reported
-    nonces [default: 1].
+    the number of chips [default: as the product is sold]. ``faults`` are ``Fault`` objects, or texts such as
+    "unplug@10" (see ``parse_fault``); with the same ``seed``, the random choices are the same. ``nonce_difficulty`` is
+    the lowest difficulty of reported nonces [default: 1].
 
     Raises EmulatorError or FaultError if a value is invalid for this kind of device, and LinkError if the link cannot
     be made.

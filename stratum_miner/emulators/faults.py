@@ -1,4 +1,5 @@
-"""Faults of emulated devices: named, injected at random from a seed, and counted.
+"""Faults of emulated devices. Each fault has a name, and is counted when it is injected. A seed decides the random
+choices.
 
 A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. If the fault damages single frames, VALUE is the probability with
 which it damages a frame. If the fault concerns one chip, VALUE is the number of the chip. The fault begins START

@@ -38,7 +38,7 @@ class FullHeaderDevice(ChainDevice):
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]
     """A core consists of sub-cores, each of which tries versions of its own. The number of a sub-core has this many
-    bits. They are the lowest of the rolled bits in each version that the sub-core tries."""
+    bits. These bits are also the lowest of the rolled bits in each version that the sub-core tries."""
     units: ClassVar[int]
     """Number of hashes that the whole chip computes per clock cycle."""
     addressed_nonces: ClassVar[bool]

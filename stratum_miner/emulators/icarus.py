@@ -39,8 +39,8 @@ def tail_from_wire(wire: bytes) -> bytes:
 
 
 def load_midstate(search: kernels.Search, midstate: bytes, tail: bytes, target: int) -> None:
-    """Load a work into ``search``, the object with which a kernel searches. ``midstate`` and ``tail`` are in the order
-    of the bytes on the line."""
+    """Load a work into ``search``, the object with which a kernel searches. ``midstate`` and ``tail`` (header bytes 64
+    to 75) are in the order of the bytes on the line."""
     search.load_midstate(midstate_from_wire(midstate), tail_from_wire(tail), target)
 
 
@@ -89,7 +89,8 @@ class IcarusDevice(EmulatedDevice):
         self.load_work(frame[:32], frame[52:64], now)
 
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
-        """Start the search of all engines. ``midstate`` and ``tail`` are in the order of the bytes on the line."""
+        """Start the search of all engines. ``midstate`` and ``tail`` (header bytes 64 to 75) are in the order of the
+        bytes on the line."""
         known = known_nonces(midstate, tail)
         rate = self.achievable_rate(self.clock_rate) if known is None else self.real_hash_rate
         if known and self.faults.active("wrong-chip-id", self.age(now)):

@@ -1,4 +1,5 @@
-"""The base class of all emulated devices, with serial ports, faults, and engines that search.
+"""The base class of all emulated devices, with serial ports, faults, and engines. An engine is a part of a device that
+searches nonces by itself.
 
 The *host* is the computer whose driver uses the device. An ``EmulatedDevice`` does no input and output itself: it gets
 the bytes that the host sent and the current time ``now``, and returns its answers with the times at which they arrive
@@ -20,7 +21,7 @@ BITS_PER_BYTE: Final = 10
 """Bits on a serial line for each byte: a start bit, eight data bits and a stop bit."""
 BAUD_TOLERANCE: Final = 0.045
 """Largest difference between the baud rates of device and host at which bytes arrive intact, as a fraction of the
-device's. A difference of 4 % works on real devices (docs/reference/asic.md#baud-rate)."""
+device's baud rate. A difference of 4 % works on real devices (docs/reference/asic.md#baud-rate)."""
 SLOW_ANSWER_S: Final = (0.5, 2.0)
 """Shortest and longest delay in seconds of an answer that the fault "slow-answers" delays."""
 ROUNDING_S: Final = 1e-6
@@ -178,8 +179,8 @@ class EmulatedDevice(ABC):
     def receive(self, data: bytes, now: float, *, port: str = "", host_baud: int | None = None) -> None:
         """Handle bytes that the host wrote at the time ``now``.
 
-        ``host_baud`` is the baud rate of the host. If it differs too much from the baud rate of the device, the device
-        receives random bytes."""
+        ``host_baud`` is the baud rate of the host. If this rate differs too much from the baud rate of the device, the
+        device receives random bytes."""
         uart = self.uarts[port]
         self.counts.bytes_received += len(data)
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
@@ -212,8 +213,8 @@ class EmulatedDevice(ABC):
     def take(self, now: float, host_baud: Callable[[str], int | None] = lambda _port: None) -> list[Transmission]:
         """Return what has arrived at the host since the last call.
 
-        ``host_baud`` returns the baud rate of the host on a port. If it differs too much from the baud rate of the
-        device, random bytes arrive."""
+        ``host_baud`` returns the baud rate of the host on a port. If this rate differs too much from the baud rate of
+        the device, random bytes arrive."""
         while self._answers and self._answers[0].at <= now:
             self._answer(heapq.heappop(self._answers))
         taken = []

@@ -2,8 +2,8 @@
 
 An ``EmulatedEngine`` has a counter that goes through ranges of nonces, one after the other, like the counter of a chip.
 The configured rate alone determines when the counter passes a nonce. The kernel searches the nonces a few milliseconds
-before the counter passes them. A hit (a nonce that meets the target) is therefore known in time to be reported exactly
-when the chip would report it. The current time is an argument of the methods.
+before the counter passes them. A hit (a nonce that meets the target) is therefore known early enough to be reported
+exactly when the chip would report it. The current time is an argument of the methods.
 """
 
 from collections.abc import Callable, Iterator

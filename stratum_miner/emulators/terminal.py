@@ -1,13 +1,13 @@
-"""A pseudo-terminal that looks like a serial port: it has a link with a fixed path and a baud rate, and can be
+"""A pseudo-terminal that looks like a serial port: it has a baud rate and a link whose path stays the same, and can be
 unplugged.
 
 The side that a driver opens is in raw mode. Drivers may open and close this side at any time: ``gone`` is True while no
 driver has opened it. The emulator's side, the master, is non-blocking. Bytes that do not fit into the buffer of the
 terminal are lost, as on a UART.
 
-The module works on Linux only, because it reads the baud rate with TCGETS2. It locks the link with a socket in the
-abstract namespace, which also exists on Linux only. Linux removes such a socket when its process ends, even if the
-process is killed.
+The module reads the baud rate with TCGETS2, and locks the link with a socket in the abstract namespace. It works on
+Linux only, because only Linux has these two. Linux removes such a socket when its process ends, even if the process is
+killed.
 """
 
 import array

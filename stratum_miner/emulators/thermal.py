@@ -1,7 +1,8 @@
-"""The temperature of an emulated chip, which slowly approaches a final value that depends on its power and its fan.
+"""The temperature of an emulated chip, which slowly approaches a final value that depends on the power of the chip and
+on the fan.
 
-The constants are guesses for a small heat sink. It only matters that power heats the chip, that the fan cools it, and
-that both take time.
+The constants are guesses for a small heat sink. For the tests of drivers, it only matters that power heats the chip,
+that the fan cools it, and that both take time.
 """
 
 from math import exp

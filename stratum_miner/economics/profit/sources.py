@@ -64,7 +64,7 @@ def miner_terms(answer: bytes, option: str, source: str) -> Mapping[str, str]:
 
 
 def price(answer: bytes, field: str | None, option: str, source: str, today: date) -> Mapping[str, str]:
-    """Return the price in an answer, which is a number, or JSON with the number at ``field``.
+    """Return the price in an answer. The answer is either a number, or JSON that contains the number at ``field``.
 
     ``field`` consists of names and indexes joined by dots. Raises SourceError if the answer has no valid price.
     """
