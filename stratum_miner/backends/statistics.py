@@ -64,7 +64,7 @@ class Hardware:
     reason: str = ""
     """Why the device is in this state; empty while it simply mines."""
     hot: str = ""
-    """The sensor reading that exceeds the warning temperature, for people; empty below that temperature."""
+    """The sensor reading that exceeds the warning temperature, as a text for people; empty below that temperature."""
     expected_hash_rate: float | None = None
     """Expected hash rate in H/s at the present frequency."""
     frequency: float | None = None

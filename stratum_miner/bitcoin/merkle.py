@@ -38,7 +38,7 @@ def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
 def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
     """Return the merkle root, computed from ``leaf``, the txid of the coinbase, and its merkle branch.
 
-    On each level, the hash from the coinbase is the left child and the item of the branch is the right child.
+    On each level, the hash computed so far is the left child, and the item of the branch is the right child.
     """
     for sibling in branch:
         leaf = sha256d(leaf + sibling)

@@ -23,8 +23,8 @@ than 65,536."""
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
-    """Return the target of a difficulty: difficulty-1 target / difficulty, rounded down, at least 1 and at most
-    2^256-1.
+    """Return the target of a difficulty: the target of difficulty 1 divided by ``difficulty``, rounded down, at least 1
+    and at most 2^256-1.
 
     Raises ValueError unless the difficulty is finite and above zero.
     """
@@ -38,8 +38,8 @@ def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
 
 
 def difficulty_from_target(target: int) -> float:
-    """Return the difficulty of a target: difficulty-1 target / target, rounded, for display. Target 0 gives
-    infinity."""
+    """Return the difficulty of a target: the target of difficulty 1 divided by ``target``, rounded, for display. For
+    target 0, return infinity."""
     return DIFFICULTY_1_TARGET / target if target else math.inf
 
 

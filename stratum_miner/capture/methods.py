@@ -1,8 +1,8 @@
 """Finds the method to which a protocol line belongs: a request or notification names its method, and a reply belongs to
 the method of its request.
 
-The memory used is bounded. At most ``MAX_REQUESTS`` requests without a reply are kept. In place of a long message id, a
-hash of it is kept.
+The memory used is bounded. At most ``MAX_REQUESTS`` requests that have no reply yet are remembered. In place of a long
+message id, a hash of it is remembered.
 """
 
 from collections.abc import Set
@@ -16,7 +16,8 @@ from stratum_miner.stratum.errors import FieldError
 METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.POOL_MESSAGES)
 """The methods of Stratum V1 that stratum-miner knows, sent by miners or by pools."""
 MAX_REQUESTS = 4096
-"""Maximum number of requests without a reply that are kept. If there are more, the oldest are forgotten."""
+"""Maximum number of requests that are remembered because they have no reply yet. If there are more, the oldest are
+forgotten."""
 LONGEST_NAME = 64
 """Maximum characters of a method name. Requests with a longer name are not remembered. Real names have at most half as
 many characters."""
@@ -29,7 +30,7 @@ class Methods:
     """Remembers the methods of the requests of one connection.
 
     If ``wanted`` is given, only requests with these methods are remembered. If ``wanted`` is empty, lines are not
-    parsed at all.
+    parsed, and ``of`` returns None for all of them.
     """
 
     def __init__(self, wanted: Set[str] | None = None) -> None:

@@ -1,7 +1,8 @@
 """``stratum-miner mine``: mines on pools.
 
-``app.options.mine`` declares its options, once for the command line, the environment and the file.
-``app.settings.mine`` turns them into settings, and ``app.daemon.mine_run`` runs a miner with these settings.
+``app.options.mine`` declares its options, which can be given on the command line, in the environment and in the
+configuration file. ``app.settings.mine`` turns them into settings, and ``app.daemon.mine_run`` runs a miner with these
+settings.
 """
 
 import os

@@ -30,7 +30,8 @@ RUNS = 4000
 
 
 def _text(name: str, help_text: str, group: str) -> Any:
-    # With allow_leading_hyphen, a value such as -3W reaches its own parser, which reports what is wrong with it.
+    # With allow_leading_hyphen, a value such as -3W reaches the parser of the option, which reports what is wrong with
+    # the value.
     return Parameter(name=name, help=help_text, group=group, negative=(), allow_leading_hyphen=True)
 
 

@@ -71,7 +71,7 @@ journalctl -u stratum-miner -f
 
 
 def executable() -> Path:
-    """Return the path of the program of this installation. Raises CommandFailed if there is none."""
+    """Return the path of the program ``stratum-miner`` of this installation. Raises CommandFailed if there is none."""
     beside = Path(sysconfig.get_path("scripts")) / "stratum-miner"
     if beside.exists():
         return beside
@@ -105,6 +105,6 @@ def unit_text(program: Path, serial_groups: list[str]) -> str:
 
 
 def _quoted(path: str) -> str:
-    """Quote a path for ExecStart= of a unit: systemd.service(5), COMMAND LINES."""
+    """Quote a path for ExecStart= of a unit, by the rules of systemd.service(5), section COMMAND LINES."""
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if escaped != path or " " in path else path

@@ -1,5 +1,5 @@
-"""Decides to which URL of a pool the client connects next. It tries the configured URLs in turn. After a redirect it
-tries the host and port that the pool named, but only once."""
+"""Decides to which URL of a pool the client connects next. The client tries the configured URLs in turn. After a
+redirect, it tries the host and port that the pool named, but only once."""
 
 from dataclasses import replace
 

@@ -88,7 +88,7 @@ class Backoff:
         self._ceiling = self._first
 
     def next_pause(self) -> float:
-        """Return the seconds to wait before the next attempt. Double the upper limit for the next call."""
+        """Return the seconds to wait before the next attempt, and double the upper limit for the next pause."""
         least = max(self._first / 2, self._ceiling * (1 - self._chance))
         pause = self._rng.uniform(least, self._ceiling)
         self._ceiling = min(self._ceiling * 2, self._limit)

@@ -111,7 +111,7 @@ class PoolConnection:
         self.started_at = trio.current_time()
         self.first_job_at: float | None = None
         self.previous_hash: bytes | None = None
-        """Previous hash of the newest job, 32 bytes in internal order; None before the first job."""
+        """Hash of the previous block in the newest job, 32 bytes in internal order; None before the first job."""
         self._stream = stream
         self._resumption = resumption
         self._on_event = on_event
