@@ -76,8 +76,8 @@ class Monitor:
         self._has_mined = False
         """Whether a device was mining in at least one sample since the program started."""
         self._dead: set[DeviceKey] = set()
-        """Search threads that this class has logged as dead. It does not log when hardware devices are dead: their
-        drivers do that."""
+        """Search threads that this class has logged as dead. This class does not log dead hardware devices, because
+        their drivers do that."""
         self._shares = ShareOutcomes()
         self._tips = Tips()
         self._last_accepted: float | None = None

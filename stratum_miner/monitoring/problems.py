@@ -37,8 +37,8 @@ results is computed from about the last 150 results or more, which came in about
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
 """A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3
-"""If no pool gives work, a text gives the reasons. It names at most this many pools, and only the number of the
-others."""
+"""If no pool gives work, a text gives the reasons. It names at most this many pools, and says how many others there
+are."""
 
 
 class RecentErrors:
@@ -175,7 +175,7 @@ class PoolProblems:
         if not pool.enabled:
             return []
         found = [*self._lost_problem(pool, snapshot), *self._rejections(pool)]
-        if not found:  # this pool works, although it refused one of several worker names
+        if not found:  # the pool works, but may have refused some of its worker names
             found += [
                 self._problem(WARNING, "pool_refuses", pool, *_refusal(pool, worker.name, worker.refusal))
                 for worker in pool.client.workers

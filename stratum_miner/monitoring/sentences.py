@@ -204,8 +204,8 @@ SENTENCES: dict[str, str] = {
 _PART = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
 _TWO_ENDS = re.compile(r"(?<=[.?!])\.(?= [A-Z]|$)")
-"""Matches the second of two marks at the end of a sentence: a full stop directly after another ``.``, ``?`` or ``!``.
-There are two marks if the last field of the sentence has a value that ends with a mark itself."""
+"""Matches a full stop at the end of a sentence if there is another ``.``, ``?`` or ``!`` directly before it. This is
+the case if the sentence ends with a field whose value ends with such a character."""
 
 
 def sentence(name: str, fields: Mapping[str, Any]) -> str:

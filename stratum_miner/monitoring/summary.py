@@ -27,8 +27,8 @@ def summary(
 ) -> Summary:
     """Return the summary without economics.
 
-    ``power`` is a pair: the power in watts (None if it is not known), and whether it leaves out devices that use power
-    but do not measure it.
+    ``power`` is a pair: the power in watts (None if it is not known), and whether this power leaves out devices that
+    use power but do not measure it.
     """
     rate, difficulty, minutes = snapshot.hash_rate_1m, snapshot.client.difficulty, snapshot.elapsed / 60
     (implied, luck), (power_w, is_partial) = estimates, power

@@ -143,8 +143,8 @@ class Summary:
     hardware_errors: int
     """Number of nonces of all devices that a driver or the miner found to be wrong."""
     below_target: int
-    """Number of reported nonces whose hash is what the device reported, but does not meet the share target of the
-    job."""
+    """Number of reported nonces that are correct but were not submitted, because their hash does not meet the share
+    target of the job."""
     withheld: int
     """Number of shares that were not submitted, because a pool may reject them as duplicates: either the same share was
     found before (in this run or an earlier one), or a share with the same nonce but another version field was submitted

@@ -1,5 +1,5 @@
-"""Accepts connections on every listener of the program. A shortage of resources, such as file descriptors, does not end
-this.
+"""Accepts connections on every listener of the program, and goes on after a shortage of resources, such as file
+descriptors.
 
 File descriptors, memory and buffers can run out while many clients connect. Such a shortage is temporary: the loop that
 accepts connections waits and tries again, and logs at most one warning a minute. The last few file descriptors are

@@ -62,7 +62,7 @@ class BrokenFetchError(FetchError):
 
 
 class LargeFetchError(FetchError):
-    """The response is larger than the limit, or it is compressed, so that its size has no limit."""
+    """The response is larger than the limit, or it is compressed, so that it could expand to any size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ class KeptBlock:
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False
-    """Whether the node should build on the block by now: it has already built on it, has failed since, or has had
-    enough time. If the node then gives a template that builds on the parent of the block instead, the node has lost the
-    block."""
+    """Whether the node is expected to build on the block: it has already done so, has had enough time for it, or has
+    failed since it accepted the block. If the node then gives a template that builds on the parent of the block, the
+    node has lost the block."""
     accepted_at: float = -math.inf
     """Time on trio's clock at which the node last accepted the block."""
 

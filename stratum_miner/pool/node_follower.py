@@ -30,8 +30,8 @@ DROPPED_SECONDS = 1.0
 """Seconds to wait after an answer was dropped. Without this pause, a node that answers at once would be asked all the
 time."""
 LATE_SECONDS = 5.0
-"""If the task that asks at intervals receives a template with a new tip first, the task that waits for this tip goes on
-waiting for at most this number of seconds. Then it begins to wait for the next tip."""
+"""Maximum number of seconds for which the task that waits for a new tip goes on waiting after the other task has
+received a template with this tip. Then it begins to wait for the next tip."""
 
 
 class NodeFollower:
@@ -138,7 +138,8 @@ class NodeFollower:
         return min(now + ASK_SECONDS, self._arrived_at + left)
 
     async def _check(self) -> None:
-        """Check that the node is still ready, unless the last check was a short time ago.
+        """Check that the node is still ready. Do nothing if the last check was less than ``CHECK_SECONDS`` ago and
+        found no missing blocks.
 
         Raises NodeDownloadingError if two checks in a row find that the node lacks more than one block. If it lacks a
         single block, this block is new and about to arrive. Any other NodeError of the check is raised at once.

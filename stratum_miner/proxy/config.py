@@ -17,8 +17,8 @@ class WorkerNames(Enum):
     POOL_USER = "ours"
     """The worker name in the pool's settings, whatever the miner's worker name is."""
     SUFFIX = "suffix"
-    """The worker name in the pool's settings, with ``.NAME`` added. NAME is the part after the dot of the miner's
-    worker name, or the whole name if it has no dot."""
+    """The worker name in the pool's settings, with ``.NAME`` added. NAME is the part of the miner's worker name after
+    its first dot, or the whole name if it has no dot."""
     MINER = "theirs"
     """The miner's worker name."""
 
@@ -58,8 +58,8 @@ class ProxyConfig(MinerLimits):
     """Seconds by which the ntime of a share may be ahead of the proxy's clock. The default is about as much as
     consensus allows for a block. A pool that allows less rejects such a share."""
     answer_timeout: float = 120.0
-    """Seconds to wait for the pool's answer to a share before the miner is told that the share is lost. This is longer
-    than the 60 s without an answer after which the pool client reconnects and resumes the session."""
+    """Seconds to wait for the pool's answer to a share before the miner is told that the share is lost. The default
+    leaves time for the pool client, which reconnects after 60 s without an answer and resumes the session."""
 
     def __post_init__(self) -> None:
         MinerLimits.__post_init__(self)  # super() does not work in a dataclass with slots

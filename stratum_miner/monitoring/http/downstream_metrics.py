@@ -1,4 +1,4 @@
-"""Metrics about connected miners. The pool and the proxy both export these metrics.
+"""Metrics about connected miners. Both the pool and the proxy export these metrics.
 
 No label contains text from a miner, such as a worker name, a user agent or an IP address.
 """

@@ -52,7 +52,7 @@ class PoolChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class DeviceAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A device to mine with, named as for the option --device."""
+    """A device to mine with. The field ``device`` has the same form as the option --device."""
 
     device: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 

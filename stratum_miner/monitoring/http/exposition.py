@@ -31,8 +31,8 @@ value is None, the sample is left out of the text."""
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Subject_contra]):
-    """Describes one metric, which is read from one kind of subject, such as a pool. To create a ``Family``, call
-    ``gauge``, ``counter``, ``info`` or ``histogram``, which are the types of metrics in Prometheus."""
+    """Describes one metric, which is read from one kind of subject, such as a pool. To create a ``Family``, call the
+    function below that is named after the Prometheus type of the metric, such as ``gauge``."""
 
     make: Callable[..., Any]
     name: str

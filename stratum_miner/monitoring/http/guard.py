@@ -73,9 +73,9 @@ class Access:
         """Return whether a page with this Origin header came from this server. ``host`` is the Host header of the
         request.
 
-        The scheme of the page must be http, because this server does not support TLS. Only if the host is a configured
-        name other than localhost, the scheme can also be https: the page may then have come through a reverse proxy
-        that supports TLS.
+        The scheme of the page must be http, because this server does not support TLS. If the host is a configured name
+        other than localhost, the scheme can also be https: the page may then have come through a reverse proxy that
+        supports TLS.
         """
         scheme, _, authority = origin.lower().partition("://")
         name = host.lower().partition(":")[0]
@@ -141,7 +141,7 @@ class Guard:
 
 
 def refusal(status: int, text: str, **headers: str) -> Response:
-    """Return an error response as JSON. ``text`` can quote the request: this function removes unsafe characters from
+    """Return an error response as JSON. ``text`` can quote the request: this function replaces unsafe characters in
     ``text``."""
     if status == 401:
         headers["www-authenticate"] = "Bearer"

@@ -1,9 +1,9 @@
 """Serves HTTP/1.1 on one connection: reads and writes a trio stream with h11, and calls an ASGI application.
 
-The size of a request is limited, and so is the time in which it must arrive. An answer can last for weeks, such as a
-stream of events. It ends early only if the client takes no data for ``SEND_S`` seconds. The application passes an
-answer in parts, and each part is sent before the next one is taken. So if a client stops reading, at most one part
-waits in memory.
+The size of a request is limited, and so is the time in which it must arrive. An answer, such as a stream of events, can
+last for weeks. It is cut off if the client takes no data for ``SEND_S`` seconds. The application passes an answer in
+parts, and each part is sent before the next one is taken. So if a client stops reading, at most one part waits in
+memory.
 
 The requests of one connection are answered one after the other. The next request is read when the previous answer is
 complete. Until then, data from the client waits in the kernel. If a client disconnects during an answer, the server

@@ -17,7 +17,7 @@ def open_node(
 
     ``spec`` is ``kernel`` for the embedded regtest node, or the URL of a JSON-RPC server. The embedded node keeps its
     block chain in ``data_dir``, or in a temporary directory if ``data_dir`` is None. User and password in the URL may
-    be percent-encoded. ``password`` replaces the password of the URL, and ``cookie_file`` replaces both.
+    be percent-encoded. ``password`` replaces the password of the URL. ``cookie_file`` replaces both user and password.
 
     Raises ValueError if ``spec`` cannot be used, or if an option does not apply to this kind of node. The message has
     no credentials.

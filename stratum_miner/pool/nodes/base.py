@@ -2,7 +2,7 @@
 
 The rules for every node:
 
-1. A node is an async context manager. ``async with`` opens the node, and its methods work only inside that block.
+1. A node is an async context manager: ``async with`` opens and closes it. Its methods work only while it is open.
 2. If a method gets no answer, it raises NodeError with a message of one line that has no credentials. A block that the
    node rejects is an answer, not an error.
 3. Any method may be cancelled at any time, and several tasks may call it at the same time.

@@ -141,7 +141,8 @@ class KernelNode(Node):
         return self._template()
 
     async def submit_block(self, block: bytes) -> SubmitResult:
-        """Validate a block and add it to the block chain. A valid block outside of the best chain is inconclusive."""
+        """Validate a block and add it to the block chain. For a valid block that is not in the best chain, the result
+        is "inconclusive"."""
         await trio.lowlevel.checkpoint()
         async with self._processing:
             before = self._tip().hash
