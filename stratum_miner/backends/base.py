@@ -1,18 +1,19 @@
 """The interface between the miner, which has work, and a backend, which searches it.
 
 A backend pulls its work. Whenever it can search more, it asks its ``WorkSource`` for a unit: a block header, and the
-nonces and version bits to try in it. It searches the unit and sends each hit as a ``NonceFound`` on a bounded trio
-channel. It also registers a function with the source, the *change callback*, which is called when the work changes. A
-backend obeys these rules, which ``stratum_miner.testing.check_backend`` tests:
+nonces and version bits to try in it. It searches the unit for *hits* (rule 5), and sends each hit as a ``NonceFound``
+on a bounded trio channel. It also registers a function with the source, the *change callback*, which the source calls
+when the work changes. A backend obeys these rules, which ``stratum_miner.testing.check_backend`` tests:
 
 1. ``run`` works until it is cancelled, and leaves nothing behind: no thread, no process, no open device.
-2. ``WorkSource.next_unit`` may be called from any thread. ``None`` means that there is no work now. The backend then
-   idles, and asks again when the change callback is called or after ``ASK_AGAIN_SECONDS``. (If extranonce2 is short,
-   all units of a job may be handed out until the next second allows another ntime.)
-3. If the change callback is called with ``void=True``, all units handed out before are worthless. The backend abandons
-  them within a millisecond if its hardware can, and reports no hit that it finds in them afterwards. With
-  ``void=False`` there is a newer job, and the backend finishes its unit or switches to the new job, whichever is
-  cheaper.
+2. ``WorkSource.next_unit`` may be called from any thread. If it returns ``None``, there is no work now. The backend is
+  then idle, and asks again when the change callback is called or after ``ASK_AGAIN_SECONDS``. (There can be no work for
+  a moment even if there is a job: if extranonce2 is short, all units can be in use until the next second allows another
+  ntime.)
+3. If the change callback is called with ``void=True``, all units that the source returned before are worthless. The
+  backend abandons them within a millisecond if its hardware can, and reports no hit that it finds in them afterwards.
+  With ``void=False`` there is a newer job, and the backend finishes its unit or takes a unit of the new job, whichever
+  is cheaper.
 4. A backend reports each hit once and loses none: while the channel is full, it waits.
 5. A hit is a nonce and a version under which the header has ``hash <= unit.target``. The nonce lies inside the unit.
    The version differs from ``unit.version`` only in bits of ``unit.version_mask``. The miner hashes every reported
@@ -35,7 +36,7 @@ ASK_AGAIN_SECONDS = 1.0
 ChangeCallback = Callable[[bool], None]
 """A function that the work source calls as ``callback(void)``, synchronously, in the trio thread.
 
-It must not block or raise. ``void`` is True if the units handed out before are worthless.
+It must not block or raise. ``void`` is True if all units that the source returned before are worthless.
 """
 
 
@@ -52,8 +53,8 @@ class WorkSource(Protocol):
         ...
 
     def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
-        """Register a callback for changes of work, and return a function that unregisters it. Call it in the trio
-        thread."""
+        """Register a callback for changes of work, and return a function that unregisters it. Call ``on_change`` in the
+        trio thread."""
         ...
 
 
@@ -66,7 +67,8 @@ class BackendOptionError(BackendError):
 
 
 class SelfTestError(BackendError):
-    """Raised if a C kernel gives a wrong result for a known input, so that nothing it finds can be trusted."""
+    """Raised if a kernel (a C function that searches nonces) gives a wrong result for a known input. Nothing that it
+    finds can then be trusted."""
 
 
 class Backend(ABC):
@@ -104,5 +106,5 @@ class Backend(ABC):
 
     @abstractmethod
     def statistics(self) -> BackendStatistics:
-        """Return a frozen snapshot. The devices in it keep their order and their names as long as the backend
-        exists."""
+        """Return a frozen snapshot of the totals. Its list of devices has the same order and names in every
+        snapshot."""

@@ -1,1 +1,2 @@
-"""The CPU backend: C kernels that are called through cffi, and the threads that run them."""
+"""The CPU backend: kernels (C functions that search nonces), which are called through cffi, and the threads that call
+them."""

@@ -1,18 +1,20 @@
-"""The CPU backend: one search thread per processor, each with its own kernels and its own unit.
+"""The CPU backend: search threads, by default one for each processor.
 
-Theory of operation. A thread takes a unit and searches it in slices of about 30 ms. Each slice is one call of C code,
-which releases the GIL. Most kernels try several versions at the same time. If the pool grants too few version bits
-for that, they try several nonces at the same time instead.
+A thread takes a unit of its own and searches it in slices of about 30 ms. Each slice is one call of a *kernel*, a C
+function that releases the GIL. Most kernels try several versions at the same time. If the pool grants too few version
+bits for that, they try several nonces at the same time instead.
 
-All slices in C read the *stop word*, a number that the trio thread changes when the work changes. Every slice then ends
-within microseconds, and each thread takes its next unit. A thread reads the stop word before it takes a unit, and
-passes this value to the search, so that no change in between is missed. Hits go through a bounded queue to a trio task,
-which sends them to the miner. If a change makes the earlier work worthless, the task drops the hits that were queued
-before the change.
+When the work changes, the trio thread changes a number, the *stop word*. The kernels read it all the time: each slice
+ends within microseconds after the change, and each thread takes its next unit. A thread reads the stop word before it
+takes a unit, and passes this value to the kernel, which compares it with the stop word. A change between these two
+moments is therefore not missed.
 
-A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
-no lock with trio (``handoff``). For the same reason a separate thread starts the search threads, because each start
-waits until the new thread has run for the first time.
+Hits go through a bounded queue to a trio task, which sends them to the miner. If a change makes the earlier work
+worthless, the task drops the hits that were queued before the change.
+
+A search thread has a low priority, so the system sometimes stops it for a long time, even while it holds a lock. It
+therefore shares no lock with trio (``handoff``). For the same reason, the trio thread does not start the search threads
+itself, because it would wait until each new thread has run for the first time: a separate thread starts them.
 """
 
 import os
@@ -38,14 +40,14 @@ from stratum_miner.work.versions import ALL_BITS
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 0.03
-"""Seconds of one search in C. This is so long that the Python code between two searches costs almost nothing, and so
-short that hashes are counted often."""
+"""Seconds for one slice of a unit, which one call of a kernel searches. This is so long that the Python code between
+two slices costs almost nothing, and so short that hashes are counted often."""
 TIMED_SECONDS = 0.5
 """Seconds of processor time for one measurement of the hash rate of a search thread."""
 POINTS_PER_HIT = 10_000
 """A slice is used for measuring the hash rate only if it has at least this many points (combinations of nonce and
-version) per hit. Each hit costs some microseconds. At test difficulties, this is most of the time; with this many
-points per hit, it is about 1 % of the time."""
+version) for each hit. Reporting a hit takes some microseconds: at the low difficulties of tests, that is most of the
+time, but with this many points for each hit, it is only about 1 %."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -55,9 +57,10 @@ class CpuBackend(Backend):
 
     ``threads`` is the number of threads; None means one for each usable processor. ``kernel`` is the name of a kernel;
     None means the fastest. ``duty_cycle`` is the percentage of the time to search, 1 to 100. ``priority`` is "low"
-    (nice 19, so that all other programs run first) or "normal". ``affinity`` lists the processors to pin the threads
-    to, in turn; "auto" chooses them (fast cores before slow ones, and each core before its second hardware thread), and
-    None leaves it to the system's scheduler. Raises BackendOptionError for a value that cannot be used.
+    (nice 19, so that all other programs run first) or "normal". ``affinity`` lists processors: the first thread is
+    pinned to the first one, and so on, and the list repeats if there are more threads. "auto" lists all usable
+    processors: fast cores before slow ones, and one hardware thread of every core before the second ones. None leaves
+    the threads to the system's scheduler. Raises BackendOptionError for a value that cannot be used.
     """
 
     name: ClassVar[str] = "cpu"
@@ -95,8 +98,8 @@ class CpuBackend(Backend):
         self._low_priority = priority == "low"
         self._affinity = tuple(affinity or ())
         self._on_search = on_search
-        """For benchmarks: called after each slice, with the value of the stop word and the time in nanoseconds at which
-        the slice began."""
+        """A function for benchmarks that is called after each slice, with the value of the stop word with which the
+        slice was searched, and the time in nanoseconds at which it began."""
         self._choice: Choice | None = None
         self._searchers = [_Searcher(f"cpu{index}") for index in range(self._threads)]
 
@@ -130,7 +133,7 @@ class CpuBackend(Backend):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Search until cancelled.
 
-        Raises SelfTestError if no kernel computes the known answers, and BackendOptionError if all CPU backends of this
+        Raises SelfTestError if no kernel passes its self-test, and BackendOptionError if all CPU backends of this
         process together have too many threads.
         """
         with _counted(self._threads):
@@ -154,8 +157,8 @@ class CpuBackend(Backend):
             handoff.close_sockets()
 
     def _correct(self, choice: Choice) -> None:
-        """Correct the remembered rates of the kernels if the rates that the threads reached in mining show that they
-        are wrong."""
+        """Correct the remembered hash rates of the kernels, if the threads reached rates in mining that show that the
+        remembered ones are wrong."""
         plain, rolling = (max(item.fastest[rolls] for item in self._searchers) for rolls in (False, True))
         if plain or rolling:
             correct(choice, plain, rolling)
@@ -187,8 +190,8 @@ class CpuBackend(Backend):
             version_bits = rolling.kernel.version_bits
             while True:
                 expected = handoff.stop_word.value
-                # the stop word was read before: if close() comes after this check, it changes the word, and the search
-                # ends
+                # a close() after this check is not missed: it changes the stop word, which was read above, so the
+                # search ends
                 if handoff.closed:
                     return
                 unit = handoff.source.next_unit(ALL_BITS, version_bits)
@@ -258,8 +261,8 @@ _threads_in_use = 0
 
 @contextmanager
 def _counted(threads: int) -> Iterator[None]:
-    """Add ``threads`` to ``_threads_in_use`` while the block of the ``with`` statement runs. Raises BackendOptionError
-    if all backends together would then have too many threads."""
+    """Add ``threads`` to ``_threads_in_use`` while the body of the ``with`` statement runs. Raises BackendOptionError
+    if all CPU backends of this process together would then have too many threads."""
     global _threads_in_use  # noqa: PLW0603  processors are shared by the whole process
     check_threads(_threads_in_use + threads)
     _threads_in_use += threads
@@ -277,13 +280,13 @@ class _Searcher:
         self.hashes = 0
         self.nonces_found = 0
         self.fastest = {False: 0.0, True: 0.0}
-        """Best rate in hashes per second of processor time, without (False) and with (True) version rolling; 0 until it
-        is measured."""
+        """The best hash rate without (False) and with (True) version rolling, in hashes per second of processor time; 0
+        until it is measured."""
 
 
 class _Mode:
-    """A ``Search`` of one thread for one kind of work (with or without version rolling), its measured rate, and the
-    number of points in its next slice."""
+    """What one thread uses for one kind of work (with or without version rolling): a ``Search``, its measured hash
+    rate, and the number of points (combinations of nonce and version) in its next slice."""
 
     def __init__(self, search: kernels.Search, hash_rate: float) -> None:
         self.search = search
@@ -293,7 +296,7 @@ class _Mode:
         self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def time(self, hashes: int, seconds: float) -> None:
-        """Add a slice to the measurement of the rate: its hashes, and its seconds of processor time."""
+        """Add the hashes of a slice, and its seconds of processor time, to the measurement of the hash rate."""
         self._timed_hashes += hashes
         self._timed_seconds += seconds
         if self._timed_seconds >= TIMED_SECONDS:

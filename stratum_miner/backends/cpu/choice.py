@@ -1,14 +1,13 @@
-"""Chooses the fastest kernels that pass their self-test. Their measured rates are remembered for the next start.
+"""Chooses the fastest kernels (C functions that search nonces) that pass their self-test. The measured hash rates of
+all kernels are remembered for the next start.
 
 Two kernels are chosen: one for work with version rolling, where most kernels try several versions at the same time, and
-one for work without, where they try several nonces. The fastest kernel for one need not be the fastest for the other.
+one for work without version rolling, where they try several nonces. The two can be different kernels.
 
-Measured rates are sometimes too low: the processor may be hot, or the other hardware thread of a core may be busy. If a
-new rate is measured while an old one is still remembered (for at most 30 days), the higher of the two is therefore
-kept, with the day of its measurement. ``correct`` compares the remembered rates with the rate that a thread reached in
-mining. If mining was faster, the remembered rate is raised. If it was faster by far, all rates are doubtful, and the
-next start measures them again. If mining did not reach two fifths of a remembered rate, all rates of this CPU are
-forgotten.
+A measured rate is too low if the processor was hot, or if the other hardware thread of its core was busy. If a rate is
+measured again while the old one is still remembered (at most 30 days), the higher rate is therefore kept, with the day
+of its measurement. After mining, ``correct`` compares the remembered rates with those that a thread reached in mining,
+and corrects them.
 """
 
 from collections.abc import Sequence
@@ -25,22 +24,22 @@ from stratum_miner.backends.cpu.kernels import Kernel
 log = structlog.get_logger(__name__)
 
 CHOICE_SECONDS = 0.15
-"""Seconds for measuring all kernels together at the first start. This is enough to distinguish kernels whose rates
-differ by a tenth."""
+"""Seconds for the measurement of all kernels together at the first start. They are enough to find the faster of two
+kernels whose rates differ by a tenth."""
 SUSTAINABLE_FRACTION = 0.5
-"""Fraction of a thread's measured hash rate that the thread still reaches while it also does other work. The value is
-an estimate."""
+"""Fraction of its measured hash rate that a thread still reaches while it also does other work. The value is an
+estimate."""
 UNREACHED_FRACTION = 0.4
-"""If mining reaches less than this fraction of a remembered rate, the remembered rate is wrong. The fraction is below a
-half, because mining can reach a little less than half of a right rate: two busy hardware threads of one core reach half
-of it each, and heat slows both down a little more."""
+"""If mining reaches less than this fraction of a remembered rate, the remembered rate is wrong. Even if the remembered
+rate is right, mining can reach a little less than half of it: if both hardware threads of a core are busy, each reaches
+half of the rate, and heat slows them down a little more."""
 EXCEEDED_FACTOR = 1.25
-"""If mining is faster than a remembered rate by more than this factor, the remembered rates of all kernels were
-probably measured while the computer was slow, and are doubtful."""
+"""If mining is faster than a remembered rate by more than this factor, the computer was probably slow when the rates
+were measured, so the remembered rates of all kernels are doubtful."""
 TOO_LONG_FACTOR = 4
-"""If a test must find a share within a time limit, it is refused only if the search would take more than this many
-times the limit at the remembered rate. A rate that was measured while the computer was hot and other programs used its
-cores can be too low by up to this factor."""
+"""Some tests must find a share within a time limit. Such a test is refused only if, at the remembered rate, the search
+would take longer than the limit multiplied by this factor. A rate that was measured while the computer was hot and
+other programs used its cores can be too low by up to this factor."""
 MEASURE_AGAIN_HINT = "to measure again, run stratum-miner bench"
 
 
@@ -74,8 +73,8 @@ class Choice:
         """Return a text that says why one thread will perhaps not reach ``hash_rate`` (H/s) while it also does other
         work; None if it should reach this rate.
 
-        A caller should not refuse the rate for this reason, because the kernels may have been measured while the
-        computer was slow.
+        The text is a reason to warn, but not to refuse the rate: perhaps the computer was slow when the kernels were
+        measured.
         """
         if hash_rate <= self.hash_rate * SUSTAINABLE_FRACTION:
             return None
@@ -86,11 +85,11 @@ class Choice:
 
 
 def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache: Path | None = None) -> Choice:
-    """Return the fastest kernels that pass their self-test, or the kernel with the name ``forced``.
+    """Return the fastest kernels that pass their self-test, or the kernel with the name ``forced`` for all work.
 
-    Rates that an earlier call measured on the same CPU are read from ``cache``, by default a file in the user's cache
-    folder. Raises BackendOptionError for an unknown name, and SelfTestError if the forced kernel, or every kernel, is
-    broken.
+    If an earlier call measured the rates on the same CPU, they are read from the file ``cache`` (None: a file in the
+    user's cache folder); otherwise, measuring them takes ``seconds``. Raises BackendOptionError for an unknown name,
+    and SelfTestError if the forced kernel, or every kernel, is broken.
     """
     if forced is not None:
         kernel = kernels.kernel_named(forced)
@@ -107,11 +106,10 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
 
 
 def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> Choice:
-    """Choose the fastest of the measured kernels. The rate of each kernel is the better one of its measured rate and
-    its remembered rate.
+    """Choose the fastest of the measured kernels. If all kernels were measured and none is broken, the higher of the
+    measured and the remembered rate counts for each kernel, and is remembered.
 
-    The better rates are remembered if all kernels were measured and none is broken. Raises SelfTestError if every
-    kernel is broken.
+    Raises SelfTestError if every kernel is broken.
     """
     sound = [item for item in measured if item.self_test]
     for item in measured:
@@ -128,15 +126,19 @@ def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> C
 
 
 def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = None) -> None:
-    """Correct the remembered rates by the best rates that one thread reached in mining.
+    """Correct the remembered rates of the chosen kernels by the best rates that one thread reached in mining.
 
     ``plain`` is the rate without version rolling and ``rolling`` the rate with it, in hashes per second of processor
-    time. 0 means that there was no such search. A remembered rate that was exceeded is raised. If it was exceeded by
-    far, all rates were measured while the computer was slow, and the next start measures them again: if only the rate
-    of the kernel that mined were raised, that kernel would always be chosen. If not even ``UNREACHED_FRACTION`` of a
-    rate was reached, the rates belong to another computer (two computers that share a home folder, a virtual machine
-    that moved). All rates of this CPU are then forgotten, and the next start measures them. In all other cases no rate
-    is lowered, because heat and the other hardware thread of a core may slow mining down for a while.
+    time; 0 if there was no such work. Each is compared with the remembered rate:
+
+    * If mining was faster, the remembered rate is raised.
+    * If mining was faster by more than ``EXCEEDED_FACTOR``, the computer was probably slow when the rates were
+      measured. The next start then measures all kernels again. Otherwise the kernel that mined, whose rate alone was
+      raised, would always be chosen.
+    * If mining did not reach ``UNREACHED_FRACTION`` of the remembered rate, the rates belong to another computer (two
+      computers share a home folder, or a virtual machine was moved). All rates of this CPU are then forgotten, and the
+      next start measures them.
+    * In all other cases nothing changes, because heat, or the other hardware thread of a core, can slow mining down.
     """
     available = kernels.available_kernels()
     path = kernel_figures.cache_file() if cache is None else cache
@@ -163,8 +165,8 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
 
 
 def _better(new: MeasuredKernel, old: MeasuredKernel) -> MeasuredKernel:
-    """Combine two measurements of the same kernel: return the better of the two rates without version rolling, and the
-    better of the two rates with it."""
+    """Combine two measurements of the same kernel: the higher of the two rates without version rolling, and the higher
+    of the two rates with it."""
     if old.hash_rate > new.hash_rate:
         new = replace(new, hash_rate=old.hash_rate, measured_on=old.measured_on)
     if old.rolling_hash_rate > new.rolling_hash_rate:

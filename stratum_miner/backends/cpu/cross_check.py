@@ -1,8 +1,8 @@
 """Checks a kernel against another one: both search the same nonces and versions, and must find the same hits. Users who
 suspect their hardware can run this check.
 
-The checked kernel may try several versions at the same time. The other kernel always tries one version after the other,
-so that an error in the code for several versions shows.
+If the checked kernel can try several versions at the same time, this is checked, too: the other kernel always tries one
+version after the other.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from stratum_miner.backends.cpu.kernels import Hit, Kernel, Search
 POINTS = 1 << 24
 HEADER = bytes(range(80))
 TARGET = (1 << 244) - 1
-"""About one hash in 4,096 is a hit. A kernel compares 32 bits of each hash with the target, and the whole hash only if
-these 32 bits are small enough. With this target, both comparisons are tested often."""
+"""With this target, about one hash in 4,096 is a hit. A kernel first compares 32 bits of each hash with the target, and
+then the whole hash if these 32 bits are small enough. Both comparisons are thus tested often."""
 ROLLED_FROM = 13
 """The lowest bit that is rolled, as in the mask of BIP 320."""
 

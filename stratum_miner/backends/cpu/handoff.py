@@ -1,9 +1,9 @@
-"""Connects the search threads with the trio task: a stop word that ends their searches, a condition variable on which
-idle threads wait, and a queue of hits.
+"""Connects the search threads with the trio task: by a *stop word* (a number whose change ends all searches), by a
+condition variable on which idle threads wait, and by a queue of hits.
 
-A search thread has a low priority, so the system may stop it for a long time while it holds a lock. It therefore shares
-no lock with trio. It announces new hits by a byte in a socket instead of ``TrioToken.run_sync_soon``, which takes a
-lock that trio's own thread and its signal handlers need.
+A search thread has a low priority, so the system sometimes stops it for a long time, even while it holds a lock. It
+therefore shares no lock with trio. To announce new hits, it sends a byte through a socket.
+``TrioToken.run_sync_soon`` is not used, because it takes a lock that trio's own thread and its signal handlers need.
 """
 
 import socket
@@ -18,7 +18,7 @@ from stratum_miner.backends.cpu import kernels
 from stratum_miner.work.unit import NonceFound
 
 QUEUE_SIZE = 1024
-"""Number of hits that may wait for trio before the search threads wait."""
+"""Largest number of hits in the queue. While the queue is full, search threads with another hit wait."""
 
 
 class Handoff:
@@ -40,8 +40,8 @@ class Handoff:
     # ---- called in the trio thread ----------------------------------------------------------------------------
 
     def note_change(self, void: bool) -> None:
-        """Make all searches in C stop, because work has changed. If ``void``, also drop the hits of earlier work that
-        still wait in the queue."""
+        """Make all searches stop, because work has changed. If ``void``, also make ``forward`` drop the hits of earlier
+        work that are still in the queue."""
         value = self.stop_word.bump()
         if void:
             self._void_before = value
@@ -76,8 +76,8 @@ class Handoff:
     # ---- called in the search threads -------------------------------------------------------------------------
 
     def put(self, generation: int, hit: NonceFound) -> None:
-        """Queue a hit, and wait while the queue is full. After ``close``, drop the hit. ``generation`` is the value of
-        the stop word with which the search began."""
+        """Put a hit into the queue; if the queue is full, wait. After ``close``, drop the hit. ``generation`` is the
+        value of the stop word with which the search began."""
         self._room.acquire()
         if self.closed:
             self._room.release()  # nothing empties the queue any more: let the next waiting thread continue, too
@@ -101,6 +101,6 @@ class Handoff:
 
 
 def _is_before(generation: int, limit: int) -> bool:
-    """Return whether the stop word had the value ``generation`` before it had the value ``limit``. The stop word wraps
-    at 2^32."""
+    """Return whether the stop word had the value ``generation`` before it had the value ``limit``. The stop word counts
+    up, and continues with 0 after 2^32 - 1."""
     return (generation - limit) & 0xFFFFFFFF >= 1 << 31

@@ -1,4 +1,4 @@
-"""Remembers the measured rates of the kernels in the user's cache folder from one start to the next.
+"""Remembers the measured hash rates of the kernels from one start to the next, in a file in the user's cache folder.
 
 The rates are stored under the model of the CPU, the kernels that it can run, and the build of these kernels. A file
 that cannot be read, written or decoded counts as missing.
@@ -32,8 +32,8 @@ def cache_file() -> Path:
 
 
 def recall(available: Sequence[Kernel], path: Path) -> tuple[MeasuredKernel, ...] | None:
-    """Return the remembered rates of all these kernels. None if one of the rates is missing, too old or impossible, or
-    if the rates are doubtful."""
+    """Return the remembered rates of the kernels. None if one of these rates is missing, too old or impossible, or if
+    they were remembered as doubtful."""
     entry = _entry(available, path)
     figures = known(available, path)
     if entry is None or entry.doubtful or not all(item.hash_rate and item.rolling_hash_rate for item in figures):
@@ -57,8 +57,8 @@ def known(available: Sequence[Kernel], path: Path) -> list[MeasuredKernel]:
 
 
 def remember(measured: Sequence[MeasuredKernel], path: Path, *, doubtful: bool = False) -> None:
-    """Store the rates in the cache file. ``measured`` must contain all kernels that this CPU can run. If ``doubtful``,
-    the next start measures them again."""
+    """Store the rates in the cache file. ``measured`` must contain all kernels that this CPU can run. If the rates are
+    ``doubtful``, the next start measures the kernels again."""
     figures = {
         item.kernel.name: _Figures(
             _Figure(item.hash_rate, item.measured_on), _Figure(item.rolling_hash_rate, item.rolling_measured_on)
@@ -91,10 +91,11 @@ class _Figures(msgspec.Struct, frozen=True):
 
 class _Entry(msgspec.Struct, frozen=True):
     processor_time: dict[str, _Figures]
-    """Rates by kernel name. Older versions of this program stored hashes per second of wall-clock time, under another
-    field name, which is not read."""
+    """The rates of each kernel, by its name, in hashes per second of processor time. Older versions of this program
+    stored hashes per second of wall-clock time, in a field with another name, which is not read."""
     doubtful: bool = False
-    """Whether to measure all kernels again, and to keep the better rate of each."""
+    """Whether the next start must measure all kernels again. The higher of the old and the new rate of each kernel is
+    then kept."""
 
 
 def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
@@ -105,8 +106,8 @@ def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
 
 
 def _entries(path: Path) -> dict[str, msgspec.Raw]:
-    """Return the entries of the file, by CPU. They are not decoded, so that entries that another version of this
-    program wrote stay unchanged."""
+    """Return the entries of the file, by CPU. They are not decoded, so that an entry that another version of this
+    program wrote can be written back unchanged."""
     with path.open("rb") as file:
         return msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, msgspec.Raw])
 

@@ -1,6 +1,7 @@
 """Measures how fast the kernels are on the calling thread.
 
-All rates are hashes per second of that thread's processor time, so other programs on the computer do not lower them.
+The rates are hashes per second of that thread's processor time. Time in which the processor ran other programs does not
+count.
 """
 
 import time
@@ -16,11 +17,11 @@ ROUNDS = 5
 """Number of rounds. In each round, every kernel is measured once without and once with version rolling. The highest
 rate of a kernel counts, because disturbances can only lower a rate."""
 FIRST_SLICE = 1 << 12
-"""Number of points in the first search of a measurement. The speed of this search decides how many points the
-next ones have."""
+"""Number of points (combinations of nonce and version) in the first search of a measurement. The speed of this search
+decides how many points the next searches have."""
 PATIENCE = 4
-"""A measurement of N seconds of processor time ends after this many times N seconds of wall-clock time, even if it got
-less processor time until then."""
+"""A measurement takes N seconds of processor time. On a busy computer, it ends earlier, when N multiplied by this
+number of seconds of wall-clock time have passed."""
 FASTEST = 1e9
 """A rate in H/s that no thread of any processor reaches: ten times the fastest measured one (docs/benchmarks.md)."""
 
@@ -33,7 +34,8 @@ class Speed:
     """Hashes per second of the thread's processor time. The thread would reach this rate if the processor ran nothing
     else."""
     wall_hash_rate: float
-    """Hashes per second of wall-clock time. It is lower if other programs used the processor meanwhile."""
+    """Hashes per second of wall-clock time. This rate is lower than ``hash_rate`` if other programs used the processor
+    meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
