@@ -75,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
     app = command_line()
     if not arguments or arguments[0] in ("--help", "-h"):
         for name in COMMANDS:
-            app[name]  # imports the command, whose docstring the list shows
+            app[name]  # imports the command: the list of commands shows its docstring
     try:
         result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except Exception as error:
