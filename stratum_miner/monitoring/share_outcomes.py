@@ -25,8 +25,8 @@ class ShareOutcomes:
         hash is not counted, because only one of the two can remain in the block chain."""
 
     def add(self, result: ShareResult, shown: ShareView) -> bool:
-        """Keep a resolved share: ``result`` has the share and its outcome, and ``shown`` is what displays show of it.
-        Return whether the share counts as a new block.
+        """Keep a resolved share. ``result`` has the share and its outcome; ``shown`` is the form in which displays show
+        the share. Return whether the share counts as a new block.
 
         The share counts if it solves a block, if a pool accepted it, and if no earlier accepted block has the same
         previous hash.

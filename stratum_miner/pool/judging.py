@@ -1,6 +1,6 @@
 """The decisions of a pool about its miners: their difficulties, their jobs and the verdicts on their shares. Sans-IO.
 
-The pool judges each share itself. A share that may be a block goes to the node, too."""
+The pool judges each share itself. A share that may solve a block also goes to the node."""
 
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
@@ -92,10 +92,9 @@ class JudgingPolicy:
     def judge(
         self, submit: Submit, jobs: JobTable[PoolJob], unix_time: float
     ) -> ShareVerdict[PoolJob] | ForwardVerdict[PoolJob]:
-        """Judge a share. A block is forwarded to the node.
+        """Judge a share. A share that solves a block is forwarded to the node.
 
-        If a share is a block, but stale or below the share difficulty, the pool accepts it only if the node accepts the
-        block.
+        If such a share is stale or below the share difficulty, the pool accepts it only if the node accepts the block.
         """
         verdict = self._validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):

@@ -87,7 +87,8 @@ class _WaitingBlock:
 
 
 class Pool:
-    """A pool that gets its jobs from one node. ``open_pool`` makes one and runs it; the parameters are the same.
+    """A pool that makes its jobs from the templates of one node. ``open_pool`` makes a ``Pool`` and runs it; its
+    parameters have the same meaning.
 
     To run a pool without ``open_pool``, make a ``Pool`` and start its ``serve`` in a nursery.
     """

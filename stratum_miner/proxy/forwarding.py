@@ -1,6 +1,6 @@
 """The decisions of a proxy about its miners: their jobs, their difficulties, and which shares go to the pool. Sans-IO.
 
-A valid share is forwarded if it meets the pool's difficulty or is a block. The miner then gets the pool's answer.
+A valid share is forwarded if it meets the pool's difficulty or solves a block. The miner then gets the pool's answer.
 The proxy accepts any other valid share at once and does not forward it.
 """
 

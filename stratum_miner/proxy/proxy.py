@@ -63,7 +63,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Proxy:
-    """A Stratum proxy. ``open_proxy`` makes one and runs it; the parameters are the same.
+    """A Stratum proxy. ``open_proxy`` makes a ``Proxy`` and runs it; its parameters have the same meaning.
 
     To run a proxy without ``open_proxy``, make a ``Proxy`` and start its ``serve`` in a nursery.
     """

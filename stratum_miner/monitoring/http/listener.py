@@ -33,8 +33,8 @@ class ListenError(Exception):
 def listening_socket(address: str, *, network: bool = False, permission: str = "--http-network") -> socket.socket:
     """Return a socket that listens on ``HOST:PORT``. With port 0, the system chooses a free port.
 
-    Raises ListenError if that is not possible, or if other computers can reach the address and ``network`` is false.
-    ``permission`` is the option that permits such an address, for the error message.
+    Raises ListenError if the socket cannot listen there, or if other computers can reach the address and ``network`` is
+    false. In the second case, the message names ``permission``, the option that permits such an address.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:

@@ -229,11 +229,11 @@ def _refusal(error: h11.RemoteProtocolError) -> tuple[int, str]:
 
 
 def _checked(request: h11.Request) -> h11.Request:
-    """Return the request in a form in which its target is a path, without scheme and host.
+    """Return the request with only a path as its target, without scheme and host.
 
-    Raises RemoteProtocolError for some requests that h11 accepts, but that programs interpret in different ways: those
-    with both a length and a transfer coding, and those of HTTP/1.0 with a transfer coding. Behind a reverse proxy, a
-    second request could then hide in the body of the first (RFC 9112 6.1).
+    Raises RemoteProtocolError for some requests that h11 accepts, but that programs interpret in different ways:
+    requests with both Content-Length and Transfer-Encoding, and HTTP/1.0 requests with Transfer-Encoding. Behind a
+    reverse proxy, a second request could then hide in the body of the first (RFC 9112 6.1).
     """
     names = {name for name, _ in request.headers}
     if not request.http_version.startswith(b"1."):  # h11 also accepts versions such as 2.0

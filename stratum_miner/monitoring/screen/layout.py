@@ -9,9 +9,9 @@ From top to bottom, the screen shows:
 * the devices, those that do not mine first, and the pools if there are several;
 * events, and the keys.
 
-If the screen is too small, other lines are left out before the problems and the devices that do not mine. A line then
-shows how many problems, devices or pools are left out. Colours only repeat what the words say. All totals come from the
-summary of the view.
+If the screen is too small, lines are left out; the problems and the devices that do not mine are left out last. A line
+then shows how many problems, devices or pools are left out. Colours only repeat what the words say. All totals come
+from the summary of the view.
 """
 
 from collections.abc import Sequence

@@ -124,11 +124,11 @@ async def show(console: Console, drawn: Callable[[ScreenState], list[Text]], pre
 
 
 class Painter:
-    """Writes lines to a terminal, but only those that changed, because to write all of them takes 3 ms of processor
-    time, which mining can use better.
+    """Writes lines to a terminal, but only those that changed since the last drawing. Writing all lines would take 3 ms
+    of processor time, which is better used for mining.
 
-    Every ``WHOLE_EVERY`` drawings it writes all lines, because other programs, such as the shell after Ctrl-Z, may have
-    written to the terminal.
+    Every ``WHOLE_EVERY`` drawings, all lines are written, because other programs, such as the shell after Ctrl-Z, may
+    have written to the terminal.
     """
 
     def __init__(self, console: Console) -> None:

@@ -11,7 +11,8 @@ from stratum_miner.quantities import duration_text
 
 
 def problem_lines(problems: Sequence[ProblemView], width: int, room: int) -> list[Text]:
-    """Return lines for as many whole problems as fit into ``room``, and a line with the number of the others.
+    """Return lines for as many whole problems as fit into ``room`` lines, and a line with the number of the other
+    problems.
 
     The worst problem is always shown, even if it does not fit.
     """
