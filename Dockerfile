@@ -1,5 +1,5 @@
 # A miner as a container: docker build -t stratum-miner . && docker run --rm stratum-miner mine -o HOST:PORT -u WORKER
-# docs/operation.md has the rest. The wheel runs on any CPU of its architecture: kernels are chosen at the start.
+# docs/how-to/run-as-a-service.md has the rest. The wheel runs on any CPU of its architecture: kernels are chosen at the start.
 
 # `make base-image` writes the digest that this tag has today behind it; from then on an image is made of the same files.
 ARG BASE=python:3.11-slim

@@ -24,7 +24,7 @@ test: $(STAMP)
 test-all: $(STAMP)
 	@$(BIN)/pytest -m ''
 
-# Every target of tests/fuzz for so many seconds; docs/fuzzing.md says more.
+# Every target of tests/fuzz for so many seconds; docs/how-to/fuzz.md says more.
 fuzz: $(STAMP)
 	@$(PIP) install --require-hashes --requirement requirements/fuzz.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS)

@@ -5,7 +5,7 @@
 The script starts ``mine``, ``pool``, ``proxy``, ``tap`` and ``mine`` with its HTTP server on loopback, in a new process
 for each attack. An honest peer works before, during and after the attack, and the number of its good replies is printed
 for each of the three. If ``mine`` is attacked, the attacker is its pool, and the shares that the pool receives are
-counted. docs/security.md contains the printed table. Every attack has a limit of seconds and of bytes.
+counted. docs/measured/attacks.md contains the printed table. Every attack has a limit of seconds and of bytes.
 """
 
 import argparse

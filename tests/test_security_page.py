@@ -1,4 +1,4 @@
-"""docs/security.md against the code: every number of its table of limits, and every file that it refers to."""
+"""docs/explanation/security.md against the code: each number of its table of limits, each file that it refers to."""
 
 import re
 from dataclasses import fields, is_dataclass
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "security.md").read_text(encoding="utf-8")
 UNITS = {"": 1, "bytes": 1, "characters": 1, "s": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 
 

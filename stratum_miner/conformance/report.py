@@ -46,7 +46,7 @@ def _check(result: Result) -> dict[str, Any]:
 
 
 def table(cases: Sequence[Case]) -> str:
-    """Return the checks as a Markdown table, for docs/conformance.md."""
+    """Return the checks as a Markdown table, for docs/reference/conformance.md."""
     rows = [
         f"| {case.id} | {case.level.value} | {case.kind} | {case.requirement} | {case.expected} |".replace("||", "|")
         for case in cases

@@ -3,7 +3,8 @@
 Every run of pytest in an environment that contains this package imports this module, even if no test uses a fixture.
 The module therefore imports the rest of stratum_miner only when a fixture is used. A run that uses no fixture takes
 about two milliseconds longer because of this plugin. Fixtures with methods that wait exist twice: a synchronous one,
-and one whose name ends in ``_async``, for asyncio and trio tests. ``docs/testing-your-pool.md`` shows how to use them.
+and one whose name ends in ``_async``, for asyncio and trio tests. ``docs/how-to/test-your-pool.md`` shows how to
+use them.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Counts durations in fixed buckets, as a Prometheus histogram needs them.
 
 The buckets fit the time between a share and its answer. A pool on the same computer answers within 0.1 ms
-(docs/proxy.md), a pool in the local network within 1 ms, a pool on the internet within 10 to 300 ms, and a busy pool
-within seconds. After 60 s the client stops waiting and reconnects (``client.settings.Timeouts``). The buckets
-are always the same, so that the counts of several pools and programs can be added.
+(docs/measured/benchmarks.md), a pool in the local network within 1 ms, a pool on the internet within 10 to 300 ms,
+and a busy pool within seconds. After 60 s the client stops waiting and reconnects (``client.settings.Timeouts``). The
+buckets are always the same, so that the counts of several pools and programs can be added.
 """
 
 from bisect import bisect_left

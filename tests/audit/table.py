@@ -72,7 +72,7 @@ def _asked(share: Share | None) -> float:
 
 
 def _always(value: Any) -> Check:
-    """What docs/watching.md promises for a field that cgminer has and for which there is nothing here."""
+    """What docs/reference/cgminer-api.md promises for a field that cgminer has and for which there is nothing here."""
     return lambda m, *keys: Exactly(value)
 
 
@@ -840,7 +840,7 @@ class Surface:
 
 
 STREAM_DIGITS = 4
-"""How many the numbers in the stream have; docs/watching.md says so."""
+"""How many the numbers in the stream have; docs/reference/http-api.md says so."""
 
 
 def _shown(row: Row) -> Row:

@@ -22,7 +22,7 @@ from stratum_miner.client.dialing.tunnel import TunnelUrl
 from stratum_miner.client.settings import Strategy
 from tests.cli.one_command import run
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "configuration.md"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
 TWO_POOLS = """\
 user = "everybody"
@@ -479,7 +479,9 @@ def test_the_documentation_lists_every_key(name: str, table: type) -> None:
     expected = before + mark + reference(keys_of(table).values(), options=name == "options") + "\n" + end + after
     if os.environ.get("UPDATE_REFERENCE"):
         DOCUMENTATION.write_text(expected)
-    assert DOCUMENTATION.read_text() == expected, "docs/configuration.md: UPDATE_REFERENCE=1 pytest -k documentation"
+    assert DOCUMENTATION.read_text() == expected, (
+        "docs/reference/configuration.md: UPDATE_REFERENCE=1 pytest -k documentation"
+    )
 
 
 def test_every_option_is_one_of_mine() -> None:

@@ -1,6 +1,6 @@
 """A pool of other authors (tests/realpool): the checks find exactly the deviations that were seen on a raw socket.
 
-docs/conformance.md describes them.
+docs/measured/conformance.md describes them.
 """
 
 from collections.abc import Callable

@@ -81,6 +81,6 @@ def test_damage_is_damage(frame: bytes, seed: int) -> None:
 
 
 def test_every_fault_is_in_the_documentation() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "emulators.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "use-emulators.md").read_text(encoding="utf-8")
     missing = [name for name in FAULTS if f"\n| `{name}` | " not in text]
-    assert missing == [], "docs/emulators.md: expected a row for each of these"
+    assert missing == [], "docs/how-to/use-emulators.md: expected a row for each of these"

@@ -14,7 +14,7 @@ from stratum_miner.capture.record import Side
 from stratum_miner.faults.fault_filter import filter_of, parse
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 
-DOCUMENTATION = Path(__file__).parent.parent.parent / "docs" / "testing-your-miner.md"
+DOCUMENTATION = Path(__file__).parent.parent.parent / "docs" / "how-to" / "test-your-miner.md"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -106,5 +106,5 @@ def test_every_fault_is_in_the_documentation() -> None:
         for fault in POOL_FAULTS.values()
     ]
     text = DOCUMENTATION.read_text()
-    assert [row for row in rows if row not in text] == [], "docs/testing-your-miner.md: expected these rows"
+    assert [row for row in rows if row not in text] == [], "docs/how-to/test-your-miner.md: expected these rows"
     assert text.count("\n| `") == len(rows)

@@ -158,7 +158,7 @@ def test_a_board_that_is_bound_to_a_pool_shows_that_pool_and_others_do_not() -> 
 
 
 def test_the_documentation_lists_every_field() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "watching.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "axeos-api.md").read_text()
     rows = text.split("<!-- axeos -->")[1].split("<!-- end -->")[0].splitlines()[3:]
     documented = [name for row in rows if row for name in re.findall(r"`(\w+)`", row.split("|")[1])]
     assert sorted(documented) == sorted(told(board()))

@@ -1,4 +1,4 @@
-"""Tests docs/watching.md: its endpoints, metrics and commands are those of the program's tables."""
+"""Tests the pages on watching a miner: endpoints, metrics, commands and limits are those of the program."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
 
 from .http.scrapes import of_miner, of_pool, of_proxy
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "watching.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -65,32 +65,55 @@ def commands() -> str:
     return table(("command", "group", "may be joined"), map(row, COMMANDS))
 
 
-@pytest.mark.parametrize("made", [endpoints, metrics, pool_metrics, proxy_metrics, commands])
+TABLES: dict[Callable[[], str], str] = {
+    endpoints: "reference/http-api.md",
+    metrics: "reference/metrics.md",
+    pool_metrics: "reference/metrics.md",
+    proxy_metrics: "reference/metrics.md",
+    commands: "reference/cgminer-api.md",
+}
+"""The page in docs of each generated table."""
+
+
+@pytest.mark.parametrize("made", TABLES)
 def test_the_tables_are_those_of_the_program(made: Callable[[], str]) -> None:
     """With UPDATE_REFERENCE=1 in the environment, the table is written instead."""
-    text = DOCUMENTATION.read_text()
+    page = DOCS / TABLES[made]
+    text = page.read_text()
     before, mark, rest = text.partition(f"<!-- {made.__name__} -->\n")
     _, end, after = rest.partition("<!-- end -->")
     assert mark
     assert end
     expected = before + mark + made() + end + after
     if os.environ.get("UPDATE_REFERENCE"):
-        DOCUMENTATION.write_text(expected)
-    assert DOCUMENTATION.read_text() == expected, f"docs/watching.md: UPDATE_REFERENCE=1 pytest {Path(__file__).name}"
+        page.write_text(expected)
+    assert page.read_text() == expected, f"docs/{TABLES[made]}: UPDATE_REFERENCE=1 pytest {Path(__file__).name}"
 
 
 @pytest.mark.parametrize(
-    "promise",
+    ("page", "promise"),
     [
-        f"have at most {server.MAX_HEAD / 1024:g} KiB, and must arrive within {server.REQUEST_S:g} s of the connection",
-        f"A body has at most {guard.MAX_BODY / 1024:g} KiB, and must arrive within {server.REQUEST_S:g} s",
-        f"takes less than {server.PIECE / 1024:g} KiB of the waiting data within {server.SEND_S:g} s is disconnected",
-        f"At most {listener.MAX_CONNECTIONS} clients can be connected at a time",
-        f"at most {stream.MAX_LISTENERS} of them can receive the stream",
-        f"A request has at most {dialect.MAX_REQUEST / 1024:g} KiB",
-        f"is closed after {cgminer.listener.REQUEST_S:g} s, whatever the client has sent or received",
-        f"At most {cgminer.listener.MAX_CONNECTIONS} connections are open at a time",
+        (
+            "how-to/watch.md",
+            f"have at most {server.MAX_HEAD / 1024:g} KiB, and must arrive within {server.REQUEST_S:g} s of the ",
+        ),
+        (
+            "how-to/watch.md",
+            f"A body has at most {guard.MAX_BODY / 1024:g} KiB, and must arrive within {server.REQUEST_S:g} s",
+        ),
+        (
+            "how-to/watch.md",
+            f"takes less than {server.PIECE / 1024:g} KiB of the waiting data within {server.SEND_S:g} s is ",
+        ),
+        ("how-to/watch.md", f"At most {listener.MAX_CONNECTIONS} clients can be connected at a time"),
+        ("how-to/watch.md", f"at most {stream.MAX_LISTENERS} of them can receive the stream"),
+        ("reference/cgminer-api.md", f"A request has at most {dialect.MAX_REQUEST / 1024:g} KiB"),
+        (
+            "reference/cgminer-api.md",
+            f"is closed after {cgminer.listener.REQUEST_S:g} s, whatever the client has sent or received",
+        ),
+        ("reference/cgminer-api.md", f"At most {cgminer.listener.MAX_CONNECTIONS} connections are open at a time"),
     ],
 )
-def test_the_limits_are_those_of_the_program(promise: str) -> None:
-    assert promise in " ".join(DOCUMENTATION.read_text().split())
+def test_the_limits_are_those_of_the_program(page: str, promise: str) -> None:
+    assert promise in " ".join((DOCS / page).read_text().split())

@@ -25,7 +25,7 @@ is_x86 = platform.machine() in ("x86_64", "AMD64")
 
 SANITIZERS = ("-O2", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ROUNDS = 300
-"""Random works; make fuzz is for Python, docs/fuzzing.md says how the kernels are searched for longer."""
+"""Random works; make fuzz is for Python, docs/how-to/fuzz.md says how the kernels are searched for longer."""
 
 
 def compile_program(compiler: str, target: Path, *flags: str, program: str = "sanitized.c") -> None:

@@ -71,7 +71,7 @@ class Setup:
                 subject="",
                 verdict=Severity.PROBLEM,
                 text=str(secrets.redact(text)),
-                fix="docs/configuration.md lists the keys; stratum-miner config check checks the file again",
+                fix="docs/reference/configuration.md lists the keys; stratum-miner config check checks the file again",
             )
             for text in (*self.problems, *map(str, self.sources.misspelt))
         ]

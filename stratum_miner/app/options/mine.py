@@ -13,7 +13,7 @@ option.
 
 An option that is on or off is a ``bool``, named for what is on; the parser adds ``--no-...``. ``SECRET`` marks a value
 that is never shown. ``LIVE`` marks a value that a reload can change while mining. A test compares
-``docs/configuration.md`` with this class.
+``docs/reference/configuration.md`` with this class.
 """
 
 from dataclasses import dataclass

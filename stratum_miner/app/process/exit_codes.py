@@ -1,4 +1,4 @@
-"""The exit codes of the commands. They are documented for users in docs/operation.md and must not change."""
+"""The exit codes of the commands. They are documented for users in docs/reference/exit-codes.md and must not change."""
 
 from enum import IntEnum
 

@@ -15,7 +15,7 @@ def keep_old_objects() -> Iterator[None]:
 
     The sessions of 10,000 miners are half a million long-lived objects. Examining all of them stops the process for a
     third of a second. With Python's default thresholds, this happens again and again while miners connect
-    (docs/load.md).
+    (docs/measured/load.md).
 
     It does no harm to examine all objects rarely: a session leaves no reference cycles behind when it ends, so no
     garbage accumulates.

@@ -23,7 +23,7 @@ PATIENCE = 4
 """A measurement takes N seconds of processor time. On a busy computer, it ends earlier, when N multiplied by this
 number of seconds of wall-clock time have passed."""
 FASTEST = 1e9
-"""A rate in H/s that no thread of any processor reaches: ten times the fastest measured one (docs/benchmarks.md)."""
+"""A rate in H/s that no thread of any processor reaches: ten times the fastest of docs/measured/benchmarks.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Builds the fields of cgminer's answers from views, with cgminer's names, order, units, types and digits.
 
 ``tests/vectors/cgminer.json`` has recorded answers of cgminer 4.13.6. ``summary`` has two more fields at its end that
-tools read: ``GHS 5s`` and ``GHS av``. Fields without a counterpart here are zero; docs/watching.md lists them.
+tools read: ``GHS 5s`` and ``GHS av``. Fields without a counterpart here are zero;
+docs/reference/cgminer-api.md lists them.
 """
 
 from collections.abc import Callable, Mapping

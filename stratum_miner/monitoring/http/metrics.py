@@ -2,7 +2,8 @@
 
 Units are base units, such as seconds and watts. Totals never fall. The value of a label is the name of a configured
 pool, the name of a device, or one of a few fixed words, but never text from another computer. To add a metric of the
-miner, a pool or a device, add a line to the table ``MINER``, ``POOL`` or ``DEVICE``, and a row to docs/watching.md.
+miner, a pool or a device, add a line to the table ``MINER``, ``POOL`` or ``DEVICE``, and a row to
+docs/reference/metrics.md.
 """
 
 from collections.abc import Iterator, Sequence

@@ -31,9 +31,9 @@ def exit_codes(text: str) -> list[int]:
 
 
 def test_one_table_of_the_documentation_has_them_all() -> None:
-    found = {path.name: exit_codes(path.read_text()) for path in (*DOCS.glob("*.md"), DOCS.parent / "README.md")}
+    found = {path.name: exit_codes(path.read_text()) for path in (*DOCS.rglob("*.md"), DOCS.parent / "README.md")}
     assert {name: codes for name, codes in found.items() if codes} == {
-        "operation.md": [*(code.value for code in ExitCode), INTERRUPTED]
+        "exit-codes.md": [*(code.value for code in ExitCode), INTERRUPTED]
     }
 
 

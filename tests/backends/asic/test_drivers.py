@@ -133,7 +133,7 @@ def test_a_device_tells_its_chip_and_the_voltage_asked_for(kind: str, chip: str,
     assert other.core_voltage_asked == 1.1
 
 
-@pytest.mark.parametrize(("page", "kinds"), [("devices.md", BOARDS), ("emulators.md", KINDS)])
+@pytest.mark.parametrize(("page", "kinds"), [("use-devices.md", BOARDS), ("use-emulators.md", KINDS)])
 def test_the_documentation_names_every_kind(page: str, kinds: Iterable[str]) -> None:
-    text = (Path(__file__).parents[3] / "docs" / page).read_text(encoding="utf-8")
-    assert [kind for kind in kinds if f"`{kind}`" not in text] == [], f"docs/{page}: expected these to be named"
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / page).read_text(encoding="utf-8")
+    assert [kind for kind in kinds if f"`{kind}`" not in text] == [], f"docs/how-to/{page}: expected these to be named"

@@ -1,4 +1,4 @@
-"""Shows that a new metric needs only one line in a table, and a row in docs/watching.md, which another test
+"""Shows that a new metric needs only one line in a table, and a row in docs/reference/metrics.md, which another test
 requires."""
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def test_one_line_adds_it_and_its_row_is_demanded(
     test_documentation.test_the_tables_are_those_of_the_program(made)
     monkeypatch.setattr(module, table, (*getattr(module, table), gauge("added", "What was added", value)))
     assert line in scrape().splitlines()
-    with pytest.raises(AssertionError, match=r"docs/watching\.md"):
+    with pytest.raises(AssertionError, match=r"docs/reference/metrics\.md"):
         test_documentation.test_the_tables_are_those_of_the_program(made)
 
 
