@@ -30,8 +30,8 @@ class DeviceState(Enum):
     STARTING = "starting"
     MINING = "mining"
     THROTTLED = "throttled"
-    """The device is too hot. Or it mines below the requested frequency, because it was too hot, had too many hardware
-    errors or was switched off by the safety check before."""
+    """The device is too hot, or it mines below the requested frequency because it was too hot, had too many hardware
+    errors, or was switched off by the safety check."""
     SICK = "sick"
     """The device mines, but far below the expected hash rate."""
     DEAD = "dead"
@@ -153,7 +153,7 @@ class Device(Protocol):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Bring the device up and mine until cancelled. After this method has ended, it may be called again.
 
-        Work is taken from ``source``, and nonces are sent to ``found``, with ``identity.name`` as NonceFound.device.
+        Work is taken from ``source``, and hits are sent to ``found``, with ``identity.name`` as NonceFound.device.
         The caller closes ``found``. Raises DeviceGone if the device is unplugged, and Overheated, PowerFault or GivenUp
         if it must stay off. Raises PortBusy, PortForbidden or WrongChip at once, without a second attempt.
         """

@@ -15,7 +15,7 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds to wait after the first, the second and each further failed attempt to open a port that is busy or forbidden.
-After the last value, it is used again and again. The first pause leaves udev time to set the permissions."""
+When all values have been used, the last one is repeated. The first pause leaves udev time to set the permissions."""
 LOSSES, LOSSES_WITHIN_S = 3, 300.0
 """If a device disconnects this many times within this many seconds, its user did not unplug it: its power supply fails
 (docs/reference/asic.md#missing-chips-and-power-faults). Both values are estimates."""

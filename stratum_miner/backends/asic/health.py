@@ -76,8 +76,7 @@ class DeviceHealth:
 
 
 class HealthMonitor:
-    """Watches the nonces of one device from a start of the device to the next. After a restart, a new monitor is
-    used."""
+    """Watches the nonces of one device during one mining run. The next mining run has a new monitor."""
 
     def __init__(self, now: float, chips: int) -> None:
         self._chips = chips

@@ -32,20 +32,20 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 HITS_WAITING = 1024
-"""Largest number of verified nonces that wait for the forwarder; then the reader waits, too. Chips find at most some
-hundreds a second."""
+"""Largest number of verified nonces that wait for the forwarder. If there are more, the reader waits. Chips find at
+most some hundreds a second."""
 WATCH_EVERY_S = 1.0
 """Seconds between two checks of health and sensors."""
 BUSY_ENOUGH = 0.9
 """If the chips have work for less than this fraction of the time, a warning is logged."""
 WEAK_NONCES = 16
-"""After this many consecutive nonces that the ticket mask should have suppressed, the mask is written again: the chip
-has probably lost it, for example by a restart."""
+"""If the ticket mask should have suppressed this many consecutive nonces, it is written again: the chip has probably
+restarted and lost it."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
-    """The safety check requires that the device is switched off. It stays off until ``SafetyGuard.may_resume`` returns
-    True."""
+    """The safety check requires that the device is switched off. The device stays off until ``SafetyGuard.may_resume``
+    returns True."""
 
     def __init__(self, decision: SafetyDecision) -> None:
         super().__init__(decision.reason)

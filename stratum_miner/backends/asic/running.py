@@ -331,8 +331,8 @@ class RunningDevice:
             )
 
     def _end(self, state: DeviceState, reason: str) -> None:
-        """Enter the last state of a run, as information and not as a warning: the supervisor logs the error that ended
-        the run."""
+        """Enter the last state of ``run``, and log it as information and not as a warning, because the supervisor logs
+        the error that ended ``run``."""
         if state is not DeviceState.OFF or reason != STOPPED:
             self._tally.last_error = reason
         self._enter(state, reason, already_logged=True)

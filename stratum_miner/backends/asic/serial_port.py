@@ -5,7 +5,7 @@ changing its rate and waiting for the last bit can take a while, and many second
 therefore run in a worker thread, for which a cancelled caller does not wait. If such a thread opens the port after its
 caller was cancelled, the port stays open until the program ends.
 
-If a device disappears, a read returns nothing, or any call fails with EIO, ENXIO or ENODEV. All of these become
+After a device has disappeared, a read returns nothing, or a call fails with EIO, ENXIO or ENODEV. Each of these becomes
 ``DeviceGone``.
 
 Two locks keep other programs from the port. ``flock`` stops programs that also call ``flock`` (bfgminer, pyserial's
@@ -221,8 +221,8 @@ def _explained(path: str, error: Exception) -> DeviceError:
 
 
 def _errno(error: BaseException | None) -> int | None:
-    """Return the system's error number. An error of termios has it in an argument, and some other errors have it in
-    their cause."""
+    """Return the system's error number for ``error``. A termios.error has this number in an argument; some other errors
+    do not have it themselves, but their cause does."""
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error.errno

@@ -79,8 +79,8 @@ class DeviceTally:
         safety_shutdowns: int,
         is_overheated: bool,
     ) -> DeviceSnapshot:
-        """Return a snapshot. It includes the counts of ``chain`` and ``health``, which are those of the running mining
-        run, so far."""
+        """Return a snapshot. It includes what ``chain`` and ``health`` have counted so far in the current mining
+        run."""
         decoder = chain.wire.decoder if chain is not None else None
         return DeviceSnapshot(
             identity=identity,

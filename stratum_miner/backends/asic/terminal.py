@@ -1,7 +1,7 @@
 """The system calls for a serial terminal of Linux in raw mode. None of these calls waits for the device.
 
 Sources are termios(3), ioctl_tty(2) and struct termios2. Every method may raise OSError or termios.error with the
-system's error number. The system also reports a device that was unplugged in this way.
+system's error number, for example if the device was unplugged.
 """
 
 import array

@@ -26,7 +26,7 @@ class Transport(Protocol):
         """Pass all of ``data`` to the operating system without blocking the trio loop. Only one task may send at a
         time.
 
-        If the call is cancelled, a part of ``data`` may have been sent. The device then needs a reset or a
+        If the call is cancelled, perhaps only a part of ``data`` was sent. The device then needs a reset or a
         resynchronisation.
         """
         ...

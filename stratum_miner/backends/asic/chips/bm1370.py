@@ -5,8 +5,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 
 class Bm1370Chain(FullHeaderChain):
-    """The BM1370. It uses the same job ids as the BM1368, but the limits of its feedback divider are others. 268 ticks
-    must be subtracted from its computed hash count, because the chip counts wrongly."""
+    """The BM1370. It uses the same job ids as the BM1368, but the limits of its feedback divider differ. From its
+    computed hash count, 268 ticks must be subtracted, because the chip counts wrongly."""
 
     chip = FullHeaderChip(
         chip_id=0x1370,

@@ -41,8 +41,8 @@ class Bm1387Chain(RegisterChain):
     dialect = BM1387
     chip_id = 0x1387
     rolls = (ALL_BITS, 2)  # all version bits may be rolled, at most 2 at a time: a job has up to 4 midstates
-    # a reply contains the sum of job id and midstate number: with ids that differ by 4, each sum has one meaning. The
-    # original driver increases ids by one (docs/reference/asic.md#newpac-and-r606)
+    # a reply contains the sum of the job id and the number of the midstate (0 to 3). Because the job ids are multiples
+    # of 4, the sum shows both. The maker's driver uses consecutive job ids (docs/reference/asic.md#newpac-and-r606)
     job_ids = tuple(range(0x10, 0x7D, 4))
 
     def _make_decoder(self) -> ReplyDecoder:

@@ -41,7 +41,7 @@ class FullHeaderChip:
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether bits 24 to 17 of a nonce show which chip found it: each chip starts to count these bits at its own
+    """Whether bits 24 to 17 of a nonce show which chip found it, because each chip counts these bits up from its own
     address. False if it is not known where a chip starts (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
     """Ticks to subtract from the computed hash count, because the chip counts wrongly

@@ -21,8 +21,8 @@ GOLDEN_WORK = bytes.fromhex(
     "0000000000000000000000000000000000000000"
     "87320b1a1426674f2fa722ce"
 )
-"""Work made from block 171874, whose nonce is known. A chip that searched all 2^32 nonces would report only the nonce
-of this block (docs/reference/asic.md#golden-work)."""
+"""Work made from the header of Bitcoin block 171874. The nonce of this block is the only one of all 2^32 nonces that a
+chip reports (docs/reference/asic.md#golden-work)."""
 GOLDEN_NONCE = bytes.fromhex("000187a2")
 PROBE_WORK = bytes.fromhex(
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a"

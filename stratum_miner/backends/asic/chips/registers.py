@@ -45,8 +45,8 @@ class RegisterChain(ChipChain):
         return len(ids)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
-        """Return whether ``answer`` contains the value of ``register``. It may contain that of another register,
-        because chips also send values that nobody requested (docs/reference/asic.md#unrequested-register-values)."""
+        """Return whether ``answer`` contains the value of ``register``. Chips also send values of registers that were
+        not requested (docs/reference/asic.md#unrequested-register-values)."""
         return len(answer.tag) >= 2 and answer.tag[1] == register
 
     def address(self, chip: int) -> int:
@@ -69,7 +69,7 @@ class RegisterChain(ChipChain):
 
     async def make_idle(self) -> None:
         """Hold the chips in reset if they have a reset line. Otherwise make them idle, and switch them back to the
-        first baud rate, because nothing resets them before the next run."""
+        first baud rate, because perhaps nothing resets them before the next run."""
         if await self.wire.transport.hold_reset(True):
             return
         await super().make_idle()

@@ -78,8 +78,8 @@ def full_job(header: bytes, *, job_id: int, length: int = 0x56, midstates: int =
     """Return a job of 88 bytes with a whole header, for chips that roll the version themselves
     (docs/reference/asic.md#whole-header-jobs).
 
-    ``length`` and ``midstates`` are two bytes of the frame. Their values are those that the driver of each product's
-    maker sends. The chips read 88 bytes, whatever these two bytes contain.
+    ``length`` and ``midstates`` are two bytes of the frame. Each product gets the values that its maker's driver sends.
+    The chips read 88 bytes, whatever these two bytes contain.
     """
     body = (
         bytes([0x21, length, job_id, midstates])
