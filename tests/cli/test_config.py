@@ -12,7 +12,6 @@ import pytest
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
-from stratum_miner.app.config.writing import reference
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.settings.mine import MineSettings, Sources, find_file, load
@@ -21,8 +20,6 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.client.dialing.tunnel import TunnelUrl
 from stratum_miner.client.settings import Strategy
 from tests.cli.one_command import run
-
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
 TWO_POOLS = """\
 user = "everybody"
@@ -464,24 +461,6 @@ def test_what_init_writes_is_right_without_its_comment_signs(
 
 
 # ---- the documentation ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "table"), [("options", MineOptions), ("pools", PoolProfile), ("backends", BackendProfile)]
-)
-def test_the_documentation_lists_every_key(name: str, table: type) -> None:
-    """With UPDATE_REFERENCE=1 in the environment, the test writes the table instead."""
-    text = DOCUMENTATION.read_text()
-    before, mark, rest = text.partition(f"<!-- {name} -->\n")
-    _, end, after = rest.partition("<!-- end -->")
-    assert mark
-    assert end
-    expected = before + mark + reference(keys_of(table).values(), options=name == "options") + "\n" + end + after
-    if os.environ.get("UPDATE_REFERENCE"):
-        DOCUMENTATION.write_text(expected)
-    assert DOCUMENTATION.read_text() == expected, (
-        "docs/reference/configuration.md: UPDATE_REFERENCE=1 pytest -k documentation"
-    )
 
 
 def test_every_option_is_one_of_mine() -> None:

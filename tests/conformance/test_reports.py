@@ -15,7 +15,7 @@ from stratum_miner.cli.conformance import exit_code
 from stratum_miner.conformance.case import CASES
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.outcome import failed, observed, passed, skipped
-from stratum_miner.conformance.report import as_object, junit, table
+from stratum_miner.conformance.report import as_object, junit
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.transcript import MAX_ENTRIES, CheckTranscript, without_password
 from stratum_miner.conformance.verify import Result, Tally
@@ -219,10 +219,3 @@ def test_writing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main.run(["conformance", *arguments]) == ExitCode.POOL_UNREACHABLE
     assert not any(path.exists() for path in files)
     assert "Connection refused" in capsys.readouterr().err
-
-
-def test_the_documentation_lists_the_checks_as_they_are() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "reference" / "conformance.md").read_text(encoding="utf-8")
-    assert text.endswith("-->\n\n" + table(ALL)), (
-        "docs/reference/conformance.md: make it anew with the command above it"
-    )

@@ -9,8 +9,8 @@ import pytest
 
 from stratum_miner.monitoring.http import metrics, pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import gauge
+from tests import reference, test_reference
 
-from .. import test_documentation
 from .conftest import ApiFactory
 from .scrapes import of_miner, of_pool, of_proxy
 
@@ -34,14 +34,13 @@ def test_one_line_adds_it_and_its_row_is_demanded(
     line: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("UPDATE_REFERENCE", raising=False)
-    made = {of_miner: test_documentation.metrics, of_pool: test_documentation.pool_metrics,
-            of_proxy: test_documentation.proxy_metrics}[scrape]  # fmt: skip
-    test_documentation.test_the_tables_are_those_of_the_program(made)
+    made = {of_miner: reference.metrics, of_pool: reference.pool_metrics,
+            of_proxy: reference.proxy_metrics}[scrape]  # fmt: skip
+    test_reference.test_a_page_is_what_the_code_makes_of_it(made)
     monkeypatch.setattr(module, table, (*getattr(module, table), gauge("added", "What was added", value)))
     assert line in scrape().splitlines()
     with pytest.raises(AssertionError, match=r"docs/reference/metrics\.md"):
-        test_documentation.test_the_tables_are_those_of_the_program(made)
+        test_reference.test_a_page_is_what_the_code_makes_of_it(made)
 
 
 async def test_it_is_told_over_http(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
