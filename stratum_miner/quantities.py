@@ -3,6 +3,7 @@
 The web page has the same functions in JavaScript (monitoring/web/format.js); a test compares the two.
 """
 
+import math
 import re
 
 MIN_HASH_RATE, MAX_HASH_RATE = 1e-3, 1e21
@@ -12,6 +13,22 @@ _HASH_RATE = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 _DAY = 86400.0
+_YEAR = 365.25 * _DAY
+_TIME_UNITS = {
+    "y|years?": _YEAR,
+    "w|weeks?": 7 * _DAY,
+    "d|days?": _DAY,
+    "h|hrs?|hours?": 3600.0,
+    "m|mins?|minutes?": 60.0,
+    "s|secs?|seconds?": 1.0,
+}
+"""The spellings of each unit of time as a regular expression, and its length in seconds; without milliseconds."""
+_NUMBER = r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
+_SECONDS = re.compile(rf"\+?{_NUMBER}", re.ASCII | re.IGNORECASE)
+_DURATION = re.compile(
+    r"\s*".join(rf"(?:{_NUMBER}\s*(?:{names}))?" for names in (*_TIME_UNITS, "ms|milliseconds?")),
+    re.ASCII | re.IGNORECASE,
+)
 _SPANS = (
     (1e-9, "nanoseconds"),
     (1e-6, "microseconds"),
@@ -20,7 +37,7 @@ _SPANS = (
     (60.0, "minutes"),
     (3600.0, "hours"),
     (_DAY, "days"),
-    (365.25 * _DAY, "years"),
+    (_YEAR, "years"),
 )
 
 
@@ -45,6 +62,46 @@ def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
         bounds = f"from {MIN_HASH_RATE:g} H/s to less than {MAX_HASH_RATE:g} H/s"
         raise ValueError(f"expected a hash rate {bounds}, got {text[:60]!r}")
     return value
+
+
+def parse_duration(text: str, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> float:
+    """Return a duration in seconds from a text such as ``90s``, ``1h30m``, ``250ms`` or ``7d``. A number without a unit
+    is in seconds.
+
+    Several parts are added, the largest unit first. Raises ValueError if the text is not a duration, or the duration is
+    not from ``low`` to ``high`` seconds. With ``above``, ``low`` itself is not allowed.
+    """
+    stripped = text.strip()
+    parts = _DURATION.fullmatch(stripped)
+    if _SECONDS.fullmatch(stripped):
+        value = float(stripped)
+    elif parts is not None and stripped:
+        *large, milliseconds = (float(part or 0) for part in parts.groups())
+        value = sum(part * size for part, size in zip(large, _TIME_UNITS.values(), strict=True)) + milliseconds / 1000
+    else:
+        value = math.nan
+    if not _is_allowed(value, low, high, above=above):
+        raise ValueError(f"expected a time {_range(low, high, above=above)}such as 90s or 1h30m, got {text[:60]!r}")
+    return value
+
+
+def check_duration(seconds: float, low: float, high: float, *, above: bool = False) -> None:
+    """Raise ValueError if a duration is not from ``low`` to ``high`` seconds. With ``above``, ``low`` itself is not
+    allowed."""
+    if not _is_allowed(seconds, low, high, above=above):
+        wanted = _range(low, high, above=above).rstrip(", ")
+        raise ValueError(f"expected a time {wanted}, got {duration_spelling(seconds)}")
+
+
+def _is_allowed(seconds: float, low: float, high: float, *, above: bool) -> bool:
+    return math.isfinite(seconds) and low <= seconds <= high and not (above and seconds == low)
+
+
+def _range(low: float, high: float, *, above: bool) -> str:
+    if high == math.inf:
+        return ""
+    least = f"above {duration_spelling(low)} and up to" if above else f"from {duration_spelling(low)} to"
+    return f"{least} {duration_spelling(high)}, "
 
 
 # ---- read by people -------------------------------------------------------------------------------------------------
@@ -124,6 +181,24 @@ def duration_text(seconds: float) -> str:
     if days:
         return f"{days}d{hours:02d}h"
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def duration_spelling(seconds: float) -> str:
+    """Return a duration as ``parse_duration`` reads it, such as ``1h30m``, ``90s`` or ``250ms``, without rounding."""
+    if not 0 <= seconds < math.inf:
+        return f"{seconds:g}"
+    whole = round(seconds * 1000)
+    if whole / 1000 != seconds:
+        return f"{seconds!r}s"
+    if whole % 1000:
+        return f"{whole}ms" if whole < 1000 else f"{seconds!r}s"
+    if 60 < seconds < 120:
+        return f"{whole // 1000}s"  # 90s is easier to read than 1m30s
+    rest, parts = whole // 1000, ""
+    for size, unit in ((int(_YEAR), "y"), (86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        count, rest = divmod(rest, size)
+        parts += f"{count}{unit}" if count else ""
+    return parts or "0s"
 
 
 def latency_text(milliseconds: float) -> str:

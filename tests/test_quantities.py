@@ -1,12 +1,19 @@
 """Numbers as people write and read them."""
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stratum_miner.quantities import (
+    check_duration,
     difficulty_text,
+    duration_spelling,
     duration_text,
     hash_rate_text,
     milliseconds_text,
+    parse_duration,
     parse_hash_rate,
 )
 
@@ -55,3 +62,64 @@ def test_hash_rates_are_read(text: str, rate: float) -> None:
 def test_what_is_no_hash_rate_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="expected a hash rate"):
         parse_hash_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("1h", 3600), ("1h30m", 5400), ("250ms", 0.25), ("7d", 604_800), ("1.5h", 5400),
+     (" 2 days 3 hours ", 183_600), ("1W", 604_800), ("5min", 300), ("1e3", 1000), ("+5", 5), ("0", 0), (".5", 0.5),
+     ("1y", 31_557_600), ("1m1ms", 60.001), ("2e3ms", 2)],
+)  # fmt: skip
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "soon", "1h30", "-5", "-5s", "30m1h", "1h1h", "1,5h", "1:30", "s", "inf", "nan", "1e999", "1_000",
+             "\u0661s", "5ms5", "9" * 500 + "d"]
+)  # fmt: skip
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected a time such as 90s or 1h30m, got ") as caught:
+        parse_duration(text)
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds", "wanted"),
+    [
+        ("2d", (0, 86400), "expected a time from 0s to 1d, such as 90s or 1h30m, got '2d'"),
+        ("1s", (2, 86400), "expected a time from 2s to 1d, such as 90s or 1h30m, got '1s'"),
+        ("soon", (0, 86400), "expected a time from 0s to 1d, such as 90s or 1h30m, got 'soon'"),
+    ],
+)
+def test_both_ends_of_a_range_are_named(text: str, bounds: tuple[float, float], wanted: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole text is compared
+        parse_duration(text, *bounds)
+    assert str(caught.value) == wanted
+
+
+def test_the_ends_of_a_range_of_durations() -> None:
+    check_duration(1, 1, 3600)
+    check_duration(3600, 1, 3600)
+    check_duration(1e-9, 0, 3600, above=True)
+    for seconds in (0.999, 3601, math.nan, math.inf):
+        with pytest.raises(ValueError, match=r"^expected a time from 1s to 1h, got "):
+            check_duration(seconds, 1, 3600)
+    with pytest.raises(ValueError, match=r"^expected a time above 0s and up to 1h, got 0s$"):
+        check_duration(0, 0, 3600, above=True)
+    with pytest.raises(ValueError, match=r"^expected a time above 0s and up to 1h, such as 90s or 1h30m, got '0'$"):
+        parse_duration("0", 0, 3600, above=True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.25, "250ms"), (1.5, "1.5s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5400, "1h30m"),
+     (90_000, "1d1h"), (3_155_760_000, "100y"), (1e-12, "1e-12s")],
+)  # fmt: skip
+def test_durations_are_spelled(seconds: float, text: str) -> None:
+    assert duration_spelling(seconds) == text
+
+
+@given(st.floats(0, 1e12) | st.integers(0, 10**9) | st.integers(0, 10**9).map(lambda milliseconds: milliseconds / 1000))
+def test_a_spelled_duration_is_read_as_itself(seconds: float) -> None:
+    assert parse_duration(duration_spelling(seconds)) == seconds

@@ -23,12 +23,14 @@ from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.wildcard import TooLongError, Wildcard
 from stratum_miner.foreign_text import sanitize
+from stratum_miner.quantities import parse_duration
 from stratum_miner.spelling import named
 from stratum_miner.user_files import UserFileError
 
 ACTIONS: Mapping[str, str] = {
     "drop": "do not send the line",
-    "delay": "send the line after this many seconds; later lines to the same side wait as well",
+    "delay": "send the line after this time, such as 500ms, or a number of seconds; later lines to the same side wait "
+    "as well",
     "duplicate": "send the line this many more times [default: 1]",
     "reorder": "send the line after the next line in the same direction",
     "replace": "replace each match of match= by this text, in which \\1 stands for what its first * matched; without "
@@ -43,7 +45,9 @@ MAX_GROWN = 2 << 20
 """Maximum bytes of a line after ``replace`` has changed it, and maximum bytes that a rule with ``reorder`` holds back
 for one sender. If an action would exceed this limit, the connection ends."""
 _NEEDS_VALUE = ("delay", "replace")
-_NUMBERS = {"delay": (float, 0.0, 86400.0), "duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
+MAX_DELAY = 86400.0
+"""Longest time in seconds of the action ``delay``."""
+_NUMBERS = {"duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
 _KEYS = ("from", "method", "nth", "every", "match", "chance")
 
 
@@ -160,6 +164,8 @@ def _from_table(table: dict[str, str]) -> Rule:
     if value and action in _NUMBERS:
         kind, low, high = _NUMBERS[action]
         _number(action, value, kind, low, high)
+    elif action == "delay":
+        _delay(value)
     elif value and action != "replace":
         raise ValueError(f"{action}: expected no value, got {value!r}")
     if "nth" in table and "every" in table:
@@ -189,6 +195,13 @@ def _number(name: str, text: str, kind: type, low: float, high: float) -> float:
     if not low <= value <= high:
         raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, got {text!r}")
     return value
+
+
+def _delay(text: str) -> float:
+    try:
+        return parse_duration(text, 0, MAX_DELAY)
+    except ValueError as error:
+        raise ValueError(f"delay: {error}") from None
 
 
 def _range(text: str | None) -> tuple[int, int | None]:
@@ -292,7 +305,7 @@ class RuleFilter:
             case "drop":
                 return []
             case "delay":
-                return delayed(actions, float(rule.value))
+                return delayed(actions, _delay(rule.value))
             case "duplicate":
                 return [_repeated(action, 1 + int(rule.value or 1)) for action in actions]
             case "replace":

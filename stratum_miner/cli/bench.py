@@ -16,9 +16,10 @@ import trio
 from cyclopts import Parameter
 from rich.table import Table
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import backend_choice, common
 from stratum_miner.app.process import logs, printing
-from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.logs import console
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.backends.cpu import kernels, processors
@@ -50,10 +51,10 @@ def bench(
     kernel: backend_choice.KernelName = None,
     seconds: Annotated[
         float,
-        Parameter(
-            name="--seconds",
-            help="Processor time of each measurement in seconds, up to 3,600. On a busy computer, a measurement takes "
-            f"up to {PATIENCE} times as long.",
+        duration_option(
+            "--seconds",
+            "Processor time of each measurement, in seconds or with a unit, up to 1h. On a busy computer, a "
+            f"measurement takes up to {PATIENCE} times as long.",
         ),
     ] = 1.0,
     threads: backend_choice.Threads = None,
@@ -75,8 +76,7 @@ def bench(
 
     Exit code 5: a kernel failed its self-test, or with --check two kernels gave different results.
     """
-    if not 0 < seconds <= 3600:
-        raise UsageError(f"--seconds: expected a number above 0 and up to 3600, got {seconds}")
+    common.check_time("--seconds", seconds, 0, 3600, above=True)
     logs.configure(level="warning")
     wanted = kernels.available_kernels() if kernel is None else (kernels.kernel_named(kernel),)
     backend = CpuBackend(threads=threads, kernel=kernel)  # raises for impossible options before anything is measured

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import common, node_access, ownership, pool_access
 from stratum_miner.app.process import logs, output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
@@ -100,11 +101,11 @@ def conformance(
     node_password_file: node_access.NodePasswordFile = None,
     retarget_seconds: Annotated[
         float | None,
-        Parameter(
-            name="--retarget-seconds",
-            help="Seconds after which the pool adjusts a share difficulty, from 1 to 3,600. Without this option, "
-            "checks that wait for an adjustment are skipped.",
-            group="Pool",
+        duration_option(
+            "--retarget-seconds",
+            "Time after which the pool adjusts a share difficulty, in seconds or with a unit, from 1s to 1h. Without "
+            "this option, checks that wait for an adjustment are skipped.",
+            "Pool",
         ),
     ] = None,
     only: Patterns = None,
@@ -129,11 +130,11 @@ def conformance(
     ] = False,
     max_seconds_of_work: Annotated[
         float,
-        Parameter(
-            name="--max-seconds-of-work",
-            help="Longest time in seconds that one check may search for shares. A check that needs more time is "
-            "skipped.",
-            group="Checks",
+        duration_option(
+            "--max-seconds-of-work",
+            "Longest time that one check may search for shares, in seconds or with a unit. A check that needs more "
+            "time is skipped.",
+            "Checks",
         ),
     ] = 60.0,
     list_checks: Annotated[
@@ -175,10 +176,8 @@ def conformance(
         raise UsageError(
             "expected the URL of a pool, as in stratum-miner conformance stratum+tcp://127.0.0.1:3333, got none"
         )
-    if not 0 <= max_seconds_of_work <= MAX_WORK_SECONDS:
-        raise UsageError(f"--max-seconds-of-work: expected 0 to {MAX_WORK_SECONDS:g}, got {max_seconds_of_work:g}")
-    if retarget_seconds is not None and not 1 <= retarget_seconds <= 3600:
-        raise UsageError(f"--retarget-seconds: expected 1 to 3600, got {retarget_seconds:g}")
+    common.check_time("--max-seconds-of-work", max_seconds_of_work, 0, MAX_WORK_SECONDS)
+    common.check_time("--retarget-seconds", retarget_seconds, 1, 3600)
     output_files.check_writable(junit_file, "--junit")
     output_files.check_writable(html, "--html")
     pool_url = PoolUrl.parse(url)

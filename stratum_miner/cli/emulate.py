@@ -51,9 +51,8 @@ def emulate(
         Parameter(
             name="--fault",
             help="NAME[=VALUE][@START[+SECONDS]]: inject this fault from START seconds on, for SECONDS "
-            "seconds. VALUE is a probability from 0 to 1; for dead-chip and silent-chip, VALUE is the number of a "
-            f"chip. Faults are {', '.join(FAULTS)}. "
-            "Repeatable.",
+            "seconds. Both may have a unit, as in unplug@1m30s+10s. VALUE is a probability from 0 to 1; for dead-chip "
+            f"and silent-chip, VALUE is the number of a chip. Faults are {', '.join(FAULTS)}. Repeatable.",
             negative=(),
             consume_multiple=True,
         ),

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from rich.console import RenderableType
 
 from stratum_miner import user_files
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import common, ownership, pool_access
 from stratum_miner.app.process import output_files, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
@@ -64,12 +65,15 @@ def load(
     /,
     *,
     miners: Annotated[int, _text(("--miners", "-n"), "Number of simulated miners.", "Load")] = 100,
-    duration: Annotated[float, _text("--duration", "Length of the run in seconds, including the ramp.", "Load")] = 60.0,
+    duration: Annotated[
+        float,
+        duration_option("--duration", "Length of the run, in seconds or with a unit, including the ramp.", "Load"),
+    ] = 60.0,
     ramp: Annotated[
         float | None,
-        _text(
+        duration_option(
             "--ramp",
-            "Seconds over which the miners connect, evenly. 0 connects all of them at once. "
+            "Time over which the miners connect, evenly, in seconds or with a unit. 0 connects all of them at once. "
             f"[default: 1/{RAMP_PART} of --duration]",
             "Load",
         ),
@@ -114,17 +118,18 @@ def load(
     ] = 0,
     storm: Annotated[
         list[float] | None,
-        _text(
+        duration_option(
             "--storm",
-            "Seconds after the start at which all connections break and all miners reconnect at once. Repeatable.",
+            "Time after the start, in seconds or with a unit, at which all connections break and all miners reconnect "
+            "at once. Repeatable.",
             "Behavior",
         ),
     ] = None,
     churn: Annotated[
         float | None,
-        _text(
+        duration_option(
             "--churn",
-            "Mean lifetime of a connection in seconds. Without this option, miners stay connected.",
+            "Mean lifetime of a connection, in seconds or with a unit. Without this option, miners stay connected.",
             "Behavior",
         ),
     ] = None,
@@ -139,10 +144,10 @@ def load(
     ] = "fresh",
     pause: Annotated[
         float,
-        _text(
+        duration_option(
             "--pause",
-            "Seconds before the first attempt to reconnect. The pause doubles after each failed attempt, up to "
-            f"{LONGEST_PAUSE:g} s.",
+            "Time before the first attempt to reconnect, in seconds or with a unit. The pause doubles after each "
+            f"failed attempt, up to {LONGEST_PAUSE:g} s.",
             "Behavior",
         ),
     ] = 1.0,

@@ -5,15 +5,16 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import common
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.economics import odds
 from stratum_miner.economics.profit import terms
-from stratum_miner.quantities import hash_rate_text, rounded, span_text
+from stratum_miner.quantities import duration_spelling, hash_rate_text, rounded, span_text
 
 MAX_FOUND = 1_000_000
-MAX_SECONDS = 1e10
+MAX_SECONDS = 1000 * 365.25 * 86400
 DEFAULT_SECONDS = 86_400.0
 """Seconds of mining that are assumed without --seconds: a day."""
 
@@ -48,10 +49,11 @@ def luck(
     ] = None,
     seconds: Annotated[
         float | None,
-        Parameter(
-            name="--seconds",
-            help=f"Used with --hash-rate: time of mining in seconds. [default: {DEFAULT_SECONDS:g}, one day]",
-            group="Best share",
+        duration_option(
+            "--seconds",
+            "Used with --hash-rate: time of mining, such as 30d, or a number of seconds. [default: "
+            f"{duration_spelling(DEFAULT_SECONDS)}]",
+            "Best share",
         ),
     ] = None,
     difficulty: Annotated[
@@ -155,8 +157,7 @@ def _work(
 ) -> None:
     rate = terms.hash_rate("--hash-rate", hash_rate)
     span = DEFAULT_SECONDS if seconds is None else seconds
-    if not terms.LEAST <= span <= MAX_SECONDS:
-        raise UsageError(f"--seconds: expected a number from {terms.LEAST:g} to {MAX_SECONDS:g}, got {span:g}")
+    common.check_time("--seconds", span, terms.LEAST, MAX_SECONDS)
     median = odds.median_best_share(rate * span)
     best: dict[str, Any] = {"hash_rate": rate, "seconds": span, "median": median}
     lines.append(

@@ -6,6 +6,7 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import capture, common, ownership, pool_access
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
@@ -38,18 +39,18 @@ def misbehave(
     own: ownership.OwnThisPool = False,
     hold: Annotated[
         float,
-        Parameter(
-            name="--hold",
-            help="Seconds for which the faults slow-reader and half-open keep their connection.",
-            group="Faults",
+        duration_option(
+            "--hold",
+            "Time for which the faults slow-reader and half-open keep their connection, in seconds or with a unit.",
+            "Faults",
         ),
     ] = 10.0,
     new_block: Annotated[
         float,
-        Parameter(
-            name="--new-block",
-            help="Seconds to wait for a new block, which the fault stale needs.",
-            group="Faults",
+        duration_option(
+            "--new-block",
+            "Time to wait for a new block, which the fault stale needs, in seconds or with a unit.",
+            "Faults",
         ),
     ] = 30.0,
     seed: capture.Seed = 0,
@@ -69,8 +70,7 @@ def misbehave(
     target = PoolUrl.parse(url)
     ownership.check(target.host, own, "faults of miners can harm a pool")
     for name, value in (("--hold", hold), ("--new-block", new_block)):
-        if not 0 < value <= MAX_SECONDS:
-            raise UsageError(f"{name}: expected seconds above 0 and up to {MAX_SECONDS:g}, got {value:g}")
+        common.check_time(name, value, 0, MAX_SECONDS, above=True)
     chosen = list(dict.fromkeys(fault)) if fault else list(MINER_FAULTS)
     try:
         for name in chosen:

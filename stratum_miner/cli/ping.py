@@ -6,6 +6,7 @@ from typing import Annotated
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import backend_choice, common, pool_access
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
@@ -39,9 +40,10 @@ def ping(
     proxy: pool_access.ProxyOption = None,
     timeout: Annotated[
         float,
-        Parameter(
-            name="--timeout",
-            help="Longest time for each pool in seconds. Some pools send the first job only after 60 s.",
+        duration_option(
+            "--timeout",
+            "Longest time for each pool, in seconds or with a unit, up to 1h. Some pools send the first job only after "
+            "60 s.",
         ),
     ] = 90.0,
     submit: Annotated[
@@ -60,8 +62,7 @@ def ping(
     Exit code 4: at least one pool gave no job or, with --submit, no share was found or the pool did not accept it.
     """
     logs.configure(level="warning")
-    if not 0 < timeout <= 3600:
-        raise UsageError(f"--timeout: expected seconds above 0 and up to 3600, got {timeout:g}")
+    common.check_time("--timeout", timeout, 0, 3600, above=True)
     if len(urls) > MAX_POOLS:
         raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
     if not is_plain(user):

@@ -3,8 +3,8 @@ choices.
 
 A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. If the fault damages single frames, VALUE is the probability with
 which it damages a frame. If the fault concerns one chip, VALUE is the number of the chip. The fault begins START
-seconds after the start of the emulator and lasts SECONDS seconds. The table ``FAULTS`` has the default values; most
-faults never end by default.
+seconds after the start of the emulator and lasts SECONDS seconds. Both may have a unit, as in 1m30s. The table
+``FAULTS`` has the default values; most faults never end by default.
 
 This module does not depend on the models of the devices. The models ask it which faults are active, and carry them out.
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from stratum_miner.quantities import parse_duration
 from stratum_miner.spelling import did_you_mean
 
 
@@ -55,7 +56,9 @@ FAULTS: Final[dict[str, FaultKind]] = {
 """The faults of emulated devices by name, with their meanings and default values. To add a fault, add a row here, and
 its effect to ``model``."""
 
-_SPELLING = re.compile(r"([a-z0-9-]+)(?:=([0-9.eE+-]+?))?(?:@([0-9.]+)(?:\+([0-9.]+))?)?")
+LONGEST: Final = 1e9
+"""Largest start and largest length of a fault, in seconds."""
+_SPELLING = re.compile(r"([a-z0-9-]+)(?:=([0-9.eE+-]+?))?(?:@([^+]+)(?:\+([^+]+))?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,8 @@ def parse_fault(text: str) -> Fault:
     return Fault(
         name,
         probability,
-        kind.start if start is None else _number(name, "start in seconds", start, 1e9),
-        kind.seconds if seconds is None else _number(name, "length in seconds", seconds, 1e9),
+        kind.start if start is None else _time(name, "start", start),
+        kind.seconds if seconds is None else _time(name, "length", seconds),
         chip,
     )
 
@@ -114,6 +117,13 @@ def _number(name: str, what: str, text: str, most: float, *, whole: bool = False
     if not 0 <= value <= most or (whole and value != int(value)):
         raise FaultError(f"fault {name}: expected a {what} from 0 to {most:g}, got {text!r}")
     return value
+
+
+def _time(name: str, what: str, text: str) -> float:
+    try:
+        return parse_duration(text, 0, LONGEST)
+    except ValueError as error:
+        raise FaultError(f"fault {name}: {what}: {error}") from None
 
 
 class Faults:

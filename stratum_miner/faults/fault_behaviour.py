@@ -88,3 +88,5 @@ class PoolFault:
     """Minimum of a numeric parameter."""
     high: float = 1e6
     """Maximum of a numeric parameter."""
+    is_time: bool = False
+    """Whether the parameter is a time in seconds, which may have a unit."""

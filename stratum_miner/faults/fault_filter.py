@@ -11,6 +11,7 @@ from stratum_miner.capture.methods import METHODS, Methods
 from stratum_miner.capture.record import Side
 from stratum_miner.faults.fault_behaviour import FaultState, PoolFault, ProtocolLine, SettingValue
 from stratum_miner.faults.pool_faults import POOL_FAULTS
+from stratum_miner.quantities import parse_duration
 from stratum_miner.spelling import named
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError
@@ -45,6 +46,11 @@ def parse(text: str) -> ChosenFault:
         if not host or not port.isdecimal():
             raise ValueError(f"pool fault {name}: expected HOST:PORT, as in {name}={fault.default}, got {value!r}")
         return ChosenFault(fault, value)
+    if fault.is_time:
+        try:
+            return ChosenFault(fault, parse_duration(value, fault.low, fault.high))
+        except ValueError as error:
+            raise ValueError(f"pool fault {name}: {error}") from None
     try:
         number = type(fault.default)(value)
     except ValueError:

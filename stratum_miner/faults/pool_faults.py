@@ -356,7 +356,7 @@ POOL_FAULTS: Mapping[str, PoolFault] = {
         ),
         PoolFault("no-configure-reply", "does not answer mining.configure", _no_reply("mining.configure")),
         PoolFault("no-submit-replies", "does not answer shares", _no_reply("mining.submit")),
-        PoolFault("slow-replies", "sends every reply S seconds late", _slow_replies, 5.0, 0, 86400),
+        PoolFault("slow-replies", "sends every reply S seconds late", _slow_replies, 5.0, 0, 86400, is_time=True),
         PoolFault("reordered-replies", "sends the reply to a share after its next line", _reordered_replies),
         PoolFault("duplicate-replies", "sends every reply twice", _duplicate_replies),
         PoolFault("wrong-ids", "answers every other share with an id that the miner did not use", _wrong_ids),

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.loadtest import pacer, spec
+from stratum_miner.quantities import check_duration
 
 MAX_MINERS = 50_000
 """Maximum number of miners in one process, which is about as many as one processor core can serve."""
@@ -91,16 +92,16 @@ class LoadPlan:
     def __post_init__(self) -> None:
         _within("miners", self.miners, 1, MAX_CLUSTER_MINERS if self.total is None else MAX_MINERS)
         _within("port", self.port, 1, 65535)
-        _within("duration", self.duration, 0.1, MAX_SECONDS)
-        _within("ramp", self.ramp, 0, self.duration)
+        _time_within("duration", self.duration, 0.1, MAX_SECONDS)
+        _time_within("ramp", self.ramp, 0, self.duration)
         _within("share rate", self.share_rate, 0, MAX_RATE)
         if self.hash_rate is not None:
             _within("hash rate", self.hash_rate, 1, 1e15)
         for at in self.storms:
-            _within("storm", at, 0, self.duration)
+            _time_within("storm", at, 0, self.duration)
         if self.churn is not None:
-            _within("churn", self.churn, 0.1, MAX_SECONDS)
-        _within("pause", self.pause, SHORTEST_PAUSE, LONGEST_PAUSE)
+            _time_within("churn", self.churn, 0.1, MAX_SECONDS)
+        _time_within("pause", self.pause, SHORTEST_PAUSE, LONGEST_PAUSE)
         for name, fraction in (("slow readers", self.slow_readers), ("version rolling", self.version_rolling)):
             _within(name, fraction, 0, 1)
         if self.reconnect not in get_args(ReconnectPolicy):
@@ -155,6 +156,13 @@ class LoadPlan:
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise PlanError(f"{name}: expected {_plain(low)} to {_plain(high)}, got {_plain(value)}")
+
+
+def _time_within(name: str, seconds: float, low: float, high: float) -> None:
+    try:
+        check_duration(seconds, low, high)
+    except ValueError as error:
+        raise PlanError(f"{name}: {error}") from None
 
 
 def _plain(value: float) -> str:

@@ -105,7 +105,7 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
             "--i-own-this-pool",
         ),
         (["misbehave", "127.0.0.1:1", "--fault", "slow"], "--fault: expected a known name, got 'slow'"),
-        (["misbehave", "127.0.0.1:1", "--hold", "0"], "--hold: expected seconds above 0"),
+        (["misbehave", "127.0.0.1:1", "--hold", "0"], "--hold: expected a time above 0s and up to"),
         (["tap", "x", "127.0.0.1:1"], "LISTEN: expected HOST:PORT"),
         (["tap", "a..b:1", "127.0.0.1:1"], "LISTEN: expected a host name of 1 to 63 characters between dots"),
         (["tap", "3388", "127.0.0.1:3388"], "UPSTREAM: expected the URL of another program"),

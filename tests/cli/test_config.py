@@ -154,6 +154,13 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\npass_file = 'no'", "F:4: pools.b.pass_file: cannot read"),
         ("user = ['u', 'v', 'w']\nurl = ['a:1', 'b:1']", "F:1: user: expected one value for all pools, or one for"),
         ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected several pools and one quota for each"),
+        ("user = 'u'\nurl = 'a:1'\ntime_limit = 0", "F:3: time_limit: expected a time above 0s and up to 100y, got 0s"),
+        ("user = 'u'\nurl = 'a:1'\ntime_limit = nan", "F:3: time_limit: expected a time above 0s and up to 100y"),
+        ("user = 'u'\nurl = 'a:1'\ntime_limit = -5", "F:3: time_limit: expected a time above 0s and up to 100y"),
+        ("user = 'u'\nurl = 'a:1'\ntime_limit = '1h30'", "F:3: time_limit: expected a time such as 90s or 1h30m, got "
+            "'1h30'"),
+        ("user = 'u'\nurl = 'a:1'\ntime_limit = true", "F:3: time_limit: expected a time such as 90s or 1h30m, or a "
+            "number of seconds, got true"),
         ("user = 'u'\nurl = 'a:1'\nuntil_shares = 0", "F:3: until_shares: expected a number above zero, got 0"),
         ("user = 'u'\nurl = 'a:1'\npower = '65W'", "F:3: power: needs --electricity"),
         ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool without retries, got "

@@ -93,7 +93,7 @@ def test_a_limit_of_time() -> None:
         (["erupter", "--fault", "unplugg"], "emulate: fault: unknown name 'unplugg': did you mean 'unplug'?"),
         (["erupter", "--hash-rate", "9TH"], "emulate: hash rate: expected more than 0 and at most "),
         (["erupter", "--hash-rate", "9"], "--hash-rate: expected a hash rate with its unit"),
-        (["erupter", "--time-limit", "-1"], "--time-limit: expected a number above zero"),
+        (["erupter", "--time-limit", "0"], "--time-limit: expected a time above 0s and up to 100y, got 0s"),
         (["erupter", "--link", "/"], "emulate: link: expected a free name or an old link to a terminal, got '/'"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 from cyclopts import Argument
 from rich.console import Console
 
+from stratum_miner.app.config import durations
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.app.operation import hooks, pauses
@@ -41,6 +42,8 @@ BANNED_WORDS = (
     "this machine|lane|desk|fate|lucky|tripped|lives|conversation|departures?|"
     "no more|for want of|but for|comes to"
 )
+COUNTS_PER_SECOND = ("--share-rate",)
+"""Options whose help mentions a time, but whose value is none."""
 UNITS = re.compile(
     r"[Nn]umber of|number of (seconds|accepted)|[Ss]econds|\bS\b|\bs\b|°C|MHz|in V\b|difficulty|[Ff]actor|[Ss]eed|"
     r"integer|[Tt]ime in seconds|per second|this many times",
@@ -129,6 +132,14 @@ def test_an_option_that_takes_several_values_says_so(command: str, argument: Arg
 def test_a_number_has_a_unit(command: str, argument: Argument) -> None:
     if type_of(argument) in (int, float):
         assert UNITS.search(text_of(argument)), text_of(argument)
+
+
+@each_option
+def test_a_time_may_have_a_unit(command: str, argument: Argument) -> None:
+    text = text_of(argument)
+    numbers = float in (type_of(argument), *get_args(type_of(argument)))
+    if numbers and re.search(r"\b[Ss]econds?\b|\b[Tt]ime\b", text) and argument.name not in COUNTS_PER_SECOND:
+        assert argument.parameter.converter is durations.convert, text
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -47,7 +47,7 @@ def test_bad_luck_is_told_from_below(capsys: pytest.CaptureFixture[str]) -> None
         (["--blocks", "1", "--times", "1e400000000"], "--times: expected a number from 1e-12 to 1000000, got inf"),
         (["--blocks", "1", "--times", "nan"], "--times: expected a number from 1e-12 to 1000000, got nan"),
         (["--seconds", "3"], "--seconds and --difficulty need --hash-rate"),
-        (["--hash-rate", "1TH", "--seconds", "0"], "--seconds: expected a number from 1e-12 to 1e+10, got 0"),
+        (["--hash-rate", "1TH", "--seconds", "0"], "--seconds: expected a time from 1e-12s to 1000y, got 0s"),
         (["--hash-rate", "1TH", "--difficulty", "x"], "--difficulty: expected a number above 0"),
         (["--fond", "3"], "Did you mean --found"),
     ],

@@ -339,7 +339,7 @@ def test_ping_measures_each_step_of_several_pools() -> None:
     ("arguments", "needle"),
     [
         (["ping", "stratum+sll://h:1"], "did you mean stratum+ssl?"),
-        (["ping", "h:1", "--timeout", "0"], "--timeout: expected seconds above 0"),
+        (["ping", "h:1", "--timeout", "0"], "--timeout: expected a time above 0s and up to 1h"),
         (["ping", "h:1", "--proxy", "socks5://u:s3cret@h"], "--proxy: proxy: expected socks5://"),
         (
             ["ping", "h:1", "--tls-ca", "x.pem"],

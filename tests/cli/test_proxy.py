@@ -42,8 +42,8 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
         (("-o", "127.0.0.1:1"), "--user: expected a worker name"),
         ((*UPSTREAM, "--listen", "nowhere"), "--listen: expected HOST:PORT, as in 127.0.0.1:3333, got 'nowhere'"),
         ((*UPSTREAM, "--max-miners", "0"), "--max-miners: expected 1 to 10000, got 0"),
-        ((*UPSTREAM, "--vardiff", "-1"), "--vardiff: expected a number of seconds above zero, got -1.0"),
-        ((*UPSTREAM, "--time-limit", "0"), "--time-limit: expected a number above zero"),
+        ((*UPSTREAM, "--vardiff", "-1"), "--vardiff: expected a time such as 90s or 1h30m, got '-1'"),
+        ((*UPSTREAM, "--time-limit", "0"), "--time-limit: expected a time above 0s and up to 100y, got 0s"),
         ((*UPSTREAM, "--http", "0.0.0.0:80"), "--http: expected a loopback address"),
         ((*UPSTREAM, "--listen", "192.0.2.1:0"), "cannot listen on 192.0.2.1:0"),
         (

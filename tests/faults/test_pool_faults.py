@@ -78,8 +78,8 @@ def test_ids_that_no_float_has_are_no_trouble() -> None:
     [
         ("slient", "did you mean 'silent'"),
         ("silent=x", "pool fault silent: expected an integer from 0 to 1e+06, got 'x'"),
-        ("slow-replies=-1", "expected a number from 0 to 86400"),
-        ("slow-replies=nan", "expected a number from 0"),
+        ("slow-replies=-1", "expected a time from 0s to 1d"),
+        ("slow-replies=nan", "expected a time from 0s"),
         ("garbage=2", "expected a number from 0 to 1"),
         ("no-jobs=3", "expected no parameter"),
         ("redirect=", "expected HOST:PORT, as in redirect=elsewhere.example:3333, got ''"),

@@ -16,7 +16,9 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 from cyclopts import Parameter
 
+from stratum_miner.app.config import durations
 from stratum_miner.app.config.problems import InvalidValue, shown
+from stratum_miner.quantities import parse_duration
 from stratum_miner.spelling import did_you_mean
 
 VARIABLE_PREFIX: Final = "STRATUM_MINER_"
@@ -81,9 +83,14 @@ class ConfigKey:
         return _without_none(self.type)
 
     @property
+    def is_duration(self) -> bool:
+        """Whether the value is a time in seconds, which may have a unit."""
+        return self.parameter is not None and self.parameter.converter is durations.convert
+
+    @property
     def words(self) -> str:
         """The expected type in words, for errors and the documentation."""
-        return words(self.wanted)
+        return durations.WORDS if self.is_duration else words(self.wanted)
 
 
 def keys_of(table: type[Any]) -> dict[str, ConfigKey]:
@@ -134,6 +141,12 @@ def from_text(key: ConfigKey, text: str) -> Any:
 
 
 def _convert(key: ConfigKey, value: Any, *, strict: bool, directory: Path) -> Any:
+    if key.is_duration and isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            raise InvalidValue(str(error)) from None
+
     def decode(wanted: type, item: Any) -> Any:
         if wanted is Path and isinstance(item, str) and item and "\0" not in item:
             return directory / Path(item).expanduser()

@@ -10,6 +10,8 @@ from stratum_miner.app.config.writing import assignment
 
 EXAMPLES: Mapping[str, Any] = {
     "backend": ["cpu"],
+    "time_limit": "8h",
+    "vardiff": "10s",
     "backend_option": ["duty_cycle=50"],
     "backend_worker": ["cpu=.cpu"],
     "bind": ["cpu=main"],

@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias
 from cyclopts import Parameter
 
 from stratum_miner.app.process import logs
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.quantities import check_duration
 
 Json: TypeAlias = Annotated[
     bool,
@@ -50,3 +52,15 @@ LogFormatOption: TypeAlias = Annotated[
 def set_up_logging(*, debug: bool = False, quiet: bool = False, log_format: logs.LogFormat = "auto") -> None:
     """Set up the log as the options --debug, --quiet and --log-format demand."""
     logs.configure(level="debug" if debug else "warning" if quiet else "info", log_format=log_format)
+
+
+def check_time(option: str, seconds: float | None, low: float, high: float, *, above: bool = False) -> None:
+    """Raise UsageError if the time that an option gave is not from ``low`` to ``high`` seconds.
+
+    With ``above``, ``low`` itself is not allowed. None stands for an option that was not given, and is allowed.
+    """
+    try:
+        if seconds is not None:
+            check_duration(seconds, low, high, above=above)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None

@@ -4,6 +4,8 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.durations import duration_option
+from stratum_miner.app.options import common
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.miner import Goals
 
@@ -20,13 +22,23 @@ UntilBlocks: TypeAlias = Annotated[
     ),
 ]
 TimeLimit: TypeAlias = Annotated[
-    float | None, Parameter(name="--time-limit", help="Stop after this number of seconds.", group="Goal")
+    float | None,
+    duration_option("--time-limit", "Stop after this time, such as 90s or 8h, or a number of seconds.", "Goal"),
 ]
+
+LONGEST_TIME_LIMIT = 100 * 365.25 * 86400
+"""Longest --time-limit in seconds: 100 years. No run is longer, so a larger number was probably given by mistake."""
 
 
 def goals(*, shares: int | None, blocks: int | None, time_limit: float | None) -> Goals:
     """Return the goals at which mining stops. Raises UsageError for a value that is not above zero."""
-    for name, value in (("--until-shares", shares), ("--until-blocks", blocks), ("--time-limit", time_limit)):
+    for name, value in (("--until-shares", shares), ("--until-blocks", blocks)):
         if value is not None and not value > 0:
             raise UsageError(f"{name}: expected a number above zero, got {value}")
+    check_time_limit(time_limit)
     return Goals(shares=shares, blocks=blocks, time_limit=time_limit)
+
+
+def check_time_limit(seconds: float | None) -> None:
+    """Raise UsageError for a --time-limit that is 0 or longer than ``LONGEST_TIME_LIMIT``."""
+    common.check_time("--time-limit", seconds, 0, LONGEST_TIME_LIMIT, above=True)

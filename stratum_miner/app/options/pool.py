@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.pool.config import USUAL_MINIMUM, PoolConfig
 
 REGTEST_DIFFICULTY = 0.001
@@ -15,10 +16,10 @@ Difficulty = Annotated[
 ]
 VardiffOption = Annotated[
     float | None,
-    Parameter(
-        name="--vardiff",
-        help="Adjust the share difficulty of each miner so that it finds a share every S seconds. 0 keeps the "
-        "difficulty of --difficulty. [default: 0]",
+    duration_option(
+        "--vardiff",
+        "Adjust the share difficulty of each miner so that it finds one share in this time, such as 10s, or a number "
+        "of seconds. 0 keeps the difficulty of --difficulty. [default: 0]",
     ),
 ]
 MinimumDifficultyOption = Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import common, goal, http_access
 from stratum_miner.app.options.pools import PoolOptions
 
@@ -45,13 +46,12 @@ class ProxyOptions(PoolOptions):
     ] = "ours"
     vardiff: Annotated[
         float | None,
-        Parameter(
-            name="--vardiff",
-            help="Adjust each miner's difficulty so that the miner finds a share every S seconds. The miner's "
-            "difficulty never "
-            "exceeds the pool's. Shares below the pool's difficulty are counted, but not sent to the pool. Without "
-            "this option, every miner has the pool's difficulty.",
-            group="Miners",
+        duration_option(
+            "--vardiff",
+            "Adjust each miner's difficulty so that the miner finds one share in this time, such as 10s, or a number "
+            "of seconds. The miner's difficulty never exceeds the pool's. Shares below the pool's difficulty are "
+            "counted, but not sent to the pool. Without this option, every miner has the pool's difficulty.",
+            "Miners",
         ),
     ] = None
     time_limit: goal.TimeLimit = None

@@ -52,6 +52,7 @@ def _annotation(key: ConfigKey) -> Any:
         help=(declared.help or "") + default,
         group=declared.group,
         negative=None if key.wanted is bool else (),
+        converter=declared.converter,
         show_default=False,
     )
     # A flag keeps the type "bool". With "bool | None", shell completion would expect a value after the flag.

@@ -14,6 +14,7 @@ from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.layers import Resolved, resolve, unknown_variables
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, TABLES
+from stratum_miner.app.options import goal
 from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.process.exit_codes import UsageError
@@ -62,12 +63,11 @@ def _without_mining(document: Document) -> Document:
 
 
 def _proxy_config(chosen: ProxyOptions) -> ProxyConfig:
-    if chosen.time_limit is not None and not chosen.time_limit > 0:
-        raise UsageError(f"--time-limit: expected a number above zero, got {chosen.time_limit}")
+    goal.check_time_limit(chosen.time_limit)
     try:
         vardiff = VardiffConfig(target_seconds=chosen.vardiff, minimum=USUAL_MINIMUM) if chosen.vardiff else None
     except ValueError:
-        raise UsageError(f"--vardiff: expected a number of seconds above zero, got {chosen.vardiff}") from None
+        raise UsageError(f"--vardiff: expected a time above 0s, got {chosen.vardiff}") from None
     try:
         return ProxyConfig(max_miners=chosen.max_miners, worker_names=WorkerNames(chosen.worker_names), vardiff=vardiff)
     except ValueError as error:

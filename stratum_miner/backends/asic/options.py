@@ -7,6 +7,7 @@ from math import inf, nan
 from stratum_miner.backends import options as option
 from stratum_miner.backends.asic.board import Board, Range
 from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.quantities import parse_duration
 
 NAMES = (
     "allow_out_of_limits",
@@ -28,7 +29,7 @@ _VOLTS = ("V", 1.2)
 """``_MHZ`` (for frequencies) and ``_VOLTS`` (for voltages) contain the unit of an option and a factor. With
 ``allow_out_of_limits``, the upper limit of the option is multiplied by the factor. A value above this higher limit is
 refused, because it was probably given in another unit, or does not fit into the registers."""
-_UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C", "idle_off": "s"}
+_UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C"}
 """For each option with a unit, the unit that a user may write after the number."""
 
 
@@ -141,8 +142,10 @@ def _temperature(board: Board, given: Mapping[str, str]) -> float | None:
 def _idle_off(given: Mapping[str, str]) -> float:
     if given.get("idle_off") == "never":
         return inf
-    value = _number(given, "idle_off", 0, 86400)
-    return IDLE_OFF_S if value is None else value
+    try:
+        return parse_duration(given["idle_off"], 0, 86400) if "idle_off" in given else IDLE_OFF_S
+    except ValueError as error:
+        raise BackendOptionError(f"idle_off: {error}; never keeps the device on") from None
 
 
 def _number(given: Mapping[str, str], name: str, low: float, high: float) -> float | None:

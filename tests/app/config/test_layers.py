@@ -8,6 +8,7 @@ import pytest
 from cyclopts import Parameter
 
 from stratum_miner.app.config.document import parse
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.config.keys import LIVE, SECRET, FileKeyName, Help, keys_of
 from stratum_miner.app.config.layers import Layer, Resolved, resolve, unknown_variables
 from stratum_miner.app.config.problems import ConfigError
@@ -27,6 +28,7 @@ class Table:
     journal: Annotated[Path | None, Parameter(name="--journal")] = None
     power: Annotated[str | None, Parameter(name="--power")] = None
     options: Annotated[dict[str, str] | None, Parameter(name="--options")] = None
+    time: Annotated[float | None, duration_option("--time", "How long.")] = None
 
 
 def lay(text: str = "", given: dict[str, Any] | None = None, **environment: str) -> Resolved[Table]:
@@ -88,6 +90,24 @@ def test_numbers_may_stand_for_text_and_file_names_are_relative_to_the_file() ->
     assert values.journal == Path("/etc/shares")
     assert values.options == {"hash_rate": "1000", "x": "y"}
     assert lay(JOURNAL="shares").values.journal == Path("shares")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("'1h30m'", 5400), ("90", 90), ("0.25", 0.25), ("'90'", 90)])
+def test_a_time_in_a_file_is_a_number_of_seconds_or_has_a_unit(text: str, seconds: float) -> None:
+    assert lay(f"time = {text}").values.time == seconds
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1h30m", 5400), ("90", 90), ("250ms", 0.25)])
+def test_a_time_in_a_variable_may_have_a_unit(text: str, seconds: float) -> None:
+    assert lay(TIME=text).values.time == seconds
+
+
+def test_what_is_no_time_is_refused_with_its_place() -> None:
+    assert complaint("time = 'soon'") == f"{FILE}:1: time: expected a time such as 90s or 1h30m, got 'soon'"
+    assert complaint(TIME="1h30") == "STRATUM_MINER_TIME: expected a time such as 90s or 1h30m, got '1h30'"
+    assert complaint("time = [1]").startswith(
+        f"{FILE}:1: time: expected a time such as 90s or 1h30m, or a number of sec"
+    )
 
 
 def test_origins_are_told() -> None:

@@ -65,7 +65,11 @@ def test_a_unit_may_stand_behind_the_number() -> None:
         ("bitaxe-gamma", {"frequency": "5"}, "frequency: expected 50 to 625 MHz"),
         ("bitaxe-gamma", {"temperature-limit": "110"}, "expected 46 to 75 °C"),
         ("r606", {"chips": "13"}, "chips: expected an integer from 1 to 12"),
-        ("compac", {"idle-off": "soon"}, "idle_off: expected a number from 0 to 86400, got 'soon'"),
+        (
+            "compac",
+            {"idle-off": "soon"},
+            "idle_off: expected a time from 0s to 1d, such as 90s or 1h30m, got 'soon'; never keeps",
+        ),
         ("compac", {"allow-out-of-limits": "maybe"}, "expected yes or no"),
     ],
 )
