@@ -53,7 +53,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(BIN)/uv
 	@$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --output-file $(LOCK)
-	@$(COMPILE) pyproject.toml --constraint $(LOCK) --output-file requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --extra page --extra metrics --constraint $(LOCK) --output-file requirements/runtime.txt
 	@$(COMPILE) --constraint $(LOCK) --group build --output-file requirements/build.txt
 	@$(COMPILE) $(UPGRADE) --group fuzz --output-file requirements/fuzz.txt
 

@@ -42,7 +42,9 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     table = project["project"]
     runtime = [Requirement(text) for text in table["dependencies"]]
-    extras = [Requirement(text) for texts in table["optional-dependencies"].values() for text in texts]
+    extras = [
+        Requirement(text) for extra, texts in table["optional-dependencies"].items() if extra != "all" for text in texts
+    ]
     groups = project["dependency-groups"]
     tools = [Requirement(text) for name in ("build", "dev") for text in groups[name] if isinstance(text, str)]
     released = release_dates()

@@ -126,6 +126,7 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
     "callbacks": frozenset(),
     "exception_groups": frozenset(),
     "foreign_text": frozenset(),
+    "installation": frozenset(),
     "quantities": frozenset(),
     "secret_words": frozenset({"foreign_text"}),
     "spelling": frozenset(),
@@ -139,6 +140,7 @@ NOT_FOR_PURE_CODE = frozenset(
     {
         "callbacks",
         "exception_groups",
+        "installation",
         "quantities",
         "secret_words",
         "spelling",

@@ -21,6 +21,7 @@ from stratum_miner.app.process.live_display import can_redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
+from stratum_miner.installation import require
 from stratum_miner.miner import Goals, Miner, MinerEvent, StopReason
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import Summary
@@ -65,6 +66,7 @@ def demo(
     Exit code 1: the chain of the node has fewer blocks than --blocks. 5: a kernel failed its self-test.
     """
     common.set_up_logging(debug=debug, quiet=not debug)
+    require("regtest", "demo")
     if blocks <= 0:
         raise UsageError(f"--blocks: expected a number above zero, got {blocks}")
     if not 1e-9 <= difficulty <= 1e6:

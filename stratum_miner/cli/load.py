@@ -24,6 +24,7 @@ from stratum_miner.backends.options import hash_rate as parse_hash_rate
 from stratum_miner.client import PoolUrl
 from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS
+from stratum_miner.installation import require
 from stratum_miner.loadtest import spec, thresholds
 from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.generator import LoadGenerator, Progress
@@ -267,7 +268,9 @@ def load(
         )
     except (PlanError, spec.SpecError) as error:
         raise UsageError(str(error)) from None
-    if cluster is None and miners > MAX_MINERS:
+    if cluster is not None:
+        require("cluster", "--cluster")
+    elif miners > MAX_MINERS:
         raise UsageError(
             f"--miners: expected at most {MAX_MINERS} in one process, got {miners}; for more, add --cluster HOST:PORT"
         )

@@ -15,6 +15,7 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.cli import completion
 from stratum_miner.exception_groups import leading_cause, leaves
 from stratum_miner.foreign_text import sanitize, sanitize_lines
+from stratum_miner.installation import MissingExtraError
 from stratum_miner.network import files
 
 HELP = """\
@@ -107,6 +108,7 @@ def _codes() -> dict[type[Exception], ExitCode]:
     return {
         cyclopts.CycloptsError: ExitCode.USAGE,
         UsageError: ExitCode.USAGE,
+        MissingExtraError: ExitCode.USAGE,
         ConfigError: ExitCode.USAGE,
         TermError: ExitCode.USAGE,
         BackendOptionError: ExitCode.USAGE,

@@ -1,7 +1,7 @@
 """``stratum-miner pool``: a Stratum pool on an embedded or a real Bitcoin node."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 from cyclopts import Parameter
@@ -24,6 +24,9 @@ from stratum_miner.faults.fault_filter import ChosenFault
 from stratum_miner.faults.fault_filter import parse as parse_pool_fault
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.pool.snapshot import PoolSnapshot
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 log = structlog.get_logger("stratum_miner")
 
@@ -73,18 +76,24 @@ def pool(
     Exit code 1: the node refuses the requests of the pool, or the pool can no longer listen or record.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
+    node_access.check_installed(node)
+    http_access.check_installed(http)
     host, port = parse_listen(listen)
     faults = _faults(fault or [])
 
     snapshot: Callable[[], PoolSnapshot]
     beside = None
     if http is not None:  # open the address now, to report early if another program uses it
-        from stratum_miner.monitoring.http import pool_metrics  # noqa: PLC0415  starlette loads slowly
+
+        def metrics() -> "Iterator[Metric]":
+            from stratum_miner.monitoring.http import pool_metrics  # noqa: PLC0415  needs an extra
+
+            return pool_metrics.families(snapshot())
 
         beside = stats_api.api(
             http,
             summary=lambda: summary(snapshot()),
-            metrics=lambda: pool_metrics.families(snapshot()),
+            metrics=metrics,
             network=http_network,
             names=http_host,
             token_file=http_token_file,

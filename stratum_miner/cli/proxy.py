@@ -3,8 +3,8 @@
 import ipaddress
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import trio
@@ -23,6 +23,9 @@ from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.app.settings.mine import find_file, naming_source
 from stratum_miner.app.settings.proxy import ProxySettings, load, misspelt
 from stratum_miner.proxy import Proxy
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 log = structlog.get_logger("stratum_miner")
 
@@ -63,12 +66,16 @@ def _proxy(settings: ProxySettings) -> int:
     started = time.monotonic()
     beside = None
     if chosen.http is not None:
-        from stratum_miner.monitoring.http import proxy_metrics  # noqa: PLC0415  starlette loads slowly
+
+        def metrics() -> "Iterator[Metric]":
+            from stratum_miner.monitoring.http import proxy_metrics  # noqa: PLC0415  needs an extra
+
+            return proxy_metrics.families(running.snapshot())
 
         beside = stats_api.api(
             chosen.http,
             summary=lambda: summary(running.snapshot(), time.monotonic() - started),
-            metrics=lambda: proxy_metrics.families(running.snapshot()),
+            metrics=metrics,
             network=chosen.http_network,
             names=chosen.http_host,
             token_file=chosen.http_token_file,

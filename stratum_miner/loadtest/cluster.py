@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from stratum_miner.installation import require
 from stratum_miner.loadtest.generator import LoadGenerator, Progress
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.metrics import Metrics
@@ -309,8 +310,7 @@ def _store_figures(shard: _ShardState, figures: bytes) -> None:
 
 
 def _distributed() -> Any:
-    try:
-        import distributed  # noqa: PLC0415  an optional dependency
-    except ImportError as error:
-        raise LoadError(f"--cluster needs the extra cluster: pip install 'stratum-miner[cluster]' ({error})") from None
+    require("cluster", "--cluster")
+    import distributed  # noqa: PLC0415  an optional dependency
+
     return distributed

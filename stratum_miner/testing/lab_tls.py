@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stratum_miner.client.dialing.tls import TlsSettings
+from stratum_miner.installation import require
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,11 @@ class LabTls:
     def create(cls, directory: Path) -> "LabTls":
         """Make an authority and a certificate for localhost and 127.0.0.1, and write their files to ``directory``.
 
-        Raises ImportError, which says how to install trustme, if it is missing.
+        Raises MissingExtraError if the extra ``testing`` is not installed.
         """
-        try:
-            import trustme  # noqa: PLC0415  only tests that use TLS need it
-        except ImportError:
-            raise ImportError("TLS in tests needs trustme: pip install 'stratum-miner[testing]'") from None
+        require("testing", "TLS in tests")
+        import trustme  # noqa: PLC0415  only tests that use TLS need it
+
         authority = trustme.CA()
         leaf = authority.issue_cert("localhost", "127.0.0.1")
         ca_file, certificate = directory / "ca.pem", directory / "pool.pem"

@@ -71,7 +71,10 @@ def stratum_lab(
     request: pytest.FixtureRequest, stratum_seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[SyncLab]":
     """The laboratory, which makes pools, miners, taps and devices. All of them end with the test."""
-    from stratum_miner.testing.portal_lab import sync_lab  # noqa: PLC0415  loads trio
+    from stratum_miner.installation import require  # noqa: PLC0415  only if a fixture is used
+
+    require("testing", "the fixtures of stratum_miner")
+    from stratum_miner.testing.portal_lab import sync_lab  # noqa: PLC0415  loads trio, and needs the extra
 
     with sync_lab(stratum_seed, tmp_path_factory.mktemp("stratum")) as lab:
         yield lab

@@ -51,7 +51,7 @@ OPENERS = {
     "cli/tap.py": "tap",
     "app/daemon/services.py": "the three APIs of mine",
     "downstream/connections.py": "a pool or a proxy inside another program, at the address of its config",
-    "monitoring/http/listener.py": "makes the sockets of the APIs",
+    "monitoring/listening.py": "makes the sockets of the APIs",
     "network/accepting.py": "opens the listeners of a pool or a proxy inside another program",
     "testing/lab.py": "the pytest plugin, on loopback",
 }

@@ -15,7 +15,8 @@ from stratum_miner.app.daemon.control import MinerControl
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.http import Access, Source, listening_socket, serve
+from stratum_miner.monitoring.http import Access, Source, serve
+from stratum_miner.monitoring.listening import listening_socket
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import BlockView, LuckView, Point, ProblemView, ShareView, View
 from tests.monitoring.screen.test_layout import device, pool, view

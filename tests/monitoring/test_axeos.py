@@ -14,7 +14,8 @@ import trio
 
 from stratum_miner.monitoring import axeos
 from stratum_miner.monitoring.control import OVER_AXEOS
-from stratum_miner.monitoring.http import Access, listening_socket
+from stratum_miner.monitoring.http import Access
+from stratum_miner.monitoring.listening import listening_socket
 from stratum_miner.monitoring.view import DeviceView, View
 from tests.monitoring.screen.test_layout import device, pool, view
 

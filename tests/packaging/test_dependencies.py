@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -26,10 +27,15 @@ def names(texts: list[object]) -> set[str]:
     return {canonicalize_name(Requirement(text).name) for text in texts if isinstance(text, str)}
 
 
+def names_of_extras(project: dict[str, Any]) -> set[str]:
+    """The packages of all extras; the extra ``all`` names only the project itself."""
+    return set().union(*(names(texts) for texts in project["optional-dependencies"].values())) - {project["name"]}
+
+
 def test_the_document_lists_what_the_project_asks_for_and_nothing_else() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runtime = names(project["project"]["dependencies"])
-    extras = set().union(*(names(texts) for texts in project["project"]["optional-dependencies"].values()))
+    extras = names_of_extras(project["project"])
     groups = set().union(*(names(texts) for texts in project["dependency-groups"].values()))
     document = explained()
     assert document["What a miner, a pool and a proxy need"] == runtime
@@ -49,7 +55,7 @@ def imported_by(path: Path) -> set[str]:
 def test_what_is_imported_is_asked_for() -> None:
     """No import of ours rests on a package that comes only because another one needs it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = names(project["dependencies"]).union(*(names(texts) for texts in project["optional-dependencies"].values()))
+    asked = names(project["dependencies"]) | names_of_extras(project)
     modules = {name.replace("-", "_") for name in asked}
     imported = {name for path in (ROOT / "stratum_miner").rglob("*.py") for name in imported_by(path)}
     third_party = imported - sys.stdlib_module_names - {"stratum_miner"}

@@ -4,8 +4,7 @@ The services are HTTP servers, APIs, automatic pauses, hooks for events, and mes
 service, add a function to ``_SERVICES``. The function returns another one that runs the service, or None if the
 settings do not ask for the service.
 
-The modules of HTTP servers are imported only when needed: starlette and prometheus_client take longer to import than
-everything else that a miner needs.
+The modules of HTTP servers are imported only when needed, because they belong to an extra and load slowly.
 """
 
 import ipaddress
@@ -32,6 +31,7 @@ from stratum_miner.economics.profit.earnings import Earnings, MeasuredRun, Tarif
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
 from stratum_miner.monitoring.ip_networks import IpNetwork
+from stratum_miner.monitoring.listening import ListenError, is_loopback, listening_socket
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.screen.live import Screen
@@ -131,7 +131,7 @@ def _http(parts: _Parts) -> Service | None:
     bound = _bound("--http", chosen.http, network=chosen.http_network)
     host = bound.getsockname()[0]
     token, where = http_token.find(chosen.http_token_file)
-    access = http.Access(token, open_reading=http.is_loopback(host), names=("localhost", *(chosen.http_host or ())))
+    access = http.Access(token, open_reading=is_loopback(host), names=("localhost", *(chosen.http_host or ())))
     log.info("http", address=f"http://{_shown(bound)}", token=where)
     source = http.Source(monitor=parts.monitor, control=parts.control, configuration=parts.configuration)
     return partial(http.serve, bound, source, access)
@@ -199,11 +199,9 @@ def _service_manager(parts: _Parts) -> Service | None:
 
 
 def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
-    from stratum_miner.monitoring import http  # noqa: PLC0415  starlette loads slowly
-
     try:
-        return http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag])
-    except http.ListenError as error:
+        return listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag])
+    except ListenError as error:
         raise UsageError(f"{flag}: {error}") from None
 
 

@@ -1,6 +1,6 @@
 """``--http`` of ``pool`` and ``proxy``: an HTTP server that gives their statistics and metrics to other programs.
 
-The modules of the server are imported only when needed, because they take longer to import than everything else.
+The modules of the server are imported only when needed, because they belong to an extra and load slowly.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -12,6 +12,7 @@ import structlog
 
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings import http_token
+from stratum_miner.monitoring.listening import ListenError, is_loopback, listening_socket
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -37,11 +38,11 @@ def api(
     from stratum_miner.monitoring import http  # noqa: PLC0415  starlette loads slowly
 
     try:
-        bound = http.listening_socket(address, network=network)
-    except http.ListenError as error:
+        bound = listening_socket(address, network=network)
+    except ListenError as error:
         raise UsageError(f"--http: {error}") from None
     host, port = bound.getsockname()[:2]
-    is_open = http.is_loopback(host)
+    is_open = is_loopback(host)
     token, where = ("", "") if is_open else http_token.find(token_file)
     access = http.Access(token, open_reading=is_open, names=("localhost", *(names or ())))
     shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -21,7 +21,7 @@ from stratum_miner.app.settings.http_token import VARIABLE
 from stratum_miner.app.settings.mine import MineSettings, Sources, default_file, load
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.ping import DEFAULT_USER, PingResult, ping
-from stratum_miner.monitoring import http
+from stratum_miner.monitoring.listening import ListenError, listening_socket
 
 PING_S = 10.0
 """Seconds within which a pool must send its first job to pass the check."""
@@ -176,8 +176,8 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
     moment."""
     subject = f"{flag} {address}"
     try:
-        http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag]).close()
-    except http.ListenError as error:
+        listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag]).close()
+    except ListenError as error:
         holder = holder_of_port(address)
         if holder is None:
             return Finding(

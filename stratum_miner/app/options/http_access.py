@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
+from stratum_miner.installation import require
+
 StatisticsAddress: TypeAlias = Annotated[
     str | None,
     Parameter(
@@ -54,3 +56,9 @@ StatisticsTokenFile: TypeAlias = Annotated[
         group="Watching",
     ),
 ]
+
+
+def check_installed(address: str | None, option: str = "--http") -> None:
+    """Raise MissingExtraError if an HTTP server is wanted at ``address`` and its library is not installed."""
+    if address is not None:
+        require("page", option)

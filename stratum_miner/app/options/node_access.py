@@ -15,8 +15,9 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.address import AddressError, Network, script_from_address
 from stratum_miner.exception_groups import leading_cause
+from stratum_miner.installation import require
 from stratum_miner.pool.nodes import open_node
-from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError
+from stratum_miner.pool.nodes.base import Node, NodeError
 from stratum_miner.pool.nodes.retry import NodeRetry
 
 log = structlog.get_logger("stratum_miner")
@@ -57,6 +58,12 @@ PayoutAddress: TypeAlias = Annotated[
     str,
     Parameter(name="--address", help="Payout address of the blocks. It must belong to the block chain of --node."),
 ]
+
+
+def check_installed(spec: str) -> None:
+    """Raise MissingExtraError if ``spec`` is the embedded node and its library is not installed."""
+    if spec == "kernel":
+        require("regtest", "--node kernel")
 
 
 @asynccontextmanager
@@ -154,11 +161,10 @@ def _command_failing() -> Iterator[None]:
     try:
         yield
     except (NodeError, ExceptionGroup) as error:
-        cause = leading_cause(error, MissingExtraError, NodeError)
+        cause = leading_cause(error, NodeError)
         if cause is None:
             raise
-        code = ExitCode.USAGE if isinstance(cause, MissingExtraError) else ExitCode.FAILED
-        raise CommandFailed(str(cause), code) from None
+        raise CommandFailed(str(cause)) from None
 
 
 def payout_script(address: str, node: Node) -> bytes:

@@ -21,6 +21,7 @@ from stratum_miner.app.operation.hooks import Hook
 from stratum_miner.app.operation.pauses import check_limit
 from stratum_miner.app.operation.schedule import Schedule
 from stratum_miner.app.options import goal
+from stratum_miner.app.options.http_access import check_installed
 from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process import secrets
@@ -33,6 +34,7 @@ from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
 from stratum_miner.economics.profit import earnings
 from stratum_miner.economics.profit.terms import TermError
+from stratum_miner.installation import MissingExtraError
 from stratum_miner.miner import Goals
 
 CONFIG_VARIABLE = "STRATUM_MINER_CONFIG"
@@ -136,6 +138,9 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         raise ConfigError(*problems) from None
     register_secrets(resolved.values)
     checked = resolved.values
+    for option, address in (("--http", checked.http), ("--axeos-api", checked.axeos_api)):
+        with collecting(problems, resolved):
+            check_installed(address, option)
     pools, strategy = plan_pools(resolved, document, problems)
     backends = plan_backends(resolved, document, problems)
     assigned = assign(resolved, document, pools, backends, problems)
@@ -188,7 +193,7 @@ def collecting(problems: list[Problem], resolved: Resolved[Any]) -> Iterator[Non
     """
     try:
         yield
-    except (UsageError, TermError, BackendError) as error:
+    except (UsageError, TermError, BackendError, MissingExtraError) as error:
         flag, _, text = str(error).partition(": ")
         problems.append(Problem(source_of(resolved, flag), text) if text else Problem("mine", flag))
 

@@ -15,10 +15,11 @@ from stratum_miner.app.config.layers import Resolved, resolve, unknown_variables
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, TABLES
 from stratum_miner.app.options import goal
+from stratum_miner.app.options.http_access import check_installed
 from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.app.settings.mine import register_secrets
+from stratum_miner.app.settings.mine import collecting, register_secrets
 from stratum_miner.app.settings.pools import plan_pools
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
@@ -43,6 +44,8 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
     resolved = resolve(ProxyOptions, given=given, environment=environment, document=document, tables=TABLES)
     register_secrets(resolved.values)
     problems: list[Problem] = []
+    with collecting(problems, resolved):
+        check_installed(resolved.values.http)
     pools, strategy = plan_pools(resolved, document, problems)
     if problems:
         raise ConfigError(*problems)

@@ -6,22 +6,12 @@
 
 from stratum_miner.monitoring.http.endpoints import Source
 from stratum_miner.monitoring.http.guard import Access, Guard, refusal
-from stratum_miner.monitoring.http.listener import (
-    ListenError,
-    is_loopback,
-    listening_socket,
-    serve,
-    serve_application,
-    serve_stats,
-)
+from stratum_miner.monitoring.http.listener import serve, serve_application, serve_stats
 
 __all__ = [
     "Access",
     "Guard",
-    "ListenError",
     "Source",
-    "is_loopback",
-    "listening_socket",
     "refusal",
     "serve",
     "serve_application",

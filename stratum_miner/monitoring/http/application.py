@@ -1,8 +1,8 @@
 """Builds the Starlette application from the table in ``endpoints``, the stream, metrics, health, and the web page."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -14,15 +14,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from stratum_miner.installation import MissingExtraError, require
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.health import READY
-from stratum_miner.monitoring.http import metrics, openapi
+from stratum_miner.monitoring.http import openapi
 from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, ApiRequest, Endpoint, Source
-from stratum_miner.monitoring.http.exposition import CONTENT_TYPE, Exposition
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
 from stratum_miner.monitoring.http.page import PageFiles
 from stratum_miner.monitoring.http.server import INTERNAL_ERROR
 from stratum_miner.monitoring.http.stream import MAX_LISTENERS, Stream, Streams
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 log = structlog.get_logger(__name__)
 
@@ -32,13 +35,18 @@ Handler = Callable[[Request], Awaitable[Response]]
 def application(source: Source, access: Access) -> Starlette:
     """Return the application that answers all HTTP requests to a miner."""
     page = PageFiles()
-    scrape = Exposition(lambda: metrics.families(source.monitor.view())).text
+
+    def miner_metrics() -> "Iterable[Metric]":
+        from stratum_miner.monitoring.http import metrics  # noqa: PLC0415  needs an extra
+
+        return metrics.families(source.monitor.view())
+
     return Starlette(
         routes=[
             *_routes(source),
             Route(f"{PREFIX}/stream", _streaming(source, page), methods=["GET"]),
             Route("/openapi.json", _openapi, methods=["GET"]),
-            Route("/metrics", _metrics(scrape), methods=["GET"]),
+            Route("/metrics", _metrics(miner_metrics), methods=["GET"]),
             Route("/health", _state(source, access), methods=["GET"]),
             Route("/ready", _state(source, access, refusing=True), methods=["GET"]),
             *page.routes(),
@@ -52,7 +60,9 @@ def application(source: Source, access: Access) -> Starlette:
     )
 
 
-def stats(summary: Callable[[], Mapping[str, Any]], scrape: Callable[[], bytes], access: Access) -> Starlette:
+def stats(
+    summary: Callable[[], Mapping[str, Any]], metrics: "Callable[[], Iterable[Metric]]", access: Access
+) -> Starlette:
     """Return an application that serves only a summary, metrics and health, for commands other than ``mine``."""
 
     async def show(request: Request) -> Response:
@@ -61,7 +71,7 @@ def stats(summary: Callable[[], Mapping[str, Any]], scrape: Callable[[], bytes],
     return Starlette(
         routes=[
             Route(f"{PREFIX}/summary", show, methods=["GET"]),
-            Route("/metrics", _metrics(scrape), methods=["GET"]),
+            Route("/metrics", _metrics(metrics), methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
         ],
         middleware=[Middleware(Guard, access=access)],
@@ -168,7 +178,21 @@ def _streaming(source: Source, page: PageFiles) -> Callable[[Request], Awaitable
     return answer
 
 
-def _metrics(scrape: Callable[[], bytes]) -> Handler:
+def _metrics(metrics: "Callable[[], Iterable[Metric]]") -> Handler:
+    """Return a handler that answers with the metrics, or with status 501 and the reason if the extra is missing."""
+    try:
+        require("metrics", "/metrics")
+    except MissingExtraError as error:
+        text = str(error)
+
+        async def refuse(request: Request) -> Response:
+            return refusal(501, text)
+
+        return refuse
+    from stratum_miner.monitoring.http.exposition import CONTENT_TYPE, Exposition  # noqa: PLC0415  needs the extra
+
+    scrape = Exposition(metrics).text
+
     async def answer(request: Request) -> Response:
         return Response(scrape(), headers={"content-type": CONTENT_TYPE})
 

@@ -1,67 +1,24 @@
-"""Opens the socket of the API and serves a limited number of connections on it.
+"""Serves an application on a bound socket, with a limited number of connections."""
 
-By default, the socket listens only on an address that other computers cannot reach. An option permits other addresses;
-the rules in ``guard`` are then stricter.
-"""
-
-import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
-from prometheus_client import Metric
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stratum_miner.monitoring.http.application import application, stats
 from stratum_miner.monitoring.http.endpoints import Source
-from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.http.guard import Access
 from stratum_miner.monitoring.http.server import answer
 from stratum_miner.network import accepting
 
-MAX_BACKLOG = 64
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
 MAX_CONNECTIONS = 256
 """Largest number of connections at a time. Further connections are closed at once. A browser opens up to six
 connections for one page."""
-
-
-class ListenError(Exception):
-    """The program cannot listen on the given address. The message says why."""
-
-
-def listening_socket(address: str, *, network: bool = False, permission: str = "--http-network") -> socket.socket:
-    """Return a socket that listens on ``HOST:PORT``. With port 0, the system chooses a free port.
-
-    Raises ListenError if the socket cannot listen there, or if other computers can reach the address and ``network`` is
-    false. In the second case, the message names ``permission``, the option that permits such an address.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise ListenError(f"expected HOST:PORT, as in 127.0.0.1:7780, got {address!r}")
-    try:
-        numeric = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
-    except ValueError:
-        raise ListenError(f"expected an IP address of this computer, as in 127.0.0.1:7780, got {address!r}") from None
-    if not (numeric.is_loopback or network):
-        raise ListenError(
-            f"expected a loopback address, got {host}. To let other computers reach the port, add {permission}"
-        )
-    family = socket.AF_INET6 if numeric.version == 6 else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((str(numeric), int(port)))
-        bound.listen(MAX_BACKLOG)
-    except OSError as error:
-        bound.close()
-        raise ListenError(f"cannot listen on {address}: {error.strerror}") from None
-    return bound
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this computer can reach the IP address ``host``."""
-    return ipaddress.ip_address(host).is_loopback
 
 
 async def serve(bound: socket.socket, source: Source, access: Access) -> None:
@@ -72,12 +29,12 @@ async def serve(bound: socket.socket, source: Source, access: Access) -> None:
 async def serve_stats(
     bound: socket.socket,
     summary: Callable[[], Mapping[str, Any]],
-    metrics: Callable[[], Iterable[Metric]],
+    metrics: "Callable[[], Iterable[Metric]]",
     access: Access,
 ) -> None:
     """Serve the summary, the metrics and the health of a running command other than ``mine``, such as ``pool``, until
     cancelled. No request can make changes."""
-    await serve_application(bound, stats(summary, Exposition(metrics).text, access))
+    await serve_application(bound, stats(summary, metrics, access))
 
 
 def in_turns(app: ASGIApp) -> ASGIApp:

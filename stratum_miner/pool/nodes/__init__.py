@@ -3,7 +3,8 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError, SubmitResult, Tip
+from stratum_miner.installation import MissingExtraError
+from stratum_miner.pool.nodes.base import Node, NodeError, SubmitResult, Tip
 
 __all__ = ["MissingExtraError", "Node", "NodeError", "SubmitResult", "Tip", "open_node"]
 

@@ -110,12 +110,6 @@ class NodeStorageError(NodeError):
     permanent = True
 
 
-class MissingExtraError(NodeError):
-    """An optional dependency is not installed. The message says how to install it."""
-
-    permanent = True
-
-
 @dataclass(frozen=True, slots=True)
 class Tip:
     """The last block of the node's best chain."""

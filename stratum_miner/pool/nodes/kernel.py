@@ -28,9 +28,9 @@ from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.coinbase import block_subsidy, witness_commitment_script
 from stratum_miner.bitcoin.header import HEADER_SIZE, MAX_TIME_AHEAD
 from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.installation import require
 from stratum_miner.pool.nodes.base import (
     REGTEST_HALVING_INTERVAL,
-    MissingExtraError,
     Node,
     NodeError,
     NodeStorageError,
@@ -373,9 +373,5 @@ def _free(directory: Path) -> int:
 
 
 def _import_kernel() -> Any:
-    try:
-        return import_module("pbk")
-    except ImportError:
-        raise MissingExtraError(
-            "the embedded regtest node needs an optional package: pip install 'stratum-miner[regtest]'"
-        ) from None
+    require("regtest", "embedded node")
+    return import_module("pbk")

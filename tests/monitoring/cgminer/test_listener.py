@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from stratum_miner.monitoring.cgminer import AccessList, listener, serve
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING
 from stratum_miner.monitoring.cgminer.dialect import MAX_REQUEST
-from stratum_miner.monitoring.http import listening_socket
+from stratum_miner.monitoring.listening import listening_socket
 from tests.monitoring.screen.test_layout import view
 
 from .test_commands import Control

@@ -13,7 +13,8 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.http import Access, Source, listening_socket, serve
+from stratum_miner.monitoring.http import Access, Source, serve
+from stratum_miner.monitoring.listening import listening_socket
 from stratum_miner.monitoring.monitor import Monitor
 
 TOKEN = "a-token-that-nobody-guesses"

@@ -12,8 +12,9 @@ import trio.testing
 from prometheus_client.core import GaugeMetricFamily
 from starlette.types import Receive, Scope, Send
 
-from stratum_miner.monitoring.http import Access, ListenError, is_loopback, listener, listening_socket, serve_stats
+from stratum_miner.monitoring.http import Access, listener, serve_stats
 from stratum_miner.monitoring.http.listener import in_turns
+from stratum_miner.monitoring.listening import ListenError, is_loopback, listening_socket
 
 from .conftest import ApiFactory
 

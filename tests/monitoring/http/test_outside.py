@@ -19,9 +19,10 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, memory_stream_pair
 
 from stratum_miner.monitoring import axeos
-from stratum_miner.monitoring.http import Access, Source, listening_socket, serve_stats
+from stratum_miner.monitoring.http import Access, Source, serve_stats
 from stratum_miner.monitoring.http.application import application
 from stratum_miner.monitoring.http.server import MAX_HEAD, answer
+from stratum_miner.monitoring.listening import listening_socket
 from tests.monitoring.screen.test_layout import view
 
 from ..served import PlayedMonitor
