@@ -1,21 +1,29 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`. Each makes .venv when it is missing or
-# stale (a build file or a C source is newer than the last installation); a second call starts at once.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each makes .venv when it is missing, not
+# whole or stale (a build file or a C source is newer than the last installation); a second call starts at once.
 #
 # What is installed is locked in requirements/, with hashes: every file that pip takes is one that `make lock` saw.
+# `make demo` installs only what the demo and the commands in its last lines need; other targets install everything.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.demo
 FUZZ_SECONDS ?= 120
 FUZZ_JOBS ?= 1
 LOCK := requirements/all.txt
-SOURCES := pyproject.toml CMakeLists.txt $(LOCK) $(wildcard native/*)
+DEMO_LOCK := requirements/demo.txt
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The Python that the caller named. Without one, an environment of any suitable Python is right.
+NAMED := $(if $(filter file,$(origin PYTHON)),,$(PYTHON))
+AGAIN := $(shell sh requirements/environment.sh sound $(VENV) $(NAMED) || echo again)
+INSTALL = @sh requirements/environment.sh make $(VENV) $(PYTHON)
 
-.PHONY: demo test test-all fuzz lint format bench dist lock upgrade base-image clean
+.PHONY: again demo test test-all fuzz lint format bench dist lock upgrade base-image clean
 
-demo: $(STAMP)
+# An environment with everything has what the demo needs.
+demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 	@$(BIN)/stratum-miner demo
 
 test: $(STAMP)
@@ -54,6 +62,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: $(BIN)/uv
 	@$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --output-file $(LOCK)
 	@$(COMPILE) pyproject.toml --extra page --extra metrics --constraint $(LOCK) --output-file requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --extra regtest --extra page --group build --constraint $(LOCK) --output-file $(DEMO_LOCK)
 	@$(COMPILE) --constraint $(LOCK) --group build --output-file requirements/build.txt
 	@$(COMPILE) $(UPGRADE) --group fuzz --output-file requirements/fuzz.txt
 
@@ -68,13 +77,12 @@ base-image:
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
-$(STAMP): $(SOURCES)
-	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and f"stratum_miner needs Python 3.11 or newer, {sys.executable} is {v}: make PYTHON=python3.11 ...")'
-	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
-	@echo "installing into $(VENV) (a minute, once)"
-	@$(PIP) install --require-hashes --requirement $(LOCK)
-	@$(PIP) install --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m pip check >/dev/null || { $(BIN)/python -m pip check; echo "pyproject.toml asks for what is not locked: make lock"; exit 1; }
+$(STAMP): $(SOURCES) $(LOCK) $(AGAIN)
+	$(INSTALL) $(LOCK) "$(or $(MAKECMDGOALS),demo)"
+	@touch $@
+
+$(DEMO_STAMP): $(SOURCES) $(DEMO_LOCK) $(AGAIN)
+	$(INSTALL) $(DEMO_LOCK) "$(or $(MAKECMDGOALS),demo)"
 	@touch $@
 
 $(BIN)/uv:

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "requirements"
-NAMES = ("all.txt", "build.txt", "runtime.txt")
+NAMES = ("all.txt", "build.txt", "demo.txt", "runtime.txt")
 OUT_OF_STEP = "pyproject.toml and requirements/ disagree: make lock"
 OURS = re.compile(r"^ {4}#(?: via)? +stratum-miner \(pyproject\.toml(?::\w+)?\)$", re.MULTILINE)
 """The remark that pyproject.toml itself asks for what stands above it."""
@@ -71,6 +71,8 @@ def wanted(name: str) -> list[Requirement]:
     return {
         "all.txt": [*runtime, *chain(*extras.values()), *group("dev")],
         "build.txt": group("build"),
+        # the commands that the demo names at its end need the page
+        "demo.txt": [*runtime, *extras["regtest"], *extras["page"], *group("build")],
         "runtime.txt": [*runtime, *extras["page"], *extras["metrics"]],  # the container serves its page
     }[name]
 
@@ -97,7 +99,7 @@ def test_every_package_is_one_version_with_hashes(name: str) -> None:
     assert [package for package, found in packages.items() if not found.hashes or not found.version] == []
 
 
-@pytest.mark.parametrize("name", ["build.txt", "runtime.txt"])
+@pytest.mark.parametrize("name", ["build.txt", "demo.txt", "runtime.txt"])
 def test_the_smaller_files_are_parts_of_the_whole_one(name: str) -> None:
     whole = read("all.txt")
     for package, found in read(name).items():
