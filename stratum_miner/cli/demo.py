@@ -6,7 +6,12 @@ submits only hashes that meet the pool's share difficulty. That is far above the
 each block takes long enough to watch.
 """
 
+import os
+import shlex
+import shutil
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -21,7 +26,7 @@ from stratum_miner.app.process.live_display import can_redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
-from stratum_miner.installation import require
+from stratum_miner.installation import is_installed, require
 from stratum_miner.miner import Goals, Miner, MinerEvent, StopReason
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import Summary
@@ -84,6 +89,7 @@ def demo(
         printing.print_json(result.report | {"height": result.height, "blocks": result.blocks})
     else:
         _print_table(result, blocks)
+        _print_next_commands()
     ended_by_user = result.ending is StopReason.STOPPED
     return ExitCode.OK if ended_by_user or result.height >= blocks else ExitCode.FAILED
 
@@ -159,3 +165,36 @@ def _print_table(result: _Result, wanted: int) -> None:
     )
     for line in lines:
         output.print(line, markup=False, highlight=False)
+
+
+def _print_next_commands() -> None:
+    """Print what to type next. The commands work in the shell of the user, with the path of this program if needed."""
+    program = as_typed(sys.argv[0])
+    page = is_installed("page")
+    lines = (
+        "",
+        "Next, in two terminals: a pool, and a miner" + (" with a page at http://127.0.0.1:7780" if page else ""),
+        f"  {program} pool --address {ADDRESS}",
+        f"  {program} mine -o 127.0.0.1:3333 -u rig1{' --http 127.0.0.1:7780' if page else ''}",
+        "On another pool:",
+        f"  {program} mine -o HOST:PORT -u WORKER",
+        f"All commands: {program} --help",
+    )
+    for line in lines:
+        printing.console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def as_typed(path: str) -> str:
+    """Return how a user calls the program at ``path`` in a shell: by its name if the shell finds it by its name,
+    otherwise by its path. The path is relative if the program is below the current directory."""
+    name = os.path.basename(path)
+    if name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m stratum_miner"
+    found = shutil.which(name)
+    if found and os.path.realpath(found) == os.path.realpath(path):
+        return name
+    absolute, here = Path(path).absolute(), Path.cwd()
+    if not absolute.is_relative_to(here):
+        return shlex.quote(str(absolute))
+    below = str(absolute.relative_to(here))
+    return shlex.quote(below if "/" in below else f"./{below}")
