@@ -5,12 +5,20 @@ The web page has the same functions in JavaScript (monitoring/web/format.js); a 
 
 import math
 import re
+from decimal import Decimal
+
+from stratum_miner import written_numbers
 
 MIN_HASH_RATE, MAX_HASH_RATE = 1e-3, 1e21
 """Limits of a plausible hash rate in H/s. A hash rate must be at least ``MIN_HASH_RATE`` and below
 ``MAX_HASH_RATE``. The whole Bitcoin network computes about 1e21 H/s in 2026."""
-_HASH_RATE = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
-_FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_HASH_RATE = re.compile(
+    rf"\s*(?P<number>{written_numbers.NUMBER})(?P<unit>\s*(?P<prefix>[kMGTPE]?)(?:H(?:ash(?:es)?)?(?:/s(?:ec)?|ps|s)?)?)\s*",
+    re.IGNORECASE | re.ASCII,
+)
+_FACTORS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+MIN_SHOWN_BITCOIN = 0.01
+"""Smaller amounts are shown in satoshis."""
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 _DAY = 86400.0
 _YEAR = 365.25 * _DAY
@@ -45,23 +53,34 @@ _SPANS = (
 
 
 def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
-    """Return a hash rate in H/s from a text such as ``1000000``, ``1MH`` or ``2.5 GH/s``.
+    """Return a hash rate in H/s from a text such as ``1000000``, ``1MH`` or ``2.5 GH/s``. Upper and lower case make no
+    difference, and the decimal separator may be a comma.
 
-    Raises ValueError if the text is not a plausible hash rate or, with ``unit_needed``, if it has no unit.
+    Raises ValueError if the text is not a plausible hash rate or, with ``unit_needed``, if it has no unit. The message
+    shows both spellings of an ambiguous text such as ``1,234 MH``.
     """
-    if unit_needed and text.strip()[-1:].isdigit():
-        raise ValueError(f"expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text!r}")
-    match = _HASH_RATE.fullmatch(text)
-    try:
-        value = float(match[1]) * _FACTORS[match[2]] if match else None
-    except ValueError:
-        value = None
-    if value is None:
+    match = _HASH_RATE.fullmatch(text) if len(text) <= 2 * written_numbers.MAX_LENGTH else None
+    numbers = written_numbers.readings(match["number"]) if match else ()
+    if match is None or not numbers:
         raise ValueError(f"expected a hash rate such as 1MH or 2.5GH/s, got {text[:60]!r}")
-    if not MIN_HASH_RATE <= value < MAX_HASH_RATE:
+    if unit_needed and not match["unit"].strip():
+        plain = text.strip()[:60]
+        raise ValueError(
+            f"expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text[:60]!r}: write {plain}TH, "
+            f"{plain}GH or {plain}MH"
+        )
+    factor = _FACTORS[match["prefix"].upper()]
+
+    def rate_of(number: Decimal) -> float:
+        return float(number) * factor  # a number above the largest float is infinite here
+
+    found = written_numbers.read(
+        match["number"], lambda number: MIN_HASH_RATE <= rate_of(number) < MAX_HASH_RATE, after=match["unit"].rstrip()
+    )
+    if found is None:
         bounds = f"from {MIN_HASH_RATE:g} H/s to less than {MAX_HASH_RATE:g} H/s"
         raise ValueError(f"expected a hash rate {bounds}, got {text[:60]!r}")
-    return value
+    return rate_of(found)
 
 
 def parse_duration(text: str, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> float:
@@ -158,6 +177,36 @@ def rounded(value: float) -> str:
         if value >= size:
             return f"{value / size:.3g} {word}"
     return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def significant(value: float) -> str:
+    """Return a number in three significant digits without an exponent, however small it is: ``0.0000612``."""
+    size = abs(value)
+    if not 0 < size < 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.{2 - math.floor(math.log10(size * 1.0005))}f}"
+
+
+def bitcoin_text(bitcoin: float) -> str:
+    """Return an amount of coins as ``1,590 satoshis``. From 0.01 bitcoin on, it is in bitcoin: ``0.0523 bitcoin``."""
+    if bitcoin >= MIN_SHOWN_BITCOIN:
+        return f"{significant(bitcoin)} bitcoin"
+    return f"{significant(bitcoin * 1e8)} satoshis"
+
+
+def cases_text(probability: float) -> str:
+    """Return a probability as a number of cases: ``8 of 100 cases``, ``1 of 1,200 cases``, ``practically all cases``.
+
+    A small probability counts one case of many, and one near 1 all cases but one of many.
+    """
+    missing = 1 - probability
+    if missing < 1e-9:
+        return "practically all cases"
+    if missing < 0.005:
+        return f"all but 1 of {rounded(1 / missing)} cases"
+    if probability >= 0.05:
+        return f"{100 * probability:.0f} of 100 cases"
+    return f"1 of {rounded(float(round(1 / probability)))} cases" if probability > 1e-15 else "practically no case"
 
 
 def amount(value: float) -> str:

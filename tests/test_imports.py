@@ -118,7 +118,18 @@ MAY_IMPORT |= {
         ]
     ),
     "app.options": frozenset(
-        {"app.process", "app.config", "network", "backends", "miner", "client", "pool", "capture", "bitcoin"}
+        {
+            "app.process",
+            "app.config",
+            "network",
+            "backends",
+            "miner",
+            "client",
+            "pool",
+            "capture",
+            "economics",
+            "bitcoin",
+        }
     ),
 }
 """Package to the packages, or single modules, of ours that it may import besides itself. The nearest row counts."""
@@ -127,11 +138,12 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
     "exception_groups": frozenset(),
     "foreign_text": frozenset(),
     "installation": frozenset(),
-    "quantities": frozenset(),
+    "quantities": frozenset({"written_numbers"}),
     "secret_words": frozenset({"foreign_text"}),
     "spelling": frozenset(),
     "user_files": frozenset(),
     "user_folders": frozenset(),
+    "written_numbers": frozenset(),
     "__init__": frozenset(),
     "__main__": frozenset({"cli"}),
 }
@@ -146,6 +158,7 @@ NOT_FOR_PURE_CODE = frozenset(
         "spelling",
         "user_files",
         "user_folders",
+        "written_numbers",
         "__main__",
     }
 )

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.quantities import (
+    bitcoin_text,
+    cases_text,
     check_duration,
     difficulty_text,
     duration_spelling,
@@ -15,6 +17,7 @@ from stratum_miner.quantities import (
     milliseconds_text,
     parse_duration,
     parse_hash_rate,
+    significant,
 )
 
 
@@ -52,13 +55,30 @@ def test_milliseconds_in_few_digits(value: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [("1000000", 1e6), ("1MH", 1e6), (" 2.5 GH/s ", 2.5e9), ("30EH", 3e19), ("1e3", 1e3)]
+    ("text", "rate"),
+    [
+        ("1000000", 1e6),
+        ("1MH", 1e6),
+        (" 2.5 GH/s ", 2.5e9),
+        ("30EH", 3e19),
+        ("1e3", 1e3),
+        ("1.2T", 1.2e12),
+        ("1.2 th/s", 1.2e12),
+        ("1,2 TH/s", 1.2e12),
+        ("1.234TH", 1.234e12),
+        ("0,125GH", 125e6),
+        ("500ghps", 5e11),
+        ("20mh/sec", 20e6),
+        ("20 MHs", 20e6),
+        ("3 KH", 3e3),
+        ("1,234,567H", 1_234_567),
+    ],
 )
 def test_hash_rates_are_read(text: str, rate: float) -> None:
     assert parse_hash_rate(text) == rate
 
 
-@pytest.mark.parametrize("text", ["", "fast", "1XH", "1..5MH", "-1MH", "0", "1e21", "nan", "1MHz"])
+@pytest.mark.parametrize("text", ["", "fast", "1XH", "1..5MH", "-1MH", "0", "1e21", "nan", "1MHz", "1\u212aH", "1.2TB"])
 def test_what_is_no_hash_rate_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="expected a hash rate"):
         parse_hash_rate(text)
@@ -123,3 +143,41 @@ def test_durations_are_spelled(seconds: float, text: str) -> None:
 @given(st.floats(0, 1e12) | st.integers(0, 10**9) | st.integers(0, 10**9).map(lambda milliseconds: milliseconds / 1000))
 def test_a_spelled_duration_is_read_as_itself(seconds: float) -> None:
     assert parse_duration(duration_spelling(seconds)) == seconds
+
+
+def test_an_ambiguous_hash_rate_shows_both_spellings() -> None:
+    with pytest.raises(ValueError, match=r"got '1,234 GH', which may be 1234 or 1.234: write 1234 GH or 1.234 GH"):
+        parse_hash_rate(" 1,234 GH ")
+
+
+def test_a_hash_rate_without_its_unit_shows_the_spelling() -> None:
+    with pytest.raises(ValueError, match=r"got '1,2': write 1,2TH, 1,2GH or 1,2MH"):
+        parse_hash_rate("1,2", unit_needed=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.0000612, "0.0000612"), (0.09996, "0.100"), (0.9999, "1.00"), (9.996, "10.0"), (99.94, "99.9"),
+     (99.96, "100"), (1590.1, "1,590"), (-0.5, "-0.500")],
+)  # fmt: skip
+def test_three_significant_digits_without_an_exponent(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("bitcoin", "text"),
+    [(0, "0 satoshis"), (1.5901e-5, "1,590 satoshis"), (4.45e-9, "0.445 satoshis"), (0.009999, "999,900 satoshis"),
+     (0.01, "0.0100 bitcoin"), (3.12, "3.12 bitcoin")],
+)  # fmt: skip
+def test_small_amounts_of_coins_are_in_satoshis(bitcoin: float, text: str) -> None:
+    assert bitcoin_text(bitcoin) == text
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(0, "practically no case"), (1e-20, "practically no case"), (1 / 1234, "1 of 1,230 cases"),
+     (0.0318, "1 of 31 cases"), (0.0818, "8 of 100 cases"), (0.994, "99 of 100 cases"),
+     (0.996, "all but 1 of 250 cases"), (1 - 1e-12, "practically all cases"), (1, "practically all cases")],
+)  # fmt: skip
+def test_probabilities_are_cases(probability: float, text: str) -> None:
+    assert cases_text(probability) == text
