@@ -18,6 +18,7 @@ from stratum_miner.economics.profit.machines import known_machines
 from stratum_miner.economics.profit.scenario import (
     DEFAULT_BAND,
     DEFAULT_HORIZON_YEARS,
+    MAINNET,
     SECONDS_PER_SHARE,
     USUAL_POOL_SHARE,
     RawScenario,
@@ -27,6 +28,11 @@ from stratum_miner.reports import profit_page, profit_text
 
 RUNS = 4000
 """Number of simulation runs of --monte-carlo. Together they take about 30 s, and their means are accurate to 1 %."""
+
+
+def _default(term: str, unit: str = "", size: int = 1) -> str:
+    figure = MAINNET[term]
+    return f"{figure.value / size:f}{unit}, of {figure.date}"
 
 
 def _text(name: str, help_text: str, group: str) -> Any:
@@ -92,7 +98,7 @@ def profit(
         ),
     ] = None,
     electricity: Annotated[
-        str | None, _text("--electricity", "Price of 1 kWh, such as 0.30, in any currency.", "Terms")
+        str | None, _text("--electricity", "Price of 1 kWh, such as 0.30, 30ct or 0.30EUR.", "Terms")
     ] = None,
     hosting: Annotated[
         str | None,
@@ -131,7 +137,12 @@ def profit(
         ),
     ] = None,
     currency: Annotated[
-        str | None, _text("--currency", "Name of the currency to print after amounts of money, such as EUR.", "Terms")
+        str | None,
+        _text(
+            "--currency",
+            "Name of the currency to print after amounts of money. [default: the one beside an amount]",
+            "Terms",
+        ),
     ] = None,
     price: Annotated[str | None, _text("--price", "Price of 1 BTC, in the currency of --electricity.", "Price")] = None,
     price_date: Annotated[
@@ -157,7 +168,12 @@ def profit(
         str | None, _text("--price-growth", "Assumed growth of the price per year, such as 5%. [default: 0%]", "Price")
     ] = None,
     difficulty: Annotated[
-        str | None, _text("--difficulty", "Difficulty of the Bitcoin network, such as 144.40e12.", "Chain")
+        str | None,
+        _text(
+            "--difficulty",
+            f"Difficulty of the Bitcoin network, such as 144.4T. [default: {_default('difficulty', 'T', 10**12)}]",
+            "Chain",
+        ),
     ] = None,
     difficulty_growth: Annotated[
         str | None,
@@ -178,7 +194,12 @@ def profit(
         ),
     ] = None,
     subsidy: Annotated[
-        str | None, _text("--subsidy", "Subsidy of a block in BTC, without fees, such as 3.125.", "Chain")
+        str | None,
+        _text(
+            "--subsidy",
+            f"Subsidy of a block in BTC, without fees. [default: {_default('subsidy')}]",
+            "Chain",
+        ),
     ] = None,
     height: Annotated[
         str | None,
@@ -308,6 +329,8 @@ def profit(
     json: common.Json = False,
 ) -> int:
     """Calculate what mining earns and costs, where it breaks even, when it pays back, and the odds of a block.
+
+    A device and a price of electricity suffice, as in: stratum-miner profit --machine bitaxe-gamma --electricity 0.30
 
     Exit code 1: the node, the miner or the source of the price did not answer, or --monte-carlo contradicts a formula.
     """

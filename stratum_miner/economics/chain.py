@@ -15,9 +15,6 @@ BLOCK_SECONDS = 600
 BLOCKS_PER_DAY = 86400 // BLOCK_SECONDS
 MAX_DIFFICULTY = 1e30
 """Maximum difficulty that is accepted as input, far above that of any real chain."""
-MAINNET_DIFFICULTY = 144.40e12
-"""Mainnet difficulty of early 2026. While the miner works on a test chain, its earnings on mainnet are computed with
-this difficulty, unless the user gives another difficulty."""
 LEAST_MAINNET_DIFFICULTY = 1e12
 """Minimum network difficulty at which a job counts as a mainnet job. Mainnet has been above this difficulty since 2017;
 no test chain is."""

@@ -9,7 +9,6 @@ from stratum_miner.reports import profit_tables, profit_text
 from stratum_miner.reports.page import document, figure, paragraph, table
 from stratum_miner.reports.profit_charts import figures
 
-_UNITS = "Whole numbers are satoshis, numbers with a decimal point are bitcoin."
 _STYLE = """
 .source td:last-child, .source th:last-child { text-align: left; white-space: normal; color: var(--soft); }
 """
@@ -21,18 +20,22 @@ def page(scenarios: Sequence[Scenario]) -> str:
     sections = [_section(scenario, named=several) for scenario in scenarios]
     if several:
         title = "Comparison of the scenarios (money per month)"
-        sections.insert(0, table(title, *profit_tables.comparison(scenarios), level=3))
+        never = "".join(paragraph(line, "lead bad") for line in profit_text.never_repaid(scenarios))
+        sections.insert(0, never + table(title, *profit_tables.comparison(scenarios), level=3))
     return document("What mining earns", sections, style=_STYLE, note="These figures are not a forecast.")
 
 
 def _section(scenario: Scenario, *, named: bool) -> str:
     first, *rest = profit_text.sentences(scenario)
-    parts = [f"<h2>{escape(scenario.name)}</h2>" if named else "", paragraph(first, "lead"), *map(paragraph, rest)]
+    lead = "lead bad" if profit_text.makes_a_loss(scenario) else "lead"
+    parts = [f"<h2>{escape(scenario.name)}</h2>" if named else "", paragraph(first, lead), *map(paragraph, rest)]
     parts.append(table("", *profit_tables.periods(scenario)))
     if len(scenario.machines) > 1 or scenario.machines[0].count > 1:
         parts.append(_fleet(scenario))
     parts += map(paragraph, profit_text.solo_odds(scenario))
-    parts += [paragraph(line, "soft") for line in (*scenario.warnings, _assumed(scenario))]
+    parts += [
+        paragraph(line, "soft") for line in (*scenario.warnings, *profit_text.assumptions(scenario), _assumed(scenario))
+    ]
     parts += map(figure, figures(scenario))
     parts += [_payouts(scenario, period) for period in ("month", "year")]
     return f"<section>{''.join(parts)}</section>"
@@ -49,7 +52,11 @@ def _payouts(scenario: Scenario, period: str) -> str:
     title = (
         f"Income of a {period} by payout scheme: the mean, and the amount that it does not exceed with each probability"
     )
-    unit = paragraph(f"{_UNITS} The spread is the standard deviation divided by the mean.", "soft")
+    unit = paragraph(
+        f"Amounts are in {profit_tables.payout_unit(scenario)}. "
+        "The spread is the standard deviation divided by the mean.",
+        "soft",
+    )
     return table(title, *profit_tables.payouts(scenario, period), level=3) + unit
 
 
@@ -58,7 +65,7 @@ def _assumed(scenario: Scenario) -> str:
     price = f", price {scenario.price:f} {scenario.currency}".rstrip() if scenario.price is not None else ""
     dates = "".join(f", {what} of {day}" for what, day in scenario.dates.items())
     return (
-        f"Assumptions: difficulty {operation.difficulty:.4g}, {operation.block_reward:f} bitcoin per block"
+        f"Calculated with difficulty {operation.difficulty:.4g}, {operation.block_reward:f} bitcoin per block"
         f"{price}, electricity "
         f"{operation.electricity:f} per kWh, pool fee {operation.pool_fee:.2%}, stale shares {operation.stale:.2%}, "
         f"uptime {operation.uptime:.2%}{dates}; hash rate of the pool {hash_rate_text(scenario.pool.hash_rate)}."

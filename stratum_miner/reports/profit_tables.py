@@ -7,7 +7,10 @@ from typing import NamedTuple
 from stratum_miner.economics import schemes
 from stratum_miner.economics.profit.result import PERIODS, machine_operation
 from stratum_miner.economics.profit.scenario import Scenario
-from stratum_miner.quantities import amount, hash_rate_text, rounded
+from stratum_miner.quantities import MIN_SHOWN_BITCOIN, amount, hash_rate_text, rounded
+
+MOST_DIGITS = 12
+"""Maximum decimal places of an amount of coins."""
 
 
 class Rows(NamedTuple):
@@ -32,15 +35,15 @@ def comparison(scenarios: Sequence[Scenario]) -> Rows:
             _amount(operation.revenue_per_day * month, priced),
             _amount(operation.costs_per_day * month, True),
             _amount(operation.profit_per_day * month, priced),
-            f"{even:.4g}" if priced and even is not None else "-",
+            f"{float(even):.4g}" if priced and even is not None else "-",
             "-" if returned is None else f"{returned.days} d" if returned.days else "never",
         ))  # fmt: skip
     return Rows(("scenario", "hash rate", "J/TH", "revenue", "costs", "profit", "even/kWh", "repaid"), rows)
 
 
 def periods(scenario: Scenario) -> Rows:
-    """Return the mined bitcoin, the revenue, the costs and the profit per hour, day, month and year. Columns whose
-    values are not known are left out."""
+    """Return the mined coins, the revenue, the costs and the profit per hour, day, month and year. Columns whose values
+    are not known are left out."""
     operation, priced = scenario.operation, scenario.price is not None
     columns = {
         "revenue": operation.revenue_per_day if priced else None,
@@ -52,16 +55,16 @@ def periods(scenario: Scenario) -> Rows:
     shown = {name: value for name, value in columns.items() if value is not None}
     size = operation.revenue_per_day + operation.costs_per_day
     digits = 4 if size < 100 else 2 if size < 10**5 else 0
-    coin_digits = 10 if digits > 2 else 7
+    unit, coins = coins_of(operation.btc_per_day_net * PERIODS["year"], operation.btc_per_day_net * PERIODS["hour"])
     rows = [
         (
             name,
-            f"{operation.btc_per_day_net * days:.{coin_digits}f}",
+            coins(operation.btc_per_day_net * days),
             *(f"{value * days:,.{digits}f}" for value in shown.values()),
         )
         for name, days in PERIODS.items()
     ]
-    return Rows(("per", "bitcoin", *shown), rows)
+    return Rows(("per", unit, *shown), rows)
 
 
 def fleet(scenario: Scenario) -> Rows:
@@ -84,11 +87,10 @@ def fleet(scenario: Scenario) -> Rows:
 
 
 def payouts(scenario: Scenario, period: str) -> Rows:
-    """Return the mean, the quantiles and the spread of the income under each payout scheme.
-
-    Small amounts are integers in satoshis. Larger amounts are in bitcoin, with a decimal point."""
+    """Return the mean, the quantiles and the spread of the income under each payout scheme. All periods have the unit
+    ``payout_unit``."""
     compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
-    coins = _coins(compared[1].mean)
+    _, coins = _payout_coins(scenario)
     rows = [
         (
             item.scheme,
@@ -103,18 +105,30 @@ def payouts(scenario: Scenario, period: str) -> Rows:
     return Rows((period, "mean", *columns, "spread", "no income"), rows)
 
 
+def payout_unit(scenario: Scenario) -> str:
+    """Return the unit of the amounts of ``payouts``: satoshis or bitcoin."""
+    return _payout_coins(scenario)[0]
+
+
+def _payout_coins(scenario: Scenario) -> tuple[str, Callable[[Decimal], str]]:
+    mean = scenario.operation.btc_per_day_net
+    return coins_of(mean * PERIODS["year"], mean * PERIODS["month"])
+
+
+def coins_of(largest: Decimal, smallest: Decimal) -> tuple[str, Callable[[Decimal], str]]:
+    """Return the unit of a column of coins, and the function that formats its amounts.
+
+    The unit is bitcoin if ``largest``, which is in bitcoin, is 0.01 or more, otherwise satoshis. All amounts have the
+    same number of decimal places, enough for three significant digits of ``smallest``. Zero has none.
+    """
+    unit, size = ("satoshis", 100_000_000) if largest < Decimal(str(MIN_SHOWN_BITCOIN)) else ("bitcoin", 1)
+    digits = max(0, min(MOST_DIGITS, 2 - (smallest * size).adjusted())) if smallest else 0
+    return unit, lambda value: f"{value * size:,.{digits}f}" if value else "0"
+
+
 def _amount(value: Decimal, known: bool) -> str:
     return amount(float(value)) if known else "-"
 
 
 def _probability(value: float) -> str:
     return "-" if value < 5e-6 else f"{value:.3%}" if value < 0.99999 else ">99.999%"
-
-
-def _coins(mean: Decimal) -> Callable[[Decimal], str]:
-    """Return the function that formats the amounts of a table: in satoshis if the mean is below 0.01 bitcoin, else in
-    bitcoin."""
-    if mean < Decimal("0.01"):
-        return lambda value: f"{value * 100_000_000:,.0f}"
-    digits = max(0, 5 - max(0, mean.adjusted()))
-    return lambda value: f"{value:.{digits}f}" if value else "0"

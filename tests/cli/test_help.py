@@ -23,7 +23,7 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.settings import http_token
 from stratum_miner.app.settings.mine import default_file
 from stratum_miner.cli.main import command_line
-from stratum_miner.economics import chain
+from stratum_miner.economics import mainnet
 from stratum_miner.economics.profit import scenario
 from stratum_miner.pool.config import PoolConfig
 
@@ -202,7 +202,7 @@ def test_defaults_in_texts_are_those_of_the_program(monkeypatch: pytest.MonkeyPa
     limits = f"from {pauses.LEAST_C} to {pauses.MOST_C}. Mining resumes {pauses.COOLER_BY:g} °C below this limit."
     assert limits in option_named("mine", "--pause-above")
     assert f"Kinds are {', '.join(hooks.KINDS)}, names of events" in option_named("mine", "--on-event")
-    assert f"[default: {chain.MAINNET_DIFFICULTY / 1e12:.2f}e12" in option_named("mine", "--mainnet-difficulty")
+    assert f"[default: {mainnet.DIFFICULTY.value / 10**12}T, of" in option_named("mine", "--mainnet-difficulty")
     assert f"at least {http_token.SHORTEST} characters" in option_named("mine", "--http-token-file")
     assert option_named("pool", "--max-difficulty").endswith(
         f"[default: {PoolConfig(payout_script=b'x').maximum_difficulty:g}]"

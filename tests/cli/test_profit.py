@@ -78,30 +78,126 @@ def test_payback_and_never(capsys: pytest.CaptureFixture[str]) -> None:
 def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None:
     assert profit(capex="200") == 0
     out = capsys.readouterr().out
+    assert out.startswith("The purchase price is never repaid: it costs more than it earns from the first")
     assert "loses 0.08 per month at 0.12 per kWh. It breaks even at 0.1134 per kWh" in out
-    assert "The purchase price is never repaid: it costs more than it earns" in out
-    assert "16,400 years" in out.replace("\n", " ")
+    words = " ".join(out.split())
+    assert "Solo, a block takes 16,400 years on average. Within a year, a block is found in 1 of 16,400 cases." in words
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_natural_question_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["profit", "--machine", "bitaxe-gamma", "--electricity", "0.30"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert words.startswith(
+        "Mining earns 1,590 satoshis per month and costs 3.94 per month to run. "
+        "It only pays if 1 bitcoin is worth more than 248,077. Give the current price with --price"
+    )
+    assert "bitaxe-gamma: 1.20 TH/s and 18 W (dev.to/solosatoshi, Inside the Bitaxe, 2026-02-18)." in words
+    assert (
+        "Not given, so assumed: difficulty 144.4 T (mainnet on 2026-02-20), subsidy 3.125 bitcoin per block (since "
+        "2024-04-20), no transaction fees. Give others with --difficulty, --subsidy, --fees or --node."
+    ) in words
+
+
+def test_the_defaults_are_dated_and_sourced_in_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["profit", "--machine", "gamma", "--electricity", "0.30", "--fees", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["inputs"]["difficulty"] == 144.4e12
+    assert found["inputs"]["subsidy"] == 3.125
+    assert {name: (item["value"], item["date"]) for name, item in found["defaults"].items()} == {
+        "difficulty": (144.4e12, "2026-02-20"), "subsidy": (3.125, "2024-04-20"),
+    }  # fmt: skip
+    assert all(item["source"] for item in found["defaults"].values())
+    assert run(["profit", "--machine", "gamma", "--electricity", "0.30", "--height", "1050000", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["inputs"]["subsidy"] == 1.5625
+    assert set(found["defaults"]) == {"difficulty", "fees"}
+
+
+def test_a_fee_of_everything_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit(pool_fee="100%") == 0
+    out = capsys.readouterr().out
+    words = " ".join(out.split())
+    assert words.startswith("Mining earns nothing, because the pool fee is 100 %, and costs 1.46 per month to run.")
+    assert "breaks even" not in out
+    assert "0e-" not in out
+
+
+def test_small_rates_are_in_satoshis_in_one_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit("--schemes", hash_rate="336MH", power="2.5W") == 0
+    out = capsys.readouterr().out
+    assert "bitcoin   revenue" not in out
+    rows = [line.split()[:2] for line in out.splitlines() if line.split()[:1] and len(line.split()) > 4]
+    assert [row for row in rows if row[0] in ("hour", "day", "year")] == [
+        ["hour", "0.000588"], ["day", "0.014110"], ["year", "5.153705"], ["year", "mean"],
+    ]  # fmt: skip
+    assert "Amounts are in satoshis." in out
+    assert profit("--schemes", hash_rate="1000TH") == 0
+    assert "Amounts are in bitcoin." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"electricity": "0,12"}, {"electricity": "12ct"}, {"electricity": "12 ct/kWh"}, {"electricity": "$0.12"},
+        {"electricity": "0.12 USD / kWh", "price": "$90000"}, {"electricity": "USD 0.12"},
+        {"electricity": "120/MWh"}, {"electricity": "0.12 per kWh"}, {"electricity": "12¢"}, {"price": "90k"},
+        {"price": "90'000"}, {"price": "90 000"}, {"price": "90.000,00"}, {"price": "90,000.00"}, {"price": "90K USD"},
+        {"price": "90000 EUR/BTC"}, {"price": "90kEUR"}, {"power": "17"}, {"power": "17 w"}, {"power": "17 watts"},
+        {"power": "0,017kW"}, {"power": "0.017 KW"}, {"hash_rate": "1,2 TH/s"}, {"hash_rate": "1.2T"},
+        {"hash_rate": "1200gh/s"}, {"difficulty": "144.4T"}, {"difficulty": "144,4 T"}, {"difficulty": "144.4t"},
+        {"difficulty": "144400G"}, {"difficulty": "144,400,000,000,000"}, {"pool_fee": "2 %"}, {"pool_fee": "2percent"},
+        {"stale": "0,2%"}, {"subsidy": "3,125"}, {"subsidy": "3.125 BTC"}, {"subsidy": "312500000sat"},
+        {"fees": "0,02"}, {"fees": "2000000 sats"},
+    ],
+)  # fmt: skip
+def test_what_people_type_is_read(typed: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit("--json") == 0
+    expected = json.loads(capsys.readouterr().out)
+    assert profit("--json", **typed) == 0
+    found = json.loads(capsys.readouterr().out)
+    found["inputs"]["currency"] = ""
+    assert found == expected
+
+
+def test_the_currency_beside_an_amount_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit(electricity="0,12 €", capex="200 EUR") == 0
+    assert "Mining loses 0.08 EUR per month" in capsys.readouterr().out
+    assert profit(electricity="0.12 €", currency="€") == 0
+    assert "Mining loses 0.08 € per month" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("option", "value", "needle"),
     [
-        ("power", "17", "--power: expected a power with its unit, such as 17W or 3.5kW, got '17'"),
+        ("power", "17V", "--power: expected a power such as 17W or 3.5kW, got '17V'"),
         ("price", "-1", "--price: expected a number above 0"),
         ("price", "nan", "--price: expected a number above 0"),
-        ("uptime", "98", "--uptime: expected a percentage"),
+        ("uptime", "98", "--uptime: expected a percentage from 0% to 100%, such as 2%, got '98': write 98%"),
+        ("pool_fee", "2", "got '2': write 2%"),
+        ("pool_fee", "0.02", "got '0.02': write 2% or 0.02%"),
+        ("pool_fee", "1", "got '1': write 100% or 1%"),
+        ("price", "90,000", "got '90,000', which may be 90000 or 90.000: write 90000 or 90"),
+        ("price", "90.000 EUR", "got '90.000 EUR', which may be 90000 or 90.000: write 90000 EUR or 90 EUR"),
+        ("capex", "1.234", "which may be 1234 or 1.234: write 1234 or 1.2340"),
+        ("power", "3,500W", "which may be 3500 or 3.500: write 3500W or 3.500W"),
+        ("hash_rate", "1,234TH", "which may be 1234 or 1.234: write 1234TH or 1.234TH"),
+        ("difficulty", "8.192", "which may be 8192 or 8.192: write 8192 or 8.1920"),
+        ("electricity", "0.30 TH", "--electricity: expected a number from 0"),
+        ("electricity", "0.30/BTC", "--electricity: expected a number from 0"),
+        ("electricity", "0.30 EUR USD", "--electricity: expected a number from 0"),
+        ("capex", "0.01BTC", "--capex: expected a number from 0"),
+        ("price", "90000BTC", "--price: expected a number above 0"),
         ("pool_fee", "200%", "--pool-fee: expected a percentage"),
         ("hash_rate", "fast", "--hash-rate: expected a hash rate such as"),
         ("difficulty", "0", "--difficulty: expected a number above 0"),
         ("difficulty", "inf", "--difficulty: expected a number above 0"),
         ("electricity", "cheap", "--electricity: expected a number"),
         ("height", "930000", "--subsidy, --height: expected one of the two"),
-        ("subsidy", "", "--subsidy, --height: expected one of the two"),
         ("pric", "3", "Did you mean --price"),
         ("price", "0", "--price: expected a number above 0"),
-        ("power", "-3W", "--power: expected a power with its unit, such as 17W or 3.5kW, got '-3W'"),
-        ("hash_rate", "-1TH", "--hash-rate: expected a hash rate such as 1MH or 2.5GH/s, got '-1TH'"),
+        ("power", "-3W", "--power: expected a power such as 17W or 3.5kW, got '-3W'"),
+        ("hash_rate", "-1TH", "--hash-rate: expected a hash rate from 0.001 H/s to less than 1e+21 H/s, got '-1TH'"),
         ("hash_rate", "1.2", "--hash-rate: expected a hash rate with its unit, such as 1.2TH or 20MH/s, got '1.2'"),
         ("power", "9999999GW", "--power: expected at most 1,000,000,000,000 W, got '9999999GW'"),
         ("hash_rate", "0TH", "--hash-rate: expected a hash rate from 0.001 H/s to less than 1e+21 H/s, got '0TH'"),
@@ -125,7 +221,7 @@ def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None
         ("electricity", "sNaN", "--electricity: expected a number from 0"),
         ("stale", "9" * 401 + "%", "--stale: expected a percentage"),
         ("power", "9" * 401 + "W", "--power: expected a power"),
-        ("hash_rate", "9" * 401 + "H", "--hash-rate: expected a hash rate from 0.001 H/s"),
+        ("hash_rate", "9" * 401 + "H", "--hash-rate: expected a hash rate such as 1MH"),
         ("difficulty", "1e400000000", "--difficulty: expected a number above 0 and up to 1e+30"),
         ("difficulty", "1e-300", "--difficulty: expected 0 or a number of at least 1e-12"),
         ("share_difficulty", "nan", "--share-difficulty: expected a number above 0"),

@@ -112,7 +112,7 @@ def test_a_file_without_tables_is_one_scenario_by_its_name(tmp_path: Path, capsy
     [
         ("electricty = 0.1", "unknown key 'electricty': did you mean 'electricity'?"),
         ("electricity = true", "electricity: expected a string or a number, got true or false"),
-        ("power = 17", "power: expected a power with its unit, such as 17W or 3.5kW, got '17'"),
+        ("power = '17V'", "power: expected a power such as 17W or 3.5kW, got '17V'"),
         ("electricity = \nfees = 1", "bad.toml:1: expected TOML: invalid value"),
         ("[scenarios.a]\nuptime = 98", "scenarios.a: uptime: expected a percentage"),
         ("scenarios = 3", "scenarios: expected a table, got 3"),
@@ -196,7 +196,7 @@ def test_without_a_price_it_speaks_of_bitcoin(capsys: pytest.CaptureFixture[str]
     assert isinstance(found["break_even_price"], float)
     assert run(["profit", *arguments, "--plots"]) == 0
     out = capsys.readouterr().out
-    assert "Mining earns 0.000190" in out
+    assert "Mining earns 1,590 satoshis per month and costs 1.31 per month to run." in out
     assert "Give the current price with --price" in " ".join(out.split())
     assert "probability of no block so far" in out
     assert "tornado" not in out

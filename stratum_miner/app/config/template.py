@@ -22,7 +22,7 @@ EXAMPLES: Mapping[str, Any] = {
     "options": {"duty_cycle": "50"},
     "pass": "x",
     "price": "90000",
-    "mainnet_difficulty": "144.40e12",
+    "mainnet_difficulty": "144.4T",
     "tls_fingerprint": "64 hex digits",
     "user_agent": "stratum_miner",
     "pass_file": "pool.pass",

@@ -26,6 +26,7 @@ from stratum_miner.app.config.keys import LIVE, SECRET
 from stratum_miner.app.options import backend_choice, common, goal, http_access
 from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process.log_file import KEPT, MAX_BYTES
+from stratum_miner.economics import mainnet
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
@@ -138,7 +139,7 @@ class MineOptions(PoolOptions):
         Parameter(
             name="--mainnet-difficulty",
             help="Mainnet difficulty, used to estimate what the same hash rate would earn on mainnet. "
-            "[default: 144.40e12, early 2026]",
+            f"[default: {mainnet.DIFFICULTY.value / 10**12:f}T, of {mainnet.DIFFICULTY.date}]",
             group="Economics",
         ),
         LIVE,

@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from stratum_miner.bitcoin.target import TRIVIAL_TARGET, difficulty_from_target
-from stratum_miner.economics import chain
+from stratum_miner.economics import chain, mainnet
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 from stratum_miner.economics.odds import Luck
 from stratum_miner.economics.profit import terms
 from stratum_miner.economics.profit.terms import TermError
-from stratum_miner.quantities import amount, rounded, scaled, span_text
+from stratum_miner.quantities import amount, bitcoin_text, rounded, span_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Tariff:
     """Price of a bitcoin in the user's currency; None if the user gave no price."""
     pool_fee: Decimal = Decimal(0)
     """Fraction of the income that the pool keeps."""
-    mainnet_difficulty: float = chain.MAINNET_DIFFICULTY
+    mainnet_difficulty: float = float(mainnet.DIFFICULTY.value)
     """Mainnet difficulty. It is used only if the miner works on a test chain: to show what the same hash rate would
     earn on mainnet."""
 
@@ -63,17 +63,20 @@ def tariff(
         raise TermError(
             "--electricity: needs the power: add --power, as in --power 65W, or a --device that measures its power"
         )
-    return Tariff(
-        electricity=terms.money("--electricity", electricity),
+    found = Tariff(
+        electricity=terms.money("--electricity", electricity, "electricity"),
         power=None if power is None else terms.power("--power", power),
         price=None if price is None else terms.price("--price", price),
         pool_fee=Decimal(0) if pool_fee is None else terms.share("--pool-fee", pool_fee),
         mainnet_difficulty=(
-            chain.MAINNET_DIFFICULTY
+            float(mainnet.DIFFICULTY.value)
             if mainnet_difficulty is None
             else terms.difficulty("--mainnet-difficulty", mainnet_difficulty)
         ),
     )
+    money = {"electricity": ("--electricity", electricity), "price": ("--price", price)}
+    terms.check_same_currency({name: (where, text) for name, (where, text) in money.items() if text is not None})
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,14 +122,14 @@ class Earnings:
         """
         if self.measured.hash_rate <= 0:
             return None
-        height = self.measured.height if self.on_mainnet and self.measured.height is not None else None
-        subsidy = chain.subsidy(height if height is not None else 4 * chain.HALVING_INTERVAL)
+        height = self.measured.height if self.on_mainnet else None
+        subsidy = mainnet.SUBSIDY.value if height is None else Decimal(chain.subsidy(height)) / chain.SATOSHIS
         return Operation(
             hash_rate=self.measured.hash_rate,
             power=self.power or Decimal(0),
             electricity=self.tariff.electricity,
             difficulty=self.difficulty if self.on_mainnet and self.difficulty else self.tariff.mainnet_difficulty,
-            block_reward=Decimal(subsidy) / chain.SATOSHIS,
+            block_reward=subsidy + mainnet.FEES.value,
             price=self.tariff.price or Decimal(0),
             pool_fee=self.tariff.pool_fee,
         )
@@ -156,11 +159,13 @@ class Earnings:
         return chain.hashes_per_block(difficulty, exact=True) / self.measured.hash_rate
 
     def line(self) -> str:
-        """Return one line for people: the costs, the luck and the expected earnings."""
+        """Return one line for people: first whether mining earns money, then the costs, the luck and the expected
+        income."""
         operation, per_day = self.operation, self._per_day
         if operation is None:
             return "no hash yet" if per_day is None else f"costs {amount(per_day)} per day; no hash yet"
         parts = [
+            self._verdict(operation),
             "costs not known, because not every device measures its power (give it with --power)"
             if per_day is None
             else f"costs {amount(per_day)} per day, {rounded(float(operation.joules_per_terahash))} J/TH",
@@ -168,6 +173,14 @@ class Earnings:
             self._income_text(operation),
         ]
         return "; ".join(part for part in parts if part)
+
+    def _verdict(self, operation: Operation) -> str:
+        if not self.on_mainnet:
+            return "" if self.difficulty is None else "earns nothing, because the coins of a test chain have no price"
+        if self.tariff.price is None or self.power is None:
+            return ""
+        profit = float(operation.profit_per_day)
+        return f"{'earns' if profit >= 0 else 'loses'} {amount(abs(profit))} per day"
 
     @property
     def _per_day(self) -> float | None:
@@ -182,19 +195,19 @@ class Earnings:
         return f"luck {ratio:.2f} (95 % interval: {interval.low:.2f} to {interval.high:.2f})"
 
     def _income_text(self, operation: Operation) -> str:
-        wait = DAY_SECONDS / operation.blocks_per_day
-        coins = f"{float(operation.btc_per_day_net):.3g} bitcoin per day"
+        wait = span_text(DAY_SECONDS / operation.blocks_per_day)
+        coins = f"{bitcoin_text(float(operation.btc_per_day_net))} per day"
         money = f" ({amount(float(operation.revenue_per_day))})" if self.tariff.price else ""
         if self.on_mainnet:
-            return f"earns {coins}{money} on average; a block takes {span_text(wait)} on average"
+            return f"mines {coins}{money} on average; a block takes {wait} on average"
+        difficulty = self.tariff.mainnet_difficulty
+        date = f" on {mainnet.DIFFICULTY.date}" if difficulty == float(mainnet.DIFFICULTY.value) else ""
         there = (
-            f"at this hash rate, mainnet (difficulty {scaled(self.tariff.mainnet_difficulty).replace(' ', '')}) would "
-            f"pay {coins}{money} on average, and a block would take {span_text(wait)}"
+            f"at this hash rate, mainnet (difficulty {difficulty / 1e12:.4g}T{date}) would pay {coins}{money} on "
+            f"average, and a block would take {wait}"
         )
         here = self.seconds_per_block
-        if here is None:
-            return there
-        return f"{there}; on this test chain, whose coins have no price, a block takes {span_text(here)}"
+        return there if here is None else f"a block takes {span_text(here)} on average; {there}"
 
     def as_object(self) -> dict[str, Any]:
         """Return the figures for --json and the HTTP API. Money is in the user's currency; unknown figures are None."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stratum_miner import user_files
+from stratum_miner import user_files, written_numbers
 from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.spelling import did_you_mean
 from stratum_miner.user_files import UserFileError
@@ -37,10 +37,13 @@ def table(value: Any, where: str) -> dict[str, Any]:
 def text(value: Any, where: str) -> str:
     """Return a string or number of a TOML file as text, as a user would write it for an option.
 
-    Raises TermError if the value is a table, a list or a boolean."""
+    The point of a TOML number is always a decimal point. It stays one, because the text has no other reading.
+
+    Raises TermError if the value is a table, a list or a boolean.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal | date):
         raise TermError(f"{where}: expected a string or a number, got {_kind(value)}")
-    return str(value)
+    return written_numbers.unmistakable(value) if isinstance(value, Decimal) else str(value)
 
 
 def check_keys(values: dict[str, Any], known: list[str], where: str) -> None:

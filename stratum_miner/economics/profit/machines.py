@@ -1,5 +1,6 @@
 """Mining machines by name: the built-in table, and a user's file that adds machines or replaces them."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files as resources
@@ -45,11 +46,40 @@ def known_machines(extra: Path | None = None) -> dict[str, Machine]:
 
 
 def machine_named(name: str, machines: dict[str, Machine], where: str) -> Machine:
-    """Return the machine with this name. Raises TermError, which suggests the nearest name, if there is none."""
-    if name not in machines:
-        hint = did_you_mean(name, machines, f"; known machines: {', '.join(sorted(machines))}")
-        raise TermError(f"{where}: unknown machine {name!r}{hint}")
-    return machines[name]
+    """Return the machine that a user means by a name: ``bitaxe-gamma``, ``Bitaxe Gamma`` and ``gamma`` are the same
+    one.
+
+    Raises TermError if there is none, or if the name fits several machines. The text names those that are near.
+    """
+    if name in machines:
+        return machines[name]
+    wanted = _plain(name)
+    same = [known for known in machines if _plain(known).replace("-", "") == wanted.replace("-", "")]
+    # "gamma" is the end of "bitaxe-gamma", and "gekkoscience-compac-f" ends with "compac-f"
+    fitting = same or [known for known in machines if _is_end(wanted, _plain(known))]
+    fitting = fitting or [known for known in machines if _is_end(_plain(known), wanted)]
+    longest = [known for known in fitting if not any(_is_end(_plain(known), _plain(other)) for other in fitting)]
+    if len(longest) == 1:
+        return machines[longest[0]]
+    if not longest:
+        longest = [known for known in machines if f"-{wanted}-" in f"-{_plain(known)}-"]
+    if len(longest) > 1:
+        raise TermError(f"{where}: expected one machine, got {name!r}, which may be {' or '.join(longest)}")
+    hint = (
+        f": did you mean {longest[0]!r}?"
+        if longest
+        else did_you_mean(name, machines, f"; known machines: {', '.join(sorted(machines))}")
+    )
+    raise TermError(f"{where}: unknown machine {name!r}{hint}")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_]+", "-", name.strip().lower())
+
+
+def _is_end(end: str, name: str) -> bool:
+    """Return whether a name ends with this word or these words."""
+    return name.endswith(f"-{end}")
 
 
 def machine_of(values: dict[str, Any], name: str, where: str, *, count: int = 1) -> Machine:
@@ -66,7 +96,7 @@ def machine_of(values: dict[str, Any], name: str, where: str, *, count: int = 1)
         count=count,
         hash_rate=terms.hash_rate(f"{where}: hash_rate", texts["hash_rate"]),
         power=terms.power(f"{where}: power", texts["power"]),
-        capex=terms.money(f"{where}: capex", texts["capex"]) if "capex" in texts else None,
+        capex=terms.capex_of_machine(f"{where}: capex", texts["capex"]) if "capex" in texts else None,
         source=texts.get("source", ""),
         date=str(terms.day(f"{where}: date", texts["date"])) if "date" in texts else "",
     )

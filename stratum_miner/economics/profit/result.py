@@ -71,6 +71,10 @@ def result(scenario: Scenario) -> dict[str, Any]:
         ),
         "machines": [_machine(scenario, index) for index in range(len(scenario.machines))],
         "inputs": _inputs(scenario),
+        "defaults": {
+            term: {"value": float(figure.value), "date": figure.date.isoformat(), "source": figure.source}
+            for term, figure in scenario.defaults.items()
+        },
     }
     return found
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stratum_miner.economics import chain
+from stratum_miner.economics import chain, mainnet
 from stratum_miner.economics.income import Operation, depreciation_per_day
 from stratum_miner.economics.odds import YEAR_DAYS
 from stratum_miner.economics.outlook import Assumptions, Payback, payback
@@ -36,6 +36,12 @@ time."""
 BEST_EFFICIENCY = Decimal(5)
 """Energy in J/TH below which the user has probably given wrong units: the best machines announced in 2026 need about
 10."""
+MAINNET: Mapping[str, mainnet.DatedFigure] = {
+    "difficulty": mainnet.DIFFICULTY,
+    "subsidy": mainnet.SUBSIDY,
+    "fees": mainnet.FEES,
+}
+"""The terms that have the figures of mainnet as defaults."""
 WORST_EFFICIENCY = Decimal(10) ** 9
 """Energy in J/TH above which the user has probably given wrong units: a processor with 100 W and 100 kH/s needs this
 much."""
@@ -81,6 +87,8 @@ class Scenario:
     between the assumed growth minus this fraction and the assumed growth plus this fraction."""
     horizon_days: int
     pool: PayoutPool
+    defaults: Mapping[str, mainnet.DatedFigure]
+    """The terms of ``MAINNET`` that no source gave, with the figures that are used for them."""
     dates: Mapping[str, date]
     """The dates of the price (key ``price``) and of the chain's figures (``chain``), if they are known."""
 
@@ -178,10 +186,16 @@ def complete_scenario(raw: RawScenario) -> Scenario:
         where = raw.values.get("hash_rate", raw.values.get("power"))
         assert where is not None
         raise TermError(f"{where.where}: expected either machines, or a hash rate and a power, got both")
-    _require(parsed, "difficulty", "the network difficulty, such as 144.40e12 (or --node URL of a node to ask)")
-    _require(parsed, "electricity", "the price of a kWh, such as 0.12")
-    subsidy = _subsidy(parsed)
-    fees = parsed.get("fees", Decimal(0))
+    _require(parsed, "electricity", "the price of 1 kWh, as in --electricity 0.30")
+    currency = terms.check_same_currency(
+        {name: (value.where, value.text) for name, value in raw.values.items()}, parsed.get("currency", "")
+    )
+    defaults = {name: figure for name, figure in MAINNET.items() if name not in parsed}
+    if "subsidy" in defaults and "height" in parsed:
+        parsed["subsidy"] = Decimal(chain.subsidy(parsed["height"])) / chain.SATOSHIS
+        del defaults["subsidy"]
+    parsed = {name: figure.value for name, figure in defaults.items()} | parsed
+    subsidy, fees = parsed["subsidy"], parsed["fees"]
     if not subsidy + fees:
         raise TermError("--subsidy, --fees: expected a sum above 0, got 0")
     hash_rate = sum(machine.hash_rate * machine.count for machine in machines)
@@ -193,7 +207,7 @@ def complete_scenario(raw: RawScenario) -> Scenario:
         hash_rate=hash_rate,
         power=sum((machine.power * machine.count for machine in machines), Decimal(0)),
         electricity=parsed["electricity"],
-        difficulty=parsed["difficulty"],
+        difficulty=float(parsed["difficulty"]),
         block_reward=subsidy + fees,
         price=parsed.get("price", Decimal(0)),
         pool_fee=parsed.get("pool_fee", Decimal(0)),
@@ -208,7 +222,7 @@ def complete_scenario(raw: RawScenario) -> Scenario:
         operation=operation,
         machines=machines,
         price=parsed.get("price"),
-        currency=parsed.get("currency", ""),
+        currency=currency,
         subsidy=subsidy,
         fees=fees,
         height=height,
@@ -229,6 +243,7 @@ def complete_scenario(raw: RawScenario) -> Scenario:
             ),
             share_difficulty=parsed.get("share_difficulty", hash_rate * SECONDS_PER_SHARE / chain.hashes_per_block(1)),
         ),
+        defaults=defaults,
         dates={what: parsed[key] for what, key in (("price", "price_date"), ("chain", "chain_date")) if key in parsed},
     )
 
@@ -268,9 +283,11 @@ def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
         return machine_of(values, name or "machine", where, count=number)
     base = machine_named(name, known, where)
     files.check_keys(values, ["capex"], where)
-    capex = terms.money(f"{where}: capex", files.text(values["capex"], where)) if "capex" in values else base.capex
+    capex = base.capex
+    if "capex" in values:
+        capex = terms.capex_of_machine(f"{where}: capex", files.text(values["capex"], where))
     return Machine(
-        name=name, count=number, hash_rate=base.hash_rate, power=base.power, capex=capex, source=base.source,
+        name=base.name, count=number, hash_rate=base.hash_rate, power=base.power, capex=capex, source=base.source,
         date=base.date,
     )  # fmt: skip
 
@@ -279,7 +296,7 @@ def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
     number, name = terms.machine_and_count(where, text)
     base = machine_named(name, known, where)
     return Machine(
-        name=name, count=number, hash_rate=base.hash_rate, power=base.power, capex=base.capex, source=base.source,
+        name=base.name, count=number, hash_rate=base.hash_rate, power=base.power, capex=base.capex, source=base.source,
         date=base.date,
     )  # fmt: skip
 
@@ -302,17 +319,9 @@ def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:
 
 
 def _machine(parsed: Mapping[str, Any]) -> Machine:
-    _require(parsed, "hash_rate", "a hash rate, such as 1.2TH (or --machine NAME, or --api URL of a miner)")
-    _require(parsed, "power", "the power at the wall, such as 17W")
+    _require(parsed, "hash_rate", "a hash rate, as in --hash-rate 1.2TH (or --machine NAME, or --api URL of a miner)")
+    _require(parsed, "power", "the power that the devices take from the mains, as in --power 17W")
     return Machine(name="", hash_rate=parsed["hash_rate"], power=parsed["power"])
-
-
-def _subsidy(parsed: Mapping[str, Any]) -> Decimal:
-    if "subsidy" in parsed:
-        return Decimal(parsed["subsidy"])
-    if "height" not in parsed:
-        raise TermError("--subsidy, --height: expected one of the two, such as --subsidy 3.125 or --height 930000")
-    return Decimal(chain.subsidy(parsed["height"])) / chain.SATOSHIS
 
 
 def _capex(machines: Sequence[Machine]) -> Decimal | None:
@@ -329,4 +338,4 @@ def _check_resale(parsed: Mapping[str, Any], capex: Decimal | None) -> None:
 
 def _require(parsed: Mapping[str, Any], name: str, hint: str) -> None:
     if name not in parsed:
-        raise TermError(f"{option(name)}: expected {hint}, got no value")
+        raise TermError(f"{option(name)} is needed: {hint}")

@@ -8,9 +8,10 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from stratum_miner import written_numbers
 from stratum_miner.economics.chain import SATOSHIS
 from stratum_miner.economics.profit import terms
 from stratum_miner.foreign_text import sanitize
@@ -76,13 +77,12 @@ def price(answer: bytes, field: str | None, option: str, source: str, today: dat
         except (ValueError, RecursionError, ArithmeticError):  # an exponent of 20 digits raises ArithmeticError
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
-    found = "" if isinstance(value, bool) else str(value)
-    # Decimal() would accept non-ASCII digits and underscores, as in 1_000
-    if not found.isascii() or "_" in found:
-        found = ""
+    # Another program writes a decimal point. Decimal() would also accept non-ASCII digits and underscores, as in 1_000.
+    plain = "" if isinstance(value, bool) or not str(value).isascii() or "_" in str(value) else str(value)
     try:
+        found = written_numbers.unmistakable(Decimal(plain))
         terms.price(option, found)
-    except terms.TermError:
+    except (InvalidOperation, terms.TermError):
         hint = "" if field else "; if the answer is JSON, name the field of the price with --price-field"
         raise SourceError(
             f"{option}: expected a price above 0 and up to {terms.MAX_MONEY:,} from {source}, "

@@ -157,9 +157,9 @@ def _costs(summary: Summary, width: int) -> list[Text]:
         value if isinstance(value := (summary.economics or {}).get(name), int | float) else None
         for name in ("electricity_per_day", "electricity_so_far", "profit_per_day", "seconds_per_block")
     )
-    items = [] if day is None else [f"{day:.2f} a day"]
+    items = [] if profit is None else [f"{'earns' if profit >= 0 else 'loses'} {abs(profit):.4f} a day"]
+    items += [] if day is None else [f"electricity {day:.2f} a day"]
     items += [] if so_far is None else [f"{so_far:.4f} so far"]
-    items += [] if profit is None else [f"{'earns' if profit >= 0 else 'loses'} {abs(profit):.4f} a day"]
     if summary.joules_per_terahash is not None:
         items.append(efficiency_text(summary.joules_per_terahash))
     if block is not None and not _is_easy(summary):

@@ -128,13 +128,13 @@ function luckWords({ found, expected, ratio, low, high }) {
 function economics(earnings) {
   const money = (value) => (value === null || value === undefined ? null : value.toFixed(Math.abs(value) < 1 ? 4 : 2));
   return [
+    ["Profit a day", money(earnings.profit_per_day), { kind: (earnings.profit_per_day ?? 0) < 0 ? "bad" : null }],
     ["Electricity a day", money(earnings.electricity_per_day)],
     ["Electricity so far", money(earnings.electricity_so_far)],
     ["Income a day", money(earnings.income_per_day)],
-    ["Profit a day", money(earnings.profit_per_day), { kind: (earnings.profit_per_day ?? 0) < 0 ? "bad" : null }],
     ["Mean time per block", known(earnings.seconds_per_block)],
     ["Mean time per mainnet block", known(earnings.mainnet_seconds_per_block)],
-    ["Mainnet bitcoin a day", typeof earnings.mainnet_btc_per_day === "number" ? significant(earnings.mainnet_btc_per_day, 3) : null],
+    ["Mainnet satoshis a day", typeof earnings.mainnet_btc_per_day === "number" ? significant(earnings.mainnet_btc_per_day * 1e8, 3) : null],
   ];
 }
 

@@ -224,7 +224,7 @@ def test_a_running_miner_tells_its_hash_rate_and_power(server: Server, capsys: p
     assert server.asked[0][0] == "/api/v1/summary"
     server.answer = lambda path, sent: (200, b'{"hash_rate_15m": 0, "hash_rate": 1e8, "power_w": null}')
     assert asked(capsys, *CHAIN, "--api", f"http://{server.address}", "--power", "70W")["power_w"] == 70
-    assert "--power: expected the power at the wall" in refused(
+    assert "--power is needed: the power that the devices take from the mains" in refused(
         capsys, *CHAIN, "--api", f"http://{server.address}", code=2
     )
 

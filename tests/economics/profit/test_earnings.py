@@ -26,11 +26,14 @@ def measured(**changes: Any) -> MeasuredRun:
 
 def test_on_a_test_chain_it_promises_nothing() -> None:
     line = Earnings(measured(), TARIFF).line()
-    assert line.startswith(
-        "costs 0.4680 per day, 3.25 million J/TH; luck 1.25 (95 % interval: 0.60 to 2.30); at this hash rate"
+    assert line == (
+        "earns nothing, because the coins of a test chain have no price; costs 0.4680 per day, 3.25 million J/TH; luck "
+        "1.25 (95 % interval: 0.60 to 2.30); a block takes 215 milliseconds on average; at this hash rate, mainnet "
+        "(difficulty 144.4T on 2026-02-20) would pay 0.000853 satoshis per day (7.7e-07) on average, and a block would "
+        "take 983 million years"
     )
-    assert "a block would take 983 million years" in line
-    assert line.endswith("on this test chain, whose coins have no price, a block takes 215 milliseconds")
+    other = Earnings(measured(), replace(TARIFF, mainnet_difficulty=1e14)).line()
+    assert "mainnet (difficulty 100T) would pay" in other  # a difficulty of the user has no date
     told = Earnings(measured(), TARIFF).as_object()
     assert told["income_per_day"] is None
     assert told["profit_per_day"] is None
@@ -57,8 +60,17 @@ def test_on_mainnet_it_counts_in_money() -> None:
         "low": pytest.approx(0.599, abs=1e-3),
         "high": pytest.approx(2.299, abs=1e-3),
     }
-    income = "earns 5.12e-07 bitcoin per day (0.0461) on average; a block takes 16,400 years on average"
+    income = "mines 51.2 satoshis per day (0.0461) on average; a block takes 16,400 years on average"
     assert earnings.line().endswith(income)
+
+
+def test_the_line_begins_with_the_profit_or_the_loss() -> None:
+    mainnet = measured(network_difficulty=144.4e12, height=930_000, hash_rate=1.2e12)
+    assert Earnings(mainnet, TARIFF).line().startswith("loses 0.4219 per day; costs 0.4680 per day, ")
+    cheap = replace(TARIFF, electricity=Decimal("0.01"))
+    assert Earnings(mainnet, cheap).line().startswith("earns 0.0305 per day; costs 0.0156 per day, ")
+    assert Earnings(mainnet, replace(TARIFF, price=None)).line().startswith("costs 0.4680 per day, ")
+    assert Earnings(mainnet, replace(TARIFF, power=None)).line().startswith("costs not known")
 
 
 def test_before_the_first_hash_and_without_a_price() -> None:
@@ -67,7 +79,8 @@ def test_before_the_first_hash_and_without_a_price() -> None:
     assert Earnings(measured(hash_rate=0.0), bare).as_object()["joules_per_terahash"] is None
     fresh = Earnings(measured(luck=Luck(0, 0.0), network_difficulty=None), bare)
     assert "luck" not in fresh.line()
-    assert "(" not in fresh.line().replace("(difficulty 144T)", "")
+    assert "(" not in fresh.line().replace("(difficulty 144.4T on 2026-02-20)", "")
+    assert fresh.line().startswith("costs ")  # before the first job, the chain is not known
     assert fresh.as_object()["luck"]["ratio"] is None
 
 
@@ -76,11 +89,16 @@ def test_options_make_sense_together_only() -> None:
     assert tariff(**nothing) is None
     full = tariff(electricity="0.3", power="65W", price="90000", pool_fee="2%", mainnet_difficulty=None)
     assert full == TARIFF
+    as_typed = tariff(
+        electricity="30ct/kWh", power="0,065 kW", price="90k", pool_fee="2 %", mainnet_difficulty="144,4T"
+    )
+    assert as_typed == TARIFF
     for given, needle in (
         ({"power": "65W"}, "--power: needs --electricity"),
         ({"electricity": "0.3"}, "--electricity: needs the power: add --power, .* a --device that measures its power"),
         ({"electricity": "-1", "power": "65W"}, "--electricity: expected a number"),
-        ({"electricity": "0.3", "power": "65"}, "--power: expected a power with its unit"),
+        ({"electricity": "0.3", "power": "65V"}, "--power: expected a power such as 17W"),
+        ({"electricity": "0.3 EUR", "power": "65", "price": "$90000"}, "--price: expected EUR, .* got USD"),
         ({"electricity": "0.3", "power": "65W", "mainnet_difficulty": "0"}, "--mainnet-difficulty: expected a number"),
     ):
         with pytest.raises(TermError, match=needle):
@@ -100,12 +118,12 @@ def test_power_that_the_devices_measure_needs_no_option() -> None:
 
     bitaxe, off = Hardware(product="Bitaxe", power=15.0), Hardware(product="Bitaxe", state="off")
     known = on(bitaxe, bitaxe, off)
-    assert known.line().startswith("costs 0.2160 per day, 1.5 million J/TH; ")
+    assert "; costs 0.2160 per day, 1.5 million J/TH; " in known.line()
     told = known.as_object()
     assert (told["power_w"], told["electricity_per_day"]) == (30.0, pytest.approx(0.216))
     assert told["electricity_so_far"] is None  # nobody knows what the power was before
     for unknown in (on(bitaxe, None), on(off), on()):  # a processor does not measure its power
-        assert unknown.line().startswith("costs not known, because not every device measures its power")
+        assert "; costs not known, because not every device measures its power" in unknown.line()
         told = unknown.as_object()
         assert [told[key] for key in ("power_w", "electricity_per_day", "joules_per_terahash", "profit_per_day")] == (
             [None] * 4

@@ -163,7 +163,8 @@ def test_at_80_by_24_everything_that_matters_is_there() -> None:
         "best share 12.3 k · 3 blocks solved · luck 1.05 (0.87 to 1.25)",
         "a share every 6.1 seconds on average · the last 3.0s ago",
         "from shares 150 MH/s · 95 %: 120 MH/s to 180 MH/s",
-        "costs       0.47 a day · 0.0040 so far · 411 k J/TH", "a block here takes 124 million years on average",
+        "costs       electricity 0.47 a day · 0.0040 so far · 411 k J/TH",
+        "a block here takes 124 million years on average",
         "cpu0", "cpu1", "Event 29", "p pause   n next pool   q quit   ? help",
     ):  # fmt: skip
         assert any(needle in line for line in lines), needle
