@@ -64,6 +64,7 @@ MAY_IMPORT |= {
 MAY_IMPORT |= {
     "app.process": frozenset({"network", "monitoring", "backends.registry", "backends.cpu.kernels"}),
     "app.config": frozenset(),
+    "app.foreign": frozenset({"app.config", "backends", "client", "monitoring"}),
     "app.operation": frozenset({"app.process", "network", "monitoring"}),
     "app.settings": frozenset(
         [

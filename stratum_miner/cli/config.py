@@ -10,12 +10,14 @@ from cyclopts import Parameter
 
 from stratum_miner import user_files
 from stratum_miner.app.config.document import MAX_BYTES, parse
-from stratum_miner.app.config.foreign import ConvertedKey, SkippedKey, convert
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.app.config.template import template
 from stratum_miner.app.config.writing import toml_key
+from stratum_miner.app.foreign.listing import listing, outcome
+from stratum_miner.app.foreign.notes import Imported
+from stratum_miner.app.foreign.programs import convert
 from stratum_miner.app.options.config_file import Config, NoConfig
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.table import takes_options_of
@@ -86,44 +88,76 @@ def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) ->
 
 @app.command(name="import")
 def import_(
-    old: Annotated[Path, Parameter(help="JSON configuration file of cgminer or cpuminer.")],
+    old: Annotated[
+        Path,
+        Parameter(
+            help="Configuration file of cgminer, bfgminer, cpuminer, cpuminer-opt, xmrig, AxeOS (the answer of "
+            "/api/system/info, or the CSV file of the settings) or NerdMiner."
+        ),
+    ],
     file: OutputFile = None,
     /,
     *,
     force: Force = False,
+    dry_run: Annotated[
+        bool,
+        Parameter(
+            name="--dry-run",
+            help="Only show what becomes of each line, and the new file without its passwords. Nothing is written.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = False,
 ) -> int:
-    """Convert a configuration file of cgminer or cpuminer, and print for each of its keys the new key or why it is
-    skipped.
+    """Convert a configuration file of another miner, and print what became of each of its keys.
 
-    An existing FILE is replaced only with --force.
+    An existing FILE is replaced only with --force. A pool whose protection, such as a proxy, cannot be carried over is
+    switched off in the new file.
+
+    Exit code 1: the file was written, but something could not be carried over, or has to be corrected. Exit code 2: no
+    file was written, for example because no pool can be used.
     """
     target = file or default_file()
-    imported = convert(_text_of(old), str(old), frozenset(keys_of(MineOptions)))
+    imported = convert(_content_of(old), str(old), frozenset(keys_of(MineOptions)))
+    _make_absolute(imported, old)
     text = imported.toml()
-    write_private(target, text, force=force)
-    for note in imported.notes:
-        match note:
-            case ConvertedKey(key, to):
-                printing.say(f"{key} -> {to}")
-            case SkippedKey(key, reason):
-                printing.say(f"{key} skipped: {reason}")
-    printing.say(f"wrote {target}, from {imported.kind}: {_count(len(imported.pools), 'pool')}")
+    if not dry_run:
+        write_private(target, text, force=force)
+    for line in listing(imported):
+        printing.say(line, indent=len(line) - len(line.lstrip()))
+    if dry_run:
+        printing.say("")
+        for line in imported.toml(hide=True).splitlines():
+            printing.say(line)
+        printing.say("")
+    problems: tuple[Problem, ...] = ()
     try:
         settings_of(Sources({}, target, {}), parse(text, target))
     except ConfigError as error:
-        for problem in error.problems:
-            printing.say(f"to correct: {problem}")
-    return ExitCode.OK
+        problems = error.problems
+    for problem in problems:
+        printing.say(f"to correct: {problem}")
+    printing.say(f"{old}: {outcome(imported)}")
+    printing.say(f"nothing was written to {target}, because of --dry-run" if dry_run else f"wrote {target}")
+    return ExitCode.FAILED if problems or imported.lost else ExitCode.OK
 
 
-def _text_of(old: Path) -> str:
-    """Return the text of a file. Raises ConfigError if it cannot be read."""
+def _content_of(old: Path) -> bytes:
+    """Return the content of a file. Raises ConfigError if it cannot be read."""
     try:
-        return user_files.read(old, MAX_BYTES).decode("utf-8", "replace")
+        return user_files.read(old, MAX_BYTES)
     except OSError as error:
         raise ConfigError(Problem(str(old), f"cannot read this file: {error.strerror}")) from None
     except UserFileError as error:
         raise ConfigError(Problem(str(old), str(error))) from None
+
+
+def _make_absolute(imported: Imported, old: Path) -> None:
+    """Make file names in the settings absolute. In the old file, they are relative to its directory."""
+    for key in ("tls_ca", "log_file"):
+        if key in imported.options:
+            name = Path(imported.options[key]).expanduser()
+            imported.options[key] = str((old.parent / name).absolute())
 
 
 def shown_lines(settings: MineSettings) -> Iterator[str]:

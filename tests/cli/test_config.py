@@ -493,16 +493,17 @@ def test_a_pool_twice_for_one_worker(tmp_path: Path) -> None:
     assert len(settings(tmp_path, "url = ['a:1', 'a:1']\nuser = ['u', 'v']").pools) == 2
 
 
+OLD = '{"pools": [{"url": "stratum+tcp://a:1", "user": "u", "pass": "hunter2old"}], "api-listen": true, "queue": "1"}'
+
+
 def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = tmp_path / "cgminer.conf", tmp_path / "miner.toml"
-    old.write_text(
-        '{"pools": [{"url": "stratum+tcp://a:1", "user": "u", "pass": "hunter2old"}], "api-listen": true, "queue": "1"}'
-    )
+    old.write_text(OLD)
     code, out, err = run(capsys, "config", "import", str(old), str(new))
     assert (code, err) == (0, "")
-    assert "pools[0].url -> url" in out
-    assert "queue skipped: it belongs to getwork" in out
-    assert f"wrote {new}, from cgminer: 1 pool" in out
+    assert '    1  pools[0].url: "stratum+tcp://a:1"\n       -> url = "stratum+tcp://a:1"\n' in out
+    assert '    1  queue: "1"\n       nothing to do: it belongs to getwork' in out
+    assert out.endswith(f"{old}: a configuration of cgminer with 1 pool; everything was carried over\nwrote {new}\n")
     assert "hunter2" not in out
     assert "to correct" not in out
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
@@ -512,33 +513,61 @@ def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.Capt
     assert run(capsys, "config", "import", str(old), str(new), "--force")[0] == 0
 
 
+def test_import_shows_the_new_file_without_writing_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = tmp_path / "cgminer.conf", tmp_path / "miner.toml"
+    old.write_text(OLD)
+    code, out, err = run(capsys, "config", "import", "--dry-run", str(old), str(new))
+    assert (code, err) == (0, "")
+    assert '\n[pools.pool1]\nurl = "stratum+tcp://a:1"\nuser = "u"\npass = "***"\n' in out
+    assert out.endswith(f"nothing was written to {new}, because of --dry-run\n")
+    assert "hunter2" not in out
+    assert not new.exists()
+    new.write_text("mine")
+    assert run(capsys, "config", "import", "--dry-run", str(old), str(new))[0] == 0
+    assert new.read_text() == "mine"
+
+
+def test_import_says_in_its_exit_code_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = tmp_path / "cgminer.conf", tmp_path / "miner.toml"
+    old.write_text(OLD.replace('"queue"', '"rotate"'))
+    code, out, _ = run(capsys, "config", "import", str(old), str(new))
+    assert (code, new.exists()) == (1, True)
+    assert "NOT CARRIED OVER: stratum-miner has only the strategies failover and" in out
+    old.write_text('{"pools": [], "api-listen": true}')
+    code, out, err = run(capsys, "config", "import", str(old), str(tmp_path / "other"))
+    assert (code, out) == (2, "")
+    assert err == f"stratum-miner: {old}: expected at least one pool that can be used, got none (cgminer)\n"
+    assert not (tmp_path / "other").exists()
+
+
+def test_import_keeps_files_beside_the_old_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = tmp_path / "old" / "bfgminer.conf", tmp_path / "miner.toml"
+    old.parent.mkdir()
+    old.write_text(OLD.replace('"queue": "1"', '"log-file": "miner.log"'))
+    assert run(capsys, "config", "import", str(old), str(new))[0] == 0
+    assert load(Sources({}, new, {})).options.log_file == old.parent / "miner.log"
+
+
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "line"),
     [
-        ('{"url":"stratum+tcp://a:3333","user":"x\\ud800y","pass":"p"}', "pool.user skipped: expected only printable"),
-        (
-            '{"pools":[{"url":"a:3333","user":"u","pass":"p\\udcff"}],"x\\ud800":1}',
-            "pools[0].pass skipped: expected valid Unicode",
-        ),
-        ('{"url":"stratum+tcp://a:3333","user":"u","x\\ud800y":1}', "x\ufffdy skipped: this key is not known"),
-        (
-            '{"url":"a:1","user":"u\\u001b[31m\\u0000","no\\u001b[2J\\u202ekey":"\\u001b[31m"}',
-            "no\ufffd[2J\ufffdkey skipped",
-        ),
-        ('{"url":"a:1","user":"u","' + "k" * 100_000 + '":1}', "k" * 200 + "… skipped"),
-        ('{"url":"a:1","user":"u","cpu-affinity":' + "9" * 4200 + "}", "cpu-affinity skipped: expected an integer"),
-        ('{"url":"a:1\\u009b","user":"u","proxy":"socks5://\\u202e"}', "proxy skipped: expected only printable"),
+        ('{"url":"a:3333","user":"x\\ud800y","algo":"sha256d"}', "NOT CARRIED OVER: expected only printable"),
+        ('{"pools":[{"url":"a:1","user":"u","pass":"p\\udcff"}],"x\\ud800":1}', "NOT CARRIED OVER: expected valid"),
+        ('{"url":"stratum+tcp://a:3333","user":"u","x\\ud800y":1}', "1  x\ufffdy: 1"),
+        ('{"url":"a:1","user":"\\u001b[3m","no\\u001b[2J\\u202ekey":"\\u001b"}', "1  no\ufffd[2J\ufffdkey: ..."),
+        ('{"url":"a:1","user":"u","cpu-affinity":' + "9" * 4200 + "}", "1  cpu-affinity: a number of many digits"),
+        ('{"url":"a:1","user":"u","proxy":"socks5://\\u202e"}', "NOT CARRIED OVER: expected only printable"),
     ],
-)
+)  # fmt: skip
 def test_import_is_not_impressed_by_what_json_can_spell(
-    content: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.toml"
     old.write_text(content)
     code, out, err = run(capsys, "config", "import", str(old), str(new))
-    assert (code, err) == (0, "")
-    assert any(line.startswith(told) for line in out.splitlines()), out
-    assert all(line.isprintable() for line in out.split("\n"))
+    assert (code, err) == (1, "")
+    assert any(each.strip().startswith(line) for each in out.splitlines()), out
+    assert all(each.isprintable() for each in out.split("\n"))
     assert new.read_text(encoding="utf-8").replace("\n", "").isprintable()
 
 
@@ -548,10 +577,11 @@ def test_import_tells_what_is_left_to_mend_and_what_it_cannot_read(
     old, new = tmp_path / "cpuminer.json", tmp_path / "miner.toml"
     old.write_text('{"url": "stratum+tcp://a:1", "algo": "sha256d"}')
     code, out, _ = run(capsys, "config", "import", str(old), str(new))
-    assert code == 0
+    assert code == 1
     assert f"to correct: {new}:3: pools.pool1.user: expected a worker name" in out
-    code, _, err = run(capsys, "config", "import", str(tmp_path / "none"), str(tmp_path / "other"))
-    assert (code, err) == (2, f"stratum-miner: {tmp_path / 'none'}: cannot read this file: No such file or directory\n")
+    for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
+        code, out, err = run(capsys, "config", "import", str(path), str(tmp_path / "other"))
+        assert (code, out, err) == (2, "", f"stratum-miner: {path}: cannot read this file: {reason}\n")
     assert not (tmp_path / "other").exists()
 
 

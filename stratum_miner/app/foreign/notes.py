@@ -1,0 +1,106 @@
+"""What became of each key of a converted file, and the settings that were made of it."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from stratum_miner.app.config.writing import HIDDEN, assignment
+from stratum_miner.foreign_text import sanitize
+
+MAX_SHOWN = 64
+"""Number of characters that are shown of a value of the converted file."""
+_SECRET_KEYS = re.compile(r"pass|secret|token|wifip|(?<!pub)key|monitor|cmd-|cert$", re.IGNORECASE)
+"""Matches keys whose values may be secret: passwords, keys, and commands, which may contain passwords."""
+_USERINFO = re.compile(r"(\A|(?<=://)|(?<=\|))[^/\s|@]*:[^/\s|@]*@")
+"""Matches the user name and password in a URL."""
+_SECRET_TARGETS = frozenset({"pass", "userpass", "on_event"})
+
+
+class Fate(Enum):
+    """What became of a key."""
+
+    CARRIED = "carried over"
+    NOTHING_TO_DO = "nothing to do"
+    """The key has no effect on mining with stratum-miner, or the miner behaves so without a setting."""
+    LOST = "lost"
+    """The key asks for something that the new configuration does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What became of one key. ``text`` is the new setting or the reason. No text contains a secret."""
+
+    key: str
+    line: int
+    """The line of the file; 0 if no line has this key."""
+    value: str
+    """The value in the file, as far as it may be shown."""
+    fate: Fate
+    text: str
+
+
+@dataclass(slots=True)
+class Imported:
+    """The settings that were made of a file, and what became of each of its keys."""
+
+    program: str
+    options: dict[str, Any] = field(default_factory=dict)
+    pools: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[Note]:
+        """The notes about what could not be carried over."""
+        return [note for note in self.notes if note.fate is Fate.LOST]
+
+    def toml(self, *, hide: bool = False) -> str:
+        """Return the settings as the text of a configuration file. With ``hide``, ``***`` replaces secrets, so that the
+        text can be shown."""
+
+        def line(key: str, value: Any) -> str:
+            return assignment(key, hidden(key, value) if hide else value)
+
+        lines = [f"# converted from a configuration of {self.program}"]
+        lines += [line(*item) for item in self.options.items()]
+        for number, pool in enumerate(self.pools, 1):
+            lines += ["", f"[pools.pool{number}]", *(line(*item) for item in pool.items())]
+        return "\n".join(lines) + "\n"
+
+
+def shown_value(key: str, value: Any) -> str:
+    """Return a value of a foreign file in a form that is safe to show, without secrets."""
+    if value is None or isinstance(value, bool) or value == "":
+        return json.dumps(value)
+    if _SECRET_KEYS.search(key):
+        return HIDDEN
+    match value:
+        case str():
+            text = f'"{_USERINFO.sub(f"{HIDDEN}@", value[: MAX_SHOWN * 4])}"'
+        case dict():
+            text = "{...}" if value else "{}"
+        case list():
+            text = (
+                "[" + ", ".join(shown_value(key, item) for item in value[:8]) + ("..." if len(value) > 8 else "") + "]"
+            )
+        case int() if value.bit_length() > 64:
+            text = "a number of many digits"
+        case _:
+            text = str(value)
+    return sanitize(text, MAX_SHOWN)
+
+
+def hidden(key: str, value: Any) -> Any:
+    """Return a value of the new configuration without its secrets."""
+    if key in _SECRET_TARGETS:
+        return [HIDDEN] * len(value) if isinstance(value, list) else HIDDEN
+    if key == "proxy":
+        return _USERINFO.sub(f"{HIDDEN}@", value)
+    return value
+
+
+def assigned(settings: Iterable[tuple[str, Any]]) -> str:
+    """Return settings of the new configuration as one text for a note, without secrets."""
+    return ", ".join(assignment(key, hidden(key, value)) for key, value in settings)

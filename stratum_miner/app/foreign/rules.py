@@ -1,0 +1,167 @@
+"""The rules for single keys: what becomes of a key, whatever else the file contains."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from stratum_miner.app.config.problems import InvalidValue
+from stratum_miner.app.foreign.notes import Fate, Imported, Note, assigned, shown_value
+from stratum_miner.app.foreign.source import ForeignFile, is_comment
+from stratum_miner.foreign_text import sanitize
+
+MAX_POOLS = 64
+NO_SETTING = "stratum-miner has no such setting"
+ConvertValue: TypeAlias = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """The key becomes the option ``key``. If ``convert`` returns None, the option keeps its default.
+
+    ``defaults`` are values that mean no more than the default of the other program. They matter only if this version of
+    stratum-miner has no option ``key``.
+    """
+
+    key: str
+    convert: ConvertValue
+    defaults: tuple[Any, ...] = ()
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The key cannot be carried over, unless its value is one of ``defaults`` or switches something off."""
+
+    reason: str
+    defaults: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """The key has no effect with stratum-miner, for this reason."""
+
+    reason: str
+
+
+KeyRule: TypeAlias = To | Lost | Idle
+
+
+class Conversion:
+    """A file that is being converted: its keys, the known options of stratum-miner, and the result so far."""
+
+    def __init__(self, source: ForeignFile, program: str, options: frozenset[str]) -> None:
+        self.source = source
+        self.options = options
+        self.result = Imported(program)
+        self.taken: set[str] = set()
+        """Keys whose notes are made by the code that took them."""
+
+    # ---- notes ------------------------------------------------------------------------------------------------------
+
+    def carry(self, path: str, value: Any, settings: Mapping[str, Any], remark: str = "") -> None:
+        """Set options and note that the key at ``path`` became these."""
+        self.result.options.update(settings)
+        self.note(path, value, Fate.CARRIED, assigned(settings.items()) + (f" ({remark})" if remark else ""))
+
+    def lose(self, path: str, value: Any, reason: str) -> None:
+        """Note that the key at ``path`` is lost."""
+        self.note(path, value, Fate.LOST, reason)
+
+    def leave(self, path: str, value: Any, reason: str) -> None:
+        """Note that nothing is to be done for the key at ``path``."""
+        self.note(path, value, Fate.NOTHING_TO_DO, reason)
+
+    def note(self, path: str, value: Any, fate: Fate, text: str, *, is_known: bool = True) -> None:
+        """Add a note. The value of a key that is not known is not shown, because it may be a secret."""
+        path = sanitize(path)
+        shown = shown_value(path, value) if is_known or not isinstance(value, str | dict | list) else "..."
+        if value is None and path not in self.source.lines:
+            shown = ""
+        self.result.notes.append(Note(path, self.line(path), shown, fate, text))
+
+    def line(self, path: str) -> int:
+        """Return the line of a key, or the first line of what is inside the object at ``path``, or 0."""
+        if path in self.source.lines:
+            return self.source.lines[path]
+        inside = [line for key, line in self.source.lines.items() if key.startswith(f"{path}.")]
+        return min(inside, default=self.source.lines.get(path.partition("[")[0], 0))
+
+    # ---- keys -------------------------------------------------------------------------------------------------------
+
+    def take(self, key: str) -> Any:
+        """Return the value of a key of the file, or None. The caller then notes what became of the key."""
+        self.taken.add(key)
+        return self.source.table.get(key)
+
+    def flag(self, key: str, convert: ConvertValue) -> bool:
+        """Take a key that switches something on. A value that ``convert`` refuses counts as off and is lost."""
+        value = self.take(key)
+        if value is None:
+            return False
+        try:
+            return bool(convert(value))
+        except InvalidValue as error:
+            self.lose(key, value, str(error))
+            return False
+
+    def apply(self, rules: Mapping[str, KeyRule], families: tuple[tuple[str, KeyRule], ...] = ()) -> None:
+        """Apply the rules to all keys of the file that were not taken. ``families`` has rules for keys by their
+        beginning, which count after those of ``rules``."""
+        for key, value in self.source.table.items():
+            if key not in self.taken:
+                rule = rules.get(key) or next((rule for start, rule in families if key.startswith(start)), None)
+                self.apply_rule(key, value, rule)
+
+    def apply_rule(self, key: str, value: Any, rule: KeyRule | None) -> None:
+        """Apply a rule to one key of the file. Without a rule, the key is unknown."""
+        if is_comment(key):
+            return
+        if rule is None:
+            if is_off(value) or value in ([], {}):
+                self.note(key, value, Fate.NOTHING_TO_DO, "this key is not known, and it is off or empty")
+            else:
+                self.note(key, value, Fate.LOST, "this key is not known", is_known=False)
+            return
+        if isinstance(rule, Idle):
+            self.leave(key, value, rule.reason)
+        elif is_off(value) or (
+            not (isinstance(rule, To) and rule.key in self.options) and _is_in(value, rule.defaults)
+        ):
+            self.leave(key, value, "this is the default of that program" if not is_off(value) else "it is off")
+        elif isinstance(rule, Lost):
+            self.lose(key, value, rule.reason)
+        else:
+            self._convert(key, value, rule)
+
+    def _convert(self, key: str, value: Any, rule: To) -> None:
+        if rule.key not in self.options:
+            self.lose(key, value, NO_SETTING)
+            return
+        try:
+            made = rule.convert(value)
+        except InvalidValue as error:
+            self.lose(key, value, str(error))
+            return
+        if made is None:
+            self.leave(key, value, "its value is the default")
+        else:
+            self.carry(key, value, {rule.key: made}, rule.remark)
+
+
+def is_off(value: Any) -> bool:
+    """Return whether a value switches its key off or leaves it out."""
+    return value is None or value is False or (isinstance(value, str) and value.strip().lower() in ("", "false"))
+
+
+def _is_in(value: Any, defaults: tuple[Any, ...]) -> bool:
+    return any(_plain(value) == _plain(default) for default in defaults)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number for a text that is one, so that "250.0" and 250 are equal."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return value
