@@ -35,6 +35,13 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
 _CUT = "…"
 
 
+def without_credentials(url: str) -> str:
+    """Return a URL, with or without a scheme, with ``***@`` in place of the user and the password in it."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    credentials, at, host = rest.rpartition("@")
+    return f"{scheme}{separator}{HIDDEN if credentials else ''}{at}{host}"
+
+
 def is_word(secret: str) -> bool:
     """Return whether a secret is a plain word or a number. Any text may contain such a secret by chance."""
     return _WORD.fullmatch(secret) is not None

@@ -180,7 +180,7 @@ def conformance(
     common.check_time("--retarget-seconds", retarget_seconds, 1, 3600)
     output_files.check_writable(junit_file, "--junit")
     output_files.check_writable(html, "--html")
-    pool_url = PoolUrl.parse(url)
+    pool_url, worker_name, secret = pool_access.login(url, user, _password(password, pass_file), default=DEFAULT_USER)
     ownership.check(pool_url.host, owned, "checks cost a pool work and connections")
     tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[pool_url])
     dial_raw = tcp_dialer(pool_url.host, pool_url.port)
@@ -197,8 +197,8 @@ def conformance(
                 dial=_tls_dialer(dial_raw, pool_url, tls) if pool_url.tls else dial_raw,
                 dial_raw=dial_raw if pool_url.tls else None,
                 tls=pool_url.tls,
-                worker=user,
-                password=_password(password, pass_file),
+                worker=worker_name,
+                password=secret,
                 owned=owned,
                 chain=chain,
                 work_seconds=max_seconds_of_work,
@@ -286,12 +286,12 @@ async def _chain(spec: str | None, cookie: Path | None, password_file: Path | No
         yield chain
 
 
-def _password(password: str | None, file: Path | None) -> str:
+def _password(password: str | None, file: Path | None) -> str | None:
     if password is not None and file is not None:
         raise UsageError("--pass, --pass-file: expected one of the two, got both")
     if file is not None:
         return secrets.read_secret_file(file, "--pass-file")
-    return pool_access.password(password)
+    return password
 
 
 def _tls_dialer(dial: OpenPoolStream, url: PoolUrl, settings: TlsSettings) -> OpenPoolStream:

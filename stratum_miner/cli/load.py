@@ -16,7 +16,7 @@ from rich.console import RenderableType
 from stratum_miner import user_files
 from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import common, ownership, pool_access
-from stratum_miner.app.process import output_files, printing, signals
+from stratum_miner.app.process import output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
@@ -39,6 +39,7 @@ log = structlog.get_logger("stratum_miner")
 
 REFRESH_S = 0.5
 STATUS_INTERVAL_S = 5.0
+DEFAULT_USER = "load.{n}"
 RAMP_PART = 6
 """Without --ramp, the miners connect during the first sixth of the run."""
 SWITCH_S = 0.0005
@@ -179,7 +180,7 @@ def load(
     ] = None,
     user: Annotated[
         str, _text(("--user", "-u"), "Worker name of the miners. The number of the miner replaces {n}.", "Pool")
-    ] = "load.{n}",
+    ] = DEFAULT_USER,
     password: Annotated[
         str | None,
         _text(
@@ -246,8 +247,9 @@ def load(
         )
     try:
         limits = [Threshold.parse(text) for text in fail_if or ()]
+        pool, worker_name, secret = pool_access.login(url, user, password, default=DEFAULT_USER)
         plan = _plan(
-            PoolUrl.parse(url),
+            pool,
             miners=miners,
             duration=duration,
             ramp=duration / RAMP_PART if ramp is None else ramp,
@@ -263,8 +265,8 @@ def load(
             slow_readers=spec.fraction(slow_readers, "--slow-readers"),
             version_rolling=spec.fraction(version_rolling, "--version-rolling"),
             bad=_bad(bad or []),
-            worker_name=user,
-            password=pool_access.password(password),
+            worker_name=worker_name,
+            password=secret,
         )
     except (PlanError, spec.SpecError) as error:
         raise UsageError(str(error)) from None
@@ -351,7 +353,17 @@ def _run(run: LoadRun, plan: LoadPlan, *, quiet: bool) -> LoadReport:
         sys.setswitchinterval(before)
     if not reports:  # a second interruption by the user ended the run without a report
         raise KeyboardInterrupt
+    _hide_secrets(reports[0].metrics)
     return reports[0]
+
+
+def _hide_secrets(metrics: Metrics) -> None:
+    """Hide the secrets in the texts of the pool that a report quotes. A pool may repeat the password."""
+    for counts in (metrics.refused, metrics.endings, metrics.errors):
+        shown = [(secrets.redact_foreign(text), count) for text, count in counts.items()]
+        counts.clear()
+        for text, count in shown:
+            counts[text] += count
 
 
 async def _show(run: LoadRun, plan: LoadPlan, quiet: bool) -> None:

@@ -10,7 +10,7 @@ from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import capture, common, ownership, pool_access
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client import PoolUnreachable
 from stratum_miner.faults import misbehaving_miner
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS
 from stratum_miner.faults.outcome import FaultOutcome
@@ -19,6 +19,7 @@ from stratum_miner.spelling import named
 
 log = structlog.get_logger("stratum_miner")
 
+DEFAULT_USER = "stratum-miner.misbehave"
 MAX_SECONDS = 3600.0
 
 
@@ -34,7 +35,7 @@ def misbehave(
             negative=(),
         ),
     ] = None,
-    user: pool_access.WorkerName = "stratum-miner.misbehave",
+    user: pool_access.WorkerName = DEFAULT_USER,
     password: pool_access.Password = None,
     own: ownership.OwnThisPool = False,
     hold: Annotated[
@@ -67,7 +68,7 @@ def misbehave(
     answer. 4: the pool could not be reached. 130: interrupted before the last fault.
     """
     common.set_up_logging(quiet=True)
-    target = PoolUrl.parse(url)
+    target, worker_name, secret = pool_access.login(url, user, password, default=DEFAULT_USER)
     ownership.check(target.host, own, "faults of miners can harm a pool")
     for name, value in (("--hold", hold), ("--new-block", new_block)):
         common.check_time(name, value, 0, MAX_SECONDS, above=True)
@@ -79,8 +80,8 @@ def misbehave(
         raise UsageError(str(error)) from None
     plan = RawMinerPlan(
         dial=pool_access.dial(target, tls_ca, tls_fingerprint, tls_cert, tls_key, proxy=proxy),
-        worker_name=user,
-        password=pool_access.password(password),
+        worker_name=worker_name,
+        password=secret,
         seed=seed,
         hold=hold,
         new_block=new_block,

@@ -11,7 +11,7 @@ from stratum_miner.app.options import backend_choice, common, pool_access
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, WorkerRefused
 from stratum_miner.client.ping import DEFAULT_USER, PingResult
 from stratum_miner.client.ping import ping as ping_pool
 from stratum_miner.foreign_text import is_plain
@@ -65,19 +65,20 @@ def ping(
     common.check_time("--timeout", timeout, 0, 3600, above=True)
     if len(urls) > MAX_POOLS:
         raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
-    if not is_plain(user):
-        raise UsageError(f"--user: expected a worker name of printable characters in UTF-8, got {user!a}")
-    pools = [PoolUrl.parse(url) for url in urls]
-    tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=pools)
+    logins = [pool_access.login(url, user, password, default=DEFAULT_USER) for url in urls]
+    tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url for url, _, _ in logins])
+    for _, name, _ in logins:
+        if not is_plain(name):
+            raise UsageError(f"--user: expected a worker name of printable characters in UTF-8, got {name!a}")
     settings = [
         PoolSettings(
             url=url,
-            worker_name=user,
-            password=pool_access.password(password),
+            worker_name=worker_name,
+            password=secret,
             tls=tls,
             proxy=pool_access.proxy_url(proxy),
         )
-        for url in pools
+        for url, worker_name, secret in logins
     ]
     results: list[PingResult] = []
     complete = False

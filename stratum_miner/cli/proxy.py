@@ -12,7 +12,7 @@ import trio
 from stratum_miner.app.daemon import stats_api
 from stratum_miner.app.daemon.proxy_status import print_end, show_status, summary
 from stratum_miner.app.daemon.status_lines import stopping_hint
-from stratum_miner.app.options import common, listen_address, ownership
+from stratum_miner.app.options import common, listen_address, ownership, pool_access
 from stratum_miner.app.options.config_file import Config, NoConfig
 from stratum_miner.app.options.listen_address import failing_with_listeners, parse_listen
 from stratum_miner.app.options.proxy import ProxyOptions
@@ -21,6 +21,7 @@ from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.app.settings.mine import find_file, naming_source
+from stratum_miner.app.settings.pools import http_urls
 from stratum_miner.app.settings.proxy import ProxySettings, load, misspelt
 from stratum_miner.proxy import Proxy
 
@@ -51,6 +52,7 @@ def proxy(
     )
     for problem in misspelt(os.environ):
         log.warning("configuration_problem", problem=str(problem))
+    pool_access.note_http(http_urls(settings.resolved, settings.document))
     with naming_source(settings.resolved):
         return _proxy(settings)
 

@@ -18,7 +18,7 @@ from stratum_miner.capture.methods import nearest_method
 from stratum_miner.capture.record import RecordingError, Side
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
-from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client import PoolUnreachable
 
 log = structlog.get_logger("stratum_miner")
 
@@ -82,10 +82,11 @@ def replay(
         raise UsageError("replay: expected either --listen HOST:PORT or --to URL, got both or none")
     if not 0 <= pace <= 1000:
         raise UsageError(f"--pace: expected a number from 0 to 1000, got {pace:g}")
-    if password is not None:
-        secrets.register(password)
-        if user is None:
-            raise UsageError("--pass needs --user, as in --user WORKER --pass PASSWORD")
+    url, worker_name, secret = (None, user or "", None if password is None else secrets.register(password))
+    if to is not None:
+        url, worker_name, secret = pool_access.login(to, worker_name, password, default="")
+    if password is not None and not worker_name:
+        raise UsageError("--pass needs --user, as in --user WORKER --pass PASSWORD")
     try:
         capture = capture_record.read(file)
     except RecordingError as error:
@@ -101,12 +102,11 @@ def replay(
         Side.POOL if listen is not None else Side.MINER,
         pace=pace,
         ignore=frozenset(ignore or ()),
-        worker=None if user is None else (user, password or pool_access.DEFAULT_PASSWORD),
+        worker=(worker_name, secret or pool_access.DEFAULT_PASSWORD) if worker_name else None,
     )
     if not plays:
         raise UsageError(f"recording {str(file)!r}: expected protocol messages of a miner and a pool, found none")
-    if to is not None:
-        url = PoolUrl.parse(to)
+    if url is not None:
         ownership.check(url.host, own, "replaying a recording disturbs a pool")
         _play_miner(plays, pool_access.dial(url, tls_ca, tls_fingerprint, tls_cert, tls_key, proxy=proxy))
     else:

@@ -10,13 +10,14 @@ from cyclopts import Parameter
 
 from stratum_miner.app.options import capture, common, listen_address, ownership, pool_access
 from stratum_miner.app.options.listen_address import failing_with_listeners, parse_listen
-from stratum_miner.app.process import signals
+from stratum_miner.app.process import secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import rules as tap_rules
 from stratum_miner.capture.methods import nearest_method
 from stratum_miner.capture.rules import Rule, RuleError, RuleFilter
 from stratum_miner.capture.tap import Tap
-from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client import PoolUnreachable
+from stratum_miner.client.dialing.url import PoolLogin
 
 log = structlog.get_logger("stratum_miner")
 
@@ -69,7 +70,13 @@ def tap(
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen, "LISTEN")
-    url = PoolUrl.parse(upstream)
+    secrets.register_credentials(upstream)
+    login = PoolLogin.parse(upstream)
+    if login.worker_name is not None:
+        raise UsageError("UPSTREAM: expected no user in the URL, because each miner sends its own, got one")
+
+    url = login.url
+    pool_access.note_http([url] if login.is_http else [])
     ownership.check_other(url, host, port, "UPSTREAM")
     chosen = _rules(rules, rule or [])
     for each in chosen:

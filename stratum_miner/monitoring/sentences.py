@@ -32,6 +32,7 @@ SENTENCES: dict[str, str] = {
     ),
     "hash_rate_doubtful": "The configured hash rate may not be reached: {reason}.",
     "kernel_self_test_failed": "The kernel {kernel} failed its self-test and is not used.",
+    "http_url": "{url}: the URL of this pool begins with http://, but stratum-miner speaks Stratum there, not HTTP.",
     "pool_chosen": "Now mining on {pool}[: {reason}].",
     "no_pool": "No pool is up[: {reason}].",
     "pool_unreachable": (

@@ -109,6 +109,68 @@ def test_a_password_of_a_stronger_place_wins_over_a_file_of_a_weaker(tmp_path: P
     ]
 
 
+def test_worker_name_and_password_in_the_url(tmp_path: Path) -> None:
+    def of(text: str = "", environment: dict[str, str] | None = None, **given: Any) -> list[tuple[str, str]]:
+        pools = settings(tmp_path, text, environment, **given).pools
+        return [(pool.worker_name, pool.password) for pool in pools]
+
+    url = ["stratum+tcp://alice:in-url@h:1"]
+    assert of(url=url) == [("alice", "in-url")]
+    assert of("user = 'u'\npass = 'top11'", {"STRATUM_MINER_PASS": "environ"}, url=url) == [("alice", "in-url")]
+    assert of(url=["alice@h:1"]) == [("alice", "x")]
+    assert of(url=["alice@h:1"], password=["apart1"]) == [("alice", "apart1")]
+    assert of(url=[":in-url@h:1"], user=["bob"]) == [("bob", "in-url")]
+    assert of(url=["alice:in-url@h:1", "bob:in-too@h:2"]) == [("alice", "in-url"), ("bob", "in-too")]
+    table = "user = 'u'\npass = 'top11'\n[pools.a]\nurl = ['alice:in-url@h:1', 'h:2']\n[pools.b]\nurl = 'b:1'"
+    assert of(table) == [("alice", "in-url"), ("u", "top11")]
+    assert of("url = 'alice:in-url@h:1'", user=["bob"], password=["given1"]) == [("bob", "given1")]
+    assert of("url = 'alice:in-url@h:1'", userpass=["bob:given1"]) == [("bob", "given1")]
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        ("", {"url": ["alice:p@h:1"], "user": ["bob"]}, "--user: expected the worker name here or in the URL"),
+        ("", {"url": ["alice:p@h:1"], "password": ["q"]}, "--pass: expected the password here or in the URL"),
+        ("", {"url": ["alice:p@h:1"], "userpass": ["b:q"]}, "--userpass: expected the worker name here or in the URL"),
+        ("[pools.a]\nurl = 'u:p@h:1'\nuser = 'v'", {}, "F:3: pools.a.user: expected the worker name here or in"),
+        ("[pools.a]\nurl = ['u:p@h:1', 'v:p@h:2']", {}, "F:2: pools.a.url: expected the same worker name in all addr"),
+        ('[pools.a]\nurl = "u\\u0007:p@h:1"', {}, "F:2: pools.a.url: expected a worker name of printable"),
+    ],
+)  # fmt: skip
+def test_worker_names_and_passwords_given_twice(tmp_path: Path, text: str, given: dict[str, Any], said: str) -> None:
+    [problem] = problems(tmp_path, text, **given)
+    assert problem.startswith(said)
+
+
+def test_the_pool_of_a_backend_keeps_the_login_in_its_url(tmp_path: Path) -> None:
+    text = "[pools.own]\nurl = 'alice:in-url@own:1'\n[backends.cpu]\npool = 'own'\n"
+    chosen = settings(tmp_path, text, url=["bob:other1@h:1"])
+    assert [(pool.worker_name, pool.password) for pool in (*chosen.pools, chosen.bound["cpu"])] == [
+        ("bob", "other1"),
+        ("alice", "in-url"),
+    ]
+    assert str(chosen.bound["cpu"].url) == "stratum+tcp://own:1"
+
+
+def test_show_hides_the_login_in_a_url(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.toml").write_text("[pools.a]\nurl = ['stratum+tcp://alice:hunter2@h:1', 'h:2']\n")
+    code, out, err = run(capsys, "config", "show", "--config", str(tmp_path / "m.toml"), "-o", "bob:hunter3@h:3")
+    assert code == 0
+    assert 'url = ["***@h:3"]' in out
+    code, out, err = run(capsys, "config", "show", "--config", str(tmp_path / "m.toml"))
+    assert 'url = ["stratum+tcp://***@h:1", "h:2"]' in out
+    assert "hunter" not in out + err
+
+
+def test_a_file_with_a_login_in_a_url_is_private(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    for text, exposed in (("url = 'u:p@h:1'", True), ("[pools.a]\nurl = ['u:p@h:1']", True), ("url = 'h:1'", False)):
+        file.write_text(text)
+        file.chmod(0o644)
+        assert Sources({}, file, {}).is_exposed is exposed
+
+
 def test_a_pool_may_be_disabled_but_not_all(tmp_path: Path) -> None:
     text = TWO_POOLS + "enabled = false\n"
     assert [pool.enabled for pool in settings(tmp_path, text).pools] == [False, True]

@@ -41,6 +41,9 @@ QUERY = "key=qu3ry-s3cret"
 NODE_PASSWORD = "n0de-s3cret-passw0rd"
 
 
+QUOTED = urllib.parse.quote(PASSWORD, safe="")
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """How secrets are given to ``mine``, and the format of its log."""
@@ -71,6 +74,12 @@ CASES = (
         (PASSWORD,),
         "json",
         ("-o", "{pool}", "-O", f"{ADDRESS}:{PASSWORD}", "-P", "-D"),
+    ),
+    Case(
+        "in the URL of the pool",
+        (PASSWORD,),
+        "plain",
+        ("-o", f"stratum+tcp://{ADDRESS}:{QUOTED}@{{pool}}", "-P", "-D"),
     ),
     Case(
         "in the environment",
@@ -186,6 +195,11 @@ def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
         (("mine", "-o", "{pool}", "-u", "u", "--on-event", f"nothing=http://h/{HOOK_TOKEN}"), HOOK_TOKEN),
         (("mine", "-o", "{pool}", "-u", "u", "--on-event", f"http://h/{HOOK_TOKEN}"), HOOK_TOKEN),
         (("misbehave", "{pool}", "-u", "u", "-p", PASSWORD, "--fault", "oversized"), PASSWORD),
+        (("misbehave", f"u:{QUOTED}@{{pool}}", "--fault", "oversized"), PASSWORD),
+        (("ping", f"stratum+tcp://u:{QUOTED}@{{pool}}"), PASSWORD),
+        (("ping", f"u:{PASSWORD}@{{pool}}x"), PASSWORD),
+        (("load", f"u:{QUOTED}@{{pool}}", "-n", "1", "--duration", "0.2", "--ramp", "0"), PASSWORD),
+        (("tap", ":0", f"u:{QUOTED}@{{pool}}"), PASSWORD),
     ],
     ids=lambda value: " ".join(value[:1]) if isinstance(value, tuple) else "",
 )

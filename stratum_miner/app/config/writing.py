@@ -8,8 +8,8 @@ from typing import Any
 import tomli_w
 
 from stratum_miner.app.config.keys import ConfigKey
+from stratum_miner.secret_words import HIDDEN, without_credentials
 
-HIDDEN = "***"
 _DEFAULT = re.compile(r" \[default: (.*)\]$")
 
 
@@ -36,7 +36,9 @@ def assignment(key: str, value: Any) -> str:
 
 
 def hidden(key: ConfigKey, value: Any) -> Any:
-    """Return the value, or ``***`` instead of a secret."""
+    """Return the value, or ``***`` instead of a secret. The user and password in the URL of a pool are secret, too."""
+    if key.name == "url" and value is not None:
+        return list(map(without_credentials, value)) if isinstance(value, list) else without_credentials(value)
     if not key.secret or value is None:
         return value
     return [HIDDEN] * len(value) if isinstance(value, list) else HIDDEN

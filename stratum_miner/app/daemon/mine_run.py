@@ -10,12 +10,13 @@ import structlog
 from stratum_miner.app.daemon import event_lines, run_summary, status_lines
 from stratum_miner.app.daemon.reload import Reloader
 from stratum_miner.app.daemon.services import Service, earnings_of, services_of
-from stratum_miner.app.options import capture, common
+from stratum_miner.app.options import capture, common, pool_access
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process import logs, output_files, printing, signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings import shown
 from stratum_miner.app.settings.mine import MineSettings, Sources, naming_source
+from stratum_miner.app.settings.pools import http_urls
 from stratum_miner.capture.recorder import Recorder, record_connections
 from stratum_miner.client import ClientOptions
 from stratum_miner.economics.profit import earnings
@@ -38,6 +39,7 @@ def mine(sources: Sources, settings: MineSettings) -> int:
         _journal(chosen) as journal,
     ):
         _log_sources(sources)
+        pool_access.note_http(http_urls(settings.resolved, settings.document))
         return MineRun(sources, settings, recorder, journal).run()
 
 

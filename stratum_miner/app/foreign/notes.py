@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from stratum_miner.app.config.writing import HIDDEN, assignment
+from stratum_miner.app.config.writing import assignment
 from stratum_miner.foreign_text import sanitize
+from stratum_miner.secret_words import HIDDEN
 
 MAX_SHOWN = 64
 """Number of characters that are shown of a value of the converted file."""

@@ -1,10 +1,11 @@
 """Options of commands that connect to one pool: how to reach the pool, and the worker name and password to send."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
+import structlog
 import trio
 from cyclopts import Parameter
 
@@ -13,7 +14,9 @@ from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tls import TlsSettings, TlsSettingsError
 from stratum_miner.client.dialing.tunnel import TunnelUrl, TunnelUrlError
-from stratum_miner.client.dialing.url import PoolUrl
+from stratum_miner.client.dialing.url import PoolLogin, PoolUrl
+
+log = structlog.get_logger("stratum_miner")
 
 CONNECT_SECONDS = 10.0
 """Seconds within which a connection to the pool must be established."""
@@ -88,6 +91,30 @@ ProxyOption: TypeAlias = Annotated[
         group="Pool",
     ),
 ]
+
+
+def login(url: str, worker_name: str, given: str | None, *, default: str) -> tuple[PoolUrl, str, str]:
+    """Return the URL of a pool, the worker name and the password, of which the user may write the last two into the
+    URL.
+
+    ``given`` is --pass, and ``default`` the value of --user if the user does not give it. Raises PoolUrlError for a URL
+    that cannot be used, and UsageError for a worker name or password that is given twice.
+    """
+    secrets.register_credentials(url)
+    found = PoolLogin.parse(url)
+    if found.worker_name is not None and worker_name != default:
+        raise UsageError("--user: expected the worker name here or in the URL of the pool, got both")
+    if found.password is not None and given is not None:
+        raise UsageError("--pass: expected the password here or in the URL of the pool, got both")
+    note_http([found.url] if found.is_http else [])
+    name = found.worker_name or worker_name
+    return found.url, name, password(given) if found.password is None else found.password
+
+
+def note_http(urls: Iterable[PoolUrl]) -> None:
+    """Log which pools are used with Stratum although their URL begins with http://."""
+    for url in urls:
+        log.warning("http_url", url=str(url))
 
 
 def password(given: str | None) -> str:

@@ -27,8 +27,9 @@ class PoolOptions:
         list[str] | None,
         Parameter(
             name=("--url", "-o"),
-            help="Pool to connect to: stratum+tcp://HOST:PORT, or with TLS stratum+ssl://HOST:PORT. Give the preferred "
-            "pool first. Repeatable.",
+            help="Pool to connect to: stratum+tcp://HOST:PORT, or with TLS stratum+ssl://HOST:PORT. Worker name and "
+            "password may stand in it, as in stratum+tcp://USER:PASS@HOST:PORT. Give the preferred pool first. "
+            "Repeatable.",
             group="Pool",
         ),
         LIVE,

@@ -8,28 +8,32 @@ from collections.abc import MutableMapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import setproctitle
 
 from stratum_miner import user_files
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.monitoring.sentences import SENTENCES
-from stratum_miner.secret_words import HIDDEN, SHORTEST, Hider, is_word
+from stratum_miner.secret_words import HIDDEN, SHORTEST, Hider, is_word, without_credentials
 from stratum_miner.user_files import UserFileError
 
 MAX_FILE_SIZE = 4096
 
 _PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command", "--on-event")
 _USERPASS_OPTIONS = ("-O", "--userpass")
-_URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
+_URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x", "--url", "-o", "--to")
 
-_PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
+_PACKED = re.compile(r"-([DPq]*)([poOx])(.*)", re.DOTALL)
 """Matches a command-line argument in which short flags are followed by a short option whose value is a secret, as in
 ``-qp``.
 
 The secret is either the rest of this argument, as in ``-qpSECRET``, or the next argument.
 """
 
+_POOL_WITH_USER = re.compile(r"(?!-)[^@]*:.*@.*", re.DOTALL)
+"""Matches a command-line argument that may be the URL of a pool with a user and a password, with or without a scheme.
+"""
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
 """Matches a URL up to the end of its user and password, which are always a secret. The length of the scheme is limited,
 because a long text would otherwise take quadratic time."""
@@ -65,6 +69,14 @@ def register(secret: str) -> str:
     if len(secret) >= SHORTEST and secret not in _known.secrets:
         _remember(_known.secrets | {secret})
     return secret
+
+
+def register_credentials(url: str) -> None:
+    """Hide the password in a URL, which may lack a scheme, from now on, as it is written and as ``%xx`` are decoded."""
+    credentials, _, _ = url.rpartition("://")[2].rpartition("@")
+    password = credentials.partition(":")[2]
+    register(password)
+    register(unquote(password))
 
 
 def _remember(secrets: frozenset[str]) -> None:
@@ -226,7 +238,7 @@ def hidden_arguments(arguments: list[str]) -> list[str]:
             shown.append(f"-{flags}{option}{_hide(f'-{option}', value) if value else ''}")
             hide_next = None if value else f"-{option}"
         else:
-            shown.append(argument)
+            shown.append(without_credentials(argument) if _POOL_WITH_USER.fullmatch(argument) else argument)
     return shown
 
 
@@ -235,10 +247,7 @@ def _hide(option: str, value: str) -> str:
         user, colon, _ = value.partition(":")
         return user + colon + HIDDEN if colon else HIDDEN
     if option in _URL_OPTIONS:
-        scheme, separator, rest = value.partition("://")
-        credentials, at, host = rest.rpartition("@")
-        host, question, _ = host.partition("?")
-        shown = scheme + separator + (HIDDEN if credentials else "") + at + host
+        shown, question, _ = without_credentials(value).partition("?")
         return shown + question + HIDDEN if question else shown
     return HIDDEN
 

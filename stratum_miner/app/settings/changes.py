@@ -5,11 +5,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from stratum_miner.app.config.keys import keys_of
-from stratum_miner.app.config.writing import HIDDEN, hidden, toml_value
+from stratum_miner.app.config.writing import hidden, toml_value
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.settings.mine import MineSettings
 from stratum_miner.client import PoolSettings
+from stratum_miner.secret_words import HIDDEN
 
 NOT_SET = "not set"
 COMPARED_AS_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})

@@ -67,7 +67,7 @@ class Sources:
 
 def _has_secrets(document: Document) -> bool:
     tables = [document.table, *(pool for pool in document.table.get(POOLS, {}).values() if isinstance(pool, dict))]
-    return any(table.keys() & {"pass", "userpass", "proxy"} for table in tables)
+    return any(table.keys() & {"pass", "userpass", "proxy"} or "@" in str(table.get("url")) for table in tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,3 +224,5 @@ def register_secrets(settings: PoolOptions) -> None:
         secrets.register(text)
     for text in settings.userpass or ():
         secrets.register(text.partition(":")[2])
+    for text in settings.url or ():
+        secrets.register_credentials(text)

@@ -23,6 +23,7 @@ from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
+from stratum_miner.client.dialing.url import PoolLogin
 from stratum_miner.client.settings import USER_AGENT, Strategy
 from stratum_miner.foreign_text import is_plain
 
@@ -64,6 +65,14 @@ def plan_pools(
             Problem(profiles[0].where, "expected at least one enabled pool, got none; set enabled = true for one")
         )
     return found, _strategy(options, profiles, found, problems)
+
+
+def http_urls(resolved: Resolved[PoolOptions], document: Document | None) -> list[PoolUrl]:
+    """Return the pools of a checked configuration whose URL the user wrote with http://, which ``PoolUrl`` takes for
+    plain Stratum."""
+    texts = [text for profile in _in_force(resolved, document, []) for text in profile.values.url or ()]
+    logins = [PoolLogin.parse(text) for text in texts or resolved.values.url or ()]
+    return [login.url for login in logins if login.is_http]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +204,9 @@ class _Reader:
     def settings(self) -> PoolSettings:
         """Return the settings of the pool. Raises ConfigError or UsageError for the first invalid setting."""
         profile = self._profile
-        worker_name, password = self._credentials()
-        url, *others = self._urls()
+        logins = self._logins()
+        worker_name, password = self._credentials(logins)
+        url, *others = [login.url for login in logins]
         secrets.given_openly(worker_name, *(item.host for item in (url, *others)))
         return PoolSettings(
             url=url,
@@ -224,20 +234,58 @@ class _Reader:
         value, where = self._pick(field)
         return None if value is None else _fit(where, check, value)
 
-    def _urls(self) -> list[PoolUrl]:
+    def _logins(self) -> list[PoolLogin]:
+        """Return the URLs of the pool, with the worker name and password that they contain."""
         if self._profile is None:
-            text = (self._resolved.values.url or [])[self._index]
-            return [_fit(self._resolved.origins["url"].where, PoolUrl.parse, text)]
-        if not self._profile.values.url:
+            texts = [(self._resolved.values.url or [])[self._index]]
+        elif self._profile.values.url:
+            texts = self._profile.values.url
+        else:
             raise ConfigError(Problem(self._profile.where, 'expected url = "stratum+tcp://HOST:PORT", got no url'))
-        where = self._profile.origins["url"].where
-        return [_fit(where, PoolUrl.parse, text) for text in self._profile.values.url]
+        for text in texts:
+            secrets.register_credentials(text)
+        return [_fit(self._url_origin.where, PoolLogin.parse, text) for text in texts]
+
+    @property
+    def _url_origin(self) -> SettingSource:
+        """The source of the URLs of the pool. A table that a backend names is read even if the command line replaces
+        the pools of the file."""
+        return (self._resolved if self._profile is None else self._profile).origins["url"]
 
     # ---- worker name and password
     # ----------------------------------------------------------------------------------------------
 
-    def _credentials(self) -> tuple[str, str]:
-        """Return worker name and password, which the user may give together (``--userpass``) or separately."""
+    def _credentials(self, logins: Sequence[PoolLogin]) -> tuple[str, str]:
+        """Return worker name and password, which the user may give in the URL, together (``--userpass``) or
+        separately. Raises ConfigError if the same source gives one of them twice."""
+        worker_name = self._in_url("worker name", [login.worker_name for login in logins], "user", "userpass")
+        password = self._in_url("password", [login.password for login in logins], "password", "pass_file", "userpass")
+        if worker_name is None and password is None:
+            return self._separate_credentials()
+        worker_name = self._user() if worker_name is None else _plain_name(worker_name, self._url_origin.where)
+        return worker_name, self._password() if password is None else password
+
+    def _in_url(self, what: str, found: Sequence[str | None], *fields: str) -> str | None:
+        """Return the worker name or password in the URLs of the pool; None if there is none, or if a source that takes
+        precedence gives it in one of ``fields``."""
+        given = {text for text in found if text is not None}
+        if not given:
+            return None
+        url_rank = (self._url_origin.layer, self._profile is not None)
+        if len(given) > 1:
+            raise ConfigError(
+                Problem(self._url_origin.where, f"expected the same {what} in all addresses of a pool, got several")
+            )
+        ranks = {field: self._rank(field) for field in fields if self._pick(field)[0] is not None}
+        for field, rank in ranks.items():
+            if rank == url_rank:
+                raise ConfigError(
+                    Problem(self._pick(field)[1], f"expected the {what} here or in the URL of the pool, got both")
+                )
+        return None if any(rank > url_rank for rank in ranks.values()) else given.pop()
+
+    def _separate_credentials(self) -> tuple[str, str]:
+        """Return worker name and password from the settings other than the URL."""
         layer, options = self._resolved.layer, self._resolved.values
         apart = max(layer("user"), layer("password"), layer("pass_file"))
         together = layer("userpass")
@@ -252,8 +300,6 @@ class _Reader:
     def _user(self) -> str:
         value, where = self._pick("user")
         name = self._one_of(value, "user") if isinstance(value, list) else value
-        if name and not is_plain(name):
-            raise ConfigError(Problem(where, "expected a worker name of printable characters in UTF-8, got others"))
         if not name:
             where = where if value else self._missing("user")
             raise ConfigError(
@@ -261,7 +307,7 @@ class _Reader:
                     where, "expected a worker name, as in -u bcrt1q..., got none; some pools expect a payout address"
                 )
             )
-        return str(name)
+        return _plain_name(str(name), where)
 
     def _password(self) -> str:
         (value, _), (file, file_where) = self._pick("password"), self._pick("pass_file")
@@ -340,6 +386,12 @@ class _Reader:
         if fingerprint is None and not any(files):
             return SYSTEM_TRUST  # shared, because loading the system's certificates takes a while
         return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])
+
+
+def _plain_name(name: str, where: str) -> str:
+    if not is_plain(name):
+        raise ConfigError(Problem(where, "expected a worker name of printable characters in UTF-8, got others"))
+    return name
 
 
 def _fit(where: str, make: Callable[[ValueT], Made], value: ValueT) -> Made:

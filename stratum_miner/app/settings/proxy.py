@@ -33,6 +33,7 @@ class ProxySettings:
     """All settings of ``proxy``, checked."""
 
     resolved: Resolved[ProxyOptions]
+    document: Document | None
     pools: tuple[PoolSettings, ...]
     strategy: Strategy
     proxy: ProxyConfig
@@ -49,7 +50,13 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
     pools, strategy = plan_pools(resolved, document, problems)
     if problems:
         raise ConfigError(*problems)
-    return ProxySettings(resolved=resolved, pools=tuple(pools), strategy=strategy, proxy=_proxy_config(resolved.values))
+    return ProxySettings(
+        resolved=resolved,
+        document=document,
+        pools=tuple(pools),
+        strategy=strategy,
+        proxy=_proxy_config(resolved.values),
+    )
 
 
 def misspelt(environment: Mapping[str, str]) -> list[Problem]:

@@ -1,14 +1,16 @@
 """Parses the URL of a pool, and defines the errors for a malformed URL and for a pool that cannot be reached."""
 
 import re
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.spelling import nearest
 
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
 """URL schemes for plain TCP. URLs are printed with the first one, which cpuminer uses."""
+HTTP_SCHEME = "http"
+"""URL scheme that is taken for plain TCP, too, because users of cgminer and bfgminer write it for a Stratum pool."""
 TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls")
 """URL schemes for a connection that begins with the TLS handshake. URLs are printed with the first one, which is the
 most common (docs/reference/stratum.md#encrypted-connections)."""
@@ -43,9 +45,10 @@ class PoolUrl:
 
     @classmethod
     def parse(cls, text: str) -> "PoolUrl":
-        """Parse ``stratum+tcp://HOST:PORT``, ``stratum+ssl://HOST:PORT`` or ``HOST:PORT``.
+        """Parse ``stratum+tcp://HOST:PORT``, ``stratum+ssl://HOST:PORT`` or ``HOST:PORT``. ``http`` is taken for
+        ``stratum+tcp``.
 
-        Raises PoolUrlError if the URL cannot be used. A URL with credentials is refused, because they would be logged.
+        Raises PoolUrlError if the URL cannot be used. A URL with a worker name is refused; ``PoolLogin`` parses it.
         """
         if "://" not in text:
             text = f"{SCHEMES[0]}://{text}"
@@ -53,12 +56,17 @@ class PoolUrl:
             parts = urlsplit(text)
         except ValueError as error:
             raise PoolUrlError(f"pool URL: expected stratum+tcp://HOST:PORT ({error})") from None
-        if parts.scheme not in SCHEMES + TLS_SCHEMES:
+        if parts.scheme == "https":
+            raise PoolUrlError(
+                "pool URL: expected stratum+ssl://HOST:PORT for a pool with TLS, else stratum+tcp://HOST:PORT, got "
+                "https://, which begins the address of a web page"
+            )
+        if parts.scheme not in (*SCHEMES, *TLS_SCHEMES, HTTP_SCHEME):
             scheme = nearest(parts.scheme, SCHEMES + TLS_SCHEMES)
             hint = f": did you mean {scheme}?" if scheme else ""
             raise PoolUrlError(f"pool URL: expected stratum+tcp or stratum+ssl, got {parts.scheme!r}{hint}")
         if "@" in parts.netloc:
-            raise PoolUrlError("pool URL: expected no user name or password inside; give them with -u and -p")
+            raise PoolUrlError("pool URL: expected no user name or password in it; give them separately")
         if "[" not in parts.netloc and parts.netloc.count(":") > 1:
             raise PoolUrlError(f"pool URL: expected an IPv6 address in brackets, [::1]:3333, got {parts.netloc!r}")
         host = parts.hostname
@@ -81,6 +89,35 @@ class PoolUrl:
         if not is_host(host):
             raise PoolUrlError(f"pool URL: expected a host name of {HOST_FORM}, got {sanitize(host)!r}")
         return cls(host, port, parts.scheme in TLS_SCHEMES)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLogin:
+    """The URL of a pool, with the worker name and the password if the user wrote them into the URL. The repr does not
+    show the password."""
+
+    url: PoolUrl
+    worker_name: str | None = None
+    password: str | None = field(default=None, repr=False)
+    is_http: bool = False
+    """Whether the user wrote http:// for stratum+tcp://."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PoolLogin":
+        """Parse a URL as ``PoolUrl.parse`` does, which may contain ``USER:PASS@`` or ``USER@`` before the host.
+
+        As in cpuminer, the last ``@`` and the first ``:`` separate. Other special characters may be written as ``%xx``.
+        Raises PoolUrlError, whose text shows neither user nor password.
+        """
+        scheme, separator, rest = text.partition("://") if "://" in text else ("", "", text)
+        credentials, _, host = rest.rpartition("@")
+        user, colon, password = credentials.partition(":")
+        return cls(
+            PoolUrl.parse(scheme + separator + host),
+            unquote(user) if user else None,
+            unquote(password) if colon else None,
+            scheme.lower() == HTTP_SCHEME,
+        )
 
 
 def is_host(name: str) -> bool:

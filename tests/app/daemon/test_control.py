@@ -123,7 +123,8 @@ def test_what_makes_no_sense_is_refused() -> None:
     )
     for ask, needle in (
         (lambda: steering.switch_pool(3), "pool: expected one of the ids 0, 1, 2, got 3"),
-        (lambda: steering.add_pool(NewPool(url="http://x", user="w")), "http"),
+        (lambda: steering.add_pool(NewPool(url="https://x:1", user="w")), "https"),
+        (lambda: steering.add_pool(NewPool(url="u:p@x:1", user="w")), "expected no user name or password in it"),
         (lambda: steering.add_pool(NewPool(url="a:1", user="w")), "already in use"),
         (lambda: alone.remove_pool(0), "at least one pool"),
         (lambda: quotas.switch_pool(1), "expected the failover strategy"),

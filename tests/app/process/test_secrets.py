@@ -36,6 +36,12 @@ from stratum_miner.backends.cpu import kernels
         (["mine", "-xsocks5://u:geheim@h:1"], ["mine", "-xsocks5://***@h:1"]),
         (["mine", "--on_event", "block=geheim"], ["mine", "--on_event", "***"]),
         (["mine", "--on-event=block=geheim"], ["mine", "--on-event=***"]),
+        (["mine", "-o", "stratum+tcp://u:geheim@h:1"], ["mine", "-o", "stratum+tcp://***@h:1"]),
+        (["mine", "-ou:geheim@h:1", "-q"], ["mine", "-o***@h:1", "-q"]),
+        (["mine", "--url=u:ge/?#@heim:geheim@h:1"], ["mine", "--url=***@h:1"]),
+        (["ping", "stratum+ssl://u:geheim@h:1"], ["ping", "stratum+ssl://***@h:1"]),
+        (["ping", "u:geheim@[::1]:1", "h:2"], ["ping", "***@[::1]:1", "h:2"]),
+        (["replay", "f", "--to", "u:geheim@h:1"], ["replay", "f", "--to", "***@h:1"]),
         (["mine", "-ohost:1", "-Pq", "-upo"], ["mine", "-ohost:1", "-Pq", "-upo"]),
     ],
 )

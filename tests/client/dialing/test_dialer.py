@@ -11,7 +11,7 @@ import trio
 
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tunnel import TunnelUrl
-from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl, PoolUrlError
+from stratum_miner.client.dialing.url import PoolLogin, PoolUnreachable, PoolUrl, PoolUrlError
 
 NAME = "pool.test"
 ELSEWHERE = "127.0.0.2"
@@ -130,14 +130,51 @@ async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() ->
         ("stratum+tpc://h:1", "expected stratum+tcp or stratum+ssl, got 'stratum+tpc': did you mean stratum+tcp?"),
         ("h:1/x", "expected nothing after the port, got '/x'"),
         ("a..b:1", "expected a host name of 1 to 63 characters between dots and at most 255 in all, got 'a..b'"),
-        ("u:hunter2@h:1", "expected no user name or password inside; give them with -u and -p"),
-        ("u:hunter2@h:99999", "expected no user name or password inside; give them with -u and -p"),
+        ("u:hunter2@h:1", "expected no user name or password in it; give them separately"),
+        ("u:hunter2@h:99999", "expected no user name or password in it; give them separately"),
+        (
+            "https://h:1",
+            "expected stratum+ssl://HOST:PORT for a pool with TLS, else stratum+tcp://HOST:PORT, got https://, which "
+            "begins the address of a web page",
+        ),
+        ("http://h", "expected a port, as in stratum+tcp://h:3333, got none"),
+        ("http://h:1/x", "expected nothing after the port, got '/x'"),
     ],
 )
 def test_what_is_wrong_with_a_url_is_said(text: str, told: str) -> None:
     with pytest.raises(PoolUrlError) as error:
         PoolUrl.parse(text)
     assert str(error.value) == f"pool URL: {told}"
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "user", "password", "is_http"),
+    [
+        ("h:1", "stratum+tcp://h:1", None, None, False),
+        ("stratum+tcp://u:p@h:1", "stratum+tcp://h:1", "u", "p", False),
+        ("u:p@h:1", "stratum+tcp://h:1", "u", "p", False),
+        ("ssl://u@h:1/", "stratum+ssl://h:1", "u", None, False),
+        ("u.w:@[::1]:1", "stratum+tcp://[::1]:1", "u.w", "", False),
+        (":p@h:1", "stratum+tcp://h:1", None, "p", False),
+        ("tcp://u%2Ew:a%40b%3Ac%25@h:1", "stratum+tcp://h:1", "u.w", "a@b:c%", False),
+        ("tcp://a@mail.test:p/?#:x@y@h:1", "stratum+tcp://h:1", "a@mail.test", "p/?#:x@y", False),
+        ("http://h:1", "stratum+tcp://h:1", None, None, True),
+        ("HTTP://u:p@h:1/", "stratum+tcp://h:1", "u", "p", True),
+    ],
+)
+def test_a_url_may_contain_a_worker_name_and_a_password(
+    text: str, url: str, user: str | None, password: str | None, is_http: bool
+) -> None:
+    login = PoolLogin.parse(text)
+    assert (str(login.url), login.worker_name, login.password, login.is_http) == (url, user, password, is_http)
+    assert "password" not in repr(login)
+
+
+@pytest.mark.parametrize("text", ["u:hunter2@h", "u:hunter2@h:x", "u:hunter2@", "tpc://u:hunter2@h:1", "u:hunter2@:1"])
+def test_an_error_of_a_url_shows_no_password(text: str) -> None:
+    with pytest.raises(PoolUrlError) as error:
+        PoolLogin.parse(text)
+    assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".pool.test", "a..pool.test", ".pool.test", "ü" * 80, "ü." * 120, ""])
