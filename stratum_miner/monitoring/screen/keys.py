@@ -37,6 +37,15 @@ async def reading(descriptor: int) -> AsyncIterator[trio.MemoryReceiveChannel[st
         termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
+def in_foreground(descriptor: int) -> bool:
+    """Return whether this process may change the settings of a terminal. The terminal stops a process that a shell
+    started with & as soon as the process changes them."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # not the controlling terminal of this process, so it stops nothing
+        return True
+
+
 async def _read(descriptor: int, send: trio.MemorySendChannel[str]) -> None:
     while True:
         await trio.lowlevel.wait_readable(descriptor)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused
-from stratum_miner.monitoring.screen.keys import reading
+from stratum_miner.monitoring.screen.keys import in_foreground, reading
 from stratum_miner.monitoring.screen.layout import ScreenState, draw
 from stratum_miner.monitoring.view import View
 
@@ -35,8 +35,11 @@ HELP = (
 
 def usable(console: Console) -> bool:
     """Return whether there is a terminal to draw on and to read keys from. If not, the program prints lines instead of
-    drawing the screen."""
-    return console.is_terminal and not console.is_dumb_terminal and sys.stdin.isatty()
+    drawing the screen. A program in the background of a shell has no terminal: the shell reads the keys, and its lines
+    stand between those of the program."""
+    if not console.is_terminal or console.is_dumb_terminal or not sys.stdin.isatty():
+        return False
+    return in_foreground(sys.stdin.fileno())
 
 
 def is_ascii(console: Console) -> bool:

@@ -4,6 +4,7 @@ import io
 import os
 import pty
 import signal
+import sys
 import termios
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from trio.testing import MockClock
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.screen.keys import reading
 from stratum_miner.monitoring.screen.layout import ScreenState
-from stratum_miner.monitoring.screen.live import FOOT, HELP, WHOLE_EVERY, Painter, Screen
+from stratum_miner.monitoring.screen.live import FOOT, HELP, WHOLE_EVERY, Painter, Screen, usable
 from tests.monitoring.screen.test_layout import view
 
 
@@ -122,6 +123,23 @@ async def test_keys_of_a_real_terminal() -> None:
         with pytest.raises(ZeroDivisionError):
             await _fail_inside(slave)
         assert termios.tcgetattr(slave) == before
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_command_in_the_background_of_a_shell_leaves_the_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With & behind it, ``mine`` would be stopped by the terminal, with a blank screen before the shell."""
+    master, slave = pty.openpty()
+    console = Console(force_terminal=True, file=io.StringIO())
+    try:
+        with os.fdopen(slave, closefd=False) as terminal:
+            monkeypatch.setattr(sys, "stdin", terminal)
+            assert usable(console)  # not the terminal of this process: it stops nothing
+            monkeypatch.setattr(os, "tcgetpgrp", lambda descriptor: os.getpgrp())
+            assert usable(console)
+            monkeypatch.setattr(os, "tcgetpgrp", lambda descriptor: os.getpgrp() + 1)
+            assert not usable(console)
     finally:
         os.close(master)
         os.close(slave)
