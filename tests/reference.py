@@ -8,6 +8,7 @@ date. The page on the Python API has a generator of its own, ``tests.test_public
 import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
@@ -48,7 +49,7 @@ def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def escaped(text: str) -> str:
     """Return a text as it stands in a cell of a table."""
-    return " ".join(text.split()).replace("|", r"\|").replace("<", r"\<").replace("``", "`")
+    return " ".join(text.split()).replace("|", r"\|").replace("<", r"\<").replace("[", r"\[").replace("``", "`")
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------
@@ -102,7 +103,8 @@ def _description(app: cyclopts.App) -> list[str]:
 
 
 def _escaped_prose(text: str) -> str:
-    return re.sub(r"([<>*$])", r"\\\1", text).replace("``", "`")
+    escaped_text = re.sub(r"([<>*$\[])", r"\\\1", text).replace("``", "`")
+    return textwrap.fill(escaped_text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _group(argument: Argument) -> str:

@@ -1,4 +1,4 @@
-"""The README's tour, every command of it: from a checkout to a miner that is watched, and a unit for it."""
+"""The tours of README and tutorials, every command as it stands there: from nothing to a miner that is watched."""
 
 import os
 import re
@@ -17,13 +17,14 @@ import pytest
 
 pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
-def tour() -> list[str]:
-    section = README.read_text().partition("## From nothing to a watched service\n")[2]
-    block = section.split("```")[1]
-    return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+def tour(page: str) -> list[str]:
+    """Return the commands in the blocks of a page below ``<!-- tour -->``."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"<!-- tour -->\n```\n(.*?)```", text, re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
 @pytest.fixture
@@ -35,38 +36,49 @@ def free_ports() -> list[int]:
     return ports
 
 
-def test_every_command_of_the_tour(tmp_path: Path, free_ports: list[int]) -> None:
-    install, *commands = tour()
-    assert install == "pip install '.[regtest]'"  # what this environment was made with
-    pool_port, http_port = map(str, free_ports)
+def walk(page: str, directory: Path, ports: list[int]) -> dict[str, str]:
+    """Type every command of a tour, and return what each printed that ended. The two ports of the page are replaced."""
+    pool_port, http_port = map(str, ports)
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "XDG_STATE_HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(directory),
     }
     told: dict[str, str] = {}
     with background() as running:
-        for command in commands:
+        for command in tour(page):
             line = command.replace(":3333", f":{pool_port}").replace(":7780", f":{http_port}")
             if line.startswith(("stratum-miner health", "stratum-miner top")):
                 line += f" --api http://127.0.0.1:{http_port}"
             if line.endswith(" &"):
-                sign = "ready" if " pool " in line else "share_accepted"
-                running.start(line.removesuffix(" &"), sign, tmp_path, environment)
+                sign = "share_accepted" if " mine " in line else "ready"
+                running.start(line.removesuffix(" &"), sign, directory, environment)
                 continue
             done = subprocess.run(
-                ["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+                ["sh", "-c", line], cwd=directory, env=environment, capture_output=True, text=True, check=False,
                 timeout=120,
             )  # fmt: skip
             assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
-            told[" ".join(command.split()[:3])] = done.stdout
-            file = tmp_path / "miner.toml"
+            told[" ".join(command.split()[:3])] = done.stdout + done.stderr
+            file = directory / "miner.toml"
             if file.exists():  # the ports that are free here, instead of those that the file begins with
                 text = file.read_text().replace(":3333", f":{pool_port}").replace(":7780", f":{http_port}")
                 file.write_text(text)
         for process in reversed(running.processes):
             process.send_signal(signal.SIGTERM)
             assert process.wait(120) == 0
+    return told
+
+
+def test_the_readme_from_nothing_to_a_watched_miner(tmp_path: Path, free_ports: list[int]) -> None:
+    told = walk("README.md", tmp_path, free_ports)
+    assert told["stratum-miner health"] == "mining\n"
+    assert re.search(r"shares +[1-9][\d,]* accepted · 0 rejected", told["stratum-miner top --once"])
+
+
+def test_the_tutorial_of_the_first_block(tmp_path: Path, free_ports: list[int]) -> None:
+    pool_port, http_port = free_ports
+    told = walk("docs/tutorial/first-block.md", tmp_path, free_ports)
     settings = tomllib.loads((tmp_path / "miner.toml").read_text())
     assert (settings["http"], settings["log_file"]) == (f"127.0.0.1:{http_port}", "miner.log")
     assert told["stratum-miner config check"] == "miner.toml: good: 1 pool, 1 backend, failover\n"
@@ -80,6 +92,14 @@ def test_every_command_of_the_tour(tmp_path: Path, free_ports: list[int]) -> Non
     if shutil.which("systemd-analyze"):
         unit = tmp_path / "stratum-miner.service"
         assert subprocess.run(["systemd-analyze", "verify", str(unit)], check=False).returncode == 0
+
+
+def test_the_tutorial_of_the_first_stick(tmp_path: Path, free_ports: list[int]) -> None:
+    told = walk("docs/tutorial/first-stick.md", tmp_path, free_ports)
+    [lines] = told.values()
+    gone, back = lines.index("device_gone"), lines.index("device_started")
+    assert "share_accepted" in lines[:gone]
+    assert "share_accepted" in lines[back:]
 
 
 class Running:

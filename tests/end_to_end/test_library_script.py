@@ -1,4 +1,4 @@
-"""The README's script runs as it stands there."""
+"""The script of the page on using the package from Python runs as it stands there."""
 
 import re
 import sys
@@ -12,11 +12,11 @@ pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[r
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-from-python.md"
 
 
 async def test_script_of_ten_lines() -> None:
-    match = re.search(r"```python\n(import .*?)```", README.read_text(), re.S)
+    match = re.search(r"```python\n(import .*?)```", PAGE.read_text(), re.S)
     assert match is not None
     script = match[1]
     assert len(script.splitlines()) <= 10
