@@ -20,7 +20,7 @@ NAMED := $(if $(filter file,$(origin PYTHON)),,$(PYTHON))
 AGAIN := $(shell sh requirements/environment.sh sound $(VENV) $(NAMED) || echo again)
 INSTALL = @sh requirements/environment.sh make $(VENV) $(PYTHON)
 
-.PHONY: again demo test test-all fuzz lint format bench dist lock upgrade base-image clean
+.PHONY: again demo test test-all fuzz docs lint format bench dist lock upgrade base-image clean
 
 # An environment with everything has what the demo needs.
 demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
@@ -36,6 +36,12 @@ test-all: $(STAMP)
 fuzz: $(STAMP)
 	@$(PIP) install --require-hashes --requirement requirements/fuzz.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS)
+
+# The documents as a site in build/site, with the Python reference; a dead link or any other warning is an error.
+docs: $(STAMP)
+	@$(PIP) install --require-hashes --requirement requirements/docs.txt
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "the site: build/site/index.html"
 
 lint: $(STAMP)
 	@$(BIN)/ruff check
@@ -65,6 +71,7 @@ lock: $(BIN)/uv
 	@$(COMPILE) pyproject.toml --extra regtest --extra page --group build --constraint $(LOCK) --output-file $(DEMO_LOCK)
 	@$(COMPILE) --constraint $(LOCK) --group build --output-file requirements/build.txt
 	@$(COMPILE) $(UPGRADE) --group fuzz --output-file requirements/fuzz.txt
+	@$(COMPILE) $(UPGRADE) --constraint $(LOCK) --group docs --output-file requirements/docs.txt
 
 upgrade: UPGRADE = --upgrade
 upgrade: lock
