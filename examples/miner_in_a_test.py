@@ -2,7 +2,7 @@
 
 The test needs no network, node or device. Run it with pytest:
 
-    pip install stratum-miner pytest
+    pip install '/path/to/stratum_miner[testing]'
     pytest -s miner_in_a_test.py
 """
 

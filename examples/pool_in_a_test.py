@@ -2,7 +2,7 @@
 
 The test needs no Bitcoin node and no network. Run it with pytest:
 
-    pip install stratum-miner pytest
+    pip install '/path/to/stratum_miner[testing]'
     pytest -s pool_in_a_test.py
 """
 

@@ -26,7 +26,7 @@ def test_one_pool(tmp_path: Path) -> None:
 
 def test_the_embedded_node(tmp_path: Path) -> None:
     """Bitcoin Core's validation decides: its chain is read from its files. On plain regtest each share is a block."""
-    pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+    pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
     with scene(tmp_path) as stage:
         chain = ChainOnDisk(tmp_path / "chain")
         wire = stage.relay_to(stage.pool(chain))

@@ -14,7 +14,7 @@ import pytest
 
 from stratum_miner.cli import main
 
-pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"

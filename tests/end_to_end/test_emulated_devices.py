@@ -11,7 +11,7 @@ from math import sqrt
 import pytest
 import trio
 
-pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceSnapshot, DeviceState

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 import trio
 
-pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceState

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
 
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import trio
 
-pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
 
 from stratum_miner.backends.base import Backend
 from stratum_miner.backends.cpu.backend import CpuBackend
