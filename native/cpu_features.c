@@ -32,7 +32,12 @@ static uint32_t detect(void)
         return features;
     const uint64_t state = enabled_state();
     const int has_ymm = (state & 0x06) == 0x06;
+#if defined(__APPLE__)
+    /* The kernel of macOS has damaged the mask registers of AVX-512 (libdeflate, lib/x86/cpu_features.c). */
+    const int has_zmm = 0;
+#else
     const int has_zmm = (state & 0xe6) == 0xe6;
+#endif
     if (has_ymm && (leaf7_b >> 5 & 1))
         features |= CPU_AVX2;
     if (has_zmm && (leaf7_b >> 16 & 1) && (leaf7_b >> 30 & 1))

@@ -99,3 +99,7 @@ TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce
     }
     return nonces;
 }
+
+#undef GROUPS
+#undef OF_GROUP
+#undef SHARED

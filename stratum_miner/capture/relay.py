@@ -383,5 +383,6 @@ def _peer_closed(stream: trio.abc.Stream) -> bool:
     if not isinstance(inner, trio.SocketStream) or inner.socket.fileno() < 0:
         return False
     poll = select.poll()
-    poll.register(inner.socket.fileno(), select.POLLRDHUP)
+    # without POLLRDHUP, which macOS lacks, poll() still reports the end of the stream as POLLHUP
+    poll.register(inner.socket.fileno(), getattr(select, "POLLRDHUP", 0))
     return bool(poll.poll(0))

@@ -15,6 +15,7 @@ import fcntl
 import os
 import select
 import socket
+import sys
 import tty
 from hashlib import sha256
 from pathlib import Path
@@ -43,9 +44,14 @@ class PseudoTerminal:
     def open(self) -> None:
         """Open the terminal and make the link.
 
-        Raises LinkError if something else is at the path of the link, if another emulator uses the link, or if the
-        system has no free pseudo-terminal.
+        Raises LinkError on a system other than Linux, if something else is at the path of the link, if another emulator
+        uses the link, or if the system has no free pseudo-terminal.
         """
+        if sys.platform != "linux":
+            raise LinkError(
+                f"link: expected Linux, got {sys.platform}, which does not show the baud rate that a driver sets; "
+                "emulate devices on Linux, for example in a container"
+            )
         if self._link_lock is None:
             self._link_lock = _lock(self.link)
         try:

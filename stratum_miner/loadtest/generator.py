@@ -2,9 +2,10 @@
 
 The thread runs a loop. Each turn of the loop first handles the timed events that are due, such as shares to send, and
 then lets each miner read the bytes that have arrived for it. If there is nothing to do, the thread sleeps until bytes
-arrive or the next event is due, with a precision of microseconds. One epoll object watches all sockets. A trio task for
-each miner would have two disadvantages. A task with its stream takes several kilobytes. A timer of trio is rounded up
-to a millisecond, and this error would be part of every latency that is measured from the time at which a share is due.
+arrive or the next event is due, with a precision of microseconds. One epoll object watches all sockets, or one poll
+object on a system without epoll. A trio task for each miner would have two disadvantages. A task with its stream takes
+several kilobytes. A timer of trio is rounded up to a millisecond, and this error would be part of every latency that is
+measured from the time at which a share is due.
 
 The loop measures how much it may itself have added to each latency: the generator overhead. The loop does not know when
 the bytes that it reads arrived. It only knows that they arrived after its previous complete poll, which is one that
@@ -32,6 +33,7 @@ from stratum_miner.loadtest.metrics import LAG_TICK, Metrics
 from stratum_miner.loadtest.miner import SimulatedMiner, State
 from stratum_miner.loadtest.pacer import Event, EventQueue
 from stratum_miner.loadtest.plan import LONGEST_PAUSE, LoadPlan
+from stratum_miner.loadtest.readiness import RDHUP, open_readiness
 from stratum_miner.loadtest.run_state import RunState
 from stratum_miner.loadtest.share_search import INLINE_HASHES, SearchThread, ShareRequest, hashes_of
 from stratum_miner.stratum.errors import RemoteProtocolError
@@ -45,17 +47,13 @@ DRAIN_SECONDS = 3.0
 PROBE_SECONDS = 3.0
 """If the pool's host name has several addresses, each is tried for this many seconds, until one accepts a
 connection."""
-SELECT_LIMIT = 1024
-"""The loop sleeps in a select() of the epoll object, because epoll itself rounds a time up to a millisecond. select()
-can use only file descriptors below this number. If the descriptor of the epoll object is not below it, the loop sleeps
-in epoll, with less precision."""
 MAX_UNSENT = 64 << 10
 """Maximum number of bytes that the generator keeps for a miner because the pool does not read them. If there are more,
 the connection is closed."""
 MAX_REASON = 120
 """Maximum number of characters of an error text in the metrics."""
-_READ = select.EPOLLIN | select.EPOLLRDHUP
-_CLOSED = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+_READ = select.POLLIN | RDHUP
+_CLOSED = select.POLLHUP | select.POLLERR | RDHUP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +106,11 @@ class LoadGenerator:
         """The error of this computer, not of the pool, that ended the run early; empty if there was none."""
         self._clock = clock
         self._stopped = False
-        self._epoll = select.epoll()
+        self._readiness = open_readiness()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._epoll.register(self._wake_in, select.EPOLLIN)
+        self._readiness.register(self._wake_in, select.POLLIN)
         self._connections: dict[int, _Connection] = {}
         self._of_miner: dict[int, _Connection] = {}
         self._queue: EventQueue[SimulatedMiner] = EventQueue()
@@ -189,7 +187,7 @@ class LoadGenerator:
         while not self._ended(self._clock()):
             for due, event, miner in self._queue.take(self._clock(), EVENTS):
                 self._handle_event(due, event, miner)
-            ready = self._epoll.poll(0, EVENTS)
+            ready = self._readiness.poll(EVENTS)
             polled = self._clock()
             for descriptor, mask in ready:
                 self._handle_ready(descriptor, mask)
@@ -214,10 +212,7 @@ class LoadGenerator:
         delay = min(self._queue.next_due, limit) - self._clock()
         if delay <= 0:
             return
-        if self._epoll.fileno() < SELECT_LIMIT:
-            select.select([self._epoll], [], [], delay)
-        else:
-            self._epoll.poll(delay, 1)
+        self._readiness.sleep(delay)
         self._last_empty_poll = self._clock()
 
     def _handle_event(self, due: float, event: Event, miner: SimulatedMiner | None) -> None:
@@ -265,7 +260,8 @@ class LoadGenerator:
     def _connect(self, miner: SimulatedMiner, due: float) -> None:
         miner.connect_due = due
         try:
-            sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            sock = socket.socket(self._family, socket.SOCK_STREAM)
+            sock.setblocking(False)
         except OSError as error:
             self._not_connected(miner, error.errno or errno.EIO)
             return
@@ -275,7 +271,7 @@ class LoadGenerator:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BUFFER)
             source = limits.source_address(str(self._address[0]), miner.number, self.plan.total_miners)
             if source is not None:
-                sock.setsockopt(socket.IPPROTO_IP, limits.IP_BIND_ADDRESS_NO_PORT, 1)
+                limits.choose_port_late(sock)
                 sock.bind((source, 0))
             code = sock.connect_ex(self._address)
         except OSError as error:
@@ -288,7 +284,7 @@ class LoadGenerator:
         connection = _Connection(miner, sock)
         self._connections[sock.fileno()] = self._of_miner[miner.number] = connection
         self._most_connected = max(self._most_connected, len(self._connections))
-        self._epoll.register(sock, select.EPOLLOUT)
+        self._readiness.register(sock, select.POLLOUT)
 
     def _not_connected(self, miner: SimulatedMiner, code: int) -> None:
         self.metrics.note_error(f"connect: {limits.connect_error(code)}")
@@ -309,7 +305,7 @@ class LoadGenerator:
             miner.state = State.AWAY
             self._not_connected(miner, code)
             return
-        self._epoll.modify(connection.sock, _READ)
+        self._readiness.modify(connection.sock, _READ)
         now = self._clock()
         self._send(connection, miner.connected(now, now - self._last_empty_poll))
         if self.plan.churn is not None:
@@ -333,7 +329,8 @@ class LoadGenerator:
     def _forget(self, connection: _Connection) -> None:
         del self._connections[connection.sock.fileno()]
         del self._of_miner[connection.miner.number]
-        connection.sock.close()  # closing the socket also removes it from the epoll object
+        self._readiness.unregister(connection.sock)
+        connection.sock.close()
 
     # ---- bytes ------------------------------------------------------------------------------------------------------
 
@@ -346,11 +343,11 @@ class LoadGenerator:
         if connection.miner.state is State.CONNECTING:
             self._established(connection)
             return
-        if mask & select.EPOLLOUT:
+        if mask & select.POLLOUT:
             self._send(connection, b"")
             if self._connections.get(descriptor) is not connection:  # _send closed the connection after an error
                 return
-        if mask & select.EPOLLIN:
+        if mask & select.POLLIN:
             self._read(connection)
         elif mask & _CLOSED:
             self._on_connection_end(connection, "the pool closed the connection")
@@ -380,7 +377,7 @@ class LoadGenerator:
             return
         self._send(connection, to_send)
         if miner.state is State.SLOW:
-            self._epoll.modify(connection.sock, select.EPOLLRDHUP)
+            self._readiness.modify(connection.sock, RDHUP)
             self._read_later(miner, now)
 
     def _read_slowly(self, connection: _Connection, due: float) -> None:
@@ -415,7 +412,7 @@ class LoadGenerator:
         if len(connection.unsent) > MAX_UNSENT:
             self._on_connection_end(connection, "the pool does not read")
         elif bool(connection.unsent) != waited:
-            self._epoll.modify(connection.sock, _READ | select.EPOLLOUT if connection.unsent else _READ)
+            self._readiness.modify(connection.sock, _READ | select.POLLOUT if connection.unsent else _READ)
 
     # ---- shares that take long to find ------------------------------------------------------------------------------
 
@@ -473,7 +470,7 @@ class LoadGenerator:
             self.metrics.errors["no job by the end"] += unready
         self._connections.clear()
         self._of_miner.clear()
-        self._epoll.close()
+        self._readiness.close()
         self._wake_in.close()
         self._wake_out.close()
 

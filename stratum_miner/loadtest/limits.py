@@ -2,6 +2,8 @@
 
 import errno
 import os
+import socket
+import sys
 
 from stratum_miner.network import files
 
@@ -12,7 +14,7 @@ PORTS_OF_ADDRESS = 25_000
 """Maximum number of connections from one source address to one port. Linux has 28,232 ephemeral ports by default."""
 IP_BIND_ADDRESS_NO_PORT = 24
 """Linux socket option: choose the source port at connect(), not at bind(). Python 3.11's socket module has no name for
-it."""
+it. On other systems the number means another option."""
 
 
 class LoadError(Exception):
@@ -41,6 +43,13 @@ def source_address(target: str, number: int, total: int) -> str | None:
     if total <= PORTS_OF_ADDRESS or not target.startswith("127."):
         return None
     return f"127.0.0.{1 + number // PORTS_OF_ADDRESS}"
+
+
+def choose_port_late(sock: socket.socket) -> None:
+    """Let a bind() to an address without a port leave the choice of the port to connect(), which can then use a port
+    that other connections use, too. Do nothing on a system other than Linux."""
+    if sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
 
 
 def connect_error(code: int) -> str:

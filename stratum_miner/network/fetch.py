@@ -54,7 +54,7 @@ IDLE_SECONDS: Final = 20.0
 MAX_IDLE: Final = 4
 """Maximum number of unused connections that are kept to one server."""
 CHUNK: Final = 1 << 16
-_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 """TCP keepalive: the first probe after 60 s without data, further probes every 10 s, and 3 unanswered probes break the
 connection. So a server that is no longer reachable is detected within 90 s, also during requests without a deadline."""
 _AUTHORITIES: Final = (

@@ -38,7 +38,7 @@ class ServiceManager:
         """Send NAME=VALUE lines to the service manager. Errors are ignored. Without a service manager, do nothing."""
         if self.listens:
             text = "\n".join(f"{name}={' '.join(value.split())}" for name, value in values.items())
-            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
+            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
                 sending.setblocking(False)
                 sending.sendto(text.encode(), self._address)
 

@@ -13,7 +13,7 @@ import termios
 
 _TCGETS2, _TCSETS2 = 0x802C542A, 0x402C542B
 """Request numbers from asm-generic/ioctls.h. Both requests use struct termios2: four words of flags, the line
-discipline, 19 control characters, then the two rates."""
+discipline, 19 control characters, then the two rates. Another system answers that it does not know these requests."""
 _WORDS = 64
 """Number of 32-bit words in a buffer for struct termios2. The structure has only 11 words, and the system does not
 write more."""
@@ -25,6 +25,9 @@ rate is in c_ispeed and c_ospeed."""
 _ASYNC_LOW_LATENCY = 1 << 13
 """A flag from linux/tty_flags.h. struct serial_struct holds the flags in its fifth word."""
 _SERIAL_FLAGS = 4
+_TIOCGSERIAL, _TIOCSSERIAL = 0x541E, 0x541F
+_IUCLC = getattr(termios, "IUCLC", 0)
+"""A flag that only Linux has. It turns upper case into lower case."""
 _NOT_A_UART = frozenset({errno.ENOTTY, errno.EINVAL})
 
 
@@ -95,9 +98,9 @@ class SerialTerminal:
         without this setting."""
         words = array.array("i", bytes(4 * _WORDS))
         with contextlib.suppress(OSError):
-            fcntl.ioctl(self._descriptor, termios.TIOCGSERIAL, words)
+            fcntl.ioctl(self._descriptor, _TIOCGSERIAL, words)
             words[_SERIAL_FLAGS] |= _ASYNC_LOW_LATENCY
-            fcntl.ioctl(self._descriptor, termios.TIOCSSERIAL, words)
+            fcntl.ioctl(self._descriptor, _TIOCSSERIAL, words)
 
     def output_waiting(self) -> int:
         """Return the number of bytes that the system has not sent yet."""
@@ -115,7 +118,7 @@ class SerialTerminal:
         iflag, oflag, cflag, lflag, _, _, characters = termios.tcgetattr(self._descriptor)
         iflag &= ~(
             termios.IGNBRK | termios.PARMRK | termios.INPCK | termios.ISTRIP | termios.INLCR | termios.IGNCR
-            | termios.ICRNL | termios.IUCLC | termios.IXON | termios.IXOFF | termios.IXANY
+            | termios.ICRNL | _IUCLC | termios.IXON | termios.IXOFF | termios.IXANY
         )  # fmt: skip
         oflag &= ~(termios.OPOST | termios.ONLCR | termios.OCRNL)
         cflag &= ~(termios.CSIZE | termios.CSTOPB | termios.PARENB | termios.PARODD | termios.CRTSCTS)

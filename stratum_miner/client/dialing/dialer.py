@@ -88,6 +88,7 @@ def set_keepalive(stream: trio.SocketStream) -> None:
     """Turn on TCP keepalive, so that the system notices a peer that has vanished."""
     options = {
         "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
+        "TCP_KEEPALIVE": KEEPALIVE_IDLE_S,  # the name on macOS
         "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
         "TCP_KEEPCNT": KEEPALIVE_PROBES,
     }
