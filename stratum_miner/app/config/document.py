@@ -22,11 +22,11 @@ MAX_DEPTH = 32
 """Largest depth to which tables and lists may be nested. Without this limit, one long key with dots, such as ``a.b.c``,
 could nest thousands of tables."""
 _MAX_RETRIED = 1 << 22
-"""Limit of the work for finding line numbers: the number of characters, summed over a file, that failed parsing
-attempts read.
+"""Limit of the work for finding line numbers: the largest total number of characters that may be parsed in vain for one
+file.
 
-A statement of many lines is parsed again after each further line, and only the last attempt succeeds. When the limit is
-exceeded, the remaining keys of the file get no line number.
+A statement of many lines is parsed again after each further line, and only the last attempt succeeds. When the failed
+attempts together have read more characters than this limit, the remaining keys of the file get no line number.
 """
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -43,8 +43,8 @@ class Document:
     def where(self, *path: str) -> str:
         """Return the location of a key, such as ``miner.toml:3: pools.home.quota``.
 
-        If the line number of the key is not known, the location has the line number of the innermost table around the
-        key whose line number is known. If there is no such table, the location has no line number.
+        If the line number of the key is not known, the location has the line number of a table that contains the key:
+        the innermost table with a known line number. If there is no such table, the location has no line number.
         """
         known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.lines), None)
         line = f":{self.lines[known]}" if known else ""

@@ -67,8 +67,8 @@ def resolve(
     """Return a table of settings, combined from all sources. Raises ConfigError, which contains every error that was
     found.
 
-    ``given`` has the values of the command line by the names of the fields. ``tables`` names those tables of the file
-    that this function leaves to other functions.
+    ``given`` maps names of fields to the values from the command line. ``tables`` names those tables of the file that
+    this function leaves to other functions.
     """
     keys = keys_of(table)
     problems: list[Problem] = []

@@ -21,8 +21,8 @@ ProfileT = TypeVar("ProfileT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolProfile:
-    """The keys of ``[pools.NAME]``. A pool uses the top-level key of the same name in place of a key that its table
-    does not have."""
+    """The keys of ``[pools.NAME]``. If the table of a pool lacks one of these keys, the top-level key with the same
+    name applies to the pool."""
 
     url: Annotated[
         list[str] | None, LIVE, Help("URL of the pool, as for --url. A list names several addresses of the same pool.")

@@ -93,7 +93,8 @@ def template(options: Iterable[ConfigKey], pool: Iterable[ConfigKey], backend: I
 
 
 def _above_tables(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
-    """Return the keys that the file has above all tables. Keys that belong in the table of a pool are left out."""
+    """Return the keys that stand at the top of the file, before the first table. Keys that belong in the table of a
+    pool are left out."""
     return [key for key in keys if key.name not in ("url", "user", "pass", "userpass", "pass_file", "quota")]
 
 

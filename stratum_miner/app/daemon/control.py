@@ -39,13 +39,13 @@ class MinerControl:
         self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
-        """Maps whoever asked for a pause (``by`` of ``pause``) to the reason for the pause. While this is empty, mining
-        is not paused."""
+        """The pauses that are in force. Each key is the requester of a pause (``by`` of ``pause``), and its value is
+        the reason. Mining is paused while there is at least one entry."""
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """Maps whoever asked for a pause (``by`` of ``pause``) to the reason for the pause. While this is empty, mining
-        is not paused."""
+        """The pauses that are in force. Each key is the requester of a pause (``by`` of ``pause``), and its value is
+        the reason. Mining is paused while there is at least one entry."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:

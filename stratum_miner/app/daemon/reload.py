@@ -128,7 +128,7 @@ class Reloader:
 
 
 async def states(file: Path) -> AsyncIterator[None]:
-    """Yield whenever the file has changed and then stayed the same for a second."""
+    """Yield None each time that the file has changed and has then stayed the same for a second."""
     acted = seen = _stamp(file)
     while True:
         await trio.sleep(WATCH_INTERVAL_S)

@@ -1,8 +1,8 @@
 """Creates the monitor of a miner, and the services that use it.
 
 The services are HTTP servers, APIs, automatic pauses, hooks for events, and messages to the service manager. To add a
-service, add a function to ``_SERVICES``. The function returns another one that runs the service, or None if the
-settings do not ask for the service.
+service, add a function to ``_SERVICES``. If the settings ask for the service, the added function returns the function
+that runs the service. Otherwise it returns None.
 
 The modules of HTTP servers are imported only when needed, because they belong to an extra and load slowly.
 """

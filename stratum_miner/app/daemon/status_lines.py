@@ -74,7 +74,8 @@ def stopping_hint(seconds: float) -> str:
 
 
 class _RareShares:
-    """Logs a warning if shares will be rare, once for each share difficulty. The log is then silent for a long time."""
+    """Logs a warning if shares will be rare, because the user may otherwise wonder why the log is silent for a long
+    time. The warning comes once for each share difficulty."""
 
     def __init__(self) -> None:
         self._warned_of: float | None = None

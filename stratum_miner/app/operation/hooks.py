@@ -3,9 +3,9 @@
 Hooks do not delay mining: events wait for them in a bounded queue, and each call of a hook has a time limit. A failed
 call is logged. A failed post is first tried again.
 
-A command gets the event as JSON on its standard input, and in variables ``STRATUM_MINER_...`` of its environment. The
-miner's own variables with this prefix are removed from its environment, because they may contain passwords. The output
-of the command is discarded.
+A command gets the event as JSON on its standard input, and in variables ``STRATUM_MINER_...`` of its environment. If
+the miner's own environment has variables with this prefix, the command does not get them, because they may contain
+passwords. The output of the command is discarded.
 """
 
 import os
@@ -43,7 +43,8 @@ WAITING = 100
 AT_ONCE = 4
 """Largest number of hooks that run at the same time."""
 FAREWELL_S = 3.0
-"""Seconds that waiting and running hooks get to finish when the program stops."""
+"""When the program stops, the hooks that are running, and those that still wait for their turn, get this many seconds
+to finish."""
 SHORTEST_TOKEN = 12
 """A part of a URL path with at least this many characters is hidden, because it may be a token. Tokens of chat services
 have at least 24 characters."""
@@ -119,8 +120,8 @@ def _secrets_of(url: str) -> Iterator[str]:
 
 
 async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
-    """Call the hooks for new events until cancelled. After that, waiting and running hooks get ``FAREWELL_S`` seconds
-    to finish."""
+    """Call the hooks for new events until cancelled. After that, the hooks that are running, and those that still wait
+    for their turn, get ``FAREWELL_S`` seconds to finish."""
     send, receive = trio.open_memory_channel[tuple[Hook, EventView]](WAITING)
     working = trio.CancelScope(shield=True)  # hooks may finish after ``run`` is cancelled
     async with trio.open_nursery() as nursery:

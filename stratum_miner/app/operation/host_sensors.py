@@ -16,8 +16,8 @@ _PROCESSOR_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_the
 def on_battery(sysfs: Path = SYSFS) -> bool | None:
     """Return whether the computer runs on battery, or None if it has no battery.
 
-    It runs on battery if none of its mains supplies is online or, if it lists no mains supply, if a battery is
-    discharging.
+    If the system lists mains supplies, the computer runs on battery while none of them is online. If the system lists
+    no mains supply, the computer runs on battery while a battery is discharging.
 
     psutil 7.2.2 is not used, because it mistakes the battery of a mouse for that of the computer, and because it finds
     a mains supply only if this is named AC or AC0.

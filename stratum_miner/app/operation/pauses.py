@@ -85,7 +85,7 @@ class AutomaticPauses:
             self.control.resume(by)
 
     def _warn_if_unknown(self, what: str, option: str, *, known: bool) -> None:
-        """Warn once that a value cannot be read, because the option that needs the value has no effect then."""
+        """If a value cannot be read, warn the user once that the option which needs this value has no effect."""
         if not known and what not in self._unknown:
             self._unknown.add(what)
             text = f"this computer reports no {what}, so {option} has no effect"

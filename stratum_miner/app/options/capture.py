@@ -1,4 +1,5 @@
-"""Options to record the messages between miner and pool, and an option for the seed of the random choices of faults."""
+"""Options to record the messages between miner and pool, and ``--seed``, the seed of the random choices that injected
+faults make."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -22,8 +22,8 @@ OwnThisPool: TypeAlias = Annotated[
 
 
 def check(host: str, owned: bool, why: str) -> None:
-    """Check that a command may put load on the pool at ``host`` or disturb it. It may if ``host`` is this computer, or
-    if ``owned`` says that the user owns the pool.
+    """Check that a command may put load on the pool at ``host`` or disturb this pool. The command may do so if ``host``
+    is this computer, or if ``owned`` says that the user owns the pool.
 
     Raises UsageError for another host; ``why`` is the reason in this error. Raises CommandFailed for a host name that
     has no IP address.

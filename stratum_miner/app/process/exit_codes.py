@@ -11,7 +11,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     """A goal was not reached in time, no device mined, a check failed, or the command could not finish."""
     USAGE = 2
-    """The command line or an environment variable is wrong, or a file that it names."""
+    """The command line or an environment variable is wrong, or names a file that is wrong."""
     WORKER_REFUSED = 3
     """Every pool refused the worker name before any mining began. For ``mine`` this means at its start, for ``proxy``
     before it served a miner."""

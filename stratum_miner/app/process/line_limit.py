@@ -83,8 +83,8 @@ class LineLimit:
         self._report = report
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        """The state of each kind of line, by the name of the kind. There are few kinds, because the program has few
-        event names."""
+        """Maps the name of each kind of line to the state of this kind. There are few kinds, because the program has
+        few event names."""
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 

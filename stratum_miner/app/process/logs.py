@@ -140,8 +140,11 @@ def configure(*, level: LogLevel = "info", log_format: LogFormat = "auto") -> No
 
 
 def report_left_out() -> None:
-    """Log how many lines of each kind were left out since the last report. It is called some seconds after the first
-    such line, when a log file is closed, and at the end of the program."""
+    """Log how many lines of each kind were left out since the last report.
+
+    This function is called at three times: some seconds after the first line that was left out since the last report,
+    before a log file is closed, and at the end of the program.
+    """
     for each in _lines.take():
         log = _log.info if each.level == "info" else _log.warning
         log("lines_left_out", kind=each.kind, lines=each.lines, seconds=each.seconds)

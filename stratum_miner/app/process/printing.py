@@ -1,7 +1,7 @@
 """Prints all lines and tables of the commands, with unsafe characters replaced, so that no foreign text can control a
 terminal.
 
-Most foreign text is made safe when it enters the program, such as paths, process names and messages of pools; it is
+Most foreign text, such as paths, process names and messages of pools, is made safe when it enters the program, and is
 checked here once more. Identifiers, such as worker names, must stay unchanged inside the program and are made safe only
 here.
 """

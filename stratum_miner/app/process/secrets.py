@@ -62,7 +62,8 @@ _known = _Known()
 
 
 def register(secret: str) -> str:
-    """Hide a secret from now on, in every spelling, in everything that is printed. Return the secret unchanged.
+    """From now on, hide a secret in everything that is printed, also where the secret is escaped or encoded, as in JSON
+    or in a URL. Return the secret unchanged.
 
     A secret of fewer than SHORTEST characters is not hidden.
     """

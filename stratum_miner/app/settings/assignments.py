@@ -82,7 +82,7 @@ def _find(
     plan: BackendPlan,
     problems: list[Problem],
 ) -> PoolSettings | None:
-    """Return the pool that ``plan.pool`` names, which is the only pool that a backend mines on.
+    """Return the pool that ``plan.pool`` names. The backend of ``plan`` mines on this pool only.
 
     ``plan.pool`` is the name or the URL of the pool, or its number, counted from 1. A pool of the file is found by its
     name even if pools from the command line or the environment replace those of the file.

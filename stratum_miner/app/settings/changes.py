@@ -23,7 +23,8 @@ _POOL_KEYS = {
     "addresses": "further addresses",
     "tls": "TLS settings",
 }
-"""The names of some fields of ``PoolSettings`` in a ``SettingChange``. Other fields have the same name in both."""
+"""Maps a field of ``PoolSettings`` to the name by which a ``SettingChange`` calls this field. For a field that is not
+listed, the ``SettingChange`` uses the name of the field."""
 _NOT_COMPARED = frozenset({"name", "trace", "timeouts"})
 
 

@@ -61,8 +61,8 @@ class PortAccess:
 def udev_rule() -> str:
     """Return the text of the udev rule of this version.
 
-    The rule permits two to open the ports of known mining devices: the user who is logged in at the computer, and the
-    group that owns the port.
+    The rule permits the user who is logged in at the computer, and the group that owns the port, to open the ports of
+    known mining devices.
     """
     return resources.files(__package__).joinpath(RULE_FILE).read_text(encoding="utf-8")
 

@@ -8,8 +8,8 @@ modules call these tasks the *supervisor*. When the device stops running, the ca
 * If the port of the device is busy or forbidden, the task tries again after pauses that grow longer.
 * After any other error, the device stays off until it is unplugged or the user restarts it.
 
-Some errors can be cured by restarting the chips. ``Device.run`` does this itself, and ends with an error only if it
-does not help. The module ``hotplug`` finds out which devices are plugged in.
+Some errors can be cured by restarting the chips. ``Device.run`` restarts them itself, and ends with an error only if
+the restarts do not help. The module ``hotplug`` finds out which devices are plugged in.
 """
 
 import time
@@ -232,8 +232,9 @@ class AsicBackend(Backend):
     async def _run_once(
         self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        """Wait until the device is plugged in, and run it until it stops. Return when it may be run again, which
-        depends on why it stopped: after a pause, after the next search for devices, or when it is unplugged."""
+        """Wait until the device is plugged in, and run it until it stops. Then, depending on why the device stopped,
+        wait for a pause, until the next search for devices, or until the device is unplugged. After that, the caller
+        may run the device again."""
         location = await self._wait_until_connected(record)
         record.enter(DeviceRecordState.FOUND)
         opened = record.ports.opened if record.ports is not None else 0
@@ -308,7 +309,8 @@ class AsicBackend(Backend):
         return record.device
 
     def _unique(self, identity: DeviceIdentity) -> DeviceIdentity:
-        """Return the identity, with another location if a record already has the name of this identity.
+        """Return the identity unchanged if its name is unique among the records. Otherwise append a number to its
+        location, from which the name is made, so that the name becomes unique.
 
         Two emulators in different directories can have the same name, for example.
         """

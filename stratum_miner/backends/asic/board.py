@@ -158,7 +158,7 @@ class Board:
 
         If the product has exactly one required port, ``path`` is the path of this port, and "-ROLE" is appended for the
         other ports. If several ports are required, "-ROLE" is appended for all of them. For a device that the system
-        lists, use ``FoundDevice.port_paths`` instead, which needs no such names.
+        lists, use ``FoundDevice.port_paths`` instead: it returns the actual paths of the ports.
         """
         required = [port.role for port in self.ports if port.required]
         return {port.role: path if [port.role] == required else f"{path}-{port.role}" for port in self.ports}

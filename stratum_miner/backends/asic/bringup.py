@@ -1,8 +1,8 @@
 """The steps of bring-up: what prepares the chips for work after a reset. ``Board.bring_up`` lists the steps of a board,
 and ``ChipChain.bring_up`` performs them in order.
 
-docs/reference/asic.md describes the steps of each board. Tests compare the frames that are sent with those on that
-page, byte for byte.
+docs/reference/asic.md describes the steps of each board. Tests check that the driver sends exactly the frames that this
+page lists.
 """
 
 from dataclasses import dataclass
@@ -79,8 +79,8 @@ class AssignAddresses:
 
 @dataclass(frozen=True, slots=True)
 class SetTicket:
-    """Write the first ticket mask. The chips then report only nonces whose hash has at least ``start_ticket_bits``
-    leading zero bits in addition to 32. This number depends on the chip family."""
+    """Write the first ticket mask. The chips then report only nonces whose hash has at least 32 + ``start_ticket_bits``
+    leading zero bits. The chip family determines ``start_ticket_bits``."""
 
     pause: float = 0.0
 

@@ -167,8 +167,11 @@ class ChipChain(ABC):
         await trio.lowlevel.checkpoint()
 
     async def identify(self) -> str:
-        """Show the user which device this is, for example by a flashing lamp. This method uses commands to the chips.
-        Return what the user should look for, or an empty text if the chips have no such command."""
+        """Show the user which device this is, for example by a flashing lamp. Return what the user should look for.
+
+        This method uses only commands to the chips. If the chips have no command for the purpose, it returns an empty
+        text.
+        """
         return ""
 
     async def make_idle(self) -> None:
@@ -247,8 +250,8 @@ class ChipChain(ABC):
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     def busy(self, work: ChipWork) -> float:
-        """Return the fraction of the time (0 to 1) in which the chips have work. It assumes that every unit is as large
-        as that of ``work``, and that a new unit is sent every ``interval(work)`` seconds."""
+        """Return the fraction of the time (0 to 1) in which the chips have work. The calculation assumes that all work
+        units are as large as the unit of ``work``, and that a new unit is sent every ``interval(work)`` seconds."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
 

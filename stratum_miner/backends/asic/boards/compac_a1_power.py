@@ -9,8 +9,8 @@ from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 PAUSE_S = 0.1
-"""An answer of unknown size is what comes within this number of seconds after its first bytes. Also the pause after
-each answer and around a reset."""
+"""Pause in seconds after each answer and around a reset. Also the time in seconds to wait for further bytes after the
+first bytes of an answer whose size is not known; the answer then counts as complete."""
 ANSWER_S = 0.5
 """Longest wait for an answer in seconds."""
 _VIN, _IIN, _VOUT, _IOUT, _TEMPERATURE, _TEMPERATURE_2, _TACH = range(7)
