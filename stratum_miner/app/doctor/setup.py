@@ -187,10 +187,10 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
                 text=str(error),
                 fix=_address_fix(address, str(error)),
             )
-        is_miner = "stratum-miner" in holder
-        text = f"in use by {holder}" + (", a miner that is already running" if is_miner else "")
-        verdict = Severity.NOTE if is_miner else Severity.PROBLEM
-        fix = "choose another port for a second miner" if is_miner else "choose another port, or stop that program"
+        is_ours = holder.is_stratum_miner
+        text = f"in use by {holder}" + (", a miner that is already running" if is_ours else "")
+        verdict = Severity.NOTE if is_ours else Severity.PROBLEM
+        fix = "choose another port for a second miner" if is_ours else "choose another port, or stop that program"
         return Finding(topic="address", subject=subject, verdict=verdict, text=text, fix=fix)
     return Finding(topic="address", subject=subject, verdict=Severity.GOOD, text="free")
 

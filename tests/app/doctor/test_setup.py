@@ -1,13 +1,11 @@
 """On real sockets and a real pool: what mine would meet."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stratum_miner.app.doctor.finding import Severity
-from stratum_miner.app.doctor.setup import Setup, address_finding, pool_finding
+from stratum_miner.app.doctor.setup import Setup, pool_finding
 from stratum_miner.app.settings.mine import Sources
 from stratum_miner.client.ping import PingResult
 from stratum_miner.pool import PoolConfig, open_pool
@@ -65,29 +63,6 @@ def test_the_fix_is_that_of_the_step_that_failed(result: PingResult, verdict: Se
     finding = pool_finding(result)
     assert finding.verdict is verdict
     assert needle in finding.fix
-
-
-LISTEN = """
-import socket, sys
-taken = socket.create_server(("127.0.0.1", 0))
-print(taken.getsockname()[1], flush=True)
-sys.stdin.read()
-"""
-
-
-def test_who_holds_an_address_is_told() -> None:
-    """The holder is a process of its own: another test may have given this one the title of a miner."""
-    with subprocess.Popen(
-        [sys.executable, "-c", LISTEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        address = f"127.0.0.1:{holder.stdout.readline().strip()}"
-        finding = address_finding("--http", address, network=False)
-        assert finding.verdict is Severity.PROBLEM
-        assert f"(process {holder.pid})" in finding.text
-        holder.communicate()
-    assert address_finding("--http", address, network=False).verdict is Severity.GOOD
-    assert "loopback" in address_finding("--http", "0.0.0.0:7780", network=False).text
 
 
 async def test_files_and_options(tmp_path: Path) -> None:
