@@ -95,10 +95,13 @@ def _handshake_failure(error: BaseException, url: PoolUrl) -> str:
             f"its certificate does not prove that it is {url.host}: {error.verify_message.rstrip('.')}. "
             "If you trust it, add --tls-ca or --tls-fingerprint"
         )
+    # Python 3.11.2 reports SSLZeroReturnError, newer ones SSLEOFError
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or (
+        isinstance(error, ssl.SSLError) and "EOF" in (error.reason or "")
+    ):
+        return "it disconnected in the TLS handshake; try stratum+tcp:// for this port"
     if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
         return "expected TLS, got plain text; try stratum+tcp:// for this port"
-    if isinstance(error, ssl.SSLEOFError) or (isinstance(error, ssl.SSLError) and "EOF" in (error.reason or "")):
-        return "it disconnected in the TLS handshake; try stratum+tcp:// for this port"
     if isinstance(error, ssl.SSLError):
         return f"TLS handshake failed: {(error.reason or str(error)).lower().replace('_', ' ')}"
     return f"TLS handshake failed: {error}" if str(error) else "it disconnected in the TLS handshake"

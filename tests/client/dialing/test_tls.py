@@ -167,6 +167,28 @@ async def test_a_plain_pool_on_a_tls_url_is_told() -> None:
         assert "try stratum+tcp:// for this port" in await told(port)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol (_ssl.c:1006)"),
+        ssl.SSLZeroReturnError(ssl.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF) (_ssl.c:992)"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_pool_that_disconnects_in_the_handshake_is_told_whatever_python_calls_it(
+    monkeypatch: pytest.MonkeyPatch, error: ssl.SSLError
+) -> None:
+    """The second is what Python 3.11.2 says, the one of Debian 12."""
+
+    async def fail(self: trio.SSLStream[trio.SocketStream]) -> None:
+        raise trio.BrokenResourceError from error
+
+    monkeypatch.setattr(trio.SSLStream, "do_handshake", fail)
+    async with pool(None) as port:
+        told_by_us = await told(port)
+    assert "it disconnected in the TLS handshake; try stratum+tcp:// for this port" in told_by_us
+
+
 async def test_a_tls_pool_on_a_plain_url_is_told() -> None:
     async def alert(stream: trio.SocketStream) -> None:
         """OpenSSL's own answer to a line of JSON: a fatal alert of TLS 1.2."""
