@@ -2,6 +2,8 @@
 
 import os
 import secrets as random
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from stratum_miner import user_folders
@@ -28,23 +30,27 @@ def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
     if given is not None:
         return _checked(given, VARIABLE, flag)
     path = user_folders.state() / "http-token"
-    if path.exists():
-        return _checked(secrets.read_secret_file(path, flag), str(path), flag)
-    return _made(path, flag), str(path)
+    if not path.exists():
+        _make(path, flag)
+    return _checked(secrets.read_secret_file(path, flag), str(path), flag)
 
 
-def _made(path: Path, flag: str) -> str:
-    token = secrets.register(random.token_urlsafe(24))
+def _make(path: Path, flag: str) -> None:
+    """Create a token and store it, unless another process that started at the same time has just stored one.
+
+    The file appears with its content, so that no process reads a part of it.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(token + "\n")
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as unfinished:
+            unfinished.write(random.token_urlsafe(24) + "\n")
+            unfinished.flush()
+            with suppress(FileExistsError):
+                os.link(unfinished.name, path)
     except OSError as error:
         raise UsageError(
             f"{flag}: cannot write an API token to {str(path)!r}: {error.strerror}. Give a token with --http-token-file"
         ) from None
-    return token
 
 
 def _checked(token: str, where: str, flag: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The sources of the API token, and that only its owner can read it."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -46,3 +47,20 @@ def test_mistakes_are_told(home: Path) -> None:
         UsageError, match=r"--http: cannot write an API token to .*. Give a token with --http-token-file"
     ):
         http_token.find(None)
+
+
+def test_two_processes_that_start_together_have_one_token(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one stores its token between the moment at which this one looks for a token and stores its own."""
+    link = os.link
+    found: list[tuple[str, str]] = []
+
+    def link_later(source: str, target: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        found.append(http_token.find(None))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_later)
+    found.append(http_token.find(None))
+    assert found[0] == found[1]
+    [path] = (home / "state" / "stratum-miner").iterdir()
+    assert found[0] == (path.read_text().strip(), str(path))
