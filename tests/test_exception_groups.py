@@ -3,9 +3,11 @@
 import contextlib
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+import pytest
 import trio
 
 from stratum_miner import exception_groups
@@ -42,6 +44,15 @@ class Interrupter:
             nursery.start_soon(self.use_nursery)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, also if the tests run as the background job of a script, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_at_any_step_leaves_no_nursery_open() -> None:
     step, before = 0, sys.gettrace()
     while True:
