@@ -40,8 +40,9 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""Largest delay of a hit, in seconds after it was due, that the search is expected to make up for with the next hits.
-If a hit is found even later, none of its delay counts as search time of the device. The value is an estimate."""
+"""Limit of the delay of a hit, in seconds after the hit was due. After a delay up to this limit, the next hits are due
+as if there had been no delay, because the search is expected to catch up. After a longer delay, the next hits are due
+later by the whole delay, and none of the delay counts as search time of the device. The value is an estimate."""
 SLICE_SECONDS = 0.001
 """Seconds for which the kernel searches before other trio tasks get their turn."""
 
@@ -144,7 +145,7 @@ class _Device:
             unregister()
 
     def _note_change(self, void: bool) -> None:
-        del void  # the device switches to a new job at once, as the CPU backend does
+        del void  # the device switches to the new job at once in any case, as the CPU backend does
         self._changed.set()
         self._changed = trio.Event()
         if self._current is not None:
@@ -176,7 +177,8 @@ class _Device:
             self._pause_counting()
 
     def _stand_still(self) -> None:
-        """If the hit was found more than MOST_LATE_SECONDS after it was due, do not count hashes for this delay."""
+        """If the hit was found more than MOST_LATE_SECONDS after it was due, count no hashes for this delay. For a
+        shorter delay, do nothing: the hashes of the delay are counted, because the search is expected to catch up."""
         late = trio.current_time() - self._due
         if late > MOST_LATE_SECONDS and self._searching_since is not None:
             self._searching_since += late

@@ -1,10 +1,11 @@
-"""Two interfaces: ``Device`` for a device that mines, and ``Driver`` for what can be done with one that does not mine.
+"""Two interfaces. ``Device`` mines with one device. ``Driver`` makes devices, and probes or changes a device while it
+is not mining.
 
 ``Device.run`` opens the ports, brings the chips up, mines, restarts the device after an error, and always powers it
-down at the end. It ends when it is cancelled or raises a DeviceError. The task of ``AsicBackend`` that calls it is the
-supervisor of the device. After ``DeviceGone``, the supervisor waits until the device is connected again, which it
-recognises by the serial number, or by the USB socket if there is no serial number. It then calls ``run`` of the same
-``Device`` again, so that the totals continue.
+down at the end. It ends when it is cancelled or raises a DeviceError. The task of ``AsicBackend`` that calls
+``Device.run`` is called the supervisor of the device. After ``DeviceGone``, the supervisor waits until the device is
+connected again, which it recognises by the serial number, or by the USB socket if there is no serial number. It then
+calls ``run`` of the same ``Device`` again, so that the totals continue.
 """
 
 from collections.abc import Callable
@@ -30,8 +31,9 @@ class DeviceState(Enum):
     STARTING = "starting"
     MINING = "mining"
     THROTTLED = "throttled"
-    """The device is too hot, or it mines below the requested frequency because it was too hot, had too many hardware
-    errors, or was switched off by the safety check."""
+    """The device mines, but it is too hot, or its frequency is still below the requested one. The frequency was lowered
+    for one of three reasons: the device was too hot, it had too many hardware errors, or the safety check had switched
+    it off before."""
     SICK = "sick"
     """The device mines, but far below the expected hash rate."""
     DEAD = "dead"
@@ -89,8 +91,8 @@ class DeviceSnapshot:
     nonces: int
     """Number of valid nonces, whether or not they are shares."""
     hardware_errors: int
-    """Number of wrong reported nonces. A nonce is wrong if it belongs to none of the remembered work: each header with
-    this nonce has a hash that the device should not have reported, because it is too large."""
+    """Number of wrong reported nonces. A nonce is wrong if it solves none of the work units that the driver remembers:
+    with this nonce, the hash of each of their headers is too large."""
     duplicate_nonces: int
     stale_nonces: int
     """Number of valid nonces that came too late: their work had become worthless, for example by a new Bitcoin
@@ -114,7 +116,7 @@ class DeviceSnapshot:
 
     @property
     def hardware(self) -> Hardware:
-        """The same values in the form that all backends share."""
+        """The values of this snapshot, as a ``Hardware``, the type that all backends use for such values."""
         readings = self.readings
         return Hardware(
             product=self.product,
@@ -174,8 +176,8 @@ class Probed:
 
 
 class Driver(Protocol):
-    """Makes the devices of one product, and can probe, identify, reset or configure a device that does not mine.
-    ``drivers.driver_of`` returns the driver of a board."""
+    """Makes the devices of one product. It can also probe, identify, reset or configure a device while it is not
+    mining. ``drivers.driver_of`` returns the driver of a board."""
 
     def device(
         self, identity: DeviceIdentity, ports: PortOpener, options: DeviceOptions, clock: Callable[[], float]

@@ -75,8 +75,8 @@ class DeviceRecord:
         self.first_name = name
         """The name of the record until the device is identified. No other record has the same name."""
         self.identity = identity
-        """What identifies the device on the USB bus. It is empty until the device was found for the first time, and
-        stays empty for a device that only its path identifies."""
+        """What identifies the device on the USB bus. It is empty until the device has been found for the first time. It
+        stays empty if nothing but its path identifies the device."""
         self.path = path or spec.path or ""
         self.device_file = ""
         """The device file at which the device was connected last."""

@@ -52,8 +52,8 @@ class DeviceSpec:
         return cls(text=text, path=path, kind=kind, options=options)
 
     def fits(self, board: Board | None) -> bool:
-        """Return whether ``board`` is of the requested kind. If no kind was requested, every board is. If ``board`` is
-        None, return False."""
+        """Return whether ``board`` is of the requested kind. If no kind was requested, return True for every board. If
+        ``board`` is None, return False."""
         return board is not None and self.kind in (None, board.kind)
 
     def check_path(self) -> None:

@@ -1,5 +1,5 @@
-"""One driver for all boards. It makes devices for mining, and can probe, identify, reset and configure a device that
-does not mine. A new board or chip is a row in ``boards`` or ``chips``, and needs no change here.
+"""One driver for all boards. It makes devices for mining, and can probe, identify, reset and configure a device while
+it is not mining. A new board or chip is a row in ``boards`` or ``chips``, and needs no change here.
 """
 
 from collections.abc import AsyncIterator, Callable

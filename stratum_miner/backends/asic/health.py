@@ -1,5 +1,5 @@
-"""Judges from the nonces of a device whether it works: from their number, from the errors among them, and from the time
-without any.
+"""Judges from the nonces of a device whether it works: from the number of nonces, from the errors among them, and from
+the time since the last nonce.
 
 The nonces of a working device come at random times, as a Poisson process. Few nonces in a short time therefore prove
 nothing, and each judgement waits until many nonces were *expected*. If 200 are expected, 65 % of them is five standard
@@ -20,11 +20,12 @@ of chips is larger than ``WINDOW``, the product is used instead of ``WINDOW``.""
 SILENT_AFTER = 20.0
 """If no nonce has come since this many nonces were expected, the device counts as silent."""
 SILENT_AFTER_S = 3.0
-"""Shortest time in seconds without a nonce after which the device counts as silent. From a fast chip chain, 20 nonces
-are expected in a tenth of a second, and a busy computer sometimes does not run this program for so long."""
+"""The device counts as silent only if no nonce has come for at least this many seconds. ``SILENT_AFTER`` alone is not
+enough: a fast chip chain should find 20 nonces in a tenth of a second, and a busy computer may not run this program for
+so long."""
 WINDOW_S = 20.0
-"""Shortest time in seconds between two judgements of the hash rate, because a busy computer sometimes does not run this
-program for a while."""
+"""Shortest time in seconds between two judgements of the hash rate. A shorter time would not be reliable, because a
+busy computer sometimes does not run this program for a while."""
 LONGEST_STEP_S = 1.5
 """Of the time between two calls of a ``HealthMonitor``, at most this many seconds count as time in which nonces were
 expected. If more time has passed, this program did not run meanwhile, which says nothing about the device."""
@@ -134,7 +135,8 @@ class HealthMonitor:
 
     def assess(self, now: float) -> DeviceHealth:
         """Check the health, and return the result. Its ``judged`` is False while too few nonces were expected to judge
-        the hash rate. The next judgement uses only nonces that come after this one."""
+        the hash rate. Each judgement of the hash rate uses only nonces that came after the previous judgement of the
+        hash rate."""
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0

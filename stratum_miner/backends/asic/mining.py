@@ -1,5 +1,5 @@
-"""One mining run: after a chip chain was brought up, sends work to it, reads its nonces and watches its health, until
-it is cancelled or an error occurs.
+"""One mining run. It begins after a chip chain was brought up. The run sends work to the chip chain, reads the nonces
+of the chips and watches the health of the device. It ends when it is cancelled or an error occurs.
 
 Four tasks run in one nursery:
 
@@ -32,8 +32,8 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 HITS_WAITING = 1024
-"""Largest number of verified nonces that wait for the forwarder. If there are more, the reader waits. Chips find at
-most some hundreds a second."""
+"""Largest number of verified nonces that wait for the forwarder. While this many wait, the reader waits before it adds
+another one. Chips find at most some hundreds a second."""
 WATCH_EVERY_S = 1.0
 """Seconds between two checks of health and sensors."""
 BUSY_ENOUGH = 0.9

@@ -45,8 +45,8 @@ class DeviceOptions:
     """Number of chips that must answer. For a board with dead chips, it is smaller than the number of chips on the
     board."""
     hash_rate: float | None = None
-    """Hash rate in H/s at the board's default frequency, for devices that are faster or slower than their board says
-    (unknown Icarus devices, emulators)."""
+    """Hash rate in H/s at the board's default frequency. It is for devices whose hash rate differs from the one that
+    ``Board`` gives (unknown Icarus devices, emulators)."""
     worker_name: str = ""
     """Worker name to submit the device's shares under; empty for the worker name of the pool."""
     nonce_difficulty: float | None = None

@@ -133,7 +133,7 @@ def _read(root: Path, name: str) -> ListedPort | None:
 
 
 def _line(file: Path) -> str:
-    """Return the first line of a file, or an empty text if there is none."""
+    """Return the first line of a file. Return an empty text if the file is empty or cannot be read."""
     try:
         lines = file.read_bytes().splitlines()
     except OSError:

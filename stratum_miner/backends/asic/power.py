@@ -46,7 +46,7 @@ class PowerControl(Protocol):
         """Hold the chips in reset, and then switch the core voltage off, in this order
         (docs/reference/asic.md#power-on-and-power-off).
 
-        May be called twice. Raises a DeviceError if a step fails; the other steps are still tried.
+        A repeated call does no harm. Raises a DeviceError if a step fails; the other steps are still tried.
         """
         ...
 

@@ -6,8 +6,8 @@ power off. Cancellation cannot interrupt this power-down.
 
 What ``run`` does after an attempt depends on the error:
 
-* If the port is gone, cannot be opened or has other chips than expected, ``run`` raises the error. Its caller, a task
-  of ``AsicBackend`` called the supervisor of the device, decides what to do.
+* If the port is gone or cannot be opened, or if the device has other chips than expected, ``run`` raises the error. Its
+  caller, a task of ``AsicBackend`` called the supervisor of the device, decides what to do.
 * After a safety shutdown, ``run`` waits until the device has cooled down, and mines again.
 * After any other error, ``run`` makes another attempt after a pause, which becomes longer each time, until
   ``RestartPolicy`` gives up.
@@ -342,7 +342,8 @@ def _main_error(ended: list[BaseException]) -> DeviceError | None:
     """Return the error among ``ended`` that probably caused the others; None if the run ended only because there was no
     work.
 
-    Raise this error instead if it is one of ``_FINAL``, which the supervisor has to handle.
+    If ``ended`` contains an error of a type in ``_FINAL``, raise this error instead of returning one, because the
+    supervisor has to handle it.
     """
     errors = [leaf for leaf in ended if isinstance(leaf, DeviceError)]
     for kind in _FINAL:

@@ -4,7 +4,7 @@ The caller passes the time and the readings, and acts on the decision. The rules
 
 * A bad reading of a chip temperature or a voltage switches the device off only if three come in a row, because one can
   be wrong: a diode shows 127 °C after a reset (docs/reference/asic.md#heat).
-* The first reading of a regulator that is too hot switches the device off.
+* A device whose regulator is too hot is switched off at once: a single reading is enough.
 * A device that was switched off may start again when a minimum time has passed and all plausible temperatures are at
   most the resume temperature.
 * After the third safety shutdown within an hour, the device stays off.
@@ -198,8 +198,8 @@ class FrequencyGovernor:
 
     @property
     def reason(self) -> str:
-        """A text with the frequency, the requested frequency and the reason for the difference; empty if both are
-        equal."""
+        """A text with the frequency, the requested frequency, and the reason why they differ. It is empty if the two
+        frequencies are equal."""
         return f"{self.frequency:g} MHz instead of {self._wanted:g} MHz: {self._why}" if self.is_throttled else ""
 
     def heat(self, now: float, decision: SafetyDecision) -> bool:

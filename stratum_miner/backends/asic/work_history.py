@@ -99,8 +99,8 @@ class WorkHistory:
             work.void = True
 
     def verify(self, reported: ReportedNonce) -> VerifiedNonce | None:
-        """Find the remembered work to which the nonce belongs, and return both. None if it belongs to no work, which is
-        a hardware error.
+        """Find the remembered work to which a reported nonce belongs. Return the verified nonce, which names this work.
+        Return None if the nonce belongs to no remembered work: this is a hardware error.
 
         The nonce is remembered, so that it counts as a duplicate if it comes again.
         """

@@ -6,8 +6,8 @@ bits for that, they try several nonces at the same time instead.
 
 When the work changes, the trio thread changes a number, the *stop word*. The kernels read it all the time: each slice
 ends within microseconds after the change, and each thread takes its next unit. A thread reads the stop word before it
-takes a unit, and passes this value to the kernel, which compares it with the stop word. A change between these two
-moments is therefore not missed.
+takes a unit, and passes the value that it read to the kernel. The kernel compares this value with the stop word. So
+even if the work changes after the thread has read the stop word and before the kernel starts, the kernel notices it.
 
 Hits go through a bounded queue to a trio task, which sends them to the miner. If a change makes the earlier work
 worthless, the task drops the hits that were queued before the change.
@@ -46,8 +46,8 @@ TIMED_SECONDS = 0.5
 """Seconds of processor time for one measurement of the hash rate of a search thread."""
 POINTS_PER_HIT = 10_000
 """A slice is used for measuring the hash rate only if it has at least this many points (combinations of nonce and
-version) for each hit. Reporting a hit takes some microseconds: at the low difficulties of tests, that is most of the
-time, but with this many points for each hit, it is only about 1 %."""
+version) for each hit. Reporting a hit takes some microseconds. At the low difficulties of tests, reporting takes most
+of the time of a slice. With this many points for each hit, it takes only about 1 %."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 

@@ -133,8 +133,8 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
 
     * If mining was faster, the remembered rate is raised.
     * If mining was faster by more than ``EXCEEDED_FACTOR``, the computer was probably slow when the rates were
-      measured. The next start then measures all kernels again. Otherwise the kernel that mined, whose rate alone was
-      raised, would always be chosen.
+      measured. The next start then measures all kernels again. Without the new measurement, the next starts would
+      always choose the kernel that mined, because only the rate of this kernel was raised.
     * If mining did not reach ``UNREACHED_FRACTION`` of the remembered rate, the rates belong to another computer (two
       computers share a home folder, or a virtual machine was moved). All rates of this CPU are then forgotten, and the
       next start measures them.

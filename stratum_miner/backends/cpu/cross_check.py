@@ -1,8 +1,8 @@
 """Checks a kernel against another one: both search the same nonces and versions, and must find the same hits. Users who
 suspect their hardware can run this check.
 
-If the checked kernel can try several versions at the same time, this is checked, too: the other kernel always tries one
-version after the other.
+If the checked kernel can try several versions at the same time, the check covers this ability, too: the kernel with
+which it is compared tries one version after the other.
 """
 
 from dataclasses import dataclass

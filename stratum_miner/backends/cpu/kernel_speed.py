@@ -20,8 +20,8 @@ FIRST_SLICE = 1 << 12
 """Number of points (combinations of nonce and version) in the first search of a measurement. The speed of this search
 decides how many points the next searches have."""
 PATIENCE = 4
-"""A measurement takes N seconds of processor time. On a busy computer, it ends earlier, when N multiplied by this
-number of seconds of wall-clock time have passed."""
+"""Limit of the wall-clock time of a measurement, as a multiple of the processor time that it is meant to take. On a
+busy computer, the measurement ends at this limit, even if it has not had all its processor time."""
 FASTEST = 1e9
 """A rate in H/s that no thread of any processor reaches: ten times the fastest of docs/measured/benchmarks.md."""
 

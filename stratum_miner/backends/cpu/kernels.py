@@ -51,8 +51,8 @@ class Kernel:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every processor of this architecture can run the kernel. If a CPU can run no other kernels, it mines
-        several times slower than a CPU that can."""
+        """Whether every processor of this architecture can run the kernel. A CPU that can run only such kernels mines
+        several times slower than a CPU that can also run other kernels."""
         return bool(lib.sha256d_kernel_plain(self.index))
 
 

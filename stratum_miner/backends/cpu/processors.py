@@ -45,8 +45,8 @@ def quota(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
 def by_preference(topology: Path = TOPOLOGY) -> tuple[int, ...]:
     """Return the usable processors, the best for mining first.
 
-    The first hardware thread of every core comes before the second hardware thread of any core. Otherwise, those of
-    fast cores come before those of slow cores.
+    The first hardware threads of all cores come before the second hardware threads. Within each of these two groups,
+    fast cores come before slow cores.
     """
     siblings_before: dict[str, int] = {}
     ranks: list[tuple[int, int, int]] = []

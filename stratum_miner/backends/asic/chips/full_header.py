@@ -41,8 +41,9 @@ class FullHeaderChip:
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether bits 24 to 17 of a nonce show which chip found it, because each chip counts these bits up from its own
-    address. False if it is not known where a chip starts (docs/reference/asic.md#whole-header-jobs)."""
+    """Whether bits 24 to 17 of a nonce show which chip found it. They do if each chip counts these bits up from its own
+    address. False if the driver does not know the value from which a chip counts
+    (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
     """Ticks to subtract from the computed hash count, because the chip counts wrongly
     (docs/reference/asic.md#hash-count)."""
@@ -74,7 +75,7 @@ class FullHeaderChain(PreambleChain):
         cls.max_ticket_bits = cls.chip.max_ticket_bits
 
     def _make_decoder(self) -> ReplyDecoder:
-        return PreambleDecoder((9, 11))  # 11 bytes after register A4 was written, 9 bytes before
+        return PreambleDecoder((9, 11))  # a reply has 9 bytes until register A4 is written, and 11 from then on
 
     def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.full_job``."""
@@ -114,7 +115,8 @@ class FullHeaderChain(PreambleChain):
         return int(share * REFERENCE / self.frequency * 0.5) - self.chip.hash_count_guard
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform one step of bring-up. This class performs ``SetHashCount``, and ``RegisterChain`` all other steps."""
+        """Perform one step of bring-up. This class performs the step ``SetHashCount`` itself. ``RegisterChain``
+        performs all other steps."""
         match step:
             case bringup.SetHashCount():
                 await self.write(HASH_COUNT, self.hash_count())

@@ -94,7 +94,8 @@ class IcarusChain(ChipChain):
         return self.settings.chips
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform one step of bring-up. This class performs ``CountEngines``, and ``ChipChain`` all other steps."""
+        """Perform one step of bring-up. This class performs the step ``CountEngines`` itself. ``ChipChain`` performs
+        all other steps."""
         if isinstance(step, CountEngines):
             self.chips = await self.count_engines()
         else:

@@ -28,7 +28,7 @@ class RegisterChain(ChipChain):
     chip_id: ClassVar[int]
     """Id of the chip family: the first two bytes of register 00."""
     start_ticket_bits: ClassVar[int] = 8
-    """Number of one bits in the ticket mask that is written during bring-up."""
+    """How many bits are 1 in the ticket mask that bring-up writes."""
 
     async def write(self, register: int, value: int, chip: int | None = None) -> None:
         """Write a register of the chip at address ``chip``, or of all chips if ``chip`` is None."""
@@ -83,8 +83,8 @@ class RegisterChain(ChipChain):
         await trio.sleep(step.pause)
 
     async def perform(self, step: BringupStep) -> None:
-        """Perform one step of bring-up. This class performs the steps that write registers or addresses, and
-        ``ChipChain`` all other steps."""
+        """Perform one step of bring-up. This class itself performs the steps that write registers or addresses.
+        ``ChipChain`` performs all other steps."""
         match step:
             case bringup.Write(register, value, times, pause):
                 for _ in range(times):

@@ -61,8 +61,8 @@ def midstate_job(header: bytes, *, job_id: int, versions: Sequence[int], preambl
 
 
 def midstate_body(job_id: int, last_words: bytes, midstates: Sequence[bytes]) -> bytes:
-    """Return a midstate job without the preamble. It starts with the byte 0x21 and ends with the CRC16; its length byte
-    contains the number of its bytes.
+    """Return a midstate job without the preamble. The result starts with the byte 0x21 and ends with the CRC16. The
+    byte after 0x21 is the length of the whole result, in bytes.
 
     Raises ValueError unless there are 1 to 4 midstates.
     """

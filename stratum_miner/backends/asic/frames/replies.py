@@ -7,8 +7,8 @@ There is one decoder for each of the two kinds of replies:
   CRC5. If the CRC is wrong, the decoder drops only one byte, and searches for the next preamble, so that it finds a
   good reply behind a broken one (docs/reference/asic.md#lost-and-garbled-bytes).
 * ``FixedLengthDecoder`` for all other chips. Their replies have a fixed number of bytes, no preamble, and a short
-  checksum or none. The caller passes a function ``judge``, which decides whether such bytes are a reply. It can, for
-  example, hash the header with the nonce in the bytes, and check the hash.
+  checksum or none. The caller passes a function ``judge``, which decides whether a group of this number of bytes is a
+  reply. The function can, for example, hash the header with the nonce in the group, and check the hash.
 
 Pass bytes to ``receive`` as they come. Call ``idle`` when the line has been silent for so long that the rest of an
 incomplete reply will not come any more.
@@ -23,8 +23,8 @@ from stratum_miner.backends.asic.crc import ends_with_crc5
 
 REPLY_PREAMBLE = b"\xaa\x55"
 _TYPE_NONCE = 0x80
-"""The highest bit of a reply's last byte, which is set in a nonce reply. The upper three bits of this byte are the type
-of the reply; the other two are zero in all known replies (docs/reference/asic.md#replies-of-a-chip)."""
+"""The highest bit of a reply's last byte. It is 1 in a nonce reply. Together, this bit and the next two are the type of
+the reply; these next two are 0 in all known replies (docs/reference/asic.md#replies-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +167,14 @@ def _parse(frame: bytes) -> ChipReply:
 
 
 class Judgement(Enum):
-    """Whether a group of bytes is a whole reply."""
+    """Whether a group of received bytes, which is as long as a reply, is a whole reply."""
 
     NO = "no"
-    """The group cannot be a reply."""
+    """The bytes cannot be a reply."""
     MAYBE = "maybe"
-    """The group may be a reply with a wrong nonce, or bytes that start in the middle of a reply."""
+    """The bytes may be a reply with a wrong nonce, or they may start in the middle of a reply."""
     SURE = "sure"
-    """The group is a reply, as its hash or its checksum proves."""
+    """The bytes are a reply: their checksum, or the hash for their nonce, proves it."""
 
 
 ReplyJudge = Callable[[bytes], Judgement]
@@ -234,8 +234,8 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """Count the bytes that were skipped between two replies. If replies have a CRC, each ``length`` skipped bytes
-        count as one CRC error, and only the rest counts as garbage."""
+        """Count the bytes that were skipped between two replies. If replies have a CRC, every full ``length`` of
+        skipped bytes counts as one CRC error, and only the remaining bytes count as garbage."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest
