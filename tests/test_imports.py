@@ -68,6 +68,7 @@ MAY_IMPORT |= {
     "app.operation": frozenset({"app.process", "network", "monitoring"}),
     "app.settings": frozenset(
         [
+            "monitoring",
             "app.process",
             "app.config",
             "app.options",
@@ -115,6 +116,7 @@ MAY_IMPORT |= {
             "network",
             "monitoring",
             "client",
+            "miner",
             "backends",
         ]
     ),

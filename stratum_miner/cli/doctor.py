@@ -59,8 +59,8 @@ def doctor(
 ) -> int:
     """Check whether this computer is ready to mine, and print a fix for each problem.
 
-    The command takes the options of mine and reads the same configuration file. It checks the pools that mine would
-    use, and the addresses at which mine would listen.
+    The command takes the options of mine and reads the same configuration file. It checks what mine would use: pools
+    with their proxies and certificates, devices, files, hooks, and addresses to listen on. It changes nothing.
 
     Exit code 1: at least one problem was found.
     """
@@ -75,7 +75,8 @@ def doctor(
     async def look(stop: signals.Stop) -> None:
         del stop
         for check in (*_checks_of(setup), *CHECKS):
-            findings.extend(await check())
+            seen = {(item.topic, item.subject) for item in findings if item.topic == "files"}
+            findings.extend(item for item in await check() if (item.topic, item.subject) not in seen)
 
     signals.run(look)
     if json:
@@ -90,8 +91,10 @@ def _checks_of(setup: Setup) -> tuple[Check, ...]:
     return (
         setup.check_configuration,
         setup.check_pools,
+        setup.check_devices,
         setup.check_addresses,
         setup.check_files,
+        setup.check_hooks,
         setup.check_options,
     )
 

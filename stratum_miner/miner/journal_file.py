@@ -237,6 +237,18 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
         os.close(file)  # another miner has renamed this file since it was opened: open the path again
 
 
+def examine(path: Path) -> None:
+    """Raise JournalError if no share journal can be kept in the file at ``path`` now: it is a file of another kind, or
+    another miner uses it. The file is not changed. Raises OSError if it cannot be opened."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            _lock(file, path)
+            _checked(path)
+    finally:
+        os.close(file)
+
+
 def _lock(file: int, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,7 +7,6 @@ that runs the service. Otherwise it returns None.
 The modules of HTTP servers are imported only when needed, because they belong to an extra and load slowly.
 """
 
-import ipaddress
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,13 +23,12 @@ from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.app.settings import http_token
+from stratum_miner.app.settings import api_access, http_token
 from stratum_miner.app.settings.mine import MineSettings
 from stratum_miner.economics.odds import Luck
 from stratum_miner.economics.profit.earnings import Earnings, MeasuredRun, Tariff
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
-from stratum_miner.monitoring.ip_networks import IpNetwork
 from stratum_miner.monitoring.listening import ListenError, is_loopback, listening_socket
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.numbers import Numbers
@@ -139,17 +137,9 @@ def _http(parts: _Parts) -> Service | None:
 
 def _cgminer(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
-    if chosen.cgminer_api is None:
-        for flag, value in (("--api-allow", chosen.api_allow), ("--api-groups", chosen.api_groups)):
-            if value is not None:
-                raise UsageError(f"{flag} needs --cgminer-api, as in --cgminer-api 127.0.0.1:4028")
+    access = api_access.cgminer_access(chosen)
+    if access is None or chosen.cgminer_api is None:
         return None
-    try:
-        access = cgminer.AccessList.parse(
-            chosen.api_allow, chosen.api_groups, reading=cgminer.READING, all_commands=cgminer.COMMANDS
-        )
-    except cgminer.AccessError as error:
-        raise UsageError(f"--api-{error}") from None
     bound = _bound("--cgminer-api", chosen.cgminer_api, network=chosen.api_allow is not None)
     log.info("cgminer_api", address=_shown(bound))
     zero = cgminer.Zero(parts.monitor.best_share_since)
@@ -158,13 +148,11 @@ def _cgminer(parts: _Parts) -> Service | None:
 
 def _axeos(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
+    trusted = api_access.axeos_trusted(chosen)
     if chosen.axeos_api is None:
-        if chosen.axeos_control is not None:
-            raise UsageError("--axeos-control needs --axeos-api, as in --axeos-api 192.168.1.5:80")
         return None
     from stratum_miner.monitoring import axeos, http  # noqa: PLC0415  starlette loads slowly
 
-    trusted = tuple(_network("--axeos-control", text) for text in chosen.axeos_control or ())
     bound = _bound("--axeos-api", chosen.axeos_api, network=True)
     token, where = http_token.find(chosen.http_token_file, "--axeos-api")
     names = ("localhost", socket.gethostname(), *(chosen.http_host or ()))
@@ -203,13 +191,6 @@ def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
         return listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag])
     except ListenError as error:
         raise UsageError(f"{flag}: {error}") from None
-
-
-def _network(flag: str, text: str) -> IpNetwork:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        raise UsageError(f"{flag}: expected a network, such as 192.168.1.0/24, got {text!r}: {error}") from None
 
 
 def _shown(bound: socket.socket) -> str:

@@ -1,5 +1,6 @@
 """Finds the program that listens on a TCP port of this computer. A program of another user is found only as root."""
 
+import ipaddress
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,59 +10,98 @@ import psutil
 
 from stratum_miner.foreign_text import sanitize
 
-_PROGRAM, _PACKAGE = "stratum-miner", "stratum_miner"
-_OPTIONS_WITH_VALUE = frozenset({"-W", "-X"})
-"""Options of Python that are followed by a value in an argument of its own."""
+NAME = "stratum-miner"
+MINERS = frozenset({"mine", "solo", "demo"})
+"""Commands of this program that run a miner."""
+_WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
+"""Options of Python after which a value follows."""
 
 
 @dataclass(frozen=True, slots=True)
-class PortHolder:
-    """A process that listens on a port."""
+class Process:
+    """A running program. ``command`` is its command if it is this program, such as "mine"; otherwise empty."""
 
-    name: str
     pid: int
-    is_stratum_miner: bool
+    name: str
+    command: str = ""
+
+    @property
+    def is_miner(self) -> bool:
+        """Whether the process is a miner of this program."""
+        return self.name == NAME and (self.command or "mine") in MINERS
 
     def __str__(self) -> str:
-        return f"{self.name} (process {self.pid})"
+        return f"{f'{self.name} {self.command}'.strip()} (process {self.pid})"
 
 
-def holder_of_port(address: str) -> PortHolder | None:
-    """Return the process that listens on ``address`` (HOST:PORT). Return None if no process is found."""
-    port = address.rpartition(":")[2]
-    with suppress(psutil.Error, OSError):
+def holder_of_port(address: str) -> Process | None:
+    """Return the program that listens where ``address`` (an IP address and a port) could otherwise be opened. Return
+    None if no program is found."""
+    host, _, port = address.rpartition(":")
+    with suppress(psutil.Error, OSError, ValueError):
+        wanted = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and str(connection.laddr.port) == port and connection.pid:
-                return _holder(connection.pid)
+            if connection.status != psutil.CONN_LISTEN or str(connection.laddr.port) != port or not connection.pid:
+                continue
+            if _overlap(wanted, ipaddress.ip_address(connection.laddr.ip.partition("%")[0])):
+                return process(connection.pid)
     return None
 
 
-def _holder(pid: int) -> PortHolder:
+def process(pid: int) -> Process:
+    """Return what is known about a process."""
     with suppress(psutil.Error, OSError):
-        process = psutil.Process(pid)
-        if is_stratum_miner(process.cmdline()):
-            return PortHolder(_PROGRAM, pid, is_stratum_miner=True)
-        return PortHolder(sanitize(process.name()) or "a program", pid, is_stratum_miner=False)
-    return PortHolder("a program", pid, is_stratum_miner=False)
+        running = psutil.Process(pid)
+        with suppress(psutil.Error, OSError):
+            command = command_of(running.cmdline())
+            if command is not None:
+                return Process(pid, NAME, command)
+        return Process(pid, sanitize(running.name()) or "a program")
+    return Process(pid, "a program")
 
 
-def is_stratum_miner(command: Sequence[str]) -> bool:
-    """Return whether a command line runs this program. The names of directories in it do not count.
+def command_of(arguments: Sequence[str]) -> str | None:
+    """Return the command that this program runs with these arguments of a process, such as "mine". Return None if the
+    process runs another program, and an empty text if no command is given.
 
-    The program is a script that Python runs, or the module ``stratum_miner`` or a part of it. It may also have replaced
-    its command line by a text that begins with its name, in order to hide a password.
+    Only the program itself counts, not its directory: ``python /home/me/stratum_miner/web.py`` is another program.
     """
-    first, *rest = (command[0].split() if len(command) == 1 else command) or [""]
-    if PurePath(first).name == _PROGRAM:
-        return True
-    words = iter(rest)
-    for word in words:
+    words = list(arguments)
+    if len(words) == 1:
+        words = words[0].split()  # the process has replaced its arguments, to hide a password
+    if not words:
+        return None
+    first = PurePath(words.pop(0)).name
+    if first.startswith(("python", "pypy")):
+        first = _script(words)
+    if first not in (NAME, "stratum_miner"):
+        return None
+    return next((sanitize(word, 40) for word in words[:1] if not word.startswith("-")), "")
+
+
+def _script(words: list[str]) -> str:
+    """Remove the options and the script from the arguments of Python. Return the name of the script or module."""
+    while words:
+        word = words.pop(0)
         if word == "-m":
-            return next(words, "").partition(".")[0] == _PACKAGE
-        if word in _OPTIONS_WITH_VALUE:
-            next(words, "")
+            return words.pop(0).partition(".")[0] if words else ""
+        if word in _WITH_VALUE:
+            del words[:1]
+        elif word.startswith("-c"):
+            return ""
         elif not word.startswith("-"):
-            return PurePath(word).name == _PROGRAM
-        elif word == "-c":
-            return False
-    return False
+            path = PurePath(word)
+            return path.parent.name if path.name == "__main__.py" else path.name if path.suffix != ".py" else ""
+    return ""
+
+
+def _overlap(
+    wanted: ipaddress.IPv4Address | ipaddress.IPv6Address, taken: ipaddress.IPv4Address | ipaddress.IPv6Address
+) -> bool:
+    """Return whether two addresses with the same port cannot both be open."""
+    wanted, taken = (getattr(each, "ipv4_mapped", None) or each for each in (wanted, taken))
+    if wanted == taken:
+        return True
+    if wanted.version == taken.version:
+        return wanted.is_unspecified or taken.is_unspecified
+    return taken.is_unspecified and taken.version == 6  # it usually takes IPv4 connections, too

@@ -4,6 +4,7 @@ addresses to listen on."""
 import errno
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,20 +12,31 @@ import trio
 
 from stratum_miner import user_folders
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.doctor.devices import device_findings
 from stratum_miner.app.doctor.finding import Finding, Severity
+from stratum_miner.app.doctor.hooks import hook_findings
 from stratum_miner.app.doctor.machine import directory_finding
 from stratum_miner.app.doctor.ports import holder_of_port
 from stratum_miner.app.operation import host_sensors
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import output_files, secrets
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.settings import http_token
 from stratum_miner.app.settings.http_token import VARIABLE
-from stratum_miner.app.settings.mine import MineSettings, Sources, default_file, load
+from stratum_miner.app.settings.mine import READABLE_BY_OTHERS, MineSettings, Sources, default_file, load
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.asic.discovery import discover
+from stratum_miner.backends.asic.port_list import list_ports
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.ping import DEFAULT_USER, PingResult, ping
+from stratum_miner.miner.journal_file import examine
+from stratum_miner.miner.journal_records import JournalError
 from stratum_miner.monitoring.listening import ListenError, listening_socket
 
 PING_S = 10.0
 """Seconds within which a pool must send its first job to pass the check."""
+STAND_IN = "stratum+tcp://127.0.0.1:1"
+"""URL of the pool that stands in for the pools of the user while only the other settings are checked."""
 PINGED_AT_ONCE = 8
 """Number of pools that are checked at the same time."""
 
@@ -40,31 +52,42 @@ class Setup:
     settings: MineSettings | None
     problems: tuple[str, ...]
 
+    has_pools: bool = True
+    """Whether ``settings`` has the pools of the user. Otherwise another pool stands in for them, so that the other
+    settings can be checked."""
+
     @classmethod
     def read(cls, sources: Sources) -> "Setup":
-        """Read the settings. If --url is given without a worker name, a default name is used, so that the pool can be
-        checked."""
+        """Read the settings. If --url is given without a worker name, use a default name, so that the pool can be
+        checked. If the settings are not valid, leave out devices or pools, so that the others can be checked."""
         try:
             return cls(sources, load(sources), ())
         except ConfigError as error:
             problems = tuple(map(str, error.problems))
         given = sources.given
         if given.get("url") and not (given.get("user") or given.get("userpass")):
+            given = {**given, "user": [DEFAULT_USER]}
             try:
-                named = replace(sources, given={**given, "user": [DEFAULT_USER]})
-                return cls(sources, load(named), ())
+                return cls(sources, load(replace(sources, given=given)), ())
             except ConfigError as error:
                 problems = tuple(map(str, error.problems))
+        is_given = sources.file is not None or _names_pool(sources)
+        stand_in = {"url": [STAND_IN], "user": [DEFAULT_USER], "userpass": None, "password": None}
+        for change in ({"device": None}, stand_in, {**stand_in, "device": None}):
+            try:
+                settings = load(replace(sources, given={**given, **change}))
+            except ConfigError as error:
+                if change is stand_in and not is_given:
+                    problems = tuple(map(str, error.problems))  # without the missing pool, which is no error here
+                continue
+            if change is stand_in and not is_given:
+                problems = ()
+            return cls(sources, settings, problems, has_pools="url" not in change)
         return cls(sources, None, problems)
 
     async def check_configuration(self) -> Sequence[Finding]:
         """Check whether the configuration is valid, and whether other users can read its passwords."""
         file, subject = self.sources.file, str(self.sources.file or "")
-        named = self.sources.given.get("url") or self.sources.environment.get("STRATUM_MINER_URL")
-        if file is None and not named:
-            fix = "stratum-miner config init"
-            text = f"there is no file {default_file()} and no pool is given, so pools and addresses are not checked"
-            return [Finding(topic="configuration", subject="", verdict=Severity.NOTE, text=text, fix=fix)]
         found = [
             Finding(
                 topic="configuration",
@@ -75,6 +98,10 @@ class Setup:
             )
             for text in (*self.problems, *map(str, self.sources.misspelt))
         ]
+        if file is None and not _names_pool(self.sources):
+            fix = "stratum-miner config init"
+            text = f"there is no file {default_file()} and no pool is given, so no pool is checked"
+            found.append(Finding(topic="configuration", subject="", verdict=Severity.NOTE, text=text, fix=fix))
         if self.sources.is_exposed:
             text, fix = "other users of this computer can read its passwords", f"chmod 600 {file}"
             found.append(Finding(topic="configuration", subject=subject, verdict=Severity.PROBLEM, text=text, fix=fix))
@@ -86,7 +113,9 @@ class Setup:
 
     async def check_pools(self) -> Sequence[Finding]:
         """Check whether each pool can be reached, accepts the worker name and sends a job within ``PING_S`` seconds."""
-        pools = [] if self.settings is None else [*self.settings.pools, *self.settings.bound.values()]
+        if self.settings is None or not self.has_pools:
+            return []
+        pools = [*self.settings.pools, *self.settings.bound.values()]
         found: dict[int, Finding] = {}
         limit = trio.CapacityLimiter(PINGED_AT_ONCE)
 
@@ -109,7 +138,35 @@ class Setup:
             ("--cgminer-api", chosen.cgminer_api, chosen.api_allow is not None),
             ("--axeos-api", chosen.axeos_api, True),
         )
-        return [address_finding(flag, text, network=network) for flag, text, network in wanted if text is not None]
+        found = [address_finding(flag, text, network=network) for flag, text, network in wanted if text is not None]
+        if chosen.http or chosen.axeos_api:
+            found += self._token_findings("--http" if chosen.http else "--axeos-api")
+        return found
+
+    def _token_findings(self, flag: str) -> list[Finding]:
+        """Return the findings about an API token that the user gave. Without one, mine makes it when it needs it."""
+        file = None if self.settings is None else self.settings.options.http_token_file
+        if file is None and VARIABLE not in self.sources.environment:
+            return []
+        try:
+            http_token.find(file, flag)
+        except UsageError as error:
+            fix = "write a token of at least 16 characters into the file, or leave the option out"
+            return [Finding(topic="address", subject="token", verdict=Severity.PROBLEM, text=str(error), fix=fix)]
+        return _exposed_findings([("the API token", file)]) if file is not None else []
+
+    async def check_devices(self) -> Sequence[Finding]:
+        """Check whether the devices of --device and of the file are plugged in and can be opened."""
+        plans = [] if self.settings is None else [plan for plan in self.settings.backends if plan.kind == "asic"]
+        texts = [text for plan in plans for text in plan.options.get("devices", "auto").split()]
+        if not texts:
+            return []
+        devices = discover(await trio.to_thread.run_sync(list_ports))
+        return await trio.to_thread.run_sync(device_findings, list(map(DeviceSpec.parse, texts)), devices)
+
+    async def check_hooks(self) -> Sequence[Finding]:
+        """Check whether the commands and web hooks of --on-event can be called. None of them is called."""
+        return [] if self.settings is None else await hook_findings(self.settings.hooks)
 
     async def check_files(self) -> Sequence[Finding]:
         """Check whether the files that the options name can be written."""
@@ -118,6 +175,12 @@ class Setup:
         chosen = self.settings.options
         wanted = (("--journal", chosen.journal), ("--log-file", chosen.log_file), ("--record", chosen.record))
         found = [_file_finding(flag, path) for flag, path in wanted if path is not None]
+        if chosen.journal is not None and found[0].verdict is Severity.GOOD:
+            found[0] = await trio.to_thread.run_sync(_journal_finding, chosen.journal, found[0])
+        keys = [pool.tls.key for pool in self.settings.pools if pool.tls.key is not None]
+        found += _exposed_findings([("the private key of --tls-key", key) for key in dict.fromkeys(keys)])
+        if chosen.pass_file is not None:
+            found += _exposed_findings([("the password of --pass-file", chosen.pass_file)])
         makes_token = chosen.http_token_file is None and VARIABLE not in self.sources.environment
         wants_token = [flag for flag, text in (("--http", chosen.http), ("--axeos-api", chosen.axeos_api)) if text]
         if wants_token and makes_token:
@@ -187,10 +250,11 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
                 text=str(error),
                 fix=_address_fix(address, str(error)),
             )
-        is_ours = holder.is_stratum_miner
-        text = f"in use by {holder}" + (", a miner that is already running" if is_ours else "")
-        verdict = Severity.NOTE if is_ours else Severity.PROBLEM
-        fix = "choose another port for a second miner" if is_ours else "choose another port, or stop that program"
+        verdict, text = Severity.PROBLEM, f"in use by {holder}"
+        fix = "choose another port, or stop that program"
+        if holder.is_miner:
+            verdict, text = Severity.NOTE, f"{text}, a miner that is already running"
+            fix = "choose another port for a second miner"
         return Finding(topic="address", subject=subject, verdict=verdict, text=text, fix=fix)
     return Finding(topic="address", subject=subject, verdict=Severity.GOOD, text="free")
 
@@ -211,6 +275,37 @@ def _file_finding(flag: str, path: Path) -> Finding:
         verdict = Severity.PROBLEM if reason else Severity.GOOD
         return Finding(topic="files", subject=flag, verdict=verdict, text=text, fix=_file_fix(path) if reason else "")
     return directory_finding(flag, path.absolute().parent, f"{path} cannot be written", needed=True)
+
+
+def _journal_finding(path: Path, good: Finding) -> Finding:
+    """Return the finding for a share journal that can be written. ``good`` is the finding if nothing is wrong."""
+    try:
+        examine(path)
+    except FileNotFoundError:
+        return good
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror or error}"
+        return replace(good, verdict=Severity.PROBLEM, text=text, fix="choose another file")
+    except JournalError as error:
+        verdict = Severity.NOTE if "another running miner" in str(error) else Severity.PROBLEM
+        return replace(good, verdict=verdict, text=str(error), fix="choose another file for this miner")
+    return good
+
+
+def _exposed_findings(files: Sequence[tuple[str, Path]]) -> list[Finding]:
+    """Return a problem for each file with a secret that other users of this computer can read."""
+    found = []
+    for what, path in files:
+        with suppress(OSError):
+            if path.stat().st_mode & READABLE_BY_OTHERS:
+                text, fix = f"other users of this computer can read {what} in {path}", f"chmod 600 {path}"
+                found.append(Finding(topic="files", subject=str(path), verdict=Severity.PROBLEM, text=text, fix=fix))
+    return found
+
+
+def _names_pool(sources: Sources) -> bool:
+    """Return whether the command line or the environment names a pool."""
+    return bool(sources.given.get("url") or sources.environment.get("STRATUM_MINER_URL"))
 
 
 def _file_fix(path: Path) -> str:

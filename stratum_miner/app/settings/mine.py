@@ -26,6 +26,7 @@ from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.settings import api_access
 from stratum_miner.app.settings.assignments import assign
 from stratum_miner.app.settings.backends import BackendPlan, plan_backends
 from stratum_miner.app.settings.pools import plan_pools
@@ -161,6 +162,10 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         schedule = Schedule.parse(checked.sched_start, checked.sched_stop)
     with collecting(problems, resolved):
         check_limit(checked.pause_above)
+    with collecting(problems, resolved):
+        api_access.cgminer_access(checked)
+    with collecting(problems, resolved):
+        api_access.axeos_trusted(checked)
     with collecting(problems, resolved):
         hooks = tuple(map(Hook.parse, checked.on_event or ()))
     with collecting(problems, resolved):

@@ -1,11 +1,13 @@
 """On real sockets and a real pool: what mine would meet."""
 
+import fcntl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stratum_miner.app.doctor.finding import Severity
-from stratum_miner.app.doctor.setup import Setup, pool_finding
+from stratum_miner.app.doctor.setup import Setup, address_finding, pool_finding
 from stratum_miner.app.settings.mine import Sources
 from stratum_miner.client.ping import PingResult
 from stratum_miner.pool import PoolConfig, open_pool
@@ -28,7 +30,14 @@ async def test_nothing_given_is_a_note_and_no_more() -> None:
     [finding] = await setup.check_configuration()
     assert finding.verdict is Severity.NOTE
     assert finding.fix == "stratum-miner config init"
-    for check in (setup.check_pools, setup.check_addresses, setup.check_files, setup.check_options):
+    for check in (
+        setup.check_pools,
+        setup.check_devices,
+        setup.check_addresses,
+        setup.check_files,
+        setup.check_hooks,
+        setup.check_options,
+    ):
         assert not await check()
 
 
@@ -65,6 +74,11 @@ def test_the_fix_is_that_of_the_step_that_failed(result: PingResult, verdict: Se
     assert needle in finding.fix
 
 
+def test_addresses_that_are_free_and_that_cannot_be() -> None:
+    assert address_finding("--http", "127.0.0.1:0", network=False).verdict is Severity.GOOD
+    assert "loopback" in address_finding("--http", "0.0.0.0:7780", network=False).text
+
+
 async def test_files_and_options(tmp_path: Path) -> None:
     given = {
         "url": ["127.0.0.1:1"],
@@ -81,3 +95,87 @@ async def test_files_and_options(tmp_path: Path) -> None:
     assert found["--record"].verdict is Severity.PROBLEM
     options = {item.subject for item in await setup.check_options()}
     assert "kernel" in options
+
+
+async def test_other_settings_are_checked_without_a_pool_and_with_a_wrong_one(tmp_path: Path) -> None:
+    given = {"device": [f"erupter:{tmp_path}/ttyUSB9"], "journal": tmp_path / "none" / "j"}
+    setup = Setup.read(Sources(given, None, {}))
+    assert [item.verdict for item in await setup.check_configuration()] == [Severity.NOTE]
+    assert [item.subject for item in await setup.check_devices()] == given["device"]
+    assert [item.subject for item in await setup.check_files()] == ["--journal"]
+    assert not await setup.check_pools()
+    setup = Setup.read(Sources({**given, "url": ["nonsense"]}, None, {}))
+    assert [item.verdict for item in await setup.check_configuration()] == [Severity.PROBLEM]
+    assert await setup.check_devices()
+    assert not await setup.check_pools()
+    setup = Setup.read(Sources({**given, "power": "65W"}, None, {}))
+    problem, note = await setup.check_configuration()
+    assert problem.text.startswith("--power: needs --electricity")
+    assert note.verdict is Severity.NOTE
+
+
+async def test_a_wrong_device_does_not_hide_the_rest(tmp_path: Path) -> None:
+    given = {"url": ["127.0.0.1:1"], "device": ["erupter:/dev/null"], "journal": tmp_path / "none" / "j"}
+    setup = Setup.read(Sources(given, None, {}))
+    [problem] = await setup.check_configuration()
+    assert problem.verdict is Severity.PROBLEM
+    assert "expected a serial port, got another kind of device" in problem.text
+    assert await setup.check_files()
+    assert len(await setup.check_pools()) == 1
+
+
+async def test_devices_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "miner.toml"
+    file.write_text(f"url = 'a:1'\nuser = 'u'\ndevice = ['compac:{tmp_path}/ttyUSB9', 'auto']\n")
+    found = await Setup.read(Sources({}, file, {})).check_devices()
+    assert [item.subject for item in found] == [f"compac:{tmp_path}/ttyUSB9", "auto"]
+    file.write_text("url = 'a:1'\nuser = 'u'\n[backends.sticks]\nbackend = 'asic'\n")
+    assert [item.subject for item in await Setup.read(Sources({}, file, {})).check_devices()] == ["auto"]
+
+
+async def test_journals_of_another_kind_and_of_a_running_miner(tmp_path: Path) -> None:
+    journal = tmp_path / "shares"
+    setup = Setup.read(Sources({"journal": journal}, None, {}))
+    assert [item.verdict for item in await setup.check_files()] == [Severity.GOOD]
+    assert not journal.exists()
+    journal.write_text("a letter to a friend\n")
+    [finding] = await setup.check_files()
+    assert finding.verdict is Severity.PROBLEM
+    assert "expected a share journal, got another kind of file" in finding.text
+    assert journal.read_text() == "a letter to a friend\n"
+    journal.write_text("")
+    with journal.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        [finding] = await setup.check_files()
+    assert (finding.verdict, "another running miner" in finding.text) == (Severity.NOTE, True)
+
+
+async def test_files_with_secrets_and_tokens(tmp_path: Path) -> None:
+    secret, token = tmp_path / "pass", tmp_path / "token"
+    secret.write_text("hunter2\n")
+    secret.chmod(0o644)
+    token.write_text("short\n")
+    given = {"url": ["a:1"], "user": ["u"], "pass_file": secret, "http": "127.0.0.1:0", "http_token_file": token}
+    setup = Setup.read(Sources(given, None, {}))
+    files = {item.subject: item for item in await setup.check_files()}
+    assert (files[str(secret)].verdict, files[str(secret)].fix) == (Severity.PROBLEM, f"chmod 600 {secret}")
+    found = {item.subject: item for item in await setup.check_addresses()}
+    assert "at least 16 characters" in found["token"].text
+    token.write_text("a-token-of-enough-characters\n")
+    token.chmod(0o600)
+    assert "token" not in {item.subject for item in await setup.check_addresses()}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"cgminer_api": "127.0.0.1:4028", "api_allow": "W:nobody"}, "--api-allow: expected GROUP:ADDRESS/BITS"),
+        ({"cgminer_api": "127.0.0.1:4028", "api_groups": "P:launch"}, "--api-groups: expected names of commands"),
+        ({"api_allow": "W:127.0.0.1"}, "--api-allow: needs --cgminer-api"),
+        ({"axeos_control": ["nowhere"], "axeos_api": "127.0.0.1:80"}, "--axeos-control: expected a network"),
+        ({"axeos_control": ["10/8"]}, "--axeos-control: needs --axeos-api"),
+    ],
+)
+async def test_rules_of_access_are_checked_before_mining(given: dict[str, Any], said: str) -> None:
+    setup = Setup.read(Sources({"url": ["127.0.0.1:1"], "user": ["u"], **given}, None, {}))
+    assert any(item.text.startswith(said) for item in await setup.check_configuration()), setup.problems
