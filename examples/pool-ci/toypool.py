@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from hashlib import sha256
 
 DIFFICULTY = 1e-6
@@ -67,3 +68,12 @@ class ToyPool:
             return [22, "duplicate share", None]
         self.seen.add(digest)
         return None
+
+
+async def main(port: int) -> None:
+    server = await asyncio.start_server(ToyPool().serve, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

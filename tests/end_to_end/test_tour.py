@@ -102,6 +102,27 @@ def test_the_tutorial_of_the_first_stick(tmp_path: Path, free_ports: list[int]) 
     assert "share_accepted" in lines[back:]
 
 
+def test_the_tutorial_of_a_pool_in_ci(tmp_path: Path, free_ports: list[int]) -> None:
+    """Its test and its commands, without those that install."""
+    text = (ROOT / "docs" / "tutorial" / "pool-in-ci.md").read_text(encoding="utf-8")
+    [test] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "test_pool.py").write_text(test)
+    shutil.copy(ROOT / "examples" / "pool-ci" / "toypool.py", tmp_path)
+    [_, _, _, _, start, check] = re.findall(r"^\$ (.*)$", text, re.MULTILINE)
+    assert start == ".venv/bin/python toypool.py 3333 &"
+    assert check == ".venv/bin/pytest --stratum-url stratum+tcp://127.0.0.1:3333 test_pool.py"
+    port = str(free_ports[0])
+    pool = subprocess.Popen([sys.executable, "toypool.py", port], cwd=tmp_path)
+    try:
+        words = check.replace("3333", port).split()[1:]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+        assert "1 passed" in done.stdout, done.stdout + done.stderr
+    finally:
+        pool.kill()
+        pool.wait()
+
+
 class Running:
     """Commands that the tour leaves running."""
 
