@@ -77,8 +77,9 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--device",
-            help="ASIC device to mine with: auto, PATH or KIND:PATH. Each setting of the device follows as ,KEY=VALUE. "
-            "With --device but without --backend, the CPU does not mine. Repeatable.",
+            help="ASIC device to mine with: auto, PATH, KIND:PATH, KIND:auto, or KIND:all for every USB device that "
+            "can be of this kind. PATH may be a pattern in quotes, as in 'erupter:/dev/ttyUSB*'. Each setting of the "
+            "device follows as ,KEY=VALUE. With --device but without --backend, the CPU does not mine. Repeatable.",
             group="Backend",
         ),
     ] = None

@@ -12,14 +12,19 @@ Some errors can be cured by restarting the chips. ``Device.run`` restarts them i
 the restarts do not help. The module ``hotplug`` finds out which devices are plugged in.
 """
 
+import glob
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
 from typing import ClassVar
 
 import structlog
 import trio
 
 from stratum_miner.backends import options as option
+from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
 from stratum_miner.backends.asic.device_location import DeviceLocation, DevicePorts, OpenPort, find_device, locate_path
@@ -31,8 +36,9 @@ from stratum_miner.backends.asic.device_record import (
     DeviceRecordState,
 )
 from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.asic.discovery import FoundDevice
 from stratum_miner.backends.asic.drivers import driver_of
-from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, PortBusy, PortForbidden
+from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, DeviceRefused, PortBusy, PortForbidden
 from stratum_miner.backends.asic.hotplug import Hotplug
 from stratum_miner.backends.asic.port_list import Listing, ports_now
 from stratum_miner.backends.asic.probing import candidates, choose_board
@@ -112,7 +118,8 @@ class AsicBackend(Backend):
             spec.text
             for spec in self._auto
             if not any(
-                record.spec is spec or (record.device is not None and spec.fits(record.board)) for record in records
+                record.spec.text == spec.text or (record.device is not None and spec.fits(record.board))
+                for record in records
             )
         ]
         return f"--device {' and '.join(unmatched)} found no device" if unmatched else ""
@@ -197,22 +204,52 @@ class AsicBackend(Backend):
     async def _add_new_devices(self) -> None:
         """Until cancelled, add a record for each recognised device that does not have one."""
         await self._hotplug.next_look()
-        if not any(device.recognised for device in self._hotplug.devices):
+        any_path = [spec for spec in self._auto if spec.pattern is None]
+        if any_path and not any(self._auto_spec(device) for device in self._hotplug.devices):
             unnamed = [device.path for device in self._hotplug.devices if device.kinds]
             log.warning("no_device_found", to_be_named=" ".join(unnamed), hint="run stratum-miner devices for details")
         while True:
-            taken = self._known_paths()
+            new = [record for spec in self._auto if spec.pattern for record in await self._new_at(spec)]
+            taken = self._known_paths() | {record.path for record in new}
             for device in self._hotplug.devices:
-                spec = next((spec for spec in self._auto if spec.kind is None or spec.kind in device.kinds), None)
-                if spec is not None and device.recognised and device.path not in taken:
-                    if len(self._records) >= MAX_DEVICE_RECORDS:
-                        log.warning("too_many_devices", most=MAX_DEVICE_RECORDS, ignored=device.path)
-                        return
+                spec = self._auto_spec(device)
+                if spec is not None and device.path not in taken:
                     name = self._first_name(device.path)
-                    self._add_record(
-                        DeviceRecord(spec, name=name, identity=device.identity or device.path, path=device.path)
-                    )
+                    new.append(DeviceRecord(spec, name=name, identity=device.identity or device.path, path=device.path))
+            for record in new:
+                if len(self._records) >= MAX_DEVICE_RECORDS:
+                    log.warning("too_many_devices", most=MAX_DEVICE_RECORDS, ignored=record.path)
+                    return
+                self._add_record(record)
             await self._hotplug.next_look()
+
+    def _auto_spec(self, device: FoundDevice) -> DeviceSpec | None:
+        """Return the first specification without a path or pattern that fits a device that is plugged in, or None."""
+        return next(
+            (
+                spec
+                for spec in self._auto
+                if spec.pattern is None
+                and (device.recognised or spec.unrecognised)
+                and (spec.kind is None or spec.kind in device.kinds)
+            ),
+            None,
+        )
+
+    async def _new_at(self, spec: DeviceSpec) -> list[DeviceRecord]:
+        """Return a record for each device at the paths of a glob pattern that does not have one."""
+        pattern = spec.pattern or ""
+        taken = self._known_paths() | {record.spec.path for record in self._records}
+        devices = {port.path: device for device in self._hotplug.devices for port in device.ports}
+        paths = [(device.path, path) for path, device in devices.items() if fnmatch(path, pattern)]
+        paths += await trio.to_thread.run_sync(_serial_ports, pattern)
+        found: list[DeviceRecord] = []
+        for path, real in paths:
+            at = devices[real].path if real in devices else path
+            if at not in taken:
+                taken.add(at)
+                found.append(DeviceRecord(replace(spec, path=path), name=self._first_name(path)))
+        return found
 
     def _known_paths(self) -> set[str]:
         """Return the paths of the connected devices that have a record. This includes devices that the user removed, so
@@ -355,3 +392,16 @@ class AsicBackend(Backend):
     def _device_file(self, record: DeviceRecord) -> str:
         location = self._location(record)
         return "" if location is None else location.device_file
+
+
+def _serial_ports(pattern: str) -> list[tuple[str, str]]:
+    """Return the paths of the serial ports, including pseudo-terminals, that match a glob pattern, each with the path
+    at which its symbolic links end."""
+    found = []
+    for path in sorted(glob.glob(os.path.expanduser(pattern))):
+        try:
+            access.require_serial_port(path)
+        except (DeviceGone, DeviceRefused):
+            continue
+        found.append((path, os.path.realpath(path)))
+    return found

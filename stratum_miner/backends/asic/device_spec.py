@@ -1,10 +1,12 @@
-"""Parses the text by which a user names a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``, where the kind is
-the name of a board. Settings can follow, each as ``,key=value``."""
+"""Parses the text by which a user names a device, or several: ``auto``, ``PATH``, ``KIND:PATH``, ``KIND:auto`` or
+``KIND:all``, where the kind is the name of a board, and a path may be a glob pattern such as ``/dev/ttyUSB*``. Settings
+can follow, each as ``,key=value``."""
 
+import glob
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.board import Board
@@ -15,19 +17,25 @@ from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.spelling import did_you_mean
 
 AUTO = "auto"
-EXPECTED = "expected auto, PATH or KIND:PATH, as in erupter:/dev/ttyUSB0"
+ALL = "all"
+EXPECTED = "expected auto, PATH or KIND:PATH, as in erupter:/dev/ttyUSB0 or 'erupter:/dev/ttyUSB*'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
-    """What a user's text names: one device, or (if ``path`` is None) every recognised device of one kind or of any
-    kind."""
+    """What a user's text names: one device, or (if ``path`` is None) every device that fits, also if it is plugged
+    in later."""
 
     text: str
     """The specification as the user wrote it."""
     path: str | None = None
     kind: str | None = None
     """Name of the board; None if the miner has to find out."""
+    pattern: str | None = None
+    """Glob pattern of the paths of the devices; None: every recognised device, whatever its path."""
+    unrecognised: bool = False
+    """Whether the user says that every device with a USB bridge of ``kind`` is of this kind, even if its USB texts do
+    not say so."""
     options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -39,7 +47,7 @@ class DeviceSpec:
         if re.search(r"\s", text):
             raise BackendOptionError(f"device: {EXPECTED}, without spaces, got {text!r}")
         head, *pairs = text.split(",")
-        kind, path = _kind_and_path(head)
+        kind, where = _kind_and_path(head)
         options: dict[str, str] = {}
         for key, value in map(_pair, pairs):
             if key in options:
@@ -49,7 +57,10 @@ class DeviceSpec:
             DeviceOptions.parse(board_of(kind), options)
         else:
             check_spelling(options)
-        return cls(text=text, path=path, kind=kind, options=options)
+        found = cls(text=text, kind=kind, options=options)
+        if where in (AUTO, ALL):
+            return replace(found, unrecognised=where == ALL and kind is not None)
+        return replace(found, pattern=where) if glob.has_magic(where) else replace(found, path=where)
 
     def fits(self, board: Board | None) -> bool:
         """Return whether ``board`` is of the requested kind. If no kind was requested, return True for every board. If
@@ -59,14 +70,15 @@ class DeviceSpec:
     def check_path(self) -> None:
         """Raise BackendOptionError if the folder of the path does not exist, or if something other than a serial port
         is at the path. A missing file in an existing folder is accepted, because the device may be plugged in later."""
-        if self.path is None:
-            return
-        path = os.path.expanduser(self.path)
+        path = os.path.expanduser(self.path or self.pattern or "")
         directory = os.path.dirname(path) or "."
-        if not os.path.isdir(directory):
+        appears_later = self.pattern is not None and (directory.startswith("/dev/") or glob.has_magic(directory))
+        if not os.path.isdir(directory) and not appears_later:
             raise BackendOptionError(
                 f"device: expected the path of a serial port, got {path}: {directory} is not a directory"
             )
+        if self.path is None:
+            return
         try:
             access.require_serial_port(path)
         except DeviceGone:
@@ -80,20 +92,20 @@ class DeviceSpec:
         return DeviceOptions.parse(board, self.options)
 
 
-def _kind_and_path(head: str) -> tuple[str | None, str | None]:
-    if head == AUTO:
-        return None, None
+def _kind_and_path(head: str) -> tuple[str | None, str]:
+    if head in (AUTO, ALL):
+        return None, head
     if head.startswith(("/", ".", "~")):
         return None, head  # a path may contain colons: /dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0
     kind, colon, path = head.partition(":")
     if colon and kind and path:
         board_of(kind)
-        return kind, None if path == AUTO else path
+        return kind, path
     if kind in BOARDS:
         raise BackendOptionError(f"device: expected a port after the kind, as in {kind}:/dev/ttyUSB0 or {kind}:auto")
     if "/" in head:
         raise BackendOptionError(f"device: {EXPECTED}; a relative path must begin with ./, got {head!r}")
-    raise BackendOptionError(f"device: {EXPECTED}, got {head!r}{did_you_mean(kind, (AUTO, *BOARDS))}")
+    raise BackendOptionError(f"device: {EXPECTED}, got {head!r}{did_you_mean(kind, (AUTO, ALL, *BOARDS))}")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -207,6 +207,49 @@ async def test_a_kind_narrows_auto(bus: Bus, autojump_clock: MockClock) -> None:
     assert bus.opened == ["/dev/ttyUSB1"]
 
 
+async def test_a_pattern_names_every_port_that_fits_also_later(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.plug(GPS)
+    bus.plug(*BITAXE, chip="bm1370")
+    async with mining(bus, "compac:/dev/ttyUSB[01],frequency=200") as backend:
+        await until(backend, DeviceRecordState.RUNNING)
+        await trio.sleep(5)
+        assert only(backend).path == COMPAC.path
+        late = replace(COMPAC, path="/dev/ttyUSB1", serial_number="other", location="1-9")
+        bus.plug(late, chip="bm1384")
+        backend.remove((await until(backend, DeviceRecordState.RUNNING, "other")).name)
+        await trio.sleep(5)
+        assert len(backend.device_records()) == 2, "a removed device is not added again"
+        assert not backend.statistics().problem
+    assert set(bus.opened) <= {COMPAC.path, late.path}
+
+
+async def test_a_pattern_counts_a_device_with_two_ports_once(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(*BITAXE, chip="bm1370")
+    async with mining(bus, "/dev/ttyACM*", "auto") as backend:
+        await until(backend, DeviceRecordState.RUNNING)
+        await trio.sleep(5)
+        only(backend)
+
+
+async def test_a_pattern_that_fits_nothing_is_a_problem(bus: Bus, autojump_clock: MockClock) -> None:
+    async with mining(bus, "compac:/dev/ttyUSB*") as backend:
+        await trio.sleep(5)
+        assert backend.statistics().problem == "--device compac:/dev/ttyUSB* found no device"
+
+
+async def test_all_of_a_kind_are_also_those_that_only_have_its_bridge(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(GPS, chip="bm1384")
+    bus.plug(R606, chip="bm1384")
+    async with mining(bus, "compac:all") as backend:
+        await until(backend, DeviceRecordState.RUNNING)
+        await trio.sleep(5)
+        assert only(backend).path == GPS.path
+    async with mining(bus, "compac:auto") as backend:
+        await trio.sleep(5)
+        assert not backend.device_records()
+
+
 async def test_a_replugged_stick_is_recognised_by_its_number_and_continues(bus: Bus, autojump_clock: MockClock) -> None:
     bus.plug(COMPAC, chip="bm1384")
     bus.plug(R606, chip="bm1387", chips=12)

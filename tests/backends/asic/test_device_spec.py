@@ -32,6 +32,29 @@ def test_spelled_right(text: str, kind: str | None, path: str | None, options: d
 
 
 @pytest.mark.parametrize(
+    ("text", "kind", "pattern", "unrecognised"),
+    [
+        ("all", None, None, False),
+        ("auto", None, None, False),
+        ("icarus:all,hash-rate=380MH", "icarus", None, True),
+        ("icarus:auto", "icarus", None, False),
+        ("erupter:/dev/ttyUSB*", "erupter", "/dev/ttyUSB*", False),
+        ("/dev/serial/by-id/usb-?-if00", None, "/dev/serial/by-id/usb-?-if00", False),
+        ("compac:~/stick[12]", "compac", "~/stick[12]", False),
+    ],
+)
+def test_several_devices_in_one_text(text: str, kind: str | None, pattern: str | None, unrecognised: bool) -> None:
+    spec = DeviceSpec.parse(text)
+    assert (spec.path, spec.kind, spec.pattern, spec.unrecognised) == (None, kind, pattern, unrecognised)
+    spec.check_path()
+
+
+def test_the_folder_of_a_pattern_must_exist() -> None:
+    with pytest.raises(BackendOptionError, match="/nowhere is not a directory"):
+        DeviceSpec.parse("erupter:/nowhere/ttyUSB*").check_path()
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "expected auto, PATH or KIND:PATH"),
