@@ -143,6 +143,28 @@ def test_worker_names_and_passwords_given_twice(tmp_path: Path, text: str, given
     assert problem.startswith(said)
 
 
+def test_a_certificate_for_each_pool(tmp_path: Path) -> None:
+    def of(environment: dict[str, str] | None = None, text: str = "user = 'u'", **given: Any) -> list[str | None]:
+        return [pool.tls.fingerprint for pool in settings(tmp_path, text, environment, **given).pools]
+
+    urls = ["ssl://a:1", "ssl://b:1"]
+    first, second = "AB:" * 31 + "AB", "sha256 Fingerprint=" + "cd" * 32
+    assert of(url=urls, tls_fingerprint=[first, second]) == ["ab" * 32, "cd" * 32]
+    assert of(url=urls, tls_fingerprint=[first]) == ["ab" * 32] * 2
+    assert of(url=urls, tls_fingerprint=["none", second]) == [None, "cd" * 32]
+    assert of({"STRATUM_MINER_TLS_FINGERPRINT": second}, url=urls) == ["cd" * 32] * 2
+    assert of(text=f"user = 'u'\nurl = {urls}\ntls_fingerprint = ['{first}', '{second}']") == ["ab" * 32, "cd" * 32]
+    assert of(url=["b:1", "ssl://a:1"], tls_fingerprint=["none", first]) == [None, "ab" * 32]
+    assert of(url=["b:1", "ssl://a:1"], tls_fingerprint=[first]) == ["ab" * 32] * 2
+    assert problems(tmp_path, "user = 'u'", url=["b:1", "ssl://a:1"], tls_fingerprint=[first, second]) == [
+        "--tls-fingerprint: expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp"
+    ]
+    [said, *_] = problems(tmp_path, "user = 'u'", url=[*urls, "ssl://c:1"], tls_fingerprint=[first, second])
+    assert said == "--tls-fingerprint: expected one value for all pools, or one for each of the 3 pools, got 2"
+    with pytest.raises(ConfigError, match="STRATUM_MINER_TLS_FINGERPRINT: TLS fingerprint: expected SHA-256"):
+        of({"STRATUM_MINER_TLS_FINGERPRINT": "ab cd"}, url=urls)
+
+
 def test_the_pool_of_a_backend_keeps_the_login_in_its_url(tmp_path: Path) -> None:
     text = "[pools.own]\nurl = 'alice:in-url@own:1'\n[backends.cpu]\npool = 'own'\n"
     chosen = settings(tmp_path, text, url=["bob:other1@h:1"])
@@ -207,7 +229,7 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
         ("user = 'u'\nurl = 'b:1'\nsuggest_difficulty = -1", "F:3: suggest_difficulty: expected a number above"),
         ("user = 'u'\nurl = 'b:1'\nuser_agent = ''", "F:3: user_agent: expected 1 to 200 printable"),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\nproxy = 'http://u:hunter2@h'", "F:4: pools.b.proxy: proxy: expe"),
-        ("user = 'u'\n[pools.b]\nurl = 'b:1'\ntls_fingerprint = 'ab'", "F:2: pools.b: TLS fingerprint: expected"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\ntls_fingerprint = 'ab'", "F:4: pools.b.tls_fingerprint: TLS fingerp"),
         (f"user='u'\nurl = 'a:1'\ntls_fingerprint = '{'a' * 64}'", "F:3: tls_fingerprint: expected a pool with TLS"),
         (
             f"user='u'\n[pools.a]\nurl='ssl://a:1'\n[pools.b]\nurl='b:1'\ntls_fingerprint='{'a' * 64}'",

@@ -37,6 +37,9 @@ LIVE = KeyMark("live")
 """Marks a key whose new value is used at a reload, while mining. A change of any other key takes effect at a
 restart."""
 
+ONE_TEXT = KeyMark("one text")
+"""Marks a list of texts that may contain spaces. Its environment variable is one text, not several between spaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Help:
@@ -65,6 +68,7 @@ class ConfigKey:
     help: str
     secret: bool
     live: bool
+    one_text: bool = False
     parameter: Parameter | None = None
 
     @property
@@ -131,12 +135,12 @@ def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
 def from_text(key: ConfigKey, text: str) -> Any:
     """Convert the text of an environment variable to the type of the key. Raises InvalidValue for a wrong text.
 
-    If the type is a list, spaces separate its items. For a secret, the whole text is one item, because a secret may
-    contain spaces.
+    If the type is a list, spaces separate its items. For a secret and a key with the mark ONE_TEXT, the whole text is
+    one item, because it may contain spaces.
     """
     value: Any = text
     if get_origin(key.wanted) is list:
-        value = [text] if key.secret else text.split()
+        value = [text] if key.secret or key.one_text else text.split()
     return _convert(key, value, strict=False, directory=Path())
 
 
@@ -184,6 +188,7 @@ def _key(field: str, hint: Any, default: Any) -> ConfigKey:
         help=helps[0],
         secret=SECRET in marks,
         live=LIVE in marks,
+        one_text=ONE_TEXT in marks,
         parameter=parameter,
     )
 

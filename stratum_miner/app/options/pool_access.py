@@ -59,7 +59,8 @@ TlsFingerprint: TypeAlias = Annotated[
     str | None,
     Parameter(
         name="--tls-fingerprint",
-        help="SHA-256 fingerprint of the pool's certificate, 64 hex digits. Only this certificate is trusted.",
+        help="SHA-256 fingerprint of the pool's certificate, as openssl x509 -fingerprint -sha256 prints it. Only this "
+        "certificate is trusted.",
         group="Pool",
     ),
 ]

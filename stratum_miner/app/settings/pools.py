@@ -17,12 +17,12 @@ from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Resolved, SettingS
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
 from stratum_miner.app.options import pool_access
-from stratum_miner.app.options.pools import MAX_QUOTA, MAX_USER_AGENT, PoolOptions
+from stratum_miner.app.options.pools import MAX_QUOTA, MAX_USER_AGENT, NO_PIN, PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
+from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings, fingerprint_digits
 from stratum_miner.client.dialing.url import PoolLogin
 from stratum_miner.client.settings import USER_AGENT, Strategy
 from stratum_miner.foreign_text import is_plain
@@ -154,10 +154,12 @@ def _tls_for_nothing(
     think that the connection is protected."""
     plain = [not any(url.tls for url in (pool.url, *pool.addresses)) for pool in pools]
     wheres: dict[str, None] = {}
-    for profile, is_unencrypted in zip(sources, plain, strict=True):
+    for index, (profile, is_unencrypted) in enumerate(zip(sources, plain, strict=True)):
         for field in ("tls_ca", "tls_fingerprint", "tls_cert", "tls_key"):
             value, origin = _stronger(resolved, profile, field)
             own = profile is not None and profile.origins.get(field) == origin
+            if isinstance(value, list) and len(value) == len(plain):  # one value for each pool
+                own, value = True, None if value[index] == NO_PIN else value[index]
             if value is not None and (is_unencrypted if own else all(plain)):
                 wheres[origin.where] = None
     return [Problem(where, "expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp") for where in wheres]
@@ -380,9 +382,14 @@ class _Reader:
         value = self._checked("user_agent", _user_agent)
         return USER_AGENT if value is None else str(value)
 
+    def _fingerprint(self) -> str | None:
+        value, where = self._pick("tls_fingerprint")
+        text = self._one_of(value, "tls_fingerprint") if isinstance(value, list) else value
+        return None if text in (None, NO_PIN) else _fit(where, fingerprint_digits, text)
+
     def _tls(self) -> TlsSettings:
         files: list[Path | None] = [self._pick(name)[0] for name in ("tls_ca", "tls_cert", "tls_key")]
-        fingerprint = self._pick("tls_fingerprint")[0]
+        fingerprint = self._fingerprint()
         if fingerprint is None and not any(files):
             return SYSTEM_TRUST  # shared, because loading the system's certificates takes a while
         return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])

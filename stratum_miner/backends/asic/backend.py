@@ -17,7 +17,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatch
 from typing import ClassVar
 
 import structlog
@@ -225,24 +224,14 @@ class AsicBackend(Backend):
 
     def _auto_spec(self, device: FoundDevice) -> DeviceSpec | None:
         """Return the first specification without a path or pattern that fits a device that is plugged in, or None."""
-        return next(
-            (
-                spec
-                for spec in self._auto
-                if spec.pattern is None
-                and (device.recognised or spec.unrecognised)
-                and (spec.kind is None or spec.kind in device.kinds)
-            ),
-            None,
-        )
+        return next((spec for spec in self._auto if spec.pattern is None and spec.selects(device)), None)
 
     async def _new_at(self, spec: DeviceSpec) -> list[DeviceRecord]:
         """Return a record for each device at the paths of a glob pattern that does not have one."""
-        pattern = spec.pattern or ""
         taken = self._known_paths() | {record.spec.path for record in self._records}
         devices = {port.path: device for device in self._hotplug.devices for port in device.ports}
-        paths = [(device.path, path) for path, device in devices.items() if fnmatch(path, pattern)]
-        paths += await trio.to_thread.run_sync(_serial_ports, pattern)
+        paths = [(device.path, device.path) for device in self._hotplug.devices if spec.selects(device)]
+        paths += await trio.to_thread.run_sync(_serial_ports, spec.pattern or "")
         found: list[DeviceRecord] = []
         for path, real in paths:
             at = devices[real].path if real in devices else path

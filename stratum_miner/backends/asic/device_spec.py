@@ -7,10 +7,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards import BOARDS, board_of
+from stratum_miner.backends.asic.discovery import FoundDevice
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused
 from stratum_miner.backends.asic.options import DeviceOptions, check_spelling
 from stratum_miner.backends.base import BackendOptionError
@@ -61,6 +63,14 @@ class DeviceSpec:
         if where in (AUTO, ALL):
             return replace(found, unrecognised=where == ALL and kind is not None)
         return replace(found, pattern=where) if glob.has_magic(where) else replace(found, path=where)
+
+    def selects(self, device: FoundDevice) -> bool:
+        """Return whether the miner uses a plugged-in device because of this specification, if ``path`` is None."""
+        if self.pattern is not None:
+            return any(fnmatch(port.path, os.path.expanduser(self.pattern)) for port in device.ports)
+        if self.kind is None:
+            return device.recognised
+        return self.kind in device.kinds and (device.recognised or self.unrecognised)
 
     def fits(self, board: Board | None) -> bool:
         """Return whether ``board`` is of the requested kind. If no kind was requested, return True for every board. If

@@ -1,5 +1,6 @@
 """TLS to a pool. The certificate is always verified, and a failed handshake never falls back to plain text."""
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -10,6 +11,10 @@ import trio
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 
 FINGERPRINT_DIGITS = 64
+_PRINTED = re.compile(
+    r"(?:((?:sha|md)[\w-]*)(?:\s*\([^)]*\)|\s+fingerprint)?\s*[=:]\s*)?(.*)", re.IGNORECASE | re.DOTALL | re.ASCII
+)
+"""Matches a fingerprint as programs show it: the name of the hash function may stand before it."""
 _NOT_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 )
@@ -30,8 +35,8 @@ class TlsSettings:
     ca_file: Path | None = None
     """PEM file with the certificates of the authorities to trust; None: trust the authorities of the system."""
     fingerprint: str | None = None
-    """SHA-256 of the pool's certificate in DER, 64 hex digits; colons and spaces are removed. If it is given, only the
-    certificate with this fingerprint is trusted, whoever signed it."""
+    """SHA-256 of the pool's certificate in DER, 64 hex digits, in a form that ``fingerprint_digits`` reads. If it is
+    given, only the certificate with this fingerprint is trusted, whoever signed it."""
     certificate: Path | None = None
     """File with the client's own certificate, in PEM."""
     key: Path | None = field(default=None, repr=False)
@@ -39,7 +44,7 @@ class TlsSettings:
 
     def __post_init__(self) -> None:
         if self.fingerprint is not None:
-            object.__setattr__(self, "fingerprint", _hex_digits(self.fingerprint))
+            object.__setattr__(self, "fingerprint", fingerprint_digits(self.fingerprint))
         if self.key is not None and self.certificate is None:
             raise TlsSettingsError("TLS key: expected a certificate (--tls-cert) with the key (--tls-key), got none")
 
@@ -107,12 +112,23 @@ def _handshake_failure(error: BaseException, url: PoolUrl) -> str:
     return f"TLS handshake failed: {error}" if str(error) else "it disconnected in the TLS handshake"
 
 
-def _hex_digits(text: str) -> str:
-    digits = text.replace(":", "").replace(" ", "").lower()
-    if len(digits) != FINGERPRINT_DIGITS or set(digits) - set("0123456789abcdef"):
-        raise TlsSettingsError(
-            f"TLS fingerprint: expected SHA-256 in {FINGERPRINT_DIGITS} hex digits, got {len(digits)} characters"
-        )
+def fingerprint_digits(text: str) -> str:
+    """Return the 64 hex digits of a SHA-256 fingerprint, which may have colons or spaces between the digits, and the
+    ``sha256 Fingerprint=`` of openssl before them.
+
+    Raises TlsSettingsError if the text is not a SHA-256 fingerprint.
+    """
+    match = _PRINTED.fullmatch(text.strip())
+    assert match is not None, "its last group matches any text"
+    name, printed = match.groups()
+    digits = re.sub(r"[:\s]", "", printed).lower()
+    expected = f"TLS fingerprint: expected SHA-256 in {FINGERPRINT_DIGITS} hex digits"
+    if name and re.fullmatch("sha2?-?256", name.lower()) is None:
+        raise TlsSettingsError(f"{expected}, as openssl x509 -fingerprint -sha256 prints it, got {name[:20]}")
+    if re.search("[^0-9a-f]", digits):
+        raise TlsSettingsError(f"{expected}, got other characters")
+    if len(digits) != FINGERPRINT_DIGITS:
+        raise TlsSettingsError(f"{expected}, got {len(digits)} digits")
     return digits
 
 

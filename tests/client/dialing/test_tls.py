@@ -228,11 +228,21 @@ async def test_a_server_that_stalls_in_the_handshake_is_given_up() -> None:
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("before", ["", "sha256 Fingerprint=", "SHA256 Fingerprint=", "SHA256:", "SHA2-256(stdin)= "])
+@pytest.mark.parametrize("separator", ["", ":", " "])
+def test_a_fingerprint_is_read_as_programs_print_it(before: str, separator: str) -> None:
+    pairs = [f"{number:02X}" for number in range(0xA0, 0xC0)]
+    found = TlsSettings(fingerprint=f" {before}{separator.join(pairs)}\n").fingerprint
+    assert found == "".join(pairs).lower()
+
+
 @pytest.mark.parametrize(
     ("settings", "needle"),
     [
-        ({"fingerprint": "abc"}, "TLS fingerprint: expected SHA-256 in 64 hex digits, got 3 characters"),
-        ({"fingerprint": "g" * 64}, "TLS fingerprint: expected SHA-256"),
+        ({"fingerprint": "abc"}, "TLS fingerprint: expected SHA-256 in 64 hex digits, got 3 digits"),
+        ({"fingerprint": "g" * 64}, "TLS fingerprint: expected SHA-256 in 64 hex digits, got other characters"),
+        ({"fingerprint": "SHA256:" + "a" * 43}, "got 43 digits"),
+        ({"fingerprint": "SHA1 Fingerprint=" + "a" * 40}, "as openssl x509 -fingerprint -sha256 prints it, got SHA1"),
         ({"key": Path("key.pem")}, "TLS key: expected a certificate"),
     ],
 )
