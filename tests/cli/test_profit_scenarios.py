@@ -143,6 +143,18 @@ def test_mistakes_in_a_file_are_told_in_one_line(
     assert "bad.toml" in told
 
 
+def test_the_point_of_a_toml_number_is_a_decimal_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "precise.toml"
+    path.write_text('machines = ["gamma"]\nelectricity = 12.345\nprice = 90.125\ndifficulty = 8.192\n')
+    found = answer(capsys, "--scenario", str(path))["inputs"]
+    assert isinstance(found, dict)
+    assert (found["electricity"], found["price"], found["difficulty"]) == (12.345, 90.125, 8.192)
+    path.write_text('machines = ["gamma"]\nelectricity = "12.345"\n')
+    assert "electricity: expected a number with one meaning, got '12.345', which" in complaint(
+        capsys, "--scenario", str(path)
+    )
+
+
 def test_a_file_too_large_or_not_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "big.toml"
     path.write_bytes(b"#" * (1 << 21))

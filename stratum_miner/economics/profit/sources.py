@@ -29,7 +29,7 @@ def chain_terms(*, difficulty: float, height: int, subsidy: int, average_fees: i
     """Return the terms that a node's current figures give. ``subsidy`` and ``average_fees`` are per block, in
     satoshis."""
     return {
-        "difficulty": repr(difficulty),
+        "difficulty": written_numbers.unmistakable(Decimal(repr(difficulty))),
         "height": str(height),
         "subsidy": f"{Decimal(subsidy) / SATOSHIS:f}",
         "fees": f"{Decimal(average_fees) / SATOSHIS:f}",
