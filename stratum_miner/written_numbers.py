@@ -65,6 +65,14 @@ def read(
     )
 
 
+def to_float(text: str) -> float:
+    """Return the number that a text means. Raises ValueError if the text is no number, or has two readings."""
+    found = read(text.strip(), lambda number: True)
+    if found is None:
+        raise ValueError(f"expected a number, got {text[:MAX_LENGTH]!r}")
+    return float(found)
+
+
 def unmistakable(number: Decimal) -> str:
     """Return the number as a text that has only one reading, even if a point may separate thousands: 1.234 becomes
     ``1.2340``, and 90.000 becomes ``90``."""

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import cyclopts
 from cyclopts import Parameter
 
+from stratum_miner.app.config import numbers
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.backends.asic import access
@@ -36,9 +37,12 @@ def set_(
     /,
     *,
     frequency: Annotated[
-        float | None, Parameter(name="--frequency", help="Clock frequency of the chips in MHz.")
+        float | None,
+        Parameter(name="--frequency", help="Clock frequency of the chips in MHz.", converter=numbers.convert),
     ] = None,
-    voltage: Annotated[float | None, Parameter(name="--voltage", help="Core voltage of the chips in V.")] = None,
+    voltage: Annotated[
+        float | None, Parameter(name="--voltage", help="Core voltage of the chips in V.", converter=numbers.convert)
+    ] = None,
     allow_out_of_limits: Annotated[
         bool,
         Parameter(

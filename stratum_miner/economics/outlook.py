@@ -124,9 +124,9 @@ def payback(
     if back is not None:
         reason = ""
     elif best_day == 0:
-        reason = "it costs more than it earns from the first day"
+        reason = "mining costs more than it earns from the first day"
     elif best_day < HORIZON_DAYS:
-        reason = f"it stops earning after {best_day:,} days, when {total:,.2f} of {outlay:,.2f} have been earned"
+        reason = f"mining stops paying after {best_day:,} days, when {total:,.2f} of {outlay:,.2f} have been earned"
     else:
         reason = f"after {HORIZON_DAYS // 365} years, only {total:,.2f} of {outlay:,.2f} have been earned"
     return Payback(back, reason, best_day, total)

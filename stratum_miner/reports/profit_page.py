@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from stratum_miner.economics.profit.scenario import Scenario
-from stratum_miner.quantities import hash_rate_text
+from stratum_miner.quantities import hash_rate_text, scaled_difficulty_text
 from stratum_miner.reports import profit_tables, profit_text
 from stratum_miner.reports.page import document, figure, paragraph, table
 from stratum_miner.reports.profit_charts import figures
@@ -65,7 +65,7 @@ def _assumed(scenario: Scenario) -> str:
     price = f", price {scenario.price:f} {scenario.currency}".rstrip() if scenario.price is not None else ""
     dates = "".join(f", {what} of {day}" for what, day in scenario.dates.items())
     return (
-        f"Calculated with difficulty {operation.difficulty:.4g}, {operation.block_reward:f} bitcoin per block"
+        f"Calculated with difficulty {scaled_difficulty_text(operation.difficulty)}, {operation.block_reward:f} bitcoin per block"
         f"{price}, electricity "
         f"{operation.electricity:f} per kWh, pool fee {operation.pool_fee:.2%}, stale shares {operation.stale:.2%}, "
         f"uptime {operation.uptime:.2%}{dates}; hash rate of the pool {hash_rate_text(scenario.pool.hash_rate)}."

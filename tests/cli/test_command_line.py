@@ -35,6 +35,7 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
         (["mine", "-o", "h:1", "-u", "x", "--time-limit", "nan"], ["--time-limit", "above zero"]),
         (["mine", "-o", "h:1", "-u", "x", "--suggest-difficulty=-1"], ["--suggest-difficulty", "auto or off"]),
         (["mine", "-o", "h:1", "-u", "x", "--axeos-control", "10.0.0.0/8"], ["--axeos-control: needs --axeos-api"]),
+        (["mine", "-o", "h:1", "-u", "x", "--suggest-difficulty", "1,024"], ["--suggest-difficulty", "1024 or 1.024"]),
         (
             ["mine", "-o", "h:1", "-u", "x", "--axeos-api", "127.0.0.1:0", "--axeos-control", "10.0.0.1/8"],
             ["--axeos-control: expected a network, such as 192.168.1.0/24, got '10.0.0.1/8'"],

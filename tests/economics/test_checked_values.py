@@ -99,11 +99,11 @@ def test_growth_and_payback() -> None:
     never = outlook.payback(Decimal(2000), Decimal("7.73"), Decimal("5.04"), Assumptions(growth=0.005))
     assert never.days is None
     earned = f"{never.most:,.2f} of 2,000.00 have been earned"
-    assert never.reason == f"it stops earning after {never.best_day:,} days, when {earned}"
+    assert never.reason == f"mining stops paying after {never.best_day:,} days, when {earned}"
 
 
 def test_payback_without_hope_or_limit() -> None:
-    assert outlook.payback(Decimal(1), Decimal(1), Decimal(2)).reason.startswith("it costs more than it earns")
+    assert outlook.payback(Decimal(1), Decimal(1), Decimal(2)).reason.startswith("mining costs more than it earns")
     assert outlook.shut_off_day(1, 2, 0.1) == 0
     assert outlook.shut_off_day(2, 1, 0) == math.inf
     assert "30 years" in outlook.payback(Decimal(10**6), Decimal(2), Decimal(1)).reason

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config import numbers
 from stratum_miner.app.config.durations import duration_option
 from stratum_miner.pool.config import USUAL_MINIMUM, PoolConfig
 
@@ -12,7 +13,12 @@ REGTEST_DIFFICULTY = 0.001
 with which people usually mine on a test network."""
 _HIGHEST = PoolConfig(payout_script=b"-").maximum_difficulty
 Difficulty = Annotated[
-    float, Parameter(name="--difficulty", help="Share difficulty that the pool sets for a new connection.")
+    float,
+    Parameter(
+        name="--difficulty",
+        help="Share difficulty that the pool sets for a new connection.",
+        converter=numbers.convert,
+    ),
 ]
 VardiffOption = Annotated[
     float | None,
@@ -29,6 +35,7 @@ MinimumDifficultyOption = Annotated[
         help="Lowest share difficulty that the pool sets, or that a miner may suggest. [default: the value of "
         f"--difficulty; if --vardiff is given, {USUAL_MINIMUM:g} or the value of --difficulty, whichever is lower]",
         negative=(),
+        converter=numbers.convert,
     ),
 ]
 MaximumDifficulty = Annotated[
@@ -38,5 +45,6 @@ MaximumDifficulty = Annotated[
         help="Highest share difficulty that the pool sets. The network difficulty limits it, too. [default: "
         f"{_HIGHEST:g}]",
         negative=(),
+        converter=numbers.convert,
     ),
 ]

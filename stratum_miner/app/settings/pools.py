@@ -26,6 +26,7 @@ from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings, fingerpr
 from stratum_miner.client.dialing.url import PoolLogin
 from stratum_miner.client.settings import USER_AGENT, Strategy
 from stratum_miner.foreign_text import is_plain
+from stratum_miner.written_numbers import AmbiguousNumberError, to_float
 
 ValueT = TypeVar("ValueT")
 Made = TypeVar("Made")
@@ -416,7 +417,9 @@ def _suggestion(text: str) -> float | Literal["auto"] | None:
     if text == "auto":
         return "auto"
     try:
-        value = float(text)
+        value = to_float(text)
+    except AmbiguousNumberError:
+        raise
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
