@@ -34,6 +34,9 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 log = structlog.get_logger(__name__)
 
 SAMPLE_S = 0.5
+LAST_POWER_S = 60.0
+"""Maximum age of a measured power that counts as the power at the end of a run. A device that was off for longer had no
+power then."""
 SHOWN_BLOCKS = 100
 SHOWN_EVENTS = 100
 
@@ -83,6 +86,9 @@ class Monitor:
         self._last_accepted: float | None = None
         self._hashes_at_point = (clock(), 0)
         self._estimates = Estimates()
+        self._has_ended = False
+        self._last_power: tuple[float, tuple[float | None, bool]] | None = None
+        """When the devices last measured their power, and the result of ``measured_power``."""
 
     # ---- what comes in --------------------------------------------------------------------------------------------
 
@@ -94,10 +100,13 @@ class Monitor:
             self._tips.note(event.job.previous_hash, self._wall_clock())
 
     async def run(self) -> None:
-        """Take a sample every ``SAMPLE_S`` seconds until cancelled."""
-        while True:
-            self.sample()
-            await trio.sleep(SAMPLE_S)
+        """Take a sample every ``SAMPLE_S`` seconds until cancelled, which ends the run."""
+        try:
+            while True:
+                self.sample()
+                await trio.sleep(SAMPLE_S)
+        finally:
+            self._has_ended = True
 
     def sample(self) -> None:
         """Take one sample of the miner."""
@@ -105,6 +114,9 @@ class Monitor:
         self._sampled_at = now
         verdict = self._verdict(snapshot, now)
         self._has_mined = self._has_mined or verdict.devices_mining > 0
+        power = devices.measured_power(snapshot.backends)
+        if power[0] is not None:
+            self._last_power = now, power
         self._log_thread_states(snapshot, verdict)
         self._devices.sample(now, date, snapshot.backends, verdict.devices, ran=now - snapshot.left_out)
         if self._history.is_due(date):
@@ -223,9 +235,17 @@ class Monitor:
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
         """Return two values: the power of the miner in watts (None if it is not known), and whether the real power is
-        higher because some devices use power but do not measure it."""
+        higher because some devices use power but do not measure it.
+
+        At the end of a run, the devices are already off. The power is then the last that they measured in the run."""
         configured = self._power_w()
-        return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
+        if configured is not None:
+            return configured, False
+        power = devices.measured_power(snapshot.backends)
+        if power[0] is None and self._has_ended and self._last_power is not None:
+            measured_at, last = self._last_power
+            return last if self._clock() - measured_at <= LAST_POWER_S else power
+        return power
 
     def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
         """Return the next point of the history.

@@ -65,8 +65,8 @@ def _assumed(scenario: Scenario) -> str:
     price = f", price {scenario.price:f} {scenario.currency}".rstrip() if scenario.price is not None else ""
     dates = "".join(f", {what} of {day}" for what, day in scenario.dates.items())
     return (
-        f"Calculated with difficulty {scaled_difficulty_text(operation.difficulty)}, {operation.block_reward:f} bitcoin per block"
-        f"{price}, electricity "
+        f"Calculated with difficulty {scaled_difficulty_text(operation.difficulty)}, "
+        f"{operation.block_reward:f} bitcoin per block{price}, electricity "
         f"{operation.electricity:f} per kWh, pool fee {operation.pool_fee:.2%}, stale shares {operation.stale:.2%}, "
         f"uptime {operation.uptime:.2%}{dates}; hash rate of the pool {hash_rate_text(scenario.pool.hash_rate)}."
     )

@@ -78,7 +78,7 @@ def test_payback_and_never(capsys: pytest.CaptureFixture[str]) -> None:
 def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None:
     assert profit(capex="200") == 0
     out = capsys.readouterr().out
-    assert out.startswith("The purchase price is never repaid: mining costs more than it earns from the first")
+    assert out.startswith("The purchase price is never repaid: mining costs more than it earns from the")
     assert "loses 0.08 per month at 0.12 per kWh. It breaks even at 0.1134 per kWh" in out
     words = " ".join(out.split())
     assert "Solo, a block takes 16,400 years on average. Within a year, a block is found in 1 of 16,400 cases." in words

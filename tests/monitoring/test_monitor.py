@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from structlog.testing import capture_logs
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
@@ -308,6 +310,22 @@ def test_a_machine_tells_what_it_measures() -> None:
     summary = bench.monitor.view().summary
     assert (summary.power_w, summary.power_is_partial) == (15.0, True)  # nobody measures what the processor uses
     assert summary.joules_per_terahash is None
+
+
+async def test_at_the_end_of_a_run_the_power_is_the_last_that_was_measured() -> None:
+    bench = Bench()
+    mining = DeviceStatistics("bitaxe-1", 10**12, 3, hardware=Hardware(product="Bitaxe Gamma", power=15.0))
+    off = DeviceStatistics("bitaxe-1", 10**12, 3, hardware=Hardware(product="Bitaxe Gamma", state="off"))
+    bench.devices(mining)
+    async with trio.open_nursery() as beside:
+        beside.start_soon(bench.monitor.run)
+        await trio.testing.wait_all_tasks_blocked()
+        bench.devices(off)
+        assert bench.monitor.view().summary.power_w is None  # it is off now, and mining goes on
+        beside.cancel_scope.cancel()
+    assert bench.monitor.view().summary.power_w == 15.0
+    bench.now += 61
+    assert bench.monitor.view().summary.power_w is None
 
 
 def test_each_device_has_its_averages_of_ten_minutes_and_of_an_hour() -> None:
