@@ -18,6 +18,8 @@ KERNELS = frozenset(
     | {"altivec_4way"}
 )
 """Values of ``algo`` of bfgminer, which are kernels for the CPU: bfgminer calls them algorithms."""
+_GPU_KERNELS = frozenset({"poclbm", "phatk", "diakgcn", "diablo", "diablominer", "auto"})
+"""Kernels for GPUs that compute SHA-256d. sgminer names other algorithms in the same key."""
 _PROXY_PREFIX = re.compile(r"(?i)(?:https?|http0|socks[45][ah]?):")
 
 
@@ -66,7 +68,7 @@ def _check_algorithm(conversion: Conversion) -> None:
         name = value if isinstance(value, str) else ""
         if name.lower() in KERNELS:
             conversion.leave(key, value, "it names bfgminer's kernel for the CPU; stratum-miner measures its own")
-        elif key == "kernel":
+        elif key == "kernel" and name.lower() in _GPU_KERNELS:
             conversion.leave(key, value, _GPU.reason)
         elif values.is_sha256d(name):
             conversion.leave(key, value, "stratum-miner mines nothing else")
@@ -356,6 +358,15 @@ _RULES: Mapping[str, KeyRule] = {
     "gekko-tune2": Lost(_DEVICE.reason, defaults=(0,)),
     "gekko-wait-factor": Lost(_DEVICE.reason, defaults=(0.3, 0.4, 0.5)),
     "gekko-bauddiv": Lost(_DEVICE.reason, defaults=(0,)),
+    "gekko-terminus-freq": Lost(_UNDRIVEN.reason, defaults=(150,)),
+    "gekko-r909-freq": Lost(_UNDRIVEN.reason, defaults=(450,)),
+    "gekko-kbox-freq": Lost(_UNDRIVEN.reason, defaults=(200,)),
+    "gekko-compaca2-freq": Lost(_UNDRIVEN.reason, defaults=(300,)),
+    "gekko-compaca2-start-freq": Lost(_UNDRIVEN.reason, defaults=(300,)),
+    "gekko-compaca2-corev": Lost(_UNDRIVEN.reason, defaults=(270,)),
+    "gekko-compaca1-start-freq": Lost(_DEVICE.reason, defaults=(300,)),
+    "gekko-mine2": Idle("the driver of that program ignores it"),
+    "tcp-keepalive": Idle("the miner notices by itself that a pool is silent"),
     "gekko-serial": Lost("name the stick by its path: ls /dev/serial/by-id shows the serial numbers"),
     "intensity": _GPU,
     "vectors": _GPU,

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from stratum_miner.app.config.problems import InvalidValue, shown
+from stratum_miner.app.config.problems import ConfigError, InvalidValue, Problem, shown
 from stratum_miner.app.foreign import values
 from stratum_miner.app.foreign.pools import NothingToDo, SettingPairs, add_pool, ordered
 from stratum_miner.app.foreign.rules import Conversion, Idle, KeyRule, Lost, To, is_off
@@ -14,6 +14,7 @@ _KEEPS = "the miner notices by itself that a pool is silent"
 
 def convert_xmrig(conversion: Conversion) -> None:
     """Convert the file."""
+    _check_algorithm(conversion)
     pools = conversion.take("pools")
     for index, pool in enumerate(pools if isinstance(pools, list) else [pools]):
         path = f"pools[{index}]"
@@ -31,16 +32,34 @@ def convert_xmrig(conversion: Conversion) -> None:
     _convert_processor(conversion)
     for key in ("opencl", "cuda"):
         value = conversion.take(key)
-        if isinstance(value, dict) and not is_off(value.get("enabled")):
+        if value is True or (isinstance(value, dict) and not is_off(value.get("enabled"))):
             conversion.lose(key, value, "mining with GPUs is not supported")
         elif value is not None:
             conversion.leave(key, value, "it is off")
+    value = conversion.take("api")
+    if isinstance(value, dict) and not is_off(value.get("port")) and value["port"] != 0:
+        conversion.lose("api", value, "use --http for statistics; its paths and answers are others")
+    elif value is not None:
+        conversion.leave("api", value, "it is off, or only names the worker")
     value = conversion.take("tls")
     if isinstance(value, dict) and not is_off(value.get("enabled")):
         conversion.lose("tls", value, "the HTTP server has no TLS; put a web server with TLS in front of it")
     elif value is not None:
         conversion.leave("tls", value, "it is off; the TLS of a pool is set with the pool")
     conversion.apply(_RULES)
+
+
+def _check_algorithm(conversion: Conversion) -> None:
+    """Raise ConfigError if the whole file is for another algorithm or coin, as old versions write it."""
+    source = conversion.source
+    for key in ("algo", "coin"):
+        value = conversion.take(key)
+        if is_off(value):
+            continue
+        if not isinstance(value, str) or not values.is_sha256d(value):
+            where = f"{source.where}:{source.lines.get(key, 0)}"
+            raise ConfigError(Problem(where, f"expected the algorithm sha256d, got {shown(value)}"))
+        conversion.leave(key, value, "stratum-miner mines nothing else")
 
 
 def _other_mode(pool: dict[str, Any]) -> str:
@@ -89,6 +108,8 @@ def _pool_key(key: str, value: Any, *, has_tls: bool) -> SettingPairs:
             raise NothingToDo("stratum-miner mines nothing else" if not is_off(value) else "it is not set")
         case "nicehash":
             raise NothingToDo("the pool decides the first bytes of the nonce by Stratum itself")
+        case "variant":
+            raise NothingToDo("it belongs to other algorithms")
         case "daemon-poll-interval" | "daemon-job-timeout" | "daemon-zmq-port" | "submit-to-origin":
             raise NothingToDo("it belongs to mining on a node")
         case _ if is_off(value):
@@ -110,9 +131,15 @@ def _convert_algorithm(conversion: Conversion, pools: Any) -> None:
     """Note that the file does not say that its pools are for Bitcoin: xmrig then mines Monero."""
     if not conversion.result.pools or not isinstance(pools, list):
         return
-    named = [
-        pool for pool in pools if isinstance(pool, dict) and not (is_off(pool.get("algo")) and is_off(pool.get("coin")))
-    ]
+    named = (
+        conversion.source.table.get("algo")
+        or conversion.source.table.get("coin")
+        or [
+            pool
+            for pool in pools
+            if isinstance(pool, dict) and not (is_off(pool.get("algo")) and is_off(pool.get("coin")))
+        ]
+    )
     if not named:
         conversion.lose(
             "pools",
@@ -191,7 +218,12 @@ _RULES: dict[str, KeyRule] = {
     "donate-level": Idle("stratum-miner takes no donation"),
     "donate-over-proxy": Idle("stratum-miner takes no donation"),
     "dmi": Idle("it reads the memory modules of the computer"),
-    "api": Idle("it only names the worker in xmrig's API"),
+    "bind": Lost("stratum-miner proxy accepts other miners"),
+    "mode": Lost("stratum-miner proxy accepts other miners"),
+    **dict.fromkeys(("av", "safe", "asm", "huge-pages", "hw-aes", "max-cpu-usage", "custom-diff"), _OTHER),
+    "threads": To("threads", lambda value: None if isinstance(value, list) else values.positive(value)),
+    "cpu-affinity": Lost("--backend-option affinity=0,2 binds the search threads to processors"),
+    "cpu-priority": Lost("--backend-option priority=normal raises the priority of the threads", defaults=(0, 1)),
     "dns": Idle("the system resolves host names"),
     "bench": Idle("use stratum-miner bench to measure"),
     "randomx": _OTHER,

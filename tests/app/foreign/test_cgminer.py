@@ -208,6 +208,7 @@ def test_other_strategies_are_lost(key: str) -> None:
         (cgminer({"url": "stratum+tcp://pool.example:1/#cbaddr=bc1q"}), "does not check who the coinbase"),
         (cgminer(scrypt=True), "expected the algorithm sha256d, got scrypt"),
         (cgminer(algorithm="scrypt"), "expected the algorithm sha256d, got 'scrypt'"),
+        (cgminer(kernel="x17"), "expected the algorithm sha256d, got 'x17'"),
         (cgminer(algo=["sha256d"]), "expected the algorithm sha256d, got ['sha256d']"),
     ],
 )

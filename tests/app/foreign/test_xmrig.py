@@ -80,6 +80,13 @@ def test_other_coins_and_nodes_are_left_out(pool: dict[str, Any], said: str) -> 
     assert "pools[0]" in lost(content)
 
 
+@pytest.mark.parametrize("keys", [{"algo": "cryptonight"}, {"algo": "rx/0"}, {"coin": "monero"}, {"algo": 5}])
+def test_an_algorithm_of_the_whole_file(keys: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="expected the algorithm sha256d"):
+        imported(xmrig({"algo": None}, **keys))
+    assert not lost(xmrig({"algo": None}, algo="sha256d"))
+
+
 def test_a_file_that_names_no_algorithm_is_for_monero() -> None:
     content = xmrig({"algo": None, "tls": True})
     assert only_pool(content)["url"] == "stratum+ssl://pool.example:3333"
@@ -98,6 +105,7 @@ def test_a_file_that_names_no_algorithm_is_for_monero() -> None:
         ({"http": {"enabled": False, "host": "0.0.0.0", "port": 80}}, {}),
         ({"verbose": 2}, {"debug": True}),
         ({"retries": 5, "retry_pause": 5, "print_time": 60, "randomx": {"init": -1}, "opencl": {"enabled": False}}, {}),
+        ({"api": {"id": None, "port": 0}, "opencl": False, "av": 0, "hw-aes": None, "threads": None}, {}),
     ],
 )
 def test_other_keys(keys: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -110,7 +118,9 @@ def test_other_keys(keys: dict[str, Any], expected: dict[str, Any]) -> None:
     ("keys", "lost_key"),
     [
         ({"opencl": {"enabled": True}}, "opencl"),
-        ({"cuda": {"enabled": True}}, "cuda"),
+        ({"cuda": True}, "cuda"),
+        ({"api": {"port": 8080, "access-token": "hunter2"}}, "api"),
+        ({"bind": [{"host": "0.0.0.0", "port": 3333}]}, "bind"),
         ({"cpu": {"enabled": False}}, "cpu.enabled"),
         ({"cpu": {"enabled": True, "max-threads-hint": 50}}, "cpu.max-threads-hint"),
         ({"http": {"enabled": True, "port": 0}}, "http"),
