@@ -1,5 +1,6 @@
 """Citations lead to a paragraph: those of docs/reference from code, tests and pages, and ids of conformance checks."""
 
+import ast
 import io
 import re
 import tokenize
@@ -152,3 +153,15 @@ def parts_of(headings: list[tuple[str, str]], slugs: list[str], index: int) -> I
         if level == "##":
             return
         yield slug
+
+
+def test_no_text_for_users_names_a_page_of_the_checkout() -> None:
+    """pip installs no pages, so help and errors name a command instead."""
+    found = []
+    for path in (ROOT / "stratum_miner").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in statements:
+                found += [f"{path}:{node.lineno}"] if "docs/" in node.value else []
+    assert found == []

@@ -113,7 +113,11 @@ def table_values(
         if name not in keys:
             kind = "table" if isinstance(value, dict) else "key"
             known = ", ".join(sorted(keys))
-            otherwise = f"; known keys are {known}" if path else "; docs/reference/configuration.md lists all keys"
+            otherwise = (
+                f"; known keys are {known}"
+                if path
+                else "; stratum-miner config init NEW.toml writes a file with all keys"
+            )
             hint = did_you_mean(name, [*keys, *elsewhere], otherwise)
             problems.append(Problem(where, f"unknown {kind}{hint}"))
             continue

@@ -94,7 +94,7 @@ class Setup:
                 subject="",
                 verdict=Severity.PROBLEM,
                 text=str(secrets.redact(text)),
-                fix="docs/reference/configuration.md lists the keys; stratum-miner config check checks the file again",
+                fix="stratum-miner config init NEW.toml writes a file with all keys; config check checks yours again",
             )
             for text in (*self.problems, *map(str, self.sources.misspelt))
         ]

@@ -135,7 +135,7 @@ def test_origins_are_told() -> None:
         ("thread = 2", "/etc/miner.toml:1: thread: unknown key: did you mean 'threads'?"),
         ("until-shares = 2", "/etc/miner.toml:1: until-shares: unknown key: did you mean 'until_shares'?"),
         ("[pool.home]", "/etc/miner.toml:1: pool: unknown table: did you mean 'pools'?"),
-        ("xyzzy = 1", "/etc/miner.toml:1: xyzzy: unknown key; docs/reference/configuration.md lists all"),
+        ("xyzzy = 1", "/etc/miner.toml:1: xyzzy: unknown key; stratum-miner config init NEW.toml writes"),
         ("pools = 3", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got 3"),
         ("[[pools]]\na = 1", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got [{'a': 1}]"),
         (
