@@ -183,7 +183,8 @@ def _polymod(values: Iterable[int]) -> int:
 
 
 def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
-    """Return the same bits in groups of ``to_bits`` instead of ``from_bits``.
+    """Join ``values``, which have ``from_bits`` bits each, to one row of bits, and divide this row into values of
+    ``to_bits`` bits.
 
     An incomplete last group is filled up with zero bits if ``pad`` is true, and dropped otherwise. Return None if a
     dropped bit is not zero, or if ``from_bits`` bits or more would be dropped.

@@ -36,7 +36,8 @@ def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
 
 
 def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
-    """Return the merkle root, computed from ``leaf``, the txid of the coinbase, and its merkle branch.
+    """Return the merkle root for a coinbase transaction: ``leaf`` is the txid of the transaction, and ``branch`` is its
+    merkle branch.
 
     On each level, the hash computed so far is the left child, and the item of the branch is the right child.
     """

@@ -33,8 +33,8 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connections to both sides: after all earlier actions for the side ``to``, and after a pause of
-    ``after`` seconds. Lines that are received later are ignored."""
+    """Close the connections to both sides. The relay does so after it has carried out all earlier actions for the side
+    ``to`` and has then paused for ``after`` seconds. Lines that are received later are ignored."""
 
     to: Side
     after: float = 0.0
@@ -111,7 +111,7 @@ class FilterSequence:
             yield from self._through(item.opened(), index + 1)
 
     def line(self, sender: Side, line: bytes) -> Iterable[FilterAction]:
-        """Return the actions for a line that has passed through all filters."""
+        """Let a line pass through all filters, one after the other, and return the resulting actions."""
         return self._through([Send(sender.other, line)], 0)
 
     def ended(self, sender: Side) -> Iterator[FilterAction]:

@@ -71,7 +71,7 @@ class OpenedRecord(Struct, frozen=True, tag_field="kind", tag="open"):
     """The beginning of a connection."""
 
     t: Seconds
-    """Seconds since the first record of the recording that has a time."""
+    """Time of this record in seconds. It is 0 for the first record that has a time."""
     conn: ConnectionNumber
     """Number of the connection in this file, counted from 1."""
     peer: str = ""
@@ -104,7 +104,7 @@ class LineRecord(Struct, frozen=True, tag_field="kind", tag="line", omit_default
     def data(self) -> bytes:
         """Return the bytes of the line, without the LF.
 
-        Raises ValueError if the record has neither text nor valid hex, or both.
+        Raises ValueError if the record has both ``text`` and ``hex`` or none of them, or if ``hex`` is invalid.
         """
         if (self.text is None) == (self.hex is None):
             raise ValueError("expected either the key 'text' or the key 'hex', got both or none")
@@ -177,7 +177,8 @@ class Recording(Struct, frozen=True):
     cut: bool = False
 
     def connections(self) -> dict[int, tuple[NumberedRecord, ...]]:
-        """Return the records of each connection by its number, in the order in which the connections were opened."""
+        """Return a mapping from the number of each connection to the records of this connection. Its keys are in the
+        order in which the connections were opened."""
         found: dict[int, list[NumberedRecord]] = {}
         for item in self.records:
             found.setdefault(item.record.conn, []).append(item)

@@ -43,8 +43,8 @@ class ConnectionSink(Protocol):
         """Take the text of a note about the connection, or about one of its lines."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """Take the information that ``by`` (None: this program) ended the connection. Only the first call has an
-        effect."""
+        """Note that the connection has ended. ``by`` is the side that ended it, or None if this program did. Only the
+        first call has an effect."""
 
     @property
     def held(self) -> int:
@@ -121,7 +121,7 @@ class Recorder:
         return RecordedConnection(self, self._connections, None if self._secrets else Redactor(self._hide))
 
     def close(self) -> None:
-        """Close the file. It may be called several times."""
+        """Close the file. A repeated call has no effect."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

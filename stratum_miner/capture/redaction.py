@@ -30,8 +30,8 @@ class Redactor:
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide
         self._known: dict[str, Hider] = {}
-        """Maps each remembered password, cut to LONGEST characters, to the object that hides it. Longer passwords are
-        hidden first, because a shorter one may be a part of a longer one."""
+        """Maps each remembered password, cut to LONGEST characters, to the ``Hider`` that replaces this password in
+        lines. Longer passwords are hidden first, because a shorter one may be a part of a longer one."""
 
     def redact(self, line: bytes) -> bytes:
         """Return the line with ``***`` in place of passwords.

@@ -58,8 +58,8 @@ ends."""
 ACTIONS_IN_A_ROW = 100
 """Number of lines and actions that a connection handles before other connections get their turn."""
 CHECK_SECONDS = 1.0
-"""While a reader waits because a queue is full, seconds between two checks whether the reader's side has
-disconnected."""
+"""Seconds between two checks whether a side has disconnected. The relay makes these checks while the reader of this
+side waits because a queue is full."""
 
 
 async def relay(
@@ -238,7 +238,7 @@ class _Relay:
 
     async def _carry_out(self, side: Side, actions: Iterable[FilterAction]) -> None:
         """Put each action into the queue of the side that the action is for, and wait while this queue is full.
-        ``side`` is the side to whose lines the filter returned the actions."""
+        ``side`` is the side that caused the actions, for example by the line for which the filter returned them."""
         self._record_notes()
         for action in actions:
             if self._closing:
@@ -339,8 +339,8 @@ class _Relay:
         self._close()
 
     def _end_within(self, seconds: float) -> None:
-        """Let the pauses before actions apply for at most ``seconds`` from now, and end the connection FLUSH_SECONDS
-        later."""
+        """Cut all pauses (``after``) of actions short, so that none of them lasts longer than ``seconds`` from now. End
+        the connection FLUSH_SECONDS after that."""
         self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
         for scope in self._pauses.values():
             scope.deadline = min(scope.deadline, self._pauses_until)

@@ -6,8 +6,9 @@ and the time of the next step.
 
 When a line is sent:
 
-* The handshake keeps its order. If the next line in the recording is a mining.subscribe or mining.authorize of the live
-  peer, or a reply of the live peer to one, the replay waits up to PATIENCE seconds until the live peer has sent it.
+* The handshake keeps its order. If the next line in the recording is one that the live peer must send, and is a
+  mining.subscribe, a mining.authorize or a reply to one of these two requests, the replay waits up to PATIENCE seconds
+  for this line.
 * Other lines are sent at their recorded times, multiplied by ``pace``. With pace 0, a line is sent as soon as the live
   peer has sent every line that was recorded before it, and at its recorded time at the latest.
 
@@ -189,8 +190,8 @@ class Replay:
     def disconnected(self) -> None:
         """Note that the live peer has ended the connection.
 
-        This is a difference if it was the replayed side that ended the connection in the recording. It is also a
-        difference if the replay has not yet sent a line that was recorded more than GRACE seconds before the end of the
+        This end counts as a difference in two cases: if the replayed side, not the peer, ended the recorded connection,
+        or if the replay has not yet sent a line that was recorded more than GRACE seconds before the end of the
         recorded connection.
         """
         if self.done:
@@ -373,10 +374,10 @@ def ended_by(records: Sequence[NumberedRecord]) -> Side | None:
 
 
 def _summary(reply: envelope.Reply, method: str | None) -> str:
-    """Return a short text about a reply, such as "accepted" or "rejected (stale)". Two replies are equal if their texts
-    are equal.
+    """Return a short text about a reply, such as "accepted" or "rejected (stale)". The replay compares two replies by
+    these short texts.
 
-    The error text of the pool is left out, because it differs between pools.
+    The short text does not contain the error text of the pool, because error texts differ between pools.
     """
     refused = "rejected" if method == "mining.submit" else "refused"
     if reply.error not in (None, [], False):

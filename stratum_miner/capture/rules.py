@@ -139,7 +139,8 @@ def read(path: Path) -> list[Rule]:
 def from_table(table: Mapping[str, Any], where: str) -> Rule:
     """Return the rule in a table of names and values; the values are strings or numbers.
 
-    ``where`` says in errors where the rule comes from. Raises RuleError, whose text is one line, if it is invalid.
+    ``where`` is the origin of the rule, for the text of an error. Raises RuleError, whose text is one line, if the rule
+    is invalid.
     """
     try:
         texts = {key: str(value) for key, value in table.items()}
@@ -273,8 +274,8 @@ class RuleFilter:
 
     @property
     def held(self) -> int:
-        """Return how many bytes the lines that ``reorder`` holds back, and the remembered methods of requests, take
-        together."""
+        """Return the total number of bytes that the filter keeps: of the lines that ``reorder`` holds back, and of the
+        remembered methods of requests."""
         return sum(map(len, self._held.values())) + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:

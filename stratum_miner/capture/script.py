@@ -69,7 +69,7 @@ class ScriptLine:
 
     @property
     def name(self) -> str:
-        """Return the words for this line in the text of a difference, such as its method."""
+        """Return what the text of a difference calls this line, for example the method of the line."""
         if self.is_call:
             return str(self.method)
         if self.message is None:

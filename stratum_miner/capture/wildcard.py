@@ -2,8 +2,8 @@
 
 Patterns are not regular expressions, because one hostile line can keep Python's regular expressions busy for minutes.
 Engines without that problem, such as RE2, still need quadratic time to replace every match. Here, every ``*`` divides a
-pattern into parts. Each part is searched from the end of the previous part on, never from further back. The time is
-therefore proportional to the length of the line, whatever the line contains.
+pattern into parts. To find a part in a line, the search begins where the previous part ended, never further back. The
+time is therefore proportional to the length of the line, whatever the line contains.
 """
 
 import re

@@ -54,7 +54,7 @@ def init(file: OutputFile = None, /, *, force: Force = False) -> int:
 @app.command
 @takes_options_of(MineOptions)
 def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
-    """Check a configuration and print one line for each error. The command takes all options of mine.
+    """Check a configuration and print one line for each error. The command takes all options of the command mine.
 
     Exit code 2: there is at least one error.
     """
@@ -78,7 +78,7 @@ def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -
 def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
     """Print the settings in force as TOML, with the origin of each value. Passwords are hidden.
 
-    The command takes all options of mine, so that it also explains a command line of mine.
+    The command takes all options of the command mine, so that it can also explain a command line that calls mine.
     """
     sources = Sources(given, find_file(config, no_config, os.environ))
     for line in shown_lines(load(sources)):

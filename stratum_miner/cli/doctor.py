@@ -59,8 +59,9 @@ def doctor(
 ) -> int:
     """Check whether this computer is ready to mine, and print a fix for each problem.
 
-    The command takes the options of mine and reads the same configuration file. It checks what mine would use: pools
-    with their proxies and certificates, devices, files, hooks, and addresses to listen on. It changes nothing.
+    The command takes the options of the command mine and reads the same configuration file. It checks what a miner with
+    these settings would use: pools with their proxies and certificates, devices, files, hooks, and addresses to listen
+    on. It changes nothing.
 
     Exit code 1: at least one problem was found.
     """

@@ -44,7 +44,7 @@ DEFAULT_USER = "load.{n}"
 RAMP_PART = 6
 """Without --ramp, the miners connect during the first sixth of the run."""
 SWITCH_S = 0.0005
-"""Seconds after which the thread that draws the display must let the thread that measures run
+"""Seconds after which the thread that draws the display must give way to the thread that measures latencies
 (``sys.setswitchinterval``).
 
 With Python's default, 5 ms, the measured latencies would be too long.

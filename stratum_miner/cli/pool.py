@@ -125,7 +125,7 @@ def pool(
                 if faults:
                     log.warning("misbehaving", faults=faults)
                 await until_stopped(running, stop, url, beside)
-            if json:  # the pool has sent its last replies
+            if json:  # now the numbers are final, because the pool has sent its last replies
                 printing.print_json(summary(running.snapshot()))
 
     with capture.recording(record, "pool", secrets=record_secrets) as recorder:

@@ -40,7 +40,8 @@ def proxy(
 ) -> int:
     """Let many Stratum miners share one connection to a pool.
 
-    The options of pools are those of mine, on the command line, in the environment and in the configuration file.
+    The options of pools are the same as for the command mine, on the command line, in the environment and in the
+    configuration file.
 
     Exit code 1: the proxy can no longer accept miners. 3: every pool refused the worker name. 4: no pool gave a job
     before --time-limit.

@@ -224,7 +224,7 @@ class _Showing:
         return key == "q"
 
     def drawn(self, screen: ScreenState, *, keys: bool = True) -> list[Text]:
-        """Return the lines of the screen: the list of all miners, or one of them."""
+        """Return the lines of the screen, which shows the list of all miners or the view of one miner."""
         if len(self.miners) > 1:
             screen = replace(screen, foot=FOOT_SEVERAL if keys else ())
             if self.chosen is None:

@@ -72,8 +72,8 @@ class Backoff:
     restarted pool at once.
 
     ``first``: upper limit of the first pause, in seconds. No pause is shorter than half of this. ``limit``: largest
-    upper limit of a pause, in seconds. ``chance``: from 0 to 1; a pause is shorter than its upper limit by at most this
-    fraction of it.
+    upper limit of a pause, in seconds. ``chance``: how random the pauses are, from 0 to 1. Each pause is at least its
+    upper limit multiplied by (1 - ``chance``).
     """
 
     def __init__(self, rng: random.Random, first: float = 2.0, limit: float = 60.0, chance: float = 1.0) -> None:

@@ -1,9 +1,9 @@
 """``PoolConnection``: one connection to a pool, from the handshake to its end.
 
 A ``PoolConnection`` reads and writes a trio stream, and reports events. This module contains the handshake, the task
-that reads, and the task that checks the time limits. The module ``writer`` contains the task that writes, ``workers``
-the worker names, and ``open_shares`` the shares without a reply. ``reconnecting`` makes the next connection, and
-``resume`` keeps what that connection needs to resume the session.
+that reads, and the task that checks the time limits. Other modules do the rest. ``writer`` contains the task that
+writes. ``workers`` keeps the worker names, and ``open_shares`` the shares without a reply. ``reconnecting`` makes the
+next connection, and ``resume`` keeps what that connection needs to resume the session.
 """
 
 import time
@@ -61,8 +61,8 @@ log = structlog.get_logger(__name__)
 RECEIVE_SIZE = 1 << 16
 """Maximum number of bytes to read at once."""
 MAX_JOBS_AT_ONCE = 4
-"""Number of jobs that the client reports out of the data of a single read. If there are more jobs, it reports these
-first ones and the last one, and skips the others, because each reported job restarts the search."""
+"""If the data of a single read contains more than this number of jobs, the client does not report all of them, because
+each reported job restarts the search. It then reports the first jobs, up to this number, and the last job."""
 WATCHDOG_INTERVAL_S = 1.0
 """Seconds between two checks of the time limits."""
 TLS_ALERT = b"\x15\x03"
@@ -165,8 +165,8 @@ class PoolConnection:
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
-        """Send a share, or hold it until its worker name is authorized, because a pool rejects or ignores shares of
-        other worker names.
+        """Send a share. If its worker name is not authorized yet, hold the share until then, because a pool rejects or
+        ignores shares of worker names that it has not authorized.
 
         If this connection has ended, the share is held for the next one. ``resubmitted``: the pool may have received
         the share on an earlier connection.

@@ -12,8 +12,8 @@ class PoolDisconnected(ConnectionEnded):
     """The pool closed the connection.
 
     ``unanswered``: whether the pool may have closed the connection because of a request that it does not know. True if
-    a request other than mining.submit had no reply yet and, in addition, the pool had not sent a job yet or requests of
-    the handshake had been sent only a few seconds before.
+    two conditions hold. First, a request other than mining.submit had no reply yet. Second, the pool had not sent a job
+    yet, or the client had sent requests of the handshake only a few seconds before.
 
     ``subscribe_unanswered``: whether the pool may have closed the connection because it does not know mining.configure.
     True if the client sent mining.configure and then mining.subscribe, and the pool had not accepted mining.subscribe.

@@ -34,8 +34,8 @@ class OpenShare:
     sent_at: float
     resubmitted: bool
     differences: bool
-    """How the share's version bits were sent: True if as the difference (XOR) between the header's version and the
-    job's version, False if as they are in the header."""
+    """How the share's version bits were sent. True: the client sent the difference (XOR) between the header's version
+    and the job's version. False: the client sent the bits as they are in the header."""
     number: int
     """Number of shares that were sent before this share on the same connection."""
     was_tried_before: bool = False

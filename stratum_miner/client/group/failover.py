@@ -33,7 +33,8 @@ class FailoverPolicy:
     flap_window: float = 600.0
     """For a pool that is flapping (see ``flap_limit``), the number of seconds that applies in place of ``failback``."""
     flap_limit: int = 3
-    """A pool is flapping if it went from up to lost or silent at least this many times within twice ``flap_window``."""
+    """A pool is flapping if it stopped being up (its connection ended, or it became silent) at least this many times
+    within twice ``flap_window``."""
     first_penalty: float = 60.0
     """Seconds for which a pool is not used after it refused all worker names, or rejected ``reject_streak`` shares in a
     row. Until the pool accepts a share, each further penalty is twice as long as the previous one, because ckpool bans
@@ -80,7 +81,8 @@ class _Health:
     trusted: bool = False
     """Whether the user has switched to the pool. The miner then does not wait for ``failback``."""
     losses: deque[float] = field(default_factory=deque)
-    """The times of the last changes from up to lost or silent, at most ``flap_limit`` of them, the oldest first."""
+    """The last times at which the pool stopped being up, because its connection ended or it became silent. There are at
+    most ``flap_limit`` of them, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +254,9 @@ class Failover:
             self._none_since = now
 
     def _last_resort(self, before: _Health | None) -> _Health | None:
-        """Return a silent pool, to mine on because no pool is up; None if no pool is silent. A silent pool may still
-        accept shares of its old job. If ``before``, the pool in use, is silent, return it, otherwise the best silent
-        pool."""
+        """Return a silent pool. This is used if no pool is up, because a silent pool may still accept shares of its old
+        job. ``before`` is the pool in use: if it is silent, return it. Otherwise return the best silent pool, or None
+        if no pool is silent."""
         silent = [pool for pool in self._pools if _is_silent(pool)]
         return before if before in silent else next(iter(silent), None)
 

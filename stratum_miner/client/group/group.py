@@ -373,7 +373,7 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        member.scope = None  # after an exception, ``scope`` stays set, so that this client is not started again
+        member.scope = None  # not reached after an exception, so that this client is not started again
         self._changed.set()
 
     def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:

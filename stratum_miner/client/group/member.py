@@ -17,8 +17,8 @@ from stratum_miner.work.share_result import ShareOutcome
 
 
 class GroupMember:
-    """One pool of a group. For each event of the pool's client, it calls ``take(member, event)`` with itself as
-    ``member``."""
+    """One pool of a group. For each event of the pool's client, the ``GroupMember`` calls ``take(member, event)`` with
+    itself as ``member``."""
 
     def __init__(
         self,

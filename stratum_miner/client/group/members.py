@@ -12,7 +12,8 @@ from stratum_miner.work.job import PoolKey
 
 
 class Members:
-    """The pools of a group. ``PoolControl`` changes them for the user, ``PoolGroup`` carries the changes out."""
+    """The pools of a group. When the user changes pools, ``PoolControl`` changes this list. ``PoolGroup`` then starts
+    and stops the clients of the pools accordingly."""
 
     def __init__(
         self,

@@ -72,13 +72,13 @@ class PoolStatus:
 
     @property
     def reject_share(self) -> float:
-        """Fraction of the shares with a reply that the pool rejected, from 0 to 1. Stale shares do not count as
-        rejected."""
+        """Number of rejected shares divided by the number of shares that the pool replied to, from 0 to 1. Stale shares
+        do not count as rejected."""
         answered = self.accepted + self.rejected + self.stale
         return self.rejected / answered if answered else 0.0
 
     @property
     def stale_share(self) -> float:
-        """Fraction of the shares with a reply that were stale, from 0 to 1."""
+        """Number of stale shares divided by the number of shares that the pool replied to, from 0 to 1."""
         answered = self.accepted + self.rejected + self.stale
         return self.stale / answered if answered else 0.0
