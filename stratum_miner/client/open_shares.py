@@ -131,8 +131,8 @@ def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
 
     * The share is stale, and a newer job has come.
     * The share is lost.
-    * The share is a weak block, and the pool rejected it as too easy. The client knew that its hash misses the share
-      target, and sent it only because it solves a block.
+    * The share is a weak block: its hash meets the network target, but misses the share target. The pool rejected it as
+      too easy, which the client expected. The client sent the share only because it solves a block.
     """
     if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id

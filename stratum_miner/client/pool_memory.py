@@ -69,9 +69,9 @@ class PoolMemory:
     def handshake(self, now: float) -> Handshake:
         """Return the form of the next handshake.
 
-        This is the form that worked last. After ``TRIES`` connections in a row have ended during the handshake, it is
-        the next form, and after each further such connection the form after that. The last form is followed by the
-        first.
+        The result is usually the form that worked last. If ``TRIES`` connections in a row have ended during the
+        handshake, the result is the form after it. Each further connection that ends during the handshake moves the
+        result on by one form. The last form is followed by the first.
         """
         if now >= self._kept_until:
             self._kept = Handshake.FULL

@@ -75,4 +75,4 @@ class PoolTally:
 
 
 Tallies: TypeAlias = dict[PoolKey, PoolTally]
-"""The counts of each pool. Several groups with the same pools can use one such dictionary."""
+"""The counts of each pool. Several ``PoolGroup`` objects with the same pools can use one dictionary together."""

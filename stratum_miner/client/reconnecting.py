@@ -109,7 +109,8 @@ class PoolClient:
         self._version_mask = 0
         """The version mask of the last connection that has ended."""
         self._refusals: dict[str, str] = {}
-        """Worker names that the pool refused on the last connection that has ended, with the reasons."""
+        """Maps each worker name that the pool refused to the reason of the refusal. The refusals are those of the last
+        connection that has ended."""
 
     async def run(self) -> None:
         """Keep the pool connected until cancelled.
@@ -179,8 +180,8 @@ class PoolClient:
         """Take over a session of an earlier run of the program, and the shares of this session that have no reply.
 
         Call this before the first connection, on which the client then asks the pool to resume the session. If the pool
-        does so, the client resubmits the shares; otherwise they are lost. The jobs of the shares must have session
-        number 0.
+        does so, the client resubmits the shares; otherwise they are lost. The jobs of the shares must have the session
+        number 0: this is the number of a session that the first connection resumes (see ``origin``).
         """
         self._resumption.adopt(resumable, shares)
 
@@ -364,7 +365,7 @@ class PoolClient:
     # ---- events -------------------------------------------------------------------------------------------------
 
     def _take(self, event: ClientEvent) -> None:
-        """Report an event of the connection first and count it afterwards, so that counting does not delay a job."""
+        """Report an event of the connection, and only then count it, so that counting does not delay a job."""
         match event:
             case JobArrived(job):
                 self._on_event(event)

@@ -1,8 +1,8 @@
 """What a client keeps when a connection ends, for use on its next connection: the session to resume, and the shares
 without a reply.
 
-The module ``connection`` calls ``Resumption.begin`` to learn whether the pool resumed the session. If so, it resubmits
-the shares; otherwise it reports them as lost.
+The module ``connection`` calls ``Resumption.begin`` to learn whether the pool resumed the session. If the pool did so,
+the connection resubmits the shares. Otherwise the shares are reported as lost.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,7 +71,8 @@ class Resumption:
             self.resumable = replace(self.resumable, extranonce1=extranonce1, extranonce2_size=extranonce2_size)
 
     def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
-        """Take over a session of an earlier run and its shares without a reply. Call it before the first connection."""
+        """Take over a session of an earlier run of the program, and those shares of this session that have no reply.
+        Call this method before the first connection."""
         self.resumable = resumable
         self._carried.extend(Unanswered(share, sent=True) for share in shares)
 

@@ -21,8 +21,7 @@ PHRASES: dict[str, str] = {
     "connection refused": "zone117x/node-cryptonote-pool#296: a pool whose Redis or node is down",
     "econnrefused": "zone117x/node-cryptonote-pool#296",
 }
-"""The keys are phrases in lower case, the values the sources that the phrases come from. A refusal that contains one of
-the phrases counts as temporary."""
+"""Maps phrases, in lower case, to their sources. A refusal that contains one of the phrases counts as temporary."""
 
 
 def is_temporary_refusal(refusal: str) -> bool:

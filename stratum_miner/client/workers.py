@@ -42,7 +42,8 @@ class _WorkerEntry:
 class Workers:
     """The worker names for which mining.authorize was sent on one connection.
 
-    ``accepted``: names that the pool authorized on this connection or earlier ones; this object adds to it.
+    ``accepted``: the set of names that the pool has authorized so far, on any connection. This object adds newly
+    authorized names to the set.
     """
 
     def __init__(self, settings: PoolSettings, accepted: set[str]) -> None:
@@ -94,9 +95,9 @@ class Workers:
     def stand_in(self, name: str) -> str | None:
         """Return the worker name under which to submit shares that should have ``name``.
 
-        This is the first of ``name`` and the configured names for which mining.authorize was sent and which the pool
-        has not refused. Return None if there is no such name, or if the pool has not yet replied to the
-        mining.authorize of this name.
+        The candidates are ``name``, followed by the configured names. This method chooses the first candidate for which
+        mining.authorize was sent and which the pool has not refused. It returns None if there is no such candidate, or
+        if the pool has not yet answered the mining.authorize of the chosen one.
         """
         for candidate in (name, *self._configured):
             entry = self._entries.get(candidate)
@@ -105,7 +106,7 @@ class Workers:
         return None
 
     def overdue(self, since: float) -> tuple[str, ...]:
-        """Return the worker names for which mining.authorize was sent before ``since`` and has no answer yet."""
+        """Return the worker names whose mining.authorize was sent before the time ``since`` and is still unanswered."""
         return tuple(name for name, entry in self._entries.items() if not entry.answered and entry.asked_at < since)
 
     @property

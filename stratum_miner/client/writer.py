@@ -14,8 +14,8 @@ log = structlog.get_logger(__name__)
 
 MAX_UNSENT = 256 << 10
 """Maximum number of bytes that may wait to be sent before the client stops reading. Without this limit, a pool that
-sends requests and does not read the replies could fill the memory. The lines of all shares that may be open at the same
-time take fewer bytes."""
+sends requests and does not read the replies could fill the memory. Shares alone never reach the limit: even the lines
+of all shares that may be open at the same time take fewer bytes."""
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
 """Matches a mining.authorize request, as the module ``envelope`` encodes it, up to the end of the password. The first
 group ends before the password."""

@@ -15,8 +15,8 @@ To run checks from Python, describe the pool, select checks and await ``verify``
         print(result.case.id, result.case.requirement, result.outcome.actual)
 
 ``as_object`` and ``junit`` convert the results to JSON and JUnit XML. The module ``cases`` contains the checks. The
-module ``probe`` makes the connections and shares that the checks use. The module ``verify`` runs the checks and decides
-on their verdicts.
+module ``probe`` opens the connections and finds the shares that the checks use. The module ``verify`` runs the checks
+and decides on their verdicts.
 """
 
 from stratum_miner.conformance.case import Case, Kind, Level

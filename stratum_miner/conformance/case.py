@@ -14,8 +14,8 @@ SECONDS: Final = 60.0
 
 
 class Level(Enum):
-    """How important a requirement is. Reports show the value of the level, and the patterns of ``select`` may be this
-    value."""
+    """How important a requirement is. Reports show the value of the level. ``select`` also accepts such a value as a
+    pattern: it then selects all checks of this level."""
 
     MUST = "MUST"
     """A pool that does not meet the requirement breaks miners, or wastes work or blocks."""
@@ -26,7 +26,7 @@ class Level(Enum):
 
 
 class Kind(Enum):
-    """What a check does to the pool, or what it needs. A check may have several kinds."""
+    """What a check does to the pool, or what the check needs. A check may have several kinds."""
 
     POLITE = "polite"
     """The check is harmless for any pool."""
@@ -51,8 +51,8 @@ class Case:
     id: str
     """Unique id, such as ``ERR-07``."""
     requirement: str
-    """The requirement, as a sentence: "The pool must ...", "The pool should ..." or, if it only records, "The check
-    records ..."."""
+    """The requirement, as a sentence: "The pool must ..." or "The pool should ...". For a check that only records what
+    the pool does, the sentence is "The check records ..."."""
     expected: str
     """All results that the requirement allows, as text. For the level INFO, the text says what is recorded."""
     level: Level

@@ -3,7 +3,7 @@ receives.
 
 This module does not decide whether the pool meets a requirement. A reader task receives the pool's lines, keeps the
 state of the session (extranonce, difficulty, version mask, jobs) and wakes the tasks that wait for a change.
-docs/reference/stratum.md#when-a-setting-takes-effect says from which job on a new setting applies.
+docs/reference/stratum.md#when-a-setting-takes-effect says which job is the first one that a new setting applies to.
 """
 
 import json
@@ -111,10 +111,10 @@ class ProbeConnection:
         return identifier, self.compose_object(method, message, what)
 
     def compose_object(self, method: str, message: dict[str, Any], what: str = "") -> bytes:
-        """Return a JSON object as a line, without sending it. If the object has an id, replies with this id will count
-        as replies to ``method``.
+        """Return the JSON object ``message`` as a line, without sending it. If ``message`` has an id, replies with this
+        id will count as replies to ``method``.
 
-        ``what`` names the object in the message of an exception. [default: the method]
+        ``what`` names the message in the text of an exception. [default: the method]
         """
         identifier = message.get("id")
         if isinstance(identifier, int | str):

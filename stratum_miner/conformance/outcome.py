@@ -35,7 +35,7 @@ class CheckOutcome:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the verdict is FAILED. A check with several steps ends at the first step that fails."""
+        """Whether the verdict is FAILED. Checks with several steps use this to end after the first step that fails."""
         return self.verdict is Verdict.FAILED
 
 

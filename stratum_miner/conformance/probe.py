@@ -86,7 +86,7 @@ class Facts:
 
 @dataclass(slots=True)
 class Probe:
-    """The connections, the share search and the transcript of one check. ``open_probe`` makes it."""
+    """The connections, the share search and the transcript of one check. ``open_probe`` makes a ``Probe``."""
 
     pool: PoolUnderTest
     search: BudgetedSearch
@@ -140,8 +140,9 @@ class Probe:
         connection.
 
         ``mask`` is the version mask to ask for; if it is None, mining.configure is not sent. ``subscribe`` contains the
-        parameters of mining.subscribe. Raises Skip if the pool does not complete the handshake or sends no job; whether
-        the pool does this is the subject of other checks. Raises Unreachable if no connection can be made.
+        parameters of mining.subscribe. Raises Skip if the pool does not complete the handshake or sends no job. The
+        check that calls this method is then skipped and does not fail, because other checks test the handshake and the
+        first job. Raises Unreachable if no connection can be made.
         """
         connection = await self.connect()
         if mask is not None and not self.facts.configure_closes:
@@ -209,11 +210,11 @@ class Probe:
         return ""
 
     async def others_problem(self, other_session: ProbeConnection) -> str:
-        """Return "" if the pool replies on ``other_session`` and also on a new connection. Otherwise return a clause
-        that says on which of these two connections it no longer replies.
+        """Test whether the pool still replies on ``other_session`` and on a new connection. Return "" if it replies on
+        both. If the pool replies on neither, or ends or refuses one of them, return a clause that says so.
 
-        Raises Silent if the pool replies on one of the two connections and not on the other. Then the pool still runs,
-        and there is not enough evidence for a failure.
+        Raises Silent if the pool replies on one of the two connections and is silent on the other. Then the pool still
+        runs, and there is not enough evidence for a failure.
         """
         silence: Silent | None = None
         try:

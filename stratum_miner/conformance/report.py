@@ -57,8 +57,8 @@ def table(cases: Sequence[Case]) -> str:
 
 
 def counts_as_failure(result: Result, strict: bool) -> bool:
-    """Return whether a result makes the run fail. A failed check of the level MUST always does this, a failed check of
-    the level SHOULD only if ``strict``."""
+    """Return whether a result makes the run fail. A failed check makes the run fail if the level of the check is MUST.
+    If ``strict``, every failed check makes the run fail."""
     return result.verdict is Verdict.FAILED and (strict or result.case.level is Level.MUST)
 
 

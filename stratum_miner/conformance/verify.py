@@ -43,11 +43,11 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
 MAX_PARALLEL = 12
-"""Maximum number of checks that run in parallel and find no shares. The number is high because such a check spends most
-of its time waiting for the pool."""
+"""Maximum number of checks that run in parallel, counting only checks that do not search for shares. The number is high
+because such a check spends most of its time waiting for the pool."""
 MAX_PARALLEL_WORKING = 6
-"""Maximum number of checks that run in parallel and find shares. About half of these checks need little processor time,
-because they mainly wait for a second job."""
+"""Maximum number of checks that run in parallel, counting only checks that search for shares. About half of these
+checks need little processor time, because they mainly wait for a second job."""
 MAX_ACTUAL = 4000
 """Maximum number of characters in ``CheckOutcome.actual``."""
 REACH_ATTEMPTS = 3
@@ -114,8 +114,8 @@ async def verify(
     ``on_start`` is called when a check starts, and ``on_result`` when it has ended. Both must return without blocking.
     ``seed`` determines the random choices of the checks. [default: random]
 
-    Raises Unreachable if no connection to the pool can be made. After that, no error of a check is raised: each check
-    gets a result, even after an internal error.
+    Raises Unreachable if no connection to the pool can be made at the start. An error in a check is not raised: each
+    check gets a result, even after an internal error.
     """
     await _reach(pool)
     facts = Facts()

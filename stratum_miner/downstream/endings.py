@@ -1,5 +1,5 @@
-"""The kinds of reasons for which a miner's connection is closed. Their number is fixed, so that no miner can make the
-metrics, which count each kind, grow."""
+"""The kinds of reasons for which a miner's connection is closed. The metrics count the connections of each kind. The
+number of kinds is fixed, so that no miner can increase the number of metrics."""
 
 from enum import Enum
 

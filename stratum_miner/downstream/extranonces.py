@@ -66,8 +66,8 @@ class ExtranonceRegistry(Generic[J]):
         self._taken: set[bytes] = set()
         """Extranonce1 values of sessions that are open or can be resumed."""
         self._retired: OrderedDict[str, tuple[Lease[J], float]] = OrderedDict()
-        """For each session id, the lease of an ended session that can be resumed, and the time until which it can. The
-        session that ended first is first."""
+        """The ended sessions that can still be resumed. Maps the id of each session to its lease and to the time at
+        which the session can no longer be resumed. The session that ended first is the first entry."""
 
     @property
     def live(self) -> int:
@@ -82,8 +82,8 @@ class ExtranonceRegistry(Generic[J]):
         """Return the lease of the ended session with the id ``resume`` if it can be resumed, otherwise a new lease.
 
         A resumed lease keeps its extranonce1 and its jobs, and gets a new session id. A session cannot be resumed by
-        its extranonce1, because the values come from a counter, so that others can guess them. Raises
-        ExtranoncesExhausted if open sessions use all extranonce1 values.
+        its extranonce1: the values come from a counter, so other miners can guess them. Raises ExtranoncesExhausted if
+        open sessions use all extranonce1 values.
         """
         self._forget_expired(now)
         retired = None if resume is None else self._retired.pop(resume, None)

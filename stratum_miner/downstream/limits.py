@@ -1,4 +1,4 @@
-"""The limits that a pool or a proxy sets its miners."""
+"""The limits that a pool or a proxy sets for its miners."""
 
 from dataclasses import dataclass
 

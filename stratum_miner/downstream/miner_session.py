@@ -254,7 +254,8 @@ class MinerSession(Generic[J]):
         if share.refusal is None:  # the share was credited when it arrived
             return None
         share_difficulty = solution.difficulty
-        difficulty = min(solution.job.difficulty, share_difficulty)  # a weak block misses the share target
+        # a weak block meets the network target but not the share target: its own difficulty is less than the job's
+        difficulty = min(solution.job.difficulty, share_difficulty)
         self._credit(counted, difficulty, share_difficulty, now)
         return AnsweredWithTrue(share.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
 
@@ -416,9 +417,9 @@ class MinerSession(Generic[J]):
         self._count_refused(counted, AnsweredWithError(submit.worker_name, submit.job_id, reason, message))
 
     def _count_work(self, work: float, now: float) -> None:
-        """Report a share to vardiff, which derives the difficulty from the rate of shares. ``work`` is the difficulty
-        with which the share counts there; 0: it does not count. Stale shares count, too, because the miner computed
-        hashes to find them.
+        """Report a share to vardiff, which derives the difficulty from the rate of shares. Vardiff counts the share
+        with the difficulty ``work``; if ``work`` is 0, it does not count the share. Stale shares count, too, because
+        the miner computed hashes to find them.
         """
         if work and self._vardiff is not None and not self._is_difficulty_fixed:
             self._retarget(self._vardiff, self._vardiff.on_share(now, work), now)
@@ -516,8 +517,8 @@ class MinerSession(Generic[J]):
             self._vardiff = Vardiff(self._policy.vardiff, self._wanted or difficulty, now)
 
     def _set_mask(self, job: J) -> None:
-        """Send the miner its version mask for this job, if the mask has changed. The mask also applies to earlier jobs
-        of the same origin.
+        """Send the miner its version mask for this job, if the mask has changed. The mask also applies to earlier jobs;
+        in a proxy, only to those from the same session between proxy and pool (see ``AnnouncedJob.origin``).
 
         The mask has no bits that are set in the job's own version. For these bits, the known ways to merge the miner's
         bits into the version give different results.
@@ -529,9 +530,10 @@ class MinerSession(Generic[J]):
             self._allow_versions(job)
 
     def _allow_versions(self, job: J | None) -> None:
-        """Apply the session's version mask to all announced jobs of the same origin as ``job``: a new mask also applies
-        to earlier jobs (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin keep their masks.
-        If ``job`` is None, do nothing.
+        """Apply the session's version mask to all announced jobs with the same origin as ``job`` (see
+        ``AnnouncedJob.origin``), because a new mask also applies to earlier jobs
+        (docs/reference/stratum.md#changing-the-version-mask). Jobs of another origin keep their masks. If ``job`` is
+        None, do nothing.
         """
         if job is not None and self.lease is not None:
             self.lease.jobs.allow_versions(self.version_mask, job.origin)

@@ -28,7 +28,8 @@ class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
 
 
 class SessionPolicy(Protocol[J]):
-    """What a miner's session gets from its server: jobs, difficulties, and verdicts on shares. See the module."""
+    """What a miner's session gets from its server: jobs, difficulties, and verdicts on shares. The server is a pool or
+    a proxy."""
 
     decides_shares: bool
     """Whether ``judge`` decides if a share is accepted. True in a pool. False in a proxy, where ``judge`` decides only

@@ -11,7 +11,7 @@ MAX_BYTES = 512 << 20
 """Maximum number of bytes that the remembered shares of a whole pool or proxy may take."""
 SHARE_BYTES = 200
 """Maximum number of bytes that one remembered share takes, rounded up: 80 for its hash, and 107 for its entry in the
-set of hashes. An entry takes most bytes just after Python has made the set four times as large."""
+set of hashes. The size of an entry varies: it is largest just after Python has made the set four times as large."""
 MAX_SHARES = MAX_BYTES // SHARE_BYTES
 """Maximum number of shares that are remembered: 2.7 million. That is three times what 10,000 miners submit while a job
 is valid, at one share every 10 s each."""

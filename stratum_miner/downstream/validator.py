@@ -33,8 +33,8 @@ from stratum_miner.stratum.errors import ErrorReason
 
 MAX_NTIME_AHEAD = 7000
 """Largest allowed value of a setting ``ntime_ahead``: the number of seconds by which the ntime of a share may be ahead
-of the pool's clock. Consensus allows 7200 s by the node's clock. The 200 s less allow for a difference between the two
-clocks (docs/reference/stratum.md#ntime)."""
+of the pool's clock. Consensus allows 7200 s by the node's clock. This limit is 200 s smaller, because the two clocks
+may differ (docs/reference/stratum.md#ntime)."""
 
 
 class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
@@ -76,9 +76,9 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     message: str
     """The text for the miner."""
     candidate: Solution[J] | None = None
-    """The solution, if its hash meets the network target; otherwise None. It is a block candidate, although the share
-    is refused: because it is stale, misses the share target, or cannot be remembered (the memory for shares is
-    full)."""
+    """The solution, if its hash meets the network target; otherwise None. Such a solution is a block candidate even
+    though the share is refused. A share is refused in this way if it is stale, if it misses the share target, or if the
+    memory for shares is full."""
     work: float = 0.0
     """The difficulty of the job, if the hash meets the share target and the share is refused only because it is stale
     or because the memory for shares is full. Otherwise 0."""

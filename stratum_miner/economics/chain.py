@@ -36,8 +36,8 @@ def next_halving(height: int) -> int:
 
 
 def halving_days(height: int, days: int) -> tuple[int, ...]:
-    """Return on which of the next ``days`` days the subsidy halves, as numbers of days. Day 0 begins with the block of
-    this height.
+    """Return the days on which the subsidy halves, among the next ``days`` days. Days are numbered from 0, and day 0
+    begins with the block of this height.
 
     The calculation assumes a block every ten minutes."""
     first = (next_halving(height) - height) // BLOCKS_PER_DAY

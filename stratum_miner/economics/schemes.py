@@ -29,8 +29,8 @@ def pps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fe
 def fpps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fees: Decimal, fee: Decimal) -> Decimal:
     """Return the pay for one share under FPPS (full pay per share), in bitcoin.
 
-    The pay is the part of the subsidy and of the transaction fees that belongs to this share. ``fees`` are the average
-    transaction fees of a block; both are in bitcoin. ``fee`` is the pool fee as a fraction.
+    The pay is the part of the subsidy and of the transaction fees that belongs to this share. ``subsidy`` and ``fees``,
+    the average transaction fees of a block, are in bitcoin. ``fee`` is the pool fee as a fraction.
     """
     return pps(share_difficulty, network_difficulty, subsidy + fees, fee)
 

@@ -55,7 +55,7 @@ class ShownBoard:
 
     devices: tuple[DeviceView, ...]
     hardware: DeviceView | None
-    """The hardware device; None for this computer."""
+    """The hardware device that is shown as the board. None if the search threads of this computer are shown instead."""
 
     @classmethod
     def of(cls, view: View) -> "ShownBoard":

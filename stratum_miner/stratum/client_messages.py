@@ -93,8 +93,8 @@ class Subscribe:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Subscribe":
-        """Parse parameters. Both may be missing or null, and further parameters are ignored
-        (docs/reference/stratum.md#subscribing).
+        """Parse the parameters: the user agent and the session id. Each of these two may be missing or null, and
+        further parameters are ignored (docs/reference/stratum.md#subscribing).
 
         Raises FieldError if the user agent or the session id is not a string, or is too long.
         """

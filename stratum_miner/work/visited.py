@@ -146,8 +146,8 @@ class Visited:
         self._start = start
         self._templates: OrderedDict[bytes, _Template] = OrderedDict()
         self._forgotten: tuple[set[bytes], set[bytes]] = set(), set()
-        """The shortened names of forgotten templates. The first set has the newer names. When it is full, it replaces
-        the second set, and a new first set begins."""
+        """The first 8 bytes of the names of forgotten templates. The first set has the newer names. When the first set
+        is full, it replaces the second set, and a new first set begins."""
         self._begin_again = 0
         """The highest ``unused_from`` of all forgotten templates. If a forgotten template is used again, it begins with
         this value."""

@@ -37,8 +37,8 @@ MAX_TURNS = 2
 """Number of turns during the check VD-04 up to which the difficulty counts as stable. A turn is a fall of the
 difficulty after a rise, or a rise after a fall."""
 ACCOUNTED = 60
-"""Number of valid shares that the check VD-09 submits. The check compares the number of hashes that it computed to find
-these shares with the average number of hashes that shares of their difficulties take."""
+"""Number of valid shares that the check VD-09 submits. The check adds up the hashes that it computed to find these
+shares. It compares this sum with the number of hashes that finding shares of the same difficulties takes on average."""
 SIGMAS = 3
 """Largest difference, in standard deviations, that the check VD-09 allows between the hashes that it computed to find
 shares and the average number of hashes that such shares take."""

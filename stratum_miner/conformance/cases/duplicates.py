@@ -19,10 +19,10 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""The check ERR-06 submits an accepted share again, under the id of the next job. With this job, the share has a
-different hash, and the check can only use a share whose different hash misses the share target. If a random hash meets
-the share target with a probability below ``RARE``, one share is enough, because its different hash almost surely misses
-the target. Otherwise the check finds several shares, so that it can use one of them."""
+"""The check ERR-06 submits an accepted share again, under the id of the next job. With the next job, the share has
+another hash. The check can use only a share that misses the share target with this other hash. If a random hash meets
+the share target with a probability below ``RARE``, the check finds one share, because its other hash almost surely
+misses the target. Otherwise the check finds several shares, so that it can use at least one of them."""
 
 
 async def _submit_again(

@@ -282,8 +282,8 @@ async def stale_block(probe: Probe) -> CheckOutcome:
 
 
 async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> bool:
-    """Return whether the node has the block ``tip``, even if this block is not on the best chain. The function submits
-    another block on top of ``tip``, which the node accepts only if it has ``tip``."""
+    """Return whether the node has the block ``tip``, even if this block is not on the best chain. To find out, the
+    function submits another block on top of ``tip``. The node accepts such a block only if it has ``tip``."""
     for pause in (0.1, 0.5, 1.0, 2.0):  # try several times, because the pool may submit its block a little later
         await trio.sleep(pause)
         # Each attempt makes a different block, because a node remembers the blocks that it has rejected.
