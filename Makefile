@@ -71,6 +71,7 @@ lock: $(BIN)/uv
 	@$(COMPILE) pyproject.toml --extra regtest --extra page --group build --constraint $(LOCK) --output-file $(DEMO_LOCK)
 	@$(COMPILE) --constraint $(LOCK) --group build --output-file requirements/build.txt
 	@$(COMPILE) $(UPGRADE) --group fuzz --output-file requirements/fuzz.txt
+	@$(COMPILE) $(UPGRADE) --constraint $(LOCK) --group release --output-file requirements/release.txt
 	@$(COMPILE) $(UPGRADE) --constraint $(LOCK) --group docs --output-file requirements/docs.txt
 
 upgrade: UPGRADE = --upgrade

@@ -41,7 +41,7 @@ def test_the_document_lists_what_the_project_asks_for_and_nothing_else() -> None
     assert document["What a miner, a pool and a proxy need"] == runtime
     assert document["What some users need"] == extras
     assert document["What developers need"] == groups - runtime
-    apart = names(project["dependency-groups"]["fuzz"] + project["dependency-groups"]["docs"])
+    apart = set().union(*(names(project["dependency-groups"][name]) for name in ("docs", "fuzz", "release")))
     assert document["What they weigh"] == (runtime | extras | groups) - apart
 
 

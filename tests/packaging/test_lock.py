@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "requirements"
-NAMES = ("all.txt", "build.txt", "demo.txt", "runtime.txt")
+NAMES = ("all.txt", "build.txt", "demo.txt", "release.txt", "runtime.txt")
 OUT_OF_STEP = "pyproject.toml and requirements/ disagree: make lock"
 OURS = re.compile(r"^ {4}#(?: via)? +stratum-miner \(pyproject\.toml(?::\w+)?\)$", re.MULTILINE)
 """The remark that pyproject.toml itself asks for what stands above it."""
@@ -73,6 +73,7 @@ def wanted(name: str) -> list[Requirement]:
         "build.txt": group("build"),
         # the commands that the demo names at its end need the page
         "demo.txt": [*runtime, *extras["regtest"], *extras["page"], *group("build")],
+        "release.txt": group("release"),
         "runtime.txt": [*runtime, *extras["page"], *extras["metrics"]],  # the container serves its page
     }[name]
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-HIDDEN = frozenset({".ci", ".dockerignore", ".gitignore", ".npmrc"})
+HIDDEN = frozenset({".ci", ".github", ".dockerignore", ".gitignore", ".npmrc"})
 """Names with a leading dot that a person wrote. Every other one is some tool's cache or its settings."""
 LEFT_BEHIND = frozenset({"__pycache__", "build", "dist", "node_modules"})
 COMPILED = frozenset({".a", ".o", ".pyc", ".so"})
