@@ -75,16 +75,14 @@ class Conversion:
         """Add a note. The value of a key that is not known is not shown, because it may be a secret."""
         path = sanitize(path)
         shown = shown_value(path, value) if is_known or not isinstance(value, str | dict | list) else "..."
-        if value is None and path not in self.source.lines:
+        if value is None and (path.endswith("]") or path not in self.source.lines):
             shown = ""
         self.result.notes.append(Note(path, self.line(path), shown, fate, text))
 
     def line(self, path: str) -> int:
-        """Return the line of a key, or the first line of what is inside the object at ``path``, or 0."""
-        if path in self.source.lines:
-            return self.source.lines[path]
-        inside = [line for key, line in self.source.lines.items() if key.startswith(f"{path}.")]
-        return min(inside, default=self.source.lines.get(path.partition("[")[0], 0))
+        """Return the line of a key, or of the key of the array that contains ``path``, or 0."""
+        lines = self.source.lines
+        return lines.get(path) or lines.get(path.partition("[")[0], 0)
 
     # ---- keys -------------------------------------------------------------------------------------------------------
 

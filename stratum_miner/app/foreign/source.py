@@ -38,7 +38,8 @@ class ForeignFile:
     where: str
     table: Mapping[str, Any]
     lines: Mapping[str, int]
-    """The line of each key by its path, such as ``pools[0].url``."""
+    """The line of each key by its path, such as ``pools[0].url``, and the line of the first key of each object in an
+    array."""
     is_csv: bool = False
 
 
@@ -74,6 +75,9 @@ def parse(text: str, where: str) -> ForeignFile:
         return _parse_csv(text, where)
     if not start:
         raise ConfigError(Problem(where, "expected the configuration file of a miner, got an empty file"))
+    if start[0] not in "{[/#":
+        text = "expected a configuration file in JSON, as other miners have it, got text that begins with"
+        raise ConfigError(Problem(where, f"{text} {sanitize(start.splitlines()[0], 40)!r}"))
     plain, lines_of_keys = _without_extras(text, where)
     try:
         content = json.loads(plain, object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
@@ -134,6 +138,8 @@ def _tables(pairs: _Pairs, before: str, key_lines: Iterator[int], lines: dict[st
     for key, value in pairs:
         path = f"{before}{sanitize(key)}"
         line = next(key_lines, 0)
+        if before.endswith("]."):
+            lines.setdefault(before[:-1], line)
         inner = _values(value, path, key_lines, lines, where)
         if key in found and not is_comment(key) and found[key] != inner:
             raise ConfigError(

@@ -48,7 +48,7 @@ def test_comments_and_last_commas_are_left_out_and_strings_stay() -> None:
 
 def test_lines_of_keys_in_lists() -> None:
     source = parse('{"pools": [\n{"url": "a"},\n\n{"url":\n"b"}]}', "old")
-    assert source.lines == {"pools": 1, "pools[0].url": 2, "pools[1].url": 4}
+    assert source.lines == {"pools": 1, "pools[0]": 2, "pools[0].url": 2, "pools[1]": 4, "pools[1].url": 4}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,14 @@ def test_lines_of_keys_in_lists() -> None:
         ("", "old: expected the configuration file of a miner, got an empty file"),
         (" \n", "old: expected the configuration file of a miner, got an empty file"),
         ("[1]", "old: expected a JSON object, found another value"),
-        ("null", "old: expected a JSON object, found another value"),
+        (
+            "null",
+            "old: expected a configuration file in JSON, as other miners have it, got text that begins with 'null'",
+        ),
+        (
+            "minerd -o a:1\n-u \x1b",
+            "old: expected a configuration file in JSON, as other miners have it, got text that",
+        ),
         ("{\n\n'a'", "old:3: expected JSON: "),
         ('{"a": 1,, "b": 2}', "old:1: expected JSON: "),
         ('{"a": NaN}', "old: expected JSON: NaN is not a number of JSON"),
@@ -69,7 +76,10 @@ def test_lines_of_keys_in_lists() -> None:
         ("/*" * 100_000, "old:1: expected JSON: "),
         ('{"a": "\x1b[31m"}', "old:1: expected JSON: "),
         ('{"a": ' + "9" * 5000 + "}", "old: expected JSON: "),
-        ("url = 'a:1'", "old:1: expected JSON: "),
+        (
+            "url = 'a:1'",
+            "old: expected a configuration file in JSON, as other miners have it, got text that begins with",
+        ),
         ("key,type,encoding,value\na,data,u16,1\na,data,u16,2", "old:3: a: expected this key once, got it in line 2"),
         ("key,type,encoding,value\nssl,file,string,cert.pem", "old:2: ssl: expected a value"),
     ],
@@ -94,4 +104,4 @@ def test_settings_as_csv() -> None:
 
 def test_a_large_file_takes_linear_time() -> None:
     text = json.dumps({"pools": [{"url": "a:1", "x": '"\\' * 20}] * 2000})
-    assert len(parse(text, "old").lines) == 4001
+    assert len(parse(text, "old").lines) == 6001
