@@ -207,9 +207,9 @@ def directory_finding(what: str, path: Path, otherwise: str, *, needed: bool = F
     at = path
     while not os.path.lexists(at) and at != at.parent:
         at = at.parent
-    if not at.is_dir() or not os.access(at, os.W_OK | os.X_OK):
+    if not os.path.isdir(at) or not os.access(at, os.W_OK | os.X_OK):
         where = str(path) if at == path else f"{path} cannot be created: {at}"
-        problem = "no directory" if not at.is_dir() else "not writable for this user"
+        problem = "no directory" if not os.path.isdir(at) else "not writable for this user"
         variable = {"cache": "XDG_CACHE_HOME", "state": "XDG_STATE_HOME"}.get(what)
         return Finding(
             topic="files",

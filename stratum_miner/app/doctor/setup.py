@@ -270,7 +270,7 @@ def _address_fix(address: str, why: str) -> str:
 
 def _file_finding(flag: str, path: Path) -> Finding:
     reason = output_files.obstacle(path)
-    if path.exists() or reason:
+    if os.path.exists(path) or reason:  # Path.exists raises PermissionError for a path that this user may not search
         text = f"{path} cannot be written: {reason}" if reason else f"{path} can be written to"
         verdict = Severity.PROBLEM if reason else Severity.GOOD
         return Finding(topic="files", subject=flag, verdict=verdict, text=text, fix=_file_fix(path) if reason else "")
@@ -310,4 +310,4 @@ def _names_pool(sources: Sources) -> bool:
 
 def _file_fix(path: Path) -> str:
     parent = path.absolute().parent
-    return "choose another file" if parent.exists() else f"mkdir -p {parent}"
+    return "choose another file" if os.path.exists(parent) else f"mkdir -p {parent}"

@@ -8,6 +8,7 @@ import pytest
 
 from stratum_miner.app.doctor.finding import Severity
 from stratum_miner.app.doctor.setup import Setup, address_finding, pool_finding
+from stratum_miner.app.process import output_files
 from stratum_miner.app.settings.mine import Sources
 from stratum_miner.client.ping import PingResult
 from stratum_miner.pool import PoolConfig, open_pool
@@ -179,3 +180,17 @@ async def test_files_with_secrets_and_tokens(tmp_path: Path) -> None:
 async def test_rules_of_access_are_checked_before_mining(given: dict[str, Any], said: str) -> None:
     setup = Setup.read(Sources({"url": ["127.0.0.1:1"], "user": ["u"], **given}, None, {}))
     assert any(item.text.startswith(said) for item in await setup.check_configuration()), setup.problems
+
+
+async def test_a_file_that_this_user_may_not_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own Path.exists raises PermissionError for a path below a directory that this user may not search."""
+
+    def refuse(path: Path, *, follow_symlinks: bool = True) -> bool:
+        raise PermissionError(path)
+
+    for question in ("exists", "is_dir"):
+        monkeypatch.setattr(Path, question, refuse)
+    monkeypatch.setattr(output_files, "obstacle", lambda path: "Permission denied")
+    setup = Setup.read(Sources({"journal": tmp_path / "j"}, None, {}))
+    [finding] = await setup.check_files()
+    assert (finding.verdict, finding.text) == (Severity.PROBLEM, f"{tmp_path}/j cannot be written: Permission denied")
