@@ -23,6 +23,7 @@ from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.app.settings.mine import find_file, naming_source
 from stratum_miner.app.settings.pools import http_urls
 from stratum_miner.app.settings.proxy import ProxySettings, load, misspelt
+from stratum_miner.client import ClientOptions
 from stratum_miner.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -65,7 +66,12 @@ def _proxy(settings: ProxySettings) -> int:
         for url in (pool.url, *pool.addresses):
             ownership.check_other(url, host, port, "--url")
     _warn_if_reachable(host)
-    running = Proxy(settings.pools, settings.proxy, strategy=settings.strategy)
+    running = Proxy(
+        settings.pools,
+        settings.proxy,
+        strategy=settings.strategy,
+        options=ClientOptions(retry_pause=chosen.retry_pause, failback=chosen.fallback_time),
+    )
     started = time.monotonic()
     beside = None
     if chosen.http is not None:

@@ -18,10 +18,13 @@ ignores the client for a while after a refusal, and for longer after each furthe
 class Pauses:
     """The pauses, in seconds, that one client makes between its connections to a pool."""
 
-    def __init__(self, memory: PoolMemory, rng: random.Random) -> None:
+    def __init__(self, memory: PoolMemory, rng: random.Random, after_failure: float | None = None) -> None:
+        """``after_failure`` is the pause after each failure; None lets the pauses grow."""
         self._memory = memory
         self._rng = rng
         self._failures = Backoff(rng)
+        if after_failure is not None:
+            self._failures = Backoff(rng, first=after_failure, limit=after_failure, chance=0.0)
         self._refusals = Backoff(rng, first=4.0, limit=LONGEST_REFUSAL_S, chance=0.5)
         self._has_tried = False
 

@@ -541,6 +541,10 @@ class PoolConnection:
         return bool(has_bits) and item.share.meets_share_target
 
     def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
+        if not self.settings.follow_redirects:
+            own = self.settings.url.host
+            log.warning("reconnect_refused", host=host or own, port=port, reason="pool_redirect is off")
+            return
         if host is not None and not (is_plain(host) and same_domain(host, self.settings.url.host)):
             reason = "expected the configured host, or a host of the same registered domain"
             log.warning("reconnect_refused", host=host, port=port, reason=reason)

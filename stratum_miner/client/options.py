@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from stratum_miner.client.dialing.dialer import Connector, Dialer
+from stratum_miner.client.group.failover import DEFAULT_POLICY
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.settings import PoolSettings
 
@@ -18,6 +19,13 @@ class ClientOptions:
     retry: bool = True
     """Whether the client connects again after a connection has failed or ended. If False, it raises PoolUnreachable
     instead."""
+    retries: int | None = None
+    """With ``retry``, the number of failed attempts to connect in a row, not counting the first one, after which the
+    client raises PoolUnreachable. A job of the pool ends the row. None: the client tries for ever."""
+    retry_pause: float | None = None
+    """Seconds to wait after each failed attempt. None: from 1 s on, and longer with each failure, up to 60 s."""
+    failback: float = DEFAULT_POLICY.failback
+    """Seconds for which a pool that is better than the active one must have been up before the miner switches to it."""
     clock: Callable[[], float] = time.monotonic
     """The clock that dates the arrival of jobs (``Job.received_at``). It returns seconds."""
     rng: random.Random = field(default_factory=random.Random)

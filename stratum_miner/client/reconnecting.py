@@ -94,11 +94,13 @@ class PoolClient:
         self._memory = options.memories.setdefault(settings.url, PoolMemory())
         self._tally = PoolTally() if tally is None else tally
         self._addresses = Addresses(settings)
-        self._pauses = Pauses(self._memory, options.rng)
+        self._pauses = Pauses(self._memory, options.rng, options.retry_pause)
         origin = Origin(settings.key if key is None else key, settings.worker_name, session=0)
         self._resumption = Resumption(origin, options.sessions)
         self._connection: PoolConnection | None = None
         self._running = False
+        self._failures = 0
+        """Number of attempts to connect that have failed since the last job."""
         self._bare_next = False
         """Whether the next connection begins with ``Handshake.BARE``, because the pool disconnected after
         mining.configure, before it accepted mining.subscribe. Used only if ``ClientOptions.retry`` is False."""
@@ -335,14 +337,17 @@ class PoolClient:
         """Return the seconds to wait before the client connects again.
 
         ``next_address``: whether to switch to the pool's next URL. The client tries this URL without a wait, unless all
-        URLs have failed. ``error``: raised instead of a wait if ``ClientOptions.retry`` is False.
+        URLs have failed. ``error``: raised instead of a wait if ``ClientOptions.retry`` is False, or after the last of
+        ``ClientOptions.retries``.
         """
         self._detail = detail
         if next_address and self._addresses.next():
             log.warning(event, reason=reason, next=str(self._addresses.current))
             return 0.0
-        if not self._options.retry:
+        retries = self._options.retries
+        if not self._options.retry or (retries is not None and self._failures >= retries):
             raise error
+        self._failures += 1
         pause = self._pauses.after_failure()
         log.warning(event, reason=reason, retry_in_s=round(pause, 1))
         return pause
@@ -370,6 +375,7 @@ class PoolClient:
             case JobArrived(job):
                 self._on_event(event)
                 self._newest_job = job
+                self._failures = 0
                 self._addresses.note_job()
             case ShareAnswered(result):
                 self._on_event(event)

@@ -67,6 +67,9 @@ class PoolSettings:
     """Version bits to ask the pool for, a 32-bit mask; 0: do not ask for version rolling."""
     extranonce_subscribe: bool = True
     """Whether to send mining.extranonce.subscribe, so that the pool may change the extranonce during a session."""
+    follow_redirects: bool = True
+    """Whether to reconnect when the pool sends client.reconnect. Even then, the client follows only to a host of the
+    same registered domain."""
     suggest_difficulty: float | Literal["auto"] | None = None
     """Share difficulty to suggest to the pool. ``auto``: the difficulty at which the measured hash rate finds a share
     every 10 s. None: suggest nothing."""

@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -79,10 +80,11 @@ class Proxy:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         connect: Connector | None = None,
+        options: ClientOptions | None = None,
     ) -> None:
         self.config = config
         self._unix_time = unix_time
-        options = ClientOptions(clock=clock, rng=rng or random.Random(), connect=connect)
+        options = replace(options or ClientOptions(), clock=clock, rng=rng or random.Random(), connect=connect)
         tallies: Tallies = {}
         self._new_group = partial(
             PoolGroup,
@@ -367,6 +369,7 @@ async def open_proxy(
     clock: Callable[[], float] = time.monotonic,
     rng: random.Random | None = None,
     connect: Connector | None = None,
+    options: ClientOptions | None = None,
 ) -> AsyncIterator[Proxy]:
     """Run a proxy while the ``async with`` statement is active. At the end of the statement, the proxy stops
     gracefully.
@@ -374,7 +377,8 @@ async def open_proxy(
     ``pools`` are the pools to which the proxy forwards shares, in order of priority, or a single pool. ``strategy``
     says how the proxy chooses among several pools. ``connect`` opens the connection to a pool. By default, the
     connection is opened as the pool's settings say (TCP, TLS, SOCKS or HTTP proxy). ``listeners`` accept the miners'
-    connections. Without them, the proxy opens TCP listeners on ``config.host`` and ``config.port``.
+    connections. Without them, the proxy opens TCP listeners on ``config.host`` and ``config.port``. ``options`` are the
+    options of the pool clients; ``clock``, ``rng`` and ``connect`` replace those in it.
 
     ``unix_time`` returns the Unix time in seconds, with which the ntime of shares is compared. ``clock`` returns the
     time in seconds on a clock that never goes back. ``rng`` chooses the random parts of the pauses between attempts to
@@ -404,6 +408,7 @@ async def open_proxy(
         clock=clock,
         rng=rng,
         connect=connect,
+        options=options,
     )
     async with unwrapping_nursery() as nursery:
         await nursery.start(proxy.serve, listeners)

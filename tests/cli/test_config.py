@@ -143,6 +143,27 @@ def test_worker_names_and_passwords_given_twice(tmp_path: Path, text: str, given
     assert problem.startswith(said)
 
 
+def test_how_long_and_how_often_pools_are_tried(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, "user = 'u'\nurl = ['a:1', 'b:1']\nfallback_time = '5m'\nretry_pause = 30").options
+    assert (chosen.fallback_time, chosen.retry_pause, chosen.retries) == (300, 30, None)
+    assert settings(tmp_path, "user = 'u'\nurl = 'a:1'\npool_redirect = false").pools[0].follow_redirects is False
+    assert settings(tmp_path, "user = 'u'\nurl = ['a:1', 'b:1']\nretries = -1").options.retries == -1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("url = 'a:1'\nfallback_time = '2d'", "F:3: fallback_time: expected a time from 0s to 1d, got 2d"),
+        ("url = 'a:1'\nretry_pause = 0", "F:3: retry_pause: expected a time from 1s to 1h, got 0s"),
+        ("url = ['a:1', 'b:1']\nretries = 3", "F:3: retries: expected one pool with a limit of attempts, got several"),
+        ("url = 'a:1'\nretry = false\nretries = 3", "F:4: retries: expected this or --no-retry, got both"),
+    ],
+)
+def test_mistakes_in_how_pools_are_tried(tmp_path: Path, text: str, said: str) -> None:
+    [problem] = problems(tmp_path, f"user = 'u'\n{text}")
+    assert problem.startswith(said)
+
+
 def test_a_certificate_for_each_pool(tmp_path: Path) -> None:
     def of(environment: dict[str, str] | None = None, text: str = "user = 'u'", **given: Any) -> list[str | None]:
         return [pool.tls.fingerprint for pool in settings(tmp_path, text, environment, **given).pools]

@@ -121,7 +121,7 @@ def find_shares(job: Job, count: int) -> list[Share]:
 
 
 @asynccontextmanager
-async def lab(*, retry: bool = True, **settings: Any) -> AsyncIterator[Lab]:
+async def lab(*, retry: bool = True, retries: int | None = None, **settings: Any) -> AsyncIterator[Lab]:
     send, receive = trio.open_memory_channel[ManualPool](16)
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
@@ -136,7 +136,7 @@ async def lab(*, retry: bool = True, **settings: Any) -> AsyncIterator[Lab]:
             **{"url": PoolUrl("pool.example", 3333), "worker_name": "worker", "password": "hunter2", **settings}
         ),
         recorder.tell,
-        ClientOptions(retry=retry, clock=trio.current_time, rng=random.Random(1), connect=connect),
+        ClientOptions(retry=retry, retries=retries, clock=trio.current_time, rng=random.Random(1), connect=connect),
     )
     made = Lab(client, recorder, receive)
     async with trio.open_nursery() as nursery:

@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.manual_pool import ManualPool
+from tests.client.client_lab import lab
 from tests.work.jobs import body_of
 
 Behaviour = Callable[[trio.abc.Stream], Any]
@@ -242,3 +244,39 @@ async def test_without_retries_no_pace_is_kept(autojump_clock: MockClock) -> Non
     with pytest.raises(PoolUnreachable):
         await client.run()
     assert trio.current_time() == before
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
+async def test_the_number_of_retries_and_the_pause_can_be_set(
+    retries: int, attempts: int, autojump_clock: MockClock
+) -> None:
+    times: list[float] = []
+
+    async def refuse(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        times.append(trio.current_time())
+        await trio.lowlevel.checkpoint()
+        raise PoolUnreachable(f"{url}: Connection refused")
+
+    client = PoolClient(
+        PoolSettings(url=PoolUrl("a.example", 1), worker_name="w"),
+        lambda event: None,
+        ClientOptions(retries=retries, retry_pause=30.0, clock=trio.current_time, connect=refuse),
+    )
+    with pytest.raises(PoolUnreachable, match="Connection refused"):
+        await client.run()
+    assert len(times) == attempts
+    assert all(later - earlier == pytest.approx(30) for earlier, later in pairwise(times))
+
+
+async def test_a_job_ends_the_row_of_failed_attempts(autojump_clock: MockClock) -> None:
+    async with lab(retries=2) as it:
+        for _ in range(3):
+            await (await it.connection()).stream.aclose()
+            pool = await it.mining()
+            await pool.stream.aclose()
+            it.recorder.jobs.clear()
+        assert it.error is None
+        for _ in range(2):
+            await (await it.connection()).stream.aclose()
+        await it.ended.wait()
+        assert isinstance(it.error, PoolUnreachable)

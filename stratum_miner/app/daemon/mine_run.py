@@ -68,6 +68,9 @@ class MineRun:
             on_event=self._notify,
             options=ClientOptions(
                 retry=chosen.retry,
+                retries=None if chosen.retries is None or chosen.retries < 0 else chosen.retries,
+                retry_pause=chosen.retry_pause,
+                failback=chosen.fallback_time,
                 wrap=None if recorder is None else partial(record_connections, recorder=recorder),
             ),
         )

@@ -54,6 +54,15 @@ class MineOptions(PoolOptions):
             group="Pool",
         ),
     ] = True
+    retries: Annotated[
+        int | None,
+        Parameter(
+            name="--retries",
+            help="Number of failed attempts to connect in a row after which mining stops, not counting the first one. "
+            "Without this option, or with -1, mining never stops for this reason.",
+            group="Pool",
+        ),
+    ] = None
     threads: backend_choice.Threads = None
     backend: Annotated[
         list[str] | None,

@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.config.keys import LIVE, ONE_TEXT, SECRET
 from stratum_miner.app.options import pool_access
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.client.group.failover import DEFAULT_POLICY
 from stratum_miner.client.settings import USER_AGENT
 
 NO_PIN = "none"
@@ -126,6 +128,33 @@ class PoolOptions:
         ),
         LIVE,
     ] = True
+    pool_redirect: Annotated[
+        bool,
+        Parameter(
+            name="--pool-redirect",
+            help="Follow a pool that asks for a connection to another host of its domain (client.reconnect).",
+            group="Pool",
+        ),
+        LIVE,
+    ] = True
+    fallback_time: Annotated[
+        float,
+        duration_option(
+            "--fallback-time",
+            "With several pools, time for which a better pool must have been up before mining returns to it, such as "
+            "5m, or a number of seconds.",
+            "Pool",
+        ),
+    ] = DEFAULT_POLICY.failback
+    retry_pause: Annotated[
+        float | None,
+        duration_option(
+            "--retry-pause",
+            "Time to wait before the next attempt to connect to a pool, in seconds or with a unit, from 1s to 1h. "
+            "[default: grows from 1s to 1m]",
+            "Pool",
+        ),
+    ] = None
     suggest_difficulty: Annotated[
         str | None,
         Parameter(

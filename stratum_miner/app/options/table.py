@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from stratum_miner.app.config.keys import ConfigKey, keys_of
+from stratum_miner.quantities import duration_spelling
 
 
 def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[..., int]]:
@@ -43,10 +44,16 @@ def _default(key: ConfigKey) -> Any:
     return key.default if key.wanted is bool else None
 
 
+def _shown_default(key: ConfigKey) -> str:
+    if key.is_duration:
+        return duration_spelling(key.default)
+    return "true" if key.default is True else str(key.default)
+
+
 def _annotation(key: ConfigKey) -> Any:
     declared = key.parameter
     assert declared is not None
-    default = "" if key.default in (None, False) else f" [default: {'true' if key.default is True else key.default}]"
+    default = "" if key.default in (None, False) else f" [default: {_shown_default(key)}]"
     parameter = Parameter(
         name=declared.name,
         help=(declared.help or "") + default,

@@ -16,7 +16,7 @@ NOT_SET = "not set"
 COMPARED_AS_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
 """Options that are not compared themselves. The backends and worker names that result from them are compared
 instead."""
-COMPARED_AS_POOLS = frozenset(keys_of(PoolOptions))
+COMPARED_AS_POOLS = frozenset(keys_of(PoolOptions)) - {"fallback_time", "retry_pause"}
 _POOL_KEYS = {
     "worker_name": "user",
     "password": "pass",

@@ -29,7 +29,7 @@ from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings import api_access
 from stratum_miner.app.settings.assignments import assign
 from stratum_miner.app.settings.backends import BackendPlan, plan_backends
-from stratum_miner.app.settings.pools import plan_pools
+from stratum_miner.app.settings.pools import check_waits, plan_pools
 from stratum_miner.backends.base import BackendError
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
@@ -168,6 +168,17 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         api_access.axeos_trusted(checked)
     with collecting(problems, resolved):
         hooks = tuple(map(Hook.parse, checked.on_event or ()))
+    with collecting(problems, resolved):
+        check_waits(checked)
+    with collecting(problems, resolved):
+        if checked.retries is not None and checked.retries >= 0:
+            if len(pools) > 1:
+                raise UsageError(
+                    "--retries: expected one pool with a limit of attempts, got several. When one of several pools "
+                    "fails, mining goes on at another one"
+                )
+            if not checked.retry and checked.retries:
+                raise UsageError("--retries: expected this or --no-retry, got both")
     with collecting(problems, resolved):
         if not checked.retry and len(pools) > 1:
             raise UsageError(

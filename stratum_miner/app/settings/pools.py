@@ -16,7 +16,7 @@ from stratum_miner.app.config.keys import ConfigKey, keys_of
 from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Resolved, SettingSource
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
-from stratum_miner.app.options import pool_access
+from stratum_miner.app.options import common, pool_access
 from stratum_miner.app.options.pools import MAX_QUOTA, MAX_USER_AGENT, NO_PIN, PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
@@ -66,6 +66,12 @@ def plan_pools(
             Problem(profiles[0].where, "expected at least one enabled pool, got none; set enabled = true for one")
         )
     return found, _strategy(options, profiles, found, problems)
+
+
+def check_waits(options: PoolOptions) -> None:
+    """Raise UsageError if --fallback-time or --retry-pause is outside its range."""
+    common.check_time("--fallback-time", options.fallback_time, 0, 86400)
+    common.check_time("--retry-pause", options.retry_pause, 1, 3600)
 
 
 def http_urls(resolved: Resolved[PoolOptions], document: Document | None) -> list[PoolUrl]:
@@ -221,6 +227,7 @@ class _Reader:
             user_agent=self._user_agent(),
             version_mask=self._version_mask(),
             extranonce_subscribe=bool(self._pick("extranonce_subscribe")[0]),
+            follow_redirects=self._resolved.values.pool_redirect,
             suggest_difficulty=self._checked("suggest_difficulty", _suggestion),
             quota=self._quota(),
             tls=self._tls(),

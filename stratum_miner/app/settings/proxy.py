@@ -20,7 +20,7 @@ from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings.mine import collecting, register_secrets
-from stratum_miner.app.settings.pools import plan_pools
+from stratum_miner.app.settings.pools import check_waits, plan_pools
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
 from stratum_miner.downstream.vardiff import VardiffConfig
@@ -47,6 +47,7 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
     problems: list[Problem] = []
     with collecting(problems, resolved):
         check_installed(resolved.values.http)
+    check_waits(resolved.values)
     pools, strategy = plan_pools(resolved, document, problems)
     if problems:
         raise ConfigError(*problems)

@@ -31,7 +31,8 @@ class FailoverPolicy:
     """Seconds for which a pool that is better than the active pool must have been up before the miner switches to
     it."""
     flap_window: float = 600.0
-    """For a pool that is flapping (see ``flap_limit``), the number of seconds that applies in place of ``failback``."""
+    """For a pool that is flapping (see ``flap_limit``), the number of seconds that applies in place of ``failback``,
+    unless ``failback`` is longer."""
     flap_limit: int = 3
     """A pool is flapping if it stopped being up (its connection ended, or it became silent) at least this many times
     within twice ``flap_window``."""
@@ -283,7 +284,9 @@ class Failover:
     def _is_stable(self, pool: _Health, now: float) -> bool:
         policy, losses = self._policy, pool.losses
         flaps = len(losses) == policy.flap_limit and now - losses[0] <= policy.flap_window * 2
-        return pool.trusted or now - pool.since >= (policy.flap_window if flaps else policy.failback)
+        return pool.trusted or now - pool.since >= (
+            max(policy.flap_window, policy.failback) if flaps else policy.failback
+        )
 
     def _age(self, pool: _Health, now: float) -> None:
         """Change the condition of a pool if a time limit has passed."""

@@ -7,6 +7,7 @@ open shares of that pool have results, but not longer than ``DRAIN_S``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 import trio
@@ -56,7 +57,7 @@ class PoolGroup:
     ``on_event``: called with each event of the pool that the miner mines on, and with the results and messages of all
     pools.
     ``options``: clock, random numbers and the like, which all clients share; None: the defaults.
-    ``policy``: when failover switches to another pool.
+    ``policy``: when failover switches to another pool. None: the default, with ``ClientOptions.failback``.
     ``strategy``: how to use several pools.
     ``identities``, ``tallies``: the keys and labels of the pools, and the counts of each pool. Several groups of one
     miner or proxy can use the same two objects. None: this group makes its own.
@@ -72,7 +73,7 @@ class PoolGroup:
         on_event: ClientListener,
         options: ClientOptions | None = None,
         *,
-        policy: FailoverPolicy = DEFAULT_POLICY,
+        policy: FailoverPolicy | None = None,
         strategy: Strategy = Strategy.FAILOVER,
         identities: PoolIdentities | None = None,
         tallies: Tallies | None = None,
@@ -91,7 +92,7 @@ class PoolGroup:
             self._new_member,
             self._clock,
             identities=self._identities,
-            policy=policy,
+            policy=policy or replace(DEFAULT_POLICY, failback=self._options.failback),
             strategy=strategy,
         )
         self.control = PoolControl(self._members, self._act)

@@ -1,6 +1,7 @@
 """The state machine of failover alone: every condition of a pool, with the times at which it changes."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,9 @@ POLICY = FailoverPolicy()
 class Story:
     """A failover and a clock. Jobs differ unless the test gives their content."""
 
-    def __init__(self, count: int = 2) -> None:
+    def __init__(self, count: int = 2, policy: FailoverPolicy = POLICY) -> None:
         self.now = 1000.0
-        self.it = Failover(count, self.now)
+        self.it = Failover(count, self.now, policy)
         self.jobs = 0
 
     def wait(self, seconds: float) -> None:
@@ -124,6 +125,25 @@ def test_the_primary_takes_over_again_when_it_has_been_up_for_a_while() -> None:
     assert story.active == 1
     story.wait(1)
     assert story.active == 0
+
+
+@pytest.mark.parametrize("flaps", [False, True])
+def test_a_long_wait_of_the_user_also_holds_for_a_pool_that_flaps(flaps: bool) -> None:
+    story = Story(policy=replace(POLICY, failback=3 * POLICY.flap_window))
+    for _ in range(POLICY.flap_limit if flaps else 1):
+        story.job(0)
+        story.wait(10)
+        story.it.lost(0, story.now, "reset")
+        story.wait(10)
+    story.job(1)
+    assert story.active == 1
+    changes = []
+    for seconds in range(0, 4 * int(POLICY.flap_window), 30):
+        story.job(0)
+        story.job(1)
+        changes += [seconds] if story.active == 0 else []
+        story.wait(30)
+    assert changes[0] == 3 * POLICY.flap_window
 
 
 def test_a_pool_that_flaps_has_to_wait_longer() -> None:
