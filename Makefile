@@ -47,6 +47,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin stratum_miner
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix

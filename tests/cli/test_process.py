@@ -1,4 +1,4 @@
-"""The installed command as a process: signals, the process list, pipes, a missing extra."""
+"""The installed command as a process: signals, the process list, and pipes."""
 
 import json
 import os
@@ -243,21 +243,6 @@ def test_port_already_taken() -> None:
         )
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].startswith(f"stratum-miner: cannot listen on {address}: ")
-
-
-def test_missing_extra_answers_with_how_to_install_it(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['pbk'] = None")
-    done = subprocess.run(
-        [*COMMAND, "demo", "--blocks", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("stratum-miner: demo: expected the extra 'regtest' of stratum-miner")
-    assert "[regtest]'" in done.stderr
 
 
 def test_output_into_a_closed_pipe_is_no_traceback() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sys
 from functools import partial
 from typing import Never
 
@@ -153,3 +154,14 @@ async def test_the_stream_lasts_longer_than_any_limit_of_a_request(served: ApiFa
                 if trio.current_time() > until:
                     return
     pytest.fail("the stream ended")
+
+
+async def test_without_the_extra_the_metrics_say_how_to_get_them(
+    served: ApiFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    async with served() as api:
+        metrics = await api.get("/metrics")
+        assert metrics.status_code == 501
+        assert metrics.json()["error"].startswith("/metrics: expected the extra 'metrics' of stratum-miner")
+        assert (await api.get("/api/v1/summary")).status_code == 200
