@@ -73,6 +73,23 @@ def to_float(text: str) -> float:
     return float(found)
 
 
+def to_int(text: str) -> int:
+    """Return the integer that a text means. A prefix such as ``0x`` is that of Python. Raises ValueError if the text is
+    no integer, or has two readings."""
+    stripped = text.strip()
+    if re.fullmatch(r"[+-]?0[xob][0-9a-f]+", stripped, re.IGNORECASE | re.ASCII):
+        return int(stripped, 0)
+    found = read(stripped, _is_integer, point_may_group=True)
+    if found is None:
+        raise ValueError(f"expected an integer, got {text[:MAX_LENGTH]!r}")
+    return int(found)
+
+
+def _is_integer(number: Decimal) -> bool:
+    # A larger number would have millions of digits.
+    return number.adjusted() < MAX_LENGTH and number == number.to_integral_value()
+
+
 def unmistakable(number: Decimal) -> str:
     """Return the number as a text that has only one reading, even if a point may separate thousands: 1.234 becomes
     ``1.2340``, and 90.000 becomes ``90``."""

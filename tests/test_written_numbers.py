@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.written_numbers import AmbiguousNumberError, read, readings, unmistakable
+from stratum_miner.written_numbers import AmbiguousNumberError, read, readings, to_float, to_int, unmistakable
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,31 @@ def test_any_text_has_at_most_two_meanings(text: str) -> None:
     assert len(found) <= 2
     if len(found) == 2:
         assert found[0] == found[1] * 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("12", 12), (" 12 ", 12), ("+5", 5), ("-1", -1), ("30.0", 30), ("1'000", 1000), ("1,000,000", 1_000_000),
+     ("1,234", 1234), ("1e6", 1_000_000), ("0x1f", 31), ("-0o17", -15), ("0B101", 5)],
+)  # fmt: skip
+def test_integers(text: str, value: int) -> None:
+    assert to_int(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.5", "-1,5", "1e400000000", "0x", "0xg", "1_", "inf"])
+def test_no_integer(text: str) -> None:
+    with pytest.raises(ValueError, match="expected an integer, got "):
+        to_int(text)
+
+
+@pytest.mark.parametrize("text", ["1,000", "7.000", "-3,000"])
+def test_an_integer_with_two_meanings(text: str) -> None:
+    with pytest.raises(AmbiguousNumberError, match="expected a number with one meaning"):
+        to_int(text)
+
+
+def test_floats() -> None:
+    assert [to_float(text) for text in ("0,5", " 1e-3 ", "8.192", "-2")] == [0.5, 1e-3, 8.192, -2.0]
+    for text in ("x", "", "nan", "inf"):
+        with pytest.raises(ValueError, match="expected a number, got "):
+            to_float(text)

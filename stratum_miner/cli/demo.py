@@ -18,7 +18,6 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from stratum_miner.app.config import numbers
 from stratum_miner.app.daemon import status_lines
 from stratum_miner.app.options import backend_choice, common, node_access
 from stratum_miner.app.process import logs, printing, signals
@@ -60,7 +59,6 @@ def demo(
         Parameter(
             name="--difficulty",
             help="Share difficulty of the pool. At difficulty 1, a block takes about 4.3 billion hashes on average.",
-            converter=numbers.convert,
         ),
     ] = DIFFICULTY,
     threads: backend_choice.Threads = None,

@@ -7,7 +7,6 @@ from typing import Annotated, TypeAlias
 import cyclopts
 from cyclopts import Parameter
 
-from stratum_miner.app.config import numbers
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.backends.asic import access
@@ -38,11 +37,9 @@ def set_(
     *,
     frequency: Annotated[
         float | None,
-        Parameter(name="--frequency", help="Clock frequency of the chips in MHz.", converter=numbers.convert),
+        Parameter(name="--frequency", help="Clock frequency of the chips in MHz."),
     ] = None,
-    voltage: Annotated[
-        float | None, Parameter(name="--voltage", help="Core voltage of the chips in V.", converter=numbers.convert)
-    ] = None,
+    voltage: Annotated[float | None, Parameter(name="--voltage", help="Core voltage of the chips in V.")] = None,
     allow_out_of_limits: Annotated[
         bool,
         Parameter(

@@ -11,7 +11,6 @@ import structlog
 import trio
 from cyclopts import Parameter
 
-from stratum_miner.app.config import numbers
 from stratum_miner.app.options import common, goal
 from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
@@ -68,7 +67,6 @@ def emulate(
             name="--nonce-difficulty",
             help="Lowest difficulty of the nonces that the device reports. Real devices report nonces from difficulty "
             "1 on. [default: 1]",
-            converter=numbers.convert,
         ),
     ] = None,
     time_limit: goal.TimeLimit = None,

@@ -14,7 +14,6 @@ from cyclopts import Parameter
 from rich.console import RenderableType
 
 from stratum_miner import user_files
-from stratum_miner.app.config import numbers
 from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import common, ownership, pool_access
 from stratum_miner.app.process import output_files, printing, secrets, signals
@@ -83,13 +82,10 @@ def load(
     ] = None,
     share_rate: Annotated[
         float,
-        Parameter(
-            name="--share-rate",
-            help="Average number of shares per second of one miner, at the first difficulty that the pool sets.",
-            group="Load",
-            negative=(),
-            allow_leading_hyphen=True,
-            converter=numbers.convert,
+        _text(
+            "--share-rate",
+            "Average number of shares per second of one miner, at the first difficulty that the pool sets.",
+            "Load",
         ),
     ] = 0.1,
     hash_rate: Annotated[

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import cyclopts
 
 from stratum_miner import __version__
+from stratum_miner.app.config import numbers
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.process import logs, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
@@ -59,6 +60,7 @@ def command_line() -> cyclopts.App:
         version=__version__,
         help=HELP,
         version_flags=["--version", "-V"],
+        default_parameter=cyclopts.Parameter(converter=numbers.convert),
     )
     for name, location in COMMANDS.items():
         app.command(f"stratum_miner.cli.{location}", name=name)

@@ -9,7 +9,6 @@ import structlog
 import trio
 from cyclopts import Parameter
 
-from stratum_miner.app.config import numbers
 from stratum_miner.app.options import common, listen_address, ownership, pool_access
 from stratum_miner.app.options.listen_address import failing_with_listeners, parse_listen
 from stratum_miner.app.process import printing, secrets, signals
@@ -42,7 +41,6 @@ def replay(
             name="--pace",
             help="Factor for the recorded delays: 1 keeps the delays, 0.1 sends ten times faster, 0 sends as fast as "
             "the other side answers.",
-            converter=numbers.convert,
         ),
     ] = 1.0,
     ignore: Annotated[

@@ -21,7 +21,7 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
         (["mine", "-o", "h:1", "-u", "x", "-t", "0"], ["threads", "of at least 1"]),
         (["mine", "-o", "h:1"], ["--user"]),
         (["mine", "-o", "h", "-u", "x"], ["pool URL", "port"]),
-        (["mine", "-o", "http://h:1", "-u", "x"], ["stratum+ssl", "stratum+tcp"]),
+        (["mine", "-o", "ftp://h:1", "-u", "x"], ["stratum+ssl", "stratum+tcp"]),
         (["mine", "-o", "h:1", "-O", "nocolon"], ["--userpass", "USER:PASS"]),
         (["mine", "-o", "h:1", "-O", "a:b", "-u", "c"], ["--userpass", "expected this or --user and --pass"]),
         (["mine", "-o", "h:1", "-u", "x", "-p", "secret1", "--pass-file", "f"], ["--pass-file", "a password or a "
@@ -32,7 +32,7 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
         (["mine", "-o", "h:1", "-u", "x", "--backend-option", "threds=2"], ["did you mean 'threads'"]),
         (["mine", "-o", "h:1", "-u", "x", "--backend-option", "threads"], ["KEY=VALUE"]),
         (["mine", "-o", "h:1", "-u", "x", "--until-shares", "0"], ["--until-shares", "above zero"]),
-        (["mine", "-o", "h:1", "-u", "x", "--time-limit", "nan"], ["--time-limit", "above zero"]),
+        (["mine", "-o", "h:1", "-u", "x", "--time-limit", "nan"], ["--time-limit", "such as 90s"]),
         (["mine", "-o", "h:1", "-u", "x", "--suggest-difficulty=-1"], ["--suggest-difficulty", "auto or off"]),
         (["mine", "-o", "h:1", "-u", "x", "--axeos-control", "10.0.0.0/8"], ["--axeos-control: needs --axeos-api"]),
         (["mine", "-o", "h:1", "-u", "x", "--suggest-difficulty", "1,024"], ["--suggest-difficulty", "1024 or 1.024"]),

@@ -22,7 +22,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from stratum_miner.app.config import numbers
 from stratum_miner.app.config.keys import LIVE, SECRET
 from stratum_miner.app.options import backend_choice, common, goal, http_access
 from stratum_miner.app.options.pools import PoolOptions
@@ -298,7 +297,6 @@ class MineOptions(PoolOptions):
             help="Pause while the processor is hotter than this (°C), from 30 to 120. Mining resumes 5 °C below this "
             "limit.",
             group="Operation",
-            converter=numbers.convert,
         ),
     ] = None
     on_event: Annotated[

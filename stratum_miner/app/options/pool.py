@@ -4,7 +4,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stratum_miner.app.config import numbers
 from stratum_miner.app.config.durations import duration_option
 from stratum_miner.pool.config import USUAL_MINIMUM, PoolConfig
 
@@ -17,7 +16,6 @@ Difficulty = Annotated[
     Parameter(
         name="--difficulty",
         help="Share difficulty that the pool sets for a new connection.",
-        converter=numbers.convert,
     ),
 ]
 VardiffOption = Annotated[
@@ -35,7 +33,6 @@ MinimumDifficultyOption = Annotated[
         help="Lowest share difficulty that the pool sets, or that a miner may suggest. [default: the value of "
         f"--difficulty; if --vardiff is given, {USUAL_MINIMUM:g} or the value of --difficulty, whichever is lower]",
         negative=(),
-        converter=numbers.convert,
     ),
 ]
 MaximumDifficulty = Annotated[
@@ -45,6 +42,5 @@ MaximumDifficulty = Annotated[
         help="Highest share difficulty that the pool sets. The network difficulty limits it, too. [default: "
         f"{_HIGHEST:g}]",
         negative=(),
-        converter=numbers.convert,
     ),
 ]

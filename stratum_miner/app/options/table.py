@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config import numbers
 from stratum_miner.app.config.keys import ConfigKey, keys_of
 from stratum_miner.quantities import duration_spelling
 
@@ -59,7 +60,7 @@ def _annotation(key: ConfigKey) -> Any:
         help=(declared.help or "") + default,
         group=declared.group,
         negative=None if key.wanted is bool else (),
-        converter=declared.converter,
+        converter=declared.converter or numbers.convert,
         show_default=False,
     )
     # A flag keeps the type "bool". With "bool | None", shell completion would expect a value after the flag.
