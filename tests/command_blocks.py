@@ -70,7 +70,7 @@ def commands_of(line: str, place: str) -> Iterator[DocumentCommand]:
     """Yield the commands of stratum-miner in one line of a shell."""
     if not re.match(r"(\S*/|sudo (\S*/)?|docker .* |.*\| *(sudo )?(\S*/)?)?stratum-miner( |$)", line):
         return
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>")
+    lexer = shlex.shlex(re.sub(r"(?<=\s)\d(?=[<>])", "", line), posix=True, punctuation_chars=";&|<>")
     lexer.whitespace_split = True
     simple: list[list[str]] = [[]]
     tokens = iter(lexer)

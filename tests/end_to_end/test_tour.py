@@ -21,10 +21,15 @@ ROOT = Path(__file__).parents[2]
 
 
 def tour(page: str) -> list[str]:
-    """Return the commands in the blocks of a page below ``<!-- tour -->``."""
+    """Return the commands in the blocks of a page below ``<!-- tour -->``. Those of a second terminal end in ``&``."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"<!-- tour -->\n```\n(.*?)```", text, re.DOTALL)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    blocks = re.findall(r"<!-- tour(, second terminal)? -->\n```\n(.*?)```", text, re.DOTALL)
+    return [
+        line.removeprefix("$ ") + (" &" if second else "")
+        for second, block in blocks
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
 
 
 @pytest.fixture
@@ -50,9 +55,11 @@ def walk(page: str, directory: Path, ports: list[int]) -> dict[str, str]:
             line = command.replace(":3333", f":{pool_port}").replace(":7780", f":{http_port}")
             if line.startswith(("stratum-miner health", "stratum-miner top")):
                 line += f" --api http://127.0.0.1:{http_port}"
-            if line.endswith(" &"):
+            if line.startswith("stratum-miner pool"):
+                line += f" --listen 127.0.0.1:{pool_port}"
+            if " &" in line:
                 sign = "share_accepted" if " mine " in line else "ready"
-                running.start(line.removesuffix(" &"), sign, directory, environment)
+                running.start(re.sub(r" 2> \S+| &", "", line), sign, directory, environment)
                 continue
             done = subprocess.run(
                 ["sh", "-c", line], cwd=directory, env=environment, capture_output=True, text=True, check=False,
