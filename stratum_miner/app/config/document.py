@@ -5,6 +5,8 @@ a table header or ``key = value``, and notes the line on which each statement be
 lines: lines are collected until TOML accepts them.
 """
 
+import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +30,9 @@ file.
 A statement of many lines is parsed again after each further line, and only the last attempt succeeds. When the failed
 attempts together have read more characters than this limit, the remaining keys of the file get no line number.
 """
+
+_JSON = re.compile(r"\ufeff?(?:\s|//[^\n]*+|/\*.*?\*/)*+\{", re.DOTALL)
+"""Matches the beginning of a JSON object, which may have comments before it. A TOML file never begins like this."""
 
 KeyPath: TypeAlias = tuple[str, ...]
 
@@ -65,6 +70,14 @@ def parse(text: str, path: Path) -> Document:
     """Parse the text of a file. Raises ConfigError if the text is not TOML. The error names the line that cannot be
     parsed."""
     text = text.replace("\r\n", "\n")
+    if _JSON.match(text):
+        raise ConfigError(
+            Problem(
+                str(path),
+                "expected TOML, got JSON, in which cgminer, cpuminer and xmrig keep their settings. To convert it, run "
+                f"stratum-miner config import {shlex.quote(str(path))}",
+            )
+        )
     try:
         table = user_files.parse_toml(text)
     except UserFileError as error:

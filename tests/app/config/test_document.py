@@ -135,3 +135,24 @@ def test_a_statement_of_many_lines_is_not_parsed_again_for_each() -> None:
     assert time.process_time() - begun < 10  # minutes before
     assert document.table == tomllib.loads(text)
     assert document.lines == {("a",): 1}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"url": "a:1"}', "\n // of cgminer\n/* and\nmore */ {\n", "\ufeff{}", "{", "// a\n" * 5000 + "{"]
+)
+def test_json_of_another_miner_is_told_from_toml(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, Path("my pools.conf"))
+    assert str(caught.value) == (
+        "my pools.conf: expected TOML, got JSON, in which cgminer, cpuminer and xmrig keep their settings. To convert "
+        "it, run stratum-miner config import 'my pools.conf'"
+    )
+
+
+def test_a_brace_in_toml_is_no_json() -> None:
+    assert parse("# {\noptions = {a = '1'}\n", Path("f")).table == {"options": {"a": "1"}}
+
+
+def test_a_text_that_looks_like_comments_of_json_is_judged_quickly() -> None:
+    with pytest.raises(ConfigError):
+        parse("// " * 20_000, Path("f"))
