@@ -58,6 +58,18 @@ def script_from_address(address: str, network: Network) -> bytes:
     return _base58_script(address, network)
 
 
+def networks_of_address(text: str) -> frozenset[Network]:
+    """Return the networks on which a text is an address; none if it is no address."""
+    found = set()
+    for network in Network:
+        try:
+            script_from_address(text, network)
+        except AddressError:
+            continue
+        found.add(network)
+    return frozenset(found)
+
+
 def address_from_script(script: bytes, network: Network) -> str:
     """Return the address of an output script. Raises AddressError if the script has no address."""
     prefixes = _PREFIXES[network]

@@ -1,10 +1,11 @@
 """``stratum-miner solo``: mines on the user's own Bitcoin node, with a private pool and a miner in one process."""
 
 from dataclasses import replace
+from functools import partial
 
 import trio
 
-from stratum_miner.app.daemon import event_lines, run_summary, status_lines
+from stratum_miner.app.daemon import chain_notes, event_lines, run_summary, status_lines
 from stratum_miner.app.daemon.pool_run import pool_config, running_pool
 from stratum_miner.app.daemon.pool_status import blocks
 from stratum_miner.app.options import backend_choice, common, goal, node_access
@@ -14,6 +15,7 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import Summary
 from stratum_miner.pool import BlockFound, PoolEvent
 
 
@@ -78,11 +80,18 @@ def solo(
                     reporter(event)
                     monitor.note(event)
 
+                def summary() -> Summary:
+                    return monitor.view().summary
+
                 miner = Miner(settings, [searcher], goals=remaining, node_judges=True, on_event=tell)
                 monitor = Monitor(miner.snapshot, logs.events)
                 try:
                     ending = await status_lines.mine_until_done(
-                        miner, stop, monitor.view, quiet=quiet, beside=[monitor.run]
+                        miner,
+                        stop,
+                        monitor.view,
+                        quiet=quiet,
+                        beside=[monitor.run, partial(chain_notes.run, summary)],
                     )
                     code = run_summary.exit_code(ending, miner, monitor)
                 finally:

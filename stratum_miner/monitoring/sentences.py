@@ -32,6 +32,14 @@ SENTENCES: dict[str, str] = {
     ),
     "hash_rate_doubtful": "The configured hash rate may not be reached: {reason}.",
     "kernel_self_test_failed": "The kernel {kernel} failed its self-test and is not used.",
+    "address_of_another_chain": (
+        "The worker name {worker_name} is an address of {chain}, but the work of the pool belongs to {work}: its "
+        "network difficulty is {difficulty}. The pool may be unable to pay to this address."
+    ),
+    "mainnet_odds": (
+        "At {hash_rate}, this miner alone finds a block of mainnet every {block_every} on average: the network "
+        "difficulty is {difficulty}."
+    ),
     "http_url": "{url}: the URL of this pool begins with http://, but stratum-miner speaks Stratum there, not HTTP.",
     "pool_chosen": "Now mining on {pool}[: {reason}].",
     "no_pool": "No pool is up[: {reason}].",

@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from stratum_miner.app.daemon import chain_notes
 from stratum_miner.app.daemon.control import MinerControl
 from stratum_miner.app.operation import hooks, host_sensors
 from stratum_miner.app.operation.pauses import AutomaticPauses
@@ -120,6 +121,10 @@ def _sampling(parts: _Parts) -> Service | None:
     return parts.monitor.run
 
 
+def _chain_notes(parts: _Parts) -> Service | None:
+    return partial(chain_notes.run, lambda: parts.monitor.view().summary)
+
+
 def _http(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
     if chosen.http is None:
@@ -200,6 +205,7 @@ def _shown(bound: socket.socket) -> str:
 
 _SERVICES: tuple[Callable[[_Parts], Service | None], ...] = (
     _sampling,
+    _chain_notes,
     _http,
     _cgminer,
     _axeos,
