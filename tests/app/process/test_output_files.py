@@ -59,10 +59,10 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None
             (pipe, "expected a file, got a pipe"),
             (tmp_path / "link", "expected a file, got a pipe"),
             (plug, "expected a file, got a socket"),
-            (Path("nul\0l"), "embedded null byte"),
             (tmp_path / ("x" * 300), "File name too long"),
         ):
             assert output_files.obstacle(path) == reason
+    assert "embedded null" in output_files.obstacle(Path("nul\0l"))  # the words depend on the Python
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     assert output_files.obstacle(pipe) == "expected a file, got a pipe"
     os.close(reader)
