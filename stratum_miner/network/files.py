@@ -3,7 +3,6 @@
 import errno
 import os
 import resource
-from contextlib import suppress
 
 PLENTY = 65_536
 """Limit of open files that the process requests from the system by default. A higher limit would slow down child
@@ -24,9 +23,19 @@ def allow(needed: int = 0) -> int:
     wanted = max(needed, PLENTY)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with suppress(ValueError, OSError):  # the system may refuse this value even if the hard limit is unlimited
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        while wanted > soft and not _set(wanted, hard):
+            wanted //= 2
     return limit()
+
+
+def _set(soft: int, hard: int) -> bool:
+    """Set the limits, and return whether the system permitted it. macOS has a lower limit of its own, which it enforces
+    even if ``hard`` is unlimited."""
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def limit() -> int:

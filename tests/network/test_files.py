@@ -49,6 +49,20 @@ def test_a_system_that_refuses_is_no_failure(monkeypatch: pytest.MonkeyPatch) ->
     assert files.allow() == 1024
 
 
+def test_where_the_system_has_a_lower_limit_of_its_own_it_is_approached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, where a process begins with 256 files and an unlimited hard limit."""
+    limits = {"now": (256, UNLIMITED)}
+
+    def set_limit(_: int, wanted: tuple[int, int]) -> None:
+        if wanted[0] > 10_240:
+            raise ValueError("current limit exceeds maximum limit")
+        limits["now"] = wanted
+
+    monkeypatch.setattr("resource.getrlimit", lambda _: limits["now"])
+    monkeypatch.setattr("resource.setrlimit", set_limit)
+    assert files.allow() == 8192
+
+
 def test_every_command_that_runs_may_open_them(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"now": (256, 4096)}
     monkeypatch.setattr("resource.getrlimit", lambda _: limits["now"])

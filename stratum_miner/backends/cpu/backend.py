@@ -18,6 +18,7 @@ itself, because it would wait until each new thread has run for the first time: 
 """
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,10 +58,11 @@ class CpuBackend(Backend):
 
     ``threads`` is the number of threads; None means one for each usable processor. ``kernel`` is the name of a kernel;
     None means the fastest. ``duty_cycle`` is the percentage of the time to search, 1 to 100. ``priority`` is "low"
-    (nice 19, so that all other programs run first) or "normal". ``affinity`` lists processors: the first thread is
-    pinned to the first one, and so on, and the list repeats if there are more threads. "auto" lists all usable
-    processors: fast cores before slow ones, and one hardware thread of every core before the second ones. None leaves
-    the threads to the system's scheduler. Raises BackendOptionError for a value that cannot be used.
+    (on Linux nice 19, so that all other programs run first; no effect elsewhere) or "normal". ``affinity`` lists
+    processors: the first thread is pinned to the first one, and so on, and the list repeats if there are more threads.
+    "auto" lists all usable processors: fast cores before slow ones, and one hardware thread of every core before the
+    second ones. None leaves the threads to the system's scheduler. Raises BackendOptionError for a value that cannot be
+    used, and for ``affinity`` on a system that cannot pin threads.
     """
 
     name: ClassVar[str] = "cpu"
@@ -83,6 +85,10 @@ class CpuBackend(Backend):
             raise BackendOptionError(f"duty_cycle: expected 1 to 100 %, got {duty_cycle}")
         if priority not in PRIORITIES:
             raise BackendOptionError(f"priority: expected {' or '.join(PRIORITIES)}, got {priority!r}")
+        if affinity is not None and not processors.can_pin():
+            raise BackendOptionError(
+                "affinity: expected a system that can pin threads, such as Linux. Leave it out here"
+            )
         if affinity == "auto":
             affinity = processors.by_preference()
         missing = sorted(set(affinity or ()) - set(processors.usable()))
@@ -208,9 +214,9 @@ class CpuBackend(Backend):
         """Pin the thread to its processor and lower its priority. If the system does not permit this, log a warning and
         mine anyway."""
         try:
-            if self._affinity and hasattr(os, "sched_setaffinity"):
+            if self._affinity:
                 os.sched_setaffinity(0, {self._affinity[index % len(self._affinity)]})
-            if self._low_priority and hasattr(os, "setpriority"):
+            if self._low_priority and sys.platform == "linux":  # elsewhere, a thread has no priority of its own
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         except OSError as error:
             log.warning("thread_not_settled", thread=index, reason=error.strerror)

@@ -25,6 +25,11 @@ def usable() -> tuple[int, ...]:
     return tuple(range(os.cpu_count() or 1))
 
 
+def can_pin() -> bool:
+    """Return whether this system can pin a thread to a processor."""
+    return hasattr(os, "sched_setaffinity")
+
+
 def default_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
     """Return the number of usable processors, or less if the quota of a container allows less."""
     return max(1, min(len(usable()), quota(root, own)))

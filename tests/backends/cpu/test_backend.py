@@ -1,6 +1,7 @@
 """What ``check_backend`` does not cover: options, processors of threads, failures inside a thread."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog.testing
 import trio
 import trio.testing
 
@@ -206,6 +208,28 @@ async def test_versions_are_rolled_where_the_work_allows_it() -> None:
         nursery.cancel_scope.cancel()
     assert {version & ~(0x3F << 13) for _, version in found} == {0x20000000}
     assert source.rolls == (ALL_BITS, kernels.kernel_named("scalar").version_bits)
+
+
+def test_threads_are_pinned_only_where_the_system_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_setaffinity")
+    for affinity in ({"affinity": "auto"}, {"affinity": str(processors.usable()[0])}):
+        with pytest.raises(BackendOptionError, match="affinity: expected a system that can pin threads"):
+            CpuBackend.from_options(affinity)
+
+
+def test_a_thread_has_a_priority_only_where_the_system_knows_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS takes the number of a thread for that of a process."""
+
+    def refuse(*_: int) -> None:
+        raise ProcessLookupError(3, "No such process")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    backend = CpuBackend(threads=1)
+    for system, warnings in (("linux", 1), ("darwin", 0)):
+        monkeypatch.setattr(sys, "platform", system)
+        with structlog.testing.capture_logs() as logged:
+            backend._pin_and_renice(0)
+        assert len(logged) == warnings
 
 
 async def test_threads_run_at_low_priority_where_they_were_pinned() -> None:
