@@ -1,7 +1,9 @@
 """Checks of the devices of --device: whether each is plugged in, is what it is said to be, and can be opened."""
 
+import glob
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from stratum_miner.app.doctor.device_names import naming_hint, what_it_is
 from stratum_miner.app.doctor.finding import Finding, Severity
@@ -18,13 +20,30 @@ _LIST = "stratum-miner devices lists what is plugged in"
 
 def device_findings(specs: Sequence[DeviceSpec], devices: Sequence[FoundDevice]) -> list[Finding]:
     """Return a finding for each specification of ``--device``. ``devices`` are the USB devices that are plugged in."""
-    has_auto = any(spec.path is None and spec.kind is None for spec in specs)
-    return [
-        _of_all(spec, devices, is_only_setting=has_auto and spec.kind is not None)
-        if spec.path is None
-        else _of_path(spec, spec.path, devices)
-        for spec in specs
-    ]
+    has_auto = any(spec.path is None and spec.kind is None and spec.pattern is None for spec in specs)
+    found = []
+    for spec in specs:
+        if spec.path is not None:
+            found.append(_of_path(spec, spec.path, devices))
+        elif spec.pattern is not None:
+            found.append(_of_pattern(spec, spec.pattern, devices))
+        else:
+            found.append(_of_all(spec, devices, is_only_setting=has_auto and bool(spec.options)))
+    return found
+
+
+def _of_pattern(spec: DeviceSpec, pattern: str, devices: Sequence[FoundDevice]) -> Finding:
+    """Return the finding for all paths that match a pattern: the first that is not good, or one that lists all."""
+    paths = dict.fromkeys(sorted(glob.glob(os.path.expanduser(pattern))))
+    paths |= dict.fromkeys(device.path for device in devices if spec.selects(device))
+    if not paths:
+        text = "no serial port matches; the miner waits for a device"
+        return _finding(spec, Severity.PROBLEM, text, f"plug the device in, or correct the pattern; {_LIST}")
+    found = {path: _of_path(spec, path, devices) for path in paths}
+    for path, finding in found.items():
+        if finding.verdict is not Severity.GOOD:
+            return replace(finding, text=f"{path}: {finding.text.removeprefix(f'{path}: ')}")
+    return _finding(spec, Severity.GOOD, f"ready{_as_far_as_seen()}: {', '.join(paths)}")
 
 
 def _of_all(spec: DeviceSpec, devices: Sequence[FoundDevice], *, is_only_setting: bool) -> Finding:
@@ -32,7 +51,7 @@ def _of_all(spec: DeviceSpec, devices: Sequence[FoundDevice], *, is_only_setting
 
     With ``is_only_setting``, the miner uses other devices, too, so that it may mine without a device of this kind.
     """
-    fitting = [device for device in devices if device.recognised and spec.kind in (None, *device.kinds)]
+    fitting = [device for device in devices if spec.selects(device)]
     if not fitting:
         bare = [device for device in devices if device.bridge is not None and spec.kind in (None, *device.kinds)]
         return _finding(

@@ -110,13 +110,19 @@ class AsicBackend(Backend):
 
     def _problem(self, records: Sequence[DeviceRecord]) -> str:
         """Return a message that names each specification without a path, such as ``auto``, for which no device was
-        found. The message is empty if each has a device, and before the first search for devices."""
+        found. The message is empty if each has a device, and before the first search for devices.
+
+        Beside ``auto``, a specification with settings, such as ``compac:auto,frequency=200``, only says how devices of
+        its kind are used, if there are any.
+        """
         if not self._hotplug.has_looked:
             return ""
+        has_auto = any(spec.kind is None and spec.pattern is None for spec in self._auto)
         unmatched = [
             spec.text
             for spec in self._auto
-            if not any(
+            if not (has_auto and spec.kind is not None and spec.options)
+            and not any(
                 record.spec.text == spec.text or (record.device is not None and spec.fits(record.board))
                 for record in records
             )

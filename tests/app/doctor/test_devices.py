@@ -112,13 +112,34 @@ def test_a_device_that_this_user_may_not_open(port: str, monkeypatch: pytest.Mon
         (("auto",), [Severity.GOOD]),
         (("compac:auto",), [Severity.GOOD]),
         (("newpac:auto",), [Severity.PROBLEM]),
-        (("newpac:auto", "auto"), [Severity.NOTE, Severity.GOOD]),
+        (("newpac:auto", "auto"), [Severity.PROBLEM, Severity.GOOD]),
+        (("newpac:auto,frequency=150", "auto"), [Severity.NOTE, Severity.GOOD]),
         (("compac:auto,frequency=200", "auto"), [Severity.GOOD, Severity.GOOD]),
     ],
 )
 def test_all_devices_of_a_kind(specs: tuple[str, ...], verdicts: list[Severity], port: str) -> None:
     found = findings(*specs, devices=compac(port))
     assert [finding.verdict for finding in found] == verdicts
+
+
+def test_patterns(port: str, tmp_path: Path) -> None:
+    link = tmp_path / "tty0"
+    link.symlink_to(port)
+    [finding] = findings(f"erupter:{tmp_path}/tty*")
+    assert (finding.verdict, str(link) in finding.text) == (Severity.GOOD, True)
+    [finding] = findings(f"erupter:{tmp_path}/none*")
+    assert (finding.verdict, finding.text[:27]) == (Severity.PROBLEM, "no serial port matches; the")
+    (tmp_path / "tty1").touch()
+    [finding] = findings(f"erupter:{tmp_path}/tty*")
+    assert finding.verdict is Severity.PROBLEM
+    assert finding.text == f"{tmp_path}/tty1: expected a serial port, got a file"
+
+
+def test_all_devices_behind_a_bare_bridge(port: str) -> None:
+    bridge = discover([ListedPort(path=port, vid=0x0403, pid=0x6001, product="FT232R USB UART")])
+    by_texts, everyone = findings("icarus:auto", "icarus:all", devices=bridge)
+    assert (by_texts.verdict, everyone.verdict) == (Severity.PROBLEM, Severity.GOOD)
+    assert f"{port} may be one" in by_texts.text
 
 
 def test_no_device_at_all_and_only_a_bridge(port: str) -> None:

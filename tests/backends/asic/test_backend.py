@@ -172,6 +172,16 @@ async def test_what_auto_finds_nothing_of_is_a_problem_until_it_does(bus: Bus, a
         assert backend.statistics().problem == ""
 
 
+async def test_settings_of_a_kind_beside_auto_need_no_device(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, "r606:auto,frequency=500", "auto") as backend:
+        await bus.until(lambda: COMPAC.path in bus.running)
+        assert backend.statistics().problem == ""
+    async with mining(bus, "r606:auto,frequency=500") as backend:
+        await trio.sleep(3)
+        assert backend.statistics().problem == "--device r606:auto,frequency=500 found no device"
+
+
 async def test_all_that_it_takes_for_auto_to_have_found_something_is_a_device(
     bus: Bus, autojump_clock: MockClock
 ) -> None:
