@@ -1,6 +1,8 @@
 """``stratum-miner config``: writes a configuration file, checks one, and shows the settings in force."""
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -15,7 +17,7 @@ from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.app.config.template import template
 from stratum_miner.app.config.writing import toml_key
-from stratum_miner.app.foreign.listing import listing, outcome
+from stratum_miner.app.foreign.listing import listing, outcome, wrapped
 from stratum_miner.app.foreign.notes import Imported
 from stratum_miner.app.foreign.programs import convert
 from stratum_miner.app.options.config_file import Config, NoConfig
@@ -120,10 +122,11 @@ def import_(
     target = file or default_file()
     imported = convert(_content_of(old), str(old), frozenset(keys_of(MineOptions)))
     _make_absolute(imported, old)
-    text = imported.toml()
+    toml = imported.toml()
     if not dry_run:
-        write_private(target, text, force=force)
-    for line in listing(imported):
+        write_private(target, toml, force=force)
+    width = max(shutil.get_terminal_size().columns - 1, 40) if sys.stdout.isatty() else printing.MAX_LINE
+    for line in listing(imported, width):
         printing.say(line, indent=len(line) - len(line.lstrip()))
     if dry_run:
         printing.say("")
@@ -132,13 +135,14 @@ def import_(
         printing.say("")
     problems: tuple[Problem, ...] = ()
     try:
-        settings_of(Sources({}, target, {}), parse(text, target))
+        settings_of(Sources({}, target, {}), parse(toml, target))
     except ConfigError as error:
         problems = error.problems
-    for problem in problems:
-        printing.say(f"to correct: {problem}")
-    printing.say(f"{old}: {outcome(imported)}")
-    printing.say(f"nothing was written to {target}, because of --dry-run" if dry_run else f"wrote {target}")
+    last = [*(f"to correct: {problem}" for problem in problems), f"{old}: {outcome(imported)}"]
+    last.append(f"nothing was written to {target}, because of --dry-run" if dry_run else f"wrote {target}")
+    for text in last:
+        for line in wrapped(text, width):
+            printing.say(line, indent=len(line) - len(line.lstrip()))
     return ExitCode.FAILED if problems or imported.lost else ExitCode.OK
 
 

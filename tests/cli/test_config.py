@@ -637,7 +637,7 @@ def test_import_says_in_its_exit_code_what_is_lost(tmp_path: Path, capsys: pytes
     old.write_text(OLD.replace('"queue"', '"rotate"'))
     code, out, _ = run(capsys, "config", "import", str(old), str(new))
     assert (code, new.exists()) == (1, True)
-    assert "NOT CARRIED OVER: stratum-miner has only the strategies failover and" in out
+    assert "NOT CARRIED OVER: stratum-miner has only the strategies failover and quota" in out
     old.write_text('{"pools": [], "api-listen": true}')
     code, out, err = run(capsys, "config", "import", str(old), str(tmp_path / "other"))
     assert (code, out) == (2, "")

@@ -71,6 +71,12 @@ class _Devices:
         """Return the devices of a kind, or every device of the kind if none was named."""
         return [head for head in self.settings if head.partition(":")[0] == kind] or [f"{kind}:auto"]
 
+    def at_path(self, kind: str, path: str) -> str:
+        """Return the device at a path, with its kind, which may have been named without a kind before."""
+        if path in self.settings:
+            self.settings = {f"{kind}:{path}" if head == path else head: item for head, item in self.settings.items()}
+        return f"{kind}:{path}"
+
     def set(self, head: str, key: str, value: str) -> None:
         """Set one setting of a device. Raises InvalidValue if the device does not have it, or not with this value."""
         changed = {**self.settings.get(head, {}), key: value}
@@ -138,7 +144,7 @@ def convert_devices(conversion: Conversion) -> None:
 
 
 def _carried(conversion: Conversion, path: str, value: Any, became: str) -> None:
-    conversion.note(path, value, Fate.CARRIED, f"device: {became}")
+    conversion.note(path, value, Fate.CARRIED, became if became.startswith("backend") else f"device: {became}")
 
 
 def _convert_patterns(conversion: Conversion, devices: _Devices) -> None:
@@ -158,7 +164,7 @@ def _convert_patterns(conversion: Conversion, devices: _Devices) -> None:
             elif driver.lower() == _CPU:
                 devices.cpu = True
                 devices.auto = False
-                _carried(conversion, path, item, "the backend cpu")
+                _carried(conversion, path, item, 'backend = ["cpu"]')
             else:
                 raise InvalidValue(
                     "expected a pattern with a driver, as in compac or icarus@/dev/ttyUSB0. The numbers of devices "
@@ -181,7 +187,7 @@ def _scan(devices: _Devices, spelled: str) -> str:
         raise InvalidValue("mining with GPUs is not supported")
     if driver == _CPU:
         devices.cpu = devices.cpu or port.lower() != "noauto"
-        return "the backend cpu" if devices.cpu else "without the backend cpu"
+        return 'backend = ["cpu"]' if devices.cpu else "without the backend cpu"
     if port.lower() == "noauto" or not port:
         raise InvalidValue("expected the driver and the port of a device, as in erupter:/dev/ttyUSB0")
     if colon and driver not in _DRIVERS:
@@ -218,7 +224,7 @@ def _set(devices: _Devices, spelled: str) -> str:
         raise InvalidValue(f"stratum-miner has no setting {sanitize(key, 40)!r} for this device")
     kind = _DRIVERS[driver]
     megahertz = _antminer_clock(value) if value[:1].lower() == "x" and kind == "antminer-u1" else values.number(value)
-    for head in [f"{kind}:{path}"] if path else devices.of_kind(kind):
+    for head in [devices.at_path(kind, path)] if path else devices.of_kind(kind):
         devices.set(head, "frequency", f"{megahertz:g}")
     return f"frequency={megahertz:g} of {kind}"
 

@@ -5,17 +5,18 @@ from collections.abc import Iterator
 
 from stratum_miner.app.foreign.notes import Fate, Imported, Note
 
-WIDTH = 79
-"""Largest number of characters of a line, so that a terminal of 80 columns can show it."""
 _WORDS = {Fate.CARRIED: "->", Fate.NOTHING_TO_DO: "nothing to do:", Fate.LOST: "NOT CARRIED OVER:"}
 _INDENT = " " * 7
 
 
-def listing(imported: Imported) -> Iterator[str]:
-    """Yield the lines about all keys, in the order of the file. Each key begins with its line number in the file."""
+def listing(imported: Imported, width: int) -> Iterator[str]:
+    """Yield the lines about all keys, in the order of the file. Each key begins with its line number in the file.
+
+    ``width`` is the largest number of characters of a line.
+    """
     for note in sorted(imported.notes, key=lambda item: item.line or 1 << 30):
-        yield from _wrapped(f"{note.line or '':>5}  {note.key}" + (f": {note.value}" if note.value else ""))
-        yield from _wrapped(f"{_INDENT}{_WORDS[note.fate]} {note.text}")
+        yield from wrapped(f"{note.line or '':>5}  {note.key}" + (f": {note.value}" if note.value else ""), width)
+        yield from wrapped(f"{_INDENT}{_WORDS[note.fate]} {note.text}", width)
 
 
 def outcome(imported: Imported) -> str:
@@ -35,10 +36,10 @@ def _lost(notes: list[Note]) -> str:
     return f"{_count(len(keys), 'key')} could not be carried over: {shown}"
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, subsequent_indent=_INDENT + "   ", break_on_hyphens=False, drop_whitespace=True
-    ) or [text]
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text as lines of at most ``width`` characters."""
+    indent = _INDENT + "   " if text.startswith(" ") else "  "
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [text]
 
 
 def _count(number: int, what: str) -> str:

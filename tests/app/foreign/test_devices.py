@@ -28,6 +28,10 @@ ALL_ERUPTERS = imported(cgminer(scan="erupter:all")).options["device"][0]
             {"set": ["compac:clock=200"], "scan": ["compac:/dev/ttyUSB0", "noauto"]},
             ["compac:/dev/ttyUSB0,frequency=200"],
         ),
+        (
+            {"scan": ["/dev/ttyUSB0", "noauto"], "set": "compac@/dev/ttyUSB0:clock=150"},
+            ["compac:/dev/ttyUSB0,frequency=150"],
+        ),
         ({"set_device": "antminer@/dev/ttyUSB3:clock=x0781"}, ["antminer-u1:/dev/ttyUSB3,frequency=200", "auto"]),
         ({"compac_freq": "175"}, ["compac:auto,frequency=175", "auto"]),
         (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.app.config.problems import ConfigError
-from stratum_miner.app.foreign.listing import WIDTH, listing, outcome
+from stratum_miner.app.foreign.listing import listing, outcome
 from tests.app.foreign.conversion import cgminer, cpuminer, imported, xmrig
 
 POOL = {"url": "stratum+tcp://a:1", "user": "u", "pass": "p"}
@@ -46,8 +46,8 @@ def test_the_listing_fits_a_terminal_and_shows_each_line_of_the_file() -> None:
 "unheard-of": "hunter2 \\u001b[31m"
 }"""
     found = imported(text)
-    lines = list(listing(found))
-    assert all(len(line) <= WIDTH and line.isprintable() for line in lines)
+    lines = list(listing(found, 79))
+    assert all(len(line) <= 79 and line.isprintable() for line in lines)
     shown = "\n".join(lines)
     assert '    4  pools[0].pass: ***\n       -> pass = "***"' in shown
     assert '    5  rotate: "60"\n       NOT CARRIED OVER: stratum-miner has only the strategies' in shown

@@ -27,7 +27,7 @@ def run(data: bytes) -> None:
     text.encode()
     tomllib.loads(text)
     imported.toml(hide=True).encode()
-    for line in (*listing(imported), outcome(imported)):
+    for line in (*listing(imported, 79), outcome(imported)):
         check_shown(line, 2000)
     try:
         settings_of(Sources({}, PATH, {}), parse(text, PATH))
