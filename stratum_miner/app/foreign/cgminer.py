@@ -253,10 +253,6 @@ _LOG = Lost("stratum-miner logs a status line every 30 s", defaults=(5, 20))
 _SOLO = Lost("use stratum-miner solo to mine on a node")
 _PROXY = Lost("use stratum-miner proxy to accept other miners", defaults=(-1,))
 _REDIRECT = To("pool_redirect", lambda value: False if values.flag(value) else None)
-_NO_REDIRECT = Lost(
-    "the miner follows a pool's request to connect elsewhere, but only within the pool's own domain; it cannot ignore "
-    "all of these"
-)
 _COINBASE_CHECK = Lost("stratum-miner does not check who the coinbase transaction pays")
 _DIFFICULTY = To("suggest_difficulty", _difficulty)
 _SHARES = Lost(
@@ -264,7 +260,7 @@ _SHARES = Lost(
     defaults=(0,),
 )
 _COMMAND = Lost("a command is never taken from a foreign file; set on_event = device-sick=COMMAND yourself")
-_RETURN = To("fallback_time", values.seconds, defaults=(120, 300))
+_RETURN = To("fallback_time", lambda value: values.seconds(value, 86400), defaults=(120, 300))
 
 _RULES: Mapping[str, KeyRule] = {
     "failover-only": Idle("the strategy failover does just this"),
@@ -298,8 +294,8 @@ _RULES: Mapping[str, KeyRule] = {
     "no-submit-stale": Idle("stale shares are not submitted, unless they solve a block"),
     "no-pool-disable": Idle("the miner leaves a pool that rejects shares for a while, and then tries it again"),
     "disable-rejecting": Idle("the miner leaves a pool that rejects shares for a while, and then tries it again"),
-    "no-client-reconnect": _NO_REDIRECT,
-    "no-pool-redirect": _NO_REDIRECT,
+    "no-client-reconnect": _REDIRECT,
+    "no-pool-redirect": _REDIRECT,
     "no-restart": Lost("the miner restarts a device that hangs"),
     "retries": Idle("the miner tries again for ever"),
     "retry-pause": Idle("the pauses between attempts grow by themselves, up to 60 s"),

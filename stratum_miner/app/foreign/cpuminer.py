@@ -62,6 +62,7 @@ def convert_cpuminer(conversion: Conversion) -> None:
             switch_off(conversion, "pool", made)
     if "benchmark" in table and is_off(table["benchmark"]):
         conversion.leave("benchmark", conversion.take("benchmark"), "it is off")
+    _convert_retries(conversion)
     conversion.apply(_RULES)
 
 
@@ -110,11 +111,19 @@ def _is_hex(text: str) -> bool:
     return 0 < len(text) <= 16 and all(character in "0123456789abcdefABCDEF" for character in text)
 
 
-def _retries(value: Any) -> bool | None:
-    number = values.integer(value)
-    if number > 0:
-        raise InvalidValue(f"expected a negative number (retry always) or 0 (retry never), got {number}")
-    return None if number < 0 else False
+def _convert_retries(conversion: Conversion) -> None:
+    value = conversion.take("retries")
+    if value is None:
+        return
+    try:
+        number = values.integer(value)
+    except InvalidValue as error:
+        conversion.lose("retries", value, str(error))
+        return
+    if number < 0:
+        conversion.leave("retries", value, "the miner tries again for ever")
+    else:
+        conversion.carry("retries", value, {"retries": number} if number else {"retry": False})
 
 
 def _on(value: Any) -> bool | None:
@@ -136,13 +145,9 @@ _RULES: dict[str, KeyRule] = {
     "protocol": To("protocol_dump", _on),
     "protocol-dump": To("protocol_dump", _on),
     "time-limit": To("time_limit", values.positive),
-    "retries": To("retry", _retries),
-    "retry-pause": To("retry_pause", values.seconds, defaults=(10, 30)),
+    "retry-pause": To("retry_pause", lambda value: values.seconds(value, 3600), defaults=(10, 30)),
     "no-extranonce": To("extranonce_subscribe", lambda value: False if values.flag(value) else None),
-    "no-redirect": Lost(
-        "the miner follows a pool's request to connect elsewhere, but only within the pool's own domain; it cannot "
-        "ignore all of these"
-    ),
+    "no-redirect": To("pool_redirect", lambda value: False if values.flag(value) else None),
     "max-temp": To("pause_above", lambda value: values.number(value) or None),
     "max-diff": Lost("the miner cannot pause while the network is difficult", defaults=(0,)),
     "max-rate": Lost("the miner cannot pause while the network is fast", defaults=(0,)),
@@ -169,5 +174,5 @@ _RULES: dict[str, KeyRule] = {
     **dict.fromkeys(("randomize", "verify", "data-file", "key", "param-key", "param-n", "param-r"), _SCREEN),
     "config": Lost("convert this file, too: only one file is converted at a time"),
 }
-CPUMINER_KEYS = frozenset({*_RULES, *_POOL_KEYS, "algo", "cert", "proxy"})
+CPUMINER_KEYS = frozenset({*_RULES, *_POOL_KEYS, "retries", "algo", "cert", "proxy"})
 """The keys of cpuminer and cpuminer-opt."""

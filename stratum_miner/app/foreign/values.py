@@ -84,9 +84,12 @@ def positive(value: Any) -> int | None:
     return found if (found := integer(value)) > 0 else None
 
 
-def seconds(value: Any) -> int | None:
-    """Return a time in whole seconds above zero; 0 means the default, None."""
-    return positive(value)
+def seconds(value: Any, longest: int) -> int | None:
+    """Return a time from 1 to ``longest`` seconds; 0 means the default, None."""
+    found = positive(value)
+    if found is not None and found > longest:
+        raise InvalidValue(f"expected at most {longest} seconds, got {found}")
+    return found
 
 
 def _of_protection(value: Any) -> str:

@@ -299,6 +299,10 @@ def test_lost_rules_of_access_never_allow_more() -> None:
         ({"request_diff": 0.5}, {"suggest_difficulty": "0.5"}),
         ({"suggest_diff": "1024"}, {"suggest_difficulty": "1024"}),
         ({"quiet": False, "suggest_diff": "0"}, {}),
+        ({"fallback_time": "90"}, {"fallback_time": 90}),
+        ({"failover_switch_delay": "300"}, {"fallback_time": 300}),
+        ({"no_client_reconnect": True}, {"pool_redirect": False}),
+        ({"no_pool_redirect": True}, {"pool_redirect": False}),
     ],
 )
 def test_keys_of_the_log_and_of_times(keys: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -319,8 +323,6 @@ def test_keys_of_the_log_and_of_times(keys: dict[str, Any], expected: dict[str, 
         ("monitor", "cat hunter2"),
         ("cmd-sick", "reboot hunter2"),
         ("coinbase-check-addr", "bc1q"),
-        ("no-pool-redirect", True),
-        ("no-client-reconnect", True),
         ("no-stratum", True),
         ("benchmark", True),
         ("hotplug", "0"),
@@ -352,11 +354,9 @@ def test_defaults_and_keys_without_an_effect_are_no_loss(key: str, value: Any) -
     assert not lost({**cgminer(), key: value})
 
 
-def test_the_time_until_a_return_is_carried_if_there_is_an_option_for_it() -> None:
-    content = cgminer(fallback_time="90")
+def test_a_key_is_lost_without_an_option_for_it_unless_it_is_the_default() -> None:
     known = OPTIONS - {"fallback_time"}
-    assert [note.key for note in imported(content, known).lost] == ["fallback-time"]
-    assert imported(content, known | {"fallback_time"}).options["fallback_time"] == 90
+    assert [note.key for note in imported(cgminer(fallback_time="90"), known).lost] == ["fallback-time"]
     assert not imported(cgminer(failover_switch_delay="300"), known).lost
 
 

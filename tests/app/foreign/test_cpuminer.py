@@ -36,6 +36,7 @@ def test_a_file_of_cpuminer_opt() -> None:
         "backend_option": ["affinity=0,2"],
         "proxy": "socks5h://127.0.0.1:9050",
         "time_limit": 3600,
+        "retry_pause": 30,
         "protocol_dump": True,
         "pools": {"pool1": {"url": "stratum+tcp://pool.example:3333", "user": "worker", "pass": "hunter2cpu"}},
     }
@@ -127,6 +128,8 @@ def test_a_file_without_an_algorithm_says_what_is_assumed() -> None:
         ({"cpu_affinity": -1}, {}),
         ({"retries": 0}, {"retry": False}),
         ({"retries": "-1"}, {}),
+        ({"retries": 3, "retry_pause": "7"}, {"retries": 3, "retry_pause": 7}),
+        ({"no_redirect": True}, {"pool_redirect": False}),
         ({"no_extranonce": True}, {"extranonce_subscribe": False}),
         ({"max_temp": 80}, {"pause_above": 80.0}),
         ({"background": True, "syslog": True, "scantime": 5}, {}),
@@ -141,7 +144,7 @@ def test_other_keys(keys: dict[str, Any], expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        *(("retries", 3), ("retries", "many"), ("retry-pause", 7), ("timeout", 5), ("no-redirect", True)),
+        *(("retries", "many"), ("retry-pause", "often"), ("retry-pause", 9999), ("timeout", 5)),
         *(("threads", "many"), ("api-bind", "0.0.0.0:4048"), ("api-remote", True), ("no-stratum", True)),
         *(("benchmark", True), ("debug", "maybe"), ("diff-factor", 2), ("max-rate", "1e9"), ("unheard-of", 1)),
         *(("coinbase-addr", "bc1q"), ("cpu-affinity", "9" * 40)),

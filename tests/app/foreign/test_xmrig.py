@@ -104,7 +104,8 @@ def test_a_file_that_names_no_algorithm_is_for_monero() -> None:
         ({"http": {"enabled": True, "host": "0.0.0.0", "port": 80}}, {"http": "0.0.0.0:80", "http_network": True}),
         ({"http": {"enabled": False, "host": "0.0.0.0", "port": 80}}, {}),
         ({"verbose": 2}, {"debug": True}),
-        ({"retries": 5, "retry_pause": 5, "print_time": 60, "randomx": {"init": -1}, "opencl": {"enabled": False}}, {}),
+        ({"retries": 5, "print_time": 60, "randomx": {"init": -1}, "opencl": {"enabled": False}}, {}),
+        ({"retry_pause": 5}, {"retry_pause": 5}),
         ({"api": {"id": None, "port": 0}, "opencl": False, "av": 0, "hw-aes": None, "threads": None}, {}),
     ],
 )
@@ -128,7 +129,7 @@ def test_other_keys(keys: dict[str, Any], expected: dict[str, Any]) -> None:
         ({"tls": {"enabled": True}}, "tls"),
         ({"pause_on_active": 60}, "pause-on-active"),
         ({"retries": 9}, "retries"),
-        ({"retry_pause": 99}, "retry-pause"),
+        ({"retry_pause": 9999}, "retry-pause"),
         ({"unheard_of": "hunter2"}, "unheard-of"),
     ],
 )
