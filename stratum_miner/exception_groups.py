@@ -1,4 +1,4 @@
-"""Finds the exception that a user should see inside the exception groups that trio's nurseries raise."""
+"""Unpacks the exception groups that trio's nurseries raise, to find the one exception that a user should see."""
 
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager

@@ -14,8 +14,8 @@ SHOWN_CHARACTERS = 200
 """Number of characters that are kept of a foreign text. Some pools send error texts of 2 kB, such as Python tracebacks
 (docs/reference/stratum.md#long-error-texts)."""
 SENTENCE_CHARACTERS = 500
-"""Number of characters that are kept of a sentence of this program that quotes foreign text, and of one field of a log
-line."""
+"""Number of characters that are kept of a sentence if it was written by this program and quotes foreign text. The same
+limit applies to each field of a log line."""
 SHOWN_ITEMS = 20
 """Number of entries that ``sanitize_value`` keeps of a list or an object."""
 SHOWN_LINES = 500
@@ -33,7 +33,7 @@ def is_plain(text: str) -> bool:
 
 
 def replace_unsafe(text: str) -> str:
-    """Return a text of the same length in which U+FFFD replaces each character that is not printable and visible."""
+    """Return a text of the same length in which U+FFFD replaces each character that is invisible or not printable."""
     if is_plain(text):
         return text
     return _UNSEEN.sub(
@@ -42,7 +42,7 @@ def replace_unsafe(text: str) -> str:
 
 
 def sanitize(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
-    """Return a text with U+FFFD in place of each character that is not printable and visible, cut after ``limit``
+    """Return a text with U+FFFD in place of each character that is invisible or not printable, cut after ``limit``
     characters.
 
     The function replaces control characters (including line ends and the beginnings of escape sequences), direction

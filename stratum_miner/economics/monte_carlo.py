@@ -211,8 +211,8 @@ def _probability(quantity: str, formula: float, outcomes: Sequence[bool]) -> Agr
 def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement:
     """Compare ``formula``, a relative spread (standard deviation divided by mean), with the spread of simulated values.
 
-    The standard error of the simulated spread is computed from the kurtosis of the values. If it is below the kurtosis
-    of a normal distribution, the kurtosis of a normal distribution is used instead.
+    The standard error of the simulated spread is computed from the kurtosis of the values. If the kurtosis of the
+    values is below that of a normal distribution, the kurtosis of a normal distribution is used instead.
     """
     centre, deviation = fmean(values), stdev(values)
     fourth = fmean((value - centre) ** 4 for value in values) / deviation**4
@@ -224,11 +224,11 @@ def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement
 def _probability_between(
     quantity: str, values: Sequence[float], low: float, high: float, payouts: schemes.Payouts
 ) -> Agreement:
-    """Compare the probability that the income lies between its 5 % and 95 % quantiles with the fraction of the
-    simulated incomes ``values`` that lie there.
+    """Compare a probability with a simulation. The probability is that of an income between the 5 % and 95 % quantiles
+    ``low`` and ``high``, by the formula of ``payouts``. The simulation gives the fraction of the simulated incomes
+    ``values`` that lie between these quantiles.
 
-    ``low`` and ``high`` are the two quantiles. The formula of ``payouts`` gives the probability. It is a little above
-    90 %, because the number of payments is an integer.
+    The probability is a little above 90 %, because the number of payments is an integer.
     """
     slack = float(payouts.value) / 2
     formula = payouts.probability_between(0.05, 0.95)

@@ -1,5 +1,5 @@
-"""The probabilities of finding a block, of the best share in a given time, and of good or bad luck; and the hash rate,
-estimated from the shares that were found.
+"""Computes probabilities of mining: that a block is found, that the best share of a given time reaches some difficulty,
+and that luck is good or bad. It also estimates the hash rate from the shares that were found.
 
 Blocks and shares form a Poisson process: the expected time until the next block does not depend on how long the miner
 has already searched.
@@ -15,8 +15,8 @@ from stratum_miner.economics.chain import hashes_per_block
 
 YEAR_DAYS = 365.25
 _HALVINGS = 200
-"""Number of times that ``_solve`` halves the interval that contains its result. More times would not change the
-result, because a float has fewer bits."""
+"""Number of times that ``_solve`` halves the interval that contains its result. Each halving determines one more bit of
+the result. A float has fewer than 200 bits, so more halvings would not change the result."""
 
 
 def probability_of_block(blocks_per_day: float, days: float) -> float:

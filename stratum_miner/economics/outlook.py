@@ -14,8 +14,8 @@ EPOCH_DAYS = 14
 HORIZON_DAYS = 365 * 30
 """Number of days after which ``payback`` gives up; no mining machine lasts longer."""
 LEAST_GROWTH = -0.99
-"""Minimum growth of the difficulty, as a fraction per epoch of two weeks: ``income_factor`` takes a lower growth as
-this one."""
+"""Minimum growth of the difficulty, as a fraction per epoch of two weeks. ``income_factor`` uses this minimum in place
+of any lower growth."""
 MAX_INCOME_FACTOR = 1e100
 """Largest result of ``income_factor``: the income of a day as a multiple of the income of the first day."""
 
@@ -66,8 +66,8 @@ class Payback:
 
 
 def income_factor(day: int, growth: float) -> float:
-    """Return the income of a day as a multiple of the income of day 0, if nothing but the difficulty changes. It
-    changes once per epoch of two weeks.
+    """Return the income of a day as a multiple of the income of day 0. Only the difficulty is assumed to change, once
+    per epoch of two weeks.
 
     A growth below LEAST_GROWTH counts as LEAST_GROWTH, and a result above MAX_INCOME_FACTOR as MAX_INCOME_FACTOR.
     """

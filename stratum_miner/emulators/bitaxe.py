@@ -1,8 +1,9 @@
 """A Bitaxe with the bitaxe-raw firmware: a control port for power, fan and reset, and a data port to the chip.
 
 A request on the control port is ``length | id | bus | page | command | data``. The answer is ``length | id | data`` or,
-on failure, ``length | id | code | text``. The length has two bytes. It is the length of the whole packet; only in an
-answer without failure, it is that of the data alone (docs/reference/asic.md#control-channel-of-bitaxe-raw).
+on failure, ``length | id | code | text``. The length has two bytes. In requests and in answers on failure, it is the
+length of the whole packet. In other answers, it is the length of the data alone
+(docs/reference/asic.md#control-channel-of-bitaxe-raw).
 """
 
 from collections.abc import Callable

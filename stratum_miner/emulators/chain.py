@@ -1,9 +1,10 @@
 """Emulates a chip chain of Bitmain's chips from BM1387 on: addresses, registers, broadcasts
 (docs/reference/asic.md#bm13xx-chips).
 
-Each command of the host reaches every chip. A chip performs only broadcasts and the commands with its own address. A
-command that sets an address sets it for the first chip that has none. Every chip has its own registers. Each subclass
-emulates one chip family: it defines the power-on values, the effects of the registers, the jobs and the replies.
+Each command of the host reaches every chip. A chip performs only broadcasts and the commands with its own address. The
+one exception is the command that sets a new address: it is performed by the first chip of the chain that has no address
+yet. Every chip has its own registers. Each subclass emulates one chip family: it defines the power-on values, the
+effects of the registers, the jobs and the replies.
 """
 
 from abc import abstractmethod
@@ -58,8 +59,8 @@ class ChainDevice(EmulatedDevice):
         self.in_reset = False
         self.chain: list[Chip] = []
         self.engine_shares: list[tuple[Chip, float]] = []
-        """One entry for each engine, a part of a chip that searches by itself: its chip, and the fraction of the chip's
-        hash rate that the engine provides."""
+        """The chip of each engine, and the fraction of the chip's hash rate that the engine provides. An engine is a
+        part of a chip that searches by itself."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -188,8 +189,8 @@ class ChainDevice(EmulatedDevice):
 def ticket_bits(value: int) -> int:
     """Return how many zero bits, in addition to the usual 32, a hash must have for the chip to report its nonce.
 
-    ``value`` is the ticket mask (register 0x14). It has a 1 for each of these additional zero bits. The ones begin in
-    the least significant byte of the mask and, within each byte, at the top bit
+    ``value`` is the ticket mask (register 0x14). It has one set bit for each of these additional zero bits. The set
+    bits fill the mask from its least significant byte on, and each byte from its top bit on
     (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

@@ -34,7 +34,7 @@ FAN: Final = 0.5
 
 
 class CompacA1Device(Bm1362Device):
-    """A GekkoScience Compac A1. The port for work has the name "", the port of regulator and sensors "telemetry"."""
+    """A GekkoScience Compac A1. It has two ports: "" for work, and "telemetry" for the regulator and the sensors."""
 
     ports: ClassVar[tuple[str, ...]] = ("", TELEMETRY)
     has_sensor: ClassVar[bool] = True

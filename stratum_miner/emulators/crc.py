@@ -1,7 +1,7 @@
-"""The two checksums of mining devices. The emulators do not share this code with the drivers, so that a test of a
-driver against an emulator shows a mistake in the checksums of either.
+"""Computes the two checksums of mining devices, for the emulators. The drivers have code of their own for this. So a
+test of a driver against an emulator shows a mistake on either side.
 
-Both take the most significant bit of each byte first, without reflection and without a final XOR.
+Both checksums take the most significant bit of each byte first, without reflection and without a final XOR.
 """
 
 CRC5_START = 0x1F

@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 DEFAULT_HASH_RATE: Final = 1e6
 """Hash rate in H/s of an emulator whose user gives no ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
-"""Bytes that were read from the driver take time on the emulated serial line. More bytes are read only when this
-transfer will end in at most this many seconds. A driver therefore has to wait, as on a real line."""
+"""Maximum number of seconds for which bytes from the driver may still be on the emulated serial line when the emulator
+reads more bytes. A driver that sends faster than the line therefore has to wait, as on a real line."""
 MOST_NONCES: Final = 1000.0
 """Maximum number of reported nonces per second. A serial line of 115200 baud can transfer this many replies."""
 POLLED_S: Final = 0.01
@@ -36,7 +36,7 @@ POLLED_S: Final = 0.01
 
 
 class EmulatorError(ValueError):
-    """A device with these settings cannot be emulated. The text is one line that says what was expected."""
+    """The settings of an emulated device are not possible. The text is one line that says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)

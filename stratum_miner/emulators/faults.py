@@ -54,7 +54,7 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "unplug": FaultKind("the port disappears and comes back", start=5.0, seconds=3.0),
 }
 """The faults of emulated devices by name, with their meanings and default values. To add a fault, add a row here, and
-its effect to ``model``."""
+implement the effect of the fault in ``model``."""
 
 LONGEST: Final = 1e9
 """Largest start and largest length of a fault, in seconds."""

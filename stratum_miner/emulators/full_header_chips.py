@@ -28,8 +28,8 @@ the ticks in register 0x10 have a frequency of 25 MHz."""
 CORE_BITS: Final = 25
 """Number of low bits of a nonce that a core changes. The higher bits are the number of the core."""
 POWER_ON_PLL: Final = 0x40A80265
-"""Value of the PLL register after power-on, which sets the clock to 50 MHz. Every driver raises the clock from there;
-the real value is not documented."""
+"""Value of the PLL register after power-on, which sets the clock to 50 MHz. The value of a real chip is not documented.
+It matters little, because every driver then raises the clock."""
 
 
 class FullHeaderDevice(ChainDevice):
@@ -38,7 +38,7 @@ class FullHeaderDevice(ChainDevice):
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]
     """A core consists of sub-cores, each of which tries versions of its own. The number of a sub-core has this many
-    bits. These bits are also the lowest of the rolled bits in each version that the sub-core tries."""
+    bits. In each version that the sub-core tries, the lowest of the rolled bits are equal to this number."""
     units: ClassVar[int]
     """Number of hashes that the whole chip computes per clock cycle."""
     addressed_nonces: ClassVar[bool]
@@ -180,8 +180,8 @@ class FullHeaderDevice(ChainDevice):
     def _report_known(self, now: float) -> None:
         """If the nonces of the job were recorded from a real chip, report them at the times at which that chip would.
 
-        Sub-cores work at the same time, each with a version of its own. The time of a nonce therefore depends on the
-        turn in which its version is tried."""
+        All sub-cores work at the same time. Each tries its own versions one after the other. So the time of a nonce
+        depends on how many versions the sub-core tries before the version of the nonce."""
         known = known_rolled(self._header[:76])
         if not self.engine_shares or not known:
             return
@@ -239,8 +239,10 @@ class Bm1362Device(FiveBitJobDevice):
     power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common
 
     def excess_byte(self, bits: int) -> int:
-        """Return the byte that says how many zero bits the hash has beyond the required ones: here, it is this number
-        itself. That follows from the only recorded job and reply of this chip."""
+        """Return the byte of a nonce reply that says how many zero bits the hash has beyond the required ones.
+
+        ``bits`` is the number of these zero bits. For this chip, the byte is equal to this number, as the only recorded
+        job and reply show."""
         return min(bits, 0xFF)
 
 

@@ -1,5 +1,5 @@
-"""Emulates the chips on the I²C bus of a Bitaxe by their registers: fan controller, regulators and power meter
-(docs/reference/asic.md#regulators-sensors-and-fans).
+"""Emulates the registers of the chips on the I²C bus of a Bitaxe. These chips are the fan controller, the regulators
+and the power meter (docs/reference/asic.md#regulators-sensors-and-fans).
 
 Each chip reads and changes the physical state of the board, which is in ``Supply``. The classes of the chips do not
 depend on the bus, the host or the time.
@@ -167,8 +167,8 @@ class EmulatedDs4432u:
         self.update_output()
 
     def write(self, data: bytes) -> None:
-        """Set the current. Bit 7 reverses its direction. The core voltage is then below 1.458 V, and above it
-        otherwise."""
+        """Set the current. If bit 7 is set, the current lowers the core voltage below 1.458 V. Otherwise the current
+        raises the core voltage above 1.458 V."""
         if len(data) == 2 and data[0] == self.REGISTER:
             self._code = data[1]
             self.update_output()

@@ -118,7 +118,7 @@ class IcarusDevice(EmulatedDevice):
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
-        """Stop all engines. The time of the stop is ``deadline``, at which the first nonce was found."""
+        """Stop all engines as of the time ``deadline``. This is the time of the first nonce."""
         del now
         stopped, self.deadline = self.deadline, inf
         self.stop_searching(stopped)

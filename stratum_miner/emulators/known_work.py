@@ -12,7 +12,8 @@ versions, each with the results that were recorded from a real chip.
 from typing import Final
 
 _TAIL_J: Final = "043a0217df1b2266"
-"""nbits and ntime, as hexadecimal digits, of those works in ``_MIDSTATES`` that were made for tests of difficulty 1."""
+"""nbits and ntime, as hexadecimal digits, that some works in ``_MIDSTATES`` have in common: the works that were made
+for tests at difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     # block 171874, with which drivers detect Icarus and similar devices (docs/reference/asic.md#golden-work)
@@ -29,7 +30,7 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     "00" * 32 + "ff" * 12: (0x7203EA83, 0xE16BF809),
     # the work with which a driver enables the cores of a BM1384 (docs/reference/asic.md#compac-and-2pac)
     "00" * 44: (),
-    # the works that were made for tests of difficulty 1 (docs/reference/asic.md#test-vectors)
+    # the works that were made for tests at difficulty 1 (docs/reference/asic.md#test-vectors)
     "9f2c265eaafb3036704daabca7124e2d63e4a31e7adce7dbd0404a179d34bf2d" + _TAIL_J + "61c0308a": (),
     "2adbda59a7ada12cf81268a6a5ca279d15ad7820bc878e826493fa83e4e65bc3" + _TAIL_J + "224b2765": (
         0x0FAED942,

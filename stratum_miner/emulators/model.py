@@ -31,11 +31,13 @@ MAX_BACKLOG_S: Final = 1.0
 """Maximum seconds that an answer waits because the line is busy; an answer that would wait longer is lost. The value is
 a guess."""
 ACHIEVABLE_FRACTION: Final = 0.8
-"""Maximum hash rate to which a driver can raise an emulated device by its clock, as a fraction of the hash rate that
-the kernel reaches on this computer. The configured hash rate may be higher."""
+"""A driver can raise the hash rate of an emulated device by raising the clock. This is the maximum, as a fraction of
+the hash rate that the kernel reaches on this computer. If the configured hash rate is higher, it is the maximum
+instead."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Maximum number of slices (calls of the kernel) that each engine searches one after the other if its search has fallen
-behind the counter of the emulated chip. For one engine, these slices take at most half a second of one processor."""
+"""Maximum number of slices (calls of the kernel) that an engine searches without a pause to catch up if its search has
+fallen behind the counter of the emulated chip. For one engine, these slices take at most half a second of one
+processor."""
 OVERHEATED_AFTER_S: Final = 5.0
 """Seconds of overheating after which a device without a temperature sensor reports no more nonces. Until then, it
 reports wrong nonces. The value is a guess."""
@@ -289,9 +291,8 @@ class EmulatedDevice(ABC):
         return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
     def achievable_rate(self, rate: float) -> float:
-        """Return ``rate``, or the highest rate that this computer can search if that is lower.
-
-        The configured hash rate is always allowed."""
+        """Return ``rate``, but at most the highest hash rate that this computer can emulate, which is never taken to be
+        below the configured hash rate."""
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:

@@ -125,7 +125,8 @@ class EmulatedEngine:
     def next_search_at(self, now: float) -> float:
         """Return the time at which ``advance`` must be called next.
 
-        At this time, the search is ahead of the counter by only half of the wanted time (usually LOOK_AHEAD_S)."""
+        ``advance`` searches until it is a certain time (usually LOOK_AHEAD_S) ahead of the counter. It must be called
+        again when only half of this lead is left."""
         if self._current is None or not self._rate:
             return inf
         if self._current.known is not None:

@@ -20,7 +20,8 @@ class ProtocolLine:
 
     sender: Side
     data: bytes
-    """The line with its LF. If a line is too long, each object contains only a piece of it, without LF."""
+    """The line with its LF. A line that is too long is split into several objects of this class. Each then contains
+    only a piece of the line, without LF."""
     message: dict[str, Any] | None
     """The parsed JSON object; None if the line is not a message of the protocol."""
     method: str | None

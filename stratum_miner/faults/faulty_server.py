@@ -29,10 +29,10 @@ async def behind_faults(
 ) -> AsyncIterator[Server]:
     """Open a server behind a tap that injects ``faults``, and yield the server.
 
-    Miners connect to ``listeners``. ``serve`` is a function that opens the server on the listeners that are passed to
-    it; only the tap connects to these. The server itself behaves correctly, and counts only the messages that the tap
-    passes on to it. ``seed`` decides the random choices of the faults. Raises ValueError if a fault is unknown or its
-    parameter invalid.
+    Miners connect to the tap, which accepts connections on ``listeners``. ``serve`` is a function that opens the
+    server. Its argument is a list with one listener inside this process, to which only the tap connects. The server
+    itself behaves correctly, and counts only the messages that the tap passes on to it. ``seed`` decides the random
+    choices of the faults. Raises ValueError if a fault is unknown or its parameter invalid.
     """
     chosen = [parse_fault(each) if isinstance(each, str) else each for each in faults]
     inner = InnerListener()

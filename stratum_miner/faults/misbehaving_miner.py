@@ -1,7 +1,7 @@
 """Tests how a pool reacts when a miner does something wrong (commits a fault), such as sending a share twice.
 
-This module decides what to send, and judges the pool's answer. ``raw_miner`` sends it, and finds the valid shares that
-the faults change.
+This module decides what the miner sends, and judges the pool's answers. ``raw_miner`` does the sending, and finds the
+valid shares that the faults change.
 """
 
 from collections.abc import Mapping

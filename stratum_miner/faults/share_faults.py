@@ -16,13 +16,13 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 FAR_AHEAD = 3 * 3600
-"""Seconds that the fault ntime adds to the ntime of a share. The consensus rules allow a block time of up to two hours
-in the future. With three hours, the changed time is beyond this limit even if the job is almost an hour old."""
+"""Seconds that the fault "ntime" adds to the ntime of a share. The consensus rules allow a block time of up to two
+hours in the future. With three hours, the changed time is beyond this limit even if the job is almost an hour old."""
 FAR_BEHIND = 3600
-"""Seconds that the fault ntime-before-job subtracts from the ntime of the job."""
+"""Seconds that the fault "ntime-before-job" subtracts from the ntime of the job."""
 _TRIES = 4096
 """Maximum number of nonces that are tried to find a hash above the target. A few would be enough: even on regtest,
-about every second hash is above the network target."""
+about half of all hashes are above the network target."""
 _BITS = 0xFFFFFFFF
 
 
@@ -65,10 +65,10 @@ class GoodShare:
     submit: Submit
     job: JobLike
     taken: Submit | None = None
-    """For the fault duplicate: a share that the pool has already accepted on this connection. Its job has the same
+    """For the fault "duplicate": a share that the pool has already accepted on this connection. Its job has the same
     previous block as ``job``, so the share is not stale."""
     outdated: Submit | None = None
-    """For the fault stale: a valid share that was never sent, of a job that became outdated by a new block."""
+    """For the fault "stale": a valid share that was never sent, of a job that became outdated by a new block."""
 
 
 @dataclass(frozen=True, slots=True)

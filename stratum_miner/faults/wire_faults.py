@@ -76,7 +76,7 @@ def oversized(lines: Sequence[bytes], _rng: Random) -> list[bytes]:
 
 
 def garbage(lines: Sequence[bytes], rng: Random) -> list[bytes]:
-    """Return the lines, with a line that is not a request before each of them."""
+    """Insert a line of garbage, which is not a request, before each line. Return all lines."""
     return [piece for line in lines for piece in (garbage_line(rng), line)]
 
 

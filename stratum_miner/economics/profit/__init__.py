@@ -1,1 +1,1 @@
-"""Computes the profit of mining from the user's prices: of the machines in a scenario, and of a running miner."""
+"""Computes, at the user's prices, the profit of a running miner and the profit of the machines in a scenario."""

@@ -148,8 +148,8 @@ class Earnings:
     def seconds_per_block(self) -> float | None:
         """Return the expected seconds per block on the chain that is being mined; None if they are not known.
 
-        On some test chains, such as regtest, about every second hash meets the network target. The miner then submits
-        only those that also meet the share target, so that a block takes as long as a share.
+        On some test chains, such as regtest, about half of all hashes meet the network target. The miner then submits
+        only those hashes that also meet the share target, so that a block takes as long as a share.
         """
         difficulty, share_difficulty = self.difficulty, self.measured.share_difficulty
         if difficulty is not None and difficulty <= difficulty_from_target(TRIVIAL_TARGET):

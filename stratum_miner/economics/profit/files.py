@@ -17,7 +17,7 @@ MAX_FILE_SIZE = 1 << 20
 def read_toml(path: Path, option: str) -> dict[str, Any]:
     """Return the tables of a TOML file, with numbers as Decimal.
 
-    Raises TermError, which names the file and the line, if it cannot be read or is not valid TOML.
+    Raises TermError if the file cannot be read or is not valid TOML. The error names the file and, if known, the line.
     """
     try:
         return user_files.parse_toml(user_files.read_text(path, MAX_FILE_SIZE), Decimal)

@@ -28,8 +28,8 @@ YEAR = Decimal(YEAR_DAYS)
 DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
-"""Default hash rate of the pool, as a fraction of the network's hash rate: that of a pool of medium size. If the user's
-machines alone have more, the default is the hash rate of these machines."""
+"""Default hash rate of the pool, as a fraction of the network's hash rate: that of a pool of medium size. If the hash
+rate of the user's machines is higher than that, the default is the hash rate of these machines instead."""
 SECONDS_PER_SHARE = 10
 """Mean seconds between two shares of the user's machines at the default share difficulty. Pools aim at a similar
 time."""
@@ -136,8 +136,8 @@ def option(name: str) -> str:
 def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: dict[str, Machine]) -> RawScenario:
     """Return the scenario that the options of the command line give. Raises TermError if a machine is unknown.
 
-    ``given`` contains the text of each term, or None; ``machines`` the values of --machine; ``known`` the machines by
-    name.
+    ``given`` contains the text of each term, or None. ``machines`` contains the values of --machine. ``known`` maps
+    names to machines.
     """
     values = {name: SourcedValue(text, option(name)) for name, text in given.items() if text is not None}
     _check_exclusive(values)
@@ -304,8 +304,9 @@ def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
 def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:
     """Merge two scenarios; the terms of ``upper`` replace those of ``lower``.
 
-    What would contradict ``upper`` is dropped from ``lower``: its hash rate and power if ``upper`` has machines, its
-    machines if ``upper`` has a hash rate or a power, and its subsidy if ``upper`` has a height.
+    The function drops terms of ``lower`` that would contradict ``upper``. If ``upper`` has machines, it drops the hash
+    rate and the power of ``lower``. If ``upper`` has a hash rate or a power, it drops the machines of ``lower``. If
+    ``upper`` has a height, it drops the subsidy of ``lower``.
     """
     values = dict(lower.values)
     if upper.machines:

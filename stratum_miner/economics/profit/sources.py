@@ -113,8 +113,8 @@ def _object(body: bytes, option: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """Return the value as a float. Return None if it is not a number, is too large for a float, or is infinite or NaN
-    (Python's JSON parser accepts both)."""
+    """Return the value as a float. Return None if it is not a number, or is too large for a float. Also return None if
+    it is infinite or NaN, which Python's JSON parser accepts."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
