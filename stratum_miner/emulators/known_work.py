@@ -12,8 +12,8 @@ versions, each with the results that were recorded from a real chip.
 from typing import Final
 
 _TAIL_J: Final = "043a0217df1b2266"
-"""nbits and ntime, as hexadecimal digits, that some works in ``_MIDSTATES`` have in common: the works that were made
-for tests at difficulty 1."""
+"""nbits and ntime, as hexadecimal digits, of some of the works in ``_MIDSTATES``. These works were made for tests at
+difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     # block 171874, with which drivers detect Icarus and similar devices (docs/reference/asic.md#golden-work)

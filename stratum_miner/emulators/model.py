@@ -31,9 +31,8 @@ MAX_BACKLOG_S: Final = 1.0
 """Maximum seconds that an answer waits because the line is busy; an answer that would wait longer is lost. The value is
 a guess."""
 ACHIEVABLE_FRACTION: Final = 0.8
-"""A driver can raise the hash rate of an emulated device by raising the clock. This is the maximum, as a fraction of
-the hash rate that the kernel reaches on this computer. If the configured hash rate is higher, it is the maximum
-instead."""
+"""Maximum hash rate of an emulated device whose clock a driver raises, as a fraction of the hash rate that the kernel
+reaches on this computer. If the configured hash rate is higher, it is the maximum instead."""
 MOST_OVERDUE_SLICES: Final = 250
 """Maximum number of slices (calls of the kernel) that an engine searches without a pause to catch up if its search has
 fallen behind the counter of the emulated chip. For one engine, these slices take at most half a second of one
@@ -291,8 +290,8 @@ class EmulatedDevice(ABC):
         return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
     def achievable_rate(self, rate: float) -> float:
-        """Return ``rate``, but at most the highest hash rate that this computer can emulate, which is never taken to be
-        below the configured hash rate."""
+        """Return ``rate``, limited to the highest hash rate that this computer can emulate. If the configured hash rate
+        is higher, it is the limit instead."""
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:

@@ -17,8 +17,8 @@ MAX_LINES = 64
 """Maximum number of different lines in the cache."""
 
 NO_ORIGIN = Origin(PoolKey(""), "", 0)
-"""Placeholder for the origin of a job: the pool and the worker name that it belongs to. A simulated miner knows both,
-so its jobs do not name them."""
+"""An empty origin. The origin of a job is the pool and the worker name that the job belongs to. A simulated miner knows
+both, so its jobs have this empty origin instead."""
 
 target_of = lru_cache(maxsize=4096)(target_from_difficulty)
 """Function that returns the share target of a difficulty. It caches its results, because pools set few different

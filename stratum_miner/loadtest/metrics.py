@@ -159,7 +159,7 @@ class Metrics:
 
     def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
         """Record that a miner received the job ``job_id`` at ``now``. Do not call this for the first job of a
-        connection, which the pool does not send to all miners at once."""
+        connection, because the pool does not send that job to all miners at once."""
         spread = self.notifies.get(job_id)
         if spread is None:
             self.notifies[job_id] = Spread(job_id, clean, now, now)
@@ -200,8 +200,8 @@ class Metrics:
             merged.sent += count.sent
             merged.refused += count.refused
             merged.accepted += count.accepted
-        # The clocks of two shards cannot be compared. For a job that both shards received, therefore keep the longer of
-        # the two times that passed between the first and the last miner of a shard.
+        # The spread of a job is the time from the first to the last miner of a shard that received it. If both shards
+        # received the job, keep the longer of their two spreads, because the clocks of two shards cannot be compared.
         for job_id, spread in other.notifies.items():
             known = self.notifies.get(job_id)
             if known is None:

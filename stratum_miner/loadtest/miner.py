@@ -313,7 +313,9 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            if hashes_of(work.target) > INLINE_HASHES:  # the share that was searched for would now be stale
+            # the search thread searches in advance for shares that take long to find. It was searching in a job on the
+            # old block, whose shares are now stale: start the search again, in the new job
+            if hashes_of(work.target) > INLINE_HASHES:
                 self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:
@@ -335,8 +337,9 @@ class SimulatedMiner:
     def due_share(self, now: float) -> bytes:
         """Return the line that submits the share that is due, and schedule the next share.
 
-        Return no bytes if no share has been found. If the search thread still searches, the next share is not scheduled
-        yet.
+        Return no bytes if there is no share to submit. Either the search has found none, or the search thread, which
+        searches for shares that take long to find, is not ready yet. In the second case, the next share is not
+        scheduled yet.
         """
         assert self.due is not None, "the generator asks for a share only when one is due"
         assert self.assignment is not None, "only a mining miner has a due share"
@@ -365,7 +368,8 @@ class SimulatedMiner:
         return None if found is None else (work, extranonce2, found)
 
     def next_extranonce2(self, work: MinerJob) -> bytes:
-        """Return the next extranonce2 of this miner, counting up. It repeats only after all values of its size."""
+        """Return the next extranonce2 of this miner, counting up. A value is repeated only after all other values of
+        the same size were returned."""
         self.extranonce2_count += 1
         size = work.extranonce2_size
         return (self.extranonce2_count & ((1 << 8 * size) - 1)).to_bytes(size, "big")
@@ -434,8 +438,8 @@ class SimulatedMiner:
 
 
 def _is_among(number: int, fraction: float) -> bool:
-    """Return whether miner ``number`` is one of the miners that a setting for a fraction of all miners selects.
+    """Return whether miner ``number`` belongs to the given fraction of all miners.
 
-    The numbers of the selected miners are evenly spaced.
+    The numbers of the miners that belong to the fraction are evenly spaced.
     """
     return int((number + 1) * fraction + 1e-9) > int(number * fraction + 1e-9)

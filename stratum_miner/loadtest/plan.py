@@ -23,8 +23,8 @@ MAX_RATE = 1000.0
 """Maximum number of shares per second of one miner."""
 ReconnectPolicy = Literal["fresh", "resume", "never"]
 SHORTEST_PAUSE = 0.01
-"""Shortest allowed pause between two attempts to connect, in seconds. It prevents connecting without a pause to a pool
-that is down."""
+"""Shortest allowed pause between two attempts to connect, in seconds. Without any pause, the miners would use all
+processor time when the pool is down."""
 LONGEST_PAUSE = 60.0
 """Longest pause between two attempts to connect, in seconds."""
 
@@ -62,15 +62,16 @@ class LoadPlan:
     """Times, in seconds since the start, at which all connections are closed at once. The miners reconnect
     immediately, unless ``reconnect`` is "never"."""
     churn: float | None = None
-    """Mean lifetime of a connection in seconds, exponentially distributed, after which its miner closes it. If it is
-    None, connections have no such lifetime."""
+    """Mean lifetime of a connection in seconds. A miner closes its connection at the end of the connection's lifetime.
+    Lifetimes are exponentially distributed. If ``churn`` is None, connections have no such lifetime."""
     reconnect: ReconnectPolicy = "fresh"
     """What a miner does after its connection ended: start a new session ("fresh"), ask to resume the session
     ("resume"), or stay disconnected ("never"). A slow reader reconnects only after a storm, or after its lifetime
     (``churn``) has ended."""
     pause: float = 1.0
-    """Seconds before the first attempt to reconnect. The pause doubles with each failed attempt, up to 60 s. Each
-    pause is shortened by a random part, which is at most a half."""
+    """Seconds before the first attempt to reconnect. A miner makes this pause if its connection failed or was closed by
+    the pool, but not after a storm or the end of the connection's lifetime. The pause doubles with each failed attempt,
+    up to 60 s. Each pause is shortened by a random part, which is at most a half."""
     slow_readers: float = 0.0
     """Fraction of the miners, 0 to 1, that read only one byte per second once they are authorized."""
     version_rolling: float = 1.0

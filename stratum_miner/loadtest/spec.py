@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from stratum_miner.spelling import did_you_mean
 
 MOST_LISTED = 12
-"""An error about an unknown name lists all known names if there are at most this many of them, or if it suggests none
-of them."""
+"""Maximum number of known names that an error about an unknown name always lists. If there are more known names, the
+error lists them only if none of them is similar enough to be suggested."""
 
 
 class SpecError(ValueError):

@@ -75,7 +75,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:
-    """The values of one figure in an earlier and a later run. A value is None if that run does not have the figure."""
+    """The values of one figure in an earlier and a later run. If a run does not have the figure, its value is None."""
 
     figure: str
     before: float | None

@@ -3,8 +3,8 @@
 Mining never waits for the journal. The miner's calls put records into a queue, and a thread writes them as they come. A
 second thread syncs the file to the disk: at once after the record of a share that solves a block, otherwise a few
 seconds after a write. If the program crashes, at most the records of the last tenth of a second are missing. The next
-run detects the crash, because the last record is not one that ends a run, and logs it. After a power failure, the
-records that were not synced may be missing, too.
+run logs the crash. It detects the crash by the last record of the journal, which is not a record that ends a run. After
+a power failure, the records that were not synced may be missing, too.
 
 If the file cannot be written, the journal logs one error, and ``Journal.problem`` gives the reason until writing works
 again. Meanwhile the records wait, and the writing thread tries again every few seconds. If too many records wait (see
@@ -168,8 +168,8 @@ class Journal:
             self._resolve(identifier, result.outcome, result.reason, result.latency)
 
     def adopt(self, recovered: Recovered) -> None:
-        """Note that a recovered block is resubmitted. ``resolved`` will record its result like that of any other
-        share."""
+        """Keep track of a recovered block that is resubmitted, so that ``resolved`` records its result like that of any
+        other share."""
         self._ids[recovered.share.job.origin.session, recovered.share.header] = recovered.id
 
     def mark_lost(self, recovered: Recovered, reason: str) -> None:
@@ -429,7 +429,7 @@ def _rebuilt(record: SubmittedShare) -> Recovered | None:
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
     if not (whole and share.is_block and isinstance(job.body, CoinbaseBody)):
-        return None  # not a valid block, or its pool sends no coinbase, so its session cannot be resumed
+        return None  # either not a valid block, or from a pool without coinbase, whose sessions cannot be resumed
     resumable = Resumable(record.session_id, job.body.extranonce1, job.body.extranonce2_size)
     return Recovered(record.id, record.pool, resumable, share)
 
@@ -442,7 +442,8 @@ def _job(record: SubmittedShare, header: BlockHeader) -> Job:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
             values[name] = getattr(header, name, 0)
     values["nbits"] = header.nbits
-    # 0, because no connection of this run has sent the job; ``session_id`` is the session that a new client resumes
+    # The session number is 0, because the job comes from no session of this run. A new pool client resumes the session
+    # ``session_id``.
     origin = Origin(PoolKey(record.pool), record.worker, 0, record.session_id)
     converted = {name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()}
     return Job(origin=origin, body=body, **converted)

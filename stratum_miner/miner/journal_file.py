@@ -207,8 +207,8 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
     """Open a file for appending. If it is a regular file, lock it. Return its descriptor, and whether it is a regular
     file.
 
-    ``is_ours``: whether this process had the journal at this path open and locked until another program removed or
-    renamed it. If not, an empty file may mean that another miner is just rotating its journal at this path. The
+    ``is_ours``: whether this process had opened and locked the journal at this path before another program removed or
+    renamed the file. If not, an empty file may mean that another miner is just rotating its journal at this path. The
     function checks this (see ``_check_rotation``).
 
     Raises JournalError if the file cannot be opened, or is in use.
@@ -260,7 +260,8 @@ def _lock(file: int, path: Path) -> None:
 
 
 def _check_rotation(path: Path) -> None:
-    """Raise JournalError if another miner is rotating this journal: it has locked the file ``path``.1."""
+    """Raise JournalError if another miner is rotating this journal. During a rotation, the miner has the file
+    ``path``.1 locked."""
     try:
         older = os.open(older_file(path, 1), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

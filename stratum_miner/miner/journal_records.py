@@ -278,7 +278,8 @@ def _decoded(line: bytes) -> JournalRecord | None:
 
 
 def _rescued(line: bytes) -> JournalRecord | None:
-    """Return the record of a damaged line that still has the fields needed to count the share, or None."""
+    """Return a record of a damaged line if the line still has the fields that are needed to count the share. Otherwise
+    return None."""
     try:
         core = _CORES.decode(line)
     except _NO_JSON:
@@ -300,7 +301,8 @@ def _plus_one(counts: ShareCounts, fate: str) -> ShareCounts:
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, int, bool]]:
-    """Return each line without its line end, its length in the file in bytes, and whether it has a line end.
+    """Yield three values for each line of the file: the line without its line end, the number of bytes of the line in
+    the file, and whether the line has a line end.
 
     If a line is longer than ``MAX_LINE`` bytes, only its beginning is returned.
     """

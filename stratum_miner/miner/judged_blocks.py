@@ -28,7 +28,7 @@ class JudgedBlocks:
         self._changed = trio.Event()
 
     def submitted(self, share: Share) -> None:
-        """Note that a share that solves a block is submitted."""
+        """Remember that a block is submitted. ``share`` is the share that solves the block."""
         block_hash = display_hash(share.digest)
         self._shares[block_hash] = share
         self._awaited.add(block_hash)

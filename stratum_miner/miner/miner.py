@@ -79,8 +79,8 @@ class Miner:
     because a pool does not report the node's decision.
 
     ``first_extranonce2``: the first value of the extranonce2 counter. If it has more bytes than the pool allows, its
-    highest bytes are dropped. None: a random value, because some pools give a new process the extranonce1 of the
-    process before.
+    highest bytes are dropped. None: a random value. Some pools give a restarted miner the same extranonce1 again, and
+    with the same first value the miner would then repeat its work.
 
     ``standstill``: detects time in which the process did not run. Tests pass their own.
 
@@ -377,8 +377,9 @@ class Miner:
     # ---- events -------------------------------------------------------------------------------------------------
 
     def _emit(self, event: MinerEvent) -> None:
-        """Call ``on_event``, and keep an exception that it raises, because the client that reports the event may be
-        closing a connection and must not be interrupted."""
+        """Call ``on_event``. If it raises an exception, keep the exception and stop the miner. The exception is not
+        passed on to the pool client that reports the event, because the client may be closing a connection and must not
+        be interrupted."""
         if self._on_event is None or self._event_error is not None:
             return
         try:
@@ -400,7 +401,7 @@ class Miner:
                 self._emit(event)
 
     def _count(self, result: ShareResult) -> None:
-        """Count a result, report it, and stop if it reaches a goal."""
+        """Count a result and report it. Stop the miner if a goal is now reached."""
         self._statistics.add(result)
         if result.share.is_block:
             self._count_block(result)

@@ -32,8 +32,9 @@ class NonceVerifier:
         """Number of distinct hashes that met the share target of their job."""
         self._submitted_earlier = submitted_earlier
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
-        """For each share, by its header without the version: the version, and a weak reference to its work unit. The
-        reference is weak so that the unit can be freed together with its job, which may be large."""
+        """The shares so far. The key identifies the header of a share without its version. The value is the version and
+        a weak reference to the work unit of the share. The reference is weak so that the unit can be freed together
+        with its job, which may be large."""
 
     def judge(self, found: NonceFound, backend: str, worker_name: str) -> Share | str | None:
         """Verify a reported nonce.
@@ -59,9 +60,10 @@ class NonceVerifier:
             self._withhold(share, "its header was searched before")
             return None
         if version is not None and not share.is_block:
-            # The same nonce gives a share with two versions of one header. NOMP and the pools derived from it ignore
-            # the version in their check for duplicates, and would reject the second share. So the second share is not
-            # submitted. At difficulty 1 and with 32 versions, one share in 140 million is lost in this way
+            # The header was searched with two versions, and the same nonce gave a share with each of them. NOMP and the
+            # pools derived from it ignore the version in their check for duplicates, and would reject the second share.
+            # So the second share is not submitted. At difficulty 1 and with 32 versions, one share in 140 million is
+            # lost in this way
             self.shares_found += share.meets_share_target
             self._withhold(share, "its nonce was submitted with another version")
             return None

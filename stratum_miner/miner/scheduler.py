@@ -18,8 +18,8 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 MAX_PREVIOUS_HASHES = 16
-"""Number of previous hashes that are remembered because weak blocks with these previous hashes are not wanted. Older
-hashes can be forgotten, because jobs with them are stale."""
+"""The scheduler searches for no weak blocks on some previous hashes. This is the maximum number of such previous hashes
+that it remembers. Older hashes can be forgotten, because jobs with them are stale."""
 MAX_SWITCHES = 1000
 """Maximum number of job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 
@@ -29,7 +29,7 @@ class Scheduler:
 
     ``weak_blocks``: whether to search for hashes that meet the network target but miss the share target. Such weak
     blocks exist on test chains only. None: search for them if the network target is below 2^240. This is the case on
-    testnet, but not on plain regtest, where every second hash solves a block. ``seek_weak_blocks`` changes the choice
+    testnet, but not on plain regtest, where half of all hashes solve a block. ``seek_weak_blocks`` changes the choice
     for a single previous hash. ``clock``: returns the time in seconds. It must be the same clock that gives the jobs
     their times. ``visited``: the record of the work that was handed out, which several schedulers may share. None: this
     scheduler has a record of its own.

@@ -70,7 +70,7 @@ class Standstill:
         self._reported = 0.0
 
     def look(self) -> None:
-        """Note that the calling thread runs. Any thread may call this method."""
+        """Record that the calling thread is running now. Any thread may call this method."""
         with self._lock:
             thread, wait = threading.get_ident(), self._waited()
             wait, self._waits[thread] = wait - self._waits.get(thread, wait), wait

@@ -17,7 +17,8 @@ MOST_REJECTED = 3
 submits no more weak blocks to this pool in the session. The value is a guess, not a measurement. One or two rejections
 prove nothing, because another miner's block may have been faster."""
 MAX_SESSIONS = 64
-"""Maximum number of sessions that are remembered; a miner has one for each pool."""
+"""Maximum number of sessions whose rejected weak blocks are remembered. This is enough, because a miner has only one
+session at a time with each pool."""
 
 
 class WeakBlocks:

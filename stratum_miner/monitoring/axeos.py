@@ -166,8 +166,8 @@ def _pools(pools: Sequence[PoolView]) -> dict[str, Any]:
     """Return the fields about pools: a list of all pools, and a primary and a fallback pool as AxeOS has them.
 
     The primary pool is the first of ``pools``. The fallback pool is the pool that the miner mines on, or the second of
-    ``pools`` if the miner mines on the primary pool or on no pool. A single pool is both, as AxeOS allows: asic-rs
-    always shows a fallback pool, and would show ``stratum+tcp://:0`` if there were none.
+    ``pools`` if the miner mines on the primary pool or on no pool. A single pool is both the primary and the fallback
+    pool, which AxeOS allows. Without a fallback pool, asic-rs would show ``stratum+tcp://:0`` as the fallback pool.
     """
     if not pools:
         return {"pools": [], "isUsingFallbackStratum": 0}

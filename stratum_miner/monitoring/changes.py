@@ -1,8 +1,8 @@
 """Computes the changes between successive views of a miner, so that a listener receives only what has changed.
 
 A step (``SnapshotChanges``) has a number and contains all changes since the previous view. A listener needs the whole
-view if it has no view yet, or if it missed a step that is no longer kept. A whole view
-for a listener contains no events and no history: each event and each point of the history is in one step only.
+view if it has no view yet, or if it missed a step that is no longer kept. A whole view leaves out the events and the
+history. Each event, and each point of the history, is contained in exactly one step.
 """
 
 from collections import deque

@@ -39,7 +39,7 @@ class PoolChange:
 
     enabled: bool | None = None
     quota: int | None = None
-    """Weight of the pool with the strategy quota: the pool gets mining time in proportion to its weight."""
+    """Weight of the pool. With the strategy "quota", each pool gets mining time in proportion to its weight."""
     priority: int | None = None
     """New position among all pools, 0 for the best."""
 
@@ -59,7 +59,7 @@ class Control(Protocol):
         ...
 
     def resume(self, by: str) -> None:
-        """End the pause with the same ``by``. The search continues if this was the only pause.
+        """End the pause that was begun with the same value of ``by``. The search continues if this was the only pause.
 
         If ``by`` is one of PERSONS, this ends all pauses.
         """

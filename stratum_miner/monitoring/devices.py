@@ -1,7 +1,8 @@
 """Builds the views of the devices of all backends, each with its measured hash rate.
 
 The hash rate is measured: the number of hashes that a backend counted in a time window, divided by the length of the
-window. The hash rate that the accepted shares imply comes from ``estimates``, for the whole miner.
+window. The module ``estimates`` computes another hash rate, which follows from the accepted shares. That one is for the
+whole miner, not for each device.
 """
 
 from collections import Counter, defaultdict

@@ -41,8 +41,8 @@ class DeviceCondition:
     state: str
     reason: str = ""
     is_thread: bool = False
-    """True only if the device is a search thread and is dead. ``monitor`` then logs this state. A hardware device has a
-    driver, which logs its states."""
+    """Whether the device is a search thread that is dead. ``monitor`` logs the death of a search thread. The states of
+    a hardware device are logged by its driver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

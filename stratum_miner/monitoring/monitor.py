@@ -1,8 +1,8 @@
 """Watches one miner: takes a snapshot of it at regular times, keeps its shares, blocks and history, and builds views
 from them.
 
-It uses two clocks. ``clock`` returns seconds since an arbitrary moment. It is never adjusted, so it measures intervals.
-``wall_clock`` returns Unix times.
+The monitor uses two clocks. ``clock`` returns seconds since an arbitrary moment. This clock is never adjusted, so the
+monitor measures intervals with it. ``wall_clock`` returns Unix times.
 """
 
 import time

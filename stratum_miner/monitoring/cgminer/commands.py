@@ -215,7 +215,7 @@ def _pool_priority(request: CommandRequest) -> CommandReply:
         before = ordered.index(pool_id)
         try:
             request.control.change_pool(pool_id, PoolChange(priority=position))
-        except ControlRefused:  # e.g. a backend is bound to this pool: undo the moves made before
+        except ControlRefused:  # e.g. a backend is bound to this pool. Move the other pools back
             for other, back in reversed(moved):
                 with suppress(ControlRefused):
                     request.control.change_pool(other, PoolChange(priority=back))

@@ -16,7 +16,8 @@ Fields = dict[str, Any]
 SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
 """URL schemes without TLS, and the scheme that is shown for each. For all other schemes, stratum+ssl is shown."""
 NEVER_S = 99999999.0
-"""cgminer shows this as the shortest waiting time (in seconds) as long as no waiting time was measured."""
+"""cgminer shows the shortest time that it has waited for work, in seconds. It shows this value if it has measured no
+such time yet."""
 DISABLED = ("off", "removed")
 """States of a device that is off until it is restarted, because the user or a limit, such as a temperature limit,
 switched it off."""

@@ -212,8 +212,8 @@ def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler
     problem.
 
     With ``refusing``, the HTTP status is 503 unless the state is one of READY. A client needs no API token for this
-    answer. If all other requests that read need the token, the answer therefore contains less: no reason of a pause,
-    and only the kind of each problem, because the text of a problem names pools, workers and devices.
+    answer. If all other requests for data need the token, the answer therefore contains less: no reason of a pause, and
+    only the kind of each problem, because the text of a problem names pools, workers and devices.
     """
 
     async def answer(request: Request) -> Response:

@@ -28,7 +28,8 @@ class Source:
     monitor: Monitor
     control: Control
     configuration: Callable[[], Mapping[str, Any]] = dict
-    """Returns the settings in force without secrets, and for each setting where its value was set."""
+    """Returns the settings in force, but without secrets. It also returns, for each setting, the place where its value
+    was set."""
 
 
 class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,8 +5,8 @@ A web page of an attacker can make a browser send requests to this server. If th
 page resolve to the IP address of this server (DNS rebinding), the page could even read the answers. So the Host header
 must contain an IP address or a configured name. If there is an Origin header, it must name this server.
 
-A request that changes something needs the API token, which the page of an attacker does not have. A request that only
-reads needs the token if other computers can reach the server, and needs no token if the server listens on a loopback
+A request that changes something needs the API token, which the page of an attacker does not have. Requests that change
+nothing need the token if other computers can reach the server. They need no token if the server listens on a loopback
 address. A client in a trusted network never needs the token.
 """
 
@@ -44,7 +44,7 @@ different ways, and an attacker could make use of that."""
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Rules for which clients are allowed to read, and which are allowed to make changes."""
+    """The rules that decide whether a client is allowed to read, and whether it is allowed to make changes."""
 
     token: str
     """The API token, which is never shown. Clients outside the networks in ``trusted`` need it to make changes. If the

@@ -1,5 +1,5 @@
-"""Sends server-sent events to browsers and other listeners: first a whole view of the miner, then once a second what
-has changed.
+"""Sends server-sent events to browsers and other listeners: first a whole view of the miner, and then, once a second,
+the changes.
 
 While there is a listener, a new view is built once a second. The changes from one view to the next are called a step. A
 step is encoded once for all listeners. Each listener receives the steps that it has not received yet, or a whole view
@@ -27,7 +27,7 @@ EVENTS_AT_FIRST = 100
 
 
 class Streams:
-    """Builds one view of the miner a second, and sends the changes from one view to the next to all listeners."""
+    """Builds a new view of the miner every second, and sends the changes since the previous view to all listeners."""
 
     def __init__(self, monitor: Monitor, page: str) -> None:
         self._monitor = monitor
