@@ -75,8 +75,8 @@ class Hider:
         self._common = _pattern(common, own_text=own_text)
 
     def hide(self, text: str) -> str:
-        """Return the text without the secrets. If the text was shortened, it ends with an ellipsis. If the beginning of
-        a secret stands before this ellipsis, that beginning is hidden, too."""
+        """Return the text without the secrets. If the text ends with an ellipsis, it may have been shortened before
+        this call. If the beginning of a secret stands before this ellipsis, that beginning is hidden, too."""
         if any(spelling in text for spelling in self._spellings):
             text = self._all.sub(HIDDEN, text)
         return self._without_beginning(text) if text.endswith(_CUT) else text

@@ -25,8 +25,8 @@ def job_of(
     """Return the job that a ``mining.notify`` message announces, with the given settings of its session.
 
     ``extranonce1`` is the value that the pool sent, and ``extranonce2_size`` is in bytes. ``share_target`` is the
-    largest hash that is a share. ``received_at`` is in seconds of the caller's clock. ``clean_jobs`` replaces the value
-    in the message unless it is None. Raises ValueError if a target or a size is not valid.
+    largest hash that is a share. ``received_at`` is in seconds of the caller's clock. If the parameter ``clean_jobs``
+    is not None, it replaces the value in the message. Raises ValueError if a target or a size is not valid.
     """
     return Job(
         origin=origin,

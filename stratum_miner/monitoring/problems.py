@@ -26,14 +26,15 @@ KINDS = (
 
 MANY_ERRORS = 0.05
 """Fraction of a device's results, from 0 to 1, above which wrong results are a problem. A result is a nonce that the
-device reported. The number of wrong results must exceed the limit by three standard deviations, so that a few wrong
-results by chance are not a problem. Above the same fraction, the driver of the device slows it down
-(backends.asic.health). The problem is reported all the same, because not every device can be slowed down."""
+device reported. A problem is reported only if the number of wrong results exceeds this fraction of all results by more
+than three standard deviations of that number, because a few wrong results can be chance. Above the same fraction, the
+driver of the device slows it down (backends.asic.health). The problem is reported all the same, because not every
+device can be slowed down."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
 """The total numbers of right and wrong results of a device are recorded when at least 10 s and at least 5 new results
 have come since the last record. The newest 30 records are kept. So once there are 30 records, the fraction of wrong
-results is computed from about the last 150 results or more, which came in about 5 min or more."""
+results is computed from at least about 150 results, which arrived over a time of at least about 5 min."""
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
 """A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3

@@ -1,8 +1,8 @@
 """Defines the sentence that people read for each event of the log. An event without a sentence is shown as its name and
 fields.
 
-``{field}`` is replaced by the value of that field. A part in [brackets] is left out if the event has no value for one
-of the fields in it, or an empty value.
+``{field}`` is replaced by the value of that field. A part in [brackets] is left out if one of the fields in this part
+is missing from the event or has an empty value.
 """
 
 import re

@@ -16,7 +16,7 @@ class Tips:
         self.seen = 0
         """Number of different blocks, including the first one."""
         self.newest_at: float | None = None
-        """Time at which the first job arrived that builds on the newest block."""
+        """Time at which a job on the newest block first arrived."""
         self.last_job_at: float | None = None
         self._newest: deque[bytes] = deque(maxlen=TIPS_KEPT)
 

@@ -1,9 +1,9 @@
 """Defines immutable types that describe a running miner. Every display shows only values of these types.
 
-A ``View`` describes the whole miner at one moment. A ``Point`` has only the few figures of a moment that charts need.
-Hash rates are in H/s. Other units are in the names: _s and _ms for times, _c for °C, _v for volts, _w for watts. A name
-that ends in ``_age_s`` is the age of a figure, in seconds at the time of the view. None means that the value is not
-known.
+A ``View`` describes the whole miner at one moment. A ``Point`` also describes one moment, but has only the few figures
+that charts need. Hash rates are in H/s. Other units are in the names: _s and _ms for times, _c for °C, _v for volts, _w
+for watts. A name that ends in ``_age_s`` is the age of a figure, in seconds at the time of the view. None means that
+the value is not known.
 """
 
 from dataclasses import dataclass, field
@@ -230,8 +230,8 @@ class PoolView:
     difficulties: dict[str, float]
     """Sums of the difficulties of the shares of this pool, by outcome."""
     quota: int | None
-    """Weight of the pool if the strategy is quota: the miner then mines on all pools in turn, on each for a time in
-    proportion to its weight. None if the strategy is another."""
+    """Weight of the pool under the strategy "quota": the miner mines on all pools in turn, on each for a time in
+    proportion to the weight of the pool. None if the miner uses another strategy."""
     work_share: float | None
     """Fraction of the work of the miner that was done for this pool, from 0 to 1."""
     bound: tuple[str, ...]
@@ -250,15 +250,16 @@ class PoolView:
     bytes_received: int
     bytes_sent: int
     answers: DurationCounts
-    """Times from submitting a share to the reply of the pool, of all replies, counted in buckets."""
+    """How long the pool took to reply to each share, counted in buckets. All replies are counted."""
     job_switches: DurationCounts
-    """Times from the arrival of a job until a device took work from it, of all jobs, counted in buckets."""
+    """How long it took from the arrival of each job until a device took work from it, counted in buckets. All jobs are
+    counted."""
     best_share: float
     """Highest difficulty among the resolved shares of this pool; 0 before the first share."""
     last_share_at: float | None
     """Unix time at which this pool last accepted a share; None before the first accepted share."""
     last_share_difficulty: float
-    """Difficulty that this pool required of the share of ``last_share_at``; 0 before the first accepted share."""
+    """Difficulty that this pool required of the share that it last accepted; 0 before the first accepted share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -413,7 +414,7 @@ class EventView:
 class Point:
     """One moment of the history, for charts. Numbers of shares are totals since the start of the miner.
 
-    For a time in which the process did not run there are no points, and charts show a gap.
+    There are no points for the times in which the process did not run. Charts show a gap there.
     """
 
     at: float

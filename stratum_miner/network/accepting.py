@@ -160,7 +160,7 @@ def _acceptor(listener: Listener) -> Iterator[Callable[[_Serve], Awaitable[None]
         yield partial(_accept_one, listener)
         return
     with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-        # this duplicate of the socket must not outlive the listener: the port stays occupied until both are closed
+        # this duplicate of the socket must not outlive the listener, because it would keep the port occupied
         acceptor.setblocking(False)
         yield partial(_accept_many, acceptor)
 

@@ -1,8 +1,8 @@
 """A limit that all connected miners share, such as a number of bytes in memory. No single miner can use it up.
 
-The limit is a number of units, such as bytes. A miner can take further units only if it would then hold at most as many
-units as were free before. So a single miner that takes all it can get stops at half of the limit, and two such miners
-stop at a third each. There are always free units for a miner that holds few.
+The limit is a number of units, such as bytes. A miner that asks for further units gets them only if its new total is
+not larger than the number of units that were free before. So a single miner that takes all it can get stops at half of
+the limit, and two such miners stop at a third each. There are always free units for a miner that holds few.
 """
 
 

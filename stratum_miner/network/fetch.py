@@ -5,9 +5,9 @@ covers the name lookup, connecting, the TLS handshake, sending, and the response
 sends one byte a second cannot exceed the time limit. A connection is kept for further requests if the server allows it.
 Closing a connection never blocks.
 
-Environment variables for proxies, SSL_CERT_FILE and the file .netrc are ignored. The certificates of servers are
-checked with the trusted certificates of the system, which are read from the paths that OpenSSL was built with, or else
-from ``_AUTHORITIES``.
+The file .netrc, the environment variable SSL_CERT_FILE and the environment variables for proxies are ignored. The
+certificates of servers are checked with the trusted certificates of the system, which are read from the paths that
+OpenSSL was built with, or else from ``_AUTHORITIES``.
 """
 
 import math
@@ -68,8 +68,8 @@ built for another operating system and looks for the certificates elsewhere."""
 
 
 class Fetcher:
-    """Sends requests to servers and keeps connections for later requests. Use it with ``async with``, which closes
-    them.
+    """Sends requests to servers and keeps connections for later requests. Use a ``Fetcher`` with ``async with``: the
+    kept connections are closed when the block ends.
 
     ``tls`` is the SSL context of all TLS connections. If it is None, they use a context that trusts the system's
     certificates.
@@ -185,7 +185,7 @@ class Fetcher:
 
 
 class _Connection:
-    """A stream to a server with the HTTP state of its requests."""
+    """A stream to a server, and the state of the HTTP requests on this stream."""
 
     def __init__(self, key: tuple[str, str, int], stream: trio.abc.Stream) -> None:
         self.key = key
@@ -230,7 +230,7 @@ def _key(target: HttpTarget) -> tuple[str, str, int]:
 
 @cache
 def _system_trust() -> ssl.SSLContext:
-    """Return a context like that of ``ssl.create_default_context`` that ignores SSL_CERT_FILE and SSL_CERT_DIR."""
+    """Return a context like that of ``ssl.create_default_context``, but ignore SSL_CERT_FILE and SSL_CERT_DIR."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     paths = ssl.get_default_verify_paths()
     file = next((name for name in (paths.openssl_cafile, *_AUTHORITIES) if Path(name).is_file()), None)

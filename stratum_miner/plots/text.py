@@ -1,5 +1,5 @@
-"""Draws charts as text. Lines consist of braille characters, heat maps of coloured cells, and tornado charts of bars.
-For simple terminals, all of them consist of ASCII characters.
+"""Draws charts as text: lines with braille characters, heat maps with coloured cells, and tornado charts with bars. For
+simple terminals, all charts are drawn with ASCII characters only.
 
 Colours only repeat what characters and numbers show, so a chart is complete without colours.
 """

@@ -114,7 +114,8 @@ class BlockDelivery:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:
             kept_there = self._accepted.on(template.previous_hash)
-            if kept_there is None or kept_there.may_be_lost:  # the block is no longer in the best chain
+            # if the block that was accepted on this parent is no longer in the best chain, allow another block on it
+            if kept_there is None or kept_there.may_be_lost:
                 self._extended.pop(template.previous_hash, None)
             self._update_recent(template.height)
         return accepted

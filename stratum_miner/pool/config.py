@@ -1,9 +1,9 @@
 """The settings of a pool: one frozen value, checked when it is made.
 
 Normally the share difficulty of a miner is at most the network difficulty. This limit does not apply on a test chain
-whose network difficulty is below the lowest share difficulty of the pool, such as regtest (4.66e-10): there, every
-second hash would otherwise be a share. On such a chain, a hash that meets the network target but not the share target
-is accepted as a share, because it solves a block.
+whose network difficulty is below the lowest share difficulty of the pool, such as regtest (4.66e-10). With the limit,
+about half of all hashes would be shares there. On such a chain, a hash that meets the network target but not the share
+target is accepted as a share, because it solves a block.
 """
 
 import math
@@ -46,8 +46,8 @@ class PoolConfig(MinerLimits):
     maximum_difficulty: float = 1e15
     """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None
-    """Settings for changing the difficulty of a session with its rate of shares. If it is None, the rate of shares does
-    not change the difficulty."""
+    """Settings of vardiff, which adapts the difficulty of each session to the rate at which the session submits shares.
+    If it is None, the rate of shares does not change the difficulty."""
     version_mask: int = GENERAL_PURPOSE_MASK
     """Version bits that miners may roll (BIP 310). Only bits 0 to 28 are allowed."""
     extranonce2_size: int = 8

@@ -23,8 +23,8 @@ class PoolJob(AnnouncedJob):
 class JobFactory:
     """Makes jobs from block templates, with ids that count up from ``first_id``.
 
-    Blocks pay to ``payout_script``. ``version_mask`` has the version bits that miners may roll, ``extranonce_size`` is
-    the number of bytes of both extranonces, and ``coinbase_tag`` is part of each coinbase script.
+    Blocks pay to ``payout_script``. ``version_mask`` has the version bits that miners may roll. ``extranonce_size`` is
+    the number of bytes of extranonce1 and extranonce2 together. ``coinbase_tag`` is part of each coinbase script.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class JobFactory:
             coinbase_prefix=prefix,
             coinbase_suffix=suffix,
             merkle_branch=template.merkle_branch,
-            # miners merge their version bits into this version in different ways, which all give the same version if
-            # the bits that miners may roll are 0 here (docs/reference/stratum.md#merging-version-bits)
+            # The bits that miners may roll are 0 here. Miners merge their own bits into this version in different ways.
+            # With zeros, all of these ways give the same result (docs/reference/stratum.md#merging-version-bits)
             version=template.version & ~self._version_mask,
             nbits=template.nbits,
             ntime=ntime,

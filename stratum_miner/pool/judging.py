@@ -49,8 +49,8 @@ class JudgingPolicy:
         return self._jobs.current
 
     def job_for(self, lease: Lease[PoolJob], now: float) -> PoolJob | None:
-        """Return a job that the miner of ``lease`` has not had yet: the newest job or, if the miner has had that job,
-        another one made now. Return None before the first job.
+        """Return a job that the miner has not had yet: the newest job or, if the miner has had that job, another one
+        made now. Return None before the first job. ``lease`` contains the jobs that the miner has had.
 
         A miner that gets a new difficulty also gets a job. It may then start its extranonce2 counter again, and would
         repeat its work if it had had this job before. Another job is made only if necessary, because one job for many
@@ -65,7 +65,8 @@ class JudgingPolicy:
 
     @property
     def start_difficulty(self) -> float:
-        """The difficulty of a new session: the configured difficulty. With vardiff, ``bounded`` limits it."""
+        """The difficulty of a new session. It is the configured difficulty. With vardiff, it is limited by the method
+        ``bounded``."""
         start = self._config.difficulty
         return start if self.vardiff is None else self.bounded(start, asked=False)
 
@@ -77,7 +78,7 @@ class JudgingPolicy:
 
     def difficulty(self, job: PoolJob | None, wanted: float | None, minimum: float) -> float:
         """Return the difficulty of a session: ``wanted``, or ``start_difficulty`` if ``wanted`` is None. The result is
-        at least ``minimum``, the minimum that the miner asked for. In a pool, ``job`` has no influence."""
+        at least ``minimum``, the minimum that the miner asked for. ``job`` is not used; only a proxy needs it."""
         return max(self.start_difficulty if wanted is None else wanted, minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:

@@ -30,8 +30,9 @@ DROPPED_SECONDS = 1.0
 """Seconds to wait after an answer was dropped. Without this pause, a node that answers at once would be asked all the
 time."""
 LATE_SECONDS = 5.0
-"""Maximum number of seconds for which the task that waits for a new tip goes on waiting after the other task has
-received a template with this tip. Then it begins to wait for the next tip."""
+"""One task waits for a new tip, and another task asks for templates at intervals. If the other task is the first to
+receive a template on a new tip, the waiting task stops waiting for this tip after this number of seconds. It then waits
+for the next tip."""
 
 
 class NodeFollower:

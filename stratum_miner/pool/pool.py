@@ -87,8 +87,8 @@ class _WaitingBlock:
 
 
 class Pool:
-    """A pool that makes its jobs from the templates of one node. ``open_pool`` makes a ``Pool`` and runs it; its
-    parameters have the same meaning.
+    """A pool that makes its jobs from the templates of one node. ``open_pool`` makes a ``Pool`` and runs it. The
+    parameters of ``Pool`` have the same meaning as those of ``open_pool``.
 
     To run a pool without ``open_pool``, make a ``Pool`` and start its ``serve`` in a nursery.
     """

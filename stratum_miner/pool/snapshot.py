@@ -21,7 +21,7 @@ class PoolSnapshot(ServerSnapshot):
     jobs_published: int
     """Number of jobs that were sent to all miners."""
     node_error: str | None
-    """Why the node gives no templates; None if it does."""
+    """Why the node gives no templates; None if the node gives templates."""
     template_age: float | None
     """Seconds since the node last gave a template, changed or not; None before the first."""
     sessions: tuple[SessionSnapshot, ...]

@@ -133,8 +133,8 @@ class BlockTemplate:
         """Return whether a block made from ``other``, an earlier template, may be invalid now that the node has given
         this template.
 
-        The block stays valid if the templates differ only in transactions or version bits. It also stays valid if they
-        differ in ``nbits`` and their time ranges do not overlap.
+        If the templates have the same ``nbits``, the block stays valid if they differ only in transactions or version
+        bits. If the templates differ in ``nbits``, the block stays valid only if their time ranges do not overlap.
         """
         if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
             return True

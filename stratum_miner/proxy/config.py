@@ -52,8 +52,9 @@ class ProxyConfig(MinerLimits):
     worker_names: WorkerNames = WorkerNames.POOL_USER
     """The worker name under which a miner's share is submitted to the pool."""
     vardiff: VardiffConfig | None = None
-    """Settings for changing each miner's share difficulty with its rate of shares, up to the pool's difficulty. If it
-    is None, all miners get the pool's difficulty."""
+    """Settings of vardiff, which adapts the share difficulty of each miner to the miner's rate of shares. The
+    difficulty of a miner is at most the pool's difficulty. If ``vardiff`` is None, all miners get the pool's
+    difficulty."""
     ntime_ahead: int = MAX_NTIME_AHEAD
     """Seconds by which the ntime of a share may be ahead of the proxy's clock. The default is about as much as
     consensus allows for a block. A pool that allows less rejects such a share."""

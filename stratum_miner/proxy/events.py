@@ -73,8 +73,8 @@ class UpstreamAdded:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRemoved:
-    """The proxy closed an additional connection to the pool, because no miner used it or the pool refused its worker
-    name.
+    """The proxy closed an additional connection to the pool, because no miner used the connection, or because the pool
+    refused the worker name of this connection.
     """
 
     connections: int

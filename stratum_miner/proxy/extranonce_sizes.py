@@ -15,8 +15,8 @@ valid when the pool's extranonce1 changes, or when the proxy switches to a pool 
 from dataclasses import dataclass
 
 MINER_SIZE = 3
-"""Bytes of the miner's own extranonce2. With 3 bytes, a job lasts a miner of 200 TH/s for 6 minutes without version
-rolling: it has 2^24 extranonce2 values with 2^32 nonces each."""
+"""Number of bytes of the miner's own extranonce2. With 3 bytes, a job has 2^24 extranonce2 values with 2^32 nonces
+each. Without version rolling, this is enough work for 6 minutes at 200 TH/s."""
 LEAST_MINER_SIZE = 2
 """Minimum number of bytes of extranonce2 that cgminer accepts (docs/reference/stratum.md#extranonce-sizes)."""
 

@@ -53,9 +53,9 @@ class ForwardingPolicy:
         return GENERAL_PURPOSE_MASK if self.latest is None else self.latest.rollable_mask
 
     def job_for(self, lease: Lease[ProxyJob], now: float) -> ProxyJob | None:
-        """Return the pool's current job for the miner of ``lease``, or None if there is no job. If a miner with the
-        same extranonce prefix has already had this job, the result is a changed copy of the job, so that no work is
-        repeated.
+        """Return the pool's current job for a miner, or None if there is no job. ``lease`` contains the extranonce
+        prefix of the miner. If a miner with the same extranonce prefix has already had this job, the result is a
+        changed copy of the job, so that no work is repeated.
         """
         job = self._jobs.job_for(lease.extranonce1, now)
         self._jobs.note_holder(lease.extranonce1)
@@ -84,10 +84,10 @@ class ForwardingPolicy:
         A share that solves a block is forwarded even if it is stale or below the share difficulty, because the pool
         decides about it.
 
-        A duplicate share is not forwarded again. If it was forwarded before and the pool has not answered yet, the
-        miner may have reconnected and submitted the share again. ``Proxy`` then answers the second submission with the
-        pool's answer. Otherwise, ``Proxy`` refuses the duplicate. For this decision, the verdict contains both the
-        share and the refusal.
+        A duplicate share is not forwarded again. ``Proxy`` decides how to answer it, so the verdict contains both the
+        share and the refusal. If the pool has not answered the first submission yet, the miner may have reconnected and
+        submitted the share again. ``Proxy`` then answers the duplicate with the pool's answer. In all other cases,
+        ``Proxy`` refuses the duplicate.
         """
         job = jobs.get(submit.job_id)
         if job is None:

@@ -66,7 +66,7 @@ class UpstreamSession:
 
     @property
     def padding_size(self) -> int:
-        """Bytes of the pool's extranonce2 that no miner needs."""
+        """Size of the padding: the number of bytes of the pool's extranonce2 that no miner needs."""
         return self.extranonce2_size - self.split.size
 
     def as_granted(self, job: Job) -> Job:
@@ -130,10 +130,10 @@ class _Announced:
 class JobTranslator:
     """Makes jobs for miners from the jobs of the pool. It also has the registry of the miners' extranonce prefixes.
 
-    ``miners`` is the number of miners that need a prefix. ``token`` makes session ids that nobody can guess.
-    ``first_id``, ``first_prefix`` and ``first_padding`` are the first values of job id, prefix and padding. If they are
-    random, a restarted proxy does not repeat the values of its last run. ``memory`` limits the number of remembered
-    shares.
+    ``miners`` is the maximum number of miners. Each of them needs a prefix of its own. ``token`` makes session ids that
+    nobody can guess. ``first_id``, ``first_prefix`` and ``first_padding`` are the first values of job id, prefix and
+    padding. If they are random, a restarted proxy does not repeat the values of its last run. ``memory`` limits the
+    number of remembered shares.
     """
 
     def __init__(
@@ -256,7 +256,8 @@ class JobTranslator:
 
     def _new_work(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
         """Return the padding and the ntime of the job's next announcement. Together, they differ from those of each
-        earlier announcement of the job, so that the miners get new work. ``_Announced`` describes the exception."""
+        earlier announcement of the job, so that the miners get new work. Announcements can repeat only at the limit of
+        ntime (see ``_Announced``)."""
         key, size = job.content_hash(), session.padding_size
         announced = self._announced.get(key)
         if announced is None:

@@ -58,13 +58,14 @@ MAX_LEFT = 200
 MAX_UPSTREAMS = 64
 """Maximum number of connections to the pool at the same time. The value is a guess; a pool may allow fewer."""
 UNUSED_SECONDS = 60.0
-"""Seconds without a miner after which an additional connection to the pool is closed."""
+"""An additional connection to the pool is closed when it has had no miner for this many seconds."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Proxy:
-    """A Stratum proxy. ``open_proxy`` makes a ``Proxy`` and runs it; its parameters have the same meaning.
+    """A Stratum proxy. ``open_proxy`` makes a ``Proxy`` and runs it. The parameters of ``Proxy`` have the same meaning
+    as those of ``open_proxy``.
 
     To run a proxy without ``open_proxy``, make a ``Proxy`` and start its ``serve`` in a nursery.
     """
@@ -313,7 +314,9 @@ class Proxy:
 
     def _open_further(self) -> Upstream:
         upstream = Upstream(self.config, self._new_group, self._memory, self._answers, self._events)
-        upstream.unused_since = trio.current_time()  # the miner may disconnect before the connection is ready
+        # the miner for which this connection is opened may disconnect before the connection is ready. The connection
+        # then counts as unused from now on
+        upstream.unused_since = trio.current_time()
         self._upstreams.append(upstream)
         self._send_upstream.send_nowait(upstream)
         _log.info("upstream_added", connections=len(self._upstreams))

@@ -19,8 +19,8 @@ class ProxySnapshot(ServerSnapshot):
     """Length in bytes of the part of the pool's extranonce2 that each miner gets as its own extranonce2; None before
     the first job."""
     room: int | None
-    """Maximum number of miners on one connection to the pool, where each has its own extranonce prefix; None before the
-    first job."""
+    """Maximum number of miners on one connection to the pool. Each of these miners needs an extranonce prefix of its
+    own. None before the first job."""
     upstreams: int
     """Number of connections to the pool. The proxy opens an additional one when no open connection has a free
     extranonce prefix."""

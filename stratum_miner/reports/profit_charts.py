@@ -15,8 +15,8 @@ FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.
 """Factors by which the heat maps multiply the scenario's price of a bitcoin and its price of a kWh."""
 HERE = FACTORS.index(Decimal(1))
 GROWTHS = (-0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06)
-"""Values that the heat map adds to the growth of the difficulty that the scenario assumes. The growth is a fraction for
-each difficulty epoch of two weeks."""
+"""Values that the heat map adds to the scenario's growth of the difficulty. A growth is a fraction by which the
+difficulty rises in each epoch of two weeks."""
 GROWTH_HERE = GROWTHS.index(0.0)
 POINTS = 160
 """Approximate number of points of a curve."""
@@ -37,7 +37,8 @@ def figures(scenario: Scenario) -> tuple[Figure, ...]:
 
 
 def tornado(scenario: Scenario) -> Tornado:
-    """Return the chart of the profit per day if one input is 10 % lower or 10 % higher, with a bar for each input."""
+    """Return a chart with a bar for each input. The two ends of a bar are the profits per day with this input 10 %
+    lower and 10 % higher."""
     swings = sensitivity.tornado(scenario.operation)
     return Tornado(
         title="Profit per day with each input 10 % lower and 10 % higher",
@@ -48,7 +49,7 @@ def tornado(scenario: Scenario) -> Tornado:
 
 
 def price_by_electricity(scenario: Scenario) -> HeatMap:
-    """Return the heat map of the profit per day by the price of a bitcoin and the price of a kWh."""
+    """Return a heat map of the profit per day. Its axes are the price of a bitcoin and the price of a kWh."""
     operation = scenario.operation
     base = operation.electricity or operation.break_even_electricity or Decimal(1)
     prices = [operation.price * factor for factor in FACTORS]
@@ -69,7 +70,8 @@ def price_by_electricity(scenario: Scenario) -> HeatMap:
 
 
 def price_by_growth(scenario: Scenario) -> HeatMap:
-    """Return the heat map of the profit over the horizon by the price of a bitcoin and the growth of the difficulty."""
+    """Return a heat map of the profit over the horizon. Its axes are the price of a bitcoin and the growth of the
+    difficulty."""
     operation = scenario.operation
     prices = [operation.price * factor for factor in FACTORS]
     growths = [scenario.assumptions.growth + step for step in GROWTHS]

@@ -7,8 +7,9 @@ bytes to send. There is no clock and no socket here: the caller does the input, 
   which belongs to the request with the same id (docs/reference/stratum.md#ids-and-the-order-of-replies).
 * A new difficulty or extranonce takes effect with the next notify, a new version mask at once
   (docs/reference/stratum.md#when-a-setting-takes-effect). ``JobAnnounced`` carries the settings that were in force when
-  the notify came, so the caller need not remember them. If one of them changes later for the same job, an amended
-  ``JobAnnounced`` repeats the job with the changed setting.
+  the notify came, so the caller need not remember them. A new version mask, and the first difficulty if it arrives
+  after the first job, also apply to the newest job: an amended ``JobAnnounced`` then repeats this job with the changed
+  setting.
 * An unusable line is an event (``BadLine``). The connection ends if the first line is not Stratum at all, or if there
   are too many unusable lines.
 """
@@ -54,15 +55,15 @@ MAX_SENT_LINE = 1000
 (docs/reference/stratum.md#line-limits). A reply repeats the id of the pool's request; if a long id would make the reply
 longer than this limit, no reply is sent, and the request counts as an unusable line."""
 MAX_BAD_LINES = 10
-"""Number of unusable lines in a row that ends the connection. Picked by feel, not measured: pools that garble a line
-send usable lines again after one or two."""
+"""The connection ends after this many consecutive unusable lines. The value was picked by feel, not measured: pools
+that garble a line send usable lines again after one or two."""
 MAX_BAD_EXCESS = 100
 """Value of a counter at which the connection also ends. Each unusable line adds 1 to the counter. Each usable line
 subtracts 1, unless the counter is 0. So a pool that sends usable and unusable lines by turns does not reach this value.
 It was picked by feel, not measured."""
 MAX_EMPTY_LINES = 1000
-"""Number of empty lines in a row that ends the connection. A few are allowed: a pool may send them to keep the
-connection alive."""
+"""The connection ends after this many consecutive empty lines. Some empty lines are allowed: a pool may send them to
+keep the connection alive."""
 MAX_OUTSTANDING = 4096
 """Maximum number of requests that may wait for a reply. A pool that never replies would otherwise fill the memory."""
 DEFAULT_SHARE_TARGET = target_from_difficulty(1)
@@ -282,7 +283,7 @@ class ClientConnection:
     # ---- input ------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes | bytearray) -> None:
-        """Take bytes that came from the pool. Then call ``next_event`` until it returns None.
+        """Take bytes that came from the pool. The caller must then call ``next_event`` until it returns None.
 
         Bytes that come after the connection was closed are ignored.
         """
@@ -417,7 +418,8 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
-        if not self._settings.version_rolling:  # this mask may be ignored: a later grant will contain its own
+        # this mask may be ignored: if the pool grants version rolling later, its reply contains a mask, too
+        if not self._settings.version_rolling:
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return
         self._settings.pool_mask = mask

@@ -224,8 +224,9 @@ class Submit:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Submit":
-        """Parse parameters strictly: numbers of 8 hex digits, without prefix or spaces. So a miner cannot submit the
-        same share twice by writing it differently; only upper and lower case may vary.
+        """Parse parameters strictly: numbers must have 8 hex digits, without prefix or spaces. So there is only one way
+        to write a share, except that hex digits may be in upper or lower case. A miner cannot submit the same share
+        again in another form.
 
         Raises FieldError if a parameter is missing or malformed.
         """

@@ -111,8 +111,8 @@ def _check_nesting(line: bytes) -> None:
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
     # The skeleton holds only the brackets and quotes of the line. Two adjacent quotes may be removed: this does not
     # change which brackets are inside strings. Then at least one bracket stands between any two quotes. If the skeleton
-    # is split at the quotes, every second piece is outside of strings. A line with more pieces than the limit of split
-    # has too many brackets outside of strings, and is refused below.
+    # is split at the quotes, every second piece is outside of strings. The split stops at a maximum number of quotes. A
+    # line with more quotes has too many brackets outside of strings, and is refused below.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting
@@ -142,7 +142,8 @@ def _check_numbers(line: bytes) -> None:
 
 
 def _without_escapes(line: bytes) -> bytes:
-    """Return a line without escaped quotes and backslashes. Each quote that is left begins or ends a string."""
+    """Return a line without the escape sequences that stand for a quote or a backslash. Each quote that is left begins
+    or ends a string."""
     return line.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in line else line
 
 

@@ -1,4 +1,4 @@
-"""The errors of a Stratum connection, by who caused them.
+"""The errors of a Stratum connection, grouped by the side that caused them.
 
 ``LocalProtocolError``: the caller asked for something that the state of the connection does not allow.
 ``RemoteProtocolError``: the peer sent something that ends the connection.
@@ -162,8 +162,8 @@ def _reason(code: int | None, message: str) -> ErrorReason:
 
 
 def _integer(value: Any) -> int | None:
-    """Return an error code as an integer. Return None if the value is not an integer, or if it is above
-    ``LARGEST_CODE`` and so too long to print."""
+    """Return an error code as an integer. Return None if the value is not an integer, or if its absolute value is above
+    ``LARGEST_CODE``."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_code = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CODE

@@ -18,7 +18,7 @@ class Configured:
 
     id: int
     result: ConfigureResult | None
-    """None if the pool refused the whole request, or its result is malformed."""
+    """The result in the pool's reply. None if the pool refused the whole request, or if the result is malformed."""
     error: ErrorReply | None
     version_mask: int
     """The version bits that the client may roll now, a 32-bit mask; 0 if version rolling was not granted."""
@@ -110,7 +110,8 @@ class JobAnnounced:
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
         """Return a copy of this event that also stands for ``superseded``, the event of an earlier job that is skipped.
 
-        The copy counts the skipped job, and its ``is_clean`` is True if that of either event is."""
+        The copy counts the skipped job. The ``is_clean`` of the copy is True if this event or ``superseded`` is
+        clean."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)
@@ -199,7 +200,7 @@ ClientConnectionEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class RequestReceived:
-    """The miner sent a valid request. The caller answers it with a method of ``ServerConnection``, under this id."""
+    """The miner sent a valid request. To answer it, the caller passes ``id`` to a method of ``ServerConnection``."""
 
     id: Id
     message: AnyClientMessage

@@ -129,7 +129,7 @@ class ServerConnection:
     # ---- input ------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes that came from the miner. Then call ``next_event`` until it returns None.
+        """Take bytes that came from the miner. The caller must then call ``next_event`` until it returns None.
 
         Bytes that come after the connection was closed are ignored.
         """
@@ -263,8 +263,8 @@ class ServerConnection:
     def accept_configure(self, request_id: Id, request: Configure, granted: dict[str, ExtensionAnswer]) -> None:
         """Answer mining.configure (BIP 310). ``granted``: the answer to each requested extension, by its name.
 
-        Extensions that are unknown or not in ``granted`` are answered with false, those with unusable parameters with
-        the reason. Raises LocalProtocolError if no mining.configure with this id waits for an answer.
+        An extension that is unknown or not in ``granted`` is answered with false. An extension with unusable parameters
+        is answered with the reason. Raises LocalProtocolError if no mining.configure with this id waits for an answer.
         """
         result: dict[str, Any] = {sanitize(name, 64): False for name in request.unknown}
         result |= {sanitize(name, 64): reason for name, reason in request.refused}
@@ -311,8 +311,8 @@ class ServerConnection:
         self._send(self._encode_question(message) if _is_question(message) else encode_announcement(message))
 
     def announce_encoded(self, line: bytes) -> None:
-        """Send a line that ``encode_announcement`` made. With it, a caller can encode a mining.notify once and send it
-        on all connections.
+        """Send a line that ``encode_announcement`` made. So a caller can encode a mining.notify once with
+        ``encode_announcement``, and send the line on all connections.
 
         Raises TypeError if the line is not bytes.
         """

@@ -60,8 +60,8 @@ async def check_backend(
 
 
 class _RollingSource(ScriptedWorkSource):
-    """Returns units in which the backend must roll version bits: at most eight of the bits of BIP 323 that the backend
-    says it can roll."""
+    """Returns units in which the backend must roll version bits. Each unit has at most eight such bits. They are among
+    the bits of BIP 323 that the backend says it can roll."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         unit = super().next_unit(rollable, at_once)

@@ -1,7 +1,8 @@
 """A laboratory for tests: pools, miners that find shares on demand, taps, faults and emulated devices.
 
 This module is for trio tests: ``async with open_lab(seed=7) as lab``. Other tests use ``portal_lab``, which runs the
-laboratory in a thread. Every method that waits for an event has a time limit; none of them waits for a fixed time.
+laboratory in a thread. Some methods wait for an event. Such a method returns as soon as the event happens, and fails if
+a time limit is exceeded. No method waits for a fixed time.
 """
 
 import ssl
@@ -241,8 +242,8 @@ class LabTap:
 class Lab:
     """Makes pools, miners, taps and devices. All of them are closed together with the laboratory.
 
-    If two runs of a test use the same ``seed`` and call the methods of the laboratory in the same order, the random
-    choices of miners, faults, rules and devices are the same in both runs.
+    If two runs of a test use the same ``seed`` and call the methods of the laboratory in the same order, the miners,
+    faults, rules and devices make the same random choices in both runs.
     """
 
     def __init__(self, nursery: trio.Nursery, seed: int) -> None:

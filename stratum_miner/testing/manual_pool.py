@@ -54,7 +54,7 @@ class ManualPool:
         return value
 
     async def send(self, *messages: dict[str, Any]) -> None:
-        """Send messages, one per line, in one piece."""
+        """Send all the messages in a single write. Each message is one line."""
         await self.stream.send_all(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
 
     async def reply(self, request: dict[str, Any], result: Any, error: Any = None) -> None:

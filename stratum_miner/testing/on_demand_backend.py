@@ -135,8 +135,9 @@ class OnDemandBackend(Backend):
 def _is_rare_block(found: NonceFound) -> bool:
     """Return whether the share is a block although the network target of its job is harder than the share target.
 
-    Such a share is used only if the test asks for a block. Otherwise it would, now and then, bring all miners a job for
-    the next block and make their shares stale, so that a test of shares would fail.
+    Such a share is used only if the test asks for a block. If such shares were used for every test, one of them would
+    now and then bring all miners a job for the next block and make their shares stale. A test of shares would then
+    fail.
     """
     share = verify(found)
     return isinstance(share, Share) and share.is_block and share.job.network_target < share.job.share_target

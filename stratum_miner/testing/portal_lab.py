@@ -153,8 +153,8 @@ class SyncLab:
     def pool(self, *, faults: Sequence[str] = (), tls: bool = False, **options: Any) -> SyncPool:
         """Open a pool on a free port; ``options`` are the other parameters of ``Lab.pool``.
 
-        With ``tls=True``, the pool uses TLS with the certificate in the property ``tls``, which the miners of this
-        laboratory trust. Raises ValueError if a fault is unknown.
+        With ``tls=True``, the pool uses TLS. Its certificate is the one in the property ``tls`` of this laboratory. The
+        miners of the laboratory trust this certificate. Raises ValueError if a fault is unknown.
         """
         context = self.tls.server if tls else None
         made = self._portal.call(partial(self._lab.pool, faults=faults, tls=context, **options))
@@ -333,8 +333,8 @@ class AsyncLab:
     async def pool(self, *, faults: Sequence[str] = (), tls: bool = False, **options: Any) -> AsyncPool:
         """Open a pool on a free port; ``options`` are the other parameters of ``Lab.pool``.
 
-        With ``tls=True``, the pool uses TLS with the certificate in the property ``tls``, which the miners of this
-        laboratory trust. Raises ValueError if a fault is unknown.
+        With ``tls=True``, the pool uses TLS. Its certificate is the one in the property ``tls`` of this laboratory. The
+        miners of the laboratory trust this certificate. Raises ValueError if a fault is unknown.
         """
         return AsyncPool(await _in_thread(partial(self.sync.pool, faults=faults, tls=tls, **options)))
 

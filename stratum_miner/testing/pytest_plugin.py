@@ -2,9 +2,9 @@
 
 Every run of pytest in an environment that contains this package imports this module, even if no test uses a fixture.
 The module therefore imports the rest of stratum_miner only when a fixture is used. A run that uses no fixture takes
-about two milliseconds longer because of this plugin. Fixtures with methods that wait exist twice: a synchronous one,
-and one whose name ends in ``_async``, for asyncio and trio tests. ``docs/how-to/test-your-pool.md`` shows how to
-use them.
+about two milliseconds longer because of this plugin. If a fixture has methods that wait, there are two versions of it:
+a synchronous fixture, and a fixture for asyncio and trio tests, whose name ends in ``_async``.
+``docs/how-to/test-your-pool.md`` shows how to use them.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def stratum_tap(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., Sync
 
 @pytest.fixture
 def stratum_faulty_pool(stratum_lab: "SyncLab") -> "Callable[..., SyncPool]":
-    """A function: ``stratum_faulty_pool("slow-replies=3")`` returns a pool that misbehaves, to test a miner with it."""
+    """A function: ``stratum_faulty_pool("slow-replies=3")`` returns a pool with this fault, for tests of a miner."""
 
     def make(*faults: str, **options: Any) -> "SyncPool":
         return stratum_lab.pool(faults=faults, **options)

@@ -12,11 +12,12 @@ from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
 
 SHOWN = 12
-"""Maximum number of protocol lines in the text of a LabTimeout. It shows the last lines before the time limit."""
+"""Maximum number of protocol lines in the text of a LabTimeout. The text contains the last lines before the time
+limit."""
 MAX_MESSAGES = 100_000
 """Maximum number of messages that are kept, which is more than any test reads. Later messages are dropped."""
 MAX_BYTES = 64 << 20
-"""Maximum number of bytes of all lines that are kept together. Later messages are dropped."""
+"""Maximum total number of bytes of the lines that are kept. Later messages are dropped."""
 
 
 class LabTimeout(AssertionError):  # noqa: N818  a test fails with it

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import deque
 
 WINDOWS = (5.0, 60.0, 900.0)
-"""Lengths of the windows in seconds, which are the same as in other mining programs: 5 s, 1 min, 15 min."""
+"""Lengths of the windows in seconds. Other mining programs use the same windows: 5 s, 1 min, 15 min."""
 RESOLUTION = 0.5
 """Default number of seconds between two kept samples. The longest window then has at most 1,800 samples."""
 

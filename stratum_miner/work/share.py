@@ -1,9 +1,9 @@
 """Verifies a reported nonce: hashes the header with this nonce in Python and compares the hash with the exact targets.
 
-If the hash misses the target of the work unit, the nonce is a hardware error. A hash that meets the target of the unit
-can still miss the targets of the job, because the unit of a device that compares hashes only roughly has a larger
-target. Both results are values and not exceptions, because a broken device reports thousands of wrong nonces while
-mining continues.
+If the hash misses the target of the work unit, the nonce is a hardware error. Some devices compare hashes with a target
+only roughly. The work units of such a device have a larger target than the job, so a hash that meets the target of the
+unit can still miss the targets of the job. Both results are values and not exceptions, because a broken device reports
+thousands of wrong nonces while mining continues.
 """
 
 from dataclasses import dataclass, field

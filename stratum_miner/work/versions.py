@@ -11,7 +11,8 @@ ALL_BITS = 0xFFFFFFFF
 
 
 class Versions(NamedTuple):
-    """All versions that equal ``bits`` outside ``mask``; inside the mask any value is allowed and ``bits`` is zero."""
+    """A set of versions. Outside ``mask``, the bits of these versions are equal to ``bits``. Inside ``mask``, they can
+    have any value; the field ``bits`` is zero there."""
 
     bits: int
     mask: int
@@ -26,9 +27,9 @@ class Versions(NamedTuple):
     def without(self, part: "Versions", first: int) -> Iterator["Versions"]:
         """Yield the versions of this set that are not in ``part``, as sets that do not overlap.
 
-        ``part`` must be a subset of this set. The order of the sets is from the smallest to the largest. ``first`` is a
-        mask of version bits: the sets that differ from ``part`` only in these bits come before all others. So a caller
-        that always takes the first set uses up the values of these bits in ascending order.
+        ``part`` must be a subset of this set. The sets are yielded from the smallest to the largest. ``first`` is a
+        mask of version bits. The first sets, which are also the smallest, differ from ``part`` only in these bits. So a
+        caller that always takes the first set uses up the values of these bits in ascending order.
         """
         split = self.mask & ~part.mask
         free = part.mask

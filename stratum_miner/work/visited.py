@@ -15,8 +15,8 @@ How it works:
   this size, the caller gets one from the smallest set of unused versions. So one extranonce2 value is used up before
   the next.
 * In all templates, extranonce2 counts from the same start value and continues with 0 after its highest value. The
-  caller draws the start value at random: after a restart of the program, the pool may give it the same extranonce1
-  again.
+  caller draws the start value at random, because the pool may assign the same extranonce1 again after the program was
+  restarted.
 
 To save memory, a template that was not used for a long time is forgotten: its table is dropped, and only the first 64
 bits of its name are kept. If a template with such a name is used again, its extranonce2 begins after the highest value
@@ -41,8 +41,8 @@ headers are dropped, and those headers are never searched. Devices that roll thr
 about 100 sets. If a pool sends hundreds of versions for each template, all templates together take up to 55 MB
 (measured: 210 bytes for each set)."""
 MAX_FORGOTTEN = 100_000
-"""Number of forgotten templates, counted from the last, whose names are certainly kept. Up to twice as many names may
-be kept, which take 17 MB."""
+"""At least this many names of forgotten templates are kept. They are the names of the templates that were forgotten
+last. Up to twice as many names may be kept, which take 17 MB."""
 
 
 @dataclass(frozen=True, slots=True)

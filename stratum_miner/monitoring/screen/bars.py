@@ -12,8 +12,8 @@ FEWEST_MISSING = 3
 """The bars show a gap only where at least this many consecutive points of the history are missing. One or two points
 can be missing because the computer was busy."""
 MOST_RATE = 1e30
-"""Highest hash rate that a bar can show, in H/s. A higher one is drawn in the same way: no miner is so fast, but a
-miner on another computer may send any number."""
+"""Highest hash rate that a bar can show, in H/s. A higher hash rate is drawn like this one. No real miner is that fast,
+but a miner on another computer may send any number."""
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=+*#@"
 

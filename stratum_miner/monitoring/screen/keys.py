@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import trio
 
 MOST = 64
-"""Largest number of bytes that are read at a time, and largest number of read keys that wait until they are acted on.
-While so many keys wait, further keys are dropped. So if someone pastes a long text, not all of its characters act as
-keys."""
+"""Two limits have this value: the number of bytes that are read at a time, and the number of pressed keys that wait for
+the program to act on them. While this many keys wait, further keys are dropped. So if someone pastes a long text, not
+all of its characters act as keys."""
 
 
 @asynccontextmanager

@@ -108,8 +108,8 @@ def _spaced(
 ) -> list[Text]:
     """Return the groups of lines in ``blocks`` and then the events, with empty lines between the groups.
 
-    ``least`` lines are for events. There are ``spare`` lines more: they become the empty lines between the groups, and
-    those that are left are for events, too.
+    ``least`` is the number of lines that are reserved for events. ``spare`` is the number of further free lines. Some
+    of these become the empty lines between the groups, and the rest of them are also used for events.
     """
     lines: list[Text] = []
     for block in blocks:

@@ -19,7 +19,7 @@ from stratum_miner.monitoring.view import Summary, View
 from stratum_miner.quantities import count_text, duration_text, hash_rate_text
 
 _WORST = (NO_ANSWER, "no_device", "no_pool", "stopping", "paused", "degraded")
-"""States of a miner, the worst first. A miner in any other state mines."""
+"""The states in which a miner does not mine or has a problem, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)

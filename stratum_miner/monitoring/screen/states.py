@@ -24,7 +24,7 @@ def state_text(state: str) -> Text:
 def detail_is_news(summary: Summary) -> bool:
     """Return whether ``summary.detail`` says something that the problems of the summary do not say.
 
-    If a device or pool does not mine, the problems already say why.
+    In the states degraded, no_device and no_pool, any problems of the summary already say what the detail says.
     """
     is_shown = summary.state in ("degraded", "no_device", "no_pool") and bool(summary.problems)
     return bool(summary.detail) and not is_shown

@@ -16,8 +16,8 @@ from stratum_miner.quantities import (
 )
 
 LEAST_WORKER = 16
-"""Smallest number of characters to which a worker name is shortened. Its middle is left out, because it is often a
-payout address, which people recognize by both ends."""
+"""Smallest number of characters to which a worker name is shortened. The middle of the name is left out. The name is
+often a payout address, which people recognize by its two ends."""
 OLD_S = 5.0
 """If a measured hash rate is older than this number of seconds, the screen shows its age."""
 
@@ -168,5 +168,5 @@ def _costs(summary: Summary, width: int) -> list[Text]:
 
 
 def address(name: str) -> str:
-    """Return the name of a pool without the scheme that most URLs begin with."""
+    """Return the name of a pool without the scheme ``stratum+tcp://``, if the name begins with it."""
     return name.removeprefix("stratum+tcp://")

@@ -194,8 +194,8 @@ class Node(ABC):
 
     @abstractmethod
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the node's best chain has another last block than the one that the template ``after`` builds on.
-        Then return the new template.
+        """Wait until the last block of the node's best chain is no longer the parent block of ``after``, an earlier
+        template. Then return the new template.
 
         A node may also return a template earlier, on the same last block, if the template has changed in another field.
         ``get_template`` returns the present template without waiting.

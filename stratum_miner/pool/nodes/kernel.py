@@ -60,8 +60,8 @@ process tries to open the directory a second time, the attempt fails, but it als
 process could then open the directory and damage the block chain."""
 
 IS_OPEN: Final = b"open\n"
-"""Content of the lock file while a process has the directory open. It is removed when the whole block chain has been
-written."""
+"""Content of the lock file while a process has the directory open. This content is removed when the whole block chain
+has been written."""
 MIN_FREE_BYTES: Final = 80 << 20
 """Number of bytes that must be free on the disk. The library writes nothing that would leave less than 50 MiB free, and
 it reserves space for blocks in steps of 16 MiB."""
@@ -126,8 +126,8 @@ class KernelNode(Node):
     async def get_template(self) -> BlockTemplate:
         """Return a template for an empty block on the tip.
 
-        Raises NodeError if the time of the block chain is more than two hours ahead of the clock, and NodeStorageError
-        if the disk is nearly full.
+        Raises NodeError if the median time past of the tip is more than two hours ahead of the clock. Raises
+        NodeStorageError if the disk is nearly full.
         """
         await trio.lowlevel.checkpoint()
         return self._template()
@@ -199,8 +199,9 @@ class KernelNode(Node):
     def _unwritten(self, directory: Path) -> list[bytes]:
         """Mark the directory as open, and return the blocks that its index may lack.
 
-        If the directory was marked already, the process that last had it open could not write the index: the result is
-        all blocks in its files. Otherwise the result is an empty list. A temporary directory is never marked."""
+        If the directory was marked already, the process that last opened it could not write the index. The result is
+        then all blocks in the files of the directory. Otherwise the result is an empty list. A temporary directory is
+        never marked."""
         if self._lock is None:
             return []
         try:

@@ -12,8 +12,8 @@ each failed attempt."""
 
 
 class NodeRetry:
-    """Pauses after errors of a node. ``on_failure`` is called with the first error after a success, and with each error
-    that has another reason than the error before it."""
+    """Makes the pool wait after errors of a node. ``on_failure`` is called with the first error after a success, and
+    with each error that has another reason than the error before it."""
 
     def __init__(self, on_failure: Callable[[NodeError], None]) -> None:
         self._on_failure = on_failure
