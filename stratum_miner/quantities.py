@@ -31,7 +31,7 @@ _TIME_UNITS = {
     "s|secs?|seconds?": 1.0,
 }
 """The spellings of each unit of time as a regular expression, and its length in seconds; without milliseconds."""
-_NUMBER = r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
+_NUMBER = r"((?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?)"
 _SECONDS = re.compile(rf"\+?{_NUMBER}", re.ASCII | re.IGNORECASE)
 _DURATION = re.compile(
     r"\s*".join(rf"(?:{_NUMBER}\s*(?:{names}))?" for names in (*_TIME_UNITS, "ms|milliseconds?")),
@@ -87,21 +87,31 @@ def parse_duration(text: str, low: float = 0.0, high: float = math.inf, *, above
     """Return a duration in seconds from a text such as ``90s``, ``1h30m``, ``250ms`` or ``7d``. A number without a unit
     is in seconds.
 
-    Several parts are added, the largest unit first. Raises ValueError if the text is not a duration, or the duration is
-    not from ``low`` to ``high`` seconds. With ``above``, ``low`` itself is not allowed.
+    Several parts are added, the largest unit first. The decimal separator may be a comma.
+
+    Raises ValueError if the text is not a duration, or the duration is not from ``low`` to ``high`` seconds. With
+    ``above``, ``low`` itself is not allowed.
     """
-    stripped = text.strip()
-    parts = _DURATION.fullmatch(stripped)
-    if _SECONDS.fullmatch(stripped):
-        value = float(stripped)
-    elif parts is not None and stripped:
-        *large, milliseconds = (float(part or 0) for part in parts.groups())
-        value = sum(part * size for part, size in zip(large, _TIME_UNITS.values(), strict=True)) + milliseconds / 1000
-    else:
+    try:
+        value = _duration(text.strip())
+    except written_numbers.AmbiguousNumberError:
+        raise
+    except ValueError:
         value = math.nan
     if not _is_allowed(value, low, high, above=above):
         raise ValueError(f"expected a time {_range(low, high, above=above)}such as 90s or 1h30m, got {text[:60]!r}")
     return value
+
+
+def _duration(text: str) -> float:
+    """Return a duration in seconds; ValueError if the text is none."""
+    if _SECONDS.fullmatch(text):
+        return written_numbers.to_float(text)
+    parts = _DURATION.fullmatch(text)
+    if parts is None or not text:
+        raise ValueError
+    *large, milliseconds = (written_numbers.to_float(part or "0") for part in parts.groups())
+    return sum(part * size for part, size in zip(large, _TIME_UNITS.values(), strict=True)) + milliseconds / 1000
 
 
 def check_duration(seconds: float, low: float, high: float, *, above: bool = False) -> None:

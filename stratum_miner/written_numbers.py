@@ -5,6 +5,7 @@ A point and a comma mean different things in different countries. A text with on
 such as ``90,000``, therefore has two readings, 90000 and 90.000, and the user must decide between them.
 """
 
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -66,8 +67,9 @@ def read(
 
 
 def to_float(text: str) -> float:
-    """Return the number that a text means. Raises ValueError if the text is no number, or has two readings."""
-    found = read(text.strip(), lambda number: True)
+    """Return the number that a text means. Raises ValueError if the text is no number, is too large, or has two
+    readings."""
+    found = read(text.strip(), lambda number: math.isfinite(float(number)))
     if found is None:
         raise ValueError(f"expected a number, got {text[:MAX_LENGTH]!r}")
     return float(found)

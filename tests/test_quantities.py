@@ -88,20 +88,26 @@ def test_what_is_no_hash_rate_is_told(text: str) -> None:
     ("text", "seconds"),
     [("90", 90), ("90s", 90), ("1h", 3600), ("1h30m", 5400), ("250ms", 0.25), ("7d", 604_800), ("1.5h", 5400),
      (" 2 days 3 hours ", 183_600), ("1W", 604_800), ("5min", 300), ("1e3", 1000), ("+5", 5), ("0", 0), (".5", 0.5),
-     ("1y", 31_557_600), ("1m1ms", 60.001), ("2e3ms", 2)],
+     ("1y", 31_557_600), ("1m1ms", 60.001), ("2e3ms", 2),
+     ("1,5h", 5400), (",5", 0.5), ("0,125s", 0.125), ("1d1,5h", 91_800)],
 )  # fmt: skip
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds, rel=1e-15)
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "soon", "1h30", "-5", "-5s", "30m1h", "1h1h", "1,5h", "1:30", "s", "inf", "nan", "1e999", "1_000",
+    "text", ["", " ", "soon", "1h30", "-5", "-5s", "30m1h", "1h1h", "1,h", "1:30", "s", "inf", "nan", "1e999", "1_000",
              "\u0661s", "5ms5", "9" * 500 + "d"]
 )  # fmt: skip
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^expected a time such as 90s or 1h30m, got ") as caught:
         parse_duration(text)
     assert len(str(caught.value)) < 120
+
+
+def test_an_ambiguous_duration_shows_both_spellings() -> None:
+    with pytest.raises(ValueError, match=r"got '1,500', which may be 1500 or 1.500: write 1500 or 1.500"):
+        parse_duration("1,500s")
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,6 @@ def test_an_integer_with_two_meanings(text: str) -> None:
 
 def test_floats() -> None:
     assert [to_float(text) for text in ("0,5", " 1e-3 ", "8.192", "-2")] == [0.5, 1e-3, 8.192, -2.0]
-    for text in ("x", "", "nan", "inf"):
+    for text in ("x", "", "nan", "inf", "1e400", "1e400000000"):
         with pytest.raises(ValueError, match="expected a number, got "):
             to_float(text)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from stratum_miner.spelling import did_you_mean
+from stratum_miner.written_numbers import AmbiguousNumberError, to_float
 
 MOST_LISTED = 12
 """Maximum number of known names that an error about an unknown name always lists. If there are more known names, the
@@ -48,7 +49,9 @@ def check_known(word: str, known: Iterable[str], what: str) -> str:
 def number(text: str, what: str) -> float:
     """Parse a finite number that is not negative. Raises SpecError if ``text`` is not such a number."""
     try:
-        value = float(text)
+        value = to_float(text)
+    except AmbiguousNumberError as error:
+        raise SpecError(f"{what}: {error}") from None
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < 0:
@@ -59,7 +62,7 @@ def number(text: str, what: str) -> float:
 def fraction(text: str, what: str) -> float:
     """Parse a fraction from 0 to 1, written as ``5%`` or ``0.05``. Raises SpecError if ``text`` is not such a
     fraction."""
-    match = re.fullmatch(r"\s*([0-9.]+)\s*(%?)\s*", text)
+    match = re.fullmatch(r"\s*([0-9.,]+)\s*(%?)\s*", text)
     value = number(match[1], what) / (100 if match[2] else 1) if match else math.nan
     if not 0 <= value <= 1:
         raise SpecError(f"{what}: expected a fraction from 0 to 1, as in 0.05 or 5%, got {text.strip()!r}")

@@ -109,7 +109,9 @@ def test_a_bad_distribution_is_told(text: str) -> None:
         pacer.distribution(text)
 
 
-@pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.05", 0.05), ("100%", 1.0), ("0", 0.0)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("5%", 0.05), ("0.05", 0.05), ("0,05", 0.05), ("0,5 %", 0.005), ("100%", 1.0), ("0", 0.0)]
+)
 def test_a_share_is_a_fraction_or_per_cent(text: str, value: float) -> None:
     assert spec.fraction(text, "--slow-readers") == pytest.approx(value)
 

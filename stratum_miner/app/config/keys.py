@@ -9,6 +9,7 @@ such as ``--until-shares``, determines the name of the key in a file, ``until_sh
 """
 
 from dataclasses import MISSING, dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -20,6 +21,7 @@ from stratum_miner.app.config import durations
 from stratum_miner.app.config.problems import InvalidValue, shown
 from stratum_miner.quantities import parse_duration
 from stratum_miner.spelling import did_you_mean
+from stratum_miner.written_numbers import to_float, to_int, unmistakable
 
 VARIABLE_PREFIX: Final = "STRATUM_MINER_"
 
@@ -37,6 +39,8 @@ LIVE = KeyMark("live")
 """Marks a key whose new value is used at a reload, while mining. A change of any other key takes effect at a
 restart."""
 
+NUMERIC = KeyMark("numeric")
+"""Marks a string key whose value is a number, perhaps with a unit, so that a file may contain a plain number."""
 ONE_TEXT = KeyMark("one text")
 """Marks a list of texts that may contain spaces. Its environment variable is one text, not several between spaces."""
 
@@ -69,6 +73,7 @@ class ConfigKey:
     secret: bool
     live: bool
     one_text: bool = False
+    numeric: bool = False
     parameter: Parameter | None = None
 
     @property
@@ -120,6 +125,8 @@ def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
     File names are relative to ``directory``, the directory of the file.
     """
     wanted = key.wanted
+    if key.numeric and isinstance(value, float):
+        return unmistakable(Decimal(repr(value)))  # the point of a TOML number is a decimal point
     if get_origin(wanted) is list and not isinstance(value, list):
         value = [value]
     if isinstance(value, list):
@@ -139,6 +146,11 @@ def from_text(key: ConfigKey, text: str) -> Any:
     one item, because it may contain spaces.
     """
     value: Any = text
+    if key.wanted in (int, float) and not key.is_duration:
+        try:
+            return to_int(text) if key.wanted is int else to_float(text)
+        except ValueError as error:
+            raise InvalidValue(str(error)) from None
     if get_origin(key.wanted) is list:
         value = [text] if key.secret or key.one_text else text.split()
     return _convert(key, value, strict=False, directory=Path())
@@ -189,6 +201,7 @@ def _key(field: str, hint: Any, default: Any) -> ConfigKey:
         secret=SECRET in marks,
         live=LIVE in marks,
         one_text=ONE_TEXT in marks,
+        numeric=NUMERIC in marks,
         parameter=parameter,
     )
 

@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from stratum_miner.app.config.keys import LIVE, SECRET
+from stratum_miner.app.config.keys import LIVE, NUMERIC, SECRET
 from stratum_miner.app.options import backend_choice, common, goal, http_access
 from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process.log_file import KEPT, MAX_BYTES
@@ -120,6 +120,7 @@ class MineOptions(PoolOptions):
             group="Economics",
         ),
         LIVE,
+        NUMERIC,
     ] = None
     power: Annotated[
         str | None,
@@ -129,6 +130,7 @@ class MineOptions(PoolOptions):
             group="Economics",
         ),
         LIVE,
+        NUMERIC,
     ] = None
     price: Annotated[
         str | None,
@@ -136,6 +138,7 @@ class MineOptions(PoolOptions):
             name="--price", help="Price of 1 BTC, in the currency of --electricity, such as 90000.", group="Economics"
         ),
         LIVE,
+        NUMERIC,
     ] = None
     pool_fee: Annotated[
         str | None,
@@ -143,6 +146,7 @@ class MineOptions(PoolOptions):
             name="--pool-fee", help="Fee of the pool as a percentage, such as 2%. [default: 0%]", group="Economics"
         ),
         LIVE,
+        NUMERIC,
     ] = None
     mainnet_difficulty: Annotated[
         str | None,
@@ -153,6 +157,7 @@ class MineOptions(PoolOptions):
             group="Economics",
         ),
         LIVE,
+        NUMERIC,
     ] = None
     until_shares: Annotated[goal.UntilShares, LIVE] = None
     until_blocks: Annotated[goal.UntilBlocks, LIVE] = None

@@ -1,10 +1,14 @@
 """Options that take a number read it with a decimal comma, and refuse what has two meanings."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from stratum_miner.app.config import durations, numbers
+from stratum_miner.app.config.keys import from_file, from_text, keys_of
+from stratum_miner.app.config.problems import InvalidValue
+from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli.main import command_line, run
 
@@ -57,6 +61,24 @@ def test_the_options_of_mine_are_read_in_the_same_way(capsys: pytest.CaptureFixt
     check(
         [*mine, "--pause-above", "120,5"], "--pause-above: expected a temperature from 30 to 120 °C, got 120.5", capsys
     )
+
+
+def test_a_variable_is_read_like_an_option() -> None:
+    keys = keys_of(MineOptions)
+    assert from_text(keys["pause_above"], "80,5") == 80.5
+    assert from_text(keys["threads"], "2") == 2
+    with pytest.raises(InvalidValue, match=r"expected an integer, got '1.5'"):
+        from_text(keys["threads"], "1.5")
+    with pytest.raises(InvalidValue, match=r"got '1,000', which may be 1000 or 1.000: write 1000 or 1"):
+        from_text(keys["threads"], "1,000")
+
+
+def test_the_point_of_a_number_in_a_file_is_a_decimal_point() -> None:
+    keys = keys_of(MineOptions)
+    assert [from_file(keys[name], 12.125, Path()) for name in ("electricity", "price")] == ["12.1250"] * 2
+    assert from_file(keys["electricity"], 0.3, Path()) == "0.3"
+    assert from_file(keys["price"], 90000, Path()) == "90000"
+    assert from_file(keys["user_agent"], 1.125, Path()) == "1.125"  # this key is not a number
 
 
 def check(arguments: list[str], needle: str, capsys: pytest.CaptureFixture[str]) -> None:

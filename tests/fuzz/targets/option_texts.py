@@ -5,8 +5,10 @@ A reader returns a value within its bounds, or refuses in the words of its own e
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from stratum_miner import written_numbers
 from stratum_miner.app.operation.hooks import Hook
 from stratum_miner.app.operation.schedule import Schedule
 from stratum_miner.app.options.listen_address import parse_listen
@@ -34,6 +36,10 @@ def run(data: bytes) -> None:
         value = _read(parse, name, text)
         assert not isinstance(value, float) or math.isfinite(value)
     _read(terms.machine_and_count, "--machine", text)
+    for number in (written_numbers.to_int, written_numbers.to_float):
+        with suppress(ValueError):
+            assert math.isfinite(number(text))
+    assert len(written_numbers.readings(text, point_may_group=True)) <= 2
     _read(Schedule.parse, text, None)
     _read(Hook.parse, text)
     _read(DeviceSpec.parse, text)

@@ -170,6 +170,12 @@ def test_at_80_by_24_everything_that_matters_is_there() -> None:
         assert any(needle in line for line in lines), needle
 
 
+@pytest.mark.parametrize(("profit", "words"), [(-0.4219, "loses 0.4219 a day"), (0.0305, "earns 0.0305 a day")])
+def test_the_costs_begin_with_the_loss_or_the_profit(profit: float, words: str) -> None:
+    lines = shown(view(economics={"electricity_per_day": 0.468, "profit_per_day": profit}), foot=FOOT)
+    assert any(line.startswith(f"costs       {words} · electricity 0.47 a day") for line in lines)
+
+
 @pytest.mark.parametrize("size", [(40, 15), (80, 24), (120, 40)])
 @pytest.mark.parametrize("off", [(), (7,), (0, 5, 11), tuple(range(12))])
 @pytest.mark.parametrize("advice", ["", "Let it cool down, then restart it, or unplug it and plug it in again."])
