@@ -48,6 +48,24 @@ SWITCH_S = 0.0005
 
 With Python's default, 5 ms, the measured latencies would be too long.
 """
+_PLANNED = frozenset(
+    [
+        "--miners",
+        "--duration",
+        "--ramp",
+        "--share-rate",
+        "--hash-rate",
+        "--storm",
+        "--churn",
+        "--reconnect",
+        "--pause",
+        "--slow-readers",
+        "--version-rolling",
+        "--profile",
+        "--distribution",
+    ]
+)
+"""Options whose value the plan of a load test checks."""
 MAX_REPORT = 64 << 20
 """Largest accepted size in bytes of a file with the JSON output of an earlier run."""
 
@@ -269,7 +287,7 @@ def load(
             password=secret,
         )
     except (PlanError, spec.SpecError) as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(_with_option(str(error))) from None
     if cluster is not None:
         require("cluster", "--cluster")
     elif miners > MAX_MINERS:
@@ -407,6 +425,13 @@ def _plan(url: PoolUrl, **settings: Any) -> LoadPlan:
             "behind its TLS terminator"
         )
     return LoadPlan(host=url.host, port=url.port, **settings)
+
+
+def _with_option(error: str) -> str:
+    """Return the text of an error of the plan, with the option in place of the name of the setting at its start."""
+    name, colon, rest = error.partition(": ")
+    flag = "--" + name.replace(" ", "-")
+    return f"{flag}{colon}{rest}" if flag in _PLANNED else error
 
 
 def _bad(entries: list[str]) -> dict[str, float]:

@@ -73,6 +73,8 @@ def pool(
 ) -> int:
     """Run a Stratum pool on a Bitcoin node until it is stopped.
 
+    A miner chooses its own share difficulty with d=N or diff=N in its password, as in -p d=64.
+
     Exit code 1: the node refuses the requests of the pool, or the pool can no longer listen or record.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)

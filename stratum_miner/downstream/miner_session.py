@@ -56,7 +56,7 @@ RATE_RESOLUTION = 10.0
 """Seconds between the samples from which the hash rate is estimated. A session keeps about 30 samples (4 kB)."""
 
 _Counted: TypeAlias = tuple[DownstreamShareCounts, ...]
-_PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
+_PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])", re.IGNORECASE)
 
 
 class MinerSession(Generic[J]):

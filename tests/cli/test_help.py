@@ -201,7 +201,7 @@ def test_defaults_in_texts_are_those_of_the_program(monkeypatch: pytest.MonkeyPa
         assert option_named("profit", name).endswith(f"[default: {default}]")
     limits = f"from {pauses.LEAST_C} to {pauses.MOST_C}. Mining resumes {pauses.COOLER_BY:g} °C below this limit."
     assert limits in option_named("mine", "--pause-above")
-    assert f"Kinds are {', '.join(hooks.KINDS)}, names of events" in option_named("mine", "--on-event")
+    assert f"Kinds are {', '.join(hooks.KINDS)}, and the name of each event" in option_named("mine", "--on-event")
     assert f"[default: {mainnet.DIFFICULTY.value / 10**12}T, of" in option_named("mine", "--mainnet-difficulty")
     assert f"at least {http_token.SHORTEST} characters" in option_named("mine", "--http-token-file")
     assert option_named("pool", "--max-difficulty").endswith(

@@ -31,7 +31,10 @@ def load(port: int, *arguments: str) -> int:
         (["127.0.0.1:1", "--bad", "stale"], "expected KIND=PERCENT"),
         (["127.0.0.1:1", "--miners", "50001"], "expected at most 50000 in one process"),
         (["127.0.0.1:1", "--miners", "0"], "miners: expected 1 to"),
-        (["127.0.0.1:1", "--duration", "90000"], "duration: expected a time from 100ms to 1d, got 1d1h"),
+        (
+            ["127.0.0.1:1", "--duration", "90000"],
+            "miner: --duration: expected a time from 100ms to 1d",
+        ),
         (["127.0.0.1:1", "--slow-readers", "7"], "--slow-readers: expected a fraction"),
         (["127.0.0.1:1", "--hash-rate", "fast"], "--hash-rate: expected a hash rate"),
         (["stratum+ssl://127.0.0.1:1"], "expected stratum"),

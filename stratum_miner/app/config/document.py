@@ -70,10 +70,11 @@ def parse(text: str, path: Path) -> Document:
     """Parse the text of a file. Raises ConfigError if the text is not TOML. The error names the line that cannot be
     parsed."""
     text = text.replace("\r\n", "\n")
-    if _JSON.match(text):
+    if found := _JSON.match(text):
+        line = found[0].count("\n") + 1
         raise ConfigError(
             Problem(
-                str(path),
+                f"{path}:{line}",
                 "expected TOML, got JSON, in which cgminer, cpuminer and xmrig keep their settings. To convert it, run "
                 f"stratum-miner config import {shlex.quote(str(path))}",
             )

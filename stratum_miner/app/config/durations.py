@@ -24,9 +24,11 @@ def convert(hint: Any, tokens: Sequence[Token]) -> float | list[float]:
 def duration_option(name: str, help_text: str, group: str | None = None) -> Parameter:
     """Return the declaration of an option that takes a time. The type of the option is ``float``, in seconds, or a list
     of these."""
-    return Parameter(
-        name=name, help=help_text, group=group or (), negative=(), converter=convert, show_default=_default
+    declared = Parameter(
+        name=name, help=help_text, negative=(), metavar="TIME", converter=convert, show_default=_default
     )
+    # A group of None would take the option out of the help.
+    return declared if group is None else Parameter.combine(declared, Parameter(group=group))
 
 
 def _default(seconds: float | None) -> Any:

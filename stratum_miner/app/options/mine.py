@@ -310,7 +310,7 @@ class MineOptions(PoolOptions):
             name="--on-event",
             help="KIND=COMMAND or KIND=https://...: run this shell command, or post to this URL, at each event of "
             "this kind. Kinds are block, block-lost, pool-down, pool-up, device-sick, device-well, paused, resumed, "
-            "names of events, and * for all. Repeatable.",
+            "and the name of each event in the log, such as new_block. * stands for all events. Repeatable.",
             group="Operation",
         ),
         SECRET,

@@ -60,6 +60,7 @@ def _annotation(key: ConfigKey) -> Any:
         help=(declared.help or "") + default,
         group=declared.group,
         negative=None if key.wanted is bool else (),
+        metavar=declared.metavar,
         converter=declared.converter or numbers.convert,
         show_default=False,
     )
