@@ -214,7 +214,7 @@ class CpuBackend(Backend):
         """Pin the thread to its processor and lower its priority. If the system does not permit this, log a warning and
         mine anyway."""
         try:
-            if self._affinity:
+            if self._affinity and hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, {self._affinity[index % len(self._affinity)]})
             if self._low_priority and sys.platform == "linux":  # elsewhere, a thread has no priority of its own
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
