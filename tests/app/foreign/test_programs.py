@@ -1,13 +1,17 @@
 """Which program a file belongs to, and how the result is shown."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.foreign.listing import listing, outcome
 from tests.app.foreign.conversion import cgminer, cpuminer, imported, xmrig
 
+PIN = "420c7850e09b7c0bdcf748a7da9eb3647daf8515718f36d9ccfdd6b9ff834b14"
 POOL = {"url": "stratum+tcp://a:1", "user": "u", "pass": "p"}
 
 
@@ -70,3 +74,53 @@ def test_many_pools() -> None:
     found = imported(content)
     assert len(found.pools) == 64
     assert [note.key for note in found.lost] == [f"pools[{index}]" for index in range(64, 70)]
+
+
+PROXIES = st.sampled_from(
+    [
+        *("127.0.0.1:9050", "socks5://127.0.0.1:9050", "socks5h://me:pw@127.0.0.1:9050", "http://proxy.example:8118"),
+        *("socks4://127.0.0.1:9050", "socks4a:127.0.0.1:9050", "SOCKS5:127.0.0.1:9050", "tor", "", " ", "ftp://p:1"),
+        *(9050, 0, True, None, ["127.0.0.1:9050"], {"host": "127.0.0.1"}, "socks5://p:0", "socks5://p:99999", "\x1b"),
+        *("socks5://", "https://p:1", "x\ud800:1"),
+    ]
+)
+
+
+@given(
+    st.sampled_from(["xmrig", "cgminer", "cpuminer", "AxeOS"]),
+    PROXIES,
+    st.sampled_from([True, "true", 1, False, None, 0]),
+    st.sampled_from(["pool.example:1", "stratum+tcp://pool.example:1", "stratum+ssl://pool.example:1", "http://a:1"]),
+    st.sampled_from([PIN, "sha256 Fingerprint=" + PIN, "beef", 5, None]),
+    st.booleans(),
+)
+def test_no_connection_ever_becomes_weaker(
+    program: str, proxy: Any, tls: Any, url: str, pin: Any, has_proxy_for_all: bool
+) -> None:
+    is_encrypted = tls in (True, "true", 1) or url.startswith("stratum+ssl")
+    is_pinned = False
+    content: dict[str, Any]
+    if program == "xmrig":
+        content = xmrig({"url": url, "tls": tls, "tls-fingerprint": pin, "socks5": proxy})
+        is_pinned = is_encrypted and pin is not None
+    elif program == "cpuminer":
+        is_encrypted = url.startswith("stratum+ssl")
+        content = cpuminer(url=url, proxy=proxy)
+    elif program == "AxeOS":
+        proxy = None
+        content = {"stratumURL": url.removesuffix(":1"), "stratumPort": 1, "stratumUser": "u", "stratumTLS": tls}
+    else:
+        url += "/#tls" if tls else ""
+        is_encrypted = bool(tls) or url.startswith("stratum+ssl")
+        content = cgminer({"url": url, **({} if has_proxy_for_all else {"pool-proxy": proxy})}, expiry="1")
+        content |= {"socks-proxy": proxy} if has_proxy_for_all else {}
+    is_proxied = proxy not in (None, False, "", " ")
+    try:
+        found = imported(json.dumps(content))
+    except ConfigError:
+        return
+    for pool in found.pools:
+        if pool.get("enabled", True):
+            assert pool["url"].startswith("stratum+ssl://") or not is_encrypted
+            assert "proxy" in pool or "proxy" in found.options or not is_proxied
+            assert pool.get("tls_fingerprint") == PIN or not is_pinned
