@@ -81,8 +81,9 @@ class Backend(ABC):
     name: ClassVar[str]
     """Name of the backend on the command line and in logs. It contains no slash."""
     exhaustive: ClassVar[bool] = True
-    """Whether rule 6 in the docstring of this module holds. False for hardware that reports only hits above a
-    difficulty of its own, and for backends that limit their rate."""
+    """Whether rule 6 in the docstring of this module holds. The rule demands that the backend finds every nonce that
+    meets the target. False for hardware that reports only nonces above a difficulty of its own, and for backends that
+    limit their rate."""
 
     @classmethod
     @abstractmethod
@@ -94,7 +95,8 @@ class Backend(ABC):
 
     @abstractmethod
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Search until cancelled, and send every hit to ``found``. The caller closes ``found``.
+        """Search until cancelled, and send every hit (a nonce that meets the target of its work unit) to ``found``. The
+        caller closes ``found``.
 
         Raises BackendError if the backend cannot continue.
         """

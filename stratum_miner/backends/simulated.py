@@ -40,9 +40,11 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""Limit of the delay of a hit, in seconds after the hit was due. After a delay up to this limit, the next hits are due
-as if there had been no delay, because the search is expected to catch up. After a longer delay, the next hits are due
-later by the whole delay, and none of the delay counts as search time of the device. The value is an estimate."""
+"""Delay, in seconds, up to which a late hit does not postpone the next hits. A hit is a nonce that meets the target; it
+is late if the kernel finds it only after the time at which it is due. After a delay up to this threshold, the next hits
+are due as if there had been no delay, because the search is expected to catch up. After a longer delay, the next hits
+are due later by the whole delay, and none of the delay counts as search time of the device. The value is an
+estimate."""
 SLICE_SECONDS = 0.001
 """Seconds for which the kernel searches before other trio tasks get their turn."""
 
@@ -111,8 +113,8 @@ class _Device:
         self._counted = 0.0
         self._searching_since: float | None = None
         self._due = inf
-        """Time at which the next hit is due. If the kernel has not found the hit by then, the device counts no search
-        time until the hit is found."""
+        """Time at which the next hit (a nonce that meets the target) is due. If the kernel has not found the hit by
+        then, the device counts no search time until the hit is found."""
         self._current: trio.CancelScope | None = None
         self._changed = trio.Event()
 
@@ -177,8 +179,9 @@ class _Device:
             self._pause_counting()
 
     def _stand_still(self) -> None:
-        """If the hit was found more than MOST_LATE_SECONDS after it was due, count no hashes for this delay. For a
-        shorter delay, do nothing: the hashes of the delay are counted, because the search is expected to catch up."""
+        """If the hit (the nonce that meets the target) was found more than MOST_LATE_SECONDS after it was due, count no
+        hashes for this delay. For a shorter delay, do nothing: the hashes of the delay are counted, because the search
+        is expected to catch up."""
         late = trio.current_time() - self._due
         if late > MOST_LATE_SECONDS and self._searching_since is not None:
             self._searching_since += late

@@ -133,7 +133,8 @@ def nonce_range(
 ) -> NonceRange:
     """Return the range of the nonces from ``first`` to ``end - 1``.
 
-    ``known`` contains the nonces of all hits of the work, so that no search is needed; None if they are not known."""
+    ``known`` contains all nonces of the work that meet the target, so that no search is needed; None if they are not
+    known."""
     hits = None if known is None else tuple(nonce for nonce in known if first <= nonce < end)
     return NonceRange(load, first, end - first, known=hits)
 

@@ -295,7 +295,7 @@ class EmulatedDevice(ABC):
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:
-        """Do what is due at the time ``now``. Each engine searches at most one slice."""
+        """Do what is due at the time ``now``. Each engine calls the kernel at most once."""
         self._follow_supply(now)
         if self.deadline <= now:
             self.tick(now)
@@ -314,11 +314,11 @@ class EmulatedDevice(ABC):
         self.powered = powered
 
     def catch_up(self, now: float) -> None:
-        """Search the nonces that the counters of the engines have passed already, so that the device finds all hits
-        even on a busy computer.
+        """Search the nonces that the counters of the engines have passed already, so that the device finds every nonce
+        that meets the target, even on a busy computer.
 
-        Each engine searches at most MOST_OVERDUE_SLICES slices, so that a slow computer is not blocked. Nonces that are
-        not searched do not count as hashes.
+        Each engine calls the kernel at most MOST_OVERDUE_SLICES times, so that a slow computer is not blocked. Nonces
+        that are not searched do not count as hashes.
         """
         self.advance(now)
         for _ in range(MOST_OVERDUE_SLICES):

@@ -30,7 +30,8 @@ SLICE_S: Final = 0.002
 """A slice is a part of a search that is done in one call of the kernel. It takes at most this many seconds, during
 which other tasks of the event loop wait. The value is a guess."""
 CAPACITY: Final = 4096
-"""Maximum number of hits in one slice. A serial line could not transfer nearly as many."""
+"""Maximum number of hits (nonces that meet the target) in one slice, which is one call of the kernel. A serial line
+could not transfer nearly as many."""
 
 
 def nonce_target(difficulty: float) -> int:
@@ -43,15 +44,16 @@ def nonce_target(difficulty: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NonceRange:
-    """Consecutive nonces of one work. If ``known`` is given, it contains the nonces of all hits in the range, and no
-    search is needed."""
+    """Consecutive nonces of one work. If ``known`` is given, it contains all nonces in the range that meet the target,
+    and no search is needed."""
 
     load: Callable[[kernels.Search], object]
     first: int
     """The first nonce, as a number whose most significant byte comes first in the header."""
     count: int
     tag: int = 0
-    """A number that each hit of the range repeats for the caller: the index of a midstate, or rolled version bits."""
+    """A number that the caller gives to the range, and that each nonce found in the range repeats: the index of a
+    midstate, or rolled version bits."""
     known: tuple[int, ...] | None = None
 
 
@@ -118,8 +120,8 @@ class EmulatedEngine:
 
     @property
     def searched(self) -> int:
-        """Number of nonces that were searched so far. If the hits of a range are known, all its nonces count as
-        searched as soon as ``advance`` reaches the range."""
+        """Number of nonces that were searched so far. If all nonces of a range that meet the target are known, all
+        nonces of the range count as searched as soon as ``advance`` reaches the range."""
         return self._before + self._done
 
     def next_search_at(self, now: float) -> float:
@@ -134,8 +136,8 @@ class EmulatedEngine:
         return self._origin + self.searched / self._rate - self._look_ahead / 2
 
     def advance(self, now: float) -> Iterator[SweepHit]:
-        """Search at most one slice of the nonces that the counter will pass soon. Yield the hits in the order of their
-        times."""
+        """Search some of the nonces that the counter will pass soon, with at most one call of the kernel. Yield the
+        hits (nonces that meet the target) in the order of their times."""
         while self._current is not None and self._rate:
             current = self._current
             if current.known is not None:

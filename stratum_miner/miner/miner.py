@@ -184,7 +184,7 @@ class Miner:
                 raise
         finally:
             self._stopped.set()
-        cause = cause or self._event_error  # ``on_event`` may have failed while the connections were closed
+        cause = cause or self._event_error  # ``on_event`` may have failed during the closing of the connections
         if cause is not None:
             raise cause
         return self._stop_reason

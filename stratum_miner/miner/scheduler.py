@@ -18,8 +18,9 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 MAX_PREVIOUS_HASHES = 16
-"""The scheduler searches for no weak blocks on some previous hashes. This is the maximum number of such previous hashes
-that it remembers. Older hashes can be forgotten, because jobs with them are stale."""
+"""In jobs with some previous hashes, the scheduler searches for no weak blocks (hashes that solve a block but miss the
+share target). This is the maximum number of these previous hashes that it remembers. Older hashes can be forgotten,
+because jobs with them are stale."""
 MAX_SWITCHES = 1000
 """Maximum number of job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 
@@ -134,8 +135,8 @@ class Scheduler:
             self._announce(paused)
 
     def seek_weak_blocks(self, previous_hash: bytes, *, wanted: bool) -> None:
-        """Set whether jobs with this previous hash are searched for weak blocks, too, or only for hashes that meet the
-        share target."""
+        """Choose what is searched in jobs with this previous hash: if ``wanted``, also weak blocks (hashes that meet
+        the network target but miss the share target), otherwise only hashes that meet the share target."""
         with self._lock:
             before = self._job is not None and self.wants_weak_block(self._job)
             if not wanted and previous_hash not in self._full_shares_on:
@@ -147,7 +148,8 @@ class Scheduler:
             self._announce(False)
 
     def wants_weak_block(self, job: Job) -> bool:
-        """Return whether jobs with the previous hash of this job are searched for weak blocks, too."""
+        """Return whether the search of this job also seeks weak blocks: hashes that meet the network target but miss
+        the share target."""
         wanted = job.network_target < TRIVIAL_TARGET if self._weak_blocks is None else self._weak_blocks
         return wanted and job.previous_hash not in self._full_shares_on
 

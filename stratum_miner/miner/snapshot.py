@@ -74,8 +74,8 @@ class MinerSnapshot:
     work_units: int
     """Number of work units that backends took, up to the last sample."""
     accepted_difficulty: float
-    """Sum of the share difficulties of all accepted shares. For a weak block, the difficulty of its hash is added
-    instead, which is lower than the share difficulty."""
+    """Sum of the share difficulties of all accepted shares. For a weak block (a block whose hash misses the share
+    target), the difficulty of its hash is added instead, which is lower than the share difficulty."""
     shares_found: int
     """Number of distinct hashes that met the share target of their job, including those not submitted or not
     accepted."""

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOK_S = 0.5
-"""Seconds between two looks of a thread at the clock."""
+"""Seconds after which a thread looks at the clock again."""
 LONGEST_S = 5.0
 """If no thread has looked at the clock for more than this many seconds, this time counts as a standstill. By then each
 thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A standstill that is
@@ -98,7 +98,9 @@ class Standstill:
             while not over.wait(LOOK_S):
                 self.look()
 
-        with suppress(RuntimeError):  # if the system allows no more threads, only the sampler looks
+        with suppress(
+            RuntimeError
+        ):  # if the system allows no more threads, only the miner's sampler looks at the clock
             threading.Thread(target=watch, name="standstill", daemon=True).start()
         try:
             yield

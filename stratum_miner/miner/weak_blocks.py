@@ -13,26 +13,28 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MOST_REJECTED = 3
-"""Number of weak blocks in a row that a pool may reject without submitting one to its node. After that the miner
-submits no more weak blocks to this pool in the session. The value is a guess, not a measurement. One or two rejections
-prove nothing, because another miner's block may have been faster."""
+"""Number of weak blocks (hashes that solve a block but miss the share target) in a row that a pool may reject without
+submitting one of them to its node. After that the miner submits no more weak blocks to this pool in the session. The
+value is a guess, not a measurement. One or two rejections prove nothing, because another miner's block may have been
+faster."""
 MAX_SESSIONS = 64
-"""Maximum number of sessions whose rejected weak blocks are remembered. This is enough, because a miner has only one
-session at a time with each pool."""
+"""Maximum number of sessions for which ``WeakBlocks`` remembers the rejected weak blocks (hashes that solve a block but
+miss the share target). This is enough, because a miner has only one session at a time with each pool."""
 
 
 class WeakBlocks:
-    """Watches the results and the jobs of a miner's sessions, and decides in which sessions weak blocks are
-    submitted."""
+    """Watches the results and the jobs of a miner's sessions, and decides in which sessions the miner submits weak
+    blocks: hashes that solve a block but miss the share target."""
 
     def __init__(self) -> None:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
-        """For each session, the hashes of the weak blocks that the pool rejected. The list is emptied when the pool
-        accepts a weak block, or when a later job shows that the pool has submitted one to its node."""
+        """For each session, the hashes of the weak blocks that the pool rejected. The list is dropped when the pool
+        accepts a weak block, or when a later job shows that the pool has submitted one of these weak blocks to its
+        node."""
 
     def note_result(self, result: ShareResult) -> bool:
-        """Note the result of a share. Return True if the share is a rejected weak block and the miner should submit
-        another."""
+        """Note the result of a share. Return True if the share is a weak block (its hash solves a block but misses the
+        share target) that the pool rejected, and the miner should still submit the next weak block that it finds."""
         share = result.share
         if self._refused and result.outcome is ShareOutcome.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)
@@ -44,7 +46,8 @@ class WeakBlocks:
         return self.are_wanted(share.job)
 
     def are_wanted(self, job: Job) -> bool:
-        """Return whether the miner should submit weak blocks to the pool of this job."""
+        """Return whether the miner should submit weak blocks (hashes that solve a block but miss the share target) to
+        the pool of this job."""
         refused = self._refused.get(job.origin.session, [])
         if job.previous_hash in refused:
             del self._refused[job.origin.session]

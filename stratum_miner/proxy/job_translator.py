@@ -8,8 +8,9 @@ if the pool sends the same job under another id.
 Many miners start their extranonce2 counter again at a clean job, and some at each mining.notify (ESP-Miner). Such a
 miner would repeat its work if it got the same job twice. This could happen if a pool repeats a job, if the proxy
 switches back to a pool, or if a miner resumes its session. The proxy therefore never announces a job twice in the same
-form: each announcement has another *padding*. The padding is the bytes of the pool's extranonce2 that no miner needs.
-If there are no such bytes, or if all values of the padding have been used, the announcements differ in their ntime.
+form. The bytes of the pool's extranonce2 that no miner needs are called the *padding*. They become part of the coinb1
+that miners get, and each announcement of a job has a padding with a different value. If there are no such bytes, or if
+all values of the padding have been used, the announcements differ in their ntime.
 """
 
 from collections import OrderedDict
@@ -33,7 +34,8 @@ MAX_SESSIONS = 16
 """Maximum number of upstream sessions that are remembered. More than one is needed because the proxy can use several
 pools in turn, and continues the session of a pool when it returns to this pool."""
 MAX_ANNOUNCED = 1024
-"""Maximum number of jobs whose announcements are remembered: the jobs of 8 hours, if a job comes every 30 s."""
+"""Maximum number of jobs for which the proxy remembers how it has announced them: the jobs of 8 hours, if a job comes
+every 30 s."""
 
 
 class JobChange(Enum):
@@ -85,8 +87,8 @@ class ProxyJob(AnnouncedJob):
     """The job of the pool."""
     session: UpstreamSession
     padding: bytes
-    """The first bytes of the pool's extranonce2. The proxy chooses them, and appends them to the coinb1 that it sends
-    to its miners."""
+    """The first bytes of the pool's extranonce2, which no miner needs. The proxy chooses their values, and appends them
+    to the coinb1 that it sends to its miners."""
     difficulty: float
     """The difficulty of the pool's share target, as a float. It is rounded up, so that every hash that meets this
     difficulty also meets the share target."""
@@ -98,10 +100,11 @@ _SessionKey: TypeAlias = tuple[int, bytes, int]
 
 @dataclass(slots=True)
 class _Announced:
-    """The announcements of one job to the miners.
+    """How one job has been announced to the miners with mining.notify.
 
-    Each announcement differs from the earlier ones in its padding (see the module) or its ntime, so that miners get new
-    work. When all values of the padding have been used, ntime is increased by a second, for all miners.
+    Each announcement differs from the earlier ones in its padding (the bytes of the pool's extranonce2 that no miner
+    needs) or its ntime, so that miners get new work. When all values of the padding have been used, ntime is increased
+    by a second, for all miners.
 
     A miner that connects again and again could increase ntime until the pool rejects all shares. So ntime is never more
     than ``MAX_NTIME_ROLL`` seconds ahead of the clock. At this limit, announcements can repeat earlier ones.
@@ -114,7 +117,8 @@ class _Announced:
     padding: int = 0
 
     def advance(self, ntime: int, padding_size: int, now: float) -> None:
-        """Choose the padding and the ntime of the job's next announcement. ``ntime`` is the lowest ntime allowed.
+        """Choose the padding (the bytes of the pool's extranonce2 that no miner needs) and the ntime of the
+        mining.notify with which the job is announced next. ``ntime`` is the lowest ntime allowed.
 
         The chosen ntime advances faster than the clock only if all values of the padding were used within a second.
         """
@@ -131,9 +135,9 @@ class JobTranslator:
     """Makes jobs for miners from the jobs of the pool. It also has the registry of the miners' extranonce prefixes.
 
     ``miners`` is the maximum number of miners. Each of them needs a prefix of its own. ``token`` makes session ids that
-    nobody can guess. ``first_id``, ``first_prefix`` and ``first_padding`` are the first values of job id, prefix and
-    padding. If they are random, a restarted proxy does not repeat the values of its last run. ``memory`` limits the
-    number of remembered shares.
+    nobody can guess. ``first_id``, ``first_prefix`` and ``first_padding`` are the first values of the job id, the
+    prefix and the padding (the bytes of the pool's extranonce2 that no miner needs). If they are random, a restarted
+    proxy does not repeat the values of its last run. ``memory`` limits the number of remembered shares.
     """
 
     def __init__(
@@ -200,9 +204,9 @@ class JobTranslator:
         """Return the current job for a miner that starts to mine with this extranonce prefix, or None if there is no
         job.
 
-        If a miner with this prefix already got the job, the returned job is changed: it has another padding or ntime.
-        Without the change, the new miner would repeat the work of the earlier one, because its extranonce2 counter
-        starts at the same value.
+        If a miner with this prefix already got the job, the returned job differs from that one in its ntime, or in the
+        bytes of the pool's extranonce2 that no miner needs. Without this difference, the new miner would repeat the
+        work of the earlier one, because its extranonce2 counter starts at the same value.
         """
         if self.current is not None and extranonce1 in self._holders:
             self._announce(self.current.job, self.current.session, now, clean=False)
@@ -255,9 +259,10 @@ class JobTranslator:
         )
 
     def _new_work(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
-        """Return the padding and the ntime of the job's next announcement. Together, they differ from those of each
-        earlier announcement of the job, so that the miners get new work. Announcements can repeat only at the limit of
-        ntime (see ``_Announced``)."""
+        """Return two values for the mining.notify with which the proxy announces the job next: the padding (the bytes
+        of the pool's extranonce2 that no miner needs) and the ntime. Together, they differ from those of each earlier
+        announcement of the job, so that the miners get new work. Announcements can repeat only at the limit of ntime
+        (see ``_Announced``)."""
         key, size = job.content_hash(), session.padding_size
         announced = self._announced.get(key)
         if announced is None:

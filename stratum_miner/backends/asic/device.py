@@ -155,9 +155,10 @@ class Device(Protocol):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Bring the device up and mine until cancelled. After this method has ended, it may be called again.
 
-        Work is taken from ``source``, and hits are sent to ``found``, with ``identity.name`` as NonceFound.device.
-        The caller closes ``found``. Raises DeviceGone if the device is unplugged, and Overheated, PowerFault or GivenUp
-        if it must stay off. Raises PortBusy, PortForbidden or WrongChip at once, without a second attempt.
+        Work is taken from ``source``. Each nonce that meets the target of its work unit is sent to ``found``, with
+        ``identity.name`` as NonceFound.device. The caller closes ``found``. Raises DeviceGone if the device is
+        unplugged, and Overheated, PowerFault or GivenUp if it must stay off. Raises PortBusy, PortForbidden or
+        WrongChip at once, without a second attempt.
         """
         ...
 

@@ -20,12 +20,12 @@ of chips is larger than ``WINDOW``, the product is used instead of ``WINDOW``.""
 SILENT_AFTER = 20.0
 """If no nonce has come since this many nonces were expected, the device counts as silent."""
 SILENT_AFTER_S = 3.0
-"""The device counts as silent only if no nonce has come for at least this many seconds. ``SILENT_AFTER`` alone is not
-enough: a fast chip chain should find 20 nonces in a tenth of a second, and a busy computer may not run this program for
-so long."""
+"""The device counts as silent only if no nonce has come for at least this many seconds. It is not enough that
+``SILENT_AFTER`` (20) expected nonces did not come: a fast chip chain should find that many in a tenth of a second, and
+on a busy computer this program sometimes stands still for a tenth of a second."""
 WINDOW_S = 20.0
-"""Shortest time in seconds between two judgements of the hash rate. A shorter time would not be reliable, because a
-busy computer sometimes does not run this program for a while."""
+"""Shortest time in seconds between two judgements of the hash rate. A shorter time would not be reliable, because on a
+busy computer this program sometimes stands still for a while."""
 LONGEST_STEP_S = 1.5
 """Of the time between two calls of a ``HealthMonitor``, at most this many seconds count as time in which nonces were
 expected. If more time has passed, this program did not run meanwhile, which says nothing about the device."""

@@ -9,8 +9,8 @@ ends within microseconds after the change, and each thread takes its next unit. 
 takes a unit, and passes the value that it read to the kernel. The kernel compares this value with the stop word. So
 even if the work changes after the thread has read the stop word and before the kernel starts, the kernel notices it.
 
-Hits go through a bounded queue to a trio task, which sends them to the miner. If a change makes the earlier work
-worthless, the task drops the hits that were queued before the change.
+Hits (nonces that meet the target) go through a bounded queue to a trio task, which sends them to the miner. If a change
+makes the earlier work worthless, the task drops the hits that were queued before the change.
 
 A search thread has a low priority, so the system sometimes stops it for a long time, even while it holds a lock. It
 therefore shares no lock with trio (``handoff``). For the same reason, the trio thread does not start the search threads
@@ -46,9 +46,10 @@ two slices costs almost nothing, and so short that hashes are counted often."""
 TIMED_SECONDS = 0.5
 """Seconds of processor time for one measurement of the hash rate of a search thread."""
 POINTS_PER_HIT = 10_000
-"""A slice is used for measuring the hash rate only if it has at least this many points (combinations of nonce and
-version) for each hit. Reporting a hit takes some microseconds. At the low difficulties of tests, reporting takes most
-of the time of a slice. With this many points for each hit, it takes only about 1 %."""
+"""A slice (one call of a kernel) is used for measuring the hash rate only if the kernel tried at least this many points
+(combinations of nonce and version) for each hit (a point whose hash meets the target). Reporting a hit takes some
+microseconds. At the low difficulties of tests, reporting takes most of the time of a slice. With this many points for
+each hit, it takes only about 1 %."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -104,8 +105,9 @@ class CpuBackend(Backend):
         self._low_priority = priority == "low"
         self._affinity = tuple(affinity or ())
         self._on_search = on_search
-        """A function for benchmarks that is called after each slice, with the value of the stop word with which the
-        slice was searched, and the time in nanoseconds at which it began."""
+        """A function for benchmarks that is called after each slice (one call of a kernel). Its arguments are the value
+        that the stop word (the number whose change ends all searches) had for this slice, and the time in nanoseconds
+        at which the slice began."""
         self._choice: Choice | None = None
         self._searchers = [_Searcher(f"cpu{index}") for index in range(self._threads)]
 
@@ -130,7 +132,8 @@ class CpuBackend(Backend):
         )
 
     def statistics(self) -> BackendStatistics:
-        """Return the totals of each thread. A slice is counted when it ends."""
+        """Return the totals of each thread. The hashes of a slice (one call of a kernel) are counted when the slice
+        ends."""
         kernel = self._choice.names if self._choice else self._forced or ""
         detail = f"{kernel or 'not started'}, {self._threads} thread{'s' if self._threads > 1 else ''}"
         devices = tuple(DeviceStatistics(item.name, item.hashes, item.nonces_found) for item in self._searchers)
@@ -302,7 +305,8 @@ class _Mode:
         self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def time(self, hashes: int, seconds: float) -> None:
-        """Add the hashes of a slice, and its seconds of processor time, to the measurement of the hash rate."""
+        """Add the hashes of a slice (one call of the kernel), and its seconds of processor time, to the measurement of
+        the hash rate."""
         self._timed_hashes += hashes
         self._timed_seconds += seconds
         if self._timed_seconds >= TIMED_SECONDS:
@@ -310,7 +314,8 @@ class _Mode:
             self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def adjust(self, result: kernels.SearchResult, elapsed: float) -> None:
-        """Adjust the number of points of the next slice, so that a slice takes about ``SLICE_SECONDS``."""
+        """Adjust the number of points (combinations of nonce and version) that the next call of the kernel tries, so
+        that a call takes about ``SLICE_SECONDS``."""
         if result.done >= self.slice_points:
             factor = min(2.0, max(0.5, SLICE_SECONDS / max(elapsed, 1e-6)))
             self.slice_points = max(1, int(self.slice_points * (0.75 + 0.25 * factor)))

@@ -1,5 +1,5 @@
-"""Checks a kernel against another one: both search the same nonces and versions, and must find the same hits. Users who
-suspect their hardware can run this check.
+"""Checks a kernel against another one: both search the same nonces and versions, and must find the same hits (hashes
+that meet the target). Users who suspect their hardware can run this check.
 
 If the checked kernel can try several versions at the same time, the check covers this ability, too: the kernel with
 which it is compared tries one version after the other.
@@ -12,15 +12,15 @@ from stratum_miner.backends.cpu.kernels import Hit, Kernel, Search
 POINTS = 1 << 24
 HEADER = bytes(range(80))
 TARGET = (1 << 244) - 1
-"""With this target, about one hash in 4,096 is a hit. A kernel first compares 32 bits of each hash with the target, and
-then the whole hash if these 32 bits are small enough. Both comparisons are thus tested often."""
+"""About one hash in 4,096 meets this target. A kernel first compares 32 bits of each hash with the target, and then the
+whole hash if these 32 bits are small enough. Both comparisons are thus tested often."""
 ROLLED_FROM = 13
 """The lowest bit that is rolled, as in the mask of BIP 320."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The hits that only one of two kernels reports."""
+    """The hits (hashes that meet the target) that only one of two kernels reports."""
 
     kernel: Kernel
     other: Kernel

@@ -1,5 +1,5 @@
 """Connects the search threads with the trio task: by a *stop word* (a number whose change ends all searches), by a
-condition variable on which idle threads wait, and by a queue of hits.
+condition variable on which idle threads wait, and by a queue of hits (nonces that meet the target).
 
 A search thread has a low priority, so the system sometimes stops it for a long time, even while it holds a lock. It
 therefore shares no lock with trio. To announce new hits, it sends a byte through a socket.
@@ -18,7 +18,8 @@ from stratum_miner.backends.cpu import kernels
 from stratum_miner.work.unit import NonceFound
 
 QUEUE_SIZE = 1024
-"""Largest number of hits in the queue. While the queue is full, search threads with another hit wait."""
+"""Largest number of hits (nonces that meet the target) in the queue. While the queue is full, a search thread that
+finds a further hit waits."""
 
 
 class Handoff:
@@ -40,8 +41,8 @@ class Handoff:
     # ---- called in the trio thread ----------------------------------------------------------------------------
 
     def note_change(self, void: bool) -> None:
-        """Make all searches stop, because work has changed. If ``void``, also make ``forward`` drop the hits of earlier
-        work that are still in the queue."""
+        """Make all searches stop, because work has changed. If ``void``, also make ``forward`` drop the hits (nonces
+        that meet the target) of earlier work that are still in the queue."""
         value = self.stop_word.bump()
         if void:
             self._void_before = value
@@ -49,7 +50,8 @@ class Handoff:
             self._changed.notify_all()
 
     async def forward(self, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Send hits to ``found`` until cancelled. Raises BackendError if a search thread failed."""
+        """Send the hits (nonces that meet the target) in the queue to ``found`` until cancelled. Raises BackendError if
+        a search thread failed."""
         while True:
             await trio.lowlevel.wait_readable(self._sleeper)
             with suppress(BlockingIOError):
@@ -76,8 +78,8 @@ class Handoff:
     # ---- called in the search threads -------------------------------------------------------------------------
 
     def put(self, generation: int, hit: NonceFound) -> None:
-        """Put a hit into the queue; if the queue is full, wait. After ``close``, drop the hit. ``generation`` is the
-        value of the stop word with which the search began."""
+        """Put a hit (a nonce that meets the target) into the queue; if the queue is full, wait. After ``close``, drop
+        the hit. ``generation`` is the value that the stop word had when the search began."""
         self._room.acquire()
         if self.closed:
             self._room.release()  # nothing empties the queue any more: let the next waiting thread continue, too
@@ -86,7 +88,8 @@ class Handoff:
         self._wake()
 
     def wait_for_change(self, expected: int, seconds: float) -> None:
-        """Wait until the stop word differs from ``expected`` or ``close`` is called, for at most ``seconds``."""
+        """Wait until the stop word (the number whose change ends all searches) differs from ``expected`` or ``close``
+        is called, for at most ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or self.stop_word.value != expected, seconds)
 
@@ -101,6 +104,6 @@ class Handoff:
 
 
 def _is_before(generation: int, limit: int) -> bool:
-    """Return whether the stop word had the value ``generation`` before it had the value ``limit``. The stop word counts
-    up, and continues with 0 after 2^32 - 1."""
+    """Return whether the stop word (the number whose change ends all searches) had the value ``generation`` before it
+    had the value ``limit``. The stop word counts up, and continues with 0 after 2^32 - 1."""
     return (generation - limit) & 0xFFFFFFFF >= 1 << 31

@@ -65,8 +65,9 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits in the order of the search, and the number of points that were tried (``done``). To continue the search,
-    call ``run`` with the position ``position + done``."""
+    """The hits (combinations of nonce and version whose hash meets the target) in the order of the search, and the
+    number of combinations that were tried (``done``). To continue the search, call ``run`` with a position that is
+    larger by ``done``."""
 
     hits: tuple[Hit, ...]
     done: int
@@ -97,13 +98,13 @@ class StopWord:
 
 
 class Search:
-    """A kernel with buffers for one thread. Each thread needs its own ``Search``. One call of ``run`` returns at most
-    ``capacity`` hits.
+    """A kernel with buffers for one thread. Each thread needs its own ``Search``. ``load`` sets the work, and ``run``
+    searches a part of it.
 
-    ``load`` sets the work, and ``run`` searches a part of it. A *point* is a nonce together with a version, and its
-    position is its place in the order in which the kernel tries the points. Each kernel has its own order
-    (native/sha256d.h), so a position is only valid for the same kernel. Raises ValueError for a kernel that is not one
-    of ``available_kernels``.
+    A *point* is a nonce together with a version, and its position is its place in the order in which the kernel tries
+    the points. Each kernel has its own order (native/sha256d.h), so a position is only valid for the same kernel. A
+    *hit* is a point whose hash meets the target. One call of ``run`` returns at most ``capacity`` hits. Raises
+    ValueError for a kernel that is not one of ``available_kernels``.
     """
 
     def __init__(self, kernel: Kernel, stop_word: StopWord | None = None, capacity: int = 256) -> None:
@@ -114,7 +115,7 @@ class Search:
         self.stop_word = stop_word or StopWord()
         self._work = ffi.new("sha256d_work *")
         self._points = 0
-        """Number of points of the loaded work; 0 while no work is loaded."""
+        """Number of points (combinations of nonce and version) of the loaded work; 0 while no work is loaded."""
         self._hits = ffi.new("sha256d_hit[]", capacity)
         self._progress = ffi.new("sha256d_progress *")
 
@@ -125,7 +126,7 @@ class Search:
 
     @property
     def capacity(self) -> int:
-        """Largest number of hits that one run can return."""
+        """Largest number of hits (points whose hash meets the target) that one call of ``run`` can return."""
         return len(self._hits)
 
     def load(
@@ -138,12 +139,13 @@ class Search:
         version_mask: int = 0,
         big_endian_nonces: bool = False,
     ) -> int:
-        """Load new work, and return its number of points, ``nonce_count << version_mask.bit_count()``.
+        """Load new work, and return its number of points (combinations of nonce and version). This is ``nonce_count <<
+        version_mask.bit_count()``.
 
         ``header`` is the serialized header of 80 bytes; its nonce and the masked bits of its version are ignored.
-        ``target`` is the largest hash that is a hit, as an integer. The nonces wrap at 2^32. With ``big_endian_nonces``
-        the nonces are counted as a mining chip counts them: the most significant byte of the number is the first one in
-        the header.
+        ``target`` is the largest hash that the search looks for, as an integer. The nonces wrap at 2^32. With
+        ``big_endian_nonces`` the nonces are counted as a mining chip counts them: the most significant byte of the
+        number is the first one in the header.
 
         Raises ValueError for a parameter outside its range, and for 2^64 points or more. In that case, the previous
         work stays loaded.
@@ -177,7 +179,7 @@ class Search:
         big-endian order.
 
         ``midstate`` is the SHA-256 state h0 to h7, each big-endian, 32 bytes together. ``tail`` is header bytes 64 to
-        75. ``target`` is the largest hash that is a hit. Raises ValueError as ``load`` does.
+        75. ``target`` is the largest hash that the search looks for. Raises ValueError as ``load`` does.
         """
         _check_length("midstate", midstate, MIDSTATE_BYTES)
         _check_length("tail", tail, TAIL_BYTES)
@@ -187,11 +189,10 @@ class Search:
         return points
 
     def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
-        """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.
-
-        The search ends early if the stop word is not ``expected``, or if ``capacity`` hits were found. Raises
-        ValueError if ``position + count`` is larger than the number of points of the loaded work, if no work is loaded,
-        and if ``at_most`` is below 1.
+        """Try ``count`` points (combinations of nonce and version) of the loaded work from ``position`` on, until
+        ``at_most`` hits (points whose hash meets the target) are found. The search ends early if the value of the stop
+        word is not ``expected``, or if ``capacity`` hits were found. Raises ValueError if ``position + count`` is
+        larger than the number of points of the loaded work, if no work is loaded, and if ``at_most`` is below 1.
         """
         if not self._points:
             raise ValueError("run: expected work to be loaded before, got none: call load or load_midstate first")
@@ -264,7 +265,7 @@ def kernel_named(name: str) -> Kernel:
 
 
 def self_test(kernel: Kernel) -> bool:
-    """Return whether the kernel finds the right hits in the test work that is part of the C code.
+    """Return whether the kernel finds the right nonces in the test work that is part of the C code.
 
     Raises ValueError for a kernel that is not one of ``available_kernels``.
     """

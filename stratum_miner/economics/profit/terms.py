@@ -313,7 +313,9 @@ def _money(
 
 
 def _money_word(word: str, units: Units) -> tuple[str, Decimal, str]:
-    """Return what a word beside an amount of money is, the factor that it means, and the currency that it names."""
+    """Return three values for a word beside an amount of money. The first is its kind: "unit", "currency", "size" (k or
+    m) or "unknown", or the word itself if it is "/" or "per". The second is the factor by which it multiplies the
+    amount. The third is the currency that it names, or an empty text."""
     plain = word.casefold()
     if plain in ("/", "per"):
         return plain, ONE, ""

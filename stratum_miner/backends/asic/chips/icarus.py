@@ -82,7 +82,7 @@ class IcarusChain(ChipChain):
     async def count(self, seconds: float) -> int:
         """Send ``GOLDEN_WORK`` and wait up to ``seconds`` for its nonce. If this nonce comes, return the expected
         number of chips, because an answer does not show how many there are. If no answer comes, return 0. Raises
-        WrongChip for any other answer."""
+        WrongChip if an answer without this nonce comes."""
         answer = await self._raw_answer(GOLDEN_WORK, seconds)
         if not answer:
             return 0
@@ -102,8 +102,10 @@ class IcarusChain(ChipChain):
             await super().perform(step)
 
     async def count_engines(self) -> int:
-        """Send ``PROBE_WORK``, and return how many engines share the nonce range: the first nonce that comes depends on
-        this number (docs/reference/asic.md#engines-of-an-icarus). For any other nonce, log a warning and return 1."""
+        """Send ``PROBE_WORK``, and return how many engines share the nonce range. The number of engines decides which
+        nonce comes first: ``PROBE_ANSWERS`` has this nonce for each possible number
+        (docs/reference/asic.md#engines-of-an-icarus). If the first nonce is not in ``PROBE_ANSWERS``, log a warning and
+        return 1."""
         answer = await self._raw_answer(PROBE_WORK, PROBE_SECONDS)
         if answer[:4] not in PROBE_ANSWERS:
             log.warning("engines_not_told", device=self.path, expected="one of four nonces", got=answer.hex())

@@ -7,11 +7,12 @@ There is one decoder for each of the two kinds of replies:
   CRC5. If the CRC is wrong, the decoder drops only one byte, and searches for the next preamble, so that it finds a
   good reply behind a broken one (docs/reference/asic.md#lost-and-garbled-bytes).
 * ``FixedLengthDecoder`` for all other chips. Their replies have a fixed number of bytes, no preamble, and a short
-  checksum or none. The caller passes a function ``judge``, which decides whether a group of this number of bytes is a
-  reply. The function can, for example, hash the header with the nonce in the group, and check the hash.
+  checksum or none. The caller passes a function ``judge``. Its argument is as many received bytes as a reply has, and
+  it decides whether these bytes are a reply. The function can, for example, hash the header with the nonce in these
+  bytes, and check the hash.
 
-Pass bytes to ``receive`` as they come. Call ``idle`` when the line has been silent for so long that the rest of an
-incomplete reply will not come any more.
+Pass bytes to ``receive`` as they come. When the line has been silent so long that the rest of an incomplete reply will
+not come any more, call ``idle``.
 """
 
 from abc import ABC, abstractmethod
@@ -167,7 +168,7 @@ def _parse(frame: bytes) -> ChipReply:
 
 
 class Judgement(Enum):
-    """Whether a group of received bytes, which is as long as a reply, is a whole reply."""
+    """Whether received bytes, as many as a reply has, are a whole reply."""
 
     NO = "no"
     """The bytes cannot be a reply."""
@@ -184,10 +185,10 @@ Parse = Callable[[bytes], ChipReply]
 class FixedLengthDecoder(ReplyDecoder):
     """Decodes replies of ``length`` bytes without a preamble. ``judge`` decides whether ``length`` bytes are a reply.
 
-    If they are only perhaps a reply (``Judgement.MAYBE``), the decoder first looks for a sure reply that starts at a
-    later one of these bytes. Only if there is none, or if the line has become silent, does it return the uncertain
-    reply. After a lost or an additional byte, it therefore finds the start of the next reply, and later nonces do not
-    count as hardware errors.
+    If they are only perhaps a reply (``Judgement.MAYBE``), the decoder first looks for a sure reply
+    (``Judgement.SURE``) that starts at a later one of these bytes. Only if there is none, or if the line has become
+    silent, does it return the uncertain reply. After a lost or an additional byte, it therefore finds the start of the
+    next reply, and later nonces do not count as hardware errors.
     """
 
     def __init__(self, length: int, judge: ReplyJudge, parse: Parse, *, has_crc: bool = False) -> None:
@@ -246,5 +247,6 @@ class FixedLengthDecoder(ReplyDecoder):
         return self._judge(bytes(group)) if len(group) == self._length else Judgement.NO
 
     def _sure_start(self) -> int:
-        """Return the first offset from 1 to ``length`` - 1 at which a group is surely a reply; 0 if there is none."""
+        """Return the first offset from 1 to ``length`` - 1 at which ``length`` bytes of the buffer are surely a reply
+        (``Judgement.SURE``). Return 0 if there is no such offset."""
         return next((start for start in range(1, self._length) if self._judged_at(start) is Judgement.SURE), 0)
