@@ -36,7 +36,7 @@ ASK_AGAIN_SECONDS = 1.0
 ChangeCallback = Callable[[bool], None]
 """A function that the work source calls as ``callback(void)``, synchronously, in the trio thread.
 
-It must not block or raise. ``void`` is True if all units that the source returned before are worthless.
+It must not block or raise. ``void`` is True if all work units that the source returned before are worthless.
 """
 
 
@@ -44,7 +44,8 @@ class WorkSource(Protocol):
     """The source from which a backend takes its work."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """Return a unit that no other caller gets, or None while there is no valid work. May be called from any thread.
+        """Return a work unit that no other caller gets, or None while there is no valid work. May be called from any
+        thread.
 
         ``rollable`` is a mask of the version bits that the caller can roll by itself, and ``at_once`` is the number of
         bits (0 to 32) that it can roll within one unit. The unit's ``version_mask`` contains only bits of ``rollable``,

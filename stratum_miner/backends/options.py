@@ -52,8 +52,8 @@ def hash_rate(options: Mapping[str, str], name: str) -> float | None:
 
 
 def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
-    """Return one of the words in ``choices``; None if the option is absent. Raises BackendOptionError for another
-    word."""
+    """Return one of the words in ``choices``; None if the option is absent. Raises BackendOptionError for a word that
+    is not in ``choices``."""
     text = options.get(name)
     if text is not None and text not in choices:
         raise BackendOptionError(f"{name}: expected {' or '.join(choices)}, got {text!r}{did_you_mean(text, choices)}")

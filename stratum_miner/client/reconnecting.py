@@ -168,8 +168,8 @@ class PoolClient:
 
     @property
     def origin(self) -> Origin:
-        """The origin that this client gives to its jobs: the pool, the worker name and the newest session. The session
-        number is 0 before the first session."""
+        """The origin that this client gives to its jobs: it names the pool, the worker name and the newest session. The
+        session number is 0 before the first session."""
         return self._resumption.origin
 
     def destination(self, share: Share) -> Destination:

@@ -127,7 +127,7 @@ class Workers:
 
 def wanted_worker_name(share: Share, settings: PoolSettings) -> str:
     """Return the worker name under which a share should be submitted to a pool. If the pool has refused this name, the
-    share is submitted under another one (see ``Workers.stand_in``)."""
+    share is submitted under a different name (see ``Workers.stand_in``)."""
     return worker_name_at(share, settings.worker_of(share.backend))
 
 

@@ -29,7 +29,7 @@ class PoolLine:
 
     @property
     def method(self) -> str | None:
-        """The method of a notification or a request; None for any other line."""
+        """The method of a notification or a request; None if the line is neither."""
         method = None if self.value is None else self.value.get("method")
         return method if isinstance(method, str) else None
 

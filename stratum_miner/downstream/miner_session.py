@@ -210,7 +210,7 @@ class MinerSession(Generic[J]):
         """
         if self.lease is None:
             return True
-        self.lease = None  # the old lease comes from a registry that the policy no longer uses
+        self.lease = None  # its extranonce1 comes from a registry that the policy no longer uses
         if not self._accepts_extranonce:
             self.ask_to_reconnect()
             return False

@@ -74,7 +74,7 @@ class SessionPolicy(Protocol[J]):
     def job_for(self, lease: Lease[J], now: float) -> J | None:
         """Return the current job, or None if there is none.
 
-        ``lease`` contains the extranonce1 of the session. If a miner with this extranonce1 has already got the current
+        ``lease`` holds the extranonce1 of the session. If a miner with this extranonce1 has already got the current
         job, make and return a new job with other content. On the old job, the miner might begin again with the same
         extranonce2 values and repeat its work.
         """

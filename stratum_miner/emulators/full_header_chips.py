@@ -180,8 +180,8 @@ class FullHeaderDevice(ChainDevice):
     def _report_known(self, now: float) -> None:
         """If the nonces of the job were recorded from a real chip, report them at the times at which that chip would.
 
-        All sub-cores work at the same time. Each tries its own versions one after the other. So the time of a nonce
-        depends on how many versions the sub-core tries before the version of the nonce."""
+        All sub-cores (parts of a core) work at the same time. Each sub-core tries its own versions one after the other.
+        So the time of a nonce depends on how many versions the sub-core tries before the version of the nonce."""
         known = known_rolled(self._header[:76])
         if not self.engine_shares or not known:
             return
@@ -201,31 +201,33 @@ class FullHeaderDevice(ChainDevice):
         return min(2 * bits, 0xFF)
 
     def result_byte(self, rolled: int) -> int:
-        """Return the byte of a nonce reply that contains the job id and the number of the sub-core."""
+        """Return the byte of a nonce reply that contains the job id and the number of the sub-core (part of a core)
+        that found the nonce."""
         raise NotImplementedError
 
 
 class FiveBitJobDevice(FullHeaderDevice):
-    """BM1362 and BM1366: a nonce reply contains the top five bits of the job id. There are eight
-    sub-cores."""
+    """BM1362 and BM1366: a nonce reply contains the top five bits of the job id. Each core has eight sub-cores, which
+    try different versions."""
 
     sub_core_bits: ClassVar[int] = 3
     addressed_nonces: ClassVar[bool] = True
 
     def result_byte(self, rolled: int) -> int:
-        """Return the top five bits of the job id, followed by three bits with the number of the sub-core."""
+        """Return the top five bits of the job id, followed by three bits with the number of the sub-core (part of a
+        core)."""
         return self._job_id & 0xF8 | rolled & 7
 
 
 class FourBitJobDevice(FullHeaderDevice):
-    """BM1368 and BM1370: a nonce reply contains bits 6 to 3 of the job id. There are sixteen
-    sub-cores."""
+    """BM1368 and BM1370: a nonce reply contains bits 6 to 3 of the job id. Each core has sixteen sub-cores, which try
+    different versions."""
 
     sub_core_bits: ClassVar[int] = 4
     addressed_nonces: ClassVar[bool] = False
 
     def result_byte(self, rolled: int) -> int:
-        """Return bits 6 to 3 of the job id, followed by four bits with the number of the sub-core."""
+        """Return bits 6 to 3 of the job id, followed by four bits with the number of the sub-core (part of a core)."""
         return self._job_id << 1 & 0xF0 | rolled & 15
 
 

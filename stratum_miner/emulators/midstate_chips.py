@@ -40,8 +40,9 @@ class MidstateDevice(ChainDevice):
     def job(self, frame: bytes, now: float) -> None:
         """Start to search a new job.
 
-        The frame contains the job id, the number of midstates, the start nonce, the tail and the midstates. If the
-        frame contains more midstates than their number says, the additional ones are not searched."""
+        The frame contains the job id, the number of midstates, the start nonce, the tail (header bytes 64 to 75) and
+        the midstates. If the frame contains more midstates than their number says, the additional ones are not
+        searched."""
         self._job_id = frame[2]
         count = min(max(1, frame[3]), (len(frame) - 22) // 32)
         start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]

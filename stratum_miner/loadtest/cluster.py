@@ -33,7 +33,8 @@ TOPIC = "stratum-miner-load"
 """Dask topic to which the workers of all runs send their reports. The scheduler limits the stored messages of each
 topic but not the number of topics, so a new topic for each run would use more and more of the scheduler's memory."""
 REPORT_SECONDS = 2.0
-"""Seconds between two reports of a shard. Each report delays the loop of the load generator by some milliseconds."""
+"""Seconds between two reports of a shard (the part of the run that one worker executes). Each report delays the loop of
+the load generator by some milliseconds."""
 POLL_SECONDS = 0.2
 """Seconds between two checks whether the workers are ready, finished or lost."""
 CONNECT_SECONDS = 10.0
@@ -41,7 +42,8 @@ CONNECT_SECONDS = 10.0
 READY_SECONDS = 120.0
 """Seconds to wait until all workers are ready. They may have to import this package from a slow disk first."""
 SILENT_SECONDS = 30.0
-"""Seconds without a report after which a shard counts as lost, even if its worker is still connected to Dask."""
+"""Seconds without a report after which a shard (the part of the run that one worker executes) counts as lost, even if
+its worker is still connected to Dask."""
 GRACE_SECONDS = 30.0
 """Seconds to wait for the last figures of the workers after the end of the run."""
 _QUIET_LOGGERS = ("distributed.client", "distributed.core", "distributed.utils", "distributed.comm")
@@ -49,7 +51,8 @@ _QUIET_LOGGERS = ("distributed.client", "distributed.core", "distributed.utils",
 
 @dataclass(slots=True)
 class _ShardState:
-    """What this process knows about a shard from the reports that it received."""
+    """What this process knows about a shard (the part of the run that one worker executes) from the reports that it
+    received."""
 
     plan: LoadPlan
     worker: str
@@ -120,7 +123,8 @@ class ClusterRun:
         self._stop_requested = True
 
     def look(self) -> tuple[Progress, Metrics]:
-        """Return the progress and the metrics of all shards together, computed from the last report of each shard."""
+        """Return the progress and the metrics of all shards (parts of the run) together, computed from the last report
+        of each shard."""
         metrics = self._merged()
         elapsed = 0.0 if self._started_at is None else time.monotonic() - self._started_at
         progress = Progress(

@@ -41,7 +41,7 @@ from stratum_miner.stratum.errors import RemoteProtocolError
 RECEIVE_SIZE = 64 << 10
 """Maximum number of bytes read from one connection at a time."""
 EVENTS = 256
-"""Maximum number of timed events, and of ready connections, that the loop handles in one turn."""
+"""Maximum number of timed events, and of ready connections, that the loop handles each time it runs through."""
 DRAIN_SECONDS = 3.0
 """Maximum seconds to wait, after the end of the run, for the answers to shares that the pool has not answered yet."""
 PROBE_SECONDS = 3.0
@@ -88,7 +88,7 @@ class _Connection:
 
 
 class LoadGenerator:
-    """The load generator of one run, or of one shard.
+    """The load generator of one run, or of one shard (a part of a run that this process executes).
 
     Call ``run`` once, in a thread of its own. Other threads may call ``progress`` and ``stop``.
     """

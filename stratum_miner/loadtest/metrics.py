@@ -24,11 +24,11 @@ when the request was sent, and that of ``submit`` when the share was due. The la
 arrival of a job at the first miner to its arrival at this miner.
 """
 UNRELIABLE_FROM = 0.5
-"""A sample is unreliable if its overhead exceeds this fraction of the latency, and also exceeds
-``UNRELIABLE_ABOVE``."""
+"""A measured latency is unreliable if its overhead (the part that the load generator itself may have caused) exceeds
+this fraction of the latency, and also exceeds ``UNRELIABLE_ABOVE``."""
 UNRELIABLE_ABOVE = 0.001
-"""A sample with an overhead of at most this many seconds is never unreliable. One turn of the load generator's event
-loop takes about this time."""
+"""A measured latency is never unreliable if its overhead (the part that the load generator itself may have caused) is
+at most this many seconds. One run through the load generator's event loop takes about this time."""
 LAG_TICK = 0.01
 """Seconds between two measurements of the loop lag: how late the event loop of the load generator handles an event."""
 MAX_ROWS = 300
@@ -47,12 +47,14 @@ class LatencyStatistics:
     def __init__(self) -> None:
         self.latency = Histogram()
         self.overhead = Histogram()
-        """Upper bounds of the generator overhead, one for each latency."""
+        """Upper bounds of the generator overhead (the part of a latency that the load generator itself may have
+        caused), one for each latency."""
         self.unreliable = 0
         """Number of unreliable samples."""
 
     def add(self, latency: float, overhead: float) -> None:
-        """Add a sample; both values are in seconds. An overhead above the latency is reduced to the latency."""
+        """Add a measured latency, and its overhead: the part of it that the load generator itself may have caused. Both
+        values are in seconds. An overhead above the latency is reduced to the latency."""
         overhead = min(overhead, latency)
         self.latency.add(latency)
         self.overhead.add(overhead)
@@ -60,7 +62,7 @@ class LatencyStatistics:
             self.unreliable += 1
 
     def merge(self, other: "LatencyStatistics") -> None:
-        """Add the latencies of another shard."""
+        """Add the latencies of another shard (a part of the run that a process of its own executes)."""
         self.latency.merge(other.latency)
         self.overhead.merge(other.overhead)
         self.unreliable += other.unreliable
@@ -107,7 +109,8 @@ class Row:
     value is the number of shares with this latency."""
 
     def merge(self, other: "Row") -> None:
-        """Add the counts that another shard made in the same interval."""
+        """Add the counts that another shard (a part of the run that a process of its own executes) made in the same
+        interval."""
         self.sent += other.sent
         self.accepted += other.accepted
         self.refused += other.refused
@@ -117,7 +120,8 @@ class Row:
 
 
 class Metrics:
-    """All figures of one run, or of one shard. ``duration`` is the planned duration of the run in seconds."""
+    """All figures of one run, or of one shard (a part of a run that a process of its own executes). ``duration`` is the
+    planned duration of the run in seconds."""
 
     def __init__(self, duration: float) -> None:
         self.phases = {name: LatencyStatistics() for name in PHASES}
@@ -141,8 +145,8 @@ class Metrics:
         self.errors: Counter[str] = Counter()
         """Number of errors, by their text."""
         self.most_mining = 0
-        """Highest number of miners that had a job at the same time; for merged shards, the sum of their highest
-        numbers."""
+        """Highest number of miners that had a job at the same time; for merged shards (parts of the run), the sum of
+        their highest numbers."""
         self.late = 0
         """Number of shares that the load generator had not found yet at the time at which they were due to be sent."""
         self.doubt = ""
@@ -186,7 +190,7 @@ class Metrics:
         return self.rows[-1]
 
     def merge(self, other: "Metrics") -> None:
-        """Add the metrics of another shard of the same run."""
+        """Add the metrics of another shard (a part of the same run that a process of its own executed)."""
         for name, phase in self.phases.items():
             phase.merge(other.phases[name])
         self.loop_lag.merge(other.loop_lag)

@@ -16,7 +16,7 @@ from stratum_miner.quantities import check_duration
 MAX_MINERS = 50_000
 """Maximum number of miners in one process, which is about as many as one processor core can serve."""
 MAX_CLUSTER_MINERS = 1_000_000
-"""Maximum number of miners in all shards together."""
+"""Maximum number of miners of a run that is split into shards, counting the miners of all shards."""
 MAX_SECONDS = 24 * 3600
 """Maximum duration of a run in seconds."""
 MAX_RATE = 1000.0
@@ -66,12 +66,13 @@ class LoadPlan:
     Lifetimes are exponentially distributed. If ``churn`` is None, connections have no such lifetime."""
     reconnect: ReconnectPolicy = "fresh"
     """What a miner does after its connection ended: start a new session ("fresh"), ask to resume the session
-    ("resume"), or stay disconnected ("never"). A slow reader reconnects only after a storm, or after its lifetime
-    (``churn``) has ended."""
+    ("resume"), or stay disconnected ("never"). A slow reader reconnects only after a storm, in which all connections
+    are closed at once, or after the lifetime of its connection (``churn``) has ended."""
     pause: float = 1.0
     """Seconds before the first attempt to reconnect. A miner makes this pause if its connection failed or was closed by
-    the pool, but not after a storm or the end of the connection's lifetime. The pause doubles with each failed attempt,
-    up to 60 s. Each pause is shortened by a random part, which is at most a half."""
+    the pool, but not after a storm, in which all connections are closed at once, or the end of the connection's
+    lifetime. The pause doubles with each failed attempt, up to 60 s. Each pause is shortened by a random part, which is
+    at most a half."""
     slow_readers: float = 0.0
     """Fraction of the miners, 0 to 1, that read only one byte per second once they are authorized."""
     version_rolling: float = 1.0
@@ -85,10 +86,10 @@ class LoadPlan:
     seed: int = 0
     """Seed for the random choices. The same seed gives the same choices."""
     first: int = 0
-    """Number of the first miner of this plan. It is 0 for a whole run and for the first shard; a later shard begins
-    after the last miner of the shard before it."""
+    """Number of the first miner of this plan. It is 0 for a whole run and for the first shard (part of a run); a later
+    shard begins after the last miner of the shard before it."""
     total: int | None = None
-    """Number of miners of the whole run; None if this plan is not a shard."""
+    """If this plan is a shard (a part of a run), the number of miners of the whole run; otherwise None."""
 
     def __post_init__(self) -> None:
         _within("miners", self.miners, 1, MAX_CLUSTER_MINERS if self.total is None else MAX_MINERS)
@@ -127,8 +128,8 @@ class LoadPlan:
         return self.worker_name.replace("{n}", str(number))
 
     def shards(self, count: int) -> list["LoadPlan"]:
-        """Split the run into ``count`` shards, each with a different seed. Every shard has at least one miner, so
-        there may be fewer shards than ``count``."""
+        """Split the run into ``count`` shards (parts), each with a different seed. Every shard has at least one miner,
+        so there may be fewer shards than ``count``."""
         count = min(count, self.miners)
         sizes = [self.miners // count + (index < self.miners % count) for index in range(count)]
         return [

@@ -29,10 +29,10 @@ class Shard:
     memory_per_miner: float | None
     """Bytes of memory per miner; None if they were not measured."""
     lost_at: float | None = None
-    """Seconds into the run at which the figures of this shard end because its process was lost or failed; None if the
-    figures are complete."""
+    """Seconds into the run at which the figures of this shard (part of the run) end because its process was lost or
+    failed; None if the figures are complete."""
     reason: str = ""
-    """Why the figures of this shard end early; empty if they are complete."""
+    """Why the figures of this shard (part of the run) end early; empty if they are complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +49,19 @@ class LoadReport:
 
     @property
     def duration(self) -> float:
-        """Duration of the longest shard in seconds."""
+        """Duration in seconds of the longest shard (a part of the run that a process of its own executed)."""
         return max((shard.duration for shard in self.shards), default=0.0)
 
     @property
     def lost(self) -> tuple[Shard, ...]:
-        """The shards with incomplete figures, because their process was lost or failed during the run."""
+        """The shards (parts of the run) whose figures are incomplete, because their process was lost or failed during
+        the run."""
         return tuple(shard for shard in self.shards if shard.lost_at is not None)
 
     @property
     def memory_per_miner(self) -> float | None:
-        """Mean number of bytes of memory per miner, over all shards that measured it; None if no shard did."""
+        """Mean number of bytes of memory per miner, over all shards (parts of the run) that measured it; None if no
+        shard did."""
         measured = [
             (shard.memory_per_miner, shard.miners) for shard in self.shards if shard.memory_per_miner is not None
         ]
@@ -131,8 +133,9 @@ class LoadReport:
 
 
 def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
-    """Return one phase as JSON values: the count, mean and quantiles of its latencies, the generator overhead, and the
-    number of unreliable samples."""
+    """Return the figures of one phase of the connections as JSON values: the count, mean and quantiles of its
+    latencies, the generator overhead (the part of the latencies that the load generator itself may have caused), and
+    the number of unreliable latencies."""
     overhead = phase.overhead.quantiles((0.99, 1.0))
     return {
         "count": phase.latency.count,

@@ -26,7 +26,8 @@ MAX_SWITCHES = 1000
 
 
 class Scheduler:
-    """Hands out units of the current job; implements ``WorkSource``.
+    """Hands out work units of the current job (headers in which a backend searches the nonces); implements
+    ``WorkSource``.
 
     ``weak_blocks``: whether to search for hashes that meet the network target but miss the share target. Such weak
     blocks exist on test chains only. None: search for them if the network target is below 2^240. This is the case on
@@ -53,7 +54,7 @@ class Scheduler:
         """Time at which the current job came; None once a unit of the job was taken."""
         self._switches: deque[tuple[PoolKey, float]] = deque(maxlen=MAX_SWITCHES)
         self._units: Counter[PoolKey] = Counter()
-        """For each pool, the number of units of its jobs that were handed out since the last ``take_units``."""
+        """For each pool, the number of work units of its jobs that were handed out since the last ``take_units``."""
         self._full_shares_on: deque[bytes] = deque(maxlen=MAX_PREVIOUS_HASHES)
         """Previous hashes whose jobs are searched only for hashes that meet the share target, and not for weak
         blocks."""
@@ -70,7 +71,7 @@ class Scheduler:
         return self._paused
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """Return the next unit of the current job, or None if there is no work; see ``WorkSource``."""
+        """Return the next work unit of the current job, or None if there is no work; see ``WorkSource``."""
         with self._lock:
             job = self._job
             if job is None or self._paused:
@@ -92,8 +93,8 @@ class Scheduler:
         return lambda: self._callbacks.remove(callback)
 
     def set_job(self, job: Job) -> None:
-        """Search this job from now on. The backends must drop units of the previous job if the new job is clean, has
-        another previous hash, or belongs to another session."""
+        """Search this job from now on. The backends must drop work units of the previous job if the new job is clean,
+        has another previous hash, or belongs to another session."""
         with self._lock:
             before = self._job
             void = (
@@ -115,15 +116,15 @@ class Scheduler:
             self._announce(True)
 
     def take_switches(self) -> list[tuple[PoolKey, float]]:
-        """Return the job changes since the last call: for each job, its pool and the seconds from its arrival until its
-        first unit was taken."""
+        """Return the job changes since the last call: for each job, its pool and the seconds from its arrival until a
+        backend took the first work unit of the job."""
         with self._lock:
             taken = list(self._switches)
             self._switches.clear()
         return taken
 
     def take_units(self) -> Counter[PoolKey]:
-        """Return, for each pool, the number of units of its jobs that were handed out since the last call."""
+        """Return, for each pool, the number of work units of its jobs that were handed out since the last call."""
         with self._lock:
             taken, self._units = self._units, Counter()
         return taken

@@ -7,7 +7,8 @@ from stratum_miner.work.visited import Visited
 
 
 class SharedVisited(Visited):
-    """A ``Visited`` that schedulers may use from different threads. ``start``: first value of extranonce2 counters."""
+    """A ``Visited`` (the record of the headers that were given to backends) that schedulers may use from different
+    threads. ``start``: first value of extranonce2 counters."""
 
     def __init__(self, start: int = 0) -> None:
         super().__init__(start)

@@ -14,8 +14,8 @@ from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView, View, as_json
 
 STEPS_KEPT = 30
-"""Number of steps that are kept for a listener that missed some. To keep more would not help: a whole view is only as
-large as 10 to 30 steps."""
+"""Number of steps (each with the changes from one view to the next) that are kept for a listener that missed some of
+them. To keep more would not help: a whole view is only as large as 10 to 30 steps."""
 DIGITS = 4
 """Number of significant digits to which fractional numbers are rounded. Displays show no more digits, and without the
 rounding nearly every number would differ from that in the previous view."""
@@ -29,7 +29,7 @@ class SnapshotChanges:
     """Everything that is new in a view, compared with the previous view. The class ``Changes`` calls it a step."""
 
     number: int
-    """Number of the step. The numbers of the steps increase by 1."""
+    """Number of this step. The number of each step is larger by 1 than that of the step before."""
     change: Any
     """The difference between the previous view and this one, as ``difference`` returns it."""
     points: tuple[Any, ...]
@@ -37,7 +37,8 @@ class SnapshotChanges:
 
 
 class Changes:
-    """Keeps the steps between views. Call ``look`` with each new view, then read the steps with ``after``."""
+    """Keeps the last steps: each has the changes from one view to the next. Call ``look`` with each new view, then read
+    the steps with ``after``."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -67,7 +68,8 @@ class Changes:
             self._steps.append(SnapshotChanges(self.number, difference(before, self.whole) or {}, tuple(points), new))
 
     def after(self, number: int) -> tuple[SnapshotChanges, ...] | None:
-        """Return the steps after the step with that number; None if some of them are no longer kept."""
+        """Return the steps (changes from one view to the next) after the step with this number; None if some of them
+        are no longer kept."""
         behind = self.number - number
         return None if behind > len(self._steps) else tuple(self._steps)[len(self._steps) - behind :]
 

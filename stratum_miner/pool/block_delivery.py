@@ -193,7 +193,8 @@ class BlockDelivery:
         self._recent = [kept for kept in self._recent if not kept.may_be_lost]
 
     def _skip_sibling(self, found: BlockFound) -> BlockFound:
-        """Report a block as a sibling of an accepted block, without submitting it.
+        """Report a block as a sibling, without submitting it. The node has already accepted another block of this pool
+        with the same parent.
 
         A sibling earns nothing, and the node takes some milliseconds to check one. On a test chain where every share is
         a block, the node could not check all siblings in time.

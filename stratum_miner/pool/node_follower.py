@@ -30,9 +30,9 @@ DROPPED_SECONDS = 1.0
 """Seconds to wait after an answer was dropped. Without this pause, a node that answers at once would be asked all the
 time."""
 LATE_SECONDS = 5.0
-"""One task waits for a new tip, and another task asks for templates at intervals. If the other task is the first to
-receive a template on a new tip, the waiting task stops waiting for this tip after this number of seconds. It then waits
-for the next tip."""
+"""One task waits for a new tip (last block) of the block chain, and a second task asks for templates at intervals. If
+the second task is the first to receive a template on a new tip, the first task stops waiting for this tip after this
+number of seconds. The first task then waits for the next tip."""
 
 
 class NodeFollower:
@@ -67,7 +67,8 @@ class NodeFollower:
         """An event that is set when the node must be asked for its template at once."""
         self._taking = trio.Lock()
         self._tip_wait: trio.CancelScope | None = None
-        """Cancel scope of the present or last wait for a new tip; None before the first wait."""
+        """Cancel scope of the present or last wait for a new tip (last block of the block chain); None before the first
+        wait."""
 
     async def run(self) -> NoReturn:
         """Follow the node for ever. Raises NodeError if the node has a permanent error."""

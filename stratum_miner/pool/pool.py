@@ -62,9 +62,9 @@ SUBMITTERS = 4
 """Number of blocks that are submitted to the node at the same time, so that a slow submission does not delay the
 next."""
 MAX_WAITING_BLOCKS = 64
-"""Maximum number of blocks that wait for one of the tasks that submit blocks to the node. If a miner finds another
-block while so many wait, the pool reads nothing more from this miner until fewer wait. More than one block waits only
-on a test chain."""
+"""Maximum number of blocks that wait for one of the tasks that submit blocks to the node. If a miner finds a block
+while this number of blocks waits, the pool reads nothing more from this miner until fewer blocks wait. More than one
+block waits only on a test chain."""
 BLOCK_PAUSE = 1.0
 """Seconds for which the pool reads nothing more from a miner that has found a block, unless the node answers earlier.
 On regtest every second hash is a block: without this pause, further blocks of the miner would delay the next job."""
@@ -279,7 +279,8 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            # before the first job there is nothing to renew: check twice per interval whether the first job has come
+            # before the first job there is no job to renew (to replace by a newer one): check twice per interval
+            # whether the first job has come
             due = max(self._published_at, now - interval / 2) + interval
 
     async def _tick(self) -> None:

@@ -104,7 +104,8 @@ class JobAnnounced:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the miner must drop its work on earlier jobs. Always False for an amended job."""
+        """Whether the miner must drop its work on earlier jobs. Always False for an amended job, which repeats an
+        earlier job with a changed setting."""
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":

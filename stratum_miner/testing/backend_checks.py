@@ -28,8 +28,8 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
-"""How often the work source of a check returns the same unit. When the work changes, each thread of a backend may drop
-a copy that it has taken but not searched. At least one copy must be left, so there are more copies than a large
+"""How often the work source of a check returns the same work unit. When the work changes, each thread of a backend may
+drop a copy that it has taken but not searched. At least one copy must be left, so there are more copies than a large
 computer has threads."""
 BIP_323_MASK = 0x1FFFFFE0
 """The version mask of BIP 323. It has more bits than mining chips can roll, so a check uses only those bits of the mask
@@ -60,8 +60,8 @@ async def check_backend(
 
 
 class _RollingSource(ScriptedWorkSource):
-    """Returns units in which the backend must roll version bits. Each unit has at most eight such bits. They are among
-    the bits of BIP 323 that the backend says it can roll."""
+    """Returns work units in which the backend must roll version bits. Each work unit has at most eight such bits. They
+    are among the bits of BIP 323 that the backend says it can roll."""
 
     def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         unit = super().next_unit(rollable, at_once)
@@ -153,8 +153,8 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # number of hits of the old unit after the change. Each thread of the backend may send one: it may have been
-            # waiting to send this hit when the work changed.
+            # number of hits (nonces that meet the target) of the old work unit after the change. Each thread of the
+            # backend may send one such hit, if it was waiting to send it when the work changed.
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)
@@ -203,9 +203,9 @@ class _Checker:
         return got
 
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
-        """Check that the backend has reported all its hits in the units that it has received so far.
-
-        For this, give the backend another unit, and require that its next hit is in that unit."""
+        """Check that the backend has no more hits (nonces that meet the target) to report from the work units that it
+        has received so far. For this, give the backend a further work unit, and require that its next hit is from that
+        one."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
         source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)

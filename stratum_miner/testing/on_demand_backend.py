@@ -99,10 +99,9 @@ class OnDemandBackend(Backend):
         return self._unit is not None
 
     async def _search(self, choice: Choice, request: _Request) -> NonceFound | None:
-        """Search the current unit for the requested share, and return the share. The search begins at the nonce at
-        which the previous search of this unit stopped.
-
-        Return None if no nonce of the unit is left, or if the work has changed."""
+        """Search the current work unit for the requested share, and return the share. The search begins at the nonce at
+        which the previous search of this work unit stopped. Return None if no nonce of the work unit is left, or if the
+        work has changed."""
         unit = self._unit
         assert unit is not None
         job = unit.job
@@ -123,7 +122,7 @@ class OnDemandBackend(Backend):
         return None
 
     def _note_change(self, void: bool) -> None:
-        del void  # replace the old unit even if it is still valid, because a share is requested for the current job
+        del void  # replace even a work unit that is still valid, because a share is requested for the current job
         self._stale = True
         self._wake()
 

@@ -9,7 +9,7 @@ from stratum_miner.work.unit import WorkUnit
 
 
 class ScriptedWorkSource:
-    """A ``WorkSource`` that returns each of the given units once, in order, and then None.
+    """A ``WorkSource`` that returns each of the given work units once, in order, and then None.
 
     ``taken`` is the list of the units that were returned, ``asked`` the number of calls of ``next_unit``.
     """
@@ -49,7 +49,7 @@ class ScriptedWorkSource:
         return len(self._callbacks)
 
     def give(self, units: Iterable[WorkUnit], *, void: bool) -> None:
-        """Replace the remaining units by these, and call the change callbacks.
+        """Replace the remaining work units by these, and call the change callbacks.
 
         ``void`` says whether the units that were returned before have become invalid.
         """
@@ -58,6 +58,6 @@ class ScriptedWorkSource:
             callback(void)
 
     def refill(self, units: Iterable[WorkUnit]) -> None:
-        """Replace the remaining units by these without calling the change callbacks."""
+        """Replace the remaining work units by these without calling the change callbacks."""
         with self._lock:
             self._units = deque(units)

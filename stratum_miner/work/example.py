@@ -8,8 +8,8 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 NONCES = 512
-"""Default number of nonces in a unit. It is large enough that a backend searches the unit in several steps, and small
-enough that hashlib can check it quickly."""
+"""Default number of nonces in a work unit. It is large enough that a backend searches the unit in several steps, and
+small enough that hashlib can check it quickly."""
 EASY = MAX_TARGET >> 5
 """A target that one hash in 32 meets."""
 

@@ -12,13 +12,14 @@ from stratum_miner.work.versions import Versions
 from stratum_miner.work.visited import Visited
 
 MAX_NTIME_ROLL = 600
-"""Largest difference in seconds between the ntime of a unit and the ntime of its job, however old the job is."""
+"""Largest difference in seconds between the ntime of a work unit and the ntime of its job, however old the job is."""
 
 
 class SearchSpace:
-    """Returns work units of the current job. Not thread-safe.
+    """Returns work units of the current job: headers in which a backend searches the nonces. Not thread-safe.
 
-    Several search spaces can share one ``Visited``, so that none repeats the units of another.
+    Several search spaces can share one ``Visited`` (the record of the headers that were given to backends), so that no
+    search space returns the work of another search space again.
     """
 
     def __init__(self, visited: Visited | None = None) -> None:
@@ -38,8 +39,8 @@ class SearchSpace:
         self._job, self._content = job, None
 
     def next_unit(self, now: float, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
-        """Return a unit that was never returned before. Return None if there is no job, or if no unit is left at this
-        time.
+        """Return a work unit that was never returned before. Return None if there is no job, or if no work unit is left
+        at this time.
 
         ``rollable``: mask of the version bits that the caller can roll inside a unit. ``at_once``: the largest number
         of these bits in one unit. ``now``: present time in seconds, by the clock of ``Job.received_at``.

@@ -38,7 +38,7 @@ class WorkUnit:
 class NonceFound:
     """A nonce that a backend reports and that is not verified yet.
 
-    The header of the unit with this nonce and this version should meet the target of the unit.
+    The header of the work unit with this nonce and this version should meet the target of the work unit.
     """
 
     unit: WorkUnit

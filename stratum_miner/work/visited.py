@@ -33,16 +33,16 @@ from functools import lru_cache
 from stratum_miner.work.versions import ALL_VERSIONS, Versions, lowest_bits
 
 MAX_TEMPLATES = 512
-"""Maximum number of templates whose tables are kept in memory. A job without extranonce2 uses a new template each
-second, because its ntime is rolled."""
+"""Maximum number of header templates (see the module) whose tables are kept in memory. A job without extranonce2 uses a
+new template each second, because its ntime is rolled."""
 MAX_SETS = 512
-"""Maximum number of version sets in the table of one template. If there are more, the entries with the fewest unused
-headers are dropped, and those headers are never searched. Devices that roll three different sets of version bits need
-about 100 sets. If a pool sends hundreds of versions for each template, all templates together take up to 55 MB
-(measured: 210 bytes for each set)."""
+"""Maximum number of sets of versions in the table of one header template (see the module). If there are more, the
+entries with the fewest unused headers are dropped, and those headers are never searched. Devices that roll three
+different sets of version bits need about 100 sets. If a pool sends hundreds of versions for each template, all
+templates together take up to 55 MB (measured: 210 bytes for each set)."""
 MAX_FORGOTTEN = 100_000
-"""At least this many names of forgotten templates are kept. They are the names of the templates that were forgotten
-last. Up to twice as many names may be kept, which take 17 MB."""
+"""At least this many names of forgotten header templates (see the module) are kept. They are the names of the templates
+that were forgotten last. Up to twice as many names may be kept, which take 17 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,15 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One version set of an entry, and the unit that a caller would get from it."""
+    """One set of versions of an ``_Entry``, and the work unit that a caller would get from it."""
 
     entry: int
     index: int
     unit: Versions
     left_out: int
-    """Number of version bits that are fixed in the unit although the version set and the job permit both values. When
-    the unit is taken out of the set, the rest of the set is split into parts. The smaller this number is, the fewer
-    parts there are."""
+    """Number of version bits that have only one value in the work unit, although the set of versions and the job permit
+    both values. When the versions of the work unit are taken out of the set, the other versions of the set are split
+    into parts. The smaller this number is, the fewer parts there are."""
 
     def is_better_than(self, other: "_Choice | None") -> bool:
         if other is None:
@@ -146,14 +146,15 @@ class Visited:
         self._start = start
         self._templates: OrderedDict[bytes, _Template] = OrderedDict()
         self._forgotten: tuple[set[bytes], set[bytes]] = set(), set()
-        """The first 8 bytes of the names of forgotten templates. The first set has the newer names. When the first set
-        is full, it replaces the second set, and a new first set begins."""
+        """The first 8 bytes of the names of forgotten header templates. The first set has the newer names. When the
+        first set is full, it replaces the second set, and a new first set begins."""
         self._begin_again = 0
-        """The highest ``unused_from`` of all forgotten templates. If a forgotten template is used again, it begins with
-        this value."""
+        """The highest ``unused_from`` of all forgotten header templates. If a forgotten header template is used again,
+        its extranonce2 begins with this value."""
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """Return the value that ``now`` had when this method was called for the template the first time."""
+        """Return the value that ``now`` had when this method was called for the header template ``name`` the first
+        time."""
         template = self._template(name, size)
         if template.known_since is None:
             template.known_since = now
@@ -162,11 +163,10 @@ class Visited:
     def take(
         self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
     ) -> tuple[bytes, Versions] | None:
-        """Return an extranonce2 of ``size`` bytes and a set of its unused versions, or None if the template has no
-        unused version left that the job permits.
-
-        ``name`` is the 32-byte name of the template. ``versions`` are those that the job permits. The
-        mask of the result has at most ``at_once`` bits, all of them in ``rollable``.
+        """Return an extranonce2 of ``size`` bytes and a set of its unused versions, or None if the header template has
+        no unused version left that the job permits. ``name`` is the 32-byte name of the header template. ``versions``
+        are those that the job permits. The mask of the result has at most ``at_once`` bits, all of them in
+        ``rollable``.
         """
         taken = self._template(name, size).take(versions, rollable, at_once)
         if taken is None:

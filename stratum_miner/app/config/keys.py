@@ -36,7 +36,7 @@ class KeyMark:
 SECRET = KeyMark("secret")
 """Marks a key whose value is never shown."""
 LIVE = KeyMark("live")
-"""Marks a key whose new value is used at a reload, while mining. A change of any other key takes effect at a
+"""Marks a key whose new value is used at a reload, while mining. The new value of a key without this mark is used at a
 restart."""
 
 NUMERIC = KeyMark("numeric")

@@ -1,7 +1,7 @@
 """Reads the configuration again while the miner mines: on SIGHUP, when its file changes, or when an API requests it.
 
 A setting that can change while mining gets its new value at once. For any other setting, the log says that the change
-needs a restart. If the configuration has any error, no setting changes.
+needs a restart. If there is an error in the configuration, no setting changes.
 """
 
 import os

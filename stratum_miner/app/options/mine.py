@@ -11,9 +11,9 @@ Code that checks more than the type raises ``UsageError("--until-shares: expecte
 file or the variable, ``app.settings.mine.naming_source`` changes the error, so that it names this source and not the
 option.
 
-An option that is either on or off has the type ``bool``. Its name says what happens if it is on; the parser adds the
-option ``--no-NAME``, which turns it off. ``SECRET`` marks a value that is never shown. ``LIVE`` marks a value that a
-reload can change while mining. A test compares ``docs/reference/configuration.md`` with this class.
+An option that is either on or off has the type ``bool``. The option's name says what happens if it is on; the parser
+adds the option ``--no-NAME``, which turns it off. ``SECRET`` marks a value that is never shown. ``LIVE`` marks a value
+that a reload can change while mining. A test compares ``docs/reference/configuration.md`` with this class.
 """
 
 from dataclasses import dataclass

@@ -6,8 +6,8 @@ kind has a stock of lines that may be written at once. Each second, a number of 
 original size.
 
 When the stock is empty, further lines of this kind are left out everywhere: on the terminal, in the log file, on the
-web page, and for hooks. They are counted. 10 s after the first such line, or when the program ends, one line reports
-the count. Statistics do not depend on log lines.
+web page, and for the hooks of --on-event. They are counted. 10 s after the first such line, or when the program ends,
+one line reports the count. Statistics do not depend on log lines.
 
 Events that only the program or its user can cause have no limit. These are events about devices and the configuration,
 status lines, and what the user's own node says about blocks.

@@ -36,8 +36,8 @@ console = printing.console(stderr=True, highlight=False, soft_wrap=True)
 
 
 events = EventLog()
-"""The latest events of level info and above, for the status screen, the web page and hooks. --quiet does not remove
-events from it."""
+"""The latest events of level info and above, for the status screen, the web page and the hooks of --on-event. --quiet
+does not remove events from it."""
 
 
 _files: list[LogFile] = []

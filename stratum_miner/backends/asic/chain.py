@@ -210,7 +210,7 @@ class ChipChain(ABC):
         return steps[:first]
 
     async def load(self, unit: WorkUnit) -> ChipWork:
-        """Send this unit to the chips. It replaces the unit that they search now."""
+        """Send this work unit to the chips. It replaces the work unit that they search now."""
         work = self.history.add(self.job_ids[self._next_job], unit, self.versions(unit))
         self._next_job = (self._next_job + 1) % len(self.job_ids)
         frame = self.job_frame(work)
@@ -219,20 +219,22 @@ class ChipChain(ABC):
         return work
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Prepare the chips for this unit, before it is sent. Write the ticket mask if this unit needs another mask
-        than the last unit did. Some chip families also write the version mask."""
+        """Prepare the chips for this work unit, before it is sent. The ticket mask says how hard a nonce must be for a
+        chip to report it. Write the ticket mask if this work unit needs a different mask than the previous one. Some
+        chip families also write the version mask."""
         bits = self.ticket_bits_for(unit)
         if self.max_ticket_bits and bits != self.ticket_bits:
             await self.set_ticket(bits)
             self.ticket_bits = bits
 
     def forget_ticket(self) -> None:
-        """Make the next call of ``prepare`` write the ticket mask again. Call this method if the chips report nonces
-        that the mask should exclude."""
+        """Make the next call of ``prepare`` write the ticket mask again. Call this method if the chips report easier
+        nonces than the mask allows."""
         self.ticket_bits = -1
 
     def ticket_bits_for(self, unit: WorkUnit) -> int:
-        """Return the number of bits of the largest ticket mask with which no share of this unit is lost.
+        """Return the number of bits of the largest ticket mask with which the chips still report every share of this
+        work unit.
 
         If ``nonce_difficulty`` is set, the result is 0, because tests that set it need every nonce.
         """

@@ -77,7 +77,8 @@ class DeviceHealth:
 
 
 class HealthMonitor:
-    """Watches the nonces of one device during one mining run. The next mining run has a new monitor."""
+    """Watches the nonces of one device during one mining run (from the time when its chips are ready until it stops).
+    The next mining run has a new monitor."""
 
     def __init__(self, now: float, chips: int) -> None:
         self._chips = chips

@@ -39,8 +39,8 @@ WATCH_EVERY_S = 1.0
 BUSY_ENOUGH = 0.9
 """If the chips have work for less than this fraction of the time, a warning is logged."""
 WEAK_NONCES = 16
-"""If the ticket mask should have suppressed this many consecutive nonces, it is written again: the chip has probably
-restarted and lost it."""
+"""The ticket mask says how hard a nonce must be for a chip to report it. If the mask should have suppressed this many
+consecutive nonces, it is written again: the chip has probably restarted and lost the mask."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
@@ -53,7 +53,7 @@ class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
 
 
 class NoWork(Exception):  # noqa: N818  a condition, not an error
-    """There has been no work for so long that the device should be powered down."""
+    """The device has been without work so long that it should be powered down."""
 
 
 class MiningRun:
@@ -112,7 +112,7 @@ class MiningRun:
                 continue
             await chain.prepare(unit)
             if woken.is_set():
-                continue  # work changed meanwhile: the unit may be void, and there is newer work in any case
+                continue  # work changed meanwhile: the work unit may be void, and there is newer work in any case
             self._expect()
             work = await chain.load(unit)
             self._tally.work_sent += 1
@@ -173,8 +173,8 @@ class MiningRun:
     def _hashes(self, verified: VerifiedNonce) -> float:
         """Return the number of hashes that this nonce stands for.
 
-        It is 0 for a nonce that the ticket mask should have suppressed. Several of those in a row mean that the chip
-        has lost the mask.
+        It is 0 for a nonce that the ticket mask should have suppressed, because the nonce is too easy. Several such
+        nonces in a row mean that the chip has lost the mask.
         """
         bits, bound = max(0, self._chain.ticket_bits), self._chain.history.bound
         if verified.hash_value <= bound >> bits:

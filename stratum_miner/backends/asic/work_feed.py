@@ -46,8 +46,8 @@ class WorkFeed:
         self.woken = trio.Event()
 
     async def wait_for_work(self, rollable: int, at_once: int) -> None:
-        """Wait until the source has a unit. The next call of ``next_unit`` returns this unit, unless it becomes void
-        before that call."""
+        """Wait until the source has a work unit. The next call of ``next_unit`` returns this unit, unless it becomes
+        void before that call."""
         while self._kept is None:
             woken = self.woken
             self._kept = self._source.next_unit(rollable, at_once)

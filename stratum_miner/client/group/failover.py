@@ -41,7 +41,7 @@ class FailoverPolicy:
     row. Until the pool accepts a share, each further penalty is twice as long as the previous one, because ckpool bans
     miners that come back soon."""
     longest_penalty: float = 3600.0
-    """Longest penalty in seconds."""
+    """Longest penalty in seconds. During its penalty, a pool is not used."""
     reject_streak: int = 20
     """Number of rejected shares in a row, not counting stale shares, after which the miner uses another pool. After 10
     such shares in a row, the client already reconnects to the same pool."""

@@ -196,7 +196,7 @@ class PoolGroup:
             if member.key == origin.pool:
                 if member.client.origin.session == origin.session:
                     return member
-                found = found or member  # the pool is the right one, but its session is not the session of ``origin``
+                found = found or member  # same key as in ``origin``, but another session
         return found
 
     @property

@@ -38,7 +38,8 @@ async def serve_stats(
 
 
 def in_turns(app: ASGIApp) -> ASGIApp:
-    """Return an application that does the same as ``app``, but begins at most one answer in each turn of the trio loop.
+    """Return an application that does the same as ``app``, but lets all other tasks of trio run between the beginnings
+    of two answers.
 
     An answer takes 1 to 2 ms, in which nothing else runs in the trio thread. Without this limit, many requests at the
     same moment would delay messages of miners and pools by the sum of these times.

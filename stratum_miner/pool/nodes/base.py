@@ -213,7 +213,7 @@ class Node(ABC):
     async def block_hash(self, height: int) -> bytes:
         """Return the hash of the block at ``height`` in the best chain, 32 bytes in internal byte order.
 
-        Raises NodeError if the best chain has no such block, or if this node knows only its tip.
+        Raises NodeError if the best chain has no such block, or if this node knows only the last block of that chain.
         """
         tip = await self.tip()
         if height != tip.height:

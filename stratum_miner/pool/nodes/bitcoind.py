@@ -69,7 +69,7 @@ hex; JSON adds some more."""
 MAX_COOKIE: Final = 4096
 """Maximum number of bytes that are read from a cookie file."""
 POLL_SECONDS: Final = 1.0
-"""Seconds between two requests for the tip of a node without long polls."""
+"""Seconds between two requests for the tip (last block of the best chain) of a node without long polls."""
 PEER_CLAIM_SECONDS: Final = 600.0
 """Maximum number of seconds for which mining is delayed if a peer of the node reports a longer block chain, but the
 node has no headers of it. The delay is limited because a peer may report anything."""

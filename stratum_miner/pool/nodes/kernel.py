@@ -124,7 +124,7 @@ class KernelNode(Node):
                     self._wake()
 
     async def get_template(self) -> BlockTemplate:
-        """Return a template for an empty block on the tip.
+        """Return a template for an empty block on the tip (the last block of the best chain).
 
         Raises NodeError if the median time past of the tip is more than two hours ahead of the clock. Raises
         NodeStorageError if the disk is nearly full.
@@ -133,8 +133,8 @@ class KernelNode(Node):
         return self._template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait for a new tip and return the new template. No other change of the template is worth waiting for, because
-        this node has no mempool."""
+        """Wait for a new tip (last block of the best chain) and return the new template. No other change of the
+        template is worth waiting for, because this node has no mempool."""
         await trio.lowlevel.checkpoint()
         while self._tip().hash == after.previous_hash:
             await self._tip_changed.wait()

@@ -26,7 +26,7 @@ of the sticks. The whole answer is probably 13 84 00 00; that is inferred."""
 CLOCK_ANSWER_FIRST_BYTE = 0x80
 OPEN_CORE_ANSWERS_S = 0.2
 """Seconds for which replies are dropped after the step ``OpenCores``, which sends empty work: nonces for empty work
-belong to no unit."""
+belong to no work unit."""
 
 
 class Bm1384Chain(ChipChain):

@@ -1,5 +1,5 @@
 """BM1397, the chip of the Compac F. It takes midstate jobs with a preamble, sends nine-byte replies, and has a ticket
-mask (docs/reference/asic.md#compac-f)."""
+mask, a register that says how hard a nonce must be to be reported (docs/reference/asic.md#compac-f)."""
 
 from collections.abc import Sequence
 

@@ -2,8 +2,8 @@
 (docs/reference/asic.md#whole-header-jobs).
 
 The families differ only in data (``FullHeaderChip``). A chip searches the nonces with one version, then with the next
-version, and so on. Its hash count register says after how many clock ticks it takes the next version. A unit therefore
-contains 2^(32 + number of version bits) hashes, for which one chip needs minutes.
+version, and so on. Its hash count register says after how many clock ticks it takes the next version. A work unit
+therefore contains 2^(32 + number of version bits) hashes, for which one chip needs minutes.
 """
 
 from collections.abc import Callable
@@ -45,10 +45,11 @@ class FullHeaderChip:
     address. False if the driver does not know the value from which a chip counts
     (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
-    """Ticks to subtract from the computed hash count, because the chip counts wrongly
-    (docs/reference/asic.md#hash-count)."""
+    """Ticks to subtract from the computed hash count (the number of clock ticks after which a core takes the next
+    version), because the chip counts wrongly (docs/reference/asic.md#hash-count)."""
     fixed_hash_count: int | None = None
-    """The hash count, if the driver of the product's maker always writes the same one. None if it is to be computed."""
+    """The hash count (the number of clock ticks after which a core takes the next version), if the driver of the
+    product's maker always writes the same number. None if it is to be computed."""
     length_byte: int = 0x56
     midstates_byte: int = 1
     version_enable: int = 0x9000
@@ -93,8 +94,9 @@ class FullHeaderChain(PreambleChain):
         return ReportedNonce(reply.nonce, ((self.chip.job_of(reply.tag[1]), 0),), rolled, self._chip_of(reply.nonce))
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Write the ticket mask. If the version mask of the unit differs from that of the unit before, write the
-        version mask, too: a pool can grant fewer version bits than the chip can roll, and can change them."""
+        """Write the ticket mask, which says how hard a nonce must be for a chip to report it. If the version mask of
+        the work unit differs from that of the work unit before, write the version mask, too: a pool can grant fewer
+        version bits than the chip can roll, and can change them."""
         await super().prepare(unit)
         if unit.version_mask != self._version_mask:
             await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | unit.version_mask >> VERSION_SHIFT)

@@ -136,8 +136,9 @@ def ticket_mask(bits: int) -> int:
 
 
 def midstate_versions(unit: WorkUnit) -> tuple[int, ...]:
-    """Return all header versions with which a unit is to be searched. The unit's version mask has at most two bits. The
-    first version is the unit's own; each other one is that version with one or both bits of the mask set."""
+    """Return all header versions with which a work unit is to be searched. The version mask of the work unit has at
+    most two bits. The first version is the one in the work unit. Each further version is this version with one or both
+    bits of the mask set."""
     bits = [1 << position for position in range(32) if unit.version_mask >> position & 1]
     versions = [unit.version]
     for bit in bits:
