@@ -60,7 +60,8 @@ class Hardware:
     chip: str = ""
     """The chip's part number as printed on it, such as BM1370; empty if it is not known."""
     state: str = "mining"
-    """One word: starting, mining, throttled, idle, sick, dead, off, absent, or removed (by the user)."""
+    """One word: starting, mining, throttled, idle, sick (far below its expected hash rate), dead, off, absent, or
+    removed (by the user)."""
     reason: str = ""
     """Why the device is in this state; empty while it simply mines."""
     hot: str = ""

@@ -57,7 +57,7 @@ class RecordingSink(Protocol):
     tests keeps it in memory."""
 
     def open(self, peer: str = "") -> ConnectionSink:
-        """Begin a connection with ``peer``, and return the sink that receives the data of this connection."""
+        """Begin a connection with ``peer``, and return the object that receives the data of this connection."""
         ...
 
 
@@ -114,7 +114,7 @@ class Recorder:
             raise RecordingError(self.error)
 
     def open(self, peer: str = "") -> "RecordedConnection":
-        """Record the beginning of a connection with ``peer``, and return the sink that receives the connection's
+        """Record the beginning of a connection with ``peer``, and return the object that receives the connection's
         data."""
         self._connections += 1
         self._write(OpenedRecord(self._now(), self._connections, peer))

@@ -34,7 +34,7 @@ class SessionPolicy(Protocol[J]):
     decides_shares: bool
     """Whether ``judge`` decides if a share is accepted. True in a pool. False in a proxy, where ``judge`` decides only
     whether to forward the share: the proxy's pool then accepts or rejects it. A share that is not forwarded is counted
-    as kept or refused."""
+    as kept if the proxy itself accepts it, and otherwise as refused."""
     max_refused_shares: int
     """Maximum number of shares in a row that may be answered with an error. After one more, the miner is
     disconnected."""

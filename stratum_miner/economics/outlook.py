@@ -43,7 +43,8 @@ class Day:
     revenue: Decimal
     cost: Decimal
     total: Decimal
-    """Profit of all days up to and including this one; the outlay is not subtracted."""
+    """Profit of all days up to and including this one; the outlay (the purchase price of the machines) is not
+    subtracted."""
 
     @property
     def pays(self) -> bool:
@@ -53,7 +54,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Payback:
-    """The day on which an outlay is repaid."""
+    """The day on which an outlay (the purchase price of machines) is repaid."""
 
     days: int | None
     """Number of days until the outlay is repaid; None if it never is."""
@@ -62,7 +63,8 @@ class Payback:
     best_day: int
     """Number of days of mining after which the total profit is largest. Mining for longer does not increase it."""
     most: Decimal
-    """The total profit of the first ``best_day`` days; the outlay is not subtracted."""
+    """The total profit of the first ``best_day`` days; the outlay (the purchase price of the machines) is not
+    subtracted."""
 
 
 def income_factor(day: int, growth: float) -> float:
@@ -109,7 +111,7 @@ def days(
 def payback(
     outlay: Decimal, revenue_per_day: Decimal, cost_per_day: Decimal, assumptions: Assumptions = Assumptions()
 ) -> Payback:
-    """Compute when the outlay is repaid, if the machine runs every day.
+    """Compute when the outlay (the purchase price of a machine) is repaid, if the machine runs every day.
 
     Days after the first HORIZON_DAYS days are not considered.
     """

@@ -95,8 +95,8 @@ class Summary:
 
     version: str
     state: str
-    """One of these: mining; degraded (only some devices mine, or a device is sick); no_device (there is work, but no
-    device mines); no_pool (no pool gives work); paused; stopping."""
+    """One of these: mining; degraded (only some devices mine, or a device is sick: far below its expected hash rate);
+    no_device (there is work, but no device mines); no_pool (no pool gives work); paused; stopping."""
     detail: str
     """Why the miner is in that state; empty in the state mining."""
     devices_mining: int
@@ -275,10 +275,11 @@ class DeviceView:
     detail: str
     """Name of the product or, for a search thread, of its kernel."""
     mines: bool
-    """Whether the device computes hashes now. False for a sick device, although it computes some hashes."""
+    """Whether the device computes hashes now. False for a sick device (one that is far below its expected hash rate),
+    although it computes some hashes."""
     state: str
-    """One of these: mining, throttled (slower than configured), starting, idle (no work, or a pause), sick, dead, off,
-    absent, or removed (by the user)."""
+    """One of these: mining, throttled (slower than configured), starting, idle (no work, or a pause), sick (far below
+    its expected hash rate), dead, off, absent, or removed (by the user)."""
     reason: str
     """Why the device is in that state; empty in the state mining."""
     hash_rate: float

@@ -63,8 +63,8 @@ class ShareResolved:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamAdded:
-    """The proxy opens an additional connection to the pool, because the open connections have no free extranonce
-    prefix.
+    """The proxy opens an additional connection to the pool, because on the open connections no extranonce prefix (the
+    part of the pool's extranonce2 by which miners are told apart) is free.
     """
 
     connections: int

@@ -39,13 +39,14 @@ class ExtranonceSplit:
 
     @property
     def miners(self) -> int:
-        """Number of miners that can have different prefixes."""
+        """Number of miners that can have different prefixes, which is the number of values of a prefix."""
         return 1 << 8 * self.prefix_size
 
 
 def split_extranonce2(extranonce2_size: int, miners: int) -> ExtranonceSplit:
     """Divide a pool's extranonce2 of ``extranonce2_size`` bytes so that ``miners`` miners can have different prefixes.
-    If the extranonce2 is too short for so many, the number of miners that can have a prefix is as large as possible.
+    If the extranonce2 is too short for this number of miners, as many miners as possible can have a prefix of their
+    own.
 
     The split uses no more bytes than needed, so that it also fits a pool with a shorter extranonce2. If
     ``extranonce2_size`` is less than 3, the prefix has 0 bytes, so only one miner can mine. All bytes are then the

@@ -37,7 +37,8 @@ class ForwardingPolicy:
 
     @property
     def leases(self) -> ExtranonceRegistry[ProxyJob]:
-        """The registry of the extranonce prefixes."""
+        """The registry of the extranonce prefixes: the values of the part of the pool's extranonce2 by which the proxy
+        tells its miners apart."""
         return self._jobs.extranonces
 
     @property
@@ -54,8 +55,9 @@ class ForwardingPolicy:
 
     def job_for(self, lease: Lease[ProxyJob], now: float) -> ProxyJob | None:
         """Return the pool's current job for a miner, or None if there is no job. ``lease`` contains the extranonce
-        prefix of the miner. If a miner with the same extranonce prefix has already had this job, the result is a
-        changed copy of the job, so that no work is repeated.
+        prefix of the miner, the part of the pool's extranonce2 that the proxy has assigned to this miner. If a miner
+        with the same extranonce prefix has already had this job, the result is a changed copy of the job, so that no
+        work is repeated.
         """
         job = self._jobs.job_for(lease.extranonce1, now)
         self._jobs.note_holder(lease.extranonce1)

@@ -166,10 +166,11 @@ class JobTranslator:
         self._first_prefix = first_prefix
         self._first_padding = first_padding
         self._announced: OrderedDict[bytes, _Announced] = OrderedDict()
-        """For each of the latest jobs, by the hash of its content: the announcements of the job. The newest job is the
-        last item."""
+        """For each of the latest jobs, by the hash of its content: how the job has been announced to the miners. The
+        newest job is the last item."""
         self._holders: set[bytes] = set()
-        """The extranonce prefixes of the miners that got the current job."""
+        """The extranonce prefixes (parts of the pool's extranonce2, one for each miner) of the miners that got the
+        current job."""
         self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
         """For each job that is still in use, by the hash of its content: the valid shares of the job."""

@@ -98,12 +98,13 @@ class Proxy:
         self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
-        """Whether any miner has got an extranonce prefix yet. If all pools refuse the worker name before that,
-        ``serve`` raises WorkerRefused. After that, ``serve`` continues even if all pools refuse the worker name."""
+        """Whether a miner has already been subscribed. If all pools refuse the worker name before that, ``serve``
+        raises WorkerRefused. After that, ``serve`` continues even if all pools refuse the worker name."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
         self._first = Upstream(config, first_group, self._memory, self._answers, self._events)
         self._upstreams = [self._first]
-        """The upstream connections. The first always exists. The additional ones exist while miners need them."""
+        """The upstream connections (connections to a pool). The first always exists. The additional ones exist while
+        miners need them."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
         callbacks = ServerCallbacks(
             open_session=self._open_session,
@@ -289,8 +290,9 @@ class Proxy:
                 await self._handle(miner, refused)
 
     async def _subscribe(self, miner: MinerConnection, pending: SubscribePending) -> None:
-        """Subscribe a miner on an upstream connection that has a free prefix. If there is none, open an additional
-        connection and wait for its first job.
+        """Subscribe a miner on an upstream connection that has a free extranonce prefix: a value of the part of the
+        pool's extranonce2 by which the proxy tells its miners apart. If there is none, open an additional connection
+        and wait for its first job.
         """
         while True:
             upstream = self._with_free_prefix(pending.resume)
@@ -305,8 +307,9 @@ class Proxy:
         miner.session.subscribe(pending, upstream.policy, trio.current_time())
 
     def _with_free_prefix(self, session_id: str | None) -> Upstream | None:
-        """Return an upstream connection that has a free prefix, or None if there is none. If the miner can resume the
-        session ``session_id`` on such a connection, return this connection.
+        """Return an upstream connection that has a free extranonce prefix (the part of the pool's extranonce2 by which
+        the proxy tells its miners apart), or None if there is none. If the miner can resume the session ``session_id``
+        on such a connection, return this connection.
         """
         free = [each for each in self._upstreams if each.has_room]
         known = (each for each in free if session_id and each.jobs.extranonces.remembers(session_id))

@@ -20,10 +20,10 @@ class ProxySnapshot(ServerSnapshot):
     the first job."""
     room: int | None
     """Maximum number of miners on one connection to the pool. Each of these miners needs an extranonce prefix of its
-    own. None before the first job."""
+    own (see ``prefix_size``). None before the first job."""
     upstreams: int
     """Number of connections to the pool. The proxy opens an additional one when no open connection has a free
-    extranonce prefix."""
+    extranonce prefix (see ``prefix_size``)."""
     difficulty: float | None
     """The pool's share difficulty; None before the first job."""
     answered_late: int

@@ -105,7 +105,8 @@ class Upstream:
         )
         self.policy = ForwardingPolicy(config, self.jobs)
         self.divisible = trio.Event()
-        """An event that is set when the first job has come. The number of extranonce prefixes is unknown before."""
+        """An event that is set when the first job has come. Only then is it known into how many extranonce prefixes,
+        one for each miner, the pool's extranonce2 can be divided."""
         self.miners: dict[int, MinerConnection] = {}
         """The subscribed miners that share this connection to the pool. The key is the number of the connection of the
         miner to the proxy."""
@@ -141,7 +142,8 @@ class Upstream:
 
     @property
     def has_room(self) -> bool:
-        """Whether there is a free extranonce prefix for another miner."""
+        """Whether one more miner can be added: there is a free extranonce prefix, the part of the pool's extranonce2 by
+        which the proxy tells its miners apart."""
         split = self.jobs.split
         return split is not None and self.jobs.extranonces.live < split.miners
 

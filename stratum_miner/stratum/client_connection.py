@@ -55,12 +55,12 @@ MAX_SENT_LINE = 1000
 (docs/reference/stratum.md#line-limits). A reply repeats the id of the pool's request; if a long id would make the reply
 longer than this limit, no reply is sent, and the request counts as an unusable line."""
 MAX_BAD_LINES = 10
-"""The connection ends after this many consecutive unusable lines. The value was picked by feel, not measured: pools
-that garble a line send usable lines again after one or two."""
+"""The connection ends after this many consecutive unusable lines. The value is a guess, not a measurement: pools that
+garble a line send usable lines again after one or two."""
 MAX_BAD_EXCESS = 100
-"""Value of a counter at which the connection also ends. Each unusable line adds 1 to the counter. Each usable line
-subtracts 1, unless the counter is 0. So a pool that sends usable and unusable lines by turns does not reach this value.
-It was picked by feel, not measured."""
+"""A connection counts its unusable lines: each adds 1 to the counter, and each usable line subtracts 1, unless the
+counter is 0. The connection ends when the counter reaches this value. A pool that sends usable and unusable lines by
+turns therefore does not reach it. The value is a guess, not a measurement."""
 MAX_EMPTY_LINES = 1000
 """The connection ends after this many consecutive empty lines. Some empty lines are allowed: a pool may send them to
 keep the connection alive."""

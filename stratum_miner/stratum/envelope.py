@@ -104,7 +104,8 @@ def _or_none(value: Any) -> Any:
 def _check_nesting(line: bytes) -> None:
     """Raise FieldError if a line has too many arrays and objects, or nests them too deeply.
 
-    The bytes come from a stranger, so only built-in functions scan them; a Python loop would take too long.
+    Only built-in functions scan the bytes, because a peer could send very many of them, and a Python loop would take
+    too long.
     """
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return

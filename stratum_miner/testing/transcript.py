@@ -59,7 +59,7 @@ class Transcript:
         self._changed = trio.Event()
 
     def open(self, peer: str = "") -> "TranscribedConnection":
-        """Begin a connection, and return the sink that receives the data of this connection."""
+        """Begin a connection, and return the object that receives the data of this connection."""
         del peer
         self._connections += 1
         return TranscribedConnection(self, self._connections)

@@ -114,7 +114,8 @@ class MineRun:
         return run_summary.exit_code(ending, self.miner, monitor)
 
     def take(self, settings: MineSettings) -> None:
-        """Use the log level and the tariff of ``settings`` from now on. Implements ``Reloadable``."""
+        """Use the log level and the tariff (prices, power, fee) of ``settings`` from now on. Implements
+        ``Reloadable``."""
         chosen = settings.options
         self._settings = settings
         self.reporter.quiet = chosen.quiet
@@ -126,7 +127,7 @@ class MineRun:
         return self._settings.tariff
 
     def costs(self, summary: Summary) -> str:
-        """Return the costs and the income of mining in one line; empty without a tariff."""
+        """Return the costs and the income of mining in one line; empty if no prices are configured."""
         terms = self.tariff()
         return "" if terms is None else earnings_of(summary, terms).line()
 

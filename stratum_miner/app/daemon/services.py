@@ -74,8 +74,8 @@ def services_of(
     """Create the services of a miner. Raises UsageError for a wrong setting, or for an address that cannot be opened.
 
     All addresses are opened in this call, so that an error is reported before mining begins. ``tariff`` returns the
-    present tariff and ``configuration`` the settings to show; both are called whenever their result is needed.
-    ``reload`` reads the configuration again. It is None if there is no configuration file.
+    present tariff (prices, power, fee) and ``configuration`` the settings to show; both are called whenever their
+    result is needed. ``reload`` reads the configuration again. It is None if there is no configuration file.
     """
 
     def economics(summary: Summary) -> dict[str, Any] | None:
@@ -104,7 +104,7 @@ def services_of(
 
 
 def earnings_of(summary: Summary, tariff: Tariff) -> Earnings:
-    """Return the earnings of a run, computed with a tariff."""
+    """Return the earnings of a run, computed with a tariff (prices, power, fee)."""
     measured = MeasuredRun(
         elapsed=summary.elapsed_s,
         hash_rate=summary.hash_rate,

@@ -58,8 +58,8 @@ class Port:
 
 DATA = (Port("data"),)
 MakePower: TypeAlias = Callable[[Mapping[str, Transport]], PowerControl]
-"""A function that creates the power control of a device. Its argument maps the role of each open port to the port.
-Ports that the product does not require may be missing from it."""
+"""A function that creates the power control of a device. Its argument has each open port under the port's role: "data",
+"control" or "telemetry". Ports that the product does not require may be missing from the argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,8 @@ class Board:
         return replace(self, hash_rate_per_mhz=hash_rate / self.frequency.default)
 
     def port_paths(self, path: str) -> dict[str, str]:
-        """Return a path for each port by its role, for a device that the user named by ``path``.
+        """Return a path for each port under the port's role ("data", "control" or "telemetry"), for a device that the
+        user named by ``path``.
 
         If the product has exactly one required port, ``path`` is the path of this port, and "-ROLE" is appended for the
         other ports. If several ports are required, "-ROLE" is appended for all of them. For a device that the system

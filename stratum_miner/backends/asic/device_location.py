@@ -48,7 +48,8 @@ class DeviceLocation:
         return " ".join(map(os.path.realpath, (self.path, f"{self.path}-data")))
 
     def port_paths(self, board: Board) -> dict[str, str]:
-        """Return the path of each port. The keys are the roles. Empty while a required port is missing."""
+        """Return the path of each port. The keys are the roles of the ports ("data", "control", "telemetry"). Empty
+        while a required port is missing."""
         if self.found is not None:
             return self.found.port_paths(board)
         paths = {role: path for role, path in board.port_paths(self.path).items() if os.path.exists(path)}
@@ -84,7 +85,8 @@ def find_device(identity: str, path: str, devices: Sequence[FoundDevice]) -> Fou
 
 
 class DevicePorts:
-    """Opens the ports of a device by role, at the paths that they have at this moment. Implements ``PortOpener``.
+    """Opens the ports of a device by role ("data", "control" or "telemetry"), at the paths that they have at this
+    moment. Implements ``PortOpener``.
 
     ``opened`` is the number of ports that were opened successfully so far.
     """

@@ -94,8 +94,8 @@ class FoundDevice:
         return tuple(board.kind for board in BOARDS.values() if self.ports[0].vid_pid in board.usb_ids)
 
     def port_paths(self, board: Board) -> dict[str, str]:
-        """Return the path of each port, if the device is a ``board``. The keys are the roles of the ports. Empty while
-        a required port is missing."""
+        """Return the path of each port, if the device is a ``board``. The keys are the roles of the ports ("data",
+        "control", "telemetry"). Empty while a required port is missing."""
         paths = {port.role: self.ports[port.interface].path for port in board.ports if port.interface < len(self.ports)}
         return {} if any(port.required and port.role not in paths for port in board.ports) else paths
 

@@ -251,8 +251,8 @@ class MiningRun:
     def _show(self) -> None:
         """Enter the state that describes the device now.
 
-        If a device was sick and works normally again, this is logged here. The health check has already logged that it
-        became sick.
+        If a device was sick (it mined far below the expected hash rate) and works normally again, this is logged here.
+        The health check has already logged that the device became sick.
         """
         slowed = self._governor.reason if self._governor is not None else ""
         was_sick = self._tally.state is DeviceState.SICK

@@ -54,8 +54,8 @@ STEPS_AFTER_A_SHUTDOWN = 2
 ESP-Miner lowers it by 100 MHz instead."""
 
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
-"""Errors that ``run`` raises, so that the supervisor decides. If several of them occur together, the one that is first
-in this tuple is raised, because it is probably the cause of the others."""
+"""Errors that ``run`` raises, so that its caller, the supervisor task, decides what to do. If several of them occur
+together, the one that is first in this tuple is raised, because it is probably the cause of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class RunningDevice:
         """Open the ports, switch the power on, bring the chips up and mine.
 
         Return None if the attempt ended because there was no work. Return the error if ``run`` should make another
-        attempt. Raise the error if the supervisor has to handle it.
+        attempt. Raise the error if the supervisor (the task that calls ``run``) has to handle it.
         """
         self._enter(DeviceState.STARTING)
         opened = await open_ports(self._board, self._ports)
@@ -331,8 +331,8 @@ class RunningDevice:
             )
 
     def _end(self, state: DeviceState, reason: str) -> None:
-        """Enter the last state of ``run``, and log it as information and not as a warning, because the supervisor logs
-        the error that ended ``run``."""
+        """Enter the last state of ``run``, and log it as information and not as a warning, because the supervisor (the
+        task that calls ``run``) logs the error that ended ``run``."""
         if state is not DeviceState.OFF or reason != STOPPED:
             self._tally.last_error = reason
         self._enter(state, reason, already_logged=True)
@@ -343,7 +343,7 @@ def _main_error(ended: list[BaseException]) -> DeviceError | None:
     work.
 
     If ``ended`` contains an error of a type in ``_FINAL``, raise this error instead of returning one, because the
-    supervisor has to handle it.
+    supervisor (the task that calls ``run``) has to handle it.
     """
     errors = [leaf for leaf in ended if isinstance(leaf, DeviceError)]
     for kind in _FINAL:

@@ -59,7 +59,8 @@ class Transport(Protocol):
 
 
 class PortOpener(Protocol):
-    """Opens the ports of one device by role. A restart closes all ports and opens them again."""
+    """Opens the ports of one device by role: what a port is for, such as "data". A restart closes all ports and opens
+    them again."""
 
     async def __call__(self, role: str, baud: int) -> Transport:
         """Open the port with ``role`` ("data", "control" or "telemetry"; see ``Board.ports``) at a baud rate.

@@ -100,15 +100,15 @@ class MeasuredRun:
 
 @dataclass(frozen=True, slots=True)
 class Earnings:
-    """Costs and expected earnings, computed from a miner's figures and the user's tariff."""
+    """Costs and expected earnings, computed from a miner's figures and the user's tariff (prices, power, fee)."""
 
     measured: MeasuredRun
     tariff: Tariff
 
     @property
     def power(self) -> Decimal | None:
-        """Return the power in watts: the power of the tariff, otherwise the measured power; None if neither is
-        known."""
+        """Return the power in watts: the power that the user gave (in the tariff), otherwise the measured power; None
+        if neither is known."""
         if self.tariff.power is not None:
             return self.tariff.power
         return None if self.measured.power is None else Decimal(repr(self.measured.power))

@@ -41,7 +41,7 @@ MAINNET: Mapping[str, mainnet.DatedFigure] = {
     "subsidy": mainnet.SUBSIDY,
     "fees": mainnet.FEES,
 }
-"""The terms that have the figures of mainnet as defaults."""
+"""The terms (named values of a scenario) that have the figures of mainnet as defaults."""
 WORST_EFFICIENCY = Decimal(10) ** 9
 """Energy in J/TH above which the user has probably given wrong units: a processor with 100 W and 100 kH/s needs this
 much."""
@@ -129,15 +129,15 @@ class Scenario:
 
 
 def option(name: str) -> str:
-    """Return the name of the option for a term: ``--pool-fee`` for ``pool_fee``."""
+    """Return the name of the option for a term (a named value of a scenario): ``--pool-fee`` for ``pool_fee``."""
     return "--" + name.replace("_", "-")
 
 
 def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: dict[str, Machine]) -> RawScenario:
     """Return the scenario that the options of the command line give. Raises TermError if a machine is unknown.
 
-    ``given`` contains the text of each term, or None. ``machines`` contains the values of --machine. ``known`` maps
-    names to machines.
+    ``given`` contains the text of each term (a named value of the scenario, such as ``price``), or None. ``machines``
+    contains the values of --machine. ``known`` maps names to machines.
     """
     values = {name: SourcedValue(text, option(name)) for name, text in given.items() if text is not None}
     _check_exclusive(values)
@@ -145,8 +145,8 @@ def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: 
 
 
 def from_file(path: Path, known: dict[str, Machine]) -> tuple[RawScenario, ...]:
-    """Return the scenarios of a file: one for each table [scenarios.NAME]. Terms that the table does not contain are
-    taken from the top of the file.
+    """Return the scenarios of a file: one for each table [scenarios.NAME]. Terms (named values, such as ``price``) that
+    the table does not contain are taken from the top of the file.
 
     If the file has no such table, its top is the only scenario. Raises TermError if the file is invalid.
     """
@@ -164,14 +164,14 @@ def from_file(path: Path, known: dict[str, Machine]) -> tuple[RawScenario, ...]:
 
 
 def from_answers(texts: Mapping[str, str], source: str) -> RawScenario:
-    """Return a scenario with the terms ``texts``, which come from the answer of a node, a miner or a price source. In
-    errors, ``source`` names the program that answered."""
+    """Return a scenario with the terms (named values, such as ``price``) in ``texts``, which come from the answer of a
+    node, a miner or a price source. In errors, ``source`` names the program that answered."""
     return RawScenario(name="", values={name: SourcedValue(text, source) for name, text in texts.items()})
 
 
 def merged(layers: Sequence[RawScenario], name: str) -> RawScenario:
-    """Merge several scenarios into one. If a term is in more than one, its value comes from the first scenario with
-    it."""
+    """Merge several scenarios into one. If a term (a named value, such as ``price``) is in several of them, its value
+    comes from the first scenario that contains it."""
     result = layers[0]
     for layer in layers[1:]:
         result = _over(result, layer, name)
@@ -302,7 +302,7 @@ def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
 
 
 def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:
-    """Merge two scenarios; the terms of ``upper`` replace those of ``lower``.
+    """Merge two scenarios; the terms (named values, such as ``price``) of ``upper`` replace those of ``lower``.
 
     The function drops terms of ``lower`` that would contradict ``upper``. If ``upper`` has machines, it drops the hash
     rate and the power of ``lower``. If ``upper`` has a hash rate or a power, it drops the machines of ``lower``. If

@@ -26,8 +26,8 @@ class SourceError(ValueError):
 
 
 def chain_terms(*, difficulty: float, height: int, subsidy: int, average_fees: int, today: date) -> Mapping[str, str]:
-    """Return the terms that a node's current figures give. ``subsidy`` and ``average_fees`` are per block, in
-    satoshis."""
+    """Return the terms (named values of a scenario, such as ``difficulty``) that a node's current figures give.
+    ``subsidy`` and ``average_fees`` are per block, in satoshis."""
     return {
         "difficulty": written_numbers.unmistakable(Decimal(repr(difficulty))),
         "height": str(height),

@@ -62,7 +62,8 @@ _MONEY: Mapping[str, Units] = {
     "capex": {},
     "resale": {},
 }
-"""The terms that are amounts of money, each with the units to which the amount may refer, as in ``0.30/kWh``."""
+"""The terms (named values of a scenario) that are amounts of money, each with the units to which the amount may refer,
+as in ``0.30/kWh``."""
 MONEY = frozenset(_MONEY)
 _CURRENCIES = {
     "$": "USD", "us$": "USD", "dollar": "USD", "dollars": "USD", "€": "EUR", "euro": "EUR", "euros": "EUR",
@@ -123,8 +124,8 @@ def check_same_currency(texts: Mapping[str, tuple[str, str]], stated: str = "") 
     """Return the currency of all amounts of money: the ``stated`` one, otherwise that which is written beside them, or
     an empty text.
 
-    ``texts`` has the origin and the text of each term; terms that are no amounts of money are ignored. Raises TermError
-    if two currencies differ, because nothing here converts currencies.
+    ``texts`` has the origin and the text of each term (a named value of a scenario); terms that are no amounts of money
+    are ignored. Raises TermError if two currencies differ, because nothing here converts currencies.
     """
     first, first_where = _CURRENCIES.get(stated.casefold(), stated.upper()), "--currency"
     for term, (where, text) in texts.items():
@@ -281,8 +282,8 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "share_difficulty": difficulty,
     "horizon": years,
 }
-"""The parser of each term, by the key that the term has in a file. ``scenario.option`` returns the option for the same
-term."""
+"""The parser of each term (a named value of a scenario), by the key that the term has in a file. ``scenario.option``
+returns the option for the same term."""
 
 
 def _money(
