@@ -7,11 +7,13 @@ from typing import Any, get_args, get_origin
 
 from stratum_miner.app.config.keys import ConfigKey
 from stratum_miner.app.config.writing import assignment
+from stratum_miner.quantities import duration_spelling
 
 EXAMPLES: Mapping[str, Any] = {
     "backend": ["cpu"],
     "time_limit": "8h",
-    "vardiff": "10s",
+    "retry_pause": "30s",
+    "retries": 5,
     "backend_option": ["duty_cycle=50"],
     "backend_worker": ["cpu=.cpu"],
     "bind": ["cpu=main"],
@@ -105,6 +107,8 @@ def _group(key: ConfigKey) -> str:
 
 def _commented(key: ConfigKey) -> str:
     example = key.default if key.default is not None else EXAMPLES.get(key.name, _example(key))
+    if key.is_duration and isinstance(example, float):
+        example = duration_spelling(example)
     if isinstance(example, list) and get_origin(key.wanted) is not list:
         [example] = example
     text = textwrap.fill(key.help, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)

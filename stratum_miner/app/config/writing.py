@@ -8,6 +8,7 @@ from typing import Any
 import tomli_w
 
 from stratum_miner.app.config.keys import ConfigKey
+from stratum_miner.quantities import duration_spelling
 from stratum_miner.secret_words import HIDDEN, without_credentials
 
 _DEFAULT = re.compile(r" \[default: (.*)\]$")
@@ -73,6 +74,6 @@ def _default(key: ConfigKey) -> str:
     Return an empty text if there is neither.
     """
     if key.default is not None:
-        return f"`{toml_value(key.default)}`"
+        return f"`{toml_value(duration_spelling(key.default) if key.is_duration else key.default)}`"
     in_help = _DEFAULT.search(key.help)
     return in_help[1] if in_help else ""
