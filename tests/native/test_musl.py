@@ -1,5 +1,6 @@
 """The kernels with musl, the C library of Alpine: they compile without a warning, and find what our own loop finds."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,4 +18,5 @@ def test_random_work_is_searched_right_with_musl(tmp_path: Path) -> None:
     compile_program(compiler, tmp_path / "random_work", "-O2", program="random_work.c")
     done = subprocess.run([str(tmp_path / "random_work"), "7", "20"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "20 searches, " in done.stderr + done.stdout
+    searches, points, hits = map(int, re.findall(r"\d+", done.stdout))
+    assert min(searches, points, hits) > 200
