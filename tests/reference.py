@@ -22,7 +22,8 @@ from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.app.config.writing import reference as key_table
 from stratum_miner.app.options.mine import MineOptions
-from stratum_miner.cli.main import COMMANDS, command_line
+from stratum_miner.cli.parser.commands import COMMANDS
+from stratum_miner.cli.parser.program import command_line
 from stratum_miner.conformance import ALL
 from stratum_miner.conformance import report as conformance_report
 from stratum_miner.emulators import FAULTS
@@ -66,7 +67,7 @@ def all_commands() -> Iterator[tuple[str, cyclopts.App]]:
             if not name.startswith("-"):
                 yield from below(app[name], f"{words} {name}".strip())
 
-    for name in dict.fromkeys((*COMMANDS, *(name for name in app if not name.startswith("-")))):
+    for name in COMMANDS:
         yield from below(app[name], name)
 
 

@@ -13,6 +13,7 @@ import cyclopts
 import pytest
 
 from stratum_miner.cli import main
+from stratum_miner.cli.parser import program
 from stratum_miner.testing import SyncPool, sync_lab
 from tests.command_blocks import DocumentBlock, DocumentCommand, blocks, commands, commands_of
 
@@ -35,7 +36,7 @@ def accepted(words: tuple[str, ...]) -> tuple[str, ...]:
 @pytest.fixture
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every command end before its first statement, after its options were parsed and converted."""
-    make = main.command_line
+    make = program.command_line
 
     def idle(function: Callable[..., Any]) -> Callable[..., int]:
         return wraps(function)(lambda *_args, **_options: 0)

@@ -19,10 +19,41 @@ PACKAGE = Path(__file__).parents[1] / "stratum_miner"
         ("vd-07", "VD-07"),
         ("elephant", None),
         ("", None),
+        ("uota", "quota"),
+        ("quotaa", "quota"),
+        ("quite", None),
+        ("until", "until_shares"),
+        ("shares", None),
     ],
 )
 def test_the_nearest_name_is_told_as_it_is_written(word: str, expected: str | None) -> None:
     assert nearest(word, ("quota", "until_shares", "VD-07")) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("help", "health"),
+        ("--host", "--http-host"),
+        ("--usb", "--user"),
+        ("--usb", "--url"),
+        ("--donate-level", "--on-event"),
+        ("--coin", "--config"),
+        ("--api-bind", "--bind"),
+        ("--api-port", "--api-allow"),
+        ("--bogus", "--user"),
+        ("gpu", "cpu"),
+        ("quite", "quiet-"),
+    ],
+)
+def test_a_name_that_means_something_else_is_not_suggested(word: str, known: str) -> None:
+    """difflib alone finds most of these similar."""
+    assert nearest(word, [known]) is None
+
+
+def test_the_name_with_fewest_slips_is_suggested() -> None:
+    assert nearest("pauze-abave", ["pause-about", "pause-above"]) == "pause-above"
+    assert nearest("too", ["step", "to"]) == "to"
 
 
 def test_how_alike_it_must_be_is_asked() -> None:

@@ -3,18 +3,28 @@
 import sys
 
 from stratum_miner.app.process import signals, streams
+from stratum_miner.cli.parser import commands
 
 
 def entry_point() -> None:
     """Run the command line of this process and exit with its code."""
     signals.install()
     streams.prepare()
-    from stratum_miner.cli import main  # noqa: PLC0415  this import is slow
-
     try:
-        code = main.run_process(sys.argv[1:])
+        code = _run(sys.argv[1:])
     except KeyboardInterrupt:
         code = signals.INTERRUPTED
     signals.finish()
     streams.finish()
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        if commands.answered(arguments):
+            return 0
+    except OSError:  # the pipe is closed or the disk is full, which main reports when it fails in the same way
+        pass
+    from stratum_miner.cli import main  # noqa: PLC0415  this import is slow
+
+    return main.run_process(arguments)

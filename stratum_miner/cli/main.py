@@ -8,65 +8,17 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from stratum_miner import __version__
-from stratum_miner.app.config import numbers
 from stratum_miner.app.config.problems import ConfigError
-from stratum_miner.app.process import logs, secrets, signals
+from stratum_miner.app.process import secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli import completion
-from stratum_miner.exception_groups import leading_cause, leaves
+from stratum_miner.cli.parser import commands
+from stratum_miner.cli.parser.arguments import command_of, understood, wants_everything, wants_help, wants_version
+from stratum_miner.cli.parser.errors import sentence_of
+from stratum_miner.cli.parser.page import help_text
+from stratum_miner.cli.parser.program import command_line
 from stratum_miner.foreign_text import sanitize, sanitize_lines
 from stratum_miner.installation import MissingExtraError
 from stratum_miner.network import files
-
-HELP = """\
-Mine Bitcoin over Stratum V1, run a pool, and try both on regtest, a block chain on this computer.
-
-The help of each command lists its exit codes. For all commands, 0 means that the command did its task or that you
-stopped it, 1 that it failed, 2 that the command line, the environment or a file named there is wrong, and 130 that it
-was interrupted before its end.
-"""
-COMMANDS = {
-    "demo": "demo:demo",
-    "mine": "mine:mine",
-    "top": "top:top",
-    "health": "health:health",
-    "pool": "pool:pool",
-    "proxy": "proxy:proxy",
-    "solo": "solo:solo",
-    "bench": "bench:bench",
-    "profit": "profit:profit",
-    "luck": "luck:luck",
-    "ping": "ping:ping",
-    "tap": "tap:tap",
-    "misbehave": "misbehave:misbehave",
-    "replay": "replay:replay",
-    "devices": "devices:devices",
-    "doctor": "doctor:doctor",
-    "emulate": "emulate:emulate",
-    "load": "load:load",
-    "conformance": "conformance:conformance",
-    "config": "config:app",
-    "device": "device:app",
-    "service": "service:app",
-}
-"""Each command, with its function or its group of functions. To add a command, add a file and a line here."""
-
-
-def command_line() -> cyclopts.App:
-    """Return the program with all its commands, each of which is imported when it is called."""
-    app = cyclopts.App(
-        name="stratum-miner",
-        version=__version__,
-        help=HELP,
-        version_flags=["--version", "-V"],
-        default_parameter=cyclopts.Parameter(converter=numbers.convert),
-    )
-    for name, location in COMMANDS.items():
-        app.command(f"stratum_miner.cli.{location}", name=name)
-    app.command(completion.command_for(app), name="completion")
-    return app
-
 
 MAX_CHARACTERS = 2000
 """Largest number of characters of an error that are printed. Errors that quote a file or another program may be
@@ -75,13 +27,13 @@ long."""
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. An error of the user prints one line, not a traceback."""
-    app = command_line()
-    if not arguments or arguments[0] in ("--help", "-h"):
-        for name in COMMANDS:
-            app[name]  # imports the command: the list of commands shows its docstring
+    if commands.answered(arguments):
+        return ExitCode.OK
     try:
-        result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        result = _run_command(arguments)
     except Exception as error:
+        from stratum_miner.exception_groups import leading_cause  # noqa: PLC0415  slow to load, and not needed for help
+
         codes = _codes()
         cause = leading_cause(error, *codes)
         if cause is None:
@@ -91,6 +43,27 @@ def run(arguments: Sequence[str]) -> int:
             return cause.code
         return next(code for kind, code in codes.items() if isinstance(cause, kind))
     return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _run_command(arguments: Sequence[str]) -> object:
+    """Run one command line, and return what the function of the command returns."""
+    app = command_line()
+    command, words = command_of(app, arguments)
+    if wants_version(words):
+        sys.stdout.write(f"{commands.version()}\n")
+        return ExitCode.OK
+    if wants_help(app, command, words):
+        everything = wants_everything(words)
+        sys.stdout.write(help_text(app, command, everything=everything) if command else commands.overview())
+        return ExitCode.OK
+    from stratum_miner.app.process import logs  # noqa: PLC0415  slow to load, and the help needs no log
+
+    tokens = [*command, *understood(app, command, words)]
+    logs.configure()
+    try:
+        return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    finally:
+        logs.report_left_out()
 
 
 def _codes() -> dict[type[Exception], ExitCode]:
@@ -127,7 +100,10 @@ def _codes() -> dict[type[Exception], ExitCode]:
 
 
 def _print_error(error: Exception) -> None:
-    texts = map(str, error.problems) if isinstance(error, ConfigError) else [str(error)]
+    if isinstance(error, ConfigError):
+        texts = [str(problem) for problem in error.problems]
+    else:
+        texts = [sentence_of(error) if isinstance(error, cyclopts.CycloptsError) else str(error)]
     for text in texts:
         line = " ".join(str(secrets.redact(text)).split())
         sys.stderr.write(f"stratum-miner: {sanitize(line, MAX_CHARACTERS)}\n")
@@ -140,18 +116,17 @@ def run_process(arguments: Sequence[str]) -> int:
     """
     signals.enter(signals.ProcessPhase.RUNNING)
     secrets.hide_command_line()
-    logs.configure()
     try:
         code = run(arguments)
         sys.stdout.flush()
     except Exception as error:
         code = _print_unexpected(error)
-    finally:
-        logs.report_left_out()
     return code
 
 
 def _print_unexpected(error: Exception) -> int:
+    from stratum_miner.exception_groups import leading_cause, leaves  # noqa: PLC0415  see run
+
     cause = leading_cause(error, OSError)
     if isinstance(cause, BrokenPipeError):  # the program that reads the output of this process has closed the pipe
         return _without_output()

@@ -11,7 +11,6 @@ from typing import Any
 from stratum_miner.app.options.config_file import Config, NoConfig
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.table import takes_options_of
-from stratum_miner.app.settings.mine import Sources, find_file, load
 
 
 @takes_options_of(MineOptions)
@@ -30,7 +29,9 @@ def mine(
     4: no pool gave a job before --time-limit, or with --no-retry the pool could not be reached. 5: a kernel failed its
     self-test.
     """
-    from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  the help does not need it, and it loads slowly
+    # The help does not need these modules, which load slowly.
+    from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  see above
+    from stratum_miner.app.settings.mine import Sources, find_file, load  # noqa: PLC0415  see above
 
     sources = Sources(given, find_file(config, no_config, os.environ))
     return mine_run.mine(sources, load(sources))

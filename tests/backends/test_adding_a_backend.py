@@ -25,7 +25,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_help_and_errors_name_it(copy: Path) -> None:
     for command in ("mine", "solo"):
-        assert "coin," in said(copy, "-m", "stratum_miner", command, "--help")
+        assert "coin," in said(copy, "-m", "stratum_miner", command, "--help-all")
     arguments = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", "--backend", "coinn")
     assert "did you mean 'coin'" in said(copy, "-m", "stratum_miner", *arguments, fails=True)
 

@@ -10,12 +10,14 @@ import pytest
 
 from stratum_miner import cli
 from stratum_miner.cli import main
+from stratum_miner.cli.parser import commands
 
 
 @pytest.fixture(autouse=True)
 def file_and_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "__path__", [*cli.__path__, str(Path(__file__).parent / "added")])
-    monkeypatch.setitem(main.COMMANDS, "greet", "greet:greet")
+    greet = commands.CommandSummary("greet:greet", commands.WATCH, "Greet somebody.")
+    monkeypatch.setitem(commands.COMMANDS, "greet", greet)
 
 
 def lines_about(capsys: pytest.CaptureFixture[str], name: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from stratum_miner.cli import main
 from stratum_miner.cli.demo import as_typed
+from stratum_miner.cli.parser.program import command_line
 from stratum_miner.pool import PoolConfig
 
 
@@ -71,7 +72,7 @@ def test_the_demo_ends_with_commands_that_the_command_line_accepts(
     commands = [shlex.split(line) for line in text.splitlines() if line.startswith("  ")]
     assert [words[:2] for words in commands] == [[".venv/bin/stratum-miner", name] for name in ("pool", "mine", "mine")]
     for words in commands:
-        main.command_line().parse_args([word.replace("HOST:PORT", "h:1") for word in words[1:]], exit_on_error=False)
+        command_line().parse_args([word.replace("HOST:PORT", "h:1") for word in words[1:]], exit_on_error=False)
     _, miner, _ = commands
     assert miner[miner.index("-o") + 1] == f"127.0.0.1:{PoolConfig(payout_script=bytes([0x51])).port}"
     assert f"page at http://{miner[miner.index('--http') + 1]}\n" in text

@@ -94,7 +94,7 @@ def test_bad_luck_is_told_from_below(capsys: pytest.CaptureFixture[str]) -> None
         (["--hash-rate", "1TH", "--days", "2", "--time", "1d"], "--time, --days: expected one of the two, got both"),
         (["--found", "3,000"], "--found: expected a number with one meaning, got '3,000', which may be 3000 or 3.000"),
         (["--hash-rate", "1TH", "--difficulty", "x"], "--difficulty: expected a number above 0"),
-        (["--fond", "3"], "Did you mean --found"),
+        (["--fond", "3"], "did you mean '--found'"),
     ],
 )
 def test_mistakes_are_told_in_one_line(arguments: list[str], needle: str, capsys: pytest.CaptureFixture[str]) -> None:

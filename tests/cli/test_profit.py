@@ -194,7 +194,7 @@ def test_the_currency_beside_an_amount_is_printed(capsys: pytest.CaptureFixture[
         ("difficulty", "inf", "--difficulty: expected a number above 0"),
         ("electricity", "cheap", "--electricity: expected a number"),
         ("height", "930000", "--subsidy, --height: expected one of the two"),
-        ("pric", "3", "Did you mean --price"),
+        ("pric", "3", "did you mean '--price'"),
         ("price", "0", "--price: expected a number above 0"),
         ("power", "-3W", "--power: expected a power such as 17W or 3.5kW, got '-3W'"),
         ("hash_rate", "-1TH", "--hash-rate: expected a hash rate from 0.001 H/s to less than 1e+21 H/s, got '-1TH'"),

@@ -87,8 +87,8 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_commands_name_them(added: Path) -> None:
-    assert "capitals" in said(added, "-m", "stratum_miner", "pool", "--help")
-    shown = said(added, "-m", "stratum_miner", "misbehave", "--help")
+    assert "capitals" in said(added, "-m", "stratum_miner", "pool", "--help-all")
+    shown = said(added, "-m", "stratum_miner", "misbehave", "--help-all")
     assert [name for name in ("zero-nonce", "backwards", "farewell") if name not in shown] == []
 
 

@@ -10,7 +10,8 @@ from stratum_miner.app.config.keys import from_file, from_text, keys_of
 from stratum_miner.app.config.problems import InvalidValue
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process.exit_codes import ExitCode
-from stratum_miner.cli.main import command_line, run
+from stratum_miner.cli.main import run
+from stratum_miner.cli.parser.program import command_line
 
 
 def test_every_number_of_a_table_of_options_has_a_converter() -> None:

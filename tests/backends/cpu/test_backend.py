@@ -29,7 +29,7 @@ from stratum_miner.work.versions import ALL_BITS
         ({"threads": "0"}, "threads: expected an integer"),
         ({"threads": "many"}, "threads: expected an integer"),
         ({"duty_cycle": "101"}, "duty_cycle"),
-        ({"priority": "lowest"}, "did you mean 'low'"),
+        ({"priority": "loww"}, "did you mean 'low'"),
         ({"affinity": "a"}, "affinity: expected numbers"),
         ({"affinity": "3-1"}, "affinity: expected numbers"),
         ({"affinity": "9999"}, "affinity: expected processors from"),

@@ -1,0 +1,311 @@
+"""What users of other miners type, and the way to the same thing here: one table of options and one of commands.
+
+The options are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. An option of ours with the same name and
+the same meaning needs no entry. Where a letter has different meanings in these programs, the sentence names them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ALGORITHMS = frozenset({"sha256d", "sha-256d", "sha256", "sha-256", "bitcoin", "btc"})
+"""Names of the algorithm of Bitcoin. --algo accepts these, and no other algorithm can be mined here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """An option that has another name here, with the same meaning and the same values."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """An option that has no counterpart of the same meaning, with a sentence that says what to do instead."""
+
+    advice: str
+    takes_value: bool = False
+    """Whether the word after the option belongs to the option in the other miner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """The option that chooses the algorithm."""
+
+
+_GPU = Way("stratum-miner mines with CPUs and ASIC devices, not with GPUs")
+_GETWORK = Way("this belongs to getwork and long polling, and Stratum has no such setting; leave it out", True)
+_ONLY_STRATUM = Way("stratum-miner uses only Stratum; leave it out")
+_SERVICE = Way("the service manager does this; 'stratum-miner service' prints a systemd unit")
+_SOLO = Way("to mine on your own node, use 'stratum-miner solo --node URL --address ADDRESS'", True)
+_STRATEGY = Way("the strategies here are failover and quota; use --strategy quota with a --quota for each pool")
+_DEVICE = Way(
+    "the settings of a device follow its name, as in --device compac:/dev/ttyUSB0,frequency=150; "
+    "'stratum-miner devices' lists the devices",
+    True,
+)
+_API = Way("to serve cgminer's API, use --cgminer-api 127.0.0.1:4028; --api-allow says who else may use it")
+_API_PORT = Way("the port follows the address, as in --cgminer-api 127.0.0.1:4028", True)
+_MULTICAST = Way("this API is not announced to the network; leave it out", True)
+_HTTP = Way("the page and the API are served at one address, as in --http 127.0.0.1:7780", True)
+_LOG = Way("use --log-file FILE to write the log to a file", True)
+_PRIORITY = Way("search threads have a low priority; use --backend-option priority=normal to raise it", True)
+_RANDOMX = Way("this belongs to other algorithms than sha256d; leave it out", True)
+_ALGORITHM_VARIANT = Way("use --kernel KERNEL; 'stratum-miner bench' lists the kernels of this computer", True)
+_BENCH = Way("to measure the hash rate without a pool, use 'stratum-miner bench'")
+_IP_VERSION = Way("the miner tries all addresses of a host; to use one, give the pool as -o ADDRESS:PORT")
+_STALE = Way("stale shares are not submitted, unless they solve a block; leave it out")
+_COMMAND = Way("to run a command at an event, use --on-event KIND=COMMAND, as in --on-event device-sick=COMMAND", True)
+
+OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
+    # served without a word
+    "-a": Algorithm(),
+    "--algo": Algorithm(),
+    "-c": Renamed("--config"),
+    "-S": Renamed("--device"),
+    "--usb": Renamed("--device"),
+    "--scan": Renamed("--device"),
+    "--scan-serial": Renamed("--device"),
+    "--scan-device": Renamed("--device"),
+    "--socks-proxy": Renamed("--proxy"),
+    "--pool-proxy": Renamed("--proxy"),
+    "--suggest-diff": Renamed("--suggest-difficulty"),
+    "--request-diff": Renamed("--suggest-difficulty"),
+    "--shares": Renamed("--until-shares"),
+    "--cert": Renamed("--tls-ca"),
+    "--tls-cert-key": Renamed("--tls-key"),
+    "-L": Renamed("--log-file"),
+    "--logfile": Renamed("--log-file"),
+    "--cpu-threads": Renamed("--threads"),
+    "--no-default-config": Renamed("--no-config"),
+    "--no-extranonce": Renamed("--no-extranonce-subscribe"),
+    "--password": Renamed("--pass"),
+    "--username": Renamed("--user"),
+    "--fingerprint": Renamed("--tls-fingerprint"),
+    "--watch": Renamed("--watch-config"),
+    "-r": Renamed("--retries"),
+    "-R": Renamed("--retry-pause"),
+    "--failover-switch-delay": Renamed("--fallback-time"),
+    "--no-redirect": Renamed("--no-pool-redirect"),
+    "--no-client-reconnect": Renamed("--no-pool-redirect"),
+    # pools and connections
+    "--coin": Way("stratum-miner mines only Bitcoin; leave it out", True),
+    "--scrypt": Way("stratum-miner mines only Bitcoin (sha256d), not scrypt"),
+    "--tls": Way("a URL that begins with stratum+ssl:// uses TLS, as in -o stratum+ssl://HOST:PORT"),
+    "--ssl": Way("a URL that begins with stratum+ssl:// uses TLS, as in -o stratum+ssl://HOST:PORT"),
+    "--host": Way("give the pool as -o HOST:PORT", True),
+    "--port": Way("the port follows the host, as in -o HOST:PORT", True),
+    "--server": Way("give the pool as -o HOST:PORT", True),
+    "--pool": Way("give the pool as -o HOST:PORT", True),
+    "--pools": Way("give each pool with its own -o HOST:PORT, the preferred pool first", True),
+    "--wallet": Way("many pools expect the payout address as the worker name: -u ADDRESS", True),
+    "--worker": Way("give the worker name as -u WORKER", True),
+    "--rig-id": Way("a name for the device belongs to the worker name, as in -u ADDRESS.rig1", True),
+    "--rig-password": Way("give the password as -p PASSWORD", True),
+    "-k": Way(
+        "in xmrig, this keeps a connection alive: Stratum V1 has no such message; leave it out. In bfgminer, it is the "
+        "kernel: use --kernel KERNEL"
+    ),
+    "--keepalive": Way("Stratum V1 has no such message, and the miner watches its connections; leave it out"),
+    "--stratum-keepalive": Way("the miner watches its connections; leave it out"),
+    "--nicehash": Way("this belongs to other algorithms than sha256d; leave it out"),
+    "--daemon": _SOLO,
+    "--coinbase-addr": _SOLO,
+    "--btc-address": _SOLO,
+    "--generate-to": _SOLO,
+    "--btc-sig": Way("stratum-miner solo sets the text of the coinbase itself; leave it out", True),
+    "--coinbase-sig": Way("stratum-miner solo sets the text of the coinbase itself; leave it out", True),
+    "--self-select": Way("Stratum V1 pools choose the block template; leave it out", True),
+    "-4": _IP_VERSION,
+    "-6": _IP_VERSION,
+    "--ipv4": _IP_VERSION,
+    "--ipv6": _IP_VERSION,
+    "--dns-ttl": Way("a host name is looked up for each connection; leave it out", True),
+    "-T": Way(
+        "in cpuminer, this is a timeout: the miner uses fixed timeouts; leave it out. In cgminer, it means text only: "
+        "use --display lines"
+    ),
+    "--timeout": Way("the miner uses fixed timeouts; leave it out", True),
+    "--failover-only": Way("use --strategy failover, which is the default"),
+    "--load-balance": Way("use --strategy quota, with a --quota for each pool"),
+    "--balance": _STRATEGY,
+    "--round-robin": _STRATEGY,
+    "--rotate": Way(_STRATEGY.advice, True),
+    "-U": Way("give the quota as --quota N, once for each -o", True),
+    "--pool-priority": Way("give the preferred pool first", True),
+    "--no-pool-disable": Way(
+        "the miner leaves a pool that rejects shares for a while, and then tries it again; leave it out"
+    ),
+    "--disable-rejecting": Way(
+        "the miner leaves a pool that rejects shares for a while, and then tries it again; leave it out"
+    ),
+    "--skip-security-checks": Way("the checks cannot be left out", True),
+    "--submit-stale": _STALE,
+    "--no-submit-stale": _STALE,
+    "-s": _GETWORK,
+    "--scantime": _GETWORK,
+    "--scan-time": _GETWORK,
+    "-Q": _GETWORK,
+    "--queue": _GETWORK,
+    "-E": _GETWORK,
+    "--expiry": _GETWORK,
+    "--expiry-lp": _GETWORK,
+    "--no-longpoll": _ONLY_STRATUM,
+    "--no-getwork": _ONLY_STRATUM,
+    "--no-gbt": _ONLY_STRATUM,
+    "--no-stratum": _ONLY_STRATUM,
+    "--fix-protocol": _ONLY_STRATUM,
+    "--donate-level": Way("there is no donation; leave it out", True),
+    "--donate-over-proxy": Way("there is no donation; leave it out", True),
+    # the processor
+    "--no-cpu": Way("with --device and without --backend, the CPU does not mine"),
+    "--cpu-affinity": Way(
+        "processors are numbers instead of a mask, as in --backend-option affinity=0,1 for 0x3", True
+    ),
+    "--cpu-priority": _PRIORITY,
+    "--cpu-max-threads-hint": Way("give the number of threads as -t N", True),
+    "--cpu-no-yield": _PRIORITY,
+    "-v": Way(
+        "use -D (--debug) for more lines of the log. In xmrig and bfgminer, this letter chooses a variant of the "
+        "algorithm: use --kernel KERNEL"
+    ),
+    "--verbose": Way("use -D (--debug) to log decisions and -P (--protocol-dump) to log the protocol"),
+    "--av": _ALGORITHM_VARIANT,
+    "--asm": _ALGORITHM_VARIANT,
+    "--max-temp": Way("use --pause-above CELSIUS", True),
+    "--max-rate": Way("there is no such limit; leave it out", True),
+    "--max-diff": Way("there is no such limit; leave it out", True),
+    "--no-huge-pages": _RANDOMX,
+    "--huge-pages": _RANDOMX,
+    "-N": _RANDOMX,
+    "--param-n": _RANDOMX,
+    "--param-r": _RANDOMX,
+    "-K": _RANDOMX,
+    "--param-key": _RANDOMX,
+    "-f": Way("shares are counted at the difficulty of the pool; leave it out", True),
+    "--diff-factor": Way("shares are counted at the difficulty of the pool; leave it out", True),
+    "-m": Way("shares are counted at the difficulty of the pool; leave it out", True),
+    "--diff-multiplier": Way("shares are counted at the difficulty of the pool; leave it out", True),
+    "--pause-on-active": Way("use --pause-on-battery, --pause-above or --sched-start to pause", True),
+    # devices
+    "-d": Way("give each device as --device PATH; 'stratum-miner devices' lists the devices", True),
+    "-n": Way("to list the devices, use 'stratum-miner devices'"),
+    "--ndevs": Way("to list the devices, use 'stratum-miner devices'"),
+    "--usb-list-all": Way("to list the devices, use 'stratum-miner devices'"),
+    "--usb-dump": Way("to list the devices, use 'stratum-miner devices'", True),
+    "--hotplug": Way("devices are found when they are plugged in; leave it out", True),
+    "--no-hotplug": Way("give each device as --device PATH to use no other"),
+    "--set": _DEVICE,
+    "--set-device": _DEVICE,
+    "--temp-cutoff": _DEVICE,
+    "--temp-overheat": _DEVICE,
+    "--temp-target": _DEVICE,
+    "--temp-hysteresis": _DEVICE,
+    # watching and logs
+    "--api-listen": _API,
+    "--api-network": Way("use --cgminer-api 0.0.0.0:4028 with --api-allow, which lists the computers that may use it"),
+    "--api-host": Way("the address stands before the port, as in --cgminer-api 127.0.0.1:4028", True),
+    "--api-port": _API_PORT,
+    "--api-bind": Way(
+        "this API is another one here: use --http 127.0.0.1:7780 for a page and JSON, or --cgminer-api 127.0.0.1:4028 "
+        "for cgminer's API",
+        True,
+    ),
+    "-b": Way("use --http 127.0.0.1:7780 for a page and JSON, or --cgminer-api 127.0.0.1:4028 for cgminer's API", True),
+    "--api-remote": Way("use --api-allow W:ADDRESS with --cgminer-api, or --http-network with --http"),
+    "--api-description": Way("the API has its own description; leave it out", True),
+    "--api-mcast": Way(_MULTICAST.advice),
+    "--api-worker-id": Way("the API has no such name; leave it out", True),
+    "--api-id": Way("the API has no such name; leave it out", True),
+    "--http-port": _HTTP,
+    "--http-access-token": Way(
+        "give the token in a file with --http-token-file FILE, or in STRATUM_MINER_HTTP_TOKEN", True
+    ),
+    "--http-no-restricted": Way("the holder of the API token may make changes; leave it out"),
+    "--http-enabled": _HTTP,
+    "--stratum-port": Way("to serve other miners, use 'stratum-miner proxy --listen HOST:PORT'", True),
+    "-l": Way("use --log-file FILE to write the log to a file; a status line is logged every 30 s without an option"),
+    "--log": Way("a status line is logged every 30 s; leave it out", True),
+    "--print-time": Way("a status line is logged every 30 s; leave it out", True),
+    "--sharelog": Way("use --journal FILE, which has another format", True),
+    "--text-only": Way("use --display lines"),
+    "--compact": Way("use --display lines"),
+    "--real-quiet": Way("use -q (--quiet)"),
+    "--per-device-stats": Way("use --http or --cgminer-api, which show each device; leave it out"),
+    "--syslog": Way("the service manager keeps the log; use --log-file FILE otherwise"),
+    "--no-color": Way("set NO_COLOR=1 in the environment"),
+    "--monitor": Way("use --on-event KIND=COMMAND", True),
+    "--cmd-idle": _COMMAND,
+    "--cmd-sick": _COMMAND,
+    "--cmd-dead": _COMMAND,
+    # the program
+    "-B": _SERVICE,
+    "--background": _SERVICE,
+    "--daemonize": _SERVICE,
+    "--setuid": Way(_SERVICE.advice, True),
+    "--chroot-dir": Way(_SERVICE.advice, True),
+    "--no-restart": Way(_SERVICE.advice),
+    "--default-config": Way("use --config FILE, or write ~/.config/stratum-miner/config.toml", True),
+    "--benchmark": _BENCH,
+    "--benchmark-intense": _BENCH,
+    "--bench": Way(_BENCH.advice, True),
+    "--stress": _BENCH,
+    "--benchfile": Way(_BENCH.advice, True),
+    "--cputest": Way("to check the kernels against each other, use 'stratum-miner bench --check'"),
+    "--unittest": Way("to check the kernels against each other, use 'stratum-miner bench --check'"),
+    "--verify": Way("to check the kernels against each other, use 'stratum-miner bench --check'"),
+    "--dry-run": Way("to check a configuration without mining, use 'stratum-miner config check'"),
+    "--no-dmi": _RANDOMX,
+    "-g": Way(_GPU.advice, True),
+    "-I": Way(_GPU.advice, True),
+    "--intensity": Way(_GPU.advice, True),
+    "-w": Way(_GPU.advice, True),
+    "--worksize": Way(_GPU.advice, True),
+    "--vectors": Way(_GPU.advice, True),
+    "--kernel-path": Way(_GPU.advice, True),
+    "--thread-concurrency": Way(_GPU.advice, True),
+    "--lookup-gap": Way(_GPU.advice, True),
+    "--shaders": Way(_GPU.advice, True),
+    "--opencl": _GPU,
+    "--cuda": _GPU,
+}
+"""Options of other miners, by the spelling that their users type."""
+FAMILIES: Mapping[str, Way] = {
+    "--gpu-": _GPU,
+    "--opencl-": _GPU,
+    "--cuda-": _GPU,
+    "--auto-": _GPU,
+    "--randomx-": _RANDOMX,
+    "--argon2-": _RANDOMX,
+    "--icarus-": _DEVICE,
+    "--compac-": _DEVICE,
+    "--gekko-": _DEVICE,
+    "--avalon": _DEVICE,
+    "--bitmain-": _DEVICE,
+    "--antminer-": _DEVICE,
+    "--api-mcast-": _MULTICAST,
+    "--daemon-": _SOLO,
+    "--tls-": Way("TLS has the options --tls-ca, --tls-fingerprint, --tls-cert and --tls-key here", True),
+}
+"""Beginnings of options that have one answer together."""
+COMMANDS: Mapping[str, str] = {
+    "benchmark": "bench",
+    "run": "mine",
+    "start": "mine",
+    "miner": "mine",
+    "stats": "top",
+    "status": "top",
+    "monitor": "top",
+    "check": "doctor",
+    "install": "service",
+    "setup": "config",
+    "import": "config",
+}
+"""Words for commands that have another name here."""
+
+
+def way_of(option: str) -> Renamed | Way | Algorithm | None:
+    """Return what the table has for an option, such as ``--api-listen``, or None."""
+    found = OPTIONS.get(option)
+    if found is None and option.startswith("--"):
+        found = next((way for start, way in FAMILIES.items() if option.startswith(start)), None)
+    return found

@@ -1,0 +1,203 @@
+"""What people type by habit or by mistake: it is served, or answered in one line with the way here."""
+
+import re
+
+import pytest
+
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.cli.parser import peers
+from stratum_miner.cli.parser.arguments import command_of, understood
+from stratum_miner.cli.parser.page import arguments_of, label_of, subcommands
+from stratum_miner.cli.parser.program import command_line
+from tests.cli.one_command import run
+
+APP = command_line()
+OF_MINE = {name for each in arguments_of(APP["mine"]) for name in each.names}
+
+
+def read(line: str) -> list[str]:
+    chain, words = command_of(APP, line.split())
+    return [*chain, *understood(APP, chain, words)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        ("mine -o h:1 -u x", "mine -o=h:1 -u=x"),
+        ("-o h:1 -u x", "mine -o=h:1 -u=x"),
+        ("--url=h:1", "mine --url=h:1"),
+        ("mine -a sha256d -o h:1", "mine -o=h:1"),
+        ("mine --algo=SHA256d -o h:1", "mine -o=h:1"),
+        ("-a sha256d -o h:1", "mine -o=h:1"),
+        ("mine -c miner.toml", "mine --config=miner.toml"),
+        ("-c miner.toml", "mine --config=miner.toml"),
+        ("mine -S erupter:all --usb auto", "mine --device=erupter:all --device=auto"),
+        ("mine --scan=auto", "mine --device=auto"),
+        ("mine --socks-proxy h:1", "mine --proxy=h:1"),
+        ("mine --no-extranonce", "mine --no-extranonce-subscribe"),
+        ("mine -r 5 -R 10", "mine --retries=5 --retry-pause=10"),
+        ("mine --failover-switch-delay 5m", "mine --fallback-time=5m"),
+        ("mine --no-redirect", "mine --no-pool-redirect"),
+        ("mine -t4 -qD", "mine -t=4 -q -D"),
+        ("mine -p=-secret", "mine -p=-secret"),
+        ("profit --difficulty-growth -1%", "profit --difficulty-growth=-1%"),
+        ("ping a:1 b:2 --submit", "ping a:1 b:2 --submit"),
+        ("conformance h:1 -- -x", "conformance h:1 -- -x"),
+        ("device set /dev/x --frequency .5", "device set /dev/x --frequency=.5"),
+        ("emulate --kind erupter", "emulate --kind=erupter"),
+        ("emulate erupter --fault a=1 b --seed 3", "emulate erupter --fault=a=1 --fault=b --seed=3"),
+    ],
+)
+def test_what_is_understood(typed: str, taken: str) -> None:
+    assert read(typed) == taken.split()
+
+
+NO_USER = "a long option begins with two hyphens"
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        # commands
+        ("mien", "unknown command 'mien': did you mean 'mine'? 'stratum-miner --help' lists the commands"),
+        ("helpp", "unknown command 'helpp': 'stratum-miner --help' lists the commands"),
+        ("help mien", "unknown command 'mien': did you mean 'mine'?"),
+        ("benchmark", "did you mean 'bench'?"),
+        ("config chek", "unknown command 'chek': did you mean 'check'? 'stratum-miner config --help' lists"),
+        ("config --bogus", "--bogus: expected a command first; 'stratum-miner config --help' lists them"),
+        ("127.0.0.1:3333", "expected a command, got a pool; to mine on it, use 'stratum-miner mine -o HOST:PORT -u "),
+        ("stratum+tcp://a:b@h:1", "expected a command, got a pool; to mine on it, use"),
+        ("--verison", "--verison: expected a command or an option of mine: did you mean '--version'?"),
+        ("--bogus", "--bogus: expected a command or an option of mine; 'stratum-miner help' lists the commands"),
+        # one hyphen
+        ("-url h:1", f"-url: {NO_USER}: --url"),
+        ("mine -url=h:1", f"-url: {NO_USER}: --url"),
+        ("mine -o h:1 -user x", f"-user: {NO_USER}: --user"),
+        ("mine -o h:1 -useer x", f"-useer: {NO_USER}: did you mean --user?"),
+        ("mine -algo=sha256d", f"-algo: {NO_USER}: --algo"),
+        ("mine -api-listen", f"-api-listen: {NO_USER}: --api-listen"),
+        ("mine -ualice", "-u: expected a space before its value; a long option begins with two hyphens"),
+        ("mine -zzz", "unknown option -zzz; a long option begins with two hyphens"),
+        ("pool -address x", f"-address: {NO_USER}: --address"),
+        ("ping h:1 -user=x", f"-user: {NO_USER}: --user"),
+        # values
+        ("mine -u", "-u needs a value: worker name at the pool, often a payout address"),
+        ("mine -u -p x", "-u needs a value, got the option -p (write -u=VALUE for such a value): worker name"),
+        ("mine -u -algo", "-u needs a value, got the option -algo "),
+        ("mine -p -s3cret", "-p needs a value, got a word that begins with a hyphen (write -p=VALUE "),
+        ("pool --listen", "--listen needs a value: HOST:PORT at which the pool accepts miners"),
+        # arguments
+        ("mine h:1 x", "expected -o before the pool and -u before the worker name, got 'h:1' without them"),
+        ("mine stratum+tcp://a:pw@h:1", "got 'h:1' without them"),
+        ("pool x", "expected only options, got 'x' as well; 'stratum-miner pool --help' shows the options"),
+        ("emulate erupter x", "expected KIND, got 'x' as well"),
+        # options
+        ("mine --thread 2", "unknown option --thread: did you mean '--threads'?"),
+        ("mine --bogus", "unknown option --bogus; 'stratum-miner mine --help-all' shows all options"),
+        ("mine --passs=hunter2", "unknown option --passs: did you mean '--pass'?"),
+        ("pool --api-listen", "unknown option --api-listen; 'stratum-miner pool --help-all' shows all options"),
+        ("mine -a scrypt", "-a: stratum-miner mines only Bitcoin's algorithm, sha256d, got 'scrypt'"),
+        ("mine -a", "-a: stratum-miner mines only Bitcoin's algorithm, sha256d, got ''"),
+        # options of other miners
+        ("mine --host h", "--host: give the pool as -o HOST:PORT"),
+        ("mine --benchmark", "--benchmark: to measure the hash rate without a pool, use 'stratum-miner bench'"),
+        ("--benchmark", "use 'stratum-miner bench'"),
+        ("mine --api-listen", "use --cgminer-api 127.0.0.1:4028"),
+        ("mine --icarus-options 115200", "as in --device compac:/dev/ttyUSB0,frequency=150"),
+        ("mine -B", "the service manager does this"),
+        ("mine --tls", "as in -o stratum+ssl://HOST:PORT"),
+        ("mine --tls-ciphers=x", "TLS has the options --tls-ca,"),
+        ("mine --donate-level 1", "there is no donation; leave it out"),
+    ],
+)
+def test_what_is_answered(typed: str, answer: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read(typed)
+    assert answer in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    assert "pw" not in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_no_mistake_becomes_a_value_of_another_option() -> None:
+    """``-url`` was once read as ``-u`` with the worker name ``rl``."""
+    for name in OF_MINE | set(peers.OPTIONS):
+        word = name.removeprefix("-")
+        if word.startswith("-"):
+            for typed in (word, f"{word}=x"):
+                with pytest.raises(UsageError):
+                    read(f"mine -o h:1 {typed}")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("pool",), "--address is needed: payout address of the blocks"),
+        (("completion",), "SHELL is needed: shell to print the script for"),
+        (("completion", "tcsh"), "SHELL: expected bash, zsh or fish, got 'tcsh'"),
+        (
+            ("mine", "--strategy", "Quota"),
+            "--strategy: expected failover or quota, got 'Quota': did you mean 'quota'?",
+        ),
+        (("mine", "-t", "two"), "-t: expected an integer, got 'two'"),
+        (("mine", "--retry=5"), "--retry: expected true or false, got '5'"),
+        (("mine", "--config", "a", "--config", "b"), "--config: expected this option once, got it several times"),
+        (("mine", "-t", "two", "--bogus"), "unknown option --bogus; 'stratum-miner mine --help-all' shows all options"),
+    ],
+)
+def test_what_the_option_parser_refuses(
+    words: tuple[str, ...], answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, *words) == (2, "", f"stratum-miner: {answer}\n")
+
+
+@pytest.mark.parametrize("command", [
+    f"{name} {below}".strip() for name in subcommands(APP) for below in (subcommands(APP[name]) or [""])
+])  # fmt: skip
+def test_what_is_missing_is_named_with_what_it_is_for(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    app = APP
+    for word in command.split():
+        app = app[word]
+    required = [each for each in arguments_of(app) if each.required]
+    if not required:
+        return
+    code, out, err = run(capsys, *command.split())
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"stratum-miner: (--[a-z-]+|[A-Z]+) is needed: \w.+[^.]\n", err), err
+    assert err.startswith(f"stratum-miner: {label_of(required[0])} ")
+
+
+# ---- the table ------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_no_option_of_ours() -> None:
+    """An option of ours is never read as one of another miner. The same letter could otherwise mean two things."""
+    assert OF_MINE.isdisjoint(peers.OPTIONS)
+
+
+def test_a_new_name_is_one_of_ours() -> None:
+    for option, way in peers.OPTIONS.items():
+        if isinstance(way, peers.Renamed):
+            assert way.to in OF_MINE, option
+
+
+@pytest.mark.parametrize("option", [*peers.OPTIONS, *(f"{start}x" for start in peers.FAMILIES)])
+def test_the_way_here_is_a_way(option: str) -> None:
+    """Every option in the table is served or answered by ``mine``, and every command in an answer exists."""
+    way = peers.way_of(option)
+    if not isinstance(way, peers.Way):
+        assert way is not None
+        return
+    with pytest.raises(UsageError, match=re.escape(f"{option}: {way.advice}")):
+        read(f"mine {option}")
+    assert not way.advice.endswith(".")
+    for line in re.findall(r"'stratum-miner ([^']*)'", way.advice):
+        chain, words = command_of(APP, line.split())
+        understood(APP, chain, words)
+    mentioned = re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"'[^']*'", "", way.advice))
+    assert set(mentioned) <= OF_MINE, mentioned
+
+
+def test_a_word_for_a_command_leads_to_one() -> None:
+    assert set(peers.COMMANDS.values()) <= set(subcommands(APP))
+    assert set(peers.COMMANDS).isdisjoint(subcommands(APP))
