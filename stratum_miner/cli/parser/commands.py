@@ -112,6 +112,7 @@ COMMANDS = {
         SET_UP,
         "Print the script that lets a shell complete the commands and options of stratum-miner.",
     ),
+    "man": CommandSummary("man:man", SET_UP, "Print the manual page of stratum-miner, with all commands and options."),
 }
 """Each command. To add a command, add a file and an entry here."""
 

@@ -71,6 +71,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "stratum-miner completion zsh > _stratum-miner",
         "stratum-miner completion fish > ~/.config/fish/completions/stratum-miner.fish",
     ),
+    "man": ("stratum-miner man > ~/.local/share/man/man1/stratum-miner.1",),
 }
 _OF_MINE = ("--url", "--user", "--pass", "--device", "--threads", "--http")
 _OF_A_FILE = ("--config", "--url", "--user")

@@ -92,6 +92,7 @@ def test_nothing_else_prints() -> None:
         "cli/main.py",
         "app/process/streams.py",
         "cli/completion.py",
+        "cli/man.py",
         "cli/parser/commands.py",
         "app/process/printing.py",
         "app/process/logs.py",
