@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,20 @@ def test_a_mistake_gets_one_line_and_exit_code_2(
     for needle in needles:
         assert needle in err
     assert "secret1" not in err
+
+
+def test_mine_alone_says_what_to_type_and_where_a_file_would_be(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("STRATUM_MINER_CONFIG", raising=False)
+    code, _, err = run(capsys, "mine", "--device", "nonsense")
+    assert code == 2
+    first, *others = err.splitlines()
+    assert "expected a pool, as in -o HOST:PORT -u WORKER" in first
+    assert f"or [pools.NAME] in {tmp_path}/stratum-miner/config.toml" in first
+    assert "'stratum-miner demo' tries everything without a pool" in first
+    assert ["--device" in other for other in others] == [True]
 
 
 def test_address_of_another_network(capsys: pytest.CaptureFixture[str]) -> None:

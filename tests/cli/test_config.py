@@ -232,7 +232,8 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "pools: expected a pool: --url (-o), or in the file url or [pools.NAME]"),
+        ("", "--url: expected a pool, as in -o HOST:PORT -u WORKER, or url or [pools.NAME] in F, got none; "
+            "'stratum-miner demo' tries everything without a pool"),
         ("url = 'a'\nuser = 'u'", "F:1: url: pool URL: expected a port, as in stratum+tcp://a:3333, got none"),
         ("url = 'a:1'", "--user: expected a worker name, as in -u bcrt1q..., got none; some pools expect a payout "
             "address"),

@@ -38,7 +38,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize(
     ("arguments", "needle"),
     [
-        ((), "expected a pool: --url"),
+        ((), "--url: expected a pool, as in -o HOST:PORT"),
         (("-o", "127.0.0.1:1"), "--user: expected a worker name"),
         ((*UPSTREAM, "--listen", "nowhere"), "--listen: expected HOST:PORT, as in 127.0.0.1:3333, got 'nowhere'"),
         ((*UPSTREAM, "--max-miners", "0"), "--max-miners: expected 1 to 10000, got 0"),

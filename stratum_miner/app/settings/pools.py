@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from stratum_miner import user_folders
 from stratum_miner.app.config.document import Document
 from stratum_miner.app.config.keys import ConfigKey, keys_of
 from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Resolved, SettingSource
@@ -47,8 +48,13 @@ def plan_pools(
         profiles = []
     sources: list[Named[PoolProfile] | None] = list(profiles) or [None] * len(options.url or ())
     if not sources:
+        file = user_folders.configuration() / "config.toml" if document is None else document.path
         problems.append(
-            Problem("pools", f"expected a pool: --url (-o), or in the file url or [{POOLS}.NAME], got none")
+            Problem(
+                "--url",
+                f"expected a pool, as in -o HOST:PORT -u WORKER, or url or [{POOLS}.NAME] in {file}, got none; "
+                "'stratum-miner demo' tries everything without a pool",
+            )
         )
     found = []
     for index, profile in enumerate(sources):
