@@ -13,7 +13,7 @@ from cyclopts import Argument
 
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli.parser import peers
-from stratum_miner.cli.parser.commands import PROGRAM
+from stratum_miner.cli.parser.commands import COMMANDS, PROGRAM
 from stratum_miner.cli.parser.page import (
     arguments_of,
     first_sentence,
@@ -59,7 +59,7 @@ def command_of(app: cyclopts.App, arguments: Sequence[str]) -> tuple[list[str], 
 
 def _as_mine(app: cyclopts.App, words: list[str]) -> list[str]:
     """Return a command line without a command as one of ``mine``, if its first word is an option there."""
-    name = words[0].partition("=")[0]
+    name = _plain(words[0].partition("=")[0])
     options = _by_name(arguments_of(app["mine"]))
     if name in options or peers.way_of(name) or _is_one_dash(words[0]):
         return ["mine", *words]
@@ -76,7 +76,7 @@ def _unknown_command(chain: Sequence[str], word: str, known: Sequence[str]) -> s
     other = peers.COMMANDS.get(word.lower()) if not chain else None
     near = other or nearest(word, known)
     hint = f"did you mean {near!r}? " if near else ""
-    return f"unknown command {word!r}: {hint}'{program} --help' lists the commands"
+    return f"unknown command {_shown(word)}: {hint}'{program} --help' lists the commands"
 
 
 def wants_version(words: Sequence[str]) -> bool:
@@ -88,6 +88,8 @@ def wants_help(app: cyclopts.App, command: Sequence[str], words: Sequence[str]) 
     """Return whether the words ask for help, or name a group of commands without a command of it."""
     for word in command:
         app = app[word]
+    if list(words) == ["help"] and not any(each.index is not None for each in arguments_of(app)):
+        return True
     return not HELP.isdisjoint(_options(words)) or (not words and bool(subcommands(app)))
 
 
@@ -138,6 +140,7 @@ class _Reader:
                 left[:0] = [f"-{letter}" for letter in word[1:]]
                 continue
             name, equals, value = word.partition("=")
+            name = _plain(name)
             if name not in self.options:
                 renamed = self._answer(word, left)
                 if renamed is None:
@@ -176,6 +179,8 @@ class _Reader:
         """Raise UsageError for an argument that the command does not take."""
         if number <= len(self.positional) or any(map(takes_many, self.positional)):
             return
+        if number == 1 and word in COMMANDS:
+            raise UsageError(f"expected the command first, as in '{PROGRAM} {word} --help', got its options first")
         if "--url" in self.options and not self.positional:
             raise UsageError(
                 f"expected -o before the pool and -u before the worker name, got {_shown(word)} without them"
@@ -189,7 +194,7 @@ class _Reader:
         Raises UsageError for any other option that the command does not have.
         """
         name, equals, value = word.partition("=")
-        way = peers.way_of(name)
+        way = peers.way_of(_plain(name))
         match way:
             case peers.Renamed(to=to) if to in self.options:
                 return f"{to}{equals}{value}"
@@ -246,6 +251,11 @@ def purpose_of(argument: Argument) -> str:
 
 def _by_name(arguments: Sequence[Argument]) -> dict[str, Argument]:
     return {name: each for each in arguments for name in each.names if name.startswith("-")}
+
+
+def _plain(name: str) -> str:
+    """Return the name of a long option with hyphens. A key of the configuration file has underscores."""
+    return name.replace("_", "-") if name.startswith("--") else name
 
 
 def _is_option(word: str) -> bool:

@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.process.secrets import hidden_arguments
 from stratum_miner.cli.parser import peers
 from stratum_miner.cli.parser.arguments import command_of, understood
 from stratum_miner.cli.parser.page import arguments_of, label_of, subcommands
@@ -41,6 +44,8 @@ def read(line: str) -> list[str]:
         ("mine -t4 -qD", "mine -t=4 -q -D"),
         ("mine -p=-secret", "mine -p=-secret"),
         ("profit --difficulty-growth -1%", "profit --difficulty-growth=-1%"),
+        ("mine --until_shares 3 --log_file=x", "mine --until-shares=3 --log-file=x"),
+        ("--until_shares=3", "mine --until-shares=3"),
         ("ping a:1 b:2 --submit", "ping a:1 b:2 --submit"),
         ("conformance h:1 -- -x", "conformance h:1 -- -x"),
         ("device set /dev/x --frequency .5", "device set /dev/x --frequency=.5"),
@@ -60,6 +65,9 @@ NO_USER = "a long option begins with two hyphens"
     [
         # commands
         ("mien", "unknown command 'mien': did you mean 'mine'? 'stratum-miner --help' lists the commands"),
+        ("user:pw@h:1", "unknown command 'h:1': 'stratum-miner --help' lists the commands"),
+        ("-q pool", "expected the command first, as in 'stratum-miner pool --help', got its options first"),
+        ("mine --password hunter2", "--password: give the password as -p PASSWORD"),
         ("helpp", "unknown command 'helpp': 'stratum-miner --help' lists the commands"),
         ("help mien", "unknown command 'mien': did you mean 'mine'?"),
         ("benchmark", "did you mean 'bench'?"),
@@ -173,6 +181,14 @@ def test_what_is_missing_is_named_with_what_it_is_for(command: str, capsys: pyte
 def test_the_table_has_no_option_of_ours() -> None:
     """An option of ours is never read as one of another miner. The same letter could otherwise mean two things."""
     assert OF_MINE.isdisjoint(peers.OPTIONS)
+
+
+def test_no_secret_of_another_miners_option_is_in_the_process_list() -> None:
+    """The process list is cleaned before the options are renamed."""
+    assert hidden_arguments(["mine", "--socks-proxy", "socks5://a:hunter2@h:1"])[-1] == "socks5://***@h:1"
+    secret = {key.flag for key in keys_of(MineOptions).values() if key.secret}
+    renamed = {way.to for way in peers.OPTIONS.values() if isinstance(way, peers.Renamed)}
+    assert renamed & secret == {"--proxy"}, "only --proxy, whose value is a URL, is renamed"
 
 
 def test_a_new_name_is_one_of_ours() -> None:

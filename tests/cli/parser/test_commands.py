@@ -49,6 +49,7 @@ def test_the_version_is_printed(words: list[str], capsys: pytest.CaptureFixture[
     [
         (["help", "mine"], "stratum-miner mine"),
         (["mine", "--help"], "stratum-miner mine"),
+        (["mine", "help"], "stratum-miner mine"),
         (["mine", "-o", "h:1", "-h"], "stratum-miner mine"),
         (["help", "config", "check"], "stratum-miner config check"),
         (["config"], "stratum-miner config COMMAND"),
