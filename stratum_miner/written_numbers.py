@@ -105,13 +105,9 @@ def unmistakable(number: Decimal) -> str:
 def _spellings(digits: str, *, point_may_group: bool, grouped: bool) -> tuple[str, ...]:
     """Return the readings of a number without sign and exponent, with a decimal point and without separators between
     thousands. ``grouped`` tells whether one separator may stand between thousands."""
-    spaces = {character for character in digits if character in _SPACES}
-    if spaces:
-        match = re.fullmatch(rf"([0-9]{{1,3}}(?:([{_SPACES}])[0-9]{{3}})+)(?:[.,]([0-9]+))?", digits)
-        if match is None or len(spaces) > 1:
-            return ()
-        whole = match[1].replace(match[2], "")
-        return (f"{whole}.{match[3]}" if match[3] else whole,)
+    if spaced := re.fullmatch(rf"([0-9]{{1,3}}([{_SPACES}])[0-9]{{3}}(?:\2[0-9]{{3}})*)(?:[.,]([0-9]+))?", digits):
+        whole = spaced[1].replace(spaced[2], "")
+        return (f"{whole}.{spaced[3]}" if spaced[3] else whole,)
     points, commas = digits.count("."), digits.count(",")
     if points and commas:
         return _with_both(digits)
@@ -119,7 +115,7 @@ def _spellings(digits: str, *, point_may_group: bool, grouped: bool) -> tuple[st
     if points + commas > 1:
         return (digits.replace(separator, ""),) if _is_grouped(digits, separator) else ()
     whole, mark, fraction = digits.partition(separator)
-    if mark and not fraction and (commas or not whole):
+    if not f"{whole}{fraction}".isdecimal() or (mark and not fraction and commas):
         return ()
     plain = f"{whole or '0'}.{fraction}" if fraction else whole
     may_group = (commas and grouped) or (points and point_may_group)

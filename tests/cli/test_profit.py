@@ -132,8 +132,26 @@ def test_small_rates_are_in_satoshis_in_one_unit(capsys: pytest.CaptureFixture[s
         ["hour", "0.000588"], ["day", "0.014110"], ["year", "5.153705"], ["year", "mean"],
     ]  # fmt: skip
     assert "Amounts are in satoshis." in out
-    assert profit("--schemes", hash_rate="1000TH") == 0
-    assert "Amounts are in bitcoin." in capsys.readouterr().out
+    for rate in ("100TH", "1000TH"):  # the first earns less than 0.01 bitcoin in a month, but more in a year
+        assert profit("--schemes", hash_rate=rate) == 0
+        assert "Amounts are in bitcoin." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("terms", "loses"),
+    [
+        ({}, True), ({"electricity": "0.01"}, False), ({"electricity": "0.01", "capex": "900", "lifetime": "1"}, True),
+        ({"electricity": "0.01", "capex": "10"}, False), ({"price": ""}, False),
+    ],
+)  # fmt: skip
+def test_a_loss_is_marked_on_the_page(
+    terms: dict[str, str], loses: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    assert profit("--html", str(page), **terms) == 0
+    capsys.readouterr()
+    assert ('<p class="lead bad">' in page.read_text()) == loses
+    assert ('<p class="lead">' in page.read_text()) != loses
 
 
 @pytest.mark.parametrize(

@@ -323,8 +323,9 @@ async def test_at_the_end_of_a_run_the_power_is_the_last_that_was_measured() -> 
         bench.devices(off)
         assert bench.monitor.view().summary.power_w is None  # it is off now, and mining goes on
         beside.cancel_scope.cancel()
+    bench.now += 30
     assert bench.monitor.view().summary.power_w == 15.0
-    bench.now += 61
+    bench.now += 31
     assert bench.monitor.view().summary.power_w is None
 
 
