@@ -228,9 +228,9 @@ def _pool_fix(result: PingResult) -> str:
     if result.connect_ms is not None:
         return "check that this is the Stratum port of the pool, and whether the pool uses TLS on it"
     if result.resolve_ms is None:
-        return (
-            "check the spelling of the host and the DNS of this computer (getent hosts NAME); with --proxy, the proxy"
-        )
+        if "the proxy " in (result.error or ""):
+            return "check that the proxy runs, and the address and the kind of --proxy (socks5, socks5h or http)"
+        return "check the spelling of the host and the DNS of this computer (getent hosts NAME)"
     return "check the port and whether the pool is up; a firewall may block the port: try another port of the pool"
 
 

@@ -59,6 +59,7 @@ async def test_each_mistake_of_the_file_is_told_with_its_line(tmp_path: Path) ->
     ("result", "verdict", "needle"),
     [
         (PingResult(url="u", error="u: Name or service not known"), Severity.PROBLEM, "DNS"),
+        (PingResult(url="u", error="no connection to the proxy http://p:1: refused"), Severity.PROBLEM, "--proxy"),
         (PingResult(url="u", resolve_ms=1, error="u: Connection refused"), Severity.PROBLEM, "firewall"),
         (PingResult(url="u", resolve_ms=1, connect_ms=1, error="it hung up"), Severity.PROBLEM, "TLS"),
         (PingResult(url="u", connect_ms=1, subscribe_ms=1, error="refused"), Severity.PROBLEM, "worker name"),
