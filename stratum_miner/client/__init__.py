@@ -1,7 +1,7 @@
 """The pool client: it keeps pools connected, receives jobs and submits shares. Each share gets exactly one result.
 
-``PoolClient`` is the client of one pool. ``PoolGroup`` uses several pools as one, with failover or quotas. Both call a
-``ClientListener`` with each event.
+``PoolClient`` is the client of one pool. ``PoolGroup`` uses several pools as one, with failover or quotas.
+``PoolClient`` and ``PoolGroup`` call a ``ClientListener`` with each event.
 """
 
 from stratum_miner.client.dialing.dialer import Connector, Dialer

@@ -1,5 +1,5 @@
 """Computes probabilities of mining: that a block is found, that the best share of a given time reaches some difficulty,
-and that luck is good or bad. It also estimates the hash rate from the shares that were found.
+and that luck is good or bad. Also estimates the hash rate from the shares that were found.
 
 Blocks and shares form a Poisson process: the expected time until the next block does not depend on how long the miner
 has already searched.

@@ -3,7 +3,7 @@ choices.
 
 A fault is written ``NAME[=VALUE][@START[+SECONDS]]``. If the fault damages single frames, VALUE is the probability with
 which it damages a frame. If the fault concerns one chip, VALUE is the number of the chip. The fault begins START
-seconds after the start of the emulator and lasts SECONDS seconds. Both may have a unit, as in 1m30s. The table
+seconds after the start of the emulator and lasts SECONDS seconds. Both times may have a unit, as in 1m30s. The table
 ``FAULTS`` has the default values; most faults never end by default.
 
 This module does not depend on the models of the devices. The models ask it which faults are active, and carry them out.

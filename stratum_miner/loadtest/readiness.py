@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 RDHUP: int = getattr(select, "POLLRDHUP", 0)
-"""The peer has closed the connection, and what it sent before may still be read. It is 0 on a system without this
-event, where the end of a connection is noticed only when it is read."""
+"""Number of the event that the peer has closed the connection; what the peer sent before can still be read. The number
+is 0 on a system without this event. There, the end of a connection is noticed only when the program reads from the
+connection."""
 SELECT_LIMIT = 1024
 """select() can use only file descriptors below this number."""
 

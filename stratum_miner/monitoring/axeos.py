@@ -37,8 +37,8 @@ log = structlog.get_logger(__name__)
 
 GREETING = "AxeOS-shaped API of stratum_miner: GET /api/system/info\n"
 COMPUTER = "CPU"
-"""Value of the field ``ASICModel`` while the API shows this computer and no hardware device. It is not the name of a
-chip, so no client mistakes this computer for a board."""
+"""Value of the field ``ASICModel`` while the API shows this computer and no hardware device. The value is not the name
+of a chip, so no client mistakes this computer for a board."""
 UNKNOWN = "Unknown"
 """The text that AxeOS uses for an unknown name."""
 NO_SECOND_SENSOR_C = -1
@@ -214,7 +214,7 @@ def _millivolts(volts: float | None) -> int | None:
 def _mac_address(hostname: str, device: DeviceView | None) -> str:
     """Return a MAC address that is always the same for this host and device, because tools use it as an identifier.
 
-    It is a locally administered address, which no manufacturer assigns.
+    The MAC address is a locally administered one, which no manufacturer assigns.
     """
     name = hostname if device is None else f"{hostname}/{device.name}"
     digest = hashlib.sha256(name.encode()).digest()

@@ -94,8 +94,9 @@ class SwitchBaud:
     value: int
     host_baud: int
     back: int | None = None
-    """The value of the baud register with which the chips return to their first rate. It is needed if the chips cannot
-    be reset before every mining run; otherwise it is None."""
+    """The value of the baud register with which the chips return to their first rate. The value is needed if the chips
+    cannot be reset before every mining run (the time from the start of the device until it stops); otherwise it is
+    None."""
     pause: float = 0.01
     """Seconds to wait before this computer changes its own rate, and again after that."""
 

@@ -87,8 +87,8 @@ class DeviceRecord:
         self.state = DeviceRecordState.WAITING
         self.reason = ""
         self.last_warning = ""
-        """The last warning that the port cannot be opened, so that the same warning is not logged twice. It is
-        forgotten when the device disconnects."""
+        """The last warning that the port cannot be opened, so that the same warning is not logged twice. When the
+        device disconnects, the warning is forgotten."""
         self.unplugged = 0
         self.scope = trio.CancelScope()
         self._failures = 0

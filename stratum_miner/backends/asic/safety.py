@@ -28,8 +28,8 @@ MAX_SHUTDOWNS = 3
 """Number of safety shutdowns within SHUTDOWNS_WITHIN_S seconds after which the device stays off."""
 SHUTDOWNS_WITHIN_S = 3600.0
 VOLTAGE_TOLERANCE = 0.10
-"""Largest allowed deviation from the requested core voltage, as a fraction of the requested voltage. It is stricter
-than the limits of the regulators: a TPS546 reports a fault only below 75 % or above 125 % of the voltage."""
+"""Largest allowed deviation from the requested core voltage, as a fraction of the requested voltage. This limit is
+stricter than those of the regulators: a TPS546 reports a fault only below 75 % or above 125 % of the voltage."""
 REGULATOR_LIMIT_C = 105.0
 """Temperature of the regulator in °C at which the device is switched off, as in ESP-Miner
 (docs/reference/asic.md#heat)."""
