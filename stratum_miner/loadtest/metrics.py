@@ -50,7 +50,7 @@ class LatencyStatistics:
         """Upper bounds of the generator overhead (the part of a latency that the load generator itself may have
         caused), one for each latency."""
         self.unreliable = 0
-        """Number of unreliable samples."""
+        """Number of unreliable latencies: those that the load generator itself may largely have caused."""
 
     def add(self, latency: float, overhead: float) -> None:
         """Add a measured latency, and its overhead: the part of it that the load generator itself may have caused. Both

@@ -142,7 +142,7 @@ def pool_url(spelled: str, *, http_is_stratum: bool, tls: bool = False) -> Itera
         if not http_is_stratum or not scheme.startswith("http"):
             raise InvalidValue(
                 "expected a Stratum pool, stratum+tcp://HOST:PORT. Pools with getwork or getblocktemplate are not "
-                "supported; stratum-miner solo mines on a node"
+                "supported. To mine on a node, use the command stratum-miner solo"
             )
         scheme = (TLS_SCHEMES if scheme == "https" else SCHEMES)[0]
     if scheme.startswith("stratum2") or "sv2" in scheme:

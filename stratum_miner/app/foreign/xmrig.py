@@ -10,6 +10,7 @@ from stratum_miner.app.foreign.rules import Conversion, Idle, KeyRule, Lost, To,
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _KEEPS = "the miner notices by itself that a pool is silent"
+_NOT_SHA256D = "this key is for algorithms other than sha256d"
 
 
 def convert_xmrig(conversion: Conversion) -> None:
@@ -109,7 +110,7 @@ def _pool_key(key: str, value: Any, *, has_tls: bool) -> SettingPairs:
         case "nicehash":
             raise NothingToDo("the pool decides the first bytes of the nonce by Stratum itself")
         case "variant":
-            raise NothingToDo("it belongs to other algorithms")
+            raise NothingToDo(_NOT_SHA256D)
         case "daemon-poll-interval" | "daemon-job-timeout" | "daemon-zmq-port" | "submit-to-origin":
             raise NothingToDo("it belongs to mining on a node")
         case _ if is_off(value):
@@ -195,7 +196,7 @@ def _on(value: Any) -> bool | None:
     return values.flag(value) or None
 
 
-_OTHER = Idle("it belongs to other algorithms")
+_OTHER = Idle(_NOT_SHA256D)
 _SCREEN = Idle("it is about the screen of that program")
 _SERVICE = Idle("the service manager decides this; stratum-miner service prints a systemd unit")
 

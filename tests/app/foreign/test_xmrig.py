@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.app.config.problems import ConfigError
-from tests.app.foreign.conversion import imported, lost, only_pool, settings, xmrig
+from tests.app.foreign.conversion import imported, left, lost, only_pool, settings, xmrig
 
 PIN = "420c7850e09b7c0bdcf748a7da9eb3647daf8515718f36d9ccfdd6b9ff834b14"
 
@@ -66,7 +66,7 @@ def test_a_pin_without_tls_is_said_to_check_nothing() -> None:
         ({"coin": "monero"}, "expected the coin bitcoin, got 'monero'"),
         ({"daemon": True}, "stratum-miner solo mines on a node"),
         ({"self-select": "http://127.0.0.1:18081"}, "self-select"),
-        ({"url": "daemon+http://127.0.0.1:18081"}, "solo mines on a node"),
+        ({"url": "daemon+http://127.0.0.1:18081"}, "To mine on a node, use the command stratum-miner solo"),
         ({"url": ""}, "the pool has no address"),
     ],
 )
@@ -141,3 +141,8 @@ def test_what_cannot_be_carried_over_is_said(keys: dict[str, Any], lost_key: str
 
 def test_a_file_for_devices_only_does_not_mine_with_the_cpu() -> None:
     assert settings(xmrig(cpu={"enabled": False}))["device"] == ["auto"]
+
+
+def test_keys_of_other_algorithms_are_named_as_such() -> None:
+    found = left(xmrig({"variant": 1}, randomx={"mode": "auto"}))
+    assert found["pools[0].variant"] == found["randomx"] == "this key is for algorithms other than sha256d"
