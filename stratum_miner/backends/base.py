@@ -32,7 +32,8 @@ from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 ASK_AGAIN_SECONDS = 1.0
-"""Seconds after which a backend without work asks again, even if no change callback was called."""
+"""Seconds after which a backend without work asks again, even if the work source has not called the function that
+reports a change of work."""
 ChangeCallback = Callable[[bool], None]
 """A function that the work source calls as ``callback(void)``, synchronously, in the trio thread.
 

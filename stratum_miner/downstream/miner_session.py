@@ -53,7 +53,8 @@ from stratum_miner.work.hash_rate import HashRateMeter
 RATE_WINDOW = 300.0
 """The hash rate of a session is estimated from its shares of the last ``RATE_WINDOW`` seconds."""
 RATE_RESOLUTION = 10.0
-"""Seconds between the samples from which the hash rate is estimated. A session keeps about 30 samples (4 kB)."""
+"""Seconds between the counts of shares from which the hash rate is estimated. A session keeps about 30 of these counts
+(4 kB)."""
 
 _Counted: TypeAlias = tuple[DownstreamShareCounts, ...]
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])", re.IGNORECASE)

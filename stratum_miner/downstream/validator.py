@@ -74,7 +74,7 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
 
     reason: ErrorReason
     message: str
-    """The text for the miner."""
+    """The text of the error that the miner gets."""
     candidate: Solution[J] | None = None
     """The solution, if its hash meets the network target; otherwise None. Such a solution is a block candidate even
     though the share is refused. A share is refused in this way if it is stale, if it misses the share target, or if the

@@ -23,7 +23,7 @@ from typing import Final
 
 SIGNIFICANCE: Final = 3.0
 """Number of standard deviations by which the number of shares must differ from the expected number before the
-difficulty changes. In about one of 400 tests, chance alone causes such a difference."""
+difficulty changes. In about one of 400 decisions, chance alone causes such a difference."""
 FEW: Final = 3
 """The difficulty rises only if the number of shares exceeds the expected number by ``SIGNIFICANCE`` standard deviations
 plus this number of shares. Without the addition, chance would raise the difficulty too often, because small Poisson
@@ -32,18 +32,18 @@ LONGEST_WINDOW: Final = 10
 """If the difficulty does not change for this many times ``retarget_seconds``, the count of the shares starts again at
 0. If the count went on, the many old shares would hide a change of the hash rate."""
 SHORTEST_WINDOW: Final = 1.0
-"""Shortest time, in seconds, over which a test computes the share rate. Over a shorter time, shares that arrive all at
-once after a stall of the network would look like a high hash rate."""
+"""Shortest time, in seconds, over which a test (the decision whether to change the difficulty) computes the share rate.
+Over a shorter time, shares that arrive all at once after a stall of the network would look like a high hash rate."""
 FIRST_COUNT: Final = 16
-"""The first test is made after this number of shares, or earlier because of ``FIRST_EXPECTED`` or
-``retarget_seconds``."""
+"""The first test (the decision whether to change the difficulty) is made after this number of shares, or earlier
+because of ``FIRST_EXPECTED`` or ``retarget_seconds``."""
 FIRST_EXPECTED: Final = 12.0
-"""The first test is made after the time in which this number of shares is expected, if neither ``FIRST_COUNT`` nor
-``retarget_seconds`` is reached earlier. With fewer than nine expected shares, even a time without any share would lie
-within three standard deviations."""
+"""The first test (the decision whether to change the difficulty) is made after the time in which this number of shares
+is expected, if neither ``FIRST_COUNT`` nor ``retarget_seconds`` is reached earlier. With fewer than nine expected
+shares, even a time without any share would lie within three standard deviations."""
 PROGRESS: Final = 1.5
-"""The next test is made when the number of shares since the last change, or the time since then, is this many times as
-large as at the present test."""
+"""A test decides whether to change the difficulty. If it does not change the difficulty, the next test is made when the
+number of shares since the last change, or the time since then, is this many times as large as at this test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class VardiffConfig:
     target_seconds: float = 10.0
     """Wanted mean time between two shares, in seconds. The default is that of the pool software public-pool."""
     retarget_seconds: float = 60.0
-    """Maximum number of seconds between two tests of a session's difficulty."""
+    """Maximum number of seconds between two decisions whether to change a session's difficulty."""
     variance: float = 0.3
     """Dead band: the difficulty is not changed by less than this fraction. The default is that of the pool software
     NOMP."""
@@ -91,8 +91,9 @@ class Vardiff:
         return self._test(now) if due else self.on_tick(now)
 
     def on_tick(self, now: float) -> float | None:
-        """Make the next test if its time has come. Return a new difficulty, or None to keep the present one. Call this
-        method regularly, so that the difficulty falls even while no shares come.
+        """If it is time for the next decision whether to change the difficulty, make it. Return a new difficulty, or
+        None to keep the present one. Call this method regularly, so that the difficulty falls even while no shares
+        come.
         """
         return self._test(now) if now >= self._test_at else None
 

@@ -14,7 +14,7 @@ from stratum_miner.loadtest.metrics import PHASES, LatencyStatistics, Metrics, R
 from stratum_miner.loadtest.plan import LoadPlan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
-"""Names of the reported quantiles, and the fraction of the samples that do not exceed each."""
+"""Names of the reported quantiles of the latencies, and the fraction of the latencies that do not exceed each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

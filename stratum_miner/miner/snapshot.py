@@ -72,7 +72,7 @@ class MinerSnapshot:
     """Number of shares that were not submitted, because the same nonce was submitted with another version, or because
     this run or an earlier one had found the same share."""
     work_units: int
-    """Number of work units that backends took, up to the last sample."""
+    """Number of work units that backends took, up to the last time at which the miner counted them."""
     accepted_difficulty: float
     """Sum of the share difficulties of all accepted shares. For a weak block (a block whose hash misses the share
     target), the difficulty of its hash is added instead, which is lower than the share difficulty."""

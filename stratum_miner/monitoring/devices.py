@@ -31,9 +31,10 @@ class _Remembered:
     sample."""
 
     came_at: float = 0.0
-    """Unix time of the first sample of the device; 0 before the first sample."""
+    """Unix time of the first sample (call of ``DeviceMeters.sample``) that contained the device; 0 before it."""
     frozen_before: float = 0.0
-    """Seconds in which the process did not run, from the start of the miner to the first sample of the device."""
+    """Seconds in which the process did not run, from the start of the miner to the first sample (call of
+    ``DeviceMeters.sample``) that contained the device."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
     """Two meters: one for hash rates over at most 1 minute, one for hash rates over at most 1 hour. None before the
     first sample."""
@@ -64,7 +65,7 @@ class DeviceMeters:
         self._numbers = numbers
         self._devices: defaultdict[DeviceKey, _Remembered] = defaultdict(_Remembered)
         self._frozen = 0.0
-        """Seconds in which the process did not run, from the start of the miner to the last sample."""
+        """Seconds in which the process did not run, from the start of the miner to the last call of ``sample``."""
 
     def sample(
         self,

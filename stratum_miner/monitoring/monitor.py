@@ -77,7 +77,7 @@ class Monitor:
         self._devices = devices.DeviceMeters(self.numbers)
         self._health = Health(self.numbers)
         self._has_mined = False
-        """Whether a device was mining in at least one sample since the program started."""
+        """Whether a device was mining in at least one snapshot of the miner since the program started."""
         self._dead: set[DeviceKey] = set()
         """Search threads that this class has logged as dead. This class does not log dead hardware devices, because
         their drivers do that."""

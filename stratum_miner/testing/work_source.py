@@ -39,17 +39,19 @@ class ScriptedWorkSource:
             return unit
 
     def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
-        """Register a change callback, and return the function that removes it; see ``WorkSource``."""
+        """Register a change callback (a function to call when the work changes), and return a function that removes it;
+        see ``WorkSource``."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
     @property
     def listeners(self) -> int:
-        """Return the number of registered change callbacks."""
+        """Return the number of registered change callbacks: functions to call when the work changes."""
         return len(self._callbacks)
 
     def give(self, units: Iterable[WorkUnit], *, void: bool) -> None:
-        """Replace the remaining work units by these, and call the change callbacks.
+        """Replace the remaining work units by these, and call the change callbacks (the functions that backends
+        registered).
 
         ``void`` says whether the units that were returned before have become invalid.
         """
@@ -58,6 +60,7 @@ class ScriptedWorkSource:
             callback(void)
 
     def refill(self, units: Iterable[WorkUnit]) -> None:
-        """Replace the remaining work units by these without calling the change callbacks."""
+        """Replace the remaining work units by these without calling the change callbacks (the functions that backends
+        registered)."""
         with self._lock:
             self._units = deque(units)

@@ -127,7 +127,8 @@ class LineLimit:
             self._timer.start()
 
     def begin(self) -> None:
-        """Start again with full stocks: forget all lines that were written or left out until now."""
+        """Start again: forget all lines that were written or left out until now, so that each kind of line may again be
+        written as often as at the start."""
         self.take()
         with self._lock:
             self._kinds.clear()
