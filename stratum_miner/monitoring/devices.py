@@ -37,15 +37,16 @@ class _Remembered:
     ``DeviceMeters.sample``) that contained the device."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
     """Two meters: one for hash rates over at most 1 minute, one for hash rates over at most 1 hour. None before the
-    first sample."""
+    first call of ``DeviceMeters.sample``."""
     nonces: int = 0
-    """Number of nonces that the device had found at the last sample."""
+    """Number of nonces that the device had found at the last call of ``DeviceMeters.sample``."""
     nonce_at: float | None = None
-    """The time ``now`` of the sample in which ``nonces`` last increased; None if the device has found no nonce."""
+    """The time ``now`` of the call of ``DeviceMeters.sample`` in which ``nonces`` last increased; None if the device
+    has found no nonce."""
     state: str = ""
     unwell: tuple[float, str] | None = None
-    """Unix time of the last sample in which the device did not work properly (its state was one of ``UNWELL``), and the
-    reason. None if there was no such sample."""
+    """The last time (Unix time of a call of ``DeviceMeters.sample``) at which the device did not work properly (its
+    state was one of ``UNWELL``), and the reason. None if it always worked properly."""
     spells: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     refused: int = 0

@@ -77,7 +77,7 @@ class BlockDelivery:
         """Submit a block to the node, and count and report the node's answer. Return ``found`` with this answer.
 
         ``block`` is serialized with witnesses. If the node cannot be reached within 60 s, the result is "unreachable".
-        The block is then kept, and reported again when the node has judged it.
+        The block is then kept, and reported again when the node has accepted or rejected it.
         """
         self.submitted += 1
         give_up_at = trio.current_time() + ANSWER_SECONDS

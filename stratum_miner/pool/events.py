@@ -53,8 +53,8 @@ class BlockFound:
 
     There is an event for each such share. If the node had already accepted another block of this pool on the same
     parent, the pool does not submit the block, and ``result`` is "sibling". If ``result`` is "unreachable" or
-    "prev-blk-not-found", the node could not judge the block. A further event with the same ``hash`` follows when the
-    node has judged the block.
+    "prev-blk-not-found", the node could not decide about the block. A further event with the same ``hash`` follows when
+    the node has accepted or rejected the block.
     """
 
     height: int

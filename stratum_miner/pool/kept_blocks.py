@@ -28,8 +28,8 @@ class KeptBlock:
     block: bytes
     """The block, serialized with witnesses."""
     judged: trio.Event = field(default_factory=trio.Event)
-    """For a block that did not reach the node at first: a trio event that is set as soon as the node has judged the
-    block."""
+    """For a block that did not reach the node at first: a trio event that is set as soon as the node has accepted or
+    rejected the block."""
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False

@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
     SHOULD_FAILED = 6
     """``conformance --strict``: no MUST check failed, but a SHOULD check failed."""
     NOTHING_JUDGED = 7
-    """``conformance``: no check was judged, because every check was skipped."""
+    """``conformance``: every check was skipped, so the command knows nothing about the pool."""
     DEGRADED = 8
     """``health``: some devices do not mine."""
     NO_DEVICE = 9

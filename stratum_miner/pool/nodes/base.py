@@ -139,8 +139,8 @@ class SubmitResult:
 
     @property
     def undelivered(self) -> bool:
-        """Whether the node has not judged the block, because the node could not be reached or does not know the
-        parent."""
+        """Whether the node has neither accepted nor rejected the block, because the node could not be reached or does
+        not know the parent."""
         return self.result in (UNREACHABLE, PARENT_UNKNOWN)
 
     @classmethod
