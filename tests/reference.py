@@ -22,6 +22,7 @@ from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.app.config.writing import reference as key_table
 from stratum_miner.app.options.mine import MineOptions
+from stratum_miner.cli.parser import peers
 from stratum_miner.cli.parser.commands import COMMANDS
 from stratum_miner.cli.parser.program import command_line
 from stratum_miner.conformance import ALL
@@ -154,6 +155,24 @@ def _inner(hint: Any) -> Any:
 
 def _is_list(hint: Any) -> bool:
     return get_origin(hint) in (list, tuple) or any(_is_list(each) for each in get_args(hint))
+
+
+def peers_options() -> str:
+    """Return the options of other miners, and what each of them is here."""
+
+    def answer(way: peers.Renamed | peers.Way | peers.Algorithm) -> str:
+        match way:
+            case peers.Renamed(to=name):
+                return f"`{name}`"
+            case peers.Way(advice=advice):
+                return escaped(advice)
+            case peers.Algorithm():
+                return "accepted for sha256d, the only algorithm that can be mined here"
+
+    rows: dict[str, list[str]] = {}
+    for option, way in (*peers.OPTIONS.items(), *((f"{start}...", way) for start, way in peers.FAMILIES.items())):
+        rows.setdefault(answer(way), []).append(f"`{option}`")
+    return table(("option there", "here"), ((", ".join(names), text) for text, names in rows.items()))
 
 
 # ---- configuration --------------------------------------------------------------------------------------------------
@@ -351,6 +370,7 @@ def checks() -> str:
 
 PARTS: dict[Callable[[], str], str] = {
     commands: "reference/commands.md",
+    peers_options: "how-to/move-from-another-miner.md",
     options: "reference/configuration.md",
     pools: "reference/configuration.md",
     backends: "reference/configuration.md",
