@@ -178,7 +178,7 @@ def payout_schemes(output: Console, scenario: Scenario) -> None:
 
 
 def machines(output: Console, known: dict[str, Machine]) -> None:
-    """Print the table of known machines."""
+    """Print the table of known machines, and below it the source of each figure."""
     rows = [
         (
             machine.name,
@@ -186,15 +186,11 @@ def machines(output: Console, known: dict[str, Machine]) -> None:
             f"{machine.power:,.4g}",
             rounded(float(machine.power) / machine.hash_rate * 1e12),
             machine.date,
-            machine.source,
         )
         for machine in known.values()
     ]
-    table = _table(output, Rows(("machine", "hash rate", "W", "J/TH", "date", "source"), rows))
-    table.columns[-1].justify = "left"
-    table.columns[-1].no_wrap = False
-    table.columns[-1].overflow = "ellipsis"
-    output.print(table)
+    output.print(_table(output, Rows(("machine", "hash rate", "W", "J/TH", "date"), rows)))
+    print_lines(output, [f"{machine.name}: {machine.source}" for machine in known.values() if machine.source])
 
 
 def drawings(output: Console, scenario: Scenario) -> None:
