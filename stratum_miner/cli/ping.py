@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import backend_choice, common, pool_access
+from stratum_miner.app.options.pools import NO_PIN
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
@@ -34,7 +35,17 @@ def ping(
     user: pool_access.WorkerName = DEFAULT_USER,
     password: pool_access.Password = None,
     tls_ca: pool_access.TlsCa = None,
-    tls_fingerprint: pool_access.TlsFingerprint = None,
+    tls_fingerprint: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--tls-fingerprint",
+            help="SHA-256 fingerprint of the pool's certificate, as openssl x509 -fingerprint -sha256 prints it. Only "
+            f"this certificate is trusted. Give one for all pools, or one for each pool, {NO_PIN} for a pool without. "
+            "Repeatable.",
+            group="Pool",
+            negative=(),
+        ),
+    ] = None,
     tls_cert: pool_access.TlsCertificate = None,
     tls_key: pool_access.TlsKey = None,
     proxy: pool_access.ProxyOption = None,
@@ -66,7 +77,14 @@ def ping(
     if len(urls) > MAX_POOLS:
         raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
     logins = [pool_access.login(url, user, password, default=DEFAULT_USER) for url in urls]
-    tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url for url, _, _ in logins])
+    addresses = [url for url, _, _ in logins]
+    pins = _pins(tls_fingerprint or [NO_PIN], len(urls))
+    tls = [
+        pool_access.tls_settings(
+            tls_ca, pin, tls_cert, tls_key, urls=[address] if pin and len(set(pins)) > 1 else addresses
+        )
+        for pin, address in zip(pins, addresses, strict=True)
+    ]
     for _, name, _ in logins:
         if not is_plain(name):
             raise UsageError(f"--user: expected a worker name of printable characters in UTF-8, got {name!a}")
@@ -75,10 +93,10 @@ def ping(
             url=url,
             worker_name=worker_name,
             password=secret,
-            tls=tls,
+            tls=tls[index],
             proxy=pool_access.proxy_url(proxy),
         )
-        for url, worker_name, secret in logins
+        for index, (url, worker_name, secret) in enumerate(logins)
     ]
     results: list[PingResult] = []
     complete = False
@@ -109,6 +127,17 @@ def ping(
     if not complete:
         return signals.INTERRUPTED
     return ExitCode.OK if all(result.error is None for result in results) else ExitCode.POOL_UNREACHABLE
+
+
+def _pins(given: list[str], count: int) -> list[str | None]:
+    """Return the fingerprint for each pool. Raises UsageError if there is neither one for all pools nor one for
+    each."""
+    if len(given) not in (1, count):
+        raise UsageError(
+            f"--tls-fingerprint: expected one for all pools, or one for each of the {count} pools, got {len(given)}"
+        )
+    pins = [None if text == NO_PIN else text for text in given]
+    return pins * count if len(pins) == 1 else pins
 
 
 async def _with_submit(result: PingResult, settings: PoolSettings, seconds: float) -> PingResult:

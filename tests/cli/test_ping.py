@@ -7,10 +7,11 @@ import trio
 
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import hash_value, target_from_difficulty
-from stratum_miner.cli.ping import _with_submit
+from stratum_miner.cli.ping import _pins, _with_submit
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.ping import PingResult
 from stratum_miner.testing.manual_pool import REGTEST_JOB, ManualPool
+from tests.cli.one_command import run
 from tests.work.jobs import make_job
 
 DIFFICULTY = 2e-4
@@ -66,3 +67,31 @@ async def test_ping_submits_a_full_share_where_blocks_are_easier_than_shares(han
     assert result.error is None
     assert result.submit_ms is not None
     assert len(submitted) == 1
+
+
+PIN, OTHER = "AB:" * 31 + "AB", "cd" * 32
+
+
+@pytest.mark.parametrize(
+    ("given", "pins"),
+    [
+        (["none"], [None, None]),
+        ([PIN], [PIN, PIN]),
+        ([PIN, OTHER], [PIN, OTHER]),
+        (["none", OTHER], [None, OTHER]),
+    ],
+)
+def test_a_fingerprint_for_each_pool(given: list[str], pins: list[str | None]) -> None:
+    assert _pins(given, 2) == pins
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ssl://h:1", "ssl://i:1", "ssl://j:1"], "expected one for all pools, or one for each of the 3 pools, got 2"),
+        (["h:1", "ssl://i:1"], "expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp://h:1"),
+    ],
+)
+def test_fingerprints_that_do_not_fit(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pins = [f"--tls-fingerprint={pin}" for pin in (PIN, OTHER)]
+    assert run(capsys, "ping", *arguments, *pins) == (2, "", f"stratum-miner: --tls-fingerprint: {said}\n")
