@@ -39,7 +39,8 @@ def mentioned(module: str) -> Iterator[str]:
                 yield base
                 yield from (f"{base}.{alias.name}" for alias in node.names)
             case ast.Constant(value=str(text)) if re.fullmatch(r"[\w.]+(:\w+)?", text):
-                yield from (text.partition(":")[0], f"{package}.{text}")
+                # the table of commands, in cli.parser, names modules of the package above it
+                yield from (text.partition(":")[0], f"{package}.{text}", f"{package.rpartition('.')[0]}.{text}")
             case ast.ImportFrom():
                 raise AssertionError(f"{path}:{node.lineno}: expected an absolute import")
 
