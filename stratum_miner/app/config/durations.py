@@ -32,5 +32,6 @@ def duration_option(name: str, help_text: str, group: str | None = None) -> Para
 
 
 def _default(seconds: float | None) -> Any:
-    """Return what the help shows as the default. None shows none."""
+    """Return the text that the help shows as the default. If ``seconds`` is None, return None: the help then shows no
+    default."""
     return None if seconds is None else duration_spelling(seconds)

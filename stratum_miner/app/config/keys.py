@@ -42,7 +42,8 @@ restart."""
 NUMERIC = KeyMark("numeric")
 """Marks a string key whose value is a number, perhaps with a unit, so that a file may contain a plain number."""
 ONE_TEXT = KeyMark("one text")
-"""Marks a list of texts that may contain spaces. Its environment variable is one text, not several between spaces."""
+"""Marks a key whose value is a list of texts that may contain spaces. The environment variable of such a key is not
+split at spaces, so it gives a list with one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class ConfigKey:
 
     @property
     def is_duration(self) -> bool:
-        """Whether the value is a time in seconds, which may have a unit."""
+        """Whether the value is a duration: a number of seconds, or a number with a unit of time."""
         return self.parameter is not None and self.parameter.converter is durations.convert
 
     @property
@@ -126,7 +127,7 @@ def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
     """
     wanted = key.wanted
     if key.numeric and isinstance(value, float):
-        return unmistakable(Decimal(repr(value)))  # the point of a TOML number is a decimal point
+        return unmistakable(Decimal(repr(value)))  # in TOML, a point in a number always separates decimals
     if get_origin(wanted) is list and not isinstance(value, list):
         value = [value]
     if isinstance(value, list):

@@ -1,8 +1,8 @@
 """Says once, after the first job, facts about the job's block chain that a beginner might not know.
 
 A miner sees only jobs, and a job does not name its chain. The network difficulty of mainnet is far above that of every
-test chain, so it decides (``economics.chain.LEAST_MAINNET_DIFFICULTY``). If the chain is a test chain, the notes do not
-say which one.
+test chain. The chain therefore counts as mainnet if the network difficulty of the job is high enough
+(``economics.chain.LEAST_MAINNET_DIFFICULTY``). If the chain is a test chain, the notes do not say which one.
 """
 
 import re

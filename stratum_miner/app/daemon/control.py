@@ -39,13 +39,13 @@ class MinerControl:
         self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
-        """The pauses that are in force. Each key is the requester of a pause (``by`` of ``pause``), and its value is
-        the reason. Mining is paused while there is at least one entry."""
+        """The pauses that are in force. Each key names who requested a pause (the argument ``by`` of ``pause``), and
+        its value is the reason. Mining is paused while there is at least one entry."""
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """The pauses that are in force. Each key is the requester of a pause (``by`` of ``pause``), and its value is
-        the reason. Mining is paused while there is at least one entry."""
+        """The pauses that are in force. Each key names who requested a pause (the argument ``by`` of ``pause``), and
+        its value is the reason. Mining is paused while there is at least one entry."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:

@@ -85,7 +85,7 @@ class MineRun:
         self._listeners.append(services.monitor.note)
         self._services = services
         self.services = (*services.services, *self._reloading())
-        """The functions that run beside the miner, from its start to its end."""
+        """The functions that run concurrently with the miner, from its start to its end."""
 
     def run(self) -> int:
         """Mine until stopped or until a goal is reached, and return the exit code."""

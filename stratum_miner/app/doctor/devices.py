@@ -33,7 +33,8 @@ def device_findings(specs: Sequence[DeviceSpec], devices: Sequence[FoundDevice])
 
 
 def _of_pattern(spec: DeviceSpec, pattern: str, devices: Sequence[FoundDevice]) -> Finding:
-    """Return the finding for all paths that match a pattern: the first that is not good, or one that lists all."""
+    """Return one finding for all paths that match a pattern. If some path has a problem or a note, return the finding
+    about the first such path. Otherwise return a finding that lists all paths as ready."""
     paths = dict.fromkeys(sorted(glob.glob(os.path.expanduser(pattern))))
     paths |= dict.fromkeys(device.path for device in devices if spec.selects(device))
     if not paths:
@@ -47,9 +48,10 @@ def _of_pattern(spec: DeviceSpec, pattern: str, devices: Sequence[FoundDevice]) 
 
 
 def _of_all(spec: DeviceSpec, devices: Sequence[FoundDevice], *, is_only_setting: bool) -> Finding:
-    """Return the finding for every device of a kind, or of any kind.
+    """Return one finding for all devices that a specification without a path or pattern selects.
 
-    With ``is_only_setting``, the miner uses other devices, too, so that it may mine without a device of this kind.
+    ``is_only_setting`` says that the specification only sets options for devices of its kind, because ``auto`` is
+    given, too. If there is no such device, the finding is then a note, because the miner uses devices of other kinds.
     """
     fitting = [device for device in devices if spec.selects(device)]
     if not fitting:
@@ -98,7 +100,8 @@ def _of_path(spec: DeviceSpec, path: str, devices: Sequence[FoundDevice]) -> Fin
 
 
 def _of_access(spec: DeviceSpec, name: str, result: PortAccess) -> Finding:
-    """Return the finding for a port that cannot be opened. A miner of this program that already runs is no problem."""
+    """Return the finding for a port that cannot be opened. If another stratum-miner process is mining with the port,
+    the finding is a note, not a problem."""
     if any(process(holder.pid).is_miner for holder in result.holders):
         return _finding(spec, Severity.NOTE, f"{name}{result.problem}, a miner that is already running")
     return _finding(spec, Severity.PROBLEM, f"{name}{result.problem}", result.fix)

@@ -46,7 +46,7 @@ def missing_program(command: str) -> str:
     except ValueError:
         return "the shell cannot read the command, because a quote is not closed"
     while words and "=" in words[0].partition("/")[0]:
-        words.pop(0)  # a variable for the program
+        words.pop(0)  # NAME=VALUE before the program sets an environment variable
     if not words or words[0] in _BUILT_IN or any(sign in words[0] for sign in "$`*?(){}<>|&;"):
         return ""
     program = os.path.expanduser(words[0])

@@ -59,7 +59,8 @@ class Setup:
     @classmethod
     def read(cls, sources: Sources) -> "Setup":
         """Read the settings. If --url is given without a worker name, use a default name, so that the pool can be
-        checked. If the settings are not valid, leave out devices or pools, so that the others can be checked."""
+        checked. If the settings are not valid, read them without the devices, without the pools, or without both, so
+        that the remaining settings can be checked."""
         try:
             return cls(sources, load(sources), ())
         except ConfigError as error:
@@ -78,7 +79,7 @@ class Setup:
                 settings = load(replace(sources, given={**given, **change}))
             except ConfigError as error:
                 if change is stand_in and not is_given:
-                    problems = tuple(map(str, error.problems))  # without the missing pool, which is no error here
+                    problems = tuple(map(str, error.problems))  # does not complain that no pool is given
                 continue
             if change is stand_in and not is_given:
                 problems = ()
@@ -144,7 +145,8 @@ class Setup:
         return found
 
     def _token_findings(self, flag: str) -> list[Finding]:
-        """Return the findings about an API token that the user gave. Without one, mine makes it when it needs it."""
+        """Return the findings about an API token that the user gave. If the user gave none, there is nothing to check,
+        because ``mine`` makes a token when it needs one."""
         file = None if self.settings is None else self.settings.options.http_token_file
         if file is None and VARIABLE not in self.sources.environment:
             return []

@@ -425,4 +425,4 @@ CGMINER_KEYS = (
         *("api-mcast-port", "api-mcast", "api-description", "gekko-", "bitmain-", "avalon"),
     }
 )
-"""The keys of cgminer and bfgminer, with those of pools after ``pools.``."""
+"""The keys of cgminer and bfgminer. The keys of a pool have the prefix ``pools.``."""

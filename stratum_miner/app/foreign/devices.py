@@ -42,7 +42,8 @@ _FREQUENCIES = {
     "gekko-compaca1-freq": ("compac-a1", (300,)),
     "anu-freq": ("antminer-u1", (250,)),
 }
-"""Kinds of devices by cgminer's keys for their clocks in MHz, each with the values that cgminer has without the key."""
+"""Maps each of cgminer's keys for the clock (MHz) of one kind of device to this kind and to the values that cgminer
+uses as defaults."""
 _DETECTIONS = {
     "gekko-compac-detect": "compac",
     "gekko-2pac-detect": "2pac",
@@ -51,7 +52,7 @@ _DETECTIONS = {
     "gekko-compacf-detect": "compac-f",
     "gekko-compaca1-detect": "compac-a1",
 }
-"""Kinds of devices by cgminer's keys that limit mining to these kinds."""
+"""Maps each of cgminer's keys that limit mining to one kind of device to this kind."""
 
 
 class _Devices:
@@ -68,11 +69,13 @@ class _Devices:
         self.settings.setdefault(head, {})
 
     def of_kind(self, kind: str) -> list[str]:
-        """Return the devices of a kind, or every device of the kind if none was named."""
+        """Return the devices of a kind that the file has named so far. If it has named none, return KIND:auto, which
+        means every device of the kind."""
         return [head for head in self.settings if head.partition(":")[0] == kind] or [f"{kind}:auto"]
 
     def at_path(self, kind: str, path: str) -> str:
-        """Return the device at a path, with its kind, which may have been named without a kind before."""
+        """Return KIND:PATH for the device at a path. If the file has named this path without a kind before, add the
+        kind to that entry."""
         if path in self.settings:
             self.settings = {f"{kind}:{path}" if head == path else head: item for head, item in self.settings.items()}
         return f"{kind}:{path}"

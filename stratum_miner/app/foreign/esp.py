@@ -76,7 +76,8 @@ def _fallback(name: str, *, csv: bool) -> str:
 
 
 def _convert_list(conversion: Conversion, pools: list[Any]) -> None:
-    """Convert pools of newer versions, of which at most two are used: one, and one to fall back to."""
+    """Convert the list of pools in a file of a newer AxeOS version. AxeOS uses at most two pools of the list: a primary
+    one, and one to fall back to. If the file says which pools these are, the others are added, but switched off."""
     used = [index for key in ("primaryPoolIndex", "secondaryPoolIndex") if (index := conversion.take(key)) is not None]
     if conversion.take("useFallbackStratum") in (1, True):
         used.reverse()
@@ -213,7 +214,7 @@ AXEOS_KEYS = frozenset({*_POOL_NAMES.values(), *_CSV_NAMES.values(), *_DEVICE_KE
     *("pools", "pools.stratumURL", "pools.stratumPort", "pools.stratumUser", "fallbackStratumURL", "fbstratumurl"),
     *("primaryPoolIndex", "secondaryPoolIndex", "boardVersion", "boardversion", "devicemodel", "axeOSVersion"),
 }
-"""Keys of AxeOS, with those of pools after ``pools.``."""
+"""Keys of AxeOS. The keys of a pool have the prefix ``pools.``."""
 NERDMINER_KEYS = frozenset(
     {"poolString", "portNumber", "poolPassword", "btcString", "gmtZone", "saveStatsToNVS", "invertColors", "Brightness"}
     | {"PoolUrl", "PoolPort", "PoolPassword", "BtcWallet", "Timezone", "SaveStats", "WifiPW", "SSID"}

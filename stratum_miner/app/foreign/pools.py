@@ -12,7 +12,8 @@ from stratum_miner.foreign_text import sanitize
 
 SettingPairs: TypeAlias = Iterator[tuple[str, Any]]
 ConvertKey: TypeAlias = Callable[[str, Any], SettingPairs]
-"""Yields the settings of a pool that one of its keys becomes. Raises NothingToDo, InvalidValue or Unsafe."""
+"""Converts one key of another program's pool and its value. Yields the settings of stratum-miner's pool that replace
+them. Raises NothingToDo, InvalidValue or Unsafe."""
 
 
 class NothingToDo(Exception):  # noqa: N818  not an error of the program

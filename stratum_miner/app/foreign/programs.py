@@ -52,8 +52,8 @@ _ADDRESSES = frozenset({"pools", "url", "quota", "stratumURL", "stratumurl", "po
 
 
 def convert(content: bytes, where: str, options: frozenset[str]) -> Imported:
-    """ConvertFile the content of a configuration file. ``options`` are the keys that stratum-miner knows, and ``where``
-    names the file in errors.
+    """Convert the content of another program's configuration file. ``options`` are the keys that stratum-miner knows,
+    and ``where`` names the file in errors.
 
     Raises ConfigError if the file cannot be read, if no program is recognised, if the file is for another algorithm
     than SHA-256d, or if none of its pools can be used.
@@ -114,7 +114,7 @@ def _unknown(table: Mapping[str, Any]) -> str:
 
 
 def _marks(table: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the keys of the file, with those of its pools after ``pools.``."""
+    """Yield the keys of the file. The keys of its pools have the prefix ``pools.``."""
     for key, value in table.items():
         yield key
         yield from (start for start in ("gekko-", "bitmain-", "avalon") if key.startswith(start))

@@ -18,8 +18,8 @@ ConvertValue: TypeAlias = Callable[[Any], Any]
 class To:
     """The key becomes the option ``key``. If ``convert`` returns None, the option keeps its default.
 
-    ``defaults`` are values that mean no more than the default of the other program. They matter only if this version of
-    stratum-miner has no option ``key``.
+    ``defaults`` are the values that have the same effect as the default of the other program. If this version of
+    stratum-miner has no option ``key``, nothing is lost by leaving out a key with one of these values.
     """
 
     key: str
@@ -54,7 +54,7 @@ class Conversion:
         self.options = options
         self.result = Imported(program)
         self.taken: set[str] = set()
-        """Keys whose notes are made by the code that took them."""
+        """Keys that were read with ``take``. The code that called ``take`` adds the notes about these keys."""
 
     # ---- notes ------------------------------------------------------------------------------------------------------
 
@@ -80,7 +80,8 @@ class Conversion:
         self.result.notes.append(Note(path, self.line(path), shown, fate, text))
 
     def line(self, path: str) -> int:
-        """Return the line of a key, or of the key of the array that contains ``path``, or 0."""
+        """Return the line of the key at ``path``. If this line is not known and ``path`` is inside an array, return the
+        line of the array's key. Return 0 if that is not known either."""
         lines = self.source.lines
         return lines.get(path) or lines.get(path.partition("[")[0], 0)
 

@@ -51,7 +51,8 @@ def convert_xmrig(conversion: Conversion) -> None:
 
 
 def _check_algorithm(conversion: Conversion) -> None:
-    """Raise ConfigError if the whole file is for another algorithm or coin, as old versions write it."""
+    """Raise ConfigError if the file sets another algorithm or coin for all pools. Old versions of xmrig write such
+    files."""
     source = conversion.source
     for key in ("algo", "coin"):
         value = conversion.take(key)
@@ -234,4 +235,4 @@ XMRIG_KEYS = frozenset({*_RULES, "pools", "cpu", "opencl", "cuda", "http", "tls"
     *("pools.algo", "pools.coin", "pools.daemon", "pools.enabled", "pools.keepalive", "pools.nicehash", "pools.rig-id"),
     *("pools.self-select", "pools.sni", "pools.socks5", "pools.tls", "pools.tls-fingerprint", "pools.submit-to-origin"),
 }
-"""The keys of xmrig, with those of pools after ``pools.``."""
+"""The keys of xmrig. The keys of a pool have the prefix ``pools.``."""

@@ -1,5 +1,5 @@
-"""Options to record the messages between miner and pool, and ``--seed``, the seed of the random choices that injected
-faults make."""
+"""The options ``--record`` and ``--record-secrets``, which record the messages between miner and pool, and the option
+``--seed``, which sets the seed for the random choices of injected faults."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -37,13 +37,14 @@ that belongs to no field and is not in this set is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
 """Maps each option that starts a server to the option that permits addresses other than loopback for this server.
 
---axeos-api itself permits them, because other computers are meant to reach this server.
+For ``--axeos-api``, this is the option itself: it permits all addresses, because the AxeOS API is meant for other
+computers.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MineOptions(PoolOptions):
-    """The settings of ``mine`` and their defaults. ``PoolOptions`` has those of its pools."""
+    """The settings of ``mine`` and their defaults. The settings of the pools are in the base class ``PoolOptions``."""
 
     retry: Annotated[
         bool,

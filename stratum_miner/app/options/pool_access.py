@@ -95,11 +95,12 @@ ProxyOption: TypeAlias = Annotated[
 
 
 def login(url: str, worker_name: str, given: str | None, *, default: str) -> tuple[PoolUrl, str, str]:
-    """Return the URL of a pool, the worker name and the password, of which the user may write the last two into the
-    URL.
+    """Return the URL of a pool, the worker name and the password. The user may give the worker name and the password in
+    the URL or with --user and --pass.
 
-    ``given`` is --pass, and ``default`` the value of --user if the user does not give it. Raises PoolUrlError for a URL
-    that cannot be used, and UsageError for a worker name or password that is given twice.
+    ``worker_name`` is the value of --user, and ``default`` is its value if the user does not give it. ``given`` is the
+    value of --pass. Raises PoolUrlError for a URL that cannot be used, and UsageError for a worker name or password
+    that is given twice.
     """
     secrets.register_credentials(url)
     found = PoolLogin.parse(url)

@@ -13,11 +13,11 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line or an environment variable is wrong, or names a file that is wrong."""
     WORKER_REFUSED = 3
-    """Every pool refused the worker name before any mining began. For ``mine`` this means at its start, for ``proxy``
-    before it served a miner."""
+    """Every pool refused the worker name before any mining began. ``mine`` ends with this code only at its start,
+    ``proxy`` only before it has served a miner."""
     POOL_UNREACHABLE = 4
-    """The time limit was reached and no pool had sent a job, or with --no-retry, the only attempt to reach a pool
-    failed."""
+    """No pool had sent a job when the time limit was reached. Or --no-retry was given, and the only attempt to reach a
+    pool failed."""
     SELF_TEST_FAILED = 5
     """A kernel computed a wrong result in the self-test."""
     SHOULD_FAILED = 6

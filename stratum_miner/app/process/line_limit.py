@@ -12,9 +12,9 @@ one line reports the count. Statistics do not depend on log lines.
 Events that only the program or its user can cause have no limit. These are events about devices and the configuration,
 status lines, and what the user's own node says about blocks.
 
-Lines about shares that solve a Bitcoin block have a stock of their own, which never becomes empty on a chain where
-blocks take work. They have a limit because a pool could otherwise fill the log by sending jobs whose blocks take no
-work.
+Lines about shares that solve a Bitcoin block have a stock of their own. At the network difficulty of a real chain,
+blocks are so rare that this stock never becomes empty. The limit exists because a pool may send jobs with a network
+difficulty near zero. Almost every share then solves a block, and the lines about blocks would fill the log.
 """
 
 import threading
@@ -83,8 +83,8 @@ class LineLimit:
         self._report = report
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        """Maps the name of each kind of line to the state of this kind. There are few kinds, because the program has
-        few event names."""
+        """The state of each kind of line, by the name of the kind. There are few kinds, because the program has few
+        event names."""
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 

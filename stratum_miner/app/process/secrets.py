@@ -73,7 +73,8 @@ def register(secret: str) -> str:
 
 
 def register_credentials(url: str) -> None:
-    """Hide the password in a URL, which may lack a scheme, from now on, as it is written and as ``%xx`` are decoded."""
+    """From now on, hide the password that a URL contains. The password is hidden both as it is written in the URL and
+    with its ``%xx`` sequences decoded. The URL may lack a scheme."""
     credentials, _, _ = url.rpartition("://")[2].rpartition("@")
     password = credentials.partition(":")[2]
     register(password)
@@ -166,8 +167,8 @@ def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     """Remove the secrets from a log event. Every log event passes through this structlog processor, and no other code
     removes secrets from events.
 
-    The event name, all keys, and the values of OUR_FIELDS stay unchanged, because other programs rely on them. Only the
-    credentials in a URL are hidden even in OUR_FIELDS.
+    The event name, all keys, and the values of OUR_FIELDS stay unchanged, because other programs rely on them. There is
+    one exception: if a value of OUR_FIELDS contains a URL with credentials, the credentials are hidden.
     """
     return {key: _redacted_field(key, value) for key, value in event.items()}
 

@@ -39,8 +39,8 @@ def layers(
     price_command: str | None,
     price_field: str | None,
 ) -> list[RawScenario]:
-    """Query each source that is not None. Return for each answer a scenario of ``profit`` that has only the figures of
-    this answer.
+    """Query each source that is not None. Return one incomplete scenario for each answer: it contains only the figures
+    of this answer. The command ``profit`` combines such scenarios.
 
     Raises UsageError for a wrong option, CommandFailed if a source does not answer, and SourceError for an answer that
     cannot be used.
@@ -118,7 +118,7 @@ def _get(url: str, option: str) -> bytes:
     """Fetch a URL, and return the body of the answer.
 
     Redirections are not followed. Proxies named in the environment are not used. Raises UsageError for a bad URL, and
-    CommandFailed for any status but 200 or if the query fails.
+    CommandFailed if the query fails or the status of the answer is not 200.
     """
     try:
         target = HttpTarget.parse(url)

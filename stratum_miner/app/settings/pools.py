@@ -264,8 +264,8 @@ class _Reader:
 
     @property
     def _url_origin(self) -> SettingSource:
-        """The source of the URLs of the pool. A table that a backend names is read even if the command line replaces
-        the pools of the file."""
+        """The source of the URLs of the pool: the table of the pool in the file if a backend names this pool, otherwise
+        the source of the setting ``url``. The table is used even if the command line replaces the pools of the file."""
         return (self._resolved if self._profile is None else self._profile).origins["url"]
 
     # ---- worker name and password

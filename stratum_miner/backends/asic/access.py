@@ -184,8 +184,8 @@ def _join_group(group: str) -> str:
 
 
 def install_rule() -> str:
-    """Return a text for the user; this function installs nothing. The text is the command that installs the udev rule.
-    If the rule is installed already, it is the advice to plug the device in again."""
+    """Return what the user should do to install the udev rule; this function installs nothing. The text is the command
+    that installs the rule. If the rule is installed already, the text is the advice to plug the device in again."""
     if installed_rule() is not None:
         return (
             "unplug the device and plug it in again; the udev rule works for the user who is logged in at this computer"

@@ -112,8 +112,9 @@ class AsicBackend(Backend):
         """Return a message that names each specification without a path, such as ``auto``, for which no device was
         found. The message is empty if each has a device, and before the first search for devices.
 
-        Beside ``auto``, a specification with settings, such as ``compac:auto,frequency=200``, only says how devices of
-        its kind are used, if there are any.
+        If ``auto`` is given too, the message does not name a specification of a kind with settings, such as
+        ``compac:auto,frequency=200``. Such a specification then only sets how devices of its kind are used, and does
+        not demand that there is one.
         """
         if not self._hotplug.has_looked:
             return ""
@@ -229,11 +230,13 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _auto_spec(self, device: FoundDevice) -> DeviceSpec | None:
-        """Return the first specification without a path or pattern that fits a device that is plugged in, or None."""
+        """Return the specification for a device that was found: the first one that selects this device, among those
+        without a path or pattern. Return None if there is none."""
         return next((spec for spec in self._auto if spec.pattern is None and spec.selects(device)), None)
 
     async def _new_at(self, spec: DeviceSpec) -> list[DeviceRecord]:
-        """Return a record for each device at the paths of a glob pattern that does not have one."""
+        """Find the devices at the paths that match the glob pattern of ``spec``. Return a new record for each of these
+        devices that has no record yet."""
         taken = self._known_paths() | {record.spec.path for record in self._records}
         devices = {port.path: device for device in self._hotplug.devices for port in device.ports}
         paths = [(device.path, device.path) for device in self._hotplug.devices if spec.selects(device)]
@@ -264,9 +267,9 @@ class AsicBackend(Backend):
     async def _run_once(
         self, record: DeviceRecord, source: WorkSource, found: trio.MemorySendChannel[NonceFound]
     ) -> None:
-        """Wait until the device is plugged in, and run it until it stops. Then, depending on why the device stopped,
-        wait for a pause, until the next search for devices, or until the device is unplugged. After that, the caller
-        may run the device again."""
+        """Wait until the device is plugged in, and run it until it stops. Then wait again. Depending on why the device
+        stopped, this wait lasts for some seconds, until the next search for devices, or until the device is unplugged.
+        After that, the caller may run the device again."""
         location = await self._wait_until_connected(record)
         record.enter(DeviceRecordState.FOUND)
         opened = record.ports.opened if record.ports is not None else 0
@@ -278,7 +281,7 @@ class AsicBackend(Backend):
                 await device.run(source, own)
         except DeviceGone as error:
             if record.ports is None or record.ports.opened == opened:
-                await self._pause(record, error)  # no port was opened, so the device was not lost while mining
+                await self._pause(record, error)  # its port could not be opened: try again later
             else:
                 self._note_loss(record, error)
                 await self._hotplug.next_look()
