@@ -45,7 +45,7 @@ class RunState(Generic[MinerT]):
         self.mining = 0
         """Number of miners with a job."""
         self.bad = tuple(plan.bad.items())
-        """Names of share faults, and the fraction of the shares that get each."""
+        """Pairs: the name of a share fault, and the fraction of the shares into which this fault is put."""
         self.keeps_accepted = "duplicate" in plan.bad
         self.keeps_stale = "stale" in plan.bad
 

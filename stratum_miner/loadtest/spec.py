@@ -8,8 +8,9 @@ from stratum_miner.spelling import did_you_mean
 from stratum_miner.written_numbers import AmbiguousNumberError, to_float
 
 MOST_LISTED = 12
-"""Maximum number of known names that an error about an unknown name always lists. If there are more known names, the
-error lists them only if none of them is similar enough to be suggested."""
+"""An error about an unknown name lists the known names if there are at most this many. If there are more, the error
+suggests the known name that is most similar to the unknown name. It then lists all of them only if none is similar
+enough."""
 
 
 class SpecError(ValueError):

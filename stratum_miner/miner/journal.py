@@ -2,9 +2,9 @@
 
 Mining never waits for the journal. The miner's calls put records into a queue, and a thread writes them as they come. A
 second thread syncs the file to the disk: at once after the record of a share that solves a block, otherwise a few
-seconds after a write. If the program crashes, at most the records of the last tenth of a second are missing. The next
-run logs the crash. It detects the crash by the last record of the journal, which is not a record that ends a run. After
-a power failure, the records that were not synced may be missing, too.
+seconds after a write. If the program crashes, at most the records of the last tenth of a second are missing. A run that
+does not crash ends with a record of its own. If this record is missing at the end of the journal, the next run logs a
+crash. After a power failure, the records that were not synced may be missing, too.
 
 If the file cannot be written, the journal logs one error, and ``Journal.problem`` gives the reason until writing works
 again. Meanwhile the records wait, and the writing thread tries again every few seconds. If too many records wait (see
@@ -382,8 +382,9 @@ _BEFORE_BODIES = {
     "extranonce1": "extranonce1",
     "extranonce2_size": "extranonce2_size",
 }
-"""Name of each coinbase field in a record now, and its name in a record of an older version of this program. Today the
-coinbase is a separate object ``body``; older versions wrote its fields among the other fields of the job."""
+"""Today a record contains the coinbase of a job as a separate object ``body``. Older versions of this program wrote the
+fields of the coinbase among the other fields of the job, and gave some of them other names. Each key is the name of a
+field in ``body``; its value is the field's name in old records."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:
@@ -429,7 +430,8 @@ def _rebuilt(record: SubmittedShare) -> Recovered | None:
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
     if not (whole and share.is_block and isinstance(job.body, CoinbaseBody)):
-        return None  # either not a valid block, or from a pool without coinbase, whose sessions cannot be resumed
+        # either not a valid block, or from a pool that sent no coinbase; the session of such a pool cannot be resumed
+        return None
     resumable = Resumable(record.session_id, job.body.extranonce1, job.body.extranonce2_size)
     return Recovered(record.id, record.pool, resumable, share)
 
@@ -442,8 +444,8 @@ def _job(record: SubmittedShare, header: BlockHeader) -> Job:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
             values[name] = getattr(header, name, 0)
     values["nbits"] = header.nbits
-    # The session number is 0, because the job comes from no session of this run. A new pool client resumes the session
-    # ``session_id``.
+    # Session numbers count the sessions of this run. The job comes from a session of an earlier run, so its session
+    # number is 0. The pool knows this session by its ``session_id``, with which a new pool client can resume it.
     origin = Origin(PoolKey(record.pool), record.worker, 0, record.session_id)
     converted = {name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()}
     return Job(origin=origin, body=body, **converted)

@@ -1,4 +1,4 @@
-"""Writes the file of a share journal: appends records, syncs them to the disk, and begins a new file when it is large.
+"""Writes the file of a share journal: appends records, syncs them to the disk, and replaces a large file by a new one.
 
 All methods wait for the disk, so ``journal`` calls them in its own threads.
 
@@ -79,7 +79,8 @@ class JournalFile:
         self._sync_directory()
 
     def append(self, records: Sequence[JournalRecord], now: float) -> None:
-        """Write these records. Raises JournalError if one of them cannot be written; then none counts as written.
+        """Write these records. Raises JournalError if one of them cannot be written. In this case, all of them count as
+        not written.
 
         ``now``: Unix time in seconds.
         """

@@ -210,7 +210,7 @@ class Miner:
             group.scheduler.pause(paused)
 
     def set_goals(self, goals: Goals) -> None:
-        """Replace the goals. The new goals also count the shares, blocks and seconds since the miner started."""
+        """Replace the goals. Shares, blocks and seconds count from the start of the miner, not from this call."""
         self._goals = goals
         self._goals_changed.set()
         self._check_goals()
@@ -245,7 +245,7 @@ class Miner:
         return self._groups[0].pools.control
 
     def find_pool(self, pool: PoolKey) -> tuple[PoolControl, int]:
-        """Return the ``PoolControl`` that changes a pool, and the pool's position in its list, from 0.
+        """Return the ``PoolControl`` that changes a pool, and the index of the pool in the control's list of pools.
 
         Raises LookupError if the miner has no such pool.
         """
@@ -334,9 +334,10 @@ class Miner:
                 return
 
     def _resubmit_blocks(self, journal: Journal) -> None:
-        """Resubmit the blocks that have no result because an earlier run crashed, each to its pool. A block is recorded
-        as lost instead if the miner no longer uses its pool. A client can resume only one session, that of the last
-        recovered block of its pool, so blocks of other sessions are lost, too."""
+        """Resubmit each block that has no result because an earlier run crashed. A block goes to the pool for which it
+        was found. If the miner no longer uses this pool, the block is recorded as lost instead. A pool client can
+        resume only one earlier session. It resumes the session of its pool's last recovered block, so the pool's blocks
+        of other sessions are lost, too."""
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
             again = block.resumable == newest[block.pool]
@@ -384,7 +385,7 @@ class Miner:
             return
         try:
             self._on_event(event)
-        except BaseException as error:  # BaseException: pytest.fail raises one that is no Exception
+        except BaseException as error:  # pytest.fail raises a BaseException that is not an Exception
             self._event_error = error
             self.stop()
 
@@ -467,8 +468,8 @@ class Miner:
         )
 
     def _completed(self, backend: BackendSnapshot) -> BackendSnapshot:
-        """Return the snapshot of a backend. The hardware errors of each device include the wrong nonces that the miner
-        itself found."""
+        """Return the snapshot of a backend with complete numbers of hardware errors. The backend counted only the wrong
+        nonces that it detected itself. This method adds those that the miner detected."""
         errors = self._statistics.hardware_errors
         return replace(
             backend,
@@ -495,7 +496,7 @@ async def open_miner(
 ) -> AsyncIterator[Miner]:
     """Run a miner while the ``async with`` block runs, and stop it gracefully at the end of that block.
 
-    The parameters are those of ``Miner``. To mine until a goal is reached, wait for this in the block::
+    The parameters are those of ``Miner``. To mine until a goal is reached, call ``wait_stopped`` in the block::
 
         async with open_miner(pools, [CpuBackend()], goals=Goals(shares=1)) as miner:
             await miner.wait_stopped()

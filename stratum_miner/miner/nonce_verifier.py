@@ -33,8 +33,8 @@ class NonceVerifier:
         self._submitted_earlier = submitted_earlier
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
         """The shares so far. The key identifies the header of a share without its version. The value is the version and
-        a weak reference to the work unit of the share. The reference is weak so that the unit can be freed together
-        with its job, which may be large."""
+        a weak reference to the work unit of the share. The reference is weak, so that it does not keep the work unit
+        and the unit's job, which may be large, in memory."""
 
     def judge(self, found: NonceFound, backend: str, worker_name: str) -> Share | str | None:
         """Verify a reported nonce.

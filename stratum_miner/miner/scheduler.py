@@ -18,9 +18,9 @@ from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 MAX_PREVIOUS_HASHES = 16
-"""In jobs with some previous hashes, the scheduler searches for no weak blocks (hashes that solve a block but miss the
-share target). This is the maximum number of these previous hashes that it remembers. Older hashes can be forgotten,
-because jobs with them are stale."""
+"""A weak block is a hash that solves a block but misses the share target. ``Scheduler.seek_weak_blocks`` can end the
+search for weak blocks in all jobs with a certain previous hash. This is the maximum number of such previous hashes that
+the scheduler remembers. It can forget older ones, because jobs with them are stale."""
 MAX_SWITCHES = 1000
 """Maximum number of job changes that are kept for ``take_switches``, which the miner calls twice a second."""
 

@@ -21,11 +21,12 @@ LOOK_S = 0.5
 """Seconds after which a thread looks at the clock again."""
 LONGEST_S = 5.0
 """If no thread has looked at the clock for more than this many seconds, this time counts as a standstill. By then each
-thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A standstill that is
-shorter than this is not detected, but changes hash rates that are averages over minutes only slightly."""
+thread has missed ten looks, and a busy processor delays a thread by only tenths of a second. A shorter standstill is
+not detected. It does little harm: hash rates are averages over minutes, and change only slightly."""
 SHORTEST_SLEEP_S = 1.0
-"""The computer counts as having slept if CLOCK_BOOTTIME has advanced by more than this many seconds more than the
-monotonic clock. A smaller difference may only mean that the two clocks were read one after the other."""
+"""Smallest sleep of the computer, in seconds, that is detected. During a sleep, CLOCK_BOOTTIME goes on and the
+monotonic clock of Linux stands still. If their difference grows by less than this, the two clocks may only have been
+read one after the other."""
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
@@ -65,8 +66,8 @@ class Standstill:
         self.total = 0.0
         """Seconds in which this process did not run."""
         self.left_out = 0.0
-        """The part of ``total``, in seconds, in which the monotonic clock went on. On systems where this clock stands
-        still while the computer sleeps, that sleep is not part of it."""
+        """The part of ``total``, in seconds, in which the monotonic clock went on. Where this clock stands still while
+        the computer sleeps (on Linux), the time of the sleep is only in ``total``."""
         self._reported = 0.0
 
     def look(self) -> None:

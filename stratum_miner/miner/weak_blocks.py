@@ -13,10 +13,10 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MOST_REJECTED = 3
-"""Number of weak blocks (hashes that solve a block but miss the share target) in a row that a pool may reject without
-submitting one of them to its node. After that the miner submits no more weak blocks to this pool in the session. The
-value is a guess, not a measurement. One or two rejections prove nothing, because another miner's block may have been
-faster."""
+"""A weak block is a hash that solves a block but misses the share target. If a pool rejects this many weak blocks one
+after the other, and submits none of them to its node, the miner submits no more weak blocks to this pool in the
+session. The value is a guess, not a measurement. One or two rejections prove nothing, because another miner's block may
+have been faster."""
 MAX_SESSIONS = 64
 """Maximum number of sessions for which ``WeakBlocks`` remembers the rejected weak blocks (hashes that solve a block but
 miss the share target). This is enough, because a miner has only one session at a time with each pool."""
@@ -33,8 +33,9 @@ class WeakBlocks:
         node."""
 
     def note_result(self, result: ShareResult) -> bool:
-        """Note the result of a share. Return True if the share is a weak block (its hash solves a block but misses the
-        share target) that the pool rejected, and the miner should still submit the next weak block that it finds."""
+        """Note the result of a share. A share is a weak block if its hash solves a block but misses the share target.
+        Return False if the share is no weak block, or if the pool did not reject it. Otherwise return whether the miner
+        should submit further weak blocks in this session."""
         share = result.share
         if self._refused and result.outcome is ShareOutcome.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)

@@ -59,9 +59,8 @@ class Control(Protocol):
         ...
 
     def resume(self, by: str) -> None:
-        """End the pause that was begun with the same value of ``by``. The search continues if this was the only pause.
-
-        If ``by`` is one of PERSONS, this ends all pauses.
+        """End the pause that was begun with the same value of ``by``. If ``by`` is one of PERSONS, end all pauses
+        instead. The search continues when no pause is left.
         """
         ...
 

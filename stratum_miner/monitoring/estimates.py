@@ -11,8 +11,8 @@ KEPT_S = 10.0
 """Seconds for which an estimate from at least ``LARGE`` shares is kept and returned again, because computing its exact
 confidence interval takes tens of milliseconds."""
 LARGE = 1000
-"""From this number of shares on, estimates are kept for ``KEPT_S``. From fewer shares, they are computed at each call,
-because that is fast."""
+"""Estimates from at least this number of shares are kept for ``KEPT_S`` seconds. Estimates from fewer shares are
+computed anew at each call, because that is fast."""
 
 
 class Estimates:

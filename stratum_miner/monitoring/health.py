@@ -24,8 +24,8 @@ READY = ("mining", "degraded", "paused")
 """The states in which the miner mines or could mine, so that a restart would not help. ``/ready`` answers 200 in
 them."""
 STILL_AFTER_S = 10.0
-"""A search thread counts as dead if it could search for this many seconds, but computed no hash. A thread counts its
-hashes after each slice of a search, which takes 0.03 s, or 3 s at the lowest duty cycle."""
+"""A search thread counts as dead if it could search for this many seconds, but computed no hash. A living thread adds
+to its count of hashes every 0.03 s, or every 3 s at the lowest duty cycle, at which it pauses most of the time."""
 LONGEST_STEP_S = 2.0
 """Normally, ``look`` is called twice a second. If more than this number of seconds passes between two calls, this
 process was probably not running. The seconds beyond this number therefore do not count as time without a hash."""
@@ -41,8 +41,8 @@ class DeviceCondition:
     state: str
     reason: str = ""
     is_thread: bool = False
-    """Whether the device is a search thread that is dead. ``monitor`` logs the death of a search thread. The states of
-    a hardware device are logged by its driver."""
+    """True only for a search thread that is dead, so that ``monitor`` logs its death. False for a search thread in any
+    other state, and for a hardware device, whose driver logs its states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

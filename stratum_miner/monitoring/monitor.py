@@ -35,8 +35,8 @@ log = structlog.get_logger(__name__)
 
 SAMPLE_S = 0.5
 LAST_POWER_S = 60.0
-"""Maximum age of a measured power that counts as the power at the end of a run. A device that was off for longer had no
-power then."""
+"""When a run ends, the devices are already off. The power of the run is then the power that was measured last, unless
+that measurement is older than this many seconds."""
 SHOWN_BLOCKS = 100
 SHOWN_EVENTS = 100
 
@@ -100,7 +100,8 @@ class Monitor:
             self._tips.note(event.job.previous_hash, self._wall_clock())
 
     async def run(self) -> None:
-        """Take a sample every ``SAMPLE_S`` seconds until cancelled, which ends the run."""
+        """Take a sample every ``SAMPLE_S`` seconds until cancelled. The cancellation counts as the end of the miner's
+        run."""
         try:
             while True:
                 self.sample()

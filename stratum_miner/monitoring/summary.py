@@ -25,7 +25,7 @@ def summary(
     power: tuple[float | None, bool],
     shown_job_id: Callable[[str], str],
 ) -> Summary:
-    """Return the summary without economics.
+    """Return the summary. Its field ``economics`` (costs and expected income) is None; ``Monitor`` fills it in.
 
     ``power`` is a pair: the power in watts (None if it is not known), and whether this power leaves out devices that
     use power but do not measure it.

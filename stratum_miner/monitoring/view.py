@@ -270,7 +270,7 @@ class DeviceView:
     """Identifies the device in requests. Ids count from 0 in the order in which devices were first seen in this run.
     The id of a device never changes."""
     backend: str
-    """Label of the backend, which is unique."""
+    """Label of the backend to which the device belongs. Each backend has a different label."""
     name: str
     detail: str
     """Name of the product or, for a search thread, of its kernel."""
@@ -308,7 +308,8 @@ class DeviceView:
     last_nonce_age_s: float | None
     """Seconds since the device last reported a nonce."""
     bound_to: str
-    """Name of the only pool that the device mines on; empty if it mines on any pool."""
+    """Name of the pool to which the device is bound, so that it mines on no other pool. Empty if the device is not
+    bound: it then mines on whichever pool the miner uses."""
     product: str | None = None
     chip: str | None = None
     """Type of the chips, such as BM1370; empty if it is not known; None for a search thread of this computer."""

@@ -79,8 +79,8 @@ async def serve(
     """Accept connections until cancelled. For each connection, start a task that calls ``handler`` with its stream.
     When cancelled, close the listeners.
 
-    The started tasks run in the nursery ``handlers``. If ``handlers`` is None, they are cancelled together with this
-    function. Raises ListenerError if a listener is broken.
+    The started tasks run in the nursery ``handlers``. Without ``handlers``, they run in a nursery of this function, and
+    are cancelled together with the function. Raises ListenerError if a listener is broken.
     """
     async with trio.open_nursery() as nursery:
         clients = handlers or nursery

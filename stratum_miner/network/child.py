@@ -86,7 +86,9 @@ async def run(
     finally:
         if outputs or process.returncode is None:
             await _end(process)
-        with trio.CancelScope(shield=True):  # closing a pipe never blocks, and every pipe must be closed
+        # Closing a pipe never blocks, so the shield delays a cancellation by very little. Without the shield, a
+        # cancellation could leave a pipe open.
+        with trio.CancelScope(shield=True):
             for output in outputs:
                 await output.stream.aclose()
 

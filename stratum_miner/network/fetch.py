@@ -160,7 +160,7 @@ class Fetcher:
             raise ConnectFetchError(target.where, f"cannot connect: {_reason(error)}") from None
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE.items():
-            if hasattr(socket, name):  # not every system has all three
+            if hasattr(socket, name):  # not every system has all of these options
                 stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         if target.scheme == "http":
             return stream

@@ -114,7 +114,8 @@ class BlockDelivery:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:
             kept_there = self._accepted.on(template.previous_hash)
-            # if the block that was accepted on this parent is no longer in the best chain, allow another block on it
+            # The pool submits only one block on each parent. If the block that the node had accepted on this parent is
+            # no longer in the node's best chain, allow another block on the same parent.
             if kept_there is None or kept_there.may_be_lost:
                 self._extended.pop(template.previous_hash, None)
             self._update_recent(template.height)
@@ -150,8 +151,9 @@ class BlockDelivery:
             new, lost = self._undelivered.on(previous_hash), self._accepted.on(previous_hash)
             if new is not None and await self._deliver_late(new):
                 accepted.append(new)
+            # If ``accepted`` is not empty, the node lacked the parent of ``lost``, so it has lost this block, too.
             elif lost is not None and (lost.may_be_lost or accepted) and await self._resubmit_lost(lost):
-                accepted.append(lost)  # a block after a lost block is lost, too
+                accepted.append(lost)
             else:
                 break
             previous_hash = sha256d(accepted[-1].block[:HEADER_SIZE])

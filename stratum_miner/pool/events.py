@@ -27,7 +27,7 @@ class ShareAccepted:
     difficulty: float
     """The difficulty that counts as the miner's work for this share: the share difficulty of the miner's job."""
     share_difficulty: float
-    """The highest difficulty that the hash of this share meets. It can be far above the share difficulty of the job."""
+    """The highest difficulty that the hash of this share meets. It can be far above ``difficulty``."""
     is_block: bool
     """Whether the hash meets the network target. ``BlockFound`` says whether the node accepts the block."""
 

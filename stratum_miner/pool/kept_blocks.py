@@ -33,9 +33,9 @@ class KeptBlock:
     waits_for_parent: bool = False
     """Whether the node answered that it does not know the parent of the block."""
     may_be_lost: bool = False
-    """Whether the node is expected to build on the block: it has already done so, has had enough time for it, or has
-    failed since it accepted the block. If the node then gives a template that builds on the parent of the block, the
-    node has lost the block."""
+    """If this is true and the node gives a template that builds on the parent of the block, the node has lost the
+    block. It is true if, since accepting the block, the node has built on it, has had enough time to build on it, or
+    has failed. As long as it is false, such a template may have been made before the node accepted the block."""
     accepted_at: float = -math.inf
     """Time on trio's clock at which the node last accepted the block."""
 

@@ -215,7 +215,8 @@ def _pool_priority(request: CommandRequest) -> CommandReply:
         before = ordered.index(pool_id)
         try:
             request.control.change_pool(pool_id, PoolChange(priority=position))
-        except ControlRefused:  # e.g. a backend is bound to this pool. Move the other pools back
+        except ControlRefused:  # e.g. a backend is bound to the pool
+            # undo the changes so far: move the other pools back to their old positions
             for other, back in reversed(moved):
                 with suppress(ControlRefused):
                     request.control.change_pool(other, PoolChange(priority=back))

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from stratum_miner.monitoring.view import DeviceView, PoolView, SharesView, Summary, View
 
 BestSince = Callable[[float, int | None], float]
-"""A function that returns the highest difficulty among shares resolved since a Unix time. It counts the shares of the
-pool with the given id, or those of all pools if the id is None."""
+"""A function with two arguments: a Unix time, and the id of a pool or None. It returns the highest difficulty of the
+shares that were resolved since this time, of this pool or, for None, of all pools."""
 
 
 class Zero:
@@ -107,6 +107,6 @@ def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
 
 
 def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return, for each key of ``now``, its value in ``now`` minus its value in ``before``, or minus 0 if ``before``
-    does not have the key. The results are rounded, which removes the small errors of adding floats."""
+    """Return, for each key of ``now``, by how much its value has grown since ``before``. A key that is missing in
+    ``before`` had the value 0 then. The results are rounded to remove the small errors of adding floats."""
     return {outcome: max(round(value - before.get(outcome, 0.0), 10), 0.0) for outcome, value in now.items()}

@@ -211,9 +211,10 @@ def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler
     """Return a handler that answers with the state of the miner, the reason if it is paused, and a line for each
     problem.
 
-    With ``refusing``, the HTTP status is 503 unless the state is one of READY. A client needs no API token for this
-    answer. If all other requests for data need the token, the answer therefore contains less: no reason of a pause, and
-    only the kind of each problem, because the text of a problem names pools, workers and devices.
+    With ``refusing``, the HTTP status is 503 unless the state is one of READY. A client gets this answer without the
+    API token. If a client needs the token for all other data, the answer leaves out details that such a client must not
+    see: the reason of a pause, and the text of each problem, which names pools, workers and devices. A problem is then
+    a line with its kind.
     """
 
     async def answer(request: Request) -> Response:

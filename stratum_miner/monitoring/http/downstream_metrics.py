@@ -17,8 +17,9 @@ def _by_ending(it: ServerSnapshot) -> Samples:
 
 
 def by_reason(outcome: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
-    """Return one sample (labels and a value) of a metric for each reason for which a share can have the outcome
-    ``outcome``, such as rejected. The value of a sample is the number of such shares.
+    """Return the samples (labels and a value) of a metric that counts shares by outcome and reason. All samples have
+    the outcome ``outcome``, such as rejected. There is one for each reason, and its value is the number of shares with
+    this reason.
 
     The sample of a reason that has not occurred has the value 0, because Prometheus can compute the rate of a metric
     only if the metric exists before its first increase."""

@@ -38,8 +38,8 @@ HEADERS = {
 }
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
-"""Matches the accepted forms of a Host header in lower case. Other forms are refused: programs interpret them in
-different ways, and an attacker could make use of that."""
+"""Matches the accepted forms of a Host header, after the header was converted to lower case. Other forms are refused:
+programs interpret them in different ways, and an attacker could make use of that."""
 
 
 @dataclass(frozen=True, slots=True)

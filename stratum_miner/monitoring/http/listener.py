@@ -41,8 +41,8 @@ def in_turns(app: ASGIApp) -> ASGIApp:
     """Return an application that does the same as ``app``, but lets all other tasks of trio run between the beginnings
     of two answers.
 
-    An answer takes 1 to 2 ms, in which nothing else runs in the trio thread. Without this limit, many requests at the
-    same moment would delay messages of miners and pools by the sum of these times.
+    An answer takes 1 to 2 ms, in which nothing else runs in the trio thread. If many answers began directly one after
+    the other, they would delay messages of miners and pools by the sum of these times.
     """
     turn = trio.Lock()
 

@@ -38,8 +38,8 @@ async def reading(descriptor: int) -> AsyncIterator[trio.MemoryReceiveChannel[st
 
 
 def in_foreground(descriptor: int) -> bool:
-    """Return whether this process may change the settings of a terminal. The terminal stops a process that a shell
-    started with & as soon as the process changes them."""
+    """Return whether this process may change the settings of a terminal. It may not if it runs in the background, for
+    example because a shell started it with ``&``. If such a process changes the settings, the terminal stops it."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
     except OSError:  # not the controlling terminal of this process, so it stops nothing

@@ -35,8 +35,8 @@ HELP = (
 
 def usable(console: Console) -> bool:
     """Return whether there is a terminal to draw on and to read keys from. If not, the program prints lines instead of
-    drawing the screen. A program in the background of a shell has no terminal: the shell reads the keys, and its lines
-    stand between those of the program."""
+    drawing the screen. A program in the background of a shell cannot use the terminal, because the shell reads the keys
+    and prints its own text there."""
     if not console.is_terminal or console.is_dumb_terminal or not sys.stdin.isatty():
         return False
     return in_foreground(sys.stdin.fileno())
@@ -145,7 +145,8 @@ class Painter:
         self._shown = []
 
     def paint(self, lines: list[Text]) -> None:
-        """Draw the lines, which must be as many as the terminal has, from its top."""
+        """Fill the terminal with ``lines``, beginning at the top. There must be as many lines as the terminal has
+        rows."""
         size = self._console.size
         self._whole_at -= 1
         if size != self._size or self._whole_at <= 0:

@@ -49,8 +49,8 @@ class Table:
 
     @property
     def least(self) -> int:
-        """Smallest number of lines for the table: the heading, the ``needed`` rows without their notes, and, if there
-        are more items, the line that says how many are not shown. 0 if no row is needed."""
+        """Smallest number of lines for the table: the heading and the ``needed`` rows without their notes. If the table
+        has further items, one more line says how many are not shown. 0 if no row is needed."""
         return 0 if not self.needed else 1 + self.needed + (self.total > self.needed)
 
     @property

@@ -58,8 +58,8 @@ class NodeUnauthorizedError(NodeError):
 
 
 class NodeUnsuitableError(NodeError):
-    """The node cannot be used for mining: it has another block chain, is on a signet with signed blocks, or lacks a
-    method.
+    """The node cannot be used for mining. For example, its block chain is not the expected one, it is on a signet with
+    signed blocks, or it lacks a method.
     """
 
     permanent = True
@@ -194,11 +194,11 @@ class Node(ABC):
 
     @abstractmethod
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait until the last block of the node's best chain is no longer the parent block of ``after``, an earlier
+        """Wait until the last block of the node's best chain differs from the parent block of ``after``, an earlier
         template. Then return the new template.
 
-        A node may also return a template earlier, on the same last block, if the template has changed in another field.
-        ``get_template`` returns the present template without waiting.
+        A node may also return a template with the same parent block as ``after``, if the two templates differ in other
+        fields. ``get_template`` returns the present template without waiting.
         """
 
     @abstractmethod
