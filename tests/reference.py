@@ -175,6 +175,19 @@ def peers_options() -> str:
     return table(("option there", "here"), ((", ".join(names), text) for text, names in rows.items()))
 
 
+def tester_options() -> str:
+    """Return the options of other test programs after each command, and what each of them is here."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for command, ways in peers.OF_COMMANDS.items():
+        for option, way in ways.items():
+            text = f"`{way.to}`" if isinstance(way, peers.Renamed) else escaped(way.advice)
+            rows.setdefault((f"`{command}`", text), []).append(f"`{option}`")
+    return table(
+        ("command", "option there", "here"),
+        ((command, ", ".join(names), text) for (command, text), names in rows.items()),
+    )
+
+
 # ---- configuration --------------------------------------------------------------------------------------------------
 
 
@@ -371,6 +384,7 @@ def checks() -> str:
 PARTS: dict[Callable[[], str], str] = {
     commands: "reference/commands.md",
     peers_options: "how-to/move-from-another-miner.md",
+    tester_options: "how-to/test-your-pool.md",
     options: "reference/configuration.md",
     pools: "reference/configuration.md",
     backends: "reference/configuration.md",

@@ -1,7 +1,7 @@
 """Reads a command line before the parser of the options does, and answers what people type by mistake or by habit.
 
 The words are read from left to right, so the first mistake is the one that is reported. What has another name here is
-renamed with the table in ``peers``. The values are joined to their options, as in ``--url=VALUE``, so that the parser
+renamed with the tables in ``peers``. The values are joined to their options, as in ``--url=VALUE``, so that the parser
 takes no value for an option and no option for a value.
 """
 
@@ -115,6 +115,7 @@ class _Reader:
 
     def __init__(self, chain: Sequence[str], arguments: Sequence[Argument]) -> None:
         self.command = " ".join((PROGRAM, *chain))
+        self.first = chain[0] if chain else "mine"
         self.options = _by_name(arguments)
         self.positional = [each for each in arguments if each.index is not None]
 
@@ -163,7 +164,9 @@ class _Reader:
             raise UsageError(f"{name} needs a value: {purpose}")
         if _is_option(left[0]):
             option = left[0].partition("=")[0]
-            known = not {option, f"-{option}"}.isdisjoint({*self.options, *peers.OPTIONS})
+            known = not {option, f"-{option}"}.isdisjoint(
+                {*self.options, *peers.OPTIONS, *peers.OF_COMMANDS.get(self.first, ())}
+            )
             what = f"the option {option}" if known else "a word that begins with a hyphen"
             raise UsageError(f"{name} needs a value, got {what} (write {name}=VALUE for such a value): {purpose}")
         return left.pop(0)
@@ -194,7 +197,7 @@ class _Reader:
         Raises UsageError for any other option that the command does not have.
         """
         name, equals, value = word.partition("=")
-        way = peers.way_of(_plain(name))
+        way = peers.way_of(_plain(name), self.first)
         match way:
             case peers.Renamed(to=to) if to in self.options:
                 return f"{to}{equals}{value}"
@@ -226,7 +229,7 @@ class _Reader:
         """
         name = word.partition("=")[0]
         long = f"-{name}"
-        if long in self.options or peers.way_of(long):
+        if long in self.options or peers.way_of(long, self.first):
             raise UsageError(f"{name}: a long option begins with two hyphens: {long}")
         letter = name[:2]
         takes = letter in self.options and takes_value(self.options[letter])

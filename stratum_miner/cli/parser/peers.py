@@ -1,7 +1,9 @@
-"""What users of other miners type, and the way to the same thing here: one table of options and one of commands.
+"""What users of other programs type, and the way to the same thing here: tables of options, and one of commands.
 
-The options are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. An option of ours with the same name and
-the same meaning needs no entry. Where a letter has different meanings in these programs, the sentence names them.
+The options of miners are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. The commands that test have
+tables of their own, with the options of h2spec, pytest, locust, k6, wrk, hey, vegeta, mitmproxy, socat, tcpreplay,
+ping and pool servers. An option of ours with the same name and the same meaning needs no entry. Where a letter has
+different meanings in these programs, the sentence names them.
 """
 
 from collections.abc import Mapping
@@ -287,6 +289,141 @@ FAMILIES: Mapping[str, Way] = {
     "--tls-": Way("TLS has the options --tls-ca, --tls-fingerprint, --tls-cert and --tls-key here", True),
 }
 """Beginnings of options that have one answer together."""
+
+_POOL_ARGUMENT = "give the pool as an argument, as in 'stratum-miner {} 127.0.0.1:3333'"
+_POOL_PORT = Way("the port follows the host, as in 127.0.0.1:3333", True)
+_TLS = Way("a URL that begins with stratum+ssl:// uses TLS, as in stratum+ssl://127.0.0.1:3334")
+_TRUST = Way("use --tls-fingerprint FINGERPRINT to trust one certificate, or --tls-ca FILE to trust an authority")
+_NO_TLS = Way("load does not support TLS: test the port of the pool that has no TLS")
+_ALL_RATE = Way("use --share-rate for the shares per second of one miner; --miners is the number of miners", True)
+_ONE_TIME = Way("a run ends after the time of --duration, not after a number of shares", True)
+_MORE_PROCESSES = Way("use --cluster HOST:PORT to simulate the miners in several processes", True)
+_LOAD_RESULT = Way("use --json for the result on stdout, or --html FILE for a page", True)
+_LIMIT = Way("use --fail-if, as in --fail-if 'submit_p99>50ms'", True)
+_REPORT = Way("use --junit FILE, --html FILE or --json", True)
+_DETAILS = Way("a report that --html FILE writes has the messages of each failed check")
+_TAP_ADDRESSES = Way(
+    "give the address to listen at, and then the pool, as in 'stratum-miner tap 127.0.0.1:3334 127.0.0.1:3333'", True
+)
+_RULE = Way("use --rule to change messages, as in --rule 'delay=100ms method=mining.notify'", True)
+_REPLAY = Way("to replay a recording, use 'stratum-miner replay FILE --to 127.0.0.1:3333'", True)
+_RECORDING = Way("give the recording as an argument, as in 'stratum-miner replay FILE --to 127.0.0.1:3333'", True)
+_PACE = Way("use --pace for the speed: --pace 0.1 sends ten times faster, --pace 0 as fast as possible", True)
+_ONCE = Way("a recording is replayed once; leave it out", True)
+_PING_ONCE = Way("each pool is measured once; leave it out", True)
+_LISTEN_PORT = Way("the port follows the address, as in --listen 127.0.0.1:3333", True)
+
+
+def _each(names: str, way: Renamed | Way) -> dict[str, Renamed | Way]:
+    return dict.fromkeys(names.split(), way)
+
+
+def _pool_argument(command: str) -> dict[str, Renamed | Way]:
+    return _each("--host -H --target --targets --server --pool --url -o", Way(_POOL_ARGUMENT.format(command), True))
+
+
+OF_COMMANDS: Mapping[str, Mapping[str, Renamed | Way]] = {
+    "load": {
+        **_pool_argument("load"),
+        **_each("--port -P", _POOL_PORT),
+        **_each("--users -c --connections --clients --vus --concurrency", Renamed("--miners")),
+        **_each("--run-time --time -t -d -z", Renamed("--duration")),
+        **_each("--ramp-up --rampup --ramp-time", Renamed("--ramp")),
+        **_each("-r --spawn-rate --hatch-rate", Way("use --ramp TIME, the time over which all miners connect", True)),
+        **_each("--rate -R --rps --qps --arrival-rate", _ALL_RATE),
+        **_each("--requests --iterations -i --shares", _ONE_TIME),
+        **_each("--workers --max-workers --processes --threads --master --worker", _MORE_PROCESSES),
+        **_each("--csv --csv-prefix --output --out --report --format --summary-export", _LOAD_RESULT),
+        **_each("--threshold --thresholds --assert --exit-code-on-error", _LIMIT),
+        **_each("--timeout -T", Way("a miner waits for a reply until the end; use --fail-if to limit latencies", True)),
+        **_each("--headless --only-summary", Way("the command opens no page; leave it out")),
+        **_each("-f --locustfile --script -s", Way("the miners need no script; leave it out", True)),
+        **_each("--latency --print-stats", Way("the table always has the latencies; leave it out")),
+        **_each("--tls --ssl --insecure -k --cacert --cert --key", _NO_TLS),
+    },
+    "conformance": {
+        **_pool_argument("conformance"),
+        **_each("--port -P", _POOL_PORT),
+        **_each("-j --junit-report --junitxml --junit-xml", Renamed("--junit")),
+        **_each("-S", Renamed("--strict")),
+        **_each("--dryrun --dry-run --collect-only --co -l", Renamed("--list")),
+        **_each("--exclude --exclude-cases -e --deselect --ignore", Renamed("--skip")),
+        **_each("--include --case --cases --check --test --tests --filter --section --run", Renamed("--only")),
+        **_each("-t --tls --ssl", _TLS),
+        **_each("--insecure", _TRUST),
+        **_each(
+            "-k",
+            Way(f"in h2spec, this trusts any certificate: {_TRUST.advice}. In pytest, it chooses tests: use --only"),
+        ),
+        **_each("--timeout", Way("use --max-seconds-of-work TIME to limit the search for shares", True)),
+        **_each("--report --output --format --spec", _REPORT),
+        **_each("-v --verbose", _DETAILS),
+        **_each("-x --exitfirst --fail-fast --maxfail", Way("use --only to run fewer checks; leave it out")),
+    },
+    "misbehave": {
+        **_pool_argument("misbehave"),
+        **_each("--port -P", _POOL_PORT),
+        **_each("--only --case --check --test --attack --type --kind", Renamed("--fault")),
+        **_each("--list -l", Way("'stratum-miner misbehave --help' lists the faults")),
+        **_each("--skip --exclude", Way("name each fault that you want with --fault", True)),
+        **_each("-t --tls --ssl", _TLS),
+        **_each("-k --insecure", _TRUST),
+        **_each("--report --output --format --junit --html", Way("use --json for the result", True)),
+        **_each("--timeout", Way("use --hold TIME and --new-block TIME, for the faults that wait", True)),
+    },
+    "tap": {
+        **_each(
+            "--listen --listen-host --listen-port --bind -l --port --mode -m --reverse --to --upstream --target "
+            "--remote --host -o --url --pool",
+            _TAP_ADDRESSES,
+        ),
+        **_each("-p", Way(f"in mitmproxy, this is the port to listen at: {_TAP_ADDRESSES.advice}", True)),
+        **_each("-w --save-stream-file --write --output --out --dump --save", Renamed("--record")),
+        **_each("-v --verbose", Renamed("--debug")),
+        **_each("-s --scripts --script --modify-body -B --modify-headers -H --map-remote -M", _RULE),
+        **_each("--delay --latency --drop --loss --jitter --toxic --toxicity --throttle --fault", _RULE),
+        **_each("-r --rfile --read -C --client-replay -S --server-replay --replay", _REPLAY),
+        **_each("-k --ssl-insecure --insecure", _TRUST),
+        **_each("--tls --ssl", _TLS),
+    },
+    "replay": {
+        **_each("-r --rfile --read --file -f -i --input --input-file", _RECORDING),
+        **_each("--client --pool --host --server --target --url -o --output-tcp --connect", Renamed("--to")),
+        **_each("--bind -l --listen-address", Renamed("--listen")),
+        **_each("--port -P", Way("the port follows the host, as in --to 127.0.0.1:3333", True)),
+        **_each("-C --client-replay", Way("use --to HOST:PORT to replay the miner's side to a pool", True)),
+        **_each("-S --server-replay", Way("use --listen HOST:PORT to replay the pool's side to miners", True)),
+        **_each("--speed --multiplier --rate --delay -t --topspeed", _PACE),
+        **_each("--loop --repeat --count -n", _ONCE),
+        **_each("--tls --ssl", _TLS),
+        **_each("-k --insecure", _TRUST),
+    },
+    "ping": {
+        **_pool_argument("ping"),
+        **_each("--port -P", _POOL_PORT),
+        **_each("-W -w", Renamed("--timeout")),
+        **_each("-c -n --count -i --interval", _PING_ONCE),
+        **_each("-t --tls --ssl", _TLS),
+        **_each("-k --insecure", _TRUST),
+    },
+    "pool": {
+        **_each("--bind --listen-address --stratum", Renamed("--listen")),
+        **_each("--port --stratum-port -P", _LISTEN_PORT),
+        **_each("--host -H", Way("the address stands before the port, as in --listen 127.0.0.1:3333", True)),
+        **_each("--diff --start-diff --startdiff -d", Renamed("--difficulty")),
+        **_each("--mindiff --min-diff", Renamed("--min-difficulty")),
+        **_each("--maxdiff --max-diff", Renamed("--max-difficulty")),
+        **_each("--wallet --payout-address --btcaddress --btc-address --coinbase-addr", Renamed("--address")),
+        **_each("--daemon --rpc --rpc-url --bitcoind", Renamed("--node")),
+        **_each("--rpccookiefile --cookie", Renamed("--node-cookie")),
+        **_each("--rpcuser --rpcpassword", Way("use --node-cookie FILE, or --node http://USER:PASS@HOST:PORT", True)),
+        **_each("--datadir", Renamed("--data-dir")),
+        **_each("--regtest --chain --network --testnet", Way("the chain is that of --node; kernel is regtest", True)),
+        **_each("-c --config", Way("the command reads no configuration file; give options instead", True)),
+    },
+}
+"""Options that users of other programs type after one command. They come before those of OPTIONS."""
+
 COMMANDS: Mapping[str, str] = {
     "benchmark": "bench",
     "run": "mine",
@@ -303,8 +440,14 @@ COMMANDS: Mapping[str, str] = {
 """Words for commands that have another name here."""
 
 
-def way_of(option: str) -> Renamed | Way | Algorithm | None:
-    """Return what the table has for an option, such as ``--api-listen``, or None."""
+def way_of(option: str, command: str = "mine") -> Renamed | Way | Algorithm | None:
+    """Return what the tables have for an option after a command, such as ``--api-listen`` after ``mine``, or None.
+
+    A letter of a miner means something else after a command with a table of its own.
+    """
+    own = OF_COMMANDS.get(command)
+    if own is not None and (option in own or not option.startswith("--")):
+        return own.get(option)
     found = OPTIONS.get(option)
     if found is None and option.startswith("--"):
         found = next((way for start, way in FAMILIES.items() if option.startswith(start)), None)

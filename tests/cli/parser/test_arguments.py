@@ -9,7 +9,7 @@ from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.secrets import hidden_arguments
 from stratum_miner.cli.parser import peers
-from stratum_miner.cli.parser.arguments import command_of, understood
+from stratum_miner.cli.parser.arguments import command_of, understood, wants_help
 from stratum_miner.cli.parser.page import arguments_of, label_of, subcommands
 from stratum_miner.cli.parser.program import command_line
 from tests.cli.one_command import run
@@ -187,6 +187,7 @@ def test_no_secret_of_another_miners_option_is_in_the_process_list() -> None:
     """The process list is cleaned before the options are renamed."""
     assert hidden_arguments(["mine", "--socks-proxy", "socks5://a:hunter2@h:1"])[-1] == "socks5://***@h:1"
     secret = {key.flag for key in keys_of(MineOptions).values() if key.secret}
+    assert hidden_arguments(["pool", "--daemon", "http://a:hunter2@h:1"])[-1] == "http://***@h:1"
     renamed = {way.to for way in peers.OPTIONS.values() if isinstance(way, peers.Renamed)}
     assert renamed & secret == {"--proxy"}, "only --proxy, whose value is a URL, is renamed"
 
@@ -212,6 +213,65 @@ def test_the_way_here_is_a_way(option: str) -> None:
         understood(APP, chain, words)
     mentioned = re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"'[^']*'", "", way.advice))
     assert set(mentioned) <= OF_MINE, mentioned
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        ("load h:1 --users 50 --run-time=5s", "load h:1 --miners=50 --duration=5s"),
+        ("load h:1 -c 20 -d 30s", "load h:1 --miners=20 --duration=30s"),
+        ("conformance h:1 -j report.xml -S", "conformance h:1 --junit=report.xml --strict"),
+        ("conformance h:1 --dry-run", "conformance h:1 --list"),
+        ("tap 3334 h:1 -w run.jsonl", "tap 3334 h:1 --record=run.jsonl"),
+        ("replay run.jsonl --client h:1", "replay run.jsonl --to=h:1"),
+        ("misbehave h:1 --only stale", "misbehave h:1 --fault=stale"),
+        ("ping h:1 -W 5", "ping h:1 --timeout=5"),
+        ("ping h:1 --socks-proxy h:2", "ping h:1 --proxy=h:2"),
+        ("pool --wallet A --diff 1", "pool --address=A --difficulty=1"),
+    ],
+)
+def test_what_users_of_test_programs_type_is_served(typed: str, taken: str) -> None:
+    assert read(typed) == taken.split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("load --host h:1", "--host: give the pool as an argument, as in 'stratum-miner load 127.0.0.1:3333'"),
+        ("load h:1 -rate=50/s", "-rate: a long option begins with two hyphens: --rate"),
+        ("load h:1 --rate 50/s", "--rate: use --share-rate for the shares per second of one miner"),
+        ("load h:1 --timeout 3", "--timeout: a miner waits for a reply until the end; use --fail-if"),
+        ("load h:1 -w", "unknown option -w; 'stratum-miner load --help-all' shows all options"),
+        ("conformance h:1 -k", "-k: in h2spec, this trusts any certificate"),
+        ("tap -p 3334 h:1", "-p: in mitmproxy, this is the port to listen at"),
+        ("tap 3334 h:1 --latency 100", "--latency: use --rule to change messages, as in --rule 'delay=100ms"),
+        ("replay -r run.jsonl", "-r: give the recording as an argument"),
+        ("pool --port 3334", "--port: the port follows the address, as in --listen 127.0.0.1:3333"),
+    ],
+)
+def test_what_users_of_test_programs_type_is_answered(typed: str, answer: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read(typed)
+    assert str(raised.value).startswith(answer)
+
+
+@pytest.mark.parametrize("command", peers.OF_COMMANDS)
+def test_the_table_of_a_command_leads_to_its_options(command: str) -> None:
+    """Every option in the table is served or answered by the command, and every command in an answer exists."""
+    arguments = arguments_of(APP[command])
+    options = {name for each in arguments for name in each.names}
+    secret = {"--pass", "--password", "--http-token-file"}
+    assert options.isdisjoint(peers.OF_COMMANDS[command])
+    for option, way in peers.OF_COMMANDS[command].items():
+        if isinstance(way, peers.Renamed):
+            assert way.to in options - secret, option
+            continue
+        with pytest.raises(UsageError, match=re.escape(f"{option}: {way.advice}")):
+            read(f"{command} {option}")
+        assert not way.advice.endswith(".")
+        for line in re.findall(r"'stratum-miner ([^']*)'", way.advice):
+            chain, words = command_of(APP, line.split())
+            assert wants_help(APP, chain, words) or understood(APP, chain, words)
 
 
 def test_a_word_for_a_command_leads_to_one() -> None:
