@@ -30,7 +30,7 @@ _TIME_UNITS = {
     "m|mins?|minutes?": 60.0,
     "s|secs?|seconds?": 1.0,
 }
-"""The spellings of each unit of time as a regular expression, and its length in seconds; without milliseconds."""
+"""For each unit of time except the millisecond: a regular expression of its spellings, and its length in seconds."""
 _NUMBER = r"((?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?)"
 _SECONDS = re.compile(rf"\+?{_NUMBER}", re.ASCII | re.IGNORECASE)
 _DURATION = re.compile(
@@ -56,8 +56,9 @@ def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
     """Return a hash rate in H/s from a text such as ``1000000``, ``1MH`` or ``2.5 GH/s``. Upper and lower case make no
     difference, and the decimal separator may be a comma.
 
-    Raises ValueError if the text is not a plausible hash rate or, with ``unit_needed``, if it has no unit. The message
-    shows both spellings of an ambiguous text such as ``1,234 MH``.
+    Raises ValueError if the text is not a plausible hash rate or, with ``unit_needed``, if it has no unit. It is also
+    raised for an ambiguous text such as ``1,234 MH`` (1234 MH or 1.234 MH). The message then shows an unambiguous
+    spelling of each of the two.
     """
     match = _HASH_RATE.fullmatch(text) if len(text) <= 2 * written_numbers.MAX_LENGTH else None
     numbers = written_numbers.readings(match["number"]) if match else ()
@@ -87,7 +88,8 @@ def parse_duration(text: str, low: float = 0.0, high: float = math.inf, *, above
     """Return a duration in seconds from a text such as ``90s``, ``1h30m``, ``250ms`` or ``7d``. A number without a unit
     is in seconds.
 
-    Several parts are added, the largest unit first. The decimal separator may be a comma.
+    The text may have several parts, as in ``1h30m``. The part with the largest unit comes first, and the duration is
+    the sum of the parts. The decimal separator may be a comma.
 
     Raises ValueError if the text is not a duration, or the duration is not from ``low`` to ``high`` seconds. With
     ``above``, ``low`` itself is not allowed.
@@ -207,7 +209,7 @@ def bitcoin_text(bitcoin: float) -> str:
 def cases_text(probability: float) -> str:
     """Return a probability as a number of cases: ``8 of 100 cases``, ``1 of 1,200 cases``, ``practically all cases``.
 
-    A small probability counts one case of many, and one near 1 all cases but one of many.
+    A small probability is shown as ``1 of N cases``, a probability near 1 as ``all but 1 of N cases``.
     """
     missing = 1 - probability
     if missing < 1e-9:

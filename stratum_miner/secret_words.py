@@ -84,7 +84,7 @@ class Hider:
     def hide_in_line(self, line: bytes) -> bytes:
         """Return a line of the Stratum protocol without the secrets.
 
-        Keys and method names are never replaced, even if a user chose the same word as a password.
+        Keys and method names are never replaced, even if a user's password is the same word.
         """
         text = line.decode("utf-8", "surrogateescape")
         if not any(spelling in text for spelling in self._spellings):

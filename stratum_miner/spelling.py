@@ -11,8 +11,9 @@ LIKENESS = 0.6
 MOST_COMPARED = 8
 """Largest number of similar names that are compared letter by letter."""
 LETTERS_PER_SLIP = 4
-"""A known name is suggested only if it has at most one slip for this number of letters of the unknown name. A shorter
-word may only have one letter too many or too few: "gpu" is no misspelt "cpu"."""
+"""An unknown name is taken for a misspelling of a known name only if it has at most one slip (for example a wrong
+letter) for every 4 letters. If it has fewer than 4 letters, the only slip allowed is one missing or one extra letter:
+"gpu" is not taken for "cpu"."""
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = LIKENESS) -> str | None:

@@ -19,7 +19,7 @@ _PARTS = re.compile(r"([+-]?)([0-9.,'’_\u00a0\u202f\u2009 ]+)((?:[eE][+-]?[0-9
 
 
 class AmbiguousNumberError(ValueError):
-    """A text has two readings, and both are allowed. The message gives both spellings."""
+    """A text may mean two numbers, and both are allowed. The message shows an unambiguous spelling of each."""
 
 
 def readings(text: str, *, point_may_group: bool = False) -> tuple[Decimal, ...]:
@@ -76,8 +76,8 @@ def to_float(text: str) -> float:
 
 
 def to_int(text: str) -> int:
-    """Return the integer that a text means. A prefix such as ``0x`` is that of Python. Raises ValueError if the text is
-    no integer, or has two readings."""
+    """Return the integer that a text means. The prefixes ``0x``, ``0o`` and ``0b`` mean the same as in Python. Raises
+    ValueError if the text is no integer, or has two readings."""
     stripped = text.strip()
     if re.fullmatch(r"[+-]?0[xob][0-9a-f]+", stripped, re.IGNORECASE | re.ASCII):
         return int(stripped, 0)
@@ -88,7 +88,8 @@ def to_int(text: str) -> int:
 
 
 def _is_integer(number: Decimal) -> bool:
-    # A larger number would have millions of digits.
+    # The size is checked first, because the conversion of a number such as 1e9999999 would write out millions of
+    # digits.
     return number.adjusted() < MAX_LENGTH and number == number.to_integral_value()
 
 

@@ -1,10 +1,11 @@
 """A Stratum pool on trio: it accepts miners, sends them jobs made from a node's templates, and submits their blocks.
 
 The modules ``judging`` and ``downstream`` decide what is sent to a miner; ``downstream`` also sends and receives the
-bytes. This module runs the tasks of the pool, in addition to those of the connections:
+bytes. The class ``Connections`` runs the tasks of the connections. This module runs all other tasks of the pool:
 
-* One task follows the node (``node_follower``) and publishes a job when the template has changed. Before that, it
-  submits again the blocks that the node has lost.
+* One task follows the node (``node_follower``). For each template, it first submits again the blocks that the node has
+  lost. If the node accepts one of them, the task asks for a new template. Otherwise it publishes a job if the template
+  has changed.
 * One task publishes another job when no job was published for a while.
 * One task calls ``tick`` of each session every second.
 * Four tasks submit blocks to the node (``block_delivery``).
@@ -279,8 +280,8 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            # before the first job there is no job to renew (to replace by a newer one): check twice per interval
-            # whether the first job has come
+            # A job is due one interval after the last publication. Before the first publication, check again after half
+            # an interval.
             due = max(self._published_at, now - interval / 2) + interval
 
     async def _tick(self) -> None:
@@ -395,8 +396,8 @@ class Pool:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
     def _collect_events(self, miner: _Miner, arrived: float) -> None:
-        """Report the events that a session has collected. ``arrived`` is the time at which the share arrived, if one of
-        the events is the answer to a share.
+        """Report the events that a session has collected. If one of them is the answer to a share, ``arrived`` is the
+        time at which this share arrived. Otherwise ``arrived`` is not used.
         """
         for event in miner.session.take_events():
             self._report(miner, event, arrived)

@@ -134,7 +134,8 @@ class BlockTemplate:
         this template.
 
         If the templates have the same ``nbits``, the block stays valid if they differ only in transactions or version
-        bits. If the templates differ in ``nbits``, the block stays valid only if their time ranges do not overlap.
+        bits. On some test chains, ``nbits`` depends on the block's time, so the templates can differ in ``nbits``
+        because each is for its own range of times. The block then stays valid if these two ranges do not overlap.
         """
         if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
             return True

@@ -15,19 +15,19 @@ class WorkerNames(Enum):
     """The worker name under which a miner's share is submitted to the pool."""
 
     POOL_USER = "ours"
-    """The worker name in the pool's settings, whatever the miner's worker name is."""
+    """The worker name in the proxy's settings for the pool. The miner's own worker name is not used."""
     SUFFIX = "suffix"
-    """The worker name in the pool's settings, with ``.NAME`` added. NAME is the part of the miner's worker name after
-    its first dot, or the whole name if it has no dot."""
+    """The worker name in the proxy's settings for the pool, with ``.NAME`` added. NAME is the part of the miner's
+    worker name after its first dot, or the whole name if it has no dot."""
     MINER = "theirs"
     """The miner's worker name."""
 
     def submitted_as(self, worker_name: str) -> str:
         """Return the ``Share.worker_name`` for a share that a miner submitted under ``worker_name``.
 
-        An empty result stands for the worker name in the pool's settings. A result that begins with a dot is appended
-        to that name. The pool client authorizes each worker name at the pool before it submits the first share under
-        it.
+        An empty result stands for the worker name in the proxy's settings for the pool. A result that begins with a dot
+        is appended to that name. The pool client authorizes each worker name at the pool before it submits the first
+        share under it.
         """
         match self:
             case WorkerNames.POOL_USER:
@@ -57,7 +57,7 @@ class ProxyConfig(MinerLimits):
     difficulty."""
     ntime_ahead: int = MAX_NTIME_AHEAD
     """Seconds by which the ntime of a share may be ahead of the proxy's clock. The default is about as much as
-    consensus allows for a block. A pool that allows less rejects such a share."""
+    consensus allows for a block. A pool with a lower limit may reject a share that the proxy has forwarded."""
     answer_timeout: float = 120.0
     """Seconds to wait for the pool's answer to a share before the miner is told that the share is lost. The default
     leaves time for the pool client, which reconnects after 60 s without an answer and resumes the session."""

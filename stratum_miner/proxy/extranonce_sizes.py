@@ -7,9 +7,11 @@ decides which miner gets which prefix. The bytes of the pool's extranonce2 that 
     what a miner sees:   coinb1 ------------------------- | prefix      | extranonce2 | coinb2
                                               padding        extranonce1
 
-The pool's extranonce1 and the padding become part of the coinb1 that miners get. The module ``job_translator`` chooses
-the values of the padding. The extranonce1 and the extranonce2 size in the subscribe reply to a miner therefore stay
-valid when the pool's extranonce1 changes, or when the proxy switches to a pool with a longer extranonce2.
+The module ``job_translator`` chooses the values of the padding.
+
+The pool's extranonce1 and the padding become part of the coinb1 that miners get. A miner's subscribe reply contains
+neither of them, only the miner's prefix and the size of its own extranonce2. The reply therefore stays valid when the
+pool's extranonce1 changes, or when the proxy switches to a pool with a longer extranonce2.
 """
 
 from dataclasses import dataclass

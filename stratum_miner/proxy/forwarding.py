@@ -87,9 +87,9 @@ class ForwardingPolicy:
         decides about it.
 
         A duplicate share is not forwarded again. ``Proxy`` decides how to answer it, so the verdict contains both the
-        share and the refusal. If the pool has not answered the first submission yet, the miner may have reconnected and
-        submitted the share again. ``Proxy`` then answers the duplicate with the pool's answer. In all other cases,
-        ``Proxy`` refuses the duplicate.
+        share and the refusal. ``Proxy`` refuses the duplicate, except in one case: the first submission of the share
+        still waits for the pool's answer, and the connection on which it came has ended. The miner has then probably
+        reconnected and submitted the share again, so ``Proxy`` answers the duplicate with the pool's answer.
         """
         job = jobs.get(submit.job_id)
         if job is None:

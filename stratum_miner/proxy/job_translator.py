@@ -87,8 +87,8 @@ class ProxyJob(AnnouncedJob):
     """The job of the pool."""
     session: UpstreamSession
     padding: bytes
-    """The first bytes of the pool's extranonce2, which no miner needs. The proxy chooses their values, and appends them
-    to the coinb1 that it sends to its miners."""
+    """The first bytes of the pool's extranonce2. No miner needs these bytes, so the proxy chooses their values, and
+    appends them to the coinb1 that it sends to its miners."""
     difficulty: float
     """The difficulty of the pool's share target, as a float. It is rounded up, so that every hash that meets this
     difficulty also meets the share target."""
@@ -205,9 +205,10 @@ class JobTranslator:
         """Return the current job for a miner that starts to mine with this extranonce prefix, or None if there is no
         job.
 
-        If a miner with this prefix already got the job, the returned job differs from that one in its ntime, or in the
-        bytes of the pool's extranonce2 that no miner needs. Without this difference, the new miner would repeat the
-        work of the earlier one, because its extranonce2 counter starts at the same value.
+        If an earlier miner with this prefix already got the current job, the method first replaces the current job by a
+        copy with another ntime, or with other values in the bytes of the pool's extranonce2 that no miner needs. With
+        the same job, both miners would do the same work, because the extranonce2 counter of each starts at the same
+        value.
         """
         if self.current is not None and extranonce1 in self._holders:
             self._announce(self.current.job, self.current.session, now, clean=False)

@@ -384,7 +384,7 @@ async def open_proxy(
     says how the proxy chooses among several pools. ``connect`` opens the connection to a pool. By default, the
     connection is opened as the pool's settings say (TCP, TLS, SOCKS or HTTP proxy). ``listeners`` accept the miners'
     connections. Without them, the proxy opens TCP listeners on ``config.host`` and ``config.port``. ``options`` are the
-    options of the pool clients; ``clock``, ``rng`` and ``connect`` replace those in it.
+    options of the pool clients. The arguments ``clock``, ``rng`` and ``connect`` replace the options of the same names.
 
     ``unix_time`` returns the Unix time in seconds, with which the ntime of shares is compared. ``clock`` returns the
     time in seconds on a clock that never goes back. ``rng`` chooses the random parts of the pauses between attempts to

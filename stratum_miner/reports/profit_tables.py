@@ -87,8 +87,8 @@ def fleet(scenario: Scenario) -> Rows:
 
 
 def payouts(scenario: Scenario, period: str) -> Rows:
-    """Return the mean, the quantiles and the spread of the income under each payout scheme. All periods have the unit
-    ``payout_unit``."""
+    """Return the mean, the quantiles and the spread of the income in a period, such as a month, under each payout
+    scheme. The unit of the amounts is ``payout_unit``, whatever the period is."""
     compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
     _, coins = _payout_coins(scenario)
     rows = [
@@ -118,8 +118,9 @@ def _payout_coins(scenario: Scenario) -> tuple[str, Callable[[Decimal], str]]:
 def coins_of(largest: Decimal, smallest: Decimal) -> tuple[str, Callable[[Decimal], str]]:
     """Return the unit of a column of coins, and the function that formats its amounts.
 
-    The unit is bitcoin if ``largest``, which is in bitcoin, is 0.01 or more, otherwise satoshis. All amounts have the
-    same number of decimal places, enough for three significant digits of ``smallest``. Zero has none.
+    The unit is bitcoin if ``largest``, which is in bitcoin, is 0.01 or more, otherwise satoshis. Zero is shown as
+    ``0``. All other amounts have the same number of decimal places, enough for three significant digits of
+    ``smallest``.
     """
     unit, size = ("satoshis", 100_000_000) if largest < Decimal(str(MIN_SHOWN_BITCOIN)) else ("bitcoin", 1)
     digits = max(0, min(MOST_DIGITS, 2 - (smallest * size).adjusted())) if smallest else 0

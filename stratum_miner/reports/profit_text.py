@@ -55,8 +55,8 @@ def print_line(output: Console, line: str) -> None:
 
 
 def sentences(scenario: Scenario) -> list[str]:
-    """Return the result in sentences: the profit, the break-even points, and when the purchase price is repaid. If it
-    is never repaid, this is the first sentence."""
+    """Return the result in sentences: the profit, the break-even points, and when the purchase price is repaid. If the
+    price is never repaid, the first sentence says so."""
     operation, returned = scenario.operation, scenario.payback
     lines = [_result(scenario)]
     if scenario.depreciation_per_day is not None and scenario.price is not None:

@@ -55,8 +55,8 @@ MAX_SENT_LINE = 1000
 (docs/reference/stratum.md#line-limits). A reply repeats the id of the pool's request; if a long id would make the reply
 longer than this limit, no reply is sent, and the request counts as an unusable line."""
 MAX_BAD_LINES = 10
-"""The connection ends after this many consecutive unusable lines. The value is a guess, not a measurement: pools that
-garble a line send usable lines again after one or two."""
+"""The connection ends after this many consecutive unusable lines. The value is a guess, not a measurement: a pool that
+garbles a line normally sends usable lines again after one or two unusable lines."""
 MAX_BAD_EXCESS = 100
 """A connection counts its unusable lines: each adds 1 to the counter, and each usable line subtracts 1, unless the
 counter is 0. The connection ends when the counter reaches this value. A pool that sends usable and unusable lines by
@@ -226,9 +226,9 @@ class ClientConnection:
         """Send mining.submit for a share of an authorized worker name.
 
         Returns the request id. ``SubmitAnswered`` is the reply. For the fields of ``submit`` see ``Submit``. Raises
-        LocalProtocolError if mining.subscribe was not accepted yet, the connection is closed, the worker name is not
-        authorized, ntime, nonce or version bits have more than 32 bits, the line would be longer than
-        ``MAX_SENT_LINE``, or ``MAX_OUTSTANDING`` requests have no reply yet.
+        LocalProtocolError in each of these cases: mining.subscribe was not accepted yet; the connection is closed; the
+        worker name is not authorized; one of the fields ntime, nonce and version bits has more than 32 bits; the line
+        would be longer than ``MAX_SENT_LINE``; ``MAX_OUTSTANDING`` requests have no reply yet.
         """
         _check_submit(submit)
         if self.workers.get(submit.worker_name) is not WorkerState.AUTHORIZED:

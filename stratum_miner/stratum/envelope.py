@@ -18,8 +18,8 @@ Id: TypeAlias = Any
 """The id of a request: any JSON value. The reply repeats it unchanged. stratum-miner itself sends positive integers."""
 
 MAX_DEPTH = 32
-"""Maximum number of levels to which arrays and objects may be nested; Stratum needs four levels. The limit keeps
-parsing, printing and echoing from overflowing the stack."""
+"""Maximum number of levels to which arrays and objects may be nested; Stratum needs four levels. Without this limit, a
+deeply nested line could overflow the stack when it is parsed, printed or sent back."""
 
 MAX_CONTAINERS = 1024
 """Maximum number of arrays and objects in one line; Stratum needs five. Parsing an array or object takes about a
@@ -104,16 +104,17 @@ def _or_none(value: Any) -> Any:
 def _check_nesting(line: bytes) -> None:
     """Raise FieldError if a line has too many arrays and objects, or nests them too deeply.
 
-    Only built-in functions scan the bytes, because a peer could send very many of them, and a Python loop would take
-    too long.
+    A line from a peer can be very long, and a Python loop over its bytes would take too long. The bytes are therefore
+    scanned only with built-in functions.
     """
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # The skeleton holds only the brackets and quotes of the line. Two adjacent quotes may be removed: this does not
-    # change which brackets are inside strings. Then at least one bracket stands between any two quotes. If the skeleton
-    # is split at the quotes, every second piece is outside of strings. The split stops at a maximum number of quotes. A
-    # line with more quotes has too many brackets outside of strings, and is refused below.
+    # The skeleton holds only the brackets and quotes of the line. Each pair of adjacent quotes is removed, which does
+    # not change which brackets are inside strings. The rest is split at its quotes. Every second piece is then outside
+    # of strings, and each piece between two quotes has at least one bracket. The split stops after a maximum number of
+    # quotes. A line with more quotes has so many pieces outside of strings that their brackets alone are more than
+    # ``MAX_CONTAINERS``, so the line is refused below.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting

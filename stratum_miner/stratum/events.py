@@ -109,10 +109,9 @@ class JobAnnounced:
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """Return a copy of this event that also stands for ``superseded``, the event of an earlier job that is skipped.
-
-        The copy counts the skipped job. The ``is_clean`` of the copy is True if this event or ``superseded`` is
-        clean."""
+        """Return one event that replaces two: this event and ``superseded``, the event of an earlier job, which is
+        skipped. The result announces the job of this event, and its field ``superseded`` also counts the skipped job.
+        It is clean if one of the two events is clean."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)
@@ -164,8 +163,8 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A line of the pool had no effect, for example because its method is unknown, or because it changes a setting that
-    the client did not ask for."""
+    """A line of the pool had no effect, for example because its method is unknown, or because it sets a version mask
+    although the client did not ask for version rolling."""
 
     what: str
 

@@ -115,8 +115,8 @@ class SetDifficulty:
 
 @dataclass(frozen=True, slots=True)
 class SetExtranonce:
-    """mining.set_extranonce: extranonce1 and extranonce2 size from the next job on. None: the pool does not change this
-    value."""
+    """mining.set_extranonce: the extranonce1 and the extranonce2 size of all jobs from the next one on. If one of the
+    two is None, the pool does not change it."""
 
     method: ClassVar[str] = "mining.set_extranonce"
     extranonce1: bytes | None

@@ -32,7 +32,7 @@ class SubscribeResult:
         """Parse a result. From the subscriptions only the id of mining.notify is read, in any of the forms that pools
         send.
 
-        Raises FieldError if the result is not such an array, or a value in it is malformed.
+        Raises FieldError if the result is not an array of at least three elements, or if a value in it is malformed.
         """
         if not isinstance(result, list) or len(result) < 3:
             raise FieldError(

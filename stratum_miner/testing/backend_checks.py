@@ -28,9 +28,9 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
-"""How often the work source of a check returns the same work unit. When the work changes, each thread of a backend may
-drop a copy that it has taken but not searched. At least one copy must be left, so there are more copies than a large
-computer has threads."""
+"""Number of copies of a work unit that the work source of a check hands out. When the work changes, each thread of a
+backend may drop a copy that it has taken but not searched. At least one copy must be left to be searched, so there are
+more copies than a large computer has threads."""
 BIP_323_MASK = 0x1FFFFFE0
 """The version mask of BIP 323. It has more bits than mining chips can roll, so a check uses only those bits of the mask
 that the backend says it can roll."""
@@ -204,8 +204,8 @@ class _Checker:
 
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
         """Check that the backend has no more hits (nonces that meet the target) to report from the work units that it
-        has received so far. For this, give the backend a further work unit, and require that its next hit is from that
-        one."""
+        has received so far. For this, give the backend a further work unit, and require that the next hit that the
+        backend reports is from this unit."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
         source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)

@@ -264,10 +264,10 @@ class Lab:
         """Open a pool on a free port of 127.0.0.1.
 
         ``difficulty``: share difficulty of the pool.
-        ``network_difficulty``: network difficulty of the node ``scripted``.
-        ``faults``: pool faults such as ``slow-replies=3``.
         ``node``: ``scripted`` accepts every block. ``kernel`` validates blocks with Bitcoin Core's code on regtest,
         where every second hash is a block; it needs the extra ``regtest`` of the distribution.
+        ``network_difficulty``: network difficulty, if ``node`` is ``scripted``.
+        ``faults``: pool faults such as ``slow-replies=3``.
         ``tls``: TLS context of the pool's port.
 
         Other parameters are passed to ``PoolConfig``. Raises ValueError if a fault is unknown.

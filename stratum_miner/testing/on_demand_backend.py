@@ -122,7 +122,9 @@ class OnDemandBackend(Backend):
         return None
 
     def _note_change(self, void: bool) -> None:
-        del void  # replace even a work unit that is still valid, because a share is requested for the current job
+        # The requested share must be for the current job, so a work unit of an earlier job is replaced even if it is
+        # still valid.
+        del void
         self._stale = True
         self._wake()
 

@@ -3,8 +3,8 @@
 Every run of pytest in an environment that contains this package imports this module, even if no test uses a fixture.
 The module therefore imports the rest of stratum_miner only when a fixture is used. A run that uses no fixture takes
 about two milliseconds longer because of this plugin. If a fixture has methods that wait, there are two versions of it:
-a synchronous fixture, and a fixture for asyncio and trio tests, whose name ends in ``_async``.
-``docs/how-to/test-your-pool.md`` shows how to use them.
+a synchronous one, and one for asyncio and trio tests. The name of the latter ends in ``_async``.
+``docs/how-to/test-your-pool.md`` shows how to use the fixtures.
 """
 
 import argparse

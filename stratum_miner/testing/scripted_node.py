@@ -1,4 +1,4 @@
-"""A Bitcoin node for tests that has no block chain: the test supplies its templates and its answers to blocks."""
+"""A simulated Bitcoin node without a block chain. A test supplies the node's templates and its answers to blocks."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -50,7 +50,7 @@ class ScriptedWorkSource:
         return len(self._callbacks)
 
     def give(self, units: Iterable[WorkUnit], *, void: bool) -> None:
-        """Replace the remaining work units by these, and call the change callbacks (the functions that backends
+        """Replace the remaining work units by ``units``, and call the change callbacks (the functions that backends
         registered).
 
         ``void`` says whether the units that were returned before have become invalid.
@@ -60,7 +60,7 @@ class ScriptedWorkSource:
             callback(void)
 
     def refill(self, units: Iterable[WorkUnit]) -> None:
-        """Replace the remaining work units by these without calling the change callbacks (the functions that backends
-        registered)."""
+        """Replace the remaining work units by ``units``. Unlike ``give``, do not call the change callbacks (the
+        functions that backends registered)."""
         with self._lock:
             self._units = deque(units)

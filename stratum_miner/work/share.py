@@ -2,8 +2,8 @@
 
 If the hash misses the target of the work unit, the nonce is a hardware error. Some devices compare hashes with a target
 only roughly. The work units of such a device have a larger target than the job, so a hash that meets the target of the
-unit can still miss the targets of the job. Both results are values and not exceptions, because a broken device reports
-thousands of wrong nonces while mining continues.
+unit can still miss the targets of the job. For a hash that misses a target, ``verify`` returns a value instead of
+raising an exception, because a broken device reports thousands of wrong nonces while mining continues.
 """
 
 from dataclasses import dataclass, field

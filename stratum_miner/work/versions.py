@@ -28,8 +28,9 @@ class Versions(NamedTuple):
         """Yield the versions of this set that are not in ``part``, as sets that do not overlap.
 
         ``part`` must be a subset of this set. The sets are yielded from the smallest to the largest. ``first`` is a
-        mask of version bits. The first sets, which are also the smallest, differ from ``part`` only in these bits. So a
-        caller that always takes the first set uses up the values of these bits in ascending order.
+        mask of version bits: the sets that differ from ``part`` only in these bits are yielded before the other sets.
+        If these bits are 0 in ``part``, the sets contain their values in ascending order: first 1, then 2 and 3, then 4
+        to 7, and so on. So a caller that always takes the first set uses up the values in ascending order.
         """
         split = self.mask & ~part.mask
         free = part.mask

@@ -153,8 +153,8 @@ class Visited:
         its extranonce2 begins with this value."""
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """Return the value that ``now`` had when this method was called for the header template ``name`` the first
-        time."""
+        """Return the time of the first call of this method with the header template ``name``: the argument ``now`` of
+        that call. ``SearchSpace`` uses it as the time at which the header template arrived."""
         template = self._template(name, size)
         if template.known_since is None:
             template.known_since = now

@@ -31,8 +31,8 @@ def read_blocks(directory: Path) -> Iterator[bytes]:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Yield the blocks of one file. Stop where no complete entry follows: there is either reserved space, or a block
-    that was not written completely."""
+    """Yield the blocks of one file. Stop at the first entry that is not a complete block. From this entry on, the file
+    contains reserved space, or a block that was not written completely."""
     at = 0
     while data[at : at + len(REGTEST_MAGIC)] == REGTEST_MAGIC:
         size = int.from_bytes(data[at + len(REGTEST_MAGIC) : at + _ENTRY_HEADER], "little")

@@ -55,8 +55,8 @@ for a rejected block."""
 
 IN_USE: Final = "another process is using it"
 LOCK_FILE: Final = ".stratum_miner.lock"
-"""Name of the lock file in a data directory. The library has a lock of its own, but it is not enough: if the same
-process tries to open the directory a second time, the attempt fails, but it also releases the library's lock. Another
+"""Name of the lock file in a data directory. The library has its own lock, which is not enough: if the process that
+holds this lock tries to open the directory a second time, the attempt fails, and the process loses the lock. Another
 process could then open the directory and damage the block chain."""
 
 IS_OPEN: Final = b"open\n"

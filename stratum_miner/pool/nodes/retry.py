@@ -35,7 +35,7 @@ class NodeRetry:
         self._failed_at = trio.current_time()
 
     def succeeded(self) -> bool:
-        """Note that an attempt succeeded. Return whether an error was reported before.
+        """Record a successful attempt. Return whether an error was reported since the previous success.
 
         If the node fails again within 30 s after the last pause, the next pause is as long as if no attempt had
         succeeded.

@@ -38,7 +38,8 @@ class VersionRolling:
         count = params.get("version-rolling.min-bit-count", 0)
         if isinstance(count, str):
             count = fields.number(count, "version-rolling.min-bit-count")
-            count = count if count <= 32 else count.bit_count()  # above 32: a mask, as Braiins once specified
+            # A number above 32 is a mask instead of a count, as in an older draft of Braiins.
+            count = count if count <= 32 else count.bit_count()
         return cls(mask, fields.integer(count, "version-rolling.min-bit-count", 0, 32))
 
 
