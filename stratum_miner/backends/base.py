@@ -61,7 +61,8 @@ class WorkSource(Protocol):
 
 
 class BackendError(Exception):
-    """Raised if a backend cannot start or continue. The message says what was expected, what came and where."""
+    """Raised if a backend cannot start or continue. The message says what was expected, what was found instead, and
+    where."""
 
 
 class BackendOptionError(BackendError):

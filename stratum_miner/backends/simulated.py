@@ -40,11 +40,10 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""Delay, in seconds, up to which a late hit does not postpone the next hits. A hit is a nonce that meets the target; it
-is late if the kernel finds it only after the time at which it is due. After a delay up to this threshold, the next hits
-are due as if there had been no delay, because the search is expected to catch up. After a longer delay, the next hits
-are due later by the whole delay, and none of the delay counts as search time of the device. The value is an
-estimate."""
+"""Longest delay of a hit, in seconds, for which the search is expected to catch up. A hit is a nonce that meets the
+target; it is late if the kernel finds it only after the time at which it is due. After a delay up to this limit, the
+next hits are due as if there had been no delay. After a longer delay, the next hits are due later by the whole delay,
+and none of the delay counts as search time of the device. The value is an estimate."""
 SLICE_SECONDS = 0.001
 """Seconds for which the kernel searches before other trio tasks get their turn."""
 
@@ -120,13 +119,13 @@ class _Device:
 
     @property
     def hashes(self) -> int:
-        """Simulated rate multiplied by the time spent searching. If a thread other than trio's reads this, the time
-        spent on the current work unit is not included."""
+        """The simulated rate multiplied by the time spent searching. In a thread other than trio's, this value does not
+        include the time spent on the current work unit."""
         running = 0.0
         if self._searching_since is not None:
             try:
                 running = self._passed()
-            except RuntimeError:  # called in another thread, where trio has no time
+            except RuntimeError:  # in another thread, the clock of trio cannot be read
                 running = 0.0
         return max(self.nonces_found, int((self._counted + running) * self._rate))  # a nonce takes at least one hash
 

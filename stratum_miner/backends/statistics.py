@@ -48,8 +48,8 @@ class DeviceStatistics:
     """State and sensors of a mining device; None for a device that is part of this computer, such as a search
     thread."""
     listed_as: str = ""
-    """The ``name`` that the device had until it was identified. Empty for a device that is part of this computer,
-    because its name never changes."""
+    """The first ``name`` of the device. The backend gives the device another name when it has identified the device.
+    Empty for a device that is part of this computer, because the name of such a device never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Hardware:
     """One word: starting, mining, throttled, idle, sick (far below its expected hash rate), dead, off, absent, or
     removed (by the user)."""
     reason: str = ""
-    """Why the device is in this state; empty while it simply mines."""
+    """Why the device is in this state. Empty while the device mines normally."""
     hot: str = ""
     """The sensor reading that exceeds the warning temperature, as a text for people; empty below that temperature."""
     expected_hash_rate: float | None = None

@@ -26,7 +26,7 @@ def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
     The branch is empty if the block contains only the coinbase.
     """
     branch: list[bytes] = []
-    # the hashes of one level of the tree, except the first, which depends on the coinbase
+    # the hashes of one level of the tree, without the first hash of this level, which depends on the coinbase
     rest = list(txids_without_coinbase)
     while rest:
         branch.append(rest[0])

@@ -1,8 +1,8 @@
 """Conversions between targets, which are exact integers, and difficulties, which are rounded numbers.
 
 A target is the largest hash that is a solution, where a hash is read as a 256-bit little-endian number. The difficulty
-of a target is the target of nbits 1d00ffff divided by that target. Bitcoin Core and pools define difficulty in the same
-way ("bdiff") (docs/reference/stratum.md#difficulty-and-target).
+of a target is the target of nbits 1d00ffff divided by that target. This definition, called bdiff, is the one that
+Bitcoin Core and pools use (docs/reference/stratum.md#difficulty-and-target).
 """
 
 import math
@@ -46,8 +46,8 @@ def difficulty_from_target(target: int) -> float:
 def difficulty_to_announce(target: int) -> float:
     """Return the smallest difficulty, as a float, whose target is not above ``target``.
 
-    A float is only approximately the difficulty of ``target``, so it is rounded up. If it were rounded down, miners
-    would compute a larger target from it, and submit shares that miss ``target``.
+    The exact difficulty of ``target`` is usually not a float, so the result is rounded up to the next float. If the
+    result were rounded down, miners would compute a larger target from it, and submit shares that miss ``target``.
     """
     difficulty = difficulty_from_target(target)
     while target_from_difficulty(difficulty) > target:

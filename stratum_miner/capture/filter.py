@@ -33,8 +33,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connections to both sides. The relay does so after it has carried out all earlier actions for the side
-    ``to`` and has then paused for ``after`` seconds. Lines that are received later are ignored."""
+    """Close the connections to both sides. This action waits in the queue of the side ``to``: the relay first carries
+    out all earlier actions for that side, and then pauses for ``after`` seconds. Lines that are received after the
+    close are ignored."""
 
     to: Side
     after: float = 0.0
@@ -139,9 +140,10 @@ def _filtered(item: Filter, actions: Iterable[FilterAction]) -> Iterator[FilterA
     """Pass each complete line of the ``Send`` actions through a filter, and yield the actions that the filter returns.
     Actions without a complete line are yielded unchanged.
 
-    The pause of a ``Send`` is added to that of the first action that the filter returns for it. The ``times`` and the
-    ``piece`` of that ``Send`` apply to every ``Send`` that the filter returns for it. If the filter sets a ``piece``
-    itself, that takes precedence.
+    The filter receives only the line, so the other fields of the original ``Send`` are carried over to the returned
+    actions. The pause of the original ``Send`` is added to the pause of the first returned action. Its ``times``
+    multiplies the ``times`` of every returned ``Send``. Its ``piece`` applies to every returned ``Send`` that has no
+    ``piece`` of its own.
     """
     for action in actions:
         if not isinstance(action, Send) or not action.data.endswith(b"\n"):

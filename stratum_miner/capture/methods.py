@@ -23,14 +23,14 @@ LONGEST_NAME = 64
 many characters."""
 _DIGEST = 16
 REQUEST_BYTES = 400
-"""Maximum bytes of memory that one request takes, including its method and its entry in the table."""
+"""Maximum bytes of memory that remembering one request takes: its method and its entry in the dictionary."""
 
 
 class Methods:
     """Remembers the methods of the requests of one connection.
 
     If ``wanted`` is given, only requests with these methods are remembered. If ``wanted`` is empty, lines are not
-    parsed, and ``of`` returns None for all of them.
+    parsed, and the method ``of`` returns None for every line.
     """
 
     def __init__(self, wanted: Set[str] | None = None) -> None:

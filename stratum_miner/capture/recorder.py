@@ -1,5 +1,5 @@
-"""Writes the lines of connections to a recording while they are sent. Contains wrappers that record the data of a
-stream or of all streams of a listener.
+"""Records connections: writes each line to a file as soon as the line is complete. Contains wrappers that record the
+data of a stream or of all streams of a listener.
 
 If the file cannot be written, for example because the disk is full, the recording stops, but the connections go on.
 ``Recorder.error`` then holds the reason, and ``Recorder.on_error`` is called.
@@ -70,10 +70,10 @@ class Recorder:
     """Writes the lines of any number of connections to one file. If the file does not exist, it is created so that only
     its owner may read it.
 
-    ``path`` may be a pipe that another program reads. ``where`` is the command that records, which is written into the
-    header. If ``secrets`` is false, passwords are replaced by ``***`` in each mining.authorize and in later lines that
-    contain them, and every line passes through ``hide``, which returns a text without other secrets. Raises
-    RecordingError if the file cannot be opened or written.
+    ``path`` may be a pipe that another program reads. ``where`` names the command that makes the recording. This name
+    is written into the header. If ``secrets`` is false, passwords are replaced by ``***`` in each mining.authorize and
+    in later lines that contain them, and every line passes through ``hide``, which returns a text without other
+    secrets. Raises RecordingError if the file cannot be opened or written.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Recorder:
         except OSError as error:
             self.error = f"{self._name}: {error.strerror}, after {self.lines} lines"
             self.close()
-            if self.lines:  # without lines, not even the header was written: the constructor raises RecordingError
+            if self.lines:  # if not even the header was written, the constructor raises RecordingError
                 log.warning("recording_stopped", error=self.error)
             self.on_error(self.error)
             return

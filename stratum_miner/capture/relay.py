@@ -37,10 +37,10 @@ would have more pieces, it is sent in larger ones."""
 MAX_WAITING = 4 << 20
 """Maximum bytes of the actions in one queue; a single action may be larger. Readers wait while a queue is full.
 
-A pool may send many lines and then close its connection. If the relay then sends a line of the miner to this pool, the
-operating system discards the lines of the pool that the relay has not read yet. The limit is larger than what a pool
-sends at once, so that the queue has room for all these lines, and the relay can read them before it sends a line to the
-pool.
+The limit is larger than what a pool sends at once, for the following reason. A pool may send many lines and then close
+its connection. If the relay then sends a line of the miner to this pool, the operating system discards all lines of the
+pool that the relay has not read yet. Because the queue to the miner has room for all lines of the pool, the relay can
+read them before it sends a line to the pool.
 """
 ACTION_BYTES = 200
 """Bytes of memory that an action takes in addition to its data."""
@@ -238,7 +238,8 @@ class _Relay:
 
     async def _carry_out(self, side: Side, actions: Iterable[FilterAction]) -> None:
         """Put each action into the queue of the side that the action is for, and wait while this queue is full.
-        ``side`` is the side that caused the actions, for example by the line for which the filter returned them."""
+        ``side`` is the side that caused the actions, for example because it sent a line and the filter returned these
+        actions for the line."""
         self._record_notes()
         for action in actions:
             if self._closing:

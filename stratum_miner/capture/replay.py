@@ -94,8 +94,8 @@ class Replay:
     done: bool = False
     """Whether the replay has nothing more to send or to wait for."""
     next_time: float | None = None
-    """Time at which ``step`` must be called next, by the same clock as the ``now`` of ``step``. If it is None, ``step``
-    must be called after the next line is received."""
+    """Time at which the method ``step`` must be called next. It is on the same clock as the argument ``now`` of
+    ``step``. None means that ``step`` must be called after the next line is received."""
     starts_at: float = 0.0
     """Recorded time at which the connection began, in seconds."""
     _ends_at: float = 0.0

@@ -72,9 +72,11 @@ class Rule:
     ``method`` and ``match`` are counted.
     """
     last: int | None = None
-    """Number of the last line to which the action is applied, counted as for ``first``; None for no limit."""
+    """Number of the last line to which the action is applied. None means that there is no last line. The lines are
+    counted as described for ``first``."""
     every: int = 1
-    """The action is applied only to lines whose number, counted as for ``first``, is a multiple of this."""
+    """The action is applied only to lines whose number is a multiple of this value. The lines are counted as described
+    for ``first``."""
     match: Wildcard | None = None
     chance: float = 1.0
     """Probability (0 to 1) that the action is applied to a line that meets all other conditions."""
@@ -92,7 +94,8 @@ class Rule:
 
 
 def parse(text: str) -> Rule:
-    """Return the rule in a text from the command line. Raises RuleError, whose text is one line, if it is invalid."""
+    """Return the rule in a text from the command line. Raises RuleError if the rule is invalid. The message of the
+    error is one line."""
     try:
         words = _words(text)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """A recorded connection as a script: its lines in order, with each reply linked to its request.
 
-The script also keeps which of the recorded lines the live peer of the replay has not sent yet.
+During a replay, the script also tracks which recorded lines the live peer has not sent yet.
 """
 
 import json

@@ -115,7 +115,8 @@ def bench(
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A kernel that was tested, and measured if it passed."""
+    """The results for one kernel: of its self-test and, if it passed the self-test, of the measurement of its hash
+    rates."""
 
     measured: MeasuredKernel
     speeds: tuple[Speed, ...]
@@ -176,8 +177,9 @@ def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Spe
 def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
     """Return the hash rates of ``count`` threads together, per second of real time and per second of processor time.
 
-    The hash rate per second of real time is the sum over the threads. The hash rate per second of processor time is the
-    mean over the threads, multiplied by ``count``, or by the number of usable processors if that is smaller.
+    The hash rate per second of real time is the sum over the threads. For the hash rate per second of processor time,
+    the mean over the threads is multiplied by ``count``. If there are fewer usable processors than ``count``, the mean
+    is multiplied by the number of usable processors instead.
     """
     speeds: list[Speed] = []
 

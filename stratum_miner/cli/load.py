@@ -65,7 +65,7 @@ _PLANNED = frozenset(
         "--distribution",
     ]
 )
-"""Options whose value the plan of a load test checks."""
+"""The options whose values are checked by the plan of a load test (``LoadPlan``)."""
 MAX_REPORT = 64 << 20
 """Largest accepted size in bytes of a file with the JSON output of an earlier run."""
 
@@ -428,7 +428,8 @@ def _plan(url: PoolUrl, **settings: Any) -> LoadPlan:
 
 
 def _with_option(error: str) -> str:
-    """Return the text of an error of the plan, with the option in place of the name of the setting at its start."""
+    """Return the text of an error about the plan. The text begins with the name of a setting. If an option sets this
+    setting, the option replaces the name."""
     name, colon, rest = error.partition(": ")
     flag = "--" + name.replace(" ", "-")
     return f"{flag}{colon}{rest}" if flag in _PLANNED else error

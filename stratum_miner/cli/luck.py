@@ -26,7 +26,8 @@ _DIFFICULTY_HELP = (
 
 
 def _text(name: str | tuple[str, ...], help_text: str, group: str) -> Any:
-    # With allow_leading_hyphen, a value such as -1 reaches its own parser, which reports what is wrong with it.
+    # With allow_leading_hyphen, the option parser accepts a value such as -1. The code that uses the value then reports
+    # what is wrong with it.
     return Parameter(name=name, help=help_text, group=group, negative=(), allow_leading_hyphen=True)
 
 

@@ -38,8 +38,9 @@ BUS_MARGIN = 1.5
 """Shortest time until the next work unit is sent to the chips, as a multiple of the time that the frame of a work unit
 takes on the serial line. If work were sent faster, it would queue up in the computer."""
 QUIET_S = 0.1
-"""Seconds without a reply after which the replies to a command are complete. More replies than expected mean that the
-device has more chips than expected, so it is another product."""
+"""When the driver has waited for the expected number of replies to a command, it receives further replies until none
+has come for this many seconds. Surplus replies show that the device has more chips than expected, so it is another
+product."""
 COUNT_TRIES = 3
 """Number of attempts to count the chips in bring-up."""
 CLOCK_TRIES = 3
@@ -60,8 +61,8 @@ class ChainSettings:
     """Whether the expected hash rate is known. Only then does the health check judge the measured rate. It is not known
     for an emulator (a device with ``nonce_difficulty``) whose hash rate the user did not give."""
     seen_alive: bool = False
-    """Whether the chips have answered in an earlier attempt. If they have and are silent now, the cause is a power
-    fault; otherwise, it may be a wrong port."""
+    """Whether the chips answered in an earlier attempt. It shows why chips are silent now. If they answered before, the
+    cause is a power fault. If they never answered, the port may be the wrong one."""
 
 
 class ProbeKind(IntEnum):
@@ -90,8 +91,8 @@ class ChipChain(ABC):
     job_ids: ClassVar[tuple[int, ...]] = (0,)
     """The ids that the chips' job frames can have, in the order in which they are used."""
     max_ticket_bits: ClassVar[int] = 0
-    """Number of bits of the largest ticket mask that is used (see ``set_ticket``). With a larger mask, the chips would
-    report too few nonces to judge their health; with this one, they report some every second."""
+    """Number of bits of the largest ticket mask that is used (see ``set_ticket``). With this mask, the chips report
+    some nonces every second. With a larger mask, there would be too few nonces to judge the health of the chips."""
     feed_at: ClassVar[float] = FEED_AT
     max_interval: ClassVar[float] = MAX_INTERVAL_S
 
@@ -219,9 +220,9 @@ class ChipChain(ABC):
         return work
 
     async def prepare(self, unit: WorkUnit) -> None:
-        """Prepare the chips for this work unit, before it is sent. The ticket mask says how hard a nonce must be for a
-        chip to report it. Write the ticket mask if this work unit needs a different mask than the previous one. Some
-        chip families also write the version mask."""
+        """Prepare the chips for this work unit, before it is sent. If this work unit needs a different ticket mask than
+        the previous one, write the mask to the chips. The ticket mask says how hard a nonce must be for a chip to
+        report it. Some chip families also write the version mask."""
         bits = self.ticket_bits_for(unit)
         if self.max_ticket_bits and bits != self.ticket_bits:
             await self.set_ticket(bits)
@@ -246,7 +247,7 @@ class ChipChain(ABC):
         return bits
 
     def interval(self, work: ChipWork) -> float:
-        """Return the number of seconds after ``work`` at which the next work should be sent."""
+        """Return how many seconds the sender should wait between sending ``work`` and sending the next work."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         wanted = min(self.max_interval, self.feed_at * versions * 2**32 / self.hash_rate)
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)

@@ -4,8 +4,8 @@ is not mining.
 ``Device.run`` opens the ports, brings the chips up, mines, restarts the device after an error, and always powers it
 down at the end. It ends when it is cancelled or raises a DeviceError. The task of ``AsicBackend`` that calls
 ``Device.run`` is called the supervisor of the device. After ``DeviceGone``, the supervisor waits until the device is
-connected again, which it recognises by the serial number, or by the USB socket if there is no serial number. It then
-calls ``run`` of the same ``Device`` again, so that the totals continue.
+connected again. The supervisor recognises the device by its serial number, or by its USB socket if it has no serial
+number. It then calls ``run`` of the same ``Device`` again, so that the totals continue.
 """
 
 from collections.abc import Callable
@@ -37,8 +37,8 @@ class DeviceState(Enum):
     SICK = "sick"
     """The device mines, but far below the expected hash rate."""
     DEAD = "dead"
-    """The last attempt failed, for example because the device does not answer. ``run`` waits and then restarts the
-    device."""
+    """The last attempt to mine with the device failed, for example because the device does not answer. ``run`` waits
+    and then restarts the device."""
     OFF = "off"
     """The device is powered down, because of heat or a power fault, because restarts did not help, or because mining
     has stopped."""
@@ -73,7 +73,7 @@ class DeviceSnapshot:
     """The chip's part number as printed on it; empty if it is not known."""
     state: DeviceState
     reason: str
-    """Why the device is in this state, for people; empty while it simply mines."""
+    """A text for people that says why the device is in this state. Empty while the device mines normally."""
     since: float
     """Time at which the device entered this state, in seconds, on the ``clock`` that was passed to
     ``Driver.device``."""

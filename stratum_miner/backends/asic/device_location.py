@@ -40,8 +40,8 @@ class DeviceLocation:
         """The device file of the first port, such as /dev/ttyUSB0. Its number may change when the device is plugged in
         again.
 
-        If the system does not list the device, the first port is at ``path`` or at ``path`` + "-data". The value then
-        contains both paths, with symbolic links resolved, separated by a space.
+        If the system does not list the device, it is not known whether the first port is at ``path`` or at ``path`` +
+        "-data". The text then contains both paths, separated by a space and with symbolic links resolved.
         """
         if self.found is not None:
             return self.found.path

@@ -44,7 +44,8 @@ class DeviceSpec:
     def parse(cls, text: str) -> "DeviceSpec":
         """Parse a specification. Does not access the device.
 
-        Raises BackendOptionError for a text that is not a valid specification. The error suggests the nearest spelling.
+        Raises BackendOptionError for a text that is not a valid specification. If a word of the text is misspelt, the
+        error suggests the correct spelling.
         """
         if re.search(r"\s", text):
             raise BackendOptionError(f"device: {EXPECTED}, without spaces, got {text!r}")
@@ -65,7 +66,8 @@ class DeviceSpec:
         return replace(found, pattern=where) if glob.has_magic(where) else replace(found, path=where)
 
     def selects(self, device: FoundDevice) -> bool:
-        """Return whether the miner uses a plugged-in device because of this specification, if ``path`` is None."""
+        """Return whether this specification makes the miner use ``device``, which is plugged in. Only call this for a
+        specification without a path: one whose ``path`` is None."""
         if self.pattern is not None:
             return any(fnmatch(port.path, os.path.expanduser(self.pattern)) for port in device.ports)
         if self.kind is None:

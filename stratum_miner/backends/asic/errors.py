@@ -37,7 +37,8 @@ class DeviceRefused(DeviceError):  # noqa: N818  a condition of hardware
 
 
 class WrongChip(DeviceRefused):
-    """A device answers, but its chips are of another kind or number than those of the expected board."""
+    """A device answers, but its chips differ from those of the expected board: either the kind of chip is wrong, or
+    there are too many or too few chips."""
 
 
 class PowerFault(DeviceError):  # noqa: N818  a condition of hardware

@@ -18,7 +18,7 @@ WINDOW_PER_CHIP = 50.0
 """Number of expected nonces per chip between two judgements of the hash rate. If this number multiplied by the number
 of chips is larger than ``WINDOW``, the product is used instead of ``WINDOW``."""
 SILENT_AFTER = 20.0
-"""If no nonce has come since this many nonces were expected, the device counts as silent."""
+"""The device counts as silent only if this many nonces were expected since the last nonce came."""
 SILENT_AFTER_S = 3.0
 """The device counts as silent only if no nonce has come for at least this many seconds. It is not enough that
 ``SILENT_AFTER`` (20) expected nonces did not come: a fast chip chain should find that many in a tenth of a second, and
@@ -104,7 +104,7 @@ class HealthMonitor:
         self._hash_rate, self._hashes_per_nonce = hash_rate, hashes_per_nonce
 
     def searching(self, now: float, searching: bool) -> None:
-        """Note whether the chips have work from now on. Nonces are expected only while they have work."""
+        """Note whether the chips have work from now on. While the chips have no work, no nonces are expected."""
         self._advance(now)
         self._searching = searching
 
@@ -128,8 +128,8 @@ class HealthMonitor:
         self._errors += 1
 
     def restart_windows(self, now: float) -> None:
-        """Set the number of nonces (for the hash rate) and the time without a nonce back to 0, because something other
-        than the device influenced them."""
+        """Start two measurements again from 0: the count of nonces by which the hash rate is judged, and the time
+        without a nonce. Callers do this when something other than the device has influenced them."""
         self._advance(now)
         self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
         self._nonces.clear()

@@ -147,6 +147,6 @@ def is_pseudo_terminal(path: str) -> bool:
 
 
 def _text(value: str) -> str:
-    """Return a text of a device in a form that is safe to show. Zeros and spaces at its ends, which cheap devices add,
-    are removed."""
+    """Return a text of a device in a form that is safe to show. NUL characters and white space at the start and end,
+    which cheap devices add, are removed."""
     return sanitize(value.strip("\0 \r\n\t"), MAX_TEXT)

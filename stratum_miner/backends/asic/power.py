@@ -55,7 +55,7 @@ class PowerControl(Protocol):
         ...
 
     async def set_fan(self, percent: int) -> None:
-        """Set the fan to 0 to 100 %. Do nothing if there is no fan to set."""
+        """Set the power of the fan in percent, from 0 to 100. Do nothing if there is no fan to set."""
         ...
 
     async def identify(self) -> str:

@@ -2,8 +2,9 @@
 
 The caller passes the time and the readings, and acts on the decision. The rules are:
 
-* A bad reading of a chip temperature or a voltage switches the device off only if three come in a row, because one can
-  be wrong: a diode shows 127 °C after a reset (docs/reference/asic.md#heat).
+* A reading of a chip temperature or a voltage is bad if it is beyond its limit or not plausible. Three bad readings in
+  a row switch the device off. One is not enough, because a sensor can be wrong once: a diode shows 127 °C after a reset
+  (docs/reference/asic.md#heat).
 * A device whose regulator is too hot is switched off at once: a single reading is enough.
 * A device that was switched off may start again when a minimum time has passed and all plausible temperatures are at
   most the resume temperature.

@@ -8,9 +8,9 @@ caller was cancelled, the port stays open until the program ends.
 After a device has disappeared, a read returns nothing, or a call fails with EIO, ENXIO or ENODEV. Each of these becomes
 ``DeviceGone``.
 
-Two locks keep other programs from the port. ``flock`` stops programs that also call ``flock`` (bfgminer, pyserial's
-exclusive mode, stratum-miner itself). TIOCEXCL stops all other programs, except those of root. It is not used for a
-pseudo-terminal, where it would remain in effect after stratum-miner has closed the port.
+Two locks keep other programs from the port. ``flock`` keeps out the programs that also call ``flock`` (bfgminer,
+pyserial's exclusive mode, stratum-miner itself). TIOCEXCL keeps out all programs, except those that root runs. TIOCEXCL
+is not used for a pseudo-terminal, because it would remain in effect there after stratum-miner has closed the port.
 """
 
 import contextlib
@@ -54,8 +54,9 @@ T = TypeVar("T")
 async def open_serial_port(path: str, baud: int = 115200) -> "SerialPort":
     """Open a port exclusively in raw mode, and discard input that has already arrived.
 
-    Raises DeviceGone if there is no such port, PortForbidden with the way to get access, PortBusy with the program that
-    has opened it, and DeviceRefused for something that is not a serial port or for a rate that the port cannot set.
+    Raises DeviceGone if there is no such port, PortForbidden if the user may not open the port, PortBusy if another
+    program has opened the port, and DeviceRefused for something that is not a serial port or for a rate that the port
+    cannot set. The message of PortForbidden says how to get access. The message of PortBusy names the other program.
     """
     return SerialPort(path, await trio.to_thread.run_sync(_open, path, baud, abandon_on_cancel=True), baud)
 

@@ -14,8 +14,8 @@ NO_READINGS = Readings()
 
 @dataclass(slots=True)
 class DeviceTally:
-    """Totals and state of a device. Some things are counted by the chip chain and the health monitor of a mining run;
-    their counts are added when the run ends."""
+    """Totals and state of a device. During a mining run, the chip chain counts CRC errors and garbage bytes, and the
+    health monitor counts expected hashes. These counts are added to the totals when the mining run ends."""
 
     clock: Callable[[], float]
     hashes: float = 0.0
@@ -31,7 +31,7 @@ class DeviceTally:
     work_sent: int = 0
     last_error: str = ""
     chips: int = 0
-    """Number of chips of the last chip chain that was up."""
+    """Number of chips in the chip chain that was brought up most recently."""
     chip_nonces: dict[int, int] = field(default_factory=dict)
     readings: Readings = NO_READINGS
     hot: str = ""
@@ -60,7 +60,8 @@ class DeviceTally:
         self.readings, self.hot = NO_READINGS, ""
 
     def absorb(self, chain: ChipChain | None, health: HealthMonitor | None) -> None:
-        """Add the counts of a chip chain and its health monitor to the totals. Call it when their mining run ends."""
+        """Add the counts of a chip chain and its health monitor to the totals. Call this method when the mining run
+        ends."""
         if chain is not None:
             self.crc_errors += chain.wire.decoder.crc_errors
             self.garbage_bytes += chain.wire.decoder.garbage_bytes

@@ -69,8 +69,8 @@ class VerifiedNonce:
         return self.work.void
 
     def nonce_found(self, device: str) -> NonceFound | None:
-        """Return the nonce as a ``NonceFound``, in which the miner gets it. Return None if the hash is above the target
-        of the work unit, or if the nonce or the version is not one of those that the unit contains."""
+        """Convert the nonce to a ``NonceFound``, which can be sent to the miner. Return None if the hash is above the
+        target of the work unit, or if the nonce or the version is not one of those that the unit contains."""
         unit = self.work.unit
         offset = (self.nonce - unit.first_nonce) % NONCE_SPACE
         rolled = self.version ^ unit.version

@@ -46,10 +46,10 @@ two slices costs almost nothing, and so short that hashes are counted often."""
 TIMED_SECONDS = 0.5
 """Seconds of processor time for one measurement of the hash rate of a search thread."""
 POINTS_PER_HIT = 10_000
-"""A slice (one call of a kernel) is used for measuring the hash rate only if the kernel tried at least this many points
-(combinations of nonce and version) for each hit (a point whose hash meets the target). Reporting a hit takes some
-microseconds. At the low difficulties of tests, reporting takes most of the time of a slice. With this many points for
-each hit, it takes only about 1 %."""
+"""Smallest number of points per hit in a slice that is used for measuring the hash rate. A slice is one call of a
+kernel, a point is a combination of nonce and version, and a hit is a point whose hash meets the target. Reporting a hit
+takes some microseconds. At the low difficulties of tests, reporting takes most of the time of a slice. With this many
+points per hit, it takes only about 1 %."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -105,9 +105,9 @@ class CpuBackend(Backend):
         self._low_priority = priority == "low"
         self._affinity = tuple(affinity or ())
         self._on_search = on_search
-        """A function for benchmarks that is called after each slice (one call of a kernel). Its arguments are the value
-        that the stop word (the number whose change ends all searches) had for this slice, and the time in nanoseconds
-        at which the slice began."""
+        """A function for benchmarks that is called after each slice (one call of a kernel). The first argument is the
+        value of the stop word during this slice. The stop word is the number whose change ends all searches. The second
+        argument is the time in nanoseconds at which the slice began."""
         self._choice: Choice | None = None
         self._searchers = [_Searcher(f"cpu{index}") for index in range(self._threads)]
 
@@ -166,8 +166,8 @@ class CpuBackend(Backend):
             handoff.close_sockets()
 
     def _correct(self, choice: Choice) -> None:
-        """Correct the remembered hash rates of the kernels, if the threads reached rates in mining that show that the
-        remembered ones are wrong."""
+        """Compare the remembered hash rates of the kernels with the rates that the threads reached in mining. Correct
+        the remembered rates that are wrong."""
         plain, rolling = (max(item.fastest[rolls] for item in self._searchers) for rolls in (False, True))
         if plain or rolling:
             correct(choice, plain, rolling)

@@ -42,8 +42,8 @@ def recall(available: Sequence[Kernel], path: Path) -> tuple[MeasuredKernel, ...
 
 
 def known(available: Sequence[Kernel], path: Path) -> list[MeasuredKernel]:
-    """Return the remembered rates of each of these kernels. A rate is 0 if it is not remembered, too old or
-    impossible."""
+    """Return the remembered rates of each of these kernels. A rate is 0 if none is remembered, or if the remembered
+    rate is too old or impossible."""
     entry = _entry(available, path)
     figures = {} if entry is None else entry.processor_time
     nothing = _Figures(_Figure(0.0, date.min), _Figure(0.0, date.min))

@@ -40,7 +40,8 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredKernel:
-    """The rates of a kernel on one thread, in H/s of its processor time; 0 after a failed self-test."""
+    """The hash rates of a kernel on one thread, in hashes per second of processor time that the thread used. Both rates
+    are 0 after a failed self-test."""
 
     kernel: Kernel
     hash_rate: float

@@ -3,8 +3,8 @@ whose functions have no type annotations.
 
 The C code does not check the sizes and indexes that it gets (native/sha256d.h). This module therefore checks each of
 them first, and raises ValueError with the expected and the actual value. A search releases the GIL and blocks its
-thread until it ends. The caller limits its duration by the number of points (combinations of nonce and version) that it
-searches.
+thread until the search ends. How long a search takes depends on the number of points (combinations of nonce and
+version) that the caller lets it try.
 """
 
 from collections.abc import Mapping
@@ -76,7 +76,8 @@ class SearchResult:
 
 
 class StopWord:
-    """A number with which other threads stop running searches. Changing it ends them within microseconds.
+    """A number whose change ends running searches. When a thread changes it, the searches in other threads end within
+    microseconds.
 
     The caller reads the number before a search, and passes it to the search as ``expected``. The search ends as soon as
     the number differs from ``expected``. A change just before the search starts is therefore not missed. The number
@@ -178,8 +179,9 @@ class Search:
         """Load work in the form that mining chips get, and return its number of points: all 2^32 nonces, counted in
         big-endian order.
 
-        ``midstate`` is the SHA-256 state h0 to h7, each big-endian, 32 bytes together. ``tail`` is header bytes 64 to
-        75. ``target`` is the largest hash that the search looks for. Raises ValueError as ``load`` does.
+        ``midstate`` is the SHA-256 state: the eight words h0 to h7 in big-endian order, 32 bytes in total. ``tail`` is
+        header bytes 64 to 75. ``target`` is the largest hash that the search looks for. Raises ValueError as ``load``
+        does.
         """
         _check_length("midstate", midstate, MIDSTATE_BYTES)
         _check_length("tail", tail, TAIL_BYTES)

@@ -1,1 +1,2 @@
-"""Understands the command line: the table of commands, what other miners call things, mistakes, and the help."""
+"""Parses the command line. Contains the table of commands, the names that other programs use for commands and options,
+the errors about mistakes, and the help."""

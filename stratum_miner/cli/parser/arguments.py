@@ -1,8 +1,10 @@
-"""Reads a command line before the parser of the options does, and answers what people type by mistake or by habit.
+"""Reads a command line before the parser of the options does. Reports mistakes, and accepts options by the names that
+they have in other programs.
 
-The words are read from left to right, so the first mistake is the one that is reported. What has another name here is
-renamed with the tables in ``peers``. The values are joined to their options, as in ``--url=VALUE``, so that the parser
-takes no value for an option and no option for a value.
+The words are read from left to right, so the first mistake is the one that is reported. If an option has another name
+in other programs, this module replaces that name with the one used here (see the tables in ``peers``). It joins each
+value to its option, as in ``--url=VALUE``, so that the parser of the options cannot mistake a value for an option, or
+an option for a value.
 """
 
 import re
@@ -58,7 +60,8 @@ def command_of(app: cyclopts.App, arguments: Sequence[str]) -> tuple[list[str], 
 
 
 def _as_mine(app: cyclopts.App, words: list[str]) -> list[str]:
-    """Return a command line without a command as one of ``mine``, if its first word is an option there."""
+    """Put ``mine`` in front of a command line that has no command but begins with an option of ``mine``. Raises
+    UsageError if the first word is not an option of ``mine``."""
     name = _plain(words[0].partition("=")[0])
     options = _by_name(arguments_of(app["mine"]))
     if name in options or peers.way_of(name) or _is_one_dash(words[0]):
@@ -85,7 +88,8 @@ def wants_version(words: Sequence[str]) -> bool:
 
 
 def wants_help(app: cyclopts.App, command: Sequence[str], words: Sequence[str]) -> bool:
-    """Return whether the words ask for help, or name a group of commands without a command of it."""
+    """Return whether the user asks for help. This is also so if the user typed a group of commands, and nothing after
+    it."""
     for word in command:
         app = app[word]
     if list(words) == ["help"] and not any(each.index is not None for each in arguments_of(app)):
@@ -99,7 +103,7 @@ def wants_everything(words: Sequence[str]) -> bool:
 
 
 def _options(words: Sequence[str]) -> Sequence[str]:
-    """Return the words before the one that ends the options."""
+    """Return the words before ``--``, which ends the options. Without ``--``, return all words."""
     return words[: words.index("--")] if "--" in words else words
 
 

@@ -9,8 +9,8 @@ from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 PAUSE_S = 0.1
-"""Pause in seconds after each answer and around a reset. Also the time in seconds to wait for further bytes after the
-first bytes of an answer whose size is not known; the answer then counts as complete."""
+"""Pause in seconds after each answer and around a reset. If the size of an answer is not known, this is also the time
+to wait for further bytes after its first bytes. When this time has passed, the answer counts as complete."""
 ANSWER_S = 0.5
 """Longest wait for an answer in seconds."""
 _VIN, _IIN, _VOUT, _IOUT, _TEMPERATURE, _TEMPERATURE_2, _TACH = range(7)
@@ -88,8 +88,9 @@ class CompacA1Power:
     def _items(self, answer: bytes) -> dict[int, int]:
         """Return the values in an answer by their item number (0 to 6), without items that the device does not measure.
 
-        Most answers have only the values of measured items, in the order of their numbers. Some devices send values of
-        all seven items; the position of a value is then its item number.
+        Most answers contain only the values of the items that the device measures, in the order of the item numbers.
+        ``_present`` says which items these are. Some devices send the values of all seven items. The position of a
+        value is then its item number.
         """
         present = [item for item in range(7) if self._present >> item & 1]
         order = present if len(answer) == len(present) else list(range(7))

@@ -33,8 +33,8 @@ class Bm1380Chain(IcarusChain):
         return jobs.icarus_job(work.unit.header, job_id=work.job_id)
 
     def reported_nonce(self, reply: NonceReply) -> ReportedNonce:
-        """Decode a reply. The low five bits of the last byte are the job id. That the upper three bits do not belong to
-        the job id is inferred, not documented."""
+        """Decode a reply. The low five bits of the last byte are the job id. The upper three bits do not belong to the
+        job id; this is inferred, not documented."""
         candidates = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
         return ReportedNonce(reply.nonce, candidates)
 

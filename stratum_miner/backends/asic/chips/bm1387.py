@@ -31,8 +31,8 @@ OPEN_CORE_ANSWERS_S = 0.2
 _REGISTER = 0x1F
 """Largest possible last byte of a register reply. The last byte of a nonce reply is always larger."""
 _REGISTER_STARTS = (0x13, 0x80)
-"""The possible first bytes of a register reply: 13 in a chip id, and 80 in the clock register while the PLL is locked.
-No other register is read."""
+"""The possible first bytes of a register reply. A reply with the chip id begins with 0x13. A reply with the value of
+the clock register begins with 0x80 while the PLL is locked. No other register is read."""
 
 
 class Bm1387Chain(RegisterChain):

@@ -41,19 +41,19 @@ class FullHeaderChip:
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether bits 24 to 17 of a nonce show which chip found it. They do if each chip counts these bits up from its own
-    address. False if the driver does not know the value from which a chip counts
+    """Whether bits 24 to 17 of a nonce show which chip found it. True if each chip starts to count these bits at its
+    own address. False if the driver does not know at which value a chip starts
     (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
-    """Ticks to subtract from the computed hash count (the number of clock ticks after which a core takes the next
-    version), because the chip counts wrongly (docs/reference/asic.md#hash-count)."""
+    """Ticks to subtract from the computed hash count, because the chip counts wrongly. The hash count is the number of
+    clock ticks after which a core takes the next version (docs/reference/asic.md#hash-count)."""
     fixed_hash_count: int | None = None
-    """The hash count (the number of clock ticks after which a core takes the next version), if the driver of the
-    product's maker always writes the same number. None if it is to be computed."""
+    """The fixed hash count of a chip for which the driver of the product's maker always writes the same number. None if
+    the hash count is to be computed."""
     length_byte: int = 0x56
     midstates_byte: int = 1
     version_enable: int = 0x9000
-    """Upper 16 bits of register A4, with which the chip rolls the version."""
+    """Upper 16 bits of the value that is written to register A4. They switch on version rolling in the chip."""
     start_ticket_bits: int = 8
     max_ticket_bits: int = 8
 

@@ -7,8 +7,9 @@ from functools import lru_cache
 
 REFERENCE = 25.0
 _HIGH_VCO = 2400.0
-"""Frequency in MHz of the VCO, the oscillator before the post dividers. From this frequency on, the first byte of the
-value of register 08 is 0x50 instead of 0x40 (docs/reference/asic.md#clock-of-a-chip)."""
+"""Threshold in MHz for the frequency of the VCO, which is the oscillator before the post dividers. If the VCO runs at
+this frequency or a higher one, the first byte of the value of register 08 is 0x50 instead of 0x40
+(docs/reference/asic.md#clock-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ class RegisterChain(ChipChain):
         await self.wire.send(self.dialect.write(register, value, chip))
 
     async def count(self, seconds: float) -> int:
-        """Count the chips: read register 00, which contains the chip id, of all chips. Each chip answers once. Return
-        the number of answers. Raises WrongChip if an id is not that of this chip family."""
+        """Count the chips. Ask all chips for the value of register 00, which contains the chip id. Each chip answers
+        once. Return the number of answers. Raises WrongChip if an answer contains the id of another chip family."""
         answers = await self.ask(self.dialect.read(CHIP_ADDRESS), seconds, self.settings.chips)
         ids = [answer.value[:2] for answer in answers if self.is_answer_to(answer, CHIP_ADDRESS)]
         for found in ids:

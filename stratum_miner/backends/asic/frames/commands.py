@@ -38,7 +38,7 @@ class RegisterDialect:
         return self._with_crc(bytes([0x53, 5, 0, 0]))
 
     def set_address(self, address: int) -> bytes:
-        """Return the frame that gives an address to the first chip of the chain that has none yet."""
+        """Return the frame that gives an address to one chip: the first chip in the chain without an address."""
         return self._with_crc(bytes([0x40, 5, address, 0]))
 
     def _with_crc(self, body: bytes) -> bytes:
@@ -89,11 +89,11 @@ CHAIN_INACTIVE = short_command(0x85)
 
 
 def set_short_address(address: int) -> bytes:
-    """Return command 01, which gives an address to the first BM1384 of the chain that has none yet."""
+    """Return command 01, which gives an address to one BM1384: the first chip in the chain without an address."""
     return short_command(0x01, address)
 
 
 FLASH_LED = bytes(32) + bytes.fromhex("80010112")
-"""Frame that makes the lamp of an Antminer U1 flash. Its last byte contains a CRC that does not fit the command: it is
-that of 36 zero bits. This error of the maker's driver became part of the protocol
+"""Frame that makes the lamp of an Antminer U1 flash. The last byte should contain the CRC of the command, but contains
+the CRC of 36 zero bits. The maker's driver sends this wrong CRC, so it became part of the protocol
 (docs/reference/asic.md#antminer-u1-and-u2)."""

@@ -7,9 +7,9 @@ There is one decoder for each of the two kinds of replies:
   CRC5. If the CRC is wrong, the decoder drops only one byte, and searches for the next preamble, so that it finds a
   good reply behind a broken one (docs/reference/asic.md#lost-and-garbled-bytes).
 * ``FixedLengthDecoder`` for all other chips. Their replies have a fixed number of bytes, no preamble, and a short
-  checksum or none. The caller passes a function ``judge``. Its argument is as many received bytes as a reply has, and
-  it decides whether these bytes are a reply. The function can, for example, hash the header with the nonce in these
-  bytes, and check the hash.
+  checksum or none. The caller passes a function ``judge``. The decoder takes as many received bytes as a reply has, and
+  passes them to ``judge``. The function returns whether these bytes are a reply. It can, for example, hash the header
+  with the nonce in these bytes, and check the hash.
 
 Pass bytes to ``receive`` as they come. When the line has been silent so long that the rest of an incomplete reply will
 not come any more, call ``idle``.
@@ -99,8 +99,8 @@ class ReplyDecoder(ABC):
         return taken
 
     def _drop(self, count: int) -> None:
-        """Remove ``count`` bytes from the buffer, and count them as garbage, except those of a frame that was counted
-        as a CRC error."""
+        """Remove ``count`` bytes from the buffer. Count the removed bytes as garbage, but not the bytes of a frame that
+        was already counted as a CRC error."""
         already_counted = min(count, self._already_counted)
         self._already_counted -= already_counted
         self.garbage_bytes += count - already_counted

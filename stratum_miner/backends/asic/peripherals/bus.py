@@ -4,8 +4,8 @@ from typing import Protocol
 
 
 class I2cBus(Protocol):
-    """An I²C bus with 7-bit addresses. Its methods raise DeviceRefused if the request fails (for example without an
-    acknowledge), and DeviceSilent if no answer comes."""
+    """An I²C bus with 7-bit addresses. Its methods raise DeviceRefused if the request fails (for example because no
+    chip acknowledges the address), and DeviceSilent if no answer comes."""
 
     async def i2c_write(self, address: int, data: bytes) -> None:
         """Write bytes to the device at an address."""

@@ -14,7 +14,8 @@ _TACH_STOPPED = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class Diode:
-    """The constants of the temperature diode in a mining chip, in the form of registers 17 and 18."""
+    """The constants of the temperature diode in a mining chip. ``ideality`` is the value for register 17 of the
+    EMC2101, and ``beta`` the value for register 18."""
 
     ideality: int
     beta: int
@@ -42,7 +43,8 @@ class Emc2101:
             await self._set(0x18, diode.beta)
 
     async def set_fan(self, percent: int) -> None:
-        """Set the fan to 0 to 100 %, in steps of 1/63."""
+        """Set the power of the fan in percent, from 0 to 100. The controller has 63 steps above 0, so the value is
+        rounded."""
         await self._set(0x4C, round(63 * min(100, max(0, percent)) / 100))
 
     async def fan_percent(self) -> int:

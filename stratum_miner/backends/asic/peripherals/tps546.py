@@ -118,7 +118,7 @@ class Tps546:
 
     async def configure(self) -> None:
         """Switch the output off, and write all limits for a board with 5 V input. Raises DeviceRefused if the regulator
-        uses another number format for output voltages."""
+        does not use the number format in which this driver writes output voltages."""
         await self._write(OPERATION, bytes([OFF]))
         await self._write(0x02, b"\x1f")
         mode = (await self._bus.i2c_read(ADDRESS, bytes([VOUT_MODE]), 1))[0]
