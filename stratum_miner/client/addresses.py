@@ -15,7 +15,8 @@ class Addresses:
         self.current = settings.url
         """The configured URL in use."""
         self._failed = 0
-        """Number of failed attempts since any of the URLs last gave a job."""
+        """Number of attempts to connect that have failed since the pool last sent a job, whichever URL was in use
+        then."""
         self._redirect: tuple[str | None, int | None] = (None, None)
 
     def take(self) -> tuple[PoolUrl, bool]:

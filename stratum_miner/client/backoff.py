@@ -31,8 +31,8 @@ class Pauses:
     async def wait_for_turn(self) -> None:
         """Wait until this client may connect.
 
-        The clients in this program that use the same pool take turns, so that all together reconnect at most about once
-        a second. The first connection of each client does not wait, because the user asked for it.
+        The clients in this program that use the same pool take turns. Counted together, they reconnect at most about
+        once a second. The first connection of each client does not wait, because the user asked for it.
         """
         now, interval = trio.current_time(), self._rng.uniform(MIN_INTERVAL_S, MAX_INTERVAL_S)
         if self._has_tried:

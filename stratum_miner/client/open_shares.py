@@ -1,4 +1,5 @@
-"""The shares of one connection that wait for the pool's reply, and the result that a reply gives a share. Sans-IO.
+"""Keeps the shares of one connection that wait for the pool's reply, and turns each reply into the result of its share.
+Sans-IO.
 
 When the connection ends, the module ``reconnecting`` takes the shares that have no reply, and the module ``resume``
 keeps them for the next connection.
@@ -18,11 +19,12 @@ log = structlog.get_logger(__name__)
 
 REJECT_STREAK = 10
 """The client reconnects after this number of rejections in a row, because its state probably differs from the pool's. A
-single event, such as a new block, can make a pool reject many shares at once. Therefore, once a rejection has been
-counted, rejections of shares that were sent before it arrived are not counted."""
+single event, such as a new block, can make a pool reject many shares at once. Therefore, a rejection counts only if its
+share was sent after the previous counted rejection had arrived."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
-"""Reason of a share that counts as lost because the pool called it a duplicate after it was resubmitted. This does not
-prove that the pool had accepted the share, because pools also remember shares that they rejected."""
+"""Reason of a share that counts as lost, because the client submitted it a second time and the pool then called it a
+duplicate. The pool may have accepted or rejected the first submission: pools also remember shares that they
+rejected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,8 @@ class PoolMemory:
         """Return the form of the next handshake.
 
         The result is usually the form that worked last. If ``TRIES`` connections in a row have ended during the
-        handshake, the result is the form after it. Each further connection that ends during the handshake moves the
-        result on by one form. The last form is followed by the first.
+        handshake, the result is the form that follows the one that worked last. After each further connection that ends
+        during the handshake, the result is the next form. The last form is followed by the first.
         """
         if now >= self._kept_until:
             self._kept = Handshake.FULL

@@ -141,7 +141,8 @@ class PoolClient:
             self._lose(self._resumption.take(), self._stop_reason or lost_because)
 
     def note_stop_reason(self, reason: str) -> None:
-        """Note why ``run`` is about to be cancelled. The shares that are still open then are lost with this reason.
+        """Note why ``run`` is about to be cancelled. Shares that have no result yet when ``run`` ends count as lost,
+        and get this reason.
 
         An empty reason removes an earlier one.
         """
@@ -337,8 +338,8 @@ class PoolClient:
         """Return the seconds to wait before the client connects again.
 
         ``next_address``: whether to switch to the pool's next URL. The client tries this URL without a wait, unless all
-        URLs have failed. ``error``: raised instead of a wait if ``ClientOptions.retry`` is False, or after the last of
-        ``ClientOptions.retries``.
+        URLs have failed. ``error``: the exception to raise, in place of a return, if ``ClientOptions.retry`` is False
+        or the number of failed attempts has reached ``ClientOptions.retries``.
         """
         self._detail = detail
         if next_address and self._addresses.next():
@@ -370,7 +371,8 @@ class PoolClient:
     # ---- events -------------------------------------------------------------------------------------------------
 
     def _take(self, event: ClientEvent) -> None:
-        """Report an event of the connection, and only then count it, so that counting does not delay a job."""
+        """Report an event of the connection to the listener, and count it only afterwards, because the event may be a
+        new job, which the listener must get without delay."""
         match event:
             case JobArrived(job):
                 self._on_event(event)

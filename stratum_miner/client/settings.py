@@ -18,8 +18,8 @@ USER_AGENT = f"stratum_miner/{__version__}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Time limits in seconds. If a pool exceeds the limit ``subscribe``, ``authorize`` or ``unanswered_submit``, this
-    limit doubles for the next connections to the pool (``pool_memory``)."""
+    """Time limits in seconds. If a pool exceeds the limit ``subscribe``, ``authorize`` or ``unanswered_submit``, the
+    module ``pool_memory`` doubles this limit for the next connections to the pool."""
 
     connect: float = 10.0
     """Seconds to open a stream, with TLS and through a SOCKS or HTTP proxy."""
@@ -68,13 +68,13 @@ class PoolSettings:
     extranonce_subscribe: bool = True
     """Whether to send mining.extranonce.subscribe, so that the pool may change the extranonce during a session."""
     follow_redirects: bool = True
-    """Whether to reconnect when the pool sends client.reconnect. Even then, the client follows only to a host of the
-    same registered domain."""
+    """Whether to reconnect when the pool sends client.reconnect. If True, the client follows the pool to another host
+    only if this host belongs to the same registered domain."""
     suggest_difficulty: float | Literal["auto"] | None = None
     """Share difficulty to suggest to the pool. ``auto``: the difficulty at which the measured hash rate finds a share
     every 10 s. None: suggest nothing."""
     quota: int = 1
-    """The pool's part of the mining time with Strategy.QUOTA, relative to the quotas of the other pools. A pool with
+    """With Strategy.QUOTA, each pool gets a part of the mining time that is proportional to its quota. A pool with
     quota 0 is used only if no other pool is up."""
     tls: TlsSettings = SYSTEM_TRUST
     """How to verify the pool's certificate; used only if the URL asks for TLS."""

@@ -19,5 +19,6 @@ class Traffic:
     """Number of replies to requests that the client did not send."""
 
     def __add__(self, other: "Traffic") -> "Traffic":
-        """Return new counters, each the sum of the counters of both connections."""
+        """Add the counters of two connections: each counter of the result is the sum of the two counters of the same
+        name."""
         return Traffic(*map(sum, zip(astuple(self), astuple(other), strict=True)))

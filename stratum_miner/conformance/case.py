@@ -1,5 +1,5 @@
-"""Defines a check. It has an id, a requirement on the pool, the importance of this requirement, the kinds of things
-that it does to the pool, and a function that performs it."""
+"""Defines the parts of a check: its id, a requirement on the pool, the importance of this requirement, the function
+that performs the check, and kinds that say what the check does to the pool."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -357,7 +357,8 @@ class ProbeConnection:
             share_target=target_from_difficulty(self.difficulty or 1.0),
             version_mask=self.mask if self.rolling else 0,
             version_rolling=self.rolling,
-            # ``_same`` tells jobs with equal ids apart by this time, so all jobs must have different times.
+            # ``_same`` compares jobs by their ids and by this time. Jobs with equal ids must therefore have different
+            # times.
             received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),
         )
 

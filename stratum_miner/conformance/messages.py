@@ -67,7 +67,8 @@ class Answer:
 
     @property
     def error(self) -> ErrorReply:
-        """The error of the reply, converted from the different forms that pools use into an ``ErrorReply``."""
+        """The error of the reply as an ``ErrorReply``. Pools send errors in different forms, and each form is
+        converted."""
         return error_reply_from(self._error, (self.line.value or {}).get("reject-reason"))
 
     @property
@@ -111,8 +112,8 @@ class Notified:
 def parse_line(seconds: float, data: bytes) -> PoolLine:
     """Parse a received line, which must be one JSON object in UTF-8 without NaN and Infinity.
 
-    ``seconds`` is the time since the check began. The function does not raise: ``problem`` says what is wrong with the
-    line.
+    ``seconds`` is the time since the check began. If the line is invalid, the function does not raise: the attribute
+    ``problem`` of the result says what is wrong.
     """
     try:
         text = data.decode()

@@ -37,8 +37,8 @@ class Chain(Protocol):
         ...
 
     async def submit(self, block: bytes) -> str:
-        """Submit a serialized block. Return why the node rejected it, as BIP 22 names the reason, or "" if the node
-        accepted it."""
+        """Submit a serialized block. Return "" if the node accepted the block. Otherwise return the reason of the
+        rejection, in the words of BIP 22."""
         ...
 
 
@@ -60,8 +60,8 @@ class PoolUnderTest:
     name: str
     """Name of the pool in reports and errors, usually its URL. It must not contain a password."""
     dial: OpenPoolStream = field(repr=False)
-    """Function that opens a connection to the pool; for a pool with TLS, including the TLS handshake. The checks call
-    it many times, also in parallel."""
+    """Function that opens a connection to the pool. If the pool uses TLS, the function also does the TLS handshake. The
+    checks call it many times, also in parallel."""
     worker: str
     """Worker name, the first parameter of mining.authorize. Many solo pools accept only a payout address of their block
     chain."""
@@ -72,8 +72,8 @@ class PoolUnderTest:
     tls: bool = False
     """Whether ``dial`` makes TLS connections."""
     dial_raw: OpenPoolStream | None = field(default=None, repr=False)
-    """For a pool with TLS: function that opens a TCP connection without a TLS handshake. If there is no such function
-    (None), the checks that need one are skipped or use ``dial``."""
+    """For a pool with TLS: function that opens a TCP connection without a TLS handshake. If it is None, the check of
+    failed TLS handshakes is skipped, and other checks use ``dial`` instead."""
     chain: Chain | None = field(default=None, repr=False)
     """The pool's node. Without it, the checks of the kind CHAIN are skipped."""
     work_seconds: float = 60.0

@@ -26,7 +26,7 @@ AGENT = f"stratum_miner-conformance/{__version__}"
 CONFIGURE_PATIENCE = 3.0
 """Seconds to wait for a reply to mining.configure. The time is short because NOMP never answers this request."""
 FIRST_JOB_PATIENCE = 75.0
-"""Seconds to wait for the first job. The time is long because public-pool may send it only after 60 s."""
+"""Seconds to wait for the first job. The time is long because public-pool can take 60 s to send this job."""
 RENEWAL = 65.0
 """Seconds within which a pool sends another job. Pools send one every 10 to 60 s
 (docs/reference/stratum.md#how-often-jobs-come)."""
@@ -210,11 +210,12 @@ class Probe:
         return ""
 
     async def others_problem(self, other_session: ProbeConnection) -> str:
-        """Test whether the pool still replies on ``other_session`` and on a new connection. Return "" if it replies on
-        both. If the pool replies on neither, or ends or refuses one of them, return a clause that says so.
+        """Test whether the pool still replies on two connections: ``other_session`` and a new one. Return "" if it
+        replies on both. Return a clause that says what is wrong if the pool replies on neither connection, or if it
+        closes or refuses one of them.
 
-        Raises Silent if the pool replies on one of the two connections and is silent on the other. Then the pool still
-        runs, and there is not enough evidence for a failure.
+        Raises Silent if the pool replies on one of the two connections and is silent on the other. In this case, the
+        pool still runs, and there is not enough evidence for a failure.
         """
         silence: Silent | None = None
         try:

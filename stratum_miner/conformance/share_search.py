@@ -80,7 +80,7 @@ class BudgetedSearch:
             raise Skip("no hash value lies between the two targets that the check needs")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
-        search = Search(self.hasher._kernel)  # ``Hasher`` is in this module, so this may read its private attribute
+        search = Search(self.hasher._kernel)  # a private attribute, but of a class of this module
         search.load(header, at_most)
         while self._next_nonce < NONCE_SPACE:
             found = await self._slice(search, header, expected, above)

@@ -77,8 +77,8 @@ async def wait_for_second_job(connection: ProbeConnection) -> None:
 
 
 async def share_between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:
-    """Return a share of the job whose hash has a difficulty between the job's share difficulty and ``other``. If
-    possible, the share is no block.
+    """Return a share of the job. The difficulty of the share's hash is between the job's share difficulty and
+    ``other``. If possible, the share is no block.
 
     Raises Skip if such a share cannot exist.
     """

@@ -141,8 +141,8 @@ async def verify(
 async def unreachable_reason(pool: PoolUnderTest) -> str | None:
     """Try to connect to the pool. Return None if a connection can be made, otherwise a text that says why not.
 
-    There are three attempts, one second apart, because a single attempt may fail only because the listen queue of the
-    pool is full.
+    There are three attempts, one second apart. A single attempt can fail although the pool can be reached, because the
+    pool's listen queue is full for a moment.
     """
     for _ in range(REACH_ATTEMPTS):
         try:
@@ -156,8 +156,8 @@ async def unreachable_reason(pool: PoolUnderTest) -> str | None:
 
 
 async def _run_in_parallel(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
-    """Call ``one`` for each check, at most ``at_a_time`` at once. Checks with long time limits start first. If
-    ``at_a_time`` is 1, the checks run in the given order."""
+    """Call ``one`` for each check, at most ``at_a_time`` at once. If ``at_a_time`` is 1, the checks run in the given
+    order. Otherwise the checks with the longest time limits start first."""
     limit = trio.CapacityLimiter(at_a_time)
     ordered = cases if at_a_time == 1 else sorted(cases, key=lambda case: -case.seconds)
     async with trio.open_nursery() as nursery:

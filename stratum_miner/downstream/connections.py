@@ -172,9 +172,9 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._open: dict[int, Connection[S]] = {}
         self._unauthorized: dict[int, Connection[S]] = {}
-        """All open connections whose miners have not yet subscribed and authorized, the oldest first. If a miner does
-        so later, its connection stays here until ``_close_oldest_unauthorized`` finds and removes it, or until it
-        ends."""
+        """All open connections whose miners have not yet subscribed and authorized, and some whose miners have already
+        done both. The oldest connection is first. When a miner has subscribed and authorized, its connection stays here
+        until ``_close_oldest_unauthorized`` finds and removes it, or until it ends."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0
@@ -224,8 +224,8 @@ class Connections(Generic[S]):
         """Accept connections until the event ``stopping`` is set. Then call ``ServerCallbacks.stopping``, which closes
         the connections.
 
-        If a listener breaks, calls ``ServerCallbacks.stopping``, so that no answer is lost, and then raises
-        ListenerError.
+        If a listener breaks, this method also calls ``ServerCallbacks.stopping``, so that no answer is lost. It then
+        raises ListenerError.
         """
         broken: Exception | None = None
         async with unwrapping_nursery() as connections:

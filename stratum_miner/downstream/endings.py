@@ -22,8 +22,8 @@ class DisconnectReason(Enum):
     REFUSED_SHARES = "refused_shares"
     """Too many shares in a row were answered with an error."""
     NO_ROOM = "no_room"
-    """No extranonce1 is free for another miner. A proxy may have few values, because each miner's extranonce1 consists
-    of only a few bytes of the pool's extranonce2."""
+    """No extranonce1 is free for another miner. A proxy may have only few of them, because the extranonce1 that it
+    gives to a miner is only a few bytes of the extranonce2 that the proxy fills in for its own pool."""
     PROTOCOL_ERROR = "protocol_error"
     """The miner sent bytes that are not valid Stratum."""
     BY_SERVER = "by_us"

@@ -23,7 +23,7 @@ class SubscribePending(msgspec.Struct, frozen=True):
 
 
 class WorkerAdded(msgspec.Struct, frozen=True):
-    """The session authorized a worker name for the first time."""
+    """The session authorized a worker name for the first time, at the miner's request."""
 
     worker_name: str
 
@@ -35,13 +35,14 @@ class DifficultySet(msgspec.Struct, frozen=True):
 
 
 class ShareToForward(msgspec.Struct, Generic[J], frozen=True):
-    """A share that must be forwarded now: by a pool to its node as a block, by a proxy to its pool.
+    """A share that must be forwarded now: by a pool to its node as a block, by a proxy to its pool. In a proxy, this
+    event also reports each duplicate share, which the proxy does not forward again, but only answers.
 
     ``waits``: whether the miner has no answer yet. If so, call ``answer`` of the session when the result of the share
     is known, or ``answer_lost`` if it will never be known.
 
-    ``refusal``: why the share is not valid; None if it is valid. A share that is not valid is forwarded only if it is a
-    duplicate, or if its hash meets the network target and it was refused for another reason, such as a stale job.
+    ``refusal``: why the share is not valid; None if it is valid. A share that is neither valid nor a duplicate is
+    forwarded only if its hash meets the network target, because it may then solve a block even if its job is stale.
     """
 
     request_id: Id

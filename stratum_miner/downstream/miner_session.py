@@ -238,8 +238,8 @@ class MinerSession(Generic[J]):
         that the caller must report, or None if there is nothing to report.
 
         If ``share.waits`` is False, the share was already answered when it arrived: this method does nothing and
-        returns None. It also returns None if a share is accepted that the session judged as valid, because such a share
-        was already credited when it arrived.
+        returns None. It also returns None if the session had judged the share as valid and ``refusal`` is None, because
+        the share was then already credited when it arrived.
         """
         if not share.waits:
             return None
@@ -521,8 +521,8 @@ class MinerSession(Generic[J]):
         """Send the miner its version mask for this job, if the mask has changed. The mask also applies to earlier jobs;
         in a proxy, only to those from the same session between proxy and pool (see ``AnnouncedJob.origin``).
 
-        The mask has no bits that are set in the job's own version. For these bits, the known ways to merge the miner's
-        bits into the version give different results.
+        The mask excludes all bits that are set in the job's own version. There are several ways to merge the miner's
+        bits into the version, and they give different results for these bits.
         """
         mask = self._requested_mask & job.rollable_mask
         if mask != self.version_mask:

@@ -27,7 +27,8 @@ class MinerDisconnected:
 
 @dataclass(frozen=True, slots=True)
 class MinerAuthorized:
-    """A connection authorized a worker name for the first time. The worker may now submit shares on this connection."""
+    """A worker name was authorized, at the miner's request, for the first time on a connection. The worker may now
+    submit shares on this connection."""
 
     session: int
     """Number of the connection."""

@@ -75,8 +75,8 @@ class SessionPolicy(Protocol[J]):
         """Return the current job, or None if there is none.
 
         ``lease`` holds the extranonce1 of the session. If a miner with this extranonce1 has already got the current
-        job, make and return a new job with other content. On the old job, the miner might begin again with the same
-        extranonce2 values and repeat its work.
+        job, make and return a new job with other content instead. With the current job, the miner might begin again
+        with the same extranonce2 values, and so repeat earlier work.
         """
         ...
 

@@ -32,9 +32,9 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MAX_NTIME_AHEAD = 7000
-"""Largest allowed value of a setting ``ntime_ahead``: the number of seconds by which the ntime of a share may be ahead
-of the pool's clock. Consensus allows 7200 s by the node's clock. This limit is 200 s smaller, because the two clocks
-may differ (docs/reference/stratum.md#ntime)."""
+"""Largest allowed value of the setting ``ntime_ahead``, which says how many seconds the ntime of a share may be ahead
+of the pool's clock. Consensus allows the ntime of a block to be 7200 s ahead of the node's clock. ``MAX_NTIME_AHEAD``
+is 200 s smaller, because the clocks of pool and node may differ (docs/reference/stratum.md#ntime)."""
 
 
 class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
@@ -77,8 +77,8 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     """The text of the error that the miner gets."""
     candidate: Solution[J] | None = None
     """The solution, if its hash meets the network target; otherwise None. Such a solution is a block candidate even
-    though the share is refused. A share is refused in this way if it is stale, if it misses the share target, or if the
-    memory for shares is full."""
+    though its share is refused. The reason of the refusal is then that the share is stale, that it misses the share
+    target, or that the memory for shares is full."""
     work: float = 0.0
     """The difficulty of the job, if the hash meets the share target and the share is refused only because it is stale
     or because the memory for shares is full. Otherwise 0."""

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Emissions:
-    """A lower bound, a best estimate and an upper bound of CO2 emissions, in kilograms; or of emissions per kWh, in
-    grams."""
+    """A lower bound, a best estimate and an upper bound of CO2 emissions. The unit is the kilogram; only
+    ``GRAMS_PER_KWH`` is in grams per kWh."""
 
     low: Decimal
     best: Decimal

@@ -122,6 +122,7 @@ def hash_price(difficulty: float, block_reward: Decimal, price: Decimal) -> Deci
 def energy_cost_per_btc(
     electricity: Decimal, joules_per_terahash: Decimal, difficulty: float, block_reward: Decimal
 ) -> Decimal:
-    """Return the costs of the electricity for one mined bitcoin, before fees and stale shares are subtracted."""
+    """Return the cost of the electricity for mining one bitcoin. Fees and stale shares, which would raise this cost,
+    are not considered."""
     kwh_per_hash = joules_per_terahash / 10**12 / 3_600_000
     return electricity * kwh_per_hash * Decimal(hashes_per_block(difficulty)) / block_reward

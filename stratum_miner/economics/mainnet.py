@@ -7,7 +7,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class DatedFigure:
-    """A figure that was true on a date, and where it is stated."""
+    """A figure, the date on which it was true, and the source that states it."""
 
     value: Decimal
     date: date
@@ -19,7 +19,8 @@ DIFFICULTY = DatedFigure(
     date(2026, 2, 20),
     "the change of the difficulty on this day, as CoinDesk reported it",
 )
-"""Network difficulty. Earnings on a test chain are compared with mainnet at this difficulty, too."""
+"""Network difficulty of mainnet. A miner on a test chain uses it, too, to say what mainnet would pay at the same hash
+rate."""
 SUBSIDY = DatedFigure(
     Decimal("3.125"),
     date(2024, 4, 20),

@@ -224,9 +224,9 @@ def _spread(quantity: str, formula: float, values: Sequence[float]) -> Agreement
 def _probability_between(
     quantity: str, values: Sequence[float], low: float, high: float, payouts: schemes.Payouts
 ) -> Agreement:
-    """Compare a probability with a simulation. The probability is that of an income between the 5 % and 95 % quantiles
-    ``low`` and ``high``, by the formula of ``payouts``. The simulation gives the fraction of the simulated incomes
-    ``values`` that lie between these quantiles.
+    """Compare two values of the probability that an income lies between ``low`` and ``high``, its 5 % and 95 %
+    quantiles. The first value is computed by the formula of ``payouts``. The second value is the fraction of the
+    simulated incomes ``values`` that lie between these quantiles.
 
     The probability is a little above 90 %, because the number of payments is an integer.
     """

@@ -2,9 +2,9 @@
 has this distribution.
 
 If m events are expected, the probability of at most k events is the regularised upper incomplete gamma function Q(k +
-1, m). It is computed with a series if m is below k + 2, and otherwise with a continued fraction (NIST DLMF 8.11.4 and
-8.9.2). Both are accurate to nine digits. If m is a million or more, it is computed with the cube-root approximation of
-Wilson and Hilferty (1931), which is accurate to six digits.
+1, m). If m is a million or more, Q is computed with the cube-root approximation of Wilson and Hilferty (1931), which is
+accurate to six digits. For a smaller m, Q is computed with a series if m is below k + 2, and otherwise with a continued
+fraction (NIST DLMF 8.11.4 and 8.9.2). The series and the continued fraction are accurate to nine digits.
 """
 
 import math

@@ -217,8 +217,8 @@ class _Reader:
         raise UsageError(f"unknown option {name}{hint}")
 
     def _fits(self, advice: str) -> bool:
-        """Return whether the command has all options that a sentence recommends. A quoted command line in it is of
-        another command."""
+        """Return whether the command has all options that ``advice`` recommends. Options inside a command line that
+        ``advice`` quotes do not count, because such a line runs another command."""
         return all(option in self.options for option in _MENTIONED.findall(_QUOTED.sub("", advice)))
 
     def _check_algorithm(self, name: str, algorithm: str) -> None:
@@ -270,7 +270,8 @@ def _is_option(word: str) -> bool:
 
 
 def _is_one_dash(word: str) -> bool:
-    """Return whether a word has one dash and several letters, apart from a letter with a value, as in ``-t=4``."""
+    """Return whether a word is one dash followed by several characters, such as ``-url`` or ``-t4``. A word in which
+    the second of these characters is ``=``, such as ``-t=4``, does not count."""
     return word.startswith("-") and not word.startswith("--") and len(word) > 2 and word[2] != "="
 
 

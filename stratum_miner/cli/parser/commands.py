@@ -29,7 +29,7 @@ class CommandSummary:
     location: str
     """Module below ``stratum_miner.cli`` and the name of its function or group of functions there."""
     audience: str
-    """Heading of the list below which the command stands: what its users want to do."""
+    """Heading under which the command stands in the list of commands, such as ``Money``."""
     summary: str
     """First sentence of the command's own help. A test compares the two."""
 

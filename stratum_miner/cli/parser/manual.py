@@ -51,7 +51,8 @@ def _command(page: HelpPage) -> Iterator[str]:
 
 
 def _text(text: str) -> Iterator[str]:
-    """Yield a text as lines of the source. A line that begins with a dot or an apostrophe would be a request."""
+    """Yield a text as lines of the source. The program man takes a line that begins with a dot or an apostrophe for a
+    command, so an invisible character is put before such a line."""
     for line in textwrap.wrap(text, 100, break_on_hyphens=False, break_long_words=False):
         escaped = _escaped(line)
         yield rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped

@@ -199,7 +199,8 @@ def takes_many(argument: Argument) -> bool:
 
 
 def _panels(arguments: Sequence[Argument]) -> Iterator[HelpPanel]:
-    """Yield the panels: the pool before details of the miner, and what all commands have at the end."""
+    """Yield the panels. Those about the pool and the backend come first. Those that are the same for all commands, such
+    as "Output", come last."""
     titles = dict.fromkeys(_title(each) for each in arguments)
     between = [title for title in titles if title not in FIRST_PANELS + LAST_PANELS]
     for title in (*FIRST_PANELS, *between, *LAST_PANELS):

@@ -2,8 +2,8 @@
 
 The options of miners are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. The commands that test have
 tables of their own, with the options of h2spec, pytest, locust, k6, wrk, hey, vegeta, mitmproxy, socat, tcpreplay,
-ping and pool servers. An option of ours with the same name and the same meaning needs no entry. Where a letter has
-different meanings in these programs, the sentence names them.
+ping and pool servers. An option of ours with the same name and the same meaning needs no entry. If an option
+is a letter that means different things in these programs, the advice in its entry names the meanings.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ _STALE = Way("stale shares are not submitted, unless they solve a block; leave i
 _COMMAND = Way("to run a command at an event, use --on-event KIND=COMMAND, as in --on-event device-sick=COMMAND", True)
 
 OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
-    # served without a word
+    # these options are accepted: they are replaced or left out without an error
     "-a": Algorithm(),
     "--algo": Algorithm(),
     "-c": Renamed("--config"),
@@ -288,7 +288,7 @@ FAMILIES: Mapping[str, Way] = {
     "--daemon-": _SOLO,
     "--tls-": Way("TLS has the options --tls-ca, --tls-fingerprint, --tls-cert and --tls-key here", True),
 }
-"""Beginnings of options that have one answer together."""
+"""Beginnings of option names, such as ``--gpu-``. All options with the same beginning get the same advice."""
 
 _POOL_ARGUMENT = "give the pool as an argument, as in 'stratum-miner {} 127.0.0.1:3333'"
 _POOL_PORT = Way("the port follows the host, as in 127.0.0.1:3333", True)

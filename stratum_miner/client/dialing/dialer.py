@@ -1,4 +1,5 @@
-"""Opens a TCP stream to a pool. If the settings say so, the stream goes through a SOCKS or HTTP proxy and uses TLS."""
+"""Opens a TCP stream to a pool. The stream goes through a SOCKS or HTTP proxy if the settings name one. It uses TLS if
+the URL of the pool asks for TLS."""
 
 import os
 import socket

@@ -14,7 +14,8 @@ FINGERPRINT_DIGITS = 64
 _PRINTED = re.compile(
     r"(?:((?:sha|md)[\w-]*)(?:\s*\([^)]*\)|\s+fingerprint)?\s*[=:]\s*)?(.*)", re.IGNORECASE | re.DOTALL | re.ASCII
 )
-"""Matches a fingerprint as programs show it: the name of the hash function may stand before it."""
+"""Matches the fingerprint of a certificate, with or without the name of the hash function before it. OpenSSL prints,
+for example, ``sha256 Fingerprint=`` before a fingerprint."""
 _NOT_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 )
@@ -55,7 +56,7 @@ class TlsSettings:
         except (OSError, ssl.SSLError) as error:
             raise TlsSettingsError(f"TLS CA file {str(self.ca_file)!r}: {_words(error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.fingerprint is not None:  # ``secure`` checks the fingerprint, not the signatures and the host name
+        if self.fingerprint is not None:  # ``secure`` checks the fingerprint in place of what is disabled here
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate is not None:

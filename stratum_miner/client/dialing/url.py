@@ -104,10 +104,11 @@ class PoolLogin:
 
     @classmethod
     def parse(cls, text: str) -> "PoolLogin":
-        """Parse a URL as ``PoolUrl.parse`` does, which may contain ``USER:PASS@`` or ``USER@`` before the host.
+        """Parse a URL as ``PoolUrl.parse`` does. Before the host, the URL may contain ``USER:PASS@`` or ``USER@``.
 
-        As in cpuminer, the last ``@`` and the first ``:`` separate. Other special characters may be written as ``%xx``.
-        Raises PoolUrlError, whose text shows neither user nor password.
+        As in cpuminer, the host begins after the last ``@``, and PASS begins after the first ``:`` before that ``@``.
+        In USER and PASS, special characters may be written as ``%xx``. Raises PoolUrlError, whose text shows neither
+        user nor password.
         """
         scheme, separator, rest = text.partition("://") if "://" in text else ("", "", text)
         credentials, _, host = rest.rpartition("@")

@@ -126,9 +126,10 @@ class PoolControl:
         """Replace all pools. The new pools have these settings, and this order.
 
         A pool keeps its connection if only ``name``, ``quota`` and ``enabled`` change in its settings; otherwise the
-        client connects again. A call of the method ``enable`` stays in effect until ``enabled`` changes in the settings
-        of the pool. The connections of removed pools stay open until their open shares have results, for at most 30 s.
-        Raises ValueError if there is no pool, or if two pools have the same URL and worker name.
+        client connects again. A pool that the method ``enable`` has switched on or off stays so, unless ``enabled``
+        differs between its old and its new settings. The connections of removed pools stay open until their open shares
+        have results, for at most 30 s. Raises ValueError if there is no pool, or if two pools have the same URL and
+        worker name.
         """
         left, members, positions = list(self._members.all), list[GroupMember | None](), list[int | None]()
         for index, item in enumerate(settings):

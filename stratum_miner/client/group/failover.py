@@ -31,8 +31,8 @@ class FailoverPolicy:
     """Seconds for which a pool that is better than the active pool must have been up before the miner switches to
     it."""
     flap_window: float = 600.0
-    """For a pool that is flapping (see ``flap_limit``), the number of seconds that applies in place of ``failback``,
-    unless ``failback`` is longer."""
+    """Seconds for which a flapping pool (see ``flap_limit``) must have been up before the miner switches to it. If
+    ``failback`` is longer, ``failback`` applies instead."""
     flap_limit: int = 3
     """A pool is flapping if it stopped being up (its connection ended, or it became silent) at least this many times
     within twice ``flap_window``."""
@@ -197,7 +197,8 @@ class Failover:
         return self._pools[index].enabled
 
     def insert(self, index: int, now: float) -> None:
-        """Insert a new pool at position ``index``. The pools that had this position or a later one move back by one."""
+        """Insert a new pool at position ``index``. The pool at this position and all pools after it move towards the
+        end, each by one position."""
         self._pools.insert(index, self._new(now))
 
     def remove(self, index: int) -> None:
@@ -255,9 +256,9 @@ class Failover:
             self._none_since = now
 
     def _last_resort(self, before: _Health | None) -> _Health | None:
-        """Return a silent pool. This is used if no pool is up, because a silent pool may still accept shares of its old
-        job. ``before`` is the pool in use: if it is silent, return it. Otherwise return the best silent pool, or None
-        if no pool is silent."""
+        """Return the pool to use if no pool is up. This is a silent pool (one that has sent no new job for too long),
+        because it may still accept shares of its last job. ``before`` is the pool in use: if it is silent, return it.
+        Otherwise return the best silent pool, or None if no pool is silent."""
         silent = [pool for pool in self._pools if _is_silent(pool)]
         return before if before in silent else next(iter(silent), None)
 

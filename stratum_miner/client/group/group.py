@@ -57,7 +57,7 @@ class PoolGroup:
     ``on_event``: called with each event of the pool that the miner mines on, and with the results and messages of all
     pools.
     ``options``: clock, random numbers and the like, which all clients share; None: the defaults.
-    ``policy``: when failover switches to another pool. None: the default, with ``ClientOptions.failback``.
+    ``policy``: when failover switches to another pool. None: the default policy with the ``failback`` of ``options``.
     ``strategy``: how to use several pools.
     ``identities``, ``tallies``: the keys and labels of the pools, and the counts of each pool. Several groups of one
     miner or proxy can use the same two objects. None: this group makes its own.
@@ -374,7 +374,9 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        member.scope = None  # not reached after an exception, so that this client is not started again
+        # If an exception leaves this method, ``scope`` stays set, and a client whose ``scope`` is set is not started
+        # again.
+        member.scope = None
         self._changed.set()
 
     def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:

@@ -10,8 +10,9 @@ class PoolIdentities:
 
     def __init__(self) -> None:
         self._known: dict[PoolKey, tuple[PoolUrl, str]] = {}
-        """For each key that was ever given to a pool, the URL and worker name of that pool. The oldest key is first. A
-        pool with another URL or worker name never gets this key."""
+        """For each key that was ever given to a pool, the URL and worker name that the pool had at that time. The
+        oldest key is first. If that pool is removed, only a new pool with the same URL and worker name can get its
+        key."""
         self._in_use: set[PoolKey] = set()
         self._labels: dict[PoolKey, tuple[str, str]] = {}
         """For each key, two texts: the configured name of the pool, or its URL if it has no name; and the label that

@@ -45,7 +45,7 @@ class PoolStatus:
     """Highest difficulty that the hash of a share reached, among this pool's shares that have a result; 0 before the
     first result."""
     last_accepted_at: float | None
-    """Unix time at which the pool accepted the last share; None before the first."""
+    """Unix time at which the pool last accepted a share; None before the first accepted share."""
     last_accepted_difficulty: float
     """Share difficulty that the pool had set for the last accepted share; 0 before the first accepted share."""
     latency_p50: float | None

@@ -34,14 +34,14 @@ rate should make them raise the difficulty."""
 PERIODS = 10
 """Duration of the check VD-04, in retarget periods (times between two adjustments of the difficulty)."""
 MAX_TURNS = 2
-"""Number of turns during the check VD-04 up to which the difficulty counts as stable. A turn is a fall of the
+"""Largest number of turns at which the check VD-04 still regards the difficulty as stable. A turn is a fall of the
 difficulty after a rise, or a rise after a fall."""
 ACCOUNTED = 60
-"""Number of valid shares that the check VD-09 submits. The check adds up the hashes that it computed to find these
-shares. It compares this sum with the number of hashes that finding shares of the same difficulties takes on average."""
+"""Number of valid shares that the check VD-09 submits. The check compares two numbers: the hashes that it computed to
+find these shares, and the hashes that shares with these difficulties take on average."""
 SIGMAS = 3
-"""Largest difference, in standard deviations, that the check VD-09 allows between the hashes that it computed to find
-shares and the average number of hashes that such shares take."""
+"""Largest difference, in standard deviations, that the check VD-09 allows between the two numbers of hashes that it
+compares (see ``ACCOUNTED``)."""
 
 
 @check(

@@ -20,9 +20,9 @@ SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
 """The check ERR-06 submits an accepted share again, under the id of the next job. With the next job, the share has
-another hash. The check can use only a share that misses the share target with this other hash. If a random hash meets
-the share target with a probability below ``RARE``, the check finds one share, because its other hash almost surely
-misses the target. Otherwise the check finds several shares, so that it can use at least one of them."""
+another hash. The check can use only a share whose other hash misses the share target. If a random hash meets the share
+target with a probability below ``RARE``, the check prepares only one share, because its other hash almost surely misses
+the target. Otherwise the check prepares several shares, so that it can probably use at least one of them."""
 
 
 async def _submit_again(
@@ -31,8 +31,8 @@ async def _submit_again(
     """Submit an accepted share again, with the parameters ``params``. The pool passes if it rejects the repeated share.
 
     ``what`` names the repeated share in the outcome. If ``what`` is ``SAME_SHARE``, the share is unchanged, and the
-    pool must reject it as a duplicate. If a new block made the job stale, the pool may in all cases reject the share as
-    stale instead.
+    pool must reject it as a duplicate. Whatever ``what`` is, the pool may also reject the share as stale, if a new
+    block has made its job stale.
     """
     try:
         answer = await probe.submit(connection, params)

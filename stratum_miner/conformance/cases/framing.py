@@ -24,8 +24,8 @@ from stratum_miner.conformance.steps import replied_once
 check = Topic("framing")
 
 FLOOD = 16 << 20
-"""Number of bytes that are sent as one line without a line end. They do not fit into the socket buffers of both
-computers, which on Linux have at most 6 + 4 MiB."""
+"""Number of bytes that are sent as one line without a line end. They are more than the socket buffers of both computers
+can hold together. On Linux, a receive buffer has at most 6 MiB, and a send buffer at most 4 MiB."""
 _INTERNALS = re.compile(rb"Traceback|Exception|\bat .+:\d+|File \"|\.(?:py|js|go|rs|c|cs|php):\d+|stack", re.I)
 _CLIENT_HELLO = bytes.fromhex(
     "16030100a5010000a10303000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f000020cca8cca9c02fc030c02bc02cc013c009c014c00a009c009d002f0035c012000a0100005800000013001100000e6578616d706c652e756c666865696d000500050100000000000a000a0008001d001700180019000b00020100000d0012001004010403050105030601060302010203ff0100010000120000"

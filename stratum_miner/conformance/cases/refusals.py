@@ -218,9 +218,9 @@ async def far_ntime(probe: Probe) -> CheckOutcome:
 async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
     """Submit several shares in which one parameter of mining.submit is malformed. The pool passes if it rejects all.
 
-    ``index`` is the position of the parameter, and ``values`` contains the malformed values by name. After the
-    malformed shares, a further request shows whether the pool still answers. Raises Silent or UnexpectedDisconnect if
-    the pool does not answer one of the shares or this request.
+    ``index`` is the position of the parameter. ``values`` contains the malformed values. Its keys describe them in the
+    outcome, after the words "a share with". After the malformed shares, a further request shows whether the pool still
+    answers. Raises Silent or UnexpectedDisconnect if the pool does not answer one of the shares or this request.
     """
     connection = await probe.session()
     replies = []

@@ -37,7 +37,8 @@ def table(value: Any, where: str) -> dict[str, Any]:
 def text(value: Any, where: str) -> str:
     """Return a string or number of a TOML file as text, as a user would write it for an option.
 
-    The point of a TOML number is always a decimal point. It stays one, because the text has no other reading.
+    In a TOML number, a point is always a decimal point. The text is written so that nobody can read this point as a
+    separator of thousands: 1.234 becomes ``1.2340``.
 
     Raises TermError if the value is a table, a list or a boolean.
     """

@@ -49,7 +49,8 @@ def machine_named(name: str, machines: dict[str, Machine], where: str) -> Machin
     """Return the machine that a user means by a name: ``bitaxe-gamma``, ``Bitaxe Gamma`` and ``gamma`` are the same
     one.
 
-    Raises TermError if there is none, or if the name fits several machines. The text names those that are near.
+    Raises TermError if no machine has this name, or if the name fits several machines. The error suggests names of
+    machines.
     """
     if name in machines:
         return machines[name]

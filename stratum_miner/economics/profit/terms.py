@@ -73,7 +73,8 @@ _CURRENCIES = {
 _HUNDREDTHS = {
     **dict.fromkeys(("ct", "cts", "c", "cent", "cents", "¢"), ""), "p": "GBP", "pence": "GBP", "rp": "CHF",
 }  # fmt: skip
-"""Units that are a hundredth of a currency, and this currency, or an empty text if several currencies have the unit."""
+"""For each unit that is a hundredth of a currency, the code of this currency. The code is empty if several currencies
+have a unit of this name, as with the cent."""
 _NO_CURRENCIES = frozenset({"BTC", "XBT", "SAT", "KWH", "MWH"})
 _WORDS_OF_MONEY = re.compile(r"us\$|[^\W\d_]+|[^\s\w.]", re.IGNORECASE)
 _MACHINE = re.compile(r"(?:([0-9][0-9.,'’]*)\s*[x×*]\s*|([0-9]+)\s+)?([A-Za-z0-9][\w.+ -]*)", re.IGNORECASE)
