@@ -288,7 +288,8 @@ class Journal:
             return batch, source, self._closing
 
     def _put_back(self, batch: list[JournalRecord], source: deque[JournalRecord], *, failed: bool) -> None:
-        """Note that writing a batch has ended. If it failed, return the records to the queue that they came from."""
+        """Record that writing a batch has ended. If writing failed, return the records to the queue that they came
+        from."""
         with self._changed:
             self._writing = 0
             if failed:

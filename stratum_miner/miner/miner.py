@@ -278,7 +278,7 @@ class Miner:
 
     @property
     def has_had_work(self) -> bool:
-        """Whether any pool has ever given a job."""
+        """Whether at least one pool has given a job since the miner started."""
         return self._has_had_work
 
     @property

@@ -54,8 +54,8 @@ async def run(
 ) -> Ended:
     """Run a program to its end, without a shell.
 
-    ``seconds`` limits the run time. ``max_bytes`` limits the standard output and the standard error, each to this size.
-    At the end, child processes of the program that still run are killed.
+    ``seconds`` limits the run time. The standard output may have up to ``max_bytes`` bytes, and so may the standard
+    error. At the end, child processes of the program that still run are killed.
 
     If ``max_bytes`` is None, both outputs are discarded. If the program then ends in time, its child processes are not
     killed. Raises ChildError if the program cannot be started, takes too long or prints too much.

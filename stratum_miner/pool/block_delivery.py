@@ -122,7 +122,7 @@ class BlockDelivery:
         return accepted
 
     def note_node_failure(self) -> None:
-        """Note that the node failed. It may have lost any block that it accepted before."""
+        """Record that the node failed. The node may have lost any block that it had accepted before."""
         self._update_recent(math.inf)
 
     def log_lost(self) -> None:

@@ -155,8 +155,8 @@ class Pool:
     ) -> None:
         """Serve miners until ``stop`` is called or the task is cancelled. A pool can serve once.
 
-        ``listeners`` accept the miners' connections; without them the pool opens TCP listeners on the configured host
-        and port. ``task_status.started`` gets the listeners as soon as they accept connections.
+        ``listeners`` accept the miners' connections. Without ``listeners``, the pool opens TCP listeners on the
+        configured host and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
         Raises RuntimeError if ``serve`` was called before.
         Raises ValueError if ``listeners`` is empty.

@@ -132,8 +132,8 @@ class Proxy:
     ) -> None:
         """Serve miners until ``stop`` is called or the task is cancelled. A proxy can serve once.
 
-        ``listeners`` accept the miners' connections; without them the proxy opens TCP listeners on the configured host
-        and port. ``task_status.started`` gets the listeners as soon as they accept connections.
+        ``listeners`` accept the miners' connections. Without ``listeners``, the proxy opens TCP listeners on the
+        configured host and port. ``task_status.started`` gets the listeners as soon as they accept connections.
 
         Raises RuntimeError if ``serve`` was called before.
         Raises ValueError if ``listeners`` is empty.
@@ -210,8 +210,8 @@ class Proxy:
         self._events.deliver()
 
     def _note_disconnected(self, miner: MinerConnection) -> None:
-        """Note that a miner's connection is closed. The results of the miner's open shares are still counted when they
-        arrive.
+        """Record that a miner's connection is closed. The results of the miner's open shares are still counted when
+        they arrive.
         """
         now = trio.current_time()
         miner.session.close(now)

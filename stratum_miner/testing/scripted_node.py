@@ -36,8 +36,8 @@ class ScriptedNode(Node):
     """A node that returns ``template`` until the test pushes another one. The block time in the returned template
     advances with trio's clock.
 
-    ``judge`` is called with the bytes of each submitted block, and returns the answer of the node; without it, every
-    block is accepted. With ``grows``, the node offers a template of the next height after each accepted block.
+    ``judge`` is called with the bytes of each submitted block, and returns the answer of the node. Without ``judge``,
+    every block is accepted. With ``grows``, the node offers a template of the next height after each accepted block.
     ``submitted`` is the list of submitted blocks. A test may also assign ``template``: later calls of ``get_template``
     return it, but calls of ``wait_template`` that are waiting do not notice it.
     """
