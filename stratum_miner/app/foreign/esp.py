@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stratum_miner.app.config.problems import InvalidValue
+from stratum_miner.app.config.problems import InvalidValue, shown
 from stratum_miner.app.foreign import values
 from stratum_miner.app.foreign.notes import Fate
 from stratum_miner.app.foreign.pools import NothingToDo, SettingPairs, add_pool, ordered
@@ -37,6 +37,10 @@ _CSV_NAMES = {
     "cert": "stratumcert",
     "protocol": "stratumprot",
 }
+_NO_TLS, _OWN_CERTIFICATE = 0, 2
+"""Values of the key ``tls``. The third value, 1, means TLS with the certificates that come with the firmware."""
+_VERSION_2 = ("stratumV2", "fallbackStratumV2", "sv2", "fbsv2")
+"""Beginnings of keys that belong to Stratum version 2."""
 _DEVICE_KEYS = ("frequency", "coreVoltage", "ASICModel")
 _CSV_DEVICE_KEYS = ("asicfrequency", "asicvoltage", "asicmodel")
 _WIFI = ("ssid", "wifiPass", "wifissid", "wifipass", "hostname")
@@ -65,6 +69,8 @@ def convert_axeos(conversion: Conversion) -> None:
     for key, value in source.table.items():
         if key in _WIFI:
             conversion.leave(key, conversion.take(key) and value, "it is about the network of the device")
+        elif key not in conversion.taken and key.startswith(_VERSION_2):
+            conversion.leave(key, conversion.take(key), "it belongs to Stratum version 2")
         elif key not in conversion.taken:
             conversion.leave(
                 key, conversion.take(key) and value, "it is a reading, or about the hardware of the device"
@@ -108,12 +114,12 @@ def _add(conversion: Conversion, path: str, pool: Any, names: Mapping[str, str])
         add_pool(conversion, path, pool, lambda key, value: iter(()))
         return
     parts = {name: part for part, name in names.items()}
-    has_tls = pool.get(names["tls"]) not in (None, 0, "0", False)
+    has_tls = _tls_mode(pool.get(names["tls"])) != _NO_TLS
 
     def convert(key: str, value: Any) -> SettingPairs:
         match parts.get(key, ""):
             case "url":
-                yield from _address(value, pool.get(names["port"]), has_tls=has_tls)
+                yield from _address(value, pool.get(names["port"]), has_tls=has_tls, port_name=names["port"])
             case "port":
                 raise NothingToDo("it is part of url")
             case "user":
@@ -131,11 +137,13 @@ def _add(conversion: Conversion, path: str, pool: Any, names: Mapping[str, str])
             case "tls":
                 if not has_tls:
                     raise NothingToDo("it is off")
-                if values.integer(value) == 2:
-                    raise NothingToDo("it is part of url; the key for the certificate follows")
+                if _tls_mode(value) is None:
+                    raise InvalidValue(f"expected 0, 1 or 2, got {shown(value)}; the pool is used with TLS")
+                if _tls_mode(value) == _OWN_CERTIFICATE and not pool.get(names["cert"]):
+                    raise values.Unsafe("the device trusts a certificate that is not in this file: set tls_ca to it")
                 raise NothingToDo("it is part of url")
             case "cert":
-                if not (has_tls and str(pool[names["tls"]]) == "2") or not value:
+                if _tls_mode(pool.get(names["tls"])) != _OWN_CERTIFICATE or not value:
                     raise NothingToDo("it is not used")
                 raise values.Unsafe("save this certificate in a file, and set tls_ca to the file")
             case "protocol":
@@ -150,10 +158,21 @@ def _add(conversion: Conversion, path: str, pool: Any, names: Mapping[str, str])
     add_pool(conversion, path, pool, convert)
 
 
-def _address(host: Any, port: Any, *, has_tls: bool) -> SettingPairs:
+def _tls_mode(value: Any) -> int | None:
+    """Return 0 without TLS, 1 with it, 2 with a certificate of the user, or None if the value says none of these."""
+    try:
+        return int(values.flag(value)) if value is not None else _NO_TLS
+    except InvalidValue:
+        return _OWN_CERTIFICATE if str(value).strip() == "2" else None
+
+
+def _address(host: Any, port: Any, *, has_tls: bool, port_name: str) -> SettingPairs:
     address = values.text(host).strip()
     if port is not None:
-        address += f":{values.integer(port)}"
+        try:
+            address += f":{values.integer(port)}"
+        except InvalidValue as error:
+            raise InvalidValue(f"{port_name}: {error}") from None
     yield from values.pool_url(address, http_is_stratum=True, tls=has_tls)
 
 
@@ -195,7 +214,7 @@ def convert_nerdminer(conversion: Conversion) -> None:
     def convert(key: str, value: Any) -> SettingPairs:
         match names.index(key):
             case 0:
-                yield from _address(value, pool.get(names[1], 3333), has_tls=False)
+                yield from _address(value, pool.get(names[1], 3333), has_tls=False, port_name=names[1])
             case 1:
                 raise NothingToDo("it is part of url")
             case 2:

@@ -49,6 +49,12 @@ in a file, the first counts."""
 
 _ADDRESSES = frozenset({"pools", "url", "quota", "stratumURL", "stratumurl", "poolString", "PoolUrl"})
 """The keys of which a file needs one, because they have the addresses of pools."""
+_ADDRESSES_OF: Mapping[str, frozenset[str]] = {
+    "cgminer, cpuminer or xmrig": frozenset({"url", "quota", "pools.url", "pools.quota"}),
+    "AxeOS": frozenset({"stratumURL", "stratumurl", "pools.stratumURL"}),
+    "NerdMiner": frozenset({"poolString", "PoolUrl"}),
+}
+"""The keys with addresses of pools by the programs that have them."""
 
 
 def convert(content: bytes, where: str, options: frozenset[str]) -> Imported:
@@ -56,9 +62,10 @@ def convert(content: bytes, where: str, options: frozenset[str]) -> Imported:
     and ``where`` names the file in errors.
 
     Raises ConfigError if the file cannot be read, if no program is recognised, if the file is for another algorithm
-    than SHA-256d, or if none of its pools can be used.
+    than SHA-256d, if none of its pools can be used, or if pools of several programs are in it.
     """
     source = _with_long_names(parse(decode(content, where), where))
+    _refuse_pools_of_several(source)
     program, convert_file = _recognise(source)
     conversion = Conversion(source, program, options)
     convert_file(conversion)
@@ -73,6 +80,17 @@ def convert(content: bytes, where: str, options: frozenset[str]) -> Imported:
             Problem(where, f"expected at least one pool that can be used, got none ({program})"), *problems[:9]
         )
     return result
+
+
+def _refuse_pools_of_several(source: ForeignFile) -> None:
+    """Raise ConfigError if the file has addresses of pools under the keys of several programs: each program would use
+    its own, and the others would be lost."""
+    marks = set(_marks(source.table))
+    found = {name: sorted(marks & keys) for name, keys in _ADDRESSES_OF.items() if marks & keys}
+    if len(found) > 1:
+        which = " and ".join(f"{name} ({', '.join(keys)})" for name, keys in found.items())
+        text = f"expected the file of one program, got pools of {which}; write those of one program into a new file"
+        raise ConfigError(Problem(source.where, text))
 
 
 def _with_long_names(source: ForeignFile) -> ForeignFile:

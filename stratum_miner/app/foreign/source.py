@@ -24,8 +24,21 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CSV_HEAD = "key,type,encoding,value"
-"""The first line of a CSV file with the settings of an ESP32, from which its flash partition is made."""
+_CSV_ROW = re.compile(
+    r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(?:key,type,encoding,value|\w+,(?:data|namespace|file),\w*,)", re.I
+)
+"""Matches the first row of a CSV file with the settings of an ESP32, from which its flash partition is made, after
+blank lines and comments. The head of the table may be missing, as in a part of such a file."""
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+"""The program that compressed a file, by the bytes with which the file begins."""
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+"""Matches a byte that no text file contains in UTF-8 or Latin-1."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z)|[\[\]{},:]', re.DOTALL)
 """Matches a string, a comment or a sign of structure. A string or comment without an end matches up to the end of the
 text, so that a search takes linear time."""
@@ -49,7 +62,11 @@ class _Pairs(list[tuple[str, Any]]):
 
 def decode(content: bytes, where: str) -> str:
     """Return the text of a file in UTF-8, UTF-16 or UTF-32. Raises ConfigError if it is in none of these, because a
-    guess could change a password."""
+    guess could change a password, or if the file is no text."""
+    for magic, program in _COMPRESSED.items():
+        if content.startswith(magic):
+            text = f"expected text, got a file that {program} compressed; decompress the file first"
+            raise ConfigError(Problem(where, text))
     encoding: str = json.detect_encoding(content)
     for mark, name in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
@@ -59,6 +76,8 @@ def decode(content: bytes, where: str) -> str:
         return content.decode("utf-8" if encoding == "utf-8-sig" else encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        if _CONTROL.search(content) and encoding.startswith("utf-8"):
+            raise ConfigError(Problem(where, "expected text, got a binary file")) from None
         raise ConfigError(
             Problem(
                 f"{where}:{line}",
@@ -71,18 +90,26 @@ def decode(content: bytes, where: str) -> str:
 def parse(text: str, where: str) -> ForeignFile:
     """Parse the text of a file. Raises ConfigError if it is neither JSON nor a CSV file with settings."""
     start = text.lstrip()
-    if start.lower().startswith(_CSV_HEAD):
+    if _CSV_ROW.match(f"{text}\n"):
         return _parse_csv(text, where)
     if not start:
         raise ConfigError(Problem(where, "expected the configuration file of a miner, got an empty file"))
-    if start[0] not in "{[/#":
-        text = "expected a configuration file in JSON, as other miners have it, got text that begins with"
-        raise ConfigError(Problem(where, f"{text} {sanitize(start.splitlines()[0], 40)!r}"))
     plain, lines_of_keys = _without_extras(text, where)
+    start = plain.lstrip()
+    if not start:
+        raise ConfigError(Problem(where, "expected the configuration file of a miner, got only comments"))
+    if start[0] not in "{[":
+        raise ConfigError(
+            Problem(
+                where,
+                "expected a configuration file in JSON, as other miners have it, got text that begins with "
+                f"{sanitize(start.split()[0], 40)!r}. If it is a command line, give its options to stratum-miner mine",
+            )
+        )
     try:
         content = json.loads(plain, object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise ConfigError(Problem(f"{where}:{error.lineno}", f"expected JSON: {error.msg}")) from None
+        raise ConfigError(Problem(f"{where}:{error.lineno}", f"expected JSON: {_what_is_wrong(error)}")) from None
     except (RecursionError, ValueError) as error:
         raise ConfigError(Problem(where, f"expected JSON: {error}")) from None
     if not isinstance(content, _Pairs):
@@ -90,6 +117,15 @@ def parse(text: str, where: str) -> ForeignFile:
     lines: dict[str, int] = {}
     table = _tables(content, "", iter(lines_of_keys), lines, where)
     return ForeignFile(where, table, lines)
+
+
+def _what_is_wrong(error: json.JSONDecodeError) -> str:
+    got = error.doc[error.pos : error.pos + 1]
+    if got in ("'", "`", "\u2018", "\u2019", "\u201c", "\u201d"):
+        return f'a double quote ("), got {got}'
+    if error.msg == "Extra data":
+        return "one object, got more text after its end; convert each object by itself"
+    return f"{error.msg}, got {got!r}" if got.isprintable() and got else error.msg
 
 
 def _refuse_constant(text: str) -> None:
@@ -170,7 +206,7 @@ def _parse_csv(text: str, where: str) -> ForeignFile:
     first = text[: len(text) - len(text.lstrip())].count("\n")
     try:
         for row in rows:
-            if len(row) < 4 or row[1] == "namespace" or row[0] == "key" or row[0].startswith("#"):
+            if len(row) < 4 or row[1] == "namespace" or row[0].strip().lower() == "key" or row[0].startswith("#"):
                 continue
             key, kind, encoding, value = row[0].strip(), row[1], row[2].strip(), ",".join(row[3:])
             if kind.strip() == "file":

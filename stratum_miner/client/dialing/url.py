@@ -67,6 +67,11 @@ class PoolUrl:
             raise PoolUrlError(f"pool URL: expected stratum+tcp or stratum+ssl, got {parts.scheme!r}{hint}")
         if "@" in parts.netloc:
             raise PoolUrlError("pool URL: expected no user name or password in it; give them separately")
+        spelled = text.partition("://")[2]
+        if len(spelled.split()) > 1 or "," in spelled:
+            raise PoolUrlError(
+                f"pool URL: expected one address, without spaces and commas, got {spelled!r}; give each pool by itself"
+            )
         if "[" not in parts.netloc and parts.netloc.count(":") > 1:
             raise PoolUrlError(f"pool URL: expected an IPv6 address in brackets, [::1]:3333, got {parts.netloc!r}")
         host = parts.hostname

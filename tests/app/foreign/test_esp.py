@@ -148,3 +148,32 @@ def test_files_without_a_pool() -> None:
     for content in ({"ASICModel": "BM1370", "stratumURL": ""}, {"PoolUrl": "", "BtcWallet": "x"}):
         with pytest.raises(ConfigError, match="expected at least one pool that can be used, got none"):
             imported(content)
+
+
+@pytest.mark.parametrize(
+    ("tls", "scheme", "is_enabled"),
+    [
+        (True, "ssl", True),
+        (False, "tcp", True),
+        ("1", "ssl", True),
+        ("0", "tcp", True),
+        (2, "ssl", False),
+        ("x", "ssl", True),
+    ],
+)
+def test_each_spelling_of_tls_keeps_the_connection(tls: Any, scheme: str, is_enabled: bool) -> None:
+    """Tools write true for 1. With 2, the device trusts only a certificate of its owner, which is not in the file."""
+    content = {"stratumURL": "a.example", "stratumPort": 3333, "stratumUser": "w", "stratumTLS": tls}
+    [pool] = imported(content).pools
+    assert (pool["url"], pool.get("enabled", True)) == (f"stratum+{scheme}://a.example:3333", is_enabled)
+    assert ("stratumTLS" in lost(content)) == (tls in (2, "x"))
+
+
+def test_a_bad_port_is_named_by_its_key() -> None:
+    with pytest.raises(ConfigError, match="stratumPort: expected an integer"):
+        imported({"stratumURL": "a.example", "stratumPort": "3333 # port", "stratumUser": "w"})
+
+
+def test_keys_of_stratum_2_are_no_readings() -> None:
+    content = {"stratumURL": "a.example", "stratumPort": 3333, "stratumUser": "w", "stratumV2AuthorityPubkey": "9c4z"}
+    assert left(content)["stratumV2AuthorityPubkey"] == "it belongs to Stratum version 2"

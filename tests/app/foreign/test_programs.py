@@ -124,3 +124,15 @@ def test_no_connection_ever_becomes_weaker(
             assert pool["url"].startswith("stratum+ssl://") or not is_encrypted
             assert "proxy" in pool or "proxy" in found.options or not is_proxied
             assert pool.get("tls_fingerprint") == PIN or not is_pinned
+
+
+@pytest.mark.parametrize(
+    ("other", "names"),
+    [
+        ({"stratumURL": "b.example", "stratumPort": 1, "stratumUser": "w"}, "AxeOS \\(stratumURL\\)"),
+        ({"PoolUrl": "b.example", "PoolPort": 1, "BtcWallet": "w"}, "NerdMiner \\(PoolUrl\\)"),
+    ],
+)
+def test_pools_of_several_programs_in_one_file_are_refused(other: dict[str, Any], names: str) -> None:
+    with pytest.raises(ConfigError, match=f"expected the file of one program, got pools of .*pools.url.* and {names}"):
+        imported({**cgminer(), **other})

@@ -1,5 +1,6 @@
 """Encodings, comments, commas, lines and limits of the files of other miners."""
 
+import gzip
 import json
 
 import pytest
@@ -73,7 +74,15 @@ def test_lines_of_keys_in_lists() -> None:
         ("[" * 100_000, "old:1: expected at most 32 nested objects and arrays, got more"),
         ('{"a":' * 50, "old:1: expected at most 32 nested objects and arrays, got more"),
         ('{"a": "' + "\\" * 50_001, "old:1: expected JSON: "),
-        ("/*" * 100_000, "old:1: expected JSON: "),
+        ("/*" * 100_000, "old: expected a configuration file in JSON"),
+        ("# nothing\n/* at all */", "old: expected the configuration file of a miner, got only comments"),
+        (
+            "#!/bin/sh\ncgminer -o a:1 -p secret",
+            "old: expected a configuration file in JSON, as other miners have it, got "
+            "text that begins with 'cgminer'. If it is a command line, give its options to stratum-miner mine",
+        ),
+        ("{\n\"a\": 'b'}", "old:2: expected JSON: a double quote (\"), got '"),
+        ('{"a": 1}\n{"a": 2}', "old:2: expected JSON: one object, got more text after its end"),
         ('{"a": "\x1b[31m"}', "old:1: expected JSON: "),
         ('{"a": ' + "9" * 5000 + "}", "old: expected JSON: "),
         (
@@ -89,6 +98,28 @@ def test_what_cannot_be_read(text: str, error: str) -> None:
         parse(text, "old")
     assert str(caught.value).startswith(error)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (gzip.compress(b'{"url": "a:1"}'), "old: expected text, got a file that gzip compressed"),
+        (b"PK\x03\x04\0\0", "old: expected text, got a file that zip compressed"),
+        (b"\x7fELF\x02\x01\xff\x01", "old: expected text, got a binary file"),
+    ],
+)
+def test_a_file_that_is_no_text_is_named(content: bytes, error: str) -> None:
+    with pytest.raises(ConfigError, match=error) as caught:
+        decode(content, "old")
+    assert "iconv" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "before", ["", "\n", "# the head is missing\n\n", "key,type,encoding,value\n", "# x\nKEY,Type,encoding,value\n"]
+)
+def test_settings_as_csv_need_no_head(before: str) -> None:
+    source = parse(f"{before}stratumurl,data,string,a.example\nstratumport,data,u16,3333", "old")
+    assert (source.is_csv, source.table) == (True, {"stratumurl": "a.example", "stratumport": 3333})
 
 
 def test_equal_values_of_a_key_are_no_error() -> None:

@@ -123,6 +123,11 @@ async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() ->
         ("h:99999", "expected a port from 1 to 65535, got '99999'"),
         ("h:x", "expected a port from 1 to 65535, got 'x'"),
         ("::1:3333", "expected an IPv6 address in brackets, [::1]:3333, got '::1:3333'"),
+        ("a:3335 b:80", "expected one address, without spaces and commas, got 'a:3335 b:80'; give each pool by itself"),
+        (
+            "stratum+ssl://a:3335,b:80",
+            "expected one address, without spaces and commas, got 'a:3335,b:80'; give each pool by itself",
+        ),
         (":3333", "expected stratum+tcp://HOST:PORT, got no host in 'stratum+tcp://:3333'"),
         ("stratum+tpc://h:1", "expected stratum+tcp or stratum+ssl, got 'stratum+tpc': did you mean stratum+tcp?"),
         ("h:1/x", "expected nothing after the port, got '/x'"),
