@@ -15,6 +15,7 @@ from stratum_miner.backends.asic.discovery import FoundDevice
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused
 
 TOPIC = "device"
+_NONE_RECOGNISED = "no miner is recognised"
 _LIST = "stratum-miner devices lists what is plugged in"
 
 
@@ -29,6 +30,15 @@ def device_findings(specs: Sequence[DeviceSpec], devices: Sequence[FoundDevice])
             found.append(_of_pattern(spec, spec.pattern, devices))
         else:
             found.append(_of_all(spec, devices, is_only_setting=has_auto and bool(spec.options)))
+    autos = {spec.text for spec in specs if spec.path is None and spec.kind is None and spec.pattern is None}
+    if any(each.verdict is Severity.GOOD for each in found):
+        # The miner has a device. What auto does not find now may be plugged in later.
+        found = [
+            replace(each, verdict=Severity.NOTE)
+            if each.subject in autos and each.text.startswith(_NONE_RECOGNISED)
+            else each
+            for each in found
+        ]
     return found
 
 
@@ -59,7 +69,8 @@ def _of_all(spec: DeviceSpec, devices: Sequence[FoundDevice], *, is_only_setting
         return _finding(
             spec,
             Severity.NOTE if is_only_setting else Severity.PROBLEM,
-            f"no {spec.kind or 'miner'} is recognised" + (f"; {bare[0].path} may be one" if bare else ""),
+            (f"no {spec.kind} is recognised" if spec.kind else _NONE_RECOGNISED)
+            + (f"; {bare[0].path} may be one" if bare else ""),
             naming_hint(bare[0]) if bare else f"plug the device in; {_LIST}",
         )
     found = [(device, access.examine_all(port.path for port in device.ports)) for device in fitting]
@@ -78,6 +89,8 @@ def _of_path(spec: DeviceSpec, path: str, devices: Sequence[FoundDevice]) -> Fin
         access.require_serial_port(path)
     except DeviceGone:
         text = "nothing is there; the miner waits for the device"
+        if os.path.islink(path):
+            text = f"it is a link to {os.path.realpath(path)}, and {text}"
         return _finding(spec, Severity.PROBLEM, text, f"plug the device in, or correct the path; {_LIST}")
     except DeviceRefused as error:
         return _finding(spec, Severity.PROBLEM, str(error), f"name the serial port of the device; {_LIST}")

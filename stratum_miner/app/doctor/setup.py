@@ -37,6 +37,7 @@ PING_S = 10.0
 """Seconds within which a pool must send its first job to pass the check."""
 STAND_IN = "stratum+tcp://127.0.0.1:1"
 """URL of the pool that stands in for the pools of the user while only the other settings are checked."""
+_OF_FILE = "stratum-miner config init NEW.toml writes a file with all keys; config check checks yours again"
 PINGED_AT_ONCE = 8
 """Number of pools that are checked at the same time."""
 
@@ -95,7 +96,7 @@ class Setup:
                 subject="",
                 verdict=Severity.PROBLEM,
                 text=str(secrets.redact(text)),
-                fix="stratum-miner config init NEW.toml writes a file with all keys; config check checks yours again",
+                fix=_OF_FILE if file is not None and not text.startswith("-") else "correct it as the message says",
             )
             for text in (*self.problems, *map(str, self.sources.misspelt))
         ]

@@ -117,6 +117,7 @@ def convert_devices(conversion: Conversion) -> None:
             for head in devices.of_kind(kind):
                 devices.set(head, "frequency", f"{megahertz:g}")
             _carried(conversion, key, value, f"frequency={megahertz:g} of {kind}")
+            _lose_of_unknown(conversion, devices, key, value, f"{kind}:PATH,frequency={megahertz:g}")
     value = conversion.take("gekko-compaca1-corev")
     if not is_off(value):
         with _losing(conversion, "gekko-compaca1-corev", value):
@@ -127,10 +128,15 @@ def convert_devices(conversion: Conversion) -> None:
                 for head in devices.of_kind("compac-a1"):
                     devices.set(head, "voltage", volts)
                 _carried(conversion, "gekko-compaca1-corev", value, f"voltage={volts} of compac-a1")
+                spec = f"compac-a1:PATH,voltage={volts}"
+                _lose_of_unknown(conversion, devices, "gekko-compaca1-corev", value, spec)
     for key in _SETS:
         for path, item in _items(conversion, key):
             with _losing(conversion, path, item):
-                _carried(conversion, path, item, _set(devices, values.text(item)))
+                kind, setting = _set(devices, values.text(item))
+                _carried(conversion, path, item, f"{setting} of {kind}")
+                if "@" not in item:
+                    _lose_of_unknown(conversion, devices, path, item, f"{kind}:PATH,{setting}")
     texts = devices.texts()
     if texts:
         conversion.result.options["device"] = texts
@@ -148,6 +154,15 @@ def convert_devices(conversion: Conversion) -> None:
 
 def _carried(conversion: Conversion, path: str, value: Any, became: str) -> None:
     conversion.note(path, value, Fate.CARRIED, became if became.startswith("backend") else f"device: {became}")
+
+
+def _lose_of_unknown(conversion: Conversion, devices: _Devices, key: str, value: Any, spec: str) -> None:
+    """Note that a setting of a kind is lost for the devices that are named only by their path: their kind is not known,
+    and stratum-miner would run them without the setting. ``spec`` shows how to name such a device."""
+    paths = [head for head in devices.settings if head.startswith("/")]
+    if paths:
+        reason = f"the file does not say of which kind {' or '.join(paths[:3])} is, so this setting does not reach it"
+        conversion.lose(key, value, f"{reason}; if it is of this kind, name it as {spec}")
 
 
 def _convert_patterns(conversion: Conversion, devices: _Devices) -> None:
@@ -215,8 +230,9 @@ def _all_of(kind: str) -> str:
     return f"{kind}:all" if everything.path is None else f"{kind}:auto"
 
 
-def _set(devices: _Devices, spelled: str) -> str:
-    """Apply one value of ``set-device``, such as ``compac:clock=200``, and return the setting it became."""
+def _set(devices: _Devices, spelled: str) -> tuple[str, str]:
+    """Apply one value of ``set-device``, such as ``compac:clock=200``, and return the kind and the setting that it
+    became."""
     match = re.fullmatch(r"([\w*]+)(?:@(/\S+?))?:([\w-]+)=(\S+)", spelled.strip(), re.ASCII)
     if match is None:
         raise InvalidValue("expected DRIVER:KEY=VALUE, as in compac:clock=200")
@@ -229,7 +245,7 @@ def _set(devices: _Devices, spelled: str) -> str:
     megahertz = _antminer_clock(value) if value[:1].lower() == "x" and kind == "antminer-u1" else values.number(value)
     for head in [devices.at_path(kind, path)] if path else devices.of_kind(kind):
         devices.set(head, "frequency", f"{megahertz:g}")
-    return f"frequency={megahertz:g} of {kind}"
+    return kind, f"frequency={megahertz:g}"
 
 
 def _antminer_clock(spelled: str) -> float:

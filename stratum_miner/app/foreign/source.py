@@ -28,7 +28,7 @@ _CSV_ROW = re.compile(
     r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(?:key,type,encoding,value|\w+,(?:data|namespace|file),\w*,)", re.I
 )
 """Matches the first row of a CSV file with the settings of an ESP32, from which its flash partition is made, after
-blank lines and comments. The head of the table may be missing, as in a part of such a file."""
+empty lines and comments. The head of the table may be missing, as in a part of such a file."""
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",

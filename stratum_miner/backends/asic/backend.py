@@ -211,9 +211,13 @@ class AsicBackend(Backend):
         """Until cancelled, add a record for each recognised device that does not have one."""
         await self._hotplug.next_look()
         any_path = [spec for spec in self._auto if spec.pattern is None]
-        if any_path and not any(self._auto_spec(device) for device in self._hotplug.devices):
+        if any_path and not self._records and not any(map(self._auto_spec, self._hotplug.devices)):
             unnamed = [device.path for device in self._hotplug.devices if device.kinds]
             log.warning("no_device_found", to_be_named=" ".join(unnamed), hint="run stratum-miner devices for details")
+        for pattern in [spec for spec in self._auto if spec.pattern]:
+            is_plugged_in = any(map(pattern.selects, self._hotplug.devices))
+            if not is_plugged_in and not await trio.to_thread.run_sync(_serial_ports, pattern.pattern or ""):
+                log.warning("device_awaited", device=pattern.text, reason="no serial port matches this pattern")
         while True:
             new = [record for spec in self._auto if spec.pattern for record in await self._new_at(spec)]
             taken = self._known_paths() | {record.path for record in new}

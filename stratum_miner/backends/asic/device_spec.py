@@ -107,6 +107,13 @@ class DeviceSpec:
 def _kind_and_path(head: str) -> tuple[str | None, str]:
     if head in (AUTO, ALL):
         return None, head
+    if head.lower() == "noauto":
+        raise BackendOptionError("device: expected a device, got 'noauto': leave it out, only the named devices mine")
+    if re.fullmatch(r"(\d{1,3}|[A-Z][A-Z0-9]{2}):(\d{1,3}|\*)", head):
+        raise BackendOptionError(
+            f"device: expected PATH or KIND:PATH, got {head!r}, which is a device in the notation of cgminer; "
+            "stratum-miner devices lists the devices with their paths"
+        )
     if head.startswith(("/", ".", "~")):
         return None, head  # a path may contain colons: /dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0
     kind, colon, path = head.partition(":")

@@ -91,10 +91,19 @@ def check_spelling(options: Mapping[str, str]) -> None:
     option.hash_rate(given, "hash_rate")
 
 
+_OTHER_NAMES = {"clock": "frequency", "freq": "frequency", "core_voltage": "voltage", "corev": "voltage"}
+"""Options by the names that bfgminer, cgminer and AxeOS have for them. They are suggested, not accepted, because their
+values may be in other units."""
+
+
 def _known(owner: str, options: Mapping[str, str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for spelling, text in options.items():
         name = spelling.replace("-", "_")
+        if name in _OTHER_NAMES:
+            known = _OTHER_NAMES[name]
+            unit = _UNITS[known]
+            raise BackendOptionError(f"{spelling}: unknown option: the option here is {known}, in {unit}")
         if name in given:
             raise BackendOptionError(f"{spelling}: expected once, got {given[name]!r} and {text!r}")
         given[name] = text

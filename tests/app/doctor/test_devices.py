@@ -154,3 +154,16 @@ def test_no_device_at_all_and_only_a_bridge(port: str) -> None:
 def test_who_is_not_root_is_told_what_cannot_be_seen() -> None:
     assert devices_module._as_far_as_seen(lambda: True) == ""
     assert "root" in devices_module._as_far_as_seen(lambda: False)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "stick").symlink_to(tmp_path / "ttyUSB9")
+    [finding] = findings(f"erupter:{tmp_path}/stick")
+    assert finding.verdict is Severity.PROBLEM
+    assert finding.text.startswith(f"it is a link to {tmp_path}/ttyUSB9, and nothing is there")
+
+
+def test_auto_beside_a_device_that_is_ready_is_no_problem(port: str) -> None:
+    assert [each.verdict for each in findings(f"icarus:{port}", "auto")] == [Severity.GOOD, Severity.NOTE]
+    assert [each.verdict for each in findings("/nowhere/x", "auto")] == [Severity.PROBLEM, Severity.PROBLEM]
+    assert [each.verdict for each in findings(f"icarus:{port}", "r606:auto")] == [Severity.GOOD, Severity.PROBLEM]

@@ -42,12 +42,19 @@ async def test_nothing_given_is_a_note_and_no_more() -> None:
         assert not await check()
 
 
+async def test_the_fix_of_a_mistake_on_the_command_line_is_not_about_a_file() -> None:
+    given = {"url": ["127.0.0.1:1"], "user": ["u"], "tls_fingerprint": ["00:11"]}
+    [problem] = await Setup.read(Sources(given, None, {})).check_configuration()
+    assert (problem.verdict, problem.fix) == (Severity.PROBLEM, "correct it as the message says")
+
+
 async def test_each_mistake_of_the_file_is_told_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "miner.toml"
     file.write_text('url = "127.0.0.1:1"\nuser = "u"\npass = "hunter2"\nthraeds = 2\n')
     file.chmod(0o644)
     problem, exposed = await Setup.read(Sources({}, file, {})).check_configuration()
     assert "miner.toml:4: thraeds: unknown key: did you mean 'threads'?" in problem.text
+    assert "config init NEW.toml" in problem.fix
     assert exposed.fix == f"chmod 600 {file}"
     file.write_text('url = "127.0.0.1:1"\nuser = "u"\npass = "hunter2"\n')
     file.chmod(0o600)

@@ -95,3 +95,25 @@ def test_the_cpu_mines_only_if_the_file_asks_for_it() -> None:
     assert (found["backend"], found.get("device"), found["threads"]) == (["cpu"], None, 2)
     both = settings(cgminer(scan="cpu:auto"))
     assert (both["backend"], both["device"]) == (["cpu"], ["auto"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "spec"),
+    [
+        ({"set_device": "compac:clock=175"}, "set-device", "compac:PATH,frequency=175"),
+        ({"gekko_compacf_freq": "400"}, "gekko-compacf-freq", "compac-f:PATH,frequency=400"),
+        ({"gekko_compaca1_corev": "310"}, "gekko-compaca1-corev", "compac-a1:PATH,voltage=0.31"),
+    ],
+)
+def test_a_clock_does_not_reach_a_device_whose_kind_is_not_in_the_file(
+    keys: dict[str, Any], key: str, spec: str
+) -> None:
+    """stratum-miner takes the settings of the first text that names a device, and a path alone has none."""
+    assert not lost(cgminer(**keys))
+    content = cgminer(scan_serial=["/dev/ttyUSB0", "icarus:/dev/ttyUSB1"], **keys)
+    assert lost(content)[key].startswith("the file does not say of which kind /dev/ttyUSB0 is")
+    assert lost(content)[key].endswith(f"name it as {spec}")
+
+
+def test_a_clock_of_one_path_reaches_it() -> None:
+    assert not lost(cgminer(scan_serial="/dev/ttyUSB0", set_device="compac@/dev/ttyUSB0:clock=175"))

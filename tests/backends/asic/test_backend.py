@@ -243,9 +243,21 @@ async def test_a_pattern_counts_a_device_with_two_ports_once(bus: Bus, autojump_
 
 
 async def test_a_pattern_that_fits_nothing_is_a_problem(bus: Bus, autojump_clock: MockClock) -> None:
-    async with mining(bus, "compac:/dev/ttyUSB*") as backend:
-        await trio.sleep(5)
-        assert backend.statistics().problem == "--device compac:/dev/ttyUSB* found no device"
+    with capture_logs() as logged:
+        async with mining(bus, "compac:/dev/ttyUSB*") as backend:
+            await trio.sleep(30)
+            assert backend.statistics().problem == "--device compac:/dev/ttyUSB* found no device"
+    [said] = [entry for entry in logged if entry["event"] == "device_awaited"]
+    assert (said["device"], said["reason"]) == ("compac:/dev/ttyUSB*", "no serial port matches this pattern")
+
+
+async def test_auto_that_finds_nothing_beside_a_named_device_is_not_logged(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(GPS, chip="bm1384")
+    with capture_logs() as logged:
+        async with mining(bus, f"compac:{GPS.path}", "auto") as backend:
+            await until(backend, DeviceRecordState.RUNNING)
+            await trio.sleep(5)
+    assert "no_device_found" not in [entry["event"] for entry in logged]
 
 
 async def test_all_of_a_kind_are_also_those_that_only_have_its_bridge(bus: Bus, autojump_clock: MockClock) -> None:

@@ -77,6 +77,12 @@ def test_the_folder_of_a_pattern_must_exist() -> None:
         ("compac:/tmp/x,frequency=100,frequency=120", "frequency: expected once, got '100' and '120'"),
         ("compac:/tmp/x,frequency=1000", "allow-out-of-limits"),
         ("erupter:/tmp/x,frequency=100", "expected none, because the frequency"),
+        ("noauto", "got 'noauto': leave it out, only the named devices mine"),
+        ("1:4", "got '1:4', which is a device in the notation of cgminer"),
+        ("BAS:2", "got 'BAS:2', which is a device in the notation of cgminer"),
+        ("GSF:*", "in the notation of cgminer"),
+        ("compac:/tmp/x,clock=200", "clock: unknown option: the option here is frequency, in MHz"),
+        ("auto,core-voltage=1150", "core-voltage: unknown option: the option here is voltage, in V"),
     ],
 )
 def test_a_typo_is_one_line_with_the_nearest_spelling(text: str, words: str) -> None:
