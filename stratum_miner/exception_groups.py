@@ -42,7 +42,7 @@ class _UnwrappingNursery(AbstractAsyncContextManager[trio.Nursery]):
         try:
             raise failure
         finally:
-            failure.__context__ = context  # ``raise`` has replaced it by the exception that is being handled
+            failure.__context__ = context  # restore ``__context__``, which ``raise`` has overwritten
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -110,7 +110,8 @@ def how_to_add(extra: str, distribution: metadata.Distribution, environment: Env
 
 
 def _spelt(source: str, extras: Collection[str]) -> str:
-    """Return this program with extras, as an argument of a shell command that installs it from ``source``."""
+    """Return the argument that names this program and ``extras`` in a shell command that installs the program from
+    ``source``."""
     wanted = f"[{','.join(sorted(extras))}]"
     return shlex.quote(f"{source}{wanted}" if source.startswith("/") else f"{NAME}{wanted} @ {source}")
 
@@ -118,7 +119,8 @@ def _spelt(source: str, extras: Collection[str]) -> str:
 def _uv_tool(receipt: Path) -> tuple[set[str], str]:
     """Return what a tool of uv was installed with: the extras, and the options for the packages that were added to it.
 
-    ``uv tool install`` removes what it does not name, so a command that adds an extra repeats the others.
+    ``uv tool install`` removes installed extras and packages that its arguments do not name. Therefore, a command that
+    adds an extra must also name all extras and packages that are already installed.
     """
     try:
         items = tomllib.loads(receipt.read_text())["tool"]["requirements"]

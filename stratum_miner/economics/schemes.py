@@ -1,8 +1,9 @@
 """Payout schemes: what a pool pays for a share, and how much the income varies under each scheme.
 
-At the same pool fee, every scheme pays the same on average. Only PPS pays less, because the pool keeps the transaction
-fees. The schemes differ in who bears good and bad luck: the pool under PPS (pay per share) and FPPS (full pay per
-share), all miners of the pool together under PPLNS (pay per last N shares), and the miner alone when it mines solo.
+At the same pool fee, all schemes except PPS pay the same on average. PPS pays less, because the pool keeps the
+transaction fees. The schemes differ in who bears good and bad luck: the pool under PPS (pay per share) and FPPS (full
+pay per share), all miners of the pool together under PPLNS (pay per last N shares), and the miner alone when it mines
+solo.
 """
 
 import math

@@ -100,8 +100,8 @@ class AntminerU1Device(ErupterDevice):
                 self.command(frame, now)
 
     def command(self, frame: bytes, now: float) -> None:
-        """Perform a command. Only one that sets the clock has an effect. The others set the voltage, or read registers
-        that only later chip models have: they are accepted, but have no effect and no answer."""
+        """Perform a command. A command that sets the clock has an effect. All other commands (they set the voltage, or
+        read registers that only later chip models have) are accepted, but have no effect and no answer."""
         if frame[0] == 0x82:
             self.clock_word = frame[1] << 8 | frame[2]
             for engine in self.engines:

@@ -135,8 +135,8 @@ class BitaxeDevice(ChainDevice):
         supply.diode_valid = self.running and now >= self._released_at + DIODE_VALID_AFTER_S
 
     def _changed(self, before: bool, now: float) -> None:
-        """Update the temperature, and reset the chip if a request has started or stopped it. ``before`` says whether
-        the chip was running before the request."""
+        """Update the temperature. In addition, if a request has started or stopped the chip, reset the chip. ``before``
+        says whether the chip was running before the request."""
         self._follow_heat(now)
         if self.running == before:
             return

@@ -59,8 +59,8 @@ class ChainDevice(EmulatedDevice):
         self.in_reset = False
         self.chain: list[Chip] = []
         self.engine_shares: list[tuple[Chip, float]] = []
-        """The chip of each engine, and the fraction of the chip's hash rate that the engine provides. An engine is a
-        part of a chip that searches by itself."""
+        """For each engine (a part of a chip that searches by itself): its chip, and the fraction of the chip's hash
+        rate that the engine provides."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -100,11 +100,12 @@ class ChainDevice(EmulatedDevice):
         self.deadline = inf
 
     def port_closed(self, port: str, now: float) -> None:
-        """Reset the chips if they have a reset line.
+        """Reset the chips if the real device has a reset line.
 
-        The driver of a real device resets the chips with this line before it sends anything. A pseudo-terminal has no
-        such line. Instead, the chips are reset when a driver closes the port, so that the next driver finds them
-        reset."""
+        A driver uses the reset line of a real device to reset the chips before it sends anything. It cannot do so here,
+        because the port is a pseudo-terminal, which has no reset line. Instead, the emulator resets the chips when a
+        driver closes the port, so that the next driver finds them reset.
+        """
         if port == self.work_port and self.has_reset_line:
             self.reset(now)
 
@@ -189,8 +190,8 @@ class ChainDevice(EmulatedDevice):
 def ticket_bits(value: int) -> int:
     """Return how many zero bits, in addition to the usual 32, a hash must have for the chip to report its nonce.
 
-    ``value`` is the ticket mask (register 0x14). It has one set bit for each of these additional zero bits. The set
-    bits fill the mask from its least significant byte on, and each byte from its top bit on
+    ``value`` is the ticket mask (register 0x14). It has one set bit for each of these additional zero bits. The bits
+    are set in this order: the least significant byte comes first, and within each byte, the highest bit comes first
     (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

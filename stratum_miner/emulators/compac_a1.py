@@ -19,7 +19,8 @@ TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31
 PRESENT: Final = 0b1001_1111
 """Bit mask that tells the host what the device measures: input voltage and current, output voltage and current, and one
-temperature. The highest bit says that the measured currents have the higher of two scales."""
+temperature. The highest bit says which of two ranges a byte with a measured current covers; here, it is the larger
+range."""
 INPUT_VOLTS: Final = 5.0
 BROWN_OUT_VOLTS: Final = 3.9
 USUAL_VOLTS: Final = 0.3

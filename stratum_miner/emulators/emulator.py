@@ -27,8 +27,9 @@ log = structlog.get_logger(__name__)
 DEFAULT_HASH_RATE: Final = 1e6
 """Hash rate in H/s of an emulator whose user gives no ``hash_rate``."""
 MOST_UNDERWAY_S: Final = 0.1
-"""Maximum number of seconds for which bytes from the driver may still be on the emulated serial line when the emulator
-reads more bytes. A driver that sends faster than the line therefore has to wait, as on a real line."""
+"""When the emulator has read bytes from a driver, these bytes occupy the emulated serial line for a time. The emulator
+reads more bytes only when at most this many seconds of that time are left. A driver that sends faster than the line
+therefore has to wait, as on a real line."""
 MOST_NONCES: Final = 1000.0
 """Maximum number of reported nonces per second. A serial line of 115200 baud can transfer this many replies."""
 POLLED_S: Final = 0.01

@@ -1,9 +1,9 @@
 """Emulates chips to which the host sends whole block headers, and which roll the version themselves
 (docs/reference/asic.md#whole-header-jobs).
 
-Each core of a chip searches its range of nonces with one version. After as many ticks of a 25 MHz clock as register
-0x10 says, the core searches the same range again with another version. Replies to register reads have nine bytes, or
-eleven once register 0xA4 enables version rolling.
+Each core of a chip searches its range of nonces with one version. Register 0x10 contains a number of ticks of a 25 MHz
+clock. After this time, the core searches the same range again with another version. Replies to register reads have nine
+bytes, or eleven once register 0xA4 enables version rolling.
 """
 
 from collections.abc import Iterator
@@ -37,8 +37,8 @@ class FullHeaderDevice(ChainDevice):
 
     cores: ClassVar[int]
     sub_core_bits: ClassVar[int]
-    """A core consists of sub-cores, each of which tries versions of its own. The number of a sub-core has this many
-    bits. In each version that the sub-core tries, the lowest of the rolled bits are equal to this number."""
+    """How many of the rolled version bits tell the sub-cores of a core apart. These are the lowest of the rolled bits.
+    Each sub-core tries only versions in which these bits are equal to the number of the sub-core."""
     units: ClassVar[int]
     """Number of hashes that the whole chip computes per clock cycle."""
     addressed_nonces: ClassVar[bool]
@@ -181,7 +181,8 @@ class FullHeaderDevice(ChainDevice):
         """If the nonces of the job were recorded from a real chip, report them at the times at which that chip would.
 
         All sub-cores (parts of a core) work at the same time. Each sub-core tries its own versions one after the other.
-        So the time of a nonce depends on how many versions the sub-core tries before the version of the nonce."""
+        A recorded nonce belongs to one of these versions. The time of the nonce depends on how many other versions the
+        sub-core tries before this version."""
         known = known_rolled(self._header[:76])
         if not self.engine_shares or not known:
             return
@@ -243,8 +244,8 @@ class Bm1362Device(FiveBitJobDevice):
     def excess_byte(self, bits: int) -> int:
         """Return the byte of a nonce reply that says how many zero bits the hash has beyond the required ones.
 
-        ``bits`` is the number of these zero bits. For this chip, the byte is equal to this number, as the only recorded
-        job and reply show."""
+        ``bits`` is the number of these zero bits. This chip sends the number itself. Only one job and its reply were
+        recorded; they show this."""
         return min(bits, 0xFF)
 
 

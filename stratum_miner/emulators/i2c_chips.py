@@ -84,7 +84,7 @@ class EmulatedEmc2101:
 
 
 class EmulatedTps546:
-    """PMBus regulator of the core voltage, which also measures voltages, current and temperature.
+    """PMBus regulator that supplies the core voltage. It also measures voltages, current and temperature.
 
     Output voltages are multiples of 2^-9 V."""
 

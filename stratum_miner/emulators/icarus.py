@@ -118,7 +118,8 @@ class IcarusDevice(EmulatedDevice):
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
-        """Stop all engines as of the time ``deadline``. This is the time of the first nonce."""
+        """Stop all engines. The time at which they stopped is ``deadline``, the time of the first nonce, even if it is
+        now later."""
         del now
         stopped, self.deadline = self.deadline, inf
         self.stop_searching(stopped)
@@ -131,10 +132,11 @@ class IcarusDevice(EmulatedDevice):
 def nonce_range(
     load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None
 ) -> NonceRange:
-    """Return the range of the nonces from ``first`` to ``end - 1``.
+    """Return a ``NonceRange`` object for the nonces from ``first`` to ``end - 1``.
 
     ``known`` contains all nonces of the work that meet the target, so that no search is needed; None if they are not
-    known."""
+    known.
+    """
     hits = None if known is None else tuple(nonce for nonce in known if first <= nonce < end)
     return NonceRange(load, first, end - first, known=hits)
 

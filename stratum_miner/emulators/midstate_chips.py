@@ -115,7 +115,8 @@ class Bm1387Device(MidstateDevice):
         return reply_with_crc(value.to_bytes(4, "big") + bytes(2), REGISTER_REPLY)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
-        """Return a function that makes a reply from a nonce; it adds the index of the midstate to the job id."""
+        """Return a function that makes a reply from a nonce. The reply contains the nonce, and the sum of the job id
+        and the index of the midstate."""
         return lambda nonce: reply_with_crc(nonce + bytes([0, (job_id + index) & 0xFF]), NONCE_REPLY)
 
 

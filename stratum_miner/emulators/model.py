@@ -25,18 +25,20 @@ device's baud rate. A difference of 4 % works on real devices (docs/reference/as
 SLOW_ANSWER_S: Final = (0.5, 2.0)
 """Shortest and longest delay in seconds of an answer that the fault "slow-answers" delays."""
 ROUNDING_S: Final = 1e-6
-"""Minimum seconds until the next check whether a fault has begun or ended. The computed time of the change may be
-slightly too early, because of rounding. Without this minimum, the check could then be repeated many times."""
+"""Minimum seconds until the next check whether a fault has begun or ended. The check is due when the next fault begins
+or ends, but because of rounding, the computed time may be slightly too early. The check then finds no change, and
+without this minimum, it would be repeated many times."""
 MAX_BACKLOG_S: Final = 1.0
 """Maximum seconds that an answer waits because the line is busy; an answer that would wait longer is lost. The value is
 a guess."""
 ACHIEVABLE_FRACTION: Final = 0.8
-"""Maximum hash rate of an emulated device whose clock a driver raises, as a fraction of the hash rate that the kernel
-reaches on this computer. If the configured hash rate is higher, it is the maximum instead."""
+"""When a driver raises the clock of an emulated device, the hash rate of the device is limited to this fraction of the
+hash rate that the kernel reaches on this computer. If the hash rate in the device's settings is higher than this limit,
+the hash rate in the settings is the limit instead."""
 MOST_OVERDUE_SLICES: Final = 250
-"""Maximum number of slices (calls of the kernel) that an engine searches without a pause to catch up if its search has
-fallen behind the counter of the emulated chip. For one engine, these slices take at most half a second of one
-processor."""
+"""If the search of an engine has fallen behind the counter of the emulated chip, the engine catches up: it calls the
+kernel several times without a pause. This is the maximum number of these calls. For one engine, they take at most half
+a second of one processor."""
 OVERHEATED_AFTER_S: Final = 5.0
 """Seconds of overheating after which a device without a temperature sensor reports no more nonces. Until then, it
 reports wrong nonces. The value is a guess."""
@@ -69,7 +71,8 @@ class Counts:
     works: int = 0
     commands: int = 0
     bad_frames: int = 0
-    """Number of frames that were ignored, as by a real chip: incomplete, unknown, or with a wrong checksum."""
+    """Number of frames that were incomplete or unknown, or that had a wrong checksum. The device ignores such frames,
+    as a real chip does."""
     nonces: int = 0
     overruns: int = 0
     """Number of answers that were lost because the line was busy for too long, or the host did not read."""

@@ -120,15 +120,15 @@ class EmulatedEngine:
 
     @property
     def searched(self) -> int:
-        """Number of nonces that were searched so far. If all nonces of a range that meet the target are known, all
-        nonces of the range count as searched as soon as ``advance`` reaches the range."""
+        """Number of nonces that were searched so far. If a range needs no search (see ``NonceRange``), all its nonces
+        count as searched as soon as ``advance`` reaches the range."""
         return self._before + self._done
 
     def next_search_at(self, now: float) -> float:
         """Return the time at which ``advance`` must be called next.
 
-        ``advance`` searches until it is a certain time (usually LOOK_AHEAD_S) ahead of the counter. It must be called
-        again when only half of this lead is left."""
+        ``advance`` searches until it is ahead of the counter by a lead, which is usually LOOK_AHEAD_S seconds. It must
+        be called again when only half of this lead is left."""
         if self._current is None or not self._rate:
             return inf
         if self._current.known is not None:

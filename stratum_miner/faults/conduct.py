@@ -34,8 +34,8 @@ class Conduct:
 def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None) -> Subscribe:
     """Return a forged mining.subscribe: it asks to resume a session that does not belong to this miner.
 
-    ``session_id`` is the id of a session that another connection uses now. Without it, the id is made up: it looks
-    like a session id, but no session has it.
+    ``session_id`` is the id of a session that another connection uses now. If it is None, the request contains a random
+    id, which looks like a session id but belongs to no session.
     """
     return Subscribe(user_agent, f"{rng.getrandbits(64):016x}" if session_id is None else session_id)
 

@@ -36,8 +36,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 PATIENCE = 10.0
 """Seconds to wait for a reply."""
 MOST_SECONDS = 60.0
-"""Longest average time in seconds that finding one share should take. The miner refuses to search only if the average
-time exceeds TOO_LONG_FACTOR times this value. The factor allows for a hash rate that was measured too low."""
+"""Finding one share should take at most this many seconds on average. The miner still searches if it is expected to
+take up to TOO_LONG_FACTOR times as long, because the measured hash rate may be too low."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"

@@ -59,8 +59,8 @@ class JobLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodShare:
-    """The share that a fault changes. ``submit`` is a valid share of ``job``. The pool has not received it yet, unless
-    ``taken`` is the same share."""
+    """The share that a fault changes. ``submit`` is a valid share of ``job``. The pool has not received this share yet,
+    unless ``taken`` is equal to ``submit``."""
 
     submit: Submit
     job: JobLike
@@ -68,7 +68,7 @@ class GoodShare:
     """For the fault "duplicate": a share that the pool has already accepted on this connection. Its job has the same
     previous block as ``job``, so the share is not stale."""
     outdated: Submit | None = None
-    """For the fault "stale": a valid share that was never sent, of a job that became outdated by a new block."""
+    """For the fault "stale": a valid share that was never sent, and whose job a new block has made outdated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ class ShareFault:
 
 
 def share_fault(name: str) -> ShareFault:
-    """Return the fault with this name. Raises ValueError, which suggests the nearest name, if there is none."""
+    """Return the fault with this name. Raises ValueError if no fault has this name; the error suggests the nearest
+    name."""
     return named(SHARE_FAULTS, name, "share fault")
 
 
@@ -192,7 +193,7 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
             "names a worker that is not authorized",
             frozenset({ErrorReason.UNAUTHORIZED, ErrorReason.OTHER}),
             _unauthorised_worker,
-            tolerable=True,  # public-pool and NOMP credit such a share to the authorized worker
+            tolerable=True,  # public-pool and NOMP accept it and credit the authorized worker
         ),
     )
 }

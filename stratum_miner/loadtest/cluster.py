@@ -112,7 +112,7 @@ class ClusterRun:
             self._await_done(client, distributed.Event(f"{self._id}-stop", client=client))
             return self._report()
         finally:
-            with contextlib.suppress(OSError, TimeoutError):  # the scheduler may no longer run
+            with contextlib.suppress(OSError, TimeoutError):  # the scheduler may have stopped already
                 for shard in self._shards:
                     shard.future.cancel()
             client.close()

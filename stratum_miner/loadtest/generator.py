@@ -88,7 +88,7 @@ class _Connection:
 
 
 class LoadGenerator:
-    """The load generator of one run, or of one shard (a part of a run that this process executes).
+    """The load generator of one run, or of one shard: the part of a run that this process executes.
 
     Call ``run`` once, in a thread of its own. Other threads may call ``progress`` and ``stop``.
     """

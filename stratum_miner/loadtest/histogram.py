@@ -60,7 +60,8 @@ class Histogram:
         return self.total / self.count if self.count else None
 
     def quantile(self, fraction: float) -> float | None:
-        """Return the duration in seconds that this fraction, 0 to 1, of all durations does not exceed.
+        """Return a quantile of the durations, in seconds. ``fraction`` is from 0 to 1: with 0.99, 99 % of the durations
+        are at most as long as the result.
 
         The result is the upper end of a bucket, or the longest duration if that is shorter. It is None if the histogram
         is empty.

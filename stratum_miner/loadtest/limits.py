@@ -46,8 +46,9 @@ def source_address(target: str, number: int, total: int) -> str | None:
 
 
 def choose_port_late(sock: socket.socket) -> None:
-    """Let a bind() to an address without a port leave the choice of the port to connect(), which can then use a port
-    that other connections use, too. Do nothing on a system other than Linux."""
+    """Make connect(), and not bind(), choose the source port of a socket that is bound to an address without a port.
+    Unlike bind(), connect() can choose a port that other connections already use. Do nothing on a system other than
+    Linux."""
     if sys.platform == "linux":
         sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
 

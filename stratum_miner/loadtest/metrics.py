@@ -175,7 +175,8 @@ class Metrics:
         self.phases["notify"].add(now - spread.first, overhead)
 
     def note_submit(self, latency: float, overhead: float) -> None:
-        """Add the latency of a valid share that the pool answered; both values are in seconds."""
+        """Add the latency of a valid share that the pool answered, and the overhead: the part of the latency that the
+        load generator itself may have caused. Both are in seconds."""
         self.phases["submit"].add(latency, overhead)
         micros = int(latency * 1e6)
         digits = 10 ** max(0, len(str(micros)) - 2)
@@ -204,8 +205,9 @@ class Metrics:
             merged.sent += count.sent
             merged.refused += count.refused
             merged.accepted += count.accepted
-        # The spread of a job is the time from the first to the last miner of a shard that received it. If both shards
-        # received the job, keep the longer of their two spreads, because the clocks of two shards cannot be compared.
+        # The spread of a job is the time between its arrival at the first and at the last miner of a shard. If both
+        # shards received the job, keep the longer of their two spreads, because the clocks of two shards cannot be
+        # compared.
         for job_id, spread in other.notifies.items():
             known = self.notifies.get(job_id)
             if known is None:
@@ -219,8 +221,8 @@ class Metrics:
             self.rows[index].merge(row)
 
     def to_builtins(self) -> dict[str, Any]:
-        """Return plain values that can be sent to another process; ``from_builtins`` reverses this. A thread may call
-        it while another one adds figures."""
+        """Return plain values that can be sent to another process, which turns them into metrics again with
+        ``from_builtins``. A thread may call ``to_builtins`` while another thread adds figures."""
         return {
             "phases": {
                 name: [_numbers(phase.latency), _numbers(phase.overhead), phase.unreliable]

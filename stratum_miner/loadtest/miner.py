@@ -122,11 +122,11 @@ class SimulatedMiner:
         self.notify: pool_messages.Notify | None = None
         self.assignment: MinerJob | None = None
         self.stale_job: MinerJob | None = None
-        """The last job before the newest block, from which stale shares are made; None if there is none yet, or the
-        plan has no stale shares."""
+        """The last job that the miner got before the newest block. Stale shares are made from this job. None if there
+        is no such job yet, or if the plan has no stale shares."""
         self.accepted_share: tuple[bytes, Submit] | None = None
-        """Previous block hash and parameters of the last accepted share, from which duplicates are made; None if there
-        is none yet, or the plan has no duplicates."""
+        """Previous block hash and parameters of the last accepted share. Duplicates are made from this share. None if
+        no share was accepted yet, or if the plan has no duplicates."""
         self.found_share: tuple[MinerJob, bytes, FoundPoint] | None = None
         """A share that was found early, and waits until it is due to be sent."""
         self.is_late = False
@@ -313,8 +313,8 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            # the search thread searches in advance for shares that take long to find. It was searching in a job on the
-            # old block, whose shares are now stale: start the search again, in the new job
+            # the search thread searches in advance for shares that take long to find. Until now, it has searched for
+            # shares of the previous job, which a new block has made stale: let it start again with the new job
             if hashes_of(work.target) > INLINE_HASHES:
                 self.run_state.schedule(self, self.due)
 

@@ -70,9 +70,9 @@ class LoadPlan:
     are closed at once, or after the lifetime of its connection (``churn``) has ended."""
     pause: float = 1.0
     """Seconds before the first attempt to reconnect. A miner makes this pause if its connection failed or was closed by
-    the pool, but not after a storm, in which all connections are closed at once, or the end of the connection's
-    lifetime. The pause doubles with each failed attempt, up to 60 s. Each pause is shortened by a random part, which is
-    at most a half."""
+    the pool. It makes no pause if its connection ended because its lifetime was over, or because of a storm (in which
+    all connections are closed at once). The pause doubles with each failed attempt, up to 60 s. Each pause is shortened
+    by a random part, which is at most a half."""
     slow_readers: float = 0.0
     """Fraction of the miners, 0 to 1, that read only one byte per second once they are authorized."""
     version_rolling: float = 1.0

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 RDHUP: int = getattr(select, "POLLRDHUP", 0)
-"""Number of the event that the peer has closed the connection; what the peer sent before can still be read. The number
-is 0 on a system without this event. There, the end of a connection is noticed only when the program reads from the
-connection."""
+"""Number of the event by which the system reports that the peer has closed the connection. Bytes that the peer sent
+before it closed the connection can still be read. The number is 0 on a system without this event. There, the end of a
+connection is noticed only when the program reads from the connection."""
 SELECT_LIMIT = 1024
 """select() can use only file descriptors below this number."""
 
@@ -75,8 +75,9 @@ class EpollReadiness(Readiness):
     def sleep(self, seconds: float) -> None:
         """Wait until a socket is ready, but not longer than ``seconds``.
 
-        The wait is a select() of the epoll object, because epoll itself rounds a time up to a millisecond. If the
-        descriptor of the epoll object is too high for select(), the wait is in epoll, with less precision.
+        This method waits by calling select() on the file descriptor of the epoll object, because epoll itself rounds
+        the time up to a millisecond. If the file descriptor is too high for select(), this method waits with epoll,
+        which is less precise.
         """
         if self._epoll.fileno() < SELECT_LIMIT:
             select.select([self._epoll], [], [], seconds)

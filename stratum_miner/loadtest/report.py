@@ -14,7 +14,8 @@ from stratum_miner.loadtest.metrics import PHASES, LatencyStatistics, Metrics, R
 from stratum_miner.loadtest.plan import LoadPlan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
-"""Names of the reported quantiles of the latencies, and the fraction of the latencies that do not exceed each."""
+"""Maps the name of each reported quantile to a fraction: that of the latencies that are at most as long as the
+quantile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -292,8 +292,8 @@ def _money(
 ) -> tuple[Decimal, str]:
     """Return an amount of money and its currency, which is empty if none is written.
 
-    The amount may stand beside a currency, and may refer to one of the ``units``. ``k`` and ``M`` may follow the
-    number: ``95k`` is 95,000.
+    A currency and one of the ``units`` may be written with the amount, as in ``0.30 EUR/kWh``. ``k`` and ``M`` may
+    follow the number: ``95k`` is 95,000.
     """
     before, number_text, after = _parts(text)
     factor, currency_name, seen = ONE, "", set()
@@ -304,7 +304,7 @@ def _money(
         seen.add(kind)
         factor, currency_name = factor * step, name or currency_name
     if units is _MONEY["price"] and "unit" in seen and not seen & {"/", "per"}:
-        seen.add("unknown")  # 90000BTC would be an amount of bitcoin
+        seen.add("unknown")  # an amount of bitcoin, such as 90000BTC, is no price of a bitcoin
     if "unknown" in seen:
         raise TermError(f"{where}: expected {expected}, got {_got(text)}")
     value = _read(
@@ -393,7 +393,8 @@ def _read(
     """Return the number of ``parts`` times ``factor``."""
 
     def value_of(found: Decimal) -> Decimal:
-        # A product with such an exponent would overflow. Without the factor, the number is out of range, too.
+        # If the exponent of ``found`` is this large, the product could overflow. ``found`` alone is then out of range
+        # already, so the factor can be left out.
         return found if found and abs(found.adjusted()) > MAX_LENGTH else found * factor
 
     before, number_text, after = parts
