@@ -196,7 +196,7 @@ class ProbeConnection:
 
     @property
     def job(self) -> Job:
-        """The newest job. Raises IndexError if there is none yet."""
+        """The newest job. Raises IndexError if the pool has sent no job yet."""
         return self.jobs[-1]
 
     def is_stale(self, job: Job) -> bool:

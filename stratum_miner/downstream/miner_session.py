@@ -85,7 +85,7 @@ class MinerSession(Generic[J]):
         self.version_mask = 0
         """The version mask that was last sent to the miner: the version bits that it may roll."""
         self.difficulty = 0.0
-        """The difficulty that was last sent to the miner; 0 before the first."""
+        """The difficulty that was last sent to the miner; 0 if none was sent yet."""
         self._policy = policy
         self._total = total
         self._events: list[SessionEvent[J]] = []  # at most three; a deque instead of the list would take 760 bytes

@@ -17,8 +17,8 @@ from stratum_miner.stratum.client_messages import Submit
 
 
 class ForwardVerdict(msgspec.Struct, Generic[J], frozen=True):
-    """The verdict on a share that must be forwarded. A pool forwards a block to its node, a proxy a share to its
-    pool."""
+    """The verdict on a share that must be forwarded. A pool forwards a block to its node, a proxy a share to its pool.
+    In a proxy, duplicate shares also get this verdict. The proxy does not forward them again, but answers them."""
 
     verdict: ShareVerdict[J]
     solution: Solution[J]

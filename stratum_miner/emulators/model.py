@@ -102,7 +102,8 @@ class _Answer:
     order: int
     port: str = field(compare=False)
     data: bytes = field(compare=False)
-    """The bytes of a frame. If ``encode`` is not None: the bytes of a nonce, from which ``encode`` makes the frame."""
+    """The bytes of a frame. If ``encode`` is not None, they are the bytes of a nonce, and ``encode`` makes the frame
+    from them."""
     encode: Callable[[bytes], bytes] | None = field(compare=False, default=None)
     chip: int = field(compare=False, default=0)
 
@@ -293,8 +294,8 @@ class EmulatedDevice(ABC):
         return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
     def achievable_rate(self, rate: float) -> float:
-        """Return ``rate``, limited to the highest hash rate that this computer can emulate. If the configured hash rate
-        is higher, it is the limit instead."""
+        """Return ``rate``, limited to the highest hash rate that this computer can emulate. If the hash rate in the
+        device's settings is higher, the limit is the hash rate in the settings."""
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:

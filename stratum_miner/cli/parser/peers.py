@@ -1,4 +1,4 @@
-"""What users of other programs type, and the way to the same thing here: tables of options, and one of commands.
+"""Tables of the options and commands of other programs. They say how to get the same result with this program.
 
 The options of miners are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. The commands that test have
 tables of their own, with the options of h2spec, pytest, locust, k6, wrk, hey, vegeta, mitmproxy, socat, tcpreplay,

@@ -120,7 +120,7 @@ class Failover:
 
     @property
     def active(self) -> int | None:
-        """Position of the pool to mine on, as of the last decision; None if there is none."""
+        """Position of the pool that the last decision chose for mining; None if there is no such pool."""
         return None if self._active is None else self._pools.index(self._active)
 
     def health(self, index: int) -> HealthSnapshot:
@@ -242,7 +242,8 @@ class Failover:
         )
 
     def up(self) -> tuple[int, ...]:
-        """Return the positions of all pools that are up, as of the last decision."""
+        """Return the positions of all pools that are up. Time limits that have passed since the last decision are not
+        considered."""
         return tuple(index for index, pool in enumerate(self._pools) if _is_up(pool))
 
     def _choose(self, now: float) -> None:
