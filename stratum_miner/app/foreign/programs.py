@@ -4,6 +4,7 @@ A single key says little: ``pools`` is a key of cgminer, bfgminer, xmrig and Axe
 knows most of its keys.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -74,7 +75,7 @@ def convert(content: bytes, where: str, options: frozenset[str]) -> Imported:
         problems = [
             Problem(f"{where}:{note.line}" if note.line else where, f"{note.key}: {note.text}")
             for note in result.lost
-            if note.key.startswith("pool") or note.key in ("url", "quota", "algo", "stratumURL", "stratumurl")
+            if re.search(r"pool|url|quota|algo", note.key, re.IGNORECASE)
         ]
         raise ConfigError(
             Problem(where, f"expected at least one pool that can be used, got none ({program})"), *problems[:9]

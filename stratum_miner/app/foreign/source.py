@@ -25,7 +25,9 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CSV_ROW = re.compile(
-    r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(?:key,type,encoding,value|\w+,(?:data|namespace|file),\w*,)", re.I
+    r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*"
+    r'(?:"?key"?,"?type"?,"?encoding"?,"?value|"?\w+"?,"?(?:data|namespace|file)"?,"?\w*"?,)',
+    re.IGNORECASE,
 )
 """Matches the first row of a CSV file with the settings of an ESP32, from which its flash partition is made, after
 empty lines and comments. The head of the table may be missing, as in a part of such a file."""
@@ -98,7 +100,10 @@ def parse(text: str, where: str) -> ForeignFile:
     start = plain.lstrip()
     if not start:
         raise ConfigError(Problem(where, "expected the configuration file of a miner, got only comments"))
-    if start[0] not in "{[":
+    if re.match(r"\W*key\W+type\W+encoding\W", start, re.IGNORECASE):
+        text = "expected the columns key,type,encoding,value with commas and no spaces, as in a file of AxeOS settings"
+        raise ConfigError(Problem(where, f"{text}, got {sanitize(start.splitlines()[0], 40)!r}"))
+    if start[0] not in "{[" or re.match(r"\[\[?[A-Za-z][\w.-]*\]", start):
         raise ConfigError(
             Problem(
                 where,

@@ -73,6 +73,8 @@ class PoolUrl:
                 f"pool URL: expected one address, without spaces and commas, got {spelled!r}; give each pool by itself"
             )
         if "[" not in parts.netloc and parts.netloc.count(":") > 1:
+            if not re.fullmatch(r"[0-9A-Fa-f:]*(\d+\.\d+\.\d+\.\d+)?(%\w+)?(:\d+)?", parts.netloc):
+                raise PoolUrlError(f"pool URL: expected one port after the host, got {sanitize(parts.netloc)!r}")
             raise PoolUrlError(f"pool URL: expected an IPv6 address in brackets, [::1]:3333, got {parts.netloc!r}")
         host = parts.hostname
         if not host:

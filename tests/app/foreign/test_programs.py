@@ -136,3 +136,20 @@ def test_no_connection_ever_becomes_weaker(
 def test_pools_of_several_programs_in_one_file_are_refused(other: dict[str, Any], names: str) -> None:
     with pytest.raises(ConfigError, match=f"expected the file of one program, got pools of .*pools.url.* and {names}"):
         imported({**cgminer(), **other})
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"PoolUrl": "stratum+ssl://a.example:4333", "PoolPort": 21496, "BtcWallet": "w"}, "PoolUrl: "),
+        (
+            {"poolString": "a.example", "portNumber": "x", "btcString": "w"},
+            "poolString: portNumber: expected an integer",
+        ),
+        ({"stratumURL": "", "fallbackStratumURL": "a.example", "stratumUser": "w"}, "fallbackStratumURL: pool URL"),
+    ],
+)
+def test_why_no_pool_can_be_used_is_said_for_each_program(content: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match="got none") as caught:
+        imported(content)
+    assert reason in "\n".join(map(str, caught.value.problems))

@@ -82,6 +82,9 @@ def test_lines_of_keys_in_lists() -> None:
             "text that begins with 'cgminer'. If it is a command line, give its options to stratum-miner mine",
         ),
         ("{\n\"a\": 'b'}", "old:2: expected JSON: a double quote (\"), got '"),
+        ("[[group]]\nname = 'a'", "old: expected a configuration file in JSON, as other miners have it, got text that"),
+        ("key;type;encoding;value\nurl;data;string;a", "old: expected the columns key,type,encoding,value with commas"),
+        ("key, type, encoding, value\nurl, data, string, a", "old: expected the columns key,type,encoding,value with"),
         ('{"a": 1}\n{"a": 2}', "old:2: expected JSON: one object, got more text after its end"),
         ('{"a": "\x1b[31m"}', "old:1: expected JSON: "),
         ('{"a": ' + "9" * 5000 + "}", "old: expected JSON: "),
@@ -120,6 +123,11 @@ def test_a_file_that_is_no_text_is_named(content: bytes, error: str) -> None:
 def test_settings_as_csv_need_no_head(before: str) -> None:
     source = parse(f"{before}stratumurl,data,string,a.example\nstratumport,data,u16,3333", "old")
     assert (source.is_csv, source.table) == (True, {"stratumurl": "a.example", "stratumport": 3333})
+
+
+def test_settings_as_csv_may_have_quotes() -> None:
+    source = parse('"key","type","encoding","value"\n"stratumurl","data","string","a.example"', "old")
+    assert (source.is_csv, source.table) == (True, {"stratumurl": "a.example"})
 
 
 def test_equal_values_of_a_key_are_no_error() -> None:

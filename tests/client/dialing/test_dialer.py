@@ -123,6 +123,9 @@ async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() ->
         ("h:99999", "expected a port from 1 to 65535, got '99999'"),
         ("h:x", "expected a port from 1 to 65535, got 'x'"),
         ("::1:3333", "expected an IPv6 address in brackets, [::1]:3333, got '::1:3333'"),
+        ("fe80::1%eth0:3333", "expected an IPv6 address in brackets, [::1]:3333, got 'fe80::1%eth0:3333'"),
+        ("pool.example:3333:4444", "expected one port after the host, got 'pool.example:3333:4444'"),
+        ("192.168.1.5:3333:4444", "expected one port after the host, got '192.168.1.5:3333:4444'"),
         ("a:3335 b:80", "expected one address, without spaces and commas, got 'a:3335 b:80'; give each pool by itself"),
         (
             "stratum+ssl://a:3335,b:80",
