@@ -239,6 +239,8 @@ def hidden_arguments(arguments: list[str]) -> list[str]:
             flags, option, value = packed.groups()
             shown.append(f"-{flags}{option}{_hide(f'-{option}', value) if value else ''}")
             hide_next = None if value else f"-{option}"
+        elif name.startswith("-") and _POOL_WITH_USER.fullmatch(value):  # such as a URL option of another miner
+            shown.append(f"{name}={without_credentials(value)}")
         else:
             shown.append(without_credentials(argument) if _POOL_WITH_USER.fullmatch(argument) else argument)
     return shown

@@ -186,6 +186,8 @@ def test_the_table_has_no_option_of_ours() -> None:
 def test_no_secret_of_another_miners_option_is_in_the_process_list() -> None:
     """The process list is cleaned before the options are renamed."""
     assert hidden_arguments(["mine", "--socks-proxy", "socks5://a:hunter2@h:1"])[-1] == "socks5://***@h:1"
+    assert hidden_arguments(["mine", "--pool-proxy=socks5://a:hunter2@h:1"])[-1] == "--pool-proxy=socks5://***@h:1"
+    assert hidden_arguments(["pool", "--daemon=http://a:hunter2@h:1"])[-1] == "--daemon=http://***@h:1"
     secret = {key.flag for key in keys_of(MineOptions).values() if key.secret}
     assert hidden_arguments(["pool", "--daemon", "http://a:hunter2@h:1"])[-1] == "http://***@h:1"
     renamed = {way.to for way in peers.OPTIONS.values() if isinstance(way, peers.Renamed)}
