@@ -165,8 +165,10 @@ def conformance(
     SHOULD check failed. 7: every check was skipped.
     """
     logs.configure(level="warning")
+    if list_checks and url and ":" not in url:  # no pool is needed for a list, so the first argument is a check
+        checks = (url, *checks)
     try:
-        cases = select(ALL, [*checks, *(only or [])], skip or [])
+        cases = select(ALL, common.listed([*checks, *(only or [])]), common.listed(skip or []))
     except SelectionError as error:
         raise UsageError(str(error)) from None
     if list_checks:

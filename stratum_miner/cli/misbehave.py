@@ -72,7 +72,7 @@ def misbehave(
     ownership.check(target.host, own, "faults of miners can harm a pool")
     for name, value in (("--hold", hold), ("--new-block", new_block)):
         common.check_time(name, value, 0, MAX_SECONDS, above=True)
-    chosen = list(dict.fromkeys(fault)) if fault else list(MINER_FAULTS)
+    chosen = list(dict.fromkeys(common.listed(fault))) if fault else list(MINER_FAULTS)
     try:
         for name in chosen:
             named(MINER_FAULTS, name, "--fault")

@@ -24,6 +24,7 @@ from stratum_miner.capture.tap import Tap
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tls import TlsSettings
+from stratum_miner.client.events import ConnectionState, StateChanged
 from stratum_miner.emulators import Emulator, emulated
 from stratum_miner.faults.faulty_server import behind_faults
 from stratum_miner.miner import JobStarted, Miner, MinerEvent, MinerSnapshot
@@ -212,6 +213,11 @@ class LabMiner:
             self.outcomes.append(event)
         elif isinstance(event, JobStarted):
             self.difficulty = event.job.share_difficulty
+        elif isinstance(event, StateChanged):
+            if event.state is ConnectionState.WAITING:
+                self.transcript.trouble = event.detail
+            elif event.state is ConnectionState.MINING:
+                self.transcript.trouble = ""
         self.transcript.wake()
 
 

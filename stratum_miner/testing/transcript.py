@@ -53,6 +53,8 @@ class Transcript:
 
     def __init__(self) -> None:
         self.messages: list[LabMessage] = []
+        self.trouble = ""
+        """Why there is no connection to the pool, for the text of LabTimeout; empty if there is one."""
         self._bytes = 0
         self._connections = 0
         self._given: dict[tuple[str, Side | None], int] = {}
@@ -109,7 +111,8 @@ class Transcript:
                 await self._changed.wait()
             return message
         last = "\n".join(f"  {message}" for message in self.messages[-SHOWN:]) or "  none"
-        raise LabTimeout(f"expected {what} within {within:g} s, but it did not come. Last messages:\n{last}")
+        why = f" ({self.trouble})" if self.trouble else ""
+        raise LabTimeout(f"expected {what} within {within:g} s, but it did not come{why}. Last messages:\n{last}")
 
 
 class TranscribedConnection:

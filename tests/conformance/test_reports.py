@@ -211,6 +211,8 @@ def test_the_list_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> Non
     assert main.run(["conformance", "--list", "--only", "shares/ERR-07"]) == 0
     requirement = "The pool must reject a share of an unknown job, and must keep the session open."
     assert capsys.readouterr().out.split() == ["shares/ERR-07", "MUST", *requirement.split(), "(polite)"]
+    assert main.run(["conformance", "--list", "SH-01,FRM-02", "--skip", "SH-01, SH-02"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["framing/FRM-02"]
     assert main.run(["conformance", "--list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [item["id"] for item in listed] == [case.id for case in ALL]

@@ -96,6 +96,13 @@ async def test_a_wait_that_fails_says_what_was_said() -> None:
             await miner.wait_for("mining.notify", within=0)
 
 
+async def test_a_wait_for_a_pool_that_is_down_says_why() -> None:
+    async with open_lab() as lab:
+        miner = await lab.miner("stratum+tcp://127.0.0.1:1")
+        with pytest.raises(LabTimeout, match=r"a job within 1 s, but .*\(next attempt .*Connection refused\)\."):
+            await miner.submit_one(within=1)
+
+
 async def test_a_miner_that_was_refused_tells_who_waits() -> None:
     async with open_lab() as lab:
         pool = await lab.pool(faults=["refuse-worker"])

@@ -1,5 +1,6 @@
 """Options that several commands share. Each has the same spelling, meaning and check in all of them."""
 
+from collections.abc import Iterable
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
@@ -52,6 +53,12 @@ LogFormatOption: TypeAlias = Annotated[
 def set_up_logging(*, debug: bool = False, quiet: bool = False, log_format: logs.LogFormat = "auto") -> None:
     """Set up the log as the options --debug, --quiet and --log-format demand."""
     logs.configure(level="debug" if debug else "warning" if quiet else "info", log_format=log_format)
+
+
+def listed(words: Iterable[str]) -> list[str]:
+    """Return the names in the values of an option that may be repeated, each of which may be several names with commas
+    between them."""
+    return [name.strip() for word in words for name in word.split(",")]
 
 
 def check_time(option: str, seconds: float | None, low: float, high: float, *, above: bool = False) -> None:
