@@ -192,7 +192,12 @@ class _Reader:
             raise UsageError(
                 f"expected -o before the pool and -u before the worker name, got {_shown(word)} without them"
             )
+        if "--api" in self.options and not self.positional:
+            raise UsageError(f"expected --api before the URL of the miner, got {_shown(word)} without it")
         expected = " ".join(map(label_of, self.positional)) or "only options"
+        option = f"--{word.partition('=')[0]}"
+        if "=" in word and option in self.options:
+            raise UsageError(f"expected {expected}, got {_shown(word)} as well; write {option}=VALUE")
         raise UsageError(f"expected {expected}, got {_shown(word)} as well; '{self.command} --help' shows the options")
 
     def _answer(self, word: str, left: list[str]) -> str | None:

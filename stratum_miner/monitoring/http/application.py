@@ -208,19 +208,19 @@ async def _health(request: Request) -> Response:
 
 
 def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
-    """Return a handler that answers with the state of the miner, the reason if it is paused, and a line for each
-    problem.
+    """Return a handler that answers with the state of the miner, and then with a line for each problem. If the miner is
+    paused, or if there is no problem, a line with the reason of the state comes first, if the state has one.
 
     With ``refusing``, the HTTP status is 503 unless the state is one of READY. A client gets this answer without the
     API token. If a client needs the token for all other data, the answer leaves out details that such a client must not
-    see: the reason of a pause, and the text of each problem, which names pools, workers and devices. A problem is then
-    a line with its kind.
+    see: the reason of the state, and the text of each problem, which names pools, workers and devices. A problem is
+    then a line with its kind.
     """
 
     async def answer(request: Request) -> Response:
         summary = source.monitor.view().summary
         lines = [problem.text if access.open_reading else problem.kind for problem in summary.problems]
-        if summary.state == "paused" and summary.detail and access.open_reading:
+        if summary.detail and access.open_reading and (summary.state == "paused" or not lines):
             lines.insert(0, summary.detail)
         text = "\n".join(" ".join(line.split()) for line in (summary.state, *lines))
         return PlainTextResponse(f"{text}\n", 503 if refusing and summary.state not in READY else 200)

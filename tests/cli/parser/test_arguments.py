@@ -99,6 +99,9 @@ NO_USER = "a long option begins with two hyphens"
         ("mine stratum+tcp://a:pw@h:1", "got 'h:1' without them"),
         ("pool x", "expected only options, got 'x' as well; 'stratum-miner pool --help' shows the options"),
         ("emulate erupter x", "expected KIND, got 'x' as well"),
+        ("health h:1", "expected --api before the URL of the miner, got 'h:1' without it"),
+        ("top http://h:1", "expected --api before the URL of the miner, got 'http://h:1' without it"),
+        ("device set ./x frequency=175", "expected DEVICE, got 'frequency=175' as well; write --frequency=VALUE"),
         # options
         ("mine --thread 2", "unknown option --thread: did you mean '--threads'?"),
         ("mine --bogus", "unknown option --bogus; 'stratum-miner mine --help-all' shows all options"),

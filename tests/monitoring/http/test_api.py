@@ -194,6 +194,19 @@ async def test_it_says_who_paused_it(served: ApiFactory, monkeypatch: pytest.Mon
             assert (answer.status_code, answer.text) == (200, "paused\npaused by the schedule: until 22:00\n")
 
 
+async def test_it_says_why_not_all_mine_also_if_that_is_no_problem(
+    served: ApiFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that is starting is no problem, yet the state is degraded."""
+    for open_reading, text in ((True, "degraded\n1 of 2 devices mine; stick1 is starting\n"), (False, "degraded\n")):
+        async with served(open_reading=open_reading) as api:
+            view = api.monitor.view()
+            detail = "1 of 2 devices mine; stick1 is starting"
+            changed = replace(view, summary=replace(view.summary, state="degraded", detail=detail, problems=()))
+            monkeypatch.setattr(api.monitor, "view", lambda view=changed: view)
+            assert (await api.get("/ready")).text == text
+
+
 async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(open_reading=False) as api:
         for path in (f"{PREFIX}/summary", "/metrics", "/openapi.json", f"{PREFIX}/stream"):

@@ -28,7 +28,7 @@ async def test_it_answers_at_every_loopback_address(address: str, served: ApiFac
         pytest.skip("this machine has no IPv6")
     async with served(address) as api:
         response = await api.get("/health")
-        assert response.text == "no_pool\n"
+        assert response.text.startswith("no_pool\n")
         assert response.headers["cache-control"] == "no-store"
         assert "server" not in response.headers
 
@@ -99,7 +99,7 @@ async def test_only_so_many_are_connected_at_a_time(served: ApiFactory, monkeypa
             await two[1].aclose()
             while True:  # until the ends are noticed
                 try:
-                    assert (await api.get("/health")).text == "no_pool\n"
+                    assert (await api.get("/health")).text.startswith("no_pool\n")
                 except httpx2.TransportError:
                     continue
                 break
