@@ -81,14 +81,15 @@ class Methods:
 
 
 def nearest_method(name: str | None) -> str | None:
-    """If ``name`` is probably a misspelled Stratum method, return the correct method.
+    """If ``name`` is probably a misspelled Stratum method, or one without its first part, return the correct method.
 
     Return None if ``name`` is spelled correctly. Also return None if it resembles no known Stratum method, because it
     may then be a method that only some pool has.
     """
     if name is None or name in METHODS:
         return None
-    return nearest(name, METHODS, 0.85)
+    whole = next((method for method in sorted(METHODS) if method.rpartition(".")[2] == name.lower()), None)
+    return whole or nearest(name, METHODS, 0.85)
 
 
 def _key(identifier: envelope.Id) -> bytes:

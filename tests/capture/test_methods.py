@@ -67,6 +67,8 @@ def test_of_many_requests_the_newest_are_remembered_in_the_bytes_that_are_counte
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
+        ("submit", "mining.submit"),
+        ("Reconnect", "client.reconnect"),
         ("mining.notfy", "mining.notify"),
         ("Mining.Submit", "mining.submit"),
         ("client.reconect", "client.reconnect"),

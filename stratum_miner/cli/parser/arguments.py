@@ -138,7 +138,7 @@ class _Reader:
                     yield f"{several}={word}"
                     continue
                 positional += 1
-                self._check_positional(positional, word)
+                self._check_positional(positional, word, first=word is words[0])
                 yield word
                 continue
             if self._are_flags(word):
@@ -182,11 +182,11 @@ class _Reader:
         flags = [self.options.get(f"-{letter}") for letter in word[1:]]
         return all(flag is not None and not takes_value(flag) for flag in flags)
 
-    def _check_positional(self, number: int, word: str) -> None:
-        """Raise UsageError for an argument that the command does not take."""
+    def _check_positional(self, number: int, word: str, *, first: bool) -> None:
+        """Raise UsageError for an argument that the command does not take. ``first``: whether no word is before it."""
         if number <= len(self.positional) or any(map(takes_many, self.positional)):
             return
-        if number == 1 and word in COMMANDS:
+        if number == 1 and word in COMMANDS and not first:
             raise UsageError(f"expected the command first, as in '{PROGRAM} {word} --help', got its options first")
         if "--url" in self.options and not self.positional:
             raise UsageError(

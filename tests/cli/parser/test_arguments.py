@@ -66,6 +66,7 @@ NO_USER = "a long option begins with two hyphens"
         # commands
         ("mien", "unknown command 'mien': did you mean 'mine'? 'stratum-miner --help' lists the commands"),
         ("user:pw@h:1", "unknown command 'h:1': 'stratum-miner --help' lists the commands"),
+        ("man load", "expected only options, got 'load' as well; 'stratum-miner man --help' shows the options"),
         ("-q pool", "expected the command first, as in 'stratum-miner pool --help', got its options first"),
         ("mine --password hunter2", "--password: give the password as -p PASSWORD"),
         ("helpp", "unknown command 'helpp': 'stratum-miner --help' lists the commands"),
