@@ -23,6 +23,8 @@ MEMORY = 128 * 1024 * 1024
 """Bytes of memory that are enough to mine. A miner with its web page uses about 80 MB."""
 FREE_DISK = 50 * 1024 * 1024
 """Bytes on the disk that are enough for a share journal and log files."""
+FULL_DISK = 1024 * 1024
+"""Free bytes below which a disk counts as full."""
 OFF_BY = 24 * 3600.0
 """The clock is wrong if it is more than this number of seconds behind the date of the installed files.
 
@@ -218,11 +220,23 @@ def directory_finding(what: str, path: Path, otherwise: str, *, needed: bool = F
             text=f"{where} is {problem}; {otherwise}",
             fix=f"set {variable} to a writable directory" if variable else "choose another directory, or create it",
         )
+    return disk_finding(what, path, at, needed=needed) or Finding(
+        topic="files", subject=what, verdict=Severity.GOOD, text=f"{path} can be written to"
+    )
+
+
+def disk_finding(what: str, path: Path, at: Path, *, needed: bool) -> Finding | None:
+    """Return the finding about too little room on a disk, or None if there is enough room.
+
+    ``path`` is what would be written, and ``at`` a folder on its disk. A full disk is a problem if ``needed`` is true.
+    """
     free = _free(at)
-    if free < FREE_DISK:
-        text = f"{path}: only {free / 1e6:,.0f} MB are free on its disk"
-        return Finding(topic="files", subject=what, verdict=Severity.NOTE, text=text, fix=f"make room: df -h {at}")
-    return Finding(topic="files", subject=what, verdict=Severity.GOOD, text=f"{path} can be written to")
+    if free >= FREE_DISK:
+        return None
+    is_full = free < FULL_DISK
+    text = f"{path}: its disk is full" if is_full else f"{path}: only {free / 1e6:,.0f} MB are free on its disk"
+    verdict = Severity.PROBLEM if is_full and needed else Severity.NOTE
+    return Finding(topic="files", subject=what, verdict=verdict, text=text, fix=f"make room: df -h {at}")
 
 
 def _free(path: Path) -> int:

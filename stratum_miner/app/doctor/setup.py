@@ -15,7 +15,7 @@ from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.doctor.devices import device_findings
 from stratum_miner.app.doctor.finding import Finding, Severity
 from stratum_miner.app.doctor.hooks import hook_findings
-from stratum_miner.app.doctor.machine import directory_finding
+from stratum_miner.app.doctor.machine import directory_finding, disk_finding
 from stratum_miner.app.doctor.ports import holder_of_port
 from stratum_miner.app.operation import host_sensors
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
@@ -275,6 +275,10 @@ def _file_finding(flag: str, path: Path) -> Finding:
     reason = output_files.obstacle(path)
     if os.path.exists(path) or reason:  # Path.exists raises PermissionError for a path that this user may not search
         text = f"{path} cannot be written: {reason}" if reason else f"{path} can be written to"
+        if not reason and os.path.isfile(path):
+            low = disk_finding(flag, path, path.absolute().parent, needed=True)
+            if low is not None and low.verdict is Severity.PROBLEM:
+                return low
         verdict = Severity.PROBLEM if reason else Severity.GOOD
         return Finding(topic="files", subject=flag, verdict=verdict, text=text, fix=_file_fix(path) if reason else "")
     return directory_finding(flag, path.absolute().parent, f"{path} cannot be written", needed=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.app.doctor import machine
 from stratum_miner.app.doctor.finding import Severity
 from stratum_miner.app.doctor.setup import Setup, address_finding, pool_finding
 from stratum_miner.app.process import output_files
@@ -86,6 +87,23 @@ def test_the_fix_is_that_of_the_step_that_failed(result: PingResult, verdict: Se
 def test_addresses_that_are_free_and_that_cannot_be() -> None:
     assert address_finding("--http", "127.0.0.1:0", network=False).verdict is Severity.GOOD
     assert "loopback" in address_finding("--http", "0.0.0.0:7780", network=False).text
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict", "text"),
+    [(0, Severity.PROBLEM, "its disk is full"), (20_000_000, Severity.NOTE, "only 20 MB are free on its disk")],
+)
+async def test_a_full_disk_is_a_problem_for_each_file_that_the_miner_writes(
+    free: int, verdict: Severity, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_free", lambda path: free)
+    (tmp_path / "log").write_text("")
+    given = {"url": ["127.0.0.1:1"], "journal": tmp_path / "journal", "log_file": tmp_path / "log"}
+    found = {item.subject: item for item in await Setup.read(Sources(given, None, {})).check_files()}
+    assert (found["--journal"].verdict, found["--journal"].text) == (verdict, f"{tmp_path}: {text}")
+    if free == 0:
+        assert (found["--log-file"].verdict, found["--log-file"].text) == (verdict, f"{tmp_path}/log: {text}")
+        assert found["--log-file"].fix == f"make room: df -h {tmp_path}"
 
 
 async def test_files_and_options(tmp_path: Path) -> None:
