@@ -104,8 +104,8 @@ class Script:
         return self._matched(waiting.popleft()) if waiting else None
 
     def match_reply(self, request_id: Any) -> ScriptLine | None:
-        """Return the recorded reply by the live peer's side to the request with this id, and note this reply as
-        received.
+        """The live peer takes the place of one side of the recording. Of the recorded replies of this side, return the
+        reply to the request with this id, and note it as received.
 
         Return None if the recording has no such reply, or if the replay has not sent the request yet.
         """

@@ -61,8 +61,8 @@ class RunState(Generic[MinerT]):
         return None if due is None else self.started + due
 
     def join(self, hash_rate: float) -> None:
-        """Count a miner that got the first job of its connection, and warn in the metrics if this computer is too slow
-        for all miners."""
+        """Count a miner with this hash rate, in H/s, as mining, because it got the first job of its connection. Warn in
+        the metrics if this computer is too slow for all miners."""
         self.hash_rate += hash_rate
         self.mining += 1
         self.metrics.most_mining = max(self.metrics.most_mining, self.mining)
@@ -72,6 +72,6 @@ class RunState(Generic[MinerT]):
             self.metrics.doubt = doubt
 
     def leave(self, hash_rate: float) -> None:
-        """Count a miner that no longer has a job."""
+        """No longer count a miner with this hash rate, in H/s, as mining, because its connection has ended."""
         self.hash_rate -= hash_rate
         self.mining -= 1

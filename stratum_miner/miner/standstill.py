@@ -25,8 +25,8 @@ thread has missed ten looks, and a busy processor delays a thread by only tenths
 not detected. It does little harm: hash rates are averages over minutes, and change only slightly."""
 SHORTEST_SLEEP_S = 1.0
 """Smallest sleep of the computer, in seconds, that is detected. During a sleep, CLOCK_BOOTTIME goes on and the
-monotonic clock of Linux stands still. If their difference grows by less than this, the two clocks may only have been
-read one after the other."""
+monotonic clock of Linux stands still. A smaller growth of the difference between the two clocks is ignored, because it
+may come from the short time between reading one clock and reading the other."""
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 

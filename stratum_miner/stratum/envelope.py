@@ -110,11 +110,13 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # The skeleton holds only the brackets and quotes of the line. Each pair of adjacent quotes is removed, which does
-    # not change which brackets are inside strings. The rest is split at its quotes. Every second piece is then outside
-    # of strings, and each piece between two quotes has at least one bracket. The split stops after a maximum number of
-    # quotes. A line with more quotes has so many pieces outside of strings that their brackets alone are more than
-    # ``MAX_CONTAINERS``, so the line is refused below.
+    # The skeleton holds only the brackets and quotes of the line. Pairs of adjacent quotes are removed: the same
+    # brackets are inside strings as before. The split at the remaining quotes gives pieces that are in turn outside and
+    # inside of a string. Each piece between two quotes has a bracket, because no two quotes are adjacent any more.
+    #
+    # The split stops after ``4 * MAX_CONTAINERS + 4`` quotes. A line with so many quotes is always refused below: it
+    # has more than ``2 * MAX_CONTAINERS`` brackets outside of strings. Either more than ``MAX_CONTAINERS`` of them are
+    # opening brackets, or some closing brackets have no opening bracket.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting

@@ -94,7 +94,7 @@ def shown_value(key: str, value: Any) -> str:
 
 
 def hidden(key: str, value: Any) -> Any:
-    """Return a value of the new configuration without its secrets."""
+    """Return the value of a converted setting without its secrets."""
     if key in _SECRET_TARGETS:
         return [HIDDEN] * len(value) if isinstance(value, list) else HIDDEN
     if key == "proxy":
@@ -103,5 +103,6 @@ def hidden(key: str, value: Any) -> Any:
 
 
 def assigned(settings: Iterable[tuple[str, Any]]) -> str:
-    """Return settings of the new configuration as one text for a note, without secrets."""
+    """Return converted settings for the note on a foreign key: one text with ``key = value`` for each setting, without
+    secrets."""
     return ", ".join(assignment(key, hidden(key, value)) for key, value in settings)

@@ -80,12 +80,13 @@ def flag(value: Any) -> bool:
 
 
 def positive(value: Any) -> int | None:
-    """Return an integer above zero. A smaller one means the default, None."""
+    """Return an integer above zero. Return None, for the default, if the value is 0 or negative."""
     return found if (found := integer(value)) > 0 else None
 
 
 def seconds(value: Any, longest: int) -> int | None:
-    """Return a time from 1 to ``longest`` seconds; 0 means the default, None."""
+    """Return a time in seconds. Return None, for the default, if the value is 0 or negative. Raises InvalidValue if the
+    value is no integer, or is more than ``longest``."""
     found = positive(value)
     if found is not None and found > longest:
         raise InvalidValue(f"expected at most {longest} seconds, got {found}")

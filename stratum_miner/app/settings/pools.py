@@ -282,8 +282,13 @@ class _Reader:
         return worker_name, self._password() if password is None else password
 
     def _in_url(self, what: str, found: Sequence[str | None], *fields: str) -> str | None:
-        """Return the worker name or password in the URLs of the pool; None if there is none, or if a source that takes
-        precedence gives it in one of ``fields``."""
+        """Return the worker name or password from the URLs of the pool.
+
+        Return None if the URLs contain none, or if another setting takes precedence over the URLs. ``what``: "worker
+        name" or "password". ``found``: this part of each URL. ``fields``: the other settings that may give this part.
+        Raises ConfigError if the URLs contradict each other, or if another setting gives this part with the same
+        precedence.
+        """
         given = {text for text in found if text is not None}
         if not given:
             return None

@@ -40,8 +40,9 @@ class DeviceLocation:
         """The device file of the first port, such as /dev/ttyUSB0. Its number may change when the device is plugged in
         again.
 
-        If the system does not list the device, it is not known whether the first port is at ``path`` or at ``path`` +
-        "-data". The text then contains both paths, separated by a space and with symbolic links resolved.
+        A device that the system does not list, such as an emulator, has its first port at ``path``, or at ``path``
+        followed by "-data" (a Bitaxe). For such a device, return both paths, separated by a space. Symbolic links in
+        these paths are resolved.
         """
         if self.found is not None:
             return self.found.path
