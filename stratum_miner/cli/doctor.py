@@ -2,7 +2,7 @@
 
 To add a check of this computer, write an async function that returns findings, and add it to ``CHECKS``. To add a check
 of the settings for ``stratum-miner mine``, write a method of the class ``Setup``, and add it to the function
-``_checks_of``.
+``Setup.checks``.
 """
 
 import os
@@ -75,7 +75,7 @@ def doctor(
 
     async def look(stop: signals.Stop) -> None:
         del stop
-        for check in (*_checks_of(setup), *CHECKS):
+        for check in (*setup.checks(), *CHECKS):
             seen = {(item.topic, item.subject) for item in findings if item.topic == "files"}
             findings.extend(item for item in await check() if (item.topic, item.subject) not in seen)
 
@@ -86,18 +86,6 @@ def doctor(
         _show(findings)
     bad = any(item.verdict is Severity.PROBLEM for item in findings)
     return ExitCode.FAILED if bad else ExitCode.OK
-
-
-def _checks_of(setup: Setup) -> tuple[Check, ...]:
-    return (
-        setup.check_configuration,
-        setup.check_pools,
-        setup.check_devices,
-        setup.check_addresses,
-        setup.check_files,
-        setup.check_hooks,
-        setup.check_options,
-    )
 
 
 def _show(findings: list[Finding]) -> None:

@@ -8,7 +8,6 @@ from cyclopts import Parameter
 
 from stratum_miner.app.config.durations import duration_option
 from stratum_miner.app.options import backend_choice, common, pool_access
-from stratum_miner.app.options.pools import NO_PIN
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
@@ -35,17 +34,7 @@ def ping(
     user: pool_access.WorkerName = DEFAULT_USER,
     password: pool_access.Password = None,
     tls_ca: pool_access.TlsCa = None,
-    tls_fingerprint: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--tls-fingerprint",
-            help="SHA-256 fingerprint of the pool's certificate, as openssl x509 -fingerprint -sha256 prints it. Only "
-            f"this certificate is trusted. Give one for all pools, or one for each pool, {NO_PIN} for a pool without. "
-            "Repeatable.",
-            group="Pool",
-            negative=(),
-        ),
-    ] = None,
+    tls_fingerprint: pool_access.TlsFingerprints = None,
     tls_cert: pool_access.TlsCertificate = None,
     tls_key: pool_access.TlsKey = None,
     proxy: pool_access.ProxyOption = None,
@@ -78,7 +67,7 @@ def ping(
         raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
     logins = [pool_access.login(url, user, password, default=DEFAULT_USER) for url in urls]
     addresses = [url for url, _, _ in logins]
-    pins = _pins(tls_fingerprint or [NO_PIN], len(urls))
+    pins = _pins(tls_fingerprint or [pool_access.NO_PIN], len(urls))
     tls = [
         pool_access.tls_settings(
             tls_ca, pin, tls_cert, tls_key, urls=[address] if pin and len(set(pins)) > 1 else addresses
@@ -136,7 +125,7 @@ def _pins(given: list[str], count: int) -> list[str | None]:
         raise UsageError(
             f"--tls-fingerprint: expected one for all pools, or one for each of the {count} pools, got {len(given)}"
         )
-    pins = [None if text == NO_PIN else text for text in given]
+    pins = [None if text == pool_access.NO_PIN else text for text in given]
     return pins * count if len(pins) == 1 else pins
 
 

@@ -1,13 +1,11 @@
 """The help of every option of every command: complete sentences, one spelling of defaults, and nothing untrue."""
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
-import cyclopts
 import pytest
 from cyclopts import Argument
 
@@ -26,6 +24,7 @@ from stratum_miner.cli.parser.program import command_line
 from stratum_miner.economics import mainnet
 from stratum_miner.economics.profit import scenario
 from stratum_miner.pool.config import PoolConfig
+from tests.reference import all_commands
 
 DEFAULT = re.compile(r" \[default: [^\[\]]+\]$")
 BANNED_DEFAULTS = (
@@ -50,20 +49,7 @@ UNITS = re.compile(
 )
 
 
-def commands() -> Iterator[tuple[str, cyclopts.App]]:
-    """Yield every command that does something, with its words on the command line."""
-
-    def below(app: cyclopts.App, words: str) -> Iterator[tuple[str, cyclopts.App]]:
-        if app.default_command is not None:
-            yield words, app
-        for name in app:
-            if not name.startswith("-"):
-                yield from below(app[name], f"{words} {name}".strip())
-
-    yield from below(command_line(), "")
-
-
-COMMANDS = dict(commands())
+COMMANDS = dict(all_commands())
 
 
 def options(command: str) -> list[Argument]:

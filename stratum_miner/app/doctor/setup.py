@@ -13,7 +13,7 @@ import trio
 from stratum_miner import user_folders
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.doctor.devices import device_findings
-from stratum_miner.app.doctor.finding import Finding, Severity
+from stratum_miner.app.doctor.finding import Check, Finding, Severity
 from stratum_miner.app.doctor.hooks import hook_findings
 from stratum_miner.app.doctor.machine import directory_finding, disk_finding
 from stratum_miner.app.doctor.ports import holder_of_port
@@ -86,6 +86,18 @@ class Setup:
                 problems = ()
             return cls(sources, settings, problems, has_pools="url" not in change)
         return cls(sources, None, problems)
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return all checks of the set-up, in the order in which their findings are shown."""
+        return (
+            self.check_configuration,
+            self.check_pools,
+            self.check_devices,
+            self.check_addresses,
+            self.check_files,
+            self.check_hooks,
+            self.check_options,
+        )
 
     async def check_configuration(self) -> Sequence[Finding]:
         """Check whether the configuration is valid, and whether other users can read its passwords."""

@@ -23,6 +23,9 @@ CONNECT_SECONDS = 10.0
 DEFAULT_PASSWORD = "x"
 """The password that miners usually send to a pool that checks no password."""
 
+NO_PIN = "none"
+"""The value of --tls-fingerprint for a pool whose certificate is verified as usual, or that has no TLS."""
+
 WorkerName: TypeAlias = Annotated[
     str,
     Parameter(name=("--user", "-u"), help="Worker name at the pool. Some pools expect a payout address.", group="Pool"),
@@ -62,6 +65,17 @@ TlsFingerprint: TypeAlias = Annotated[
         help="SHA-256 fingerprint of the pool's certificate, as openssl x509 -fingerprint -sha256 prints it. Only this "
         "certificate is trusted.",
         group="Pool",
+    ),
+]
+TlsFingerprints: TypeAlias = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--tls-fingerprint",
+        help="SHA-256 fingerprint of the pool's certificate, as openssl x509 -fingerprint -sha256 prints it. Only "
+        f"this certificate is trusted. Give one for all pools, or one for each pool, {NO_PIN} for a pool without. "
+        "Repeatable.",
+        group="Pool",
+        negative=(),
     ),
 ]
 TlsCertificate: TypeAlias = Annotated[

@@ -16,8 +16,6 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.client.group.failover import DEFAULT_POLICY
 from stratum_miner.client.settings import USER_AGENT
 
-NO_PIN = "none"
-"""The value of --tls-fingerprint for a pool whose certificate is verified as usual, or that has no TLS."""
 MAX_QUOTA = 1_000_000
 MAX_USER_AGENT = 200
 """Largest number of characters of --user-agent."""
@@ -176,18 +174,7 @@ class PoolOptions:
         LIVE,
     ] = None
     tls_ca: Annotated[pool_access.TlsCa, LIVE] = None
-    tls_fingerprint: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--tls-fingerprint",
-            help="SHA-256 fingerprint of the pool's certificate, as openssl x509 -fingerprint -sha256 prints it. Only "
-            f"this certificate is trusted. Give one for all pools, or one for each pool, {NO_PIN} for a pool without. "
-            "Repeatable.",
-            group="Pool",
-        ),
-        LIVE,
-        ONE_TEXT,
-    ] = None
+    tls_fingerprint: Annotated[pool_access.TlsFingerprints, LIVE, ONE_TEXT] = None
     tls_cert: Annotated[pool_access.TlsCertificate, LIVE] = None
     tls_key: Annotated[pool_access.TlsKey, LIVE] = None
     proxy: Annotated[pool_access.ProxyOption, LIVE, SECRET] = None

@@ -18,7 +18,8 @@ from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Resolved, SettingS
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
 from stratum_miner.app.options import common, pool_access
-from stratum_miner.app.options.pools import MAX_QUOTA, MAX_USER_AGENT, NO_PIN, PoolOptions
+from stratum_miner.app.options.pool_access import NO_PIN
+from stratum_miner.app.options.pools import MAX_QUOTA, MAX_USER_AGENT, PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK

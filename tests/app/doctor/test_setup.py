@@ -29,18 +29,9 @@ async def test_a_pool_alone_is_enough_to_be_looked_at() -> None:
 
 async def test_nothing_given_is_a_note_and_no_more() -> None:
     setup = Setup.read(Sources({}, None, {}))
-    [finding] = await setup.check_configuration()
+    [finding] = [finding for check in setup.checks() for finding in await check()]
     assert finding.verdict is Severity.NOTE
     assert finding.fix == "stratum-miner config init"
-    for check in (
-        setup.check_pools,
-        setup.check_devices,
-        setup.check_addresses,
-        setup.check_files,
-        setup.check_hooks,
-        setup.check_options,
-    ):
-        assert not await check()
 
 
 async def test_the_fix_of_a_mistake_on_the_command_line_is_not_about_a_file() -> None:

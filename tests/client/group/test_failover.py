@@ -38,6 +38,16 @@ class Story:
             self.job(index)
             self.wait(30)
 
+    def flap(self, times: int) -> None:
+        """Let the first pool send a job and disconnect so many times. Then mining goes on at the second."""
+        for _ in range(times):
+            self.job(0)
+            self.wait(10)
+            self.it.lost(0, self.now, "reset")
+            self.wait(10)
+        self.job(1)
+        assert self.active == 1
+
     @property
     def active(self) -> int | None:
         return self.it.decide(self.now).active
@@ -130,13 +140,7 @@ def test_the_primary_takes_over_again_when_it_has_been_up_for_a_while() -> None:
 @pytest.mark.parametrize("flaps", [False, True])
 def test_a_long_wait_of_the_user_also_holds_for_a_pool_that_flaps(flaps: bool) -> None:
     story = Story(policy=replace(POLICY, failback=3 * POLICY.flap_window))
-    for _ in range(POLICY.flap_limit if flaps else 1):
-        story.job(0)
-        story.wait(10)
-        story.it.lost(0, story.now, "reset")
-        story.wait(10)
-    story.job(1)
-    assert story.active == 1
+    story.flap(POLICY.flap_limit if flaps else 1)
     changes = []
     for seconds in range(0, 4 * int(POLICY.flap_window), 30):
         story.job(0)
@@ -148,13 +152,7 @@ def test_a_long_wait_of_the_user_also_holds_for_a_pool_that_flaps(flaps: bool) -
 
 def test_a_pool_that_flaps_has_to_wait_longer() -> None:
     story = Story()
-    for _ in range(POLICY.flap_limit):
-        story.job(0)
-        story.wait(10)
-        story.it.lost(0, story.now, "reset")
-        story.wait(10)
-    story.job(1)
-    assert story.active == 1
+    story.flap(POLICY.flap_limit)
     for _ in range(int(POLICY.flap_window // 30)):
         assert story.active == 1
         story.job(0)
