@@ -10,6 +10,8 @@ from typing import Any
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 """Matches the end of an error message of tomllib, which names a line and a column, or the end of the document."""
+_KEY_AND_VALUE = re.compile(r"\s*[\w-]+\s*(?P<separator>[=:])\s*(?P<text>[^\s\"'\d\[{].*)?.*")
+"""Matches a line with a key and a value. ``text`` matches the value if it begins like a text without quotes."""
 
 
 class UserFileError(ValueError):
@@ -50,13 +52,18 @@ def is_named_pipe(path: Path) -> bool:
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """Return the content of a file as text. Raises the errors of ``read``, and UserFileError if the file is not
-    UTF-8."""
+    """Return the content of a file as text. Some editors on Windows begin a file with a byte order mark, which is left
+    out.
+
+    Raises the errors of ``read``, and UserFileError if the file is not UTF-8.
+    """
     content = read(path, max_bytes)
     try:
-        return content.decode()
+        return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise UserFileError("expected UTF-8", content[: error.start].count(b"\n") + 1) from None
+        raise UserFileError(
+            "expected UTF-8; save the file in this encoding", content[: error.start].count(b"\n") + 1
+        ) from None
 
 
 def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
@@ -71,8 +78,20 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
         position = _POSITION.search(str(error))
         line = int(position[1]) if position and position[1] else text.count("\n") + 1
         reason = _POSITION.sub("", str(error))
-        raise UserFileError(f"expected TOML: {reason[:1].lower()}{reason[1:]}", line) from None
+        hint = _toml_hint(text.splitlines()[line - 1 : line])
+        raise UserFileError(f"expected TOML: {reason[:1].lower()}{reason[1:]}{hint}", line) from None
     except RecursionError:
         raise UserFileError("expected TOML: its tables and lists are nested too deep") from None
     except (ValueError, ArithmeticError):  # int() rejects 5000 digits; Decimal rejects an exponent of 20 digits
         raise UserFileError("expected TOML: a number in it is too large") from None
+
+
+def _toml_hint(lines: list[str]) -> str:
+    """Return the end of an error about a line that is not TOML: how such a line is written. It quotes nothing of the
+    line, which may be a password."""
+    form = _KEY_AND_VALUE.fullmatch(lines[0]) if lines else None
+    if form is None:
+        return ""
+    if form["separator"] == ":":
+        return '. TOML has an equals sign between key and value, and a text in quotes, as in user = "rig1"'
+    return '. A text is in straight quotes, as in user = "rig1"' if form["text"] else ""

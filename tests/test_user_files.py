@@ -46,6 +46,14 @@ def test_what_is_no_text_is_told_with_its_line(tmp_path: Path) -> None:
     ("text", "told", "line"),
     [
         ("a = 1\nb = \n", "expected TOML: invalid value", 2),
+        ("a = hunter2\n", 'expected TOML: invalid value. A text is in straight quotes, as in user = "rig1"', 1),
+        ("a = “hunter2”\n", 'expected TOML: invalid value. A text is in straight quotes, as in user = "rig1"', 1),
+        (
+            "a = 1\npass: hunter2\n",
+            "expected TOML: expected '=' after a key in a key/value pair. TOML has an equals sign between key and "
+            'value, and a text in quotes, as in user = "rig1"',
+            2,
+        ),
         ("a = [1,\n", "expected TOML: ", 2),
         ("a = " + "[" * 10_000, "nested too deep", None),
         ("a = " + "9" * 5000, "a number in it is too large", None),
@@ -56,3 +64,10 @@ def test_what_is_no_toml_is_told_with_its_line(text: str, told: str, line: int |
     with pytest.raises(UserFileError, match=told) as caught:
         parse_toml(text, Decimal)
     assert caught.value.line == line
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    """Notepad of Windows begins a file with this mark."""
+    path = tmp_path / "config.toml"
+    path.write_bytes(b'\xef\xbb\xbfurl = "h:1"\r\n')
+    assert parse_toml(read_text(path, 100)) == {"url": "h:1"}

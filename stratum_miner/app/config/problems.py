@@ -37,12 +37,17 @@ class ConfigError(Exception):
 
 
 def shown(value: Any) -> str:
-    """Return a value as text for an error message. A long text is cut off. A table is shown as "a table"."""
+    """Return a value as text for an error message. A long text is cut off.
+
+    A table is shown as "a table", because it may hold a password. So is each table or list in a list.
+    """
     match value:
         case bool():
             text = str(value).lower()
         case dict():
             text = "a table"
+        case list() if any(isinstance(item, dict | list) for item in value):
+            text = f"a list with {'tables' if any(isinstance(item, dict) for item in value) else 'lists'}"
         case _:
             text = repr(value)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
